@@ -1,0 +1,5 @@
+set(GOFARM_SANITIZE "" CACHE STRING "address,undefined or thread")
+if(GOFARM_SANITIZE)
+  add_compile_options(-fsanitize=${GOFARM_SANITIZE} -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${GOFARM_SANITIZE})
+endif()

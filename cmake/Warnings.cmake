@@ -1,0 +1,12 @@
+add_library(gofarm_warnings INTERFACE)
+target_compile_options(gofarm_warnings INTERFACE -Wall -Wextra -Wnon-virtual-dtor -Woverloaded-virtual -Wno-missing-field-initializers)
+option(GOFARM_WERROR "warnings are errors" ON)
+if(GOFARM_WERROR)
+  target_compile_options(gofarm_warnings INTERFACE -Werror)
+endif()
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_compile_options(gofarm_warnings INTERFACE -Wthread-safety)
+else()
+  # GCC 12 sees uses of moved-from or uninitialised members inside std::variant and std::optional that do not exist.
+  target_compile_options(gofarm_warnings INTERFACE -Wno-maybe-uninitialized -Wno-restrict)
+endif()

@@ -1,0 +1,26 @@
+// A named, immutable set of toolchains as the coordinator pins it; see ids.proto for the meaning of each field.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace gofarm {
+
+struct Archive {
+  std::string kind;       // "go" or "zig"
+  std::string version;    // "1.26.8"
+  std::string host_arch;  // "x86_64"
+  std::string source;     // "goproxy" (module@version), "pypi" (project==version), "url", "folder"
+  std::string locator;
+  std::string sha256;  // of the archive file, lower-case hex
+};
+
+struct Toolset {
+  std::string name;
+  std::vector<std::string> go_versions;  // ascending; a module gets the first that its go line allows
+  std::string zig_version;
+  std::vector<Archive> archives;
+  std::string digest;
+};
+
+}  // namespace gofarm
