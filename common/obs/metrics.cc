@@ -1,0 +1,90 @@
+#include "common/obs/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace gofarm::obs {
+namespace {
+
+class CounterImpl final : public Counter {
+ public:
+  explicit CounterImpl(prometheus::Counter& c) : c_(c) {}
+  void Add(double n) override { c_.Increment(n); }
+
+ private:
+  prometheus::Counter& c_;
+};
+class GaugeImpl final : public Gauge {
+ public:
+  explicit GaugeImpl(prometheus::Gauge& g) : g_(g) {}
+  void Set(double value) override { g_.Set(value); }
+
+ private:
+  prometheus::Gauge& g_;
+};
+class HistogramImpl final : public Histogram {
+ public:
+  explicit HistogramImpl(prometheus::Histogram& h) : h_(h) {}
+  void Observe(double value) override { h_.Observe(value); }
+
+ private:
+  prometheus::Histogram& h_;
+};
+
+using Key = std::pair<std::string, Labels>;
+
+}  // namespace
+
+struct Metrics::Impl {
+  prometheus::Registry registry{prometheus::Registry::InsertBehavior::Merge};
+  absl::Mutex mutex;
+  std::map<Key, std::unique_ptr<CounterImpl>> counters ABSL_GUARDED_BY(mutex);
+  std::map<Key, std::unique_ptr<GaugeImpl>> gauges ABSL_GUARDED_BY(mutex);
+  std::map<Key, std::unique_ptr<HistogramImpl>> histograms ABSL_GUARDED_BY(mutex);
+};
+
+Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
+Metrics::~Metrics() = default;
+
+Counter& Metrics::GetCounter(const std::string& name, const std::string& help, const Labels& labels) {
+  absl::MutexLock lock(&impl_->mutex);
+  auto& slot = impl_->counters[{name, labels}];
+  if (!slot) {
+    slot = std::make_unique<CounterImpl>(
+        prometheus::BuildCounter().Name(name).Help(help).Register(impl_->registry).Add(labels));
+  }
+  return *slot;
+}
+
+Gauge& Metrics::GetGauge(const std::string& name, const std::string& help, const Labels& labels) {
+  absl::MutexLock lock(&impl_->mutex);
+  auto& slot = impl_->gauges[{name, labels}];
+  if (!slot) {
+    slot = std::make_unique<GaugeImpl>(
+        prometheus::BuildGauge().Name(name).Help(help).Register(impl_->registry).Add(labels));
+  }
+  return *slot;
+}
+
+Histogram& Metrics::GetHistogram(const std::string& name, const std::string& help, const std::vector<double>& bounds,
+                                 const Labels& labels) {
+  absl::MutexLock lock(&impl_->mutex);
+  auto& slot = impl_->histograms[{name, labels}];
+  if (!slot) {
+    slot = std::make_unique<HistogramImpl>(
+        prometheus::BuildHistogram().Name(name).Help(help).Register(impl_->registry).Add(labels, bounds));
+  }
+  return *slot;
+}
+
+std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(impl_->registry.Collect()); }
+
+}  // namespace gofarm::obs

@@ -1,0 +1,26 @@
+// Client channels, and the rule for addresses while there is no TLS.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+
+namespace grpc {
+class Channel;
+}
+
+namespace gofarm::rpc {
+
+// Messages are at most this large in both directions (log chunks 256 KiB, blob chunks 1 MiB, pages well below).
+inline constexpr int kMessageBytesMax = 4 << 20;
+
+// "unix:/path", "127.0.0.1:7070", "localhost:7070" or "[::1]:7070". INVALID_ARGUMENT for what is no address;
+// FAILED_PRECONDITION, naming TLS, for one beyond this machine.
+absl::Status CheckLocalAddress(std::string_view address);
+
+// Keepalive on, plaintext, reconnect backoff between 100 ms and 5 s.
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address);
+
+}  // namespace gofarm::rpc

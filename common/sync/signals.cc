@@ -1,0 +1,73 @@
+#include "common/sync/signals.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+
+#include "common/base/check.h"
+
+namespace gofarm::sync {
+namespace {
+
+sigset_t StopSet() {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTERM);
+  sigaddset(&set, SIGINT);
+  return set;
+}
+
+}  // namespace
+
+StopSignals::StopSignals() {
+  const sigset_t set = StopSet();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  const int signal_fd = signalfd(-1, &set, SFD_CLOEXEC);
+  wake_fd_ = eventfd(0, EFD_CLOEXEC);
+  GOFARM_CHECK(signal_fd >= 0 && wake_fd_ >= 0);
+  thread_ = std::thread([this, signal_fd] {
+    bool once = false;
+    while (true) {
+      pollfd fds[2] = {{signal_fd, POLLIN, 0}, {wake_fd_, POLLIN, 0}};
+      if (poll(fds, 2, -1) < 0) continue;
+      if ((fds[1].revents & POLLIN) != 0) break;
+      signalfd_siginfo info;
+      if (read(signal_fd, &info, sizeof info) != sizeof info) continue;
+      if (once) _exit(130);
+      once = true;
+      source_.request_stop();
+    }
+    close(signal_fd);
+  });
+}
+
+StopSignals::~StopSignals() {
+  const uint64_t one = 1;
+  GOFARM_CHECK(write(wake_fd_, &one, sizeof one) == sizeof one);
+  thread_.join();
+  close(wake_fd_);
+}
+
+void StopSignals::Wait() {
+  std::mutex mutex;
+  std::condition_variable_any changed;
+  std::unique_lock lock(mutex);
+  changed.wait(lock, source_.get_token(), [] { return false; });
+}
+
+void StopSignals::RequestStop() { source_.request_stop(); }
+
+void UnblockSignals() {
+  const sigset_t set = StopSet();
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
+}  // namespace gofarm::sync
