@@ -1,0 +1,42 @@
+// The recipe's constants: sandbox paths, environment and go flags. Seeds and jobs must use exactly the same ones, since the
+// Go build cache keys contain flags, tags, CC and its version: one letter more and every package of std is compiled anew.
+// A change here needs a new recipe_version (coordinator) or kSandboxLayout. Pure; thread-safe.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/vocab/target.h"
+
+namespace gofarm::build {
+
+// Paths inside the sandbox.
+inline constexpr std::string_view kGoRoot = "/go";
+inline constexpr std::string_view kGoExe = "/go/bin/go";
+inline constexpr std::string_view kZigRoot = "/zig";
+inline constexpr std::string_view kModCache = "/mod";
+inline constexpr std::string_view kSrc = "/src";
+inline constexpr std::string_view kGoCache = "/gocache";
+inline constexpr std::string_view kZigCache = "/zigcache";
+inline constexpr std::string_view kOut = "/out";
+inline constexpr std::string_view kJob = "/job";
+inline constexpr std::string_view kJobHome = "/job/home";  // must exist before the command starts
+inline constexpr std::string_view kJobTmp = "/job/tmp";    // must exist before the command starts
+
+inline constexpr std::string_view kLfs64Define = "-D_LARGEFILE64_SOURCE";
+
+using Environment = std::vector<std::pair<std::string, std::string>>;
+
+// All variables of a build, sorted by name; nothing is inherited. `lfs64` adds kLfs64Define to CGO_CFLAGS. GOPATH is
+// /job/gopath: an install variant replaces it by /out (it enters no cache key).
+Environment RecipeEnvironment(Target target, bool lfs64 = false);
+
+// -trimpath ... -ldflags "...": between `go build|install` and the packages.
+std::vector<std::string> RecipeFlags();
+
+// Value of one variable; empty when it is not there.
+std::string_view ValueOf(const Environment& environment, std::string_view name);
+
+}  // namespace gofarm::build
