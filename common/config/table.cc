@@ -1,6 +1,5 @@
 #include "common/config/table.h"
 
-#define TOML_EXCEPTIONS 0
 #include <toml++/toml.h>
 
 #include <cctype>
@@ -68,12 +67,12 @@ Table Table::Parse(std::string_view text, std::string_view name) {
   auto impl = std::make_unique<Impl>();
   impl->faults = std::make_shared<Faults>();
   impl->faults->file = std::string(name);
-  toml::parse_result result = toml::parse(text, name);
-  if (result) {
-    impl->root = std::make_shared<toml::table>(std::move(result).table());
+  // The library as distributions build it throws; nothing of that leaves this function.
+  try {
+    impl->root = std::make_shared<toml::table>(toml::parse(text, name));
     impl->table = impl->root.get();
-  } else {
-    impl->Add(result.error().source().begin.line, EscapeForPrint(std::string(result.error().description())));
+  } catch (const toml::parse_error& error) {
+    impl->Add(error.source().begin.line, EscapeForPrint(error.description()));
   }
   return Table(std::move(impl));
 }

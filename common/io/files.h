@@ -1,0 +1,54 @@
+// Files with errors that name the path, and writes that survive a crash. Thread-safe: no state.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace gofarm::io {
+
+// Owns a file descriptor.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(other.Release()) {}
+  Fd& operator=(Fd&& other) noexcept;
+  ~Fd() { Close(); }
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+  int Release();
+  void Close();
+
+ private:
+  int fd_ = -1;
+};
+
+// RESOURCE_EXHAUSTED when the file is larger than `limit`.
+absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t limit);
+// Temporary file beside `path`, fsync, rename, fsync of the folder: readers see the old or the new content, also after a crash.
+absl::Status WriteFileAtomic(const std::string& path, std::string_view content, int mode = 0644);
+absl::Status WriteAll(int fd, std::string_view bytes, std::string_view path_for_errors);
+absl::Status SyncFolder(const std::string& folder);
+absl::Status MakeFolders(const std::string& folder, int mode = 0755);
+// Also read-only folders (module caches are); never follows links. A missing folder is fine.
+absl::Status RemoveTree(const std::string& path);
+// Sum of file sizes below, links not followed, stopping after `entries_max` entries.
+int64_t TreeBytes(const std::string& folder, int64_t entries_max = 2'000'000);
+absl::StatusOr<int64_t> FreeBytes(const std::string& folder);
+
+// Holds an exclusive flock while alive.
+class FileLock {
+ public:
+  // UNAVAILABLE when another process holds it.
+  static absl::StatusOr<FileLock> TryAcquire(const std::string& path);
+
+ private:
+  explicit FileLock(Fd fd) : fd_(std::move(fd)) {}
+  Fd fd_;
+};
+
+}  // namespace gofarm::io

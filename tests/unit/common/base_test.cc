@@ -1,0 +1,88 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cerrno>
+
+#include "common/base/backoff.h"
+#include "common/base/scope.h"
+#include "common/base/status.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/vocab/failure.h"
+#include "common/vocab/target.h"
+
+namespace gofarm {
+namespace {
+
+TEST(EscapeForPrintTest, ControlCharactersAreShownAndNotObeyed) {
+  EXPECT_EQ(EscapeForPrint("a\033[31mb\r\n\x7f"), "a\\x1b[31mb\\x0d\\x0a\\x7f");
+  EXPECT_EQ(EscapeForPrint("one\ntwo\tthree\b", /*keep_newlines=*/true), "one\ntwo\tthree\\x08");
+}
+
+TEST(EscapeForPrintTest, GoodUtf8StaysAndBrokenOrReorderingTextIsShownAsBytes) {
+  EXPECT_EQ(EscapeForPrint("größe 世界"), "größe 世界");
+  EXPECT_EQ(EscapeForPrint("\xff\xc3("), "\\xff\\xc3(");
+  EXPECT_EQ(EscapeForPrint("a\u202eb"), "a\\xe2\\x80\\xaeb");
+  EXPECT_EQ(EscapeForPrint("\xed\xa0\x80"), "\\xed\\xa0\\x80") << "a surrogate is no character";
+}
+
+TEST(ClipTest, CutsAtACharacterBorder) {
+  EXPECT_EQ(Clip("abcdef", 6), "abcdef");
+  EXPECT_EQ(Clip("abcdefg", 6), "abc...");
+  EXPECT_EQ(Clip("aaää", 5), "aa...");
+}
+
+TEST(BackoffTest, GrowsToItsCapAndKeepsHalfOfTheStep) {
+  const BackoffPolicy policy{.first = absl::Seconds(2), .longest = absl::Seconds(10), .factor = 2};
+  EXPECT_EQ(BackoffDelay(policy, 1, 0.0), absl::Seconds(1));
+  EXPECT_EQ(BackoffDelay(policy, 2, 0.0), absl::Seconds(2));
+  EXPECT_EQ(BackoffDelay(policy, 3, 0.5), absl::Seconds(6));
+  EXPECT_EQ(BackoffDelay(policy, 60, 0.0), absl::Seconds(5));
+}
+
+TEST(StatusTest, ErrnoBecomesACodeThatCallersCanActOn) {
+  EXPECT_EQ(ErrnoStatus(ENOSPC, "write x").code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(ErrnoStatus(ENOENT, "open x").code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(ErrnoStatus(ENOENT, "open /a/b").message()), ::testing::StartsWith("open /a/b: "));
+}
+
+absl::StatusOr<int> Twice(absl::StatusOr<int> n) {
+  GOFARM_ASSIGN_OR_RETURN_CTX(const int value, n, "double");
+  return 2 * value;
+}
+
+TEST(StatusTest, MacrosReturnEarlyWithTheContextInFront) {
+  EXPECT_EQ(*Twice(4), 8);
+  EXPECT_EQ(Twice(absl::NotFoundError("no number")).status(), absl::NotFoundError("double: no number"));
+}
+
+TEST(ScopeTest, TellsAStopFromADeadline) {
+  std::stop_source stop;
+  const Scope scope = Scope::For(absl::Hours(1), stop.get_token());
+  EXPECT_TRUE(scope.Check().ok());
+  EXPECT_EQ(scope.Within(-absl::Seconds(1)).Check().code(), absl::StatusCode::kDeadlineExceeded);
+  stop.request_stop();
+  EXPECT_EQ(scope.Check().code(), absl::StatusCode::kCancelled);
+}
+
+TEST(VocabTest, EveryTargetIsFoundByItsNameAndNoOtherIs) {
+  for (const Target t : kAllTargets) EXPECT_EQ(ParseTarget(TargetName(t)), t);
+  EXPECT_EQ(ParseTarget("sparc"), std::nullopt);
+  EXPECT_EQ(ParseTarget("X86_64"), std::nullopt);
+}
+
+TEST(VocabTest, NamesAreThoseOfTheContract) {
+  EXPECT_EQ(Name(JobState::kNothingToBuild), "nothing_to_build");
+  EXPECT_EQ(Name(JobState::kCancelled), "cancelled");
+  EXPECT_EQ(Name(AttemptOutcome::kLost), "lost");
+  EXPECT_EQ(Name(FailureClass::kSourceUnavailable), "source_unavailable");
+  EXPECT_EQ(Name(FailureClass::kInternal), "internal");
+  EXPECT_EQ(Name(FailureClass::kNone), "");
+  EXPECT_EQ(Name(Phase::kUpload), "upload");
+  EXPECT_EQ(Name(WaitReason::kTargetSeeding), "target_seeding");
+  EXPECT_EQ(ParseJobState("partial"), JobState::kPartial);
+  EXPECT_EQ(ParseJobState(""), std::nullopt);
+}
+
+}  // namespace
+}  // namespace gofarm
