@@ -1,0 +1,206 @@
+// What the dispatcher needs of durable storage: the queue, the sessions with their leases, and the token fence.
+//
+// The abstract interface and its values stand here so that the pure dispatcher, the simulation's in-memory store and the
+// PostgreSQL store agree on one meaning; tests/support/dispatch_store_contract.h is that meaning as tests, run on both.
+//
+// Errors: OK means committed. UNKNOWN means the commit's answer was lost: it may have happened, and the caller reads back
+// (ReadClaims) or repeats an idempotent call (AcceptOffers, ReturnOffers, Complete, the leases). FAILED_PRECONDITION means
+// another coordinator leads (the epoch is not current): nothing was written and this process must end. Every other code
+// means nothing was written. Zero rows moved is an answer, never an error.
+//
+// Time: leases and not_before are judged by the store's own clock; nobody passes "now" in.
+// Threads: an implementation is called from one thread at a time by the dispatch loop, Complete from any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/base/scope.h"
+#include "common/vocab/failure.h"
+#include "common/vocab/target.h"
+
+namespace gofarm::domain {
+
+inline constexpr absl::Duration kLease = absl::Seconds(30);
+inline constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
+inline constexpr int kClaimsMax = 500;          // in one ClaimOffers, AcceptOffers or ReturnOffers
+inline constexpr int kQueueLoadMax = 200'000;   // jobs of one LoadQueue: the mirror's size
+inline constexpr int kAnnouncedMax = 1'024;     // attempts in one Hello
+
+// A job of the queue with all that placing and offering it needs.
+struct QueuedJob {
+  JobId id;
+  std::string module;
+  std::string version;
+  Target target = Target::kX86_64;
+  std::string toolset;        // name
+  std::string recipe_digest;  // lower-case hex
+  int priority = 0;           // higher goes first
+  absl::Time queued_at = absl::UnixEpoch();
+  absl::Time not_before = absl::InfinitePast();  // backoff
+  std::string excluded_worker;  // where it ran out of time or memory: another worker is tried first; empty: none
+
+  bool operator==(const QueuedJob&) const = default;
+};
+
+struct ClaimRequest {
+  JobId job;
+  SessionId session;
+  bool operator==(const ClaimRequest&) const = default;
+};
+enum class ClaimOutcome { kWon, kJobGone, kSessionGone };  // kJobGone: ended, cancelled, running or offered elsewhere
+struct ClaimResult {
+  JobId job;
+  SessionId session;
+  Token token;  // kWon
+  ClaimOutcome outcome = ClaimOutcome::kJobGone;
+};
+// What the queue says of a job after a claim whose answer was lost.
+struct ClaimState {
+  JobId job;
+  bool in_queue = false;       // false: ended or cancelled
+  bool running = false;
+  Token token;                 // of the open offer or the running attempt; 0: the job waits
+  SessionId session;
+};
+
+struct OfferRef {
+  Token token;
+  JobId job;
+  SessionId session;
+  bool operator==(const OfferRef&) const = default;
+};
+enum class AcceptOutcome { kRunning, kStale };    // kStale: returned, cancelled, or the session is gone
+enum class ReturnOutcome { kReturned, kGone };    // kGone: nothing to return (ended, cancelled, accepted, returned before)
+
+// Hello, as far as the store cares.
+struct AnnouncedAttempt {
+  Token token;
+  JobId job;
+  bool ended = false;
+};
+struct SessionRequest {
+  std::string worker;
+  std::string instance;
+  std::string host_arch;
+  std::string build_version;
+  int pid = 0;
+  std::vector<Target> targets;
+  int slots = 0;
+  int64_t memory_bytes = 0;
+  std::string isolation_error;
+  std::vector<AnnouncedAttempt> attempts;
+};
+
+struct RunningAttempt {
+  Token token;
+  QueuedJob job;
+  SessionId session;
+  absl::Time started_at = absl::UnixEpoch();
+  bool cancel_wanted = false;
+};
+// An attempt that ended as lost. `requeued` is the job as it stands in the queue again; empty when it ended (no tries
+// left, or a cancel was waiting).
+struct LostAttempt {
+  Token token;
+  JobId job;
+  std::string worker;
+  std::optional<QueuedJob> requeued;
+};
+struct OpenedSession {
+  SessionId session;
+  std::vector<RunningAttempt> kept;   // announced and current; they belong to the new session now
+  std::vector<Token> dropped;         // announced, not current
+  std::vector<LostAttempt> lost;      // of former sessions of this worker, not announced
+  std::vector<SessionId> superseded;  // former sessions of this worker; their open offers went back to the queue
+};
+
+struct ExpiredSessions {
+  std::vector<SessionId> sessions;
+  std::vector<LostAttempt> lost;
+};
+
+// The part of a completion that the queue and the fence care about.
+struct Completion {
+  Token token;
+  JobId job;
+  AttemptOutcome outcome = AttemptOutcome::kBuilt;  // kBuilt, kPartial, kNothingToBuild, kFailed, kCancelled
+  FailureClass failure = FailureClass::kNone;
+  std::string detail;
+};
+enum class CompleteOutcome {
+  kEnded,         // recorded now, or by an earlier call with this token: the answer is the same
+  kStale,         // not the job's current attempt, and this token never completed: the worker drops its work
+  kNotAccepted,   // the token is an open offer whose Accept is not stored yet: ask again in a moment
+};
+struct CompleteResult {
+  CompleteOutcome outcome = CompleteOutcome::kStale;
+  JobState job_state = JobState::kQueued;  // after the completion; kQueued when it is tried again
+  std::optional<QueuedJob> requeued;
+  bool repeated = false;  // an earlier call recorded it
+};
+
+class DispatchStore {
+ public:
+  virtual ~DispatchStore() = default;
+
+  // Makes the caller the leader and returns its epoch, higher than any before. Later calls of former leaders fail.
+  virtual absl::StatusOr<int64_t> TakeLeadership(const Scope& scope, const std::string& holder) = 0;
+  // FAILED_PRECONDITION when another one leads.
+  virtual absl::Status RenewLeadership(const Scope& scope, int64_t epoch) = 0;
+
+  // At the start of a coordinator: every live session's lease becomes now + `lease` (also one that ran out while no
+  // coordinator could renew it), every offer that was not accepted returns to the queue.
+  virtual absl::Status ResetLeasesAtStart(const Scope& scope, int64_t epoch, absl::Duration lease) = 0;
+  // After the store could not be reached: as above, but open offers stay.
+  virtual absl::Status ExtendLeases(const Scope& scope, int64_t epoch, absl::Duration lease) = 0;
+
+  // Jobs that wait (neither offered nor running) with id > `after`, due ones first, then by priority descending,
+  // queued_at, id; at most `limit`.
+  virtual absl::StatusOr<std::vector<QueuedJob>> LoadQueue(const Scope& scope, JobId after, int limit) = 0;
+
+  // For each: if the job waits and the session is live, a new token from the global sequence marks it as offered to that
+  // session. Answers in the order of the requests. At most kClaimsMax, no job twice.
+  virtual absl::StatusOr<std::vector<ClaimResult>> ClaimOffers(const Scope& scope, int64_t epoch,
+                                                               const std::vector<ClaimRequest>& claims) = 0;
+  virtual absl::StatusOr<std::vector<ClaimState>> ReadClaims(const Scope& scope, const std::vector<JobId>& jobs) = 0;
+
+  // The offer becomes the job's running attempt: attempt row, lease row, job state running, in one transaction. Only if
+  // the token is still the job's open offer of that session and the session is live. A repeat for an attempt that runs
+  // or already completed under this token answers kRunning.
+  virtual absl::StatusOr<std::vector<AcceptOutcome>> AcceptOffers(const Scope& scope, int64_t epoch,
+                                                                  const std::vector<OfferRef>& offers) = 0;
+  // The offer's job waits again, no attempt row is left, the token is dead for ever.
+  virtual absl::StatusOr<std::vector<ReturnOutcome>> ReturnOffers(const Scope& scope, int64_t epoch,
+                                                                  const std::vector<OfferRef>& offers) = 0;
+
+  // A new session for this worker name. Former sessions of the name end: their announced attempts move here, all others
+  // are lost (counted as worker_lost), their open offers return to the queue.
+  virtual absl::StatusOr<OpenedSession> OpenSession(const Scope& scope, int64_t epoch, const SessionRequest& request,
+                                                    absl::Duration lease) = 0;
+  // Leases become now + `lease`; returns the sessions among them that are gone.
+  virtual absl::StatusOr<std::vector<SessionId>> RenewSessions(const Scope& scope, int64_t epoch,
+                                                               const std::vector<SessionId>& sessions,
+                                                               absl::Duration lease) = 0;
+  // Ends every session whose lease ran out; its attempts are lost (counted), its open offers return.
+  virtual absl::StatusOr<ExpiredSessions> ExpireSessions(const Scope& scope, int64_t epoch) = 0;
+  // Ends these sessions now (the worker said goodbye): attempts lost, not counted among a job's tries.
+  virtual absl::StatusOr<ExpiredSessions> EndSessions(const Scope& scope, int64_t epoch,
+                                                      const std::vector<SessionId>& sessions) = 0;
+  // The farm is taken down: every session ends as in EndSessions.
+  virtual absl::StatusOr<ExpiredSessions> EndAllSessions(const Scope& scope, int64_t epoch) = 0;
+  // Single attempts that outlived their deadline by far: lost, counted. Tokens that are not current are passed over.
+  virtual absl::StatusOr<std::vector<LostAttempt>> LoseAttempts(const Scope& scope, int64_t epoch,
+                                                                const std::vector<Token>& tokens) = 0;
+
+  // Ends the attempt if `token` is the job's current one, and with it the job or its next try; all in one transaction.
+  virtual absl::StatusOr<CompleteResult> Complete(const Scope& scope, const Completion& completion) = 0;
+};
+
+}  // namespace gofarm::domain
