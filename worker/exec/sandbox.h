@@ -2,8 +2,8 @@
 // root with only the mounts given, no capability, no nested user namespace, never kernel uid 0, limits enforced over the
 // whole process tree. Built on bubblewrap; started as root or as an ordinary user. See docs/sandbox.md.
 //
-// Thread-safe. Run blocks its calling thread until the last process of the tree is gone; that thread must live as long
-// as the call, since the kernel ends the tree when it dies (PR_SET_PDEATHSIG).
+// Thread-safe; any number of Runs at a time. Run blocks its calling thread until the last process of the tree is gone.
+// When the worker dies, however it dies, the tree ends with it.
 #pragma once
 
 #include <cstdint>
@@ -29,8 +29,8 @@ struct BindMount {
   bool writable = false;
 };
 
-// A throw-away writable view of a read-only folder. `scratch` is a host folder of this run; upper and work folders are
-// made inside it and die with it.
+// A throw-away writable view of a folder that stays as it is. `scratch` is an existing host folder of this run, on a disk;
+// the upper and work folders are made inside it (they may not be there yet) and are removed when the run ends.
 struct OverlayMount {
   std::string lower;
   std::string scratch;
@@ -57,15 +57,18 @@ struct SandboxSpec {
   int slot = 0;                      // as root each slot has a uid of its own
 };
 
+// For GiveToBuilds: a folder that builds of every slot share.
+inline constexpr int kAnySlot = -1;
+
 enum class EndedBy { kExit, kSignal, kWall, kSilence, kMemory, kOutput, kStopped };
 
 struct SandboxResult {
   EndedBy ended_by = EndedBy::kExit;
-  int exit_code = 0;  // kExit
-  int signal = 0;     // kSignal
+  int exit_code = 0;  // kExit; 1 with "bwrap: execvp ..." in the output when argv[0] cannot be executed
+  int signal = 0;     // kSignal: the command itself (not a child of its) died of it, or exited with 128 + signal
   double seconds = 0;
-  double cpu_seconds = 0;
-  int64_t peak_memory_bytes = 0;
+  double cpu_seconds = 0;         // of all processes, exact
+  int64_t peak_memory_bytes = 0;  // largest sampled sum over the tree, at least the largest single process
 };
 
 // Receives stdout and stderr as they come, from the thread that called Run.
@@ -73,8 +76,7 @@ using OutputSink = std::function<void(std::string_view)>;
 
 struct SandboxOptions {
   std::string self_exe;       // program that serves the `sandbox-init` verb (the worker itself): see SandboxInitMain
-  std::string bwrap = "bwrap";
-  std::string staging;        // an existing empty folder of this worker; sandbox-init mounts over it in its own namespace
+  std::string bwrap = "bwrap";  // bubblewrap 0.8 or newer: a path, or a name looked up in PATH
   int first_uid = 210000;     // root: slot n builds as first_uid + n
 };
 
@@ -90,15 +92,21 @@ class Sandbox {
   // the tree (kStopped, kWall).
   absl::StatusOr<SandboxResult> Run(const Scope& scope, const SandboxSpec& spec, const OutputSink& output) const;
 
-  // Makes a host folder (and all below it) usable for the builds of any slot, and by them only (chown and chmod when root).
+  // Makes a host folder and all below it writable for builds. With a slot: owned by that slot's uid, rwX for the owner
+  // only (a job's own folders). With kAnySlot: rwX for everybody (seeds, the shared Go cache), so it has to live below a
+  // folder that only the worker can enter. Follows no symbolic link; set-id bits go. As an ordinary user only modes change.
   absl::Status GiveToBuilds(const std::string& folder, int slot) const;
+
+  // The kernel uid of a slot's builds: the worker's own when it is an ordinary user.
+  int BuildUid(int slot) const;
 
  private:
   SandboxOptions options_;
 };
 
-// What `gofarm-worker sandbox-init` runs: reads its spec from file descriptor 3, makes the mounts in a namespace of its
-// own, drops to the build's uid and becomes bubblewrap. Never returns normally; the value is the exit code of a failure.
+// What `gofarm-worker sandbox-init` runs, before it starts any thread: reads its spec from file descriptor 3, makes the
+// mounts in a namespace of its own, drops to the build's uid, starts bubblewrap and outlives it as reaper of the whole
+// tree, under the control of the worker's Run at file descriptor 4. Returns the exit code of the process.
 int SandboxInitMain();
 
 }  // namespace gofarm::exec

@@ -1,0 +1,24 @@
+// Folders that builds write to: hostile code chose the names, modes and links in them, so every step goes by file
+// descriptor and follows no symbolic link. Thread-safe; another process may change the tree meanwhile.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+
+namespace gofarm::exec {
+
+// Removes a folder (or file) and all below it, also folders without permissions, such as overlayfs' work folder. What is
+// not there is removed already.
+absl::Status RemoveTree(const std::string& path);
+
+// Bytes on disk below `path`, folders included; unreadable or vanished parts count nothing. Stops adding at `enough`.
+int64_t TreeBytes(const std::string& path, int64_t enough);
+
+// uid < 0: owners stay. for_all: a+rwX, else u+rwX,go=. Set-id and sticky bits go. Only regular files and folders change.
+absl::Status GiveTree(const std::string& path, int uid, bool for_all);
+
+}  // namespace gofarm::exec
