@@ -1,0 +1,43 @@
+// Where everything stands in the cache folder, which several workers and farms may share. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "common/base/text.h"
+#include "common/vocab/toolset.h"
+
+namespace gofarm::fetch {
+
+class CacheLayout {
+ public:
+  explicit CacheLayout(std::string root) : root_(std::move(root)) {}
+  const std::string& root() const { return root_; }
+  std::string Toolchains() const { return root_ + "/toolchains"; }
+  std::string Mod() const { return root_ + "/mod"; }  // GOMODCACHE
+  std::string Listings(const Toolset& toolset) const { return Cat(root_, "/listings/", ShortDigest(toolset)); }
+  // <toolset digest>-L<sandbox layout>: seeds and shared Go cache are good for exactly these.
+  static std::string Key(const Toolset& toolset, int sandbox_layout) {
+    return Cat(ShortDigest(toolset), "-L", sandbox_layout);
+  }
+  std::string Seeds(std::string_view key) const { return Cat(root_, "/seeds/", key); }
+  std::string SharedGoCache(std::string_view key) const { return Cat(root_, "/gocache/", key); }
+
+  static std::string ShortDigest(const Toolset& toolset) { return toolset.digest.substr(0, 12); }
+
+ private:
+  std::string root_;
+};
+
+// The part of the environment that says where modules come from, as configured (the values of `go env`).
+struct ProxyEnvironment {
+  std::string goproxy;  // `direct` is dropped wherever it is used
+  std::string gosumdb;
+  std::string gonosumdb;
+  std::string goprivate;
+};
+
+// "a,direct|b" -> "a|b"; "off" when nothing is left. Both separators are kept, since they differ in when the next is asked.
+std::string WithoutDirect(std::string_view goproxy);
+
+}  // namespace gofarm::fetch

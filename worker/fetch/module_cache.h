@@ -1,0 +1,64 @@
+// Disk budget of the cache folder. What is pruned is what was used longest ago: a fetch touches the marks of all modules it
+// hands out, so nothing that a running build reads is younger than `grace` and all of it stays. Thread-safe; a file lock
+// keeps a prune and the fetches of other processes apart.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/scope.h"
+#include "worker/fetch/cache_layout.h"
+
+namespace gofarm::fetch {
+
+struct CacheSizes {
+  int64_t toolchains = 0;
+  int64_t seeds = 0;
+  int64_t gocache = 0;
+  int64_t mod = 0;
+  int64_t listings = 0;
+  int64_t Total() const { return toolchains + seeds + gocache + mod + listings; }
+};
+
+CacheSizes MeasureCache(const CacheLayout& cache);
+
+struct PruneLimits {
+  int64_t mod_bytes = int64_t{20} << 30;
+  int64_t gocache_bytes = int64_t{20} << 30;
+  // Younger than this is never removed: longer than the longest build.
+  absl::Duration grace = absl::Hours(2);
+};
+
+struct Pruned {
+  int64_t bytes = 0;
+  int64_t modules = 0;
+  int64_t gocache_entries = 0;
+};
+
+// Removes unpacked modules and their zips from the module cache, entries from the shared Go caches, and what crashed
+// processes left half made, until both stand within their budgets or nothing old enough is left.
+absl::StatusOr<Pruned> PruneCache(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits);
+
+// Held shared by every fetch, exclusive by a prune.
+class ModuleCacheLock {
+ public:
+  enum class Mode { kShared, kExclusive };
+  // Waits; CANCELLED or DEADLINE_EXCEEDED by the scope.
+  static absl::StatusOr<ModuleCacheLock> Acquire(const Scope& scope, const CacheLayout& cache, Mode mode);
+  ModuleCacheLock(ModuleCacheLock&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
+  ModuleCacheLock& operator=(ModuleCacheLock&&) = delete;
+  ~ModuleCacheLock();
+
+ private:
+  explicit ModuleCacheLock(int fd) : fd_(fd) {}
+  int fd_;
+};
+
+// Notes that module@version (escaped: "github.com/!burnt!sushi/toml@v1.6.0") was used now. False when it is not there whole.
+bool TouchModule(const CacheLayout& cache, const std::string& dir);
+
+}  // namespace gofarm::fetch

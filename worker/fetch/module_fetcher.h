@@ -1,0 +1,79 @@
+// Fetches a module@version with all that its programs import on any of the wanted targets, and lists them. Network, but no
+// code of the module runs: only `go mod download`, `go mod edit` and `go list`, without VCS, with the checksum database as
+// configured. Each zip is fetched once however many targets and threads ask (single-flight per module@version), and the
+// listing is kept on disk as long as the module cache has the files.
+//
+// Thread-safe; FetchAndList blocks. Callers that wait for another's fetch see its progress.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/scope.h"
+#include "common/vocab/failure.h"
+#include "common/vocab/target.h"
+#include "common/vocab/toolset.h"
+#include "worker/fetch/cache_layout.h"
+#include "worker/fetch/listing.h"
+#include "worker/fetch/toolchain.h"
+
+namespace gofarm::fetch {
+
+struct FetchLimits {
+  absl::Duration command = absl::Minutes(10);  // one go command
+  int64_t bytes_max = int64_t{8} << 30;        // downloaded for one module with its dependencies
+  int64_t json_bytes_max = 256 << 20;          // answer of one go list
+};
+
+struct FetchRequest {
+  std::string module;
+  std::string version;
+  std::vector<Target> targets;  // one listing for each
+  Toolset toolset;
+  std::vector<InstalledToolchain> gos;  // of the toolset, ascending
+};
+
+// Exactly one of: listing; failure with detail; stopped (by the scope's stop; its deadline is a kTimeout failure).
+struct FetchOutcome {
+  std::shared_ptr<const Listing> listing;
+  FailureClass failure = FailureClass::kNone;
+  std::string detail;  // escaped, at most 4 KiB
+  bool stopped = false;
+};
+
+class ModuleFetcher {
+ public:
+  // `scratch`: an existing folder of this worker for synthetic main modules and source copies.
+  ModuleFetcher(CacheLayout cache, ProxyEnvironment proxy, std::string scratch, FetchLimits limits = {});
+  ~ModuleFetcher();
+
+  FetchOutcome FetchAndList(const Scope& scope, const FetchRequest& request, const FetchProgress& progress = {});
+
+  // The licence files at the roots of the module and of all modules it links for `target`, as one deterministic text (sorted,
+  // one header per file) at `out_file`. Returns its size; 0 (and no file) when there is none.
+  absl::StatusOr<int64_t> WriteLicences(const Listing& listing, Target target, const std::string& out_file) const;
+
+  // On the host: the verified source of the module (read-only), for source variants.
+  std::string SourceFolder(const Listing& listing) const;
+
+ private:
+  struct Flight;
+
+  FetchOutcome Lead(const Scope& scope, const FetchRequest& request, const FetchProgress& progress);
+
+  const CacheLayout cache_;
+  const ProxyEnvironment proxy_;
+  const std::string scratch_;
+  const FetchLimits limits_;
+  absl::Mutex mutex_;
+  std::map<std::string, std::shared_ptr<Flight>> flights_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace gofarm::fetch
