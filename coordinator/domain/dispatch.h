@@ -1,0 +1,244 @@
+// Who builds what: Step(state, event, now) -> effects. The queue's mirror, the workers' sessions, open offers and running
+// attempts as this coordinator knows them. The store is the truth: what is decided here is claimed, accepted, returned
+// and ended there under a token, and its answers come back as events (done, failed, unknown).
+//
+// Not here: threads, clock, I/O, locks, proto, SQL. service/dispatch_loop carries the effects; tests/sim does it with faults.
+// Every decision follows ordered containers, so that a run with the same events is the same run.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/vocab/failure.h"
+#include "common/vocab/target.h"
+#include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/placement.h"
+
+namespace gofarm::dispatch {
+
+using domain::QueuedJob;
+
+// One session stream of a worker, numbered by this process from 1.
+using StreamId = Id<struct StreamTag>;
+
+inline constexpr absl::Duration kOfferTimeout = absl::Seconds(10);
+inline constexpr absl::Duration kOverdueGrace = absl::Minutes(2);   // beyond an attempt's own deadline
+inline constexpr absl::Duration kStoreRetry = absl::Seconds(1);     // before a failed store call is made again
+inline constexpr absl::Duration kPauseAfterTrouble = absl::Seconds(10);  // a worker that let an offer time out, or is out of disk
+inline constexpr absl::Duration kReloadSoon = absl::Seconds(5);     // whole reload of a small mirror
+inline constexpr absl::Duration kReloadLate = absl::Seconds(60);    // ... of one with more than kSmallMirror jobs
+inline constexpr size_t kSmallMirror = 5'000;
+inline constexpr size_t kStreamsMax = 5'000;
+inline constexpr int kSlotsMax = 1'024;          // of one worker, whatever it says
+inline constexpr size_t kFormerWorkersMax = 1'000;  // shown as lost
+inline constexpr size_t kEndedTokensMax = 8'192;    // remembered, so that late news of them changes nothing
+
+// Numbers as in proto/gofarm/v1/ids.proto.
+enum class RefuseReason : int {
+  kNoFreeSlot = 1, kDraining, kUnknownToolset, kUnsupportedTarget, kCannotIsolate, kDiskFull
+};
+
+// ---- events from streams --------------------------------------------------------------------------------------------
+struct HelloReceived { StreamId stream; domain::SessionRequest request; };
+struct ReadyReceived { StreamId stream; int free_slots = 0; int64_t free_memory_bytes = 0; bool draining = false; };
+struct HeartbeatReceived { StreamId stream; };
+struct AcceptReceived { StreamId stream; Token token; };
+struct RefuseReceived { StreamId stream; Token token; RefuseReason reason = RefuseReason::kNoFreeSlot; std::string detail; };
+struct GoodbyeReceived { StreamId stream; };
+struct StreamClosed { StreamId stream; };  // exactly once, last of its stream, whoever ended it
+
+// ---- answers of the store -------------------------------------------------------------------------------------------
+enum class Answer { kDone, kFailed, kUnknown };  // kFailed: nothing was written; kUnknown: perhaps
+
+struct SessionOpened { StreamId stream; Answer answer = Answer::kDone; domain::OpenedSession opened; };
+struct ClaimsAnswered { Answer answer = Answer::kDone; std::vector<domain::ClaimRequest> asked; std::vector<domain::ClaimResult> results; };
+struct ClaimsRead { Answer answer = Answer::kDone; std::vector<JobId> asked; std::vector<domain::ClaimState> states; };
+struct AcceptsAnswered { Answer answer = Answer::kDone; std::vector<domain::OfferRef> asked; std::vector<domain::AcceptOutcome> outcomes; };
+struct ReturnsAnswered { Answer answer = Answer::kDone; std::vector<domain::OfferRef> asked; std::vector<domain::ReturnOutcome> outcomes; };
+struct SessionsRenewed { Answer answer = Answer::kDone; std::vector<SessionId> gone; };
+struct LeasesExtended { Answer answer = Answer::kDone; };
+struct SessionsEnded { Answer answer = Answer::kDone; domain::ExpiredSessions ended; };  // of ExpireSessions and EndSessions
+struct AttemptsLost { Answer answer = Answer::kDone; std::vector<Token> asked; std::vector<domain::LostAttempt> lost; };
+struct QueueLoaded {
+  Answer answer = Answer::kDone;
+  JobId after;           // as asked
+  int64_t issued = 0;    // as asked
+  std::vector<QueuedJob> jobs;
+};
+
+// ---- events from services -------------------------------------------------------------------------------------------
+struct QueueChanged { JobId lowest; };  // of the new or changed rows; 0: unknown, all is read again
+struct JobsRemoved { std::vector<JobId> jobs; };           // cancelled while they waited or were offered
+struct CancelRequested { std::vector<Token> tokens; };     // running attempts whose job was cancelled
+struct AttemptEnded { Token token; JobId job; std::optional<QueuedJob> requeued; };  // the store took its completion
+struct Tick {};                                            // about four times a second
+
+using Event = std::variant<HelloReceived, ReadyReceived, HeartbeatReceived, AcceptReceived, RefuseReceived, GoodbyeReceived,
+                           StreamClosed, SessionOpened, ClaimsAnswered, ClaimsRead, AcceptsAnswered, ReturnsAnswered,
+                           SessionsRenewed, LeasesExtended, SessionsEnded, AttemptsLost, QueueLoaded, QueueChanged,
+                           JobsRemoved, CancelRequested, AttemptEnded, Tick>;
+
+// ---- effects on the store: each is answered by exactly one event ----------------------------------------------------
+struct OpenSession { StreamId stream; domain::SessionRequest request; };
+struct Claim { std::vector<domain::ClaimRequest> claims; };  // at most domain::kClaimsMax
+struct ReadClaims { std::vector<JobId> jobs; };
+struct StoreAccept { domain::OfferRef offer; };              // those of one round go into one AcceptOffers
+struct StoreReturn { domain::OfferRef offer; };              // likewise ReturnOffers
+struct RenewSessions { std::vector<SessionId> sessions; };
+struct ExtendLeases {};
+struct ExpireSessions {};
+struct EndSessions { std::vector<SessionId> sessions; };
+struct LoseAttempts { std::vector<Token> tokens; };
+struct LoadQueue { JobId after; int64_t issued = 0; int limit = 0; };
+
+// ---- effects on streams ---------------------------------------------------------------------------------------------
+struct SendWelcome { StreamId stream; SessionId session; std::vector<Token> keep; std::vector<Token> drop; };
+struct SendOffer { StreamId stream; Token token; QueuedJob job; std::vector<Target> siblings; };
+struct SendCancel { StreamId stream; Token token; };
+struct SendDrop { StreamId stream; Token token; };
+enum class CloseWhy { kSuperseded, kSessionGone, kStoreUnavailable, kTooManyWorkers, kLeft };
+struct CloseStream { StreamId stream; CloseWhy why = CloseWhy::kSessionGone; };
+
+// ---- notes for whoever shows the farm ---------------------------------------------------------------------------------
+struct NoteRunning { Token token; QueuedJob job; std::string worker; };
+struct NoteLost { Token token; QueuedJob job; std::string worker; };
+
+using Effect = std::variant<OpenSession, Claim, ReadClaims, StoreAccept, StoreReturn, RenewSessions, ExtendLeases,
+                            ExpireSessions, EndSessions, LoseAttempts, LoadQueue, SendWelcome, SendOffer, SendCancel,
+                            SendDrop, CloseStream, NoteRunning, NoteLost>;
+
+// ---- state ----------------------------------------------------------------------------------------------------------
+
+struct Options {
+  absl::Duration attempt_deadline = absl::Minutes(60);  // as offers tell it to workers
+};
+
+enum class JobPhase {
+  kDelayed,    // not_before lies ahead
+  kWaiting,
+  kClaiming,   // the store is asked for a token
+  kReading,    // that answer was lost: the store is asked what became of it
+  kOffered,
+  kAccepting,  // the worker took it; the store is to take the Accept
+  kReturning,  // the store is to take the offer back
+  kRunning,
+};
+
+struct JobEntry {
+  QueuedJob job;
+  JobPhase phase = JobPhase::kWaiting;
+  Token token;          // from kOffered on
+  SessionId session;    // from kClaiming on
+  absl::Time since;     // of this phase; kRunning: the attempt's start
+  absl::Time until;     // kOffered: the offer's end; kRunning: when it is overdue
+  int64_t changed = 0;  // number of the step that put it into this phase
+  bool cancel = false;  // a running attempt that is to be cancelled
+};
+
+struct Session {
+  SessionId id;
+  StreamId stream;  // 0: the stream broke, the lease still runs
+  domain::SessionRequest worker;
+  int reported_free = 0;  // the last Ready, less what was accepted since
+  int64_t free_memory_bytes = 0;
+  bool draining = false;
+  bool leaving = false;   // it said Goodbye
+  bool heard = false;     // since the last renewal
+  absl::Time last_seen;
+  absl::Time paused_until = absl::InfinitePast();
+  std::set<Token> offers;   // kOffered
+  std::set<Token> running;  // kAccepting and kRunning
+  int claims = 0;           // kClaiming and kReading
+  std::set<std::pair<Target, std::string>> refused;  // target and toolset this worker turned down
+  std::deque<std::string> recent_modules;  // module keys whose source it has, newest first
+  int indexed_free = 0;     // as it stands in DispatchState::free
+
+  int Available(absl::Time now) const;
+};
+
+struct FormerWorker {
+  domain::SessionRequest worker;
+  absl::Time last_seen;
+};
+
+// The order of the queue: priority descending, then queued_at, then id.
+using WaitKey = std::tuple<int, absl::Time, JobId>;
+
+struct DispatchState {
+  explicit DispatchState(Options o = {}) : options(o) {}
+
+  Options options;
+  int64_t steps = 0;
+
+  // The mirror and its indexes.
+  absl::flat_hash_map<JobId, JobEntry> jobs;
+  std::array<std::set<WaitKey>, kAllTargets.size()> waiting;  // kWaiting, by target
+  std::set<std::pair<absl::Time, JobId>> delayed;             // kDelayed
+  absl::flat_hash_map<std::string, std::vector<JobId>> by_module;
+  absl::flat_hash_map<Token, JobId> by_token;                 // kOffered to kRunning
+  std::set<std::pair<absl::Time, Token>> offers_until;        // kOffered
+  std::set<std::pair<absl::Time, Token>> running_until;       // kRunning
+  bool truncated = false;      // the store has more than the last whole load took
+  size_t last_whole_load = 0;  // its number of jobs
+
+  // Sessions.
+  std::map<SessionId, Session> sessions;
+  absl::flat_hash_map<StreamId, SessionId> streams;           // welcomed ones
+  std::map<StreamId, domain::SessionRequest> greeting;        // Hello came, the store is asked
+  absl::flat_hash_map<std::string, SessionId> by_worker;
+  std::map<std::string, FormerWorker> former;                 // no session any more
+  std::array<std::set<std::pair<int, SessionId>>, kAllTargets.size()> free;  // (-available, session), by target
+  std::array<int, kAllTargets.size()> able{};                 // connected sessions that take offers, by target
+  int connected = 0;
+  std::set<std::pair<absl::Time, SessionId>> paused;
+  Affinity affinity;
+
+  // What the store still owes an answer for, or must be asked again.
+  std::set<Token> accepts_again;
+  std::map<Token, domain::OfferRef> returns;                  // asked, unanswered
+  std::map<Token, domain::OfferRef> returns_again;
+  std::set<JobId> reads_again;
+  std::set<Token> ended;                                      // the newest kEndedTokensMax tokens that ended
+  absl::Time retry_at = absl::InfinitePast();
+  absl::Time claims_from = absl::InfinitePast();
+  bool loading = false;
+  std::optional<JobId> load_wanted;                           // after this id
+  absl::Time whole_load_at = absl::InfinitePast();
+  bool renewing = false;
+  absl::Time renew_at = absl::InfinitePast();
+  bool expiring = false;
+  absl::Time expire_at = absl::InfinitePast();
+  bool leases_in_doubt = false;  // a renewal failed: extend all before anything expires
+  bool losing = false;           // LoseAttempts is out
+
+  struct Counters {
+    int64_t offers_made = 0, offers_accepted = 0, offers_refused = 0, offers_timed_out = 0, attempts_lost = 0,
+            store_failures = 0;
+  } counters;
+};
+
+// Applies one event. Never fails: news of unknown streams, tokens and jobs changes nothing (or drops the worker's work).
+std::vector<Effect> Step(DispatchState& state, const Event& event, absl::Time now);
+
+struct WhyWaiting {
+  WaitReason reason = WaitReason::kNone;  // kNone: it runs, or this mirror does not hold it
+  std::string detail;
+};
+WhyWaiting WhyItWaits(const DispatchState& state, JobId job, absl::Time now);
+
+// Broken bookkeeping as text, empty when all indexes agree: for the simulation and tests. Walks everything.
+std::string CheckInvariants(const DispatchState& state);
+
+}  // namespace gofarm::dispatch

@@ -1,0 +1,163 @@
+// The one thread that owns the dispatcher's state: it takes events from a bounded queue, lets dispatch::Step decide, and
+// carries the effects out: store calls on one database thread (in order; renewals, claims, accepts and returns of a round
+// in one transaction each), messages through a SessionSink.
+//
+// Threads: all methods may be called from any thread. Post never blocks. The views copy under a lock that the loop holds
+// only while it steps (no I/O under it). The sink, the observer and the store must outlive the loop; Stop joins.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "common/base/ids.h"
+#include "common/base/scope.h"
+#include "common/vocab/toolset.h"
+#include "coordinator/domain/dispatch.h"
+#include "coordinator/domain/dispatch_store.h"
+
+namespace gofarm::service {
+
+inline constexpr size_t kDispatchEventsMax = 65'536;  // posted and not yet taken; beyond it Post refuses
+inline constexpr absl::Duration kDispatchTick = absl::Milliseconds(250);
+inline constexpr absl::Duration kStoreCallTimeout = absl::Seconds(10);
+
+struct OfferLimits {
+  absl::Duration wall = absl::Minutes(30);
+  absl::Duration silence = absl::Minutes(10);
+  int64_t memory_bytes = 0;  // 0: the worker's own cap per slot
+  int64_t log_bytes = int64_t{16} << 20;
+  int64_t output_bytes = int64_t{8} << 30;
+  int processes = 1024;
+};
+
+// What goes down a session's stream; the reactor turns it into proto. Every one carries `epoch`.
+struct WelcomeMessage {
+  SessionId session;
+  absl::Duration lease;
+  absl::Duration heartbeat;
+  std::vector<Token> keep;
+  std::vector<Token> drop;
+  std::shared_ptr<const std::vector<Toolset>> toolsets;
+};
+struct OfferMessage {
+  Token token;
+  domain::QueuedJob job;
+  std::vector<Target> siblings;
+  absl::Duration deadline;  // the attempt may run this long from Accept
+  OfferLimits limits;
+};
+struct CancelMessage { Token token; };
+struct DropMessage { Token token; };
+struct DrainMessage {};
+using SessionMessage = std::variant<WelcomeMessage, OfferMessage, CancelMessage, DropMessage, DrainMessage>;
+
+// The streams of all workers. Called from the loop's thread only; never blocks, never calls back into the loop directly
+// (it may Post).
+class SessionSink {
+ public:
+  virtual ~SessionSink() = default;
+  // Queues the message for the stream; the queue is bounded. A stream that is gone or full: the message is thrown away,
+  // the stream is closed, and dispatch::StreamClosed{stream} is (or was) posted.
+  virtual void Send(dispatch::StreamId stream, int64_t epoch, SessionMessage message) = 0;
+  // Ends the stream with this status; dispatch::StreamClosed{stream} follows.
+  virtual void Close(dispatch::StreamId stream, const absl::Status& why) = 0;
+};
+
+// Told of what happens to attempts, from the loop's thread, outside its lock; must be quick. The app wires it to the
+// progress board.
+struct DispatchObserver {
+  std::function<void(Token, const domain::QueuedJob&, const std::string& worker)> running;  // accepted, or kept by a Hello
+  std::function<void(Token, const domain::QueuedJob&, const std::string& why)> lost;        // the job waits again or ended
+};
+
+struct DispatchLoopOptions {
+  std::string holder;  // who leads: host and pid, for people
+  std::shared_ptr<const std::vector<Toolset>> toolsets;
+  OfferLimits limits;
+  // Beyond wall time of the build itself: fetch, seeding, upload.
+  absl::Duration attempt_slack = absl::Minutes(30);
+};
+
+struct WorkerView {
+  std::string name;
+  std::string instance;
+  std::string host_arch;
+  std::string build_version;
+  int pid = 0;
+  std::vector<Target> targets;
+  int slots = 0;
+  int free_slots = 0;
+  int64_t memory_bytes = 0;
+  std::string state;   // "connected", "draining", "lost", "cannot_isolate"
+  std::string detail;  // why
+  SessionId session;
+  absl::Time last_seen_at;
+};
+struct RunningView {
+  Token token;
+  domain::QueuedJob job;
+  std::string worker;
+  absl::Time started_at;
+};
+struct DispatchStats {
+  int64_t epoch = 0;
+  int64_t waiting = 0;      // jobs in the mirror that wait
+  int64_t offered = 0;
+  int64_t running = 0;
+  int64_t sessions = 0;     // connected
+  int64_t offers_made = 0;  // since start, as all below
+  int64_t offers_accepted = 0;
+  int64_t offers_refused = 0;
+  int64_t offers_timed_out = 0;
+  int64_t attempts_lost = 0;
+  int64_t store_failures = 0;
+  int64_t events_refused = 0;
+};
+
+enum class StopKind {
+  kRestart,   // leases stay: the next coordinator takes the builds back
+  kFarmDown,  // the farm is taken down: running attempts end as lost, uncounted, and their jobs wait again
+};
+
+class DispatchLoop {
+ public:
+  DispatchLoop(DispatchLoopOptions options, domain::DispatchStore& store, SessionSink& sink, DispatchObserver observer,
+               const Clock& clock);
+  ~DispatchLoop();  // Stop(kRestart) if nobody did
+  DispatchLoop(const DispatchLoop&) = delete;
+  DispatchLoop& operator=(const DispatchLoop&) = delete;
+
+  // Takes the leadership, resets the leases, starts both threads. Until it returned OK no stream may be opened.
+  absl::Status Start(const Scope& scope);
+  // `lost_leadership` is called once, from the database thread, when another coordinator took over: the process must end.
+  void OnLeadershipLost(std::function<void(const absl::Status&)> lost_leadership);  // before Start
+  void Stop(StopKind kind);
+
+  // Streams get their number here, before HelloReceived is posted.
+  dispatch::StreamId NewStream();
+  // RESOURCE_EXHAUSTED when the queue is full: the reactor then closes its stream with it. StreamClosed, AttemptEnded and
+  // CancelRequested are always taken (they are bounded by streams and running attempts).
+  absl::Status Post(dispatch::Event event);
+  // New or changed rows in the queue (submit, retry), from the job id `lowest` on (0: unknown); cheap and coalesced.
+  void QueueChanged(JobId lowest = {});
+
+  int64_t Epoch() const;
+  std::vector<WorkerView> Workers() const;
+  std::vector<RunningView> Running() const;
+  dispatch::WhyWaiting Why(JobId job) const;
+  DispatchStats Stats() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gofarm::service
