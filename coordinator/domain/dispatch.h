@@ -28,8 +28,6 @@
 
 namespace gofarm::dispatch {
 
-using domain::QueuedJob;
-
 // One session stream of a worker, numbered by this process from 1.
 using StreamId = Id<struct StreamTag>;
 
@@ -51,7 +49,7 @@ enum class RefuseReason : int {
 };
 
 // ---- events from streams --------------------------------------------------------------------------------------------
-struct HelloReceived { StreamId stream; domain::SessionRequest request; };
+struct HelloReceived { StreamId stream; SessionRequest request; };
 struct ReadyReceived { StreamId stream; int free_slots = 0; int64_t free_memory_bytes = 0; bool draining = false; };
 struct HeartbeatReceived { StreamId stream; };
 struct AcceptReceived { StreamId stream; Token token; };
@@ -62,15 +60,15 @@ struct StreamClosed { StreamId stream; };  // exactly once, last of its stream, 
 // ---- answers of the store -------------------------------------------------------------------------------------------
 enum class Answer { kDone, kFailed, kUnknown };  // kFailed: nothing was written; kUnknown: perhaps
 
-struct SessionOpened { StreamId stream; Answer answer = Answer::kDone; domain::OpenedSession opened; };
-struct ClaimsAnswered { Answer answer = Answer::kDone; std::vector<domain::ClaimRequest> asked; std::vector<domain::ClaimResult> results; };
-struct ClaimsRead { Answer answer = Answer::kDone; std::vector<JobId> asked; std::vector<domain::ClaimState> states; };
-struct AcceptsAnswered { Answer answer = Answer::kDone; std::vector<domain::OfferRef> asked; std::vector<domain::AcceptOutcome> outcomes; };
-struct ReturnsAnswered { Answer answer = Answer::kDone; std::vector<domain::OfferRef> asked; std::vector<domain::ReturnOutcome> outcomes; };
+struct SessionOpened { StreamId stream; Answer answer = Answer::kDone; OpenedSession opened; };
+struct ClaimsAnswered { Answer answer = Answer::kDone; std::vector<ClaimRequest> asked; std::vector<ClaimResult> results; };
+struct ClaimsRead { Answer answer = Answer::kDone; std::vector<JobId> asked; std::vector<ClaimState> states; };
+struct AcceptsAnswered { Answer answer = Answer::kDone; std::vector<OfferRef> asked; std::vector<AcceptOutcome> outcomes; };
+struct ReturnsAnswered { Answer answer = Answer::kDone; std::vector<OfferRef> asked; std::vector<ReturnOutcome> outcomes; };
 struct SessionsRenewed { Answer answer = Answer::kDone; std::vector<SessionId> gone; };
 struct LeasesExtended { Answer answer = Answer::kDone; };
-struct SessionsEnded { Answer answer = Answer::kDone; domain::ExpiredSessions ended; };  // of ExpireSessions and EndSessions
-struct AttemptsLost { Answer answer = Answer::kDone; std::vector<Token> asked; std::vector<domain::LostAttempt> lost; };
+struct SessionsEnded { Answer answer = Answer::kDone; ExpiredSessions ended; };  // of ExpireSessions and EndSessions
+struct AttemptsLost { Answer answer = Answer::kDone; std::vector<Token> asked; std::vector<LostAttempt> lost; };
 struct QueueLoaded {
   Answer answer = Answer::kDone;
   JobId after;           // as asked
@@ -91,11 +89,11 @@ using Event = std::variant<HelloReceived, ReadyReceived, HeartbeatReceived, Acce
                            JobsRemoved, CancelRequested, AttemptEnded, Tick>;
 
 // ---- effects on the store: each is answered by exactly one event ----------------------------------------------------
-struct OpenSession { StreamId stream; domain::SessionRequest request; };
-struct Claim { std::vector<domain::ClaimRequest> claims; };  // at most domain::kClaimsMax
+struct OpenSession { StreamId stream; SessionRequest request; };
+struct Claim { std::vector<ClaimRequest> claims; };  // at most kClaimsMax
 struct ReadClaims { std::vector<JobId> jobs; };
-struct StoreAccept { domain::OfferRef offer; };              // those of one round go into one AcceptOffers
-struct StoreReturn { domain::OfferRef offer; };              // likewise ReturnOffers
+struct StoreAccept { OfferRef offer; };              // those of one round go into one AcceptOffers
+struct StoreReturn { OfferRef offer; };              // likewise ReturnOffers
 struct RenewSessions { std::vector<SessionId> sessions; };
 struct ExtendLeases {};
 struct ExpireSessions {};
@@ -150,7 +148,7 @@ struct JobEntry {
 struct Session {
   SessionId id;
   StreamId stream;  // 0: the stream broke, the lease still runs
-  domain::SessionRequest worker;
+  SessionRequest worker;
   int reported_free = 0;  // the last Ready, less what was accepted since
   int64_t free_memory_bytes = 0;
   bool draining = false;
@@ -169,7 +167,7 @@ struct Session {
 };
 
 struct FormerWorker {
-  domain::SessionRequest worker;
+  SessionRequest worker;
   absl::Time last_seen;
 };
 
@@ -196,7 +194,7 @@ struct DispatchState {
   // Sessions.
   std::map<SessionId, Session> sessions;
   absl::flat_hash_map<StreamId, SessionId> streams;           // welcomed ones
-  std::map<StreamId, domain::SessionRequest> greeting;        // Hello came, the store is asked
+  std::map<StreamId, SessionRequest> greeting;        // Hello came, the store is asked
   absl::flat_hash_map<std::string, SessionId> by_worker;
   std::map<std::string, FormerWorker> former;                 // no session any more
   std::array<std::set<std::pair<int, SessionId>>, kAllTargets.size()> free;  // (-available, session), by target
@@ -207,8 +205,8 @@ struct DispatchState {
 
   // What the store still owes an answer for, or must be asked again.
   std::set<Token> accepts_again;
-  std::map<Token, domain::OfferRef> returns;                  // asked, unanswered
-  std::map<Token, domain::OfferRef> returns_again;
+  std::map<Token, OfferRef> returns;                  // asked, unanswered
+  std::map<Token, OfferRef> returns_again;
   std::set<JobId> reads_again;
   std::set<Token> ended;                                      // the newest kEndedTokensMax tokens that ended
   absl::Time retry_at = absl::InfinitePast();
