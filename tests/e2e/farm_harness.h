@@ -1,0 +1,83 @@
+// A private farm of real binaries, real PostgreSQL, real Go and zig for end-to-end tests, driven through the CLI alone.
+// One farm a test program; it is taken down when the object dies. The cache folder (GOFARM_CACHE_DIR) is shared by all of
+// them, so that toolchains and seeds are made once. Not thread-safe.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <simdjson.h>
+
+#include "absl/time/time.h"
+
+namespace gofarm::testing {
+
+struct CommandResult {
+  int exit_code = -1;
+  std::string out;
+  std::string err;
+};
+
+// Runs a program with the farm's environment; never a shell. A child that outlives `limit` is killed, exit code 124.
+CommandResult RunCommand(const std::vector<std::string>& argv, const std::vector<std::string>& environment_extra = {},
+                         absl::Duration limit = absl::Minutes(15));
+
+// A parsed JSON document that owns its text. An empty or broken document fails the test and reads as null.
+class Json {
+ public:
+  explicit Json(const std::string& text);
+  simdjson::dom::element root() const { return root_; }
+
+ private:
+  std::unique_ptr<simdjson::dom::parser> parser_;
+  simdjson::dom::element root_;
+};
+
+// "executables[0].sha256" style access would hide faults; these two fail loudly and return a default.
+std::string Text(simdjson::dom::element object, std::string_view key);
+int64_t Number(simdjson::dom::element object, std::string_view key);
+size_t Count(simdjson::dom::element object, std::string_view key);
+simdjson::dom::element At(simdjson::dom::element object, std::string_view key);
+std::vector<simdjson::dom::element> Items(simdjson::dom::element array);
+
+class Farm {
+ public:
+  // Starts it; on a failure the test fails with what `gofarm up` printed.
+  explicit Farm(int workers = 1, std::vector<std::string> environment = {});
+  ~Farm();
+  Farm(const Farm&) = delete;
+  Farm& operator=(const Farm&) = delete;
+
+  const std::string& dir() const { return dir_; }      // the farm's
+  const std::string& scratch() const { return top_; }  // for files of the test
+  CommandResult Gofarm(std::vector<std::string> arguments, absl::Duration limit = absl::Minutes(15)) const;
+  // With --output json; the exit code must be `expected_exit`.
+  Json GofarmJson(std::vector<std::string> arguments, int expected_exit = 0) const;
+
+  int64_t Submit(std::vector<std::string> arguments) const;  // without waiting: the batch id
+  void Watch(int64_t batch) const;                           // until all jobs ended
+  Json Jobs(int64_t batch) const;
+  int CoordinatorPid() const;
+  int PostgresPid() const;
+  int WorkerPid() const;
+  // True once some attempt of the batch runs in phase build.
+  bool WaitUntilBuilding(int64_t batch, absl::Duration limit = absl::Minutes(10)) const;
+  bool WaitUntil(const std::function<bool()>& condition, absl::Duration limit) const;
+  bool Up();
+  bool Down();
+
+ private:
+  std::string top_;
+  std::string dir_;
+  int workers_;
+  std::vector<std::string> environment_;
+};
+
+// Process ids of a process and all below it.
+std::vector<int> TreeOf(int pid);
+bool IsAlive(int pid);
+std::string BinDir();
+
+}  // namespace gofarm::testing
