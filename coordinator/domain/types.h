@@ -1,0 +1,205 @@
+// The values that the coordinator's parts hand each other: what was asked, what came of it, what operators read. Those of
+// queue, offers and sessions stand in dispatch_store.h. Plain data, no I/O, no protobuf: the RPC edge converts. Instants are absl::Time; absl::InfinitePast() means never.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/vocab/failure.h"
+#include "common/vocab/target.h"
+
+namespace gofarm::domain {
+
+// ---- asking -----------------------------------------------------------------------------------------------------
+
+struct SubmitEntry {
+  int line = 0;         // where it stood in the list; arguments count from 1
+  std::string module;   // as written
+  std::string version;  // as written; empty or "latest": resolve
+};
+
+struct SubmitRequest {
+  std::string request_id;  // 1 to 64 of [A-Za-z0-9_-]; a repeat gets the first answer
+  std::string name;
+  std::string submitter;
+  std::vector<Target> targets;  // empty: all
+  bool force = false;           // a new generation of every job
+  int priority = 0;             // higher first
+  std::map<std::string, std::string> labels;
+  std::vector<SubmitEntry> entries;
+};
+
+// One job that a batch wants, checked and resolved.
+struct WantedJob {
+  std::string module;
+  std::string version;
+  Target target = Target::kX86_64;
+  std::string recipe_digest;
+};
+
+struct JobCounts {
+  int64_t queued = 0, running = 0, built = 0, partial = 0, nothing_to_build = 0, failed = 0, cancelled = 0;
+  auto operator<=>(const JobCounts&) const = default;
+};
+
+struct Batch {
+  BatchId id;
+  std::string name;
+  BatchState state = BatchState::kRunning;
+  std::string submitter;
+  absl::Time created_at;
+  JobCounts jobs;
+  int64_t executables = 0;
+};
+
+struct BatchReceipt {
+  Batch batch;
+  std::vector<std::string> warnings;
+  bool repeated_request = false;
+};
+
+// ---- results of an attempt, mirroring worker.proto ---------------------------------------------------------------
+
+struct Dependency {
+  std::string path, version, h1, replace_path, replace_version;
+};
+
+struct Executable {
+  std::string name;
+  std::string import_path;
+  int64_t size = 0;
+  std::string sha256, blake3;  // lower-case hex
+  std::string main_version, go_version, build_info;
+  std::vector<Dependency> dependencies;
+  std::string variant;
+};
+
+struct FailedProgram {
+  std::string import_path;
+  std::string name;
+  FailureClass failure_class = FailureClass::kInternal;
+  std::string failure_detail;
+};
+
+struct VariantTry {
+  std::string variant, outcome, fingerprint;
+  double seconds = 0;
+  std::vector<std::string> argv, environment;
+  std::string go_mod, working_directory;
+};
+
+struct PhaseTime {
+  Phase phase = Phase::kNone;
+  double seconds = 0;
+};
+
+struct AttemptFacts {
+  std::string go_version, zig_version, go_sha256, zig_sha256;
+  int sandbox_layout = 0;
+  std::string worker_build;
+  std::string log_sha256;
+  std::string module_h1;
+  int64_t bytes_fetched = 0;
+  int dependency_count = 0;
+  std::string licences_sha256;
+  int64_t licences_size = 0;
+  bool used_shared_cache = false;
+  int64_t log_bytes = 0;
+};
+
+struct CompletedAttempt {
+  Token token;
+  JobId job;
+  AttemptOutcome outcome = AttemptOutcome::kFailed;  // built, partial, nothing_to_build, failed or cancelled
+  FailureClass failure_class = FailureClass::kNone;
+  std::string failure_detail;
+  std::vector<Executable> executables;
+  std::vector<FailedProgram> failed_programs;
+  std::vector<VariantTry> variants;
+  std::vector<PhaseTime> phases;
+  int64_t peak_memory_bytes = 0;
+  double cpu_seconds = 0;
+  AttemptFacts facts;
+};
+
+// ---- reading ------------------------------------------------------------------------------------------------------
+
+struct Attempt {
+  Token token;
+  std::string worker;
+  AttemptOutcome outcome = AttemptOutcome::kRunning;
+  absl::Time started_at = absl::InfinitePast();
+  absl::Time ended_at = absl::InfinitePast();
+  std::vector<VariantTry> variants;
+  std::vector<PhaseTime> phases;
+  int64_t peak_memory_bytes = 0;
+  double cpu_seconds = 0;
+  FailureClass failure_class = FailureClass::kNone;
+  std::string failure_detail;
+  AttemptFacts facts;
+};
+
+struct ArtifactRow {
+  std::string name, import_path, module, version;
+  Target target = Target::kX86_64;
+  int64_t size = 0;
+  std::string sha256, blake3, main_version, go_version;
+  JobId job;
+};
+
+struct Job {
+  JobId id;
+  std::vector<BatchId> batches;
+  std::string module, version;
+  Target target = Target::kX86_64;
+  JobState state = JobState::kQueued;
+  FailureClass failure_class = FailureClass::kNone;
+  std::string failure_detail;
+  std::vector<Attempt> attempts;  // by token
+  std::vector<ArtifactRow> executables;      // by import path
+  std::vector<FailedProgram> failed_programs;  // by import path
+  std::string toolset, recipe_digest;
+  int generation = 1;
+  absl::Time created_at = absl::InfinitePast();
+  absl::Time ended_at = absl::InfinitePast();
+  // Of a queued job whose last attempt failed: when it may be offered again; InfinitePast: now.
+  absl::Time not_before = absl::InfinitePast();
+};
+
+// ---- workers --------------------------------------------------------------------------------------------------------
+
+struct InstalledToolchain {
+  std::string kind, version, path, sha256;
+};
+struct TargetReadiness {
+  Target target = Target::kX86_64;
+  std::string state;  // "waiting", "seeding", "ready", "failed"
+  std::string detail;
+  double seconds = 0;
+  std::string toolset;
+};
+struct WorkerReport {
+  std::vector<InstalledToolchain> toolchains;
+  std::vector<TargetReadiness> readiness;
+  int64_t cache_bytes = 0;
+  int64_t disk_free_bytes = 0;
+};
+
+// The last that is known of a worker, also of one that is gone.
+struct WorkerInfo {
+  std::string name, host_arch, build_version, isolation_error;
+  std::vector<Target> targets;
+  int pid = 0;
+  int slots = 0;
+  int64_t memory_bytes = 0;
+  WorkerReport report;
+  bool has_session = false;  // a session with a lease that has not run out
+  absl::Time last_seen_at = absl::InfinitePast();
+};
+
+}  // namespace gofarm::domain
