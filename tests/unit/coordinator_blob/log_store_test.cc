@@ -1,0 +1,151 @@
+// Logs: an append is acknowledged when it is on disk, repeats do no harm, and a long log keeps its head and its tail.
+#include "coordinator/blob/log_store.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <future>
+
+#include "common/base/text.h"
+#include "common/io/files.h"
+
+namespace gofarm::blob {
+namespace {
+
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class LogStoreTest : public ::testing::Test {
+ protected:
+  LogStoreTest() {
+    char name[] = "/tmp/gofarm-log-XXXXXX";
+    dir_ = ::mkdtemp(name);
+    Open(1 << 20);
+  }
+  ~LogStoreTest() override {
+    store_.reset();
+    EXPECT_TRUE(io::RemoveTree(dir_).ok());
+  }
+  void Open(int64_t bytes_max) {
+    store_.reset();
+    store_ = OpenFolderLogStore(dir_, bytes_max).value();
+  }
+  // Appends and waits for the acknowledgement.
+  absl::StatusOr<int64_t> Append(Token token, int64_t offset, std::string_view data) {
+    auto answer = std::make_shared<std::promise<absl::StatusOr<int64_t>>>();
+    const absl::Status taken =
+        store_->Append(token, offset, data, [answer](const absl::StatusOr<int64_t>& stored) { answer->set_value(stored); });
+    if (!taken.ok()) return taken;
+    return answer->get_future().get();
+  }
+  std::string ReadAll(Token token, int64_t offset = 0, size_t limit = 1000) {
+    std::string out;
+    while (true) {
+      const LogSlice slice = store_->Read(token, offset, limit).value();
+      out += slice.data;
+      if (slice.at_end) return out;
+      offset = slice.next_offset;
+    }
+  }
+
+  std::string dir_;
+  std::unique_ptr<LogStore> store_;
+};
+
+TEST_F(LogStoreTest, AcknowledgesWhatIsStored) {
+  EXPECT_EQ(store_->StoredOffset(Token{7}).value(), 0);
+  EXPECT_EQ(Append(Token{7}, 0, "one\n").value(), 4);
+  EXPECT_EQ(Append(Token{7}, 4, "two\n").value(), 8);
+  EXPECT_EQ(store_->StoredOffset(Token{7}).value(), 8);
+  EXPECT_EQ(ReadAll(Token{7}), "one\ntwo\n");
+  EXPECT_EQ(ReadAll(Token{7}, 4), "two\n");
+  EXPECT_EQ(io::ReadFile(Cat(dir_, "/logs/0/7.log"), 100).value(), "one\ntwo\n");
+}
+
+TEST_F(LogStoreTest, RepeatedAndOverlappingChunksAreStoredOnce) {
+  ASSERT_TRUE(Append(Token{7}, 0, "abcdef").ok());
+  EXPECT_EQ(Append(Token{7}, 0, "abcdef").value(), 6);
+  EXPECT_EQ(Append(Token{7}, 2, "cd").value(), 6);
+  EXPECT_EQ(Append(Token{7}, 4, "efgh").value(), 8);
+  EXPECT_EQ(ReadAll(Token{7}), "abcdefgh");
+}
+
+TEST_F(LogStoreTest, GapIsRefusedWithTheOffsetToSendFrom) {
+  ASSERT_TRUE(Append(Token{7}, 0, "abc").ok());
+  const absl::Status status = Append(Token{7}, 10, "x").status();
+  EXPECT_TRUE(absl::IsOutOfRange(status));
+  EXPECT_THAT(std::string(status.message()), HasSubstr("send from 3"));
+}
+
+TEST_F(LogStoreTest, NegativeOffsetsAndHugeChunksAreRefused) {
+  EXPECT_TRUE(absl::IsInvalidArgument(Append(Token{7}, -1, "x").status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(Append(Token{7}, 0, std::string(kLogChunkMax + 1, 'x')).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(store_->Read(Token{7}, -1, 10).status()));
+}
+
+TEST_F(LogStoreTest, LogGoesOnInANewProcess) {
+  ASSERT_TRUE(Append(Token{1234}, 0, "before ").ok());
+  Open(1 << 20);
+  EXPECT_EQ(store_->StoredOffset(Token{1234}).value(), 7);
+  EXPECT_EQ(Append(Token{1234}, 7, "after").value(), 12);
+  EXPECT_EQ(ReadAll(Token{1234}), "before after");
+}
+
+TEST_F(LogStoreTest, LongLogKeepsHeadAndTailWithinItsLimit) {
+  Open(4096);
+  std::string whole;
+  for (int i = 0; i < 2000; ++i) {
+    const std::string line = Cat("line ", i, "\n");
+    ASSERT_TRUE(store_->Append(Token{9}, static_cast<int64_t>(whole.size()), line, [](const auto&) {}).ok());
+    whole += line;
+  }
+  const auto check = [&] {
+    const std::string kept = ReadAll(Token{9});
+    EXPECT_THAT(kept, StartsWith("line 0\nline 1\n"));
+    EXPECT_THAT(kept, EndsWith("line 1998\nline 1999\n"));
+    EXPECT_THAT(kept, HasSubstr("bytes of this log were left out here"));
+    EXPECT_LE(io::TreeBytes(dir_), 4096);
+    EXPECT_GE(io::TreeBytes(dir_), 3072);
+    EXPECT_EQ(store_->StoredOffset(Token{9}).value(), static_cast<int64_t>(whole.size()));
+  };
+  EXPECT_EQ(Append(Token{9}, static_cast<int64_t>(whole.size()), "").value(), static_cast<int64_t>(whole.size()));
+  check();
+  Open(4096);
+  check();
+}
+
+TEST_F(LogStoreTest, ManyLogsGrowAtOnceAndIdleOnesAreClosed) {
+  const int logs = static_cast<int>(kOpenLogsMax) + 100;
+  for (int round = 0; round < 2; ++round) {
+    for (int i = 1; i <= logs; ++i) {
+      ASSERT_TRUE(store_->Append(Token{i}, round * 5, "12345", [](const auto&) {}).ok()) << i;
+    }
+    EXPECT_EQ(Append(Token{1}, 0, "").value(), (round + 1) * 5);
+  }
+  for (const int i : {1, 100, logs}) EXPECT_EQ(ReadAll(Token{i}), "1234512345") << i;
+}
+
+TEST_F(LogStoreTest, FollowersAreToldOfGrowth) {
+  Token grown;
+  store_->OnGrowth([&](Token token) { grown = token; });
+  ASSERT_TRUE(Append(Token{5}, 0, "x").ok());
+  EXPECT_EQ(grown, Token{5});
+}
+
+TEST_F(LogStoreTest, ManyAppendsShareOneSync) {
+  // 100 appends, all acknowledged by at most a few group commits: far quicker than one interval each.
+  std::vector<std::shared_ptr<std::promise<void>>> done;
+  const absl::Time start = absl::Now();
+  for (int i = 0; i < 100; ++i) {
+    done.push_back(std::make_shared<std::promise<void>>());
+    ASSERT_TRUE(store_->Append(Token{3}, i, "x", [p = done.back()](const auto&) { p->set_value(); }).ok());
+  }
+  for (const auto& p : done) p->get_future().wait();
+  EXPECT_LT(absl::Now() - start, 50 * kSyncInterval);
+  EXPECT_EQ(store_->StoredOffset(Token{3}).value(), 100);
+}
+
+}  // namespace
+}  // namespace gofarm::blob
