@@ -1,0 +1,47 @@
+// Takes the report of a finished attempt: checks it, makes its text fit to be stored and printed, records it. Thread-safe;
+// blocks its thread.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "common/base/scope.h"
+#include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/types.h"
+#include "coordinator/store/attempt_store.h"
+
+namespace gofarm::service {
+
+inline constexpr size_t kExecutablesMax = 4096;
+inline constexpr size_t kFailedProgramsMax = 4096;
+inline constexpr size_t kVariantsMax = 32;
+inline constexpr size_t kDependenciesMax = 20'000;
+inline constexpr size_t kDetailBytesMax = 4096;
+inline constexpr size_t kTextBytesMax = 1024;             // names, versions, paths
+inline constexpr size_t kBuildInfoBytesMax = 1 << 20;
+inline constexpr size_t kGoModBytesMax = 1 << 20;
+inline constexpr size_t kArgumentsMax = 20'000;
+
+struct AttemptHooks {
+  // The size of a stored blob, whose age is renewed; NOT_FOUND when it is not stored.
+  std::function<absl::StatusOr<int64_t>(const std::string& sha256)> blob_size;
+  // Told after the transaction (not for stale tokens); must be quick and must not call back.
+  std::function<void(const domain::CompletedAttempt&, const domain::CompleteResult&)> ended;
+};
+
+class AttemptService {
+ public:
+  AttemptService(store::AttemptStore& attempts, AttemptHooks hooks) : attempts_(attempts), hooks_(std::move(hooks)) {}
+
+  // FAILED_PRECONDITION: a stale token, or an executable whose blob is not stored; INVALID_ARGUMENT: a report that breaks
+  // the rules; UNAVAILABLE: the attempt's Accept is not stored yet, ask again.
+  absl::StatusOr<domain::CompleteResult> Complete(const Scope& scope, domain::CompletedAttempt attempt);
+
+ private:
+  store::AttemptStore& attempts_;
+  const AttemptHooks hooks_;
+};
+
+}  // namespace gofarm::service

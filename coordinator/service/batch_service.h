@@ -1,0 +1,68 @@
+// Submissions and what operators do to batches and jobs. Everything that is wrong with a submission is told at once and
+// nothing of it is stored. Thread-safe; every method blocks its thread (database, proxy).
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/scope.h"
+#include "common/vocab/toolset.h"
+#include "coordinator/domain/recipe.h"
+#include "coordinator/domain/types.h"
+#include "coordinator/service/module_proxy.h"
+#include "coordinator/store/batch_store.h"
+#include "coordinator/store/query_store.h"
+
+namespace gofarm::service {
+
+inline constexpr size_t kEntriesMax = 200'000;        // lines of one submission
+inline constexpr size_t kJobsMax = 400'000;           // modules times targets
+inline constexpr size_t kNameBytesMax = 200;          // of a batch or a submitter
+inline constexpr size_t kLabelsMax = 32;
+inline constexpr size_t kLabelBytesMax = 200;
+inline constexpr int kPriorityMax = 1000;             // and -kPriorityMax
+inline constexpr size_t kCheckedVersionsMax = 100;    // more modules are not asked for, but for their latest version
+inline constexpr int kProxyRequestsAtOnce = 16;
+inline constexpr size_t kErrorsShownMax = 100;        // lines of a refusal; the rest is counted
+inline constexpr absl::Duration kProxyRequestMax = absl::Seconds(20);
+
+// Told after the transaction; must be quick and must not call back.
+struct BatchHooks {
+  std::function<void()> queue_changed;
+  std::function<void(const std::vector<store::RunningRef>&)> cancel_running;
+  // For progress lines: these jobs are in that state now. A sample when there are very many.
+  std::function<void(const std::vector<store::JobRef>&, JobState)> told;
+};
+
+class BatchService {
+ public:
+  // `toolset` is the default one, digest filled in.
+  BatchService(store::BatchStore& batches, store::QueryStore& queries, ModuleProxy& proxy, Toolset toolset,
+               domain::RecipePolicy policy, BatchHooks hooks);
+
+  // INVALID_ARGUMENT: one line per error, each prefixed "line N: " where it concerns a line.
+  absl::StatusOr<domain::BatchReceipt> Submit(const Scope& scope, const domain::SubmitRequest& request);
+  absl::StatusOr<domain::Batch> Cancel(const Scope& scope, BatchId id);
+  absl::StatusOr<domain::Batch> Retry(const Scope& scope, BatchId id);
+  absl::StatusOr<domain::Job> CancelJob(const Scope& scope, JobId id);
+  absl::StatusOr<domain::Job> RetryJob(const Scope& scope, JobId id);  // the job that takes its place
+
+ private:
+  struct Entry;
+  absl::Status Resolve(const Scope& scope, std::vector<Entry>& entries, std::vector<std::string>& errors,
+                       std::vector<std::string>& warnings);
+  void Tell(const std::vector<store::JobRef>& jobs, JobState state) const;
+
+  store::BatchStore& batches_;
+  store::QueryStore& queries_;
+  ModuleProxy& proxy_;
+  const Toolset toolset_;
+  const domain::RecipePolicy policy_;
+  const BatchHooks hooks_;
+};
+
+}  // namespace gofarm::service

@@ -1,0 +1,60 @@
+// What operators read. Thread-safe, read-only. Pages are cut by keyset: a page of jobs costs five statements whatever its
+// size, and what ends meanwhile disturbs nothing.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/base/scope.h"
+#include "coordinator/domain/types.h"
+#include "coordinator/store/pool.h"
+
+namespace gofarm::store {
+
+inline constexpr int kJobPageMax = 500;
+inline constexpr int kArtifactPageMax = 2000;
+
+struct JobFilter {
+  BatchId batch;                  // 0: all
+  std::optional<JobState> state;  // none: all
+};
+
+struct ArtifactFilter {
+  BatchId batch;
+  std::string module;
+  std::optional<Target> target;
+  std::string sha256;
+};
+// Where a page of artifacts ended.
+struct ArtifactCursor {
+  JobId job;
+  std::string import_path;
+};
+
+class QueryStore {
+ public:
+  explicit QueryStore(Pool& pool) : pool_(pool) {}
+
+  // NOT_FOUND names the id.
+  absl::StatusOr<domain::Job> GetJob(const Scope& scope, JobId id);
+  // In id order, those after `after`, at most min(limit, kJobPageMax). Empty: the end.
+  absl::StatusOr<std::vector<domain::Job>> JobPage(const Scope& scope, const JobFilter& filter, JobId after, int limit);
+  // Executables of the jobs' results, by job and import path. Empty: the end.
+  absl::StatusOr<std::vector<domain::ArtifactRow>> ArtifactPage(const Scope& scope, const ArtifactFilter& filter,
+                                                                const ArtifactCursor& after, int limit);
+  absl::StatusOr<std::vector<domain::WorkerInfo>> Workers(const Scope& scope);
+  // The last report of a worker, for `worker list` after a restart.
+  absl::Status SaveWorkerReport(const Scope& scope, const std::string& worker, const domain::WorkerReport& report);
+  absl::StatusOr<domain::JobCounts> CountJobs(const Scope& scope);
+  // Of the job's attempts the `number`th (1 = the first, 0 = the last). NOT_FOUND: no such job or attempt.
+  absl::StatusOr<domain::Attempt> FindAttempt(const Scope& scope, JobId job, int number);
+  // Whether a token is the current one of a running attempt: for log and blob uploads. The job it belongs to.
+  absl::StatusOr<std::optional<JobId>> CurrentJobOf(const Scope& scope, Token token);
+
+ private:
+  Pool& pool_;
+};
+
+}  // namespace gofarm::store
