@@ -36,6 +36,12 @@ std::vector<std::string> EnvironmentWith(const std::vector<std::string>& extra) 
   return out;
 }
 
+simdjson::dom::element Null() {
+  static simdjson::dom::parser parser;
+  static const simdjson::dom::element null = parser.parse(std::string("null")).value();
+  return null;
+}
+
 }  // namespace
 
 std::string BinDir() {
@@ -78,10 +84,8 @@ CommandResult RunCommand(const std::vector<std::string>& argv, const std::vector
         killed = true;
       }
       // A daemon may have inherited the pipe: the end of the command itself counts.
-      if (waitid(P_PID, static_cast<id_t>(pid), nullptr, WEXITED | WNOHANG | WNOWAIT) == 0 && n == 0) {
-        siginfo_t info{};
-        if (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid) break;
-      }
+      siginfo_t info{};
+      if (waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid) break;
       continue;
     }
     for (int i = 0; i < 2; ++i) {
@@ -108,7 +112,7 @@ Json::Json(const std::string& text) : parser_(std::make_unique<simdjson::dom::pa
   const auto error = parser_->parse(text).get(root_);
   if (error != simdjson::SUCCESS) {
     ADD_FAILURE() << "no JSON document: " << simdjson::error_message(error) << "\n" << text.substr(0, 2000);
-    parser_->parse(std::string("null")).get(root_);
+    root_ = Null();
   }
 }
 
@@ -116,9 +120,7 @@ simdjson::dom::element At(simdjson::dom::element object, std::string_view key) {
   simdjson::dom::element value;
   if (object.at_key(key).get(value) != simdjson::SUCCESS) {
     ADD_FAILURE() << "no key " << key << " in " << simdjson::minify(object).substr(0, 1000);
-    static simdjson::dom::parser parser;
-    static const simdjson::dom::element null = parser.parse(std::string("null")).value();
-    return null;
+    return Null();
   }
   return value;
 }
