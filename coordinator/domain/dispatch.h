@@ -49,7 +49,7 @@ enum class RefuseReason : int {
 };
 
 // ---- events from streams --------------------------------------------------------------------------------------------
-struct HelloReceived { StreamId stream; SessionRequest request; };
+struct HelloReceived { StreamId stream; domain::SessionRequest request; };
 struct ReadyReceived { StreamId stream; int free_slots = 0; int64_t free_memory_bytes = 0; bool draining = false; };
 struct HeartbeatReceived { StreamId stream; };
 struct AcceptReceived { StreamId stream; Token token; };
@@ -60,27 +60,27 @@ struct StreamClosed { StreamId stream; };  // exactly once, last of its stream, 
 // ---- answers of the store -------------------------------------------------------------------------------------------
 enum class Answer { kDone, kFailed, kUnknown };  // kFailed: nothing was written; kUnknown: perhaps
 
-struct SessionOpened { StreamId stream; Answer answer = Answer::kDone; OpenedSession opened; };
-struct ClaimsAnswered { Answer answer = Answer::kDone; std::vector<ClaimRequest> asked; std::vector<ClaimResult> results; };
-struct ClaimsRead { Answer answer = Answer::kDone; std::vector<JobId> asked; std::vector<ClaimState> states; };
-struct AcceptsAnswered { Answer answer = Answer::kDone; std::vector<OfferRef> asked; std::vector<AcceptOutcome> outcomes; };
-struct ReturnsAnswered { Answer answer = Answer::kDone; std::vector<OfferRef> asked; std::vector<ReturnOutcome> outcomes; };
+struct SessionOpened { StreamId stream; Answer answer = Answer::kDone; domain::OpenedSession opened; };
+struct ClaimsAnswered { Answer answer = Answer::kDone; std::vector<domain::ClaimRequest> asked; std::vector<domain::ClaimResult> results; };
+struct ClaimsRead { Answer answer = Answer::kDone; std::vector<JobId> asked; std::vector<domain::ClaimState> states; };
+struct AcceptsAnswered { Answer answer = Answer::kDone; std::vector<domain::OfferRef> asked; std::vector<domain::AcceptOutcome> outcomes; };
+struct ReturnsAnswered { Answer answer = Answer::kDone; std::vector<domain::OfferRef> asked; std::vector<domain::ReturnOutcome> outcomes; };
 struct SessionsRenewed { Answer answer = Answer::kDone; std::vector<SessionId> gone; };
 struct LeasesExtended { Answer answer = Answer::kDone; };
-struct SessionsEnded { Answer answer = Answer::kDone; ExpiredSessions ended; };  // of ExpireSessions and EndSessions
-struct AttemptsLost { Answer answer = Answer::kDone; std::vector<Token> asked; std::vector<LostAttempt> lost; };
+struct SessionsEnded { Answer answer = Answer::kDone; domain::ExpiredSessions ended; };  // of ExpireSessions and EndSessions
+struct AttemptsLost { Answer answer = Answer::kDone; std::vector<Token> asked; std::vector<domain::LostAttempt> lost; };
 struct QueueLoaded {
   Answer answer = Answer::kDone;
   JobId after;           // as asked
   int64_t issued = 0;    // as asked
-  std::vector<QueuedJob> jobs;
+  std::vector<domain::QueuedJob> jobs;
 };
 
 // ---- events from services -------------------------------------------------------------------------------------------
 struct QueueChanged { JobId lowest; };  // of the new or changed rows; 0: unknown, all is read again
 struct JobsRemoved { std::vector<JobId> jobs; };           // cancelled while they waited or were offered
 struct CancelRequested { std::vector<Token> tokens; };     // running attempts whose job was cancelled
-struct AttemptEnded { Token token; JobId job; std::optional<QueuedJob> requeued; };  // the store took its completion
+struct AttemptEnded { Token token; JobId job; std::optional<domain::QueuedJob> requeued; };  // the store took its completion
 struct Tick {};                                            // about four times a second
 
 using Event = std::variant<HelloReceived, ReadyReceived, HeartbeatReceived, AcceptReceived, RefuseReceived, GoodbyeReceived,
@@ -89,11 +89,11 @@ using Event = std::variant<HelloReceived, ReadyReceived, HeartbeatReceived, Acce
                            JobsRemoved, CancelRequested, AttemptEnded, Tick>;
 
 // ---- effects on the store: each is answered by exactly one event ----------------------------------------------------
-struct OpenSession { StreamId stream; SessionRequest request; };
-struct Claim { std::vector<ClaimRequest> claims; };  // at most kClaimsMax
+struct OpenSession { StreamId stream; domain::SessionRequest request; };
+struct Claim { std::vector<domain::ClaimRequest> claims; };  // at most domain::kClaimsMax
 struct ReadClaims { std::vector<JobId> jobs; };
-struct StoreAccept { OfferRef offer; };              // those of one round go into one AcceptOffers
-struct StoreReturn { OfferRef offer; };              // likewise ReturnOffers
+struct StoreAccept { domain::OfferRef offer; };              // those of one round go into one AcceptOffers
+struct StoreReturn { domain::OfferRef offer; };              // likewise ReturnOffers
 struct RenewSessions { std::vector<SessionId> sessions; };
 struct ExtendLeases {};
 struct ExpireSessions {};
@@ -103,15 +103,15 @@ struct LoadQueue { JobId after; int64_t issued = 0; int limit = 0; };
 
 // ---- effects on streams ---------------------------------------------------------------------------------------------
 struct SendWelcome { StreamId stream; SessionId session; std::vector<Token> keep; std::vector<Token> drop; };
-struct SendOffer { StreamId stream; Token token; QueuedJob job; std::vector<Target> siblings; };
+struct SendOffer { StreamId stream; Token token; domain::QueuedJob job; std::vector<Target> siblings; };
 struct SendCancel { StreamId stream; Token token; };
 struct SendDrop { StreamId stream; Token token; };
 enum class CloseWhy { kSuperseded, kSessionGone, kStoreUnavailable, kTooManyWorkers, kLeft };
 struct CloseStream { StreamId stream; CloseWhy why = CloseWhy::kSessionGone; };
 
 // ---- notes for whoever shows the farm ---------------------------------------------------------------------------------
-struct NoteRunning { Token token; QueuedJob job; std::string worker; };
-struct NoteLost { Token token; QueuedJob job; std::string worker; };
+struct NoteRunning { Token token; domain::QueuedJob job; std::string worker; };
+struct NoteLost { Token token; domain::QueuedJob job; std::string worker; };
 
 using Effect = std::variant<OpenSession, Claim, ReadClaims, StoreAccept, StoreReturn, RenewSessions, ExtendLeases,
                             ExpireSessions, EndSessions, LoseAttempts, LoadQueue, SendWelcome, SendOffer, SendCancel,
@@ -135,7 +135,7 @@ enum class JobPhase {
 };
 
 struct JobEntry {
-  QueuedJob job;
+  domain::QueuedJob job;
   JobPhase phase = JobPhase::kWaiting;
   Token token;          // from kOffered on
   SessionId session;    // from kClaiming on
@@ -148,7 +148,7 @@ struct JobEntry {
 struct Session {
   SessionId id;
   StreamId stream;  // 0: the stream broke, the lease still runs
-  SessionRequest worker;
+  domain::SessionRequest worker;
   int reported_free = 0;  // the last Ready, less what was accepted since
   int64_t free_memory_bytes = 0;
   bool draining = false;
@@ -167,7 +167,7 @@ struct Session {
 };
 
 struct FormerWorker {
-  SessionRequest worker;
+  domain::SessionRequest worker;
   absl::Time last_seen;
 };
 
@@ -194,7 +194,7 @@ struct DispatchState {
   // Sessions.
   std::map<SessionId, Session> sessions;
   absl::flat_hash_map<StreamId, SessionId> streams;           // welcomed ones
-  std::map<StreamId, SessionRequest> greeting;        // Hello came, the store is asked
+  std::map<StreamId, domain::SessionRequest> greeting;        // Hello came, the store is asked
   absl::flat_hash_map<std::string, SessionId> by_worker;
   std::map<std::string, FormerWorker> former;                 // no session any more
   std::array<std::set<std::pair<int, SessionId>>, kAllTargets.size()> free;  // (-available, session), by target
@@ -205,8 +205,8 @@ struct DispatchState {
 
   // What the store still owes an answer for, or must be asked again.
   std::set<Token> accepts_again;
-  std::map<Token, OfferRef> returns;                  // asked, unanswered
-  std::map<Token, OfferRef> returns_again;
+  std::map<Token, domain::OfferRef> returns;                  // asked, unanswered
+  std::map<Token, domain::OfferRef> returns_again;
   std::set<JobId> reads_again;
   std::set<Token> ended;                                      // the newest kEndedTokensMax tokens that ended
   absl::Time retry_at = absl::InfinitePast();

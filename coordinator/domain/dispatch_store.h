@@ -25,7 +25,7 @@
 #include "common/vocab/failure.h"
 #include "common/vocab/target.h"
 
-namespace gofarm::dispatch {
+namespace gofarm::domain {
 
 inline constexpr absl::Duration kLease = absl::Seconds(30);
 inline constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
@@ -203,4 +203,4 @@ class DispatchStore {
   virtual absl::StatusOr<CompleteResult> Complete(const Scope& scope, const Completion& completion) = 0;
 };
 
-}  // namespace gofarm::dispatch
+}  // namespace gofarm::domain

@@ -16,7 +16,7 @@ inline constexpr size_t kAffinityModulesMax = 20'000;  // the least recently use
 inline constexpr size_t kAffinityWorkersMax = 4;       // per module, newest first
 
 // "module@version toolset": jobs of one key share one fetch and one listing.
-std::string ModuleKey(const QueuedJob& job);
+std::string ModuleKey(const domain::QueuedJob& job);
 
 class Affinity {
  public:

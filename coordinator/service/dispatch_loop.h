@@ -49,7 +49,7 @@ struct WelcomeMessage {
 };
 struct OfferMessage {
   Token token;
-  dispatch::QueuedJob job;
+  domain::QueuedJob job;
   std::vector<Target> siblings;
   absl::Duration deadline;  // the attempt may run this long from Accept
   OfferLimits limits;
@@ -74,8 +74,8 @@ class SessionSink {
 // Told of what happens to attempts, from the loop's thread, outside its lock; must be quick. The app wires it to the
 // progress board.
 struct DispatchObserver {
-  std::function<void(Token, const dispatch::QueuedJob&, const std::string& worker)> running;  // accepted, or kept by a Hello
-  std::function<void(Token, const dispatch::QueuedJob&, const std::string& why)> lost;        // the job waits again or ended
+  std::function<void(Token, const domain::QueuedJob&, const std::string& worker)> running;  // accepted, or kept by a Hello
+  std::function<void(Token, const domain::QueuedJob&, const std::string& why)> lost;        // the job waits again or ended
 };
 
 struct DispatchLoopOptions {
@@ -103,7 +103,7 @@ struct WorkerView {
 };
 struct RunningView {
   Token token;
-  dispatch::QueuedJob job;
+  domain::QueuedJob job;
   std::string worker;
   absl::Time started_at;
 };
@@ -129,7 +129,7 @@ enum class StopKind {
 
 class DispatchLoop {
  public:
-  DispatchLoop(DispatchLoopOptions options, dispatch::DispatchStore& store, SessionSink& sink, DispatchObserver observer,
+  DispatchLoop(DispatchLoopOptions options, domain::DispatchStore& store, SessionSink& sink, DispatchObserver observer,
                const Clock& clock);
   ~DispatchLoop();  // Stop(kRestart) if nobody did
   DispatchLoop(const DispatchLoop&) = delete;
