@@ -5,6 +5,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <stop_token>
 #include <string>
 
 #include "absl/status/status.h"
@@ -15,8 +16,10 @@ namespace gofarm::exec {
 // not there is removed already.
 absl::Status RemoveTree(const std::string& path);
 
-// Bytes on disk below `path`, folders included; unreadable or vanished parts count nothing. Stops adding at `enough`.
-int64_t TreeBytes(const std::string& path, int64_t enough);
+// Bytes on disk below `path`: at least kEntryBytes for every file and folder, since empty ones use up a disk too.
+// Unreadable or vanished parts count nothing. Gives up early at `enough` or on stop.
+inline constexpr int64_t kEntryBytes = 4096;
+int64_t TreeBytes(const std::string& path, int64_t enough, const std::stop_token& stop);
 
 // uid < 0: owners stay. for_all: a+rwX, else u+rwX,go=. Set-id and sticky bits go. Only regular files and folders change.
 absl::Status GiveTree(const std::string& path, int uid, bool for_all);

@@ -1,0 +1,13 @@
+// What Sandbox::Probe runs inside a sandbox to see whether this host isolates: the worker's own binary, re-entered with a
+// variable set that only a sandbox's environment can hold.
+#pragma once
+
+namespace gofarm::exec {
+
+inline constexpr const char* kHostProbeVariable = "GOFARM_HOST_PROBE";
+
+// The value of the variable is the probe's own folder, with `ro` (read-only), `rw` and `ov` (an overlay) inside. Prints one
+// line "missing: ..." for every defence that does not hold; 0 when all hold.
+int HostProbeMain();
+
+}  // namespace gofarm::exec

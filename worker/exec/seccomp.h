@@ -1,0 +1,14 @@
+// A system call filter for builds, as the bytes bubblewrap's --seccomp takes. It denies what no compiler needs and what
+// would get around another limit: memory that no process maps (memfd_create, shmget, mq_open) is invisible to the sampler;
+// the rest is kernel surface (io_uring, bpf, keyrings, mounts, ptrace). Pure function.
+#pragma once
+
+#include <string>
+
+namespace gofarm::exec {
+
+// Denied calls answer ENOSYS, as on a kernel without them, so that programs take their fallback; calls of a foreign
+// architecture (32 bit on x86_64) too.
+std::string SeccompProgram();
+
+}  // namespace gofarm::exec

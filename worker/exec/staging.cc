@@ -1,0 +1,215 @@
+#include "worker/exec/staging.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <cstdlib>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "worker/exec/fd.h"
+
+namespace gofarm::exec {
+namespace {
+
+// Folders of the root directory that nothing here needs; the first that is there and does not hold bubblewrap is covered.
+constexpr const char* kStageCandidates[] = {"/mnt", "/media", "/srv", "/opt", "/tmp"};
+
+// What name resolution and TLS need inside, first the place on the host. Missing ones are left out.
+struct HostFile {
+  const char* source;
+  const char* dest;
+};
+constexpr HostFile kNetworkFiles[] = {
+    {"/etc/resolv.conf", "/etc/resolv.conf"},
+    {"/etc/nsswitch.conf", "/etc/nsswitch.conf"},
+    {"/etc/hosts", "/etc/hosts"},
+    {"/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs/ca-certificates.crt"},
+    {"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"},
+};
+
+absl::Status WriteFile(const std::string& path, std::string_view text) {
+  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  if (!fd.valid()) return ErrnoStatus(errno, Cat("open ", path));
+  return Annotate(WriteAll(fd.get(), text), path);
+}
+
+absl::Status MakeFolder(const std::string& path, mode_t mode) {
+  if (mkdir(path.c_str(), mode) != 0) return ErrnoStatus(errno, Cat("make folder ", path));
+  if (chmod(path.c_str(), mode) != 0) return ErrnoStatus(errno, Cat("chmod ", path));
+  return absl::OkStatus();
+}
+
+struct Source {
+  UniqueFd fd;
+  bool folder = false;
+};
+
+absl::StatusOr<Source> OpenSource(const std::string& path) {
+  Source source;
+  source.fd = UniqueFd(open(path.c_str(), O_PATH | O_CLOEXEC));
+  struct stat st;
+  if (!source.fd.valid() || fstat(source.fd.get(), &st) != 0) {
+    return ErrnoStatus(errno, Cat("open ", EscapeForPrint(path), " to mount it"));
+  }
+  source.folder = S_ISDIR(st.st_mode);
+  return source;
+}
+
+// Binds an opened file or folder at `target`, which is made for it.
+absl::Status Bind(const Source& source, const std::string& target) {
+  if (source.folder) {
+    GOFARM_RETURN_IF_ERROR(MakeFolder(target, 0755));
+  } else {
+    GOFARM_RETURN_IF_ERROR(WriteFile(target, ""));
+  }
+  const std::string by_handle = Cat("/proc/self/fd/", source.fd.get());
+  if (mount(by_handle.c_str(), target.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) {
+    return ErrnoStatus(errno, Cat("bind ", target));
+  }
+  return absl::OkStatus();
+}
+
+bool IsUsableStage(const std::string& folder, const std::string& bwrap) {
+  struct stat st;
+  return lstat(folder.c_str(), &st) == 0 && S_ISDIR(st.st_mode) && (st.st_mode & S_IXOTH) != 0 &&
+         bwrap.compare(0, folder.size() + 1, folder + "/") != 0;
+}
+
+absl::StatusOr<std::string> MountStage(const std::string& bwrap) {
+  for (const std::string folder : kStageCandidates) {
+    if (!IsUsableStage(folder, bwrap)) continue;
+    if (mount("gofarm", folder.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=4m") != 0) {
+      return ErrnoStatus(errno, Cat("mount a tmpfs over ", folder));
+    }
+    return folder;
+  }
+  return absl::FailedPreconditionError("none of /mnt, /media, /srv, /opt and /tmp is a plain folder: make /mnt");
+}
+
+absl::Status MountOverlay(const std::string& lower, const std::string& scratch, const std::string& target, int uid) {
+  GOFARM_RETURN_IF_ERROR(MakeFolder(scratch + "/upper", 0777));
+  GOFARM_RETURN_IF_ERROR(MakeFolder(scratch + "/work", 0700));
+  // The merged root has the owner and mode of the upper folder.
+  if (uid >= 0 && chown((scratch + "/upper").c_str(), static_cast<uid_t>(uid), static_cast<gid_t>(uid)) != 0) {
+    return ErrnoStatus(errno, "give the upper folder to the build");
+  }
+  GOFARM_RETURN_IF_ERROR(MakeFolder(target, 0755));
+  std::string options = Cat("lowerdir=", lower, ",upperdir=", scratch, "/upper,workdir=", scratch, "/work");
+  if (uid < 0) options += ",userxattr";
+  // volatile: what is thrown away need not be synced; without it each unmount syncs the whole disk below.
+  const std::string quick = options + ",volatile";
+  constexpr unsigned long kFlags = MS_NOSUID | MS_NODEV;
+  if (mount("overlay", target.c_str(), "overlay", kFlags, quick.c_str()) == 0) return absl::OkStatus();
+  if (errno == EINVAL && mount("overlay", target.c_str(), "overlay", kFlags, options.c_str()) == 0) {
+    return absl::OkStatus();
+  }
+  return ErrnoStatus(errno, Cat("mount an overlay (", options, "): needs overlayfs",
+                                uid < 0 ? " usable by ordinary users, Linux 5.11 or newer" : ""));
+}
+
+absl::Status StageEtc(const InitSpec& spec, const std::string& stage, Staged& staged) {
+  const std::string etc = stage + "/etc";
+  GOFARM_RETURN_IF_ERROR(MakeFolder(etc, 0755));
+  GOFARM_RETURN_IF_ERROR(WriteFile(etc + "/passwd", "build:x:1000:1000::/job/home:/nonexistent\n"));
+  GOFARM_RETURN_IF_ERROR(WriteFile(etc + "/group", "build:x:1000:\n"));
+  staged.mounts.push_back({etc, "/etc", false});
+  if (!spec.sandbox.network) return WriteFile(etc + "/hosts", "127.0.0.1 localhost\n");
+  GOFARM_RETURN_IF_ERROR(MakeFolder(etc + "/ssl", 0755));
+  GOFARM_RETURN_IF_ERROR(MakeFolder(etc + "/ssl/certs", 0755));
+  for (const HostFile& file : kNetworkFiles) {
+    const UniqueFd from(open(file.source, O_RDONLY | O_CLOEXEC));
+    if (!from.valid()) continue;
+    GOFARM_ASSIGN_OR_RETURN_CTX(const std::string text, ReadAll(from.get(), size_t{1} << 20), file.source);
+    GOFARM_RETURN_IF_ERROR(WriteFile(stage + file.dest, text));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status EnterNamespaces(const InitSpec& spec) {
+  const uid_t uid = geteuid();
+  const gid_t gid = getegid();
+  if (spec.uid >= 0) {
+    if (unshare(CLONE_NEWNS) != 0) {
+      return ErrnoStatus(errno, "make a mount namespace: as root this needs CAP_SYS_ADMIN (in a container: add it, or run "
+                                "the worker as an ordinary user where user namespaces are allowed)");
+    }
+  } else {
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
+      return ErrnoStatus(errno, "make a user namespace: allow it (sysctl user.max_user_namespaces above 0, "
+                                "kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0) or run "
+                                "the worker as root");
+    }
+    GOFARM_RETURN_IF_ERROR(WriteFile("/proc/self/setgroups", "deny"));
+    GOFARM_RETURN_IF_ERROR(WriteFile("/proc/self/uid_map", Cat("0 ", uid, " 1")));
+    GOFARM_RETURN_IF_ERROR(WriteFile("/proc/self/gid_map", Cat("0 ", gid, " 1")));
+  }
+  if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
+    return ErrnoStatus(errno, "make the mounts of this run private");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Staged> StageMounts(const InitSpec& spec) {
+  const SandboxSpec& s = spec.sandbox;
+  // All are opened before the stage covers a folder that may hold some of them.
+  std::vector<Source> binds, lowers, scratches;
+  for (const BindMount& bind : s.binds) {
+    GOFARM_ASSIGN_OR_RETURN(Source source, OpenSource(bind.source));
+    binds.push_back(std::move(source));
+  }
+  for (const OverlayMount& overlay : s.overlays) {
+    GOFARM_ASSIGN_OR_RETURN(Source lower, OpenSource(overlay.lower));
+    GOFARM_ASSIGN_OR_RETURN(Source scratch, OpenSource(overlay.scratch));
+    if (!lower.folder || !scratch.folder) {
+      return absl::InvalidArgumentError(Cat("overlay at ", overlay.dest, ": source or scratch is no folder"));
+    }
+    lowers.push_back(std::move(lower));
+    scratches.push_back(std::move(scratch));
+  }
+  GOFARM_ASSIGN_OR_RETURN(const std::string stage, MountStage(spec.bwrap));
+
+  Staged staged;
+  for (size_t i = 0; i < binds.size(); ++i) {
+    const std::string target = Cat(stage, "/m", i);
+    GOFARM_RETURN_IF_ERROR_CTX(Bind(binds[i], target), s.binds[i].dest);
+    staged.mounts.push_back({target, s.binds[i].dest, s.binds[i].writable});
+  }
+  for (size_t i = 0; i < lowers.size(); ++i) {
+    const std::string lower = Cat(stage, "/l", i), scratch = Cat(stage, "/s", i), target = Cat(stage, "/o", i);
+    GOFARM_RETURN_IF_ERROR_CTX(Bind(lowers[i], lower), s.overlays[i].dest);
+    GOFARM_RETURN_IF_ERROR_CTX(Bind(scratches[i], scratch), s.overlays[i].dest);
+    GOFARM_RETURN_IF_ERROR_CTX(MountOverlay(lower, scratch, target, spec.uid), s.overlays[i].dest);
+    staged.mounts.push_back({target, s.overlays[i].dest, true});
+  }
+  GOFARM_RETURN_IF_ERROR_CTX(StageEtc(spec, stage, staged), "/etc of the sandbox");
+  return staged;
+}
+
+absl::Status DropPrivileges(const InitSpec& spec) {
+  if (spec.uid >= 0) {
+    const uid_t uid = static_cast<uid_t>(spec.uid);
+    const gid_t gid = static_cast<gid_t>(spec.uid);
+    if (setgroups(0, nullptr) != 0) return ErrnoStatus(errno, "drop the groups");
+    if (setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0) {
+      return ErrnoStatus(errno, Cat("become uid ", uid, " (is it mapped in this container?)"));
+    }
+    if (uid == 0 || setuid(0) == 0) return absl::InternalError("still root after dropping the uid");
+  }
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return ErrnoStatus(errno, "set no_new_privs");
+  return absl::OkStatus();
+}
+
+}  // namespace gofarm::exec
