@@ -1,6 +1,8 @@
 // The only state machine of a job. Pure.
 #pragma once
 
+#include <string_view>
+
 #include "absl/status/statusor.h"
 #include "common/vocab/failure.h"
 

@@ -1,0 +1,53 @@
+#include "coordinator/domain/job.h"
+
+#include <map>
+#include <utility>
+
+#include <gtest/gtest.h>
+
+namespace gofarm::domain {
+namespace {
+
+// Every pair of state and event; what is not listed must be refused.
+const std::map<std::pair<JobState, JobEvent>, JobState> kTable = {
+    {{JobState::kQueued, JobEvent::kStarted}, JobState::kRunning},
+    {{JobState::kQueued, JobEvent::kCancelled}, JobState::kCancelled},
+    {{JobState::kRunning, JobEvent::kRequeued}, JobState::kQueued},
+    {{JobState::kRunning, JobEvent::kBuilt}, JobState::kBuilt},
+    {{JobState::kRunning, JobEvent::kPartial}, JobState::kPartial},
+    {{JobState::kRunning, JobEvent::kNothingToBuild}, JobState::kNothingToBuild},
+    {{JobState::kRunning, JobEvent::kFailed}, JobState::kFailed},
+    {{JobState::kRunning, JobEvent::kCancelled}, JobState::kCancelled},
+};
+
+TEST(JobStateMachineTest, AllowsExactlyTheTable) {
+  int allowed = 0;
+  for (int s = 1; s <= 7; ++s) {
+    for (int e = 1; e <= kJobEvents; ++e) {
+      const auto state = static_cast<JobState>(s);
+      const auto event = static_cast<JobEvent>(e);
+      const absl::StatusOr<JobState> next = Apply(state, event);
+      const auto row = kTable.find({state, event});
+      if (row == kTable.end()) {
+        EXPECT_EQ(next.status().code(), absl::StatusCode::kFailedPrecondition) << Name(state) << " " << Name(event);
+        EXPECT_NE(next.status().message().find(Name(state).data()), absl::string_view::npos) << next.status();
+      } else {
+        ASSERT_TRUE(next.ok()) << next.status();
+        EXPECT_EQ(*next, row->second);
+        ++allowed;
+      }
+    }
+  }
+  EXPECT_EQ(allowed, 8);
+}
+
+TEST(JobStateMachineTest, AnEndedJobTakesNoEvent) {
+  for (int s = 1; s <= 7; ++s) {
+    const auto state = static_cast<JobState>(s);
+    if (!IsEnded(state)) continue;
+    for (int e = 1; e <= kJobEvents; ++e) EXPECT_FALSE(Apply(state, static_cast<JobEvent>(e)).ok());
+  }
+}
+
+}  // namespace
+}  // namespace gofarm::domain

@@ -1,0 +1,73 @@
+#include "coordinator/domain/recipe.h"
+
+#include <set>
+
+#include <gtest/gtest.h>
+
+#include "coordinator/domain/canonical.h"
+#include "coordinator/domain/toolset.h"
+
+namespace gofarm::domain {
+namespace {
+
+Recipe Hey() {
+  return {.module = "github.com/rakyll/hey", .version = "v0.1.5", .target = Target::kX86_64,
+          .toolset_digest = std::string(64, 'a'), .policy = CurrentPolicy()};
+}
+
+TEST(RecipeTest, TheSameRecipeHasTheSameDigest) { EXPECT_EQ(RecipeDigest(Hey()), RecipeDigest(Hey())); }
+
+// A changed digest means that every farm builds everything anew: change this only together with kRecipeVersion.
+TEST(RecipeTest, TheDigestDoesNotChangeByAccident) {
+  EXPECT_EQ(RecipeDigest(Hey()), "3a521a2d415c026bbd60572ace970e07ec4a079ba4465d2283c55fb4410d51dc");
+}
+
+TEST(RecipeTest, EveryFieldCounts) {
+  std::set<std::string> digests = {RecipeDigest(Hey())};
+  const auto differs = [&](auto change) {
+    Recipe r = Hey();
+    change(r);
+    EXPECT_TRUE(digests.insert(RecipeDigest(r)).second) << CanonicalForm(r);
+  };
+  differs([](Recipe& r) { r.module = "github.com/rakyll/hey2"; });
+  differs([](Recipe& r) { r.version = "v0.1.6"; });
+  differs([](Recipe& r) { r.target = Target::kRiscv64; });
+  differs([](Recipe& r) { r.toolset_digest[0] = 'b'; });
+  differs([](Recipe& r) { r.policy.flags += " -x"; });
+  differs([](Recipe& r) { r.policy.variants += " more"; });
+  differs([](Recipe& r) { r.policy.sandbox_layout = 2; });
+  differs([](Recipe& r) { r.policy.recipe_version = 2; });
+}
+
+TEST(CanonicalTextTest, AValueCannotPassForAnotherField) {
+  const std::string one = CanonicalText("k").Add("a", "x\nb 1:y").text();
+  const std::string two = CanonicalText("k").Add("a", "x").Add("b", "y").text();
+  EXPECT_NE(one, two);
+}
+
+Toolset Pins() {
+  return {.name = "t", .go_versions = {"1.26.8"}, .zig_version = "0.15.2",
+          .archives = {{.kind = "go", .version = "1.26.8", .host_arch = "x86_64", .source = "goproxy", .locator = "l",
+                        .sha256 = std::string(64, '1')},
+                       {.kind = "zig", .version = "0.15.2", .host_arch = "x86_64", .source = "pypi", .locator = "z",
+                        .sha256 = std::string(64, '2')}}};
+}
+
+TEST(ToolsetDigestTest, IgnoresTheOrderOfArchivesAndTheDigestItself) {
+  Toolset other = Pins();
+  std::swap(other.archives[0], other.archives[1]);
+  other.digest = "whatever";
+  EXPECT_EQ(ToolsetDigest(Pins()), ToolsetDigest(other));
+}
+
+TEST(ToolsetDigestTest, ChangesWithEveryPin) {
+  Toolset other = Pins();
+  other.archives[1].sha256[0] = '3';
+  EXPECT_NE(ToolsetDigest(Pins()), ToolsetDigest(other));
+  other = Pins();
+  other.go_versions.push_back("1.27.0");
+  EXPECT_NE(ToolsetDigest(Pins()), ToolsetDigest(other));
+}
+
+}  // namespace
+}  // namespace gofarm::domain
