@@ -162,7 +162,10 @@ struct Session {
   std::set<std::pair<Target, std::string>> refused;  // target and toolset this worker turned down
   std::deque<std::string> recent_modules;  // module keys whose source it has, newest first
   int indexed_free = 0;     // as it stands in DispatchState::free
+  bool indexed_able = false;  // as it stands in DispatchState::able
 
+  // Connected, not leaving or draining, able to isolate: it takes offers when it has a free slot.
+  bool Able() const;
   int Available(absl::Time now) const;
 };
 

@@ -1,0 +1,56 @@
+// The dispatcher's bookkeeping: every change of a job's phase or of a session's slots goes through here, so that the indexes
+// of DispatchState always agree (CheckInvariants). Used by dispatch.cc only; pure.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "coordinator/domain/dispatch.h"
+
+namespace gofarm::dispatch {
+
+inline size_t TargetIndex(Target target) { return static_cast<size_t>(target) - 1; }
+
+JobEntry* FindJob(DispatchState& state, JobId job);
+JobEntry* FindToken(DispatchState& state, Token token);
+Session* FindSession(DispatchState& state, SessionId session);
+Session* FindStream(DispatchState& state, StreamId stream);
+
+// Puts a job that the mirror does not hold into kWaiting or kDelayed. False when it is held already or the mirror is full.
+// `beyond_limit`: for what runs already, of which there are never more than slots.
+bool AddJob(DispatchState& state, const domain::QueuedJob& job, absl::Time now, bool beyond_limit = false);
+void RemoveJob(DispatchState& state, JobId job, absl::Time now);
+
+// Where an entry goes: `token`, `session` and `until` as JobEntry tells for the phase.
+struct MoveTo {
+  JobPhase phase = JobPhase::kWaiting;
+  Token token;
+  SessionId session;
+  absl::Time until = absl::InfiniteFuture();
+};
+void Move(DispatchState& state, JobEntry& entry, const MoveTo& to, absl::Time now);
+// kWaiting, or kDelayed when not_before lies ahead.
+void MoveToQueue(DispatchState& state, JobEntry& entry, absl::Time now);
+// Delayed jobs whose time has come wait from now on; pauses that are over end.
+void PromoteDue(DispatchState& state, absl::Time now);
+
+// Takes a load's jobs into the mirror. Entries that changed after the load was asked for are newer than it and stay.
+// Returns the entries of attempts that were thought to run and whose job waits in the store.
+std::vector<JobEntry> MergeLoad(DispatchState& state, const QueueLoaded& loaded, absl::Time now);
+// Removes the jobs that waited here before a whole load was asked for and that it lacks.
+void RemoveAbsent(DispatchState& state, const QueueLoaded& loaded, absl::Time now);
+
+// After any change of a session's fields: brings `free`, `able` and `paused` up to date.
+void Reindex(DispatchState& state, Session& session, absl::Time now);
+// Takes an empty session (no offers, nothing running) out of all indexes; remembered as a former worker.
+void RemoveSession(DispatchState& state, SessionId session, absl::Time now);
+
+// Gives waiting jobs to free slots until one of both runs out; they are in kClaiming then.
+std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now);
+
+// The other targets of the job's module, version and toolset that the mirror holds, ascending.
+std::vector<Target> SiblingsOf(const DispatchState& state, const domain::QueuedJob& job);
+
+}  // namespace gofarm::dispatch
