@@ -1,0 +1,191 @@
+#include "cli/embedded/farm_control.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "cli/embedded/log_tail.h"
+#include "cli/embedded/process.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/io/files.h"
+
+namespace gofarm::embedded {
+namespace {
+
+constexpr absl::Duration kStartPatience = absl::Seconds(10);
+constexpr absl::Duration kKillPatience = absl::Seconds(10);
+constexpr absl::Duration kPoll = absl::Milliseconds(50);
+
+int64_t MemoryBytes() {
+  const long pages = sysconf(_SC_PHYS_PAGES);
+  const long page = sysconf(_SC_PAGESIZE);
+  return static_cast<int64_t>(pages) * page;
+}
+
+absl::Status WriteConfigs(const FarmPaths& paths, const Settings& settings, const GoSettings& go) {
+  const bool has_toolsets = access(paths.ToolsetsFile().c_str(), R_OK) == 0;
+  GOFARM_RETURN_IF_ERROR(
+      io::WriteFileAtomic(paths.CoordinatorConfig(), CoordinatorToml(paths, settings, go, has_toolsets), 0600));
+  const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  const int slots = settings.workers > 1 ? SlotsPerWorker(settings.workers, cores, MemoryBytes()) : 0;
+  for (int n = 1; n <= settings.workers; ++n) {
+    GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(paths.WorkerConfig(n), WorkerToml(paths, settings, go, n, slots), 0600));
+  }
+  return absl::OkStatus();
+}
+
+std::vector<ProcessId> Living(const std::vector<ProcessId>& processes) {
+  std::vector<ProcessId> living;
+  std::copy_if(processes.begin(), processes.end(), std::back_inserter(living), IsAlive);
+  return living;
+}
+
+// SIGKILL for all of them; the error names what is still there after a while.
+absl::Status KillAll(const std::vector<ProcessId>& processes) {
+  for (const ProcessId& process : processes) SendSignal(process, SIGKILL);
+  const Scope scope = Scope::For(kKillPatience);
+  std::string left;
+  for (const ProcessId& process : processes) {
+    if (!WaitUntilGone(scope, process)) left += Cat(left.empty() ? "" : ", ", process.pid);
+  }
+  if (left.empty()) return absl::OkStatus();
+  return absl::InternalError(Cat("these processes do not end: ", left, "; the kernel holds them (ps -o stat,wchan,args -p ...)"));
+}
+
+// What a supervisor that was killed left behind, in the order of an orderly stop.
+absl::Status EndLeftovers(const FarmFile& farm, const Say& say) {
+  const std::vector<ProcessId> parts = Living(farm.Processes());
+  if (parts.empty()) return absl::OkStatus();
+  say(Cat("ending ", parts.size(), parts.size() == 1 ? " process" : " processes", " that a killed supervisor left behind"));
+  std::vector<ProcessId> family = DescendantsOf(parts);
+  family.insert(family.end(), parts.begin(), parts.end());
+  const auto end = [](const PartState& part, int signal, const Scope& scope) {
+    if (SendSignal(part.process, signal)) WaitUntilGone(scope, part.process);
+  };
+  const Scope workers = Scope::For(kWorkerStop);
+  for (const PartState& worker : farm.workers) SendSignal(worker.process, SIGTERM);
+  for (const PartState& worker : farm.workers) WaitUntilGone(workers, worker.process);
+  end(farm.coordinator, SIGTERM, Scope::For(kCoordinatorStop));
+  end(farm.postgres, SIGINT, Scope::For(kPostgresStop));
+  return KillAll(Living(family));
+}
+
+bool LockIsHeld(const FarmPaths& paths) {
+  if (access(paths.LockFile().c_str(), F_OK) != 0) return false;
+  return absl::IsUnavailable(io::FileLock::TryAcquire(paths.LockFile()).status());
+}
+
+}  // namespace
+
+absl::StatusOr<FarmView> LookAt(const std::string& dir) {
+  FarmView view;
+  GOFARM_ASSIGN_OR_RETURN(std::optional<FarmFile> file, ReadFarmFile(dir));
+  if (!file) return view;
+  view.file = *std::move(file);
+  view.supervised = IsAlive(view.file.supervisor);
+  view.leftovers = !view.supervised && !Living(view.file.Processes()).empty();
+  return view;
+}
+
+absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& request, const Environment& environment,
+                                     const Say& say) {
+  Prepared prepared;
+  SupervisorOptions& options = prepared.options;
+  GOFARM_ASSIGN_OR_RETURN(options.coordinator_exe, FindSibling("gofarm-coordinator"));
+  GOFARM_ASSIGN_OR_RETURN(options.worker_exe, FindSibling("gofarm-worker"));
+  options.paths = PathsFor(request.dir);
+  GOFARM_ASSIGN_OR_RETURN(options.postgres, FindPostgres(scope, options.paths.Cluster()));
+
+  GOFARM_ASSIGN_OR_RETURN_CTX(const FarmView view, LookAt(request.dir), "look at the farm");
+  prepared.running = view.supervised;
+  if (view.leftovers) GOFARM_RETURN_IF_ERROR(EndLeftovers(view.file, say));
+  if (view.supervised) options.paths.run = view.file.run;
+  GOFARM_RETURN_IF_ERROR(MakeFarmFolders(options.paths));
+
+  Settings& settings = options.settings;
+  GOFARM_ASSIGN_OR_RETURN(settings, ReadSettings(options.paths));
+  const int had = settings.workers;
+  settings.workers = request.workers > 0 ? request.workers : std::max(1, had);
+  std::string cache_dir = request.cache_dir;
+  if (cache_dir.empty()) cache_dir = environment("GOFARM_CACHE_DIR").value_or("");
+  if (cache_dir.empty()) cache_dir = settings.cache_dir;
+  if (cache_dir.empty()) cache_dir = request.dir + "/cache";
+  if (prepared.running) {
+    const int running = static_cast<int>(view.file.workers.size());
+    if (settings.workers < running) {
+      say(Cat("the farm has ", running, " workers and keeps them; fewer after gofarm down"));
+      settings.workers = running;
+    }
+    if (cache_dir != view.file.cache_dir) {
+      say(Cat("the farm keeps its cache folder ", view.file.cache_dir, " until gofarm down"));
+      cache_dir = view.file.cache_dir;
+    }
+  }
+  settings.cache_dir = cache_dir;
+  GOFARM_RETURN_IF_ERROR(io::MakeFolders(settings.cache_dir));
+  if (settings.http_port == 0 || (!prepared.running && !PortIsFree(settings.http_port))) {
+    const int old = settings.http_port;
+    GOFARM_ASSIGN_OR_RETURN(settings.http_port, ChooseHttpPort(request.dir));
+    if (old != 0) say(Cat("port ", old, " is taken by another program; HTTP moves to ", settings.http_port));
+  }
+  GOFARM_ASSIGN_OR_RETURN(const GoSettings go, FindGoSettings(scope, environment, options.worker_exe, settings.cache_dir));
+  GOFARM_RETURN_IF_ERROR(WriteSettings(options.paths, settings));
+  GOFARM_RETURN_IF_ERROR(WriteConfigs(options.paths, settings, go));
+  return prepared;
+}
+
+absl::Status StartOrRepair(const Scope& scope, const Prepared& prepared) {
+  const FarmPaths& paths = prepared.options.paths;
+  if (prepared.running) {
+    GOFARM_ASSIGN_OR_RETURN(const FarmView view, LookAt(paths.dir));
+    if (SendSignal(view.file.supervisor, SIGHUP)) return absl::OkStatus();
+    // It ended in between: start another.
+  }
+  const std::string self = SelfExecutable();
+  GOFARM_RETURN_IF_ERROR(
+      SpawnDetached({self, "up", "--foreground", "--supervise", "--dir", paths.dir}, paths.LogOf("supervisor")));
+  const Scope wait = scope.Within(kStartPatience);
+  while (!wait.Done()) {
+    GOFARM_ASSIGN_OR_RETURN(const FarmView view, LookAt(paths.dir));
+    if (view.supervised) return absl::OkStatus();
+    absl::SleepFor(kPoll);
+  }
+  return absl::InternalError(Cat("the supervisor did not start; the end of ", paths.LogOf("supervisor"), ":\n",
+                                 Tail(paths.LogOf("supervisor"), 10)));
+}
+
+absl::StatusOr<bool> TakeDown(const std::string& dir, const Say& say) {
+  const FarmPaths paths = PathsFor(dir);
+  GOFARM_ASSIGN_OR_RETURN(FarmView view, LookAt(dir));
+  // A supervisor that has just begun holds the lock before it is named in the file.
+  for (const Scope wait = Scope::For(kStartPatience); !view.supervised && LockIsHeld(paths) && !wait.Done();) {
+    absl::SleepFor(kPoll);
+    GOFARM_ASSIGN_OR_RETURN(view, LookAt(dir));
+  }
+  if (!view.supervised && !view.leftovers) return false;
+  if (view.supervised) {
+    say(Cat("stopping the farm in ", dir, " (workers, coordinator, PostgreSQL)"));
+    std::vector<ProcessId> family = DescendantsOf({view.file.supervisor});
+    SendSignal(view.file.supervisor, SIGTERM);
+    if (!WaitUntilGone(Scope::For(kFarmStop + absl::Seconds(10)), view.file.supervisor)) {
+      say("it does not stop in time; killing it");
+      const std::vector<ProcessId> now = DescendantsOf({view.file.supervisor});
+      family.insert(family.end(), now.begin(), now.end());
+      family.push_back(view.file.supervisor);
+    }
+    GOFARM_RETURN_IF_ERROR(KillAll(Living(family)));
+  } else {
+    GOFARM_RETURN_IF_ERROR(EndLeftovers(view.file, say));
+  }
+  const std::string run = view.file.run.empty() ? paths.run : view.file.run;
+  GOFARM_RETURN_IF_ERROR(io::RemoveTree(run));
+  GOFARM_RETURN_IF_ERROR(WriteFarmFile(paths.FarmFile(), FarmFile{.dir = dir, .cache_dir = view.file.cache_dir}));
+  return true;
+}
+
+}  // namespace gofarm::embedded

@@ -1,0 +1,201 @@
+#include "cli/embedded/settings.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "cli/embedded/process.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/config/table.h"
+#include "common/io/files.h"
+
+namespace gofarm::embedded {
+namespace {
+
+constexpr std::string_view kHeader = "# Written by `gofarm up`; what is changed here is lost at the next one.\n";
+constexpr int64_t kMemoryPerSlot = int64_t{6} << 30;
+constexpr int kFirstPort = 20000;
+constexpr int kPorts = 10000;  // up to 29999: Linux gives outgoing connections 32768 and more
+
+std::string Line(std::string_view key, std::string_view text) { return Cat(key, " = ", TomlString(text), "\n"); }
+
+std::string GoLines(const GoSettings& go) {
+  return Cat(Line("goproxy", go.goproxy), Line("gosumdb", go.gosumdb), Line("gonosumdb", go.gonosumdb),
+             Line("goprivate", go.goprivate));
+}
+
+constexpr const char* kGoVariables[] = {"GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE"};
+
+absl::StatusOr<std::string> BootstrapGo(const Scope& scope, const std::string& worker_exe, const std::string& cache_dir) {
+  GOFARM_ASSIGN_OR_RETURN(
+      const CommandResult result,
+      RunCommand(scope, {.argv = {worker_exe, "toolchain", "bootstrap", "--cache-dir", cache_dir}, .show_errors = true}));
+  if (result.exit_code != 0) {
+    return absl::FailedPreconditionError(
+        Cat("there is no go in PATH, and `", worker_exe, " toolchain bootstrap` got none (exit code ", result.exit_code,
+            "); install Go, or set GOPROXY, GOSUMDB, GONOSUMDB and GOPRIVATE"));
+  }
+  // The path is the last line; whatever comes before is news for people.
+  const std::vector<std::string> lines = absl::StrSplit(result.output, '\n', absl::SkipWhitespace());
+  if (lines.empty()) return absl::InternalError(Cat(worker_exe, " toolchain bootstrap printed no path"));
+  return std::string(absl::StripAsciiWhitespace(lines.back()));
+}
+
+}  // namespace
+
+Environment ProcessEnvironment() {
+  return [](const char* name) -> std::optional<std::string> {
+    const char* const value = std::getenv(name);
+    if (value == nullptr) return std::nullopt;
+    return value;
+  };
+}
+
+std::string TomlString(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) {
+    const unsigned char byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      out += '\\';
+      out += c;
+    } else if (byte < 0x20 || byte == 0x7F) {
+      out += absl::StrFormat("\\u%04X", byte);
+    } else {
+      out += c;
+    }
+  }
+  return out + "\"";
+}
+
+absl::StatusOr<Settings> ReadSettings(const FarmPaths& paths) {
+  if (access(paths.SettingsFile().c_str(), F_OK) != 0) return Settings{};
+  config::Table table = config::Table::Load(paths.SettingsFile());
+  Settings settings{.workers = static_cast<int>(table.Int("workers", 0, 0, kWorkersMax)),
+                    .cache_dir = table.Str("cache_dir", ""),
+                    .http_port = static_cast<int>(table.Int("http_port", 0, 0, 65535))};
+  GOFARM_RETURN_IF_ERROR(table.Finish());
+  return settings;
+}
+
+absl::Status WriteSettings(const FarmPaths& paths, const Settings& settings) {
+  return io::WriteFileAtomic(paths.SettingsFile(),
+                             Cat(kHeader, "workers = ", settings.workers, "\n", Line("cache_dir", settings.cache_dir),
+                                 "http_port = ", settings.http_port, "\n"),
+                             0600);
+}
+
+absl::StatusOr<std::string> WithoutDirect(std::string_view goproxy) {
+  std::string out;
+  char separator = ',';
+  for (size_t begin = 0; begin <= goproxy.size();) {
+    size_t end = goproxy.find_first_of(",|", begin);
+    if (end == std::string_view::npos) end = goproxy.size();
+    const std::string_view entry = Sv(absl::StripAsciiWhitespace(Av(goproxy.substr(begin, end - begin))));
+    if (!entry.empty() && entry != "direct") {
+      if (!out.empty()) out += separator;
+      out += entry;
+      // What follows this entry: on which failures the next one is asked.
+      separator = end < goproxy.size() ? goproxy[end] : ',';
+    }
+    begin = end + 1;
+  }
+  if (out.empty()) {
+    return absl::InvalidArgumentError(
+        Cat("GOPROXY=\"", EscapeForPrint(goproxy),
+            "\" names no proxy (direct is left out: the farm fetches through proxies only); set GOPROXY"));
+  }
+  return out;
+}
+
+absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment& environment, const std::string& worker_exe,
+                                          const std::string& cache_dir) {
+  std::optional<std::string> values[4];
+  bool complete = true;
+  for (int i = 0; i < 4; ++i) {
+    values[i] = environment(kGoVariables[i]);
+    // GOPROXY and GOSUMDB mean something only with a value; Go too takes empty for unset.
+    if (values[i] && values[i]->empty() && i < 2) values[i].reset();
+    complete = complete && values[i].has_value();
+  }
+  if (!complete) {
+    std::string go = FindInPath("go");
+    if (go.empty()) {
+      GOFARM_ASSIGN_OR_RETURN(go, BootstrapGo(scope, worker_exe, cache_dir));
+    }
+    // In a folder without go.mod or go.work, whose toolchain line could start a download.
+    GOFARM_ASSIGN_OR_RETURN(
+        const CommandResult result,
+        RunCommand(scope.Within(absl::Seconds(30)),
+                   {.argv = {go, "env", kGoVariables[0], kGoVariables[1], kGoVariables[2], kGoVariables[3]},
+                    .environment = {{"GOTOOLCHAIN", "local"}, {"GOWORK", "off"}, {"GO111MODULE", ""}}}));
+    if (result.exit_code != 0) {
+      return absl::FailedPreconditionError(Cat(go, " env: ", Clip(EscapeForPrint(result.errors), 1000)));
+    }
+    const std::vector<std::string> lines = absl::StrSplit(result.output, '\n');
+    for (size_t i = 0; i < 4; ++i) {
+      if (!values[i]) values[i] = i < lines.size() ? lines[i] : "";
+    }
+  }
+  GoSettings go{.gosumdb = *values[1], .gonosumdb = *values[2], .goprivate = *values[3]};
+  GOFARM_ASSIGN_OR_RETURN(go.goproxy, WithoutDirect(*values[0]));
+  return go;
+}
+
+int SlotsPerWorker(int workers, int cores, int64_t memory_bytes) {
+  const int64_t alone = std::max<int64_t>(1, std::min<int64_t>(cores, memory_bytes / kMemoryPerSlot));
+  return static_cast<int>(std::max<int64_t>(1, alone / std::max(1, workers)));
+}
+
+std::string CoordinatorToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, bool has_toolsets) {
+  std::string host;
+  for (const char c : paths.run) {
+    // libpq's URI: everything but plain characters as %XX.
+    host += absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_' || c == '.'
+                ? std::string(1, c)
+                : absl::StrFormat("%%%02X", static_cast<unsigned char>(c));
+  }
+  return Cat(kHeader, Line("listen", paths.GrpcAddress()), Line("http", Cat("127.0.0.1:", settings.http_port)),
+             Line("database_url", Cat("postgresql:///gofarm?host=", host, "&user=gofarm")), Line("data_dir", paths.Data()),
+             has_toolsets ? Line("toolsets", paths.ToolsetsFile()) : "", GoLines(go));
+}
+
+std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, int number, int slots) {
+  const std::string name = FarmPaths::WorkerName(number);
+  return Cat(kHeader, Line("name", name), "coordinators = [", TomlString(paths.GrpcAddress()), "]\n",
+             Line("cache_dir", settings.cache_dir), Line("work_dir", Cat(paths.Work(), "/", name)),
+             slots > 0 ? Cat("slots = ", slots, "\n") : "", GoLines(go));
+}
+
+bool PortIsFree(int port) {
+  io::Fd fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (!fd) return false;
+  const int on = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+absl::StatusOr<int> ChooseHttpPort(const std::string& dir) {
+  const int first = static_cast<int>(std::hash<std::string>()(dir) % kPorts);
+  for (int i = 0; i < 200; ++i) {
+    const int port = kFirstPort + (first + i) % kPorts;
+    if (PortIsFree(port)) return port;
+  }
+  return absl::UnavailableError(Cat("no port from ", kFirstPort + first, " on is free on 127.0.0.1"));
+}
+
+}  // namespace gofarm::embedded

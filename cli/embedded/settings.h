@@ -1,0 +1,62 @@
+// What `gofarm up` decides and keeps: number of workers, cache folder, HTTP port (DIR/supervisor.toml), the Go proxy
+// settings of the environment, and the configuration files of coordinator and workers that follow from them. All texts
+// are made by pure functions.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "cli/embedded/farm_paths.h"
+#include "common/base/scope.h"
+
+namespace gofarm::embedded {
+
+inline constexpr int kWorkersMax = 64;
+
+struct Settings {
+  int workers = 0;  // 0: not chosen yet
+  std::string cache_dir;
+  int http_port = 0;
+};
+// Zeros and empty texts where the file is missing.
+absl::StatusOr<Settings> ReadSettings(const FarmPaths& paths);
+absl::Status WriteSettings(const FarmPaths& paths, const Settings& settings);
+
+struct GoSettings {
+  std::string goproxy;
+  std::string gosumdb;
+  std::string gonosumdb;
+  std::string goprivate;
+};
+
+// A GOPROXY list without `direct`; the separators of what stays are kept. INVALID_ARGUMENT when nothing is left: builds
+// get their sources from proxies only.
+absl::StatusOr<std::string> WithoutDirect(std::string_view goproxy);
+
+using Environment = std::function<std::optional<std::string>(const char* name)>;
+Environment ProcessEnvironment();
+
+// From the environment; what is not set there from `go env` of the Go in PATH, else of the farm's own bootstrap Go
+// (`gofarm-worker toolchain bootstrap`, which may have to download it).
+absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment& environment, const std::string& worker_exe,
+                                          const std::string& cache_dir);
+
+// Slots of each of `workers` workers on one machine: what one alone would take, shared among them, at least one.
+int SlotsPerWorker(int workers, int cores, int64_t memory_bytes);
+
+std::string CoordinatorToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, bool has_toolsets);
+// `slots` 0: the worker decides.
+std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, int number, int slots);
+
+// "text" with everything escaped that TOML wants escaped.
+std::string TomlString(std::string_view text);
+
+// The port of this farm: below the range that kernels give to outgoing connections, the same for the same DIR unless taken.
+absl::StatusOr<int> ChooseHttpPort(const std::string& dir);
+bool PortIsFree(int port);
+
+}  // namespace gofarm::embedded

@@ -1,0 +1,63 @@
+// What people read: tables, sizes, durations, colours. On a terminal a table is clipped to its width and coloured; piped
+// it is the same table, plain and whole. All cells are escaped here, so callers pass what they got. Pure but for
+// DescribeTerminal; no shared state.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace gofarm::cli {
+
+struct Terminal {
+  bool is_terminal = false;
+  bool colors = false;  // a terminal, NO_COLOR not set, TERM not dumb
+  int columns = 80;
+  int rows = 24;
+};
+Terminal DescribeTerminal(int fd);
+
+enum class Color { kNone, kGreen, kYellow, kRed, kBlue, kDim, kBold };
+std::string Paint(const Terminal& terminal, Color color, std::string_view text);
+// The colour of a job, attempt, batch, worker or farm state by its name.
+Color ColorOfState(std::string_view state);
+
+struct Column {
+  std::string header;
+  bool right = false;      // numbers
+  bool clippable = false;  // gives way first when the terminal is too narrow
+};
+struct Cell {
+  std::string text;
+  Color color = Color::kNone;
+  Cell(std::string t, Color c = Color::kNone) : text(std::move(t)), color(c) {}  // NOLINT: a text is a cell
+  Cell(std::string_view t, Color c = Color::kNone) : text(t), color(c) {}        // NOLINT
+  Cell(const char* t, Color c = Color::kNone) : text(t), color(c) {}             // NOLINT
+};
+
+class TableText {
+ public:
+  explicit TableText(std::vector<Column> columns) : columns_(std::move(columns)) {}
+  void Add(std::vector<Cell> row);
+  bool empty() const { return rows_.empty(); }
+  std::string Render(const Terminal& terminal) const;
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<Cell>> rows_;
+};
+
+// Columns a text takes on a terminal: its characters.
+int DisplayWidth(std::string_view text);
+// At most `width` columns; what was cut ends in "…".
+std::string ClipToWidth(std::string_view text, int width);
+
+std::string HumanBytes(int64_t bytes);      // "812 B", "3.2 MiB"
+std::string HumanSeconds(double seconds);   // "0.4s", "12s", "3m04s", "2h05m"
+
+// To stdout or stderr, whole, retried on short writes; a closed pipe is not an error of ours.
+void WriteOut(int fd, std::string_view text);
+
+}  // namespace gofarm::cli
