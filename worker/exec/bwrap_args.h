@@ -1,4 +1,4 @@
-// The bubblewrap command line of a run. Pure functions.
+// The bubblewrap options of a run. Pure functions.
 #pragma once
 
 #include <string>
@@ -21,7 +21,7 @@ struct Staged {
   int seccomp_fd = -1;
 };
 
-// Without argv[0]; to be passed by --args, which keeps it out of /proc/PID/cmdline.
+// Options only, without the command; to be passed by --args.
 std::vector<std::string> BwrapOptions(const InitSpec& spec, const Staged& staged);
 
 }  // namespace gofarm::exec

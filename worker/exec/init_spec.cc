@@ -139,7 +139,6 @@ std::string EncodeInitSpec(const InitSpec& spec) {
   w.Number(spec.uid);
   w.Number(spec.defences.system_call_filter ? 1 : 0);
   w.Number(spec.defences.no_nested_user_namespaces ? 1 : 0);
-  w.Number(spec.defences.own_pid_namespace ? 1 : 0);
   const SandboxSpec& s = spec.sandbox;
   w.Number(static_cast<int64_t>(s.argv.size()));
   for (const std::string& arg : s.argv) w.Text(arg);
@@ -176,7 +175,6 @@ absl::StatusOr<InitSpec> DecodeInitSpec(std::string_view bytes) {
   spec.uid = static_cast<int>(r.Number());
   spec.defences.system_call_filter = r.Number() != 0;
   spec.defences.no_nested_user_namespaces = r.Number() != 0;
-  spec.defences.own_pid_namespace = r.Number() != 0;
   for (size_t n = r.Count(); n > 0; --n) s.argv.push_back(r.Text());
   for (size_t n = r.Count(); n > 0; --n) {
     std::string name = r.Text();

@@ -19,7 +19,6 @@ inline constexpr size_t kInitSpecMax = size_t{4} << 20;
 struct Defences {
   bool system_call_filter = true;
   bool no_nested_user_namespaces = true;
-  bool own_pid_namespace = true;
 };
 
 struct InitSpec {

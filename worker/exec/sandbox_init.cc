@@ -121,7 +121,7 @@ class Supervisor {
 };
 
 // Replaces the child by bubblewrap; everything was made before.
-[[noreturn]] void BecomeBwrap(const std::string& bwrap, const std::vector<int>& inherited, int args_fd, pid_t parent) {
+[[noreturn]] void BecomeBwrap(const InitSpec& spec, const std::vector<int>& inherited, int args_fd, pid_t parent) {
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
   if (getppid() != parent) _exit(127);
   sigset_t none;
@@ -129,13 +129,15 @@ class Supervisor {
   sigprocmask(SIG_SETMASK, &none, nullptr);
   umask(0);  // builds of different slots share folders
   for (const int fd : inherited) fcntl(fd, F_SETFD, 0);
-  std::vector<std::string> words = {"bwrap", "--args", Cat(args_fd)};
+  // Options go by descriptor, so that /proc/1/cmdline inside shows the command only.
+  std::vector<std::string> words = {"bwrap", "--args", Cat(args_fd), "--"};
+  words.insert(words.end(), spec.sandbox.argv.begin(), spec.sandbox.argv.end());
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
   char* const empty[] = {nullptr};
-  execve(bwrap.c_str(), argv.data(), empty);
-  const std::string message = ErrnoStatus(errno, Cat("start ", bwrap)).ToString();
+  execve(spec.bwrap.c_str(), argv.data(), empty);
+  const std::string message = ErrnoStatus(errno, Cat("start ", spec.bwrap)).ToString();
   Tell(Cat("error ", static_cast<int>(absl::StatusCode::kFailedPrecondition), " ", message));
   _exit(127);
 }
@@ -152,8 +154,6 @@ absl::Status Supervisor::Start(Staged staged) {
   staged.seccomp_fd = filter.get();
   std::string joined;
   for (const std::string& arg : BwrapOptions(spec_, staged)) joined.append(arg).push_back('\0');
-  joined.append("--").push_back('\0');
-  for (const std::string& arg : spec_.sandbox.argv) joined.append(arg).push_back('\0');
   GOFARM_ASSIGN_OR_RETURN(const UniqueFd args, MakeMemoryFile(joined));
 
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return ErrnoStatus(errno, "become the reaper");
@@ -169,7 +169,7 @@ absl::Status Supervisor::Start(Staged staged) {
   const pid_t self = getpid();
   bwrap_ = fork();
   if (bwrap_ < 0) return ErrnoStatus(errno, "fork for bubblewrap");
-  if (bwrap_ == 0) BecomeBwrap(spec_.bwrap, inherited, args.get(), self);
+  if (bwrap_ == 0) BecomeBwrap(spec_, inherited, args.get(), self);
   status_ = std::move(status.read);
   block_ = std::move(block.write);
   SetNonBlocking(status_.get());

@@ -1,0 +1,252 @@
+// The parts of worker/exec that need no process: limits, the sandbox's spec, arguments, /proc lines, folders.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <linux/filter.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+
+#include "common/base/text.h"
+#include "worker/exec/bwrap_args.h"
+#include "worker/exec/init_spec.h"
+#include "worker/exec/limit_watch.h"
+#include "worker/exec/sampler.h"
+#include "worker/exec/seccomp.h"
+#include "worker/exec/tree.h"
+
+namespace gofarm::exec {
+namespace {
+
+const absl::Time kStart = absl::FromUnixSeconds(1700000000);
+
+SandboxLimits Limits() {
+  SandboxLimits limits;
+  limits.wall = absl::Minutes(10);
+  limits.silence = absl::Minutes(2);
+  limits.memory_bytes = 1000;
+  limits.output_bytes = 500;
+  return limits;
+}
+
+TEST(LimitWatchTest, NothingIsPassedAtTheStart) {
+  EXPECT_EQ(LimitWatch(Limits(), kStart, absl::InfiniteFuture()).Check(kStart), std::nullopt);
+}
+
+TEST(LimitWatchTest, TheEarlierOfWallAndDeadlineCounts) {
+  EXPECT_EQ(LimitWatch(Limits(), kStart, kStart + absl::Seconds(5)).Check(kStart + absl::Seconds(5)), EndedBy::kWall);
+  LimitWatch watch(Limits(), kStart, absl::InfiniteFuture());
+  watch.OnOutput(kStart + absl::Minutes(10));
+  EXPECT_EQ(watch.Check(kStart + absl::Minutes(10)), EndedBy::kWall);
+}
+
+TEST(LimitWatchTest, SilenceIsNeitherOutputNorWork) {
+  LimitWatch watch(Limits(), kStart, absl::InfiniteFuture());
+  watch.OnOutput(kStart + absl::Minutes(1));
+  EXPECT_EQ(watch.Check(kStart + absl::Seconds(179)), std::nullopt);
+  EXPECT_EQ(watch.Check(kStart + absl::Seconds(180)), EndedBy::kSilence);
+  watch.OnSample(kStart + absl::Seconds(179), 1, 5.0);
+  EXPECT_EQ(watch.Check(kStart + absl::Seconds(180)), std::nullopt);
+}
+
+TEST(LimitWatchTest, AFewMillisecondsOfAnIdleRuntimeAreNoWork) {
+  LimitWatch watch(Limits(), kStart, absl::InfiniteFuture());
+  for (int i = 1; i <= 120; ++i) watch.OnSample(kStart + absl::Seconds(i), 1, 0.0005 * i);
+  EXPECT_EQ(watch.Check(kStart + absl::Seconds(120)), EndedBy::kSilence);
+}
+
+TEST(LimitWatchTest, MemoryAndFoldersCountOnlyAboveTheirLimit) {
+  LimitWatch watch(Limits(), kStart, absl::InfiniteFuture());
+  watch.OnSample(kStart, 1000, 0);
+  watch.OnFolderBytes(500);
+  EXPECT_EQ(watch.Check(kStart), std::nullopt);
+  watch.OnFolderBytes(501);
+  EXPECT_EQ(watch.Check(kStart), EndedBy::kOutput);
+  watch.OnSample(kStart, 1001, 0);
+  EXPECT_EQ(watch.Check(kStart), EndedBy::kMemory);
+}
+
+TEST(LimitWatchTest, CpuTimeNeverFalls) {
+  LimitWatch watch(Limits(), kStart, absl::InfiniteFuture());
+  watch.OnSample(kStart, 1, 3.0);
+  watch.OnSample(kStart, 1, 2.0);
+  EXPECT_EQ(watch.cpu_seconds(), 3.0);
+}
+
+InitSpec FullSpec() {
+  InitSpec spec;
+  spec.bwrap = "/usr/bin/bwrap";
+  spec.uid = 210001;
+  spec.defences.system_call_filter = false;
+  spec.sandbox.argv = {"/go/bin/go", "install", "", "with\nnewline 12\n"};
+  spec.sandbox.environment = {{"A", ""}, {"B", "x=y\n"}};
+  spec.sandbox.working_directory = "/job";
+  spec.sandbox.binds = {{"/host/a b", "/src", false}, {"/host/out", "/out", true}};
+  spec.sandbox.overlays = {{"/host/seed", "/host/scratch", "/zigcache"}};
+  spec.sandbox.network = true;
+  spec.sandbox.limits.processes = 77;
+  spec.sandbox.limits.output_bytes = 12345;
+  return spec;
+}
+
+TEST(InitSpecTest, ComesBackAsItWasWritten) {
+  const absl::StatusOr<InitSpec> read = DecodeInitSpec(EncodeInitSpec(FullSpec()));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(EncodeInitSpec(*read), EncodeInitSpec(FullSpec()));
+  EXPECT_EQ(read->sandbox.argv, FullSpec().sandbox.argv);
+  EXPECT_EQ(read->sandbox.environment, FullSpec().sandbox.environment);
+  EXPECT_EQ(read->sandbox.binds[1].dest, "/out");
+  EXPECT_TRUE(read->sandbox.binds[1].writable);
+  EXPECT_FALSE(read->defences.system_call_filter);
+  EXPECT_EQ(read->uid, 210001);
+}
+
+TEST(InitSpecTest, EveryTruncationIsRefused) {
+  const std::string whole = EncodeInitSpec(FullSpec());
+  for (size_t n = 0; n < whole.size(); ++n) EXPECT_FALSE(DecodeInitSpec(whole.substr(0, n)).ok()) << n;
+  EXPECT_FALSE(DecodeInitSpec(whole + "0\n").ok());
+}
+
+TEST(InitSpecTest, SpecsThatMakeNoSandboxAreRefusedWithTheReason) {
+  const auto refused = [](auto change) {
+    SandboxSpec spec = FullSpec().sandbox;
+    change(spec);
+    const absl::Status status = CheckSpec(spec);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  EXPECT_TRUE(CheckSpec(FullSpec().sandbox).ok());
+  using testing::HasSubstr;
+  EXPECT_THAT(refused([](SandboxSpec& s) { s.argv.clear(); }), HasSubstr("no command"));
+  EXPECT_THAT(refused([](SandboxSpec& s) { s.argv[1] = std::string("a\0b", 3); }), HasSubstr("zero byte"));
+  EXPECT_THAT(refused([](SandboxSpec& s) { s.environment[0].first = "A=B"; }), HasSubstr("bad name"));
+  for (const char* dest : {"src", "/", "/a/../b", "/a//b", "/a/", "/./a", "/proc/x", "/etc", "/dev/shm", "/tmp/x"}) {
+    EXPECT_THAT(refused([dest](SandboxSpec& s) { s.binds[0].dest = dest; }), HasSubstr("mount at")) << dest;
+    refused([dest](SandboxSpec& s) { s.overlays[0].dest = dest; });
+  }
+  EXPECT_THAT(refused([](SandboxSpec& s) { s.working_directory = "job"; }), HasSubstr("working directory"));
+  EXPECT_THAT(refused([](SandboxSpec& s) { s.limits.memory_bytes = 0; }), HasSubstr("limit"));
+  EXPECT_THAT(refused([](SandboxSpec& s) { s.slot = -1; }), HasSubstr("slot"));
+}
+
+TEST(BwrapOptionsTest, FoldersComeBeforeWhatIsMountedInThem) {
+  Staged staged;
+  staged.mounts = {{"/mnt/m0", "/job/src", false}, {"/mnt/m1", "/job", true}};
+  const std::vector<std::string> args = BwrapOptions(FullSpec(), staged);
+  const auto at = [&args](const std::string& word) { return std::find(args.begin(), args.end(), word) - args.begin(); };
+  EXPECT_LT(at("/job"), at("/job/src"));
+  EXPECT_EQ(args[at("/job") - 2], "--bind");
+  EXPECT_EQ(args[at("/job/src") - 2], "--ro-bind");
+  EXPECT_EQ(args[args.size() - 1], "-1");
+}
+
+TEST(BwrapOptionsTest, TheNetworkIsCutOffUnlessAskedFor) {
+  InitSpec spec = FullSpec();
+  EXPECT_THAT(BwrapOptions(spec, Staged{}), testing::Not(testing::Contains("--unshare-net")));
+  spec.sandbox.network = false;
+  EXPECT_THAT(BwrapOptions(spec, Staged{}), testing::Contains("--unshare-net"));
+}
+
+TEST(SeccompTest, EveryJumpStaysInsideTheProgram) {
+  const std::string bytes = SeccompProgram();
+  ASSERT_EQ(bytes.size() % sizeof(sock_filter), 0U);
+  const auto* code = reinterpret_cast<const sock_filter*>(bytes.data());
+  const size_t count = bytes.size() / sizeof(sock_filter);
+  for (size_t i = 0; i < count; ++i) {
+    if (BPF_CLASS(code[i].code) == BPF_JMP) {
+      EXPECT_LT(i + 1 + std::max(code[i].jt, code[i].jf), count);
+    }
+  }
+  EXPECT_EQ(BPF_CLASS(code[count - 1].code), BPF_RET);
+}
+
+TEST(ProcStatTest, ReadsNamesWithBlanksAndParentheses) {
+  const auto stat = ParseProcStat("42 (a) b (c) R 7 42 41 0 -1 4194304 1 2 3 4 10 20 30 40 20 0 1 0 5 6 7");
+  ASSERT_TRUE(stat);
+  EXPECT_EQ(stat->pid, 42);
+  EXPECT_EQ(stat->state, 'R');
+  EXPECT_EQ(stat->parent, 7);
+  EXPECT_EQ(stat->session, 41);
+  EXPECT_EQ(stat->own_ticks, 30);
+  EXPECT_EQ(stat->reaped_ticks, 70);
+}
+
+TEST(ProcStatTest, GarbageIsNothing) {
+  for (const char* line : {"", "42", "42 (a", "42 (a) R", "x (a) R 7 42 41 0 -1 1 1 2 3 4 10 20 30 40 20"}) {
+    EXPECT_FALSE(ParseProcStat(line)) << line;
+  }
+}
+
+TEST(ProcStatTest, ReadsThisProcess) {
+  const auto stat = ReadProcStat(getpid());
+  ASSERT_TRUE(stat);
+  EXPECT_EQ(stat->parent, getppid());
+}
+
+class TreeTest : public testing::Test {
+ protected:
+  TreeTest() {
+    char name[] = "/tmp/gofarm-tree-XXXXXX";
+    path_ = mkdtemp(name);
+  }
+  ~TreeTest() override { EXPECT_TRUE(RemoveTree(path_).ok()); }
+  void Write(const std::string& name, const std::string& text) { std::ofstream(path_ + "/" + name) << text; }
+  unsigned Mode(const std::string& name) {
+    struct stat st = {};
+    EXPECT_EQ(lstat((path_ + "/" + name).c_str(), &st), 0);
+    return st.st_mode & 07777;
+  }
+  std::string path_;
+};
+
+TEST_F(TreeTest, RemovesFoldersWithoutPermissionsAndLeavesTargetsOfLinksAlone) {
+  std::filesystem::create_directories(path_ + "/victim");
+  Write("victim/file", "stays");
+  std::filesystem::create_directories(path_ + "/job/closed/inner");
+  Write("job/closed/inner/file", "x");
+  std::filesystem::create_symlink(path_ + "/victim", path_ + "/job/link");
+  chmod((path_ + "/job/closed").c_str(), 0);
+  EXPECT_TRUE(RemoveTree(path_ + "/job").ok());
+  EXPECT_FALSE(std::filesystem::exists(path_ + "/job"));
+  EXPECT_TRUE(std::filesystem::exists(path_ + "/victim/file"));
+  EXPECT_TRUE(RemoveTree(path_ + "/job").ok()) << "a second time";
+}
+
+TEST_F(TreeTest, CountsFilesAndEmptyOnes) {
+  EXPECT_EQ(TreeBytes(path_, 1 << 30, {}), kEntryBytes);
+  for (int i = 0; i < 10; ++i) Write(Cat("empty-", i), "");
+  EXPECT_EQ(TreeBytes(path_, 1 << 30, {}), 11 * kEntryBytes);
+  Write("big", std::string(1 << 20, 'x'));
+  EXPECT_GE(TreeBytes(path_, 1 << 30, {}), (1 << 20) + 11 * kEntryBytes);
+  std::filesystem::create_symlink("/usr", path_ + "/link");
+  EXPECT_LT(TreeBytes(path_, 1 << 30, {}), (1 << 20) + 20 * kEntryBytes);
+  EXPECT_EQ(TreeBytes(path_ + "/nowhere", 1 << 30, {}), 0);
+}
+
+TEST_F(TreeTest, GivingDropsSetIdBitsAndFollowsNoLink) {
+  Write("file", "x");
+  Write("program", "x");
+  Write("outside", "x");
+  std::filesystem::create_directory(path_ + "/sub");
+  std::filesystem::create_symlink(path_ + "/outside", path_ + "/sub/link");
+  chmod((path_ + "/file").c_str(), 0400);
+  chmod((path_ + "/program").c_str(), 06711);
+  std::filesystem::rename(path_ + "/file", path_ + "/sub/file");
+  std::filesystem::rename(path_ + "/program", path_ + "/sub/program");
+  chmod((path_ + "/outside").c_str(), 0600);
+  ASSERT_TRUE(GiveTree(path_ + "/sub", -1, true).ok());
+  EXPECT_EQ(Mode("sub"), 0777U);
+  EXPECT_EQ(Mode("sub/file"), 0666U);
+  EXPECT_EQ(Mode("sub/program"), 0777U);
+  EXPECT_EQ(Mode("outside"), 0600U);
+  ASSERT_TRUE(GiveTree(path_ + "/sub", -1, false).ok());
+  EXPECT_EQ(Mode("sub"), 0700U);
+  EXPECT_EQ(Mode("sub/file"), 0600U);
+  EXPECT_EQ(Mode("sub/program"), 0700U);
+  EXPECT_FALSE(GiveTree(path_ + "/nowhere", -1, true).ok());
+}
+
+}  // namespace
+}  // namespace gofarm::exec
