@@ -1,16 +1,20 @@
 #include "cli/embedded/postgres.h"
 
 #include <dirent.h>
+#include <limits.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
@@ -27,7 +31,13 @@ bool HasPrograms(const std::string& folder) {
 
 std::vector<std::string> Candidates(const Scope& scope) {
   std::vector<std::string> folders;
-  const auto add = [&](const std::string& folder) {
+  const auto add = [&](std::string folder) {
+    // Links in a folder of PATH lead to where the other programs of that version stand too.
+    char real[PATH_MAX];
+    if (realpath((folder + "/postgres").c_str(), real) != nullptr) {
+      const std::string program(real);
+      if (HasPrograms(program.substr(0, program.rfind('/')))) folder = program.substr(0, program.rfind('/'));
+    }
     if (HasPrograms(folder) && std::find(folders.begin(), folders.end(), folder) == folders.end()) folders.push_back(folder);
   };
   const char* const path = std::getenv("PATH");

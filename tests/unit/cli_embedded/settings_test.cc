@@ -1,0 +1,107 @@
+#include "cli/embedded/settings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <map>
+
+#include "cli/embedded/postgres.h"
+#include "common/config/table.h"
+
+namespace gofarm::embedded {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+Environment From(const std::map<std::string, std::string>& values) {
+  return [values](const char* name) -> std::optional<std::string> {
+    const auto it = values.find(name);
+    return it == values.end() ? std::nullopt : std::optional(it->second);
+  };
+}
+
+TEST(GoProxyTest, DirectIsLeftOutAndSeparatorsStay) {
+  EXPECT_EQ(WithoutDirect("https://a.test,direct").value(), "https://a.test");
+  EXPECT_EQ(WithoutDirect("https://a.test|https://b.test,direct").value(), "https://a.test|https://b.test");
+  EXPECT_EQ(WithoutDirect("https://a.test,direct|file:///p").value(), "https://a.test,file:///p");
+  EXPECT_EQ(WithoutDirect(" file:///p , https://a.test ").value(), "file:///p,https://a.test");
+  EXPECT_EQ(WithoutDirect("off").value(), "off");
+}
+
+TEST(GoProxyTest, NothingButDirectIsRefusedWithWhatToDo) {
+  for (const char* value : {"direct", "", ",|", "direct,direct"}) {
+    const absl::Status status = WithoutDirect(value).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << value;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("set GOPROXY"));
+  }
+}
+
+TEST(GoSettingsTest, ACompleteEnvironmentAsksNoGo) {
+  const absl::StatusOr<GoSettings> go =
+      FindGoSettings(Scope::For(absl::Seconds(5)),
+                     From({{"GOPROXY", "file:///p,direct"}, {"GOSUMDB", "off"}, {"GONOSUMDB", ""}, {"GOPRIVATE", "a.test/*"}}),
+                     "/no/such/worker", "/no/such/cache");
+  ASSERT_TRUE(go.ok()) << go.status();
+  EXPECT_EQ(go->goproxy, "file:///p");
+  EXPECT_EQ(go->gosumdb, "off");
+  EXPECT_EQ(go->gonosumdb, "");
+  EXPECT_EQ(go->goprivate, "a.test/*");
+}
+
+TEST(SettingsTest, SlotsAreSharedAmongWorkersOfOneMachine) {
+  const int64_t gib = int64_t{1} << 30;
+  EXPECT_EQ(SlotsPerWorker(1, 8, 64 * gib), 8);
+  EXPECT_EQ(SlotsPerWorker(1, 8, 13 * gib), 2);
+  EXPECT_EQ(SlotsPerWorker(2, 8, 64 * gib), 4);
+  EXPECT_EQ(SlotsPerWorker(5, 2, 4 * gib), 1);
+}
+
+TEST(SettingsTest, TomlTextsAreEscaped) {
+  EXPECT_EQ(TomlString("a\"b\\c\nd"), "\"a\\\"b\\\\c\\u000Ad\"");
+}
+
+TEST(SettingsTest, TheConfigurationIsTomlThatHoldsWhatWasDecided) {
+  const FarmPaths paths{.dir = "/f \"arm", .run = "/f \"arm/run"};
+  const Settings settings{.workers = 2, .cache_dir = "/cache", .http_port = 20123};
+  const GoSettings go{.goproxy = "file:///p", .gosumdb = "off"};
+  config::Table coordinator = config::Table::Parse(CoordinatorToml(paths, settings, go, true), "coordinator.toml");
+  EXPECT_EQ(coordinator.Str("listen", ""), "unix:/f \"arm/run/coordinator.sock");
+  EXPECT_EQ(coordinator.Str("http", ""), "127.0.0.1:20123");
+  EXPECT_EQ(coordinator.Str("database_url", ""), "postgresql:///gofarm?host=%2Ff%20%22arm%2Frun&user=gofarm");
+  EXPECT_EQ(coordinator.Str("data_dir", ""), "/f \"arm/data");
+  EXPECT_EQ(coordinator.Str("toolsets", ""), "/f \"arm/toolsets.toml");
+  for (const char* key : {"goproxy", "gosumdb", "gonosumdb", "goprivate"}) coordinator.Str(key, "");
+  EXPECT_TRUE(coordinator.Finish().ok()) << coordinator.Finish();
+  config::Table worker = config::Table::Parse(WorkerToml(paths, settings, go, 2, 3), "worker-2.toml");
+  EXPECT_EQ(worker.Str("name", ""), "worker-2");
+  EXPECT_EQ(worker.StrList("coordinators", {}), std::vector<std::string>{"unix:/f \"arm/run/coordinator.sock"});
+  EXPECT_EQ(worker.Str("work_dir", ""), "/f \"arm/work/worker-2");
+  EXPECT_EQ(worker.Str("cache_dir", ""), "/cache");
+  EXPECT_EQ(worker.Int("slots", 0, 0, 10), 3);
+  for (const char* key : {"goproxy", "gosumdb", "gonosumdb", "goprivate"}) worker.Str(key, "");
+  EXPECT_TRUE(worker.Finish().ok()) << worker.Finish();
+}
+
+TEST(SettingsTest, APortIsChosenBelowTheEphemeralRangeAndIsFree) {
+  const absl::StatusOr<int> port = ChooseHttpPort("/some/farm");
+  ASSERT_TRUE(port.ok());
+  EXPECT_GE(*port, 20000);
+  EXPECT_LT(*port, 30000);
+  EXPECT_TRUE(PortIsFree(*port));
+}
+
+TEST(PostgresTest, TheMajorVersionIsRead) {
+  EXPECT_EQ(MajorOfVersionText("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n"), 15);
+  EXPECT_EQ(MajorOfVersionText("postgres (PostgreSQL) 18beta1\n"), 18);
+  EXPECT_EQ(MajorOfVersionText("postgres: no such thing"), 0);
+}
+
+TEST(PostgresTest, ItListensOnThePrivateSocketOnlyAndStaysDurable) {
+  const std::string conf = PostgresConf({.dir = "/d", .run = "/d'x/run"});
+  EXPECT_THAT(conf, AllOf(HasSubstr("listen_addresses = ''"), HasSubstr("unix_socket_directories = '/d''x/run'"),
+                          ::testing::Not(HasSubstr("fsync")), ::testing::Not(HasSubstr("synchronous_commit"))));
+}
+
+}  // namespace
+}  // namespace gofarm::embedded
