@@ -16,6 +16,9 @@ target_precompile_headers(gofarm_pch_grpc PRIVATE
   <absl/synchronization/mutex.h> <absl/time/time.h> <grpcpp/grpcpp.h>
   <gofarm/v1/farm.grpc.pb.h> <gofarm/v1/worker.grpc.pb.h>)
 
+# Tests that also run under the sanitizers: pure code and unit tests, none that needs a database, a sandbox or a network.
+add_custom_target(sanitizer_tests)
+
 function(gofarm_common_settings name)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
   target_link_libraries(${name} PRIVATE gofarm_warnings)
@@ -78,6 +81,10 @@ function(gofarm_test name)
     gofarm_use_pch(${name})
   endif()
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES LABELS ${arg_LABEL} TIMEOUT ${arg_TIMEOUT}
+  if(arg_LABEL STREQUAL unit OR arg_LABEL STREQUAL sim)
+    add_dependencies(sanitizer_tests ${name})
+    list(APPEND arg_LABEL sanitize)
+  endif()
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT}
     ENVIRONMENT "GOFARM_BIN_DIR=${GOFARM_BIN_DIR};GOFARM_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
 endfunction()
