@@ -1,0 +1,332 @@
+#include "coordinator/service/dispatch_loop.h"
+
+#include <algorithm>
+#include <deque>
+#include <iterator>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/check.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/obs/log.h"
+#include "coordinator/service/store_lane.h"
+
+namespace gofarm::service {
+namespace {
+
+template <typename... Fns>
+struct Overloaded : Fns... {
+  using Fns::operator()...;
+};
+template <typename... Fns>
+Overloaded(Fns...) -> Overloaded<Fns...>;
+
+absl::Status StatusOf(dispatch::CloseWhy why) {
+  switch (why) {
+    case dispatch::CloseWhy::kSuperseded:
+      return absl::AbortedError("another session of this worker's name took over");
+    case dispatch::CloseWhy::kSessionGone:
+      return absl::AbortedError("this session's lease ran out: say Hello again");
+    case dispatch::CloseWhy::kStoreUnavailable:
+      return absl::UnavailableError("the coordinator cannot reach its database: dial again later");
+    case dispatch::CloseWhy::kTooManyWorkers:
+      return absl::ResourceExhaustedError(Cat("this coordinator serves at most ", dispatch::kStreamsMax, " workers"));
+    case dispatch::CloseWhy::kLeft:
+      return absl::OkStatus();
+  }
+  return absl::InternalError("stream closed for no reason that is known");
+}
+
+// Bounded by streams, running attempts and what the store was asked: refusing them would lose news that comes only once.
+bool AlwaysTaken(const dispatch::Event& event) {
+  return !std::holds_alternative<dispatch::HelloReceived>(event) &&
+         !std::holds_alternative<dispatch::ReadyReceived>(event) &&
+         !std::holds_alternative<dispatch::HeartbeatReceived>(event) &&
+         !std::holds_alternative<dispatch::AcceptReceived>(event) &&
+         !std::holds_alternative<dispatch::RefuseReceived>(event) &&
+         !std::holds_alternative<dispatch::GoodbyeReceived>(event);
+}
+
+}  // namespace
+
+class DispatchLoop::Impl {
+ public:
+  Impl(DispatchLoopOptions options, domain::DispatchStore& store, SessionSink& sink, DispatchObserver observer,
+       const Clock& clock)
+      : options_(std::move(options)),
+        deadline_(options_.limits.wall + options_.attempt_slack),
+        store_(store),
+        sink_(sink),
+        observer_(std::move(observer)),
+        clock_(clock),
+        lane_(store, [this](dispatch::Event event) { Push(std::move(event)); }),
+        state_(dispatch::Options{.attempt_deadline = deadline_}) {}
+
+  ~Impl() { Stop(StopKind::kRestart); }
+
+  StoreLane& lane() { return lane_; }
+
+  absl::Status Start(const Scope& scope) {
+    GOFARM_ASSIGN_OR_RETURN_CTX(const int64_t epoch, store_.TakeLeadership(scope, options_.holder), "take leadership");
+    GOFARM_RETURN_IF_ERROR_CTX(store_.ResetLeasesAtStart(scope, epoch, domain::kLease), "reset leases");
+    epoch_ = epoch;
+    obs::Info("leadership_taken", {{"epoch", Cat(epoch)}, {"holder", options_.holder}});
+    lane_.Start(epoch);
+    thread_ = std::thread([this] { Run(); });
+    return absl::OkStatus();
+  }
+
+  void Stop(StopKind kind) {
+    {
+      const absl::MutexLock lock(&queue_mutex_);
+      if (std::exchange(stopped_, true)) return;
+    }
+    if (!thread_.joinable()) return;
+    thread_.join();
+    lane_.Stop();
+    if (kind == StopKind::kFarmDown) EndAll();
+  }
+
+  dispatch::StreamId NewStream() {
+    const absl::MutexLock lock(&queue_mutex_);
+    return dispatch::StreamId{++last_stream_};
+  }
+
+  absl::Status Post(dispatch::Event event) {
+    const absl::MutexLock lock(&queue_mutex_);
+    if (queue_.size() >= kDispatchEventsMax && !AlwaysTaken(event)) {
+      ++events_refused_;
+      return absl::ResourceExhaustedError("the coordinator's dispatcher is overloaded: dial again later");
+    }
+    queue_.push_back(std::move(event));
+    return absl::OkStatus();
+  }
+
+  void QueueChanged(JobId lowest) {
+    const absl::MutexLock lock(&queue_mutex_);
+    changed_ = changed_ ? std::min(*changed_, lowest) : lowest;
+  }
+
+  int64_t Epoch() const { return epoch_; }
+
+  std::vector<WorkerView> Workers() const {
+    std::vector<WorkerView> views;
+    const absl::MutexLock lock(&state_mutex_);
+    for (const auto& [id, session] : state_.sessions) {
+      WorkerView view = ViewOf(session.worker);
+      view.session = id;
+      view.last_seen_at = session.last_seen;
+      view.free_slots = session.stream ? session.reported_free : 0;
+      if (view.name.empty()) continue;  // its stream closed before Welcome
+      if (!session.stream) {
+        view.state = "lost";
+        view.detail = "the connection broke; its attempts are kept until the lease runs out";
+      } else if (!session.worker.isolation_error.empty()) {
+        view.state = "cannot_isolate";
+        view.detail = session.worker.isolation_error;
+      } else {
+        view.state = session.draining || session.leaving ? "draining" : "connected";
+      }
+      views.push_back(std::move(view));
+    }
+    for (const auto& [name, former] : state_.former) {
+      WorkerView view = ViewOf(former.worker);
+      view.state = "lost";
+      view.detail = "no session";
+      view.last_seen_at = former.last_seen;
+      views.push_back(std::move(view));
+    }
+    std::sort(views.begin(), views.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
+    return views;
+  }
+
+  std::vector<RunningView> Running() const {
+    std::vector<RunningView> views;
+    const absl::MutexLock lock(&state_mutex_);
+    for (const auto& [until, token] : state_.running_until) {
+      const dispatch::JobEntry& entry = state_.jobs.at(state_.by_token.at(token));
+      const auto session = state_.sessions.find(entry.session);
+      views.push_back({token, entry.job, session == state_.sessions.end() ? "" : session->second.worker.worker,
+                       entry.since});
+    }
+    return views;
+  }
+
+  dispatch::WhyWaiting Why(JobId job) const {
+    const absl::MutexLock lock(&state_mutex_);
+    return dispatch::WhyItWaits(state_, job, clock_.Now());
+  }
+
+  DispatchStats Stats() const {
+    DispatchStats stats;
+    {
+      const absl::MutexLock lock(&state_mutex_);
+      for (const auto& waiting : state_.waiting) stats.waiting += static_cast<int64_t>(waiting.size());
+      stats.waiting += static_cast<int64_t>(state_.delayed.size());
+      stats.offered = static_cast<int64_t>(state_.offers_until.size());
+      stats.running = static_cast<int64_t>(state_.running_until.size());
+      stats.sessions = state_.connected;
+      stats.offers_made = state_.counters.offers_made;
+      stats.offers_accepted = state_.counters.offers_accepted;
+      stats.offers_refused = state_.counters.offers_refused;
+      stats.offers_timed_out = state_.counters.offers_timed_out;
+      stats.attempts_lost = state_.counters.attempts_lost;
+      stats.store_failures = state_.counters.store_failures;
+    }
+    stats.epoch = epoch_;
+    const absl::MutexLock lock(&queue_mutex_);
+    stats.events_refused = events_refused_;
+    return stats;
+  }
+
+ private:
+  static WorkerView ViewOf(const domain::SessionRequest& worker) {
+    WorkerView view;
+    view.name = worker.worker;
+    view.instance = worker.instance;
+    view.host_arch = worker.host_arch;
+    view.build_version = worker.build_version;
+    view.pid = worker.pid;
+    view.targets = worker.targets;
+    view.slots = worker.slots;
+    view.memory_bytes = worker.memory_bytes;
+    return view;
+  }
+
+  void Push(dispatch::Event event) {
+    const absl::MutexLock lock(&queue_mutex_);
+    queue_.push_back(std::move(event));
+  }
+
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(queue_mutex_) {
+    return stopped_ || changed_.has_value() || !queue_.empty();
+  }
+
+  void Run() {
+    absl::Time tick_at = absl::Now();
+    for (;;) {
+      std::deque<dispatch::Event> events;
+      {
+        const absl::MutexLock lock(&queue_mutex_);
+        queue_mutex_.AwaitWithDeadline(absl::Condition(this, &Impl::HasWork), tick_at);
+        if (stopped_) return;
+        events.swap(queue_);
+        if (changed_) events.push_back(dispatch::QueueChanged{*changed_});
+        changed_.reset();
+      }
+      // The interval is real time even when a test's clock stands still; what is decided depends on `clock_` alone.
+      if (absl::Now() >= tick_at) {
+        events.push_back(dispatch::Tick{});
+        tick_at = absl::Now() + kDispatchTick;
+      }
+      std::vector<dispatch::Effect> store_effects;
+      for (const dispatch::Event& event : events) Decide(event, store_effects);
+      lane_.Add(std::move(store_effects));
+    }
+  }
+
+  void Decide(const dispatch::Event& event, std::vector<dispatch::Effect>& store_effects) {
+    std::vector<dispatch::Effect> effects;
+    {
+      const absl::MutexLock lock(&state_mutex_);
+      effects = dispatch::Step(state_, event, clock_.Now());
+    }
+    for (dispatch::Effect& effect : effects) {
+      if (StoreLane::IsStoreEffect(effect)) {
+        store_effects.push_back(std::move(effect));
+      } else {
+        Carry(effect);
+      }
+    }
+  }
+
+  void Carry(const dispatch::Effect& effect) {
+    std::visit(
+        Overloaded{
+            [&](const dispatch::SendWelcome& e) {
+              sink_.Send(e.stream, epoch_,
+                         WelcomeMessage{e.session, domain::kLease, domain::kHeartbeatInterval, e.keep, e.drop,
+                                        options_.toolsets});
+            },
+            [&](const dispatch::SendOffer& e) {
+              sink_.Send(e.stream, epoch_, OfferMessage{e.token, e.job, e.siblings, deadline_, options_.limits});
+            },
+            [&](const dispatch::SendCancel& e) { sink_.Send(e.stream, epoch_, CancelMessage{e.token}); },
+            [&](const dispatch::SendDrop& e) { sink_.Send(e.stream, epoch_, DropMessage{e.token}); },
+            [&](const dispatch::CloseStream& e) {
+              obs::Info("session_closed", {{"stream", Cat(e.stream.value)}, {"why", Cat(Av(StatusText(e.why)))}});
+              sink_.Close(e.stream, StatusOf(e.why));
+            },
+            [&](const dispatch::NoteRunning& e) {
+              obs::Info("attempt_running", {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
+              if (observer_.running) observer_.running(e.token, e.job, e.worker);
+            },
+            [&](const dispatch::NoteLost& e) {
+              obs::Warn("attempt_lost", {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
+              if (observer_.lost) observer_.lost(e.token, e.job, Cat("worker ", e.worker, " lost it"));
+            },
+            [&](const auto&) { GOFARM_CHECK(!"a store effect outside the lane"); },
+        },
+        effect);
+  }
+
+  static std::string StatusText(dispatch::CloseWhy why) {
+    return why == dispatch::CloseWhy::kLeft ? "the worker left" : std::string(StatusOf(why).message());
+  }
+
+  void EndAll() {
+    const auto ended = store_.EndAllSessions(Scope::For(kStoreCallTimeout), epoch_);
+    if (!ended.ok()) {
+      // The next start finds the leases; workers that are gone lose their attempts then.
+      obs::Error("end_all_sessions_failed", {{"error", ended.status().ToString()}});
+      return;
+    }
+    obs::Info("farm_down", {{"attempts_lost", Cat(ended->lost.size())}});
+  }
+
+  const DispatchLoopOptions options_;
+  const absl::Duration deadline_;
+  domain::DispatchStore& store_;
+  SessionSink& sink_;
+  const DispatchObserver observer_;
+  const Clock& clock_;
+  int64_t epoch_ = 0;  // set by Start, before any thread reads it
+
+  mutable absl::Mutex queue_mutex_;
+  std::deque<dispatch::Event> queue_ ABSL_GUARDED_BY(queue_mutex_);
+  std::optional<JobId> changed_ ABSL_GUARDED_BY(queue_mutex_);
+  int64_t last_stream_ ABSL_GUARDED_BY(queue_mutex_) = 0;
+  int64_t events_refused_ ABSL_GUARDED_BY(queue_mutex_) = 0;
+  bool stopped_ ABSL_GUARDED_BY(queue_mutex_) = false;
+
+  StoreLane lane_;
+
+  mutable absl::Mutex state_mutex_;
+  dispatch::DispatchState state_ ABSL_GUARDED_BY(state_mutex_);
+
+  std::thread thread_;
+};
+
+DispatchLoop::DispatchLoop(DispatchLoopOptions options, domain::DispatchStore& store, SessionSink& sink,
+                           DispatchObserver observer, const Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(options), store, sink, std::move(observer), clock)) {}
+DispatchLoop::~DispatchLoop() = default;
+absl::Status DispatchLoop::Start(const Scope& scope) { return impl_->Start(scope); }
+void DispatchLoop::OnLeadershipLost(std::function<void(const absl::Status&)> lost_leadership) {
+  impl_->lane().OnLeadershipLost(std::move(lost_leadership));
+}
+void DispatchLoop::Stop(StopKind kind) { impl_->Stop(kind); }
+dispatch::StreamId DispatchLoop::NewStream() { return impl_->NewStream(); }
+absl::Status DispatchLoop::Post(dispatch::Event event) { return impl_->Post(std::move(event)); }
+void DispatchLoop::QueueChanged(JobId lowest) { impl_->QueueChanged(lowest); }
+int64_t DispatchLoop::Epoch() const { return impl_->Epoch(); }
+std::vector<WorkerView> DispatchLoop::Workers() const { return impl_->Workers(); }
+std::vector<RunningView> DispatchLoop::Running() const { return impl_->Running(); }
+dispatch::WhyWaiting DispatchLoop::Why(JobId job) const { return impl_->Why(job); }
+DispatchStats DispatchLoop::Stats() const { return impl_->Stats(); }
+
+}  // namespace gofarm::service

@@ -1,0 +1,64 @@
+// The database thread of the dispatch loop: store effects go in, are carried out one after the other in their order, and
+// each is answered by exactly one event. Neighbours of one kind (claims, accepts, returns) go into one transaction. It also
+// notices when another coordinator leads.
+//
+// Threads: Add and Stop from any thread; `answer` is called from the lane's thread and must not wait for the lane.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "coordinator/domain/dispatch.h"
+#include "coordinator/domain/dispatch_store.h"
+
+namespace gofarm::service {
+
+inline constexpr absl::Duration kLeadershipCheck = absl::Seconds(5);
+
+class StoreLane {
+ public:
+  StoreLane(domain::DispatchStore& store, std::function<void(dispatch::Event)> answer)
+      : store_(store), answer_(std::move(answer)) {}
+  ~StoreLane() { Stop(); }
+
+  static bool IsStoreEffect(const dispatch::Effect& effect);
+
+  void OnLeadershipLost(std::function<void(const absl::Status&)> lost) { lost_ = std::move(lost); }  // before Start
+  void Start(int64_t epoch);
+  void Add(std::vector<dispatch::Effect> effects);
+  // Finishes the call under way; what still waits is forgotten, as in a crash.
+  void Stop();
+
+ private:
+  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !waiting_.empty(); }
+  void Run();
+  void CarryOut(std::deque<dispatch::Effect>& effects);
+  void Claim(std::vector<domain::ClaimRequest> claims);
+  void Accept(std::vector<domain::OfferRef> offers);
+  void Return(std::vector<domain::OfferRef> offers);
+  void One(const dispatch::Effect& effect);
+  void CheckLeadership();
+  // What the status means for the dispatcher; tells of lost leadership and logs failures.
+  dispatch::Answer AnswerOf(std::string_view call, const absl::Status& status);
+
+  domain::DispatchStore& store_;
+  const std::function<void(dispatch::Event)> answer_;
+  std::function<void(const absl::Status&)> lost_;
+  bool told_lost_ = false;  // lane's thread
+  int64_t epoch_ = 0;
+  absl::Time leadership_at_ = absl::InfinitePast();
+
+  absl::Mutex mutex_;
+  std::deque<dispatch::Effect> waiting_ ABSL_GUARDED_BY(mutex_);
+  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::thread thread_;
+};
+
+}  // namespace gofarm::service
