@@ -61,6 +61,9 @@ struct Listing {
   std::string go_sum;  // of the source variants: complete for what was listed
   std::string dir;     // of the module inside the module cache: "github.com/!burnt!sushi/toml@v1.6.0"
   bool has_go_mod = true;
+  // Folders inside the module cache of every module whose files loading needed, also such as only might have held a package:
+  // the offline build looks at the same ones.
+  std::vector<std::string> cache_dirs;
   int64_t bytes_fetched = 0;  // by the fetch that made this listing; 0 when everything was in the cache
   std::vector<TargetListing> targets;
 

@@ -29,7 +29,7 @@ namespace gofarm::fetch {
 struct FetchLimits {
   absl::Duration command = absl::Minutes(10);  // one go command
   int64_t bytes_max = int64_t{8} << 30;        // downloaded for one module with its dependencies
-  int64_t json_bytes_max = 256 << 20;          // answer of one go list
+  int64_t json_bytes_max = 64 << 20;           // answer of one go list
 };
 
 struct FetchRequest {

@@ -31,7 +31,7 @@ struct InstalledToolchain {
   std::string sha256;   // of the archive it came from
 };
 
-// Step in words ("downloading zig 0.15.2"), bytes so far and in all (0: unknown).
+// Step in words ("downloading zig 0.15.2"), bytes so far and in all (0: unknown). Called from the thread that waits.
 using FetchProgress = std::function<void(std::string_view step, int64_t bytes_done, int64_t bytes_total)>;
 
 class ToolchainStore {
@@ -62,12 +62,6 @@ class ToolchainStore {
   absl::StatusOr<InstalledToolchain> ReadInstalled(const std::string& folder) const;
   absl::Status InstallInto(const Scope& scope, const Archive& archive, const std::string& folder, const FetchProgress& progress);
   absl::StatusOr<std::string> BootstrapGo(const Scope& scope, const FetchProgress& progress);
-  absl::StatusOr<std::string> ObtainGoModule(const Scope& scope, const Archive& archive, const std::string& scratch,
-                                             const FetchProgress& progress);
-  absl::StatusOr<std::string> ObtainWheel(const Scope& scope, const Archive& archive, const std::string& scratch,
-                                          const FetchProgress& progress);
-  absl::StatusOr<std::string> ObtainUrl(const Scope& scope, const Archive& archive, const std::string& scratch,
-                                        const FetchProgress& progress);
 
   const CacheLayout cache_;
   const ProxyEnvironment proxy_;

@@ -1,0 +1,85 @@
+#include "worker/fetch/command.h"
+
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <stop_token>
+#include <thread>
+
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "common/base/status.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+
+namespace gofarm::fetch {
+
+absl::StatusOr<exec::SubprocessResult> RunWatched(const Scope& scope, const exec::SubprocessSpec& spec,
+                                                  const std::function<bool()>& tick) {
+  std::stop_source stop;
+  const std::stop_callback chain(scope.stop, [&] { stop.request_stop(); });
+  absl::StatusOr<exec::SubprocessResult> result;
+  absl::Notification done;
+  // The child dies with its thread, so the thread that waits for it does nothing else.
+  std::thread runner([&] {
+    result = exec::RunSubprocess(Scope{scope.deadline, stop.get_token()}, spec);
+    done.Notify();
+  });
+  bool enough = false;
+  absl::Duration pause = absl::Seconds(1);
+  while (!done.WaitForNotificationWithTimeout(pause)) {
+    const absl::Time start = absl::Now();
+    if (!enough && !tick()) {
+      enough = true;
+      stop.request_stop();
+    }
+    // At most a twentieth of one core, however large the folder it looks at.
+    pause = std::clamp((absl::Now() - start) * 20, absl::Seconds(1), absl::Seconds(10));
+  }
+  runner.join();
+  if (enough && !scope.Done()) return absl::ResourceExhaustedError("more was downloaded than is allowed");
+  return result;
+}
+
+int64_t BytesSince(const std::string& folder, absl::Time since, int64_t entries_max) {
+  namespace fs = std::filesystem;
+  const time_t start = absl::ToTimeT(since);
+  int64_t total = 0;
+  std::error_code error;
+  for (auto it = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied, error);
+       !error && it != fs::recursive_directory_iterator() && entries_max > 0; it.increment(error), --entries_max) {
+    struct stat info {};
+    if (lstat(it->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    if (info.st_mtim.tv_sec >= start) total += info.st_size;
+  }
+  return total;
+}
+
+absl::StatusOr<io::FileLock> WaitForLock(const Scope& scope, const std::string& path, const std::function<void()>& waiting) {
+  bool told = false;
+  while (true) {
+    absl::StatusOr<io::FileLock> lock = io::FileLock::TryAcquire(path);
+    if (lock.ok() || lock.status().code() != absl::StatusCode::kUnavailable) return lock;
+    if (!told && waiting) waiting();
+    told = true;
+    GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("wait for lock ", path));
+    absl::SleepFor(absl::Milliseconds(100));
+  }
+}
+
+absl::StatusOr<ScratchFolder> ScratchFolder::Make(const std::string& parent, const std::string& prefix) {
+  GOFARM_RETURN_IF_ERROR(io::MakeFolders(parent));
+  std::string path = Cat(parent, "/", prefix, "XXXXXX");
+  if (mkdtemp(path.data()) == nullptr) return ErrnoStatus(errno, Cat("make a folder in ", parent));
+  chmod(path.c_str(), 0755);  // build uids read below it through bind mounts
+  return ScratchFolder(std::move(path));
+}
+
+ScratchFolder::~ScratchFolder() {
+  if (!path_.empty()) io::RemoveTree(path_).IgnoreError();
+}
+
+}  // namespace gofarm::fetch

@@ -1,0 +1,117 @@
+#include "worker/fetch/fetch_errors.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <initializer_list>
+
+namespace gofarm::fetch {
+namespace {
+
+struct Words {
+  FailureClass failure;
+  std::initializer_list<std::string_view> any_of;
+};
+
+bool Holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+bool HoldsAny(std::string_view text, const Words& words) {
+  return std::any_of(words.any_of.begin(), words.any_of.end(), [&](std::string_view word) { return Holds(text, word); });
+}
+
+// Status of "reading https://...: 403 Forbidden"; 0 when there is none.
+int HttpStatus(std::string_view message) {
+  const auto digit = [](char c) { return c >= '0' && c <= '9'; };
+  for (size_t at = message.find(": "); at != std::string_view::npos; at = message.find(": ", at + 1)) {
+    const std::string_view rest = message.substr(at + 2);
+    if (rest.size() > 3 && digit(rest[0]) && digit(rest[1]) && digit(rest[2]) && rest[3] == ' ') {
+      return (rest[0] - '0') * 100 + (rest[1] - '0') * 10 + (rest[2] - '0');
+    }
+  }
+  return 0;
+}
+
+// Each word is a whole phrase of Go's own: a module may be called "timeout" and a file "zip: 404".
+const Words kDiskFull = {FailureClass::kDiskFull, {"no space left on device", "disk quota exceeded"}};
+const Words kSourceInvalid = {
+    FailureClass::kSourceInvalid,
+    {"checksum mismatch", "SECURITY ERROR", "not a valid zip file", "zip: checksum error", "zip: unsupported", "zip: invalid",
+     "zip: no entries", "errors parsing go.mod", "parsing go.mod:", "declares its path as", "unexpected file", "file name collision",
+     "case-insensitive import collision", "source tree too large", "file too large", "is too large", "malformed module path",
+     "malformed file path", "malformed import path", "invalid char ", "go.mod has post-v", "go.mod has non-",
+     "module contains a go.mod file", "does not contain package", "invalid: should be v", "unexpected module path",
+     "invalid dot-segment", "hash does not match", "wrong hash", "invalid go version", "uncompressed size of module"}};
+const Words kProxyError = {
+    FailureClass::kProxyError,
+    {"i/o timeout", "Client.Timeout", "net/http: timeout", "TLS handshake timeout", "deadline exceeded", "connection refused",
+     "connection reset", "no such host", "server misbehaving", "network is unreachable", "no route to host", "unexpected EOF",
+     ": EOF", "broken pipe", "tls: ", "x509: ", "emporary failure", "stream error", "server closed", "bad record MAC",
+     "use of closed network connection", "proxyconnect", "http2: ", "malformed HTTP", "dial tcp", "dial unix"}};
+const Words kSourceUnavailable = {
+    FailureClass::kSourceUnavailable,
+    {"unknown revision", "no matching versions", "module version is not available", "module lookup disabled", "GOVCS disallows",
+     "cannot find module", "not found", "no such file or directory", "invalid version", "unrecognized import path",
+     "no required module provides", "executable file not found"}};
+
+}  // namespace
+
+FailureClass ClassifyFetchError(std::string_view message) {
+  // What a server wrote is its own tale, not Go's finding; only one sentence of it counts.
+  const size_t tale = message.find("server response:");
+  const bool try_later = tale != std::string_view::npos && Holds(message.substr(tale), "fetch timed out");
+  message = message.substr(0, tale);
+  // The order decides: what ends a download on this machine, then what the module itself is guilty of, then what may pass.
+  if (HoldsAny(message, kDiskFull)) return kDiskFull.failure;
+  if (Holds(message, "requires go >=")) return FailureClass::kGoTooOld;
+  if (HoldsAny(message, kSourceInvalid)) return kSourceInvalid.failure;
+  const int status = HttpStatus(message);
+  if (try_later || status >= 500 || status == 429 || status == 408) return FailureClass::kProxyError;
+  if (status >= 400) return FailureClass::kSourceUnavailable;
+  if (HoldsAny(message, kProxyError)) return kProxyError.failure;
+  if (HoldsAny(message, kSourceUnavailable)) return kSourceUnavailable.failure;
+  return FailureClass::kInternal;
+}
+
+FailureClass ClassifyPackageError(std::string_view message) {
+  // What go says about packages it has: these words are its own and come first, since a file may be called "timeout.go".
+  if (Holds(message, "build constraints exclude all Go files") || message.rfind("found packages ", 0) == 0 ||
+      Holds(message, "no Go files in")) {
+    return FailureClass::kTargetUnsupported;
+  }
+  static constexpr std::string_view kOwnFault[] = {
+      "import cycle not allowed", "use of internal package", "use of vendored package", "is a program, not an importable package",
+      "source files not allowed when not using cgo", "no matching files found", "cannot embed", "is not in std", "expected ",
+      "invalid import path", "relative import", "local import", "imports itself", "go:embed", "malformed import path",
+      "invalid #cgo", "invalid flag in #cgo", "malformed #cgo", "illegal ", "must be imported as", "non-local"};
+  for (const std::string_view word : kOwnFault) {
+    if (Holds(message, word)) return FailureClass::kCompileError;
+  }
+  const FailureClass failure = ClassifyFetchError(message);
+  return failure == FailureClass::kInternal ? FailureClass::kCompileError : failure;
+}
+
+bool IsPassing(FailureClass failure) {
+  return failure == FailureClass::kProxyError || failure == FailureClass::kDiskFull || failure == FailureClass::kInternal ||
+         failure == FailureClass::kToolchainBroken || failure == FailureClass::kWorkerLost;
+}
+
+DownloadAnswer ParseDownloadAnswer(std::string_view json) {
+  DownloadAnswer answer;
+  simdjson::dom::parser parser;
+  simdjson::dom::element root;
+  if (parser.parse(simdjson::padded_string(json)).get(root) != simdjson::SUCCESS || !root.is_object()) return answer;
+  const auto read = [&](const char* name, std::string& out) {
+    std::string_view text;
+    if (root[name].get(text) == simdjson::SUCCESS) out = text;
+  };
+  read("Path", answer.path);
+  read("Version", answer.version);
+  read("Error", answer.error);
+  read("Zip", answer.zip);
+  read("Dir", answer.dir);
+  read("Sum", answer.sum);
+  read("GoMod", answer.go_mod);
+  return answer;
+}
+
+}  // namespace gofarm::fetch

@@ -1,0 +1,260 @@
+#include "worker/fetch/go_list.h"
+
+#include <simdjson.h>
+
+#include <algorithm>
+#include <deque>
+#include <set>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "common/base/text.h"
+#include "common/gomod/main_function.h"
+#include "common/gomod/path.h"
+#include "worker/fetch/fetch_errors.h"
+
+namespace gofarm::fetch {
+namespace {
+
+namespace dom = simdjson::dom;
+
+std::string Text(const dom::object& object, std::string_view name) {
+  std::string_view text;
+  return object[name].get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
+}
+
+bool Flag(const dom::object& object, std::string_view name) {
+  bool value = false;
+  return object[name].get(value) == simdjson::SUCCESS && value;
+}
+
+std::vector<std::string> Texts(const dom::object& object, std::string_view name) {
+  std::vector<std::string> all;
+  dom::array array;
+  if (object[name].get(array) != simdjson::SUCCESS) return all;
+  for (const dom::element item : array) {
+    std::string_view text;
+    if (item.get(text) == simdjson::SUCCESS) all.emplace_back(text);
+  }
+  return all;
+}
+
+bool HasAny(const dom::object& object, std::string_view name) {
+  dom::array array;
+  return object[name].get(array) == simdjson::SUCCESS && array.size() > 0;
+}
+
+GoListModule ReadModule(const dom::object& object) {
+  GoListModule module;
+  module.path = Text(object, "Path");
+  module.version = Text(object, "Version");
+  module.dir = Text(object, "Dir");
+  module.sum = Text(object, "Sum");
+  module.main = Flag(object, "Main");
+  dom::object replace;
+  if (object["Replace"].get(replace) == simdjson::SUCCESS) {
+    module.replace_path = Text(replace, "Path");
+    module.replace_version = Text(replace, "Version");
+    if (module.sum.empty()) module.sum = Text(replace, "Sum");
+    if (module.dir.empty()) module.dir = Text(replace, "Dir");
+  }
+  return module;
+}
+
+GoListPackage ReadPackage(const dom::object& object) {
+  GoListPackage package;
+  package.import_path = Text(object, "ImportPath");
+  package.name = Text(object, "Name");
+  package.dir = Text(object, "Dir");
+  package.standard = Flag(object, "Standard");
+  dom::object part;
+  if (object["Module"].get(part) == simdjson::SUCCESS) package.module = ReadModule(part);
+  package.go_files = Texts(object, "GoFiles");
+  for (std::string& file : Texts(object, "CgoFiles")) {
+    package.cgo = true;
+    package.go_files.push_back(std::move(file));
+  }
+  package.cxx = HasAny(object, "CXXFiles");
+  package.swig_cxx = HasAny(object, "SwigCXXFiles");
+  package.swig = HasAny(object, "SwigFiles") || package.swig_cxx;
+  package.c = HasAny(object, "CFiles") || HasAny(object, "MFiles") || HasAny(object, "FFiles");
+  package.assembly = HasAny(object, "SFiles");
+  package.syso = HasAny(object, "SysoFiles");
+  absl::flat_hash_map<std::string, std::string> renamed;
+  if (object["ImportMap"].get(part) == simdjson::SUCCESS) {
+    for (const auto& [from, to] : part) {
+      std::string_view text;
+      if (to.get(text) == simdjson::SUCCESS) renamed[std::string(from)] = std::string(text);
+    }
+  }
+  for (std::string& import : Texts(object, "Imports")) {
+    const auto found = renamed.find(import);
+    package.imports.push_back(found == renamed.end() ? std::move(import) : found->second);
+  }
+  if (object["Error"].get(part) == simdjson::SUCCESS) {
+    package.error = Text(part, "Err");
+    if (package.error.empty()) package.error = "package has an error without a message";
+    // The position is a path of this machine; its last element tells enough.
+    const std::string position = Text(part, "Pos");
+    if (!position.empty()) package.error = Cat(position.substr(position.rfind('/') + 1), ": ", package.error);
+  }
+  return package;
+}
+
+std::string MessageOf(std::string_view error) {
+  // "debugger.go:32:2: found packages ..." -> the message alone.
+  const size_t colon = error.find(": ");
+  const std::string_view head = error.substr(0, colon);
+  if (colon != std::string_view::npos && head.find(".go:") != std::string_view::npos && head.find(' ') == std::string_view::npos) {
+    return std::string(error.substr(colon + 2));
+  }
+  return std::string(error);
+}
+
+bool HasMain(const GoListPackage& package, const ListingInput& input) {
+  return std::any_of(package.go_files.begin(), package.go_files.end(), [&](const std::string& file) {
+    const std::optional<std::string> text =
+        input.read_file(file.front() == '/' ? file : Cat(package.dir, "/", file));
+    return text.has_value() && gomod::HasMainFunction(*text);
+  });
+}
+
+std::string Below(std::string_view path, std::string_view folder) {
+  if (path.size() <= folder.size() || path.substr(0, folder.size()) != folder || path[folder.size()] != '/') return "";
+  return std::string(path.substr(folder.size() + 1));
+}
+
+class Builder {
+ public:
+  Builder(const std::vector<GoListPackage>& packages, const ListingInput& input) : packages_(packages), input_(input) {
+    for (const GoListPackage& package : packages) by_path_.emplace(package.import_path, &package);
+  }
+
+  TargetListing Make() {
+    result_.target = input_.target;
+    for (const GoListPackage& package : packages_) {
+      if (IsProgram(package)) AddProgram(package);
+    }
+    std::sort(result_.programs.begin(), result_.programs.end(),
+              [](const Program& a, const Program& b) { return a.import_path < b.import_path; });
+    for (const GoListPackage& package : packages_) {
+      if (package.standard || package.import_path == "unsafe" || package.import_path == "C") continue;
+      if (linked_.contains(package.import_path)) AddLinked(package);
+      const bool own = package.module.has_value() && package.module->path == input_.module;
+      if (!package.name.empty() && (own || linked_.contains(package.import_path))) {
+        result_.packages[package.import_path] = package.name;
+      }
+    }
+    for (auto& [path, module] : modules_) result_.modules.push_back(std::move(module));
+    return std::move(result_);
+  }
+
+ private:
+  bool IsProgram(const GoListPackage& package) const {
+    if (package.name != "main" || package.standard || !package.module.has_value()) return false;
+    // A pattern module/... also matches packages of other modules whose path goes on from there.
+    return package.module->path == input_.module && !package.go_files.empty();
+  }
+
+  // Everything the package is made of, itself included.
+  std::vector<const GoListPackage*> Closure(const GoListPackage& program) const {
+    std::vector<const GoListPackage*> all;
+    absl::flat_hash_set<const GoListPackage*> seen = {&program};
+    std::deque<const GoListPackage*> queue = {&program};
+    while (!queue.empty()) {
+      const GoListPackage* package = queue.front();
+      queue.pop_front();
+      all.push_back(package);
+      if (package->standard) continue;  // std does not import what is outside it
+      for (const std::string& import : package->imports) {
+        const auto found = by_path_.find(import);
+        if (found != by_path_.end() && seen.insert(found->second).second) queue.push_back(found->second);
+      }
+    }
+    return all;
+  }
+
+  void AddProgram(const GoListPackage& package) {
+    Program program;
+    program.import_path = package.import_path;
+    program.name = gomod::ProgramName(package.import_path);
+    program.dir = package.import_path == input_.module ? "." : Below(package.import_path, input_.module);
+    program.has_main_func = HasMain(package, input_);
+    const std::vector<const GoListPackage*> closure = Closure(package);
+    for (const GoListPackage* part : closure) {
+      if (part->error.empty()) continue;
+      const FailureClass failure = ClassifyPackageError(MessageOf(part->error));
+      const std::string detail =
+          Clip(Cat(EscapeForPrint(part->import_path), ": ", EscapeForPrint(part->error, true)), kProgramDetailMax);
+      // The first decides, but what may pass goes before all others: it must not be kept as the program's fault.
+      if (program.failure == FailureClass::kNone || (IsPassing(failure) && !IsPassing(program.failure))) {
+        program.failure = failure;
+        program.detail = detail;
+      }
+    }
+    if (program.has_main_func && program.failure == FailureClass::kNone) {
+      for (const GoListPackage* part : closure) linked_.insert(part->import_path);
+    }
+    result_.programs.push_back(std::move(program));
+  }
+
+  void AddLinked(const GoListPackage& package) {
+    result_.uses_cgo |= package.cgo;
+    result_.uses_syso |= package.syso;
+    result_.uses_assembly |= package.assembly;
+    result_.uses_cxx |= (package.cxx && package.cgo) || package.swig_cxx;
+    result_.uses_c |= package.cgo || package.c || package.cxx || package.swig || package.syso;
+    if (!package.module.has_value() || package.module->path == input_.module) return;
+    LinkedModule& module = modules_[package.module->path];
+    module.path = package.module->path;
+    module.version = package.module->version;
+    module.h1 = package.module->sum;
+    module.replace_path = package.module->replace_path;
+    module.replace_version = package.module->replace_version;
+    module.dir = Below(package.module->dir, input_.mod_cache);
+  }
+
+  const std::vector<GoListPackage>& packages_;
+  const ListingInput& input_;
+  absl::flat_hash_map<std::string, const GoListPackage*> by_path_;
+  absl::flat_hash_set<std::string> linked_;
+  std::map<std::string, LinkedModule> modules_;
+  TargetListing result_;
+};
+
+}  // namespace
+
+const std::string_view kGoListFields =
+    "ImportPath,Name,Dir,Standard,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,FFiles,SFiles,SwigFiles,SwigCXXFiles,"
+    "SysoFiles,Imports,ImportMap,Error";
+
+absl::StatusOr<std::vector<GoListPackage>> ParseGoList(std::string_view json) {
+  std::vector<GoListPackage> packages;
+  // One document a package, each ending in a brace at the start of a line; inside one all lines are indented. So only one
+  // document's tree is in memory at a time.
+  dom::parser parser;
+  while (true) {
+    const size_t start = json.find_first_not_of(" \t\r\n");
+    if (start == std::string_view::npos) break;
+    json.remove_prefix(start);
+    const size_t end = json.find("\n}");
+    const size_t length = end == std::string_view::npos ? json.size() : end + 2;
+    dom::object object;
+    if (parser.parse(json.data(), length, /*realloc_if_needed=*/true).get(object) != simdjson::SUCCESS) {
+      return absl::InvalidArgumentError("go list answered broken JSON");
+    }
+    if (packages.size() >= kPackagesMax) {
+      return absl::ResourceExhaustedError(Cat("module needs more than ", kPackagesMax, " packages"));
+    }
+    packages.push_back(ReadPackage(object));
+    json.remove_prefix(length);
+  }
+  return packages;
+}
+
+TargetListing MakeTargetListing(const std::vector<GoListPackage>& packages, const ListingInput& input) {
+  return Builder(packages, input).Make();
+}
+
+}  // namespace gofarm::fetch

@@ -1,0 +1,206 @@
+#include "worker/fetch/module_cache.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <filesystem>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/base/status.h"
+#include "common/base/status_macros.h"
+#include "common/io/files.h"
+
+namespace gofarm::fetch {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int64_t kWalkMax = 5'000'000;
+// Modules removed under one hold of the lock: fetches wait no longer than that takes.
+constexpr int kModulesPerHold = 50;
+
+struct CachedModule {
+  std::string path;     // escaped
+  std::string version;  // escaped
+  absl::Time used;
+};
+
+std::string DownloadBase(const CacheLayout& cache, const std::string& path, const std::string& version) {
+  return Cat(cache.Mod(), "/cache/download/", path, "/@v/", version);
+}
+
+std::vector<CachedModule> CachedModules(const CacheLayout& cache) {
+  std::vector<CachedModule> all;
+  const std::string root = cache.Mod() + "/cache/download";
+  int64_t left = kWalkMax;
+  std::error_code error;
+  for (auto it = fs::recursive_directory_iterator(root, fs::directory_options::skip_permission_denied, error);
+       !error && it != fs::recursive_directory_iterator() && left > 0; it.increment(error), --left) {
+    const std::string path = it->path().string();
+    constexpr std::string_view kSuffix = ".ziphash";
+    if (path.size() <= kSuffix.size() || path.compare(path.size() - kSuffix.size(), kSuffix.size(), kSuffix) != 0) continue;
+    const size_t at = path.rfind("/@v/");
+    struct stat info {};
+    if (at == std::string::npos || at <= root.size() || lstat(path.c_str(), &info) != 0) continue;
+    CachedModule module;
+    module.path = path.substr(root.size() + 1, at - root.size() - 1);
+    module.version = path.substr(at + 4, path.size() - at - 4 - kSuffix.size());
+    module.used = absl::TimeFromTimespec(info.st_mtim);
+    all.push_back(std::move(module));
+  }
+  return all;
+}
+
+int64_t FileBytes(const std::string& path) {
+  struct stat info {};
+  return lstat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) ? info.st_size : 0;
+}
+
+// Out of the way at once by rename; the slow removal follows without the lock.
+int64_t Detach(const CacheLayout& cache, const CachedModule& module, const std::string& trash) {
+  const std::string base = DownloadBase(cache, module.path, module.version);
+  const std::string folder = Cat(cache.Mod(), "/", module.path, "@", module.version);
+  int64_t bytes = FileBytes(base + ".zip");
+  // The mark goes first: without it go takes the module as not there.
+  unlink((base + ".ziphash").c_str());
+  unlink((base + ".zip").c_str());
+  struct stat info {};
+  if (lstat(folder.c_str(), &info) == 0) {
+    bytes += io::TreeBytes(folder);
+    chmod(folder.c_str(), 0755);  // renaming a folder changes its ".."; an ordinary user needs to write it
+    if (rename(folder.c_str(), Cat(trash, "/", reinterpret_cast<uintptr_t>(&module), "-", bytes).c_str()) != 0) {
+      io::RemoveTree(folder).IgnoreError();
+    }
+  }
+  return bytes;
+}
+
+absl::Status PruneModules(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits, Pruned& done) {
+  int64_t total = io::TreeBytes(cache.Mod(), kWalkMax);
+  if (total <= limits.mod_bytes) return absl::OkStatus();
+  std::vector<CachedModule> modules = CachedModules(cache);
+  std::sort(modules.begin(), modules.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
+  const std::string trash = cache.Mod() + "/.trash";
+  size_t next = 0;
+  while (next < modules.size() && total > limits.mod_bytes) {
+    GOFARM_RETURN_IF_ERROR(io::MakeFolders(trash));
+    {
+      GOFARM_ASSIGN_OR_RETURN(const ModuleCacheLock lock,
+                              ModuleCacheLock::Acquire(scope, cache, ModuleCacheLock::Mode::kExclusive));
+      for (int i = 0; i < kModulesPerHold && next < modules.size() && total > limits.mod_bytes; ++i) {
+        const CachedModule& module = modules[next++];
+        // Looked at again: a fetch may have used it since.
+        struct stat info {};
+        if (lstat((DownloadBase(cache, module.path, module.version) + ".ziphash").c_str(), &info) != 0) continue;
+        if (absl::TimeFromTimespec(info.st_mtim) > absl::Now() - limits.grace) continue;
+        const int64_t bytes = Detach(cache, module, trash);
+        total -= bytes;
+        done.bytes += bytes;
+        ++done.modules;
+      }
+    }
+    GOFARM_RETURN_IF_ERROR(io::RemoveTree(trash));
+  }
+  return absl::OkStatus();
+}
+
+struct CacheEntry {
+  std::string path;
+  absl::Time used;
+  int64_t bytes = 0;
+};
+
+absl::Status PruneGoCaches(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits, Pruned& done) {
+  std::vector<CacheEntry> entries;
+  int64_t total = 0;
+  int64_t left = kWalkMax;
+  std::error_code error;
+  for (auto it = fs::recursive_directory_iterator(cache.root() + "/gocache", fs::directory_options::skip_permission_denied,
+                                                  error);
+       !error && it != fs::recursive_directory_iterator() && left > 0; it.increment(error), --left) {
+    struct stat info {};
+    if (lstat(it->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
+    total += info.st_size;
+    const std::string name = it->path().filename().string();
+    // Only entries, <hash>-a and <hash>-d: go notes there (to the hour) when it used one last.
+    if (name.size() < 3 || name[name.size() - 2] != '-') continue;
+    entries.push_back({it->path().string(), absl::TimeFromTimespec(info.st_mtim), info.st_size});
+  }
+  if (total <= limits.gocache_bytes) return absl::OkStatus();
+  std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
+  for (const CacheEntry& entry : entries) {
+    GOFARM_RETURN_IF_ERROR(scope.Check());
+    // Go renews the note only when it is older than an hour.
+    if (total <= limits.gocache_bytes || entry.used > absl::Now() - limits.grace - absl::Hours(1)) break;
+    if (unlink(entry.path.c_str()) != 0) continue;
+    total -= entry.bytes;
+    done.bytes += entry.bytes;
+    ++done.gocache_entries;
+  }
+  return absl::OkStatus();
+}
+
+// What killed processes left: unpacked halves of toolchains and seeds, and half-written downloads.
+void RemoveLeftovers(const CacheLayout& cache, const PruneLimits& limits) {
+  const absl::Time old = absl::Now() - limits.grace - absl::Hours(1);
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(cache.Toolchains(), error)) {
+    struct stat info {};
+    if (entry.path().filename().string().rfind(".tmp-", 0) != 0 || lstat(entry.path().c_str(), &info) != 0) continue;
+    if (absl::TimeFromTimespec(info.st_mtim) < old) io::RemoveTree(entry.path().string()).IgnoreError();
+  }
+}
+
+}  // namespace
+
+CacheSizes MeasureCache(const CacheLayout& cache) {
+  CacheSizes sizes;
+  sizes.toolchains = io::TreeBytes(cache.Toolchains(), kWalkMax);
+  sizes.seeds = io::TreeBytes(cache.root() + "/seeds", kWalkMax);
+  sizes.gocache = io::TreeBytes(cache.root() + "/gocache", kWalkMax);
+  sizes.mod = io::TreeBytes(cache.Mod(), kWalkMax);
+  sizes.listings = io::TreeBytes(cache.root() + "/listings", kWalkMax);
+  return sizes;
+}
+
+absl::StatusOr<Pruned> PruneCache(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits) {
+  Pruned done;
+  RemoveLeftovers(cache, limits);
+  GOFARM_RETURN_IF_ERROR_CTX(PruneModules(scope, cache, limits, done), "prune the module cache");
+  GOFARM_RETURN_IF_ERROR_CTX(PruneGoCaches(scope, cache, limits, done), "prune the shared Go cache");
+  return done;
+}
+
+absl::StatusOr<ModuleCacheLock> ModuleCacheLock::Acquire(const Scope& scope, const CacheLayout& cache, Mode mode) {
+  GOFARM_RETURN_IF_ERROR(io::MakeFolders(cache.root()));
+  const std::string path = cache.root() + "/mod.lock";
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) return ErrnoStatus(errno, Cat("open lock ", path));
+  ModuleCacheLock lock(fd);
+  while (flock(fd, (mode == Mode::kShared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return ErrnoStatus(errno, Cat("lock ", path));
+    GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("wait for lock ", path));
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  return lock;
+}
+
+ModuleCacheLock::~ModuleCacheLock() {
+  if (fd_ >= 0) close(fd_);
+}
+
+bool TouchModule(const CacheLayout& cache, const std::string& dir) {
+  const size_t at = dir.rfind('@');
+  if (at == std::string::npos) return false;
+  const std::string mark = DownloadBase(cache, dir.substr(0, at), dir.substr(at + 1)) + ".ziphash";
+  if (utimensat(AT_FDCWD, mark.c_str(), nullptr, 0) != 0) return false;
+  struct stat info {};
+  return stat(Cat(cache.Mod(), "/", dir).c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+}  // namespace gofarm::fetch

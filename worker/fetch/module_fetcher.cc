@@ -1,0 +1,311 @@
+#include "worker/fetch/module_fetcher.h"
+
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/gomod/go_mod_file.h"
+#include "common/gomod/path.h"
+#include "common/gomod/version.h"
+#include "common/io/files.h"
+#include "worker/fetch/command.h"
+#include "worker/fetch/fetch_errors.h"
+#include "worker/fetch/go_commands.h"
+#include "worker/fetch/go_list.h"
+#include "worker/fetch/module_cache.h"
+
+namespace gofarm::fetch {
+namespace {
+
+constexpr int64_t kListingBytesMax = 256 << 20;
+constexpr int64_t kSourceFileMax = 16 << 20;
+constexpr int64_t kGoSumMax = 64 << 20;
+
+FetchOutcome Outcome(const StepResult& step) {
+  return {.failure = step.failure, .detail = step.detail, .stopped = step.stopped};
+}
+
+std::vector<Target> Missing(const Listing* listing, const std::vector<Target>& wanted) {
+  std::vector<Target> missing;
+  for (const Target target : wanted) {
+    if (listing == nullptr || listing->Find(target) == nullptr) missing.push_back(target);
+  }
+  return missing;
+}
+
+// Modules of a go.sum whose zip was needed (not only their go.mod), as folders of the module cache.
+std::vector<std::string> FoldersOfGoSum(std::string_view go_sum, const CacheLayout& cache) {
+  std::set<std::string> folders;
+  for (const absl::string_view line : absl::StrSplit(Av(go_sum), '\n')) {
+    const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
+    if (words.size() != 3 || Sv(words[1]).find("/go.mod") != std::string_view::npos) continue;
+    const absl::StatusOr<std::string> path = gomod::EscapePath(Sv(words[0]));
+    const absl::StatusOr<std::string> version = gomod::EscapeVersion(Sv(words[1]));
+    if (!path.ok() || !version.ok()) continue;
+    std::string folder = Cat(*path, "@", *version);
+    struct stat info {};
+    // The go.sum of a source variant also names what only its tests need.
+    if (stat(Cat(cache.Mod(), "/", folder).c_str(), &info) == 0) folders.insert(std::move(folder));
+  }
+  return {folders.begin(), folders.end()};
+}
+
+int64_t ZipBytesSince(const CacheLayout& cache, const std::vector<std::string>& folders, absl::Time since) {
+  int64_t bytes = 0;
+  for (const std::string& folder : folders) {
+    const size_t at = folder.rfind('@');
+    struct stat info {};
+    const std::string zip = Cat(cache.Mod(), "/cache/download/", folder.substr(0, at), "/@v/", folder.substr(at + 1), ".zip");
+    if (stat(zip.c_str(), &info) == 0 && info.st_mtim.tv_sec >= absl::ToTimeT(since)) bytes += info.st_size;
+  }
+  return bytes;
+}
+
+// One fetch: from an empty or stored listing to one that has all wanted targets.
+class Fetch {
+ public:
+  Fetch(const FetchRequest& request, const CacheLayout& cache, GoCommands& go) : request_(request), cache_(cache), go_(go) {}
+
+  StepResult Run(const Scope& scope, Listing& listing) {
+    StepResult step = ReadModule(scope, listing);
+    if (!step.ok()) return step;
+    size_t choice = 0;
+    while (choice < request_.gos.size() && !listing.go_line.empty() &&
+           gomod::CompareGoVersion(listing.go_line, request_.gos[choice].version) > 0) {
+      ++choice;
+    }
+    if (choice == request_.gos.size()) {
+      return Failed(FailureClass::kGoTooOld, Cat("go.mod requires go >= ", listing.go_line, "; toolset ",
+                                                 request_.toolset.name, " has ", request_.gos.back().version));
+    }
+    // A dependency may ask for a newer Go than the module does.
+    while (true) {
+      Listing tried = listing;
+      if (tried.go_version != request_.gos[choice].version) {
+        tried.go_version = request_.gos[choice].version;
+        tried.targets.clear();
+      }
+      step = ListAll(scope, request_.gos[choice], tried);
+      if (step.ok()) {
+        listing = std::move(tried);
+        return step;
+      }
+      if (step.failure != FailureClass::kGoTooOld || ++choice == request_.gos.size()) return step;
+    }
+  }
+
+ private:
+  StepResult ReadModule(const Scope& scope, Listing& listing) {
+    DownloadAnswer answer;
+    StepResult step = go_.Download(scope, request_.gos.back().path, request_.module, request_.version, answer);
+    if (!step.ok()) return step;
+    if (answer.version != request_.version) {
+      return Failed(FailureClass::kSourceInvalid, Cat("version ", request_.version, " is really ", answer.version));
+    }
+    listing.module = request_.module;
+    listing.version = request_.version;
+    listing.module_h1 = answer.sum;
+    const std::string mod = cache_.Mod() + "/";
+    if (answer.dir.rfind(mod, 0) != 0) {
+      return Failed(FailureClass::kInternal, Cat("go keeps the module outside its cache: ", answer.dir));
+    }
+    listing.dir = answer.dir.substr(mod.size());
+    absl::StatusOr<std::string> text = io::ReadFile(answer.dir + "/go.mod", gomod::kGoModBytesMax);
+    listing.has_go_mod = text.ok();
+    listing.variant = "install";
+    if (absl::IsNotFound(text.status())) return {};
+    if (!text.ok()) return Failed(FailureClass::kSourceInvalid, Sv(text.status().message()));
+    const absl::StatusOr<gomod::GoModFile> file = gomod::ParseGoMod(*text);
+    if (!file.ok()) return Failed(FailureClass::kSourceInvalid, Sv(file.status().message()));
+    if (file->module != request_.module) {
+      return Failed(FailureClass::kSourceInvalid,
+                    Cat("go.mod declares its path as ", file->module, " but it was asked for as ", request_.module));
+    }
+    listing.go_line = file->go;
+    if (file->replacements.empty() && file->exclusions.empty()) return {};
+    const bool folders = std::any_of(file->replacements.begin(), file->replacements.end(),
+                                     [](const gomod::Replacement& r) { return r.is_folder(); });
+    listing.variant = folders ? "noreplace" : "source";
+    if (!listing.go_mod.empty()) return {};  // stored: already edited, and completed by go
+    if (folders) text = gomod::DropFolderReplacements(*text);
+    if (!text.ok()) return Failed(FailureClass::kSourceInvalid, Sv(text.status().message()));
+    listing.go_mod = *std::move(text);
+    return {};
+  }
+
+  StepResult ListAll(const Scope& scope, const InstalledToolchain& tool, Listing& listing) {
+    const bool source = listing.variant != "install";
+    const absl::Status made = source ? go_.MakeCopy(Cat(cache_.Mod(), "/", listing.dir), listing.go_mod, listing.go_sum)
+                                     : go_.MakeSynthetic(tool.version, listing.module, listing.version);
+    if (!made.ok()) return FromStatus(scope, made);
+    const std::string pattern = source ? "./..." : listing.module + "/...";
+    for (const Target target : Missing(&listing, request_.targets)) {
+      std::vector<GoListPackage> packages;
+      StepResult step = go_.ListTarget(scope, tool.path, target, pattern, packages);
+      if (!step.ok()) return step;
+      ListingInput input;
+      input.target = target;
+      input.module = listing.module;
+      input.mod_cache = cache_.Mod();
+      input.read_file = [](const std::string& path) -> std::optional<std::string> {
+        absl::StatusOr<std::string> text = io::ReadFile(path, kSourceFileMax);
+        if (!text.ok()) return std::nullopt;
+        return *std::move(text);
+      };
+      TargetListing made_listing = MakeTargetListing(packages, input);
+      for (const Program& program : made_listing.programs) {
+        // Not the program's fault and perhaps over in a minute: nothing of this fetch is kept.
+        if (IsPassing(program.failure)) return Failed(program.failure, program.detail);
+      }
+      listing.targets.push_back(std::move(made_listing));
+    }
+    std::sort(listing.targets.begin(), listing.targets.end(),
+              [](const TargetListing& a, const TargetListing& b) { return a.target < b.target; });
+    absl::StatusOr<std::string> go_sum = io::ReadFile(go_.main_folder() + "/go.sum", kGoSumMax);
+    if (absl::IsNotFound(go_sum.status())) go_sum = std::string();  // nothing was needed
+    if (!go_sum.ok()) return FromStatus(scope, go_sum.status());
+    std::set<std::string> dirs = {listing.cache_dirs.begin(), listing.cache_dirs.end()};
+    dirs.insert(listing.dir);
+    for (std::string& folder : FoldersOfGoSum(*go_sum, cache_)) dirs.insert(std::move(folder));
+    listing.cache_dirs.assign(dirs.begin(), dirs.end());
+    if (source) {
+      absl::StatusOr<std::string> go_mod = io::ReadFile(go_.main_folder() + "/go.mod", gomod::kGoModBytesMax);
+      if (!go_mod.ok()) return FromStatus(scope, go_mod.status());
+      listing.go_mod = *std::move(go_mod);
+      listing.go_sum = *std::move(go_sum);
+    }
+    listing.bytes_fetched = ZipBytesSince(cache_, listing.cache_dirs, go_.started());
+    return {};
+  }
+
+  const FetchRequest& request_;
+  const CacheLayout& cache_;
+  GoCommands& go_;
+};
+
+}  // namespace
+
+// What callers for the same module@version share while one of them leads.
+struct ModuleFetcher::Flight {
+  absl::Mutex mutex;
+  bool done ABSL_GUARDED_BY(mutex) = false;
+  FetchOutcome outcome ABSL_GUARDED_BY(mutex);
+  std::string step ABSL_GUARDED_BY(mutex);
+  int64_t bytes ABSL_GUARDED_BY(mutex) = 0;
+};
+
+ModuleFetcher::ModuleFetcher(CacheLayout cache, ProxyEnvironment proxy, std::string scratch, FetchLimits limits)
+    : cache_(std::move(cache)), proxy_(std::move(proxy)), scratch_(std::move(scratch)), limits_(limits) {}
+
+ModuleFetcher::~ModuleFetcher() = default;
+
+std::string ModuleFetcher::SourceFolder(const Listing& listing) const { return Cat(cache_.Mod(), "/", listing.dir); }
+
+FetchOutcome ModuleFetcher::FetchAndList(const Scope& scope, const FetchRequest& request, const FetchProgress& progress) {
+  const std::string key = Cat(request.module, "@", request.version, " ", request.toolset.digest);
+  while (true) {
+    if (!scope.Check().ok()) return Outcome(FromStatus(scope, scope.Check()));
+    std::shared_ptr<Flight> flight;
+    bool leads = false;
+    {
+      absl::MutexLock lock(&mutex_);
+      std::shared_ptr<Flight>& entry = flights_[key];
+      leads = entry == nullptr;
+      if (leads) entry = std::make_shared<Flight>();
+      flight = entry;
+    }
+    if (leads) {
+      const FetchProgress shared = [&](std::string_view step, int64_t bytes, int64_t total) {
+        {
+          absl::MutexLock lock(&flight->mutex);
+          flight->step = step;
+          flight->bytes = bytes;
+        }
+        if (progress) progress(step, bytes, total);
+      };
+      FetchOutcome outcome = Lead(scope, request, shared);
+      {
+        absl::MutexLock lock(&mutex_);
+        flights_.erase(key);
+      }
+      absl::MutexLock lock(&flight->mutex);
+      flight->outcome = outcome;
+      flight->done = true;
+      return outcome;
+    }
+    FetchOutcome outcome;
+    std::string step;
+    int64_t bytes = 0;
+    bool done = false;
+    while (!done && scope.Check().ok()) {
+      {
+        absl::MutexLock lock(&flight->mutex);
+        flight->mutex.AwaitWithTimeout(absl::Condition(&flight->done), absl::Milliseconds(500));
+        done = flight->done;
+        outcome = flight->outcome;
+        step = flight->step;
+        bytes = flight->bytes;
+      }
+      if (!done && progress && !step.empty()) progress(step, bytes, 0);
+    }
+    if (!done) continue;  // the scope ended
+    // The leader's end by its own scope says nothing about this caller; neither does a listing for other targets.
+    const bool lone = outcome.stopped || outcome.failure == FailureClass::kTimeout;
+    if (!lone && (outcome.listing == nullptr || Missing(outcome.listing.get(), request.targets).empty())) return outcome;
+  }
+}
+
+FetchOutcome ModuleFetcher::Lead(const Scope& scope, const FetchRequest& request, const FetchProgress& progress) {
+  const absl::StatusOr<std::string> path = gomod::EscapePath(request.module);
+  const absl::StatusOr<std::string> version = gomod::EscapeVersion(request.version);
+  if (absl::Status bad = gomod::CheckModulePath(request.module); !bad.ok() || !path.ok() || !version.ok()) {
+    return Outcome(Failed(FailureClass::kSourceInvalid,
+                          Cat("no module: ", request.module, "@", request.version, ": ", Sv(bad.message()))));
+  }
+  if (absl::Status bad = gomod::CheckVersion(request.version); !bad.ok()) {
+    return Outcome(Failed(FailureClass::kSourceInvalid, Sv(bad.message())));
+  }
+  if (request.gos.empty() || request.targets.empty()) {
+    return Outcome(Failed(FailureClass::kInternal, "a fetch needs a Go and a target"));
+  }
+  const absl::StatusOr<ModuleCacheLock> in_use =
+      ModuleCacheLock::Acquire(scope, cache_, ModuleCacheLock::Mode::kShared);
+  if (!in_use.ok()) return Outcome(FromStatus(scope, in_use.status()));
+
+  const std::string file = Cat(cache_.Listings(request.toolset), "/", *path, "@", *version, ".json");
+  auto listing = std::make_shared<Listing>();
+  if (const absl::StatusOr<std::string> text = io::ReadFile(file, kListingBytesMax); text.ok()) {
+    absl::StatusOr<Listing> stored = ListingFromJson(*text);
+    if (stored.ok() && stored->module == request.module && stored->version == request.version) {
+      const bool whole = std::all_of(stored->cache_dirs.begin(), stored->cache_dirs.end(),
+                                     [&](const std::string& dir) { return TouchModule(cache_, dir); });
+      if (whole) *listing = *std::move(stored);
+    }
+  }
+  listing->bytes_fetched = 0;
+  if (Missing(listing.get(), request.targets).empty()) return {.listing = std::move(listing)};
+
+  const absl::StatusOr<ScratchFolder> scratch = ScratchFolder::Make(scratch_, "fetch-");
+  if (!scratch.ok()) return Outcome(FromStatus(scope, scratch.status()));
+  GoCommands go(cache_, proxy_, limits_, scratch->path(), scratch_ + "/list-gocache", progress);
+  const StepResult step = Fetch(request, cache_, go).Run(scope, *listing);
+  if (!step.ok()) return Outcome(step);
+  for (const std::string& dir : listing->cache_dirs) {
+    if (!TouchModule(cache_, dir)) {
+      return Outcome(Failed(FailureClass::kInternal, Cat("module cache lacks ", dir, " right after the fetch")));
+    }
+  }
+  absl::Status kept = io::MakeFolders(file.substr(0, file.rfind('/')));
+  if (kept.ok()) kept = io::WriteFileAtomic(file, ToJson(*listing));
+  if (!kept.ok()) return Outcome(FromStatus(scope, kept));
+  return {.listing = std::move(listing)};
+}
+
+}  // namespace gofarm::fetch
