@@ -1,0 +1,74 @@
+// The worker's life with its coordinators: dials them in turn, speaks the session, runs offered builds in its slots and
+// hands in what came of them. The deciding is session_logic's; here are the threads, the clock and gRPC around it. Run's
+// thread owns the state machine; links, slots and uploads have threads of their own that only post events to it.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "common/vocab/target.h"
+#include "common/vocab/toolset.h"
+#include "worker/build/runner.h"
+
+namespace gofarm::agent {
+
+inline constexpr size_t kEventsMax = 10'000;  // waiting events; a coordinator that sends more is hung up on
+inline constexpr int64_t kDiskFreeMin = int64_t{256} << 20;
+
+struct ToolchainReport {
+  std::string kind, version, path, sha256;
+  bool operator==(const ToolchainReport&) const = default;
+};
+struct ReadinessReport {
+  std::string toolset;
+  Target target = Target::kX86_64;
+  std::string state;   // "waiting", "seeding", "ready", "failed"
+  std::string detail;
+  double seconds = 0;
+};
+// What `worker list`, `status` and `watch` show of this worker.
+struct WorkerSnapshot {
+  std::vector<ToolchainReport> toolchains;
+  std::vector<ReadinessReport> readiness;
+  int64_t cache_bytes = 0;
+};
+
+struct AgentOptions {
+  std::string name;
+  std::vector<std::string> coordinators;  // addresses, at least one
+  std::string host_arch;
+  std::string build_version;
+  std::vector<Target> targets;
+  int slots = 1;
+  int64_t memory_bytes_per_slot = 0;
+  std::string isolation_error;  // not empty: takes no offer, and no runner is needed
+  std::string spool_folder;     // an existing folder of this worker
+  std::vector<std::string> watched_disks;  // folders whose file systems must have room
+  // A new Welcome named these; called from Run's thread, must not wait.
+  std::function<void(const std::vector<Toolset>&)> toolsets_known;
+  std::function<WorkerSnapshot()> snapshot;  // about once a second, from Run's thread; must be quick
+};
+
+class Agent {
+ public:
+  // `runner` may be null only with an isolation error; it must outlive the agent.
+  Agent(AgentOptions options, build::Runner* runner);
+  ~Agent();
+  Agent(const Agent&) = delete;
+  Agent& operator=(const Agent&) = delete;
+
+  // Until `stop`: then builds are ended, results get a moment to be answered, and the worker takes its leave. Nothing of
+  // it runs any more when Run returns. Call it once.
+  void Run(std::stop_token stop);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gofarm::agent

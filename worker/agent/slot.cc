@@ -1,0 +1,230 @@
+#include "worker/agent/slot.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include <gofarm/v1/worker.grpc.pb.h>
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/obs/log.h"
+#include "common/rpc/grpc_status.h"
+#include "worker/agent/convert.h"
+#include "worker/upload/artifact_uploader.h"
+
+namespace gofarm::agent {
+
+bool AttemptControl::SetProgress(const build::BuildProgress& progress, absl::Time now) {
+  absl::MutexLock lock(&mutex_);
+  const bool news = progress.phase != progress_.phase || progress.variant != progress_.variant;
+  if (progress.phase != progress_.phase) phase_since_ = now;
+  progress_ = progress;
+  return news;
+}
+
+AttemptControl::Seen AttemptControl::Look(absl::Time now) const {
+  absl::MutexLock lock(&mutex_);
+  return {progress_, progress_.phase == Phase::kNone ? absl::ZeroDuration() : now - phase_since_};
+}
+
+// In the order of construction: the uploader's thread reads the spool, so it goes first.
+struct Slot::Attempt {
+  build::BuildOrder order;
+  absl::Time deadline;
+  std::shared_ptr<AttemptControl> control;
+  build::BuildReport report;
+  bool refused = false;  // the coordinator does not take the report: say so instead
+  std::string refusal;
+  AttemptExtras extras;
+  std::unique_ptr<upload::LogSpool> spool;
+  std::unique_ptr<upload::LogUploader> log;
+};
+
+namespace {
+
+class Listener : public build::BuildListener {
+ public:
+  Listener(AttemptControl& control, upload::LogSpool& spool, upload::LogUploader& log, const std::function<void(Event)>& post)
+      : control_(control), spool_(spool), log_(log), post_(post) {}
+
+  void OnProgress(const build::BuildProgress& progress) override {
+    if (control_.SetProgress(progress, absl::Now())) post_(AttemptProgressed{control_.token()});
+  }
+  void OnLog(std::string_view lines) override {
+    spool_.Append(lines);
+    log_.Wake();
+  }
+
+ private:
+  AttemptControl& control_;
+  upload::LogSpool& spool_;
+  upload::LogUploader& log_;
+  const std::function<void(Event)>& post_;
+};
+
+}  // namespace
+
+Slot::Slot(SlotEnvironment environment) : environment_(std::move(environment)), thread_([this] { Work(); }) {}
+
+Slot::~Slot() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    if (current_ != nullptr) {
+      current_->build.request_stop();
+      current_->io.request_stop();
+    }
+  }
+  thread_.join();
+}
+
+std::shared_ptr<AttemptControl> Slot::Start(build::BuildOrder order, absl::Duration deadline) {
+  auto attempt = std::make_unique<Attempt>();
+  auto control = std::make_shared<AttemptControl>(order.token);
+  attempt->deadline = absl::Now() + (deadline > absl::ZeroDuration() ? deadline : 2 * order.limits.wall);
+  attempt->order = std::move(order);
+  attempt->control = control;
+  {
+    absl::MutexLock lock(&mutex_);
+    current_ = control;
+  }
+  Post({Command::Kind::kBuild, std::move(attempt)});
+  return control;
+}
+
+void Slot::Complete() { Post({Command::Kind::kComplete, nullptr}); }
+
+void Slot::Discard() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (current_ != nullptr) {
+      current_->build.request_stop();
+      current_->io.request_stop();
+    }
+  }
+  Post({Command::Kind::kDiscard, nullptr});
+}
+
+void Slot::Post(Command command) {
+  absl::MutexLock lock(&mutex_);
+  commands_.push_back(std::move(command));
+}
+
+void Slot::Work() {
+  std::unique_ptr<Attempt> attempt;
+  while (true) {
+    Command command{Command::Kind::kDiscard, nullptr};
+    {
+      absl::MutexLock lock(&mutex_);
+      mutex_.Await(absl::Condition(this, &Slot::HasCommandOrStops));
+      if (stopping_) return;
+      command = std::move(commands_.front());
+      commands_.pop_front();
+    }
+    switch (command.kind) {
+      case Command::Kind::kBuild:
+        attempt = std::move(command.attempt);
+        Build(*attempt);
+        environment_.post(AttemptFinished{attempt->order.token});
+        break;
+      case Command::Kind::kComplete:
+        if (attempt == nullptr) break;
+        environment_.post(CompleteAnswered{attempt->order.token, CompleteOnce(*attempt)});
+        break;
+      case Command::Kind::kDiscard:
+        attempt.reset();
+        break;
+    }
+  }
+}
+
+void Slot::Build(Attempt& attempt) {
+  const Token token = attempt.order.token;
+  obs::Info("build_started", {{"token", Cat(token.value)}, {"job", Cat(attempt.order.job.value)},
+                              {"module", Cat(attempt.order.module, "@", attempt.order.version)},
+                              {"target", std::string(TargetName(attempt.order.target))}});
+  auto spool = upload::LogSpool::Create(Cat(environment_.spool_folder, "/", token.value, ".log"), attempt.order.limits.log_bytes);
+  if (!spool.ok()) {
+    attempt.report.outcome = AttemptOutcome::kFailed;
+    attempt.report.failure = absl::IsResourceExhausted(spool.status()) ? FailureClass::kDiskFull : FailureClass::kInternal;
+    attempt.report.detail = spool.status().ToString();
+    return;
+  }
+  attempt.spool = *std::move(spool);
+  attempt.log = std::make_unique<upload::LogUploader>(*environment_.uplink, token, *attempt.spool,
+                                                      [this, token] { environment_.post(AttemptStale{token}); });
+  Listener listener(*attempt.control, *attempt.spool, *attempt.log, environment_.post);
+  const absl::Time started = absl::Now();
+  attempt.report = environment_.runner->Run(Scope{attempt.deadline, attempt.control->build.get_token()}, attempt.order, listener);
+  attempt.spool->Close();
+  attempt.log->Wake();
+  attempt.extras.log_sha256 = attempt.spool->sha256();
+  attempt.extras.log_bytes = attempt.spool->size();
+  obs::Info("build_ended", {{"token", Cat(token.value)}, {"outcome", std::string(Name(attempt.report.outcome))},
+                            {"class", std::string(Name(attempt.report.failure))},
+                            {"executables", Cat(attempt.report.executables.size())},
+                            {"seconds", Cat(absl::ToDoubleSeconds(absl::Now() - started))}});
+}
+
+absl::Status Slot::UploadAll(const Scope& scope, Attempt& attempt) {
+  if (attempt.log != nullptr) {
+    const absl::Status flushed = attempt.log->Flush(scope.Within(kLogFlushTimeout));
+    GOFARM_RETURN_IF_ERROR(flushed);
+  }
+  std::vector<upload::Blob> blobs;
+  for (const build::BuiltExecutable& e : attempt.report.executables) blobs.push_back({e.file, e.sha256, e.size});
+  const build::AttemptFacts& facts = attempt.report.facts;
+  if (!facts.licences_sha256.empty()) blobs.push_back({facts.licences_file, facts.licences_sha256, facts.licences_size});
+  int64_t total = 0;
+  for (const upload::Blob& blob : blobs) total += blob.size;
+  int64_t before = 0;
+  const auto tell = [&](int64_t done) {
+    const build::BuildProgress progress{.phase = Phase::kUpload, .bytes_done = before + done, .bytes_total = total};
+    if (attempt.control->SetProgress(progress, absl::Now())) environment_.post(AttemptProgressed{attempt.order.token});
+  };
+  for (const upload::Blob& blob : blobs) {
+    GOFARM_RETURN_IF_ERROR(upload::UploadBlob(scope, *environment_.uplink, attempt.order.token, blob, tell));
+    before += blob.size;
+  }
+  return absl::OkStatus();
+}
+
+CompleteAnswer Slot::CompleteOnce(Attempt& attempt) {
+  const absl::Time started = absl::Now();
+  const Scope scope = Scope::For(kUploadTimeout, attempt.control->io.get_token());
+  attempt.extras.worker_build = environment_.worker_build;
+  const auto give_up = [&](std::string_view what, const absl::Status& status) {
+    if (absl::IsFailedPrecondition(status)) return CompleteAnswer::kStale;
+    obs::Warn(what, {{"token", Cat(attempt.order.token.value)}, {"error", status.ToString()}});
+    // Asking the same again would give the same answer; the job must learn that nothing comes of it.
+    if (absl::IsDataLoss(status) || absl::IsInvalidArgument(status) || absl::IsOutOfRange(status)) {
+      attempt.refused = true;
+      attempt.refusal = Cat("the worker could not hand in its result: ", status.ToString());
+    }
+    return CompleteAnswer::kRetry;
+  };
+  if (!attempt.refused) {
+    if (const absl::Status status = UploadAll(scope, attempt); !status.ok()) return give_up("upload_failed", status);
+    attempt.extras.upload_seconds += absl::ToDoubleSeconds(absl::Now() - started);
+  }
+  v1::CompleteRequest request;
+  if (attempt.refused) {
+    RefusedReportToProto(attempt.order, attempt.refusal, attempt.extras, request);
+  } else {
+    ReportToProto(attempt.order, attempt.report, attempt.extras, request);
+  }
+  const std::shared_ptr<grpc::Channel> channel = environment_.uplink->channel();
+  if (channel == nullptr) return CompleteAnswer::kRetry;
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + kCompleteTimeout));
+  const std::stop_callback cancel(scope.stop, [&context] { context.TryCancel(); });
+  v1::CompleteReply reply;
+  const absl::Status status = rpc::FromGrpc(v1::Worker::NewStub(channel)->Complete(&context, request, &reply));
+  if (!status.ok()) return give_up("complete_failed", status);
+  return CompleteAnswer::kRecorded;
+}
+
+}  // namespace gofarm::agent
