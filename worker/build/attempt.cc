@@ -1,0 +1,488 @@
+#include "worker/build/attempt.h"
+
+#include <algorithm>
+#include <csignal>
+#include <optional>
+#include <stop_token>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/digest/digest.h"
+#include "common/io/files.h"
+#include "worker/build/verify.h"
+
+namespace gofarm::build {
+namespace {
+
+constexpr absl::Duration kProgressEvery = absl::Seconds(1);
+constexpr int64_t kMiB = int64_t{1} << 20;
+
+std::string DevelOr(const Variant& variant, const std::string& version) {
+  return variant.base == Base::kInstall ? version : std::string("(devel)");
+}
+
+}  // namespace
+
+Attempt::Attempt(const AttemptTools& tools, const Scope& scope, const BuildOrder& order, BuildListener& listener)
+    : tools_(tools), scope_(scope), order_(order), listener_(listener) {}
+
+BuildReport Attempt::Run() {
+  if (Prepare() && WaitForSeed(/*cxx=*/false) && Fetch() && Build() && Check() && Record()) Conclude();
+  LeavePhase();
+  return std::move(report_);
+}
+
+bool Attempt::Prepare() {
+  if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kInternal);
+  const absl::StatusOr<int64_t> free = io::FreeBytes(tools_.options.work_dir);
+  if (!free.ok()) return EndWith(free.status(), FailureClass::kInternal);
+  if (*free < tools_.options.free_disk_floor_bytes) {
+    return End(FailureClass::kDiskFull, Cat("only ", *free / kMiB, " MiB free under ", tools_.options.work_dir, ", a build needs ",
+                                            tools_.options.free_disk_floor_bytes / kMiB));
+  }
+  absl::StatusOr<std::unique_ptr<AttemptFolder>> folder = AttemptFolder::Make(tools_.options.work_dir, order_.token);
+  if (!folder.ok()) return EndWith(folder.status(), FailureClass::kInternal);
+  folder_ = folder->get();
+  report_.workspace = *std::move(folder);
+  return true;
+}
+
+bool Attempt::WaitForSeed(bool cxx) {
+  EnterPhase(Phase::kSeed);
+  const fetch::FetchProgress progress = ProgressOf(Phase::kSeed, "seed");
+  if (!cxx) {
+    absl::StatusOr<fetch::ToolchainStore::Installed> installed =
+        tools_.seeder.WaitToolchains(scope_, order_.toolset, progress);
+    if (!installed.ok()) return EndWith(installed.status(), FailureClass::kToolchainBroken);
+    toolchains_ = *std::move(installed);
+    report_.facts.zig_version = toolchains_.zig.version;
+    report_.facts.zig_sha256 = toolchains_.zig.sha256;
+    report_.facts.sandbox_layout = exec::kSandboxLayout;
+  }
+  absl::StatusOr<Seed> seed = tools_.seeder.WaitReady(scope_, order_.toolset, order_.target, cxx, progress);
+  if (!seed.ok()) return EndWith(seed.status(), FailureClass::kToolchainBroken);
+  seed_ = *std::move(seed);
+  return true;
+}
+
+bool Attempt::Fetch() {
+  EnterPhase(Phase::kFetch);
+  fetch::FetchRequest request{order_.module, order_.version, {order_.target}, order_.toolset, toolchains_.gos};
+  for (const Target sibling : order_.siblings) {
+    if (sibling != order_.target) request.targets.push_back(sibling);
+  }
+  fetch::FetchOutcome outcome = tools_.fetcher.FetchAndList(scope_, request, ProgressOf(Phase::kFetch, "fetch"));
+  if (outcome.stopped) return EndWith(absl::CancelledError("stopped"), FailureClass::kInternal);
+  if (outcome.listing == nullptr) {
+    const FailureClass failure = outcome.failure == FailureClass::kNone ? FailureClass::kInternal : outcome.failure;
+    Say("fetch", outcome.detail);
+    return End(failure, outcome.detail);
+  }
+  listing_ = std::move(outcome.listing);
+  target_ = listing_->Find(order_.target);
+  for (const fetch::InstalledToolchain& go : toolchains_.gos) {
+    if (go.version == listing_->go_version) go_ = &go;
+  }
+  if (target_ == nullptr || go_ == nullptr) {
+    return End(FailureClass::kInternal, Cat("the listing has no ", TargetName(order_.target), " or wants a Go that is not installed: ",
+                                            listing_->go_version));
+  }
+  report_.facts.go_version = go_->version;
+  report_.facts.go_sha256 = go_->sha256;
+  report_.facts.module_h1 = listing_->module_h1;
+  report_.facts.bytes_fetched = listing_->bytes_fetched;
+  report_.facts.dependency_count = static_cast<int>(target_->modules.size());
+  report_.facts.used_shared_cache = MayShareGoCache(*target_);
+  for (const auto& [path, name] : target_->packages) packages_.insert(path);
+  for (const fetch::Program& program : target_->programs) packages_.insert(program.import_path);
+  Say("fetch", Cat(listing_->bytes_fetched, " bytes fetched, ", target_->modules.size(), " modules linked, go ", go_->version, ", zig ",
+                   toolchains_.zig.version));
+  return true;
+}
+
+bool Attempt::Build() {
+  const ProgramSplit programs = SplitPrograms(*target_);
+  if (programs.buildable.empty() && programs.broken.empty()) {
+    Say("fetch", Cat("no programs for ", TargetName(order_.target)));
+    report_.outcome = AttemptOutcome::kNothingToBuild;
+    return false;
+  }
+  for (const fetch::Program* program : programs.broken) {
+    Say("fetch", Cat(program->import_path, ": ", program->detail));
+    Fail(*program, {program->failure, DetailOf(program->detail)});
+  }
+  if (programs.buildable.empty()) return true;
+  if (target_->uses_cxx && !WaitForSeed(/*cxx=*/true)) return false;
+  EnterPhase(Phase::kBuild);
+  return RunTries(programs.buildable);
+}
+
+bool Attempt::RunTries(std::vector<const fetch::Program*> pending) {
+  Variant variant = FirstVariant(*listing_);
+  std::vector<Variant> tried;
+  bool caches_renewed = false;
+  while (true) {
+    TryResult result;
+    if (!RunTry(variant, pending, result)) return false;
+    pending = std::move(result.missing);
+    if (pending.empty()) return true;
+    const Fingerprint fingerprint = FingerprintOf(result.log);
+    report_.variants.back().fingerprint = std::string(FingerprintName(fingerprint));
+    // Zig has had races in its cache: once more from a fresh one before the worker is blamed.
+    if (fingerprint == Fingerprint::kToolchainBroken && !caches_renewed) {
+      caches_renewed = true;
+      continue;
+    }
+    tried.push_back(variant);
+    const std::optional<Variant> next = NextVariant(variant, fingerprint, tried);
+    if (!next) return true;
+    variant = *next;
+  }
+}
+
+bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Program*>& pending, TryResult& result) {
+  PlanInput input{*listing_,
+                  order_.target,
+                  variant,
+                  pending,
+                  HostGoarch(fetch::ToolchainStore::HostArch()),
+                  ShareOf(tools_.options.cores, tools_.options.slots, MemoryBytes()),
+                  ""};
+  const std::string source = tools_.fetcher.SourceFolder(*listing_);
+  if (variant.base != Base::kInstall && listing_->go_mod.empty()) {
+    absl::StatusOr<std::string> own = io::ReadFile(source + "/go.mod", int64_t{16} << 20);
+    if (own.ok()) input.own_go_mod = *std::move(own);
+  }
+  const PlannedTry planned = PlanTry(input);
+  ++try_number_;
+  variant_name_ = VariantName(variant);
+  packages_compiled_ = 0;
+  report_.variants.push_back({variant_name_, "failed", "", 0, RecordedArgv(planned), RecordedEnvironment(planned),
+                              planned.go_mod, planned.working_directory});
+  ShowProgress({Phase::kBuild, variant_name_, Cat(pending.size(), " programs"), 0, 0});
+  if (!MakeFolders(planned)) return false;
+
+  const absl::Time started = absl::Now();
+  LogLines lines(Tag(), [this](std::string_view text) {
+    listener_.OnLog(text);
+    CountPackages(text);
+  });
+  bool going = true;
+  for (const PlannedCall& call : planned.calls) {
+    Say(Tag(), Cat("$ ", call.argv[0], " ", call.argv[1], " ... for ", call.programs.size(), " programs"));
+    going = RunCall(planned, call, lines);
+    lines.Finish();
+    if (!going) break;
+  }
+  report_.variants.back().seconds = absl::ToDoubleSeconds(absl::Now() - started);
+  if (!going) return false;
+
+  result.log = lines.Kept();
+  const ParsedLog log(result.log, packages_);
+  for (const PlannedCall& call : planned.calls) {
+    for (const PlannedProgram& done : call.programs) {
+      const fetch::Program& program =
+          **std::find_if(pending.begin(), pending.end(), [&](const fetch::Program* p) { return p->import_path == done.import_path; });
+      if (IsPlainFileBelow(out_folder_, done.out_path)) {
+        failed_.erase(program.import_path);
+        candidates_.push_back({&program, out_folder_, done.out_path, variant});
+        continue;
+      }
+      result.missing.push_back(&program);
+      Fail(program, ClassifyProgram(log, DependenciesOf(program), [this](std::string_view package, std::string_view name) {
+             return ModuleHasHeader(package, name);
+           }));
+    }
+  }
+  report_.variants.back().outcome =
+      result.missing.empty() ? "built" : result.missing.size() < pending.size() ? "partial" : "failed";
+  return true;
+}
+
+bool Attempt::MakeFolders(const PlannedTry& planned) {
+  const auto make = [&](std::string_view name, std::string& folder) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(folder, folder_->MakeInside(Cat(name, "-", try_number_)));
+    return absl::OkStatus();
+  };
+  const auto all = [&]() -> absl::Status {
+    GOFARM_RETURN_IF_ERROR(make("out", out_folder_));
+    GOFARM_RETURN_IF_ERROR(make("job", job_folder_));
+    GOFARM_RETURN_IF_ERROR(io::MakeFolders(job_folder_ + "/home"));
+    GOFARM_RETURN_IF_ERROR(io::MakeFolders(job_folder_ + "/tmp"));
+    if (planned.needs_source) {
+      GOFARM_RETURN_IF_ERROR(make("src", source_folder_));
+      GOFARM_RETURN_IF_ERROR(CopySource(scope_, tools_.fetcher.SourceFolder(*listing_), source_folder_));
+      if (!planned.go_mod.empty()) GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(source_folder_ + "/go.mod", planned.go_mod));
+      if (!planned.go_sum.empty()) GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(source_folder_ + "/go.sum", planned.go_sum));
+      GOFARM_RETURN_IF_ERROR(tools_.sandbox.GiveToBuilds(source_folder_, order_.slot));
+    }
+    GOFARM_RETURN_IF_ERROR(tools_.sandbox.GiveToBuilds(out_folder_, order_.slot));
+    return tools_.sandbox.GiveToBuilds(job_folder_, order_.slot);
+  };
+  const absl::Status status = all();
+  return status.ok() || EndWith(Annotate(status, "prepare the folders of a build"), FailureClass::kInternal);
+}
+
+bool Attempt::RunCall(const PlannedTry& planned, const PlannedCall& call, LogLines& lines) {
+  ++call_number_;
+  exec::SandboxSpec spec;
+  spec.argv = call.argv;
+  spec.environment = call.environment;
+  spec.working_directory = planned.working_directory;
+  spec.binds = {{go_->root, std::string(kGoRoot), false},
+                {toolchains_.zig.root, std::string(kZigRoot), false},
+                {tools_.cache.Mod(), std::string(kModCache), false},
+                {out_folder_, std::string(kOut), true},
+                {job_folder_, std::string(kJob), true}};
+  if (planned.needs_source) spec.binds.push_back({source_folder_, std::string(kSrc), true});
+  spec.watched = {out_folder_, job_folder_};
+  const auto overlay = [&](const std::string& lower, std::string_view dest, std::string_view name) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(const std::string scratch, folder_->MakeInside(Cat(name, "-", call_number_)));
+    spec.overlays.push_back({lower, scratch, std::string(dest)});
+    spec.watched.push_back(scratch);
+    return absl::OkStatus();
+  };
+  absl::Status status = overlay(seed_.zigcache, kZigCache, "zigcache");
+  if (report_.facts.used_shared_cache) {
+    spec.binds.push_back({seed_.shared_gocache, std::string(kGoCache), true});
+  } else if (status.ok()) {
+    status = overlay(seed_.gocache, kGoCache, "gocache");
+  }
+  if (!status.ok()) return EndWith(status, FailureClass::kInternal);
+  const BuildLimits& limits = order_.limits;
+  spec.limits = {std::max(limits.wall - absl::Seconds(build_seconds_), absl::ZeroDuration()), limits.silence, MemoryBytes(),
+                 limits.output_bytes, limits.processes};
+  spec.slot = order_.slot;
+
+  // Too much output ends the build through a stop of its own; a stop from outside is passed on.
+  std::stop_source stop;
+  const std::stop_callback pass_on(scope_.stop, [&stop] { stop.request_stop(); });
+  const int64_t output_max = std::max<int64_t>(limits.log_bytes, 1) * kRawOutputPerLogByte;
+  const int64_t before = lines.raw_bytes();
+  const absl::StatusOr<exec::SandboxResult> result =
+      tools_.sandbox.Run(Scope{scope_.deadline, stop.get_token()}, spec, [&](std::string_view bytes) {
+        lines.Feed(bytes);
+        if (raw_output_bytes_ + lines.raw_bytes() - before <= output_max) return;
+        too_much_output_ = true;
+        stop.request_stop();
+      });
+  raw_output_bytes_ += lines.raw_bytes() - before;
+  if (!result.ok()) return EndWith(Annotate(result.status(), "start the build"), FailureClass::kInternal);
+  return JudgeEnd(*result);
+}
+
+bool Attempt::JudgeEnd(const exec::SandboxResult& result) {
+  build_seconds_ += result.seconds;
+  report_.cpu_seconds += result.cpu_seconds;
+  report_.peak_memory_bytes = std::max(report_.peak_memory_bytes, result.peak_memory_bytes);
+  const BuildLimits& limits = order_.limits;
+  switch (result.ended_by) {
+    case exec::EndedBy::kExit:
+      return true;  // which programs are there decides, not the exit code
+    case exec::EndedBy::kSignal:
+      // SIGKILL that nobody here sent is the kernel's for memory.
+      if (result.signal == SIGKILL) return End(FailureClass::kOutOfMemory, "the kernel killed the build, most likely for memory");
+      return End(FailureClass::kToolchainBroken, Cat("go died of signal ", result.signal));
+    case exec::EndedBy::kWall:
+      if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kTimeout);
+      return End(FailureClass::kTimeout, Cat("not finished after ", absl::FormatDuration(limits.wall)));
+    case exec::EndedBy::kSilence:
+      return End(FailureClass::kSilence, Cat("no output and no CPU use for ", absl::FormatDuration(limits.silence)));
+    case exec::EndedBy::kMemory:
+      return End(FailureClass::kOutOfMemory,
+                 Cat("more than ", MemoryBytes() / kMiB, " MiB of memory (", result.peak_memory_bytes / kMiB, " MiB)"));
+    case exec::EndedBy::kOutput:
+      return End(FailureClass::kOutputLimit, Cat("more than ", limits.output_bytes / kMiB, " MiB of files"));
+    case exec::EndedBy::kStopped:
+      if (too_much_output_ && !scope_.stop.stop_requested()) {
+        return End(FailureClass::kOutputLimit, Cat("more than ", kRawOutputPerLogByte, " times ", limits.log_bytes, " bytes of output"));
+      }
+      return EndWith(absl::CancelledError("stopped"), FailureClass::kInternal);
+  }
+  return End(FailureClass::kInternal, "unknown end of the sandbox");
+}
+
+bool Attempt::Check() {
+  if (candidates_.empty()) return true;
+  EnterPhase(Phase::kCheck);
+  std::sort(candidates_.begin(), candidates_.end(),
+            [](const Candidate& a, const Candidate& b) { return a.program->import_path < b.program->import_path; });
+  for (const Candidate& candidate : candidates_) {
+    if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kInternal);
+    const fetch::Program& program = *candidate.program;
+    absl::StatusOr<BuiltExecutable> built = VerifyExecutable(
+        candidate.out_folder, candidate.relative,
+        {program.import_path, program.name, order_.module, DevelOr(candidate.variant, order_.version), "go" + go_->version, order_.target});
+    if (built.ok()) {
+      built->variant = VariantName(candidate.variant);
+      Say("check", Cat(program.import_path, ": ", built->size, " bytes, sha256 ", built->sha256));
+      report_.executables.push_back(*std::move(built));
+      continue;
+    }
+    const std::string_view message = Sv(built.status().message());
+    Say("check", Cat(program.import_path, ": ", message));
+    if (!absl::IsFailedPrecondition(built.status())) return EndWith(built.status(), FailureClass::kInternal);
+    Fail(program, {FailureClass::kNotStaticPie, DetailOf(message)});
+  }
+  return true;
+}
+
+bool Attempt::Record() {
+  if (report_.executables.empty()) return true;
+  const std::string file = folder_->path() + "/licences";
+  const absl::StatusOr<int64_t> size = tools_.fetcher.WriteLicences(*listing_, order_.target, file);
+  if (!size.ok()) return EndWith(Annotate(size.status(), "gather the licences"), FailureClass::kInternal);
+  if (*size == 0) return true;
+  const absl::StatusOr<digest::FileDigests> digests = digest::DigestFile(file);
+  if (!digests.ok()) return EndWith(digests.status(), FailureClass::kInternal);
+  report_.facts.licences_file = file;
+  report_.facts.licences_sha256 = digests->sha256;
+  report_.facts.licences_size = digests->size;
+  return true;
+}
+
+void Attempt::Conclude() {
+  for (auto& [path, program] : failed_) {
+    // A trouble of the worker says nothing about the program: the whole attempt counts as failed, so that it is tried again.
+    if (ConcernsWorker(program.failure)) {
+      End(program.failure, program.detail);
+      return;
+    }
+    report_.failed_programs.push_back(program);
+  }
+  if (report_.failed_programs.empty()) {
+    report_.outcome = AttemptOutcome::kBuilt;
+    return;
+  }
+  report_.outcome = report_.executables.empty() ? AttemptOutcome::kFailed : AttemptOutcome::kPartial;
+  report_.failure = report_.failed_programs.front().failure;
+  report_.detail = report_.failed_programs.front().detail;
+}
+
+bool Attempt::End(FailureClass failure, std::string_view detail) {
+  report_.outcome = AttemptOutcome::kFailed;
+  report_.failure = failure;
+  report_.detail = DetailOf(detail);
+  report_.executables.clear();
+  report_.failed_programs.clear();
+  Say(Tag(), Cat("ended as ", Name(failure), ": ", report_.detail));
+  return false;
+}
+
+bool Attempt::EndWith(const absl::Status& status, FailureClass otherwise) {
+  // Stop first: what breaks because of it reports all sorts of errors.
+  if (scope_.stop.stop_requested() || absl::IsCancelled(status)) {
+    End(FailureClass::kNone, "cancelled");
+    report_.outcome = AttemptOutcome::kCancelled;
+    return false;
+  }
+  if (absl::IsDeadlineExceeded(status)) return End(FailureClass::kTimeout, Sv(status.message()));
+  if (absl::IsResourceExhausted(status)) return End(FailureClass::kDiskFull, Sv(status.message()));
+  return End(otherwise, Sv(status.message()));
+}
+
+void Attempt::Fail(const fetch::Program& program, Classified why) {
+  failed_[program.import_path] = {program.import_path, program.name, why.failure, std::move(why.detail)};
+}
+
+void Attempt::EnterPhase(Phase phase) {
+  LeavePhase();
+  phase_ = phase;
+  phase_started_ = absl::Now();
+  progress_shown_ = absl::InfinitePast();
+  ShowProgress({phase, phase == Phase::kBuild ? VariantName(FirstVariant(*listing_)) : "", "", 0, 0});
+}
+
+void Attempt::LeavePhase() {
+  if (phase_ == Phase::kNone) return;
+  const double seconds = absl::ToDoubleSeconds(absl::Now() - phase_started_);
+  const auto found = std::find_if(report_.phases.begin(), report_.phases.end(), [&](const auto& p) { return p.first == phase_; });
+  if (found == report_.phases.end()) {
+    report_.phases.emplace_back(phase_, seconds);
+  } else {
+    found->second += seconds;
+  }
+  phase_ = Phase::kNone;
+}
+
+void Attempt::Say(std::string_view tag, std::string_view text) {
+  LogLines lines{std::string(tag), [this](std::string_view out) { listener_.OnLog(out); }};
+  lines.Feed(text);
+  lines.Finish();
+}
+
+void Attempt::ShowProgress(BuildProgress progress) {
+  progress_shown_ = absl::Now();
+  listener_.OnProgress(progress);
+}
+
+fetch::FetchProgress Attempt::ProgressOf(Phase phase, std::string tag) {
+  return [this, phase, tag = std::move(tag), last = std::string()](std::string_view step, int64_t done, int64_t total) mutable {
+    const bool new_step = step != last;
+    if (new_step) {
+      last = std::string(step);
+      Say(tag, step);
+    }
+    if (new_step || absl::Now() - progress_shown_ >= kProgressEvery) {
+      ShowProgress({phase, "", EscapeForPrint(step), done, total});
+    }
+  };
+}
+
+// `go -v` prints the import path of each package it compiles.
+void Attempt::CountPackages(std::string_view tagged_lines) {
+  std::string_view last;
+  while (!tagged_lines.empty()) {
+    const size_t end = tagged_lines.find('\n');
+    std::string_view line = tagged_lines.substr(0, end);
+    tagged_lines.remove_prefix(end == std::string_view::npos ? tagged_lines.size() : end + 1);
+    line.remove_prefix(std::min(line.size(), Tag().size() + 2));
+    if (!packages_.contains(std::string(line))) continue;
+    ++packages_compiled_;
+    last = line;
+  }
+  if (last.empty() || absl::Now() - progress_shown_ < kProgressEvery) return;
+  ShowProgress({Phase::kBuild, variant_name_, Cat(packages_compiled_, " packages compiled, now ", last), 0, 0});
+}
+
+int64_t Attempt::MemoryBytes() const {
+  const int64_t worker = tools_.options.memory_bytes_per_slot, order = order_.limits.memory_bytes;
+  if (order <= 0) return worker;
+  return worker <= 0 ? order : std::min(order, worker);
+}
+
+std::string Attempt::Tag() const {
+  std::string tag(phase_ == Phase::kNone ? "prepare" : Name(phase_));
+  if (phase_ == Phase::kBuild && !variant_name_.empty()) tag += Cat("/", variant_name_);
+  return tag;
+}
+
+bool Attempt::ModuleHasHeader(std::string_view package, std::string_view include_name) const {
+  const auto inside = [&](std::string_view module) {
+    return package.starts_with(module) && (package.size() == module.size() || package[module.size()] == '/');
+  };
+  std::string folder;
+  size_t longest = 0;
+  for (const fetch::LinkedModule& module : target_->modules) {
+    if (inside(module.path) && module.path.size() > longest && !module.dir.empty()) {
+      longest = module.path.size();
+      folder = Cat(tools_.cache.Mod(), "/", module.dir);
+    }
+  }
+  if (inside(order_.module) && order_.module.size() >= longest) folder = tools_.fetcher.SourceFolder(*listing_);
+  return !folder.empty() && HasFileBelow(folder, include_name);
+}
+
+// All packages of the job but the other programs: the listing does not say which program imports what, and a package that
+// failed is a reason for each program that is missing.
+absl::flat_hash_set<std::string> Attempt::DependenciesOf(const fetch::Program& program) const {
+  absl::flat_hash_set<std::string> all = packages_;
+  for (const fetch::Program& other : target_->programs) {
+    if (other.import_path != program.import_path) all.erase(other.import_path);
+  }
+  return all;
+}
+
+}  // namespace gofarm::build

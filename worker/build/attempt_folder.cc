@@ -1,0 +1,96 @@
+#include "worker/build/attempt_folder.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <string_view>
+#include <system_error>
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/io/files.h"
+#include "common/obs/log.h"
+
+namespace gofarm::build {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status FromCode(const std::error_code& error, std::string_view action) { return ErrnoStatus(error.value(), action); }
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<AttemptFolder>> AttemptFolder::Make(const std::string& work_dir, Token token) {
+  const std::string parent = work_dir + "/attempts";
+  GOFARM_RETURN_IF_ERROR(io::MakeFolders(parent, 0700));
+  std::string path = Cat(parent, "/", token.value, "-XXXXXX");
+  if (mkdtemp(path.data()) == nullptr) return ErrnoStatus(errno, Cat("make folder ", path));
+  return std::unique_ptr<AttemptFolder>(new AttemptFolder(path));
+}
+
+AttemptFolder::~AttemptFolder() {
+  if (const absl::Status removed = io::RemoveTree(path_); !removed.ok()) {
+    obs::Warn("attempt_folder_not_removed", {{"folder", path_}, {"error", std::string(Sv(removed.message()))}});
+  }
+}
+
+absl::StatusOr<std::string> AttemptFolder::MakeInside(const std::string& name) const {
+  std::string folder = path_ + "/" + name;
+  if (mkdir(folder.c_str(), 0700) != 0) return ErrnoStatus(errno, Cat("make folder ", folder));
+  return folder;
+}
+
+void RemoveStaleAttempts(const std::string& work_dir) {
+  const std::string folder = work_dir + "/attempts";
+  if (const absl::Status removed = io::RemoveTree(folder); !removed.ok()) {
+    obs::Warn("stale_attempts_not_removed", {{"folder", folder}, {"error", std::string(Sv(removed.message()))}});
+  }
+}
+
+absl::Status CopySource(const Scope& scope, const std::string& from, const std::string& to) {
+  std::error_code error;
+  int64_t files = 0, bytes = 0;
+  for (fs::recursive_directory_iterator at(from, fs::directory_options::none, error), end; at != end; at.increment(error)) {
+    if (error) return FromCode(error, Cat("read ", from));
+    GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), "copy the source");
+    const fs::file_status status = at->symlink_status(error);
+    if (error) return FromCode(error, Cat("stat ", EscapeForPrint(at->path().native())));
+    const fs::path target = fs::path(to) / at->path().lexically_relative(from);
+    if (fs::is_directory(status)) {
+      if (!fs::create_directory(target, error)) return FromCode(error, Cat("make folder ", EscapeForPrint(target.native())));
+    } else if (fs::is_regular_file(status)) {
+      const uintmax_t size = at->file_size(error);
+      if (!error) bytes += static_cast<int64_t>(size);
+      if (++files > kSourceFilesMax || bytes > kSourceBytesMax) {
+        return absl::InvalidArgumentError(Cat("source of more than ", kSourceFilesMax, " files or ", kSourceBytesMax, " bytes"));
+      }
+      if (!fs::copy_file(at->path(), target, error)) return FromCode(error, Cat("copy to ", EscapeForPrint(target.native())));
+    } else {
+      return absl::InvalidArgumentError(Cat(EscapeForPrint(at->path().native()), " is neither file nor folder"));
+    }
+    // The module cache is read-only; the copy must not be.
+    fs::permissions(target, fs::perms::owner_write, fs::perm_options::add, error);
+    if (error) return FromCode(error, Cat("chmod ", EscapeForPrint(target.native())));
+  }
+  if (error) return FromCode(error, Cat("read ", from));
+  return absl::OkStatus();
+}
+
+bool HasFileBelow(const std::string& folder, std::string_view include_name) {
+  const size_t slash = include_name.rfind('/');
+  const std::string name(slash == std::string_view::npos ? include_name : include_name.substr(slash + 1));
+  if (name.empty()) return false;
+  std::error_code error;
+  int64_t entries = 0;
+  for (fs::recursive_directory_iterator at(folder, fs::directory_options::none, error), end; !error && at != end;
+       at.increment(error)) {
+    if (++entries > kSourceFilesMax) return false;
+    if (at->path().filename().native() == name && fs::is_regular_file(at->symlink_status(error))) return true;
+  }
+  return false;
+}
+
+}  // namespace gofarm::build

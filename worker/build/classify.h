@@ -1,0 +1,60 @@
+// What a failed build's output means: for each program the failure class and the lines that decided it. Pure; the output
+// comes from hostile source and is only ever matched, bounded and quoted.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "common/vocab/failure.h"
+
+namespace gofarm::build {
+
+inline constexpr size_t kDetailMax = 4 * 1024;
+
+struct Classified {
+  FailureClass failure = FailureClass::kInternal;
+  std::string detail;  // decisive lines, at most kDetailMax, escaped (newlines stay)
+};
+
+// The lines Go prints for one package: after "# import/path", or "import/path: message". Package "" holds what stands
+// before the first of them.
+struct LogSection {
+  std::string package;
+  std::vector<std::string_view> lines;
+};
+
+// A try's output, cut into sections. Keeps views: `text` must outlive it.
+class ParsedLog {
+ public:
+  // `packages`: import paths that may stand before ": message"; other words there are text of a compiler.
+  ParsedLog(std::string_view text, const absl::flat_hash_set<std::string>& packages);
+
+  const std::vector<LogSection>& sections() const { return sections_; }
+
+ private:
+  std::vector<LogSection> sections_;
+};
+
+// Whether a header of this name (as included) lies in the module that `package` belongs to; then its absence is the
+// source's own mistake and no missing system library.
+using HasHeader = std::function<bool(std::string_view package, std::string_view include_name)>;
+
+// The class of a program that was not built. `dependencies` holds its own import path and all it imports. The sections of
+// these packages decide; when there is none, what Go said about no package in particular; when there is nothing, kInternal.
+Classified ClassifyProgram(const ParsedLog& log, const absl::flat_hash_set<std::string>& dependencies,
+                           const HasHeader& has_header);
+
+// Of a message that stands alone, such as a listing error or the end of a download. `otherwise` when no pattern fits.
+Classified ClassifyMessage(std::string_view message, FailureClass otherwise);
+
+// The same text, bounded by kDetailMax and escaped.
+std::string DetailOf(std::string_view text);
+
+// Failures of worker, farm or moment: another try may end otherwise, so they end the whole attempt and not one program.
+bool ConcernsWorker(FailureClass failure);
+
+}  // namespace gofarm::build

@@ -1,0 +1,31 @@
+#include "worker/build/local_runner.h"
+
+#include <exception>
+#include <utility>
+
+#include "common/base/text.h"
+#include "worker/build/attempt.h"
+#include "worker/build/attempt_folder.h"
+#include "worker/build/classify.h"
+
+namespace gofarm::build {
+
+LocalRunner::LocalRunner(LocalRunnerOptions options, fetch::CacheLayout cache, fetch::ModuleFetcher& fetcher, Seeder& seeder,
+                         const exec::Sandbox& sandbox)
+    : options_(std::move(options)), cache_(std::move(cache)), fetcher_(fetcher), seeder_(seeder), sandbox_(sandbox) {
+  RemoveStaleAttempts(options_.work_dir);
+}
+
+BuildReport LocalRunner::Run(const Scope& scope, const BuildOrder& order, BuildListener& listener) {
+  // The agent's thread must survive whatever a library below throws (bad_alloc, filesystem).
+  try {
+    return Attempt({options_, cache_, fetcher_, seeder_, sandbox_}, scope, order, listener).Run();
+  } catch (const std::exception& error) {
+    BuildReport report;
+    report.failure = FailureClass::kInternal;
+    report.detail = DetailOf(Cat("unexpected exception: ", std::string(error.what())));
+    return report;
+  }
+}
+
+}  // namespace gofarm::build

@@ -1,0 +1,45 @@
+// Builds on this machine: waits for the target's seed, fetches and lists, runs go in the sandbox variant by variant, checks
+// every file, reports. Owns one folder per attempt below its work folder, which the report's Workspace removes.
+//
+// Thread-safe; one call a slot at a time. Run blocks, and its thread must outlive it (the sandbox dies with it).
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "worker/build/runner.h"
+#include "worker/build/seeder.h"
+#include "worker/exec/sandbox.h"
+#include "worker/fetch/cache_layout.h"
+#include "worker/fetch/module_fetcher.h"
+
+namespace gofarm::build {
+
+struct LocalRunnerOptions {
+  std::string work_dir;                                   // an existing folder of this worker; attempts live below it
+  int cores = 1;
+  int slots = 1;
+  int64_t memory_bytes_per_slot = int64_t{6} << 30;       // cap of an order that states none
+  int64_t free_disk_floor_bytes = int64_t{1} << 30;       // less is disk_full before anything starts
+};
+
+// A build that prints more than this many times its log limit ends as output_limit.
+inline constexpr int64_t kRawOutputPerLogByte = 64;
+
+class LocalRunner : public Runner {
+ public:
+  // All three outlive the runner. Removes what an earlier process left below the work folder.
+  LocalRunner(LocalRunnerOptions options, fetch::CacheLayout cache, fetch::ModuleFetcher& fetcher, Seeder& seeder,
+              const exec::Sandbox& sandbox);
+
+  BuildReport Run(const Scope& scope, const BuildOrder& order, BuildListener& listener) override;
+
+ private:
+  const LocalRunnerOptions options_;
+  const fetch::CacheLayout cache_;
+  fetch::ModuleFetcher& fetcher_;
+  Seeder& seeder_;
+  const exec::Sandbox& sandbox_;
+};
+
+}  // namespace gofarm::build

@@ -1,0 +1,83 @@
+// From an order and what fetching found out to the exact commands of one try: argv, environment, folders, and where each
+// program will lie. Pure: the runner carries it out, the report quotes it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/vocab/target.h"
+#include "worker/build/recipe.h"
+#include "worker/build/rules.h"
+#include "worker/fetch/listing.h"
+
+namespace gofarm::build {
+
+// One command names at most so many programs; more are split. Far below ARG_MAX with the longest import paths.
+inline constexpr size_t kProgramsPerCall = 400;
+
+// What one slot may use.
+struct SlotShare {
+  int parallel = 1;  // actions of go side by side: cores / slots, at least 1
+  int64_t memory_bytes = int64_t{6} << 30;
+};
+SlotShare ShareOf(int cores, int slots, int64_t memory_bytes_per_slot);
+
+struct PlannedProgram {
+  std::string import_path;
+  std::string name;
+  std::string out_path;  // inside the try's output folder: "bin/linux_arm64/age", "c1/bin/age"
+};
+
+// One go command. Programs whose base names clash are never in the same one: go would write one over the other, silently.
+struct PlannedCall {
+  std::vector<std::string> argv;
+  Environment environment;
+  std::vector<PlannedProgram> programs;
+};
+
+struct PlannedTry {
+  Variant variant;
+  std::vector<PlannedCall> calls;
+  std::string working_directory;
+  bool needs_source = false;       // a copy of the module at /src, with go_mod and go_sum (each kept as it is when empty)
+  std::string go_mod;
+  std::string go_sum;
+};
+
+struct PlanInput {
+  const fetch::Listing& listing;
+  Target target;
+  Variant variant;
+  std::vector<const fetch::Program*> programs;  // to build now; each has func main and no listing failure
+  std::string host_goarch;                      // decides between bin/ and bin/linux_GOARCH
+  SlotShare share;
+  std::string own_go_mod;  // the module's own go.mod, read for a source variant that the listing did not prepare
+};
+
+PlannedTry PlanTry(const PlanInput& input);
+
+// What to start with, as the listing advises (its text is checked: anything unknown is "install").
+Variant FirstVariant(const fetch::Listing& listing);
+
+// Programs that can be attempted, and those that fail before anything is run. Packages without func main are in neither.
+struct ProgramSplit {
+  std::vector<const fetch::Program*> buildable;
+  std::vector<const fetch::Program*> broken;
+};
+ProgramSplit SplitPrograms(const fetch::TargetListing& listing);
+
+// Whether such a job may write to the Go cache that others read: the C compiler runs for no package outside std.
+bool MayShareGoCache(const fetch::TargetListing& listing);
+
+// The commands of a try in one line of words, as recorded: several calls stand behind each other with "&&" between them, a
+// later one with the variables that differ in front ("env", "GOPATH=/out/c1", "/go/bin/go", ...).
+std::vector<std::string> RecordedArgv(const PlannedTry& planned);
+std::vector<std::string> RecordedEnvironment(const PlannedTry& planned);
+
+// "amd64" for "x86_64"; the name itself for a host that is none of the targets.
+std::string HostGoarch(std::string_view host_arch);
+
+}  // namespace gofarm::build
