@@ -475,12 +475,16 @@ bool Attempt::ModuleHasHeader(std::string_view package, std::string_view include
   return !folder.empty() && HasFileBelow(folder, include_name);
 }
 
-// All packages of the job but the other programs: the listing does not say which program imports what, and a package that
-// failed is a reason for each program that is missing.
 absl::flat_hash_set<std::string> Attempt::DependenciesOf(const fetch::Program& program) const {
-  absl::flat_hash_set<std::string> all = packages_;
-  for (const fetch::Program& other : target_->programs) {
-    if (other.import_path != program.import_path) all.erase(other.import_path);
+  absl::flat_hash_set<std::string> all = {program.import_path};
+  std::vector<std::string> open = {program.import_path};
+  while (!open.empty()) {
+    const auto found = target_->imports.find(open.back());
+    open.pop_back();
+    if (found == target_->imports.end()) continue;
+    for (const std::string& import : found->second) {
+      if (all.insert(import).second) open.push_back(import);
+    }
   }
   return all;
 }

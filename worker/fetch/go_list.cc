@@ -205,6 +205,12 @@ class Builder {
     result_.uses_assembly |= package.assembly;
     result_.uses_cxx |= (package.cxx && package.cgo) || package.swig_cxx;
     result_.uses_c |= package.cgo || package.c || package.cxx || package.swig || package.syso;
+    for (const std::string& import : package.imports) {
+      const auto found = by_path_.find(import);
+      if (found != by_path_.end() && !found->second->standard && import != "unsafe" && import != "C") {
+        result_.imports[package.import_path].push_back(import);
+      }
+    }
     if (!package.module.has_value() || package.module->path == input_.module) return;
     LinkedModule& module = modules_[package.module->path];
     module.path = package.module->path;

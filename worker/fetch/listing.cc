@@ -78,6 +78,15 @@ class Reader {
       out.emplace(std::string(key), std::string(text));
     }
   }
+  void Texts(std::string_view name, std::map<std::string, std::vector<std::string>>& out) {
+    dom::object object;
+    if (object_[name].get(object) != simdjson::SUCCESS) {
+      ok_ = false;
+      return;
+    }
+    Reader inner(object, ok_);
+    for (const auto& [key, value] : object) inner.Texts(key, out[std::string(key)]);
+  }
   void Fail() { ok_ = false; }
 
  private:
@@ -119,6 +128,13 @@ void WriteTarget(JsonWriter& json, const TargetListing& listing) {
   json.EndArray();
   json.Key("packages").BeginObject();
   for (const auto& [path, name] : listing.packages) json.Field(path, name);
+  json.EndObject();
+  json.Key("imports").BeginObject();
+  for (const auto& [path, imports] : listing.imports) {
+    json.Key(path).BeginArray();
+    for (const std::string& import : imports) json.String(import);
+    json.EndArray();
+  }
   json.EndObject();
   json.EndObject();
 }
@@ -163,6 +179,7 @@ TargetListing ReadTarget(Reader& in) {
     listing.modules.push_back(std::move(m));
   });
   in.Texts("packages", listing.packages);
+  in.Texts("imports", listing.imports);
   return listing;
 }
 

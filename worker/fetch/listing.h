@@ -46,6 +46,8 @@ struct TargetListing {
   bool uses_syso = false;
   std::vector<LinkedModule> modules;  // by path, without the module itself
   std::map<std::string, std::string> packages;  // import path -> package name, outside std
+  // Import path -> what it imports outside std, of the packages that the programs are made of; without an entry: nothing.
+  std::map<std::string, std::vector<std::string>> imports;
 };
 
 struct Listing {
