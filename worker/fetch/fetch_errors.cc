@@ -63,7 +63,8 @@ FailureClass ClassifyFetchError(std::string_view message) {
   // The order decides: what ends a download on this machine, then what the module itself is guilty of, then what may pass.
   if (HoldsAny(message, kDiskFull)) return kDiskFull.failure;
   if (Holds(message, "requires go >=")) return FailureClass::kGoTooOld;
-  if (HoldsAny(message, kSourceInvalid)) return kSourceInvalid.failure;
+  // Alone it is the zip that ends too early; a download that breaks off names the module in front.
+  if (message == "unexpected EOF" || HoldsAny(message, kSourceInvalid)) return kSourceInvalid.failure;
   const int status = HttpStatus(message);
   if (try_later || status >= 500 || status == 429 || status == 408) return FailureClass::kProxyError;
   if (status >= 400) return FailureClass::kSourceUnavailable;
