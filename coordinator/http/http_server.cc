@@ -226,10 +226,12 @@ HttpServer::HttpServer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() = default;
 int HttpServer::port() const { return impl_->port(); }
 
-Routes OperationsRoutes(const obs::Metrics& metrics, std::function<absl::Status()> ready) {
+absl::Status CheckAddress(const std::string& address) { return ParseAddress(address).status(); }
+
+Routes OperationsRoutes(std::function<std::string()> metrics, std::function<absl::Status()> ready) {
   Routes routes;
-  routes["/metrics"] = [&metrics] {
-    return Response{200, metrics.Text(), "text/plain; version=0.0.4; charset=utf-8"};
+  routes["/metrics"] = [metrics = std::move(metrics)] {
+    return Response{200, metrics(), "text/plain; version=0.0.4; charset=utf-8"};
   };
   routes["/healthz"] = [] { return Response{200, "ok\n"}; };
   routes["/readyz"] = [ready = std::move(ready)] {

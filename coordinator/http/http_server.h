@@ -11,7 +11,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "common/obs/metrics.h"
 
 namespace gofarm::http {
 
@@ -46,7 +45,11 @@ class HttpServer {
   std::shared_ptr<Impl> impl_;
 };
 
-// /metrics, /healthz (OK as long as the process answers) and /readyz (503 with the reason when `ready` is not OK).
-Routes OperationsRoutes(const obs::Metrics& metrics, std::function<absl::Status()> ready);
+// OK, or what Start would say of an address before it tries to bind it.
+absl::Status CheckAddress(const std::string& address);
+
+// /metrics (`metrics` gives the text), /healthz (OK as long as the process answers) and /readyz (503 with the reason when
+// `ready` is not OK).
+Routes OperationsRoutes(std::function<std::string()> metrics, std::function<absl::Status()> ready);
 
 }  // namespace gofarm::http

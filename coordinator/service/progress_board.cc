@@ -10,6 +10,13 @@ void ProgressBoard::Push(const BoardJob& job, std::string_view what, std::string
   events_.push_back(BoardEvent{++newest_, job, std::string(what), std::string(detail)});
 }
 
+void ProgressBoard::TellPhase(Live& live, Phase phase, std::string_view detail) {
+  const uint32_t bit = uint32_t{1} << static_cast<int>(phase);
+  if (phase == Phase::kNone || (live.phases_told & bit) != 0) return;
+  live.phases_told |= bit;
+  Push(live.job, Name(phase), detail);
+}
+
 void ProgressBoard::Notify() {
   absl::MutexLock lock(&listeners_mutex_);
   for (const auto& [id, changed] : listeners_) changed();
@@ -33,11 +40,11 @@ void ProgressBoard::Report(Token token, LiveProgress progress) {
     const auto it = live_.find(token);
     if (it == live_.end()) return;
     Live& live = it->second;
-    const uint32_t bit = uint32_t{1} << static_cast<int>(progress.phase);
-    if (progress.phase != Phase::kNone && (live.phases_told & bit) == 0) {
-      live.phases_told |= bit;
-      Push(live.job, Name(progress.phase), progress.detail);
+    // A first report may come before the store took the Accept, and is lost then: whoever builds has fetched.
+    for (int p = static_cast<int>(Phase::kFetch); p < static_cast<int>(progress.phase); ++p) {
+      TellPhase(live, static_cast<Phase>(p), "");
     }
+    TellPhase(live, progress.phase, progress.detail);
     live.progress = std::move(progress);
   }
   Notify();
@@ -48,11 +55,7 @@ void ProgressBoard::Ended(Token token, const std::vector<Phase>& phases, JobStat
     absl::MutexLock lock(&mutex_);
     const auto it = live_.find(token);
     if (it == live_.end()) return;
-    for (const Phase phase : phases) {
-      const uint32_t bit = uint32_t{1} << static_cast<int>(phase);
-      if (phase != Phase::kNone && (it->second.phases_told & bit) == 0) Push(it->second.job, Name(phase), "");
-      it->second.phases_told |= bit;
-    }
+    for (const Phase phase : phases) TellPhase(it->second, phase, "");
     Push(it->second.job, Name(state), detail);
     live_.erase(it);
   }

@@ -83,6 +83,7 @@ class ProgressBoard {
     uint32_t phases_told = 0;  // bit per Phase
   };
   void Push(const BoardJob& job, std::string_view what, std::string_view detail) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void TellPhase(Live& live, Phase phase, std::string_view detail) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Notify() ABSL_LOCKS_EXCLUDED(mutex_, listeners_mutex_);
 
   mutable absl::Mutex mutex_;

@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "common/base/text.h"
+#include "common/obs/metrics.h"
 
 namespace gofarm::http {
 namespace {
@@ -56,7 +57,7 @@ class HttpServerTest : public ::testing::Test {
  protected:
   HttpServerTest() {
     metrics_.GetCounter("gofarm_jobs_ended_total", "Jobs that ended.", {{"state", "built"}}).Add(3);
-    Routes routes = OperationsRoutes(metrics_, [this] { return ready_; });
+    Routes routes = OperationsRoutes([this] { return metrics_.Text(); }, [this] { return ready_; });
     routes["/throws"] = []() -> Response { throw std::runtime_error("boom"); };
     server_ = HttpServer::Start("127.0.0.1:0", std::move(routes), absl::Seconds(1)).value();
   }

@@ -1,0 +1,99 @@
+#include "coordinator/app_config.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_split.h"
+#include "common/base/text.h"
+#include "common/config/table.h"
+#include "common/config/toolsets.h"
+#include "coordinator/domain/toolset.h"
+#include "coordinator/http/http_server.h"
+#include "coordinator/rpc/server.h"
+
+namespace gofarm::coordinator {
+namespace {
+
+// A value and where it came from, for messages.
+struct Choice {
+  std::string value;
+  std::string from;  // "listen" of the file, "--listen" or the variable
+};
+
+Choice Choose(const std::string& flag, const char* flag_name, const char* variable, const char* key, std::string file_value) {
+  if (!flag.empty()) return {flag, flag_name};
+  const std::string value = config::Overlay("", variable, file_value);
+  return {value, value == file_value ? key : variable};
+}
+
+std::vector<Toolset> ReadToolsets(const std::string& path, config::Table& table) {
+  absl::StatusOr<config::ToolsetFile> file = path.empty() ? config::BuiltInToolsets() : config::LoadToolsets(path);
+  if (!file.ok()) {
+    for (const absl::string_view line : absl::StrSplit(std::string(file.status().message()), '\n')) {
+      table.Fault("toolsets", Sv(line));
+    }
+    return {};
+  }
+  for (Toolset& toolset : file->toolsets) toolset.digest = domain::ToolsetDigest(toolset);
+  if (file->toolsets.empty()) table.Fault("toolsets", "the file names no toolset; nothing could be built");
+  return std::move(file->toolsets);
+}
+
+}  // namespace
+
+absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
+  config::Table table = flags.config.empty() ? config::Table::Empty() : config::Table::Load(flags.config);
+  AppConfig out;
+
+  const Choice listen = Choose(flags.listen, "--listen", "GOFARM_COORDINATOR_LISTEN", "listen",
+                               table.Str("listen", "127.0.0.1:7070"));
+  out.listen = listen.value;
+  if (const absl::Status s = rpc::CheckListen(listen.value); !s.ok()) table.Fault(listen.from, Sv(s.message()));
+
+  const Choice http = Choose(flags.http, "--http", "GOFARM_COORDINATOR_HTTP", "http", table.Str("http", "127.0.0.1:7071"));
+  out.http = http.value;
+  if (!http.value.empty()) {
+    if (const absl::Status s = http::CheckAddress(http.value); !s.ok()) table.Fault(http.from, Sv(s.message()));
+  }
+
+  out.database_url = config::Overlay("", "GOFARM_COORDINATOR_DATABASE_URL", table.Str("database_url", ""));
+  if (out.database_url.empty()) {
+    table.Fault("database_url",
+                "is missing; write database_url = \"postgresql:///gofarm\", or run `gofarm up`, which brings a database");
+  }
+  out.data_dir = config::Overlay("", "GOFARM_COORDINATOR_DATA_DIR", table.Str("data_dir", ""));
+  if (out.data_dir.empty() && !flags.dir.empty()) out.data_dir = Cat(flags.dir, "/data");
+  if (out.data_dir.empty()) table.Fault("data_dir", "is missing; write the folder for artifacts and logs");
+
+  out.toolsets = ReadToolsets(table.Str("toolsets", ""), table);
+  const std::string wanted = table.Str("default_toolset", out.toolsets.empty() ? "" : out.toolsets.front().name);
+  const auto found = std::find_if(out.toolsets.begin(), out.toolsets.end(), [&](const Toolset& t) { return t.name == wanted; });
+  if (found != out.toolsets.end()) {
+    out.default_toolset = *found;
+  } else if (!out.toolsets.empty()) {
+    table.Fault("default_toolset", Cat("there is no toolset \"", EscapeForPrint(wanted), "\""));
+  }
+
+  out.goproxy = config::Overlay("", "GOFARM_COORDINATOR_GOPROXY", table.Str("goproxy", ""));
+  if (out.goproxy.empty()) out.goproxy = config::Overlay("", "GOPROXY", "");
+  out.gosumdb = table.Str("gosumdb", "");
+  out.gonosumdb = table.Str("gonosumdb", "");
+  out.goprivate = table.Str("goprivate", "");
+
+  const service::OfferLimits defaults;
+  out.limits.wall = table.Duration("wall_seconds", defaults.wall, absl::Seconds(1), absl::Hours(24));
+  out.limits.silence = table.Duration("silence_seconds", defaults.silence, absl::Seconds(1), absl::Hours(24));
+  out.limits.memory_bytes = table.Bytes("memory_bytes", defaults.memory_bytes, 0, int64_t{1} << 42);
+  out.limits.output_bytes = table.Bytes("output_bytes", defaults.output_bytes, 1 << 20, int64_t{1} << 42);
+  out.limits.log_bytes = table.Bytes("log_bytes_max", defaults.log_bytes, 64 << 10, int64_t{1} << 34);
+  out.limits.processes = static_cast<int>(table.Int("processes", defaults.processes, 16, 1 << 20));
+
+  const std::string level = flags.log_level.empty() ? config::Overlay("", "GOFARM_COORDINATOR_LOG_LEVEL", "info") : flags.log_level;
+  if (!obs::ParseLevel(level, out.log_level)) {
+    table.Fault("--log-level", Cat("\"", EscapeForPrint(level), "\" is none of debug, info, warn, error"));
+  }
+  if (absl::Status faults = table.Finish(); !faults.ok()) return faults;
+  return out;
+}
+
+}  // namespace gofarm::coordinator

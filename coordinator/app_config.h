@@ -1,0 +1,39 @@
+// The coordinator's configuration: flags over environment over file, checked whole before anything is opened.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/obs/log.h"
+#include "common/vocab/toolset.h"
+#include "coordinator/service/dispatch_loop.h"
+
+namespace gofarm::coordinator {
+
+// As given on the command line; empty: not given.
+struct Flags {
+  std::string config;
+  std::string listen;
+  std::string http;
+  std::string dir;
+  std::string log_level;
+};
+
+struct AppConfig {
+  std::string listen;
+  std::string http;          // empty: no listener
+  std::string database_url;
+  std::string data_dir;
+  std::vector<Toolset> toolsets;  // digests filled in
+  Toolset default_toolset;
+  std::string goproxy;
+  std::string gosumdb, gonosumdb, goprivate;  // logged at start; the workers' own files say what they fetch with
+  service::OfferLimits limits;
+  obs::Level log_level = obs::Level::kInfo;
+};
+
+// All faults at once, one a line, those of the file with its name and line.
+absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags);
+
+}  // namespace gofarm::coordinator

@@ -1,0 +1,66 @@
+// Between proto and domain. Pure. What comes from a worker is checked here for shape (closed sets, signs, lengths of
+// lists), so that no value outside of its type's range gets further; what the values mean is checked by the services.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/types.h"
+#include "coordinator/service/dispatch_loop.h"
+#include "coordinator/service/progress_board.h"
+
+namespace gofarm::v1 {
+class ArtifactRow;
+class Attempt;
+class Batch;
+class CompleteRequest;
+class CoordinatorMessage;
+class Hello;
+class Job;
+class JobCounts;
+class JobEvent;
+class Progress;
+class RunningJob;
+class SubmitChunk_Header;
+class Timestamp;
+class WorkerReport;
+class WorkerRow;
+}  // namespace gofarm::v1
+
+namespace gofarm::rpc {
+
+inline constexpr int kProtocolVersion = 1;
+inline constexpr size_t kNameMax = 64;          // of a worker or an instance: [A-Za-z0-9._-]
+inline constexpr size_t kShortTextMax = 200;    // versions, kinds, variants
+inline constexpr size_t kDetailMax = 4096;      // sentences for people
+inline constexpr int kToolchainsMax = 256;      // in one report
+inline constexpr size_t kListMax = 10'000;      // of executables, failed programs, variants ... in one completion
+
+// ---- from workers; FAILED_PRECONDITION for another protocol version, else INVALID_ARGUMENT ---------------------------
+absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& hello);
+absl::StatusOr<service::LiveProgress> FromProgress(const v1::Progress& progress);
+absl::StatusOr<domain::WorkerReport> FromReport(const v1::WorkerReport& report);
+absl::StatusOr<domain::CompletedAttempt> FromComplete(const v1::CompleteRequest& request);
+
+// ---- from operators ---------------------------------------------------------------------------------------------------
+absl::StatusOr<domain::SubmitRequest> FromSubmitHeader(const v1::SubmitChunk_Header& header);
+
+// ---- to workers ---------------------------------------------------------------------------------------------------------
+v1::CoordinatorMessage ToProto(int64_t epoch, const service::SessionMessage& message);
+
+// ---- to operators -------------------------------------------------------------------------------------------------------
+void ToProto(absl::Time time, v1::Timestamp& out);  // InfinitePast: 0
+void ToProto(const domain::JobCounts& counts, v1::JobCounts& out);
+void ToProto(const domain::Batch& batch, v1::Batch& out);
+void ToProto(const domain::Job& job, v1::Job& out);  // without wait reason and live progress
+void ToProto(const domain::ArtifactRow& row, v1::ArtifactRow& out);
+void ToProto(Token token, const service::LiveProgress& progress, v1::Progress& out);
+void ToProto(const service::BoardEvent& event, v1::JobEvent& out);
+void ToProto(const domain::WorkerReport& report, v1::WorkerRow& out);
+void ToProto(const domain::WorkerInfo& info, v1::WorkerRow& out);
+void ToProto(const service::WorkerView& view, v1::WorkerRow& out);
+
+}  // namespace gofarm::rpc

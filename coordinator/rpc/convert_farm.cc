@@ -1,0 +1,213 @@
+#include <gofarm/v1/farm.pb.h>
+
+#include "common/base/text.h"
+#include "coordinator/rpc/convert.h"
+
+namespace gofarm::rpc {
+namespace {
+
+v1::FailureClass ToProto(FailureClass c) { return static_cast<v1::FailureClass>(c); }
+v1::Target ToProto(Target t) { return static_cast<v1::Target>(t); }
+
+void ToProto(const domain::AttemptFacts& in, v1::AttemptFacts& out) {
+  out.set_go_version(in.go_version);
+  out.set_zig_version(in.zig_version);
+  out.set_go_sha256(in.go_sha256);
+  out.set_zig_sha256(in.zig_sha256);
+  out.set_sandbox_layout(in.sandbox_layout);
+  out.set_worker_build(in.worker_build);
+  out.set_log_sha256(in.log_sha256);
+  out.set_module_h1(in.module_h1);
+  out.set_bytes_fetched(in.bytes_fetched);
+  out.set_dependency_count(in.dependency_count);
+  out.set_licences_sha256(in.licences_sha256);
+  out.set_licences_size(in.licences_size);
+  out.set_used_shared_cache(in.used_shared_cache);
+  out.set_log_bytes(in.log_bytes);
+}
+
+void ToProto(const domain::Attempt& in, v1::Attempt& out) {
+  out.set_token(in.token.value);
+  out.set_worker(in.worker);
+  out.set_outcome(static_cast<v1::AttemptOutcome>(in.outcome));
+  rpc::ToProto(in.started_at, *out.mutable_started_at());
+  rpc::ToProto(in.ended_at, *out.mutable_ended_at());
+  for (const domain::VariantTry& v : in.variants) {
+    v1::VariantTry& variant = *out.add_variants();
+    variant.set_variant(v.variant);
+    variant.set_outcome(v.outcome);
+    variant.set_fingerprint(v.fingerprint);
+    variant.set_seconds(v.seconds);
+    for (const std::string& a : v.argv) variant.add_argv(a);
+    for (const std::string& e : v.environment) variant.add_environment(e);
+    variant.set_go_mod(v.go_mod);
+    variant.set_working_directory(v.working_directory);
+  }
+  for (const domain::PhaseTime& p : in.phases) {
+    v1::PhaseTime& phase = *out.add_phases();
+    phase.set_phase(static_cast<v1::Phase>(p.phase));
+    phase.set_seconds(p.seconds);
+  }
+  // Where it ended; of a running one the board knows.
+  if (!in.phases.empty()) out.set_phase(static_cast<v1::Phase>(in.phases.back().phase));
+  out.set_peak_memory_bytes(in.peak_memory_bytes);
+  out.set_cpu_seconds(in.cpu_seconds);
+  out.set_failure_class(ToProto(in.failure_class));
+  out.set_failure_detail(in.failure_detail);
+  ToProto(in.facts, *out.mutable_facts());
+}
+
+}  // namespace
+
+absl::StatusOr<domain::SubmitRequest> FromSubmitHeader(const v1::SubmitChunk_Header& in) {
+  domain::SubmitRequest out;
+  out.request_id = in.request_id();
+  out.name = in.name();
+  out.submitter = in.submitter();
+  out.force = in.force();
+  out.priority = in.priority();
+  out.labels.insert(in.labels().begin(), in.labels().end());
+  for (const int number : in.targets()) {
+    if (number < static_cast<int>(Target::kX86_64) || number > static_cast<int>(Target::kLoongarch64)) {
+      return absl::InvalidArgumentError(Cat("target number ", number, " is unknown; the targets are ", kTargetNames));
+    }
+    out.targets.push_back(static_cast<Target>(number));
+  }
+  return out;
+}
+
+void ToProto(absl::Time time, v1::Timestamp& out) {
+  out.set_unix_micros(time == absl::InfinitePast() ? 0 : absl::ToUnixMicros(time));
+}
+
+void ToProto(const domain::JobCounts& in, v1::JobCounts& out) {
+  out.set_queued(in.queued);
+  out.set_running(in.running);
+  out.set_built(in.built);
+  out.set_partial(in.partial);
+  out.set_nothing_to_build(in.nothing_to_build);
+  out.set_failed(in.failed);
+  out.set_cancelled(in.cancelled);
+}
+
+void ToProto(const domain::Batch& in, v1::Batch& out) {
+  out.set_id(in.id.value);
+  out.set_name(in.name);
+  out.set_state(static_cast<v1::BatchState>(in.state));
+  out.set_submitter(in.submitter);
+  ToProto(in.created_at, *out.mutable_created_at());
+  ToProto(in.jobs, *out.mutable_jobs());
+  out.set_executables(in.executables);
+}
+
+void ToProto(const domain::Job& in, v1::Job& out) {
+  out.set_id(in.id.value);
+  for (const BatchId b : in.batches) out.add_batch_ids(b.value);
+  out.set_module(in.module);
+  out.set_version(in.version);
+  out.set_target(ToProto(in.target));
+  out.set_state(static_cast<v1::JobState>(in.state));
+  out.set_failure_class(ToProto(in.failure_class));
+  out.set_failure_detail(in.failure_detail);
+  for (const domain::Attempt& a : in.attempts) ToProto(a, *out.add_attempts());
+  for (const domain::ArtifactRow& e : in.executables) ToProto(e, *out.add_executables());
+  for (const domain::FailedProgram& p : in.failed_programs) {
+    v1::FailedProgram& program = *out.add_failed_programs();
+    program.set_import_path(p.import_path);
+    program.set_name(p.name);
+    program.set_failure_class(ToProto(p.failure_class));
+    program.set_failure_detail(p.failure_detail);
+  }
+  out.set_toolset(in.toolset);
+  out.set_recipe_digest(in.recipe_digest);
+  out.set_generation(in.generation);
+  ToProto(in.created_at, *out.mutable_created_at());
+}
+
+void ToProto(const domain::ArtifactRow& in, v1::ArtifactRow& out) {
+  out.set_name(in.name);
+  out.set_import_path(in.import_path);
+  out.set_module(in.module);
+  out.set_version(in.version);
+  out.set_target(ToProto(in.target));
+  out.set_size(in.size);
+  out.set_sha256(in.sha256);
+  out.set_blake3(in.blake3);
+  out.set_main_version(in.main_version);
+  out.set_go_version(in.go_version);
+  out.set_job_id(in.job.value);
+}
+
+void ToProto(Token token, const service::LiveProgress& in, v1::Progress& out) {
+  out.set_token(token.value);
+  out.set_phase(static_cast<v1::Phase>(in.phase));
+  out.set_variant(in.variant);
+  out.set_detail(in.detail);
+  out.set_bytes_done(in.bytes_done);
+  out.set_bytes_total(in.bytes_total);
+  out.set_phase_seconds(in.phase_seconds);
+}
+
+void ToProto(const service::BoardEvent& in, v1::JobEvent& out) {
+  out.set_sequence(in.sequence);
+  out.set_job_id(in.job.id.value);
+  out.set_module(in.job.module);
+  out.set_version(in.job.version);
+  out.set_target(ToProto(in.job.target));
+  out.set_what(in.what);
+  out.set_detail(in.detail);
+}
+
+void ToProto(const domain::WorkerReport& in, v1::WorkerRow& out) {
+  out.clear_toolchains();
+  out.clear_readiness();
+  for (const domain::InstalledToolchain& t : in.toolchains) {
+    v1::InstalledToolchain& toolchain = *out.add_toolchains();
+    toolchain.set_kind(t.kind);
+    toolchain.set_version(t.version);
+    toolchain.set_path(t.path);
+    toolchain.set_sha256(t.sha256);
+  }
+  for (const domain::TargetReadiness& r : in.readiness) {
+    v1::TargetReadiness& readiness = *out.add_readiness();
+    readiness.set_target(ToProto(r.target));
+    readiness.set_state(r.state);
+    readiness.set_detail(r.detail);
+    readiness.set_seconds(r.seconds);
+    readiness.set_toolset(r.toolset);
+  }
+  out.set_cache_bytes(in.cache_bytes);
+  out.set_disk_free_bytes(in.disk_free_bytes);
+}
+
+void ToProto(const domain::WorkerInfo& in, v1::WorkerRow& out) {
+  out.set_name(in.name);
+  out.set_pid(in.pid);
+  out.set_host_arch(in.host_arch);
+  out.clear_targets();
+  for (const Target t : in.targets) out.add_targets(ToProto(t));
+  out.set_state("lost");
+  out.set_slots(in.slots);
+  out.set_build_version(in.build_version);
+  out.set_memory_bytes(in.memory_bytes);
+  ToProto(in.last_seen_at, *out.mutable_last_seen_at());
+  out.set_detail(in.has_session ? "not connected; its session's lease still runs" : "not connected");
+  ToProto(in.report, out);
+}
+
+void ToProto(const service::WorkerView& in, v1::WorkerRow& out) {
+  out.set_name(in.name);
+  out.set_pid(in.pid);
+  out.set_host_arch(in.host_arch);
+  out.clear_targets();
+  for (const Target t : in.targets) out.add_targets(ToProto(t));
+  out.set_state(in.state);
+  out.set_detail(in.detail);
+  out.set_slots(in.slots);
+  out.set_free_slots(in.free_slots);
+  out.set_build_version(in.build_version);
+  out.set_memory_bytes(in.memory_bytes);
+  ToProto(in.last_seen_at, *out.mutable_last_seen_at());
+}
+
+}  // namespace gofarm::rpc

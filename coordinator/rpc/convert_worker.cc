@@ -1,0 +1,310 @@
+#include <cmath>
+#include <set>
+
+#include <gofarm/v1/worker.pb.h>
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "coordinator/rpc/convert.h"
+
+namespace gofarm::rpc {
+namespace {
+
+absl::Status Wrong(std::string_view what, std::string_view why) { return absl::InvalidArgumentError(Cat(what, ": ", why)); }
+
+// A worker's or an instance's name: printed, logged and used as a key, so it is kept simple.
+absl::Status CheckName(std::string_view what, const std::string& name) {
+  if (name.empty() || name.size() > kNameMax) return Wrong(what, Cat("must have 1 to ", kNameMax, " characters"));
+  for (const char c : name) {
+    const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    if (!good) return Wrong(what, Cat("\"", EscapeForPrint(name), "\" may hold only letters, digits, \".\", \"_\" and \"-\""));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckText(std::string_view what, const std::string& text, size_t max) {
+  if (text.size() > max) return Wrong(what, Cat("has ", text.size(), " bytes, at most ", max, " are allowed"));
+  return absl::OkStatus();
+}
+
+absl::Status CheckNotNegative(std::string_view what, double n) {
+  if (std::isfinite(n) && n >= 0) return absl::OkStatus();
+  return Wrong(what, "must be a number that is not negative");
+}
+
+absl::Status CheckCount(std::string_view what, int count, size_t max) {
+  if (static_cast<size_t>(count) > max) return Wrong(what, Cat("has ", count, " entries, at most ", max, " are allowed"));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Target> FromTarget(std::string_view what, int number) {
+  for (const Target t : kAllTargets) {
+    if (static_cast<int>(t) == number) return t;
+  }
+  return Wrong(what, Cat("target number ", number, " is unknown; this coordinator knows ", kTargetNames));
+}
+
+absl::StatusOr<Phase> FromPhase(std::string_view what, int number) {
+  if (number >= static_cast<int>(Phase::kSeed) && number <= static_cast<int>(Phase::kUpload)) return static_cast<Phase>(number);
+  return Wrong(what, Cat("phase number ", number, " is unknown"));
+}
+
+absl::StatusOr<FailureClass> FromFailureClass(std::string_view what, int number) {
+  if (number >= 0 && number <= static_cast<int>(FailureClass::kInternal)) return static_cast<FailureClass>(number);
+  return Wrong(what, Cat("failure class number ", number, " is unknown"));
+}
+
+absl::StatusOr<domain::Executable> FromExecutable(const v1::Executable& in) {
+  domain::Executable out;
+  GOFARM_RETURN_IF_ERROR(CheckNotNegative("executable.size", static_cast<double>(in.size())));
+  GOFARM_RETURN_IF_ERROR(CheckCount("executable.dependencies", in.dependencies_size(), 2 * kListMax));
+  out.name = in.name();
+  out.import_path = in.import_path();
+  out.size = in.size();
+  out.sha256 = in.sha256();
+  out.blake3 = in.blake3();
+  out.main_version = in.main_version();
+  out.go_version = in.go_version();
+  out.build_info = in.build_info();
+  out.variant = in.variant();
+  out.dependencies.reserve(static_cast<size_t>(in.dependencies_size()));
+  for (const v1::Dependency& d : in.dependencies()) {
+    out.dependencies.push_back({d.path(), d.version(), d.h1(), d.replace_path(), d.replace_version()});
+  }
+  return out;
+}
+
+absl::StatusOr<domain::VariantTry> FromVariant(const v1::VariantTry& in) {
+  domain::VariantTry out;
+  GOFARM_RETURN_IF_ERROR(CheckNotNegative("variant.seconds", in.seconds()));
+  GOFARM_RETURN_IF_ERROR(CheckCount("variant.argv", in.argv_size(), 2 * kListMax));
+  GOFARM_RETURN_IF_ERROR(CheckCount("variant.environment", in.environment_size(), 2 * kListMax));
+  out.variant = in.variant();
+  out.outcome = in.outcome();
+  out.fingerprint = in.fingerprint();
+  out.seconds = in.seconds();
+  out.argv.assign(in.argv().begin(), in.argv().end());
+  out.environment.assign(in.environment().begin(), in.environment().end());
+  out.go_mod = in.go_mod();
+  out.working_directory = in.working_directory();
+  return out;
+}
+
+absl::StatusOr<domain::AttemptFacts> FromFacts(const v1::AttemptFacts& in) {
+  for (const int64_t n : {in.bytes_fetched(), in.licences_size(), in.log_bytes(), int64_t{in.dependency_count()},
+                          int64_t{in.sandbox_layout()}}) {
+    GOFARM_RETURN_IF_ERROR(CheckNotNegative("facts", static_cast<double>(n)));
+  }
+  domain::AttemptFacts out;
+  out.go_version = in.go_version();
+  out.zig_version = in.zig_version();
+  out.go_sha256 = in.go_sha256();
+  out.zig_sha256 = in.zig_sha256();
+  out.sandbox_layout = in.sandbox_layout();
+  out.worker_build = in.worker_build();
+  out.log_sha256 = in.log_sha256();
+  out.module_h1 = in.module_h1();
+  out.bytes_fetched = in.bytes_fetched();
+  out.dependency_count = in.dependency_count();
+  out.licences_sha256 = in.licences_sha256();
+  out.licences_size = in.licences_size();
+  out.used_shared_cache = in.used_shared_cache();
+  out.log_bytes = in.log_bytes();
+  return out;
+}
+
+}  // namespace
+
+absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& in) {
+  if (in.protocol_version() != kProtocolVersion) {
+    return absl::FailedPreconditionError(
+        Cat("this worker speaks protocol version ", in.protocol_version(), ", this coordinator version ", kProtocolVersion,
+            "; run a worker and a coordinator of the same release"));
+  }
+  GOFARM_RETURN_IF_ERROR(CheckName("hello.name", in.name()));
+  GOFARM_RETURN_IF_ERROR(CheckName("hello.instance", in.instance()));
+  GOFARM_RETURN_IF_ERROR(CheckName("hello.host_arch", in.host_arch()));
+  GOFARM_RETURN_IF_ERROR(CheckText("hello.build_version", in.build_version(), kShortTextMax));
+  GOFARM_RETURN_IF_ERROR(CheckText("hello.isolation_error", in.isolation_error(), kDetailMax));
+  if (in.slots() < 0 || in.slots() > dispatch::kSlotsMax) {
+    return Wrong("hello.slots", Cat(in.slots(), " is not between 0 and ", dispatch::kSlotsMax));
+  }
+  GOFARM_RETURN_IF_ERROR(CheckNotNegative("hello.memory_bytes", static_cast<double>(in.memory_bytes())));
+  GOFARM_RETURN_IF_ERROR(CheckNotNegative("hello.pid", in.pid()));
+  GOFARM_RETURN_IF_ERROR(CheckCount("hello.targets", in.targets_size(), kAllTargets.size()));
+  GOFARM_RETURN_IF_ERROR(CheckCount("hello.attempts", in.attempts_size(), domain::kAnnouncedMax));
+  domain::SessionRequest out;
+  std::set<Target> targets;
+  for (const int number : in.targets()) {
+    GOFARM_ASSIGN_OR_RETURN(const Target target, FromTarget("hello.targets", number));
+    targets.insert(target);
+  }
+  std::set<int64_t> tokens;
+  for (const v1::RunningAttempt& a : in.attempts()) {
+    if (a.token() <= 0 || a.job_id() <= 0 || !tokens.insert(a.token()).second) {
+      return Wrong("hello.attempts", Cat("token ", a.token(), " of job ", a.job_id(), " is no attempt, or named twice"));
+    }
+    out.attempts.push_back({Token{a.token()}, JobId{a.job_id()}, a.ended()});
+  }
+  out.worker = in.name();
+  out.instance = in.instance();
+  out.host_arch = in.host_arch();
+  out.build_version = EscapeForPrint(in.build_version());
+  out.pid = in.pid();
+  out.targets.assign(targets.begin(), targets.end());
+  out.slots = in.slots();
+  out.memory_bytes = in.memory_bytes();
+  out.isolation_error = EscapeForPrint(in.isolation_error(), /*keep_newlines=*/true);
+  return out;
+}
+
+absl::StatusOr<service::LiveProgress> FromProgress(const v1::Progress& in) {
+  if (in.token() <= 0) return Wrong("progress.token", Cat(in.token(), " is no token"));
+  GOFARM_RETURN_IF_ERROR(CheckText("progress.variant", in.variant(), kShortTextMax));
+  GOFARM_RETURN_IF_ERROR(CheckText("progress.detail", in.detail(), kDetailMax));
+  GOFARM_RETURN_IF_ERROR(CheckNotNegative("progress.bytes_done", static_cast<double>(in.bytes_done())));
+  GOFARM_RETURN_IF_ERROR(CheckNotNegative("progress.bytes_total", static_cast<double>(in.bytes_total())));
+  GOFARM_RETURN_IF_ERROR(CheckNotNegative("progress.phase_seconds", in.phase_seconds()));
+  service::LiveProgress out;
+  GOFARM_ASSIGN_OR_RETURN(out.phase, FromPhase("progress.phase", in.phase()));
+  out.variant = EscapeForPrint(in.variant());
+  out.detail = EscapeForPrint(in.detail());
+  out.bytes_done = in.bytes_done();
+  out.bytes_total = in.bytes_total();
+  out.phase_seconds = in.phase_seconds();
+  return out;
+}
+
+absl::StatusOr<domain::WorkerReport> FromReport(const v1::WorkerReport& in) {
+  GOFARM_RETURN_IF_ERROR(CheckCount("report.toolchains", in.toolchains_size(), kToolchainsMax));
+  GOFARM_RETURN_IF_ERROR(CheckCount("report.readiness", in.readiness_size(), kToolchainsMax));
+  GOFARM_RETURN_IF_ERROR(CheckNotNegative("report.cache_bytes", static_cast<double>(in.cache_bytes())));
+  GOFARM_RETURN_IF_ERROR(CheckNotNegative("report.disk_free_bytes", static_cast<double>(in.disk_free_bytes())));
+  domain::WorkerReport out;
+  out.cache_bytes = in.cache_bytes();
+  out.disk_free_bytes = in.disk_free_bytes();
+  for (const v1::InstalledToolchain& t : in.toolchains()) {
+    for (const std::string* text : {&t.kind(), &t.version(), &t.sha256()}) {
+      GOFARM_RETURN_IF_ERROR(CheckText("report.toolchains", *text, kShortTextMax));
+    }
+    GOFARM_RETURN_IF_ERROR(CheckText("report.toolchains.path", t.path(), kDetailMax));
+    out.toolchains.push_back({EscapeForPrint(t.kind()), EscapeForPrint(t.version()), EscapeForPrint(t.path()), EscapeForPrint(t.sha256())});
+  }
+  for (const v1::TargetReadiness& r : in.readiness()) {
+    domain::TargetReadiness ready;
+    GOFARM_ASSIGN_OR_RETURN(ready.target, FromTarget("report.readiness", r.target()));
+    if (r.state() != "waiting" && r.state() != "seeding" && r.state() != "ready" && r.state() != "failed") {
+      return Wrong("report.readiness", Cat("state \"", EscapeForPrint(Clip(r.state(), 40)), "\" is unknown"));
+    }
+    GOFARM_RETURN_IF_ERROR(CheckText("report.readiness.detail", r.detail(), kDetailMax));
+    GOFARM_RETURN_IF_ERROR(CheckText("report.readiness.toolset", r.toolset(), kShortTextMax));
+    GOFARM_RETURN_IF_ERROR(CheckNotNegative("report.readiness.seconds", r.seconds()));
+    ready.state = r.state();
+    ready.detail = EscapeForPrint(r.detail(), /*keep_newlines=*/true);
+    ready.seconds = r.seconds();
+    ready.toolset = EscapeForPrint(r.toolset());
+    out.readiness.push_back(std::move(ready));
+  }
+  return out;
+}
+
+absl::StatusOr<domain::CompletedAttempt> FromComplete(const v1::CompleteRequest& in) {
+  if (in.token() <= 0 || in.job_id() <= 0) {
+    return Wrong("complete", Cat("token ", in.token(), " of job ", in.job_id(), " is no attempt"));
+  }
+  if (in.outcome() < v1::ATTEMPT_OUTCOME_BUILT || in.outcome() > v1::ATTEMPT_OUTCOME_CANCELLED) {
+    return Wrong("complete.outcome", Cat("outcome number ", static_cast<int>(in.outcome()), " is none that a worker reports"));
+  }
+  GOFARM_RETURN_IF_ERROR(CheckCount("complete.executables", in.executables_size(), kListMax));
+  GOFARM_RETURN_IF_ERROR(CheckCount("complete.failed_programs", in.failed_programs_size(), kListMax));
+  GOFARM_RETURN_IF_ERROR(CheckCount("complete.variants", in.variants_size(), kListMax));
+  GOFARM_RETURN_IF_ERROR(CheckCount("complete.phases", in.phases_size(), kListMax));
+  GOFARM_RETURN_IF_ERROR(CheckNotNegative("complete.peak_memory_bytes", static_cast<double>(in.peak_memory_bytes())));
+  GOFARM_RETURN_IF_ERROR(CheckNotNegative("complete.cpu_seconds", in.cpu_seconds()));
+  domain::CompletedAttempt out;
+  out.token = Token{in.token()};
+  out.job = JobId{in.job_id()};
+  out.outcome = static_cast<AttemptOutcome>(in.outcome());
+  GOFARM_ASSIGN_OR_RETURN(out.failure_class, FromFailureClass("complete.failure_class", in.failure_class()));
+  out.failure_detail = in.failure_detail();
+  for (const v1::Executable& e : in.executables()) {
+    GOFARM_ASSIGN_OR_RETURN(domain::Executable executable, FromExecutable(e));
+    out.executables.push_back(std::move(executable));
+  }
+  for (const v1::FailedProgram& p : in.failed_programs()) {
+    GOFARM_ASSIGN_OR_RETURN(const FailureClass why, FromFailureClass("complete.failed_programs", p.failure_class()));
+    out.failed_programs.push_back({p.import_path(), p.name(), why, p.failure_detail()});
+  }
+  for (const v1::VariantTry& v : in.variants()) {
+    GOFARM_ASSIGN_OR_RETURN(domain::VariantTry variant, FromVariant(v));
+    out.variants.push_back(std::move(variant));
+  }
+  for (const v1::PhaseTime& p : in.phases()) {
+    GOFARM_ASSIGN_OR_RETURN(const Phase phase, FromPhase("complete.phases", p.phase()));
+    GOFARM_RETURN_IF_ERROR(CheckNotNegative("complete.phases.seconds", p.seconds()));
+    out.phases.push_back({phase, p.seconds()});
+  }
+  out.peak_memory_bytes = in.peak_memory_bytes();
+  out.cpu_seconds = in.cpu_seconds();
+  GOFARM_ASSIGN_OR_RETURN(out.facts, FromFacts(in.facts()));
+  return out;
+}
+
+v1::CoordinatorMessage ToProto(int64_t epoch, const service::SessionMessage& message) {
+  v1::CoordinatorMessage out;
+  out.set_epoch(epoch);
+  struct Fill {
+    v1::CoordinatorMessage& out;
+    void operator()(const service::WelcomeMessage& m) const {
+      v1::Welcome& w = *out.mutable_welcome();
+      w.set_session_id(m.session.value);
+      w.set_lease_seconds(absl::ToDoubleSeconds(m.lease));
+      w.set_heartbeat_seconds(absl::ToDoubleSeconds(m.heartbeat));
+      for (const Token t : m.keep) w.add_keep(t.value);
+      for (const Token t : m.drop) w.add_drop(t.value);
+      if (m.toolsets == nullptr) return;
+      for (const Toolset& t : *m.toolsets) {
+        v1::Toolset& toolset = *w.add_toolsets();
+        toolset.set_name(t.name);
+        for (const std::string& go : t.go_versions) toolset.add_go_versions(go);
+        toolset.set_zig_version(t.zig_version);
+        toolset.set_digest(t.digest);
+        for (const Archive& a : t.archives) {
+          v1::Archive& archive = *toolset.add_archives();
+          archive.set_kind(a.kind);
+          archive.set_version(a.version);
+          archive.set_host_arch(a.host_arch);
+          archive.set_source(a.source);
+          archive.set_locator(a.locator);
+          archive.set_sha256(a.sha256);
+        }
+      }
+    }
+    void operator()(const service::OfferMessage& m) const {
+      v1::Offer& o = *out.mutable_offer();
+      o.set_token(m.token.value);
+      o.set_job_id(m.job.id.value);
+      o.set_module(m.job.module);
+      o.set_version(m.job.version);
+      o.set_target(static_cast<v1::Target>(m.job.target));
+      o.set_toolset(m.job.toolset);
+      o.set_recipe_digest(m.job.recipe_digest);
+      for (const Target t : m.siblings) o.add_sibling_targets(static_cast<v1::Target>(t));
+      o.set_deadline_seconds(absl::ToDoubleSeconds(m.deadline));
+      v1::BuildLimits& limits = *o.mutable_limits();
+      limits.set_wall_seconds(absl::ToDoubleSeconds(m.limits.wall));
+      limits.set_silence_seconds(absl::ToDoubleSeconds(m.limits.silence));
+      limits.set_memory_bytes(m.limits.memory_bytes);
+      limits.set_log_bytes(m.limits.log_bytes);
+      limits.set_output_bytes(m.limits.output_bytes);
+      limits.set_processes(m.limits.processes);
+    }
+    void operator()(const service::CancelMessage& m) const { out.mutable_cancel()->set_token(m.token.value); }
+    void operator()(const service::DropMessage& m) const { out.mutable_drop()->set_token(m.token.value); }
+    void operator()(const service::DrainMessage&) const { out.mutable_drain(); }
+  };
+  std::visit(Fill{out}, message);
+  return out;
+}
+
+}  // namespace gofarm::rpc

@@ -1,0 +1,270 @@
+#include "coordinator/rpc/farm_rpc.h"
+
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "coordinator/rpc/batch_watch.h"
+#include "coordinator/rpc/convert.h"
+#include "coordinator/rpc/farm_view.h"
+#include "coordinator/rpc/submit_reactor.h"
+#include "coordinator/rpc/write_stream.h"
+
+namespace gofarm::rpc {
+namespace {
+
+// Pages are cut so that none comes near the message limit, whatever a job's attempts hold.
+constexpr size_t kPageBytesMax = 1 << 20;
+constexpr int kPageRowsMax = 1'000;
+constexpr int64_t kLimitMax = int64_t{1} << 40;
+
+absl::Status CheckLimit(int64_t limit) {
+  if (limit >= 0 && limit < kLimitMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(Cat("limit ", limit, " is out of range; 0 means all"));
+}
+
+// A stream whose body blocks: on the operators' pool when it is short, on a thread of its own when it may last.
+template <typename Out>
+grpc::ServerWriteReactor<Out>* OnOperators(RpcContext& rpc, grpc::CallbackServerContext* context, absl::Duration longest,
+                                           typename WriteStream<Out>::Body body) {
+  auto* stream = new WriteStream<Out>(context, rpc.ScopeOf(*context, longest), std::move(body));
+  if (!rpc.operators.TryPost([stream] { stream->Run(); })) stream->Refuse(BusyStatus());
+  return stream;
+}
+template <typename Out>
+grpc::ServerWriteReactor<Out>* OnThread(RpcContext& rpc, grpc::CallbackServerContext* context,
+                                        typename WriteStream<Out>::Body body) {
+  auto* stream = new WriteStream<Out>(context, rpc.ScopeOf(*context, absl::InfiniteDuration()), std::move(body));
+  if (!rpc.followers.TryRun([stream] { stream->Run(); })) {
+    stream->Refuse(absl::ResourceExhaustedError(
+        Cat("coordinator is busy: ", kFollowersMax, " watches and followed logs are open; try again when one ends")));
+  }
+  return stream;
+}
+
+// Gathers rows into pages and writes those.
+template <typename Page>
+class Pager {
+ public:
+  explicit Pager(WriteStream<Page>& stream) : stream_(stream) {}
+  Page& page() { return page_; }
+  absl::Status Added(int rows) {
+    if (rows < kPageRowsMax && page_.ByteSizeLong() < kPageBytesMax) return absl::OkStatus();
+    return Flush();
+  }
+  absl::Status Flush() {
+    Page full;
+    full.Swap(&page_);
+    return stream_.Write(std::move(full));
+  }
+
+ private:
+  WriteStream<Page>& stream_;
+  Page page_;
+};
+
+}  // namespace
+
+grpc::ServerReadReactor<v1::SubmitChunk>* FarmRpc::Submit(grpc::CallbackServerContext* context, v1::SubmitReply* reply) {
+  auto* reactor = new SubmitReactor(context, rpc_, reply);
+  reactor->Start();
+  return reactor;
+}
+
+grpc::ServerWriteReactor<v1::BatchPage>* FarmRpc::ListBatches(grpc::CallbackServerContext* context,
+                                                              const v1::ListBatchesRequest* request) {
+  return OnOperators<v1::BatchPage>(rpc_, context, kCallMax, [this, limit = request->limit()](auto& stream, const Scope& scope) {
+    GOFARM_RETURN_IF_ERROR(CheckLimit(limit));
+    GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Batch> batches, rpc_.parts.queries.ListBatches(scope, limit));
+    Pager<v1::BatchPage> pager(stream);
+    for (const domain::Batch& batch : batches) {
+      ToProto(batch, *pager.page().add_batches());
+      GOFARM_RETURN_IF_ERROR(pager.Added(pager.page().batches_size()));
+    }
+    return pager.page().batches_size() == 0 ? absl::OkStatus() : pager.Flush();
+  });
+}
+
+grpc::ServerUnaryReactor* FarmRpc::GetBatch(grpc::CallbackServerContext* context, const v1::BatchRequest* request,
+                                            v1::Batch* reply) {
+  return Unary(rpc_, rpc_.operators, context, "GetBatch", [=, this](const Scope& scope) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(const domain::Batch batch, rpc_.parts.queries.GetBatch(scope, BatchId{request->id()}));
+    ToProto(batch, *reply);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* FarmRpc::CancelBatch(grpc::CallbackServerContext* context, const v1::BatchRequest* request,
+                                               v1::Batch* reply) {
+  return Unary(rpc_, rpc_.operators, context, "CancelBatch", [=, this](const Scope& scope) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(const domain::Batch batch, rpc_.parts.batches.Cancel(scope, BatchId{request->id()}));
+    ToProto(batch, *reply);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* FarmRpc::RetryBatch(grpc::CallbackServerContext* context, const v1::RetryBatchRequest* request,
+                                              v1::Batch* reply) {
+  return Unary(rpc_, rpc_.operators, context, "RetryBatch", [=, this](const Scope& scope) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(const domain::Batch batch, rpc_.parts.batches.Retry(scope, BatchId{request->id()}));
+    ToProto(batch, *reply);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerWriteReactor<v1::BatchUpdate>* FarmRpc::WatchBatch(grpc::CallbackServerContext* context,
+                                                               const v1::BatchRequest* request) {
+  return OnThread<v1::BatchUpdate>(rpc_, context, [this, id = request->id()](auto& stream, const Scope& scope) {
+    return BatchWatch(rpc_, BatchId{id}).Run(stream, scope);
+  });
+}
+
+grpc::ServerWriteReactor<v1::JobPage>* FarmRpc::ListJobs(grpc::CallbackServerContext* context,
+                                                         const v1::ListJobsRequest* request) {
+  return OnOperators<v1::JobPage>(rpc_, context, kCallMax, [this, asked = *request](auto& stream, const Scope& scope) {
+    GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
+    store::JobFilter filter;
+    filter.batch = BatchId{asked.batch_id()};
+    if (asked.state() != v1::JOB_STATE_UNSPECIFIED) {
+      if (!v1::JobState_IsValid(asked.state())) {
+        return absl::InvalidArgumentError(Cat("job state number ", static_cast<int>(asked.state()), " is unknown"));
+      }
+      filter.state = static_cast<JobState>(asked.state());
+    }
+    Pager<v1::JobPage> pager(stream);
+    absl::Status written;
+    GOFARM_RETURN_IF_ERROR(rpc_.parts.queries.ListJobs(scope, filter, asked.limit(), [&](std::vector<domain::Job> page) {
+      for (const domain::Job& job : page) {
+        FillJob(rpc_, job, *pager.page().add_jobs());
+        written = pager.Added(pager.page().jobs_size());
+        if (!written.ok()) return false;
+      }
+      return true;
+    }));
+    GOFARM_RETURN_IF_ERROR(written);
+    return pager.page().jobs_size() == 0 ? absl::OkStatus() : pager.Flush();
+  });
+}
+
+grpc::ServerUnaryReactor* FarmRpc::GetJob(grpc::CallbackServerContext* context, const v1::JobRequest* request,
+                                          v1::Job* reply) {
+  return Unary(rpc_, rpc_.operators, context, "GetJob", [=, this](const Scope& scope) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(const domain::Job job, rpc_.parts.queries.GetJob(scope, JobId{request->id()}));
+    FillJob(rpc_, job, *reply);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* FarmRpc::CancelJob(grpc::CallbackServerContext* context, const v1::JobRequest* request,
+                                             v1::Job* reply) {
+  return Unary(rpc_, rpc_.operators, context, "CancelJob", [=, this](const Scope& scope) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(const domain::Job job, rpc_.parts.batches.CancelJob(scope, JobId{request->id()}));
+    FillJob(rpc_, job, *reply);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* FarmRpc::RetryJob(grpc::CallbackServerContext* context, const v1::JobRequest* request,
+                                            v1::Job* reply) {
+  return Unary(rpc_, rpc_.operators, context, "RetryJob", [=, this](const Scope& scope) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(const domain::Job job, rpc_.parts.batches.RetryJob(scope, JobId{request->id()}));
+    FillJob(rpc_, job, *reply);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerWriteReactor<v1::LogData>* FarmRpc::ReadLog(grpc::CallbackServerContext* context,
+                                                        const v1::ReadLogRequest* request) {
+  auto body = [this, asked = *request](WriteStream<v1::LogData>& stream, const Scope& scope) {
+    if (asked.offset() < 0 || asked.attempt() < 0) {
+      return absl::InvalidArgumentError(
+          Cat("attempt ", asked.attempt(), " at offset ", asked.offset(), ": neither may be negative"));
+    }
+    GOFARM_RETURN_IF_ERROR(rpc_.parts.logs.Read(scope, JobId{asked.job_id()}, asked.attempt(), asked.offset(), asked.follow(),
+                                                [&](std::string piece) {
+                                                  v1::LogData data;
+                                                  data.set_data(std::move(piece));
+                                                  return stream.Write(std::move(data));
+                                                }));
+    v1::LogData end;
+    end.set_end(true);
+    return stream.Write(std::move(end));
+  };
+  if (request->follow()) return OnThread<v1::LogData>(rpc_, context, std::move(body));
+  return OnOperators<v1::LogData>(rpc_, context, kCallMax, std::move(body));
+}
+
+grpc::ServerWriteReactor<v1::ArtifactPage>* FarmRpc::ListArtifacts(grpc::CallbackServerContext* context,
+                                                                   const v1::ListArtifactsRequest* request) {
+  return OnOperators<v1::ArtifactPage>(rpc_, context, kCallMax, [this, asked = *request](auto& stream, const Scope& scope) {
+    GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
+    store::ArtifactFilter filter;
+    filter.batch = BatchId{asked.batch_id()};
+    filter.module = asked.module();
+    filter.sha256 = asked.sha256();
+    if (asked.target() != v1::TARGET_UNSPECIFIED) {
+      if (!v1::Target_IsValid(asked.target())) {
+        return absl::InvalidArgumentError(
+            Cat("target number ", static_cast<int>(asked.target()), " is unknown; the targets are ", kTargetNames));
+      }
+      filter.target = static_cast<Target>(asked.target());
+    }
+    Pager<v1::ArtifactPage> pager(stream);
+    absl::Status written;
+    GOFARM_RETURN_IF_ERROR(
+        rpc_.parts.queries.ListArtifacts(scope, filter, asked.limit(), [&](std::vector<domain::ArtifactRow> page) {
+          for (const domain::ArtifactRow& row : page) {
+            ToProto(row, *pager.page().add_artifacts());
+            written = pager.Added(pager.page().artifacts_size());
+            if (!written.ok()) return false;
+          }
+          return true;
+        }));
+    GOFARM_RETURN_IF_ERROR(written);
+    return pager.page().artifacts_size() == 0 ? absl::OkStatus() : pager.Flush();
+  });
+}
+
+grpc::ServerWriteReactor<v1::BlobData>* FarmRpc::Download(grpc::CallbackServerContext* context,
+                                                          const v1::DownloadRequest* request) {
+  return OnOperators<v1::BlobData>(rpc_, context, kTransferMax, [this, asked = *request](auto& stream, const Scope&) {
+    GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<blob::Reader> reader, rpc_.parts.blobs.Open(asked.sha256(), asked.offset()));
+    for (bool first = true;; first = false) {
+      GOFARM_ASSIGN_OR_RETURN(std::string piece, reader->Read(blob::kReadBytesMax));
+      if (piece.empty() && !first) return absl::OkStatus();
+      v1::BlobData data;
+      if (first) data.set_total_size(reader->size());
+      data.set_data(std::move(piece));
+      GOFARM_RETURN_IF_ERROR(stream.Write(std::move(data)));
+    }
+  });
+}
+
+grpc::ServerUnaryReactor* FarmRpc::ListWorkers(grpc::CallbackServerContext* context, const v1::ListWorkersRequest*,
+                                               v1::ListWorkersReply* reply) {
+  return Unary(rpc_, rpc_.operators, context, "ListWorkers", [=, this](const Scope& scope) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(std::vector<v1::WorkerRow> rows, WorkerRows(rpc_, scope));
+    for (v1::WorkerRow& row : rows) *reply->add_workers() = std::move(row);
+    return absl::OkStatus();
+  });
+}
+
+grpc::ServerUnaryReactor* FarmRpc::GetFarmStatus(grpc::CallbackServerContext* context, const v1::FarmStatusRequest*,
+                                                 v1::FarmStatus* reply) {
+  return Unary(rpc_, rpc_.operators, context, "GetFarmStatus", [=, this](const Scope& scope) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(std::vector<v1::WorkerRow> rows, WorkerRows(rpc_, scope));
+    for (v1::WorkerRow& row : rows) *reply->add_workers() = std::move(row);
+    GOFARM_ASSIGN_OR_RETURN(const domain::JobCounts counts, rpc_.parts.queries.CountJobs(scope));
+    ToProto(counts, *reply->mutable_jobs());
+    const FarmFacts& facts = rpc_.parts.facts;
+    reply->set_state("running");
+    reply->set_coordinator_pid(facts.pid);
+    reply->set_version(facts.version);
+    reply->set_uptime_seconds(absl::ToDoubleSeconds(absl::Now() - facts.started_at));
+    reply->set_database_version(facts.database_version);
+    reply->set_toolset(facts.toolset);
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace gofarm::rpc

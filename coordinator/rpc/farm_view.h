@@ -1,0 +1,22 @@
+// Rows that are put together from more than one source: what the store says, what the dispatcher knows, what the board
+// shows. Thread-safe; blocks its thread where it asks the store.
+#pragma once
+
+#include <gofarm/v1/farm.pb.h>
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "coordinator/rpc/rpc_context.h"
+
+namespace gofarm::rpc {
+
+// A job with why it waits, or the live phase and progress of its running attempt.
+void FillJob(RpcContext& rpc, const domain::Job& job, v1::Job& out);
+
+void FillRunning(RpcContext& rpc, const service::RunningView& running, v1::RunningJob& out);
+
+// Every worker that is connected or known, by name.
+absl::StatusOr<std::vector<v1::WorkerRow>> WorkerRows(RpcContext& rpc, const Scope& scope);
+
+}  // namespace gofarm::rpc

@@ -1,0 +1,139 @@
+// What all handlers share: the services, the pools, the clock thread, the stop token; and the wrapper around every unary
+// call, which bounds, times and counts it and lets no exception out.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <exception>
+#include <functional>
+#include <list>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "common/base/scope.h"
+#include "common/base/text.h"
+#include "common/obs/log.h"
+#include "common/obs/metrics.h"
+#include "common/rpc/grpc_status.h"
+#include "common/sync/bounded_pool.h"
+#include "coordinator/rpc/server.h"
+#include "coordinator/rpc/ticker.h"
+
+namespace gofarm::rpc {
+
+inline constexpr int kOperatorThreads = 6;
+inline constexpr int kWorkerThreads = 4;
+inline constexpr int kBlobThreads = 4;
+inline constexpr size_t kOperatorQueueMax = 256;
+inline constexpr size_t kWorkerQueueMax = 8'192;  // a completion and a few chunks of every slot of a large farm
+
+// Threads for streams that live long: each has one, there are at most kFollowersMax.
+class FollowerThreads {
+ public:
+  ~FollowerThreads() { Join(); }
+  // False: there are too many.
+  bool TryRun(std::function<void()> body) {
+    absl::MutexLock lock(&mutex_);
+    Reap();
+    if (running_ >= kFollowersMax) return false;
+    ++running_;
+    threads_.push_back({});
+    const auto here = std::prev(threads_.end());
+    here->thread = std::thread([this, here, body = std::move(body)] {
+      body();
+      absl::MutexLock ended(&mutex_);
+      here->done = true;
+      --running_;
+    });
+    return true;
+  }
+  void Join() {
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(
+        +[](FollowerThreads* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return self->running_ == 0; }, this));
+    Reap();
+  }
+
+ private:
+  struct Entry {
+    std::thread thread;
+    bool done = false;
+  };
+  // Joins threads whose last act is to leave the lock held here.
+  void Reap() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    for (auto it = threads_.begin(); it != threads_.end();) {
+      const auto here = it++;
+      if (!here->done) continue;
+      here->thread.join();
+      threads_.erase(here);
+    }
+  }
+  absl::Mutex mutex_;
+  std::list<Entry> threads_ ABSL_GUARDED_BY(mutex_);
+  int running_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+struct RpcContext {
+  explicit RpcContext(ServerParts p) : parts(std::move(p)) {}
+
+  ServerParts parts;
+  std::stop_source stop;
+  Ticker ticker;
+  sync::BoundedPool operators{"rpc_operators", kOperatorThreads, kOperatorQueueMax};
+  sync::BoundedPool workers{"rpc_workers", kWorkerThreads, kWorkerQueueMax};
+  sync::BoundedPool blobs{"rpc_blobs", kBlobThreads, kWorkerQueueMax};
+  FollowerThreads followers;
+
+  // Until the client's deadline, or `longest` when it set none or a later one.
+  Scope ScopeOf(const grpc::CallbackServerContext& context, absl::Duration longest) const {
+    const absl::Time asked = absl::FromChrono(context.deadline());
+    return Scope{std::min(asked, absl::Now() + longest), stop.get_token()};
+  }
+};
+
+inline absl::Status BusyStatus() { return absl::ResourceExhaustedError("coordinator is busy; try again in a moment"); }
+
+// Counts a call that ended, by its method and code: both closed sets.
+inline void CountCall(RpcContext& rpc, const std::string& method, const absl::Status& status, absl::Time began) {
+  if (rpc.parts.metrics == nullptr) return;
+  rpc.parts.metrics
+      ->GetCounter("gofarm_rpc_calls_total", "Calls that ended, by method and status code.",
+                   {{"method", method}, {"code", absl::StatusCodeToString(status.code())}})
+      .Add();
+  rpc.parts.metrics
+      ->GetHistogram("gofarm_rpc_seconds", "Time of calls in their handler.", {0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60},
+                     {{"method", method}})
+      .Observe(absl::ToDoubleSeconds(absl::Now() - began));
+}
+
+// Runs `body` on `pool` and finishes the call with its status.
+template <typename Body>
+grpc::ServerUnaryReactor* Unary(RpcContext& rpc, sync::BoundedPool& pool, grpc::CallbackServerContext* context,
+                                const char* method, Body body) {
+  grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
+  const absl::Time began = absl::Now();
+  const bool queued = pool.TryPost([&rpc, context, reactor, method, began, body = std::move(body)] {
+    absl::Status status;
+    try {
+      status = body(rpc.ScopeOf(*context, kCallMax));
+    } catch (const std::exception& e) {
+      obs::Error("rpc_threw", {{"method", method}, {"what", e.what()}});
+      status = absl::InternalError("internal error of the coordinator; see its log");
+    }
+    CountCall(rpc, method, status, began);
+    reactor->Finish(ToGrpc(status));
+  });
+  if (!queued) {
+    CountCall(rpc, method, BusyStatus(), began);
+    reactor->Finish(ToGrpc(BusyStatus()));
+  }
+  return reactor;
+}
+
+}  // namespace gofarm::rpc

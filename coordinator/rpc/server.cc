@@ -1,0 +1,115 @@
+#include "coordinator/rpc/server.h"
+
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/grpcpp.h>
+#include <grpcpp/resource_quota.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/obs/log.h"
+#include "common/rpc/channel.h"
+#include "coordinator/rpc/farm_rpc.h"
+#include "coordinator/rpc/rpc_context.h"
+#include "coordinator/rpc/worker_rpc.h"
+
+namespace gofarm::rpc {
+namespace {
+
+// A socket that nobody listens on any more, left by a process that was killed, is in the way of the next one.
+absl::Status RemoveOldSocket(const std::string& path) {
+  struct stat st;
+  if (::lstat(path.c_str(), &st) != 0) return absl::OkStatus();
+  if (!S_ISSOCK(st.st_mode)) return absl::FailedPreconditionError(Cat(path, " is there and is no socket"));
+  if (::unlink(path.c_str()) != 0) return ErrnoStatus(errno, Cat("remove the old socket ", path));
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status CheckListen(const std::string& address) { return CheckLocalAddress(address); }
+
+class Server::Impl {
+ public:
+  explicit Impl(ServerParts parts) : rpc_(std::move(parts)), worker_(rpc_), farm_(rpc_) {}
+
+  absl::Status Start(const std::string& address) {
+    GOFARM_RETURN_IF_ERROR(CheckListen(address));
+    const bool is_unix = address.substr(0, 5) == "unix:";
+    if (is_unix) GOFARM_RETURN_IF_ERROR(RemoveOldSocket(address.substr(5)));
+    static const bool once = [] {
+      grpc::EnableDefaultHealthCheckService(true);
+      grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+      return true;
+    }();
+    (void)once;
+    grpc::ResourceQuota quota("gofarm-coordinator");
+    quota.Resize(kQuotaBytes);
+    quota.SetMaxThreads(kQuotaThreads);
+    grpc::ServerBuilder builder;
+    int port = 0;
+    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+    builder.RegisterService(&worker_);
+    builder.RegisterService(&farm_);
+    builder.SetResourceQuota(quota);
+    builder.SetMaxReceiveMessageSize(kMessageBytesMax);
+    builder.SetMaxSendMessageSize(kMessageBytesMax);
+    builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnection);
+    // Two coordinators must not share a port unnoticed.
+    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+    // Workers and clients ping every 20 s, also between calls.
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+    builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+    server_ = builder.BuildAndStart();
+    if (server_ == nullptr || (!is_unix && port == 0)) {
+      return absl::UnavailableError(Cat("listen on ", address, ": it is taken, or not an address of this machine"));
+    }
+    // The folder decides who may come in; the socket itself is the owner's.
+    if (is_unix && ::chmod(address.substr(5).c_str(), 0600) != 0) return ErrnoStatus(errno, Cat("protect ", address));
+    address_ = is_unix ? address : Cat(address.substr(0, address.rfind(':')), ":", port);
+    server_->GetHealthCheckService()->SetServingStatus(true);
+    return absl::OkStatus();
+  }
+
+  void Stop() {
+    if (server_ == nullptr) return;
+    server_->GetHealthCheckService()->SetServingStatus(false);
+    rpc_.stop.request_stop();
+    rpc_.parts.hub.CloseAll(absl::UnavailableError("the coordinator stops; dial again"));
+    server_->Shutdown(absl::ToChronoTime(absl::Now() + kStopGrace));
+    rpc_.followers.Join();
+    rpc_.operators.Stop();
+    rpc_.workers.Stop();
+    rpc_.blobs.Stop();
+    server_->Wait();
+    server_.reset();
+  }
+
+  ~Impl() { Stop(); }
+  const std::string& address() const { return address_; }
+
+ private:
+  RpcContext rpc_;
+  WorkerRpc worker_;
+  FarmRpc farm_;
+  std::unique_ptr<grpc::Server> server_;
+  std::string address_;
+};
+
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address, ServerParts parts) {
+  auto impl = std::make_unique<Impl>(std::move(parts));
+  GOFARM_RETURN_IF_ERROR_CTX(impl->Start(address), "grpc");
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() = default;
+const std::string& Server::address() const { return impl_->address(); }
+void Server::Stop() { impl_->Stop(); }
+
+}  // namespace gofarm::rpc

@@ -1,0 +1,78 @@
+// The coordinator's gRPC server: Worker and Farm services, reflection, standard health. Plaintext, hence only unix sockets
+// and loopback. Handlers run on bounded pools; a full pool answers RESOURCE_EXHAUSTED "coordinator is busy". Every call
+// has a deadline, the client's or a default. Start and Stop once, from one thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/obs/metrics.h"
+#include "coordinator/blob/blob_store.h"
+#include "coordinator/rpc/session_hub.h"
+#include "coordinator/service/attempt_service.h"
+#include "coordinator/service/batch_service.h"
+#include "coordinator/service/dispatch_loop.h"
+#include "coordinator/service/log_service.h"
+#include "coordinator/service/progress_board.h"
+#include "coordinator/service/query_service.h"
+
+namespace gofarm::rpc {
+
+inline constexpr int kStreamsPerConnection = 256;
+inline constexpr int kQuotaBytes = 512 << 20;              // of all of gRPC's buffers
+inline constexpr int kQuotaThreads = 64;
+inline constexpr absl::Duration kCallMax = absl::Minutes(2);       // unary calls and lists without a deadline
+inline constexpr absl::Duration kTransferMax = absl::Hours(1);     // one upload or download without a deadline
+inline constexpr absl::Duration kHelloMax = absl::Seconds(10);     // from the stream's start to Hello
+inline constexpr absl::Duration kSessionIdleMax = absl::Seconds(90);  // three leases without a heartbeat
+inline constexpr size_t kSessionQueueMax = 512;            // messages a worker may leave unread
+inline constexpr int kFollowersMax = 128;                  // watches and followed logs at once: a thread each
+inline constexpr absl::Duration kStopGrace = absl::Seconds(5);
+
+struct FarmFacts {
+  std::string version;
+  std::string database_version;
+  std::string toolset;
+  absl::Time started_at;
+  int pid = 0;
+};
+
+struct ServerParts {
+  service::BatchService& batches;
+  service::QueryService& queries;
+  service::AttemptService& attempts;
+  service::DispatchLoop& dispatch;
+  service::ProgressBoard& board;
+  service::LogService& logs;
+  blob::BlobStore& blobs;
+  SessionHub& hub;
+  std::function<absl::Status(const Scope&, const std::string& worker, const domain::WorkerReport&)> save_report;
+  FarmFacts facts;
+  obs::Metrics* metrics = nullptr;
+};
+
+// OK, or INVALID_ARGUMENT for what is no address, FAILED_PRECONDITION, naming TLS, for one beyond this machine.
+absl::Status CheckListen(const std::string& address);
+
+class Server {
+ public:
+  // UNAVAILABLE when the address cannot be bound. `parts` must outlive the server.
+  static absl::StatusOr<std::unique_ptr<Server>> Start(const std::string& address, ServerParts parts);
+  ~Server();  // Stop
+
+  // The address clients dial; differs from the one asked for when the port was 0.
+  const std::string& address() const;
+  // Takes no more calls, closes sessions and followers, gives running calls kStopGrace, joins.
+  void Stop();
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace gofarm::rpc

@@ -1,0 +1,67 @@
+// All open worker sessions: the dispatcher's way to their streams, the last report of each worker, and the answer to
+// "does this token own a running attempt?". Thread-safe; nothing is sent while the lock is held.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/base/scope.h"
+#include "coordinator/domain/types.h"
+#include "coordinator/service/dispatch_loop.h"
+
+namespace gofarm::rpc {
+
+inline constexpr absl::Duration kTokenTrust = absl::Seconds(5);    // a token found good is not asked for again so soon
+inline constexpr absl::Duration kAcceptTrust = absl::Seconds(30);  // for an offer's Accept to be stored
+inline constexpr size_t kTokensRemembered = 20'000;
+inline constexpr size_t kReportsMax = 5'000;
+
+// The stream of one session, as the hub sees it.
+class SessionStream {
+ public:
+  virtual ~SessionStream() = default;
+  virtual void SendMessage(int64_t epoch, const service::SessionMessage& message) = 0;
+  virtual void CloseWith(const absl::Status& why) = 0;
+};
+
+class SessionHub final : public service::SessionSink {
+ public:
+  // Whether a token is the current one of a running attempt, by the store.
+  using CurrentJobOf = std::function<absl::StatusOr<std::optional<JobId>>(const Scope&, Token)>;
+  explicit SessionHub(CurrentJobOf current) : current_(std::move(current)) {}
+
+  void Send(dispatch::StreamId stream, int64_t epoch, service::SessionMessage message) override;
+  void Close(dispatch::StreamId stream, const absl::Status& why) override;
+  void CloseAll(const absl::Status& why);
+
+  void Add(dispatch::StreamId id, std::shared_ptr<SessionStream> stream);
+  void Remove(dispatch::StreamId id);
+
+  // FAILED_PRECONDITION: the token is stale, the worker drops that attempt. UNAVAILABLE: its Accept is not stored yet, or
+  // the store does not answer: try again. Blocks.
+  absl::Status CheckToken(const Scope& scope, Token token);
+  void Forget(Token token);  // it ended
+
+  void SetReport(const std::string& worker, const domain::WorkerReport& report);
+  std::optional<domain::WorkerReport> ReportOf(const std::string& worker) const;
+
+ private:
+  std::shared_ptr<SessionStream> Find(dispatch::StreamId id) const;
+
+  const CurrentJobOf current_;
+  mutable absl::Mutex mutex_;
+  absl::flat_hash_map<dispatch::StreamId, std::shared_ptr<SessionStream>> streams_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, domain::WorkerReport> reports_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<Token, absl::Time> good_ ABSL_GUARDED_BY(mutex_);     // until when
+  absl::flat_hash_map<Token, absl::Time> offered_ ABSL_GUARDED_BY(mutex_);  // until when its Accept may be under way
+};
+
+}  // namespace gofarm::rpc

@@ -1,0 +1,118 @@
+#include "coordinator/rpc/session_reactor.h"
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "coordinator/rpc/convert.h"
+
+namespace gofarm::rpc {
+
+SessionReactor::SessionReactor(grpc::CallbackServerContext* context, RpcContext& rpc)
+    : BidiStream(context, rpc.ticker, {.queue_max = kSessionQueueMax, .idle_max = kSessionIdleMax}), rpc_(rpc) {}
+
+void SessionReactor::Begin() {
+  hello_timer_ = rpc_.ticker.After(kHelloMax, [weak = weak_from_this()] {
+    const auto self = std::static_pointer_cast<SessionReactor>(weak.lock());
+    if (self) self->Close(absl::DeadlineExceededError("no Hello came; a worker speaks first"));
+  });
+  Start();
+}
+
+void SessionReactor::SendMessage(int64_t epoch, const service::SessionMessage& message) {
+  Send(ToProto(epoch, message));
+}
+
+void SessionReactor::Received(const v1::WorkerMessage& message) {
+  if (const absl::Status status = Handle(message); !status.ok()) {
+    obs::Warn("session_refused", {{"worker", worker_}, {"error", std::string(status.message())}});
+    Close(status);
+  }
+  ReadNext();
+}
+
+absl::Status SessionReactor::Handle(const v1::WorkerMessage& message) {
+  if (message.kind_case() == v1::WorkerMessage::kHello) return HandleHello(message.hello());
+  if (!stream_) return absl::InvalidArgumentError("the first message of a session must be Hello");
+  service::DispatchLoop& dispatch = rpc_.parts.dispatch;
+  switch (message.kind_case()) {
+    case v1::WorkerMessage::kReady: {
+      const v1::Ready& ready = message.ready();
+      if (ready.free_slots() < 0 || ready.free_slots() > dispatch::kSlotsMax || ready.free_memory_bytes() < 0) {
+        return absl::InvalidArgumentError(Cat("ready: ", ready.free_slots(), " free slots and ", ready.free_memory_bytes(),
+                                              " free bytes are out of range"));
+      }
+      return dispatch.Post(dispatch::ReadyReceived{stream_, ready.free_slots(), ready.free_memory_bytes(), ready.draining()});
+    }
+    case v1::WorkerMessage::kAccept:
+      if (message.accept().token() <= 0) return absl::InvalidArgumentError("accept: no token");
+      return dispatch.Post(dispatch::AcceptReceived{stream_, Token{message.accept().token()}});
+    case v1::WorkerMessage::kRefuse:
+      return HandleRefuse(message.refuse());
+    case v1::WorkerMessage::kProgress: {
+      GOFARM_ASSIGN_OR_RETURN(service::LiveProgress progress, FromProgress(message.progress()));
+      rpc_.parts.board.Report(Token{message.progress().token()}, std::move(progress));
+      return absl::OkStatus();
+    }
+    case v1::WorkerMessage::kHeartbeat:
+      return dispatch.Post(dispatch::HeartbeatReceived{stream_});
+    case v1::WorkerMessage::kReport:
+      return HandleReport(message.report());
+    case v1::WorkerMessage::kGoodbye:
+      return dispatch.Post(dispatch::GoodbyeReceived{stream_});
+    case v1::WorkerMessage::kHello:
+    case v1::WorkerMessage::KIND_NOT_SET:
+      break;
+  }
+  return absl::InvalidArgumentError("a message of this kind is unknown to this coordinator");
+}
+
+absl::Status SessionReactor::HandleHello(const v1::Hello& hello) {
+  if (stream_) return absl::InvalidArgumentError("Hello came twice on one session");
+  GOFARM_ASSIGN_OR_RETURN(domain::SessionRequest request, FromHello(hello));
+  rpc_.ticker.Drop(hello_timer_);
+  worker_ = request.worker;
+  stream_ = rpc_.parts.dispatch.NewStream();
+  rpc_.parts.hub.Add(stream_, std::static_pointer_cast<SessionReactor>(shared_from_this()));
+  obs::Info("worker_says_hello", {{"worker", worker_},
+                                  {"instance", request.instance},
+                                  {"build", request.build_version},
+                                  {"attempts", Cat(request.attempts.size())}});
+  return rpc_.parts.dispatch.Post(dispatch::HelloReceived{stream_, std::move(request)});
+}
+
+absl::Status SessionReactor::HandleRefuse(const v1::Refuse& refuse) {
+  if (refuse.token() <= 0) return absl::InvalidArgumentError("refuse: no token");
+  if (refuse.reason() < v1::REFUSE_REASON_NO_FREE_SLOT || refuse.reason() > v1::REFUSE_REASON_DISK_FULL) {
+    return absl::InvalidArgumentError(Cat("refuse: reason number ", static_cast<int>(refuse.reason()), " is unknown"));
+  }
+  if (refuse.detail().size() > kDetailMax) {
+    return absl::InvalidArgumentError(Cat("refuse.detail: has ", refuse.detail().size(), " bytes, at most ", kDetailMax,
+                                          " are allowed"));
+  }
+  return rpc_.parts.dispatch.Post(dispatch::RefuseReceived{stream_, Token{refuse.token()},
+                                                           static_cast<dispatch::RefuseReason>(refuse.reason()),
+                                                           EscapeForPrint(refuse.detail())});
+}
+
+absl::Status SessionReactor::HandleReport(const v1::WorkerReport& report) {
+  GOFARM_ASSIGN_OR_RETURN(domain::WorkerReport checked, FromReport(report));
+  rpc_.parts.hub.SetReport(worker_, checked);
+  // A full pool drops it: the next one comes within half a minute, and the hub has it already.
+  rpc_.workers.TryPost([&rpc = rpc_, worker = worker_, checked = std::move(checked)] {
+    const absl::Status saved =
+        rpc.parts.save_report(Scope::For(absl::Seconds(10), rpc.stop.get_token()), worker, checked);
+    if (!saved.ok()) obs::Warn("report_not_saved", {{"worker", worker}, {"error", std::string(saved.message())}});
+  });
+  return absl::OkStatus();
+}
+
+void SessionReactor::Gone() {
+  rpc_.ticker.Drop(hello_timer_);
+  if (!stream_) return;
+  rpc_.parts.hub.Remove(stream_);
+  // Always taken, see dispatch_loop.h.
+  if (const absl::Status posted = rpc_.parts.dispatch.Post(dispatch::StreamClosed{stream_}); !posted.ok()) {
+    obs::Warn("stream_end_not_told", {{"worker", worker_}, {"error", std::string(posted.message())}});
+  }
+}
+
+}  // namespace gofarm::rpc

@@ -1,0 +1,39 @@
+#include "coordinator/rpc/worker_rpc.h"
+
+#include "common/base/status_macros.h"
+#include "coordinator/rpc/convert.h"
+#include "coordinator/rpc/session_reactor.h"
+#include "coordinator/rpc/upload_streams.h"
+
+namespace gofarm::rpc {
+
+grpc::ServerBidiReactor<v1::WorkerMessage, v1::CoordinatorMessage>* WorkerRpc::Session(
+    grpc::CallbackServerContext* context) {
+  const auto session = std::make_shared<SessionReactor>(context, rpc_);
+  session->Begin();
+  return session.get();
+}
+
+grpc::ServerBidiReactor<v1::LogChunk, v1::LogAck>* WorkerRpc::AppendLog(grpc::CallbackServerContext* context) {
+  const auto stream = std::make_shared<LogStream>(context, rpc_);
+  stream->Start();
+  return stream.get();
+}
+
+grpc::ServerBidiReactor<v1::BlobChunk, v1::BlobAck>* WorkerRpc::UploadBlob(grpc::CallbackServerContext* context) {
+  const auto stream = std::make_shared<BlobStream>(context, rpc_);
+  stream->Start();
+  return stream.get();
+}
+
+grpc::ServerUnaryReactor* WorkerRpc::Complete(grpc::CallbackServerContext* context, const v1::CompleteRequest* request,
+                                              v1::CompleteReply* reply) {
+  return Unary(rpc_, rpc_.workers, context, "Complete", [this, request, reply](const Scope& scope) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(domain::CompletedAttempt attempt, FromComplete(*request));
+    GOFARM_ASSIGN_OR_RETURN(const domain::CompleteResult result, rpc_.parts.attempts.Complete(scope, std::move(attempt)));
+    reply->set_job_state(static_cast<v1::JobState>(result.job_state));
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace gofarm::rpc

@@ -1,0 +1,127 @@
+// A server stream whose body is a plain function that blocks: it runs on a pool or a thread of its own, writes messages
+// one after the other and returns the status of the call. A peer that does not read, or is gone, makes Write fail.
+#pragma once
+
+#include <grpcpp/grpcpp.h>
+
+#include <exception>
+#include <functional>
+#include <stop_token>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+#include "common/base/scope.h"
+#include "common/obs/log.h"
+#include "common/rpc/grpc_status.h"
+
+namespace gofarm::rpc {
+
+inline constexpr absl::Duration kWriteMax = absl::Seconds(60);  // for a peer to take one message
+
+template <typename Out>
+class WriteStream final : public grpc::ServerWriteReactor<Out> {
+ public:
+  using Body = std::function<absl::Status(WriteStream&, const Scope&)>;
+
+  // Deletes itself when gRPC is done with it. Run or Refuse must be called once. The body's scope is cancelled when the
+  // peer is gone and when `scope.stop` is.
+  WriteStream(grpc::CallbackServerContext* context, const Scope& scope, Body body)
+      : context_(context), server_stop_(scope.stop), scope_(scope), body_(std::move(body)) {
+    scope_.stop = stop_.get_token();
+  }
+
+  void Run() {
+    absl::Status status;
+    try {
+      const std::stop_callback on_stop(server_stop_, [this] {
+        stop_.request_stop();
+        Wake();
+      });
+      status = body_(*this, scope_);
+    } catch (const std::exception& e) {
+      obs::Error("stream_threw", {{"what", e.what()}});
+      status = absl::InternalError("internal error of the coordinator; see its log");
+    }
+    body_ = nullptr;
+    if (absl::Status last = AwaitWrite(); status.ok()) status = last;
+    this->Finish(ToGrpc(status));
+  }
+  void Refuse(const absl::Status& status) { this->Finish(ToGrpc(status)); }
+
+  // Waits until the message before this one was taken. CANCELLED, DEADLINE_EXCEEDED: end the body.
+  absl::Status Write(Out message) {
+    if (absl::Status s = AwaitWrite(); !s.ok()) return s;
+    if (absl::Status s = scope_.Check(); !s.ok()) return s;
+    out_ = std::move(message);
+    {
+      absl::MutexLock lock(&mutex_);
+      writing_ = true;
+    }
+    this->StartWrite(&out_);
+    return absl::OkStatus();
+  }
+
+  // Until Wake, the peer's end or `longest`.
+  void Wait(absl::Duration longest) {
+    absl::MutexLock lock(&mutex_);
+    mutex_.AwaitWithTimeout(absl::Condition(
+                                +[](WriteStream* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) {
+                                  return self->woken_ || self->gone_;
+                                },
+                                this),
+                            std::min(longest, scope_.Remaining()));
+    woken_ = false;
+  }
+  // From any thread, while the body runs.
+  void Wake() {
+    absl::MutexLock lock(&mutex_);
+    woken_ = true;
+  }
+
+ private:
+  absl::Status AwaitWrite() {
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto written = absl::Condition(
+          +[](WriteStream* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return !self->writing_; }, this);
+      if (mutex_.AwaitWithTimeout(written, kWriteMax)) {
+        return failed_ ? absl::CancelledError("the peer is gone") : absl::OkStatus();
+      }
+    }
+    context_->TryCancel();
+    absl::MutexLock lock(&mutex_);
+    mutex_.Await(absl::Condition(
+        +[](WriteStream* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return !self->writing_; }, this));
+    return absl::DeadlineExceededError("the peer did not take a message in time");
+  }
+
+  void OnWriteDone(bool ok) override {
+    absl::MutexLock lock(&mutex_);
+    writing_ = false;
+    failed_ |= !ok;
+  }
+  void OnCancel() override {
+    stop_.request_stop();
+    absl::MutexLock lock(&mutex_);
+    gone_ = true;
+  }
+  void OnDone() override { delete this; }
+
+  grpc::CallbackServerContext* const context_;
+  const std::stop_token server_stop_;
+  std::stop_source stop_;
+  Scope scope_;
+  Body body_;
+  Out out_;
+  absl::Mutex mutex_;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool failed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool gone_ ABSL_GUARDED_BY(mutex_) = false;
+  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
+};
+
+}  // namespace gofarm::rpc

@@ -1,0 +1,69 @@
+#include "coordinator/service/log_service.h"
+
+#include <utility>
+
+#include "common/base/status_macros.h"
+
+namespace gofarm::service {
+
+LogService::LogService(QueryService& queries, blob::LogStore& logs, const ProgressBoard& board)
+    : queries_(queries), logs_(logs), board_(board) {
+  logs_.OnGrowth([this](Token) {
+    absl::MutexLock lock(&mutex_);
+    ++growths_;
+  });
+}
+
+int64_t LogService::Growths() const {
+  absl::MutexLock lock(&mutex_);
+  return growths_;
+}
+
+void LogService::AwaitGrowth(const Scope& scope, int64_t seen) {
+  struct Wanted {
+    LogService* self;
+    int64_t seen;
+  } wanted{this, seen};
+  absl::MutexLock lock(&mutex_);
+  mutex_.AwaitWithTimeout(absl::Condition(
+                              +[](Wanted* w) ABSL_NO_THREAD_SAFETY_ANALYSIS { return w->self->growths_ != w->seen; },
+                              &wanted),
+                          std::min(kFollowCheck, scope.Remaining()));
+}
+
+absl::StatusOr<domain::Attempt> LogService::AwaitAttempt(const Scope& scope, JobId job, int attempt, bool follow) {
+  while (true) {
+    absl::StatusOr<domain::Attempt> found = queries_.FindAttempt(scope, job, attempt);
+    if (found.ok() || !follow || !absl::IsNotFound(found.status())) return found;
+    // The job may wait still: then there will be an attempt. Unless it is none, or has ended without one.
+    GOFARM_ASSIGN_OR_RETURN(const domain::Job row, queries_.GetJob(scope, job));
+    if (IsEnded(row.state)) return found;
+    AwaitGrowth(scope, Growths());
+    GOFARM_RETURN_IF_ERROR(scope.Check());
+  }
+}
+
+absl::Status LogService::Read(const Scope& scope, JobId job, int attempt, int64_t offset, bool follow, const Sink& sink) {
+  GOFARM_ASSIGN_OR_RETURN(domain::Attempt found, AwaitAttempt(scope, job, attempt, follow));
+  const Token token = found.token;
+  bool ended = !follow || found.outcome != AttemptOutcome::kRunning;
+  while (true) {
+    GOFARM_RETURN_IF_ERROR(scope.Check());
+    const int64_t seen = Growths();
+    GOFARM_ASSIGN_OR_RETURN(blob::LogSlice slice, logs_.Read(token, offset, kLogSliceMax));
+    offset = slice.next_offset;
+    if (!slice.data.empty()) GOFARM_RETURN_IF_ERROR(sink(std::move(slice.data)));
+    if (!slice.at_end) continue;
+    // Ended before this read found the end: there is no more.
+    if (ended) return absl::OkStatus();
+    if (!board_.Of(token)) {
+      // By number 0 another, newer attempt may be the last one now; that this one is not is all that counts.
+      GOFARM_ASSIGN_OR_RETURN(const domain::Attempt now, queries_.FindAttempt(scope, job, attempt));
+      ended = now.token != token || now.outcome != AttemptOutcome::kRunning;
+      if (ended) continue;
+    }
+    AwaitGrowth(scope, seen);
+  }
+}
+
+}  // namespace gofarm::service
