@@ -1,0 +1,459 @@
+// What every domain::DispatchStore must do, as one typed suite: the in-memory store of the simulation and the PostgreSQL
+// store run the same tests, so what the simulation proves is proved over the meaning the real store has.
+//
+// A fixture F is default-constructible (a fresh, empty store per test) and has:
+//   domain::DispatchStore& store();
+//   JobId AddJob(const std::string& module, const std::string& version, Target target, int priority);
+//   void Cancel(JobId);                        // as batch cancel does
+//   void Pass(absl::Duration);                 // the store's own time goes on
+//   JobState StateOf(JobId);
+//   std::vector<std::pair<Token, AttemptOutcome>> AttemptsOf(JobId);   // by token
+// Use: INSTANTIATE_TYPED_TEST_SUITE_P(Pg, DispatchStoreContract, PgFixture);
+#pragma once
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/retry_policy.h"
+
+namespace gofarm::testing {
+
+template <typename F>
+class DispatchStoreContract : public ::testing::Test {
+ protected:
+  using Attempts = std::vector<std::pair<Token, AttemptOutcome>>;
+
+  void SetUp() override {
+    const auto epoch = store().TakeLeadership(scope(), "contract test");
+    ASSERT_TRUE(epoch.ok()) << epoch.status();
+    epoch_ = *epoch;
+  }
+
+  domain::DispatchStore& store() { return fixture_.store(); }
+  static Scope scope() { return Scope::For(absl::Seconds(30)); }
+
+  JobId Job(const std::string& module = "example.com/m", Target target = Target::kX86_64, int priority = 0) {
+    return fixture_.AddJob(module, "v1.0.0", target, priority);
+  }
+  domain::OpenedSession Open(const std::string& worker, std::vector<domain::AnnouncedAttempt> attempts = {},
+                             const std::string& instance = "a") {
+    domain::SessionRequest request{.worker = worker, .instance = instance, .host_arch = "x86_64",
+                                   .build_version = "test", .pid = 1, .targets = {Target::kX86_64}, .slots = 4,
+                                   .memory_bytes = 1 << 30, .isolation_error = "", .attempts = std::move(attempts)};
+    auto opened = store().OpenSession(scope(), epoch_, request, domain::kLease);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    return opened.ok() ? *opened : domain::OpenedSession{};
+  }
+  domain::ClaimResult Claim(JobId job, SessionId session) {
+    const auto results = store().ClaimOffers(scope(), epoch_, {{job, session}});
+    EXPECT_TRUE(results.ok()) << results.status();
+    return results.ok() && results->size() == 1 ? results->front() : domain::ClaimResult{};
+  }
+  domain::AcceptOutcome Accept(const domain::OfferRef& offer) {
+    const auto outcomes = store().AcceptOffers(scope(), epoch_, {offer});
+    EXPECT_TRUE(outcomes.ok()) << outcomes.status();
+    return outcomes.ok() && outcomes->size() == 1 ? outcomes->front() : domain::AcceptOutcome::kStale;
+  }
+  domain::ReturnOutcome Return(const domain::OfferRef& offer) {
+    const auto outcomes = store().ReturnOffers(scope(), epoch_, {offer});
+    EXPECT_TRUE(outcomes.ok()) << outcomes.status();
+    return outcomes.ok() && outcomes->size() == 1 ? outcomes->front() : domain::ReturnOutcome::kGone;
+  }
+  domain::ClaimState Read(JobId job) {
+    const auto states = store().ReadClaims(scope(), {job});
+    EXPECT_TRUE(states.ok()) << states.status();
+    return states.ok() && states->size() == 1 ? states->front() : domain::ClaimState{};
+  }
+  domain::CompleteResult Complete(Token token, JobId job, AttemptOutcome outcome = AttemptOutcome::kNothingToBuild,
+                                  FailureClass failure = FailureClass::kNone) {
+    const auto result = store().Complete(scope(), {token, job, outcome, failure, "detail"});
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? *result : domain::CompleteResult{};
+  }
+  // An attempt of `job` that runs on `session`.
+  Token Run(JobId job, SessionId session) {
+    const domain::ClaimResult won = Claim(job, session);
+    EXPECT_EQ(won.outcome, domain::ClaimOutcome::kWon);
+    EXPECT_EQ(Accept({won.token, job, session}), domain::AcceptOutcome::kRunning);
+    return won.token;
+  }
+  std::vector<JobId> Queue(JobId after = {}, int limit = 1000) {
+    const auto jobs = store().LoadQueue(scope(), after, limit);
+    EXPECT_TRUE(jobs.ok()) << jobs.status();
+    std::vector<JobId> ids;
+    if (jobs.ok()) {
+      for (const domain::QueuedJob& job : *jobs) ids.push_back(job.id);
+    }
+    return ids;
+  }
+
+  F fixture_;
+  int64_t epoch_ = 0;
+};
+
+TYPED_TEST_SUITE_P(DispatchStoreContract);
+
+TYPED_TEST_P(DispatchStoreContract, QueueComesByPriorityThenAge) {
+  const JobId first = this->Job("example.com/a");
+  const JobId second = this->Job("example.com/b");
+  const JobId urgent = this->Job("example.com/c", Target::kX86_64, 5);
+  EXPECT_THAT(this->Queue(), ::testing::ElementsAre(urgent, first, second));
+  EXPECT_THAT(this->Queue(first), ::testing::ElementsAre(urgent, second)) << "only ids above `after`";
+  EXPECT_THAT(this->Queue({}, 1), ::testing::ElementsAre(urgent)) << "at most `limit`";
+}
+
+TYPED_TEST_P(DispatchStoreContract, OfferedAndRunningJobsAreNotInTheQueue) {
+  const SessionId session = this->Open("w").session;
+  const JobId offered = this->Job("example.com/a");
+  const JobId running = this->Job("example.com/b");
+  this->Claim(offered, session);
+  this->Run(running, session);
+  EXPECT_THAT(this->Queue(), ::testing::IsEmpty());
+}
+
+TYPED_TEST_P(DispatchStoreContract, AJobIsClaimedOnceAndTokensOnlyGrow) {
+  const SessionId session = this->Open("w").session;
+  const JobId a = this->Job("example.com/a");
+  const JobId b = this->Job("example.com/b");
+  const auto results = this->store().ClaimOffers(this->scope(), this->epoch_, {{b, session}, {a, session}});
+  ASSERT_TRUE(results.ok());
+  ASSERT_EQ(results->size(), 2u);
+  EXPECT_EQ(results->at(0).job, b) << "answers stand in the order of the requests";
+  EXPECT_EQ(results->at(1).job, a);
+  EXPECT_NE(results->at(0).token, results->at(1).token);
+  EXPECT_EQ(this->Claim(a, session).outcome, domain::ClaimOutcome::kJobGone) << "offered already";
+  const domain::OfferRef offer{results->at(1).token, a, session};
+  EXPECT_EQ(this->Return(offer), domain::ReturnOutcome::kReturned);
+  const domain::ClaimResult again = this->Claim(a, session);
+  EXPECT_EQ(again.outcome, domain::ClaimOutcome::kWon);
+  EXPECT_GT(again.token, offer.token) << "a token is never used again";
+}
+
+TYPED_TEST_P(DispatchStoreContract, AClaimForASessionThatIsGoneSaysSo) {
+  const JobId job = this->Job();
+  EXPECT_EQ(this->Claim(job, SessionId{987654}).outcome, domain::ClaimOutcome::kSessionGone);
+  EXPECT_THAT(this->Queue(), ::testing::ElementsAre(job));
+}
+
+TYPED_TEST_P(DispatchStoreContract, AReturnedOfferLeavesNoAttemptAndCannotBeAccepted) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  const domain::OfferRef offer{this->Claim(job, session).token, job, session};
+  EXPECT_EQ(this->Return(offer), domain::ReturnOutcome::kReturned);
+  EXPECT_EQ(this->Return(offer), domain::ReturnOutcome::kGone) << "a repeat has nothing to return";
+  EXPECT_EQ(this->Accept(offer), domain::AcceptOutcome::kStale);
+  EXPECT_THAT(this->fixture_.AttemptsOf(job), ::testing::IsEmpty());
+  EXPECT_THAT(this->Queue(), ::testing::ElementsAre(job));
+}
+
+TYPED_TEST_P(DispatchStoreContract, AnAcceptedOfferRunsAndARepeatedAcceptAnswersTheSame) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  const domain::OfferRef offer{this->Claim(job, session).token, job, session};
+  EXPECT_EQ(this->Accept(offer), domain::AcceptOutcome::kRunning);
+  EXPECT_EQ(this->Accept(offer), domain::AcceptOutcome::kRunning);
+  EXPECT_EQ(this->Return(offer), domain::ReturnOutcome::kGone) << "a running attempt is no offer";
+  EXPECT_EQ(this->fixture_.StateOf(job), JobState::kRunning);
+  EXPECT_THAT(this->fixture_.AttemptsOf(job),
+              ::testing::ElementsAre(std::pair(offer.token, AttemptOutcome::kRunning)));
+  this->Complete(offer.token, job);
+  EXPECT_EQ(this->Accept(offer), domain::AcceptOutcome::kRunning) << "it completed under this token";
+}
+
+TYPED_TEST_P(DispatchStoreContract, OnlyTheOffersOwnSessionAccepts) {
+  const SessionId session = this->Open("w").session;
+  const SessionId other = this->Open("x").session;
+  const JobId job = this->Job();
+  const Token token = this->Claim(job, session).token;
+  EXPECT_EQ(this->Accept({token, job, other}), domain::AcceptOutcome::kStale);
+  EXPECT_EQ(this->Accept({token, job, session}), domain::AcceptOutcome::kRunning);
+}
+
+TYPED_TEST_P(DispatchStoreContract, ReadingClaimsTellsWhatBecameOfAJob) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  EXPECT_TRUE(this->Read(job).in_queue);
+  EXPECT_FALSE(this->Read(job).token);
+  const Token token = this->Claim(job, session).token;
+  EXPECT_EQ(this->Read(job).token, token);
+  EXPECT_EQ(this->Read(job).session, session);
+  EXPECT_FALSE(this->Read(job).running);
+  this->Accept({token, job, session});
+  EXPECT_TRUE(this->Read(job).running);
+  EXPECT_EQ(this->Read(job).token, token);
+  this->Complete(token, job);
+  EXPECT_FALSE(this->Read(job).in_queue);
+}
+
+TYPED_TEST_P(DispatchStoreContract, CompletingEndsTheJobAndARepeatGetsTheSameAnswer) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  const Token token = this->Run(job, session);
+  const domain::CompleteResult first = this->Complete(token, job);
+  EXPECT_EQ(first.outcome, domain::CompleteOutcome::kEnded);
+  EXPECT_EQ(first.job_state, JobState::kNothingToBuild);
+  EXPECT_FALSE(first.repeated);
+  EXPECT_FALSE(first.requeued.has_value());
+  const domain::CompleteResult second = this->Complete(token, job);
+  EXPECT_EQ(second.outcome, domain::CompleteOutcome::kEnded);
+  EXPECT_EQ(second.job_state, JobState::kNothingToBuild);
+  EXPECT_TRUE(second.repeated);
+  EXPECT_THAT(this->Queue(), ::testing::IsEmpty());
+}
+
+TYPED_TEST_P(DispatchStoreContract, ATokenThatIsNotCurrentCompletesNothing) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  const Token token = this->Run(job, session);
+  const JobId other = this->Job("example.com/other");
+  const Token others = this->Run(other, session);
+  EXPECT_EQ(this->Complete(Token{token.value + 1000}, job).outcome, domain::CompleteOutcome::kStale);
+  EXPECT_EQ(this->Complete(others, job).outcome, domain::CompleteOutcome::kStale) << "another job's token";
+  EXPECT_EQ(this->fixture_.StateOf(job), JobState::kRunning);
+}
+
+TYPED_TEST_P(DispatchStoreContract, CompletingBeforeTheAcceptIsStoredIsToBeAskedAgain) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  const Token token = this->Claim(job, session).token;
+  EXPECT_EQ(this->Complete(token, job).outcome, domain::CompleteOutcome::kNotAccepted);
+  this->Accept({token, job, session});
+  EXPECT_EQ(this->Complete(token, job).outcome, domain::CompleteOutcome::kEnded);
+}
+
+TYPED_TEST_P(DispatchStoreContract, AFailureOfTheFarmIsTriedAgainLater) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  const domain::CompleteResult result =
+      this->Complete(this->Run(job, session), job, AttemptOutcome::kFailed, FailureClass::kProxyError);
+  EXPECT_EQ(result.job_state, JobState::kQueued);
+  ASSERT_TRUE(result.requeued.has_value());
+  EXPECT_EQ(result.requeued->id, job);
+  EXPECT_GT(result.requeued->not_before, result.requeued->queued_at);
+  EXPECT_THAT(this->Queue(), ::testing::ElementsAre(job));
+  EXPECT_EQ(this->fixture_.StateOf(job), JobState::kQueued);
+}
+
+TYPED_TEST_P(DispatchStoreContract, RunningOutOfTimeIsTriedOnceElsewhere) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  const auto first = this->Complete(this->Run(job, session), job, AttemptOutcome::kFailed, FailureClass::kTimeout);
+  ASSERT_TRUE(first.requeued.has_value());
+  EXPECT_EQ(first.requeued->excluded_worker, "w");
+  const auto second = this->Complete(this->Run(job, session), job, AttemptOutcome::kFailed, FailureClass::kTimeout);
+  EXPECT_EQ(second.job_state, JobState::kFailed);
+  EXPECT_FALSE(second.requeued.has_value());
+}
+
+TYPED_TEST_P(DispatchStoreContract, ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest) {
+  const SessionId session = this->Open("w").session;
+  const JobId kept = this->Job("example.com/kept");
+  const JobId lost = this->Job("example.com/lost");
+  const JobId offered = this->Job("example.com/offered");
+  const Token kept_token = this->Run(kept, session);
+  const Token lost_token = this->Run(lost, session);
+  const Token offer = this->Claim(offered, session).token;
+  const domain::OpenedSession opened =
+      this->Open("w", {{kept_token, kept, false}, {Token{123456}, JobId{1}, true}, {offer, offered, false}}, "b");
+  EXPECT_NE(opened.session, session);
+  EXPECT_THAT(opened.superseded, ::testing::ElementsAre(session));
+  ASSERT_EQ(opened.kept.size(), 1u);
+  EXPECT_EQ(opened.kept[0].token, kept_token);
+  EXPECT_EQ(opened.kept[0].job.id, kept);
+  EXPECT_EQ(opened.kept[0].job.module, "example.com/kept");
+  EXPECT_EQ(opened.kept[0].session, opened.session);
+  EXPECT_FALSE(opened.kept[0].cancel_wanted);
+  EXPECT_THAT(opened.dropped, ::testing::UnorderedElementsAre(Token{123456}, offer))
+      << "an offer whose Accept was never stored is no attempt";
+  ASSERT_EQ(opened.lost.size(), 1u);
+  EXPECT_EQ(opened.lost[0].token, lost_token);
+  EXPECT_EQ(opened.lost[0].worker, "w");
+  ASSERT_TRUE(opened.lost[0].requeued.has_value());
+  EXPECT_EQ(opened.lost[0].requeued->id, lost);
+  EXPECT_EQ(this->Accept({offer, offered, session}), domain::AcceptOutcome::kStale);
+  EXPECT_THAT(this->Queue(), ::testing::UnorderedElementsAre(lost, offered));
+  EXPECT_EQ(this->Complete(lost_token, lost).outcome, domain::CompleteOutcome::kStale);
+  EXPECT_EQ(this->Complete(kept_token, kept).outcome, domain::CompleteOutcome::kEnded);
+}
+
+TYPED_TEST_P(DispatchStoreContract, OtherWorkersSessionsAreLeftAlone) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  const Token token = this->Run(job, session);
+  const domain::OpenedSession other = this->Open("x", {{token, job, false}});
+  EXPECT_THAT(other.dropped, ::testing::ElementsAre(token)) << "announced by a worker that does not run it";
+  EXPECT_EQ(this->Complete(token, job).outcome, domain::CompleteOutcome::kEnded);
+}
+
+TYPED_TEST_P(DispatchStoreContract, ASessionThatIsRenewedLivesAndOneThatIsNotExpires) {
+  const SessionId silent = this->Open("silent").session;
+  const SessionId alive = this->Open("alive").session;
+  const JobId job = this->Job();
+  const Token token = this->Run(job, silent);
+  const JobId offered = this->Job("example.com/offered");
+  const Token offer = this->Claim(offered, silent).token;
+  this->fixture_.Pass(domain::kLease * 0.7);
+  const auto gone =
+      this->store().RenewSessions(this->scope(), this->epoch_, {alive, SessionId{987654}}, domain::kLease);
+  ASSERT_TRUE(gone.ok());
+  EXPECT_THAT(*gone, ::testing::ElementsAre(SessionId{987654}));
+  EXPECT_THAT(this->store().ExpireSessions(this->scope(), this->epoch_)->sessions, ::testing::IsEmpty());
+  this->fixture_.Pass(domain::kLease * 0.7);
+  const auto expired = this->store().ExpireSessions(this->scope(), this->epoch_);
+  ASSERT_TRUE(expired.ok());
+  EXPECT_THAT(expired->sessions, ::testing::ElementsAre(silent));
+  ASSERT_EQ(expired->lost.size(), 1u);
+  EXPECT_EQ(expired->lost[0].token, token);
+  ASSERT_TRUE(expired->lost[0].requeued.has_value());
+  EXPECT_THAT(this->fixture_.AttemptsOf(job), ::testing::ElementsAre(std::pair(token, AttemptOutcome::kLost)));
+  EXPECT_EQ(this->Complete(token, job).outcome, domain::CompleteOutcome::kStale);
+  EXPECT_EQ(this->Accept({offer, offered, silent}), domain::AcceptOutcome::kStale);
+  EXPECT_THAT(this->Queue(), ::testing::UnorderedElementsAre(job, offered));
+}
+
+TYPED_TEST_P(DispatchStoreContract, ANewCoordinatorStartsEveryLeaseAnewAndTakesOffersBack) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  const Token token = this->Run(job, session);
+  const JobId offered = this->Job("example.com/offered");
+  const Token offer = this->Claim(offered, session).token;
+  this->fixture_.Pass(domain::kLease * 10);
+  this->epoch_ = *this->store().TakeLeadership(this->scope(), "the next one");
+  ASSERT_TRUE(this->store().ResetLeasesAtStart(this->scope(), this->epoch_, domain::kLease).ok());
+  EXPECT_THAT(this->store().ExpireSessions(this->scope(), this->epoch_)->sessions, ::testing::IsEmpty());
+  EXPECT_EQ(this->Accept({offer, offered, session}), domain::AcceptOutcome::kStale);
+  EXPECT_THAT(this->Queue(), ::testing::ElementsAre(offered));
+  const domain::OpenedSession opened = this->Open("w", {{token, job, false}});
+  ASSERT_EQ(opened.kept.size(), 1u);
+  EXPECT_EQ(opened.kept[0].token, token);
+}
+
+TYPED_TEST_P(DispatchStoreContract, ExtendingLeasesLeavesOffersOpen) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  const Token offer = this->Claim(job, session).token;
+  this->fixture_.Pass(domain::kLease * 2);
+  ASSERT_TRUE(this->store().ExtendLeases(this->scope(), this->epoch_, domain::kLease).ok());
+  EXPECT_THAT(this->store().ExpireSessions(this->scope(), this->epoch_)->sessions, ::testing::IsEmpty());
+  EXPECT_EQ(this->Accept({offer, job, session}), domain::AcceptOutcome::kRunning);
+}
+
+TYPED_TEST_P(DispatchStoreContract, AFormerLeaderWritesNothing) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  const Token token = this->Claim(job, session).token;
+  const int64_t former = this->epoch_;
+  this->epoch_ = *this->store().TakeLeadership(this->scope(), "the next one");
+  EXPECT_GT(this->epoch_, former);
+  domain::DispatchStore& store = this->store();
+  const auto refused = [](const absl::Status& status) { return absl::IsFailedPrecondition(status); };
+  EXPECT_TRUE(refused(store.RenewLeadership(this->scope(), former)));
+  EXPECT_TRUE(store.RenewLeadership(this->scope(), this->epoch_).ok());
+  EXPECT_TRUE(refused(store.ClaimOffers(this->scope(), former, {{job, session}}).status()));
+  EXPECT_TRUE(refused(store.AcceptOffers(this->scope(), former, {{token, job, session}}).status()));
+  EXPECT_TRUE(refused(store.ReturnOffers(this->scope(), former, {{token, job, session}}).status()));
+  EXPECT_TRUE(refused(store.RenewSessions(this->scope(), former, {session}, domain::kLease).status()));
+  EXPECT_TRUE(refused(store.ExpireSessions(this->scope(), former).status()));
+  EXPECT_TRUE(refused(store.EndAllSessions(this->scope(), former).status()));
+  EXPECT_TRUE(refused(store.ResetLeasesAtStart(this->scope(), former, domain::kLease)));
+  EXPECT_EQ(this->Accept({token, job, session}), domain::AcceptOutcome::kRunning) << "the offer is untouched";
+}
+
+TYPED_TEST_P(DispatchStoreContract, GoodbyeLosesAttemptsAndCountsNothing) {
+  const JobId job = this->Job();
+  for (int i = 0; i < 2 * domain::kInfraRetriesMax; ++i) {
+    const SessionId session = this->Open("w").session;
+    const Token token = this->Run(job, session);
+    const auto ended = this->store().EndSessions(this->scope(), this->epoch_, {session});
+    ASSERT_TRUE(ended.ok());
+    EXPECT_THAT(ended->sessions, ::testing::ElementsAre(session));
+    ASSERT_EQ(ended->lost.size(), 1u);
+    EXPECT_EQ(ended->lost[0].token, token);
+    ASSERT_TRUE(ended->lost[0].requeued.has_value()) << "after " << i + 1 << " goodbyes";
+  }
+  EXPECT_EQ(this->fixture_.StateOf(job), JobState::kQueued);
+}
+
+TYPED_TEST_P(DispatchStoreContract, TakingTheFarmDownEndsEverySession) {
+  const SessionId w = this->Open("w").session;
+  const SessionId x = this->Open("x").session;
+  const JobId a = this->Job("example.com/a");
+  const JobId b = this->Job("example.com/b");
+  this->Run(a, w);
+  this->Run(b, x);
+  const auto ended = this->store().EndAllSessions(this->scope(), this->epoch_);
+  ASSERT_TRUE(ended.ok());
+  EXPECT_EQ(ended->sessions.size(), 2u);
+  EXPECT_EQ(ended->lost.size(), 2u);
+  EXPECT_THAT(this->Queue(), ::testing::UnorderedElementsAre(a, b));
+}
+
+TYPED_TEST_P(DispatchStoreContract, AJobWhoseWorkersKeepDyingFailsInTheEnd) {
+  const JobId job = this->Job();
+  for (int i = 0; i <= domain::kInfraRetriesMax; ++i) {
+    const SessionId session = this->Open("w").session;
+    this->Run(job, session);
+    const domain::OpenedSession restarted = this->Open("w", {}, "b");
+    ASSERT_EQ(restarted.lost.size(), 1u);
+    EXPECT_EQ(restarted.lost[0].requeued.has_value(), i < domain::kInfraRetriesMax) << "loss " << i + 1;
+  }
+  EXPECT_EQ(this->fixture_.StateOf(job), JobState::kFailed);
+}
+
+TYPED_TEST_P(DispatchStoreContract, OverdueAttemptsAreLostAndOthersPassedOver) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  const Token token = this->Run(job, session);
+  const auto lost = this->store().LoseAttempts(this->scope(), this->epoch_, {token, Token{123456}});
+  ASSERT_TRUE(lost.ok());
+  ASSERT_EQ(lost->size(), 1u);
+  EXPECT_EQ(lost->front().token, token);
+  EXPECT_EQ(this->Complete(token, job).outcome, domain::CompleteOutcome::kStale);
+  EXPECT_THAT(*this->store().LoseAttempts(this->scope(), this->epoch_, {token}), ::testing::IsEmpty());
+}
+
+TYPED_TEST_P(DispatchStoreContract, ACancelledOfferIsDeadAndACancelledAttemptEndsTheJob) {
+  const SessionId session = this->Open("w").session;
+  const JobId offered = this->Job("example.com/offered");
+  const JobId running = this->Job("example.com/running");
+  const JobId lost = this->Job("example.com/lost");
+  const Token offer = this->Claim(offered, session).token;
+  const Token token = this->Run(running, session);
+  const Token lost_token = this->Run(lost, session);
+  this->fixture_.Cancel(offered);
+  this->fixture_.Cancel(running);
+  this->fixture_.Cancel(lost);
+  EXPECT_EQ(this->Accept({offer, offered, session}), domain::AcceptOutcome::kStale);
+  EXPECT_EQ(this->fixture_.StateOf(offered), JobState::kCancelled);
+  EXPECT_THAT(this->Queue(), ::testing::IsEmpty());
+  const domain::OpenedSession opened = this->Open("w", {{token, running, false}});
+  ASSERT_EQ(opened.kept.size(), 1u);
+  EXPECT_TRUE(opened.kept[0].cancel_wanted) << "so that Cancel is sent again";
+  ASSERT_EQ(opened.lost.size(), 1u);
+  EXPECT_EQ(opened.lost[0].token, lost_token);
+  EXPECT_FALSE(opened.lost[0].requeued.has_value()) << "nobody wants it any more";
+  EXPECT_EQ(this->fixture_.StateOf(lost), JobState::kCancelled);
+  EXPECT_EQ(this->Complete(token, running, AttemptOutcome::kCancelled).job_state, JobState::kCancelled);
+}
+
+REGISTER_TYPED_TEST_SUITE_P(
+    DispatchStoreContract, QueueComesByPriorityThenAge, OfferedAndRunningJobsAreNotInTheQueue,
+    AJobIsClaimedOnceAndTokensOnlyGrow, AClaimForASessionThatIsGoneSaysSo,
+    AReturnedOfferLeavesNoAttemptAndCannotBeAccepted, AnAcceptedOfferRunsAndARepeatedAcceptAnswersTheSame,
+    OnlyTheOffersOwnSessionAccepts, ReadingClaimsTellsWhatBecameOfAJob,
+    CompletingEndsTheJobAndARepeatGetsTheSameAnswer, ATokenThatIsNotCurrentCompletesNothing,
+    CompletingBeforeTheAcceptIsStoredIsToBeAskedAgain, AFailureOfTheFarmIsTriedAgainLater,
+    RunningOutOfTimeIsTriedOnceElsewhere, ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest,
+    OtherWorkersSessionsAreLeftAlone, ASessionThatIsRenewedLivesAndOneThatIsNotExpires,
+    ANewCoordinatorStartsEveryLeaseAnewAndTakesOffersBack, ExtendingLeasesLeavesOffersOpen,
+    AFormerLeaderWritesNothing, GoodbyeLosesAttemptsAndCountsNothing, TakingTheFarmDownEndsEverySession,
+    AJobWhoseWorkersKeepDyingFailsInTheEnd, OverdueAttemptsAreLostAndOthersPassedOver,
+    ACancelledOfferIsDeadAndACancelledAttemptEndsTheJob);
+
+}  // namespace gofarm::testing

@@ -1,0 +1,338 @@
+#include "tests/support/memory_dispatch_store.h"
+
+#include <algorithm>
+#include <set>
+#include <tuple>
+#include <utility>
+
+#include "common/base/check.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+
+namespace gofarm::testing {
+namespace {
+
+using domain::AcceptOutcome;
+using domain::ClaimOutcome;
+using domain::CompleteOutcome;
+using domain::ReturnOutcome;
+
+constexpr double kRandom = 0.5;  // of the backoff: the same in every run
+
+JobState StateAfter(AttemptOutcome outcome) {
+  switch (outcome) {
+    case AttemptOutcome::kBuilt: return JobState::kBuilt;
+    case AttemptOutcome::kPartial: return JobState::kPartial;
+    case AttemptOutcome::kNothingToBuild: return JobState::kNothingToBuild;
+    case AttemptOutcome::kCancelled: return JobState::kCancelled;
+    case AttemptOutcome::kFailed:
+    case AttemptOutcome::kLost:
+    case AttemptOutcome::kRunning: break;
+  }
+  return JobState::kFailed;
+}
+
+bool MayBeTriedAgain(AttemptOutcome outcome, FailureClass failure) {
+  if (outcome == AttemptOutcome::kPartial) return domain::RuleOf(failure).retry == domain::Retry::kBounded;
+  return outcome == AttemptOutcome::kFailed || outcome == AttemptOutcome::kLost;
+}
+
+}  // namespace
+
+JobId MemoryDispatchStore::AddJob(domain::QueuedJob row) {
+  row.id = JobId{++last_job_};
+  jobs_[row.id].row = row;
+  return row.id;
+}
+
+MemoryDispatchStore::Cancelled MemoryDispatchStore::CancelJob(JobId id) {
+  Job& job = jobs_.at(id);
+  if (job.state == JobState::kQueued) {
+    job.state = JobState::kCancelled;
+    job.token = Token{};
+    return {.removed = true};
+  }
+  if (job.state != JobState::kRunning) return {};
+  job.cancel_wanted = true;
+  return {.running = job.token};
+}
+
+absl::Status MemoryDispatchStore::CheckEpoch(int64_t epoch) const {
+  if (epoch == epoch_ || !fences_.epoch) return absl::OkStatus();
+  return absl::FailedPreconditionError(Cat("epoch ", epoch, " is over"));
+}
+
+absl::StatusOr<int64_t> MemoryDispatchStore::TakeLeadership(const Scope&, const std::string&) { return ++epoch_; }
+
+absl::Status MemoryDispatchStore::RenewLeadership(const Scope&, int64_t epoch) { return CheckEpoch(epoch); }
+
+absl::Status MemoryDispatchStore::ResetLeasesAtStart(const Scope& scope, int64_t epoch, absl::Duration lease) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  for (auto& [id, job] : jobs_) {
+    if (job.state == JobState::kQueued) job.token = Token{};
+  }
+  return fences_.reset_at_start ? ExtendLeases(scope, epoch, lease) : absl::OkStatus();
+}
+
+absl::Status MemoryDispatchStore::ExtendLeases(const Scope&, int64_t epoch, absl::Duration lease) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  for (auto& [id, session] : sessions_) session.lease_until = clock_.Now() + lease;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<domain::QueuedJob>> MemoryDispatchStore::LoadQueue(const Scope&, JobId after, int limit) {
+  std::vector<domain::QueuedJob> rows;
+  for (const auto& [id, job] : jobs_) {
+    if (Waits(job) && id > after) rows.push_back(job.row);
+  }
+  const absl::Time now = clock_.Now();
+  std::sort(rows.begin(), rows.end(), [now](const auto& a, const auto& b) {
+    return std::tuple(a.not_before > now, -a.priority, a.queued_at, a.id) <
+           std::tuple(b.not_before > now, -b.priority, b.queued_at, b.id);
+  });
+  if (rows.size() > static_cast<size_t>(limit)) rows.resize(static_cast<size_t>(limit));
+  return rows;
+}
+
+absl::StatusOr<std::vector<domain::ClaimResult>> MemoryDispatchStore::ClaimOffers(
+    const Scope&, int64_t epoch, const std::vector<domain::ClaimRequest>& claims) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  std::vector<domain::ClaimResult> results;
+  for (const domain::ClaimRequest& claim : claims) {
+    domain::ClaimResult& result = results.emplace_back(domain::ClaimResult{.job = claim.job, .session = claim.session});
+    const auto job = jobs_.find(claim.job);
+    if (!sessions_.contains(claim.session)) {
+      result.outcome = ClaimOutcome::kSessionGone;
+    } else if (job != jobs_.end() && Waits(job->second)) {
+      job->second.token = result.token = Token{++last_token_};
+      job->second.session = claim.session;
+      result.outcome = ClaimOutcome::kWon;
+    }
+  }
+  return results;
+}
+
+absl::StatusOr<std::vector<domain::ClaimState>> MemoryDispatchStore::ReadClaims(const Scope&,
+                                                                                const std::vector<JobId>& jobs) {
+  std::vector<domain::ClaimState> states;
+  for (const JobId id : jobs) {
+    domain::ClaimState& state = states.emplace_back(domain::ClaimState{.job = id});
+    const auto job = jobs_.find(id);
+    if (job == jobs_.end() || IsEnded(job->second.state)) continue;
+    state.in_queue = true;
+    state.running = job->second.state == JobState::kRunning;
+    state.token = job->second.token;
+    if (state.token) state.session = job->second.session;
+  }
+  return states;
+}
+
+absl::StatusOr<std::vector<AcceptOutcome>> MemoryDispatchStore::AcceptOffers(
+    const Scope&, int64_t epoch, const std::vector<domain::OfferRef>& offers) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  std::vector<AcceptOutcome> outcomes;
+  for (const domain::OfferRef& offer : offers) {
+    AcceptOutcome& outcome = outcomes.emplace_back(AcceptOutcome::kStale);
+    if (const auto attempt = attempts_.find(offer.token); attempt != attempts_.end()) {
+      if (attempt->second.outcome != AttemptOutcome::kLost) outcome = AcceptOutcome::kRunning;
+      continue;
+    }
+    const auto job = jobs_.find(offer.job);
+    const auto session = sessions_.find(offer.session);
+    if (job == jobs_.end() || session == sessions_.end()) continue;
+    const bool current = job->second.state == JobState::kQueued && job->second.token == offer.token &&
+                         job->second.session == offer.session;
+    if (fences_.accept ? !current : IsEnded(job->second.state)) continue;
+    job->second.state = JobState::kRunning;
+    job->second.token = offer.token;
+    job->second.session = offer.session;
+    attempts_[offer.token] = {.token = offer.token, .job = offer.job, .session = offer.session,
+                              .worker = session->second.worker, .started_at = clock_.Now()};
+    outcome = AcceptOutcome::kRunning;
+  }
+  return outcomes;
+}
+
+absl::StatusOr<std::vector<ReturnOutcome>> MemoryDispatchStore::ReturnOffers(
+    const Scope&, int64_t epoch, const std::vector<domain::OfferRef>& offers) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  std::vector<ReturnOutcome> outcomes;
+  for (const domain::OfferRef& offer : offers) {
+    ReturnOutcome& outcome = outcomes.emplace_back(ReturnOutcome::kGone);
+    const auto job = jobs_.find(offer.job);
+    if (job == jobs_.end() || job->second.state != JobState::kQueued) continue;
+    if (job->second.token != offer.token || job->second.session != offer.session) continue;
+    job->second.token = Token{};
+    outcome = ReturnOutcome::kReturned;
+  }
+  return outcomes;
+}
+
+absl::StatusOr<domain::OpenedSession> MemoryDispatchStore::OpenSession(const Scope&, int64_t epoch,
+                                                                       const domain::SessionRequest& request,
+                                                                       absl::Duration lease) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  domain::OpenedSession opened;
+  std::set<Token> left;
+  for (const auto& [id, session] : sessions_) {
+    if (session.worker != request.worker) continue;
+    opened.superseded.push_back(id);
+    for (const Token token : RunningOf(id)) left.insert(token);
+  }
+  opened.session = SessionId{++last_session_};
+  sessions_[opened.session] = {request.worker, request.instance, clock_.Now() + lease};
+  std::set<Token> seen;
+  for (const domain::AnnouncedAttempt& announced : request.attempts) {
+    if (!seen.insert(announced.token).second) continue;
+    if (!left.contains(announced.token) || attempts_.at(announced.token).job != announced.job) {
+      opened.dropped.push_back(announced.token);
+      continue;
+    }
+    left.erase(announced.token);
+    Attempt& attempt = attempts_.at(announced.token);
+    Job& job = jobs_.at(attempt.job);
+    attempt.session = job.session = opened.session;
+    opened.kept.push_back({.token = attempt.token, .job = job.row, .session = opened.session,
+                           .started_at = attempt.started_at, .cancel_wanted = job.cancel_wanted});
+  }
+  for (const Token token : left) opened.lost.push_back(Lose(attempts_.at(token), /*counts=*/true));
+  for (const SessionId id : opened.superseded) {
+    ReturnOffersOf(id);
+    sessions_.erase(id);
+  }
+  return opened;
+}
+
+absl::StatusOr<std::vector<SessionId>> MemoryDispatchStore::RenewSessions(const Scope&, int64_t epoch,
+                                                                          const std::vector<SessionId>& sessions,
+                                                                          absl::Duration lease) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  std::vector<SessionId> gone;
+  for (const SessionId id : sessions) {
+    const auto session = sessions_.find(id);
+    if (session == sessions_.end()) {
+      gone.push_back(id);
+    } else {
+      session->second.lease_until = clock_.Now() + lease;
+    }
+  }
+  return gone;
+}
+
+absl::StatusOr<domain::ExpiredSessions> MemoryDispatchStore::ExpireSessions(const Scope&, int64_t epoch) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  std::vector<SessionId> expired;
+  for (const auto& [id, session] : sessions_) {
+    if (session.lease_until < clock_.Now()) expired.push_back(id);
+  }
+  return EndAll(expired, /*counts=*/true);
+}
+
+absl::StatusOr<domain::ExpiredSessions> MemoryDispatchStore::EndSessions(const Scope&, int64_t epoch,
+                                                                         const std::vector<SessionId>& sessions) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  return EndAll(sessions, /*counts=*/false);
+}
+
+absl::StatusOr<domain::ExpiredSessions> MemoryDispatchStore::EndAllSessions(const Scope&, int64_t epoch) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  std::vector<SessionId> all;
+  for (const auto& [id, session] : sessions_) all.push_back(id);
+  return EndAll(all, /*counts=*/false);
+}
+
+absl::StatusOr<std::vector<domain::LostAttempt>> MemoryDispatchStore::LoseAttempts(const Scope&, int64_t epoch,
+                                                                                   const std::vector<Token>& tokens) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  std::vector<domain::LostAttempt> lost;
+  for (const Token token : tokens) {
+    const auto attempt = attempts_.find(token);
+    if (attempt == attempts_.end() || attempt->second.outcome != AttemptOutcome::kRunning) continue;
+    lost.push_back(Lose(attempt->second, /*counts=*/true));
+  }
+  return lost;
+}
+
+absl::StatusOr<domain::CompleteResult> MemoryDispatchStore::Complete(const Scope&, const domain::Completion& completion) {
+  const auto attempt = attempts_.find(completion.token);
+  if (attempt == attempts_.end()) {
+    const auto job = jobs_.find(completion.job);
+    const bool open = job != jobs_.end() && job->second.state == JobState::kQueued && job->second.token == completion.token;
+    return domain::CompleteResult{.outcome = open ? CompleteOutcome::kNotAccepted : CompleteOutcome::kStale};
+  }
+  if (attempt->second.job != completion.job) return domain::CompleteResult{.outcome = CompleteOutcome::kStale};
+  const bool running = attempt->second.outcome == AttemptOutcome::kRunning;
+  const bool lost = attempt->second.outcome == AttemptOutcome::kLost;
+  if (!running && !lost) {
+    return domain::CompleteResult{
+        .outcome = CompleteOutcome::kEnded, .job_state = attempt->second.answer, .requeued = {}, .repeated = true};
+  }
+  if (lost && fences_.complete) return domain::CompleteResult{.outcome = CompleteOutcome::kStale};
+  domain::CompleteResult result{.outcome = CompleteOutcome::kEnded};
+  result.requeued = End(attempt->second, completion.outcome, completion.failure, /*counts=*/true);
+  result.job_state = attempt->second.answer = jobs_.at(completion.job).state;
+  return result;
+}
+
+std::optional<domain::QueuedJob> MemoryDispatchStore::End(Attempt& attempt, AttemptOutcome outcome, FailureClass failure,
+                                                          bool counts) {
+  attempt.outcome = outcome;
+  Job& job = jobs_.at(attempt.job);
+  job.token = Token{};
+  domain::RetryDecision retry;
+  retry.counts = job.counts;
+  JobState next = StateAfter(outcome);
+  if (MayBeTriedAgain(outcome, failure)) {
+    if (job.cancel_wanted) {
+      next = JobState::kCancelled;
+    } else if (!counts) {
+      retry.again = true;
+    } else {
+      retry = domain::DecideRetry(failure, job.counts, kRandom);
+    }
+  }
+  job.counts = retry.counts;
+  if (!retry.again) {
+    job.state = next;
+    job.failure = next == JobState::kFailed || next == JobState::kPartial ? failure : FailureClass::kNone;
+    return std::nullopt;
+  }
+  job.state = JobState::kQueued;
+  job.row.not_before = clock_.Now() + retry.wait;
+  job.row.excluded_worker = retry.avoid_worker ? attempt.worker : "";
+  return job.row;
+}
+
+domain::LostAttempt MemoryDispatchStore::Lose(Attempt& attempt, bool counts) {
+  domain::LostAttempt lost{.token = attempt.token, .job = attempt.job, .worker = attempt.worker, .requeued = {}};
+  lost.requeued = End(attempt, AttemptOutcome::kLost, FailureClass::kWorkerLost, counts);
+  return lost;
+}
+
+std::vector<Token> MemoryDispatchStore::RunningOf(SessionId session) const {
+  std::vector<Token> running;
+  for (const auto& [token, attempt] : attempts_) {
+    if (attempt.session == session && attempt.outcome == AttemptOutcome::kRunning) running.push_back(token);
+  }
+  return running;
+}
+
+void MemoryDispatchStore::ReturnOffersOf(SessionId session) {
+  for (auto& [id, job] : jobs_) {
+    if (job.state == JobState::kQueued && job.token && job.session == session) job.token = Token{};
+  }
+}
+
+domain::ExpiredSessions MemoryDispatchStore::EndAll(const std::vector<SessionId>& sessions, bool counts) {
+  domain::ExpiredSessions ended;
+  for (const SessionId id : sessions) {
+    if (!sessions_.contains(id)) continue;
+    ended.sessions.push_back(id);
+    for (const Token token : RunningOf(id)) ended.lost.push_back(Lose(attempts_.at(token), counts));
+    ReturnOffersOf(id);
+    sessions_.erase(id);
+  }
+  return ended;
+}
+
+}  // namespace gofarm::testing

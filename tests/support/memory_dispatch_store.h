@@ -1,0 +1,113 @@
+// domain::DispatchStore in memory, for the simulation and for tests of the dispatch loop. It passes the same contract
+// (dispatch_store_contract.h) as the PostgreSQL store. Its fences can be switched off one by one, so that the simulation
+// can prove that it would notice. Deterministic; not thread-safe unless the caller locks.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/base/clock.h"
+#include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/retry_policy.h"
+
+namespace gofarm::testing {
+
+// All on in a store that works.
+struct Fences {
+  bool complete = true;         // a completion needs the job's current token
+  bool accept = true;           // so does an accept
+  bool reset_at_start = true;   // leases start anew with a new coordinator
+  bool epoch = true;            // a former leader writes nothing
+};
+
+class MemoryDispatchStore final : public domain::DispatchStore {
+ public:
+  struct Attempt {
+    Token token;
+    JobId job;
+    SessionId session;
+    std::string worker;
+    AttemptOutcome outcome = AttemptOutcome::kRunning;
+    JobState answer = JobState::kQueued;  // what its completion was told
+    absl::Time started_at;
+  };
+  struct Job {
+    domain::QueuedJob row;
+    JobState state = JobState::kQueued;
+    FailureClass failure = FailureClass::kNone;
+    domain::TryCounts counts;
+    bool cancel_wanted = false;
+    Token token;  // of the open offer or of the running attempt
+    SessionId session;
+  };
+  struct Session {
+    std::string worker;
+    std::string instance;
+    absl::Time lease_until;
+  };
+
+  explicit MemoryDispatchStore(const Clock& clock, Fences fences = {}) : clock_(clock), fences_(fences) {}
+
+  // What other stores do to the queue.
+  JobId AddJob(domain::QueuedJob row);  // row.id is given here
+  struct Cancelled {
+    bool removed = false;          // it waited or was offered: cancelled now
+    std::optional<Token> running;  // its attempt is to be cancelled
+  };
+  Cancelled CancelJob(JobId job);
+
+  const std::map<JobId, Job>& jobs() const { return jobs_; }
+  const std::map<Token, Attempt>& attempts() const { return attempts_; }
+  const std::map<SessionId, Session>& sessions() const { return sessions_; }
+
+  absl::StatusOr<int64_t> TakeLeadership(const Scope& scope, const std::string& holder) override;
+  absl::Status RenewLeadership(const Scope& scope, int64_t epoch) override;
+  absl::Status ResetLeasesAtStart(const Scope& scope, int64_t epoch, absl::Duration lease) override;
+  absl::Status ExtendLeases(const Scope& scope, int64_t epoch, absl::Duration lease) override;
+  absl::StatusOr<std::vector<domain::QueuedJob>> LoadQueue(const Scope& scope, JobId after, int limit) override;
+  absl::StatusOr<std::vector<domain::ClaimResult>> ClaimOffers(
+      const Scope& scope, int64_t epoch, const std::vector<domain::ClaimRequest>& claims) override;
+  absl::StatusOr<std::vector<domain::ClaimState>> ReadClaims(const Scope& scope, const std::vector<JobId>& jobs) override;
+  absl::StatusOr<std::vector<domain::AcceptOutcome>> AcceptOffers(const Scope& scope, int64_t epoch,
+                                                                  const std::vector<domain::OfferRef>& offers) override;
+  absl::StatusOr<std::vector<domain::ReturnOutcome>> ReturnOffers(const Scope& scope, int64_t epoch,
+                                                                  const std::vector<domain::OfferRef>& offers) override;
+  absl::StatusOr<domain::OpenedSession> OpenSession(const Scope& scope, int64_t epoch,
+                                                    const domain::SessionRequest& request,
+                                                    absl::Duration lease) override;
+  absl::StatusOr<std::vector<SessionId>> RenewSessions(const Scope& scope, int64_t epoch,
+                                                       const std::vector<SessionId>& sessions,
+                                                       absl::Duration lease) override;
+  absl::StatusOr<domain::ExpiredSessions> ExpireSessions(const Scope& scope, int64_t epoch) override;
+  absl::StatusOr<domain::ExpiredSessions> EndSessions(const Scope& scope, int64_t epoch,
+                                                      const std::vector<SessionId>& sessions) override;
+  absl::StatusOr<domain::ExpiredSessions> EndAllSessions(const Scope& scope, int64_t epoch) override;
+  absl::StatusOr<std::vector<domain::LostAttempt>> LoseAttempts(const Scope& scope, int64_t epoch,
+                                                                const std::vector<Token>& tokens) override;
+  absl::StatusOr<domain::CompleteResult> Complete(const Scope& scope, const domain::Completion& completion) override;
+
+ private:
+  absl::Status CheckEpoch(int64_t epoch) const;
+  bool Waits(const Job& job) const { return job.state == JobState::kQueued && !job.token; }
+  // Ends the attempt; its job ends or waits again.
+  std::optional<domain::QueuedJob> End(Attempt& attempt, AttemptOutcome outcome, FailureClass failure, bool counts);
+  domain::LostAttempt Lose(Attempt& attempt, bool counts);
+  std::vector<Token> RunningOf(SessionId session) const;
+  void ReturnOffersOf(SessionId session);
+  domain::ExpiredSessions EndAll(const std::vector<SessionId>& sessions, bool counts);
+
+  const Clock& clock_;
+  const Fences fences_;
+  int64_t epoch_ = 0;
+  int64_t last_job_ = 0;
+  int64_t last_token_ = 0;
+  int64_t last_session_ = 0;
+  std::map<JobId, Job> jobs_;
+  std::map<Token, Attempt> attempts_;
+  std::map<SessionId, Session> sessions_;
+};
+
+}  // namespace gofarm::testing
