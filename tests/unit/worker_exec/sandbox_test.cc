@@ -5,11 +5,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <optional>
 #include <string>
 #include <thread>
 
 #include "common/base/text.h"
 #include "tests/unit/worker_exec/sandbox_fixture.h"
+#include "worker/exec/sampler.h"
 
 namespace gofarm::exec {
 namespace {
@@ -154,6 +156,9 @@ TEST_F(SandboxTest, WallClockLimitAndDeadlineEndIt) {
   EXPECT_LT(seen.result->seconds, 5);
   seen = Run(Spec({"chatter", "30"}), Scope::For(absl::Milliseconds(700)));
   EXPECT_TRUE(seen.EndedBy(EndedBy::kWall)) << seen;
+  spec.limits.wall = absl::ZeroDuration();
+  seen = Run(spec);
+  EXPECT_TRUE(seen.EndedBy(EndedBy::kWall)) << seen;
   EXPECT_TRUE(Run({"chatter", "1"}).Exited(0)) << "control";
 }
 
@@ -217,6 +222,22 @@ TEST_F(SandboxTest, ADaemonDoesNotOutliveTheCommand) {
   EXPECT_TRUE(seen.Exited(0)) << seen;
   EXPECT_LT(seen.result->seconds, 10);
   EXPECT_THAT(ProcessesWith(marker), testing::IsEmpty());
+}
+
+TEST_F(SandboxTest, WhenTheKernelKillsItsReaperTheTreeGoesTooAndTheRunSaysSo) {
+  const std::string marker = Cat("reaper-", getpid());
+  Seen seen;
+  std::thread run([&] { seen = Run(Spec({"forks", "5", "60", marker})); });
+  ASSERT_TRUE(EventuallyAtLeast(marker, 6, absl::Seconds(10)));
+  const std::vector<int> reapers = ProcessesWith(std::string("sandbox-init\0", 13));
+  for (const int pid : reapers) {
+    const std::optional<ProcStat> stat = ReadProcStat(pid);
+    if (stat && stat->parent == getpid()) kill(pid, SIGKILL);
+  }
+  run.join();
+  EXPECT_TRUE(seen.EndedBy(EndedBy::kSignal)) << seen;
+  EXPECT_EQ(seen.result->signal, SIGKILL);
+  EXPECT_TRUE(EventuallyNone(marker, absl::Seconds(5)));
 }
 
 TEST_F(SandboxTest, TheKernelPrefersToEndABuildWhenMemoryRunsOut) {
