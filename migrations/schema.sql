@@ -64,7 +64,7 @@ CREATE TABLE jobs (
     CONSTRAINT ended_has_time CHECK ((state >= 3) = (ended_at IS NOT NULL)),
     CONSTRAINT failed_has_class CHECK (state NOT IN (4, 6) OR failure_class > 0),
     CONSTRAINT result_when_built CHECK (state NOT IN (3, 4, 5) OR result_token IS NOT NULL),
-    CONSTRAINT executables_when_built CHECK ((executables > 0) = (state IN (3, 4)))
+    CONSTRAINT executables_when_built CHECK (executables = 0 OR state IN (3, 4))
 );
 CREATE INDEX jobs_live ON jobs (id) WHERE state IN (1, 2);
 CREATE INDEX jobs_module ON jobs (module, id);

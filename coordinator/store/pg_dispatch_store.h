@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "coordinator/domain/dispatch_store.h"
@@ -13,7 +14,7 @@ namespace gofarm::store {
 class PgDispatchStore final : public domain::DispatchStore {
  public:
   explicit PgDispatchStore(Pool& pool, Random random = SystemRandom)
-      : pool_(pool), random_(random), attempts_(pool, random) {}
+      : pool_(pool), random_(std::move(random)) {}
 
   absl::StatusOr<int64_t> TakeLeadership(const Scope& scope, const std::string& holder) override;
   absl::Status RenewLeadership(const Scope& scope, int64_t epoch) override;
@@ -45,7 +46,6 @@ class PgDispatchStore final : public domain::DispatchStore {
  private:
   Pool& pool_;
   Random random_;
-  AttemptStore attempts_;
 };
 
 }  // namespace gofarm::store

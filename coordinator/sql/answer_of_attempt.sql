@@ -1,0 +1,1 @@
+SELECT answered_state FROM attempts WHERE token = $1::bigint AND job_id = $2::bigint AND answered_state IS NOT NULL

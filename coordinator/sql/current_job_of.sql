@@ -1,0 +1,1 @@
+SELECT job_id FROM leases WHERE token = $1::bigint

@@ -1,0 +1,1 @@
+DELETE FROM queue WHERE job_id = ANY ($1::bigint[])

@@ -1,0 +1,1 @@
+SELECT id FROM sessions WHERE lease_expires_at <= now() ORDER BY id FOR UPDATE

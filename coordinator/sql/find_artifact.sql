@@ -1,0 +1,1 @@
+SELECT kind, size FROM artifacts WHERE sha256 = $1::text

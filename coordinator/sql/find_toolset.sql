@@ -1,0 +1,1 @@
+SELECT digest FROM toolsets WHERE name = $1::text

@@ -1,0 +1,1 @@
+SELECT id FROM sessions ORDER BY id FOR UPDATE

@@ -1,0 +1,1 @@
+SELECT id, state, recipe_digest FROM jobs WHERE id = $1::bigint FOR UPDATE

@@ -1,0 +1,1 @@
+SELECT id FROM sessions WHERE id = ANY ($1::bigint[]) ORDER BY id FOR UPDATE

@@ -1,0 +1,1 @@
+UPDATE queue SET offered_token = NULL, offered_session = NULL WHERE offered_token IS NOT NULL

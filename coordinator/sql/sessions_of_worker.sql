@@ -1,0 +1,1 @@
+SELECT id FROM sessions WHERE worker = $1::text ORDER BY id FOR UPDATE

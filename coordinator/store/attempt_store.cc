@@ -1,0 +1,120 @@
+#include "coordinator/store/attempt_store.h"
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/base/status_macros.h"
+#include "coordinator/store/attempt_end.h"
+#include "coordinator/store/json.h"
+#include "coordinator/store/transaction.h"
+
+namespace gofarm::store {
+namespace {
+
+using domain::CompletedAttempt;
+using domain::CompleteOutcome;
+using domain::CompleteResult;
+
+absl::Status CheckReport(const CompletedAttempt& a) {
+  const auto wrong = [&](std::string_view what) {
+    return absl::InvalidArgumentError(Cat("completion of attempt ", a.token.value, ": ", what));
+  };
+  switch (a.outcome) {
+    case AttemptOutcome::kBuilt:
+    case AttemptOutcome::kPartial:
+      if (a.executables.empty()) return wrong("nothing was built, but the outcome says so");
+      break;
+    case AttemptOutcome::kNothingToBuild:
+    case AttemptOutcome::kFailed:
+    case AttemptOutcome::kCancelled:
+      if (!a.executables.empty()) return wrong("executables of an attempt that built nothing");
+      break;
+    case AttemptOutcome::kRunning:
+    case AttemptOutcome::kLost: return wrong("an outcome that no worker may report");
+  }
+  const bool failed = a.outcome == AttemptOutcome::kFailed || a.outcome == AttemptOutcome::kPartial;
+  if (failed != (a.failure_class != FailureClass::kNone)) return wrong("failure class and outcome do not fit");
+  std::set<std::string_view> paths;
+  for (const domain::Executable& e : a.executables) {
+    if (!paths.insert(e.import_path).second) return wrong(Cat("two executables of ", e.import_path));
+  }
+  for (const domain::FailedProgram& f : a.failed_programs) {
+    if (!paths.insert(f.import_path).second) return wrong(Cat("two results of ", f.import_path));
+    if (f.failure_class == FailureClass::kNone) return wrong(Cat("no failure class for ", f.import_path));
+  }
+  return absl::OkStatus();
+}
+
+void Record(Txn& txn, const CompletedAttempt& a) {
+  txn.Run("record_report", a.token.value, VariantsJson(a.variants), PhasesJson(a.phases), FactsJson(a.facts),
+          a.peak_memory_bytes, a.cpu_seconds, a.facts.log_sha256, a.facts.log_bytes);
+  if (!a.executables.empty()) {
+    std::vector<std::string> sha256, blake3;
+    std::vector<int64_t> sizes;
+    for (const domain::Executable& e : a.executables) {
+      sha256.push_back(e.sha256);
+      blake3.push_back(e.blake3);
+      sizes.push_back(e.size);
+    }
+    txn.Run("insert_artifacts", Array(sha256), Array(sizes), Array(blake3), "executable");
+    txn.Run("insert_executables", a.token.value, a.job.value, ExecutablesJson(a.executables));
+  }
+  if (!a.facts.licences_sha256.empty()) {
+    txn.Run("insert_artifacts", Array(std::vector<std::string>{a.facts.licences_sha256}),
+            Array(std::vector<int64_t>{a.facts.licences_size}), Array(std::vector<std::string>{""}), "licences");
+  }
+  if (!a.failed_programs.empty()) {
+    std::vector<std::string> paths, names, details;
+    std::vector<int64_t> classes;
+    for (const domain::FailedProgram& f : a.failed_programs) {
+      paths.push_back(f.import_path);
+      names.push_back(f.name);
+      details.push_back(f.failure_detail);
+      classes.push_back(static_cast<int64_t>(f.failure_class));
+    }
+    txn.Run("insert_failed_programs", a.token.value, a.job.value, Array(paths), Array(names), Array(classes),
+            Array(details));
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<CompleteResult> CompleteAttempt(Txn& txn, const CompletedAttempt& a, const Random& random) {
+  const std::vector<LockedJob> jobs = LockJobs(txn, {a.job});
+  if (jobs.empty()) return CompleteResult{.outcome = CompleteOutcome::kStale};
+  const pqxx::result lease = txn.Run("lease_of_attempt", a.token.value, a.job.value);
+  if (lease.empty()) {
+    CompleteResult result{.job_state = jobs[0].state};
+    const pqxx::result answered = txn.Run("answer_of_attempt", a.token.value, a.job.value);
+    if (!answered.empty()) {
+      result.outcome = CompleteOutcome::kEnded;
+      result.job_state = static_cast<JobState>(answered[0][0].as<int>());
+      result.repeated = true;
+    } else {
+      const bool offered = !txn.Run("open_offer", a.token.value, a.job.value).empty();
+      result.outcome = offered ? CompleteOutcome::kNotAccepted : CompleteOutcome::kStale;
+    }
+    return result;
+  }
+  Record(txn, a);
+  const Ending ending{.token = a.token,
+                      .outcome = a.outcome,
+                      .failure = a.failure_class,
+                      .detail = a.failure_detail,
+                      .worker = lease[0][0].as<std::string>(),
+                      .executables = static_cast<int>(a.executables.size())};
+  GOFARM_ASSIGN_OR_RETURN(Ended ended, EndAttempt(txn, jobs[0], ending, random));
+  return CompleteResult{.outcome = CompleteOutcome::kEnded,
+                        .job_state = ended.job_state,
+                        .requeued = std::move(ended.requeued),
+                        .repeated = false};
+}
+
+absl::StatusOr<CompleteResult> AttemptStore::Complete(const Scope& scope, const CompletedAttempt& attempt) {
+  GOFARM_RETURN_IF_ERROR(CheckReport(attempt));
+  return RunTransaction(pool_, scope, Cat("complete attempt ", attempt.token.value, " of job ", attempt.job.value),
+                        [&](Txn& txn) { return CompleteAttempt(txn, attempt, random_); });
+}
+
+}  // namespace gofarm::store

@@ -1,0 +1,335 @@
+#include "coordinator/store/batch_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "common/base/status_macros.h"
+#include "coordinator/domain/job.h"
+#include "coordinator/domain/retry_policy.h"
+#include "coordinator/store/json.h"
+#include "coordinator/store/transaction.h"
+
+namespace gofarm::store {
+namespace {
+
+using domain::Batch;
+using domain::WantedJob;
+
+// Rows of one statement: large enough to be quick, small enough to stay far below statement_timeout.
+constexpr size_t kChunk = 10'000;
+// How often a generation may be made by somebody else in the same moment before we give up and start over.
+constexpr int kGenerationRounds = 32;
+
+Batch BatchOf(const pqxx::row& row) {
+  Batch batch;
+  batch.id = BatchId{row["id"].as<int64_t>()};
+  batch.name = row["name"].as<std::string>();
+  batch.state = static_cast<BatchState>(row["state"].as<int>());
+  batch.submitter = row["submitter"].as<std::string>();
+  batch.created_at = TimeOf(row["created_us"]);
+  batch.jobs = {.queued = row["queued"].as<int64_t>(),
+                .running = row["running"].as<int64_t>(),
+                .built = row["built"].as<int64_t>(),
+                .partial = row["partial"].as<int64_t>(),
+                .nothing_to_build = row["nothing_to_build"].as<int64_t>(),
+                .failed = row["failed"].as<int64_t>(),
+                .cancelled = row["cancelled"].as<int64_t>()};
+  batch.executables = row["executables"].as<int64_t>();
+  return batch;
+}
+
+absl::StatusOr<Batch> GetIn(Txn& txn, BatchId id) {
+  const pqxx::result rows = txn.Run("get_batch", id.value);
+  if (rows.empty()) return absl::NotFoundError(Cat("no batch ", id.value));
+  return BatchOf(rows[0]);
+}
+
+JobRef RefOf(const pqxx::row& row) {
+  return {.id = JobId{row["id"].as<int64_t>()},
+          .module = row["module"].as<std::string>(),
+          .version = row["version"].as<std::string>(),
+          .target = static_cast<Target>(row["target"].as<int>())};
+}
+
+std::string JoinedFailuresArray() {
+  std::vector<int64_t> classes;
+  for (const FailureClass failure : domain::JoinedFailures()) classes.push_back(static_cast<int64_t>(failure));
+  return Array(classes);
+}
+
+struct Inserting {
+  BatchId batch;
+  bool force = false;
+  int priority = 0;
+  std::string toolset;
+  std::string joined_failures;
+};
+struct Placed {
+  std::vector<JobRef> added;
+  std::vector<JobId> joined;
+  std::vector<JobId> joined_queued;
+};
+
+absl::flat_hash_map<std::string, int64_t> LatestGenerations(Txn& txn, const std::vector<std::string>& digests) {
+  absl::flat_hash_map<std::string, int64_t> latest;
+  for (const pqxx::row& row : txn.Run("latest_generations", Array(digests))) {
+    latest[row["digest"].as<std::string>()] = row["generation"].as<int64_t>();
+  }
+  return latest;
+}
+
+// Finds or makes a job for every wanted one; each is in exactly one of Placed's lists afterwards.
+absl::StatusOr<Placed> Place(Txn& txn, const Inserting& how, std::vector<const WantedJob*> wanted) {
+  Placed placed;
+  for (int round = 0; !wanted.empty(); ++round) {
+    if (round == kGenerationRounds) {
+      return absl::AbortedError("others submit the same jobs in the same moment");
+    }
+    const auto drop_placed = [&](const absl::flat_hash_set<std::string>& done) {
+      std::erase_if(wanted, [&](const WantedJob* w) { return done.contains(w->recipe_digest); });
+    };
+    std::vector<std::string> digests;
+    for (const WantedJob* w : wanted) digests.push_back(w->recipe_digest);
+    const absl::flat_hash_map<std::string, int64_t> latest = LatestGenerations(txn, digests);
+    if (!how.force) {
+      absl::flat_hash_set<std::string> joined;
+      for (const pqxx::row& row : txn.Run("join_jobs", Array(digests), how.joined_failures)) {
+        joined.insert(row["recipe_digest"].as<std::string>());
+        placed.joined.push_back(JobId{row["id"].as<int64_t>()});
+        if (static_cast<JobState>(row["state"].as<int>()) == JobState::kQueued) {
+          placed.joined_queued.push_back(placed.joined.back());
+        }
+      }
+      drop_placed(joined);
+      if (wanted.empty()) break;
+    }
+    digests.clear();
+    std::vector<std::string> modules, versions;
+    std::vector<int64_t> generations, targets;
+    absl::flat_hash_map<std::string, const WantedJob*> by_digest;
+    for (const WantedJob* w : wanted) {
+      digests.push_back(w->recipe_digest);
+      generations.push_back(1 + latest.at(w->recipe_digest));
+      modules.push_back(w->module);
+      versions.push_back(w->version);
+      targets.push_back(static_cast<int64_t>(w->target));
+      by_digest[w->recipe_digest] = w;
+    }
+    absl::flat_hash_set<std::string> added;
+    for (const pqxx::row& row : txn.Run("insert_jobs", Array(digests), Array(generations), Array(modules),
+                                        Array(versions), Array(targets), how.toolset, how.priority)) {
+      std::string digest = row["recipe_digest"].as<std::string>();
+      const WantedJob& w = *by_digest[digest];
+      placed.added.push_back(
+          {.id = JobId{row["id"].as<int64_t>()}, .module = w.module, .version = w.version, .target = w.target});
+      added.insert(std::move(digest));
+    }
+    drop_placed(added);
+  }
+  return placed;
+}
+
+std::vector<JobId> IdsOf(const std::vector<JobRef>& refs) {
+  std::vector<JobId> ids;
+  ids.reserve(refs.size());
+  for (const JobRef& ref : refs) ids.push_back(ref.id);
+  return ids;
+}
+
+void KeepSample(std::vector<JobRef>& sample, const std::vector<JobRef>& more) {
+  for (const JobRef& ref : more) {
+    if (sample.size() >= kSampleMax) return;
+    sample.push_back(ref);
+  }
+}
+
+// The jobs' rows are locked already.
+CancelledJobs CancelLocked(Txn& txn, const std::vector<JobId>& ids) {
+  CancelledJobs result;
+  const std::string keys = Array(ids);
+  for (const pqxx::row& row : txn.Run("cancel_waiting_jobs", keys)) result.cancelled.push_back(RefOf(row));
+  for (const pqxx::row& row : txn.Run("request_cancel", keys)) {
+    result.to_cancel.push_back({.token = Token{row[0].as<int64_t>()}, .job = JobId{row[1].as<int64_t>()}});
+  }
+  txn.Run("delete_from_queue", Array(IdsOf(result.cancelled)));
+  return result;
+}
+
+// A new generation of each of `old`, or a newer job that somebody made already; old id -> job in its place.
+struct Successors {
+  absl::flat_hash_map<JobId, JobRef> of;
+  std::vector<JobRef> added;
+};
+absl::StatusOr<Successors> MakeSuccessors(Txn& txn, const absl::flat_hash_map<std::string, JobId>& old_by_digest) {
+  Successors result;
+  std::vector<JobId> left;
+  std::vector<std::string> digests;
+  absl::flat_hash_map<JobId, std::string> digest_of;
+  for (const auto& [digest, id] : old_by_digest) {
+    left.push_back(id);
+    digests.push_back(digest);
+    digest_of[id] = digest;
+  }
+  std::sort(left.begin(), left.end());
+  for (int round = 0; !left.empty(); ++round) {
+    if (round == kGenerationRounds) return absl::AbortedError("others retry the same jobs in the same moment");
+    const absl::flat_hash_map<std::string, int64_t> latest = LatestGenerations(txn, digests);
+    for (const pqxx::row& row : txn.Run("join_newer_jobs", Array(left))) {
+      result.of[JobId{row["old_id"].as<int64_t>()}] = RefOf(row);
+    }
+    const auto drop_done = [&] { std::erase_if(left, [&](JobId id) { return result.of.contains(id); }); };
+    drop_done();
+    if (left.empty()) break;
+    std::vector<int64_t> generations;
+    for (const JobId id : left) generations.push_back(1 + latest.at(digest_of.at(id)));
+    for (const pqxx::row& row : txn.Run("insert_next_generation", Array(left), Array(generations))) {
+      result.added.push_back(RefOf(row));
+      result.of[old_by_digest.at(row["recipe_digest"].as<std::string>())] = result.added.back();
+    }
+    drop_done();
+  }
+  txn.Run("enqueue_jobs", Array(IdsOf(result.added)));
+  return result;
+}
+
+void Relink(Txn& txn, const std::vector<BatchId>& batches, const Successors& successors) {
+  std::vector<JobId> old_ids, new_ids;
+  for (const auto& [old_id, ref] : successors.of) {
+    old_ids.push_back(old_id);
+    new_ids.push_back(ref.id);
+  }
+  txn.Run("relink_jobs", Array(batches), Array(old_ids), Array(new_ids));
+}
+
+}  // namespace
+
+absl::StatusOr<InsertedBatch> BatchStore::Insert(const Scope& scope, const domain::SubmitRequest& request,
+                                                 const std::vector<WantedJob>& jobs, const std::string& toolset) {
+  return RunTransaction(pool_, scope, "store the batch", [&](Txn& txn) -> absl::StatusOr<InsertedBatch> {
+    InsertedBatch result;
+    const pqxx::result row = txn.Run("insert_batch", request.request_id, request.name, request.submitter,
+                                     request.priority, LabelsJson(request.labels));
+    if (row.empty()) {
+      const pqxx::result first = txn.Run("batch_of_request", request.request_id);
+      if (first.empty()) return absl::AbortedError("the batch of this request id went away");
+      result.batch = BatchOf(first[0]);
+      result.repeated = true;
+      return result;
+    }
+    const Inserting how{.batch = BatchId{row[0][0].as<int64_t>()},
+                        .force = request.force,
+                        .priority = request.priority,
+                        .toolset = toolset,
+                        .joined_failures = JoinedFailuresArray()};
+    absl::flat_hash_set<std::string_view> seen;
+    seen.reserve(jobs.size());
+    std::vector<const WantedJob*> chunk;
+    for (size_t i = 0; i <= jobs.size(); ++i) {
+      if (i < jobs.size() && seen.insert(jobs[i].recipe_digest).second) chunk.push_back(&jobs[i]);
+      if (chunk.empty() || (i < jobs.size() && chunk.size() < kChunk)) continue;
+      GOFARM_RETURN_IF_ERROR(scope.Check());
+      GOFARM_ASSIGN_OR_RETURN(Placed placed, Place(txn, how, std::exchange(chunk, {})));
+      const std::vector<JobId> added = IdsOf(placed.added);
+      txn.Run("link_jobs", how.batch.value, Array(added));
+      txn.Run("enqueue_jobs", Array(added));
+      txn.Run("link_jobs", how.batch.value, Array(placed.joined));
+      txn.Run("raise_priority", Array(placed.joined_queued), how.priority);
+      result.new_jobs += static_cast<int64_t>(added.size());
+      KeepSample(result.queued_sample, placed.added);
+    }
+    GOFARM_ASSIGN_OR_RETURN(result.batch, GetIn(txn, how.batch));
+    return result;
+  });
+}
+
+absl::StatusOr<Batch> BatchStore::Get(const Scope& scope, BatchId id) {
+  return RunTransaction(pool_, scope, "show a batch", [&](Txn& txn) { return GetIn(txn, id); });
+}
+
+absl::StatusOr<std::vector<Batch>> BatchStore::FindByRequestId(const Scope& scope, const std::string& request_id) {
+  return RunTransaction(pool_, scope, "find a batch", [&](Txn& txn) -> absl::StatusOr<std::vector<Batch>> {
+    std::vector<Batch> batches;
+    for (const pqxx::row& row : txn.Run("batch_of_request", request_id)) batches.push_back(BatchOf(row));
+    return batches;
+  });
+}
+
+absl::StatusOr<std::vector<Batch>> BatchStore::List(const Scope& scope, int64_t limit) {
+  return RunTransaction(pool_, scope, "list batches", [&](Txn& txn) -> absl::StatusOr<std::vector<Batch>> {
+    std::vector<Batch> batches;
+    for (const pqxx::row& row : txn.Run("list_batches", limit)) batches.push_back(BatchOf(row));
+    return batches;
+  });
+}
+
+absl::StatusOr<BatchStore::Cancelled> BatchStore::Cancel(const Scope& scope, BatchId id) {
+  return RunTransaction(pool_, scope, "cancel a batch", [&](Txn& txn) -> absl::StatusOr<Cancelled> {
+    if (txn.Run("lock_batch", id.value).empty()) return absl::NotFoundError(Cat("no batch ", id.value));
+    Cancelled result;
+    GOFARM_ASSIGN_OR_RETURN(result.batch, GetIn(txn, id));
+    if (result.batch.state != BatchState::kRunning) return result;
+    // Lock, then ask who else wants them: a submission that joins one of these jobs either shows its link now or waits
+    // for us and then sees the job cancelled.
+    std::vector<JobId> live;
+    for (const pqxx::row& row : txn.Run("lock_live_jobs_of_batch", id.value)) live.push_back(JobId{row[0].as<int64_t>()});
+    txn.Run("cancel_batch", id.value);
+    std::vector<JobId> unwanted;
+    for (const pqxx::row& row : txn.Run("unwanted_jobs", Array(live))) unwanted.push_back(JobId{row[0].as<int64_t>()});
+    result.jobs = CancelLocked(txn, unwanted);
+    GOFARM_ASSIGN_OR_RETURN(result.batch, GetIn(txn, id));
+    return result;
+  });
+}
+
+absl::StatusOr<BatchStore::Retried> BatchStore::RetryFailed(const Scope& scope, BatchId id) {
+  return RunTransaction(pool_, scope, "retry a batch", [&](Txn& txn) -> absl::StatusOr<Retried> {
+    const pqxx::result locked = txn.Run("lock_batch", id.value);
+    if (locked.empty()) return absl::NotFoundError(Cat("no batch ", id.value));
+    if (locked[0]["cancelled"].as<bool>()) {
+      return absl::FailedPreconditionError(Cat("batch ", id.value, " is cancelled: submit its modules again"));
+    }
+    absl::flat_hash_map<std::string, JobId> failed;
+    for (const pqxx::row& row : txn.Run("failed_jobs_of_batch", id.value)) {
+      failed[row["recipe_digest"].as<std::string>()] = JobId{row["id"].as<int64_t>()};
+    }
+    GOFARM_ASSIGN_OR_RETURN(const Successors successors, MakeSuccessors(txn, failed));
+    Relink(txn, {id}, successors);
+    Retried result;
+    result.retried = static_cast<int64_t>(successors.of.size());
+    KeepSample(result.queued, successors.added);
+    GOFARM_ASSIGN_OR_RETURN(result.batch, GetIn(txn, id));
+    return result;
+  });
+}
+
+absl::StatusOr<CancelledJobs> BatchStore::CancelJob(const Scope& scope, JobId id) {
+  return RunTransaction(pool_, scope, "cancel a job", [&](Txn& txn) -> absl::StatusOr<CancelledJobs> {
+    const pqxx::result locked = txn.Run("lock_job", id.value);
+    if (locked.empty()) return absl::NotFoundError(Cat("no job ", id.value));
+    const auto state = static_cast<JobState>(locked[0]["state"].as<int>());
+    GOFARM_RETURN_IF_ERROR_CTX(domain::Apply(state, domain::JobEvent::kCancelled).status(), Cat("job ", id.value));
+    return CancelLocked(txn, {id});
+  });
+}
+
+absl::StatusOr<JobRef> BatchStore::RetryJob(const Scope& scope, JobId id) {
+  return RunTransaction(pool_, scope, "retry a job", [&](Txn& txn) -> absl::StatusOr<JobRef> {
+    std::vector<BatchId> batches;
+    for (const pqxx::row& row : txn.Run("live_batches_of_job", id.value)) batches.push_back(BatchId{row[0].as<int64_t>()});
+    const pqxx::result locked = txn.Run("lock_job", id.value);
+    if (locked.empty()) return absl::NotFoundError(Cat("no job ", id.value));
+    const auto state = static_cast<JobState>(locked[0]["state"].as<int>());
+    if (state != JobState::kFailed && state != JobState::kPartial && state != JobState::kCancelled) {
+      return absl::FailedPreconditionError(
+          Cat("job ", id.value, " is ", Name(state), ": only a failed, partial or cancelled job can be retried"));
+    }
+    GOFARM_ASSIGN_OR_RETURN(const Successors successors,
+                            MakeSuccessors(txn, {{locked[0]["recipe_digest"].as<std::string>(), id}}));
+    Relink(txn, batches, successors);
+    return successors.of.at(id);
+  });
+}
+
+}  // namespace gofarm::store

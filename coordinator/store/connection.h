@@ -1,0 +1,30 @@
+// A connection with all our statements known by name. Inside the store only: pqxx stays behind this folder.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include <pqxx/pqxx>
+
+#include "absl/time/time.h"
+#include "coordinator/store/pool.h"
+
+namespace gofarm::store {
+
+class Connection {
+ public:
+  // Throws pqxx::broken_connection.
+  explicit Connection(const PoolOptions& options);
+
+  pqxx::connection& db() { return db_; }
+  // A broken connection is thrown away instead of going back to the pool.
+  void MarkBroken() { broken_ = true; }
+  bool Usable() const { return !broken_ && db_.is_open(); }
+
+ private:
+  pqxx::connection db_;
+  pqxx::quiet_errorhandler quiet_;
+  bool broken_ = false;
+};
+
+}  // namespace gofarm::store

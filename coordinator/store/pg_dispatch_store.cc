@@ -1,0 +1,390 @@
+#include "coordinator/store/pg_dispatch_store.h"
+
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "common/base/status_macros.h"
+#include "coordinator/domain/job.h"
+#include "coordinator/store/attempt_end.h"
+#include "coordinator/store/json.h"
+#include "coordinator/store/transaction.h"
+
+namespace gofarm::store {
+namespace {
+
+using domain::AcceptOutcome;
+using domain::ClaimOutcome;
+using domain::ClaimResult;
+using domain::ExpiredSessions;
+using domain::LostAttempt;
+using domain::OfferRef;
+using domain::ReturnOutcome;
+
+// Holds the leadership until the transaction ends.
+absl::Status CheckEpoch(Txn& txn, int64_t epoch) {
+  if (!txn.Run("check_epoch", epoch).empty()) return absl::OkStatus();
+  return absl::FailedPreconditionError(Cat("epoch ", epoch, " is over: another coordinator leads this farm"));
+}
+
+struct OfferArrays {
+  std::string tokens, jobs, sessions;
+  explicit OfferArrays(const std::vector<OfferRef>& offers) {
+    std::vector<Token> t;
+    std::vector<JobId> j;
+    std::vector<SessionId> s;
+    for (const OfferRef& offer : offers) {
+      t.push_back(offer.token);
+      j.push_back(offer.job);
+      s.push_back(offer.session);
+    }
+    tokens = Array(t);
+    jobs = Array(j);
+    sessions = Array(s);
+  }
+};
+
+template <typename IdType>
+std::vector<IdType> Ids(const pqxx::result& rows) {
+  std::vector<IdType> ids;
+  for (const pqxx::row& row : rows) ids.push_back(IdType{row[0].as<int64_t>()});
+  return ids;
+}
+
+struct Lease {
+  Token token;
+  JobId job;
+  std::string worker;
+};
+// Locks the jobs first and reads the leases after that: what completed meanwhile holds none any more.
+std::vector<Lease> LockLeases(Txn& txn, const char* jobs_statement, const char* leases_statement,
+                              const std::string& keys, absl::flat_hash_map<JobId, LockedJob>& jobs) {
+  for (LockedJob& job : LockJobs(txn, Ids<JobId>(txn.Run(jobs_statement, keys)))) jobs[job.id] = job;
+  std::vector<Lease> leases;
+  for (const pqxx::row& row : txn.Run(leases_statement, keys)) {
+    leases.push_back({.token = Token{row["token"].as<int64_t>()},
+                      .job = JobId{row["job_id"].as<int64_t>()},
+                      .worker = row["worker"].as<std::string>()});
+  }
+  return leases;
+}
+
+absl::StatusOr<std::vector<LostAttempt>> Lose(Txn& txn, const std::vector<Lease>& leases,
+                                              const absl::flat_hash_map<JobId, LockedJob>& jobs, bool counts,
+                                              const std::string& detail, const Random& random) {
+  std::vector<LostAttempt> lost;
+  for (const Lease& lease : leases) {
+    const auto job = jobs.find(lease.job);
+    // A lease that came between the two reads belongs to a job that we do not hold: the next round takes it.
+    if (job == jobs.end()) continue;
+    const Ending ending{.token = lease.token,
+                        .outcome = AttemptOutcome::kLost,
+                        .failure = FailureClass::kWorkerLost,
+                        .detail = detail,
+                        .worker = lease.worker,
+                        .counts = counts};
+    GOFARM_ASSIGN_OR_RETURN(Ended ended, EndAttempt(txn, job->second, ending, random));
+    lost.push_back({.token = lease.token, .job = lease.job, .worker = lease.worker,
+                    .requeued = std::move(ended.requeued)});
+  }
+  return lost;
+}
+
+absl::StatusOr<ExpiredSessions> End(Txn& txn, std::vector<SessionId> sessions, bool counts, const std::string& detail,
+                                    const Random& random) {
+  ExpiredSessions result;
+  if (sessions.empty()) return result;
+  const std::string keys = Array(sessions);
+  absl::flat_hash_map<JobId, LockedJob> jobs;
+  const std::vector<Lease> leases = LockLeases(txn, "jobs_of_sessions", "leases_of_sessions", keys, jobs);
+  GOFARM_ASSIGN_OR_RETURN(result.lost, Lose(txn, leases, jobs, counts, detail, random));
+  txn.Run("return_session_offers", keys);
+  txn.Run("delete_sessions", keys);
+  result.sessions = std::move(sessions);
+  return result;
+}
+
+constexpr std::string_view kLeaseRanOut = "the worker's lease ran out: it is gone or cannot reach the coordinator";
+constexpr std::string_view kNotAnnounced = "the worker came back without this attempt";
+constexpr std::string_view kSaidGoodbye = "the worker was stopped";
+constexpr std::string_view kFarmDown = "the farm was taken down";
+constexpr std::string_view kOverdue = "the attempt outlived its deadline";
+
+}  // namespace
+
+absl::StatusOr<int64_t> PgDispatchStore::TakeLeadership(const Scope& scope, const std::string& holder) {
+  return RunTransaction(pool_, scope, "take the leadership", [&](Txn& txn) -> absl::StatusOr<int64_t> {
+    return txn.Run("take_leadership", holder)[0][0].as<int64_t>();
+  });
+}
+
+absl::Status PgDispatchStore::RenewLeadership(const Scope& scope, int64_t epoch) {
+  return RunTransaction(pool_, scope, "renew the leadership", [&](Txn& txn) -> absl::Status {
+    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    txn.Run("renew_leadership", epoch);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status PgDispatchStore::ResetLeasesAtStart(const Scope& scope, int64_t epoch, absl::Duration lease) {
+  return RunTransaction(pool_, scope, "reset the leases", [&](Txn& txn) -> absl::Status {
+    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    txn.Run("extend_all_leases", absl::ToDoubleSeconds(lease));
+    txn.Run("return_all_offers");
+    return absl::OkStatus();
+  });
+}
+
+absl::Status PgDispatchStore::ExtendLeases(const Scope& scope, int64_t epoch, absl::Duration lease) {
+  return RunTransaction(pool_, scope, "extend the leases", [&](Txn& txn) -> absl::Status {
+    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    txn.Run("extend_all_leases", absl::ToDoubleSeconds(lease));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<domain::QueuedJob>> PgDispatchStore::LoadQueue(const Scope& scope, JobId after, int limit) {
+  using Jobs = std::vector<domain::QueuedJob>;
+  return RunTransaction(pool_, scope, "load the queue", [&](Txn& txn) -> absl::StatusOr<Jobs> {
+    Jobs jobs;
+    for (const char* statement : {"load_queue_due", "load_queue_later"}) {
+      const int64_t left = limit - static_cast<int64_t>(jobs.size());
+      if (left <= 0) break;
+      for (const pqxx::row& row : txn.Run(statement, after.value, left)) jobs.push_back(QueuedJobOf(row));
+    }
+    return jobs;
+  });
+}
+
+absl::StatusOr<std::vector<ClaimResult>> PgDispatchStore::ClaimOffers(const Scope& scope, int64_t epoch,
+                                                                      const std::vector<domain::ClaimRequest>& claims) {
+  using Results = std::vector<ClaimResult>;
+  std::vector<JobId> jobs;
+  std::vector<SessionId> sessions;
+  for (const domain::ClaimRequest& claim : claims) {
+    jobs.push_back(claim.job);
+    sessions.push_back(claim.session);
+  }
+  return RunTransaction(pool_, scope, "claim offers", [&](Txn& txn) -> absl::StatusOr<Results> {
+    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    absl::flat_hash_map<JobId, Token> won;
+    for (const pqxx::row& row : txn.Run("claim_offers", Array(jobs), Array(sessions))) {
+      won[JobId{row[0].as<int64_t>()}] = Token{row[1].as<int64_t>()};
+    }
+    absl::flat_hash_set<SessionId> live;
+    if (won.size() < claims.size()) {
+      for (const SessionId id : Ids<SessionId>(txn.Run("live_sessions", Array(sessions)))) live.insert(id);
+    }
+    Results results;
+    for (const domain::ClaimRequest& claim : claims) {
+      ClaimResult result{.job = claim.job, .session = claim.session};
+      if (const auto token = won.find(claim.job); token != won.end()) {
+        result.token = token->second;
+        result.outcome = ClaimOutcome::kWon;
+      } else if (!live.contains(claim.session)) {
+        result.outcome = ClaimOutcome::kSessionGone;
+      }
+      results.push_back(result);
+    }
+    return results;
+  });
+}
+
+absl::StatusOr<std::vector<domain::ClaimState>> PgDispatchStore::ReadClaims(const Scope& scope,
+                                                                            const std::vector<JobId>& jobs) {
+  using States = std::vector<domain::ClaimState>;
+  return RunTransaction(pool_, scope, "read claims back", [&](Txn& txn) -> absl::StatusOr<States> {
+    absl::flat_hash_map<JobId, domain::ClaimState> known;
+    for (const pqxx::row& row : txn.Run("read_claims", Array(jobs))) {
+      const JobId id{row["job_id"].as<int64_t>()};
+      known[id] = {.job = id, .in_queue = true, .running = row["running"].as<bool>(),
+                   .token = Token{row["token"].as<int64_t>()}, .session = SessionId{row["session_id"].as<int64_t>()}};
+    }
+    States states;
+    for (const JobId job : jobs) {
+      const auto state = known.find(job);
+      states.push_back(state == known.end() ? domain::ClaimState{.job = job} : state->second);
+    }
+    return states;
+  });
+}
+
+absl::StatusOr<std::vector<AcceptOutcome>> PgDispatchStore::AcceptOffers(const Scope& scope, int64_t epoch,
+                                                                         const std::vector<OfferRef>& offers) {
+  using Outcomes = std::vector<AcceptOutcome>;
+  const OfferArrays arrays(offers);
+  std::vector<JobId> ids;
+  for (const OfferRef& offer : offers) ids.push_back(offer.job);
+  return RunTransaction(pool_, scope, "accept offers", [&](Txn& txn) -> absl::StatusOr<Outcomes> {
+    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    absl::flat_hash_map<JobId, LockedJob> jobs;
+    for (LockedJob& job : LockJobs(txn, ids)) jobs[job.id] = job;
+
+    absl::flat_hash_set<Token> running;
+    std::vector<Token> tokens;
+    std::vector<JobId> started;
+    std::vector<SessionId> sessions;
+    std::vector<std::string> workers;
+    for (const pqxx::row& row : txn.Run("accept_offers", arrays.tokens, arrays.jobs, arrays.sessions)) {
+      const JobId id{row["job_id"].as<int64_t>()};
+      GOFARM_RETURN_IF_ERROR_CTX(domain::Apply(jobs[id].state, domain::JobEvent::kStarted).status(),
+                                 Cat("start job ", id.value));
+      started.push_back(id);
+      tokens.push_back(Token{row["token"].as<int64_t>()});
+      sessions.push_back(SessionId{row["session_id"].as<int64_t>()});
+      workers.push_back(row["worker"].as<std::string>());
+      running.insert(tokens.back());
+    }
+    if (!started.empty()) {
+      txn.Run("insert_attempts", Array(tokens), Array(started), Array(workers));
+      txn.Run("insert_leases", Array(tokens), Array(started), Array(sessions));
+      txn.Run("start_jobs", Array(started));
+    }
+    if (running.size() < offers.size()) {
+      for (const Token token : Ids<Token>(txn.Run("attempts_alive_or_answered", arrays.tokens, arrays.jobs))) {
+        running.insert(token);
+      }
+    }
+    Outcomes outcomes;
+    for (const OfferRef& offer : offers) {
+      outcomes.push_back(running.contains(offer.token) ? AcceptOutcome::kRunning : AcceptOutcome::kStale);
+    }
+    return outcomes;
+  });
+}
+
+absl::StatusOr<std::vector<ReturnOutcome>> PgDispatchStore::ReturnOffers(const Scope& scope, int64_t epoch,
+                                                                         const std::vector<OfferRef>& offers) {
+  using Outcomes = std::vector<ReturnOutcome>;
+  const OfferArrays arrays(offers);
+  return RunTransaction(pool_, scope, "return offers", [&](Txn& txn) -> absl::StatusOr<Outcomes> {
+    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    absl::flat_hash_set<Token> returned;
+    for (const Token token : Ids<Token>(txn.Run("return_offers", arrays.tokens, arrays.jobs, arrays.sessions))) {
+      returned.insert(token);
+    }
+    Outcomes outcomes;
+    for (const OfferRef& offer : offers) {
+      outcomes.push_back(returned.contains(offer.token) ? ReturnOutcome::kReturned : ReturnOutcome::kGone);
+    }
+    return outcomes;
+  });
+}
+
+absl::StatusOr<domain::OpenedSession> PgDispatchStore::OpenSession(const Scope& scope, int64_t epoch,
+                                                                   const domain::SessionRequest& request,
+                                                                   absl::Duration lease) {
+  const std::string hello = HelloJson(request);
+  return RunTransaction(
+      pool_, scope, Cat("open a session of ", request.worker), [&](Txn& txn) -> absl::StatusOr<domain::OpenedSession> {
+        GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+        domain::OpenedSession opened;
+        txn.Run("save_worker", request.worker, hello);  // its row serialises sessions of one name
+        opened.superseded = Ids<SessionId>(txn.Run("sessions_of_worker", request.worker));
+        opened.session = Ids<SessionId>(txn.Run("insert_session", request.worker, request.instance, epoch,
+                                                absl::ToDoubleSeconds(lease), hello))[0];
+
+        const std::string former = Array(opened.superseded);
+        absl::flat_hash_map<JobId, LockedJob> jobs;
+        absl::flat_hash_map<Token, Lease> left;
+        for (Lease& held : LockLeases(txn, "jobs_of_sessions", "leases_of_sessions", former, jobs)) {
+          left.emplace(held.token, std::move(held));
+        }
+        std::vector<Token> kept;
+        absl::flat_hash_set<Token> seen;
+        for (const domain::AnnouncedAttempt& announced : request.attempts) {
+          if (!seen.insert(announced.token).second) continue;
+          const auto held = left.find(announced.token);
+          if (held == left.end() || held->second.job != announced.job) {
+            opened.dropped.push_back(announced.token);
+            continue;
+          }
+          kept.push_back(announced.token);
+          left.erase(held);
+        }
+        std::vector<Lease> unannounced;
+        for (auto& [token, held] : left) unannounced.push_back(std::move(held));
+        if (!kept.empty()) {
+          txn.Run("move_leases", Array(kept), opened.session.value);
+          for (const pqxx::row& row : txn.Run("running_attempts", Array(kept))) {
+            opened.kept.push_back({.token = Token{row["token"].as<int64_t>()},
+                                   .job = QueuedJobOf(row),
+                                   .session = opened.session,
+                                   .started_at = TimeOf(row["started_us"]),
+                                   .cancel_wanted = row["cancel_requested"].as<bool>()});
+          }
+        }
+        GOFARM_ASSIGN_OR_RETURN(opened.lost,
+                                Lose(txn, unannounced, jobs, /*counts=*/true, std::string(kNotAnnounced), random_));
+        txn.Run("return_session_offers", former);
+        txn.Run("delete_sessions", former);
+        return opened;
+      });
+}
+
+absl::StatusOr<std::vector<SessionId>> PgDispatchStore::RenewSessions(const Scope& scope, int64_t epoch,
+                                                                      const std::vector<SessionId>& sessions,
+                                                                      absl::Duration lease) {
+  using Gone = std::vector<SessionId>;
+  return RunTransaction(pool_, scope, "renew sessions", [&](Txn& txn) -> absl::StatusOr<Gone> {
+    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    const std::string keys = Array(sessions);
+    absl::flat_hash_set<SessionId> renewed;
+    for (const SessionId id : Ids<SessionId>(txn.Run("renew_sessions", keys, absl::ToDoubleSeconds(lease)))) {
+      renewed.insert(id);
+    }
+    txn.Run("touch_workers", keys);
+    Gone gone;
+    for (const SessionId id : sessions) {
+      if (!renewed.contains(id)) gone.push_back(id);
+    }
+    return gone;
+  });
+}
+
+absl::StatusOr<ExpiredSessions> PgDispatchStore::ExpireSessions(const Scope& scope, int64_t epoch) {
+  return RunTransaction(pool_, scope, "expire sessions", [&](Txn& txn) -> absl::StatusOr<ExpiredSessions> {
+    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    return End(txn, Ids<SessionId>(txn.Run("expired_sessions")), /*counts=*/true, std::string(kLeaseRanOut), random_);
+  });
+}
+
+absl::StatusOr<ExpiredSessions> PgDispatchStore::EndSessions(const Scope& scope, int64_t epoch,
+                                                             const std::vector<SessionId>& sessions) {
+  return RunTransaction(pool_, scope, "end sessions", [&](Txn& txn) -> absl::StatusOr<ExpiredSessions> {
+    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    return End(txn, Ids<SessionId>(txn.Run("lock_sessions", Array(sessions))), /*counts=*/false,
+               std::string(kSaidGoodbye), random_);
+  });
+}
+
+absl::StatusOr<ExpiredSessions> PgDispatchStore::EndAllSessions(const Scope& scope, int64_t epoch) {
+  return RunTransaction(pool_, scope, "end all sessions", [&](Txn& txn) -> absl::StatusOr<ExpiredSessions> {
+    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    return End(txn, Ids<SessionId>(txn.Run("lock_all_sessions")), /*counts=*/false, std::string(kFarmDown), random_);
+  });
+}
+
+absl::StatusOr<std::vector<LostAttempt>> PgDispatchStore::LoseAttempts(const Scope& scope, int64_t epoch,
+                                                                       const std::vector<Token>& tokens) {
+  using Lost = std::vector<LostAttempt>;
+  return RunTransaction(pool_, scope, "lose attempts", [&](Txn& txn) -> absl::StatusOr<Lost> {
+    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    absl::flat_hash_map<JobId, LockedJob> jobs;
+    const std::vector<Lease> leases = LockLeases(txn, "jobs_of_tokens", "leases_of_tokens", Array(tokens), jobs);
+    return Lose(txn, leases, jobs, /*counts=*/true, std::string(kOverdue), random_);
+  });
+}
+
+absl::StatusOr<domain::CompleteResult> PgDispatchStore::Complete(const Scope& scope,
+                                                                 const domain::Completion& completion) {
+  const domain::CompletedAttempt attempt{.token = completion.token,
+                                         .job = completion.job,
+                                         .outcome = completion.outcome,
+                                         .failure_class = completion.failure,
+                                         .failure_detail = completion.detail};
+  return RunTransaction(pool_, scope, Cat("complete attempt ", completion.token.value),
+                        [&](Txn& txn) { return CompleteAttempt(txn, attempt, random_); });
+}
+
+}  // namespace gofarm::store

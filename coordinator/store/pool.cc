@@ -1,0 +1,87 @@
+#include "coordinator/store/pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "coordinator/store/connection.h"
+#include "coordinator/store/exceptions.h"
+#include "coordinator_sql.h"
+
+namespace gofarm::store {
+namespace {
+
+constexpr int kConnectSeconds = 5;
+
+// libpq waits for ever on a host that does not answer, unless told.
+std::string WithConnectTimeout(const std::string& url) {
+  if (url.find("connect_timeout") != std::string::npos) return url;
+  if (url.find("://") == std::string::npos) return Cat(url, " connect_timeout=", kConnectSeconds);
+  return Cat(url, url.find('?') == std::string::npos ? "?" : "&", "connect_timeout=", kConnectSeconds);
+}
+
+}  // namespace
+
+Connection::Connection(const PoolOptions& options) : db_(WithConnectTimeout(options.url)), quiet_(db_) {
+  // A connection that broke is replaced by the pool; should pqxx mend one silently, it sets these again.
+  const auto set = [&](const char* name, const std::string& value) { db_.set_variable(name, db_.quote(value)); };
+  set("client_encoding", "UTF8");
+  set("application_name", options.application_name);
+  set("statement_timeout", Cat(absl::ToInt64Milliseconds(options.statement_timeout)));
+  set("idle_in_transaction_session_timeout", Cat(absl::ToInt64Milliseconds(options.idle_in_transaction_timeout)));
+  set("timezone", "UTC");
+  for (const sql::EmbeddedFile& file : sql::kAll) db_.prepare(std::string(file.name), std::string(file.text));
+}
+
+Pool::Pool(PoolOptions options) : options_(std::move(options)) {}
+Pool::~Pool() = default;
+
+absl::StatusOr<Pool::Lease> Pool::Acquire(const Scope& scope) {
+  GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), "database connection");
+  std::unique_ptr<Connection> connection;
+  {
+    const absl::Time until = std::min(scope.deadline, absl::Now() + kAcquireMax);
+    absl::MutexLock lock(&mutex_);
+    if (!mutex_.AwaitWithDeadline(absl::Condition(this, &Pool::SlotFree), until)) {
+      return absl::ResourceExhaustedError(
+          Cat("database connection: all ", options_.connections, " are busy; try again later"));
+    }
+    ++in_use_;
+    if (!idle_.empty()) {
+      connection = std::move(idle_.back());
+      idle_.pop_back();
+    }
+  }
+  if (connection != nullptr && connection->Usable()) return Lease(*this, std::move(connection));
+  try {
+    return Lease(*this, std::make_unique<Connection>(options_));
+  } catch (...) {
+    GiveBack(nullptr);
+    return Annotate(StatusFromCurrentException(), "connect to the database");
+  }
+}
+
+void Pool::GiveBack(std::unique_ptr<Connection> connection) {
+  std::vector<std::unique_ptr<Connection>> dropped;  // closed outside the lock
+  absl::MutexLock lock(&mutex_);
+  --in_use_;
+  if (connection == nullptr) return;
+  if (connection->Usable()) {
+    idle_.push_back(std::move(connection));
+  } else {
+    // What broke one has broken the others too, most often: a restart of the database.
+    dropped.swap(idle_);
+    dropped.push_back(std::move(connection));
+  }
+}
+
+Pool::Lease::Lease(Pool& pool, std::unique_ptr<Connection> connection)
+    : pool_(&pool), connection_(std::move(connection)) {}
+Pool::Lease::Lease(Lease&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)), connection_(std::move(other.connection_)) {}
+Pool::Lease::~Lease() {
+  if (pool_ != nullptr) pool_->GiveBack(std::move(connection_));
+}
+
+}  // namespace gofarm::store

@@ -1,0 +1,218 @@
+#include "coordinator/store/query_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "common/base/status_macros.h"
+#include "coordinator/store/json.h"
+#include "coordinator/store/transaction.h"
+
+namespace gofarm::store {
+namespace {
+
+using domain::ArtifactRow;
+using domain::Attempt;
+using domain::Job;
+
+std::string Str(const pqxx::row& row, const char* column) { return row[column].as<std::string>(); }
+
+Job JobOf(const pqxx::row& row) {
+  Job job;
+  job.id = JobId{row["id"].as<int64_t>()};
+  job.module = Str(row, "module");
+  job.version = Str(row, "version");
+  job.target = static_cast<Target>(row["target"].as<int>());
+  job.state = static_cast<JobState>(row["state"].as<int>());
+  job.failure_class = static_cast<FailureClass>(row["failure_class"].as<int>());
+  job.failure_detail = Str(row, "failure_detail");
+  job.toolset = Str(row, "toolset");
+  job.recipe_digest = Str(row, "recipe_digest");
+  job.generation = row["generation"].as<int>();
+  job.created_at = TimeOf(row["created_us"]);
+  job.ended_at = TimeOf(row["ended_us"]);
+  if (!row["waits"].is_null() && row["waits"].as<bool>()) job.not_before = TimeOf(row["not_before_us"]);
+  return job;
+}
+
+Attempt AttemptOf(const pqxx::row& row) {
+  Attempt attempt;
+  attempt.token = Token{row["token"].as<int64_t>()};
+  attempt.worker = Str(row, "worker");
+  attempt.outcome = static_cast<AttemptOutcome>(row["outcome"].as<int>());
+  attempt.started_at = TimeOf(row["started_us"]);
+  attempt.ended_at = TimeOf(row["ended_us"]);
+  attempt.failure_class = static_cast<FailureClass>(row["failure_class"].as<int>());
+  attempt.failure_detail = Str(row, "failure_detail");
+  attempt.variants = VariantsFromJson(row["variants"].c_str());
+  attempt.phases = PhasesFromJson(row["phases"].c_str());
+  attempt.facts = FactsFromJson(row["facts"].c_str());
+  attempt.peak_memory_bytes = row["peak_memory_bytes"].as<int64_t>();
+  attempt.cpu_seconds = row["cpu_seconds"].as<double>();
+  return attempt;
+}
+
+ArtifactRow ArtifactOf(const pqxx::row& row) {
+  return {.name = Str(row, "name"),
+          .import_path = Str(row, "import_path"),
+          .module = Str(row, "module"),
+          .version = Str(row, "version"),
+          .target = static_cast<Target>(row["target"].as<int>()),
+          .size = row["size"].as<int64_t>(),
+          .sha256 = Str(row, "sha256"),
+          .blake3 = Str(row, "blake3"),
+          .main_version = Str(row, "main_version"),
+          .go_version = Str(row, "go_version"),
+          .job = JobId{row["job_id"].as<int64_t>()}};
+}
+
+// Hangs batches, attempts and results on the jobs: four statements for the whole page.
+void Complete(Txn& txn, std::vector<Job>& jobs) {
+  if (jobs.empty()) return;
+  std::vector<JobId> ids;
+  absl::flat_hash_map<int64_t, Job*> by_id;
+  for (Job& job : jobs) {
+    ids.push_back(job.id);
+    by_id[job.id.value] = &job;
+  }
+  const std::string keys = Array(ids);
+  const auto job_of = [&](const pqxx::row& row) -> Job& { return *by_id.at(row["job_id"].as<int64_t>()); };
+  for (const pqxx::row& row : txn.Run("batches_of_jobs", keys)) {
+    job_of(row).batches.push_back(BatchId{row["batch_id"].as<int64_t>()});
+  }
+  for (const pqxx::row& row : txn.Run("attempts_of_jobs", keys)) job_of(row).attempts.push_back(AttemptOf(row));
+  for (const pqxx::row& row : txn.Run("executables_of_jobs", keys)) job_of(row).executables.push_back(ArtifactOf(row));
+  for (const pqxx::row& row : txn.Run("failed_programs_of_jobs", keys)) {
+    job_of(row).failed_programs.push_back(
+        {.import_path = Str(row, "import_path"),
+         .name = Str(row, "name"),
+         .failure_class = static_cast<FailureClass>(row["failure_class"].as<int>()),
+         .failure_detail = Str(row, "failure_detail")});
+  }
+}
+
+absl::Status NoSuchJob(JobId id) { return absl::NotFoundError(Cat("no job ", id.value)); }
+
+}  // namespace
+
+absl::StatusOr<Job> QueryStore::GetJob(const Scope& scope, JobId id) {
+  return RunTransaction(pool_, scope, "show a job", [&](Txn& txn) -> absl::StatusOr<Job> {
+    const pqxx::result rows = txn.Run("jobs_page", id.value - 1, 0, 1);
+    if (rows.empty() || rows[0]["id"].as<int64_t>() != id.value) return NoSuchJob(id);
+    std::vector<Job> jobs = {JobOf(rows[0])};
+    Complete(txn, jobs);
+    return std::move(jobs.front());
+  });
+}
+
+absl::StatusOr<std::vector<Job>> QueryStore::JobPage(const Scope& scope, const JobFilter& filter, JobId after, int limit) {
+  return RunTransaction(pool_, scope, "list jobs", [&](Txn& txn) -> absl::StatusOr<std::vector<Job>> {
+    const int state = filter.state ? static_cast<int>(*filter.state) : 0;
+    const int rows_max = std::clamp(limit, 1, kJobPageMax);
+    const pqxx::result rows = filter.batch
+                                  ? txn.Run("jobs_page_of_batch", after.value, state, rows_max, filter.batch.value)
+                                  : txn.Run("jobs_page", after.value, state, rows_max);
+    std::vector<Job> jobs;
+    jobs.reserve(rows.size());
+    for (const pqxx::row& row : rows) jobs.push_back(JobOf(row));
+    Complete(txn, jobs);
+    return jobs;
+  });
+}
+
+absl::StatusOr<std::vector<ArtifactRow>> QueryStore::ArtifactPage(const Scope& scope, const ArtifactFilter& filter,
+                                                                  const ArtifactCursor& after, int limit) {
+  return RunTransaction(pool_, scope, "list artifacts", [&](Txn& txn) -> absl::StatusOr<std::vector<ArtifactRow>> {
+    const int target = filter.target ? static_cast<int>(*filter.target) : 0;
+    const int rows_max = std::clamp(limit, 1, kArtifactPageMax);
+    const auto run = [&]() -> pqxx::result {
+      const int64_t job = after.job.value;
+      const std::string& path = after.import_path;
+      if (filter.batch) {
+        return txn.Run("artifacts_page_of_batch", job, path, target, rows_max, filter.batch.value, filter.module,
+                       filter.sha256);
+      }
+      if (!filter.sha256.empty()) {
+        return txn.Run("artifacts_page_of_digest", job, path, target, rows_max, filter.sha256, filter.module);
+      }
+      if (!filter.module.empty()) {
+        return txn.Run("artifacts_page_of_module", job, path, target, rows_max, filter.module);
+      }
+      return txn.Run("artifacts_page", job, path, target, rows_max);
+    };
+    std::vector<ArtifactRow> artifacts;
+    for (const pqxx::row& row : run()) artifacts.push_back(ArtifactOf(row));
+    return artifacts;
+  });
+}
+
+absl::StatusOr<std::vector<domain::WorkerInfo>> QueryStore::Workers(const Scope& scope) {
+  using Infos = std::vector<domain::WorkerInfo>;
+  return RunTransaction(pool_, scope, "list workers", [&](Txn& txn) -> absl::StatusOr<Infos> {
+    Infos workers;
+    for (const pqxx::row& row : txn.Run("list_workers")) {
+      domain::WorkerInfo worker;
+      worker.name = Str(row, "name");
+      HelloFromJson(row["hello"].c_str(), worker);
+      worker.report = ReportFromJson(row["report"].c_str());
+      worker.has_session = row["has_session"].as<bool>();
+      worker.last_seen_at = TimeOf(row["seen_us"]);
+      workers.push_back(std::move(worker));
+    }
+    return workers;
+  });
+}
+
+absl::Status QueryStore::SaveWorkerReport(const Scope& scope, const std::string& worker,
+                                          const domain::WorkerReport& report) {
+  return RunTransaction(pool_, scope, "save a worker's report", [&](Txn& txn) -> absl::Status {
+    txn.Run("save_worker_report", worker, ReportJson(report));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<domain::JobCounts> QueryStore::CountJobs(const Scope& scope) {
+  return RunTransaction(pool_, scope, "count jobs", [&](Txn& txn) -> absl::StatusOr<domain::JobCounts> {
+    domain::JobCounts counts;
+    for (const pqxx::row& row : txn.Run("count_jobs")) {
+      const int64_t n = row["jobs"].as<int64_t>();
+      switch (static_cast<JobState>(row["state"].as<int>())) {
+        case JobState::kQueued: counts.queued = n; break;
+        case JobState::kRunning: counts.running = n; break;
+        case JobState::kBuilt: counts.built = n; break;
+        case JobState::kPartial: counts.partial = n; break;
+        case JobState::kNothingToBuild: counts.nothing_to_build = n; break;
+        case JobState::kFailed: counts.failed = n; break;
+        case JobState::kCancelled: counts.cancelled = n; break;
+      }
+    }
+    return counts;
+  });
+}
+
+absl::StatusOr<Attempt> QueryStore::FindAttempt(const Scope& scope, JobId job, int number) {
+  return RunTransaction(pool_, scope, "find an attempt", [&](Txn& txn) -> absl::StatusOr<Attempt> {
+    const pqxx::result rows = txn.Run("attempts_of_jobs", Array(std::vector<JobId>{job}));
+    if (rows.empty()) {
+      const pqxx::result known = txn.Run("jobs_page", job.value - 1, 0, 1);
+      if (known.empty() || known[0]["id"].as<int64_t>() != job.value) return NoSuchJob(job);
+      return absl::NotFoundError(Cat("job ", job.value, " has no attempt yet"));
+    }
+    const int count = static_cast<int>(rows.size());
+    if (number < 0 || number > count) {
+      return absl::NotFoundError(Cat("job ", job.value, " has no attempt ", number, ", only 1 to ", count));
+    }
+    return AttemptOf(rows[number == 0 ? count - 1 : number - 1]);
+  });
+}
+
+absl::StatusOr<std::optional<JobId>> QueryStore::CurrentJobOf(const Scope& scope, Token token) {
+  using Found = std::optional<JobId>;
+  return RunTransaction(pool_, scope, "look up a token", [&](Txn& txn) -> absl::StatusOr<Found> {
+    const pqxx::result rows = txn.Run("current_job_of", token.value);
+    if (rows.empty()) return Found();
+    return Found(JobId{rows[0][0].as<int64_t>()});
+  });
+}
+
+}  // namespace gofarm::store

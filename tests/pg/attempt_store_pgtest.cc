@@ -1,0 +1,201 @@
+#include "coordinator/store/attempt_store.h"
+
+#include <thread>
+
+#include "coordinator/store/artifact_store.h"
+#include "tests/pg/farm_fixture.h"
+
+namespace gofarm::testing {
+namespace {
+
+using domain::CompleteOutcome;
+
+class AttemptStoreTest : public FarmTest {
+ protected:
+  void SetUp() override {
+    FarmTest::SetUp();
+    session_ = Hello("worker-1").session;
+    batch_ = Submit({"example.com/a"}).batch.id;
+    job_ = OnlyJob(batch_);
+    token_ = Run(job_, session_);
+  }
+  SessionId session_;
+  BatchId batch_;
+  JobId job_;
+  Token token_;
+};
+
+TEST_F(AttemptStoreTest, ABuiltAttemptEndsItsJobAndItsRowsOfTheHotTables) {
+  domain::CompletedAttempt report = BuiltReport(token_, job_, {"example.com/a/y", "example.com/a/x"});
+  report.variants = {{.variant = "install", .outcome = "built", .seconds = 1.5, .argv = {"go", "install"},
+                      .environment = {"A=b \"q\""}, .go_mod = "module x\n", .working_directory = "/job"}};
+  report.phases = {{.phase = Phase::kFetch, .seconds = 0.25}, {.phase = Phase::kBuild, .seconds = 2}};
+  report.peak_memory_bytes = 123456789;
+  report.cpu_seconds = 3.5;
+  report.facts = {.go_version = "1.26.8", .sandbox_layout = 1, .worker_build = "abc", .log_sha256 = std::string(64, 'c'),
+                  .module_h1 = "h1:y=", .bytes_fetched = 77, .dependency_count = 3,
+                  .licences_sha256 = std::string(64, 'd'), .licences_size = 9, .used_shared_cache = true, .log_bytes = 55};
+  const domain::CompleteResult result = Complete(report);
+  EXPECT_EQ(result.outcome, CompleteOutcome::kEnded);
+  EXPECT_EQ(result.job_state, JobState::kBuilt);
+  EXPECT_FALSE(result.repeated);
+
+  const domain::Job job = Job(job_);
+  EXPECT_EQ(job.state, JobState::kBuilt);
+  EXPECT_NE(job.ended_at, absl::InfinitePast());
+  ASSERT_EQ(job.executables.size(), 2u);
+  EXPECT_EQ(job.executables[0].import_path, "example.com/a/x") << "by import path";
+  EXPECT_EQ(job.executables[0].name, "x");
+  EXPECT_EQ(job.executables[0].module, "example.com/a");
+  ASSERT_EQ(job.attempts.size(), 1u);
+  const domain::Attempt& attempt = job.attempts[0];
+  EXPECT_EQ(attempt.token, token_);
+  EXPECT_EQ(attempt.worker, "worker-1");
+  EXPECT_EQ(attempt.outcome, AttemptOutcome::kBuilt);
+  ASSERT_EQ(attempt.variants.size(), 1u);
+  EXPECT_EQ(attempt.variants[0].argv, (std::vector<std::string>{"go", "install"}));
+  EXPECT_EQ(attempt.variants[0].environment[0], "A=b \"q\"");
+  EXPECT_EQ(attempt.variants[0].go_mod, "module x\n");
+  ASSERT_EQ(attempt.phases.size(), 2u);
+  EXPECT_EQ(attempt.phases[0].phase, Phase::kFetch);
+  EXPECT_EQ(attempt.peak_memory_bytes, 123456789);
+  EXPECT_EQ(attempt.facts.module_h1, "h1:y=");
+  EXPECT_TRUE(attempt.facts.used_shared_cache);
+  EXPECT_EQ(Count("SELECT count(*) FROM queue"), 0);
+  EXPECT_EQ(Count("SELECT count(*) FROM leases"), 0);
+  EXPECT_EQ(batches_->Get(Now(), batch_)->executables, 2);
+  EXPECT_EQ(Sql("SELECT dependencies->0->>'h1' FROM executables LIMIT 1"), "h1:x=");
+
+  store::ArtifactStore artifacts(*pool_);
+  EXPECT_EQ(artifacts.Find(Now(), std::string(64, 'd'))->kind, "licences");
+  EXPECT_EQ(artifacts.Referenced(Now(), {report.executables[0].sha256, std::string(64, '0')})->size(), 1u);
+}
+
+TEST_F(AttemptStoreTest, ARepeatGetsTheSameAnswerAndChangesNothing) {
+  Complete(BuiltReport(token_, job_, {"example.com/a"}));
+  const domain::CompleteResult again = Complete(FailedReport(token_, job_, FailureClass::kCompileError));
+  EXPECT_EQ(again.outcome, CompleteOutcome::kEnded);
+  EXPECT_EQ(again.job_state, JobState::kBuilt);
+  EXPECT_TRUE(again.repeated);
+  EXPECT_EQ(Job(job_).state, JobState::kBuilt);
+}
+
+TEST_F(AttemptStoreTest, ARepeatOfARetriedFailureStillSaysQueued) {
+  const auto report = FailedReport(token_, job_, FailureClass::kProxyError);
+  EXPECT_EQ(Complete(report).job_state, JobState::kQueued);
+  MakeDue(job_);
+  const Token next = Run(job_, session_);
+  Complete(BuiltReport(next, job_, {"example.com/a"}));
+  const domain::CompleteResult again = Complete(report);
+  EXPECT_EQ(again.outcome, CompleteOutcome::kEnded);
+  EXPECT_EQ(again.job_state, JobState::kQueued);
+}
+
+TEST_F(AttemptStoreTest, AStaleTokenIsRefused) {
+  LetLeaseRunOut(session_);
+  ASSERT_EQ(dispatch_->ExpireSessions(Now(), epoch_)->lost.size(), 1u);
+  EXPECT_EQ(Complete(BuiltReport(token_, job_, {"example.com/a"})).outcome, CompleteOutcome::kStale);
+  EXPECT_EQ(Complete(BuiltReport(Token{999999}, job_, {"example.com/a"})).outcome, CompleteOutcome::kStale);
+  EXPECT_EQ(Complete(BuiltReport(token_, JobId{999999}, {"example.com/a"})).outcome, CompleteOutcome::kStale);
+  EXPECT_EQ(Job(job_).state, JobState::kQueued);
+  EXPECT_EQ(Count("SELECT count(*) FROM executables"), 0) << "nothing of a stale report is kept";
+}
+
+TEST_F(AttemptStoreTest, AnOfferThatIsNotAcceptedYetSaysSo) {
+  const JobId other = OnlyJob(Submit({"example.com/b"}).batch.id);
+  const Token offer = Claim(other, session_);
+  EXPECT_EQ(Complete(BuiltReport(offer, other, {"example.com/b"})).outcome, CompleteOutcome::kNotAccepted);
+}
+
+TEST_F(AttemptStoreTest, OneOfTwoCompletionsAtOnceWins) {
+  absl::StatusOr<domain::CompleteResult> one = absl::UnknownError(""), two = absl::UnknownError("");
+  std::thread other([&] { one = attempts_->Complete(Now(), BuiltReport(token_, job_, {"example.com/a"})); });
+  two = attempts_->Complete(Now(), FailedReport(token_, job_, FailureClass::kCompileError));
+  other.join();
+  ASSERT_TRUE(one.ok()) << one.status();
+  ASSERT_TRUE(two.ok()) << two.status();
+  EXPECT_EQ(one->job_state, two->job_state);
+  EXPECT_NE(one->repeated, two->repeated);
+}
+
+TEST_F(AttemptStoreTest, AFaultOfTheFarmGoesBackToTheQueueFiveTimes) {
+  Token token = token_;
+  for (int i = 1; i <= domain::kInfraRetriesMax; ++i) {
+    const domain::CompleteResult result = Complete(FailedReport(token, job_, FailureClass::kDiskFull));
+    ASSERT_EQ(result.job_state, JobState::kQueued) << i;
+    ASSERT_TRUE(result.requeued.has_value());
+    EXPECT_EQ(result.requeued->excluded_worker, "worker-1");
+    EXPECT_EQ(Count("SELECT infra_failures FROM jobs"), i);
+    EXPECT_EQ(Count("SELECT count(*) FROM queue WHERE not_before > now()"), 1);
+    EXPECT_GT(Job(job_).not_before, absl::UnixEpoch());
+    MakeDue(job_);
+    token = Run(job_, session_);
+  }
+  const domain::CompleteResult last = Complete(FailedReport(token, job_, FailureClass::kDiskFull));
+  EXPECT_EQ(last.job_state, JobState::kFailed);
+  EXPECT_FALSE(last.requeued.has_value());
+  const domain::Job job = Job(job_);
+  EXPECT_EQ(job.failure_class, FailureClass::kDiskFull);
+  EXPECT_EQ(job.failure_detail, "decisive lines");
+  EXPECT_EQ(job.attempts.size(), 6u);
+}
+
+TEST_F(AttemptStoreTest, ATimeoutIsTriedOnceMoreElsewhere) {
+  const domain::CompleteResult first = Complete(FailedReport(token_, job_, FailureClass::kTimeout));
+  EXPECT_EQ(first.job_state, JobState::kQueued);
+  EXPECT_EQ(first.requeued->excluded_worker, "worker-1");
+  EXPECT_EQ(Complete(FailedReport(Run(job_, session_), job_, FailureClass::kTimeout)).job_state, JobState::kFailed);
+}
+
+TEST_F(AttemptStoreTest, PartialKeepsProgramsAndFailures) {
+  domain::CompletedAttempt report = BuiltReport(token_, job_, {"example.com/a/good"});
+  report.outcome = AttemptOutcome::kPartial;
+  report.failure_class = FailureClass::kSystemLibraryMissing;
+  report.failure_detail = "'pcap.h' file not found";
+  report.failed_programs = {{.import_path = "example.com/a/z", .name = "z", .failure_class = FailureClass::kCompileError},
+                            {.import_path = "example.com/a/b", .name = "b",
+                             .failure_class = FailureClass::kSystemLibraryMissing, .failure_detail = "d {,\"\\}"}};
+  EXPECT_EQ(Complete(report).job_state, JobState::kPartial);
+  const domain::Job job = Job(job_);
+  EXPECT_EQ(job.failure_class, FailureClass::kSystemLibraryMissing);
+  EXPECT_EQ(job.executables.size(), 1u);
+  ASSERT_EQ(job.failed_programs.size(), 2u);
+  EXPECT_EQ(job.failed_programs[0].name, "b");
+  EXPECT_EQ(job.failed_programs[0].failure_detail, "d {,\"\\}");
+}
+
+TEST_F(AttemptStoreTest, AFailureWhileACancelIsWantedIsNotTriedAgain) {
+  ASSERT_TRUE(batches_->CancelJob(Now(), job_).ok());
+  EXPECT_EQ(Complete(FailedReport(token_, job_, FailureClass::kProxyError)).job_state, JobState::kCancelled);
+}
+
+TEST_F(AttemptStoreTest, AResultThatCameBeforeTheCancelCounts) {
+  ASSERT_TRUE(batches_->CancelJob(Now(), job_).ok());
+  EXPECT_EQ(Complete(BuiltReport(token_, job_, {"example.com/a"})).job_state, JobState::kBuilt);
+}
+
+TEST_F(AttemptStoreTest, AReportThatContradictsItselfIsRefusedAndChangesNothing) {
+  const auto refused = [&](const domain::CompletedAttempt& report) {
+    EXPECT_EQ(attempts_->Complete(Now(), report).status().code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_EQ(Job(job_).state, JobState::kRunning);
+  };
+  refused(BuiltReport(token_, job_, {}));
+  refused(BuiltReport(token_, job_, {"example.com/a", "example.com/a"}));
+  refused(FailedReport(token_, job_, FailureClass::kNone));
+  domain::CompletedAttempt both = FailedReport(token_, job_, FailureClass::kCompileError);
+  both.executables = {Program("example.com/a")};
+  refused(both);
+  domain::CompletedAttempt lost = FailedReport(token_, job_, FailureClass::kWorkerLost);
+  lost.outcome = AttemptOutcome::kLost;
+  refused(lost);
+}
+
+TEST_F(AttemptStoreTest, TwoProgramsMayBeTheSameFile) {
+  domain::CompletedAttempt report = BuiltReport(token_, job_, {"example.com/a/x", "example.com/a/y"});
+  report.executables[1].sha256 = report.executables[0].sha256;
+  EXPECT_EQ(Complete(report).job_state, JobState::kBuilt);
+  EXPECT_EQ(Job(job_).executables.size(), 2u);
+}
+
+}  // namespace
+}  // namespace gofarm::testing

@@ -1,0 +1,171 @@
+// Migrations, schema.sql, statements, and what the pool does when the database goes away.
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <pqxx/pqxx>
+
+#include "common/base/text.h"
+#include "coordinator/store/migrator.h"
+#include "coordinator_sql.h"
+#include "gofarm_migrations.h"
+#include "tests/support/pg_fixture.h"
+
+namespace gofarm::testing {
+namespace {
+
+Scope Soon() { return Scope::For(absl::Minutes(1)); }
+
+std::string ReadSource(const std::string& path) {
+  const char* root = std::getenv("GOFARM_SOURCE_DIR");
+  std::ifstream file(Cat(root != nullptr ? root : ".", "/", path));
+  return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+// Everything that the catalogs say of our schema, line by line.
+std::string Catalog(const std::string& url) {
+  pqxx::connection db(url);
+  pqxx::nontransaction txn(db);
+  std::string out;
+  for (const char* query : {
+           "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1",
+           "SELECT table_name, column_name, ordinal_position, data_type, domain_name, is_nullable, column_default, "
+           "is_identity, identity_generation FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 3",
+           "SELECT coalesce(c.relname, t.typname), o.conname, o.contype, o.condeferrable, o.condeferred, "
+           "pg_get_constraintdef(o.oid) FROM pg_constraint o LEFT JOIN pg_class c ON c.oid = o.conrelid LEFT JOIN pg_type t "
+           "ON t.oid = o.contypid WHERE o.connamespace = 'public'::regnamespace ORDER BY 1, 2",
+           "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
+           "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
+           "SELECT sequencename, data_type, start_value, increment_by FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1",
+           "SELECT relname, reloptions FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1",
+           "SELECT typname, typtype FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype = 'd' ORDER BY 1",
+           "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1",
+           "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
+           "SELECT only_row, epoch, holder FROM coordinator",
+       }) {
+    for (const pqxx::row& row : txn.exec(query)) {
+      for (const pqxx::field& field : row) out += Cat(field.is_null() ? "NULL" : field.c_str(), " | ");
+      out += "\n";
+    }
+    out += "--\n";
+  }
+  return out;
+}
+
+TEST(SchemaTest, AllMigrationsTogetherMakeTheSchemaFile) {
+  const std::string migrated = PgServer::Get().EmptyDatabase();
+  store::Pool pool({.url = migrated, .connections = 1});
+  const absl::StatusOr<int> applied = store::Migrate(Soon(), pool);
+  ASSERT_TRUE(applied.ok()) << applied.status();
+  EXPECT_EQ(*applied, static_cast<int>(migrations::kAll.size()));
+
+  const std::string written = PgServer::Get().EmptyDatabase();
+  {
+    const std::string schema = ReadSource("migrations/schema.sql");
+    ASSERT_FALSE(schema.empty());
+    pqxx::connection db(written);
+    pqxx::work txn(db);
+    txn.exec(schema);
+    txn.commit();
+  }
+  const std::string catalog = Catalog(migrated);
+  EXPECT_NE(catalog.find("leases"), std::string::npos);
+  EXPECT_EQ(catalog, Catalog(written));
+}
+
+TEST(MigratorTest, AppliesNothingTheSecondTime) {
+  store::Pool pool({.url = PgServer::Get().NewDatabase(), .connections = 1});
+  EXPECT_EQ(*store::Migrate(Soon(), pool), 0);
+}
+
+TEST(MigratorTest, TwoCoordinatorsMayStartAtOnce) {
+  const std::string url = PgServer::Get().EmptyDatabase();
+  store::Pool one({.url = url, .connections = 1});
+  store::Pool two({.url = url, .connections = 1});
+  absl::StatusOr<int> first = 0, second = 0;
+  std::thread other([&] { second = store::Migrate(Soon(), two); });
+  first = store::Migrate(Soon(), one);
+  other.join();
+  ASSERT_TRUE(first.ok()) << first.status();
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(*first + *second, static_cast<int>(migrations::kAll.size()));
+}
+
+TEST(MigratorTest, RefusesASchemaNewerThanItself) {
+  store::Pool pool({.url = PgServer::Get().EmptyDatabase(), .connections = 1});
+  std::vector<store::Migration> newer = store::EmbeddedMigrations();
+  newer.push_back({.version = static_cast<int>(newer.size()) + 1, .name = "V9__later", .sql = "CREATE TABLE later (id int)"});
+  ASSERT_TRUE(store::Migrate(Soon(), pool, newer).ok());
+  const absl::Status status = store::Migrate(Soon(), pool).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find("newer gofarm-coordinator"), absl::string_view::npos) << status;
+}
+
+TEST(MigratorTest, RefusesADatabaseMadeByOtherMigrations) {
+  store::Pool pool({.url = PgServer::Get().EmptyDatabase(), .connections = 1});
+  std::vector<store::Migration> other = {{.version = 1, .name = "V0001__other", .sql = "CREATE TABLE other (id int)"}};
+  ASSERT_TRUE(store::Migrate(Soon(), pool, other).ok());
+  EXPECT_EQ(store::Migrate(Soon(), pool).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
+TEST(MigratorTest, AFailedMigrationLeavesNothing) {
+  const std::string url = PgServer::Get().EmptyDatabase();
+  store::Pool pool({.url = url, .connections = 1});
+  std::vector<store::Migration> broken = {
+      {.version = 1, .name = "V0001__broken", .sql = "CREATE TABLE half (id int); SELECT no_such_function()"}};
+  EXPECT_FALSE(store::Migrate(Soon(), pool, broken).ok());
+  pqxx::connection db(url);
+  EXPECT_TRUE(pqxx::nontransaction(db).exec("SELECT to_regclass('half')")[0][0].is_null());
+}
+
+TEST(PoolTest, AnUnreachableDatabaseIsUnavailable) {
+  store::Pool pool({.url = "host=/nonexistent dbname=x", .connections = 1});
+  EXPECT_EQ(store::Ping(Soon(), pool).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(PoolTest, HealsAfterTheServerWasKilled) {
+  store::Pool pool({.url = PgServer::Get().NewDatabase(), .connections = 2});
+  ASSERT_TRUE(store::Ping(Soon(), pool).ok());
+  PgServer::Get().Crash();
+  EXPECT_EQ(store::Ping(Soon(), pool).code(), absl::StatusCode::kUnavailable);
+  PgServer::Get().Start();
+  EXPECT_TRUE(store::Ping(Soon(), pool).ok()) << store::Ping(Soon(), pool);
+}
+
+TEST(PoolTest, AKilledIdleConnectionCostsNoCallItsAnswer) {
+  const std::string url = PgServer::Get().NewDatabase();
+  store::Pool pool({.url = url, .connections = 1});
+  ASSERT_TRUE(store::Ping(Soon(), pool).ok());
+  {
+    pqxx::connection db(url);
+    pqxx::nontransaction(db).exec(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'gofarm-coordinator' "
+        "AND datname = current_database()");
+  }
+  EXPECT_TRUE(store::Ping(Soon(), pool).ok());
+}
+
+TEST(PoolTest, AWaitForAConnectionEndsAtTheDeadline) {
+  store::Pool pool({.url = PgServer::Get().NewDatabase(), .connections = 1});
+  const absl::StatusOr<store::Pool::Lease> held = pool.Acquire(Soon());
+  ASSERT_TRUE(held.ok());
+  EXPECT_EQ(pool.Acquire(Scope::For(absl::Milliseconds(20))).status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(StatementsTest, EveryStatementFitsTheSchema) {
+  pqxx::connection db(PgServer::Get().NewDatabase());
+  EXPECT_GT(sql::kAll.size(), 50u);
+  for (const sql::EmbeddedFile& file : sql::kAll) {
+    try {
+      db.prepare(std::string(file.name), std::string(file.text));
+      db.prepare_now(std::string(file.name));
+    } catch (const std::exception& e) {
+      ADD_FAILURE() << file.name << ": " << e.what();
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gofarm::testing
