@@ -191,12 +191,12 @@ ParsedLog::ParsedLog(std::string_view text, const absl::flat_hash_set<std::strin
     const std::string_view line = text.substr(0, end);
     text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     if (const std::string_view package = HeaderPackage(line); !package.empty()) {
-      sections_.push_back({std::string(package), {}});
+      sections_.push_back({std::string(package), !packages.contains(std::string(package)), {}});
       continue;
     }
     const size_t colon = line.find(": ");
     if (colon != std::string_view::npos && packages.contains(std::string(line.substr(0, colon)))) {
-      sections_.push_back({std::string(line.substr(0, colon)), {line.substr(colon + 2)}});
+      sections_.push_back({std::string(line.substr(0, colon)), false, {line.substr(colon + 2)}});
       continue;
     }
     // `go -v` names each package as it is compiled: that ends what was said about the one before.
@@ -213,7 +213,8 @@ Classified ClassifyProgram(const ParsedLog& log, const absl::flat_hash_set<std::
   // The order in which packages compile differs from run to run; weight and name decide, so that the verdict does not.
   Verdict best;
   for (const LogSection& section : log.sections()) {
-    if (section.package.empty() || !dependencies.contains(section.package) || IsEmpty(section)) continue;
+    if (section.package.empty() || IsEmpty(section)) continue;
+    if (!section.outside && !dependencies.contains(section.package)) continue;
     const Verdict verdict = Judge(section, has_header, FailureClass::kCompileError);
     if (best.section == nullptr || verdict.weight < best.weight ||
         (verdict.weight == best.weight && section.package < best.section->package)) {

@@ -24,6 +24,7 @@ struct Classified {
 // before the first of them.
 struct LogSection {
   std::string package;
+  bool outside = false;  // a package that is none of the job's: std, which every program is made of
   std::vector<std::string_view> lines;
 };
 
