@@ -133,6 +133,7 @@ bool Attempt::RunTries(std::vector<const fetch::Program*> pending) {
     // Zig has had races in its cache: once more from a fresh one before the worker is blamed.
     if (fingerprint == Fingerprint::kToolchainBroken && !caches_renewed) {
       caches_renewed = true;
+      caches_folder_.clear();
       continue;
     }
     tried.push_back(variant);
@@ -225,8 +226,25 @@ bool Attempt::MakeFolders(const PlannedTry& planned) {
   return status.ok() || EndWith(Annotate(status, "prepare the folders of a build"), FailureClass::kInternal);
 }
 
+// The zig cache is always a throw-away layer over the seed, the Go cache of a job with foreign C too. The layers live as long
+// as the attempt, so that a second try finds what the first one compiled.
+absl::Status Attempt::AddCaches(exec::SandboxSpec& spec) {
+  if (caches_folder_.empty()) {
+    GOFARM_ASSIGN_OR_RETURN(caches_folder_, folder_->MakeInside(Cat("caches-", try_number_)));
+    GOFARM_RETURN_IF_ERROR(io::MakeFolders(caches_folder_ + "/zig", 0700));
+    GOFARM_RETURN_IF_ERROR(io::MakeFolders(caches_folder_ + "/go", 0700));
+  }
+  spec.watched.push_back(caches_folder_);
+  spec.overlays.push_back({seed_.zigcache, caches_folder_ + "/zig", std::string(kZigCache), /*keep=*/true});
+  if (report_.facts.used_shared_cache) {
+    spec.binds.push_back({seed_.shared_gocache, std::string(kGoCache), true});
+  } else {
+    spec.overlays.push_back({seed_.gocache, caches_folder_ + "/go", std::string(kGoCache), /*keep=*/true});
+  }
+  return absl::OkStatus();
+}
+
 bool Attempt::RunCall(const PlannedTry& planned, const PlannedCall& call, LogLines& lines) {
-  ++call_number_;
   exec::SandboxSpec spec;
   spec.argv = call.argv;
   spec.environment = call.environment;
@@ -238,19 +256,7 @@ bool Attempt::RunCall(const PlannedTry& planned, const PlannedCall& call, LogLin
                 {job_folder_, std::string(kJob), true}};
   if (planned.needs_source) spec.binds.push_back({source_folder_, std::string(kSrc), true});
   spec.watched = {out_folder_, job_folder_};
-  const auto overlay = [&](const std::string& lower, std::string_view dest, std::string_view name) -> absl::Status {
-    GOFARM_ASSIGN_OR_RETURN(const std::string scratch, folder_->MakeInside(Cat(name, "-", call_number_)));
-    spec.overlays.push_back({lower, scratch, std::string(dest)});
-    spec.watched.push_back(scratch);
-    return absl::OkStatus();
-  };
-  absl::Status status = overlay(seed_.zigcache, kZigCache, "zigcache");
-  if (report_.facts.used_shared_cache) {
-    spec.binds.push_back({seed_.shared_gocache, std::string(kGoCache), true});
-  } else if (status.ok()) {
-    status = overlay(seed_.gocache, kGoCache, "gocache");
-  }
-  if (!status.ok()) return EndWith(status, FailureClass::kInternal);
+  if (const absl::Status status = AddCaches(spec); !status.ok()) return EndWith(status, FailureClass::kInternal);
   const BuildLimits& limits = order_.limits;
   spec.limits = {std::max(limits.wall - absl::Seconds(build_seconds_), absl::ZeroDuration()), limits.silence, MemoryBytes(),
                  limits.output_bytes, limits.processes};

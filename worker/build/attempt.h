@@ -59,6 +59,7 @@ class Attempt {
   bool RunTries(std::vector<const fetch::Program*> pending);
   bool RunTry(const Variant& variant, const std::vector<const fetch::Program*>& pending, TryResult& result);
   bool MakeFolders(const PlannedTry& planned);
+  absl::Status AddCaches(exec::SandboxSpec& spec);
   bool RunCall(const PlannedTry& planned, const PlannedCall& call, LogLines& lines);
   bool JudgeEnd(const exec::SandboxResult& result);
   bool Check();
@@ -99,7 +100,7 @@ class Attempt {
 
   // Of the running try.
   int try_number_ = 0;
-  int call_number_ = 0;
+  std::string caches_folder_;  // upper layers of this job's caches; empty: to be made
   std::string variant_name_;
   std::string out_folder_, job_folder_, source_folder_;
   double build_seconds_ = 0;  // of all sandbox runs: the wall limit covers them together

@@ -159,6 +159,7 @@ std::string EncodeInitSpec(const InitSpec& spec) {
     w.Text(overlay.lower);
     w.Text(overlay.scratch);
     w.Text(overlay.dest);
+    w.Number(overlay.keep ? 1 : 0);
   }
   w.Number(s.network ? 1 : 0);
   w.Number(s.limits.processes);
@@ -193,6 +194,7 @@ absl::StatusOr<InitSpec> DecodeInitSpec(std::string_view bytes) {
     overlay.lower = r.Text();
     overlay.scratch = r.Text();
     overlay.dest = r.Text();
+    overlay.keep = r.Number() != 0;
     s.overlays.push_back(std::move(overlay));
   }
   s.network = r.Number() != 0;

@@ -262,7 +262,7 @@ class RunningTree {
 // Upper and work folders of earlier runs go before, this run's after; names are fixed, so only these two are touched.
 absl::Status ClearScratch(const SandboxSpec& spec) {
   for (const OverlayMount& overlay : spec.overlays) {
-    GOFARM_RETURN_IF_ERROR(RemoveTree(overlay.scratch + "/upper"));
+    if (!overlay.keep) GOFARM_RETURN_IF_ERROR(RemoveTree(overlay.scratch + "/upper"));
     GOFARM_RETURN_IF_ERROR(RemoveTree(overlay.scratch + "/work"));
   }
   return absl::OkStatus();

@@ -35,6 +35,8 @@ struct OverlayMount {
   std::string lower;
   std::string scratch;
   std::string dest;
+  // The upper folder stays, and the next run with this scratch folder finds what this one wrote: the tries of one job.
+  bool keep = false;
 };
 
 struct SandboxLimits {

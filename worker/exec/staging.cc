@@ -97,8 +97,9 @@ absl::StatusOr<std::string> MountStage(const std::string& bwrap) {
   return absl::FailedPreconditionError("none of /mnt, /media, /srv, /opt and /tmp is a plain folder: make /mnt");
 }
 
-absl::Status MountOverlay(const std::string& lower, const std::string& scratch, const std::string& target, int uid) {
-  GOFARM_RETURN_IF_ERROR(MakeFolder(scratch + "/upper", 0777));
+absl::Status MountOverlay(const std::string& lower, const std::string& scratch, const std::string& target, int uid,
+                          bool keep) {
+  if (!keep || access((scratch + "/upper").c_str(), F_OK) != 0) GOFARM_RETURN_IF_ERROR(MakeFolder(scratch + "/upper", 0777));
   GOFARM_RETURN_IF_ERROR(MakeFolder(scratch + "/work", 0700));
   // The merged root has the owner and mode of the upper folder.
   if (uid >= 0 && chown((scratch + "/upper").c_str(), static_cast<uid_t>(uid), static_cast<gid_t>(uid)) != 0) {
@@ -191,7 +192,7 @@ absl::StatusOr<Staged> StageMounts(const InitSpec& spec) {
     const std::string lower = Cat(stage, "/l", i), scratch = Cat(stage, "/s", i), target = Cat(stage, "/o", i);
     GOFARM_RETURN_IF_ERROR_CTX(Bind(lowers[i], lower), s.overlays[i].dest);
     GOFARM_RETURN_IF_ERROR_CTX(Bind(scratches[i], scratch), s.overlays[i].dest);
-    GOFARM_RETURN_IF_ERROR_CTX(MountOverlay(lower, scratch, target, spec.uid), s.overlays[i].dest);
+    GOFARM_RETURN_IF_ERROR_CTX(MountOverlay(lower, scratch, target, spec.uid, s.overlays[i].keep), s.overlays[i].dest);
     staged.mounts.push_back({target, s.overlays[i].dest, true});
   }
   GOFARM_RETURN_IF_ERROR_CTX(StageEtc(spec, stage, staged), "/etc of the sandbox");
