@@ -1,0 +1,140 @@
+#include "coordinator/store/query_store.h"
+
+#include "coordinator/store/toolset_store.h"
+#include "tests/pg/farm_fixture.h"
+
+namespace gofarm::testing {
+namespace {
+
+class QueryStoreTest : public FarmTest {
+ protected:
+  void SetUp() override {
+    FarmTest::SetUp();
+    session_ = Hello("w").session;
+  }
+  void Build(JobId job, const std::vector<std::string>& programs) { Complete(BuiltReport(Run(job, session_), job, programs)); }
+  SessionId session_;
+};
+
+TEST_F(QueryStoreTest, PagesFollowEachOtherWithoutGapOrRepeat) {
+  std::vector<std::string> modules;
+  for (int i = 0; i < 25; ++i) modules.push_back(Cat("example.com/m", i));
+  const BatchId batch = Submit(modules).batch.id;
+  Submit({"example.com/other"});
+  std::vector<std::string> seen;
+  JobId after;
+  for (;;) {
+    const auto page = queries_->JobPage(Now(), {.batch = batch}, after, 10);
+    ASSERT_TRUE(page.ok()) << page.status();
+    if (page->empty()) break;
+    for (const domain::Job& job : *page) seen.push_back(job.module);
+    after = page->back().id;
+  }
+  EXPECT_EQ(seen, modules);
+  EXPECT_EQ(queries_->JobPage(Now(), {}, JobId{}, 100)->size(), 26u);
+}
+
+TEST_F(QueryStoreTest, AStateFilterTakesOnlyJobsOfThatState) {
+  const auto batch = Submit({"example.com/a", "example.com/b"});
+  Build(JobsOf(batch.batch.id)[1].id, {"example.com/b"});
+  const auto built = queries_->JobPage(Now(), {.batch = batch.batch.id, .state = JobState::kBuilt}, JobId{}, 10);
+  ASSERT_EQ(built->size(), 1u);
+  EXPECT_EQ(built->at(0).module, "example.com/b");
+  EXPECT_EQ(queries_->JobPage(Now(), {.state = JobState::kQueued}, JobId{}, 10)->size(), 1u);
+  const domain::JobCounts counts = *queries_->CountJobs(Now());
+  EXPECT_EQ(counts.built, 1);
+  EXPECT_EQ(counts.queued, 1);
+}
+
+TEST_F(QueryStoreTest, AnUnknownJobIsNotFoundByItsNumber) {
+  const absl::Status status = queries_->GetJob(Now(), JobId{4711}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(status.message().find("4711"), absl::string_view::npos);
+}
+
+TEST_F(QueryStoreTest, AJobThatWaitsOutABackoffSaysUntilWhen) {
+  const JobId job = OnlyJob(Submit({"example.com/a"}).batch.id);
+  EXPECT_EQ(Job(job).not_before, absl::InfinitePast());
+  Complete(FailedReport(Run(job, session_), job, FailureClass::kProxyError));
+  EXPECT_GT(Job(job).not_before, absl::Now() - absl::Minutes(1));
+}
+
+TEST_F(QueryStoreTest, ArtifactsAreFoundByBatchModuleTargetAndDigest) {
+  const auto batch = Submit({"example.com/a", "example.com/b"});
+  const std::vector<domain::Job> jobs = JobsOf(batch.batch.id);
+  Build(jobs[0].id, {"example.com/a/x", "example.com/a/y"});
+  Build(jobs[1].id, {"example.com/b"});
+  Build(OnlyJob(Submit({"example.com/c"}).batch.id), {"example.com/c"});
+
+  const auto names = [&](const store::ArtifactFilter& filter) {
+    std::vector<std::string> out;
+    store::ArtifactCursor after;
+    for (;;) {
+      const auto page = queries_->ArtifactPage(Now(), filter, after, 1);
+      EXPECT_TRUE(page.ok()) << page.status();
+      if (!page.ok() || page->empty()) return out;
+      out.push_back(page->at(0).import_path);
+      after = {.job = page->at(0).job, .import_path = page->at(0).import_path};
+    }
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(names({}), (Names{"example.com/a/x", "example.com/a/y", "example.com/b", "example.com/c"}));
+  EXPECT_EQ(names({.batch = batch.batch.id}), (Names{"example.com/a/x", "example.com/a/y", "example.com/b"}));
+  EXPECT_EQ(names({.batch = batch.batch.id, .module = "example.com/b"}), (Names{"example.com/b"}));
+  EXPECT_EQ(names({.module = "example.com/c"}), (Names{"example.com/c"}));
+  EXPECT_EQ(names({.target = Target::kRiscv64}), Names{});
+  const std::string digest = Program("example.com/a/y").sha256;
+  EXPECT_EQ(names({.sha256 = digest}), (Names{"example.com/a/y"}));
+  EXPECT_EQ(names({.batch = batch.batch.id, .sha256 = digest}), (Names{"example.com/a/y"}));
+}
+
+TEST_F(QueryStoreTest, AttemptsAreNumberedFromOneAndZeroIsTheLast) {
+  const JobId job = OnlyJob(Submit({"example.com/a"}).batch.id);
+  EXPECT_EQ(queries_->FindAttempt(Now(), job, 0).status().code(), absl::StatusCode::kNotFound);
+  const Token first = Run(job, session_);
+  EXPECT_EQ(*queries_->CurrentJobOf(Now(), first), job);
+  Complete(FailedReport(first, job, FailureClass::kProxyError));
+  EXPECT_EQ(*queries_->CurrentJobOf(Now(), first), std::nullopt);
+  const Token second = Run(job, session_);
+  EXPECT_EQ(queries_->FindAttempt(Now(), job, 1)->token, first);
+  EXPECT_EQ(queries_->FindAttempt(Now(), job, 2)->token, second);
+  EXPECT_EQ(queries_->FindAttempt(Now(), job, 0)->token, second);
+  EXPECT_EQ(queries_->FindAttempt(Now(), job, 3).status().code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(queries_->FindAttempt(Now(), JobId{4711}, 1).status().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(QueryStoreTest, AWorkerIsRememberedWithItsLastReport) {
+  const domain::WorkerReport report{
+      .toolchains = {{.kind = "go", .version = "1.26.8", .path = "/c/go", .sha256 = "s"}},
+      .readiness = {{.target = Target::kRiscv64, .state = "seeding", .detail = "std", .seconds = 1.5, .toolset = "t1"}},
+      .cache_bytes = 5, .disk_free_bytes = 6};
+  ASSERT_TRUE(queries_->SaveWorkerReport(Now(), "w", report).ok());
+  ASSERT_TRUE(dispatch_->EndAllSessions(Now(), epoch_).ok());
+  const auto workers = queries_->Workers(Now());
+  ASSERT_TRUE(workers.ok()) << workers.status();
+  ASSERT_EQ(workers->size(), 1u);
+  const domain::WorkerInfo& worker = workers->at(0);
+  EXPECT_EQ(worker.name, "w");
+  EXPECT_EQ(worker.host_arch, "x86_64");
+  EXPECT_EQ(worker.pid, 7);
+  EXPECT_EQ(worker.targets, std::vector<Target>{Target::kX86_64});
+  EXPECT_FALSE(worker.has_session);
+  ASSERT_EQ(worker.report.toolchains.size(), 1u);
+  EXPECT_EQ(worker.report.toolchains[0].path, "/c/go");
+  ASSERT_EQ(worker.report.readiness.size(), 1u);
+  EXPECT_EQ(worker.report.readiness[0].target, Target::kRiscv64);
+  EXPECT_EQ(worker.report.disk_free_bytes, 6);
+}
+
+TEST_F(QueryStoreTest, AToolsetNeverChangesUnderItsName) {
+  store::ToolsetStore toolsets(*pool_);
+  EXPECT_TRUE(toolsets.Pin(Now(), toolset_).ok());
+  Toolset changed = toolset_;
+  changed.zig_version = "0.16.0";
+  const absl::Status status = toolsets.Pin(Now(), changed);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_NE(status.message().find("another name"), absl::string_view::npos) << status;
+}
+
+}  // namespace
+}  // namespace gofarm::testing
