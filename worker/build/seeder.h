@@ -7,8 +7,8 @@
 //   CACHE/gocache/<key>/                            starts as a copy of the seeds; jobs without foreign C write into it
 //
 // Thread-safe. The destructor stops and joins. Several workers may share the cache: a file lock per seed makes one of them
-// work and the others wait. A seed that fails is tried kSeedTriesMax times with backoff, then its error stays until the
-// process ends.
+// work and the others wait. A toolchain or seed that fails is tried kSeedTriesMax times with backoff, then its error stays; a
+// job that asks for it later than kFailureRests starts it anew.
 #pragma once
 
 #include <memory>
@@ -28,11 +28,13 @@
 namespace gofarm::build {
 
 inline constexpr int kSeedTriesMax = 3;
+inline constexpr absl::Duration kFailureRests = absl::Minutes(2);
 
 struct SeederOptions {
   std::vector<Target> targets = {kAllTargets.begin(), kAllTargets.end()};
   std::string work_dir;     // scratch of this worker, an existing folder
   int parallel = 2;         // targets side by side
+  int cores = 2;            // actions of go side by side in each
   int first_slot = 1000;    // sandbox slots of the seeder: apart from those of jobs
   absl::Duration retry_first = absl::Seconds(5);
   absl::Duration step_wall = absl::Minutes(20);
