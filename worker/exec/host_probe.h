@@ -7,7 +7,7 @@ namespace gofarm::exec {
 inline constexpr const char* kHostProbeVariable = "GOFARM_HOST_PROBE";
 
 // The value of the variable is the probe's own folder, with `ro` (read-only), `rw` and `ov` (an overlay) inside. Prints one
-// line "missing: ..." for every defence that does not hold; 0 when all hold.
-int HostProbeMain();
+// line "missing: ..." for every defence that does not hold, and exits with 0 when all hold.
+[[noreturn]] void HostProbeMain();
 
 }  // namespace gofarm::exec

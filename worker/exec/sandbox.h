@@ -30,7 +30,7 @@ struct BindMount {
 };
 
 // A throw-away writable view of a folder that stays as it is. `scratch` is an existing host folder of this run, on a disk;
-// the upper and work folders are made inside it (they may not be there yet) and are removed when the run ends.
+// the upper and work folders are made inside it (they may not be there yet) and are removed when the run ends, unless kept.
 struct OverlayMount {
   std::string lower;
   std::string scratch;

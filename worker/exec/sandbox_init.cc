@@ -277,7 +277,7 @@ absl::Status Main() {
 }  // namespace
 
 int SandboxInitMain() {
-  if (getenv(kHostProbeVariable) != nullptr) return HostProbeMain();
+  if (getenv(kHostProbeVariable) != nullptr) HostProbeMain();
   const absl::Status status = Main();
   if (status.ok()) return 0;
   Tell(Cat("error ", status.raw_code(), " ", EscapeForPrint(Sv(status.message()))));
