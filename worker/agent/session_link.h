@@ -27,7 +27,7 @@ class WorkerMessage;
 namespace gofarm::agent {
 
 inline constexpr size_t kOutgoingMax = 1000;  // a peer that reads so slowly is hung up on
-inline constexpr absl::Duration kConnectTimeout = absl::Seconds(10);
+inline constexpr absl::Duration kConnectTimeout = absl::Seconds(3);  // then the next address has its turn
 
 struct LinkCallbacks {
   std::function<void()> connected;

@@ -63,6 +63,9 @@ absl::Status TryOnce(const Scope& scope, const std::shared_ptr<grpc::Channel>& c
   const auto stub = v1::Worker::NewStub(channel);
   const auto stream = stub->UploadBlob(&context);
   const auto finish = [&stream] {
+    // The status stands behind what was not read yet; without this Finish waits for ever.
+    for (v1::BlobAck unread; stream->Read(&unread);) {
+    }
     const absl::Status status = rpc::FromGrpc(stream->Finish());
     return status.ok() ? absl::UnavailableError("the coordinator closed the upload's stream") : status;
   };

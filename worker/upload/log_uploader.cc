@@ -107,6 +107,9 @@ absl::Status LogUploader::Stream(grpc::ClientContext& context) {
   const auto stub = v1::Worker::NewStub(channel);
   const auto stream = stub->AppendLog(&context);
   const auto finish = [&stream] {
+    // The status stands behind what was not read yet; without this Finish waits for ever.
+    for (v1::LogAck unread; stream->Read(&unread);) {
+    }
     const absl::Status status = rpc::FromGrpc(stream->Finish());
     return status.ok() ? absl::UnavailableError("the coordinator closed the log's stream") : status;
   };
@@ -143,7 +146,7 @@ absl::Status LogUploader::Stream(grpc::ClientContext& context) {
     acknowledged_ = std::max(acknowledged_, ack.stored_offset());
   }
   stream->WritesDone();
-  while (stream->Read(&ack)) {
+  for (; stream->Read(&ack);) {
   }
   return rpc::FromGrpc(stream->Finish());
 }

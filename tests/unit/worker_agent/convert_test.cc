@@ -1,0 +1,101 @@
+#include "worker/agent/convert.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include <gofarm/v1/worker.pb.h>
+
+#include "common/base/text.h"
+
+namespace gofarm::agent {
+namespace {
+
+Toolset SomeToolset() {
+  return {.name = "t",
+          .go_versions = {"1.26.8"},
+          .zig_version = "0.15.2",
+          .archives = {{"go", "1.26.8", "x86_64", "goproxy", "x@y", "aa"}, {"zig", "0.15.2", "x86_64", "pypi", "z==1", "bb"}},
+          .digest = "dd"};
+}
+
+TEST(OfferFromProtoTest, NumbersThatMakeNoSenseStateNothing) {
+  v1::Offer offer;
+  offer.set_token(7);
+  offer.set_target(v1::TARGET_RISCV64);
+  offer.add_sibling_targets(v1::TARGET_X86_64);
+  offer.add_sibling_targets(static_cast<v1::Target>(99));
+  offer.set_deadline_seconds(std::nan(""));
+  offer.mutable_limits()->set_wall_seconds(-1);
+  offer.mutable_limits()->set_silence_seconds(1e300);
+  offer.mutable_limits()->set_memory_bytes(-5);
+  const Offer read = OfferFromProto(offer);
+  EXPECT_EQ(read.token, Token{7});
+  EXPECT_EQ(read.target, Target::kRiscv64);
+  EXPECT_THAT(read.siblings, testing::ElementsAre(Target::kX86_64));
+  EXPECT_EQ(read.deadline, absl::ZeroDuration());
+  const build::BuildOrder order = OrderFromOffer(read, SomeToolset(), 3, 1000);
+  EXPECT_EQ(order.slot, 3);
+  EXPECT_EQ(order.limits.wall, build::BuildLimits{}.wall);
+  EXPECT_EQ(order.limits.silence, build::BuildLimits{}.silence);
+  EXPECT_EQ(order.limits.memory_bytes, 1000);
+}
+
+TEST(OrderFromOfferTest, TheWorkersOwnMemoryCapHolds) {
+  Offer offer;
+  offer.limits.memory_bytes = 5000;
+  EXPECT_EQ(OrderFromOffer(offer, SomeToolset(), 0, 1000).limits.memory_bytes, 1000);
+  offer.limits.memory_bytes = 500;
+  EXPECT_EQ(OrderFromOffer(offer, SomeToolset(), 0, 1000).limits.memory_bytes, 500);
+}
+
+TEST(CanBuildOnTest, NeedsAnArchiveOfEveryToolForThisHost) {
+  Toolset toolset = SomeToolset();
+  EXPECT_TRUE(CanBuildOn(toolset, "x86_64"));
+  EXPECT_FALSE(CanBuildOn(toolset, "aarch64"));
+  toolset.go_versions.push_back("1.27.0");
+  EXPECT_FALSE(CanBuildOn(toolset, "x86_64"));
+}
+
+TEST(ReportToProtoTest, WhatComesFromAModuleIsEscaped) {
+  build::BuildReport report;
+  report.outcome = AttemptOutcome::kFailed;
+  report.failure = FailureClass::kCompileError;
+  report.detail = "x.go:1: \x1b[31mred\x1b[0m\nnext";
+  report.failed_programs.push_back({.import_path = "a.b/c", .name = "c", .failure = FailureClass::kLinkError, .detail = "d"});
+  report.phases = {{Phase::kFetch, 1.5}, {Phase::kNone, 3}};
+  v1::CompleteRequest out;
+  ReportToProto({.token = Token{5}, .job = JobId{6}}, report, {.worker_build = "w", .log_bytes = 12, .upload_seconds = 2}, out);
+  EXPECT_EQ(out.token(), 5);
+  EXPECT_EQ(out.job_id(), 6);
+  EXPECT_EQ(out.outcome(), v1::ATTEMPT_OUTCOME_FAILED);
+  EXPECT_EQ(out.failure_detail(), "x.go:1: \\x1b[31mred\\x1b[0m\nnext");
+  EXPECT_EQ(out.failed_programs(0).failure_class(), v1::FAILURE_CLASS_LINK_ERROR);
+  ASSERT_EQ(out.phases_size(), 2);
+  EXPECT_EQ(out.phases(1).phase(), v1::PHASE_UPLOAD);
+  EXPECT_EQ(out.facts().log_bytes(), 12);
+}
+
+TEST(ReportToProtoTest, AReportLargerThanAMessageLosesTextsButNoExecutable) {
+  build::BuildReport report;
+  report.outcome = AttemptOutcome::kBuilt;
+  for (int i = 0; i < 100; ++i) {
+    build::BuiltExecutable e;
+    e.name = Cat("tool", i);
+    e.sha256 = std::string(64, 'a');
+    e.build_info = std::string(100'000, 'b');
+    for (int d = 0; d < 200; ++d) e.dependencies.push_back({Cat("example.com/", d), "v1.0.0", std::string(50, 'h'), "", ""});
+    report.executables.push_back(std::move(e));
+  }
+  v1::CompleteRequest out;
+  ReportToProto({.token = Token{5}, .job = JobId{6}}, report, {}, out);
+  EXPECT_LE(out.ByteSizeLong(), kCompleteBytesMax);
+  ASSERT_EQ(out.executables_size(), 100);
+  EXPECT_EQ(out.executables(0).build_info(), "");
+  EXPECT_EQ(out.executables(99).sha256(), std::string(64, 'a'));
+  EXPECT_EQ(out.executables(99).dependencies_size(), 200);
+}
+
+}  // namespace
+}  // namespace gofarm::agent
