@@ -1,0 +1,367 @@
+#include "tests/rpc/farm_server.h"
+
+#include <stdlib.h>
+
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/text.h"
+#include "common/digest/digest.h"
+#include "common/io/files.h"
+#include "common/rpc/channel.h"
+#include "coordinator/domain/recipe.h"
+#include "coordinator/domain/toolset.h"
+#include "coordinator/service/attempt_service.h"
+#include "coordinator/service/batch_service.h"
+#include "coordinator/service/dispatch_loop.h"
+#include "coordinator/service/log_service.h"
+#include "coordinator/service/module_proxy.h"
+#include "coordinator/service/progress_board.h"
+#include "coordinator/service/query_service.h"
+#include "coordinator/store/attempt_store.h"
+#include "coordinator/store/batch_store.h"
+#include "coordinator/store/pg_dispatch_store.h"
+#include "coordinator/store/query_store.h"
+#include "coordinator/store/toolset_store.h"
+
+namespace gofarm::testing {
+namespace {
+
+// Knows every version but v9.9.9.
+class FakeProxy final : public service::ModuleProxy {
+ public:
+  service::VersionAnswer Check(const Scope&, const std::string&, const std::string& version) override {
+    return {version == "v9.9.9" ? service::VersionState::kAbsent : service::VersionState::kThere, ""};
+  }
+  absl::StatusOr<std::string> Latest(const Scope&, const std::string&) override { return std::string("v1.0.0"); }
+};
+
+Toolset TestToolset() {
+  Toolset t{.name = "t1", .go_versions = {"1.26.8"}, .zig_version = "0.15.2"};
+  t.digest = domain::ToolsetDigest(t);
+  return t;
+}
+
+}  // namespace
+
+struct FarmServer::Parts {
+  Parts(store::Pool& pool, const std::string& dir)
+      : batch_store(pool), query_store(pool), attempt_store(pool), dispatch_store(pool), queries(batch_store, query_store),
+        hub([this](const Scope& scope, Token token) { return query_store.CurrentJobOf(scope, token); }) {
+    const Toolset toolset = TestToolset();
+    EXPECT_TRUE(store::ToolsetStore(pool).Pin(Scope::For(absl::Seconds(10)), toolset).ok());
+    blobs = blob::OpenFolderBlobStore(dir).value();
+    log_store = blob::OpenFolderLogStore(dir, 1 << 20).value();
+    logs = std::make_unique<service::LogService>(queries, *log_store, board);
+    service::DispatchObserver observer;
+    observer.running = [this](Token token, const domain::QueuedJob& job, const std::string& worker) {
+      board.Started(token, {job.id, job.module, job.version, job.target}, worker);
+    };
+    observer.lost = [this](Token token, const domain::QueuedJob&, const std::string& why) { board.Lost(token, why); };
+    dispatch = std::make_unique<service::DispatchLoop>(
+        service::DispatchLoopOptions{.holder = "test",
+                                     .toolsets = std::make_shared<const std::vector<Toolset>>(std::vector<Toolset>{toolset})},
+        dispatch_store, hub, observer, RealClock());
+    const absl::Status started = dispatch->Start(Scope::For(absl::Seconds(20)));
+    EXPECT_TRUE(started.ok()) << started;
+    service::BatchHooks batch_hooks;
+    batch_hooks.queue_changed = [this] { dispatch->QueueChanged(); };
+    batch_hooks.cancel_running = [this](const std::vector<store::RunningRef>& running) {
+      dispatch::CancelRequested event;
+      for (const store::RunningRef& r : running) event.tokens.push_back(r.token);
+      (void)dispatch->Post(std::move(event));
+    };
+    batch_hooks.told = [this](const std::vector<store::JobRef>& jobs, JobState state) {
+      for (const store::JobRef& job : jobs) board.Tell({job.id, job.module, job.version, job.target}, Name(state), "");
+    };
+    batches = std::make_unique<service::BatchService>(batch_store, query_store, proxy, toolset, domain::CurrentPolicy(),
+                                                      batch_hooks);
+    service::AttemptHooks attempt_hooks;
+    attempt_hooks.blob_size = [this](const std::string& sha256) { return blobs->Renew(sha256); };
+    attempt_hooks.ended = [this](const domain::CompletedAttempt& attempt, const domain::CompleteResult& result) {
+      std::vector<Phase> phases;
+      for (const domain::PhaseTime& p : attempt.phases) phases.push_back(p.phase);
+      board.Ended(attempt.token, phases, result.job_state, "");
+      (void)dispatch->Post(dispatch::AttemptEnded{attempt.token, attempt.job, result.requeued});
+    };
+    attempts = std::make_unique<service::AttemptService>(attempt_store, attempt_hooks);
+    auto server = rpc::Server::Start(Cat("unix:", dir, "/s"),
+                                     {.batches = *batches,
+                                      .queries = queries,
+                                      .attempts = *attempts,
+                                      .dispatch = *dispatch,
+                                      .board = board,
+                                      .logs = *logs,
+                                      .blobs = *blobs,
+                                      .hub = hub,
+                                      .save_report =
+                                          [this](const Scope& scope, const std::string& worker,
+                                                 const domain::WorkerReport& report) {
+                                            return query_store.SaveWorkerReport(scope, worker, report);
+                                          },
+                                      .facts = {.version = "test", .database_version = "15", .toolset = toolset.name,
+                                                .started_at = absl::Now(), .pid = 1}});
+    EXPECT_TRUE(server.ok()) << server.status();
+    rpc = *std::move(server);
+  }
+  ~Parts() {
+    rpc->Stop();
+    dispatch->Stop(service::StopKind::kRestart);
+  }
+
+  store::BatchStore batch_store;
+  store::QueryStore query_store;
+  store::AttemptStore attempt_store;
+  store::PgDispatchStore dispatch_store;
+  FakeProxy proxy;
+  std::unique_ptr<blob::BlobStore> blobs;
+  std::unique_ptr<blob::LogStore> log_store;
+  service::ProgressBoard board;
+  service::QueryService queries;
+  std::unique_ptr<service::LogService> logs;
+  rpc::SessionHub hub;
+  std::unique_ptr<service::DispatchLoop> dispatch;
+  std::unique_ptr<service::BatchService> batches;
+  std::unique_ptr<service::AttemptService> attempts;
+  std::unique_ptr<rpc::Server> rpc;
+};
+
+FarmServer::FarmServer(store::Pool& pool, const std::string& dir) : parts_(std::make_unique<Parts>(pool, dir)) {}
+FarmServer::~FarmServer() = default;
+const std::string& FarmServer::address() const { return parts_->rpc->address(); }
+rpc::SessionHub& FarmServer::hub() { return parts_->hub; }
+blob::BlobStore& FarmServer::blobs() { return *parts_->blobs; }
+
+void RpcTest::SetUp() {
+  PgTest::SetUp();
+  char name[] = "/tmp/gofarm-rpc-XXXXXX";
+  dir_ = ::mkdtemp(name);
+  Restart();
+}
+
+void RpcTest::Restart() {
+  farm_.reset();
+  worker_.reset();
+  channel_.reset();
+  server_.reset();
+  server_ = std::make_unique<FarmServer>(*pool_, dir_);
+  channel_ = rpc::MakeChannel(server_->address());
+  farm_ = v1::Farm::NewStub(channel_);
+  worker_ = v1::Worker::NewStub(channel_);
+}
+
+void RpcTest::TearDown() {
+  farm_.reset();
+  worker_.reset();
+  channel_.reset();
+  server_.reset();
+  EXPECT_TRUE(io::RemoveTree(dir_).ok());
+  PgTest::TearDown();
+}
+
+std::unique_ptr<grpc::ClientContext> RpcTest::Context(absl::Duration deadline) {
+  auto context = std::make_unique<grpc::ClientContext>();
+  context->set_deadline(absl::ToChronoTime(absl::Now() + deadline));
+  context->set_wait_for_ready(true);
+  return context;
+}
+
+v1::SubmitReply RpcTest::Submit(const std::vector<std::string>& modules, const std::string& request_id, bool force,
+                                grpc::Status* status) {
+  v1::SubmitReply reply;
+  const auto context = Context();
+  const auto stream = farm_->Submit(context.get(), &reply);
+  v1::SubmitChunk chunk;
+  chunk.mutable_header()->set_request_id(request_id);
+  chunk.mutable_header()->set_name("test");
+  chunk.mutable_header()->set_force(force);
+  chunk.mutable_header()->add_targets(v1::TARGET_X86_64);
+  chunk.mutable_header()->set_entries(static_cast<int64_t>(modules.size()));
+  stream->Write(chunk);
+  int line = 0;
+  for (const std::string& module : modules) {
+    v1::SubmitChunk::Entry& entry = *chunk.mutable_entries()->add_entries();
+    const size_t at = module.find('@');
+    entry.set_line(++line);
+    entry.set_module(module.substr(0, at));
+    if (at != std::string::npos) entry.set_version(module.substr(at + 1));
+  }
+  if (!modules.empty()) stream->Write(chunk);
+  stream->WritesDone();
+  const grpc::Status ended = stream->Finish();
+  if (status != nullptr) {
+    *status = ended;
+  } else {
+    EXPECT_TRUE(ended.ok()) << ended.error_message();
+  }
+  return reply;
+}
+
+v1::Job RpcTest::GetJob(int64_t id) {
+  v1::JobRequest request;
+  request.set_id(id);
+  v1::Job job;
+  const grpc::Status status = farm_->GetJob(Context().get(), request, &job);
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return job;
+}
+
+std::vector<v1::Job> RpcTest::JobsOf(int64_t batch) {
+  v1::ListJobsRequest request;
+  request.set_batch_id(batch);
+  const auto context = Context();
+  const auto stream = farm_->ListJobs(context.get(), request);
+  std::vector<v1::Job> jobs;
+  v1::JobPage page;
+  while (stream->Read(&page)) jobs.insert(jobs.end(), page.jobs().begin(), page.jobs().end());
+  const grpc::Status status = stream->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return jobs;
+}
+
+FakeWorker::FakeWorker(v1::Worker::Stub& stub, absl::Duration deadline) {
+  context_.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
+  context_.set_wait_for_ready(true);
+  stream_ = stub.Session(&context_);
+}
+
+FakeWorker::~FakeWorker() { End(); }
+
+v1::Hello FakeWorker::Hello(const std::string& name) {
+  v1::Hello hello;
+  hello.set_protocol_version(1);
+  hello.set_name(name);
+  hello.set_instance("i1");
+  hello.set_host_arch("x86_64");
+  hello.add_targets(v1::TARGET_X86_64);
+  hello.set_slots(2);
+  hello.set_memory_bytes(int64_t{8} << 30);
+  hello.set_pid(1);
+  hello.set_build_version("test");
+  return hello;
+}
+
+void FakeWorker::Say(const v1::WorkerMessage& message) { stream_->Write(message); }
+void FakeWorker::SayHello(const v1::Hello& hello) {
+  v1::WorkerMessage message;
+  *message.mutable_hello() = hello;
+  Say(message);
+}
+void FakeWorker::SayReady(int slots) {
+  v1::WorkerMessage message;
+  message.mutable_ready()->set_free_slots(slots);
+  message.mutable_ready()->set_free_memory_bytes(int64_t{8} << 30);
+  Say(message);
+}
+void FakeWorker::SayAccept(int64_t token) {
+  v1::WorkerMessage message;
+  message.mutable_accept()->set_token(token);
+  Say(message);
+}
+void FakeWorker::SayPhase(int64_t token, v1::Phase phase) {
+  v1::WorkerMessage message;
+  message.mutable_progress()->set_token(token);
+  message.mutable_progress()->set_phase(phase);
+  Say(message);
+}
+
+v1::CoordinatorMessage FakeWorker::Hear() {
+  v1::CoordinatorMessage message;
+  if (!stream_->Read(&message)) message.Clear();
+  return message;
+}
+v1::Welcome FakeWorker::HearWelcome() {
+  const v1::CoordinatorMessage message = Hear();
+  EXPECT_TRUE(message.has_welcome()) << message.ShortDebugString();
+  EXPECT_GT(message.epoch(), 0);
+  return message.welcome();
+}
+v1::Offer FakeWorker::HearOffer() {
+  const v1::CoordinatorMessage message = Hear();
+  EXPECT_TRUE(message.has_offer()) << message.ShortDebugString();
+  return message.offer();
+}
+
+grpc::Status FakeWorker::End() {
+  if (ended_) return grpc::Status::OK;
+  stream_->WritesDone();
+  return AwaitEnd();
+}
+grpc::Status FakeWorker::AwaitEnd() {
+  v1::CoordinatorMessage message;
+  while (stream_->Read(&message)) {
+  }
+  ended_ = true;
+  return stream_->Finish();
+}
+
+int64_t AppendLog(v1::Worker::Stub& stub, int64_t token, int64_t offset, const std::string& data, grpc::Status* status) {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(20)));
+  const auto stream = stub.AppendLog(&context);
+  v1::LogChunk chunk;
+  chunk.set_token(token);
+  v1::LogAck ack;
+  ack.set_stored_offset(-1);
+  const bool begun = stream->Write(chunk) && stream->Read(&ack);
+  if (begun) {
+    chunk.set_offset(offset);
+    chunk.set_data(data);
+    stream->Write(chunk);
+  }
+  stream->WritesDone();
+  while (stream->Read(&ack)) {
+  }
+  const grpc::Status ended = stream->Finish();
+  if (status != nullptr) *status = ended;
+  return ended.ok() ? ack.stored_offset() : -1;
+}
+
+grpc::Status Upload(v1::Worker::Stub& stub, int64_t token, const std::string& sha256, const std::string& bytes,
+                    int64_t* offset, size_t stop_after) {
+  grpc::ClientContext context;
+  context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(20)));
+  const auto stream = stub.UploadBlob(&context);
+  v1::BlobChunk chunk;
+  chunk.mutable_header()->set_token(token);
+  chunk.mutable_header()->set_sha256(sha256);
+  chunk.mutable_header()->set_size(static_cast<int64_t>(bytes.size()));
+  v1::BlobAck ack;
+  if (!stream->Write(chunk) || !stream->Read(&ack)) return stream->Finish();
+  if (offset != nullptr) *offset = ack.offset();
+  for (size_t at = static_cast<size_t>(ack.offset()); at < bytes.size() && at < stop_after; at += 64 << 10) {
+    chunk.set_data(bytes.substr(at, 64 << 10));
+    if (!stream->Write(chunk)) break;
+  }
+  stream->WritesDone();
+  while (stream->Read(&ack)) {
+  }
+  return stream->Finish();
+}
+
+v1::CompleteRequest Built(int64_t token, int64_t job, const std::string& program, const std::string& bytes) {
+  v1::CompleteRequest request;
+  request.set_token(token);
+  request.set_job_id(job);
+  request.set_outcome(v1::ATTEMPT_OUTCOME_BUILT);
+  v1::Executable& e = *request.add_executables();
+  e.set_name(program.substr(program.rfind('/') + 1));
+  e.set_import_path(program);
+  e.set_size(static_cast<int64_t>(bytes.size()));
+  e.set_sha256(digest::Sha256Hex(bytes));
+  e.set_blake3(digest::Blake3Hex(bytes));
+  e.set_main_version("v1.0.0");
+  e.set_go_version("go1.26.8");
+  e.set_build_info("path\tx\n");
+  e.set_variant("install");
+  for (const v1::Phase phase : {v1::PHASE_FETCH, v1::PHASE_BUILD, v1::PHASE_CHECK, v1::PHASE_UPLOAD}) {
+    v1::PhaseTime& p = *request.add_phases();
+    p.set_phase(phase);
+    p.set_seconds(0.5);
+  }
+  request.set_cpu_seconds(1.5);
+  request.set_peak_memory_bytes(1 << 20);
+  return request;
+}
+
+}  // namespace gofarm::testing

@@ -1,0 +1,312 @@
+// What goes well: a job from its submission to its download, through restarts and broken connections.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+#include <set>
+
+#include "common/base/text.h"
+#include "common/digest/digest.h"
+#include "tests/rpc/farm_server.h"
+
+namespace gofarm::testing {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsSupersetOf;
+
+constexpr char kModule[] = "example.com/hello@v1.0.0";
+const std::string kBytes = std::string(200'000, 'x') + "program";
+
+class JourneyTest : public RpcTest {
+ protected:
+  // The events of a whole watch.
+  std::vector<std::string> Watch(int64_t batch, v1::BatchUpdate* last = nullptr) {
+    v1::BatchRequest request;
+    request.set_id(batch);
+    const auto context = Context();
+    const auto stream = farm_->WatchBatch(context.get(), request);
+    std::vector<std::string> events;
+    v1::BatchUpdate update;
+    while (stream->Read(&update)) {
+      for (const v1::JobEvent& e : update.events()) events.push_back(e.what());
+      if (last != nullptr) *last = update;
+    }
+    const grpc::Status status = stream->Finish();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return events;
+  }
+  std::string Download(const std::string& sha256, int64_t offset = 0) {
+    v1::DownloadRequest request;
+    request.set_sha256(sha256);
+    request.set_offset(offset);
+    const auto context = Context();
+    const auto stream = farm_->Download(context.get(), request);
+    std::string out;
+    v1::BlobData data;
+    while (stream->Read(&data)) out += data.data();
+    const grpc::Status status = stream->Finish();
+    return status.ok() ? out : status.error_message();
+  }
+  std::string ReadLog(int64_t job, bool follow = false) {
+    v1::ReadLogRequest request;
+    request.set_job_id(job);
+    request.set_follow(follow);
+    const auto context = Context();
+    const auto stream = farm_->ReadLog(context.get(), request);
+    std::string out;
+    bool ended = false;
+    v1::LogData data;
+    while (stream->Read(&data)) {
+      out += data.data();
+      ended |= data.end();
+    }
+    const grpc::Status status = stream->Finish();
+    EXPECT_TRUE(status.ok() && ended) << status.error_message();
+    return out;
+  }
+  v1::CompleteReply Complete(const v1::CompleteRequest& request) {
+    v1::CompleteReply reply;
+    grpc::Status status;
+    // The Accept may not be stored yet: a worker asks again.
+    do {
+      status = worker_->Complete(Context().get(), request, &reply);
+    } while (status.error_code() == grpc::StatusCode::UNAVAILABLE);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return reply;
+  }
+  // Until the store took the Accept, as a worker would.
+  void AppendWhenAccepted(int64_t token, int64_t offset, const std::string& data) {
+    grpc::Status status;
+    do {
+      AppendLog(*worker_, token, offset, data, &status);
+    } while (status.error_code() == grpc::StatusCode::UNAVAILABLE);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  }
+  v1::Offer TakeOffer(FakeWorker& worker) {
+    worker.SayReady(1);
+    const v1::Offer offer = worker.HearOffer();
+    worker.SayAccept(offer.token());
+    return offer;
+  }
+};
+
+TEST_F(JourneyTest, JobGoesFromSubmissionToDownload) {
+  FakeWorker worker(*worker_);
+  worker.SayHello(FakeWorker::Hello("w1"));
+  const v1::Welcome welcome = worker.HearWelcome();
+  EXPECT_GT(welcome.session_id(), 0);
+  ASSERT_EQ(welcome.toolsets_size(), 1);
+  EXPECT_EQ(welcome.toolsets(0).name(), "t1");
+
+  const v1::SubmitReply submitted = Submit({kModule}, "r1");
+  const int64_t batch = submitted.batch().id();
+  ASSERT_GT(batch, 0);
+  EXPECT_EQ(submitted.batch().jobs().queued(), 1);
+  std::future<std::vector<std::string>> watched = std::async(std::launch::async, [&] { return Watch(batch); });
+
+  const v1::Offer offer = TakeOffer(worker);
+  EXPECT_EQ(offer.module(), "example.com/hello");
+  EXPECT_EQ(offer.version(), "v1.0.0");
+  EXPECT_EQ(offer.target(), v1::TARGET_X86_64);
+  EXPECT_EQ(offer.toolset(), "t1");
+  EXPECT_GT(offer.deadline_seconds(), 0);
+  AppendWhenAccepted(offer.token(), 0, "build/install| hello\n");
+  worker.SayPhase(offer.token(), v1::PHASE_BUILD);
+  EXPECT_EQ(AppendLog(*worker_, offer.token(), 21, "build/install| more\n"), 41);
+
+  const std::string sha256 = digest::Sha256Hex(kBytes);
+  ASSERT_TRUE(Upload(*worker_, offer.token(), sha256, kBytes).ok());
+  const v1::CompleteRequest report = Built(offer.token(), offer.job_id(), "example.com/hello/cmd/hello", kBytes);
+  EXPECT_EQ(Complete(report).job_state(), v1::JOB_STATE_BUILT);
+  EXPECT_EQ(Complete(report).job_state(), v1::JOB_STATE_BUILT) << "a repeat gets the same answer";
+
+  EXPECT_THAT(watched.get(), ElementsAre("queued", "running", "fetch", "build", "check", "upload", "built"));
+  const v1::Job job = GetJob(offer.job_id());
+  EXPECT_EQ(job.state(), v1::JOB_STATE_BUILT);
+  ASSERT_EQ(job.attempts_size(), 1);
+  EXPECT_EQ(job.attempts(0).token(), offer.token());
+  EXPECT_EQ(job.attempts(0).worker(), "w1");
+  ASSERT_EQ(job.executables_size(), 1);
+  EXPECT_EQ(job.executables(0).sha256(), sha256);
+  EXPECT_EQ(job.executables(0).name(), "hello");
+  EXPECT_EQ(Download(sha256), kBytes);
+  EXPECT_EQ(Download(sha256, 200'000), "program");
+  EXPECT_EQ(ReadLog(offer.job_id()), "build/install| hello\nbuild/install| more\n");
+}
+
+TEST_F(JourneyTest, WatchThatComesLateShowsEveryStep) {
+  FakeWorker worker(*worker_);
+  worker.SayHello(FakeWorker::Hello("w1"));
+  worker.HearWelcome();
+  const int64_t batch = Submit({kModule}, "r1").batch().id();
+  const v1::Offer offer = TakeOffer(worker);
+  AppendWhenAccepted(offer.token(), 0, "x\n");
+  ASSERT_TRUE(Upload(*worker_, offer.token(), digest::Sha256Hex(kBytes), kBytes).ok());
+  Complete(Built(offer.token(), offer.job_id(), "example.com/hello", kBytes));
+  v1::BatchUpdate last;
+  EXPECT_THAT(Watch(batch, &last), ElementsAre("queued", "running", "fetch", "build", "check", "upload", "built"));
+  EXPECT_EQ(last.batch().state(), v1::BATCH_STATE_DONE);
+  EXPECT_EQ(last.batch().executables(), 1);
+}
+
+TEST_F(JourneyTest, RepeatedRequestGetsTheFirstAnswerAndMakesNothingNew) {
+  const v1::SubmitReply first = Submit({kModule}, "same-id");
+  const v1::SubmitReply second = Submit({kModule}, "same-id");
+  EXPECT_FALSE(first.repeated_request());
+  EXPECT_TRUE(second.repeated_request());
+  EXPECT_EQ(first.batch().id(), second.batch().id());
+  EXPECT_EQ(Count("SELECT count(*) FROM batches"), 1);
+}
+
+TEST_F(JourneyTest, UploadGoesOnWhereItStopped) {
+  FakeWorker worker(*worker_);
+  worker.SayHello(FakeWorker::Hello("w1"));
+  worker.HearWelcome();
+  Submit({kModule}, "r1");
+  const v1::Offer offer = TakeOffer(worker);
+  AppendWhenAccepted(offer.token(), 0, "x\n");
+  const std::string sha256 = digest::Sha256Hex(kBytes);
+  int64_t offset = -1;
+  EXPECT_TRUE(Upload(*worker_, offer.token(), sha256, kBytes, &offset, /*stop_after=*/128 << 10).ok());
+  EXPECT_EQ(offset, 0);
+  EXPECT_TRUE(Upload(*worker_, offer.token(), sha256, kBytes, &offset).ok());
+  EXPECT_EQ(offset, 128 << 10);
+  EXPECT_TRUE(Upload(*worker_, offer.token(), sha256, kBytes, &offset).ok());
+  EXPECT_EQ(offset, static_cast<int64_t>(kBytes.size())) << "a known digest is skipped";
+  EXPECT_EQ(Download(sha256), kBytes);
+}
+
+TEST_F(JourneyTest, UploadWithWrongBytesIsDataLossAndCanBeginAgain) {
+  FakeWorker worker(*worker_);
+  worker.SayHello(FakeWorker::Hello("w1"));
+  worker.HearWelcome();
+  Submit({kModule}, "r1");
+  const v1::Offer offer = TakeOffer(worker);
+  AppendWhenAccepted(offer.token(), 0, "x\n");
+  const std::string sha256 = digest::Sha256Hex(kBytes);
+  std::string wrong = kBytes;
+  wrong[1000] = 'y';
+  EXPECT_EQ(Upload(*worker_, offer.token(), sha256, wrong).error_code(), grpc::StatusCode::DATA_LOSS);
+  EXPECT_FALSE(server_->blobs().Has(sha256).value());
+  v1::CompleteReply reply;
+  const grpc::Status claimed =
+      worker_->Complete(Context().get(), Built(offer.token(), offer.job_id(), "example.com/hello", kBytes), &reply);
+  EXPECT_EQ(claimed.error_code(), grpc::StatusCode::FAILED_PRECONDITION) << "its blob is not stored: " << claimed.error_message();
+  int64_t offset = -1;
+  EXPECT_TRUE(Upload(*worker_, offer.token(), sha256, kBytes, &offset).ok());
+  EXPECT_EQ(offset, 0);
+}
+
+TEST_F(JourneyTest, RestartedCoordinatorTakesItsBuildBack) {
+  v1::Offer offer;
+  {
+    FakeWorker worker(*worker_);
+    worker.SayHello(FakeWorker::Hello("w1"));
+    worker.HearWelcome();
+    Submit({kModule}, "r1");
+    offer = TakeOffer(worker);
+    AppendWhenAccepted(offer.token(), 0, "before\n");
+  }
+  Restart();
+  FakeWorker worker(*worker_);
+  v1::Hello hello = FakeWorker::Hello("w1");
+  hello.add_attempts()->set_token(offer.token());
+  hello.mutable_attempts(0)->set_job_id(offer.job_id());
+  hello.add_attempts()->set_token(offer.token() + 1000);
+  hello.mutable_attempts(1)->set_job_id(offer.job_id());
+  worker.SayHello(hello);
+  const v1::Welcome welcome = worker.HearWelcome();
+  EXPECT_THAT(welcome.keep(), ElementsAre(offer.token()));
+  EXPECT_THAT(welcome.drop(), ElementsAre(offer.token() + 1000));
+  EXPECT_EQ(AppendLog(*worker_, offer.token(), 7, "after\n"), 13);
+  worker.SayPhase(offer.token(), v1::PHASE_BUILD);
+  ASSERT_TRUE(Upload(*worker_, offer.token(), digest::Sha256Hex(kBytes), kBytes).ok());
+  EXPECT_EQ(Complete(Built(offer.token(), offer.job_id(), "example.com/hello", kBytes)).job_state(), v1::JOB_STATE_BUILT);
+  const v1::Job job = GetJob(offer.job_id());
+  ASSERT_EQ(job.attempts_size(), 1);
+  EXPECT_EQ(job.attempts(0).token(), offer.token());
+  EXPECT_EQ(ReadLog(offer.job_id()), "before\nafter\n");
+}
+
+TEST_F(JourneyTest, FollowedLogEndsWithItsAttempt) {
+  FakeWorker worker(*worker_);
+  worker.SayHello(FakeWorker::Hello("w1"));
+  worker.HearWelcome();
+  const int64_t batch = Submit({kModule}, "r1").batch().id();
+  const int64_t job = JobsOf(batch).at(0).id();
+  // Begins before there is an attempt.
+  std::future<std::string> followed = std::async(std::launch::async, [&] { return ReadLog(job, /*follow=*/true); });
+  const v1::Offer offer = TakeOffer(worker);
+  AppendWhenAccepted(offer.token(), 0, "one\n");
+  AppendWhenAccepted(offer.token(), 4, "two\n");
+  v1::CompleteRequest failed;
+  failed.set_token(offer.token());
+  failed.set_job_id(offer.job_id());
+  failed.set_outcome(v1::ATTEMPT_OUTCOME_FAILED);
+  failed.set_failure_class(v1::FAILURE_CLASS_COMPILE_ERROR);
+  failed.set_failure_detail("x.go:1: undefined: \x1b[31mfoo");
+  EXPECT_EQ(Complete(failed).job_state(), v1::JOB_STATE_FAILED);
+  EXPECT_EQ(followed.get(), "one\ntwo\n");
+  EXPECT_THAT(GetJob(job).failure_detail(), HasSubstr("\\x1b[31mfoo")) << "control characters of a worker are escaped";
+}
+
+TEST_F(JourneyTest, CancelReachesTheWorker) {
+  FakeWorker worker(*worker_);
+  worker.SayHello(FakeWorker::Hello("w1"));
+  worker.HearWelcome();
+  const int64_t batch = Submit({kModule}, "r1").batch().id();
+  const v1::Offer offer = TakeOffer(worker);
+  AppendWhenAccepted(offer.token(), 0, "x\n");
+  v1::BatchRequest request;
+  request.set_id(batch);
+  v1::Batch cancelled;
+  ASSERT_TRUE(farm_->CancelBatch(Context().get(), request, &cancelled).ok());
+  const v1::CoordinatorMessage message = worker.Hear();
+  ASSERT_TRUE(message.has_cancel()) << message.ShortDebugString();
+  EXPECT_EQ(message.cancel().token(), offer.token());
+  v1::CompleteRequest ended;
+  ended.set_token(offer.token());
+  ended.set_job_id(offer.job_id());
+  ended.set_outcome(v1::ATTEMPT_OUTCOME_CANCELLED);
+  EXPECT_EQ(Complete(ended).job_state(), v1::JOB_STATE_CANCELLED);
+  EXPECT_THAT(Watch(batch), IsSupersetOf({"queued", "cancelled"}));
+}
+
+TEST_F(JourneyTest, WorkersAreShownWithWhatTheyReport) {
+  FakeWorker worker(*worker_);
+  worker.SayHello(FakeWorker::Hello("w1"));
+  worker.HearWelcome();
+  v1::WorkerMessage message;
+  v1::InstalledToolchain& go = *message.mutable_report()->add_toolchains();
+  go.set_kind("go");
+  go.set_version("1.26.8");
+  go.set_path("/cache/go/bin/go");
+  v1::TargetReadiness& ready = *message.mutable_report()->add_readiness();
+  ready.set_target(v1::TARGET_X86_64);
+  ready.set_state("ready");
+  worker.Say(message);
+  worker.SayReady(2);
+  v1::FarmStatus status;
+  while (status.workers_size() != 1 || status.workers(0).toolchains_size() != 1 || status.workers(0).free_slots() != 2) {
+    status.Clear();
+    ASSERT_TRUE(farm_->GetFarmStatus(Context().get(), {}, &status).ok());
+  }
+  EXPECT_EQ(status.state(), "running");
+  EXPECT_EQ(status.workers(0).name(), "w1");
+  EXPECT_EQ(status.workers(0).state(), "connected");
+  EXPECT_EQ(status.workers(0).toolchains(0).path(), "/cache/go/bin/go");
+  EXPECT_EQ(status.workers(0).readiness(0).state(), "ready");
+}
+
+TEST_F(JourneyTest, WaitingJobSaysWhy) {
+  const int64_t batch = Submit({kModule}, "r1").batch().id();
+  std::vector<v1::Job> jobs = JobsOf(batch);
+  // The dispatcher reads the queue a moment later.
+  while (jobs.at(0).wait_reason() == v1::WAIT_REASON_UNSPECIFIED) jobs = JobsOf(batch);
+  EXPECT_EQ(jobs.at(0).wait_reason(), v1::WAIT_REASON_NO_WORKER);
+}
+
+}  // namespace
+}  // namespace gofarm::testing

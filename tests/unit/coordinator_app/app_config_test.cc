@@ -1,0 +1,116 @@
+// The configuration is checked whole: every fault in one answer, with its line, before anything is opened.
+#include "coordinator/app_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+
+#include <fstream>
+
+#include "common/base/text.h"
+#include "common/io/files.h"
+
+namespace gofarm::coordinator {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+class AppConfigTest : public ::testing::Test {
+ protected:
+  AppConfigTest() {
+    char name[] = "/tmp/gofarm-config-XXXXXX";
+    dir_ = ::mkdtemp(name);
+    for (const char* variable : {"GOFARM_COORDINATOR_LISTEN", "GOFARM_COORDINATOR_HTTP", "GOFARM_COORDINATOR_DATABASE_URL",
+                                 "GOFARM_COORDINATOR_DATA_DIR", "GOFARM_COORDINATOR_GOPROXY", "GOFARM_COORDINATOR_LOG_LEVEL"}) {
+      ::unsetenv(variable);
+    }
+  }
+  ~AppConfigTest() override { EXPECT_TRUE(io::RemoveTree(dir_).ok()); }
+  Flags File(const std::string& text) {
+    const std::string path = Cat(dir_, "/c.toml");
+    std::ofstream(path) << text;
+    return {.config = path};
+  }
+  static std::string Faults(const Flags& flags) {
+    const auto config = LoadAppConfig(flags);
+    EXPECT_FALSE(config.ok());
+    return std::string(config.status().message());
+  }
+  std::string dir_;
+};
+
+constexpr char kGood[] = "database_url = \"postgresql:///x\"\ndata_dir = \"/var/lib/x\"\n";
+
+TEST_F(AppConfigTest, SmallFileIsEnough) {
+  const auto config = LoadAppConfig(File(kGood));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->listen, "127.0.0.1:7070");
+  EXPECT_EQ(config->http, "127.0.0.1:7071");
+  EXPECT_EQ(config->data_dir, "/var/lib/x");
+  ASSERT_FALSE(config->toolsets.empty()) << "the binary carries the pins";
+  EXPECT_EQ(config->default_toolset.name, config->toolsets.front().name);
+  EXPECT_EQ(config->default_toolset.digest.size(), 64u);
+}
+
+TEST_F(AppConfigTest, AllFaultsComeAtOnceWithTheirLines) {
+  EXPECT_THAT(Faults(File("no_such_key = 1\n"
+                          "listen = \"0.0.0.0:7070\"\n"
+                          "http = \"example.org:80\"\n"
+                          "wall_seconds = -5\n"
+                          "default_toolset = \"nope\"\n")),
+              AllOf(HasSubstr(":1: unknown key no_such_key"), HasSubstr(":2: listen"), HasSubstr("TLS"), HasSubstr(":3: http"),
+                    HasSubstr(":4: wall_seconds"), HasSubstr(":5: default_toolset"), HasSubstr("database_url"),
+                    HasSubstr("data_dir")));
+}
+
+TEST_F(AppConfigTest, ListenerBeyondThisMachineIsRefusedAlsoWhenAllElseIsMissing) {
+  const std::string faults = Faults({.config = "/dev/null", .listen = "0.0.0.0:0"});
+  EXPECT_THAT(faults, AllOf(HasSubstr("--listen"), HasSubstr("TLS is not configured"), HasSubstr("database_url is missing")));
+}
+
+TEST_F(AppConfigTest, FlagBeatsEnvironmentAndEnvironmentBeatsFile) {
+  Flags flags = File(Cat("listen = \"127.0.0.1:1\"\n", kGood));
+  EXPECT_EQ(LoadAppConfig(flags)->listen, "127.0.0.1:1");
+  ::setenv("GOFARM_COORDINATOR_LISTEN", "127.0.0.1:2", 1);
+  EXPECT_EQ(LoadAppConfig(flags)->listen, "127.0.0.1:2");
+  flags.listen = "127.0.0.1:3";
+  EXPECT_EQ(LoadAppConfig(flags)->listen, "127.0.0.1:3");
+  ::setenv("GOFARM_COORDINATOR_LISTEN", "0.0.0.0:2", 1);
+  flags.listen.clear();
+  EXPECT_THAT(Faults(flags), HasSubstr("GOFARM_COORDINATOR_LISTEN"));
+  ::unsetenv("GOFARM_COORDINATOR_LISTEN");
+}
+
+TEST_F(AppConfigTest, FolderOfAnEmbeddedFarmGivesTheDataFolder) {
+  Flags flags = File("database_url = \"postgresql:///x\"\n");
+  flags.dir = "/farm";
+  EXPECT_EQ(LoadAppConfig(flags)->data_dir, "/farm/data");
+}
+
+TEST_F(AppConfigTest, FaultsOfTheToolsetFileAreNamed) {
+  const std::string path = Cat(dir_, "/toolsets.toml");
+  std::ofstream(path) << "[[toolset]]\nname = \"t\"\ngo_versions = [\"1.26.8\"]\nzig_version = \"0.15.2\"\nflavour = 1\n";
+  EXPECT_THAT(Faults(File(Cat(kGood, "toolsets = \"", path, "\"\n"))),
+              AllOf(HasSubstr("toolsets.toml"), HasSubstr("flavour"), Not(HasSubstr("default_toolset"))));
+  EXPECT_THAT(Faults(File(Cat(kGood, "toolsets = \"/nowhere.toml\"\n"))), HasSubstr("/nowhere.toml"));
+}
+
+TEST_F(AppConfigTest, LimitsAreRead) {
+  const auto config = LoadAppConfig(File(Cat(kGood, "wall_seconds = 90\nmemory_bytes = \"2 GiB\"\nlog_bytes_max = \"1 MiB\"\nprocesses = 64\n")));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->limits.wall, absl::Seconds(90));
+  EXPECT_EQ(config->limits.memory_bytes, int64_t{2} << 30);
+  EXPECT_EQ(config->limits.log_bytes, 1 << 20);
+  EXPECT_EQ(config->limits.processes, 64);
+}
+
+TEST_F(AppConfigTest, UnknownLogLevelIsAFault) {
+  Flags flags = File(kGood);
+  flags.log_level = "loud";
+  EXPECT_THAT(Faults(flags), HasSubstr("loud"));
+}
+
+}  // namespace
+}  // namespace gofarm::coordinator
