@@ -108,13 +108,13 @@ class Coordinator {
   service::QueryService queries_{batch_store_, query_store_};
   std::unique_ptr<service::LogService> logs_;
   rpc::SessionHub hub_{[this](const Scope& scope, Token token) { return query_store_.CurrentJobOf(scope, token); }};
+  std::atomic<bool> leading_{false};
+  absl::Status lost_leadership_;  // written before the stop is requested, read after it
   std::unique_ptr<service::DispatchLoop> dispatch_;
   std::unique_ptr<service::BatchService> batches_;
   std::unique_ptr<service::AttemptService> attempts_;
   std::unique_ptr<rpc::Server> rpc_;
   std::unique_ptr<http::HttpServer> http_;
-  std::atomic<bool> leading_{false};
-  absl::Status lost_leadership_;  // written before the stop is requested, read after it
   std::jthread collector_;
 };
 

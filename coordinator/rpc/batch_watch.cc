@@ -1,5 +1,6 @@
 #include "coordinator/rpc/batch_watch.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/status_macros.h"
@@ -157,8 +158,9 @@ absl::Status BatchWatch::Run(Stream& stream, const Scope& scope) {
     GOFARM_RETURN_IF_ERROR(scope.Check());
     const absl::Time began = absl::Now();
     v1::BatchUpdate update;
-    // In this order: what the store says ended was told by the board before, or is made up below.
     GOFARM_ASSIGN_OR_RETURN(batch, rpc_.parts.queries.GetBatch(scope, batch_));
+    // The counts of a huge batch take a while: no more than a fifth of the time goes into them.
+    const absl::Duration pace = std::max(kWatchPace, 4 * (absl::Now() - began));
     if (Total(batch.jobs) != static_cast<int64_t>(told_.size())) GOFARM_RETURN_IF_ERROR(LoadJobs(scope, update));
     TakeEvents(update);
     if (batch.state == BatchState::kCancelled) cancelled_since = std::min(cancelled_since, began);
@@ -178,7 +180,7 @@ absl::Status BatchWatch::Run(Stream& stream, const Scope& scope) {
     if (ended) return absl::OkStatus();
     stream.Wait(kWatchRefresh);
     // News that come in a burst share an update.
-    while (absl::Now() - began < kWatchPace && scope.Check().ok()) stream.Wait(kWatchPace - (absl::Now() - began));
+    while (absl::Now() - began < pace && scope.Check().ok()) stream.Wait(pace - (absl::Now() - began));
   }
 }
 

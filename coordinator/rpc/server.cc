@@ -69,8 +69,8 @@ class Server::Impl {
     if (server_ == nullptr || (!is_unix && port == 0)) {
       return absl::UnavailableError(Cat("listen on ", address, ": it is taken, or not an address of this machine"));
     }
-    // The folder decides who may come in; the socket itself is the owner's.
-    if (is_unix && ::chmod(address.substr(5).c_str(), 0600) != 0) return ErrnoStatus(errno, Cat("protect ", address));
+    // The folder decides who may come in; the socket is for its owner and group.
+    if (is_unix && ::chmod(address.substr(5).c_str(), 0660) != 0) return ErrnoStatus(errno, Cat("protect ", address));
     address_ = is_unix ? address : Cat(address.substr(0, address.rfind(':')), ":", port);
     server_->GetHealthCheckService()->SetServingStatus(true);
     return absl::OkStatus();
