@@ -111,19 +111,6 @@ TEST_F(SandboxTest, AKeptOverlayGoesOnWhereTheLastRunEnded) {
   EXPECT_EQ(Run(spec).output, "seed");
 }
 
-TEST_F(SandboxTest, AKeptOverlayHoldsWhatEarlierTriesWrote) {
-  Write("seed/file", "seed");
-  ASSERT_TRUE(sandbox_.GiveToBuilds(Path("seed"), kAnySlot).ok());
-  SandboxSpec spec = Spec({"write", "/zigcache/file"});
-  spec.overlays.push_back({Path("seed"), Path("scratch"), "/zigcache", true});
-  for (int round = 0; round < 5; ++round) EXPECT_TRUE(Run(spec).Exited(0));
-  spec.argv = {"/probe", "read", "/zigcache/file"};
-  EXPECT_EQ(Run(spec).output, "hostile\n");
-  EXPECT_EQ(Read("seed/file"), "seed");
-  spec.overlays[0].keep = false;
-  EXPECT_EQ(Run(spec).output, "seed");
-}
-
 TEST_F(SandboxTest, RunsAtTheSameTimeSeeTheirOwnMountsOnly) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
