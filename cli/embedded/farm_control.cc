@@ -92,15 +92,21 @@ absl::StatusOr<FarmView> LookAt(const std::string& dir) {
   return view;
 }
 
+absl::StatusOr<SupervisorOptions> LoadFarm(const Scope& scope, const std::string& dir) {
+  SupervisorOptions options;
+  options.paths = PathsFor(dir);
+  GOFARM_ASSIGN_OR_RETURN(options.coordinator_exe, FindSibling("gofarm-coordinator"));
+  GOFARM_ASSIGN_OR_RETURN(options.worker_exe, FindSibling("gofarm-worker"));
+  GOFARM_ASSIGN_OR_RETURN(options.postgres, FindPostgres(scope, options.paths.Cluster()));
+  GOFARM_ASSIGN_OR_RETURN(options.settings, ReadSettings(options.paths));
+  return options;
+}
+
 absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& request, const Environment& environment,
                                      const Say& say) {
   Prepared prepared;
   SupervisorOptions& options = prepared.options;
-  GOFARM_ASSIGN_OR_RETURN(options.coordinator_exe, FindSibling("gofarm-coordinator"));
-  GOFARM_ASSIGN_OR_RETURN(options.worker_exe, FindSibling("gofarm-worker"));
-  options.paths = PathsFor(request.dir);
-  GOFARM_ASSIGN_OR_RETURN(options.postgres, FindPostgres(scope, options.paths.Cluster()));
-
+  GOFARM_ASSIGN_OR_RETURN(options, LoadFarm(scope, request.dir));
   GOFARM_ASSIGN_OR_RETURN_CTX(const FarmView view, LookAt(request.dir), "look at the farm");
   prepared.running = view.supervised;
   if (view.leftovers) GOFARM_RETURN_IF_ERROR(EndLeftovers(view.file, say));
@@ -108,7 +114,6 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
   GOFARM_RETURN_IF_ERROR(MakeFarmFolders(options.paths));
 
   Settings& settings = options.settings;
-  GOFARM_ASSIGN_OR_RETURN(settings, ReadSettings(options.paths));
   const int had = settings.workers;
   settings.workers = request.workers > 0 ? request.workers : std::max(1, had);
   std::string cache_dir = request.cache_dir;

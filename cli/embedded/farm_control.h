@@ -39,6 +39,9 @@ struct Prepared {
 absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& request, const Environment& environment,
                                      const Say& say);
 
+// The same for a folder that was prepared before: what its supervisor needs.
+absl::StatusOr<SupervisorOptions> LoadFarm(const Scope& scope, const std::string& dir);
+
 // Starts `gofarm up --foreground` detached and waits until it holds the farm, or has the running one look again.
 absl::Status StartOrRepair(const Scope& scope, const Prepared& prepared);
 

@@ -1,0 +1,284 @@
+#include "cli/client.h"
+
+#include <sys/random.h>
+
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "cli/embedded/farm_control.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/grpc_status.h"
+#include "gofarm/v1/farm.grpc.pb.h"
+
+namespace gofarm::cli {
+namespace {
+
+constexpr absl::Duration kRetryPause = absl::Milliseconds(200);
+constexpr int kEntriesPerChunk = 1000;
+
+using Stub = v1::Farm::Stub;
+
+std::string RequestId() {
+  unsigned char bytes[16];
+  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) {
+    // Only has to differ from other requests of the same farm.
+    const int64_t now = absl::GetCurrentTimeNanos();
+    return Cat("r", now, "-", getpid());
+  }
+  std::string id;
+  for (const unsigned char b : bytes) {
+    id += "0123456789abcdef"[b >> 4];
+    id += "0123456789abcdef"[b & 15];
+  }
+  return id;
+}
+
+std::chrono::system_clock::time_point Deadline(absl::Duration d) { return absl::ToChronoTime(absl::Now() + d); }
+
+// Cancels a call when the scope is stopped, and gives it the scope's deadline.
+class Bound {
+ public:
+  Bound(const Scope& scope, grpc::ClientContext& context)
+      : on_stop_(scope.stop, [&context] { context.TryCancel(); }) {
+    if (scope.deadline < absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(scope.deadline));
+  }
+
+ private:
+  std::stop_callback<std::function<void()>> on_stop_;
+};
+
+}  // namespace
+
+absl::Status NoFarm(const FarmChoice& choice, std::string_view why) {
+  if (!choice.server.empty()) {
+    return absl::UnavailableError(Cat("no farm answers at ", EscapeForPrint(choice.server), " (", choice.named_by, "): ", why,
+                                      "; name another with --server or --dir, or start one here with `gofarm up`"));
+  }
+  return absl::UnavailableError(Cat("no farm runs in ", EscapeForPrint(choice.dir), " (", choice.named_by, "): ", why,
+                                    "; start it with `gofarm up --dir ", EscapeForPrint(choice.dir),
+                                    "`, or name another with --dir or --server"));
+}
+
+struct FarmClient::Impl {
+  FarmChoice choice;
+  std::shared_ptr<grpc::Channel> channel;
+  std::unique_ptr<Stub> stub;
+
+  bool SupervisorLives() const {
+    const absl::StatusOr<embedded::FarmView> view = embedded::LookAt(choice.dir);
+    return view.ok() && view->supervised;
+  }
+  absl::Duration Patience() const { return choice.dir.empty() ? kServerPatience : kRestartPatience; }
+
+  absl::Status Explain(const absl::Status& status) const {
+    return absl::IsUnavailable(status) ? NoFarm(choice, Sv(status.message())) : status;
+  }
+
+  // Repeats `call` while the farm may be coming back.
+  absl::Status Patiently(const std::function<absl::Status()>& call) const {
+    const absl::Time give_up = absl::Now() + Patience();
+    while (true) {
+      const absl::Status status = call();
+      if (!absl::IsUnavailable(status)) return status;
+      if (absl::Now() >= give_up || (!choice.dir.empty() && !SupervisorLives())) return Explain(status);
+      absl::SleepFor(kRetryPause);
+    }
+  }
+
+  template <typename Request, typename Reply>
+  absl::Status Unary(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Reply*), const Request& request,
+                     Reply& reply, absl::Duration deadline = kCallDeadline) const {
+    return Patiently([&] {
+      grpc::ClientContext context;
+      context.set_deadline(Deadline(deadline));
+      return rpc::FromGrpc((stub.get()->*method)(&context, request, &reply));
+    });
+  }
+
+  template <typename Request, typename Page>
+  absl::Status List(std::unique_ptr<grpc::ClientReader<Page>> (Stub::*method)(grpc::ClientContext*, const Request&),
+                    const Request& request, Page& all) const {
+    return Patiently([&] {
+      all.Clear();
+      grpc::ClientContext context;
+      context.set_deadline(Deadline(kListDeadline));
+      const std::unique_ptr<grpc::ClientReader<Page>> reader = (stub.get()->*method)(&context, request);
+      Page page;
+      while (reader->Read(&page)) all.MergeFrom(page);
+      return rpc::FromGrpc(reader->Finish());
+    });
+  }
+};
+
+FarmClient::FarmClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+FarmClient::~FarmClient() = default;
+
+const FarmChoice& FarmClient::choice() const { return impl_->choice; }
+
+absl::StatusOr<std::unique_ptr<FarmClient>> FarmClient::Connect(const FarmChoice& choice) {
+  auto impl = std::make_unique<Impl>();
+  impl->choice = choice;
+  std::string address = choice.server;
+  if (address.empty()) {
+    GOFARM_ASSIGN_OR_RETURN(const embedded::FarmView view, embedded::LookAt(choice.dir));
+    if (!view.supervised) return NoFarm(choice, "it is not up");
+    address = view.file.grpc_address;
+  }
+  GOFARM_RETURN_IF_ERROR(rpc::CheckLocalAddress(address));
+  impl->channel = rpc::MakeChannel(address);
+  impl->stub = v1::Farm::NewStub(impl->channel);
+  return std::unique_ptr<FarmClient>(new FarmClient(std::move(impl)));
+}
+
+bool FarmClient::MayComeBack(const absl::Status& status) const {
+  // A stream that is cut shows as UNAVAILABLE, CANCELLED or INTERNAL (reset), depending on where it was cut.
+  return absl::IsUnavailable(status) || absl::IsCancelled(status) || absl::IsInternal(status) || absl::IsUnknown(status) ||
+         absl::IsDeadlineExceeded(status);
+}
+
+absl::Status FarmClient::Submit(const SubmitOptions& options, const std::vector<ListEntry>& entries,
+                                v1::SubmitReply& reply) {
+  v1::SubmitChunk header;
+  v1::SubmitChunk::Header& h = *header.mutable_header();
+  // One id for all tries: the batch is made once, whatever answer got lost.
+  h.set_request_id(RequestId());
+  h.set_name(options.name);
+  h.set_submitter(options.submitter);
+  h.set_force(options.force);
+  for (const Target target : options.targets) h.add_targets(static_cast<v1::Target>(target));
+  return impl_->Patiently([&] {
+    grpc::ClientContext context;
+    context.set_deadline(Deadline(kSubmitDeadline));
+    const std::unique_ptr<grpc::ClientWriter<v1::SubmitChunk>> writer = impl_->stub->Submit(&context, &reply);
+    bool open = writer->Write(header);
+    v1::SubmitChunk chunk;
+    for (size_t i = 0; open && i < entries.size(); ++i) {
+      v1::SubmitChunk::Entry& entry = *chunk.mutable_entries()->add_entries();
+      entry.set_line(entries[i].line);
+      entry.set_module(entries[i].module);
+      entry.set_version(entries[i].version);
+      if (chunk.entries().entries_size() == kEntriesPerChunk || i + 1 == entries.size()) {
+        open = writer->Write(chunk);
+        chunk.Clear();
+      }
+    }
+    writer->WritesDone();
+    return rpc::FromGrpc(writer->Finish());
+  });
+}
+
+absl::Status FarmClient::ListBatches(int64_t limit, v1::BatchPage& all) {
+  v1::ListBatchesRequest request;
+  request.set_limit(limit);
+  return impl_->List(&Stub::ListBatches, request, all);
+}
+
+absl::Status FarmClient::GetBatch(int64_t id, v1::Batch& batch) {
+  v1::BatchRequest request;
+  request.set_id(id);
+  return impl_->Unary(&Stub::GetBatch, request, batch);
+}
+
+absl::Status FarmClient::CancelBatch(int64_t id, v1::Batch& batch) {
+  v1::BatchRequest request;
+  request.set_id(id);
+  return impl_->Unary(&Stub::CancelBatch, request, batch);
+}
+
+absl::Status FarmClient::RetryBatch(int64_t id, v1::Batch& batch) {
+  v1::RetryBatchRequest request;
+  request.set_id(id);
+  return impl_->Unary(&Stub::RetryBatch, request, batch);
+}
+
+absl::Status FarmClient::ListJobs(const v1::ListJobsRequest& request, v1::JobPage& all) {
+  return impl_->List(&Stub::ListJobs, request, all);
+}
+
+absl::Status FarmClient::GetJob(int64_t id, v1::Job& job) {
+  v1::JobRequest request;
+  request.set_id(id);
+  return impl_->Unary(&Stub::GetJob, request, job);
+}
+
+absl::Status FarmClient::CancelJob(int64_t id, v1::Job& job) {
+  v1::JobRequest request;
+  request.set_id(id);
+  return impl_->Unary(&Stub::CancelJob, request, job);
+}
+
+absl::Status FarmClient::RetryJob(int64_t id, v1::Job& job) {
+  v1::JobRequest request;
+  request.set_id(id);
+  return impl_->Unary(&Stub::RetryJob, request, job);
+}
+
+absl::Status FarmClient::ListArtifacts(const v1::ListArtifactsRequest& request, v1::ArtifactPage& all) {
+  return impl_->List(&Stub::ListArtifacts, request, all);
+}
+
+absl::Status FarmClient::ListWorkers(v1::ListWorkersReply& reply) {
+  return impl_->Unary(&Stub::ListWorkers, v1::ListWorkersRequest(), reply);
+}
+
+absl::Status FarmClient::GetFarmStatus(absl::Duration deadline, v1::FarmStatus& status) {
+  grpc::ClientContext context;
+  context.set_deadline(Deadline(deadline));
+  return rpc::FromGrpc(impl_->stub->GetFarmStatus(&context, v1::FarmStatusRequest(), &status));
+}
+
+absl::Status FarmClient::WatchBatch(const Scope& scope, int64_t id,
+                                    const std::function<void(const v1::BatchUpdate&)>& on_update) {
+  grpc::ClientContext context;
+  const Bound bound(scope, context);
+  v1::BatchRequest request;
+  request.set_id(id);
+  const std::unique_ptr<grpc::ClientReader<v1::BatchUpdate>> reader = impl_->stub->WatchBatch(&context, request);
+  v1::BatchUpdate update;
+  while (reader->Read(&update)) on_update(update);
+  return rpc::FromGrpc(reader->Finish());
+}
+
+absl::Status FarmClient::ReadLog(const Scope& scope, int64_t job, int attempt, bool follow, int64_t& offset,
+                                 const std::function<void(std::string_view)>& on_data) {
+  grpc::ClientContext context;
+  const Bound bound(scope, context);
+  v1::ReadLogRequest request;
+  request.set_job_id(job);
+  request.set_attempt(attempt);
+  request.set_follow(follow);
+  request.set_offset(offset);
+  const std::unique_ptr<grpc::ClientReader<v1::LogData>> reader = impl_->stub->ReadLog(&context, request);
+  v1::LogData data;
+  while (reader->Read(&data)) {
+    offset += static_cast<int64_t>(data.data().size());
+    on_data(data.data());
+  }
+  return rpc::FromGrpc(reader->Finish());
+}
+
+absl::Status FarmClient::Download(const Scope& scope, const std::string& sha256, int64_t& offset,
+                                  const std::function<absl::Status(std::string_view)>& on_data) {
+  grpc::ClientContext context;
+  const Bound bound(scope, context);
+  v1::DownloadRequest request;
+  request.set_sha256(sha256);
+  request.set_offset(offset);
+  const std::unique_ptr<grpc::ClientReader<v1::BlobData>> reader = impl_->stub->Download(&context, request);
+  v1::BlobData data;
+  while (reader->Read(&data)) {
+    offset += static_cast<int64_t>(data.data().size());
+    if (const absl::Status taken = on_data(data.data()); !taken.ok()) {
+      context.TryCancel();
+      while (reader->Read(&data)) {
+      }
+      [[maybe_unused]] const grpc::Status cancelled = reader->Finish();
+      return taken;
+    }
+  }
+  return rpc::FromGrpc(reader->Finish());
+}
+
+}  // namespace gofarm::cli

@@ -1,0 +1,136 @@
+#include <unistd.h>
+
+#include <utility>
+
+#include "cli/batch_end.h"
+#include "cli/commands.h"
+#include "cli/json_shapes.h"
+#include "cli/names.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/watch.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/sync/signals.h"
+#include "gofarm/v1/farm.pb.h"
+
+namespace gofarm::cli {
+namespace {
+
+BatchView ViewOf(const v1::Batch& batch) {
+  const v1::JobCounts& jobs = batch.jobs();
+  return {.id = batch.id(),
+          .name = batch.name(),
+          .queued = jobs.queued(),
+          .running = jobs.running(),
+          .built = jobs.built(),
+          .partial = jobs.partial(),
+          .nothing_to_build = jobs.nothing_to_build(),
+          .failed = jobs.failed(),
+          .cancelled = jobs.cancelled(),
+          .executables = batch.executables()};
+}
+
+std::string LocalTime(absl::Time time) {
+  return time == absl::InfinitePast() ? "-" : absl::FormatTime("%Y-%m-%d %H:%M:%S", time, absl::LocalTimeZone());
+}
+
+void ShowBatch(const Globals& globals, const v1::Batch& batch) {
+  if (globals.json) {
+    PrintOut(BatchDocument(batch));
+    return;
+  }
+  const std::string state(NameOf(batch.state()));
+  PrintOut(Cat("batch ", batch.id(), batch.name().empty() ? "" : Cat(" ", EscapeForPrint(batch.name())), ": ",
+               Paint(OutTerminal(), ColorOfState(state), state), "\n", Summary(ViewOf(batch)), "\n",
+               "submitted ", LocalTime(TimeOf(batch.created_at())),
+               batch.submitter().empty() ? "" : Cat(" by ", EscapeForPrint(batch.submitter())), "\n"));
+}
+
+}  // namespace
+
+Exit WatchToTheEnd(const Globals& globals, FarmClient& client, v1::Batch& batch, std::stop_token stop) {
+  const int fd = globals.json ? STDERR_FILENO : STDOUT_FILENO;
+  const absl::Time began = absl::Now();
+  const int64_t id = batch.id();
+  WriteOut(fd, Cat("batch ", id, "\n"));
+  GOFARM_ASSIGN_OR_RETURN(const WatchEnd end, Watch(client, id, fd, std::move(stop), batch));
+  if (globals.json) PrintOut(BatchDocument(batch));
+  if (end == WatchEnd::kDetached) {
+    PrintErr(Cat("\ngofarm: detached; batch ", id, " goes on. Come back with: gofarm batch watch ", id,
+                 "; end it with: gofarm batch cancel ", id, "\n"));
+    return kExitInterrupted;
+  }
+  if (!DescribeTerminal(fd).is_terminal) {
+    WriteOut(fd, Cat("batch ", id, ": ", Summary(ViewOf(batch)), ", ",
+                     HumanSeconds(absl::ToDoubleSeconds(absl::Now() - began)), "\n"));
+  }
+  if (AllGood(batch.jobs())) return 0;
+  PrintErr(Cat("gofarm: not every job was built; see: gofarm job list --batch ", id, "\n"));
+  return kExitJobs;
+}
+
+Exit BatchList(const Globals& globals, int64_t limit) {
+  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
+  v1::BatchPage page;
+  GOFARM_RETURN_IF_ERROR(client->ListBatches(limit, page));
+  if (globals.json) {
+    PrintOut(BatchListDocument(page));
+    return 0;
+  }
+  TableText table({{"ID", true},
+                   {"NAME", false, true},
+                   {"STATE"},
+                   {"SUBMITTED"},
+                   {"BY", false, true},
+                   {"JOBS", true},
+                   {"BUILT", true},
+                   {"NOTHING", true},
+                   {"PARTIAL", true},
+                   {"FAILED", true},
+                   {"LEFT", true},
+                   {"PROGRAMS", true}});
+  for (const v1::Batch& batch : page.batches()) {
+    const v1::JobCounts& jobs = batch.jobs();
+    const std::string_view state = NameOf(batch.state());
+    table.Add({Cat(batch.id()), batch.name(), {state, ColorOfState(state)}, LocalTime(TimeOf(batch.created_at())),
+               batch.submitter(), Cat(Total(jobs)), Cat(jobs.built()), Cat(jobs.nothing_to_build()), Cat(jobs.partial()),
+               Cat(jobs.failed() + jobs.cancelled()), Cat(jobs.queued() + jobs.running()), Cat(batch.executables())});
+  }
+  PrintOut(table.empty() ? "no batches\n" : table.Render(OutTerminal()));
+  return 0;
+}
+
+Exit BatchShow(const Globals& globals, int64_t id) {
+  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
+  v1::Batch batch;
+  GOFARM_RETURN_IF_ERROR(client->GetBatch(id, batch));
+  ShowBatch(globals, batch);
+  return 0;
+}
+
+Exit BatchWatch(const Globals& globals, int64_t id) {
+  const sync::StopSignals signals;
+  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
+  v1::Batch batch;
+  GOFARM_RETURN_IF_ERROR(client->GetBatch(id, batch));
+  return WatchToTheEnd(globals, *client, batch, signals.token());
+}
+
+Exit BatchCancel(const Globals& globals, int64_t id) {
+  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
+  v1::Batch batch;
+  GOFARM_RETURN_IF_ERROR(client->CancelBatch(id, batch));
+  ShowBatch(globals, batch);
+  return 0;
+}
+
+Exit BatchRetry(const Globals& globals, int64_t id) {
+  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
+  v1::Batch batch;
+  GOFARM_RETURN_IF_ERROR(client->RetryBatch(id, batch));
+  ShowBatch(globals, batch);
+  return 0;
+}
+
+}  // namespace gofarm::cli

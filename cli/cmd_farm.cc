@@ -1,0 +1,290 @@
+// up, down, status, version: the farm as a whole.
+#include <unistd.h>
+
+#include <map>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "cli/commands.h"
+#include "cli/embedded/farm_control.h"
+#include "cli/embedded/log_tail.h"
+#include "cli/json_shapes.h"
+#include "cli/names.h"
+#include "cli/output.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/obs/log.h"
+#include "gofarm/v1/farm.pb.h"
+
+namespace gofarm::cli {
+namespace {
+
+// A first Go may have to be downloaded before.
+constexpr absl::Duration kPreparePatience = absl::Minutes(15);
+constexpr absl::Duration kUpPatience = absl::Minutes(2);
+constexpr absl::Duration kPoll = absl::Milliseconds(150);
+constexpr absl::Duration kStatusDeadline = absl::Seconds(2);
+// Started and ended so many times within `up`: it will not get better by waiting.
+constexpr int kHopeless = 4;
+
+void Say(const std::string& line) { PrintErr(Cat("gofarm: ", line, "\n")); }
+
+StatusPart ShapeOf(const embedded::PartState& part) {
+  return {.pid = part.process.pid, .state = part.state, .restarts = part.restarts, .detail = part.detail};
+}
+
+struct Observed {
+  StatusShape shape;
+  bool answers = false;  // the coordinator does
+  v1::ListWorkersReply workers;
+};
+
+void TakeReply(const v1::FarmStatus& reply, Observed& observed) {
+  observed.answers = true;
+  for (const v1::WorkerRow& worker : reply.workers()) *observed.workers.add_workers() = worker;
+}
+
+Observed ObserveServer(const FarmChoice& choice) {
+  Observed observed;
+  StatusShape& shape = observed.shape;
+  shape.grpc_address = choice.server;
+  shape.state = "down";
+  const absl::StatusOr<std::unique_ptr<FarmClient>> client = FarmClient::Connect(choice);
+  v1::FarmStatus reply;
+  const absl::Status status = client.ok() ? (*client)->GetFarmStatus(kStatusDeadline, reply) : client.status();
+  if (!status.ok()) {
+    shape.detail = std::string(NoFarm(choice, Sv(status.message())).message());
+    return observed;
+  }
+  TakeReply(reply, observed);
+  shape.state = reply.state().empty() ? "running" : reply.state();
+  shape.coordinator = {.pid = reply.coordinator_pid(), .state = "running"};
+  for (const v1::WorkerRow& worker : reply.workers()) {
+    shape.workers.push_back({.name = worker.name(), .pid = worker.pid(), .state = worker.state(), .detail = worker.detail()});
+  }
+  return observed;
+}
+
+absl::StatusOr<Observed> ObserveFolder(const std::string& dir) {
+  Observed observed;
+  StatusShape& shape = observed.shape;
+  GOFARM_ASSIGN_OR_RETURN(const embedded::FarmView view, embedded::LookAt(dir));
+  shape.dir = dir;
+  shape.cache_dir = view.file.cache_dir;
+  shape.state = "down";
+  shape.coordinator.state = shape.postgres.state = "down";
+  if (!view.supervised) {
+    shape.detail = view.leftovers ? "its supervisor was killed and left processes behind; gofarm up or gofarm down ends them"
+                                  : Cat("start it with: gofarm up --dir ", dir);
+    return observed;
+  }
+  shape.state = view.file.state;
+  shape.grpc_address = view.file.grpc_address;
+  shape.http_url = view.file.http_url;
+  shape.coordinator = ShapeOf(view.file.coordinator);
+  shape.postgres = ShapeOf(view.file.postgres);
+  absl::Status answered = absl::UnavailableError("it is not running");
+  if (view.file.coordinator.process.pid != 0) {
+    GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, FarmClient::Connect({.dir = dir, .named_by = "--dir"}));
+    v1::FarmStatus reply;
+    answered = client->GetFarmStatus(kStatusDeadline, reply);
+    if (answered.ok()) TakeReply(reply, observed);
+  }
+  if (shape.coordinator.detail.empty() && !answered.ok()) {
+    shape.coordinator.detail = Cat("does not answer: ", Sv(answered.message()));
+  }
+  std::map<std::string, const v1::WorkerRow*> seen;
+  for (const v1::WorkerRow& worker : observed.workers.workers()) seen[worker.name()] = &worker;
+  bool all_well = observed.answers;
+  for (const embedded::PartState& part : view.file.workers) {
+    StatusWorker worker{.name = part.name, .pid = part.process.pid, .state = part.state, .detail = part.detail};
+    const auto it = seen.find(part.name);
+    if (it == seen.end() || it->second->pid() != part.process.pid) {
+      if (worker.detail.empty()) worker.detail = "has not said Hello yet";
+      all_well = false;
+    } else {
+      worker.state = it->second->state();
+      if (!it->second->detail().empty()) worker.detail = it->second->detail();
+      all_well = all_well && worker.state == "connected";
+    }
+    shape.workers.push_back(std::move(worker));
+  }
+  if (shape.state == "running" && !all_well) shape.state = "degraded";
+  return observed;
+}
+
+std::string StatusText(const Observed& observed, const Terminal& terminal) {
+  const StatusShape& shape = observed.shape;
+  std::string out = Cat("farm ", EscapeForPrint(shape.dir.empty() ? shape.grpc_address : shape.dir), ": ",
+                        Paint(terminal, ColorOfState(shape.state), shape.state), "\n");
+  if (!shape.detail.empty()) out += Cat("  ", EscapeForPrint(shape.detail), "\n");
+  if (shape.state == "down") return out;
+  out += Cat("  gRPC ", EscapeForPrint(shape.grpc_address), "\n");
+  if (!shape.http_url.empty()) out += Cat("  HTTP ", EscapeForPrint(shape.http_url), "\n");
+  if (!shape.cache_dir.empty()) out += Cat("  cache ", EscapeForPrint(shape.cache_dir), "\n");
+  TableText parts({{"PART"}, {"STATE"}, {"PID", true}, {"RESTARTS", true}, {"DETAIL", false, true}});
+  const auto add = [&](std::string_view name, const StatusPart& part) {
+    parts.Add({name, {part.state, ColorOfState(part.state)}, part.pid == 0 ? "-" : Cat(part.pid), Cat(part.restarts), part.detail});
+  };
+  if (!shape.dir.empty()) add("postgres", shape.postgres);
+  add("coordinator", shape.coordinator);
+  for (const StatusWorker& worker : shape.workers) {
+    parts.Add({worker.name, {worker.state, ColorOfState(worker.state)}, worker.pid == 0 ? "-" : Cat(worker.pid), "", worker.detail});
+  }
+  out += parts.Render(terminal);
+  TableText seeds({{"WORKER"}, {"TARGET"}, {"SEEDS"}, {"TIME", true}, {"STEP", false, true}});
+  for (const v1::WorkerRow& worker : observed.workers.workers()) {
+    for (const v1::TargetReadiness& ready : worker.readiness()) {
+      seeds.Add({worker.name(), NameOf(ready.target()), {ready.state(), ColorOfState(ready.state())},
+                 HumanSeconds(ready.seconds()), ready.detail()});
+    }
+  }
+  return seeds.empty() ? out : out + seeds.Render(terminal);
+}
+
+void PrintStatus(const Globals& globals, const Observed& observed) {
+  if (!globals.json) {
+    PrintOut(StatusText(observed, OutTerminal()));
+    return;
+  }
+  JsonWriter json;
+  WriteStatus(json, observed.shape, observed.answers ? &observed.workers : nullptr);
+  PrintOut(json.Take());
+}
+
+// Waits until the coordinator answers and every worker has said Hello.
+absl::Status WaitUntilUp(const embedded::FarmPaths& paths) {
+  const Scope scope = Scope::For(kUpPatience);
+  std::map<std::string, std::string> said;
+  const auto news = [&](const std::string& part, const std::string& line) {
+    if (said[part] == line) return;
+    said[part] = line;
+    Say(line);
+  };
+  std::string missing;
+  while (!scope.Done()) {
+    GOFARM_ASSIGN_OR_RETURN(const embedded::FarmView view, embedded::LookAt(paths.dir));
+    if (!view.supervised) {
+      return absl::InternalError(Cat("the supervisor ended; the end of ", paths.LogOf("supervisor"), ":\n",
+                                     embedded::Tail(paths.LogOf("supervisor"), 10)));
+    }
+    GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(paths.dir));
+    const StatusShape& shape = observed.shape;
+    if (shape.postgres.state == "running") news("postgres", Cat("PostgreSQL runs (pid ", shape.postgres.pid, ")"));
+    if (observed.answers) news("coordinator", Cat("the coordinator answers (pid ", shape.coordinator.pid, ")"));
+    missing = shape.postgres.state != "running" ? Cat("PostgreSQL: ", shape.postgres.detail)
+              : !observed.answers               ? Cat("coordinator: ", shape.coordinator.detail)
+                                                : "";
+    for (const StatusWorker& worker : shape.workers) {
+      // Any state but these two came from the worker's own Hello.
+      const bool greeted = observed.answers && worker.state != "running" && worker.state != "restarting" && worker.state != "lost";
+      if (!greeted) missing += Cat(missing.empty() ? "" : "\n", worker.name, ": ", worker.detail);
+      if (greeted && worker.state == "connected") news(worker.name, Cat(worker.name, " has said Hello (pid ", worker.pid, ")"));
+      if (greeted && worker.state != "connected") news(worker.name, Cat(worker.name, " is ", worker.state, ": ", worker.detail));
+    }
+    if (missing.empty() && !shape.workers.empty()) return absl::OkStatus();
+    for (const embedded::PartState* part : {&view.file.postgres, &view.file.coordinator}) {
+      if (part->restarts >= kHopeless && part->process.pid == 0) {
+        return absl::InternalError(Cat(part->name, " keeps ending (", part->detail, "); the end of ", paths.LogOf(part->name), ":\n",
+                                       embedded::Tail(paths.LogOf(part->name), 10)));
+      }
+    }
+    for (const embedded::PartState& part : view.file.workers) {
+      if (part.restarts >= kHopeless && part.process.pid == 0) {
+        return absl::InternalError(Cat(part.name, " keeps ending (", part.detail, "); the end of ", paths.LogOf(part.name), ":\n",
+                                       embedded::Tail(paths.LogOf(part.name), 10)));
+      }
+    }
+    absl::SleepFor(kPoll);
+  }
+  return absl::InternalError(Cat("the farm is not complete after ", HumanSeconds(absl::ToDoubleSeconds(kUpPatience)),
+                                 ":\n", missing, "\nlogs are in ", paths.Logs(),
+                                 "; it keeps trying: see gofarm status, end it with gofarm down"));
+}
+
+}  // namespace
+
+Exit Up(const Globals& globals, const UpArgs& args) {
+  if (!globals.server.empty()) {
+    return absl::InvalidArgumentError("up makes a farm in a folder of this machine; leave --server out, or use --dir");
+  }
+  GOFARM_ASSIGN_OR_RETURN(const std::string dir, FindFarmFolder(globals.dir));
+  if (args.supervise) {
+    obs::InitLog("gofarm-supervisor", obs::Level::kInfo);
+    GOFARM_ASSIGN_OR_RETURN(const embedded::SupervisorOptions options, embedded::LoadFarm(Scope::For(absl::Minutes(1)), dir));
+    GOFARM_RETURN_IF_ERROR(embedded::RunSupervisor(options));
+    return 0;
+  }
+  const Scope scope = Scope::For(kPreparePatience);
+  embedded::UpRequest request{.dir = dir, .cache_dir = args.cache_dir, .workers = args.workers};
+  if (!request.cache_dir.empty()) {
+    // Daemons run elsewhere.
+    GOFARM_ASSIGN_OR_RETURN(request.cache_dir, FindFarmFolder(request.cache_dir));
+  }
+  GOFARM_ASSIGN_OR_RETURN(const embedded::Prepared prepared,
+                          embedded::PrepareFarm(scope, request, embedded::ProcessEnvironment(), Say));
+  const embedded::FarmPaths& paths = prepared.options.paths;
+  if (args.foreground) {
+    if (prepared.running) {
+      return absl::FailedPreconditionError(
+          Cat("the farm in ", dir, " is up already; take it down first, or leave --foreground out to repair it"));
+    }
+    obs::InitLog("gofarm-supervisor", obs::Level::kInfo);
+    Say(Cat("the farm in ", dir, " runs until Ctrl-C; its logs are in ", paths.Logs()));
+    GOFARM_RETURN_IF_ERROR(embedded::RunSupervisor(prepared.options));
+    return 0;
+  }
+  GOFARM_RETURN_IF_ERROR(embedded::StartOrRepair(scope, prepared));
+  GOFARM_RETURN_IF_ERROR(WaitUntilUp(paths));
+  GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(dir));
+  if (globals.json) {
+    PrintStatus(globals, observed);
+    return 0;
+  }
+  const StatusShape& shape = observed.shape;
+  PrintOut(Cat("the farm in ", dir, " is up: ", shape.workers.size(), shape.workers.size() == 1 ? " worker" : " workers", "\n",
+               "  gRPC   ", shape.grpc_address, "\n", "  HTTP   ", shape.http_url, " (metrics, health)\n", "  cache  ",
+               shape.cache_dir, "\n", "  logs   ", paths.Logs(), "\n",
+               "  next   gofarm submit MODULE; gofarm status; gofarm down\n"));
+  return 0;
+}
+
+Exit Down(const Globals& globals) {
+  if (!globals.server.empty()) {
+    return absl::InvalidArgumentError("down ends a farm in a folder of this machine; leave --server out, or use --dir");
+  }
+  GOFARM_ASSIGN_OR_RETURN(const std::string dir, FindFarmFolder(globals.dir));
+  GOFARM_ASSIGN_OR_RETURN(const bool ended, embedded::TakeDown(dir, Say));
+  if (globals.json) {
+    GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(dir));
+    PrintStatus(globals, observed);
+  } else {
+    PrintOut(ended ? Cat("the farm in ", dir, " is down; its data stays there\n") : Cat("no farm is up in ", dir, "\n"));
+  }
+  return 0;
+}
+
+Exit Status(const Globals& globals) {
+  GOFARM_ASSIGN_OR_RETURN(const FarmChoice choice, FindFarm(globals.server, globals.dir));
+  Observed observed;
+  if (choice.dir.empty()) {
+    observed = ObserveServer(choice);
+  } else {
+    GOFARM_ASSIGN_OR_RETURN(observed, ObserveFolder(choice.dir));
+  }
+  PrintStatus(globals, observed);
+  return observed.shape.state == "down" ? kExitUnreachable : 0;
+}
+
+Exit Version(const Globals& globals) {
+  if (globals.json) {
+    JsonWriter json;
+    json.BeginObject().Field("version", GOFARM_VERSION).EndObject();
+    PrintOut(json.Take());
+  } else {
+    PrintOut(Cat("gofarm ", GOFARM_VERSION, "\n"));
+  }
+  return 0;
+}
+
+}  // namespace gofarm::cli

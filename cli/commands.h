@@ -1,0 +1,89 @@
+// The verbs of `gofarm`, one function each, apart from how their words are parsed (main.cc). A function prints what was
+// asked for on stdout (one JSON document, or text) and returns the exit code; a status is printed and mapped by ExitCodeOf.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace gofarm::cli {
+
+// 0 as asked; 1 some job partial, failed or cancelled; 2 wrong input; 3 no farm reached; 4 internal; 130 Ctrl-C.
+inline constexpr int kExitJobs = 1;
+inline constexpr int kExitInput = 2;
+inline constexpr int kExitUnreachable = 3;
+inline constexpr int kExitInternal = 4;
+inline constexpr int kExitInterrupted = 130;
+int ExitCodeOf(const absl::Status& status);
+
+struct Globals {
+  bool json = false;
+  std::string server;
+  std::string dir;
+};
+
+using Exit = absl::StatusOr<int>;
+
+struct SubmitArgs {
+  std::vector<std::string> modules;
+  std::string file;
+  std::vector<std::string> targets;
+  std::string name;
+  std::string submitter;
+  bool force = false;
+  bool wait = false;
+};
+Exit Submit(const Globals& globals, const SubmitArgs& args);
+
+Exit BatchList(const Globals& globals, int64_t limit);
+Exit BatchShow(const Globals& globals, int64_t id);
+Exit BatchWatch(const Globals& globals, int64_t id);
+Exit BatchCancel(const Globals& globals, int64_t id);
+Exit BatchRetry(const Globals& globals, int64_t id);
+
+struct JobListArgs {
+  int64_t batch = 0;
+  std::string state;
+  int64_t limit = 0;
+};
+Exit JobList(const Globals& globals, const JobListArgs& args);
+Exit JobShow(const Globals& globals, int64_t id, bool command);
+Exit JobLog(const Globals& globals, int64_t id, int attempt, bool follow);
+Exit JobCancel(const Globals& globals, int64_t id);
+Exit JobRetry(const Globals& globals, int64_t id);
+
+struct ArtifactListArgs {
+  int64_t batch = 0;
+  std::string module;
+  std::string target;
+  int64_t limit = 0;
+};
+Exit ArtifactList(const Globals& globals, const ArtifactListArgs& args);
+Exit ArtifactGet(const Globals& globals, const std::string& sha256, const std::string& file);
+Exit ArtifactExport(const Globals& globals, int64_t batch, const std::string& folder);
+
+Exit WorkerList(const Globals& globals);
+Exit WorkerShow(const Globals& globals, const std::string& name);
+// `verb`: "show" or "prune"; `arguments` go to gofarm-worker as they are.
+Exit WorkerCache(const Globals& globals, const std::string& verb, const std::string& cache_dir,
+                 const std::vector<std::string>& arguments);
+
+// `part`: "coordinator", "worker", also "postgres" and "supervisor".
+Exit Logs(const Globals& globals, const std::string& part, bool follow);
+
+struct UpArgs {
+  std::string cache_dir;
+  int workers = 0;
+  bool foreground = false;
+  bool supervise = false;  // internal: the prepared folder's supervisor
+};
+Exit Up(const Globals& globals, const UpArgs& args);
+Exit Down(const Globals& globals);
+Exit Status(const Globals& globals);
+Exit Version(const Globals& globals);
+
+}  // namespace gofarm::cli

@@ -1,0 +1,66 @@
+#include "cli/names.h"
+
+#include <algorithm>
+#include <map>
+
+#include "common/vocab/failure.h"
+#include "common/vocab/target.h"
+
+namespace gofarm::cli {
+namespace {
+
+constexpr std::string_view kUnknown = "unknown";
+
+}  // namespace
+
+// The enums of vocab have the numbers of the protocol's, and their names cover numbers that nobody knows.
+std::string_view NameOf(v1::Target target) {
+  if (target == v1::TARGET_UNSPECIFIED) return "";
+  return v1::Target_IsValid(target) ? TargetName(static_cast<Target>(target)) : kUnknown;
+}
+std::string_view NameOf(v1::JobState state) { return Name(static_cast<JobState>(state)); }
+std::string_view NameOf(v1::BatchState state) { return Name(static_cast<BatchState>(state)); }
+std::string_view NameOf(v1::AttemptOutcome outcome) { return Name(static_cast<AttemptOutcome>(outcome)); }
+std::string_view NameOf(v1::Phase phase) { return Name(static_cast<Phase>(phase)); }
+std::string_view NameOf(v1::WaitReason reason) { return Name(static_cast<WaitReason>(reason)); }
+std::string_view NameOf(v1::FailureClass failure) { return Name(static_cast<FailureClass>(failure)); }
+
+absl::Time TimeOf(const v1::Timestamp& timestamp) {
+  return timestamp.unix_micros() == 0 ? absl::InfinitePast() : absl::FromUnixMicros(timestamp.unix_micros());
+}
+
+v1::Phase CurrentPhase(const v1::Attempt& attempt) {
+  if (attempt.outcome() == v1::ATTEMPT_OUTCOME_RUNNING && attempt.progress().phase() != v1::PHASE_UNSPECIFIED) {
+    return attempt.progress().phase();
+  }
+  if (attempt.phase() != v1::PHASE_UNSPECIFIED || attempt.phases().empty()) return attempt.phase();
+  return attempt.phases(attempt.phases_size() - 1).phase();
+}
+
+std::vector<std::pair<v1::Phase, double>> PhaseSeconds(const v1::Attempt& attempt) {
+  std::map<int, double> seconds;
+  for (const v1::PhaseTime& time : attempt.phases()) {
+    if (time.phase() != v1::PHASE_UNSPECIFIED && v1::Phase_IsValid(time.phase())) seconds[time.phase()] += time.seconds();
+  }
+  std::vector<std::pair<v1::Phase, double>> out;
+  for (const auto& [phase, sum] : seconds) out.emplace_back(static_cast<v1::Phase>(phase), sum);
+  return out;
+}
+
+std::vector<const v1::Attempt*> ByToken(const v1::Job& job) {
+  std::vector<const v1::Attempt*> attempts;
+  for (const v1::Attempt& attempt : job.attempts()) attempts.push_back(&attempt);
+  std::sort(attempts.begin(), attempts.end(),
+            [](const v1::Attempt* a, const v1::Attempt* b) { return a->token() < b->token(); });
+  return attempts;
+}
+
+int64_t Total(const v1::JobCounts& jobs) { return jobs.queued() + jobs.running() + Ended(jobs); }
+
+int64_t Ended(const v1::JobCounts& jobs) {
+  return jobs.built() + jobs.partial() + jobs.nothing_to_build() + jobs.failed() + jobs.cancelled();
+}
+
+bool AllGood(const v1::JobCounts& jobs) { return jobs.built() + jobs.nothing_to_build() == Total(jobs); }
+
+}  // namespace gofarm::cli

@@ -1,0 +1,36 @@
+// Names and small readings of protocol values, for tables and JSON alike. A number that this build does not know prints as
+// "unknown". Pure functions. Includes generated headers: for .cc files of cli/ only.
+#pragma once
+
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "gofarm/v1/farm.pb.h"
+
+namespace gofarm::cli {
+
+std::string_view NameOf(v1::Target target);
+std::string_view NameOf(v1::JobState state);
+std::string_view NameOf(v1::BatchState state);
+std::string_view NameOf(v1::AttemptOutcome outcome);
+std::string_view NameOf(v1::Phase phase);
+std::string_view NameOf(v1::WaitReason reason);
+std::string_view NameOf(v1::FailureClass failure);
+
+// The infinite past for "never".
+absl::Time TimeOf(const v1::Timestamp& timestamp);
+
+// The phase of a running attempt as its worker last said, else the one it ended in.
+v1::Phase CurrentPhase(const v1::Attempt& attempt);
+// Seconds per phase, in the order of the phases; times of one phase added up.
+std::vector<std::pair<v1::Phase, double>> PhaseSeconds(const v1::Attempt& attempt);
+std::vector<const v1::Attempt*> ByToken(const v1::Job& job);
+
+int64_t Total(const v1::JobCounts& jobs);
+int64_t Ended(const v1::JobCounts& jobs);
+// Every job built or with nothing to build: exit code 0 of those who wait.
+bool AllGood(const v1::JobCounts& jobs);
+
+}  // namespace gofarm::cli

@@ -1,0 +1,86 @@
+// What `watch` and `--wait` show. On a terminal: a bar for the batch, what runs with its phase and seconds, bytes while
+// fetching, an estimate of the time left. Elsewhere: one plain line for each step of each job. Pure: state in, lines out.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cli/print.h"
+
+namespace gofarm::cli {
+
+struct RunningView {
+  std::string what;  // "github.com/rakyll/hey@v0.1.5"
+  std::string target;
+  std::string worker;
+  std::string phase;
+  std::string variant;
+  std::string detail;
+  int64_t bytes_done = 0;
+  int64_t bytes_total = 0;
+  double seconds = 0;  // since the attempt started
+};
+
+struct BatchView {
+  int64_t id = 0;
+  std::string name;
+  std::string state;
+  int64_t queued = 0;
+  int64_t running = 0;
+  int64_t built = 0;
+  int64_t partial = 0;
+  int64_t nothing_to_build = 0;
+  int64_t failed = 0;
+  int64_t cancelled = 0;
+  int64_t executables = 0;
+  std::vector<RunningView> jobs;
+  std::string waiting;    // why nothing moves
+  double seconds = 0;     // since the watch began
+  double eta_seconds = -1;  // below zero: no estimate
+  std::string notice;     // "the coordinator does not answer; trying again"
+
+  int64_t total() const { return queued + running + ended(); }
+  int64_t ended() const { return built + partial + nothing_to_build + failed + cancelled; }
+};
+
+// At most `terminal.rows` - 1 lines, none wider than the terminal.
+std::vector<std::string> RenderProgress(const BatchView& view, const Terminal& terminal);
+// "12 jobs: 9 built, 1 partial, 2 failed; 31 executables".
+std::string Summary(const BatchView& view);
+
+// Time left by the pace of the jobs that ended since the watch began; below zero until two did.
+double EstimateSeconds(int64_t ended_since, int64_t left, double seconds);
+
+struct StepEvent {
+  int64_t job = 0;
+  std::string what;    // module@version
+  std::string target;
+  std::string step;    // a job state or a phase
+  std::string detail;
+};
+
+// Plain lines, each step of a job once per attempt at it, and what the server's events passed over filled in when the job
+// ended: quick phases may begin and end between two updates.
+class StepLines {
+ public:
+  // The lines to print now; none for a repetition.
+  std::vector<std::string> Add(const StepEvent& event);
+  // `phases`: what the job's attempts went through. Lines for those that were never printed, then the end.
+  std::vector<std::string> End(const StepEvent& event, const std::vector<std::string>& phases);
+  bool HasEnded(int64_t job) const { return ended_.count(job) != 0; }
+
+ private:
+  std::map<int64_t, std::set<std::string>> printed_;
+  std::map<int64_t, std::string> last_;
+  std::set<int64_t> ended_;
+};
+
+std::string StepLine(const StepEvent& event);
+bool IsEndState(std::string_view step);
+
+}  // namespace gofarm::cli

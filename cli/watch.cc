@@ -1,0 +1,321 @@
+#include "cli/watch.h"
+
+#include <algorithm>
+#include <deque>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/clock.h"
+#include "cli/client.h"
+#include "cli/names.h"
+#include "cli/progress.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "gofarm/v1/farm.pb.h"
+
+namespace gofarm::cli {
+namespace {
+
+constexpr absl::Duration kRedraw = absl::Milliseconds(200);
+constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
+constexpr absl::Duration kLongestRetry = absl::Seconds(2);
+constexpr absl::Duration kWaitingLineEvery = absl::Seconds(5);
+// Filling in passed-over steps asks for the job; a long list does not deserve that many calls.
+constexpr int64_t kFillInMax = 500;
+
+StepEvent ToStep(const v1::JobEvent& event) {
+  return {.job = event.job_id(),
+          .what = Cat(event.module(), "@", event.version()),
+          .target = std::string(NameOf(event.target())),
+          .step = event.what(),
+          .detail = event.detail()};
+}
+
+StepEvent EndOf(const v1::Job& job) {
+  StepEvent step{.job = job.id(),
+                 .what = Cat(job.module(), "@", job.version()),
+                 .target = std::string(NameOf(job.target())),
+                 .step = std::string(NameOf(job.state()))};
+  if (job.state() == v1::JOB_STATE_BUILT || job.state() == v1::JOB_STATE_PARTIAL) {
+    step.detail = Cat(job.executables_size(), job.executables_size() == 1 ? " executable" : " executables");
+  }
+  if (job.failure_class() != v1::FAILURE_CLASS_UNSPECIFIED) {
+    if (!step.detail.empty()) step.detail += ", ";
+    step.detail += NameOf(job.failure_class());
+    const std::string first_line = job.failure_detail().substr(0, job.failure_detail().find('\n'));
+    if (!first_line.empty()) step.detail += Cat(": ", first_line);
+  }
+  return step;
+}
+
+std::vector<std::string> PhasesOf(const v1::Job& job) {
+  std::vector<std::string> phases;
+  for (const v1::Attempt& attempt : job.attempts()) {
+    for (const auto& [phase, seconds] : PhaseSeconds(attempt)) {
+      const std::string name(NameOf(phase));
+      if (std::find(phases.begin(), phases.end(), name) == phases.end()) phases.push_back(name);
+    }
+  }
+  return phases;
+}
+
+class Watcher {
+ public:
+  Watcher(FarmClient& client, int64_t id, int fd, std::stop_token stop)
+      : client_(client), id_(id), fd_(fd), stop_(std::move(stop)), terminal_(DescribeTerminal(fd)) {}
+
+  absl::StatusOr<WatchEnd> Run(v1::Batch& batch);
+
+ private:
+  void Read();
+  // One stream; OK when the batch has ended.
+  absl::Status Stream(absl::Time& last_heard);
+  void Take(const v1::BatchUpdate& update);
+  void ShowPlain(const v1::Batch& batch);
+  void ShowEvent(const v1::JobEvent& event, int64_t jobs);
+  // Jobs that ended before the watch could see it.
+  void ShowUnseen(const v1::Batch& batch);
+  void Print(const std::vector<std::string>& lines);
+  void Draw(bool last);
+
+  FarmClient& client_;
+  const int64_t id_;
+  const int fd_;
+  const std::stop_token stop_;
+  Terminal terminal_;
+  const absl::Time began_ = absl::Now();
+
+  absl::Mutex mutex_;
+  v1::BatchUpdate update_ ABSL_GUARDED_BY(mutex_);
+  absl::Time updated_at_ ABSL_GUARDED_BY(mutex_) = absl::Now();
+  std::deque<v1::JobEvent> events_ ABSL_GUARDED_BY(mutex_);
+  std::string notice_ ABSL_GUARDED_BY(mutex_);
+  bool done_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status status_ ABSL_GUARDED_BY(mutex_);
+
+  // Of the drawing thread.
+  StepLines steps_;
+  int drawn_ = 0;
+  int64_t ended_at_start_ = -1;
+  std::string waiting_shown_;
+  absl::Time waiting_shown_at_ = absl::InfinitePast();
+};
+
+void Watcher::Take(const v1::BatchUpdate& update) {
+  absl::MutexLock lock(&mutex_);
+  update_ = update;
+  update_.clear_events();
+  events_.insert(events_.end(), update.events().begin(), update.events().end());
+  updated_at_ = absl::Now();
+  notice_.clear();
+}
+
+absl::Status Watcher::Stream(absl::Time& last_heard) {
+  Scope scope;
+  scope.stop = stop_;
+  GOFARM_RETURN_IF_ERROR(client_.WatchBatch(scope, id_, [&](const v1::BatchUpdate& update) {
+    last_heard = absl::Now();
+    Take(update);
+  }));
+  // A stream also ends in an orderly way when the coordinator stops.
+  v1::Batch batch;
+  GOFARM_RETURN_IF_ERROR(client_.GetBatch(id_, batch));
+  {
+    absl::MutexLock lock(&mutex_);
+    *update_.mutable_batch() = batch;
+    update_.clear_running();
+  }
+  if (Ended(batch.jobs()) < Total(batch.jobs())) return absl::UnavailableError("the coordinator ended the stream");
+  return absl::OkStatus();
+}
+
+void Watcher::Read() {
+  absl::Time last_heard = absl::Now();
+  absl::Duration pause = kFirstRetry;
+  absl::Status status;
+  while (!stop_.stop_requested()) {
+    const absl::Time before = last_heard;
+    status = Stream(last_heard);
+    if (status.ok() || stop_.stop_requested() || !client_.MayComeBack(status)) break;
+    if (last_heard != before) pause = kFirstRetry;
+    if (absl::Now() - last_heard > kWatchPatience) break;
+    {
+      absl::MutexLock lock(&mutex_);
+      notice_ = "the coordinator does not answer; trying again";
+    }
+    absl::SleepFor(pause);
+    pause = std::min(pause * 2, kLongestRetry);
+  }
+  absl::MutexLock lock(&mutex_);
+  status_ = status;
+  done_ = true;
+}
+
+void Watcher::Print(const std::vector<std::string>& lines) {
+  std::string text;
+  if (drawn_ > 0) text = Cat("\r\x1b[", drawn_, "A\x1b[J");
+  drawn_ = 0;
+  for (const std::string& line : lines) text += line + "\n";
+  if (!text.empty()) WriteOut(fd_, text);
+}
+
+void Watcher::ShowEvent(const v1::JobEvent& event, int64_t jobs) {
+  const StepEvent step = ToStep(event);
+  if (!IsEndState(step.step)) {
+    Print(steps_.Add(step));
+    return;
+  }
+  if (steps_.HasEnded(step.job)) return;
+  v1::Job job;
+  if (jobs <= kFillInMax && client_.GetJob(step.job, job).ok() && IsEndState(NameOf(job.state()))) {
+    Print(steps_.End(EndOf(job), PhasesOf(job)));
+  } else {
+    Print(steps_.End(step, {}));
+  }
+}
+
+void Watcher::ShowUnseen(const v1::Batch& batch) {
+  if (Total(batch.jobs()) > kFillInMax) return;
+  v1::ListJobsRequest request;
+  request.set_batch_id(id_);
+  v1::JobPage jobs;
+  if (!client_.ListJobs(request, jobs).ok()) return;
+  for (const v1::Job& job : jobs.jobs()) {
+    if (steps_.HasEnded(job.id()) || !IsEndState(NameOf(job.state()))) continue;
+    // Built for an earlier batch, this one only joined it.
+    bool earlier = job.attempts_size() > 0;
+    for (const v1::Attempt& attempt : job.attempts()) {
+      earlier = earlier && TimeOf(attempt.started_at()) < TimeOf(batch.created_at());
+    }
+    StepEvent end = EndOf(job);
+    if (earlier) {
+      end.detail = Cat("before this batch", end.detail.empty() ? "" : "; ", end.detail);
+      Print({StepLine(end)});
+      continue;
+    }
+    Print(steps_.End(end, PhasesOf(job)));
+  }
+}
+
+void Watcher::ShowPlain(const v1::Batch& batch) {
+  std::deque<v1::JobEvent> events;
+  std::string waiting, notice;
+  {
+    absl::MutexLock lock(&mutex_);
+    events.swap(events_);
+    waiting = update_.running().empty() ? update_.waiting() : "";
+    notice = notice_;
+  }
+  for (const v1::JobEvent& event : events) ShowEvent(event, Total(batch.jobs()));
+  const std::string line = !notice.empty() ? notice : !waiting.empty() ? Cat("waiting: ", EscapeForPrint(waiting)) : "";
+  if (line != waiting_shown_ && (line.empty() || absl::Now() - waiting_shown_at_ >= kWaitingLineEvery)) {
+    waiting_shown_ = line;
+    if (!line.empty()) {
+      waiting_shown_at_ = absl::Now();
+      Print({line});
+    }
+  }
+}
+
+void Watcher::Draw(bool last) {
+  terminal_ = DescribeTerminal(fd_);
+  BatchView view;
+  std::deque<v1::JobEvent> events;
+  {
+    absl::MutexLock lock(&mutex_);
+    events.swap(events_);
+    const v1::Batch& batch = update_.batch();
+    const v1::JobCounts& jobs = batch.jobs();
+    view = {.id = id_,
+            .name = batch.name(),
+            .state = std::string(NameOf(batch.state())),
+            .queued = jobs.queued(),
+            .running = jobs.running(),
+            .built = jobs.built(),
+            .partial = jobs.partial(),
+            .nothing_to_build = jobs.nothing_to_build(),
+            .failed = jobs.failed(),
+            .cancelled = jobs.cancelled(),
+            .executables = batch.executables(),
+            .waiting = update_.waiting(),
+            .notice = notice_};
+    const double since = absl::ToDoubleSeconds(absl::Now() - updated_at_);
+    for (const v1::RunningJob& running : update_.running()) {
+      const v1::Progress& progress = running.progress();
+      view.jobs.push_back({.what = Cat(running.module(), "@", running.version()),
+                           .target = std::string(NameOf(running.target())),
+                           .worker = running.worker(),
+                           .phase = std::string(NameOf(progress.phase())),
+                           .variant = progress.variant(),
+                           .detail = progress.detail(),
+                           .bytes_done = progress.bytes_done(),
+                           .bytes_total = progress.bytes_total(),
+                           .seconds = running.seconds() + since});
+    }
+  }
+  view.seconds = absl::ToDoubleSeconds(absl::Now() - began_);
+  if (ended_at_start_ < 0) ended_at_start_ = view.ended();
+  view.eta_seconds = EstimateSeconds(view.ended() - ended_at_start_, view.total() - view.ended(), view.seconds);
+  // What went wrong stays on the screen above the bars.
+  std::vector<std::string> lines;
+  for (const v1::JobEvent& event : events) {
+    if (event.what() != "failed" && event.what() != "partial") continue;
+    const StepEvent step = ToStep(event);
+    if (steps_.HasEnded(step.job)) continue;
+    steps_.End(step, {});
+    lines.push_back(Paint(terminal_, ColorOfState(step.step), ClipToWidth(StepLine(step), terminal_.columns)));
+  }
+  const std::vector<std::string> picture = RenderProgress(view, terminal_);
+  lines.insert(lines.end(), picture.begin(), picture.end());
+  Print(lines);
+  drawn_ = last ? 0 : static_cast<int>(picture.size());
+}
+
+absl::StatusOr<WatchEnd> Watcher::Run(v1::Batch& batch) {
+  GOFARM_RETURN_IF_ERROR(client_.GetBatch(id_, batch));
+  {
+    absl::MutexLock lock(&mutex_);
+    *update_.mutable_batch() = batch;
+  }
+  std::thread reader([this] { Read(); });
+  bool done = false;
+  while (!done) {
+    {
+      absl::MutexLock lock(&mutex_);
+      const auto is_done = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return done_; };
+      done = mutex_.AwaitWithTimeout(absl::Condition(&is_done), kRedraw);
+      batch = update_.batch();
+    }
+    if (stop_.stop_requested()) break;
+    if (terminal_.is_terminal) {
+      Draw(done);
+    } else {
+      ShowPlain(batch);
+    }
+  }
+  if (drawn_ > 0) Draw(/*last=*/true);
+  reader.join();
+  if (stop_.stop_requested()) return WatchEnd::kDetached;
+  {
+    absl::MutexLock lock(&mutex_);
+    GOFARM_RETURN_IF_ERROR(status_);
+    batch = update_.batch();
+  }
+  if (!terminal_.is_terminal) {
+    ShowPlain(batch);
+    ShowUnseen(batch);
+  }
+  return WatchEnd::kAllEnded;
+}
+
+}  // namespace
+
+absl::StatusOr<WatchEnd> Watch(FarmClient& client, int64_t id, int fd, std::stop_token stop, v1::Batch& batch) {
+  return Watcher(client, id, fd, std::move(stop)).Run(batch);
+}
+
+}  // namespace gofarm::cli
