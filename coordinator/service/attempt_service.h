@@ -23,6 +23,8 @@ inline constexpr size_t kTextBytesMax = 1024;             // names, versions, pa
 inline constexpr size_t kBuildInfoBytesMax = 1 << 20;
 inline constexpr size_t kGoModBytesMax = 1 << 20;
 inline constexpr size_t kArgumentsMax = 20'000;
+inline constexpr size_t kArgumentBytesMax = 16 << 10;
+inline constexpr size_t kPhasesMax = 64;
 
 struct AttemptHooks {
   // The size of a stored blob, whose age is renewed; NOT_FOUND when it is not stored.
@@ -36,10 +38,14 @@ class AttemptService {
   AttemptService(store::AttemptStore& attempts, AttemptHooks hooks) : attempts_(attempts), hooks_(std::move(hooks)) {}
 
   // FAILED_PRECONDITION: a stale token, or an executable whose blob is not stored; INVALID_ARGUMENT: a report that breaks
-  // the rules; UNAVAILABLE: the attempt's Accept is not stored yet, ask again.
+  // the rules. A current attempt with such a report ends as failed with class internal. UNAVAILABLE: the attempt's Accept
+  // is not stored yet, ask again.
   absl::StatusOr<domain::CompleteResult> Complete(const Scope& scope, domain::CompletedAttempt attempt);
 
  private:
+  absl::Status CheckBlobs(const domain::CompletedAttempt& attempt) const;
+  absl::StatusOr<domain::CompleteResult> Record(const Scope& scope, const domain::CompletedAttempt& attempt);
+
   store::AttemptStore& attempts_;
   const AttemptHooks hooks_;
 };

@@ -28,13 +28,14 @@ inline constexpr int kPriorityMax = 1000;             // and -kPriorityMax
 inline constexpr size_t kCheckedVersionsMax = 100;    // more modules are not asked for, but for their latest version
 inline constexpr int kProxyRequestsAtOnce = 16;
 inline constexpr size_t kErrorsShownMax = 100;        // lines of a refusal; the rest is counted
-inline constexpr absl::Duration kProxyRequestMax = absl::Seconds(20);
+inline constexpr size_t kToldMax = 1000;              // jobs in one call of BatchHooks::told
+inline constexpr double kProxyShare = 0.6;            // of a submission's time; the rest is for storing it
 
 // Told after the transaction; must be quick and must not call back.
 struct BatchHooks {
   std::function<void()> queue_changed;
   std::function<void(const std::vector<store::RunningRef>&)> cancel_running;
-  // For progress lines: these jobs are in that state now. A sample when there are very many.
+  // For progress lines: these jobs are in that state now. The first kToldMax when there are very many.
   std::function<void(const std::vector<store::JobRef>&, JobState)> told;
 };
 
@@ -52,9 +53,6 @@ class BatchService {
   absl::StatusOr<domain::Job> RetryJob(const Scope& scope, JobId id);  // the job that takes its place
 
  private:
-  struct Entry;
-  absl::Status Resolve(const Scope& scope, std::vector<Entry>& entries, std::vector<std::string>& errors,
-                       std::vector<std::string>& warnings);
   void Tell(const std::vector<store::JobRef>& jobs, JobState state) const;
 
   store::BatchStore& batches_;

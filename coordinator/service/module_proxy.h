@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/base/scope.h"
 
 namespace gofarm::io {
@@ -14,6 +15,8 @@ class HttpClient;
 }
 
 namespace gofarm::service {
+
+inline constexpr absl::Duration kProxyRequestMax = absl::Seconds(20);  // one question to one proxy
 
 enum class VersionState {
   kThere,

@@ -248,11 +248,12 @@ absl::StatusOr<Batch> BatchStore::Get(const Scope& scope, BatchId id) {
   return RunTransaction(pool_, scope, "show a batch", [&](Txn& txn) { return GetIn(txn, id); });
 }
 
-absl::StatusOr<std::vector<Batch>> BatchStore::FindByRequestId(const Scope& scope, const std::string& request_id) {
-  return RunTransaction(pool_, scope, "find a batch", [&](Txn& txn) -> absl::StatusOr<std::vector<Batch>> {
-    std::vector<Batch> batches;
-    for (const pqxx::row& row : txn.Run("batch_of_request", request_id)) batches.push_back(BatchOf(row));
-    return batches;
+absl::StatusOr<std::optional<Batch>> BatchStore::FindByRequestId(const Scope& scope, const std::string& request_id) {
+  using Found = std::optional<Batch>;
+  return RunTransaction(pool_, scope, "find a batch", [&](Txn& txn) -> absl::StatusOr<Found> {
+    const pqxx::result rows = txn.Run("batch_of_request", request_id);
+    if (rows.empty()) return Found();
+    return Found(BatchOf(rows[0]));
   });
 }
 

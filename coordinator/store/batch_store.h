@@ -5,6 +5,7 @@
 // deadlock between the two orders is tried again by RunTransaction.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,7 +49,7 @@ class BatchStore {
   // NOT_FOUND names the id.
   absl::StatusOr<domain::Batch> Get(const Scope& scope, BatchId id);
   // The batch that a request id made, if any.
-  absl::StatusOr<std::vector<domain::Batch>> FindByRequestId(const Scope& scope, const std::string& request_id);
+  absl::StatusOr<std::optional<domain::Batch>> FindByRequestId(const Scope& scope, const std::string& request_id);
   // Newest first; limit 0: all.
   absl::StatusOr<std::vector<domain::Batch>> List(const Scope& scope, int64_t limit);
 

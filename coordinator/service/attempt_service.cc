@@ -1,0 +1,70 @@
+#include "coordinator/service/attempt_service.h"
+
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "coordinator/service/attempt_report.h"
+
+namespace gofarm::service {
+namespace {
+
+// A report that cannot be taken ends its attempt all the same: the worker has nothing better to say, and the job must not
+// wait for it. It counts among the farm's own failures, so another try follows.
+domain::CompletedAttempt Refused(const domain::CompletedAttempt& report, const absl::Status& why) {
+  return {.token = report.token,
+          .job = report.job,
+          .outcome = AttemptOutcome::kFailed,
+          .failure_class = FailureClass::kInternal,
+          .failure_detail = Clip(EscapeForPrint(Sv(why.message())), kDetailBytesMax)};
+}
+
+}  // namespace
+
+absl::Status AttemptService::CheckBlobs(const domain::CompletedAttempt& attempt) const {
+  if (!hooks_.blob_size) return absl::OkStatus();
+  const auto check = [&](const std::string& what, const std::string& sha256, int64_t size) -> absl::Status {
+    const absl::StatusOr<int64_t> stored = hooks_.blob_size(sha256);
+    if (absl::IsNotFound(stored.status())) {
+      return absl::FailedPreconditionError(Cat(what, ": its bytes (", sha256, ") were never uploaded"));
+    }
+    GOFARM_RETURN_IF_ERROR_CTX(stored.status(), what);
+    if (*stored == size) return absl::OkStatus();
+    return absl::InvalidArgumentError(Cat(what, ": reported with ", size, " bytes, stored with ", *stored));
+  };
+  for (const domain::Executable& e : attempt.executables) GOFARM_RETURN_IF_ERROR(check(e.import_path, e.sha256, e.size));
+  if (attempt.facts.licences_sha256.empty()) return absl::OkStatus();
+  return check("licences", attempt.facts.licences_sha256, attempt.facts.licences_size);
+}
+
+absl::StatusOr<domain::CompleteResult> AttemptService::Record(const Scope& scope,
+                                                              const domain::CompletedAttempt& attempt) {
+  GOFARM_ASSIGN_OR_RETURN(domain::CompleteResult result, attempts_.Complete(scope, attempt));
+  switch (result.outcome) {
+    case domain::CompleteOutcome::kEnded: break;
+    case domain::CompleteOutcome::kStale:
+      return absl::FailedPreconditionError(
+          Cat("attempt ", attempt.token.value, " is not the current one of job ", attempt.job.value));
+    case domain::CompleteOutcome::kNotAccepted:
+      return absl::UnavailableError(Cat("attempt ", attempt.token.value, " is not accepted yet: ask again"));
+  }
+  if (hooks_.ended) hooks_.ended(attempt, result);
+  return result;
+}
+
+absl::StatusOr<domain::CompleteResult> AttemptService::Complete(const Scope& scope, domain::CompletedAttempt attempt) {
+  absl::Status good = CleanReport(attempt);
+  if (good.ok()) good = CheckBlobs(attempt);
+  if (good.ok()) {
+    absl::StatusOr<domain::CompleteResult> result = Record(scope, attempt);
+    if (!absl::IsInvalidArgument(result.status())) return result;
+    good = result.status();
+  }
+  if (!absl::IsInvalidArgument(good) && !absl::IsFailedPrecondition(good)) return good;  // of the blob store: ask again
+  // A repeat of what was recorded long ago gets its answer, whatever became of its blobs.
+  GOFARM_ASSIGN_OR_RETURN(domain::CompleteResult result, Record(scope, Refused(attempt, good)));
+  if (result.repeated) return result;
+  return good;
+}
+
+}  // namespace gofarm::service

@@ -1,0 +1,92 @@
+#include "coordinator/service/batch_service.h"
+
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "coordinator/service/submission.h"
+
+namespace gofarm::service {
+namespace {
+
+std::string DefaultName(const std::vector<CheckedModule>& modules) {
+  if (modules.size() == 1) return Clip(Cat(modules[0].module, "@", modules[0].version), kNameBytesMax);
+  return Cat(modules.size(), " modules");
+}
+
+}  // namespace
+
+BatchService::BatchService(store::BatchStore& batches, store::QueryStore& queries, ModuleProxy& proxy, Toolset toolset,
+                           domain::RecipePolicy policy, BatchHooks hooks)
+    : batches_(batches), queries_(queries), proxy_(proxy), toolset_(std::move(toolset)), policy_(std::move(policy)),
+      hooks_(std::move(hooks)) {}
+
+absl::StatusOr<domain::BatchReceipt> BatchService::Submit(const Scope& scope, const domain::SubmitRequest& request) {
+  domain::BatchReceipt receipt;
+  Errors errors;
+  CheckedRequest checked = CheckRequest(request, errors);
+  // A repeat gets its answer without asking the proxy again, which might answer otherwise by now.
+  if (errors.empty()) {
+    GOFARM_ASSIGN_OR_RETURN(std::optional<domain::Batch> first, batches_.FindByRequestId(scope, request.request_id));
+    if (first) {
+      receipt.batch = *std::move(first);
+      receipt.repeated_request = true;
+      return receipt;
+    }
+  }
+  const absl::Duration left = scope.Remaining();
+  ResolveVersions(scope.Within(left * kProxyShare), proxy_, checked.modules, errors, receipt.warnings);
+  GOFARM_RETURN_IF_ERROR(errors.ToStatus());
+  GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), "submit");
+
+  if (checked.header.name.empty()) checked.header.name = DefaultName(checked.modules);
+  const std::vector<domain::WantedJob> jobs = Expand(checked.modules, checked.header.targets, toolset_.digest, policy_);
+  GOFARM_ASSIGN_OR_RETURN(store::InsertedBatch inserted, batches_.Insert(scope, checked.header, jobs, toolset_.name));
+  receipt.batch = std::move(inserted.batch);
+  receipt.repeated_request = inserted.repeated;
+  if (inserted.repeated) return receipt;
+  Tell(inserted.queued_sample, JobState::kQueued);
+  // Also when every job was joined: one of them may be more urgent now.
+  if (hooks_.queue_changed) hooks_.queue_changed();
+  return receipt;
+}
+
+absl::StatusOr<domain::Batch> BatchService::Cancel(const Scope& scope, BatchId id) {
+  GOFARM_ASSIGN_OR_RETURN(store::BatchStore::Cancelled cancelled, batches_.Cancel(scope, id));
+  Tell(cancelled.jobs.cancelled, JobState::kCancelled);
+  if (!cancelled.jobs.to_cancel.empty() && hooks_.cancel_running) hooks_.cancel_running(cancelled.jobs.to_cancel);
+  return std::move(cancelled.batch);
+}
+
+absl::StatusOr<domain::Batch> BatchService::Retry(const Scope& scope, BatchId id) {
+  GOFARM_ASSIGN_OR_RETURN(store::BatchStore::Retried retried, batches_.RetryFailed(scope, id));
+  Tell(retried.queued, JobState::kQueued);
+  if (retried.retried > 0 && hooks_.queue_changed) hooks_.queue_changed();
+  return std::move(retried.batch);
+}
+
+absl::StatusOr<domain::Job> BatchService::CancelJob(const Scope& scope, JobId id) {
+  GOFARM_ASSIGN_OR_RETURN(const store::CancelledJobs cancelled, batches_.CancelJob(scope, id));
+  Tell(cancelled.cancelled, JobState::kCancelled);
+  if (!cancelled.to_cancel.empty() && hooks_.cancel_running) hooks_.cancel_running(cancelled.to_cancel);
+  return queries_.GetJob(scope, id);
+}
+
+absl::StatusOr<domain::Job> BatchService::RetryJob(const Scope& scope, JobId id) {
+  GOFARM_ASSIGN_OR_RETURN(const store::JobRef successor, batches_.RetryJob(scope, id));
+  Tell({successor}, JobState::kQueued);
+  if (hooks_.queue_changed) hooks_.queue_changed();
+  return queries_.GetJob(scope, successor.id);
+}
+
+void BatchService::Tell(const std::vector<store::JobRef>& jobs, JobState state) const {
+  if (!hooks_.told || jobs.empty()) return;
+  if (jobs.size() <= kToldMax) {
+    hooks_.told(jobs, state);
+  } else {
+    hooks_.told({jobs.begin(), jobs.begin() + kToldMax}, state);
+    if (hooks_.queue_changed) hooks_.queue_changed();
+  }
+}
+
+}  // namespace gofarm::service

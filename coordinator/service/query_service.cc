@@ -1,0 +1,65 @@
+#include "coordinator/service/query_service.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/status_macros.h"
+
+namespace gofarm::service {
+namespace {
+
+int NextPage(int64_t limit, int64_t taken, int page_max) {
+  return static_cast<int>(limit == 0 ? page_max : std::min<int64_t>(page_max, limit - taken));
+}
+
+}  // namespace
+
+absl::StatusOr<domain::Batch> QueryService::GetBatch(const Scope& scope, BatchId id) { return batches_.Get(scope, id); }
+
+absl::StatusOr<std::vector<domain::Batch>> QueryService::ListBatches(const Scope& scope, int64_t limit) {
+  return batches_.List(scope, limit);
+}
+
+absl::StatusOr<domain::Job> QueryService::GetJob(const Scope& scope, JobId id) { return queries_.GetJob(scope, id); }
+
+absl::Status QueryService::ListJobs(const Scope& scope, const store::JobFilter& filter, int64_t limit,
+                                    const Pages<domain::Job>& pages) {
+  if (filter.batch) GOFARM_RETURN_IF_ERROR(batches_.Get(scope, filter.batch).status());
+  JobId after;
+  for (int64_t taken = 0; limit == 0 || taken < limit;) {
+    GOFARM_ASSIGN_OR_RETURN(std::vector<domain::Job> page,
+                            queries_.JobPage(scope, filter, after, NextPage(limit, taken, store::kJobPageMax)));
+    if (page.empty()) break;
+    taken += static_cast<int64_t>(page.size());
+    after = page.back().id;
+    if (!pages(std::move(page))) break;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status QueryService::ListArtifacts(const Scope& scope, const store::ArtifactFilter& filter, int64_t limit,
+                                         const Pages<domain::ArtifactRow>& pages) {
+  if (filter.batch) GOFARM_RETURN_IF_ERROR(batches_.Get(scope, filter.batch).status());
+  store::ArtifactCursor after;
+  for (int64_t taken = 0; limit == 0 || taken < limit;) {
+    GOFARM_ASSIGN_OR_RETURN(std::vector<domain::ArtifactRow> page,
+                            queries_.ArtifactPage(scope, filter, after, NextPage(limit, taken, store::kArtifactPageMax)));
+    if (page.empty()) break;
+    taken += static_cast<int64_t>(page.size());
+    after = {.job = page.back().job, .import_path = page.back().import_path};
+    if (!pages(std::move(page))) break;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<domain::WorkerInfo>> QueryService::Workers(const Scope& scope) {
+  return queries_.Workers(scope);
+}
+
+absl::StatusOr<domain::JobCounts> QueryService::CountJobs(const Scope& scope) { return queries_.CountJobs(scope); }
+
+absl::StatusOr<domain::Attempt> QueryService::FindAttempt(const Scope& scope, JobId job, int number) {
+  return queries_.FindAttempt(scope, job, number);
+}
+
+}  // namespace gofarm::service

@@ -1,0 +1,198 @@
+#include "coordinator/service/submission.h"
+
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_join.h"
+#include "common/base/text.h"
+#include "common/gomod/path.h"
+#include "common/gomod/version.h"
+#include "coordinator/service/batch_service.h"
+
+namespace gofarm::service {
+namespace {
+
+constexpr size_t kRequestIdMax = 64;
+constexpr size_t kShownMax = 200;
+
+std::string Shown(std::string_view text) { return Clip(EscapeForPrint(text), kShownMax); }
+
+void CheckText(std::string_view what, std::string_view text, size_t bytes_max, Errors& errors) {
+  if (text.size() > bytes_max) {
+    errors.Add(0, Cat(what, " is ", text.size(), " bytes long, at most ", bytes_max, " are taken"));
+  } else if (EscapeForPrint(text) != text) {
+    errors.Add(0, Cat(what, " \"", Shown(text), "\" holds a control character or is no UTF-8"));
+  }
+}
+
+bool IsRequestId(std::string_view id) {
+  return !id.empty() && id.size() <= kRequestIdMax && std::all_of(id.begin(), id.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+         });
+}
+
+void CheckHeader(domain::SubmitRequest& header, Errors& errors) {
+  if (!IsRequestId(header.request_id)) {
+    errors.Add(0, Cat("request id \"", Shown(header.request_id), "\" is not 1 to 64 of A-Z a-z 0-9 _ -"));
+  }
+  CheckText("name", header.name, kNameBytesMax, errors);
+  CheckText("submitter", header.submitter, kNameBytesMax, errors);
+  if (header.priority > kPriorityMax || header.priority < -kPriorityMax) {
+    errors.Add(0, Cat("priority ", header.priority, " is not between ", -kPriorityMax, " and ", kPriorityMax));
+  }
+  if (header.labels.size() > kLabelsMax) {
+    errors.Add(0, Cat(header.labels.size(), " labels, at most ", kLabelsMax, " are taken"));
+  }
+  for (const auto& [key, value] : header.labels) {
+    CheckText("label", key, kLabelBytesMax, errors);
+    CheckText("label", value, kLabelBytesMax, errors);
+  }
+  std::vector<Target>& targets = header.targets;
+  for (const Target target : targets) {
+    if (std::find(kAllTargets.begin(), kAllTargets.end(), target) == kAllTargets.end()) {
+      errors.Add(0, Cat("unknown target number ", static_cast<int>(target), "; targets are ", kTargetNames));
+      return;
+    }
+  }
+  if (targets.empty()) targets.assign(kAllTargets.begin(), kAllTargets.end());
+  std::sort(targets.begin(), targets.end());
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+}
+
+// Runs `work(i)` for i below `count` on a few threads. These calls wait for a network, so a thread each is cheap.
+template <typename Work>
+void InParallel(size_t count, const Work& work) {
+  const size_t threads = std::min<size_t>(count, kProxyRequestsAtOnce);
+  std::atomic<size_t> next = 0;
+  std::vector<std::jthread> pool;
+  for (size_t t = 0; t < threads; ++t) {
+    pool.emplace_back([&] {
+      for (size_t i = next++; i < count; i = next++) work(i);
+    });
+  }
+}
+
+}  // namespace
+
+absl::Status Errors::ToStatus() const {
+  if (by_line_.empty()) return absl::OkStatus();
+  std::vector<std::string> lines;
+  for (const auto& [line, text] : by_line_) {
+    if (lines.size() == kErrorsShownMax) {
+      lines.push_back(Cat("and ", by_line_.size() - kErrorsShownMax, " more errors"));
+      break;
+    }
+    lines.push_back(line > 0 ? Cat("line ", line, ": ", text) : text);
+  }
+  return absl::InvalidArgumentError(absl::StrJoin(lines, "\n"));
+}
+
+CheckedRequest CheckRequest(const domain::SubmitRequest& request, Errors& errors) {
+  CheckedRequest checked;
+  checked.header = {.request_id = request.request_id, .name = request.name, .submitter = request.submitter,
+                    .targets = request.targets, .force = request.force, .priority = request.priority,
+                    .labels = request.labels};
+  CheckHeader(checked.header, errors);
+  if (request.entries.empty()) {
+    errors.Add(0, "batch names no modules");
+    return checked;
+  }
+  if (request.entries.size() > kEntriesMax) {
+    errors.Add(0, Cat("batch names ", request.entries.size(), " modules, at most ", kEntriesMax, " are taken: split the list"));
+    return checked;
+  }
+  absl::flat_hash_set<std::pair<std::string, std::string>> seen;
+  for (const domain::SubmitEntry& entry : request.entries) {
+    const std::string version = entry.version == "latest" ? "" : entry.version;
+    // Both faults of a line at once.
+    const absl::Status path = gomod::CheckModulePath(entry.module);
+    const absl::Status canonical = version.empty() ? absl::OkStatus() : gomod::CheckVersion(version);
+    if (!path.ok()) errors.Add(entry.line, std::string(path.message()));
+    if (!canonical.ok()) {
+      errors.Add(entry.line, Cat(Sv(canonical.message()), "; write a full version like v1.2.3, or latest"));
+    }
+    if (!path.ok() || !canonical.ok()) continue;
+    const absl::Status fits = version.empty() ? absl::OkStatus() : gomod::CheckPathMajor(entry.module, version);
+    if (!fits.ok()) {
+      errors.Add(entry.line, std::string(fits.message()));
+    } else if (seen.insert({entry.module, version}).second) {
+      checked.modules.push_back({.line = entry.line, .module = entry.module, .version = version});
+    }
+  }
+  const size_t jobs = checked.modules.size() * checked.header.targets.size();
+  if (jobs > kJobsMax) {
+    errors.Add(0, Cat("batch asks for ", jobs, " jobs, at most ", kJobsMax, " are taken: split the list"));
+  }
+  return checked;
+}
+
+void ResolveVersions(const Scope& scope, ModuleProxy& proxy, std::vector<CheckedModule>& modules, Errors& errors,
+                     std::vector<std::string>& warnings) {
+  const bool check_all = modules.size() <= kCheckedVersionsMax;
+  struct Answer {
+    VersionAnswer version;
+    absl::StatusOr<std::string> latest = std::string();
+    bool asked = false;
+  };
+  std::vector<Answer> answers(modules.size());
+  InParallel(modules.size(), [&](size_t i) {
+    Answer& answer = answers[i];
+    if (modules[i].version.empty()) {
+      answer.latest = scope.Done() ? absl::DeadlineExceededError("no time left to ask the module proxy")
+                                   : proxy.Latest(scope, modules[i].module);
+    } else if (check_all) {
+      answer.version = scope.Done() ? VersionAnswer{.state = VersionState::kUnknown, .detail = "no time left"}
+                                    : proxy.Check(scope, modules[i].module, modules[i].version);
+      answer.asked = true;
+    }
+  });
+  for (size_t i = 0; i < modules.size(); ++i) {
+    CheckedModule& module = modules[i];
+    const std::string name = Cat(module.module, "@", module.version.empty() ? "latest" : module.version);
+    if (module.version.empty()) {
+      if (answers[i].latest.ok()) {
+        module.version = *std::move(answers[i].latest);
+      } else {
+        errors.Add(module.line, Cat(name, ": ", Sv(answers[i].latest.status().message())));
+      }
+      continue;
+    }
+    if (!answers[i].asked) continue;
+    switch (answers[i].version.state) {
+      case VersionState::kThere: break;
+      case VersionState::kAbsent:
+        errors.Add(module.line, Cat(name, ": the module proxy does not know this version: ", answers[i].version.detail));
+        break;
+      case VersionState::kRefused:
+        errors.Add(module.line, Cat(name, ": the module proxy refuses this version: ", answers[i].version.detail));
+        break;
+      case VersionState::kUnknown:
+        warnings.push_back(Cat(name, ": could not be checked, accepted all the same: ", answers[i].version.detail));
+        break;
+    }
+  }
+}
+
+std::vector<domain::WantedJob> Expand(const std::vector<CheckedModule>& modules, const std::vector<Target>& targets,
+                                      const std::string& toolset_digest, const domain::RecipePolicy& policy) {
+  std::vector<domain::WantedJob> jobs;
+  jobs.reserve(modules.size() * targets.size());
+  absl::flat_hash_set<std::pair<std::string_view, std::string_view>> seen;
+  for (const CheckedModule& module : modules) {
+    if (!seen.insert({module.module, module.version}).second) continue;
+    for (const Target target : targets) {
+      jobs.push_back({.module = module.module,
+                      .version = module.version,
+                      .target = target,
+                      .recipe_digest = domain::RecipeDigest({.module = module.module, .version = module.version,
+                                                             .target = target, .toolset_digest = toolset_digest,
+                                                             .policy = policy})});
+    }
+  }
+  return jobs;
+}
+
+}  // namespace gofarm::service
