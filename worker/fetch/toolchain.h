@@ -54,6 +54,9 @@ class ToolchainStore {
   // Reads every file again and compares with the digest noted at installation. DATA_LOSS names the toolchain.
   absl::Status Verify(const Scope& scope, const InstalledToolchain& toolchain) const;
 
+  // A first `go`, good for downloading only: the one on PATH, else the bootstrap archive, installed.
+  absl::StatusOr<std::string> BootstrapGo(const Scope& scope, const FetchProgress& progress = {});
+
   // "x86_64": of the machine this runs on, as Archive::host_arch.
   static std::string HostArch();
 
@@ -61,7 +64,6 @@ class ToolchainStore {
   std::string FolderOf(const Archive& archive) const;
   absl::StatusOr<InstalledToolchain> ReadInstalled(const std::string& folder) const;
   absl::Status InstallInto(const Scope& scope, const Archive& archive, const std::string& folder, const FetchProgress& progress);
-  absl::StatusOr<std::string> BootstrapGo(const Scope& scope, const FetchProgress& progress);
 
   const CacheLayout cache_;
   const ProxyEnvironment proxy_;

@@ -1,0 +1,231 @@
+#include "worker/app.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <climits>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "absl/synchronization/mutex.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/config/toolsets.h"
+#include "common/io/files.h"
+#include "common/obs/log.h"
+#include "worker/agent/agent.h"
+#include "worker/build/local_runner.h"
+#include "worker/build/seeder.h"
+#include "worker/exec/sandbox.h"
+#include "worker/fetch/module_cache.h"
+#include "worker/fetch/module_fetcher.h"
+#include "worker/fetch/toolchain.h"
+#include "worker/verbs.h"
+
+namespace gofarm::worker {
+
+const char* const kVersion = GOFARM_VERSION;
+
+namespace {
+
+constexpr absl::Duration kProbeMax = absl::Seconds(60);
+constexpr int kProbeTries = 3;
+constexpr absl::Duration kFindProxyMax = absl::Minutes(10);  // it may have to download a first Go
+constexpr absl::Duration kToolchainsInterval = absl::Seconds(2);
+constexpr absl::Duration kCacheInterval = absl::Minutes(10);
+constexpr absl::Duration kFirstCacheLook = absl::Seconds(30);  // not while the farm starts
+constexpr absl::Duration kPruneMax = absl::Minutes(10);
+
+absl::StatusOr<std::string> OwnProgram() {
+  char path[PATH_MAX];
+  const ssize_t n = ::readlink("/proc/self/exe", path, sizeof path);
+  if (n <= 0 || n >= static_cast<ssize_t>(sizeof path)) return ErrnoStatus(errno, "read /proc/self/exe");
+  return std::string(path, static_cast<size_t>(n));
+}
+
+// Empty again, whatever an earlier process left there.
+absl::Status FreshFolder(const std::string& folder) {
+  GOFARM_RETURN_IF_ERROR_CTX(io::RemoveTree(folder), Cat("clear ", folder));
+  return io::MakeFolders(folder, 0700);
+}
+
+// What `worker list` shows, gathered by a thread of its own so that the agent never waits for a disk; it also keeps the
+// cache within its budget.
+class CacheKeeper {
+ public:
+  CacheKeeper(const AppConfig& config, const fetch::CacheLayout& cache, const fetch::ToolchainStore& toolchains)
+      : limits_{.mod_bytes = config.module_cache_bytes, .gocache_bytes = config.shared_cache_bytes},
+        cache_(cache),
+        toolchains_(toolchains),
+        thread_([this](const std::stop_token& stop) { Run(stop); }) {}
+
+  // Of these toolsets the toolchains are shown; the cache may hold others.
+  void Know(const std::vector<Toolset>& toolsets) {
+    absl::MutexLock lock(&mutex_);
+    for (const Toolset& toolset : toolsets) {
+      for (const Archive& archive : toolset.archives) known_.insert(archive.sha256);
+    }
+  }
+
+  void Fill(agent::WorkerSnapshot& snapshot) {
+    absl::MutexLock lock(&mutex_);
+    for (const fetch::InstalledToolchain& t : installed_) {
+      if (known_.contains(t.sha256)) snapshot.toolchains.push_back({t.kind, t.version, t.path, t.sha256});
+    }
+    snapshot.cache_bytes = cache_bytes_;
+  }
+
+ private:
+  void Run(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any woken;
+    std::unique_lock lock(mutex);
+    absl::Time cache_at = absl::Now() + kFirstCacheLook;
+    while (!stop.stop_requested()) {
+      std::vector<fetch::InstalledToolchain> installed = toolchains_.List();
+      {
+        absl::MutexLock guard(&mutex_);
+        installed_ = std::move(installed);
+      }
+      if (absl::Now() >= cache_at) {
+        LookAtCache(stop);
+        cache_at = absl::Now() + kCacheInterval;
+      }
+      woken.wait_for(lock, stop, absl::ToChronoMilliseconds(kToolchainsInterval), [] { return false; });
+    }
+  }
+
+  void LookAtCache(const std::stop_token& stop) {
+    fetch::CacheSizes sizes = fetch::MeasureCache(cache_);
+    if (sizes.mod > limits_.mod_bytes || sizes.gocache > limits_.gocache_bytes) {
+      const auto pruned = fetch::PruneCache(Scope::For(kPruneMax, stop), cache_, limits_);
+      if (pruned.ok()) {
+        obs::Info("cache_pruned", {{"bytes", Cat(pruned->bytes)}, {"modules", Cat(pruned->modules)},
+                                   {"gocache_entries", Cat(pruned->gocache_entries)}});
+      } else {
+        obs::Warn("cache_prune_failed", {{"error", pruned.status().ToString()}});
+      }
+      if (!stop.stop_requested()) sizes = fetch::MeasureCache(cache_);
+    }
+    absl::MutexLock lock(&mutex_);
+    cache_bytes_ = sizes.Total();
+  }
+
+  const fetch::PruneLimits limits_;
+  const fetch::CacheLayout& cache_;
+  const fetch::ToolchainStore& toolchains_;
+  absl::Mutex mutex_;
+  std::set<std::string> known_ ABSL_GUARDED_BY(mutex_);
+  std::vector<fetch::InstalledToolchain> installed_ ABSL_GUARDED_BY(mutex_);
+  int64_t cache_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::jthread thread_;
+};
+
+absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& stop) {
+  GOFARM_RETURN_IF_ERROR(io::MakeFolders(config.cache_dir, 0700));
+  GOFARM_RETURN_IF_ERROR(io::MakeFolders(config.work_dir, 0700));
+  auto lock = io::FileLock::TryAcquire(config.work_dir + "/lock");
+  if (!lock.ok()) {
+    return absl::FailedPreconditionError(
+        Cat("another worker uses ", config.work_dir, "; give each one a work_dir of its own (", lock.status().ToString(), ")"));
+  }
+  const std::string spool = config.work_dir + "/spool";
+  const std::string scratch = config.work_dir + "/fetch";
+  const std::string seeding = config.work_dir + "/seed";
+  for (const std::string& folder : {spool, scratch, seeding}) GOFARM_RETURN_IF_ERROR(FreshFolder(folder));
+
+  GOFARM_ASSIGN_OR_RETURN(const std::string self, OwnProgram());
+  const exec::Sandbox sandbox({.self_exe = self});
+  absl::Status isolation;
+  for (int tries = 1; tries <= kProbeTries; ++tries) {
+    isolation = sandbox.Probe(Scope::For(kProbeMax, stop));
+    if (stop.stop_requested()) return absl::OkStatus();
+    // Anything else than a verdict (a machine too busy to answer in time) is worth another look.
+    if (isolation.ok() || absl::IsFailedPrecondition(isolation)) break;
+  }
+  if (!isolation.ok()) obs::Error("cannot_isolate", {{"why", std::string(isolation.message())}});
+
+  const fetch::CacheLayout cache(config.cache_dir);
+  GOFARM_ASSIGN_OR_RETURN(const config::ToolsetFile built_in, config::BuiltInToolsets());
+  fetch::ProxyEnvironment proxy = config.proxy;
+  if (proxy.goproxy.empty()) {
+    fetch::ToolchainStore first(cache, {}, built_in.bootstrap);
+    GOFARM_ASSIGN_OR_RETURN(proxy, ProxyOfGo(Scope::For(kFindProxyMax, stop), first));
+  }
+  fetch::ToolchainStore toolchains(cache, proxy, built_in.bootstrap);
+  CacheKeeper keeper(config, cache, toolchains);
+  build::Seeder seeder({.targets = config.targets, .work_dir = seeding, .cores = config.cores}, cache, toolchains, sandbox);
+  fetch::ModuleFetcher fetcher(cache, proxy, scratch);
+  build::LocalRunner runner({.work_dir = config.work_dir,
+                             .cores = config.cores,
+                             .slots = config.slots,
+                             .memory_bytes_per_slot = config.memory_bytes_per_slot},
+                            cache, fetcher, seeder, sandbox);
+  agent::AgentOptions options;
+  options.name = config.name;
+  options.coordinators = config.coordinators;
+  options.host_arch = fetch::ToolchainStore::HostArch();
+  options.build_version = kVersion;
+  options.targets = config.targets;
+  options.slots = config.slots;
+  options.memory_bytes_per_slot = config.memory_bytes_per_slot;
+  options.isolation_error = isolation.ok() ? "" : std::string(isolation.message());
+  options.spool_folder = spool;
+  options.watched_disks = {config.work_dir, config.cache_dir};
+  options.toolsets_known = [&](const std::vector<Toolset>& toolsets) {
+    keeper.Know(toolsets);
+    for (const Toolset& toolset : toolsets) seeder.AddToolset(toolset);
+  };
+  options.snapshot = [&] {
+    agent::WorkerSnapshot snapshot;
+    keeper.Fill(snapshot);
+    for (build::TargetReadiness& r : seeder.Readiness()) {
+      snapshot.readiness.push_back({std::move(r.toolset), r.target, std::move(r.state), std::move(r.detail), r.seconds});
+    }
+    return snapshot;
+  };
+  obs::Info("worker_ready", {{"name", config.name}, {"version", kVersion}, {"slots", Cat(config.slots)},
+                             {"memory_bytes_per_slot", Cat(config.memory_bytes_per_slot)},
+                             {"cache_dir", config.cache_dir}, {"work_dir", config.work_dir}});
+  agent::Agent(std::move(options), &runner).Run(stop);
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+int ExitCodeOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kOk:
+      return kExitOk;
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kResourceExhausted:
+      return kExitWrong;
+    case absl::StatusCode::kDataLoss:
+      return kExitDamaged;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+      return kExitUnreachable;
+    default:
+      return kExitInternal;
+  }
+}
+
+int RunWorker(const AppConfig& config, sync::StopSignals& signals) {
+  obs::InitLog("gofarm-worker", config.log_level);
+  const absl::Status status = RunUntilStopped(config, signals.token());
+  if (!status.ok() && !signals.token().stop_requested()) {
+    obs::Error("worker_failed", {{"error", status.ToString()}});
+    return ExitCodeOf(status);
+  }
+  obs::Info("worker_stopped", {{"name", config.name}});
+  return kExitOk;
+}
+
+}  // namespace gofarm::worker

@@ -1,0 +1,128 @@
+#include "worker/app_config.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
+#include "common/base/text.h"
+#include "common/config/table.h"
+#include "common/rpc/channel.h"
+
+namespace gofarm::worker {
+namespace {
+
+constexpr size_t kNameMax = 64;
+constexpr int64_t kMemoryMin = int64_t{256} << 20;
+constexpr int64_t kBytesMax = int64_t{1} << 50;
+
+int64_t PhysicalMemory() {
+  const long pages = ::sysconf(_SC_PHYS_PAGES);
+  const long size = ::sysconf(_SC_PAGESIZE);
+  return pages > 0 && size > 0 ? static_cast<int64_t>(pages) * size : kMemoryPerSlot;
+}
+
+bool IsNameChar(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-'; }
+
+// The host's name with everything else than name characters left out.
+std::string HostName() {
+  char host[256] = "";
+  ::gethostname(host, sizeof host - 1);
+  std::string name(host);
+  name.erase(std::remove_if(name.begin(), name.end(), [](char c) { return !IsNameChar(c); }), name.end());
+  return name.empty() ? "worker" : name.substr(0, kNameMax);
+}
+
+std::string First(const std::string& flag, const char* variable, const std::string& file_value) {
+  return config::Overlay(flag, variable, file_value);
+}
+
+void CheckName(const AppConfig& out, config::Table& table) {
+  if (out.name.empty() || out.name.size() > kNameMax || !std::all_of(out.name.begin(), out.name.end(), IsNameChar)) {
+    table.Fault("name", Cat("\"", EscapeForPrint(out.name), "\" must be 1 to ", kNameMax,
+                            " letters, digits, \".\", \"_\" or \"-\""));
+  }
+}
+
+void CheckFolder(std::string& folder, std::string_view key, std::string_view what, config::Table& table) {
+  if (folder.empty()) {
+    table.Fault(key, Cat("is missing; write the folder for ", what));
+  } else if (folder[0] != '/') {
+    table.Fault(key, Cat("\"", EscapeForPrint(folder), "\" must be an absolute path"));
+  }
+  while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+}
+
+std::vector<Target> ReadTargets(config::Table& table) {
+  std::vector<std::string> all;
+  for (const Target target : kAllTargets) all.emplace_back(TargetName(target));
+  std::vector<Target> targets;
+  for (const std::string& name : table.StrList("targets", all)) {
+    const auto target = ParseTarget(name);
+    if (!target) {
+      table.Fault("targets", Cat("\"", EscapeForPrint(name), "\" is none of ", kTargetNames));
+    } else if (std::find(targets.begin(), targets.end(), *target) == targets.end()) {
+      targets.push_back(*target);
+    }
+  }
+  if (targets.empty()) table.Fault("targets", "names no target");
+  return targets;
+}
+
+}  // namespace
+
+int DefaultSlots(int cores, int64_t memory_bytes) {
+  return static_cast<int>(std::clamp<int64_t>(std::min<int64_t>(cores, memory_bytes / kMemoryPerSlot), 1, kSlotsMax));
+}
+
+int64_t DefaultMemoryPerSlot(int slots, int64_t memory_bytes) {
+  return std::max(kMemoryMin, std::min(kMemoryPerSlot, memory_bytes / 8 * 7 / std::max(1, slots)));
+}
+
+absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
+  config::Table table = flags.config.empty() ? config::Table::Empty() : config::Table::Load(flags.config);
+  AppConfig out;
+  out.name = First(flags.name, "GOFARM_WORKER_NAME", table.Str("name", HostName()));
+  CheckName(out, table);
+
+  out.coordinators = table.StrList("coordinators", {});
+  if (const std::string list = First("", "GOFARM_WORKER_COORDINATORS", ""); !list.empty()) {
+    out.coordinators = absl::StrSplit(list, ',', absl::SkipEmpty());
+  }
+  if (out.coordinators.empty()) {
+    table.Fault("coordinators", "is missing; write coordinators = [\"127.0.0.1:7070\"], or run `gofarm up`");
+  }
+  for (const std::string& address : out.coordinators) {
+    if (const absl::Status s = rpc::CheckLocalAddress(address); !s.ok()) table.Fault("coordinators", Sv(s.message()));
+  }
+
+  out.cache_dir = First(flags.cache_dir, "GOFARM_WORKER_CACHE_DIR", table.Str("cache_dir", ""));
+  if (out.cache_dir.empty() && !flags.dir.empty()) out.cache_dir = Cat(flags.dir, "/cache");
+  CheckFolder(out.cache_dir, "cache_dir", "toolchains, seeds and modules", table);
+  out.work_dir = First(flags.work_dir, "GOFARM_WORKER_WORK_DIR", table.Str("work_dir", ""));
+  if (out.work_dir.empty() && !flags.dir.empty()) out.work_dir = Cat(flags.dir, "/work/", out.name);
+  CheckFolder(out.work_dir, "work_dir", "running builds", table);
+
+  const int64_t memory = PhysicalMemory();
+  out.cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
+  out.slots = static_cast<int>(table.Int("slots", DefaultSlots(out.cores, memory), 1, kSlotsMax));
+  if (flags.slots > 0) out.slots = std::min(flags.slots, kSlotsMax);
+  out.memory_bytes_per_slot =
+      table.Bytes("memory_bytes_per_slot", DefaultMemoryPerSlot(out.slots, memory), kMemoryMin, kBytesMax);
+  out.targets = ReadTargets(table);
+  out.proxy.goproxy = First("", "GOFARM_WORKER_GOPROXY", table.Str("goproxy", ""));
+  out.proxy.gosumdb = table.Str("gosumdb", "");
+  out.proxy.gonosumdb = table.Str("gonosumdb", "");
+  out.proxy.goprivate = table.Str("goprivate", "");
+  out.module_cache_bytes = table.Bytes("module_cache_bytes", out.module_cache_bytes, 0, kBytesMax);
+  out.shared_cache_bytes = table.Bytes("shared_cache_bytes", out.shared_cache_bytes, 0, kBytesMax);
+  const std::string level = First(flags.log_level, "GOFARM_WORKER_LOG_LEVEL", table.Str("log_level", "info"));
+  if (!obs::ParseLevel(level, out.log_level)) table.Fault("log_level", "must be debug, info, warn or error");
+  if (const absl::Status status = table.Finish(); !status.ok()) return status;
+  return out;
+}
+
+}  // namespace gofarm::worker

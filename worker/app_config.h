@@ -1,0 +1,53 @@
+// The worker's configuration: flags over environment over file, checked whole before anything is opened.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "common/obs/log.h"
+#include "common/vocab/target.h"
+#include "worker/fetch/cache_layout.h"
+
+namespace gofarm::worker {
+
+// What one slot is meant to have: big modules peak at 4 to 6 GB in one build.
+inline constexpr int64_t kMemoryPerSlot = int64_t{6} << 30;
+inline constexpr int kSlotsMax = 256;
+
+// As given on the command line; empty or 0: not given.
+struct Flags {
+  std::string config;
+  std::string dir;
+  std::string name;
+  std::string cache_dir;
+  std::string work_dir;
+  int slots = 0;
+  std::string log_level;
+};
+
+struct AppConfig {
+  std::string name;
+  std::vector<std::string> coordinators;
+  std::string cache_dir;
+  std::string work_dir;
+  int slots = 1;
+  int cores = 1;
+  int64_t memory_bytes_per_slot = kMemoryPerSlot;
+  std::vector<Target> targets;
+  fetch::ProxyEnvironment proxy;  // goproxy empty: what `go env` says
+  int64_t module_cache_bytes = int64_t{20} << 30;
+  int64_t shared_cache_bytes = int64_t{20} << 30;
+  obs::Level log_level = obs::Level::kInfo;
+};
+
+// All faults at once, one a line, those of the file with its name and line.
+absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags);
+
+// One slot for each core, but no more than the memory allows; at least one.
+int DefaultSlots(int cores, int64_t memory_bytes);
+// kMemoryPerSlot, or less where the machine has less than that for each slot.
+int64_t DefaultMemoryPerSlot(int slots, int64_t memory_bytes);
+
+}  // namespace gofarm::worker

@@ -1,0 +1,141 @@
+// gofarm-worker: the command line. Everything else is in app.cc and verbs.cc.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <string>
+
+#include "common/base/text.h"
+#include "common/obs/log.h"
+#include "common/sync/signals.h"
+#include "worker/app.h"
+#include "worker/app_config.h"
+#include "worker/exec/sandbox.h"
+#include "worker/verbs.h"
+
+namespace {
+
+constexpr char kAbout[] =
+    "A worker of a gofarm: takes jobs from its coordinator, builds each in a sandbox, hands in what came out.\n"
+    "\n"
+    "On one machine `gofarm up` starts it. To run it by hand, write a file such as\n"
+    "\n"
+    "  coordinators = [\"127.0.0.1:7070\"]   # tried in turn\n"
+    "  cache_dir = \"/var/cache/gofarm\"     # toolchains, seeds, modules; several workers may share it\n"
+    "  work_dir = \"/var/lib/gofarm/work\"   # running builds; of this worker alone\n"
+    "  # name, slots, memory_bytes_per_slot, targets, goproxy, gosumdb, gonosumdb, goprivate,\n"
+    "  # module_cache_bytes, shared_cache_bytes, log_level\n"
+    "\n"
+    "and give it with --config. A flag counts more than the environment (GOFARM_WORKER_NAME, ..._COORDINATORS, ..._CACHE_DIR,\n"
+    "..._WORK_DIR, ..._GOPROXY, ..._LOG_LEVEL), and that more than the file. It needs bubblewrap 0.8 and user namespaces;\n"
+    "where it cannot isolate builds it takes none and says what is missing.\n"
+    "\n"
+    "SIGTERM: running builds are ended and go back to the queue, the worker takes its leave.";
+
+constexpr char kFooter[] =
+    "Exit codes: 0 as asked, or stopped by SIGTERM or SIGINT; 1 `toolchain verify` found a damaged toolchain; 2 wrong usage or\n"
+    "configuration, or something that a person has to set right (the message says what); 3 a source of toolchains did not\n"
+    "answer; 4 internal error.";
+
+constexpr absl::Duration kVerbMax = absl::Hours(2);
+
+int Finish(const absl::Status& status) {
+  if (!status.ok()) {
+    std::fprintf(stderr, "gofarm-worker: %s\n",
+                 gofarm::EscapeForPrint(gofarm::Sv(status.message()), /*keep_newlines=*/true).c_str());
+  }
+  return gofarm::worker::ExitCodeOf(status);
+}
+
+void AddCacheOptions(CLI::App& verb, gofarm::worker::CacheArgs& args, std::string& output) {
+  verb.add_option("--cache-dir", args.cache_dir, "the cache folder; else GOFARM_CACHE_DIR")->type_name("DIR");
+  verb.add_option("--output", output, "text or json")->type_name("FORM")->check(CLI::IsMember({"text", "json"}));
+}
+
+void AddToolsetOptions(CLI::App& verb, gofarm::worker::CacheArgs& args) {
+  verb.add_option("--toolsets", args.toolsets, "the file of pins; else the one this program carries")->type_name("FILE");
+}
+
+int Main(int argc, char** argv) {
+  using namespace gofarm;
+  worker::Flags flags;
+  worker::CacheArgs args;
+  std::string output = "text";
+  std::function<absl::Status(const Scope&)> verb;
+
+  CLI::App app(kAbout, "gofarm-worker");
+  app.footer(kFooter);
+  app.set_version_flag("--version", std::string("gofarm-worker ") + worker::kVersion);
+  app.add_option("--config", flags.config, "the configuration file (TOML)")->type_name("FILE");
+  app.add_option("--dir", flags.dir, "the folder of an embedded farm; cache_dir and work_dir default to folders in it")
+      ->type_name("DIR");
+  app.add_option("--name", flags.name, "unique in the farm; else the host's name")->type_name("NAME");
+  app.add_option("--cache-dir", flags.cache_dir, "toolchains, seeds and modules")->type_name("DIR");
+  app.add_option("--work-dir", flags.work_dir, "running builds")->type_name("DIR");
+  app.add_option("--slots", flags.slots, "builds at a time; else by cores and memory")
+      ->type_name("N")
+      ->check(CLI::Range(1, worker::kSlotsMax));
+  app.add_option("--log-level", flags.log_level, "debug, info, warn or error")->type_name("LEVEL");
+  app.require_subcommand(0, 1);
+
+  CLI::App* toolchain = app.add_subcommand("toolchain", "the pinned Go and zig in a cache folder")->require_subcommand(1);
+  CLI::App* install = toolchain->add_subcommand("install", "fetch, check by SHA-256 and unpack what is missing");
+  AddCacheOptions(*install, args, output);
+  AddToolsetOptions(*install, args);
+  install->add_option("--toolset", args.toolset, "one toolset by its name; else all of the file")->type_name("NAME");
+  install->callback([&] { verb = [&](const Scope& scope) { return worker::ToolchainInstall(scope, args); }; });
+  CLI::App* list = toolchain->add_subcommand("list", "what is installed");
+  AddCacheOptions(*list, args, output);
+  list->callback([&] { verb = [&](const Scope&) { return worker::ToolchainList(args); }; });
+  CLI::App* verify = toolchain->add_subcommand("verify", "read every file again and compare; exit code 1 when one differs");
+  AddCacheOptions(*verify, args, output);
+  verify->callback([&] { verb = [&](const Scope& scope) { return worker::ToolchainVerify(scope, args); }; });
+  CLI::App* bootstrap = toolchain->add_subcommand("bootstrap", "print the path of a first go: of PATH, else fetched");
+  AddCacheOptions(*bootstrap, args, output);
+  AddToolsetOptions(*bootstrap, args);
+  bootstrap->callback([&] { verb = [&](const Scope& scope) { return worker::ToolchainBootstrap(scope, args); }; });
+
+  CLI::App* cache = app.add_subcommand("cache", "disk use of a cache folder")->require_subcommand(1);
+  CLI::App* show = cache->add_subcommand("show", "bytes by kind");
+  AddCacheOptions(*show, args, output);
+  show->callback([&] { verb = [&](const Scope&) { return worker::CacheShow(args); }; });
+  CLI::App* prune = cache->add_subcommand("prune", "remove what was used longest ago, down to the budgets");
+  AddCacheOptions(*prune, args, output);
+  prune->add_option("--mod-bytes", args.module_bytes, "budget of the module cache, such as \"20 GiB\"")->type_name("BYTES");
+  prune->add_option("--gocache-bytes", args.shared_bytes, "budget of the shared Go caches")->type_name("BYTES");
+  prune->callback([&] { verb = [&](const Scope& scope) { return worker::CachePrune(scope, args); }; });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? worker::kExitOk : worker::kExitWrong;
+  }
+  args.json = output == "json";
+  if (verb) {
+    obs::InitLog("gofarm-worker", obs::Level::kWarn);
+    sync::StopSignals signals;
+    return Finish(verb(Scope::For(kVerbMax, signals.token())));
+  }
+  const absl::StatusOr<worker::AppConfig> config = worker::LoadAppConfig(flags);
+  if (!config.ok()) {
+    std::fprintf(stderr, "gofarm-worker: the configuration is wrong, nothing was started:\n%s\n",
+                 EscapeForPrint(Sv(config.status().message()), /*keep_newlines=*/true).c_str());
+    return worker::kExitWrong;
+  }
+  sync::StopSignals signals;
+  return worker::RunWorker(*config, signals);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // The inner side of the sandbox: before any thread, signal mask or parser.
+  if (argc >= 2 && std::strcmp(argv[1], "sandbox-init") == 0) return gofarm::exec::SandboxInitMain();
+  try {
+    return Main(argc, argv);
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "gofarm-worker: %s\n", e.what());
+    return gofarm::worker::kExitInternal;
+  }
+}
