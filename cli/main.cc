@@ -148,6 +148,14 @@ void AddWorker(Parser& p, WorkerArgs& args) {
     CLI::App* v = p.Verb(cache, name, verb == "show" ? "what stands in it" : "remove what is not in use",
                          [&p, &args, verb] { return WorkerCache(p.globals, verb, args.cache_dir, args.rest); });
     v->add_option("--cache-dir", args.cache_dir, "which folder (GOFARM_CACHE_DIR, else the farm's)");
+    if (verb != "prune") continue;
+    for (const char* budget : {"--mod-bytes", "--gocache-bytes"}) {
+      const std::string option = budget;
+      v->add_option_function<std::string>(
+           budget, [&args, option](const std::string& bytes) { args.rest.insert(args.rest.end(), {option, bytes}); },
+           option == "--mod-bytes" ? "budget of the module cache, such as 20GiB" : "budget of the shared Go caches")
+          ->type_name("BYTES");
+    }
   }
 }
 

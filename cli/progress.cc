@@ -54,7 +54,8 @@ std::string RunningLine(const RunningView& job, const Terminal& terminal) {
       Cat("  ", HumanSeconds(job.seconds), "  ", amount, EscapeForPrint(job.detail));
   const std::string shown = Cat("  ", step);
   // The step must stay visible: the module's name gives way, then the detail.
-  const int room = std::max(20, terminal.columns - DisplayWidth(shown) - std::min(DisplayWidth(right), 24));
+  const int beside = std::max(0, terminal.columns - DisplayWidth(shown));
+  const int room = std::min(beside, std::max(20, beside - std::min(DisplayWidth(right), 24)));
   left = ClipToWidth(left, room);
   const std::string rest = ClipToWidth(right, std::max(0, terminal.columns - DisplayWidth(left) - DisplayWidth(shown)));
   return Cat(left, Paint(terminal, Color::kBlue, shown), rest);

@@ -1,0 +1,64 @@
+#include "cli/print.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace gofarm::cli {
+namespace {
+
+const Terminal kPipe{};
+const Terminal kNarrow{.is_terminal = true, .colors = false, .columns = 40, .rows = 24};
+const Terminal kColored{.is_terminal = true, .colors = true, .columns = 80, .rows = 24};
+
+TableText Sample() {
+  TableText table({{"ID", true}, {"MODULE", false, true}, {"STATE"}});
+  table.Add({"7", "github.com/some/very/long/module/path@v1.2.3", {"built", Color::kGreen}});
+  table.Add({"12", "short", {"failed", Color::kRed}});
+  return table;
+}
+
+TEST(TableTest, PipedItIsAlignedWholeAndPlain) {
+  EXPECT_EQ(Sample().Render(kPipe),
+            "ID  MODULE                                        STATE\n"
+            " 7  github.com/some/very/long/module/path@v1.2.3  built\n"
+            "12  short                                         failed\n");
+}
+
+TEST(TableTest, OnATerminalTheWidestColumnGivesWay) {
+  const std::string text = Sample().Render(kNarrow);
+  EXPECT_THAT(text, ::testing::HasSubstr("github.com/some/very/long/m…  built\n"));
+  for (size_t begin = 0; begin < text.size(); begin = text.find('\n', begin) + 1) {
+    EXPECT_LE(DisplayWidth(std::string_view(text).substr(begin, text.find('\n', begin) - begin)), 40);
+  }
+}
+
+TEST(TableTest, ColoursDoNotDisturbTheColumns) {
+  EXPECT_THAT(Sample().Render(kColored), ::testing::HasSubstr("\x1b[32mbuilt\x1b[0m\n"));
+}
+
+TEST(TableTest, CellsAreEscaped) {
+  TableText table({{"A"}});
+  table.Add({"x\x1b[2Jy\n"});
+  EXPECT_EQ(table.Render(kPipe).find('\x1b'), std::string::npos);
+  EXPECT_EQ(table.Render(kPipe), "A\nx\\x1b[2Jy\\x0a\n");
+}
+
+TEST(ClipTest, CharactersAreCountedAndNotBytes) {
+  EXPECT_EQ(ClipToWidth("größer", 6), "größer");
+  EXPECT_EQ(ClipToWidth("größer", 4), "grö…");
+  EXPECT_EQ(ClipToWidth("abc", 0), "");
+}
+
+TEST(HumanTest, SizesAndTimesAreShort) {
+  EXPECT_EQ(HumanBytes(812), "812 B");
+  EXPECT_EQ(HumanBytes(3'355'443), "3.2 MiB");
+  EXPECT_EQ(HumanBytes(int64_t{250} << 20), "250 MiB");
+  EXPECT_EQ(HumanSeconds(0.44), "0.4s");
+  EXPECT_EQ(HumanSeconds(12.4), "12s");
+  EXPECT_EQ(HumanSeconds(184), "3m04s");
+  EXPECT_EQ(HumanSeconds(7500), "2h05m");
+  EXPECT_EQ(HumanSeconds(-1), "0.0s");
+}
+
+}  // namespace
+}  // namespace gofarm::cli
