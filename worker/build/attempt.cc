@@ -290,6 +290,8 @@ bool Attempt::JudgeEnd(const exec::SandboxResult& result) {
     case exec::EndedBy::kSignal:
       // SIGKILL that nobody here sent is the kernel's for memory.
       if (result.signal == SIGKILL) return End(FailureClass::kOutOfMemory, "the kernel killed the build, most likely for memory");
+      // The sandbox also bounds the size of a single file, by a signal.
+      if (result.signal == SIGXFSZ) return End(FailureClass::kOutputLimit, Cat("a file of more than ", limits.output_bytes / kMiB, " MiB"));
       return End(FailureClass::kToolchainBroken, Cat("go died of signal ", result.signal));
     case exec::EndedBy::kWall:
       if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kTimeout);

@@ -38,6 +38,11 @@ bool SaysOutOfMemory(std::string_view line) {
                 "error: OutOfMemory", "std::bad_alloc", "LLVM ERROR: out of memory");
 }
 
+// The sandbox bounds the size of a single file by a signal.
+bool SaysFileTooLarge(std::string_view line) {
+  return HasAny(line, "file size limit exceeded", "File size limit exceeded", ": file too large", "FileTooBig");
+}
+
 // A header, a library or a helper program that a build needs from the system it stands on: the farm has none.
 bool SaysSystemLibraryMissing(std::string_view line, std::string_view package, const HasHeader& has_header) {
   if (Has(line, "fatal error: ") && Has(line, "file not found")) {
@@ -98,11 +103,11 @@ bool SaysCompileError(std::string_view line) {
 
 // Rows in order of weight: troubles of the machine explain everything after them; then what the system or the target lacks,
 // which explains compile errors in its wake.
-constexpr std::array<FailureClass, 10> kByWeight = {
-    FailureClass::kDiskFull,          FailureClass::kOutOfMemory,       FailureClass::kToolchainBroken,
-    FailureClass::kGoTooOld,          FailureClass::kSourceUnavailable, FailureClass::kSourceInvalid,
-    FailureClass::kTargetUnsupported, FailureClass::kSystemLibraryMissing,
-    FailureClass::kLinkError,         FailureClass::kCompileError};
+constexpr std::array<FailureClass, 11> kByWeight = {
+    FailureClass::kDiskFull,      FailureClass::kOutputLimit,       FailureClass::kOutOfMemory,
+    FailureClass::kToolchainBroken, FailureClass::kGoTooOld,        FailureClass::kSourceUnavailable,
+    FailureClass::kSourceInvalid, FailureClass::kTargetUnsupported, FailureClass::kSystemLibraryMissing,
+    FailureClass::kLinkError,     FailureClass::kCompileError};
 
 size_t WeightOf(FailureClass failure) {
   return static_cast<size_t>(std::find(kByWeight.begin(), kByWeight.end(), failure) - kByWeight.begin());
@@ -112,6 +117,7 @@ std::optional<FailureClass> ClassOfLine(std::string_view line, std::string_view 
   if (line.empty() || IsQuotedSource(line)) return std::nullopt;
   if (!BlamesSource(line)) {
     if (SaysDiskFull(line)) return FailureClass::kDiskFull;
+    if (SaysFileTooLarge(line)) return FailureClass::kOutputLimit;
     if (SaysOutOfMemory(line)) return FailureClass::kOutOfMemory;
     if (SaysToolchainBroken(line)) return FailureClass::kToolchainBroken;
   }

@@ -86,6 +86,8 @@ const Case kCases[] = {
     {"the disk is full for clang", "# example.com/m/a\nfatal error: error in backend: IO failure on output stream: No space left on device\n",
      FailureClass::kDiskFull, "No space left"},
     {"the disk is full for zig", "# example.com/m/a\nerror: unable to write file: NoSpaceLeft\n", FailureClass::kDiskFull, "NoSpaceLeft"},
+    {"a file is larger than the sandbox allows", "example.com/m/a: /go/pkg/tool/linux_amd64/link: signal: file size limit exceeded\n",
+     FailureClass::kOutputLimit, "file size limit"},
     {"the kernel killed the compiler", "example.com/m/a: /go/pkg/tool/linux_amd64/compile: signal: killed\n", FailureClass::kOutOfMemory,
      "signal: killed"},
     {"no more memory", "# example.com/m/a\nfork/exec /zig/zig: cannot allocate memory\n", FailureClass::kOutOfMemory, "allocate memory"},

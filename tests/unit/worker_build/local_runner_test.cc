@@ -1,0 +1,262 @@
+// The runner from order to report with real Go, zig, sandbox and modules, and with modules made to fail in one way each.
+#include "worker/build/local_runner.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+#include <stop_token>
+#include <string_view>
+
+#include "common/base/text.h"
+#include "tests/support/proxy_folder.h"
+#include "tests/unit/worker_build/runner_fixture.h"
+
+namespace gofarm::build {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::MatchesRegex;
+using ::testing::SizeIs;
+
+namespace fs = std::filesystem;
+
+class LocalRunnerTest : public ::testing::Test {
+ protected:
+  LocalRunnerTest() {
+    std::string name = ::testing::TempDir() + "/runner-XXXXXX";
+    if (mkdtemp(name.data()) == nullptr) abort();
+    work_ = name;
+    fs::create_directories(work_ + "/proxy");
+  }
+  ~LocalRunnerTest() override {
+    fs::permissions(work_, fs::perms::owner_all);
+    fs::remove_all(work_);
+  }
+
+  BuildReport Run(const BuildOrder& order, LocalRunnerOptions options = {}, Scope scope = Scope::For(absl::Minutes(20))) {
+    RunnerRig rig(work_, proxy_, options);
+    BuildReport report = rig.runner().Run(scope, order, listener_);
+    attempts_ = rig.work_dir() + "/attempts";
+    return report;
+  }
+  // A module that only this test's proxy folder knows. Its version differs from run to run, since the cache may be shared.
+  BuildOrder Local(const std::map<std::string, std::string>& files) {
+    const std::string module = "gofarm.test/runner" + std::to_string(getpid());
+    const std::string version = "v0.0." + std::to_string(++local_version_);
+    std::map<std::string, std::string> all = files;
+    all.emplace("go.mod", "module " + module + "\n\ngo 1.24\n");
+    gofarm::testing::ProxyFolder(work_ + "/proxy").Add(module, version, all);
+    proxy_ = {"file://" + work_ + "/proxy", "off", "", ""};
+    return OrderOf(module, version);
+  }
+
+  inline static int local_version_ = 0;
+  std::string work_;
+  std::string attempts_;
+  fetch::ProxyEnvironment proxy_ = ProxyOfThisMachine();
+  Listener listener_;
+};
+
+const char kMain[] = "package main\n\nfunc main() { println(\"here\") }\n";
+
+std::vector<std::string> ImportPaths(const BuildReport& report, size_t skip) {
+  std::vector<std::string> all;
+  for (const BuiltExecutable& e : report.executables) all.push_back(e.import_path.substr(std::min(skip, e.import_path.size())));
+  return all;
+}
+
+TEST_F(LocalRunnerTest, BuildsTheProgramsOfARealModule) {
+  const BuildReport report = Run(OrderOf("github.com/BurntSushi/toml", "v1.6.0"));
+  ASSERT_EQ(Name(report.outcome), "built") << report.detail << listener_.log;
+  EXPECT_THAT(ImportPaths(report, 26), ElementsAre("/cmd/toml-test-decoder", "/cmd/toml-test-encoder", "/cmd/tomlv"));
+  for (const BuiltExecutable& e : report.executables) {
+    EXPECT_EQ(e.main_version, "v1.6.0");
+    EXPECT_EQ(e.go_version, "go1.26.8");
+    EXPECT_EQ(e.variant, "install");
+    EXPECT_THAT(e.sha256, MatchesRegex("[0-9a-f]{64}"));
+    EXPECT_THAT(e.blake3, MatchesRegex("[0-9a-f]{64}"));
+    EXPECT_EQ(e.size, static_cast<int64_t>(fs::file_size(e.file)));
+  }
+  EXPECT_THAT(report.failed_programs, IsEmpty());
+  ASSERT_THAT(report.variants, SizeIs(1));
+  EXPECT_EQ(report.variants[0].outcome, "built");
+  EXPECT_THAT(report.variants[0].argv, ::testing::IsSupersetOf({"/go/bin/go", "install", "-trimpath"}));
+  EXPECT_TRUE(report.facts.used_shared_cache);
+  EXPECT_THAT(report.facts.module_h1, ::testing::StartsWith("h1:"));
+  EXPECT_GT(report.facts.licences_size, 0);
+  EXPECT_GT(report.cpu_seconds, 0);
+  EXPECT_GT(report.peak_memory_bytes, 1 << 20);
+  std::vector<Phase> phases;
+  for (const auto& [phase, seconds] : report.phases) phases.push_back(phase);
+  EXPECT_THAT(phases, ElementsAre(Phase::kSeed, Phase::kFetch, Phase::kBuild, Phase::kCheck));
+  EXPECT_THAT(listener_.log, HasSubstr("build/install| $ /go/bin/go install"));
+}
+
+TEST_F(LocalRunnerTest, TheReportsWorkspaceTakesTheFilesWithIt) {
+  std::string file;
+  {
+    const BuildReport report = Run(OrderOf("github.com/rakyll/hey", "v0.1.5"));
+    ASSERT_EQ(Name(report.outcome), "built") << report.detail << listener_.log;
+    ASSERT_THAT(report.executables, SizeIs(1));
+    file = report.executables[0].file;
+    EXPECT_TRUE(fs::exists(file));
+    EXPECT_FALSE(report.executables[0].dependencies.empty());
+    EXPECT_THAT(report.executables[0].dependencies[0].h1, ::testing::StartsWith("h1:"));
+  }
+  EXPECT_FALSE(fs::exists(file));
+  EXPECT_TRUE(fs::is_empty(attempts_));
+}
+
+TEST_F(LocalRunnerTest, EachProgramHasAnOutcomeOfItsOwn) {
+  const BuildReport report = Run(Local({
+      {"a/tool/main.go", kMain},
+      {"b/tool/main.go", kMain},
+      {"nomain/main.go", "package main\n"},
+      {"bad/main.go", "package main\n\nfunc main() { undefined() }\n"},
+      {"pcap/main.go", "package main\n\n// #include <pcap.h>\nimport \"C\"\n\nfunc main() {}\n"},
+      {"constraint/main.go", "package main\n\nimport _ \"" + std::string("gofarm.test/runner") + std::to_string(getpid()) +
+                                 "/win\"\n\nfunc main() {}\n"},
+      {"win/w_windows.go", "package win\n"},
+  }));
+  ASSERT_EQ(Name(report.outcome), "partial") << report.detail << listener_.log;
+  ASSERT_THAT(report.executables, SizeIs(2));
+  EXPECT_EQ(report.executables[0].name, "tool");
+  EXPECT_EQ(report.executables[1].name, "tool");
+  EXPECT_NE(report.executables[0].import_path, report.executables[1].import_path);
+  std::vector<std::string> failures;
+  for (const FailedProgram& p : report.failed_programs) failures.push_back(Cat(p.name, " ", Name(p.failure)));
+  EXPECT_THAT(failures, ElementsAre("bad compile_error", "constraint target_unsupported", "pcap system_library_missing"));
+  EXPECT_EQ(Name(report.failure), "compile_error");
+  EXPECT_THAT(report.detail, HasSubstr("undefined: undefined"));
+  EXPECT_FALSE(report.facts.used_shared_cache);
+}
+
+TEST_F(LocalRunnerTest, LargeFileNamesAreRepairedAndTheGoodProgramIsNotBuiltTwice) {
+  const BuildReport report = Run(Local({
+      {"good/main.go", kMain},
+      {"lfs/main.go",
+       "package main\n\n// #include <sys/types.h>\n// off64_t f(void) { return 7; }\nimport \"C\"\n\nfunc main() { println(C.f()) }\n"},
+  }));
+  ASSERT_EQ(Name(report.outcome), "built") << report.detail << listener_.log;
+  ASSERT_THAT(report.variants, SizeIs(2));
+  EXPECT_EQ(report.variants[0].variant, "install");
+  EXPECT_EQ(report.variants[0].outcome, "partial");
+  EXPECT_EQ(report.variants[0].fingerprint, "large_file_names");
+  EXPECT_EQ(report.variants[1].variant, "install+lfs64");
+  EXPECT_EQ(report.variants[1].outcome, "built");
+  ASSERT_THAT(report.executables, SizeIs(2));
+  EXPECT_EQ(report.executables[0].variant, "install");
+  EXPECT_EQ(report.executables[1].variant, "install+lfs64");
+}
+
+TEST_F(LocalRunnerTest, AReplacedFolderIsLeftOutAndTheFileSaysDevel) {
+  BuildOrder order = Local({{"main.go", kMain}});
+  const std::string go_mod = "module " + order.module + "\n\ngo 1.24\n\nreplace gofarm.test/other => ../other\n";
+  order = Local({{"main.go", kMain}, {"go.mod", go_mod}});
+  const BuildReport report = Run(order);
+  ASSERT_EQ(Name(report.outcome), "built") << report.detail << listener_.log;
+  ASSERT_THAT(report.variants, SizeIs(1));
+  EXPECT_EQ(report.variants[0].variant, "noreplace");
+  EXPECT_THAT(report.variants[0].go_mod, ::testing::Not(HasSubstr("replace")));
+  EXPECT_EQ(report.variants[0].working_directory, "/src");
+  ASSERT_THAT(report.executables, SizeIs(1));
+  EXPECT_EQ(report.executables[0].main_version, "(devel)");
+}
+
+TEST_F(LocalRunnerTest, ALibraryIsNothingToBuild) {
+  const BuildReport report = Run(Local({{"lib.go", "package lib\n"}, {"tests/t.go", "package main\n"}}));
+  EXPECT_EQ(Name(report.outcome), "nothing_to_build") << report.detail << listener_.log;
+  EXPECT_THAT(report.variants, IsEmpty());
+}
+
+TEST_F(LocalRunnerTest, AnUnknownVersionIsSourceUnavailable) {
+  BuildOrder order = Local({{"main.go", kMain}});
+  order.version = "v9.9.9";
+  const BuildReport report = Run(order);
+  EXPECT_EQ(Name(report.outcome), "failed");
+  EXPECT_EQ(Name(report.failure), "source_unavailable") << report.detail;
+}
+
+TEST_F(LocalRunnerTest, LimitsEndABuildByTheirNames) {
+  const BuildOrder order = Local({{"main.go", kMain}});
+  BuildOrder limited = order;
+  limited.limits.memory_bytes = 8 << 20;
+  EXPECT_EQ(Name(Run(limited).failure), "out_of_memory");
+  limited = order;
+  limited.limits.wall = absl::Milliseconds(1);
+  EXPECT_EQ(Name(Run(limited).failure), "timeout");
+  limited = order;
+  limited.limits.output_bytes = 1 << 10;
+  const BuildReport too_large = Run(limited);
+  EXPECT_EQ(Name(too_large.failure), "output_limit") << too_large.detail << listener_.log;
+  LocalRunnerOptions full;
+  full.free_disk_floor_bytes = int64_t{1} << 60;
+  EXPECT_EQ(Name(Run(order, full).failure), "disk_full");
+  EXPECT_EQ(Name(Run(order, {}, Scope::For(absl::ZeroDuration())).failure), "timeout");
+  // Control: without these limits the same module is built.
+  EXPECT_EQ(Name(Run(order).outcome), "built");
+}
+
+TEST_F(LocalRunnerTest, MuchMoreOutputThanTheLogTakesEndsTheBuild) {
+  std::string text = "package main\n\nfunc main() {\n";
+  for (int i = 0; i < 8; ++i) text += "\tundefined" + std::to_string(i) + "()\n";
+  BuildOrder order = Local({{"main.go", text + "}\n"}});
+  order.limits.log_bytes = 1;
+  const BuildReport report = Run(order);
+  EXPECT_EQ(Name(report.failure), "output_limit") << report.detail;
+  order.limits.log_bytes = 1 << 20;
+  EXPECT_EQ(Name(Run(order).failure), "compile_error");
+}
+
+TEST_F(LocalRunnerTest, AStopEndsItWithinFiveSecondsAndLeavesNothing) {
+  // Enough to compile for some seconds.
+  std::map<std::string, std::string> files;
+  std::string imports;
+  for (int i = 0; i < 60; ++i) {
+    const std::string name = "p" + std::to_string(i);
+    std::string text = "package " + name + "\n\nfunc F(x int) int {\n";
+    for (int k = 0; k < 3000; ++k) text += "\tx = x*" + std::to_string(k + 3) + " + x%" + std::to_string(k + 7) + "\n";
+    files[name + "/p.go"] = text + "\treturn x\n}\n";
+    imports += "import _ \"gofarm.test/runner" + std::to_string(getpid()) + "/" + name + "\"\n";
+  }
+  files["main.go"] = "package main\n\n" + imports + "\nfunc main() {}\n";
+  const BuildOrder order = Local(files);
+  std::stop_source stop;
+  absl::Time stopped = absl::InfinitePast();
+  listener_.on_progress = [&](const BuildProgress& p) {
+    if (p.phase == Phase::kBuild && p.detail.find("compiled") != std::string::npos && !stop.stop_requested()) {
+      stopped = absl::Now();
+      stop.request_stop();
+    }
+  };
+  const BuildReport report = Run(order, {}, Scope::For(absl::Minutes(20), stop.get_token()));
+  ASSERT_TRUE(stop.stop_requested()) << "the build was over too soon: " << listener_.log;
+  EXPECT_LT(absl::Now() - stopped, absl::Seconds(5));
+  EXPECT_EQ(Name(report.outcome), "cancelled") << report.detail;
+  EXPECT_EQ(report.failure, FailureClass::kNone);
+  EXPECT_THAT(report.executables, IsEmpty());
+}
+
+TEST_F(LocalRunnerTest, EveryLogLineIsTagged) {
+  Run(Local({{"main.go", "package main\n\nfunc main() { undefined() }\n"}}));
+  std::string_view rest = listener_.log;
+  while (!rest.empty()) {
+    const std::string line(rest.substr(0, rest.find('\n')));
+    EXPECT_THAT(line, MatchesRegex("(prepare|seed|fetch|check|build/[a-z0-9+]+)[|] .*"));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+  }
+}
+
+}  // namespace
+}  // namespace gofarm::build
+
+int main(int argc, char** argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "sandbox-init") return gofarm::exec::SandboxInitMain();
+  ::testing::InitGoogleMock(&argc, argv);
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,90 @@
+#include "tests/unit/worker_build/runner_fixture.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <thread>
+#include <utility>
+
+#include "common/base/check.h"
+#include "common/config/toolsets.h"
+#include "coordinator/domain/toolset.h"
+
+namespace gofarm::build {
+namespace {
+
+std::string GoEnv(const std::string& name) {
+  if (const char* given = std::getenv(name.c_str()); given != nullptr) return given;
+  FILE* pipe = popen(("go env " + name).c_str(), "r");
+  GOFARM_CHECK(pipe != nullptr);
+  std::string text;
+  char buffer[256];
+  while (std::fgets(buffer, sizeof buffer, pipe) != nullptr) text += buffer;
+  pclose(pipe);
+  while (!text.empty() && text.back() == '\n') text.pop_back();
+  return text;
+}
+
+std::string CacheFolder(const std::string& work) {
+  const char* given = std::getenv("GOFARM_CACHE_DIR");
+  return given != nullptr && *given != '\0' ? given : work + "/cache";
+}
+
+exec::SandboxOptions Self() {
+  exec::SandboxOptions options;
+  options.self_exe = std::filesystem::read_symlink("/proc/self/exe").string();
+  return options;
+}
+
+std::string MakeFolder(const std::string& folder) {
+  std::filesystem::create_directories(folder);
+  return folder;
+}
+
+}  // namespace
+
+fetch::ProxyEnvironment ProxyOfThisMachine() {
+  return {GoEnv("GOPROXY"), GoEnv("GOSUMDB"), GoEnv("GONOSUMDB"), GoEnv("GOPRIVATE")};
+}
+
+Toolset DefaultToolset() {
+  absl::StatusOr<config::ToolsetFile> file = config::BuiltInToolsets();
+  GOFARM_CHECK(file.ok() && !file->toolsets.empty());
+  Toolset toolset = file->toolsets[0];
+  toolset.digest = domain::ToolsetDigest(toolset);
+  return toolset;
+}
+
+void Listener::OnProgress(const BuildProgress& p) {
+  progress.push_back(p);
+  if (on_progress) on_progress(p);
+}
+
+RunnerRig::RunnerRig(const std::string& work, const fetch::ProxyEnvironment& proxy, LocalRunnerOptions options)
+    : work_(work),
+      cache_(MakeFolder(CacheFolder(work))),
+      toolchains_(cache_, ProxyOfThisMachine(), config::BuiltInToolsets()->bootstrap),
+      sandbox_(Self()),
+      fetcher_(cache_, proxy, MakeFolder(work + "/fetch")) {
+  SeederOptions seeding;
+  seeding.targets = {};  // only what a job asks for
+  seeding.work_dir = MakeFolder(work + "/seed");
+  seeder_ = std::make_unique<Seeder>(seeding, cache_, toolchains_, sandbox_);
+  options.work_dir = MakeFolder(work + "/jobs");
+  options.cores = static_cast<int>(std::thread::hardware_concurrency());
+  runner_ = std::make_unique<LocalRunner>(options, cache_, fetcher_, *seeder_, sandbox_);
+}
+
+BuildOrder OrderOf(std::string module, std::string version, Target target) {
+  static int64_t next_token = 1;
+  BuildOrder order;
+  order.token = Token{next_token++};
+  order.job = JobId{1};
+  order.module = std::move(module);
+  order.version = std::move(version);
+  order.target = target;
+  order.toolset = DefaultToolset();
+  return order;
+}
+
+}  // namespace gofarm::build

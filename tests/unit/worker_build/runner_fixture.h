@@ -1,0 +1,52 @@
+// A LocalRunner with everything real below it: the pinned Go and zig, seeds, sandbox, module proxy. The cache folder is
+// GOFARM_CACHE_DIR, else one below the test's own folder. The test program serves the sandbox-init verb like the worker.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "worker/build/local_runner.h"
+#include "worker/build/seeder.h"
+#include "worker/exec/sandbox.h"
+#include "worker/fetch/module_fetcher.h"
+#include "worker/fetch/toolchain.h"
+
+namespace gofarm::build {
+
+// Where modules come from in this process's environment, as `go env` says.
+fetch::ProxyEnvironment ProxyOfThisMachine();
+Toolset DefaultToolset();
+
+class Listener : public BuildListener {
+ public:
+  void OnProgress(const BuildProgress& progress) override;
+  void OnLog(std::string_view lines) override { log += lines; }
+
+  std::string log;
+  std::vector<BuildProgress> progress;
+  std::function<void(const BuildProgress&)> on_progress;
+};
+
+class RunnerRig {
+ public:
+  // `work`: an existing, empty folder. `proxy` for modules only; toolchains come as ever.
+  RunnerRig(const std::string& work, const fetch::ProxyEnvironment& proxy, LocalRunnerOptions options = {});
+
+  LocalRunner& runner() { return *runner_; }
+  std::string work_dir() const { return work_ + "/jobs"; }
+
+ private:
+  const std::string work_;
+  const fetch::CacheLayout cache_;
+  fetch::ToolchainStore toolchains_;
+  exec::Sandbox sandbox_;
+  std::unique_ptr<Seeder> seeder_;
+  fetch::ModuleFetcher fetcher_;
+  std::unique_ptr<LocalRunner> runner_;
+};
+
+BuildOrder OrderOf(std::string module, std::string version, Target target = Target::kX86_64);
+
+}  // namespace gofarm::build
