@@ -139,15 +139,15 @@ absl::StatusOr<std::vector<AcceptOutcome>> MemoryDispatchStore::AcceptOffers(
     }
     const auto job = jobs_.find(offer.job);
     const auto session = sessions_.find(offer.session);
-    if (job == jobs_.end() || session == sessions_.end()) continue;
-    const bool current = job->second.state == JobState::kQueued && job->second.token == offer.token &&
-                         job->second.session == offer.session;
+    if (job == jobs_.end()) continue;
+    const bool current = session != sessions_.end() && job->second.state == JobState::kQueued &&
+                         job->second.token == offer.token && job->second.session == offer.session;
     if (fences_.accept ? !current : IsEnded(job->second.state)) continue;
     job->second.state = JobState::kRunning;
     job->second.token = offer.token;
     job->second.session = offer.session;
     attempts_[offer.token] = {.token = offer.token, .job = offer.job, .session = offer.session,
-                              .worker = session->second.worker, .started_at = clock_.Now()};
+                              .worker = session == sessions_.end() ? "" : session->second.worker, .started_at = clock_.Now()};
     outcome = AcceptOutcome::kRunning;
   }
   return outcomes;

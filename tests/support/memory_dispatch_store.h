@@ -18,7 +18,7 @@ namespace gofarm::testing {
 // All on in a store that works.
 struct Fences {
   bool complete = true;         // a completion needs the job's current token
-  bool accept = true;           // so does an accept
+  bool accept = true;           // an accept needs the job's open offer and a live session
   bool reset_at_start = true;   // leases start anew with a new coordinator
   bool epoch = true;            // a former leader writes nothing
 };

@@ -1,0 +1,158 @@
+// What happens to the simulated farm in a run: what is submitted and cancelled, what breaks and when it comes back.
+#include <algorithm>
+
+#include "common/base/text.h"
+#include "tests/sim/world.h"
+
+namespace gofarm::sim {
+
+void World::PlanJobs() {
+  const int modules = 1 + static_cast<int>(Next() % 10);
+  for (int i = 0; i < modules; ++i) {
+    const int targets = 1 + static_cast<int>(Next() % 4);
+    const absl::Duration at = Chance(0.4) ? Between({}, absl::Seconds(6)) : Between({}, kFaultsEnd);
+    After(at, [this, i, targets] { Submit(i, targets); });
+  }
+  for (int i = static_cast<int>(Next() % 4); i > 0; --i) {
+    After(Between(absl::Seconds(1), kFaultsEnd), [this] { CancelSomeJob(); });
+  }
+}
+
+void World::Submit(int module, int targets) {
+  JobId lowest;
+  const int priority = Chance(0.2) ? 1 : 0;
+  for (int t = 0; t < targets; ++t) {
+    const JobId id = store_.AddJob({.module = Cat("example.com/m", module), .version = "v1.0.0",
+                                    .target = kAllTargets[static_cast<size_t>(t)], .toolset = "t",
+                                    .priority = priority, .queued_at = clock_.now});
+    if (!lowest) lowest = id;
+  }
+  Say([&] { return Cat("submitted ", targets, " jobs from ", lowest.value); });
+  // Without a coordinator the rows wait for the next one's load; sometimes the poke gets lost as well.
+  if (!Chance(0.1)) Tell(dispatch::QueueChanged{Chance(0.5) ? lowest : JobId{}}, coordinator_.life);
+}
+
+void World::CancelSomeJob() {
+  if (store_.jobs().empty() || store_down_) return;
+  const JobId job{static_cast<int64_t>(1 + Next() % store_.jobs().size())};
+  const auto cancelled = store_.CancelJob(job);
+  ++result_.counts.cancels;
+  Say([&] { return Cat("cancelled job ", job.value, cancelled.removed ? ", which waited" : ""); });
+  if (cancelled.removed) Tell(dispatch::JobsRemoved{{job}}, coordinator_.life);
+  if (cancelled.running) Tell(dispatch::CancelRequested{{*cancelled.running}}, coordinator_.life);
+}
+
+void World::PlanFaults() {
+  const auto some = [this](uint64_t most, absl::Duration last, const std::function<void()>& what) {
+    for (uint64_t i = Next() % (most + 1); i > 0; --i) After(Between(absl::Seconds(1), last), what);
+  };
+  const auto any_worker = [this] { return static_cast<int>(Next() % workers_.size()); };
+  some(2, kFaultsEnd, [this] { CrashCoordinator(Between(absl::Milliseconds(300), absl::Seconds(45)), false); });
+  if (Chance(0.1)) {
+    After(Between(absl::Seconds(5), kFaultsEnd), [this] { CrashCoordinator(Between(absl::Seconds(1), absl::Seconds(9)), true); });
+  }
+  some(3, kFaultsEnd, [this, any_worker] {
+    CrashWorker(any_worker(), Between(absl::Milliseconds(300), absl::Seconds(45)));
+  });
+  some(4, kFaultsEnd, [this, any_worker] {
+    const Worker& worker = workers_[static_cast<size_t>(any_worker())];
+    if (worker.link == nullptr) return;
+    ++result_.counts.breaks;
+    // Half-open for a while: one end believes in the stream long after the other.
+    const absl::Duration late = Chance(0.3) ? Between(absl::Seconds(5), absl::Seconds(60)) : absl::Seconds(1);
+    Break(worker.link, Chance(0.5) ? late : absl::Milliseconds(5), Chance(0.5) ? late : absl::Milliseconds(5));
+  });
+  some(2, kFaultsEnd, [this, any_worker] { Partition(any_worker(), Between(absl::Seconds(3), absl::Seconds(70))); });
+  some(1, kFaultsEnd, [this] {
+    ++result_.counts.store_outages;
+    store_down_ = true;
+    Say([] { return "store: down"; });
+    After(Between(absl::Seconds(1), absl::Seconds(50)), [this] {
+      store_down_ = false;
+      Say([] { return "store: up"; });
+    });
+  });
+  some(1, kFaultsEnd, [this, any_worker] { Tell(workers_[static_cast<size_t>(any_worker())], agent::StopRequested{}); });
+  some(1, kFaultsEnd, [this, any_worker] {
+    const int index = any_worker();
+    Tell(workers_[static_cast<size_t>(index)], agent::DiskSpace{true});
+    After(Between(absl::Seconds(1), absl::Seconds(40)),
+          [this, index] { Tell(workers_[static_cast<size_t>(index)], agent::DiskSpace{false}); });
+  });
+}
+
+void World::CrashCoordinator(absl::Duration back_after, bool farm_down) {
+  if (!coordinator_.up) return;
+  ++result_.counts.coordinator_crashes;
+  Say([&] { return Cat("coordinator: ", farm_down ? "taken down" : "crashed"); });
+  if (farm_down && !store_down_) {
+    (void)store_.EndAllSessions(Scope{}, coordinator_.epoch);
+    CheckStore();
+  }
+  coordinator_.up = false;
+  coordinator_.state.reset();
+  const int life = ++coordinator_.life;
+  const auto links = links_;
+  for (const auto& [stream, link] : links) {
+    Break(link, Chance(0.1) ? Between(absl::Seconds(5), absl::Seconds(30)) : Between({}, absl::Seconds(1)), {});
+  }
+  After(back_after, [this, life] { StartCoordinator(life); });
+}
+
+void World::StartCoordinator(int life) {
+  if (store_down_) {
+    After(absl::Seconds(1), [this, life] { StartCoordinator(life); });
+    return;
+  }
+  coordinator_.epoch = *store_.TakeLeadership(Scope{}, "sim");
+  (void)store_.ResetLeasesAtStart(Scope{}, coordinator_.epoch, domain::kLease);
+  leader_since_ = clock_.now;
+  coordinator_.state = std::make_unique<dispatch::DispatchState>(dispatch::Options{.attempt_deadline = absl::Seconds(90)});
+  coordinator_.lane_free = coordinator_.answers_free = clock_.now;
+  coordinator_.up = true;
+  Say([&] { return Cat("coordinator: leads, epoch ", coordinator_.epoch); });
+  TickCoordinator(life);
+}
+
+void World::CrashWorker(int index, absl::Duration back_after) {
+  Worker& worker = workers_[static_cast<size_t>(index)];
+  if (!worker.up) return;
+  ++result_.counts.worker_crashes;
+  Say([&] { return Cat(worker.name, ": crashed"); });
+  worker.up = false;
+  worker.builds.clear();
+  if (worker.link != nullptr) {
+    Break(worker.link, {}, Chance(0.2) ? Between(absl::Seconds(5), absl::Seconds(60)) : absl::Milliseconds(20));
+  }
+  worker.link = nullptr;
+  After(back_after, [this, index] { StartWorker(index); });
+}
+
+void World::StartWorker(int index) {
+  Worker& worker = workers_[static_cast<size_t>(index)];
+  if (worker.up) return;
+  agent::SessionConfig config;
+  config.slots = worker.slots;
+  config.targets = {kAllTargets.begin(), kAllTargets.end()};
+  // One of several workers builds only two targets; a lone one builds all, so that every job can end.
+  if (worker.index == 1) config.targets.resize(2);
+  worker.state = std::make_unique<agent::SessionState>(config);
+  worker.up = true;
+  const int life = ++worker.life;
+  Say([&] { return Cat(worker.name, ": started, life ", life); });
+  Tell(worker, agent::Started{Random()});
+  TickWorker(index, life);
+}
+
+void World::Partition(int index, absl::Duration how_long) {
+  Worker& worker = workers_[static_cast<size_t>(index)];
+  ++result_.counts.partitions;
+  Say([&] { return Cat(worker.name, ": cut off for ", absl::ToDoubleSeconds(how_long), " s"); });
+  worker.partitioned = true;
+  if (worker.link != nullptr) {
+    Break(worker.link, Between({}, absl::Seconds(20)), Between({}, absl::Seconds(40)));
+  }
+  After(how_long, [this, index] { workers_[static_cast<size_t>(index)].partitioned = false; });
+}
+
+}  // namespace gofarm::sim

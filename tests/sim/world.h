@@ -1,0 +1,181 @@
+// One simulated farm: the real Step machines of coordinator and workers on a fake clock, over a network that drops,
+// duplicates, delays, reorders and breaks, and a store that fails, answers "unknown" and outlives everybody. Coordinator and
+// workers crash and come back. Everything follows from the seed; after kFaultsEnd nothing fails any more and all must settle.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "coordinator/domain/dispatch.h"
+#include "tests/support/memory_dispatch_store.h"
+#include "worker/agent/session_logic.h"
+
+namespace gofarm::sim {
+
+inline constexpr absl::Duration kFaultsEnd = absl::Seconds(90);
+inline constexpr absl::Duration kSettledBy = absl::Minutes(45);  // virtual; most seeds settle within seconds of kFaultsEnd
+
+struct SimOptions {
+  uint64_t seed = 1;
+  testing::Fences fences;
+  bool trace = false;
+};
+
+// What a run went through, so that the suite can show that its faults really happen.
+struct SimCounts {
+  int64_t steps = 0, coordinator_crashes = 0, worker_crashes = 0, breaks = 0, partitions = 0, store_outages = 0,
+          unknown_answers = 0, dropped = 0, duplicated = 0, zombie_writes = 0, goodbyes = 0, cancels = 0, accepted = 0,
+          lost = 0, kept = 0, stale_accepts = 0, stale_completions = 0, repeated_completions = 0, not_accepted_yet = 0;
+  void Add(const SimCounts& other);
+};
+
+struct SimResult {
+  std::string violation;  // empty: all invariants held and the farm settled
+  std::vector<std::string> trace;
+  uint64_t fingerprint = 0;  // of all that happened
+  SimCounts counts;
+};
+
+SimResult Simulate(const SimOptions& options);
+
+class SimClock final : public Clock {
+ public:
+  absl::Time Now() const override { return now; }
+  absl::Time now = absl::FromUnixSeconds(1'800'000'000);
+};
+
+class World {
+ public:
+  explicit World(const SimOptions& options);
+  SimResult Run();
+
+ private:
+  // One session stream. Each end learns of its break in its own time.
+  struct Link {
+    int64_t number = 0;  // as the worker counts
+    int worker = 0;
+    int worker_life = 0;
+    int coordinator_life = 0;
+    dispatch::StreamId stream;
+    bool broken = false;         // nothing sent on it arrives any more
+    bool worker_knows = false;   // Disconnected was told
+    bool coordinator_knows = false;
+  };
+  using LinkPtr = std::shared_ptr<Link>;
+  struct Build {
+    agent::Offer offer;
+    bool running = true;
+    bool cancelled = false;
+    AttemptOutcome outcome = AttemptOutcome::kBuilt;
+    FailureClass failure = FailureClass::kNone;
+  };
+  struct Worker {
+    int index = 0;
+    std::string name;
+    int slots = 1;
+    bool up = false;
+    int life = 0;
+    bool partitioned = false;
+    std::unique_ptr<agent::SessionState> state;
+    LinkPtr link;
+    std::map<Token, Build> builds;
+  };
+  struct Coordinator {
+    bool up = false;
+    int life = 0;
+    int64_t epoch = 0;
+    std::unique_ptr<dispatch::DispatchState> state;
+    absl::Time lane_free;
+    absl::Time answers_free;
+  };
+
+  // Chance and time.
+  uint64_t Next();
+  double Random() { return static_cast<double>(Next() >> 11) * 0x1.0p-53; }
+  bool Chance(double p) { return Random() < p; }
+  absl::Duration Between(absl::Duration low, absl::Duration high) { return low + (high - low) * Random(); }
+  bool Faulty() const { return clock_.now < faults_end_; }
+  void After(absl::Duration delay, std::function<void()> what);
+  void Say(const std::function<std::string()>& line);
+  void Fail(std::string why);
+
+  // The plan of a run (faults.cc).
+  void PlanJobs();
+  void PlanFaults();
+  void Submit(int module, int targets);
+  void CancelSomeJob();
+  void CrashCoordinator(absl::Duration back_after, bool farm_down);
+  void StartCoordinator(int life);
+  void CrashWorker(int index, absl::Duration back_after);
+  void StartWorker(int index);
+  void Partition(int index, absl::Duration how_long);
+
+  // Coordinator.
+  void TickCoordinator(int life);
+  void Tell(const dispatch::Event& event, int life);
+  void Carry(const dispatch::Effect& effect);
+  void Lane(const dispatch::Effect& effect);
+  void CallStore(const dispatch::Effect& effect, int life, int64_t epoch);
+  std::optional<dispatch::Event> Execute(const dispatch::Effect& effect, int64_t epoch, dispatch::Answer forced, bool run);
+  void Answer(dispatch::Event event, int life);
+  LinkPtr LinkOf(dispatch::StreamId stream) const;
+  void ToWorker(dispatch::StreamId stream, const std::string& what, std::function<agent::Event(const LinkPtr&)> message);
+
+  // Workers (workers.cc).
+  void TickWorker(int index, int life);
+  void Tell(Worker& worker, const agent::Event& event);
+  void Carry(Worker& worker, const agent::Effect& effect);
+  void DialNow(int index, int life, int64_t number);
+  void ToCoordinator(Worker& worker, const std::string& what, std::function<dispatch::Event(dispatch::StreamId)> message);
+  void Deliver(const LinkPtr& link, const std::string& what, std::function<void()> arrive);
+  void Break(const LinkPtr& link, absl::Duration worker_learns, absl::Duration coordinator_learns);
+  void FinishBuild(int index, int life, Token token);
+  void AppendLog(int index, int life, Token token);
+  void CallComplete(int index, int life, Token token);
+  dispatch::Event HelloOf(const Worker& worker, const std::vector<agent::AnnouncedAttempt>& attempts,
+                          dispatch::StreamId stream) const;
+
+  // Invariants (invariants.cc).
+  void CheckStore();
+  std::string StoreText() const;  // all that the store holds
+  void CheckWorker(const Worker& worker);
+  void CheckCoordinator();
+  void CheckExpiry(const domain::ExpiredSessions& expired);
+  void CheckCompletion(const Worker& worker, const domain::Completion& completion, const domain::CompleteResult& result);
+  bool Settled() const;
+  std::string Unsettled() const;
+
+  const SimOptions options_;
+  SimClock clock_;
+  const absl::Time start_ = clock_.now;
+  const absl::Time faults_end_ = start_ + kFaultsEnd;
+  uint64_t random_state_;
+  std::map<std::pair<absl::Time, int64_t>, std::function<void()>> agenda_;
+  int64_t agenda_count_ = 0;
+
+  testing::MemoryDispatchStore store_;
+  bool store_down_ = false;
+  absl::Time leader_since_;
+  Coordinator coordinator_;
+  std::vector<Worker> workers_;
+  std::map<dispatch::StreamId, LinkPtr> links_;
+  int64_t last_stream_ = 0;
+
+  std::map<Token, int> accepted_by_;               // workers that said Accept
+  std::map<Token, JobId> offered_;                 // every token ever won
+  std::map<Token, AttemptOutcome> seen_outcomes_;  // of attempts, to see that an end is final
+  std::map<JobId, int> final_completions_;
+
+  SimResult result_;
+};
+
+}  // namespace gofarm::sim
