@@ -31,8 +31,18 @@ bool IsPlain(std::string_view text) {
   return !text.empty() && text.size() <= kTextBytesMax && EscapeForPrint(text) == text;
 }
 
+// It becomes a folder when programs of one name are exported side by side.
+bool StaysBelow(std::string_view path) {
+  while (!path.empty()) {
+    const std::string_view element = path.substr(0, path.find('/'));
+    if (element.empty() || element == "." || element == "..") return false;
+    path.remove_prefix(std::min(path.size(), element.size() + 1));
+  }
+  return true;
+}
+
 absl::Status CheckProgram(const std::string& import_path, const std::string& name) {
-  if (!IsPlain(import_path)) return Wrong(Cat("import path \"", Clip(EscapeForPrint(import_path), 200), "\""));
+  if (!IsPlain(import_path) || !StaysBelow(import_path)) return Wrong(Cat("import path \"", Clip(EscapeForPrint(import_path), 200), "\""));
   // A name becomes a file when artifacts are exported.
   if (!IsPlain(name) || name == "." || name == ".." || name.find('/') != std::string::npos) {
     return Wrong(Cat("program name \"", Clip(EscapeForPrint(name), 200), "\""));

@@ -190,13 +190,24 @@ TEST_F(JourneyTest, UploadWithWrongBytesIsDataLossAndCanBeginAgain) {
   wrong[1000] = 'y';
   EXPECT_EQ(Upload(*worker_, offer.token(), sha256, wrong).error_code(), grpc::StatusCode::DATA_LOSS);
   EXPECT_FALSE(server_->blobs().Has(sha256).value());
-  v1::CompleteReply reply;
-  const grpc::Status claimed =
-      worker_->Complete(Context().get(), Built(offer.token(), offer.job_id(), "example.com/hello", kBytes), &reply);
-  EXPECT_EQ(claimed.error_code(), grpc::StatusCode::FAILED_PRECONDITION) << "its blob is not stored: " << claimed.error_message();
   int64_t offset = -1;
   EXPECT_TRUE(Upload(*worker_, offer.token(), sha256, kBytes, &offset).ok());
   EXPECT_EQ(offset, 0);
+  EXPECT_EQ(Complete(Built(offer.token(), offer.job_id(), "example.com/hello", kBytes)).job_state(), v1::JOB_STATE_BUILT);
+}
+
+TEST_F(JourneyTest, ProgramWhoseBytesNeverCameIsNoProgram) {
+  FakeWorker worker(*worker_);
+  worker.SayHello(FakeWorker::Hello("w1"));
+  worker.HearWelcome();
+  Submit({kModule}, "r1");
+  const v1::Offer offer = TakeOffer(worker);
+  AppendWhenAccepted(offer.token(), 0, "x\n");
+  v1::CompleteReply reply;
+  const grpc::Status claimed =
+      worker_->Complete(Context().get(), Built(offer.token(), offer.job_id(), "example.com/hello", kBytes), &reply);
+  EXPECT_EQ(claimed.error_code(), grpc::StatusCode::FAILED_PRECONDITION) << claimed.error_message();
+  EXPECT_EQ(GetJob(offer.job_id()).executables_size(), 0);
 }
 
 TEST_F(JourneyTest, RestartedCoordinatorTakesItsBuildBack) {

@@ -169,44 +169,48 @@ TEST_F(RefusalTest, UploadsAndLogsThatBreakTheRulesAreRefused) {
   EXPECT_EQ(stream->Finish().error_code(), StatusCode::INVALID_ARGUMENT);
 }
 
-TEST_F(RefusalTest, ReportsThatLieAreRefused) {
-  FakeWorker worker(*worker_);
-  worker.SayHello(FakeWorker::Hello("w1"));
-  worker.HearWelcome();
-  Submit({"example.com/m@v1.0.0"}, "r1");
-  worker.SayReady(1);
-  const v1::Offer offer = worker.HearOffer();
-  worker.SayAccept(offer.token());
-  grpc::Status status;
-  do {
-    status = Upload(*worker_, offer.token(), digest::Sha256Hex("bytes"), "bytes");
-  } while (status.error_code() == StatusCode::UNAVAILABLE);
-  ASSERT_TRUE(status.ok()) << status.error_message();
-  const v1::CompleteRequest good = Built(offer.token(), offer.job_id(), "example.com/m", "bytes");
+TEST_F(RefusalTest, ReportsThatLieAreRefusedAndTheirJobsAreTriedAgain) {
   const std::function<void(v1::CompleteRequest&)> cases[] = {
       [](v1::CompleteRequest& r) { r.set_outcome(v1::ATTEMPT_OUTCOME_LOST); },
       [](v1::CompleteRequest& r) { r.set_outcome(static_cast<v1::AttemptOutcome>(50)); },
       [](v1::CompleteRequest& r) { r.set_failure_class(static_cast<v1::FailureClass>(50)); },
       [](v1::CompleteRequest& r) { r.mutable_executables(0)->set_size(-1); },
+      [](v1::CompleteRequest& r) { r.mutable_executables(0)->set_size(6); },  // stored with 5
       [](v1::CompleteRequest& r) { r.mutable_executables(0)->set_sha256("abc"); },
       [](v1::CompleteRequest& r) { r.mutable_executables(0)->set_name("../evil"); },
+      [](v1::CompleteRequest& r) { r.mutable_executables(0)->set_import_path("../../etc/cron.d/x"); },
+      [](v1::CompleteRequest& r) { r.mutable_executables(0)->set_import_path("/etc/passwd"); },
       [](v1::CompleteRequest& r) { r.set_peak_memory_bytes(-1); },
       [](v1::CompleteRequest& r) { r.add_phases()->set_phase(static_cast<v1::Phase>(50)); },
       [](v1::CompleteRequest& r) {
         for (int i = 0; i < 10'001; ++i) r.add_failed_programs();
       },
   };
+  FakeWorker worker(*worker_, absl::Seconds(60));
+  worker.SayHello(FakeWorker::Hello("w1"));
+  worker.HearWelcome();
   for (size_t i = 0; i < std::size(cases); ++i) {
-    v1::CompleteRequest bad = good;
+    Submit({Cat("example.com/m", i, "@v1.0.0")}, Cat("r", i));
+    worker.SayReady(1);
+    const v1::Offer offer = worker.HearOffer();
+    worker.SayAccept(offer.token());
+    grpc::Status status;
+    do {
+      status = Upload(*worker_, offer.token(), digest::Sha256Hex("bytes"), "bytes");
+    } while (status.error_code() == StatusCode::UNAVAILABLE);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    v1::CompleteRequest bad = Built(offer.token(), offer.job_id(), "example.com/m", "bytes");
     cases[i](bad);
     v1::CompleteReply reply;
-    EXPECT_EQ(worker_->Complete(Context().get(), bad, &reply).error_code(), StatusCode::INVALID_ARGUMENT) << "case " << i;
+    status = worker_->Complete(Context().get(), bad, &reply);
+    EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT) << "case " << i << ": " << status.error_message();
+    const v1::Job job = GetJob(offer.job_id());
+    EXPECT_EQ(job.state(), v1::JOB_STATE_QUEUED) << "case " << i;
+    ASSERT_EQ(job.attempts_size(), 1);
+    EXPECT_EQ(job.attempts(0).outcome(), v1::ATTEMPT_OUTCOME_FAILED) << "case " << i;
+    EXPECT_EQ(job.attempts(0).failure_class(), v1::FAILURE_CLASS_INTERNAL) << "case " << i;
+    EXPECT_EQ(job.executables_size(), 0) << "case " << i;
   }
-  v1::CompleteRequest lies = good;
-  lies.mutable_executables(0)->set_size(6);
-  v1::CompleteReply reply;
-  EXPECT_FALSE(worker_->Complete(Context().get(), lies, &reply).ok()) << "the stored blob has another size";
-  EXPECT_TRUE(worker_->Complete(Context().get(), good, &reply).ok());
 }
 
 TEST_F(RefusalTest, BadSubmissionsStoreNothing) {
@@ -277,7 +281,8 @@ TEST_F(RefusalTest, WorkerThatStopsReadingLosesItsStreamAndNobodyElseDoes) {
 TEST_F(RefusalTest, HealthIsServedTheStandardWay) {
   grpc::GenericStub stub(channel_);
   grpc::CompletionQueue queue;
-  grpc::ByteBuffer request;
+  const grpc::Slice nothing;  // an empty HealthCheckRequest: the server as a whole
+  const grpc::ByteBuffer request(&nothing, 1);
   grpc::ByteBuffer reply;
   grpc::Status status;
   const auto context = Context();

@@ -67,7 +67,7 @@ TEST_F(AppConfigTest, AllFaultsComeAtOnceWithTheirLines) {
 
 TEST_F(AppConfigTest, ListenerBeyondThisMachineIsRefusedAlsoWhenAllElseIsMissing) {
   const std::string faults = Faults({.config = "/dev/null", .listen = "0.0.0.0:0"});
-  EXPECT_THAT(faults, AllOf(HasSubstr("--listen"), HasSubstr("TLS is not configured"), HasSubstr("database_url is missing")));
+  EXPECT_THAT(faults, AllOf(HasSubstr("--listen"), HasSubstr("TLS is not configured"), HasSubstr("database_url: is missing")));
 }
 
 TEST_F(AppConfigTest, FlagBeatsEnvironmentAndEnvironmentBeatsFile) {
