@@ -121,7 +121,7 @@ absl::Status UploadBlob(const Scope& scope, const Uplink& uplink, Token token, c
       return Annotate(status, Cat("upload ", blob.sha256));
     }
     if (!scope.Check().ok()) return Annotate(scope.Check(), Cat("upload ", blob.sha256, " (", status.ToString(), ")"));
-    if (failures == 1 || failures % 16 == 0) {
+    if (failures == 2 || failures % 16 == 0) {
       obs::Warn("upload_interrupted", {{"token", Cat(token.value)}, {"sha256", blob.sha256}, {"error", status.ToString()}});
     }
     Wait(scope, BackoffDelay(kUploadBackoff, failures, std::uniform_real_distribution<double>(0, 1)(random)));

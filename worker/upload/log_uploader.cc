@@ -88,7 +88,7 @@ void LogUploader::Run() {
     if (acknowledged_ > before) failures = 0;
     if (status.ok()) continue;
     const absl::Duration delay = BackoffDelay(kUploadBackoff, ++failures, Chance());
-    if (failures == 1 || failures % 16 == 0) {
+    if (failures == 3 || failures % 16 == 0) {  // the first is often only an Accept on its way
       obs::Warn("log_upload_interrupted", {{"token", Cat(token_.value)}, {"error", status.ToString()}});
     }
     mutex_.AwaitWithTimeout(absl::Condition(&stopping_), delay);

@@ -20,8 +20,9 @@ std::string GoProgram() {
   return given != nullptr && *given != '\0' ? given : "go";
 }
 
-// A module with one replaced dependency in a folder, so nothing is downloaded.
-std::string BuildModule(const Scratch& scratch, std::string_view flags) {
+// A module with one replaced dependency in a folder, so nothing is downloaded. Go compiles its standard library for it, so
+// it is built once for all tests.
+std::string BuildModule(const Scratch& scratch) {
   scratch.Write("m/go.mod",
                 "module example.com/tool\n\ngo 1.21\n\nrequire example.com/dep v1.2.3\n\nreplace example.com/dep => ../dep\n");
   scratch.Write("m/main.go",
@@ -29,13 +30,26 @@ std::string BuildModule(const Scratch& scratch, std::string_view flags) {
   scratch.Write("dep/go.mod", "module example.com/dep\n\ngo 1.21\n");
   scratch.Write("dep/dep.go", "package dep\n\nconst Name = \"dep\"\n");
   RunShell("cd " + scratch.Path("m") + " && GOFLAGS= GOENV=off GOPROXY=off GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0 GOCACHE=" +
-           scratch.Path("cache") + " " + GoProgram() + " build -buildvcs=false " + std::string(flags) + " -o ../tool .");
+           scratch.Path("cache") + " " + GoProgram() + " build -buildvcs=false -trimpath -ldflags '-s -w' -tags one,two -o ../tool .");
   return scratch.Path("tool");
 }
 
-TEST(BuildInfoTest, ReadsWhatTheRealGoWrote) {
-  const Scratch scratch;
-  const auto info = ReadBuildInfo(BuildModule(scratch, "-trimpath -ldflags '-s -w' -tags one,two"));
+class BuildInfoTest : public testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    scratch_ = new Scratch;
+    program_ = new std::string(BuildModule(*scratch_));
+  }
+  static void TearDownTestSuite() {
+    delete scratch_;
+    delete program_;
+  }
+  static inline const Scratch* scratch_ = nullptr;
+  static inline const std::string* program_ = nullptr;
+};
+
+TEST_F(BuildInfoTest, ReadsWhatTheRealGoWrote) {
+  const auto info = ReadBuildInfo(*program_);
   ASSERT_TRUE(info.ok()) << info.status();
   EXPECT_THAT(info->go_version, testing::StartsWith("go1."));
   EXPECT_EQ(info->package_path, "example.com/tool");
@@ -51,9 +65,8 @@ TEST(BuildInfoTest, ReadsWhatTheRealGoWrote) {
   EXPECT_THAT(info->text, HasSubstr("path\texample.com/tool\n"));
 }
 
-TEST(BuildInfoTest, FindsItWithoutSectionHeaders) {
-  const Scratch scratch;
-  std::string bytes = ReadAll(BuildModule(scratch, ""));
+TEST_F(BuildInfoTest, FindsItWithoutSectionHeaders) {
+  std::string bytes = ReadAll(*program_);
   for (const size_t at : {40, 41, 42, 43, 44, 45, 46, 47, 60, 61}) bytes[at] = '\0';
   const auto file = ElfFile::Parse(bytes);
   ASSERT_TRUE(file.ok()) << file.status();
@@ -63,15 +76,13 @@ TEST(BuildInfoTest, FindsItWithoutSectionHeaders) {
   EXPECT_EQ(info->main.path, "example.com/tool");
 }
 
-TEST(BuildInfoTest, AProgramOfAnotherLanguageHasNone) {
-  const Scratch scratch;
-  EXPECT_EQ(ReadBuildInfo(Compile(scratch, "c", "-O0")).status().code(), absl::StatusCode::kNotFound);
+TEST_F(BuildInfoTest, AProgramOfAnotherLanguageHasNone) {
+  EXPECT_EQ(ReadBuildInfo(Compile(*scratch_, "c", "-O0")).status().code(), absl::StatusCode::kNotFound);
 }
 
 // Lengths stand in the file; each is made to lie in turn.
-TEST(BuildInfoTest, LyingLengthsAreRefused) {
-  const Scratch scratch;
-  const std::string bytes = ReadAll(BuildModule(scratch, ""));
+TEST_F(BuildInfoTest, LyingLengthsAreRefused) {
+  const std::string bytes = ReadAll(*program_);
   const auto file = ElfFile::Parse(bytes);
   ASSERT_TRUE(file.ok()) << file.status();
   const Section* section = file->FindSection(".go.buildinfo");

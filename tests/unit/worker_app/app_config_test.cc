@@ -1,0 +1,93 @@
+#include "worker/app_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "common/base/text.h"
+
+namespace gofarm::worker {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class WorkerConfigTest : public testing::Test {
+ protected:
+  WorkerConfigTest() {
+    for (const char* name : {"GOFARM_WORKER_NAME", "GOFARM_WORKER_COORDINATORS", "GOFARM_WORKER_CACHE_DIR", "GOFARM_WORKER_WORK_DIR",
+                             "GOFARM_WORKER_GOPROXY", "GOFARM_WORKER_LOG_LEVEL"}) {
+      ::unsetenv(name);
+    }
+  }
+  ~WorkerConfigTest() override { ::unlink(path_.c_str()); }
+  Flags FileOf(std::string_view text) {
+    std::ofstream(path_) << text;
+    Flags flags;
+    flags.config = path_;
+    return flags;
+  }
+
+  const std::string path_ = Cat(testing::TempDir(), "/worker_config_", ::getpid(), ".toml");
+};
+
+TEST_F(WorkerConfigTest, ReadsTheWholeFile) {
+  const auto config = LoadAppConfig(FileOf("name = \"w-1\"\ncoordinators = [\"127.0.0.1:7070\", \"unix:/run/x\"]\n"
+                                           "cache_dir = \"/c/\"\nwork_dir = \"/w\"\nslots = 3\nmemory_bytes_per_slot = \"2 GiB\"\n"
+                                           "targets = [\"riscv64\", \"x86_64\", \"riscv64\"]\ngoproxy = \"file:///p\"\n"
+                                           "module_cache_bytes = \"1 GiB\"\n"));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->name, "w-1");
+  EXPECT_THAT(config->coordinators, ElementsAre("127.0.0.1:7070", "unix:/run/x"));
+  EXPECT_EQ(config->cache_dir, "/c");
+  EXPECT_EQ(config->slots, 3);
+  EXPECT_EQ(config->memory_bytes_per_slot, int64_t{2} << 30);
+  EXPECT_THAT(config->targets, ElementsAre(Target::kRiscv64, Target::kX86_64));
+  EXPECT_EQ(config->proxy.goproxy, "file:///p");
+  EXPECT_EQ(config->module_cache_bytes, int64_t{1} << 30);
+}
+
+TEST_F(WorkerConfigTest, FlagsCountMoreThanTheEnvironmentAndThatMoreThanTheFile) {
+  ::setenv("GOFARM_WORKER_NAME", "of-environment", 1);
+  ::setenv("GOFARM_WORKER_CACHE_DIR", "/environment", 1);
+  Flags flags = FileOf("name = \"of-file\"\ncoordinators = [\"127.0.0.1:1\"]\ncache_dir = \"/file\"\nwork_dir = \"/w\"\n");
+  flags.cache_dir = "/flag";
+  const auto config = LoadAppConfig(flags);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->name, "of-environment");
+  EXPECT_EQ(config->cache_dir, "/flag");
+}
+
+TEST_F(WorkerConfigTest, AnEmbeddedFarmsFolderGivesTheFolders) {
+  Flags flags = FileOf("name = \"worker-2\"\ncoordinators = [\"127.0.0.1:1\"]\n");
+  flags.dir = "/farm";
+  const auto config = LoadAppConfig(flags);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->cache_dir, "/farm/cache");
+  EXPECT_EQ(config->work_dir, "/farm/work/worker-2");
+}
+
+TEST_F(WorkerConfigTest, AllFaultsComeAtOnceWithTheirLines) {
+  const auto config = LoadAppConfig(FileOf("name = \"no spaces\"\ncoordinators = [\"example.com:7070\"]\ncache_dir = \"relative\"\n"
+                                           "targets = [\"sparc\"]\nslots = 0\nslotz = 4\nlog_level = \"loud\"\n"));
+  ASSERT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
+  const std::string message(config.status().message());
+  for (const char* part : {":1: ", ":2: ", "TLS", ":3: ", "absolute", ":4: ", "sparc", ":5: ", ":6: ", "slotz", ":7: ", "work_dir"}) {
+    EXPECT_THAT(message, HasSubstr(part));
+  }
+}
+
+TEST(DefaultSlotsTest, FollowCoresAndMemory) {
+  constexpr int64_t kGib = int64_t{1} << 30;
+  EXPECT_EQ(DefaultSlots(8, 64 * kGib), 8);
+  EXPECT_EQ(DefaultSlots(8, 13 * kGib), 2);
+  EXPECT_EQ(DefaultSlots(2, 4 * kGib), 1);
+  EXPECT_EQ(DefaultMemoryPerSlot(2, 64 * kGib), kMemoryPerSlot);
+  EXPECT_EQ(DefaultMemoryPerSlot(1, 4 * kGib), 4 * kGib / 8 * 7);
+}
+
+}  // namespace
+}  // namespace gofarm::worker
