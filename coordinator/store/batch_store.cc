@@ -1,6 +1,7 @@
 #include "coordinator/store/batch_store.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -146,33 +147,52 @@ void KeepSample(std::vector<JobRef>& sample, const std::vector<JobRef>& more) {
 }
 
 // The jobs' rows are locked already.
-CancelledJobs CancelLocked(Txn& txn, const std::vector<JobId>& ids) {
-  CancelledJobs result;
-  const std::string keys = Array(ids);
-  for (const pqxx::row& row : txn.Run("cancel_waiting_jobs", keys)) result.cancelled.push_back(RefOf(row));
-  for (const pqxx::row& row : txn.Run("request_cancel", keys)) {
+void CancelLocked(Txn& txn, const std::string& ids, CancelledJobs& result) {
+  std::vector<JobId> gone;
+  for (const pqxx::row& row : txn.Run("cancel_waiting_jobs", ids)) {
+    result.cancelled.push_back(RefOf(row));
+    gone.push_back(result.cancelled.back().id);
+  }
+  for (const pqxx::row& row : txn.Run("request_cancel", ids)) {
     result.to_cancel.push_back({.token = Token{row[0].as<int64_t>()}, .job = JobId{row[1].as<int64_t>()}});
   }
-  txn.Run("delete_from_queue", Array(IdsOf(result.cancelled)));
-  return result;
+  txn.Run("delete_from_queue", Array(gone));
 }
 
-// A new generation of each of `old`, or a newer job that somebody made already; old id -> job in its place.
+// Calls `each` with the values in pieces of kChunk.
+template <typename T, typename Each>
+absl::Status InChunks(const Scope& scope, const std::vector<T>& values, const Each& each) {
+  for (size_t at = 0; at < values.size(); at += kChunk) {
+    GOFARM_RETURN_IF_ERROR(scope.Check());
+    const auto first = values.begin() + static_cast<std::ptrdiff_t>(at);
+    const auto last = values.begin() + static_cast<std::ptrdiff_t>(std::min(values.size(), at + kChunk));
+    GOFARM_RETURN_IF_ERROR(each(std::vector<T>(first, last)));
+  }
+  return absl::OkStatus();
+}
+
+struct OldJob {
+  JobId id;
+  std::string recipe_digest;
+};
+// A new generation of each of `old`, or a newer job that somebody made already, linked in its place in the batches; old
+// id -> job in its place.
 struct Successors {
   absl::flat_hash_map<JobId, JobRef> of;
   std::vector<JobRef> added;
 };
-absl::StatusOr<Successors> MakeSuccessors(Txn& txn, const absl::flat_hash_map<std::string, JobId>& old_by_digest) {
+absl::StatusOr<Successors> Replace(Txn& txn, const std::vector<BatchId>& batches, const std::vector<OldJob>& old) {
   Successors result;
   std::vector<JobId> left;
   std::vector<std::string> digests;
   absl::flat_hash_map<JobId, std::string> digest_of;
-  for (const auto& [digest, id] : old_by_digest) {
-    left.push_back(id);
-    digests.push_back(digest);
-    digest_of[id] = digest;
+  absl::flat_hash_map<std::string, JobId> id_of;
+  for (const OldJob& job : old) {
+    left.push_back(job.id);
+    digests.push_back(job.recipe_digest);
+    digest_of[job.id] = job.recipe_digest;
+    id_of[job.recipe_digest] = job.id;
   }
-  std::sort(left.begin(), left.end());
   for (int round = 0; !left.empty(); ++round) {
     if (round == kGenerationRounds) return absl::AbortedError("others retry the same jobs in the same moment");
     const absl::flat_hash_map<std::string, int64_t> latest = LatestGenerations(txn, digests);
@@ -186,21 +206,18 @@ absl::StatusOr<Successors> MakeSuccessors(Txn& txn, const absl::flat_hash_map<st
     for (const JobId id : left) generations.push_back(1 + latest.at(digest_of.at(id)));
     for (const pqxx::row& row : txn.Run("insert_next_generation", Array(left), Array(generations))) {
       result.added.push_back(RefOf(row));
-      result.of[old_by_digest.at(row["recipe_digest"].as<std::string>())] = result.added.back();
+      result.of[id_of.at(row["recipe_digest"].as<std::string>())] = result.added.back();
     }
     drop_done();
   }
   txn.Run("enqueue_jobs", Array(IdsOf(result.added)));
-  return result;
-}
-
-void Relink(Txn& txn, const std::vector<BatchId>& batches, const Successors& successors) {
   std::vector<JobId> old_ids, new_ids;
-  for (const auto& [old_id, ref] : successors.of) {
+  for (const auto& [old_id, ref] : result.of) {
     old_ids.push_back(old_id);
     new_ids.push_back(ref.id);
   }
   txn.Run("relink_jobs", Array(batches), Array(old_ids), Array(new_ids));
+  return result;
 }
 
 }  // namespace
@@ -276,9 +293,12 @@ absl::StatusOr<BatchStore::Cancelled> BatchStore::Cancel(const Scope& scope, Bat
     std::vector<JobId> live;
     for (const pqxx::row& row : txn.Run("lock_live_jobs_of_batch", id.value)) live.push_back(JobId{row[0].as<int64_t>()});
     txn.Run("cancel_batch", id.value);
-    std::vector<JobId> unwanted;
-    for (const pqxx::row& row : txn.Run("unwanted_jobs", Array(live))) unwanted.push_back(JobId{row[0].as<int64_t>()});
-    result.jobs = CancelLocked(txn, unwanted);
+    GOFARM_RETURN_IF_ERROR(InChunks(scope, live, [&](const std::vector<JobId>& some) {
+      std::vector<JobId> unwanted;
+      for (const pqxx::row& row : txn.Run("unwanted_jobs", Array(some))) unwanted.push_back(JobId{row[0].as<int64_t>()});
+      CancelLocked(txn, Array(unwanted), result.jobs);
+      return absl::OkStatus();
+    }));
     GOFARM_ASSIGN_OR_RETURN(result.batch, GetIn(txn, id));
     return result;
   });
@@ -291,15 +311,17 @@ absl::StatusOr<BatchStore::Retried> BatchStore::RetryFailed(const Scope& scope, 
     if (locked[0]["cancelled"].as<bool>()) {
       return absl::FailedPreconditionError(Cat("batch ", id.value, " is cancelled: submit its modules again"));
     }
-    absl::flat_hash_map<std::string, JobId> failed;
+    std::vector<OldJob> failed;
     for (const pqxx::row& row : txn.Run("failed_jobs_of_batch", id.value)) {
-      failed[row["recipe_digest"].as<std::string>()] = JobId{row["id"].as<int64_t>()};
+      failed.push_back({.id = JobId{row["id"].as<int64_t>()}, .recipe_digest = row["recipe_digest"].as<std::string>()});
     }
-    GOFARM_ASSIGN_OR_RETURN(const Successors successors, MakeSuccessors(txn, failed));
-    Relink(txn, {id}, successors);
     Retried result;
-    result.retried = static_cast<int64_t>(successors.of.size());
-    KeepSample(result.queued, successors.added);
+    GOFARM_RETURN_IF_ERROR(InChunks(scope, failed, [&](const std::vector<OldJob>& some) -> absl::Status {
+      GOFARM_ASSIGN_OR_RETURN(const Successors successors, Replace(txn, {id}, some));
+      result.retried += static_cast<int64_t>(successors.of.size());
+      KeepSample(result.queued, successors.added);
+      return absl::OkStatus();
+    }));
     GOFARM_ASSIGN_OR_RETURN(result.batch, GetIn(txn, id));
     return result;
   });
@@ -311,7 +333,9 @@ absl::StatusOr<CancelledJobs> BatchStore::CancelJob(const Scope& scope, JobId id
     if (locked.empty()) return absl::NotFoundError(Cat("no job ", id.value));
     const auto state = static_cast<JobState>(locked[0]["state"].as<int>());
     GOFARM_RETURN_IF_ERROR_CTX(domain::Apply(state, domain::JobEvent::kCancelled).status(), Cat("job ", id.value));
-    return CancelLocked(txn, {id});
+    CancelledJobs result;
+    CancelLocked(txn, Array(std::vector<JobId>{id}), result);
+    return result;
   });
 }
 
@@ -326,9 +350,9 @@ absl::StatusOr<JobRef> BatchStore::RetryJob(const Scope& scope, JobId id) {
       return absl::FailedPreconditionError(
           Cat("job ", id.value, " is ", Name(state), ": only a failed, partial or cancelled job can be retried"));
     }
-    GOFARM_ASSIGN_OR_RETURN(const Successors successors,
-                            MakeSuccessors(txn, {{locked[0]["recipe_digest"].as<std::string>(), id}}));
-    Relink(txn, batches, successors);
+    GOFARM_ASSIGN_OR_RETURN(
+        const Successors successors,
+        Replace(txn, batches, {{.id = id, .recipe_digest = locked[0]["recipe_digest"].as<std::string>()}}));
     return successors.of.at(id);
   });
 }

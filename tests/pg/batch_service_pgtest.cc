@@ -1,0 +1,187 @@
+// Submissions and completions through the services, down to the database.
+#include "coordinator/service/batch_service.h"
+
+#include <map>
+#include <set>
+
+#include "coordinator/service/attempt_service.h"
+#include "coordinator/service/query_service.h"
+#include "tests/pg/farm_fixture.h"
+
+namespace gofarm::testing {
+namespace {
+
+class FakeProxy final : public service::ModuleProxy {
+ public:
+  service::VersionAnswer Check(const Scope&, const std::string&, const std::string& version) override {
+    return {.state = version == "v1.99.99" ? service::VersionState::kAbsent : service::VersionState::kThere};
+  }
+  absl::StatusOr<std::string> Latest(const Scope&, const std::string&) override { return std::string("v1.5.0"); }
+};
+
+class BatchServiceTest : public FarmTest {
+ protected:
+  void SetUp() override {
+    FarmTest::SetUp();
+    toolset_.digest = domain::ToolsetDigest(toolset_);
+    service::BatchHooks hooks;
+    hooks.queue_changed = [this] { ++queue_changes_; };
+    hooks.cancel_running = [this](const std::vector<store::RunningRef>& running) {
+      for (const store::RunningRef& ref : running) cancels_.insert(ref.token);
+    };
+    hooks.told = [this](const std::vector<store::JobRef>& jobs, JobState state) {
+      told_[state] += static_cast<int>(jobs.size());
+    };
+    service_ = std::make_unique<service::BatchService>(*batches_, *queries_, proxy_, toolset_, domain::CurrentPolicy(),
+                                                       std::move(hooks));
+    service::AttemptHooks attempt_hooks;
+    attempt_hooks.blob_size = [this](const std::string& sha256) -> absl::StatusOr<int64_t> {
+      const auto blob = blobs_.find(sha256);
+      if (blob == blobs_.end()) return absl::NotFoundError("no blob");
+      return blob->second;
+    };
+    attempt_hooks.ended = [this](const domain::CompletedAttempt&, const domain::CompleteResult&) { ++ended_; };
+    attempt_service_ = std::make_unique<service::AttemptService>(*attempts_, std::move(attempt_hooks));
+  }
+  domain::SubmitRequest List(const std::vector<std::pair<std::string, std::string>>& modules) {
+    domain::SubmitRequest request = Request();
+    request.name = "";
+    request.targets = {Target::kX86_64};
+    int line = 0;
+    for (const auto& [module, version] : modules) {
+      request.entries.push_back({.line = ++line, .module = module, .version = version});
+    }
+    return request;
+  }
+
+  FakeProxy proxy_;
+  int queue_changes_ = 0;
+  int ended_ = 0;
+  std::set<Token> cancels_;
+  std::map<JobState, int> told_;
+  std::map<std::string, int64_t> blobs_;
+  std::unique_ptr<service::BatchService> service_;
+  std::unique_ptr<service::AttemptService> attempt_service_;
+};
+
+TEST_F(BatchServiceTest, ASubmissionStoresItsBatchAndTellsTheDispatcher) {
+  const auto receipt = service_->Submit(Now(), List({{"example.com/a", "v1.0.0"}, {"example.com/b", "latest"}}));
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  EXPECT_EQ(receipt->batch.jobs.queued, 2);
+  EXPECT_EQ(receipt->batch.name, "2 modules");
+  EXPECT_EQ(JobsOf(receipt->batch.id)[1].version, "v1.5.0") << "the resolved version is recorded";
+  EXPECT_EQ(queue_changes_, 1);
+  EXPECT_EQ(told_[JobState::kQueued], 2);
+}
+
+TEST_F(BatchServiceTest, ARefusedSubmissionStoresNothing) {
+  const auto receipt = service_->Submit(
+      Now(), List({{"example.com/a", "v1.0.0"}, {"example.com/b", "v1.99.99"}, {"Example.com/c", "v1.0.0"}}));
+  EXPECT_EQ(receipt.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_NE(receipt.status().message().find("line 2: example.com/b@v1.99.99"), absl::string_view::npos) << receipt.status();
+  EXPECT_NE(receipt.status().message().find("line 3: "), absl::string_view::npos) << "errors of all kinds at once";
+  EXPECT_EQ(Count("SELECT count(*) FROM batches"), 0);
+  EXPECT_EQ(Count("SELECT count(*) FROM jobs"), 0);
+  EXPECT_EQ(queue_changes_, 0);
+}
+
+TEST_F(BatchServiceTest, ARepeatedRequestIsAnsweredWithoutAskingAgain) {
+  domain::SubmitRequest request = List({{"example.com/a", "v1.0.0"}});
+  const auto first = service_->Submit(Now(), request);
+  request.entries[0].version = "v1.99.99";  // which the proxy would refuse
+  const auto second = service_->Submit(Now(), request);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_TRUE(second->repeated_request);
+  EXPECT_EQ(second->batch.id, first->batch.id);
+}
+
+TEST_F(BatchServiceTest, CancelTellsTheWorkersOfRunningJobs) {
+  const SessionId session = Hello("w").session;
+  const auto receipt = service_->Submit(Now(), List({{"example.com/a", "v1.0.0"}, {"example.com/b", "v1.0.0"}}));
+  const Token token = Run(JobsOf(receipt->batch.id)[0].id, session);
+  const auto cancelled = service_->Cancel(Now(), receipt->batch.id);
+  ASSERT_TRUE(cancelled.ok()) << cancelled.status();
+  EXPECT_EQ(cancelled->state, BatchState::kCancelled);
+  EXPECT_EQ(cancels_, std::set<Token>{token});
+  EXPECT_EQ(told_[JobState::kCancelled], 1);
+}
+
+TEST_F(BatchServiceTest, JobVerbsAnswerTheJobAsItIsNow) {
+  const auto receipt = service_->Submit(Now(), List({{"example.com/a", "v1.0.0"}}));
+  const JobId job = OnlyJob(receipt->batch.id);
+  EXPECT_EQ(service_->CancelJob(Now(), job)->state, JobState::kCancelled);
+  const auto retried = service_->RetryJob(Now(), job);
+  ASSERT_TRUE(retried.ok()) << retried.status();
+  EXPECT_NE(retried->id, job);
+  EXPECT_EQ(retried->state, JobState::kQueued);
+  EXPECT_EQ(retried->batches, std::vector<BatchId>{receipt->batch.id});
+}
+
+TEST_F(BatchServiceTest, RetryOfABatchQueuesItsFailedJobsAgain) {
+  const SessionId session = Hello("w").session;
+  const auto batch = SubmitAndFail("example.com/a", FailureClass::kCompileError, session);
+  const auto retried = service_->Retry(Now(), batch.batch.id);
+  ASSERT_TRUE(retried.ok()) << retried.status();
+  EXPECT_EQ(retried->jobs.queued, 1);
+  EXPECT_EQ(queue_changes_, 1);
+}
+
+TEST_F(BatchServiceTest, ACompletionNeedsItsBytes) {
+  const SessionId session = Hello("w").session;
+  const JobId job = OnlyJob(Submit({"example.com/a"}).batch.id);
+  domain::CompletedAttempt report = BuiltReport(Run(job, session), job, {"example.com/a"});
+  blobs_[report.executables[0].sha256] = report.executables[0].size;
+  const auto good = attempt_service_->Complete(Now(), report);
+  ASSERT_TRUE(good.ok()) << good.status();
+  EXPECT_EQ(good->job_state, JobState::kBuilt);
+  EXPECT_EQ(ended_, 1);
+  blobs_.clear();
+  EXPECT_TRUE(attempt_service_->Complete(Now(), report)->repeated) << "a repeat needs them no more";
+}
+
+TEST_F(BatchServiceTest, ALyingReportEndsTheAttemptAsTheFarmsOwnFailure) {
+  const SessionId session = Hello("w").session;
+  const JobId job = OnlyJob(Submit({"example.com/a"}).batch.id);
+  domain::CompletedAttempt report = BuiltReport(Run(job, session), job, {"example.com/a"});
+  EXPECT_EQ(attempt_service_->Complete(Now(), report).status().code(), absl::StatusCode::kFailedPrecondition)
+      << "never uploaded";
+  EXPECT_EQ(Job(job).state, JobState::kQueued);
+  EXPECT_EQ(Job(job).attempts[0].failure_class, FailureClass::kInternal);
+  MakeDue(job);
+  report = BuiltReport(Run(job, session), job, {"example.com/a"});
+  report.executables[0].sha256 = "garbage";
+  EXPECT_EQ(attempt_service_->Complete(Now(), report).status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(Job(job).state, JobState::kQueued);
+}
+
+TEST_F(BatchServiceTest, AStaleTokenIsAFailedPrecondition) {
+  const JobId job = OnlyJob(Submit({"example.com/a"}).batch.id);
+  const domain::CompletedAttempt report{.token = Token{4711}, .job = job, .outcome = AttemptOutcome::kNothingToBuild};
+  EXPECT_EQ(attempt_service_->Complete(Now(), report).status().code(), absl::StatusCode::kFailedPrecondition);
+  const SessionId session = Hello("w").session;
+  const Token offer = Claim(job, session);
+  EXPECT_EQ(attempt_service_->Complete(Now(), {.token = offer, .job = job, .outcome = AttemptOutcome::kNothingToBuild})
+                .status().code(),
+            absl::StatusCode::kUnavailable);
+}
+
+TEST_F(BatchServiceTest, ListsAreCutByTheirLimitAndKnowTheirBatch) {
+  service::QueryService queries(*batches_, *queries_);
+  const BatchId batch = Submit({"example.com/a", "example.com/b", "example.com/c"}).batch.id;
+  int seen = 0;
+  const auto count = [&](std::vector<domain::Job> page) {
+    seen += static_cast<int>(page.size());
+    return true;
+  };
+  ASSERT_TRUE(queries.ListJobs(Now(), {.batch = batch}, 0, count).ok());
+  EXPECT_EQ(seen, 3);
+  seen = 0;
+  ASSERT_TRUE(queries.ListJobs(Now(), {}, 2, count).ok());
+  EXPECT_EQ(seen, 2);
+  EXPECT_EQ(queries.ListJobs(Now(), {.batch = BatchId{999999}}, 0, count).code(), absl::StatusCode::kNotFound);
+  EXPECT_EQ(queries.ListArtifacts(Now(), {.batch = BatchId{999999}}, 0, [](auto) { return true; }).code(),
+            absl::StatusCode::kNotFound);
+}
+
+}  // namespace
+}  // namespace gofarm::testing

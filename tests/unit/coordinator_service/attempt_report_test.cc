@@ -1,0 +1,83 @@
+#include "coordinator/service/attempt_report.h"
+
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+#include "coordinator/service/attempt_service.h"
+
+namespace gofarm::service {
+namespace {
+
+domain::CompletedAttempt Good() {
+  domain::CompletedAttempt a{.token = Token{1}, .job = JobId{1}, .outcome = AttemptOutcome::kBuilt};
+  a.executables = {{.name = "x", .import_path = "example.com/a/x", .size = 10, .sha256 = std::string(64, 'a'),
+                    .blake3 = std::string(64, 'b'), .main_version = "v1.0.0", .go_version = "go1.26.8",
+                    .build_info = "path\tx\n", .variant = "install"}};
+  a.variants = {{.variant = "install", .outcome = "built", .seconds = 1, .argv = {"go"}, .environment = {"A=b"}}};
+  a.phases = {{.phase = Phase::kBuild, .seconds = 1}};
+  return a;
+}
+
+absl::StatusCode CodeAfter(void (*change)(domain::CompletedAttempt&)) {
+  domain::CompletedAttempt a = Good();
+  change(a);
+  return CleanReport(a).code();
+}
+
+TEST(CleanReportTest, AGoodReportStaysAsItIs) {
+  domain::CompletedAttempt a = Good();
+  ASSERT_TRUE(CleanReport(a).ok());
+  EXPECT_EQ(a.executables[0].build_info, "path\tx\n");
+  EXPECT_EQ(a.variants[0].argv[0], "go");
+}
+
+TEST(CleanReportTest, TextIsMadeFitToBePrinted) {
+  domain::CompletedAttempt a = Good();
+  a.failure_detail = std::string("line one\nred \033[31m ") + std::string(2 * kDetailBytesMax, 'x');
+  a.variants[0].fingerprint = std::string("nul\0byte", 8);
+  a.executables[0].main_version = "\xff";
+  ASSERT_TRUE(CleanReport(a).ok());
+  EXPECT_LE(a.failure_detail.size(), kDetailBytesMax);
+  EXPECT_NE(a.failure_detail.find("line one\nred \\x1b[31m"), std::string::npos) << a.failure_detail;
+  EXPECT_EQ(a.variants[0].fingerprint, "nul\\x00byte");
+  EXPECT_EQ(a.executables[0].main_version, "\\xff");
+}
+
+TEST(CleanReportTest, NumbersOutOfRangeAreMended) {
+  domain::CompletedAttempt a = Good();
+  a.peak_memory_bytes = -5;
+  a.cpu_seconds = std::numeric_limits<double>::quiet_NaN();
+  a.phases[0].seconds = -std::numeric_limits<double>::infinity();
+  ASSERT_TRUE(CleanReport(a).ok());
+  EXPECT_EQ(a.peak_memory_bytes, 0);
+  EXPECT_EQ(a.cpu_seconds, 0);
+  EXPECT_EQ(a.phases[0].seconds, 0);
+}
+
+TEST(CleanReportTest, WhatNamesThingsIsRefusedAndNeverMended) {
+  const auto kRefused = absl::StatusCode::kInvalidArgument;
+  EXPECT_EQ(CodeAfter([](auto& a) { a.executables[0].sha256 = "AA"; }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.executables[0].blake3 = ""; }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.executables[0].size = 0; }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.executables[0].name = "../x"; }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.executables[0].name = ".."; }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.executables[0].import_path = "a\nb"; }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.failure_class = static_cast<FailureClass>(99); }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.phases[0].phase = static_cast<Phase>(-1); }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.facts.log_sha256 = "x"; }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.failed_programs = {{.import_path = "", .name = "x"}}; }), kRefused);
+}
+
+TEST(CleanReportTest, CountsHaveLimits) {
+  const auto kRefused = absl::StatusCode::kInvalidArgument;
+  EXPECT_EQ(CodeAfter([](auto& a) { a.executables.resize(kExecutablesMax + 1); }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.variants.resize(kVariantsMax + 1); }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.phases.resize(kPhasesMax + 1); }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.variants[0].argv.resize(kArgumentsMax + 1); }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.executables[0].dependencies.resize(kDependenciesMax + 1); }), kRefused);
+}
+
+}  // namespace
+}  // namespace gofarm::service
