@@ -463,7 +463,7 @@ class Machine {
   }
 
   // The store moved an announced attempt to this session.
-  void Keep(const domain::RunningAttempt& attempt, const Session& session) {
+  void Keep(const domain::RunningAttempt& attempt, Session& session) {
     if (s_.ended.contains(attempt.token)) return;
     AddJob(s_, attempt.job, now_, /*beyond_limit=*/true);
     JobEntry& entry = *FindJob(s_, attempt.job.id);
@@ -471,6 +471,7 @@ class Machine {
     Running(entry, attempt.token, session.id);
     entry.cancel = attempt.cancel_wanted;
     entry.since = attempt.started_at;
+    if (session.stream) NoteSource(s_, session, attempt.job);
   }
 
   void Cancel(const JobEntry& entry) {

@@ -125,14 +125,6 @@ JobEntry* LocalJob(DispatchState& state, const Session& session, int priority) {
   return best;
 }
 
-void NoteSource(DispatchState& state, Session& session, const domain::QueuedJob& job) {
-  const std::string module = ModuleKey(job);
-  state.affinity.Note(module, session.worker.worker);
-  std::erase(session.recent_modules, module);
-  session.recent_modules.push_front(module);
-  if (session.recent_modules.size() > kRecentModulesMax) session.recent_modules.pop_back();
-}
-
 }  // namespace
 
 bool Session::Able() const { return bool(stream) && !draining && !leaving && worker.isolation_error.empty(); }
@@ -285,6 +277,14 @@ void RemoveSession(DispatchState& state, SessionId id, absl::Time now) {
     state.former[session->worker.worker] = {session->worker, session->last_seen};
   }
   state.sessions.erase(id);
+}
+
+void NoteSource(DispatchState& state, Session& session, const domain::QueuedJob& job) {
+  const std::string module = ModuleKey(job);
+  state.affinity.Note(module, session.worker.worker);
+  std::erase(session.recent_modules, module);
+  session.recent_modules.push_front(module);
+  if (session.recent_modules.size() > kRecentModulesMax) session.recent_modules.pop_back();
 }
 
 std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now) {

@@ -47,6 +47,9 @@ void Reindex(DispatchState& state, Session& session, absl::Time now);
 // Takes an empty session (no offers, nothing running) out of all indexes; remembered as a former worker.
 void RemoveSession(DispatchState& state, SessionId session, absl::Time now);
 
+// This session's worker has, or is about to have, the source of the job's module.
+void NoteSource(DispatchState& state, Session& session, const domain::QueuedJob& job);
+
 // Gives waiting jobs to free slots until one of both runs out; they are in kClaiming then.
 std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now);
 

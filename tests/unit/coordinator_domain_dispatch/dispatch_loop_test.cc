@@ -1,0 +1,271 @@
+// The loop with its real threads over the store in memory: what goes in as events comes out as messages on streams.
+#include "coordinator/service/dispatch_loop.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <deque>
+#include <optional>
+
+#include "absl/synchronization/mutex.h"
+#include "absl/synchronization/notification.h"
+#include "common/base/text.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/memory_dispatch_store.h"
+
+namespace gofarm::service {
+namespace {
+
+constexpr absl::Duration kPatience = absl::Seconds(20);
+
+// MemoryDispatchStore behind one lock: the loop's thread and the test both use it.
+class LockedStore final : public domain::DispatchStore {
+ public:
+  explicit LockedStore(const Clock& clock) : store_(clock) {}
+
+  template <typename Fn>
+  auto With(Fn fn) {
+    const absl::MutexLock lock(&mutex_);
+    return fn(store_);
+  }
+
+  absl::StatusOr<int64_t> TakeLeadership(const Scope& s, const std::string& holder) override {
+    return With([&](auto& m) { return m.TakeLeadership(s, holder); });
+  }
+  absl::Status RenewLeadership(const Scope& s, int64_t epoch) override {
+    return With([&](auto& m) { return m.RenewLeadership(s, epoch); });
+  }
+  absl::Status ResetLeasesAtStart(const Scope& s, int64_t epoch, absl::Duration lease) override {
+    return With([&](auto& m) { return m.ResetLeasesAtStart(s, epoch, lease); });
+  }
+  absl::Status ExtendLeases(const Scope& s, int64_t epoch, absl::Duration lease) override {
+    return With([&](auto& m) { return m.ExtendLeases(s, epoch, lease); });
+  }
+  absl::StatusOr<std::vector<domain::QueuedJob>> LoadQueue(const Scope& s, JobId after, int limit) override {
+    return With([&](auto& m) { return m.LoadQueue(s, after, limit); });
+  }
+  absl::StatusOr<std::vector<domain::ClaimResult>> ClaimOffers(const Scope& s, int64_t epoch,
+                                                               const std::vector<domain::ClaimRequest>& c) override {
+    return With([&](auto& m) { return m.ClaimOffers(s, epoch, c); });
+  }
+  absl::StatusOr<std::vector<domain::ClaimState>> ReadClaims(const Scope& s, const std::vector<JobId>& j) override {
+    return With([&](auto& m) { return m.ReadClaims(s, j); });
+  }
+  absl::StatusOr<std::vector<domain::AcceptOutcome>> AcceptOffers(const Scope& s, int64_t epoch,
+                                                                  const std::vector<domain::OfferRef>& o) override {
+    return With([&](auto& m) { return m.AcceptOffers(s, epoch, o); });
+  }
+  absl::StatusOr<std::vector<domain::ReturnOutcome>> ReturnOffers(const Scope& s, int64_t epoch,
+                                                                  const std::vector<domain::OfferRef>& o) override {
+    return With([&](auto& m) { return m.ReturnOffers(s, epoch, o); });
+  }
+  absl::StatusOr<domain::OpenedSession> OpenSession(const Scope& s, int64_t epoch, const domain::SessionRequest& r,
+                                                    absl::Duration lease) override {
+    return With([&](auto& m) { return m.OpenSession(s, epoch, r, lease); });
+  }
+  absl::StatusOr<std::vector<SessionId>> RenewSessions(const Scope& s, int64_t epoch, const std::vector<SessionId>& ids,
+                                                       absl::Duration lease) override {
+    return With([&](auto& m) { return m.RenewSessions(s, epoch, ids, lease); });
+  }
+  absl::StatusOr<domain::ExpiredSessions> ExpireSessions(const Scope& s, int64_t epoch) override {
+    return With([&](auto& m) { return m.ExpireSessions(s, epoch); });
+  }
+  absl::StatusOr<domain::ExpiredSessions> EndSessions(const Scope& s, int64_t epoch,
+                                                      const std::vector<SessionId>& ids) override {
+    return With([&](auto& m) { return m.EndSessions(s, epoch, ids); });
+  }
+  absl::StatusOr<domain::ExpiredSessions> EndAllSessions(const Scope& s, int64_t epoch) override {
+    return With([&](auto& m) { return m.EndAllSessions(s, epoch); });
+  }
+  absl::StatusOr<std::vector<domain::LostAttempt>> LoseAttempts(const Scope& s, int64_t epoch,
+                                                                const std::vector<Token>& t) override {
+    return With([&](auto& m) { return m.LoseAttempts(s, epoch, t); });
+  }
+  absl::StatusOr<domain::CompleteResult> Complete(const Scope& s, const domain::Completion& c) override {
+    return With([&](auto& m) { return m.Complete(s, c); });
+  }
+
+ private:
+  absl::Mutex mutex_;
+  testing::MemoryDispatchStore store_ ABSL_GUARDED_BY(mutex_);
+};
+
+// Keeps what was sent; Next waits for the next message of one kind and passes over others.
+class Streams final : public SessionSink {
+ public:
+  void Send(dispatch::StreamId stream, int64_t, SessionMessage message) override {
+    const absl::MutexLock lock(&mutex_);
+    sent_.emplace_back(stream, std::move(message));
+  }
+  void Close(dispatch::StreamId stream, const absl::Status& why) override {
+    const absl::MutexLock lock(&mutex_);
+    closed_.emplace_back(stream, why);
+  }
+  template <typename M>
+  std::optional<std::pair<dispatch::StreamId, M>> Next() {
+    // Pure: the mutex may evaluate it in any thread.
+    const auto of_kind = [](const auto& sent) { return std::holds_alternative<M>(sent.second); };
+    const auto there = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return std::any_of(sent_.begin(), sent_.end(), of_kind);
+    };
+    const absl::MutexLock lock(&mutex_);
+    if (!mutex_.AwaitWithTimeout(absl::Condition(&there), kPatience)) return std::nullopt;
+    const auto it = std::find_if(sent_.begin(), sent_.end(), of_kind);
+    std::pair<dispatch::StreamId, M> found(it->first, std::get<M>(it->second));
+    sent_.erase(it);
+    return found;
+  }
+  absl::Status ReasonOf(dispatch::StreamId stream) {
+    const auto is_it = [&](const auto& closed) { return closed.first == stream; };
+    const auto there = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return std::any_of(closed_.begin(), closed_.end(), is_it);
+    };
+    const absl::MutexLock lock(&mutex_);
+    if (!mutex_.AwaitWithTimeout(absl::Condition(&there), kPatience)) {
+      return absl::DeadlineExceededError("the stream was not closed");
+    }
+    return std::find_if(closed_.begin(), closed_.end(), is_it)->second;
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::deque<std::pair<dispatch::StreamId, SessionMessage>> sent_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::pair<dispatch::StreamId, absl::Status>> closed_ ABSL_GUARDED_BY(mutex_);
+};
+
+class DispatchLoopTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    DispatchLoopOptions options;
+    options.holder = "test";
+    options.toolsets = std::make_shared<const std::vector<Toolset>>(1, Toolset{.name = "t"});
+    DispatchObserver observer;
+    observer.running = [this](Token token, const domain::QueuedJob&, const std::string&) {
+      const absl::MutexLock lock(&mutex_);
+      running_.push_back(token);
+    };
+    loop_.emplace(options, store_, streams_, observer, clock_);
+    loop_->OnLeadershipLost([this](const absl::Status&) {
+      if (!leadership_lost_.HasBeenNotified()) leadership_lost_.Notify();
+    });
+    ASSERT_TRUE(loop_->Start(Scope::For(kPatience)).ok());
+  }
+
+  JobId AddJob(const std::string& module) {
+    return store_.With([&](testing::MemoryDispatchStore& m) {
+      return m.AddJob({.module = module, .version = "v1.0.0", .toolset = "t", .queued_at = clock_.Now()});
+    });
+  }
+  JobState StateOf(JobId job) {
+    return store_.With([&](testing::MemoryDispatchStore& m) { return m.jobs().at(job).state; });
+  }
+  dispatch::StreamId Worker(const std::string& name, std::vector<domain::AnnouncedAttempt> attempts = {}) {
+    const dispatch::StreamId stream = loop_->NewStream();
+    EXPECT_TRUE(loop_->Post(dispatch::HelloReceived{stream, {.worker = name, .instance = "i", .host_arch = "x86_64",
+                                                             .pid = 5, .targets = {Target::kX86_64}, .slots = 1,
+                                                             .attempts = std::move(attempts)}})
+                    .ok());
+    const auto welcome = streams_.Next<WelcomeMessage>();
+    EXPECT_TRUE(welcome.has_value());
+    if (welcome) {
+      EXPECT_EQ(welcome->second.toolsets->at(0).name, "t");
+    }
+    EXPECT_TRUE(loop_->Post(dispatch::ReadyReceived{stream, 1, 0, false}).ok());
+    return stream;
+  }
+  bool WaitForRunning(Token token) {
+    const auto there = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return std::find(running_.begin(), running_.end(), token) != running_.end();
+    };
+    const absl::MutexLock lock(&mutex_);
+    return mutex_.AwaitWithTimeout(absl::Condition(&there), kPatience);
+  }
+
+  testing::FakeClock clock_;
+  LockedStore store_{clock_};
+  Streams streams_;
+  absl::Mutex mutex_;
+  std::vector<Token> running_ ABSL_GUARDED_BY(mutex_);
+  absl::Notification leadership_lost_;
+  std::optional<DispatchLoop> loop_;
+};
+
+TEST_F(DispatchLoopTest, AJobGoesFromTheQueueToAWorkerAndItsEndFreesIt) {
+  const dispatch::StreamId stream = Worker("w");
+  const JobId job = AddJob("example.com/m");
+  loop_->QueueChanged(job);
+  const auto offer = streams_.Next<OfferMessage>();
+  ASSERT_TRUE(offer.has_value());
+  EXPECT_EQ(offer->first, stream);
+  EXPECT_EQ(offer->second.job.id, job);
+  EXPECT_EQ(offer->second.deadline, absl::Minutes(60));
+  ASSERT_TRUE(loop_->Post(dispatch::AcceptReceived{stream, offer->second.token}).ok());
+  ASSERT_TRUE(WaitForRunning(offer->second.token));
+  EXPECT_EQ(StateOf(job), JobState::kRunning);
+  const auto running = loop_->Running();
+  ASSERT_EQ(running.size(), 1u);
+  EXPECT_EQ(running[0].worker, "w");
+  EXPECT_EQ(loop_->Stats().offers_accepted, 1);
+
+  ASSERT_TRUE(store_.Complete(Scope{}, {offer->second.token, job, AttemptOutcome::kBuilt, FailureClass::kNone, ""}).ok());
+  ASSERT_TRUE(loop_->Post(dispatch::AttemptEnded{offer->second.token, job, std::nullopt}).ok());
+  ASSERT_TRUE(loop_->Post(dispatch::ReadyReceived{stream, 1, 0, false}).ok());
+  const JobId next = AddJob("example.com/next");
+  loop_->QueueChanged(next);
+  const auto second = streams_.Next<OfferMessage>();
+  ASSERT_TRUE(second.has_value());
+  EXPECT_EQ(second->second.job.id, next);
+}
+
+TEST_F(DispatchLoopTest, WhatAWaitingJobWaitsForCanBeAsked) {
+  const JobId job = AddJob("example.com/m");
+  loop_->QueueChanged(job);
+  const absl::Time give_up = absl::Now() + kPatience;
+  while (loop_->Why(job).reason == WaitReason::kNone && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(5));
+  EXPECT_EQ(loop_->Why(job).reason, WaitReason::kNoWorker);
+}
+
+TEST_F(DispatchLoopTest, WorkersAreShownAndOnesThatLeftAreLost) {
+  const dispatch::StreamId stream = Worker("w");
+  auto workers = loop_->Workers();
+  ASSERT_EQ(workers.size(), 1u);
+  EXPECT_EQ(workers[0].state, "connected");
+  EXPECT_EQ(workers[0].pid, 5);
+  ASSERT_TRUE(loop_->Post(dispatch::GoodbyeReceived{stream}).ok());
+  EXPECT_TRUE(streams_.ReasonOf(stream).ok());
+  workers = loop_->Workers();
+  ASSERT_EQ(workers.size(), 1u);
+  EXPECT_EQ(workers[0].state, "lost");
+}
+
+TEST_F(DispatchLoopTest, ASecondSessionOfANameReplacesTheFirst) {
+  const dispatch::StreamId first = Worker("w");
+  Worker("w");
+  EXPECT_TRUE(absl::IsAborted(streams_.ReasonOf(first)));
+}
+
+TEST_F(DispatchLoopTest, TakingTheFarmDownLosesAttemptsAndARestartDoesNot) {
+  for (const StopKind kind : {StopKind::kRestart, StopKind::kFarmDown}) {
+    const std::string name = kind == StopKind::kRestart ? "a" : "b";
+    if (kind == StopKind::kFarmDown) SetUp();
+    const dispatch::StreamId stream = Worker(name);
+    const JobId job = AddJob(Cat("example.com/", name));
+    loop_->QueueChanged(job);
+    const auto offer = streams_.Next<OfferMessage>();
+    ASSERT_TRUE(offer.has_value());
+    ASSERT_TRUE(loop_->Post(dispatch::AcceptReceived{stream, offer->second.token}).ok());
+    ASSERT_TRUE(WaitForRunning(offer->second.token));
+    loop_->Stop(kind);
+    EXPECT_EQ(StateOf(job), kind == StopKind::kRestart ? JobState::kRunning : JobState::kQueued);
+    loop_.reset();
+  }
+}
+
+TEST_F(DispatchLoopTest, AnotherLeaderIsNoticed) {
+  ASSERT_TRUE(store_.TakeLeadership(Scope{}, "another").ok());
+  EXPECT_TRUE(leadership_lost_.WaitForNotificationWithTimeout(kPatience));
+}
+
+}  // namespace
+}  // namespace gofarm::service

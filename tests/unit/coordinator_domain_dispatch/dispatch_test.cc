@@ -1,0 +1,589 @@
+// The dispatcher's rules, one by one. Farm plays the store and the streams by hand: it answers what Step asks for, so that
+// each test says only what matters to it.
+#include "coordinator/domain/dispatch.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace gofarm::dispatch {
+namespace {
+
+using domain::QueuedJob;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+constexpr Target kX86 = Target::kX86_64;
+constexpr Target kArm = Target::kAarch64;
+
+template <typename E>
+std::vector<E> All(const std::vector<Effect>& effects) {
+  std::vector<E> found;
+  for (const Effect& effect : effects) {
+    if (const E* e = std::get_if<E>(&effect)) found.push_back(*e);
+  }
+  return found;
+}
+
+class Farm {
+ public:
+  // One event; the effects come back and are kept for the helpers below.
+  std::vector<Effect> Step(const Event& event) {
+    last = dispatch::Step(state, event, now);
+    EXPECT_EQ(CheckInvariants(state), "");
+    return last;
+  }
+  std::vector<Effect> Wait(absl::Duration d) {
+    now += d;
+    return Step(Tick{});
+  }
+
+  QueuedJob Job(int64_t id, const std::string& module = "", Target target = kX86, int priority = 0) const {
+    return {.id = JobId{id}, .module = module.empty() ? "example.com/m" + std::to_string(id) : module,
+            .version = "v1.0.0", .target = target, .toolset = "t", .priority = priority, .queued_at = now};
+  }
+  std::vector<Effect> Queue(std::vector<QueuedJob> jobs) {
+    return Step(QueueLoaded{.after = JobId{1}, .issued = state.steps, .jobs = std::move(jobs)});
+  }
+
+  // A worker says Hello, is welcomed and says Ready.
+  StreamId Worker(const std::string& name, int slots, std::vector<Target> targets = {kX86, kArm},
+                  domain::OpenedSession opened = {}) {
+    const StreamId stream = Hello(name, slots, std::move(targets));
+    Opened(stream, std::move(opened));
+    Step(ReadyReceived{stream, slots, 0, false});
+    return stream;
+  }
+  StreamId Hello(const std::string& name, int slots, std::vector<Target> targets = {kX86, kArm}) {
+    const StreamId stream{++streams};
+    Step(HelloReceived{stream, {.worker = name, .instance = "i", .targets = std::move(targets), .slots = slots}});
+    return stream;
+  }
+  SessionId Opened(StreamId stream, domain::OpenedSession opened = {}) {
+    opened.session = SessionId{++sessions};
+    Step(SessionOpened{stream, Answer::kDone, opened});
+    return opened.session;
+  }
+
+  // The store gives every claim of `effects` a token; returns the offers that follow.
+  std::vector<SendOffer> Win(const std::vector<Effect>& effects) {
+    std::vector<SendOffer> offers;
+    for (const Claim& claim : All<Claim>(effects)) {
+      ClaimsAnswered answer{Answer::kDone, claim.claims, {}};
+      for (const domain::ClaimRequest& c : claim.claims) {
+        answer.results.push_back({c.job, c.session, Token{++tokens}, domain::ClaimOutcome::kWon});
+      }
+      for (const SendOffer& offer : All<SendOffer>(Step(answer))) offers.push_back(offer);
+    }
+    return offers;
+  }
+  // The worker takes the offer, the store too.
+  void Run(const SendOffer& offer) {
+    const auto accepts = All<StoreAccept>(Step(AcceptReceived{offer.stream, offer.token}));
+    ASSERT_EQ(accepts.size(), 1u);
+    Step(AcceptsAnswered{Answer::kDone, {accepts[0].offer}, {domain::AcceptOutcome::kRunning}});
+  }
+  std::string WorkerOf(const SendOffer& offer) const {
+    return state.sessions.at(state.streams.at(offer.stream)).worker.worker;
+  }
+
+  DispatchState state;
+  absl::Time now = absl::FromUnixSeconds(1'800'000'000);
+  std::vector<Effect> last;
+  int64_t streams = 0, sessions = 0, tokens = 0;
+};
+
+// ---- placing ------------------------------------------------------------------------------------------------------
+
+TEST(DispatchTest, AModulesTargetsStayOnTheWorkerThatHasItsSource) {
+  Farm farm;
+  farm.Worker("a", 2);
+  farm.Worker("b", 4);
+  const auto first = farm.Win(farm.Queue({farm.Job(10, "example.com/m", kX86)}));
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(farm.WorkerOf(first[0]), "b") << "the one with the most free slots";
+  farm.Run(first[0]);
+  const auto second = farm.Win(farm.Queue({farm.Job(11, "example.com/m", kArm), farm.Job(12, "example.com/other")}));
+  ASSERT_EQ(second.size(), 2u);
+  for (const SendOffer& offer : second) {
+    if (offer.job.id == JobId{11}) {
+      EXPECT_EQ(farm.WorkerOf(offer), "b");
+    }
+  }
+}
+
+TEST(DispatchTest, AModuleGoesElsewhereWhenItsWorkerHasNoFreeSlot) {
+  Farm farm;
+  farm.Worker("a", 1);
+  const auto first = farm.Win(farm.Queue({farm.Job(10, "example.com/m", kX86)}));
+  farm.Run(first[0]);
+  farm.Worker("b", 1);
+  const auto second = farm.Win(farm.Queue({farm.Job(11, "example.com/m", kArm)}));
+  ASSERT_EQ(second.size(), 1u);
+  EXPECT_EQ(farm.WorkerOf(second[0]), "b");
+}
+
+TEST(DispatchTest, AFreedSlotPrefersTheModuleWhoseSourceIsThere) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const auto first = farm.Win(farm.Queue({farm.Job(10, "example.com/m", kX86)}));
+  farm.Run(first[0]);
+  farm.Queue({farm.Job(20, "example.com/older")});
+  farm.now += absl::Seconds(1);
+  farm.Queue({farm.Job(30, "example.com/m", kArm)});
+  farm.Step(AttemptEnded{first[0].token, JobId{10}, std::nullopt});
+  const auto next = farm.Win(farm.Step(ReadyReceived{a, 1, 0, false}));
+  ASSERT_EQ(next.size(), 1u);
+  EXPECT_EQ(next[0].job.id, JobId{30});
+}
+
+TEST(DispatchTest, AMoreUrgentJobGoesBeforeTheModuleWhoseSourceIsThere) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const auto first = farm.Win(farm.Queue({farm.Job(10, "example.com/m", kX86)}));
+  farm.Run(first[0]);
+  farm.Queue({farm.Job(20, "example.com/m", kArm), farm.Job(30, "example.com/urgent", kX86, 1)});
+  farm.Step(AttemptEnded{first[0].token, JobId{10}, std::nullopt});
+  const auto next = farm.Win(farm.Step(ReadyReceived{a, 1, 0, false}));
+  ASSERT_EQ(next.size(), 1u);
+  EXPECT_EQ(next[0].job.id, JobId{30});
+}
+
+TEST(DispatchTest, JobsGoByPriorityThenAgeThenId) {
+  Farm farm;
+  farm.Queue({farm.Job(7)});
+  farm.now += absl::Seconds(1);
+  farm.Queue({farm.Job(6), farm.Job(5), farm.Job(9, "", kX86, 3)});
+  std::vector<int64_t> order;
+  const StreamId a = farm.Worker("a", 1);
+  auto offers = farm.Win(farm.last);
+  while (!offers.empty()) {
+    order.push_back(offers[0].job.id.value);
+    farm.Run(offers[0]);
+    farm.Step(AttemptEnded{offers[0].token, offers[0].job.id, std::nullopt});
+    offers = farm.Win(farm.Step(ReadyReceived{a, 1, 0, false}));
+  }
+  EXPECT_THAT(order, ElementsAre(9, 7, 5, 6));
+}
+
+TEST(DispatchTest, AJobInBackoffWaitsForItsTime) {
+  Farm farm;
+  farm.Worker("a", 1);
+  QueuedJob job = farm.Job(10);
+  job.not_before = farm.now + absl::Seconds(20);
+  EXPECT_THAT(All<Claim>(farm.Queue({job})), IsEmpty());
+  EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kBackoff);
+  EXPECT_THAT(WhyItWaits(farm.state, JobId{10}, farm.now).detail, HasSubstr("20s"));
+  EXPECT_THAT(All<Claim>(farm.Wait(absl::Seconds(19))), IsEmpty());
+  EXPECT_EQ(All<Claim>(farm.Wait(absl::Seconds(1))).size(), 1u);
+}
+
+TEST(DispatchTest, AJobAvoidsTheWorkerWhereItRanOutOfTimeIfThereIsAnother) {
+  Farm farm;
+  QueuedJob job = farm.Job(10);
+  job.excluded_worker = "a";
+  farm.Worker("a", 4);
+  const StreamId b = farm.Hello("b", 1);
+  farm.Opened(b);
+  EXPECT_THAT(All<Claim>(farm.Queue({job})), IsEmpty()) << "b is busy, but it is there";
+  const auto offers = farm.Win(farm.Step(ReadyReceived{b, 1, 0, false}));
+  ASSERT_EQ(offers.size(), 1u);
+  EXPECT_EQ(farm.WorkerOf(offers[0]), "b");
+}
+
+TEST(DispatchTest, AJobGoesBackToTheOnlyWorkerThereIs) {
+  Farm farm;
+  QueuedJob job = farm.Job(10);
+  job.excluded_worker = "a";
+  farm.Worker("a", 1);
+  EXPECT_EQ(farm.Win(farm.Queue({job})).size(), 1u);
+}
+
+TEST(DispatchTest, AWorkerGetsOnlyTargetsItBuildsAndNoMoreThanItsFreeSlots) {
+  Farm farm;
+  farm.Worker("a", 2, {kArm});
+  farm.Queue({farm.Job(10), farm.Job(11)});
+  EXPECT_THAT(All<Claim>(farm.last), IsEmpty());
+  EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNoWorkerForTarget);
+  const auto offers = farm.Win(farm.Queue({farm.Job(12, "", kArm), farm.Job(13, "", kArm), farm.Job(14, "", kArm)}));
+  EXPECT_EQ(offers.size(), 2u);
+  EXPECT_EQ(WhyItWaits(farm.state, JobId{14}, farm.now).reason, WaitReason::kNoFreeSlot);
+}
+
+TEST(DispatchTest, DrainingWorkersAndThoseThatCannotIsolateGetNothing) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  farm.Step(ReadyReceived{a, 1, 0, true});
+  const StreamId b{++farm.streams};
+  farm.Step(HelloReceived{b, {.worker = "b", .targets = {kX86}, .slots = 1, .isolation_error = "no user namespaces"}});
+  farm.Opened(b);
+  farm.Step(ReadyReceived{b, 1, 0, false});
+  EXPECT_THAT(All<Claim>(farm.Queue({farm.Job(10)})), IsEmpty());
+  EXPECT_EQ(All<Claim>(farm.Step(ReadyReceived{a, 1, 0, false})).size(), 1u) << "a takes offers again";
+}
+
+TEST(DispatchTest, AnOfferNamesTheSiblingTargetsThatAreQueuedOrRunning) {
+  Farm farm;
+  farm.Worker("a", 1);
+  const auto offers = farm.Win(farm.Queue({farm.Job(10, "example.com/m", kX86), farm.Job(11, "example.com/m", kArm),
+                                           farm.Job(12, "example.com/m", Target::kRiscv64), farm.Job(13, "x", kArm)}));
+  ASSERT_EQ(offers.size(), 1u);
+  EXPECT_THAT(offers[0].siblings, ElementsAre(kArm, Target::kRiscv64));
+}
+
+// ---- offers -------------------------------------------------------------------------------------------------------
+
+TEST(DispatchTest, AnOfferThatNobodyTakesReturnsToTheQueueAfterTenSeconds) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  EXPECT_THAT(All<StoreReturn>(farm.Wait(kOfferTimeout)), IsEmpty());
+  const auto returns = All<StoreReturn>(farm.Wait(absl::Milliseconds(1)));
+  ASSERT_EQ(returns.size(), 1u);
+  EXPECT_EQ(returns[0].offer.token, offer.token);
+  EXPECT_THAT(All<SendDrop>(farm.Step(AcceptReceived{a, offer.token})), ElementsAre(::testing::Field(&SendDrop::token, offer.token)))
+      << "too late";
+  farm.Step(ReturnsAnswered{Answer::kDone, {returns[0].offer}, {domain::ReturnOutcome::kReturned}});
+  EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNoFreeSlot);
+  EXPECT_EQ(farm.Win(farm.Wait(kPauseAfterTrouble)).size(), 1u) << "offered again under a new token";
+}
+
+TEST(DispatchTest, AnAcceptAfterTheDeadlineIsDroppedEvenBeforeTheTick) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  farm.now += kOfferTimeout + absl::Milliseconds(1);
+  const auto effects = farm.Step(AcceptReceived{a, offer.token});
+  EXPECT_THAT(All<StoreAccept>(effects), IsEmpty());
+  EXPECT_EQ(All<SendDrop>(effects).size(), 1u);
+  EXPECT_EQ(All<StoreReturn>(effects).size(), 1u);
+}
+
+TEST(DispatchTest, ARefusedOfferReturnsAndTheWorkerIsLeftInPeace) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 2);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const auto returns = All<StoreReturn>(farm.Step(RefuseReceived{a, offer.token, RefuseReason::kUnknownToolset, ""}));
+  ASSERT_EQ(returns.size(), 1u);
+  const auto after = farm.Step(ReturnsAnswered{Answer::kDone, {returns[0].offer}, {domain::ReturnOutcome::kReturned}});
+  EXPECT_THAT(All<Claim>(after), IsEmpty()) << "it does not have that toolset";
+  farm.Worker("b", 1);
+  EXPECT_EQ(All<Claim>(farm.last).size(), 1u);
+}
+
+TEST(DispatchTest, AnAttemptRunsOnlyOnceItsAcceptIsStored) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const auto accepts = All<StoreAccept>(farm.Step(AcceptReceived{a, offer.token}));
+  ASSERT_EQ(accepts.size(), 1u);
+  EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kOffered);
+  EXPECT_THAT(All<StoreAccept>(farm.Step(AcceptReceived{a, offer.token})), IsEmpty()) << "a repeat";
+  const auto running = farm.Step(AcceptsAnswered{Answer::kDone, {accepts[0].offer}, {domain::AcceptOutcome::kRunning}});
+  ASSERT_EQ(All<NoteRunning>(running).size(), 1u);
+  EXPECT_EQ(All<NoteRunning>(running)[0].worker, "a");
+  EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNone);
+}
+
+TEST(DispatchTest, AStaleAcceptIsDroppedAndTheJobIsReadAnew) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  farm.Step(AcceptReceived{a, offer.token});
+  const auto effects =
+      farm.Step(AcceptsAnswered{Answer::kDone, {{offer.token, JobId{10}, SessionId{1}}}, {domain::AcceptOutcome::kStale}});
+  EXPECT_EQ(All<SendDrop>(effects).size(), 1u);
+  EXPECT_EQ(All<ReadClaims>(effects).size(), 1u);
+  farm.Step(ClaimsRead{Answer::kDone, {JobId{10}}, {{.job = JobId{10}, .in_queue = false}}});
+  EXPECT_THAT(farm.state.jobs, IsEmpty());
+}
+
+TEST(DispatchTest, AnAcceptThatTheStoreDidNotAnswerIsAskedAgain) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const auto accepts = All<StoreAccept>(farm.Step(AcceptReceived{a, offer.token}));
+  for (const Answer answer : {Answer::kFailed, Answer::kUnknown}) {
+    EXPECT_THAT(All<StoreAccept>(farm.Step(AcceptsAnswered{answer, {accepts[0].offer}, {}})), IsEmpty());
+    EXPECT_EQ(All<StoreAccept>(farm.Wait(kStoreRetry)).size(), 1u);
+  }
+  farm.Step(AcceptsAnswered{Answer::kDone, {accepts[0].offer}, {domain::AcceptOutcome::kRunning}});
+  EXPECT_EQ(farm.state.running_until.size(), 1u);
+}
+
+// ---- claims -------------------------------------------------------------------------------------------------------
+
+TEST(DispatchTest, AClaimWonForASessionThatIsGoneIsReturned) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const auto claims = All<Claim>(farm.Queue({farm.Job(10)}));
+  farm.Step(StreamClosed{a});
+  const auto effects = farm.Step(ClaimsAnswered{
+      Answer::kDone, claims[0].claims, {{JobId{10}, SessionId{1}, Token{5}, domain::ClaimOutcome::kWon}}});
+  EXPECT_THAT(All<SendOffer>(effects), IsEmpty());
+  ASSERT_EQ(All<StoreReturn>(effects).size(), 1u);
+  EXPECT_EQ(All<StoreReturn>(effects)[0].offer.token, Token{5});
+}
+
+TEST(DispatchTest, AClaimWhoseAnswerIsUnknownIsReadBackBeforeAnythingIsDecided) {
+  Farm farm;
+  farm.Worker("a", 1);
+  const auto claims = All<Claim>(farm.Queue({farm.Job(10)}));
+  const auto effects = farm.Step(ClaimsAnswered{Answer::kUnknown, claims[0].claims, {}});
+  ASSERT_EQ(All<ReadClaims>(effects).size(), 1u);
+  EXPECT_THAT(All<Claim>(farm.Wait(absl::Seconds(5))), IsEmpty());
+  const auto read = farm.Step(ClaimsRead{
+      Answer::kDone, {JobId{10}}, {{.job = JobId{10}, .in_queue = true, .token = Token{9}, .session = SessionId{1}}}});
+  ASSERT_EQ(All<SendOffer>(read).size(), 1u);
+  EXPECT_EQ(All<SendOffer>(read)[0].token, Token{9});
+}
+
+TEST(DispatchTest, AFailedClaimIsMadeAgainALittleLater) {
+  Farm farm;
+  farm.Worker("a", 1);
+  const auto claims = All<Claim>(farm.Queue({farm.Job(10)}));
+  EXPECT_THAT(All<Claim>(farm.Step(ClaimsAnswered{Answer::kFailed, claims[0].claims, {}})), IsEmpty());
+  EXPECT_EQ(All<Claim>(farm.Wait(kStoreRetry)).size(), 1u);
+}
+
+TEST(DispatchTest, ClaimsGoOutInCallsOfAtMostFiveHundred) {
+  Farm farm;
+  for (int i = 0; i < 2; ++i) farm.Worker("w" + std::to_string(i), 600);
+  std::vector<QueuedJob> jobs;
+  for (int i = 0; i < 1100; ++i) jobs.push_back(farm.Job(100 + i));
+  std::vector<size_t> sizes;
+  for (const Claim& claim : All<Claim>(farm.Queue(jobs))) sizes.push_back(claim.claims.size());
+  EXPECT_THAT(sizes, ElementsAre(500, 500, 100));
+}
+
+// ---- cancelling and ending ------------------------------------------------------------------------------------------
+
+TEST(DispatchTest, CancellingARunningAttemptTellsItsWorker) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  farm.Run(offer);
+  const auto cancels = All<SendCancel>(farm.Step(CancelRequested{{offer.token}}));
+  ASSERT_EQ(cancels.size(), 1u);
+  EXPECT_EQ(cancels[0].stream, a);
+  EXPECT_EQ(cancels[0].token, offer.token);
+}
+
+TEST(DispatchTest, AnAttemptCancelledWhileItsAcceptIsStoredIsToldAsSoonAsItRuns) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  farm.Step(AcceptReceived{a, offer.token});
+  EXPECT_THAT(All<SendCancel>(farm.Step(CancelRequested{{offer.token}})), IsEmpty());
+  const auto effects =
+      farm.Step(AcceptsAnswered{Answer::kDone, {{offer.token, JobId{10}, SessionId{1}}}, {domain::AcceptOutcome::kRunning}});
+  EXPECT_EQ(All<SendCancel>(effects).size(), 1u);
+}
+
+TEST(DispatchTest, ACancelledJobLeavesTheQueueAndAnOpenOfferIsTakenBack) {
+  Farm farm;
+  farm.Worker("a", 1);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10), farm.Job(11)})).at(0);
+  const auto effects = farm.Step(JobsRemoved{{JobId{10}, JobId{11}}});
+  EXPECT_THAT(farm.state.jobs, IsEmpty());
+  ASSERT_EQ(All<SendDrop>(effects).size(), 1u);
+  EXPECT_EQ(All<SendDrop>(effects)[0].token, offer.token);
+}
+
+TEST(DispatchTest, AnEndedAttemptFreesTheJobAndATryAgainWaitsForItsTime) {
+  Farm farm;
+  farm.Worker("a", 1);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  farm.Run(offer);
+  QueuedJob again = farm.Job(10);
+  again.not_before = farm.now + absl::Seconds(5);
+  farm.Step(AttemptEnded{offer.token, JobId{10}, again});
+  EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kBackoff);
+  farm.Step(AttemptEnded{offer.token, JobId{10}, std::nullopt});
+  EXPECT_EQ(farm.state.jobs.size(), 1u) << "late news of a token that ended changes nothing";
+}
+
+TEST(DispatchTest, AnAttemptFarBeyondItsDeadlineIsLost) {
+  Farm farm;
+  farm.Worker("a", 1);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  farm.Run(offer);
+  const auto loses = All<LoseAttempts>(farm.Wait(farm.state.options.attempt_deadline + kOverdueGrace + absl::Seconds(1)));
+  ASSERT_EQ(loses.size(), 1u);
+  const auto effects = farm.Step(AttemptsLost{Answer::kDone, loses[0].tokens, {{offer.token, JobId{10}, "a", std::nullopt}}});
+  EXPECT_EQ(All<SendDrop>(effects).size(), 1u);
+  EXPECT_THAT(farm.state.jobs, IsEmpty());
+}
+
+// ---- sessions -----------------------------------------------------------------------------------------------------
+
+TEST(DispatchTest, AWorkerThatComesBackKeepsItsAttemptAndIsToldOfACancel) {
+  Farm farm;
+  const StreamId first = farm.Worker("a", 1);
+  const QueuedJob job = farm.Job(10);
+  const SendOffer offer = farm.Win(farm.Queue({job})).at(0);
+  farm.Run(offer);
+  farm.Step(StreamClosed{first});
+  EXPECT_EQ(farm.state.running_until.size(), 1u) << "the lease runs on";
+  const StreamId second = farm.Hello("a", 1);
+  domain::OpenedSession opened;
+  opened.session = SessionId{++farm.sessions};
+  opened.superseded = {SessionId{1}};
+  opened.kept = {{.token = offer.token, .job = job, .session = opened.session, .started_at = farm.now, .cancel_wanted = true}};
+  const auto effects = farm.Step(SessionOpened{second, Answer::kDone, opened});
+  ASSERT_EQ(All<SendWelcome>(effects).size(), 1u);
+  EXPECT_THAT(All<SendWelcome>(effects)[0].keep, ElementsAre(offer.token));
+  EXPECT_EQ(All<SendCancel>(effects).size(), 1u);
+  EXPECT_EQ(farm.state.sessions.size(), 1u);
+}
+
+TEST(DispatchTest, ARestartedCoordinatorTakesTheBuildBack) {
+  Farm farm;  // a new process: it knows nothing
+  const QueuedJob job = farm.Job(10, "example.com/m", kX86);
+  domain::OpenedSession opened;
+  opened.kept = {{.token = Token{77}, .job = job, .session = SessionId{1}, .started_at = farm.now}};
+  const StreamId a = farm.Worker("a", 2, {kX86, kArm}, opened);
+  farm.Step(ReadyReceived{a, 1, 0, false});
+  EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNone);
+  farm.Worker("b", 4);
+  const auto offers = farm.Win(farm.Queue({farm.Job(11, "example.com/m", kArm)}));
+  ASSERT_EQ(offers.size(), 1u);
+  EXPECT_EQ(offers[0].stream, a) << "what it builds it has the source of";
+  EXPECT_THAT(offers[0].siblings, ElementsAre(kX86));
+  farm.Step(AttemptEnded{Token{77}, JobId{10}, std::nullopt});
+  EXPECT_EQ(farm.state.jobs.size(), 1u);
+}
+
+TEST(DispatchTest, ARestartedWorkersAttemptIsLostAndItsJobWaitsAgain) {
+  Farm farm;
+  const StreamId first = farm.Worker("a", 1);
+  const QueuedJob job = farm.Job(10);
+  const SendOffer offer = farm.Win(farm.Queue({job})).at(0);
+  farm.Run(offer);
+  const StreamId second = farm.Hello("a", 1);
+  domain::OpenedSession opened;
+  opened.session = SessionId{++farm.sessions};
+  opened.superseded = {SessionId{1}};
+  opened.lost = {{offer.token, JobId{10}, "a", job}};
+  const auto effects = farm.Step(SessionOpened{second, Answer::kDone, opened});
+  EXPECT_EQ(All<NoteLost>(effects).size(), 1u);
+  ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
+  EXPECT_EQ(All<CloseStream>(effects)[0].stream, first);
+  EXPECT_EQ(farm.Win(farm.Step(ReadyReceived{second, 1, 0, false})).size(), 1u) << "it runs again at once";
+}
+
+TEST(DispatchTest, OpenOffersOfABrokenStreamAreReturned) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const auto returns = All<StoreReturn>(farm.Step(StreamClosed{a}));
+  ASSERT_EQ(returns.size(), 1u);
+  EXPECT_EQ(returns[0].offer.token, offer.token);
+}
+
+TEST(DispatchTest, OneRenewalSpeaksForAllSessionsThatWereHeardAndSilentOnesExpire) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const StreamId b = farm.Worker("b", 1);
+  const auto first = All<RenewSessions>(farm.Wait({}));
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_THAT(first[0].sessions, ElementsAre(SessionId{1}, SessionId{2}));
+  farm.Step(SessionsRenewed{});
+  farm.Step(HeartbeatReceived{b});
+  const auto second = All<RenewSessions>(farm.Wait(absl::Seconds(5)));
+  ASSERT_EQ(second.size(), 1u);
+  EXPECT_THAT(second[0].sessions, ElementsAre(SessionId{2}));
+  const auto effects = farm.Step(SessionsEnded{Answer::kDone, {{SessionId{1}}, {}}});
+  ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
+  EXPECT_EQ(All<CloseStream>(effects)[0].stream, a);
+  EXPECT_EQ(farm.state.former.count("a"), 1u);
+}
+
+TEST(DispatchTest, NothingExpiresWhileLeasesCouldNotBeRenewed) {
+  Farm farm;
+  farm.Worker("a", 1);
+  farm.Wait({});
+  farm.Step(SessionsEnded{});
+  farm.Step(SessionsRenewed{Answer::kFailed, {}});
+  const auto effects = farm.Wait(absl::Seconds(2));
+  EXPECT_EQ(All<ExtendLeases>(effects).size(), 1u);
+  EXPECT_THAT(All<ExpireSessions>(effects), IsEmpty());
+  farm.Step(LeasesExtended{});
+  EXPECT_EQ(All<ExpireSessions>(farm.Wait(absl::Seconds(2))).size(), 1u);
+}
+
+TEST(DispatchTest, AStoreThatCannotOpenASessionSendsTheWorkerAway) {
+  Farm farm;
+  const StreamId a = farm.Hello("a", 1);
+  const auto effects = farm.Step(SessionOpened{a, Answer::kUnknown, {}});
+  ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
+  EXPECT_EQ(All<CloseStream>(effects)[0].why, CloseWhy::kStoreUnavailable);
+}
+
+TEST(DispatchTest, AWorkerThatSaysGoodbyeGetsNoMoreOffersAndItsSessionEnds) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 2);
+  const QueuedJob job = farm.Job(10);
+  const SendOffer offer = farm.Win(farm.Queue({job})).at(0);
+  farm.Run(offer);
+  ASSERT_EQ(All<EndSessions>(farm.Step(GoodbyeReceived{a})).size(), 1u);
+  EXPECT_THAT(All<Claim>(farm.Queue({farm.Job(11)})), IsEmpty());
+  const auto effects = farm.Step(SessionsEnded{Answer::kDone, {{SessionId{1}}, {{offer.token, JobId{10}, "a", job}}}});
+  EXPECT_EQ(All<CloseStream>(effects).at(0).why, CloseWhy::kLeft);
+  EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNoWorker);
+}
+
+// ---- mirror -------------------------------------------------------------------------------------------------------
+
+TEST(DispatchTest, AWholeLoadRemovesWhatIsGoneButNotWhatChangedSince) {
+  Farm farm;
+  farm.Queue({farm.Job(10), farm.Job(11)});
+  const int64_t issued = farm.state.steps + 1;
+  farm.Step(Tick{});
+  farm.Queue({farm.Job(12)});
+  farm.Step(QueueLoaded{Answer::kDone, JobId{}, issued, {farm.Job(11)}});
+  std::vector<int64_t> held;
+  for (const auto& [id, entry] : farm.state.jobs) held.push_back(id.value);
+  EXPECT_THAT(held, UnorderedElementsAre(11, 12));
+}
+
+TEST(DispatchTest, ChangesOfTheQueueAreReadFromTheLowestChangedJobOn) {
+  Farm farm;
+  farm.Step(Tick{});
+  farm.Step(QueueLoaded{Answer::kDone, JobId{}, farm.state.steps, {}});
+  const auto loads = All<LoadQueue>(farm.Step(QueueChanged{JobId{40}}));
+  ASSERT_EQ(loads.size(), 1u);
+  EXPECT_EQ(loads[0].after, JobId{39});
+  EXPECT_THAT(All<LoadQueue>(farm.Step(QueueChanged{JobId{50}})), IsEmpty()) << "one load at a time";
+  EXPECT_EQ(All<LoadQueue>(farm.Step(QueueLoaded{Answer::kDone, JobId{39}, farm.state.steps, {}})).size(), 1u);
+}
+
+TEST(DispatchTest, SeventyThousandJobsAndTwoThousandWorkersArePlacedWithoutScans) {
+  Farm farm;
+  std::vector<QueuedJob> jobs;
+  for (int i = 0; i < 70'000; ++i) jobs.push_back(farm.Job(i + 1, "m" + std::to_string(i / 4), kAllTargets[static_cast<size_t>(i % 4)]));
+  dispatch::Step(farm.state, QueueLoaded{Answer::kDone, JobId{1}, 1, std::move(jobs)}, farm.now);
+  size_t claimed = 0;
+  for (int i = 1; i <= 2000; ++i) {
+    const StreamId stream{i};
+    const std::vector<Target> all(kAllTargets.begin(), kAllTargets.end());
+    dispatch::Step(farm.state, HelloReceived{stream, {.worker = "w" + std::to_string(i), .targets = all, .slots = 4}}, farm.now);
+    dispatch::Step(farm.state, SessionOpened{stream, Answer::kDone, {.session = SessionId{i}}}, farm.now);
+    for (const Claim& claim : All<Claim>(dispatch::Step(farm.state, ReadyReceived{stream, 4, 0, false}, farm.now))) {
+      claimed += claim.claims.size();
+      std::set<std::string> modules;
+      for (const domain::ClaimRequest& c : claim.claims) modules.insert(farm.state.jobs.at(c.job).job.module);
+      EXPECT_EQ(modules.size(), 1u) << "all four targets of one module go to one worker";
+    }
+  }
+  EXPECT_EQ(claimed, 8000u);
+  EXPECT_EQ(CheckInvariants(farm.state), "");
+}
+
+}  // namespace
+}  // namespace gofarm::dispatch
