@@ -1,0 +1,191 @@
+// Toolchains made by the test: small archives with an executable where Go or zig would have theirs.
+#include "worker/fetch/toolchain.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "common/digest/digest.h"
+#include "common/io/files.h"
+#include "tests/support/proxy_folder.h"
+#include "tests/support/zip_maker.h"
+
+namespace gofarm::fetch {
+namespace {
+
+namespace fs = std::filesystem;
+using ::gofarm::testing::FolderServer;
+using ::gofarm::testing::MakeZip;
+using ::gofarm::testing::WriteFileOrDie;
+using ::testing::HasSubstr;
+
+class ToolchainTest : public ::testing::Test {
+ protected:
+  ToolchainTest() {
+    char name[] = "/tmp/gofarm-toolchain-XXXXXX";
+    base_ = mkdtemp(name);
+    store_ = std::make_unique<ToolchainStore>(CacheLayout(base_ + "/cache"), ProxyEnvironment{});
+  }
+  ~ToolchainTest() override { io::RemoveTree(base_).IgnoreError(); }
+
+  Archive Zig(const std::string& source, const std::string& locator) {
+    const std::string zip = MakeZip({{"ziglang/zig", "#!zig", 0100644}, {"ziglang/lib/std/std.zig", "// std"},
+                                     {"ziglang-9.9.9.dist-info/RECORD", "r"}});
+    WriteFileOrDie(base_ + "/mirror/zig.whl", zip);
+    return {"zig", "9.9.9", ToolchainStore::HostArch(), source, locator, digest::Sha256Hex(zip)};
+  }
+
+  absl::StatusOr<InstalledToolchain> Install(const Archive& archive) {
+    return store_->Install(Scope::For(absl::Minutes(1)), archive);
+  }
+
+  // What stands in the toolchains folder, lock files left out.
+  std::vector<std::string> Kept() {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(base_ + "/cache/toolchains", error)) {
+      if (entry.path().extension() != ".lock") names.push_back(entry.path().filename().string());
+    }
+    return names;
+  }
+
+  static mode_t ModeOf(const std::string& path) {
+    struct stat info {};
+    return stat(path.c_str(), &info) == 0 ? info.st_mode & 07777 : 0;
+  }
+
+  std::string base_;
+  std::unique_ptr<ToolchainStore> store_;
+};
+
+TEST_F(ToolchainTest, ComesFromAFolderOfArchivesByItsDigest) {
+  WriteFileOrDie(base_ + "/mirror/other.whl", "something else");
+  const Archive archive = Zig("folder", base_ + "/mirror");
+  const auto zig = Install(archive);
+  ASSERT_TRUE(zig.ok()) << zig.status();
+  EXPECT_EQ(zig->path, zig->root + "/zig");
+  EXPECT_EQ(zig->sha256, archive.sha256);
+  EXPECT_EQ(ModeOf(zig->path), 0755u);
+  EXPECT_EQ(ModeOf(zig->root + "/lib/std/std.zig"), 0644u);
+  EXPECT_EQ(ModeOf(zig->root), 0755u);
+  EXPECT_THAT(Kept(), ::testing::ElementsAre(Cat("zig-9.9.9-", archive.sha256.substr(0, 8))));
+  // The second time nothing is needed any more.
+  fs::remove_all(base_ + "/mirror");
+  EXPECT_TRUE(Install(archive).ok());
+  ASSERT_EQ(store_->List().size(), 1u);
+  EXPECT_EQ(store_->List()[0].version, "9.9.9");
+}
+
+TEST_F(ToolchainTest, AWrongDigestLeavesNothingBehind) {
+  Archive archive = Zig("folder", base_ + "/mirror/zig.whl");
+  archive.sha256 = std::string(64, 'a');
+  const auto zig = Install(archive);
+  EXPECT_EQ(zig.status().code(), absl::StatusCode::kDataLoss);
+  EXPECT_THAT(std::string(zig.status().message()), HasSubstr(std::string(64, 'a')));
+  EXPECT_THAT(Kept(), ::testing::IsEmpty());
+}
+
+TEST_F(ToolchainTest, AnArchiveWithoutTheProgramLeavesNothingBehind) {
+  const std::string zip = MakeZip({{"ziglang/README", "no program here"}});
+  WriteFileOrDie(base_ + "/x.zip", zip);
+  EXPECT_FALSE(Install({"zig", "1.0.0", ToolchainStore::HostArch(), "folder", base_ + "/x.zip", digest::Sha256Hex(zip)}).ok());
+  EXPECT_THAT(Kept(), ::testing::IsEmpty());
+}
+
+TEST_F(ToolchainTest, GoGetsItsExecuteBitsAndItsModFilesBack) {
+  const std::string top = "golang.org/toolchain@v0.0.1-go9.9.9.linux-amd64/";
+  const std::string zip = MakeZip({{top + "bin/go", "#!go"}, {top + "pkg/tool/linux_amd64/compile", "#!compile"},
+                                   {top + "src/_go.mod", "module std\n"}, {top + "src/fmt/print.go", "package fmt\n"}});
+  WriteFileOrDie(base_ + "/go.zip", zip);
+  const auto go = Install({"go", "9.9.9", ToolchainStore::HostArch(), "folder", base_ + "/go.zip", digest::Sha256Hex(zip)});
+  ASSERT_TRUE(go.ok()) << go.status();
+  EXPECT_EQ(go->path, go->root + "/bin/go");
+  EXPECT_EQ(ModeOf(go->path), 0755u);
+  EXPECT_EQ(ModeOf(go->root + "/pkg/tool/linux_amd64/compile"), 0755u);
+  EXPECT_EQ(ModeOf(go->root + "/src/fmt/print.go"), 0644u);
+  EXPECT_TRUE(fs::exists(go->root + "/src/go.mod"));
+  EXPECT_FALSE(fs::exists(go->root + "/src/_go.mod"));
+}
+
+TEST_F(ToolchainTest, ComesFromAUrl) {
+  const Archive archive = Zig("url", "");
+  FolderServer server(base_ + "/mirror");
+  Archive by_url = archive;
+  by_url.locator = server.url() + "/zig.whl";
+  EXPECT_TRUE(Install(by_url).ok());
+  by_url.version = "8.8.8";
+  by_url.locator = server.url() + "/gone.whl";
+  EXPECT_EQ(Install(by_url).status().code(), absl::StatusCode::kNotFound);
+  server.AnswerAll(503);
+  EXPECT_EQ(Install(by_url).status().code(), absl::StatusCode::kUnavailable);
+}
+
+TEST_F(ToolchainTest, ManyWhoInstallTheSameGetTheSame) {
+  const Archive archive = Zig("folder", base_ + "/mirror");
+  std::vector<std::thread> threads;
+  std::vector<std::string> roots(4);
+  for (size_t i = 0; i < roots.size(); ++i) {
+    threads.emplace_back([&, i] {
+      // Each with a store of its own, as workers have.
+      ToolchainStore store(CacheLayout(base_ + "/cache"), ProxyEnvironment{});
+      const auto zig = store.Install(Scope::For(absl::Minutes(1)), archive);
+      if (zig.ok()) roots[i] = zig->root;
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (const std::string& root : roots) EXPECT_EQ(root, Cat(base_, "/cache/toolchains/zig-9.9.9-", archive.sha256.substr(0, 8), "/root"));
+  EXPECT_EQ(Kept().size(), 1u);
+}
+
+TEST_F(ToolchainTest, VerifyFindsChangedMissingAndAddedFiles) {
+  const auto zig = Install(Zig("folder", base_ + "/mirror"));
+  ASSERT_TRUE(zig.ok()) << zig.status();
+  EXPECT_TRUE(store_->Verify(Scope{}, *zig).ok());
+  WriteFileOrDie(zig->root + "/lib/std/std.zig", "// changed");
+  EXPECT_EQ(store_->Verify(Scope{}, *zig).code(), absl::StatusCode::kDataLoss);
+  WriteFileOrDie(zig->root + "/lib/std/std.zig", "// std");
+  EXPECT_TRUE(store_->Verify(Scope{}, *zig).ok());
+  WriteFileOrDie(zig->root + "/lib/extra", "x");
+  EXPECT_EQ(store_->Verify(Scope{}, *zig).code(), absl::StatusCode::kDataLoss);
+}
+
+TEST_F(ToolchainTest, ADamagedFolderIsInstalledAgain) {
+  const Archive archive = Zig("folder", base_ + "/mirror");
+  const auto zig = Install(archive);
+  ASSERT_TRUE(zig.ok()) << zig.status();
+  fs::remove(zig->path);
+  EXPECT_TRUE(store_->List().empty());
+  EXPECT_TRUE(Install(archive).ok());
+  EXPECT_TRUE(fs::exists(zig->path));
+}
+
+TEST_F(ToolchainTest, WhatCannotBeAToolchainIsRefused) {
+  Archive archive = Zig("folder", base_ + "/mirror");
+  archive.version = "../../etc";
+  EXPECT_EQ(Install(archive).status().code(), absl::StatusCode::kInvalidArgument);
+  archive = Zig("pypi", "--index-url=http://evil==1");
+  EXPECT_EQ(Install(archive).status().code(), absl::StatusCode::kInvalidArgument);
+  archive = Zig("carrier-pigeon", "x");
+  EXPECT_EQ(Install(archive).status().code(), absl::StatusCode::kInvalidArgument);
+  archive.sha256 = "short";
+  EXPECT_EQ(Install(archive).status().code(), absl::StatusCode::kInvalidArgument);
+}
+
+TEST_F(ToolchainTest, AToolsetWithoutAnArchiveForThisHostSaysSo) {
+  Toolset toolset;
+  toolset.name = "elsewhere";
+  toolset.go_versions = {"9.9.9"};
+  toolset.zig_version = "9.9.9";
+  toolset.archives = {{"go", "9.9.9", "sparc", "folder", "/nowhere", std::string(64, '0')}};
+  const auto installed = store_->InstallToolset(Scope::For(absl::Minutes(1)), toolset);
+  EXPECT_EQ(installed.status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(installed.status().message()), HasSubstr("toolset elsewhere has no archive of go 9.9.9"));
+}
+
+}  // namespace
+}  // namespace gofarm::fetch
