@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <memory>
@@ -48,16 +49,32 @@ constexpr int64_t kLogSlack = 1 << 20;
 constexpr absl::Duration kReadyMax = absl::Seconds(2);
 constexpr absl::Duration kStartMax = absl::Seconds(60);
 
-// Waits for a database that is starting; every other failure is final.
+// Waits for a database that is starting; every other failure is final. UNAVAILABLE: it did not answer all that time.
 absl::StatusOr<int> MigrateWhenThere(store::Pool& pool, const std::stop_token& stop) {
   const Scope patience = Scope::For(kDatabasePatience, stop);
   const BackoffPolicy pace{.first = absl::Milliseconds(100), .longest = absl::Seconds(2)};
+  absl::Status away;
   for (int failures = 1;; ++failures) {
     absl::StatusOr<int> applied = store::Migrate(patience, pool);
-    if (applied.ok() || !absl::IsUnavailable(applied.status()) || patience.Done()) return applied;
-    if (failures == 1) obs::Warn("database_away", {{"error", std::string(applied.status().message())}});
+    if (absl::IsUnavailable(applied.status())) away = applied.status();
+    // The last try ends with the patience, which says less than the try before.
+    if (absl::IsDeadlineExceeded(applied.status()) && !away.ok()) applied = away;
+    if (!absl::IsUnavailable(applied.status()) || patience.Done()) return applied;
+    if (failures == 1) obs::Warn("database_away", {{"error", std::string(away.message())}});
     absl::SleepFor(std::min(BackoffDelay(pace, failures, 0.5), patience.Remaining()));
   }
+}
+
+// Of every entry without user, password and query, fit for the log.
+std::string RedactProxies(const std::string& goproxy) {
+  std::string out;
+  for (size_t begin = 0; begin <= goproxy.size();) {
+    const size_t end = std::min(goproxy.find_first_of(",|", begin), goproxy.size());
+    out += io::RedactUrl(goproxy.substr(begin, end - begin));
+    if (end < goproxy.size()) out += goproxy[end];
+    begin = end + 1;
+  }
+  return out;
 }
 
 std::string Holder() {
@@ -74,6 +91,8 @@ class Coordinator {
       : config_(config), signals_(signals), pool_({.url = config.database_url, .connections = kDatabaseConnections}),
         http_client_(Cat("gofarm/", kVersion)) {}
 
+  // UNAVAILABLE: the database did not answer for kDatabasePatience.
+  absl::Status PrepareDatabase();
   absl::Status Start();
   // A signal, or the end of the leadership.
   absl::Status WaitAndStop();
@@ -118,9 +137,13 @@ class Coordinator {
   std::jthread collector_;
 };
 
-absl::Status Coordinator::Start() {
+absl::Status Coordinator::PrepareDatabase() {
   GOFARM_ASSIGN_OR_RETURN_CTX(const int applied, MigrateWhenThere(pool_, signals_.token()), "prepare the database");
   if (applied > 0) obs::Info("database_migrated", {{"migrations", Cat(applied)}});
+  return absl::OkStatus();
+}
+
+absl::Status Coordinator::Start() {
   const Scope scope = Scope::For(kStartMax, signals_.token());
   GOFARM_ASSIGN_OR_RETURN(const std::string database_version, store::ServerVersion(scope, pool_));
   for (const Toolset& toolset : config_.toolsets) GOFARM_RETURN_IF_ERROR(toolset_store_.Pin(scope, toolset));
@@ -134,7 +157,7 @@ absl::Status Coordinator::Start() {
                            {"http", http_ ? Cat("http://127.0.0.1:", http_->port()) : "off"},
                            {"epoch", Cat(dispatch_->Epoch())},
                            {"toolset", config_.default_toolset.name},
-                           {"goproxy", io::RedactUrl(config_.goproxy)},
+                           {"goproxy", RedactProxies(config_.goproxy)},
                            {"gosumdb", config_.gosumdb},
                            {"gonosumdb", config_.gonosumdb},
                            {"goprivate", config_.goprivate},
@@ -335,11 +358,12 @@ int ExitCodeOf(const absl::Status& status) {
 int RunCoordinator(const AppConfig& config, sync::StopSignals& signals) {
   obs::InitLog("gofarm-coordinator", config.log_level);
   Coordinator coordinator(config, signals);
-  if (const absl::Status started = coordinator.Start(); !started.ok()) {
+  const absl::Status prepared = coordinator.PrepareDatabase();
+  const absl::Status started = prepared.ok() ? coordinator.Start() : prepared;
+  if (!started.ok()) {
     if (signals.token().stop_requested()) return kExitOk;
     obs::Error("coordinator_cannot_start", {{"error", std::string(started.message())}});
-    const bool no_database = absl::IsUnavailable(started) && Sv(started.message()).substr(0, 20) == "prepare the database";
-    return no_database ? kExitNoDatabase : ExitCodeOf(started);
+    return absl::IsUnavailable(prepared) ? kExitNoDatabase : ExitCodeOf(started);
   }
   const absl::Status ended = coordinator.WaitAndStop();
   if (!ended.ok()) {

@@ -122,6 +122,9 @@ grpc::ServerUnaryReactor* Unary(RpcContext& rpc, sync::BoundedPool& pool, grpc::
     absl::Status status;
     try {
       status = body(rpc.ScopeOf(*context, kCallMax));
+      if (absl::IsCancelled(status) && rpc.stop.stop_requested()) {
+        status = absl::UnavailableError("the coordinator stops; dial again");
+      }
     } catch (const std::exception& e) {
       obs::Error("rpc_threw", {{"method", method}, {"what", e.what()}});
       status = absl::InternalError("internal error of the coordinator; see its log");

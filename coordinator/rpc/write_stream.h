@@ -47,6 +47,10 @@ class WriteStream final : public grpc::ServerWriteReactor<Out> {
       status = absl::InternalError("internal error of the coordinator; see its log");
     }
     body_ = nullptr;
+    // Clients dial again after UNAVAILABLE.
+    if (absl::IsCancelled(status) && server_stop_.stop_requested()) {
+      status = absl::UnavailableError("the coordinator stops; dial again");
+    }
     if (absl::Status last = AwaitWrite(); status.ok()) status = last;
     this->Finish(ToGrpc(status));
   }

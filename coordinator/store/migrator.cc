@@ -12,29 +12,24 @@
 namespace gofarm::store {
 namespace {
 
-// Any constant that nobody else on this database uses: "gofarm" in ASCII.
-constexpr std::string_view kLock = "SELECT pg_advisory_xact_lock(113697827610221)";
-constexpr std::string_view kTable =
-    "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY CHECK (version >= 1), name text NOT NULL, "
-    "sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())";
-
 // Applies the first migration that is missing. False: none is.
-absl::StatusOr<bool> ApplyNext(Txn& txn, const std::vector<Migration>& migrations) {
-  txn.Exec(kLock);
+absl::StatusOr<bool> ApplyNext(Txn& txn, const std::vector<Migration>& all) {
+  txn.Run("lock_migrations");
   txn.Exec("SET LOCAL client_min_messages = warning");
   txn.Exec("SET LOCAL statement_timeout = 0");  // an index on a large table takes its time
-  txn.Exec(kTable);
+  txn.Exec(migrations::V0000__schema_migrations);
   std::map<int, std::pair<std::string, std::string>> applied;
-  for (const pqxx::row& row : txn.Exec("SELECT version, name, sha256 FROM schema_migrations ORDER BY version")) {
+  for (const pqxx::row& row : txn.Run("list_migrations")) {
     applied[row[0].as<int>()] = {row[1].as<std::string>(), row[2].as<std::string>()};
   }
-  const int newest = migrations.empty() ? 0 : migrations.back().version;
+  const int newest = all.empty() ? 0 : all.back().version;
   if (!applied.empty() && applied.rbegin()->first > newest) {
     return absl::FailedPreconditionError(
         Cat("the database has schema version ", applied.rbegin()->first, " (", applied.rbegin()->second.first,
-            "), this program knows only ", newest, ": start the newer gofarm-coordinator, or restore the database of before the upgrade"));
+            "), this program knows only ", newest,
+            ": start the newer gofarm-coordinator, or restore the database of before the upgrade"));
   }
-  for (const Migration& migration : migrations) {
+  for (const Migration& migration : all) {
     const std::string sha256 = digest::Sha256Hex(migration.sql);
     const auto known = applied.find(migration.version);
     if (known != applied.end()) {
@@ -44,8 +39,7 @@ absl::StatusOr<bool> ApplyNext(Txn& txn, const std::vector<Migration>& migration
               known->second.first, ", SHA-256 ", known->second.second, "): use the program that made it"));
     }
     txn.Exec(migration.sql);
-    txn.Exec(Cat("INSERT INTO schema_migrations (version, name, sha256) VALUES (", migration.version, ", '",
-                 migration.name, "', '", sha256, "')"));
+    txn.Run("record_migration", migration.version, std::string(migration.name), sha256);
     return true;
   }
   return false;
@@ -56,6 +50,7 @@ absl::StatusOr<bool> ApplyNext(Txn& txn, const std::vector<Migration>& migration
 std::vector<Migration> EmbeddedMigrations() {
   std::vector<Migration> all;
   for (const migrations::EmbeddedFile& file : migrations::kAll) {
+    if (file.text == migrations::V0000__schema_migrations) continue;
     Migration migration{.version = 0, .name = file.name, .sql = file.text};
     // "V0001__farm"
     const std::string_view digits = file.name.substr(1, 4);

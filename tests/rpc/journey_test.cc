@@ -285,6 +285,25 @@ TEST_F(JourneyTest, CancelReachesTheWorker) {
   EXPECT_THAT(Watch(batch), IsSupersetOf({"queued", "cancelled"}));
 }
 
+TEST_F(JourneyTest, CoordinatorThatStopsHangsUpOnWorkersAndWatchers) {
+  FakeWorker worker(*worker_);
+  worker.SayHello(FakeWorker::Hello("w1"));
+  worker.HearWelcome();
+  v1::BatchRequest request;
+  request.set_id(Submit({kModule}, "r1").batch().id());
+  const auto context = Context(absl::Seconds(60));
+  const auto watch = farm_->WatchBatch(context.get(), request);
+  v1::BatchUpdate update;
+  ASSERT_TRUE(watch->Read(&update));
+  const absl::Time began = absl::Now();
+  server_.reset();
+  EXPECT_LT(absl::Now() - began, rpc::kStopGrace) << "nobody was waited for";
+  EXPECT_EQ(worker.AwaitEnd().error_code(), grpc::StatusCode::UNAVAILABLE);
+  while (watch->Read(&update)) {
+  }
+  EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
 TEST_F(JourneyTest, WorkersAreShownWithWhatTheyReport) {
   FakeWorker worker(*worker_);
   worker.SayHello(FakeWorker::Hello("w1"));

@@ -210,6 +210,11 @@ TEST_F(RefusalTest, ReportsThatLieAreRefusedAndTheirJobsAreTriedAgain) {
     EXPECT_EQ(job.attempts(0).outcome(), v1::ATTEMPT_OUTCOME_FAILED) << "case " << i;
     EXPECT_EQ(job.attempts(0).failure_class(), v1::FAILURE_CLASS_INTERNAL) << "case " << i;
     EXPECT_EQ(job.executables_size(), 0) << "case " << i;
+    // Its second try must not come instead of the next case.
+    v1::JobRequest request;
+    request.set_id(offer.job_id());
+    v1::Job cancelled;
+    ASSERT_TRUE(farm_->CancelJob(Context().get(), request, &cancelled).ok());
   }
 }
 
