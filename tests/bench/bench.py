@@ -1,0 +1,256 @@
+#!/usr/bin/env python3
+"""Benchmarks of the main job, each as a ratio to a baseline measured in the same run; writes docs/performance.md.
+
+bench.py [build] [overhead] [seed] [--table FILE] [--out FILE] [--runs N]
+  build     the farm over std and zig seeds against the reference recipe (empty caches, go.sum removed, tidy, then
+            `go build -a` for each program in turn), x86_64; also the module's second build with its own packages warm
+  overhead  a warm job through the farm minus the same `go install` by hand, median
+  seed      seeds of four targets from nothing, without the downloads
+Toolchains are taken from GOFARM_CACHE_DIR when they are there. Nothing here is a test: it never fails on a slow machine.
+"""
+import argparse
+import json
+import math
+import os
+import pathlib
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BIN = pathlib.Path(os.environ.get("GOFARM_BIN_DIR", ROOT / "build/bin"))
+CACHE = pathlib.Path(os.environ.get("GOFARM_CACHE_DIR", pathlib.Path.home() / ".cache/gofarm"))
+CFLAGS = "-O2 -flto=auto -fPIE -fpie -static -w -pipe"
+LDFLAGS = "-s -w -buildid= -linkmode=external -extldflags '-s -w -static-pie -Wl,--build-id=none'"
+FLAGS = ["-trimpath", "-buildmode=pie", "-buildvcs=false", "-tags", "netgo,osusergo", "-ldflags", LDFLAGS]
+SMALL = ["github.com/BurntSushi/toml@v1.6.0", "github.com/rakyll/hey@v0.1.5", "filippo.io/age@v1.3.2"]
+
+
+def geometric_mean(values):
+    return math.exp(sum(math.log(v) for v in values) / len(values))
+
+
+class Farm:
+    """A private farm over a cache folder of its own, which starts with the toolchains of CACHE and, on wish, its seeds."""
+
+    def __init__(self, with_seeds):
+        self.top = pathlib.Path(tempfile.mkdtemp(prefix="gofarm-bench-", dir=os.environ.get("GOFARM_BENCH_DIR", "/tmp")))
+        self.cache = self.top / "cache"
+        self.cache.mkdir()
+        for part in ["toolchains"] + (["seeds"] if with_seeds else []):
+            if (CACHE / part).is_dir():
+                subprocess.run(["cp", "-a", str(CACHE / part), str(self.cache / part)], check=True)
+        self.env = {**os.environ, "GOFARM_DIR": str(self.top / "farm"), "GOFARM_CACHE_DIR": str(self.cache), "GOFARM_SERVER": ""}
+
+    def __enter__(self):
+        self.call("up", "--workers", "1")
+        return self
+
+    def __exit__(self, *_):
+        subprocess.run([BIN / "gofarm", "down"], env=self.env, capture_output=True, check=False)
+        subprocess.run(["chmod", "-R", "u+w", str(self.top)], check=False)
+        shutil.rmtree(self.top, ignore_errors=True)
+
+    def call(self, *args, check=True):
+        done = subprocess.run([BIN / "gofarm", *args], env=self.env, capture_output=True, text=True, check=False)
+        if check and done.returncode != 0:
+            sys.exit(f"gofarm {' '.join(args)}: exit {done.returncode}\n{done.stderr}")
+        return done.stdout
+
+    def json(self, *args, check=True):
+        return json.loads(self.call(*args, "--output", "json", check=check))
+
+    def readiness(self):
+        return {r["target"]: r for w in self.json("worker", "list") for r in w.get("readiness", [])}
+
+    def wait_seeded(self, targets):
+        while True:
+            now = self.readiness()
+            if all(now.get(t, {}).get("state") == "ready" for t in targets):
+                return now
+            if any(r["state"] == "failed" for r in now.values()):
+                sys.exit(f"seeding failed: {now}")
+            time.sleep(0.5)
+
+    def job(self, spec, target="x86_64"):
+        batch = self.json("submit", "--force", "--wait", "--target", target, spec, check=False)
+        return self.json("job", "list", "--batch", str(batch["id"]))[0]
+
+    def tools(self):
+        found = {t["kind"]: t["path"] for w in self.json("worker", "list") for t in w["toolchains"]}
+        return found["go"], found["zig"]
+
+
+def seconds_between(a, b):
+    parse = lambda t: time.mktime(time.strptime(t[:19], "%Y-%m-%dT%H:%M:%S")) + float("0" + (t[19:-1] or ".0"))
+    return parse(b) - parse(a)
+
+
+def environment(go, zig, home, cache, mod, goarch="amd64", target="x86_64"):
+    return {
+        "PATH": f"{pathlib.Path(go).parent}:/usr/bin:/bin", "HOME": str(home), "GOENV": "off", "GOTOOLCHAIN": "local", "GOFLAGS": "",
+        "GOPATH": str(home / "gopath"), "GOCACHE": str(cache / "go"), "GOMODCACHE": str(mod), "GOOS": "linux", "GOARCH": goarch,
+        "CGO_ENABLED": "1", "CC": f"{zig} cc -target {target}-linux-musl", "CXX": f"{zig} c++ -target {target}-linux-musl",
+        "CGO_CFLAGS": CFLAGS, "CGO_CXXFLAGS": CFLAGS, "ZIG_GLOBAL_CACHE_DIR": str(cache / "zig"), "ZIG_LOCAL_CACHE_DIR": str(cache / "zig"),
+        **{k: v for k, v in go_settings().items()},
+    }
+
+
+def go_settings():
+    out = {}
+    for name in ("GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE"):
+        value = os.environ.get(name)
+        if value is None and shutil.which("go"):
+            value = subprocess.run(["go", "env", name], capture_output=True, text=True, check=False).stdout.strip()
+        if value:
+            out[name] = value
+    return out
+
+
+def timed(argv, env, cwd):
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    start = time.monotonic()
+    done = subprocess.run(argv, env=env, cwd=cwd, capture_output=True, text=True, check=False)
+    wall = time.monotonic() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return done, wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def reference(farm, spec, programs):
+    """The reference recipe on one module: seconds, CPU seconds. The downloads are done before the clock starts."""
+    module, _ = spec.split("@")
+    go, zig = farm.tools()
+    work = pathlib.Path(tempfile.mkdtemp(prefix="ref-", dir=farm.top))
+    mod = farm.cache / "mod"
+    env = environment(go, zig, work / "home", work / "cache", mod)
+    (work / "home").mkdir()
+    info = json.loads(subprocess.run([go, "mod", "download", "-json", spec], env=env, cwd=work, capture_output=True, text=True, check=True).stdout)
+    subprocess.run(["cp", "-r", info["Dir"], str(work / "src")], check=True)
+    subprocess.run(["chmod", "-R", "u+w", str(work / "src")], check=True)
+    (work / "src/go.sum").unlink(missing_ok=True)
+    if not (work / "src/go.mod").exists():
+        subprocess.run([go, "mod", "init", module], env=env, cwd=work / "src", capture_output=True, check=True)
+    subprocess.run([go, "mod", "tidy"], env=env, cwd=work / "src", capture_output=True, check=False)  # fetches; not timed
+    (work / "src/go.sum").unlink(missing_ok=True)
+    shutil.rmtree(work / "cache", ignore_errors=True)
+    wall = cpu = 0.0
+    _, w, c = timed([go, "mod", "tidy"], env, work / "src")
+    wall, cpu = wall + w, cpu + c
+    for path in programs:
+        rel = "./" + path[len(module):].lstrip("/")
+        _, w, c = timed([go, "build", "-a", "-v", "-x", *FLAGS, "-o", str(work / "out") + "/", rel], env, work / "src")
+        wall, cpu = wall + w, cpu + c
+    subprocess.run(["chmod", "-R", "u+w", str(work)], check=False)
+    shutil.rmtree(work, ignore_errors=True)
+    return wall, cpu
+
+
+def busy(job):
+    """Seconds and CPU seconds of the attempt without the fetch: the reference's downloads are left out too."""
+    attempt = job["attempts"][-1]
+    return sum(v for k, v in attempt["phases"].items() if k not in ("fetch", "seed")), attempt["cpu_seconds"]
+
+
+def bench_build(specs):
+    rows = []
+    with Farm(with_seeds=True) as farm:
+        farm.wait_seeded(["x86_64"])
+        for spec in specs:
+            first = farm.job(spec)
+            if not first["executables"]:
+                print(f"build: {spec}: {first['state']}, left out", flush=True)
+                continue
+            second = farm.job(spec)
+            programs = sorted({e["import_path"] for e in first["executables"]})
+            ref_wall, ref_cpu = reference(farm, spec, programs)
+            (w1, c1), (w2, c2) = busy(first), busy(second)
+            rows.append((spec, len(programs), ref_wall, w1, w2, ref_cpu, c1, c2))
+            print(f"build: {spec}: reference {ref_wall:.1f} s, farm {w1:.2f} s ({ref_wall / w1:.1f}x), warm {w2:.2f} s ({ref_wall / w2:.1f}x); "
+                  f"CPU {ref_cpu:.1f} / {c1:.2f} / {c2:.2f} s", flush=True)
+    out = ["| module | programs | reference s | farm, seeds only s | ratio | farm, own packages warm s | ratio | CPU ratio, seeds | CPU ratio, warm |",
+           "|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
+    for spec, n, rw, w1, w2, rc, c1, c2 in rows:
+        out.append(f"| {spec} | {n} | {rw:.1f} | {w1:.2f} | {rw / w1:.1f} | {w2:.2f} | {rw / w2:.1f} | {rc / c1:.1f} | {rc / c2:.1f} |")
+    g = [geometric_mean([r[2] / r[3] for r in rows]), geometric_mean([r[2] / r[4] for r in rows]),
+         geometric_mean([r[5] / r[6] for r in rows]), geometric_mean([r[5] / r[7] for r in rows])]
+    totals = [sum(r[5] for r in rows) / sum(r[6] for r in rows), sum(r[5] for r in rows) / sum(r[7] for r in rows)]
+    line = (f"geometric mean: {g[0]:.1f}x over seeds, {g[1]:.1f}x with its own packages warm; CPU time {g[2]:.1f}x and {g[3]:.1f}x; "
+            f"total CPU {totals[0]:.1f}x and {totals[1]:.1f}x")
+    print(f"build: {line}", flush=True)
+    return ["## bench/build: the farm against the reference recipe (x86_64)", "", *out, "", line[0].upper() + line[1:] + "."]
+
+
+def bench_overhead(runs):
+    spec = SMALL[1]
+    with Farm(with_seeds=True) as farm:
+        farm.wait_seeded(["x86_64"])
+        farm.job(spec)
+        farm.job(spec)
+        go, zig = farm.tools()
+        work = farm.top / "by-hand"
+        (work / "home").mkdir(parents=True)
+        env = environment(go, zig, work / "home", work / "cache", farm.cache / "mod")
+        argv = [go, "install", *FLAGS, spec]
+        subprocess.run(argv, env=env, cwd=work, capture_output=True, check=True)
+        deltas, hands, farms = [], [], []
+        for _ in range(runs):
+            job = farm.job(spec)
+            through = seconds_between(job["created_at"], job["attempts"][-1]["ended_at"])
+            _, by_hand, _ = timed(argv, env, work)
+            deltas.append(through - by_hand)
+            hands.append(by_hand)
+            farms.append(through)
+    line = (f"median {statistics.median(deltas):.3f} s over {runs} runs (farm {statistics.median(farms):.3f} s from submission to the end, "
+            f"by hand {statistics.median(hands):.3f} s)")
+    print(f"overhead: {line}", flush=True)
+    return ["## bench/overhead: a warm job through the farm minus the same `go install` by hand", "", f"{spec}: {line}."]
+
+
+def bench_seed():
+    with Farm(with_seeds=False) as farm:
+        start = time.monotonic()
+        ready = farm.wait_seeded(["x86_64", "aarch64", "riscv64", "loongarch64"])
+        total = time.monotonic() - start
+        each = ", ".join(f"{t} {r['seconds']:.0f} s" for t, r in sorted(ready.items()))
+        foreign = []
+        for spec in SMALL[:2]:
+            for target in ready:
+                job = farm.job(spec, target)
+                log = farm.call("job", "log", str(job["id"]))
+                std = [l for l in log.splitlines() if l.startswith("build/") and l.split("|", 1)[1].strip() in STD_SAMPLE]
+                foreign += std
+    line = f"{total:.0f} s for four targets ({each}); {len(foreign)} std packages compiled again in the next {2 * len(ready)} jobs"
+    print(f"seed: {line}", flush=True)
+    return ["## bench/seed: four targets from nothing, without the downloads", "", line + "."]
+
+
+# `go install -v` names what it compiles; any of these would be a recompile of std.
+STD_SAMPLE = {"runtime", "runtime/cgo", "fmt", "net", "net/http", "os", "strings", "crypto/tls", "internal/abi", "reflect", "time"}
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("what", nargs="*", default=["build", "overhead", "seed"])
+    p.add_argument("--table", help="modules.tsv: bench/build over all of its modules that have programs for x86_64")
+    p.add_argument("--out", default=str(ROOT / "docs/performance.md"))
+    p.add_argument("--runs", type=int, default=11)
+    a = p.parse_args()
+    specs = SMALL
+    if a.table:
+        rows = [l.split("\t") for l in open(a.table).read().splitlines()[1:]]
+        specs = [f"{r[0]}@{r[1]}" for r in rows if r[2] != "0"]
+    cpu = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown CPU")
+    text = ["# Performance", "", f"Made by `tests/bench/run.sh` on {os.cpu_count()} cores ({cpu}), {time.strftime('%Y-%m-%d')}. Every figure stands "
+            "beside its baseline, measured in the same run; seconds depend on the machine, ratios much less.", ""]
+    for what in a.what:
+        text += {"build": lambda: bench_build(specs), "overhead": lambda: bench_overhead(a.runs), "seed": bench_seed}[what]() + [""]
+    pathlib.Path(a.out).write_text("\n".join(text))
+    print(f"bench: written to {a.out}")
+
+
+if __name__ == "__main__":
+    main()
