@@ -10,7 +10,6 @@
 #include "common/base/text.h"
 #include "coordinator/store/migrator.h"
 #include "coordinator_sql.h"
-#include "gofarm_migrations.h"
 #include "tests/support/pg_fixture.h"
 
 namespace gofarm::testing {
@@ -59,7 +58,7 @@ TEST(SchemaTest, AllMigrationsTogetherMakeTheSchemaFile) {
   store::Pool pool({.url = migrated, .connections = 1});
   const absl::StatusOr<int> applied = store::Migrate(Soon(), pool);
   ASSERT_TRUE(applied.ok()) << applied.status();
-  EXPECT_EQ(*applied, static_cast<int>(migrations::kAll.size()));
+  EXPECT_EQ(*applied, static_cast<int>(store::EmbeddedMigrations().size()));
 
   const std::string written = PgServer::Get().EmptyDatabase();
   {
@@ -90,7 +89,7 @@ TEST(MigratorTest, TwoCoordinatorsMayStartAtOnce) {
   other.join();
   ASSERT_TRUE(first.ok()) << first.status();
   ASSERT_TRUE(second.ok()) << second.status();
-  EXPECT_EQ(*first + *second, static_cast<int>(migrations::kAll.size()));
+  EXPECT_EQ(*first + *second, static_cast<int>(store::EmbeddedMigrations().size()));
 }
 
 TEST(MigratorTest, RefusesASchemaNewerThanItself) {

@@ -47,7 +47,7 @@ HOMES = {
     r"toml\+\+/": ["common/config"],
     r"openssl/": ["common/digest"],
     r"blake3\.h": ["common/digest"],
-    r"simdjson": ["worker/fetch", "cli"],
+    r"simdjson": ["worker/fetch", "coordinator/store", "cli"],
     r"boost/beast": ["coordinator/http"],
     r"boost/asio": ["common/sync", "coordinator/http", "worker/exec"],
     r"grpcpp/": ["common/rpc", "coordinator/rpc", "worker/agent", "worker/upload", "cli"],
