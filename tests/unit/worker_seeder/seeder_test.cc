@@ -180,6 +180,7 @@ TEST_F(SeededTest, AJobCompilesNothingOfStdAndNothingOfMusl) {
     const Job job = RunJob(farm, *tools, *seed, Target::kX86_64, base + "/job", kServer, false);
     ASSERT_TRUE(job.ok) << job.output;
     EXPECT_EQ(job.output, "example.com/job\n");
+    EXPECT_TRUE(RebuiltLibc(FilesBelow(seed->zigcache))) << "the seed holds what the job must not make";
     EXPECT_FALSE(RebuiltLibc(job.new_zig_files));
 
     // The next worker on this cache finds the seed.
