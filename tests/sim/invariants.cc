@@ -64,8 +64,17 @@ void World::CheckCoordinator() {
   if (!broken.empty()) Fail(Cat("coordinator's books: ", broken));
 }
 
-// A coordinator that was away could renew nothing: workers get one whole lease to come back to the new one.
+// A coordinator that was away could renew nothing: workers get one whole lease to come back to the new one. And whoever is
+// heard does not expire, whatever the store was doing meanwhile.
 void World::CheckExpiry(const domain::ExpiredSessions& expired) {
+  for (const SessionId id : expired.sessions) {
+    if (!coordinator_.up) break;
+    const auto session = coordinator_.state->sessions.find(id);
+    if (session == coordinator_.state->sessions.end() || !session->second.stream) continue;
+    if (session->second.last_seen > clock_.now - domain::kHeartbeatInterval * 2) {
+      Fail(Cat("session ", id.value, " expired although its worker is heard"));
+    }
+  }
   if (!expired.sessions.empty() && clock_.now < leader_since_ + domain::kLease) {
     Fail(Cat("session ", expired.sessions[0].value, " expired within a lease of the coordinator's start"));
   }
