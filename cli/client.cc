@@ -147,6 +147,7 @@ absl::Status FarmClient::Submit(const SubmitOptions& options, const std::vector<
   h.set_name(options.name);
   h.set_submitter(options.submitter);
   h.set_force(options.force);
+  h.set_entries(static_cast<int64_t>(entries.size()));
   for (const Target target : options.targets) h.add_targets(static_cast<v1::Target>(target));
   return impl_->Patiently([&] {
     grpc::ClientContext context;
