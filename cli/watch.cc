@@ -52,10 +52,12 @@ StepEvent EndOf(const v1::Job& job) {
   return step;
 }
 
+// Those worth a line after the fact.
 std::vector<std::string> PhasesOf(const v1::Job& job) {
   std::vector<std::string> phases;
   for (const v1::Attempt& attempt : job.attempts()) {
     for (const auto& [phase, seconds] : PhaseSeconds(attempt)) {
+      if (phase != v1::PHASE_FETCH && phase != v1::PHASE_BUILD && phase != v1::PHASE_CHECK) continue;
       const std::string name(NameOf(phase));
       if (std::find(phases.begin(), phases.end(), name) == phases.end()) phases.push_back(name);
     }
