@@ -96,7 +96,9 @@ absl::StatusOr<Observed> ObserveFolder(const std::string& dir) {
   std::map<std::string, const v1::WorkerRow*> seen;
   for (const v1::WorkerRow& worker : observed.workers.workers()) seen[worker.name()] = &worker;
   bool all_well = observed.answers;
+  bool restarted = shape.coordinator.restarts > 0;
   for (const embedded::PartState& part : view.file.workers) {
+    restarted = restarted || part.restarts > 0;
     StatusWorker worker{.name = part.name, .pid = part.process.pid, .state = part.state, .detail = part.detail};
     const auto it = seen.find(part.name);
     if (it == seen.end() || it->second->pid() != part.process.pid) {
@@ -109,7 +111,8 @@ absl::StatusOr<Observed> ObserveFolder(const std::string& dir) {
     }
     shape.workers.push_back(std::move(worker));
   }
-  if (shape.state == "running" && !all_well) shape.state = "degraded";
+  // All processes are there and something is still missing: normal on the way up, not later.
+  if (shape.state == "running" && !all_well) shape.state = restarted ? "degraded" : "starting";
   return observed;
 }
 
@@ -153,7 +156,7 @@ void PrintStatus(const Globals& globals, const Observed& observed) {
 }
 
 // Waits until the coordinator answers and every worker has said Hello.
-absl::Status WaitUntilUp(const embedded::FarmPaths& paths) {
+absl::Status WaitUntilUp(const embedded::FarmPaths& paths, int workers) {
   const Scope scope = Scope::For(kUpPatience);
   std::map<std::string, std::string> said;
   const auto news = [&](const std::string& part, const std::string& line) {
@@ -182,7 +185,11 @@ absl::Status WaitUntilUp(const embedded::FarmPaths& paths) {
       if (greeted && worker.state == "connected") news(worker.name, Cat(worker.name, " has said Hello (pid ", worker.pid, ")"));
       if (greeted && worker.state != "connected") news(worker.name, Cat(worker.name, " is ", worker.state, ": ", worker.detail));
     }
-    if (missing.empty() && !shape.workers.empty()) return absl::OkStatus();
+    // A supervisor that was just told of more workers has not started them yet.
+    for (int n = static_cast<int>(shape.workers.size()) + 1; n <= workers; ++n) {
+      missing += Cat(missing.empty() ? "" : "\n", embedded::FarmPaths::WorkerName(n), ": not started yet");
+    }
+    if (missing.empty()) return absl::OkStatus();
     for (const embedded::PartState* part : {&view.file.postgres, &view.file.coordinator}) {
       if (part->restarts >= kHopeless && part->process.pid == 0) {
         return absl::InternalError(Cat(part->name, " keeps ending (", part->detail, "); the end of ", paths.LogOf(part->name), ":\n",
@@ -235,7 +242,7 @@ Exit Up(const Globals& globals, const UpArgs& args) {
     return 0;
   }
   GOFARM_RETURN_IF_ERROR(embedded::StartOrRepair(scope, prepared));
-  GOFARM_RETURN_IF_ERROR(WaitUntilUp(paths));
+  GOFARM_RETURN_IF_ERROR(WaitUntilUp(paths, prepared.options.settings.workers));
   GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(dir));
   if (globals.json) {
     PrintStatus(globals, observed);

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -78,9 +79,22 @@ struct Image {
   std::vector<std::string> texts;
   std::vector<char*> argv;
   std::vector<char*> envp;
+  bool user_namespace = false;
   std::string uid_map;
   std::string gid_map;
 };
+
+// An ordinary user that every Debian knows by name: initdb looks its own up and gives up without one.
+struct Ids {
+  unsigned uid = 65534;
+  unsigned gid = 65534;
+};
+Ids PlainUser() {
+  for (const char* name : {"postgres", "nobody"}) {
+    if (const passwd* const user = getpwnam(name); user != nullptr && user->pw_uid != 0) return {user->pw_uid, user->pw_gid};
+  }
+  return {};
+}
 
 Image MakeImage(const SpawnSpec& spec) {
   Image image;
@@ -103,8 +117,12 @@ Image MakeImage(const SpawnSpec& spec) {
   }
   image.argv.push_back(nullptr);
   image.envp.push_back(nullptr);
-  image.uid_map = Cat("1000 ", geteuid(), " 1");
-  image.gid_map = Cat("1000 ", getegid(), " 1");
+  image.user_namespace = spec.not_as_root && (geteuid() == 0 || getpwuid(geteuid()) == nullptr);
+  if (image.user_namespace) {
+    const Ids inside = PlainUser();
+    image.uid_map = Cat(inside.uid, " ", geteuid(), " 1");
+    image.gid_map = Cat(inside.gid, " ", getegid(), " 1");
+  }
   return image;
 }
 
@@ -129,7 +147,7 @@ bool WriteMap(const char* path, const std::string& text) {
   return ok;
 }
 
-// The same as `bwrap --unshare-user --uid 1000 --gid 1000 --dev-bind / /`, without a process in between that would have to
+// The same as `bwrap --unshare-user --uid UID --gid GID --dev-bind / /`, without a process in between that would have to
 // pass signals on.
 void EnterUserNamespace(const Image& image, int report_fd) {
   if (syscall(SYS_unshare, 0x10000000 /* CLONE_NEWUSER */) != 0) Report(report_fd, errno, "unshare(user namespace)");
@@ -146,7 +164,7 @@ void PrepareChild(const SpawnSpec& spec, const Image& image, int in, int out, in
   sigprocmask(SIG_SETMASK, &none, nullptr);
   for (const int s : {SIGPIPE, SIGHUP, SIGINT, SIGTERM, SIGCHLD}) signal(s, SIG_DFL);
   if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0) Report(report_fd, errno, "dup2");
-  if (spec.not_as_root && geteuid() == 0) EnterUserNamespace(image, report_fd);
+  if (image.user_namespace) EnterUserNamespace(image, report_fd);
   if (spec.death_signal != 0) {
     // After the namespace: a change of credentials clears it.
     if (prctl(PR_SET_PDEATHSIG, spec.death_signal) != 0) Report(report_fd, errno, "prctl(PDEATHSIG)");

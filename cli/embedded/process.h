@@ -40,8 +40,9 @@ struct SpawnSpec {
   bool clean_environment = false;
   std::string log_file;   // stdout and stderr are appended here
   int death_signal = 0;   // sent by the kernel when the calling thread ends
-  // Started by root: runs in a user namespace where it is uid and gid 1000, which are the caller's own ids outside. For
-  // programs that refuse root (PostgreSQL) but must reach files in root's closed folders.
+  // For programs that refuse root, and users without a name (PostgreSQL), but must reach files in closed folders of theirs:
+  // started by such a user they run in a user namespace where the caller's own ids appear as those of an ordinary user
+  // that has a name.
   bool not_as_root = false;
   bool show_errors = false;  // RunCommand: stderr goes to ours as it comes, instead of into the result
 };
