@@ -1,0 +1,388 @@
+// The real gofarm program against a farm that answers what the test wants: exit codes, what is printed where, and what
+// happens when answers get lost.
+#include <gmock/gmock.h>
+#include <gofarm/v1/farm.grpc.pb.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <simdjson.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <deque>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+
+#include "absl/time/clock.h"
+#include "cli/embedded/process.h"
+#include "common/base/text.h"
+#include "common/digest/digest.h"
+#include "common/io/files.h"
+
+namespace gofarm {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+
+v1::Batch BatchWith(int64_t built, int64_t failed, int64_t running) {
+  v1::Batch batch;
+  batch.set_id(7);
+  batch.set_state(running > 0 ? v1::BATCH_STATE_RUNNING : v1::BATCH_STATE_DONE);
+  batch.mutable_created_at()->set_unix_micros(1'700'000'000'000'000);
+  batch.mutable_jobs()->set_built(built);
+  batch.mutable_jobs()->set_failed(failed);
+  batch.mutable_jobs()->set_running(running);
+  return batch;
+}
+
+v1::JobEvent Event(std::string what) {
+  v1::JobEvent event;
+  event.set_job_id(81);
+  event.set_module("a.test/m");
+  event.set_version("v1.0.0");
+  event.set_target(v1::TARGET_X86_64);
+  event.set_what(std::move(what));
+  return event;
+}
+
+class FakeFarm : public v1::Farm::Service {
+ public:
+  // What the next calls get; OK when empty.
+  std::deque<grpc::Status> failures;
+  // One stream each: its updates, then its status; the last one is repeated.
+  struct Stream {
+    std::vector<v1::BatchUpdate> updates;
+    grpc::Status status;
+    bool hang = false;
+  };
+  std::deque<Stream> streams;
+  v1::Batch batch = BatchWith(1, 0, 0);
+  std::vector<v1::ArtifactRow> artifacts;
+  std::string blob;
+  size_t cut_download_at = 0;
+
+  std::vector<std::string> request_ids;
+  std::vector<v1::SubmitChunk> chunks;
+  std::vector<int64_t> offsets;
+  int cancelled = 0;
+  int watches = 0;
+
+ private:
+  grpc::Status Next() {
+    const std::lock_guard lock(mutex_);
+    if (failures.empty()) return grpc::Status::OK;
+    const grpc::Status status = failures.front();
+    failures.pop_front();
+    return status;
+  }
+  grpc::Status Submit(grpc::ServerContext*, grpc::ServerReader<v1::SubmitChunk>* reader, v1::SubmitReply* reply) override {
+    v1::SubmitChunk chunk;
+    while (reader->Read(&chunk)) {
+      if (chunk.has_header()) request_ids.push_back(chunk.header().request_id());
+      chunks.push_back(chunk);
+    }
+    *reply->mutable_batch() = batch;
+    reply->add_warnings("the proxy did not answer for a.test/m");
+    return Next();
+  }
+  grpc::Status GetBatch(grpc::ServerContext*, const v1::BatchRequest*, v1::Batch* reply) override {
+    const std::lock_guard lock(mutex_);
+    *reply = batch;
+    if (failures.empty()) return grpc::Status::OK;
+    const grpc::Status status = failures.front();
+    failures.pop_front();
+    return status;
+  }
+  grpc::Status CancelBatch(grpc::ServerContext*, const v1::BatchRequest*, v1::Batch* reply) override {
+    ++cancelled;
+    *reply = batch;
+    return Next();
+  }
+  grpc::Status ListBatches(grpc::ServerContext*, const v1::ListBatchesRequest*, grpc::ServerWriter<v1::BatchPage>* writer) override {
+    v1::BatchPage page;
+    *page.add_batches() = batch;
+    writer->Write(page);
+    writer->Write(page);
+    return Next();
+  }
+  grpc::Status WatchBatch(grpc::ServerContext* context, const v1::BatchRequest*, grpc::ServerWriter<v1::BatchUpdate>* writer) override {
+    Stream stream;
+    {
+      const std::lock_guard lock(mutex_);
+      ++watches;
+      stream = streams.front();
+      if (streams.size() > 1) streams.pop_front();
+    }
+    for (const v1::BatchUpdate& update : stream.updates) {
+      {
+        const std::lock_guard lock(mutex_);
+        batch = update.batch();
+      }
+      writer->Write(update);
+    }
+    while (stream.hang && !context->IsCancelled()) absl::SleepFor(absl::Milliseconds(10));
+    return stream.status;
+  }
+  grpc::Status GetJob(grpc::ServerContext*, const v1::JobRequest* request, v1::Job* job) override {
+    job->set_id(request->id());
+    job->set_module("a.test/m");
+    job->set_version("v1.0.0");
+    job->set_target(v1::TARGET_X86_64);
+    job->set_state(v1::JOB_STATE_BUILT);
+    return Next();
+  }
+  grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*, grpc::ServerWriter<v1::JobPage>*) override { return Next(); }
+  grpc::Status ListArtifacts(grpc::ServerContext*, const v1::ListArtifactsRequest*, grpc::ServerWriter<v1::ArtifactPage>* writer) override {
+    v1::ArtifactPage page;
+    for (const v1::ArtifactRow& row : artifacts) *page.add_artifacts() = row;
+    writer->Write(page);
+    return Next();
+  }
+  grpc::Status Download(grpc::ServerContext*, const v1::DownloadRequest* request, grpc::ServerWriter<v1::BlobData>* writer) override {
+    offsets.push_back(request->offset());
+    const std::string rest = blob.substr(static_cast<size_t>(request->offset()));
+    const bool cut = cut_download_at > 0 && rest.size() > cut_download_at;
+    v1::BlobData data;
+    data.set_total_size(static_cast<int64_t>(blob.size()));
+    data.set_data(cut ? rest.substr(0, cut_download_at) : rest);
+    writer->Write(data);
+    return cut ? grpc::Status(grpc::StatusCode::UNAVAILABLE, "cut") : grpc::Status::OK;
+  }
+
+  std::mutex mutex_;
+};
+
+class CliVerbsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/gofarm-cli-XXXXXX";
+    top_ = mkdtemp(pattern);
+    address_ = "unix:" + top_ + "/s";
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
+    builder.RegisterService(&farm_);
+    server_ = builder.BuildAndStart();
+    ASSERT_NE(server_, nullptr);
+  }
+  void TearDown() override {
+    server_->Shutdown(std::chrono::system_clock::now());
+    EXPECT_TRUE(io::RemoveTree(top_).ok());
+  }
+  embedded::SpawnSpec Command(std::vector<std::string> arguments) const {
+    const char* const bin = std::getenv("GOFARM_BIN_DIR");
+    arguments.insert(arguments.begin(), std::string(bin == nullptr ? "build/bin" : bin) + "/gofarm");
+    return {.argv = std::move(arguments), .environment = {{"GOFARM_SERVER", address_}, {"GOFARM_DIR", ""}, {"USER", "ann"}}};
+  }
+  embedded::CommandResult Gofarm(std::vector<std::string> arguments) const {
+    const absl::StatusOr<embedded::CommandResult> result =
+        embedded::RunCommand(Scope::For(absl::Seconds(60)), Command(std::move(arguments)));
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.value_or(embedded::CommandResult{.exit_code = -1});
+  }
+  static bool IsOneDocument(const std::string& text) {
+    simdjson::dom::parser parser;
+    return parser.parse(text).error() == simdjson::SUCCESS;
+  }
+  void StreamOf(std::vector<std::pair<v1::Batch, std::vector<std::string>>> steps, grpc::Status status = grpc::Status::OK,
+                bool hang = false) {
+    FakeFarm::Stream stream{.status = std::move(status), .hang = hang};
+    for (const auto& [batch, events] : steps) {
+      v1::BatchUpdate& update = stream.updates.emplace_back();
+      *update.mutable_batch() = batch;
+      for (const std::string& what : events) *update.add_events() = Event(what);
+    }
+    farm_.streams.push_back(std::move(stream));
+  }
+
+  std::string top_;
+  std::string address_;
+  FakeFarm farm_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+TEST_F(CliVerbsTest, EachKindOfErrorHasItsExitCodeAndIsToldOnStderr) {
+  farm_.failures = {{grpc::StatusCode::NOT_FOUND, "no batch 999999"}};
+  embedded::CommandResult r = Gofarm({"batch", "show", "999999"});
+  EXPECT_EQ(r.exit_code, 2);
+  EXPECT_THAT(r.errors, HasSubstr("999999"));
+  EXPECT_EQ(r.output, "");
+  farm_.failures = {{grpc::StatusCode::INTERNAL, "the disk burns"}};
+  r = Gofarm({"batch", "show", "7", "--output", "json"});
+  EXPECT_EQ(r.exit_code, 4);
+  EXPECT_THAT(r.errors, HasSubstr("the disk burns"));
+  EXPECT_EQ(r.output, "");
+}
+
+TEST_F(CliVerbsTest, EveryLineOfARefusalIsPrintedAndEscaped) {
+  farm_.failures = {{grpc::StatusCode::INVALID_ARGUMENT, "line 1: unknown version\nline 9: bad\x1b[31m"}};
+  const embedded::CommandResult r = Gofarm({"submit", "a.test/m@v1.0.0"});
+  EXPECT_EQ(r.exit_code, 2);
+  EXPECT_THAT(r.errors, AllOf(HasSubstr("gofarm: line 1: unknown version\n"), HasSubstr("gofarm: line 9: bad"), Not(HasSubstr("\x1b"))));
+}
+
+TEST_F(CliVerbsTest, AnUnreachableFarmIsToldWithinTwoSecondsWithWhatToDo) {
+  server_->Shutdown(std::chrono::system_clock::now());
+  const absl::Time began = absl::Now();
+  const embedded::CommandResult r = Gofarm({"batch", "list"});
+  EXPECT_EQ(r.exit_code, 3);
+  EXPECT_THAT(r.errors, AllOf(HasSubstr("gofarm up"), HasSubstr("--server"), HasSubstr(address_)));
+  EXPECT_LT(absl::Now() - began, absl::Seconds(3));
+}
+
+TEST_F(CliVerbsTest, ACoordinatorThatIsBusyForAMomentIsAskedAgain) {
+  farm_.failures = {{grpc::StatusCode::UNAVAILABLE, "restarting"}, {grpc::StatusCode::UNAVAILABLE, "restarting"}};
+  const embedded::CommandResult r = Gofarm({"batch", "list", "--output", "json"});
+  EXPECT_EQ(r.exit_code, 0) << r.errors;
+  EXPECT_TRUE(IsOneDocument(r.output)) << r.output;
+}
+
+TEST_F(CliVerbsTest, OptionsMayStandBetweenModulesAndTakeOneValueEach) {
+  const embedded::CommandResult r =
+      Gofarm({"submit", "--target", "x86_64", "a.test/m@v1.0.0", "--target", "riscv64", "b.test/n", "--output", "json", "--force"});
+  EXPECT_EQ(r.exit_code, 0) << r.errors;
+  ASSERT_EQ(farm_.chunks.size(), 2u);
+  const v1::SubmitChunk::Header& header = farm_.chunks[0].header();
+  EXPECT_THAT(header.targets(), ElementsAre(v1::TARGET_X86_64, v1::TARGET_RISCV64));
+  EXPECT_TRUE(header.force());
+  EXPECT_EQ(header.submitter(), "ann");
+  ASSERT_EQ(farm_.chunks[1].entries().entries_size(), 2);
+  EXPECT_EQ(farm_.chunks[1].entries().entries(1).module(), "b.test/n");
+  EXPECT_TRUE(IsOneDocument(r.output)) << r.output;
+  EXPECT_THAT(r.errors, HasSubstr("warning: the proxy did not answer"));
+}
+
+TEST_F(CliVerbsTest, ASubmissionWhoseAnswerIsLostKeepsItsRequestId) {
+  farm_.failures = {{grpc::StatusCode::UNAVAILABLE, "gone before the answer"}};
+  EXPECT_EQ(Gofarm({"submit", "a.test/m"}).exit_code, 0);
+  ASSERT_EQ(farm_.request_ids.size(), 2u);
+  EXPECT_EQ(farm_.request_ids[0], farm_.request_ids[1]);
+  EXPECT_FALSE(farm_.request_ids[0].empty());
+}
+
+TEST_F(CliVerbsTest, WhatIsWrongByItselfNeedsNoFarm) {
+  server_->Shutdown(std::chrono::system_clock::now());
+  std::ofstream(top_ + "/list") << "a.test/m\nGitHub.com/x/y\n";
+  embedded::CommandResult r = Gofarm({"submit", "--file", top_ + "/list"});
+  EXPECT_EQ(r.exit_code, 2);
+  EXPECT_THAT(r.errors, HasSubstr("line 2:"));
+  r = Gofarm({"submit", "a.test/m", "--target", "sparc"});
+  EXPECT_EQ(r.exit_code, 2);
+  EXPECT_THAT(r.errors, HasSubstr("sparc"));
+  r = Gofarm({"submit", "--file", "/dev/null"});
+  EXPECT_EQ(r.exit_code, 2);
+  EXPECT_THAT(r.errors, HasSubstr("names no modules"));
+  r = Gofarm({"submit", "--flavour", "x", "a.test/m"});
+  EXPECT_EQ(r.exit_code, 2);
+  EXPECT_THAT(r.errors, HasSubstr("--flavour"));
+  r = Gofarm({"artifact", "get", "123", "-o", top_ + "/f"});
+  EXPECT_EQ(r.exit_code, 2);
+  EXPECT_THAT(r.errors, HasSubstr("123"));
+  EXPECT_EQ(Gofarm({"batch", "retry", "7"}).exit_code, 2);
+  EXPECT_EQ(Gofarm({}).exit_code, 2);
+  EXPECT_EQ(Gofarm({"--help"}).exit_code, 0);
+}
+
+TEST_F(CliVerbsTest, WaitPrintsEveryStepAndOnlyTheBatchOnStdout) {
+  // The server's events pass over "fetch" and "check".
+  StreamOf({{BatchWith(0, 0, 1), {"queued"}}, {BatchWith(0, 0, 1), {"build"}}, {BatchWith(1, 0, 0), {"built"}}});
+  const embedded::CommandResult r = Gofarm({"submit", "a.test/m", "--wait", "--output", "json"});
+  EXPECT_EQ(r.exit_code, 0) << r.errors;
+  EXPECT_TRUE(IsOneDocument(r.output)) << r.output;
+  EXPECT_THAT(r.output, HasSubstr("\"built\": 1"));
+  for (const char* step : {"queued", "fetch", "build", "check", "built"}) EXPECT_THAT(r.errors, HasSubstr(Cat("x86_64: ", step)));
+}
+
+TEST_F(CliVerbsTest, AFailedJobMakesExitCodeOne) {
+  StreamOf({{BatchWith(1, 1, 0), {"failed"}}});
+  EXPECT_EQ(Gofarm({"batch", "watch", "7"}).exit_code, 1);
+}
+
+TEST_F(CliVerbsTest, AWatchComesBackWhenItsStreamIsCut) {
+  StreamOf({{BatchWith(0, 0, 1), {"queued"}}}, {grpc::StatusCode::UNAVAILABLE, "killed"});
+  StreamOf({{BatchWith(0, 0, 1), {}}}, grpc::Status::OK);  // an orderly stop in the middle
+  StreamOf({{BatchWith(1, 0, 0), {"built"}}});
+  const embedded::CommandResult r = Gofarm({"batch", "watch", "7"});
+  EXPECT_EQ(r.exit_code, 0) << r.errors;
+  EXPECT_EQ(farm_.watches, 3);
+  EXPECT_THAT(r.output, HasSubstr("built"));
+}
+
+TEST_F(CliVerbsTest, CtrlCDetachesSaysHowToComeBackAndCancelsNothing) {
+  StreamOf({{BatchWith(0, 0, 1), {"queued"}}}, grpc::Status::OK, /*hang=*/true);
+  embedded::SpawnSpec spec = Command({"batch", "watch", "7"});
+  spec.log_file = top_ + "/log";
+  const absl::StatusOr<embedded::ProcessId> watch = embedded::SpawnDaemon(spec);
+  ASSERT_TRUE(watch.ok()) << watch.status();
+  const auto log = [&] { return io::ReadFile(top_ + "/log", 1 << 20).value_or(""); };
+  const Scope scope = Scope::For(absl::Seconds(30));
+  while (log().find("queued") == std::string::npos && !scope.Done()) absl::SleepFor(absl::Milliseconds(10));
+  ASSERT_TRUE(embedded::SendSignal(*watch, SIGINT));
+  int status = 0;
+  ASSERT_EQ(waitpid(watch->pid, &status, 0), watch->pid);
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_THAT(log(), HasSubstr("gofarm batch watch 7"));
+  EXPECT_EQ(farm_.cancelled, 0);
+}
+
+TEST_F(CliVerbsTest, ADownloadThatIsCutGoesOnWhereItWas) {
+  farm_.blob = std::string(100'000, 'x') + "end";
+  farm_.cut_download_at = 40'000;
+  const embedded::CommandResult r = Gofarm({"artifact", "get", digest::Sha256Hex(farm_.blob), "-o", top_ + "/f"});
+  EXPECT_EQ(r.exit_code, 0) << r.errors;
+  EXPECT_THAT(farm_.offsets, ElementsAre(0, 40'000, 80'000));
+  EXPECT_EQ(io::ReadFile(top_ + "/f", 1 << 20).value_or(""), farm_.blob);
+}
+
+TEST_F(CliVerbsTest, BytesThatAreNotWhatTheDigestSaysLeaveNoFile) {
+  farm_.blob = "not it";
+  const embedded::CommandResult r = Gofarm({"artifact", "get", std::string(64, 'a'), "-o", top_ + "/f"});
+  EXPECT_EQ(r.exit_code, 4);
+  EXPECT_THAT(r.errors, HasSubstr(digest::Sha256Hex("not it")));
+  const absl::StatusOr<embedded::CommandResult> left = embedded::RunCommand(Scope::For(absl::Seconds(5)), {.argv = {"/bin/ls", top_}});
+  EXPECT_EQ(left->output, "s\n");
+}
+
+TEST_F(CliVerbsTest, AnExportStaysInItsFolderWhateverTheServerNames) {
+  farm_.blob = "program";
+  for (const std::string& evil : {std::string("../../../evil"), top_ + "/evil", std::string("ok")}) {
+    v1::ArtifactRow& row = farm_.artifacts.emplace_back();
+    row.set_module(evil);
+    row.set_version("v1.0.0");
+    row.set_target(v1::TARGET_X86_64);
+    row.set_name(evil);
+    row.set_import_path(evil);
+    row.set_sha256(digest::Sha256Hex(farm_.blob));
+    row.set_size(7);
+  }
+  const std::string out = top_ + "/a/b/c/out";
+  const embedded::CommandResult r = Gofarm({"artifact", "export", "--batch", "7", out});
+  EXPECT_EQ(r.exit_code, 0) << r.errors;
+  const absl::StatusOr<embedded::CommandResult> check = embedded::RunCommand(
+      Scope::For(absl::Seconds(10)),
+      {.argv = {"/bin/sh", "-c",
+                "cd \"$1\" && sha256sum --quiet -c SHA256SUMS && wc -l <SHA256SUMS && cd \"$2\" && find . -name '*evil*' -type f ! -path './a/b/c/out/*'",
+                "sh", out, top_}});
+  ASSERT_TRUE(check.ok()) << check.status();
+  EXPECT_EQ(check->output, "3\n") << check->errors;
+  struct stat info {};
+  ASSERT_EQ(stat((out + "/ok@v1.0.0/x86_64/ok").c_str(), &info), 0);
+  EXPECT_NE(info.st_mode & 0100, 0u);
+}
+
+TEST_F(CliVerbsTest, PagesOfAListBecomeOneArray) {
+  const embedded::CommandResult r = Gofarm({"batch", "list", "--output", "json"});
+  simdjson::dom::parser parser;
+  simdjson::dom::array batches;
+  ASSERT_EQ(parser.parse(r.output).get(batches), simdjson::SUCCESS) << r.output;
+  EXPECT_EQ(batches.size(), 2u);
+}
+
+}  // namespace
+}  // namespace gofarm
