@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <glob.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
@@ -42,10 +43,14 @@ std::string ServerPrograms() {
   return std::filesystem::path(best).parent_path();
 }
 
-// initdb and postgres refuse root: there they run in a user namespace in which root is user 1000.
+// initdb and postgres refuse root: there they run in a user namespace in which root is an ordinary user. One that has a
+// name: initdb looks it up and gives up without one (a bare machine has no user 1000).
 std::vector<std::string> AsOrdinaryUser(std::vector<std::string> argv) {
   if (geteuid() != 0) return argv;
-  std::vector<std::string> wrapped = {"bwrap", "--unshare-user", "--uid", "1000", "--gid", "1000",
+  const passwd* const postgres = getpwnam("postgres");
+  const std::string uid = Cat(postgres == nullptr ? 65534 : postgres->pw_uid);
+  const std::string gid = Cat(postgres == nullptr ? 65534 : postgres->pw_gid);
+  std::vector<std::string> wrapped = {"bwrap", "--unshare-user", "--uid", uid, "--gid", gid,
                                       "--die-with-parent", "--dev-bind", "/", "/"};
   wrapped.insert(wrapped.end(), argv.begin(), argv.end());
   return wrapped;
