@@ -32,9 +32,9 @@ absl::Status WriteConfigs(const FarmPaths& paths, const Settings& settings, cons
   GOFARM_RETURN_IF_ERROR(
       io::WriteFileAtomic(paths.CoordinatorConfig(), CoordinatorToml(paths, settings, go, has_toolsets), 0600));
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const int slots = settings.workers > 1 ? SlotsPerWorker(settings.workers, cores, MemoryBytes()) : 0;
+  const WorkerShare share = ShareOfWorker(settings.workers, cores, MemoryBytes());
   for (int n = 1; n <= settings.workers; ++n) {
-    GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(paths.WorkerConfig(n), WorkerToml(paths, settings, go, n, slots), 0600));
+    GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(paths.WorkerConfig(n), WorkerToml(paths, settings, go, n, share), 0600));
   }
   return absl::OkStatus();
 }

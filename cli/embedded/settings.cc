@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::string_view kHeader = "# Written by `gofarm up`; what is changed here is lost at the next one.\n";
 constexpr int64_t kMemoryPerSlot = int64_t{6} << 30;
+constexpr int64_t kLeastMemoryPerSlot = int64_t{256} << 20;
 constexpr int kFirstPort = 20000;
 constexpr int kPorts = 10000;  // up to 29999: Linux gives outgoing connections 32768 and more
 
@@ -152,9 +153,13 @@ absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment&
   return go;
 }
 
-int SlotsPerWorker(int workers, int cores, int64_t memory_bytes) {
+WorkerShare ShareOfWorker(int workers, int cores, int64_t memory_bytes) {
+  if (workers <= 1) return {};
   const int64_t alone = std::max<int64_t>(1, std::min<int64_t>(cores, memory_bytes / kMemoryPerSlot));
-  return static_cast<int>(std::max<int64_t>(1, alone / std::max(1, workers)));
+  const int64_t slots = std::max<int64_t>(1, alone / workers);
+  // An eighth stays for the farm itself and the machine.
+  const int64_t memory = std::clamp(memory_bytes / 8 * 7 / (slots * workers), kLeastMemoryPerSlot, kMemoryPerSlot);
+  return {.slots = static_cast<int>(slots), .memory_bytes_per_slot = memory};
 }
 
 std::string CoordinatorToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, bool has_toolsets) {
@@ -170,11 +175,13 @@ std::string CoordinatorToml(const FarmPaths& paths, const Settings& settings, co
              has_toolsets ? Line("toolsets", paths.ToolsetsFile()) : "", GoLines(go));
 }
 
-std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, int number, int slots) {
+std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, int number,
+                       const WorkerShare& share) {
   const std::string name = FarmPaths::WorkerName(number);
   return Cat(kHeader, Line("name", name), "coordinators = [", TomlString(paths.GrpcAddress()), "]\n",
              Line("cache_dir", settings.cache_dir), Line("work_dir", Cat(paths.Work(), "/", name)),
-             slots > 0 ? Cat("slots = ", slots, "\n") : "", GoLines(go));
+             share.slots > 0 ? Cat("slots = ", share.slots, "\nmemory_bytes_per_slot = ", share.memory_bytes_per_slot, "\n") : "",
+             GoLines(go));
 }
 
 bool PortIsFree(int port) {

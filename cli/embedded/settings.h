@@ -45,12 +45,17 @@ Environment ProcessEnvironment();
 absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment& environment, const std::string& worker_exe,
                                           const std::string& cache_dir);
 
-// Slots of each of `workers` workers on one machine: what one alone would take, shared among them, at least one.
-int SlotsPerWorker(int workers, int cores, int64_t memory_bytes);
+// What each of `workers` workers on one machine may use: what one alone would take, shared among them, at least one slot.
+// Zeros: the worker decides, which is right when it is alone.
+struct WorkerShare {
+  int slots = 0;
+  int64_t memory_bytes_per_slot = 0;
+};
+WorkerShare ShareOfWorker(int workers, int cores, int64_t memory_bytes);
 
 std::string CoordinatorToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, bool has_toolsets);
-// `slots` 0: the worker decides.
-std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, int number, int slots);
+std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, int number,
+                       const WorkerShare& share);
 
 // "text" with everything escaped that TOML wants escaped.
 std::string TomlString(std::string_view text);

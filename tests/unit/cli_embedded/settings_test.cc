@@ -49,12 +49,16 @@ TEST(GoSettingsTest, ACompleteEnvironmentAsksNoGo) {
   EXPECT_EQ(go->goprivate, "a.test/*");
 }
 
-TEST(SettingsTest, SlotsAreSharedAmongWorkersOfOneMachine) {
+TEST(SettingsTest, WorkersOfOneMachineShareIt) {
   const int64_t gib = int64_t{1} << 30;
-  EXPECT_EQ(SlotsPerWorker(1, 8, 64 * gib), 8);
-  EXPECT_EQ(SlotsPerWorker(1, 8, 13 * gib), 2);
-  EXPECT_EQ(SlotsPerWorker(2, 8, 64 * gib), 4);
-  EXPECT_EQ(SlotsPerWorker(5, 2, 4 * gib), 1);
+  EXPECT_EQ(ShareOfWorker(1, 8, 64 * gib).slots, 0);
+  EXPECT_EQ(ShareOfWorker(2, 8, 64 * gib).slots, 4);
+  EXPECT_EQ(ShareOfWorker(2, 8, 13 * gib).slots, 1);
+  for (const int workers : {2, 3, 5}) {
+    const WorkerShare share = ShareOfWorker(workers, 4, 16 * gib);
+    EXPECT_GE(share.slots, 1);
+    EXPECT_LE(share.slots * workers * share.memory_bytes_per_slot, 14 * gib);
+  }
 }
 
 TEST(SettingsTest, TomlTextsAreEscaped) {
@@ -73,12 +77,13 @@ TEST(SettingsTest, TheConfigurationIsTomlThatHoldsWhatWasDecided) {
   EXPECT_EQ(coordinator.Str("toolsets", ""), "/f \"arm/toolsets.toml");
   for (const char* key : {"goproxy", "gosumdb", "gonosumdb", "goprivate"}) coordinator.Str(key, "");
   EXPECT_TRUE(coordinator.Finish().ok()) << coordinator.Finish();
-  config::Table worker = config::Table::Parse(WorkerToml(paths, settings, go, 2, 3), "worker-2.toml");
+  config::Table worker = config::Table::Parse(WorkerToml(paths, settings, go, 2, {.slots = 3, .memory_bytes_per_slot = 1 << 30}), "worker-2.toml");
   EXPECT_EQ(worker.Str("name", ""), "worker-2");
   EXPECT_EQ(worker.StrList("coordinators", {}), std::vector<std::string>{"unix:/f \"arm/run/coordinator.sock"});
   EXPECT_EQ(worker.Str("work_dir", ""), "/f \"arm/work/worker-2");
   EXPECT_EQ(worker.Str("cache_dir", ""), "/cache");
   EXPECT_EQ(worker.Int("slots", 0, 0, 10), 3);
+  EXPECT_EQ(worker.Bytes("memory_bytes_per_slot", 0, 0, int64_t{1} << 40), 1 << 30);
   for (const char* key : {"goproxy", "gosumdb", "gonosumdb", "goprivate"}) worker.Str(key, "");
   EXPECT_TRUE(worker.Finish().ok()) << worker.Finish();
 }
