@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -77,8 +78,7 @@ bool Attempt::Fetch() {
   if (outcome.stopped) return EndWith(absl::CancelledError("stopped"), FailureClass::kInternal);
   if (outcome.listing == nullptr) {
     const FailureClass failure = outcome.failure == FailureClass::kNone ? FailureClass::kInternal : outcome.failure;
-    Say("fetch", outcome.detail);
-    return End(failure, outcome.detail);
+    return End(failure, InSandboxTerms(outcome.detail));
   }
   listing_ = std::move(outcome.listing);
   target_ = listing_->Find(order_.target);
@@ -110,8 +110,9 @@ bool Attempt::Build() {
     return false;
   }
   for (const fetch::Program* program : programs.broken) {
-    Say("fetch", Cat(program->import_path, ": ", program->detail));
-    Fail(*program, {program->failure, DetailOf(program->detail)});
+    const std::string detail = InSandboxTerms(program->detail);
+    Say("fetch", Cat(program->import_path, ": ", detail));
+    Fail(*program, {program->failure, DetailOf(detail)});
   }
   if (programs.buildable.empty()) return true;
   if (target_->uses_cxx && !WaitForSeed(/*cxx=*/true)) return false;
@@ -389,6 +390,11 @@ bool Attempt::EndWith(const absl::Status& status, FailureClass otherwise) {
   if (absl::IsDeadlineExceeded(status)) return End(FailureClass::kTimeout, Sv(status.message()));
   if (absl::IsResourceExhausted(status)) return End(FailureClass::kDiskFull, Sv(status.message()));
   return End(otherwise, Sv(status.message()));
+}
+
+// Go listed on the host; a report names the paths of every build instead of this machine's.
+std::string Attempt::InSandboxTerms(std::string_view text) const {
+  return absl::StrReplaceAll(Av(text), {{tools_.cache.Mod(), Av(kModCache)}});
 }
 
 void Attempt::Fail(const fetch::Program& program, Classified why) {

@@ -69,6 +69,7 @@ class Attempt {
   bool End(FailureClass failure, std::string_view detail);
   // Stop and deadline of the scope as what they are, a full disk too, anything else as `otherwise`.
   bool EndWith(const absl::Status& status, FailureClass otherwise);
+  std::string InSandboxTerms(std::string_view text) const;
   void Fail(const fetch::Program& program, Classified why);
 
   void EnterPhase(Phase phase);

@@ -245,18 +245,6 @@ Classified ClassifyProgram(const ParsedLog& log, const absl::flat_hash_set<std::
   return {FailureClass::kInternal, tail.empty() ? "go ended with an error and said nothing about this program" : tail};
 }
 
-Classified ClassifyMessage(std::string_view message, FailureClass otherwise) {
-  LogSection section;
-  std::string_view rest = message;
-  while (!rest.empty()) {
-    const size_t end = rest.find('\n');
-    section.lines.push_back(rest.substr(0, end));
-    rest.remove_prefix(end == std::string_view::npos ? rest.size() : end + 1);
-  }
-  const Verdict verdict = Judge(section, {}, otherwise);
-  return {verdict.failure, Decisive(section, verdict.line)};
-}
-
 std::string DetailOf(std::string_view text) {
   std::string detail = Clip(EscapeForPrint(text, /*keep_newlines=*/true), kDetailMax);
   while (!detail.empty() && detail.back() == '\n') detail.pop_back();

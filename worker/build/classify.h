@@ -49,9 +49,6 @@ using HasHeader = std::function<bool(std::string_view package, std::string_view 
 Classified ClassifyProgram(const ParsedLog& log, const absl::flat_hash_set<std::string>& dependencies,
                            const HasHeader& has_header);
 
-// Of a message that stands alone, such as a listing error or the end of a download. `otherwise` when no pattern fits.
-Classified ClassifyMessage(std::string_view message, FailureClass otherwise);
-
 // The same text, bounded by kDetailMax and escaped.
 std::string DetailOf(std::string_view text);
 

@@ -133,6 +133,7 @@ TEST_F(LocalRunnerTest, EachProgramHasAnOutcomeOfItsOwn) {
   EXPECT_THAT(failures, ElementsAre("bad compile_error", "constraint target_unsupported", "pcap system_library_missing"));
   EXPECT_EQ(Name(report.failure), "compile_error");
   EXPECT_THAT(report.detail, HasSubstr("undefined: undefined"));
+  EXPECT_THAT(report.failed_programs[1].detail, HasSubstr(" in /mod/gofarm.test/"));
   EXPECT_FALSE(report.facts.used_shared_cache);
 }
 
