@@ -12,6 +12,7 @@ namespace gofarm::rpc {
 namespace {
 
 constexpr int kStateBit = 8;  // phases are below
+constexpr uint32_t kPhaseBits = (uint32_t{1} << kStateBit) - 1;
 
 int64_t Total(const domain::JobCounts& c) {
   return c.queued + c.running + c.built + c.partial + c.nothing_to_build + c.failed + c.cancelled;
@@ -30,10 +31,17 @@ BatchWatch::Told BatchWatch::BitOf(std::string_view what) {
   return state ? Bit(*state) : 0;
 }
 
+// Told already; or a phase, and a later one or the job's end was told (the store may have proved it before the board's event
+// was read).
+bool BatchWatch::IsLate(Told told, Told bit) {
+  if ((told & bit) != 0) return true;
+  return (bit & kPhaseBits) != 0 && ((told & kPhaseBits) > bit || told >= Bit(JobState::kBuilt));
+}
+
 void BatchWatch::Tell(const domain::Job& job, std::string_view what, Told bit, std::string_view detail,
                       v1::BatchUpdate& update) {
   Told& told = told_[job.id];
-  if ((told & bit) != 0) return;
+  if (IsLate(told, bit)) return;
   told |= bit;
   service::BoardEvent event;
   event.sequence = ++own_sequence_;
@@ -87,7 +95,7 @@ void BatchWatch::TakeEvents(v1::BatchUpdate& update) {
       // A job that waits again goes through its steps again.
       if (event.what == Name(JobState::kQueued) && told->second != 0) {
         told->second = 0;
-      } else if ((told->second & bit) != 0) {
+      } else if (IsLate(told->second, bit)) {
         continue;
       }
       told->second |= bit;

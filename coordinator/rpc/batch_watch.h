@@ -38,6 +38,7 @@ class BatchWatch {
   void FillWaiting(const Scope& scope, const domain::Batch& batch, v1::BatchUpdate& update);
   absl::Status MakeUpEnded(const Scope& scope, v1::BatchUpdate& update);
   static Told BitOf(std::string_view what);
+  static bool IsLate(Told told, Told bit);
 
   RpcContext& rpc_;
   const BatchId batch_;

@@ -11,9 +11,8 @@ void ProgressBoard::Push(const BoardJob& job, std::string_view what, std::string
 }
 
 void ProgressBoard::TellPhase(Live& live, Phase phase, std::string_view detail) {
-  const uint32_t bit = uint32_t{1} << static_cast<int>(phase);
-  if (phase == Phase::kNone || (live.phases_told & bit) != 0) return;
-  live.phases_told |= bit;
+  if (phase <= live.phase_told) return;
+  live.phase_told = phase;
   Push(live.job, Name(phase), detail);
 }
 

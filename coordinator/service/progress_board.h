@@ -54,8 +54,8 @@ class ProgressBoard {
   void Started(Token token, const BoardJob& job, std::string_view worker);
   // Of an unknown or ended token: ignored.
   void Report(Token token, LiveProgress progress);
-  // The attempt is over and its job is in state `state`. Phases among `phases` that no report told are made up first, so
-  // that a quick job shows all of its steps.
+  // The attempt is over and its job is in state `state`. Phases among `phases` that come after what reports told are made
+  // up first, so that a quick job shows all of its steps.
   void Ended(Token token, const std::vector<Phase>& phases, JobState state, std::string_view detail);
   // The attempt is gone without a result; its job waits again.
   void Lost(Token token, std::string_view detail);
@@ -80,7 +80,7 @@ class ProgressBoard {
     BoardJob job;
     std::string worker;
     LiveProgress progress;
-    uint32_t phases_told = 0;  // bit per Phase
+    Phase phase_told = Phase::kNone;  // the latest; no earlier one is told after it
   };
   void Push(const BoardJob& job, std::string_view what, std::string_view detail) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void TellPhase(Live& live, Phase phase, std::string_view detail) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);

@@ -53,6 +53,17 @@ TEST(ProgressBoardTest, LostFirstReportIsMadeUp) {
   EXPECT_THAT(Steps(board), ElementsAre("running", "fetch", "build"));
 }
 
+TEST(ProgressBoardTest, NoPhaseIsToldAfterALaterOne) {
+  ProgressBoard board;
+  board.Report(Token{1}, In(Phase::kSeed));  // before its Accept is stored
+  board.Started(Token{1}, kJob, "w1");
+  board.Report(Token{1}, In(Phase::kUpload));
+  board.Report(Token{1}, In(Phase::kSeed));  // C++ came up late: the build waits for another seed
+  EXPECT_EQ(board.Of(Token{1})->phase, Phase::kSeed) << "what it does now is shown all the same";
+  board.Ended(Token{1}, {Phase::kSeed, Phase::kFetch, Phase::kBuild, Phase::kCheck, Phase::kUpload}, JobState::kBuilt, "");
+  EXPECT_THAT(Steps(board), ElementsAre("running", "fetch", "build", "check", "upload", "built"));
+}
+
 TEST(ProgressBoardTest, LateReportsOfEndedAttemptsChangeNothing) {
   ProgressBoard board;
   board.Started(Token{1}, kJob, "w1");
