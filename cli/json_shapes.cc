@@ -1,11 +1,16 @@
 #include "cli/json_shapes.h"
 
+#include <cmath>
+
 #include "absl/time/time.h"
 #include "cli/names.h"
 #include "gofarm/v1/farm.pb.h"
 
 namespace gofarm::cli {
 namespace {
+
+// A clock's nanoseconds say nothing to a reader.
+double Milliseconds(double seconds) { return std::round(seconds * 1000) / 1000; }
 
 void WriteTexts(JsonWriter& json, std::string_view key, const google::protobuf::RepeatedPtrField<std::string>& texts) {
   json.Key(key).BeginArray();
@@ -18,7 +23,7 @@ void WriteVariant(JsonWriter& json, const v1::VariantTry& variant, Detail detail
       .Field("variant", variant.variant())
       .Field("outcome", variant.outcome())
       .Field("fingerprint", variant.fingerprint())
-      .Field("seconds", variant.seconds());
+      .Field("seconds", Milliseconds(variant.seconds()));
   if (detail == Detail::kFull) {
     WriteTexts(json, "argv", variant.argv());
     WriteTexts(json, "environment", variant.environment());
@@ -39,11 +44,11 @@ void WriteAttempt(JsonWriter& json, const v1::Attempt& attempt, Detail detail) {
   for (const v1::VariantTry& variant : attempt.variants()) WriteVariant(json, variant, detail);
   json.EndArray();
   json.Key("phases").BeginObject();
-  for (const auto& [phase, seconds] : PhaseSeconds(attempt)) json.Field(NameOf(phase), seconds);
+  for (const auto& [phase, seconds] : PhaseSeconds(attempt)) json.Field(NameOf(phase), Milliseconds(seconds));
   json.EndObject();
   const v1::AttemptFacts& facts = attempt.facts();
   json.Field("peak_memory_bytes", attempt.peak_memory_bytes())
-      .Field("cpu_seconds", attempt.cpu_seconds())
+      .Field("cpu_seconds", Milliseconds(attempt.cpu_seconds()))
       .Field("failure_class", NameOf(attempt.failure_class()))
       .Field("failure_detail", attempt.failure_detail())
       .Field("go_version", facts.go_version())
@@ -167,7 +172,7 @@ void WriteWorker(JsonWriter& json, const v1::WorkerRow& worker) {
         .Field("target", NameOf(ready.target()))
         .Field("state", ready.state())
         .Field("detail", ready.detail())
-        .Field("seconds", ready.seconds())
+        .Field("seconds", Milliseconds(ready.seconds()))
         .Field("toolset", ready.toolset())
         .EndObject();
   }
@@ -180,7 +185,7 @@ void WriteWorker(JsonWriter& json, const v1::WorkerRow& worker) {
         .Field("version", running.version())
         .Field("target", NameOf(running.target()))
         .Field("phase", NameOf(running.progress().phase()))
-        .Field("seconds", running.seconds())
+        .Field("seconds", Milliseconds(running.seconds()))
         .EndObject();
   }
   json.EndArray();
@@ -227,7 +232,7 @@ void WriteStatus(JsonWriter& json, const StatusShape& status, const v1::ListWork
               .Field("target", NameOf(ready.target()))
               .Field("state", ready.state())
               .Field("detail", ready.detail())
-              .Field("seconds", ready.seconds())
+              .Field("seconds", Milliseconds(ready.seconds()))
               .EndObject();
         }
       }

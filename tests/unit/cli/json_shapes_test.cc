@@ -85,16 +85,16 @@ v1::Job SampleJob() {
   lost.mutable_ended_at()->set_unix_micros(kNoon + 30'000'000);
   v1::PhaseTime& fetch = *lost.add_phases();
   fetch.set_phase(v1::PHASE_FETCH);
-  fetch.set_seconds(1.5);
+  fetch.set_seconds(395.984282879);
   v1::VariantTry& variant = *lost.add_variants();
   variant.set_variant("install");
   variant.set_outcome("failed");
   variant.set_fingerprint("off64_t");
-  variant.set_seconds(2);
+  variant.set_seconds(2.000000731);
   variant.add_argv("/go/bin/go");
   variant.add_environment("CGO_ENABLED=1");
   lost.set_peak_memory_bytes(5'000'000'000);
-  lost.set_cpu_seconds(3.25);
+  lost.set_cpu_seconds(3.249999871);
   lost.set_failure_class(v1::FAILURE_CLASS_WORKER_LOST);
   *job.add_executables() = SampleArtifact();
   v1::FailedProgram& program = *job.add_failed_programs();
@@ -123,7 +123,7 @@ v1::WorkerRow SampleWorker() {
   ready.set_target(v1::TARGET_LOONGARCH64);
   ready.set_state("seeding");
   ready.set_detail("linking");
-  ready.set_seconds(12.5);
+  ready.set_seconds(12.500000001);
   return worker;
 }
 
