@@ -155,6 +155,32 @@ TEST_F(LocalRunnerTest, LargeFileNamesAreRepairedAndTheGoodProgramIsNotBuiltTwic
   EXPECT_EQ(report.executables[1].variant, "install+lfs64");
 }
 
+TEST_F(LocalRunnerTest, CxxIsLinkedStaticallyToo) {
+  const BuildReport report = Run(Local({
+      {"main.go", "package main\n\n// int count(void);\nimport \"C\"\n\nfunc main() { println(C.count()) }\n"},
+      {"count.cc", "#include <map>\n#include <string>\nextern \"C\" int count() {\n  std::map<std::string, int> m{{\"a\", 1}};\n"
+                   "  return static_cast<int>(m.size());\n}\n"},
+  }));
+  ASSERT_EQ(Name(report.outcome), "built") << report.detail << listener_.log;
+  EXPECT_FALSE(report.facts.used_shared_cache);
+}
+
+// An assembler file speaks here like a zig that crashed, which no test can bring about.
+TEST_F(LocalRunnerTest, ABrokenToolchainIsTriedOnceMoreWithFreshCachesAndThenBlamed) {
+  const BuildReport report = Run(Local({
+      {"good/main.go", kMain},
+      {"crash/main.go", "package main\n\nimport \"C\"\n\nfunc main() {}\n"},
+      {"crash/x.S", ".print \"thread 77 panic: reached unreachable code\"\n.err\n"},
+  }));
+  EXPECT_EQ(Name(report.outcome), "failed");
+  EXPECT_EQ(Name(report.failure), "toolchain_broken") << report.detail << listener_.log;
+  ASSERT_THAT(report.variants, SizeIs(2));
+  EXPECT_EQ(report.variants[0].variant, "install");
+  EXPECT_EQ(report.variants[1].variant, "install");
+  EXPECT_EQ(report.variants[0].fingerprint, "toolchain_broken");
+  EXPECT_THAT(report.executables, IsEmpty()) << "the attempt is tried again as a whole";
+}
+
 TEST_F(LocalRunnerTest, AReplacedFolderIsLeftOutAndTheFileSaysDevel) {
   BuildOrder order = Local({{"main.go", kMain}});
   const std::string go_mod = "module " + order.module + "\n\ngo 1.24\n\nreplace gofarm.test/other => ../other\n";

@@ -25,9 +25,11 @@ std::string GoEnv(const std::string& name) {
   return text;
 }
 
-std::string CacheFolder(const std::string& work) {
-  const char* given = std::getenv("GOFARM_CACHE_DIR");
-  return given != nullptr && *given != '\0' ? given : work + "/cache";
+// The one of the other end-to-end tests: seeding takes minutes.
+std::string CacheFolder() {
+  if (const char* given = std::getenv("GOFARM_CACHE_DIR"); given != nullptr && *given != '\0') return given;
+  const char* home = std::getenv("HOME");
+  return std::string(home == nullptr ? "/tmp" : home) + "/.cache/gofarm";
 }
 
 exec::SandboxOptions Self() {
@@ -62,7 +64,7 @@ void Listener::OnProgress(const BuildProgress& p) {
 
 RunnerRig::RunnerRig(const std::string& work, const fetch::ProxyEnvironment& proxy, LocalRunnerOptions options)
     : work_(work),
-      cache_(MakeFolder(CacheFolder(work))),
+      cache_(MakeFolder(CacheFolder())),
       toolchains_(cache_, ProxyOfThisMachine(), config::BuiltInToolsets()->bootstrap),
       sandbox_(Self()),
       fetcher_(cache_, proxy, MakeFolder(work + "/fetch")) {

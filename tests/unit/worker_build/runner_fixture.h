@@ -1,5 +1,5 @@
 // A LocalRunner with everything real below it: the pinned Go and zig, seeds, sandbox, module proxy. The cache folder is
-// GOFARM_CACHE_DIR, else one below the test's own folder. The test program serves the sandbox-init verb like the worker.
+// GOFARM_CACHE_DIR, else ~/.cache/gofarm. The test program serves the sandbox-init verb like the worker.
 #pragma once
 
 #include <functional>
