@@ -1,4 +1,6 @@
 // gofarm-worker: the command line. Everything else is in app.cc and verbs.cc.
+#include <sys/stat.h>
+
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstring>
@@ -59,6 +61,8 @@ void AddToolsetOptions(CLI::App& verb, gofarm::worker::CacheArgs& args) {
 
 int Main(int argc, char** argv) {
   using namespace gofarm;
+  // Builds run as other uids and read toolchains, seeds and modules of the cache, whatever the user's umask is.
+  ::umask(022);
   worker::Flags flags;
   worker::CacheArgs args;
   std::string output = "text";
