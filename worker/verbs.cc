@@ -99,6 +99,11 @@ class ProgressLine {
   absl::Time since_, shown_ = absl::InfinitePast();
 };
 
+// An empty answer may be a misspelt folder.
+void SayWhereNothingIs(const fetch::CacheLayout& cache) {
+  PrintErr(Cat("gofarm-worker: no toolchain in ", EscapeForPrint(cache.Toolchains()), "\n"));
+}
+
 void PrintToolchains(const std::vector<fetch::InstalledToolchain>& toolchains, bool json) {
   if (!json) {
     for (const fetch::InstalledToolchain& t : toolchains) {
@@ -156,7 +161,9 @@ absl::Status ToolchainInstall(const Scope& scope, const CacheArgs& args) {
 
 absl::Status ToolchainList(const CacheArgs& args) {
   GOFARM_ASSIGN_OR_RETURN(const fetch::CacheLayout cache, CacheOf(args));
-  PrintToolchains(fetch::ToolchainStore(cache, {}).List(), args.json);
+  const std::vector<fetch::InstalledToolchain> all = fetch::ToolchainStore(cache, {}).List();
+  if (all.empty()) SayWhereNothingIs(cache);
+  PrintToolchains(all, args.json);
   return absl::OkStatus();
 }
 
@@ -166,7 +173,17 @@ absl::Status ToolchainVerify(const Scope& scope, const CacheArgs& args) {
   absl::Status worst;
   JsonWriter writer;
   writer.BeginArray();
-  for (const fetch::InstalledToolchain& t : store.List()) {
+  const std::vector<fetch::InstalledToolchain> whole = store.List();
+  const std::vector<fetch::ToolchainStore::Damaged> damaged = store.ListDamaged();
+  if (whole.empty() && damaged.empty()) SayWhereNothingIs(cache);
+  for (const fetch::ToolchainStore::Damaged& d : damaged) {
+    const std::string why = EscapeForPrint(d.why);
+    worst = absl::DataLossError(Cat(why, "; `gofarm-worker toolchain install` makes it anew"));
+    if (!args.json) PrintOut(Cat(EscapeForPrint(d.folder), "  ", why, "\n"));
+    writer.BeginObject().Field("kind", "").Field("version", "").Field("path", d.folder);
+    writer.Field("good", false).Field("detail", why).EndObject();
+  }
+  for (const fetch::InstalledToolchain& t : whole) {
     const absl::Status status = store.Verify(scope, t);
     if (!status.ok() && worst.ok()) worst = status;
     const std::string result = status.ok() ? "good" : EscapeForPrint(Sv(status.message()));

@@ -143,6 +143,9 @@ absl::StatusOr<InstalledToolchain> ToolchainStore::ReadInstalled(const std::stri
   found.kind = marker["kind"];
   found.version = marker["version"];
   found.sha256 = marker["sha256"];
+  if (found.kind != "go" && found.kind != "zig") {
+    return absl::InvalidArgumentError(Cat("toolchain ", folder, " is damaged: ", kMarker, " names no kind"));
+  }
   found.root = folder + "/root";
   found.path = Cat(found.root, "/", ExeOf(found.kind));
   if (access(found.path.c_str(), X_OK) != 0) return ErrnoStatus(errno, Cat("toolchain ", folder, " is damaged: ", found.path));
@@ -249,12 +252,31 @@ absl::StatusOr<ToolchainStore::Installed> ToolchainStore::InstallToolset(const S
   return installed;
 }
 
-std::vector<InstalledToolchain> ToolchainStore::List() const {
-  std::vector<InstalledToolchain> all;
+std::vector<std::string> ToolchainStore::Folders() const {
+  std::vector<std::string> folders;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(cache_.Toolchains(), error)) {
-    if (entry.path().filename().string().front() == '.') continue;
-    absl::StatusOr<InstalledToolchain> found = ReadInstalled(entry.path().string());
+    std::error_code ignored;
+    const bool scratch = entry.path().filename().string().front() == '.';
+    if (!scratch && entry.is_directory(ignored)) folders.push_back(entry.path().string());
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+std::vector<ToolchainStore::Damaged> ToolchainStore::ListDamaged() const {
+  std::vector<Damaged> all;
+  for (const std::string& folder : Folders()) {
+    const absl::Status status = ReadInstalled(folder).status();
+    if (!status.ok()) all.push_back({folder, std::string(Sv(status.message()))});
+  }
+  return all;
+}
+
+std::vector<InstalledToolchain> ToolchainStore::List() const {
+  std::vector<InstalledToolchain> all;
+  for (const std::string& folder : Folders()) {
+    absl::StatusOr<InstalledToolchain> found = ReadInstalled(folder);
     if (found.ok()) all.push_back(*std::move(found));
   }
   std::sort(all.begin(), all.end(), [](const InstalledToolchain& a, const InstalledToolchain& b) {

@@ -51,6 +51,12 @@ class ToolchainStore {
 
   // What is installed, by kind and version; damaged folders are left out.
   std::vector<InstalledToolchain> List() const;
+  // Those: without their executable, or without what an installation notes in the end. Install makes them anew.
+  struct Damaged {
+    std::string folder;
+    std::string why;
+  };
+  std::vector<Damaged> ListDamaged() const;
   // Reads every file again and compares with the digest noted at installation. DATA_LOSS names the toolchain.
   absl::Status Verify(const Scope& scope, const InstalledToolchain& toolchain) const;
 
@@ -62,6 +68,7 @@ class ToolchainStore {
 
  private:
   std::string FolderOf(const Archive& archive) const;
+  std::vector<std::string> Folders() const;
   absl::StatusOr<InstalledToolchain> ReadInstalled(const std::string& folder) const;
   absl::Status InstallInto(const Scope& scope, const Archive& archive, const std::string& folder, const FetchProgress& progress);
 

@@ -160,8 +160,12 @@ TEST_F(ToolchainTest, ADamagedFolderIsInstalledAgain) {
   ASSERT_TRUE(zig.ok()) << zig.status();
   fs::remove(zig->path);
   EXPECT_TRUE(store_->List().empty());
+  ASSERT_EQ(store_->ListDamaged().size(), 1u);
+  EXPECT_EQ(store_->ListDamaged()[0].folder, fs::path(zig->root).parent_path().string());
+  EXPECT_THAT(store_->ListDamaged()[0].why, HasSubstr("root/zig"));
   EXPECT_TRUE(Install(archive).ok());
   EXPECT_TRUE(fs::exists(zig->path));
+  EXPECT_TRUE(store_->ListDamaged().empty());
 }
 
 TEST_F(ToolchainTest, WhatCannotBeAToolchainIsRefused) {
