@@ -209,7 +209,7 @@ absl::Status Coordinator::StartDispatch() {
 
 service::BatchHooks Coordinator::HooksOfBatches() {
   service::BatchHooks hooks;
-  hooks.queue_changed = [this] { dispatch_->QueueChanged(); };
+  hooks.queue_changed = [this](JobId lowest) { dispatch_->QueueChanged(lowest); };
   hooks.cancel_running = [this](const std::vector<store::RunningRef>& running) {
     dispatch::CancelRequested event;
     for (const store::RunningRef& r : running) event.tokens.push_back(r.token);

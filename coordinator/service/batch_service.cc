@@ -46,8 +46,7 @@ absl::StatusOr<domain::BatchReceipt> BatchService::Submit(const Scope& scope, co
   receipt.repeated_request = inserted.repeated;
   if (inserted.repeated) return receipt;
   Tell(inserted.queued_sample, JobState::kQueued);
-  // Also when every job was joined: one of them may be more urgent now.
-  if (hooks_.queue_changed) hooks_.queue_changed();
+  if (inserted.lowest_changed && hooks_.queue_changed) hooks_.queue_changed(inserted.lowest_changed);
   return receipt;
 }
 
@@ -61,7 +60,7 @@ absl::StatusOr<domain::Batch> BatchService::Cancel(const Scope& scope, BatchId i
 absl::StatusOr<domain::Batch> BatchService::Retry(const Scope& scope, BatchId id) {
   GOFARM_ASSIGN_OR_RETURN(store::BatchStore::Retried retried, batches_.RetryFailed(scope, id));
   Tell(retried.queued, JobState::kQueued);
-  if (retried.retried > 0 && hooks_.queue_changed) hooks_.queue_changed();
+  if (retried.lowest_queued && hooks_.queue_changed) hooks_.queue_changed(retried.lowest_queued);
   return std::move(retried.batch);
 }
 
@@ -75,7 +74,7 @@ absl::StatusOr<domain::Job> BatchService::CancelJob(const Scope& scope, JobId id
 absl::StatusOr<domain::Job> BatchService::RetryJob(const Scope& scope, JobId id) {
   GOFARM_ASSIGN_OR_RETURN(const store::JobRef successor, batches_.RetryJob(scope, id));
   Tell({successor}, JobState::kQueued);
-  if (hooks_.queue_changed) hooks_.queue_changed();
+  if (hooks_.queue_changed) hooks_.queue_changed(successor.id);
   return queries_.GetJob(scope, successor.id);
 }
 
@@ -85,7 +84,7 @@ void BatchService::Tell(const std::vector<store::JobRef>& jobs, JobState state) 
     hooks_.told(jobs, state);
   } else {
     hooks_.told({jobs.begin(), jobs.begin() + kToldMax}, state);
-    if (hooks_.queue_changed) hooks_.queue_changed();
+    if (hooks_.queue_changed) hooks_.queue_changed(JobId{});
   }
 }
 

@@ -33,7 +33,8 @@ inline constexpr double kProxyShare = 0.6;            // of a submission's time;
 
 // Told after the transaction; must be quick and must not call back.
 struct BatchHooks {
-  std::function<void()> queue_changed;
+  // The queue's rows from this job on may be new or changed; 0: any of them.
+  std::function<void(JobId lowest)> queue_changed;
   std::function<void(const std::vector<store::RunningRef>&)> cancel_running;
   // For progress lines: these jobs are in that state now. The first kToldMax when there are very many.
   std::function<void(const std::vector<store::JobRef>&, JobState)> told;

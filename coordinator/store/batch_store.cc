@@ -146,6 +146,10 @@ void KeepSample(std::vector<JobRef>& sample, const std::vector<JobRef>& more) {
   }
 }
 
+void KeepLowest(JobId& lowest, JobId id) {
+  if (!lowest || id < lowest) lowest = id;
+}
+
 // The jobs' rows are locked already.
 void CancelLocked(Txn& txn, const std::string& ids, CancelledJobs& result) {
   std::vector<JobId> gone;
@@ -252,7 +256,10 @@ absl::StatusOr<InsertedBatch> BatchStore::Insert(const Scope& scope, const domai
       txn.Run("link_jobs", how.batch.value, Array(added));
       txn.Run("enqueue_jobs", Array(added));
       txn.Run("link_jobs", how.batch.value, Array(placed.joined));
-      txn.Run("raise_priority", Array(placed.joined_queued), how.priority);
+      for (const pqxx::row& raised : txn.Run("raise_priority", Array(placed.joined_queued), how.priority)) {
+        KeepLowest(result.lowest_changed, JobId{raised[0].as<int64_t>()});
+      }
+      for (const JobId id : added) KeepLowest(result.lowest_changed, id);
       result.new_jobs += static_cast<int64_t>(added.size());
       KeepSample(result.queued_sample, placed.added);
     }
@@ -320,6 +327,7 @@ absl::StatusOr<BatchStore::Retried> BatchStore::RetryFailed(const Scope& scope, 
       GOFARM_ASSIGN_OR_RETURN(const Successors successors, Replace(txn, {id}, some));
       result.retried += static_cast<int64_t>(successors.of.size());
       KeepSample(result.queued, successors.added);
+      for (const JobRef& ref : successors.added) KeepLowest(result.lowest_queued, ref.id);
       return absl::OkStatus();
     }));
     GOFARM_ASSIGN_OR_RETURN(result.batch, GetIn(txn, id));

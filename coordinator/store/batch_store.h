@@ -30,6 +30,7 @@ struct InsertedBatch {
   domain::Batch batch;
   bool repeated = false;   // the request id was known: the first answer, nothing stored
   int64_t new_jobs = 0;    // not joined
+  JobId lowest_changed;    // of the queue's rows that are new or more urgent now; 0: none
   std::vector<JobRef> queued_sample;  // the first kSampleMax new ones, for progress lines
 };
 inline constexpr size_t kSampleMax = 256;
@@ -64,6 +65,7 @@ class BatchStore {
     domain::Batch batch;
     std::vector<JobRef> queued;  // at most kSampleMax
     int64_t retried = 0;
+    JobId lowest_queued;  // 0: all were joined
   };
   // The batch's failed and partial jobs get a new generation (or join one that somebody made already), linked in place of
   // the old job. FAILED_PRECONDITION for a cancelled batch.

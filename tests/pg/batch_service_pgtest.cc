@@ -25,7 +25,7 @@ class BatchServiceTest : public FarmTest {
     FarmTest::SetUp();
     toolset_.digest = domain::ToolsetDigest(toolset_);
     service::BatchHooks hooks;
-    hooks.queue_changed = [this] { ++queue_changes_; };
+    hooks.queue_changed = [this](JobId lowest) { queue_changes_.push_back(lowest); };
     hooks.cancel_running = [this](const std::vector<store::RunningRef>& running) {
       for (const store::RunningRef& ref : running) cancels_.insert(ref.token);
     };
@@ -55,7 +55,7 @@ class BatchServiceTest : public FarmTest {
   }
 
   FakeProxy proxy_;
-  int queue_changes_ = 0;
+  std::vector<JobId> queue_changes_;  // from which job on
   int ended_ = 0;
   std::set<Token> cancels_;
   std::map<JobState, int> told_;
@@ -70,8 +70,25 @@ TEST_F(BatchServiceTest, ASubmissionStoresItsBatchAndTellsTheDispatcher) {
   EXPECT_EQ(receipt->batch.jobs.queued, 2);
   EXPECT_EQ(receipt->batch.name, "2 modules");
   EXPECT_EQ(JobsOf(receipt->batch.id)[1].version, "v1.5.0") << "the resolved version is recorded";
-  EXPECT_EQ(queue_changes_, 1);
+  EXPECT_EQ(queue_changes_, std::vector<JobId>{JobsOf(receipt->batch.id)[0].id});
   EXPECT_EQ(told_[JobState::kQueued], 2);
+}
+
+TEST_F(BatchServiceTest, TheDispatcherHearsFromWhichJobOnTheQueueChanged) {
+  const JobId older = OnlyJob(service_->Submit(Now(), List({{"example.com/a", "v1.0.0"}}))->batch.id);
+  queue_changes_.clear();
+  domain::SubmitRequest request = List({{"example.com/a", "v1.0.0"}, {"example.com/b", "v1.0.0"}});
+  const auto mixed = service_->Submit(Now(), request);
+  ASSERT_TRUE(mixed.ok()) << mixed.status();
+  const JobId newer = JobsOf(mixed->batch.id)[1].id;
+  EXPECT_EQ(queue_changes_, std::vector<JobId>{newer}) << "the joined one is as urgent as it was";
+  request.request_id = Request().request_id;
+  ASSERT_TRUE(service_->Submit(Now(), request).ok());
+  EXPECT_EQ(queue_changes_.size(), 1u) << "nothing is new and nothing more urgent";
+  request.request_id = Request().request_id;
+  request.priority = 7;
+  ASSERT_TRUE(service_->Submit(Now(), request).ok());
+  EXPECT_EQ(queue_changes_, (std::vector<JobId>{newer, older})) << "both are more urgent now";
 }
 
 TEST_F(BatchServiceTest, ARefusedSubmissionStoresNothing) {
@@ -82,7 +99,7 @@ TEST_F(BatchServiceTest, ARefusedSubmissionStoresNothing) {
   EXPECT_NE(receipt.status().message().find("line 3: "), absl::string_view::npos) << "errors of all kinds at once";
   EXPECT_EQ(Count("SELECT count(*) FROM batches"), 0);
   EXPECT_EQ(Count("SELECT count(*) FROM jobs"), 0);
-  EXPECT_EQ(queue_changes_, 0);
+  EXPECT_TRUE(queue_changes_.empty());
 }
 
 TEST_F(BatchServiceTest, ARepeatedRequestIsAnsweredWithoutAskingAgain) {
@@ -123,7 +140,7 @@ TEST_F(BatchServiceTest, RetryOfABatchQueuesItsFailedJobsAgain) {
   const auto retried = service_->Retry(Now(), batch.batch.id);
   ASSERT_TRUE(retried.ok()) << retried.status();
   EXPECT_EQ(retried->jobs.queued, 1);
-  EXPECT_EQ(queue_changes_, 1);
+  EXPECT_EQ(queue_changes_, std::vector<JobId>{OnlyJob(batch.batch.id)});
 }
 
 TEST_F(BatchServiceTest, ACompletionNeedsItsBytes) {

@@ -65,7 +65,7 @@ struct FarmServer::Parts {
     const absl::Status started = dispatch->Start(Scope::For(absl::Seconds(20)));
     EXPECT_TRUE(started.ok()) << started;
     service::BatchHooks batch_hooks;
-    batch_hooks.queue_changed = [this] { dispatch->QueueChanged(); };
+    batch_hooks.queue_changed = [this](JobId lowest) { dispatch->QueueChanged(lowest); };
     batch_hooks.cancel_running = [this](const std::vector<store::RunningRef>& running) {
       dispatch::CancelRequested event;
       for (const store::RunningRef& r : running) event.tokens.push_back(r.token);
