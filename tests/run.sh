@@ -26,6 +26,9 @@ phase packages
 bash deploy/setup/setup.sh build run test
 phase "build (GCC)"
 bash deploy/setup/build.sh release
+# A first Go for the tests that build small programs; on a machine without Go it comes into the cache folder.
+GOFARM_TEST_GO=$(build/bin/gofarm-worker toolchain bootstrap --cache-dir "$GOFARM_CACHE_DIR")
+export GOFARM_TEST_GO
 phase "include table, dead files, SQL"
 python3 tests/tidy/check_tree.py "$root"
 phase "unit tests under address and undefined-behaviour sanitizers"

@@ -19,7 +19,7 @@ targets=()
 show() {
   local line shown=0 now gone left
   while IFS= read -r line; do
-    [[ $line =~ ^\[([0-9]+)/([0-9]+)\] ]] || continue
+    [[ $line =~ ^\[([1-9][0-9]*)/([0-9]+)\] ]] || continue
     now=$(date +%s)
     [ $((now - shown)) -ge 10 ] || [ "${BASH_REMATCH[1]}" = "${BASH_REMATCH[2]}" ] || continue
     shown=$now gone=$((now - start))

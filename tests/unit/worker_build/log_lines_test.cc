@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/text.h"
+
 namespace gofarm::build {
 namespace {
 
@@ -48,6 +50,27 @@ TEST(LogLinesTest, AnEndlessLineIsCutAndCounted) {
   EXPECT_THAT(c.text, HasSubstr("... (83616 bytes more)\nbuild/install| next\n"));
   EXPECT_LT(c.text.size(), kLogLineMax + 100);
   EXPECT_EQ(c.lines.raw_bytes(), 100'006);
+}
+
+TEST(StepLogTest, AStepThatOnlyCountsOnGetsALineEveryTenSeconds) {
+  StepLog log;
+  absl::Time now = absl::FromUnixSeconds(1'000'000);
+  int lines = 0;
+  for (int mib = 0; mib < 400; ++mib, now += absl::Milliseconds(100)) {
+    lines += log.IsNews(Cat("waits for toolchains: downloading go 1.26.8, ", mib, " MiB"), now) ? 1 : 0;
+  }
+  EXPECT_EQ(lines, 4) << "40 seconds";
+}
+
+TEST(StepLogTest, OtherWordsAndOtherVersionsAreNewsAtOnce) {
+  StepLog log;
+  const absl::Time now = absl::FromUnixSeconds(1'000'000);
+  EXPECT_TRUE(log.IsNews("downloading go 1.26.8", now));
+  EXPECT_FALSE(log.IsNews("downloading go 1.26.8", now + absl::Minutes(1))) << "the same again";
+  EXPECT_TRUE(log.IsNews("downloading go 1.25.3", now));
+  EXPECT_TRUE(log.IsNews("std, package 12", now));
+  EXPECT_FALSE(log.IsNews("std, package 13", now));
+  EXPECT_TRUE(log.IsNews("linking", now));
 }
 
 TEST(LogLinesTest, KeepsAllOfAShortTry) {
