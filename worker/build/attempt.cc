@@ -433,12 +433,11 @@ void Attempt::ShowProgress(BuildProgress progress) {
 }
 
 fetch::FetchProgress Attempt::ProgressOf(Phase phase, std::string tag) {
-  return [this, phase, tag = std::move(tag), last = std::string()](std::string_view step, int64_t done, int64_t total) mutable {
+  return [this, phase, tag = std::move(tag), log = StepLog(), last = std::string()](std::string_view step, int64_t done,
+                                                                                    int64_t total) mutable {
+    if (log.IsNews(step, absl::Now())) Say(tag, step);
     const bool new_step = step != last;
-    if (new_step) {
-      last = std::string(step);
-      Say(tag, step);
-    }
+    if (new_step) last = std::string(step);
     if (new_step || absl::Now() - progress_shown_ >= kProgressEvery) {
       ShowProgress({phase, "", EscapeForPrint(step), done, total});
     }

@@ -1,10 +1,37 @@
 #include "worker/build/log_lines.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_split.h"
 #include "common/base/text.h"
 
 namespace gofarm::build {
+namespace {
+
+bool IsNumber(std::string_view word) {
+  return !word.empty() && word[0] >= '0' && word[0] <= '9' && std::count(word.begin(), word.end(), '.') < 2;
+}
+
+std::string WithoutNumbers(std::string_view step) {
+  std::string words;
+  for (const absl::string_view word : absl::StrSplit(Av(step), ' ')) {
+    if (!IsNumber(Sv(word))) words += Cat(Sv(word), " ");
+  }
+  return words;
+}
+
+}  // namespace
+
+bool StepLog::IsNews(std::string_view step, absl::Time now) {
+  if (step == step_) return false;
+  std::string words = WithoutNumbers(step);
+  if (words == words_ && now - told_at_ < kStepLogInterval) return false;
+  step_ = std::string(step);
+  words_ = std::move(words);
+  told_at_ = now;
+  return true;
+}
 
 LogLines::LogLines(std::string tag, Emit emit) : tag_(std::move(tag)), emit_(std::move(emit)) {}
 

@@ -8,11 +8,27 @@
 #include <string>
 #include <string_view>
 
+#include "absl/time/time.h"
+
 namespace gofarm::build {
 
 inline constexpr size_t kLogLineMax = 16 * 1024;         // longer lines are cut, with a mark
 inline constexpr size_t kKeptHeadMax = 2 * 1024 * 1024;  // of one try, for classification
 inline constexpr size_t kKeptTailMax = 2 * 1024 * 1024;
+inline constexpr absl::Duration kStepLogInterval = absl::Seconds(10);
+
+// Which of the many reports of a step that takes long are worth a line in the log.
+class StepLog {
+ public:
+  // The step says something new in words, or in numbers only and the last line is kStepLogInterval old. Versions such as
+  // 1.26.8 count as words.
+  bool IsNews(std::string_view step, absl::Time now);
+
+ private:
+  std::string words_;
+  std::string step_;
+  absl::Time told_at_ = absl::InfinitePast();
+};
 
 class LogLines {
  public:
