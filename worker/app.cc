@@ -21,6 +21,7 @@
 #include "worker/build/local_runner.h"
 #include "worker/build/seeder.h"
 #include "worker/exec/sandbox.h"
+#include "worker/exec/tree.h"
 #include "worker/fetch/module_cache.h"
 #include "worker/fetch/module_fetcher.h"
 #include "worker/fetch/toolchain.h"
@@ -49,7 +50,7 @@ absl::StatusOr<std::string> OwnProgram() {
 
 // Empty again, whatever an earlier process left there.
 absl::Status FreshFolder(const std::string& folder) {
-  GOFARM_RETURN_IF_ERROR_CTX(io::RemoveTree(folder), Cat("clear ", folder));
+  GOFARM_RETURN_IF_ERROR_CTX(exec::RemoveTree(folder), Cat("clear ", folder));
   return io::MakeFolders(folder, 0700);
 }
 

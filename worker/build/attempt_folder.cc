@@ -13,6 +13,7 @@
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
+#include "worker/exec/tree.h"
 
 namespace gofarm::build {
 namespace {
@@ -32,7 +33,7 @@ absl::StatusOr<std::unique_ptr<AttemptFolder>> AttemptFolder::Make(const std::st
 }
 
 AttemptFolder::~AttemptFolder() {
-  if (const absl::Status removed = io::RemoveTree(path_); !removed.ok()) {
+  if (const absl::Status removed = exec::RemoveTree(path_); !removed.ok()) {
     obs::Warn("attempt_folder_not_removed", {{"folder", path_}, {"error", std::string(Sv(removed.message()))}});
   }
 }
@@ -45,7 +46,7 @@ absl::StatusOr<std::string> AttemptFolder::MakeInside(const std::string& name) c
 
 void RemoveStaleAttempts(const std::string& work_dir) {
   const std::string folder = work_dir + "/attempts";
-  if (const absl::Status removed = io::RemoveTree(folder); !removed.ok()) {
+  if (const absl::Status removed = exec::RemoveTree(folder); !removed.ok()) {
     obs::Warn("stale_attempts_not_removed", {{"folder", folder}, {"error", std::string(Sv(removed.message()))}});
   }
 }
