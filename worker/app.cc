@@ -101,19 +101,18 @@ class CacheKeeper {
   }
 
   void LookAtCache(const std::stop_token& stop) {
-    fetch::CacheSizes sizes = fetch::MeasureCache(cache_);
-    if (sizes.mod > limits_.mod_bytes || sizes.gocache > limits_.gocache_bytes) {
-      const auto pruned = fetch::PruneCache(Scope::For(kPruneMax, stop), cache_, limits_);
-      if (pruned.ok()) {
-        obs::Info("cache_pruned", {{"bytes", Cat(pruned->bytes)}, {"modules", Cat(pruned->modules)},
-                                   {"gocache_entries", Cat(pruned->gocache_entries)}});
-      } else {
-        obs::Warn("cache_prune_failed", {{"error", pruned.status().ToString()}});
-      }
-      if (!stop.stop_requested()) sizes = fetch::MeasureCache(cache_);
+    // Also when it stands within its budgets: what killed processes left goes too.
+    const auto pruned = fetch::PruneCache(Scope::For(kPruneMax, stop), cache_, limits_);
+    if (stop.stop_requested()) return;
+    if (!pruned.ok()) {
+      obs::Warn("cache_prune_failed", {{"error", pruned.status().ToString()}});
+    } else if (pruned->bytes > 0) {
+      obs::Info("cache_pruned", {{"bytes", Cat(pruned->bytes)}, {"modules", Cat(pruned->modules)},
+                                 {"gocache_entries", Cat(pruned->gocache_entries)}});
     }
+    const int64_t bytes = fetch::MeasureCache(cache_).Total();
     absl::MutexLock lock(&mutex_);
-    cache_bytes_ = sizes.Total();
+    cache_bytes_ = bytes;
   }
 
   const fetch::PruneLimits limits_;

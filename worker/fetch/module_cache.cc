@@ -145,7 +145,7 @@ absl::Status PruneGoCaches(const Scope& scope, const CacheLayout& cache, const P
   return absl::OkStatus();
 }
 
-// What killed processes left: unpacked halves of toolchains and seeds, and half-written downloads.
+// What killed processes left: halves of toolchains. Half a seed is removed by whoever makes it again.
 void RemoveLeftovers(const CacheLayout& cache, const PruneLimits& limits) {
   const absl::Time old = absl::Now() - limits.grace - absl::Hours(1);
   std::error_code error;

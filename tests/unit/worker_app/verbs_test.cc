@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -153,6 +154,18 @@ TEST_F(WorkerVerbsTest, VerifyFindsEveryDamagedToolchain) {
   EXPECT_EQ(verified.exit_code, 1);
   EXPECT_THAT(verified.out, HasSubstr(OnlyFolder("zig-")));
   EXPECT_THAT(verified.out, ::testing::Not(HasSubstr("\"good\": true")));
+}
+
+TEST_F(WorkerVerbsTest, PruneTakesWhatKilledInstallationsLeftAlsoWithinTheBudgets) {
+  const std::string old = cache_ + "/toolchains/.tmp-old", young = cache_ + "/toolchains/.tmp-young";
+  WriteFileOrDie(old + "/unpacked/zig", "half");
+  WriteFileOrDie(young + "/unpacked/zig", "half");
+  fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(24));
+  const exec::SubprocessResult pruned = Worker({"cache", "prune", "--cache-dir", cache_, "--mod-bytes", "1 GiB"});
+  EXPECT_EQ(pruned.exit_code, 0) << pruned.err;
+  EXPECT_FALSE(fs::exists(old));
+  EXPECT_TRUE(fs::exists(young)) << "it may be at work";
+  EXPECT_THAT(Worker({"cache", "show", "--cache-dir", cache_, "--output", "json"}).out, HasSubstr("\"toolchains\": "));
 }
 
 }  // namespace
