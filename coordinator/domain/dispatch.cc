@@ -49,6 +49,7 @@ class Machine {
     session->reported_free = std::clamp(e.free_slots, 0, session->worker.slots);
     session->free_memory_bytes = e.free_memory_bytes;
     session->draining = e.draining;
+    session->disk_full = e.disk_full;
     Reindex(s_, *session, now_);
   }
 

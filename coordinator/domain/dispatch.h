@@ -50,7 +50,13 @@ enum class RefuseReason : int {
 
 // ---- events from streams --------------------------------------------------------------------------------------------
 struct HelloReceived { StreamId stream; domain::SessionRequest request; };
-struct ReadyReceived { StreamId stream; int free_slots = 0; int64_t free_memory_bytes = 0; bool draining = false; };
+struct ReadyReceived {
+  StreamId stream;
+  int free_slots = 0;
+  int64_t free_memory_bytes = 0;
+  bool draining = false;
+  bool disk_full = false;
+};
 struct HeartbeatReceived { StreamId stream; };
 struct AcceptReceived { StreamId stream; Token token; };
 struct RefuseReceived { StreamId stream; Token token; RefuseReason reason = RefuseReason::kNoFreeSlot; std::string detail; };
@@ -152,6 +158,7 @@ struct Session {
   int reported_free = 0;  // the last Ready, less what was accepted since
   int64_t free_memory_bytes = 0;
   bool draining = false;
+  bool disk_full = false;  // why it has no free slots
   bool leaving = false;   // it said Goodbye
   bool heard = false;     // since the last renewal
   absl::Time last_seen;

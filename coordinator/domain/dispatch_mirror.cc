@@ -125,6 +125,19 @@ JobEntry* LocalJob(DispatchState& state, const Session& session, int priority) {
   return best;
 }
 
+// The first of the workers that take jobs for this target, if all of them are out of disk; else empty. Asked for each job of
+// a list: it ends at the first worker with room.
+std::string AllDisksFull(const DispatchState& state, Target target) {
+  std::string first;
+  for (const auto& [id, session] : state.sessions) {
+    const std::vector<Target>& targets = session.worker.targets;
+    if (!session.Able() || std::find(targets.begin(), targets.end(), target) == targets.end()) continue;
+    if (!session.disk_full) return "";
+    if (first.empty()) first = session.worker.worker;
+  }
+  return first;
+}
+
 }  // namespace
 
 bool Session::Able() const { return bool(stream) && !draining && !leaving && worker.isolation_error.empty(); }
@@ -355,6 +368,9 @@ WhyWaiting WhyItWaits(const DispatchState& state, JobId job, absl::Time now) {
   if (state.able[TargetIndex(entry.job.target)] == 0) {
     return {WaitReason::kNoWorkerForTarget,
             Cat("none of ", state.connected, " connected workers takes jobs for ", TargetName(entry.job.target))};
+  }
+  if (const std::string full = AllDisksFull(state, entry.job.target); !full.empty()) {
+    return {WaitReason::kNoFreeSlot, Cat("the disk of worker ", full, " is full; it takes jobs again when there is room")};
   }
   return {WaitReason::kNoFreeSlot, "every worker that could build it is busy"};
 }

@@ -40,7 +40,8 @@ absl::Status SessionReactor::Handle(const v1::WorkerMessage& message) {
         return absl::InvalidArgumentError(Cat("ready: ", ready.free_slots(), " free slots and ", ready.free_memory_bytes(),
                                               " free bytes are out of range"));
       }
-      return dispatch.Post(dispatch::ReadyReceived{stream_, ready.free_slots(), ready.free_memory_bytes(), ready.draining()});
+      return dispatch.Post(dispatch::ReadyReceived{stream_, ready.free_slots(), ready.free_memory_bytes(), ready.draining(),
+                                                   ready.disk_full()});
     }
     case v1::WorkerMessage::kAccept:
       if (message.accept().token() <= 0) return absl::InvalidArgumentError("accept: no token");

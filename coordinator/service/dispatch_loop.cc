@@ -130,6 +130,7 @@ class DispatchLoop::Impl {
         view.detail = session.worker.isolation_error;
       } else {
         view.state = session.draining || session.leaving ? "draining" : "connected";
+        if (session.disk_full) view.detail = "its work or cache folder has too little room; it takes no jobs until there is more";
       }
       views.push_back(std::move(view));
     }

@@ -129,7 +129,7 @@ void World::Carry(Worker& worker, const agent::Effect& effect) {
     ToCoordinator(worker, Cat("Hello with ", e->attempts.size()), [hello](dispatch::StreamId) { return hello; });
   } else if (const auto* e = std::get_if<agent::SendReady>(&effect)) {
     ToCoordinator(worker, Cat("Ready ", e->free_slots), [e = *e](dispatch::StreamId stream) {
-      return dispatch::ReadyReceived{stream, e.free_slots, 0, e.draining};
+      return dispatch::ReadyReceived{stream, e.free_slots, 0, e.draining, e.disk_full};
     });
   } else if (const auto* e = std::get_if<agent::SendAccept>(&effect)) {
     accepted_by_[e->token] = index;

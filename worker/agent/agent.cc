@@ -208,6 +208,7 @@ void Agent::Impl::Received(int64_t link, const v1::CoordinatorMessage& message) 
 
 void Agent::Impl::Run(std::stop_token stop) {
   const std::stop_callback on_stop(stop, [this] { Post(StopRequested{}); });
+  LookAtDisks();  // before the first offer can come
   Feed(Started{Chance()});
   absl::Time next_tick = absl::Now() + kTick;
   while (!exited_) {
@@ -350,6 +351,7 @@ void Agent::Impl::Do(const SendReady& e) {
   ready.set_free_slots(e.free_slots);
   ready.set_free_memory_bytes(options_.memory_bytes_per_slot * e.free_slots);
   ready.set_draining(e.draining);
+  ready.set_disk_full(e.disk_full);
   Send(message);
 }
 

@@ -210,7 +210,7 @@ class Machine {
 
   void Ready() {
     s_.report_at = std::min(s_.report_at, now_ + kReportInterval);
-    Emit(SendReady{s_.FreeSlots(), s_.draining});
+    Emit(SendReady{s_.FreeSlots(), s_.draining, s_.disk_low});
   }
 
   void Report() {

@@ -117,7 +117,7 @@ using Event = std::variant<Started, Connected, Disconnected, WelcomeReceived, Of
 struct Dial { int64_t link = 0; absl::Duration after; int address = 0; };
 struct Hangup { int64_t link = 0; std::string why; };  // close it now; Disconnected{link} follows from the agent
 struct SendHello { std::vector<AnnouncedAttempt> attempts; };
-struct SendReady { int free_slots = 0; bool draining = false; };
+struct SendReady { int free_slots = 0; bool draining = false; bool disk_full = false; };
 struct SendAccept { Token token; };
 struct SendRefuse { Token token; RefuseReason reason = RefuseReason::kNoFreeSlot; std::string detail; };
 // Run the build in this slot, with offer.deadline as its scope's deadline; AttemptFinished follows in every case.

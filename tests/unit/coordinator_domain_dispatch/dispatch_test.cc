@@ -215,6 +215,17 @@ TEST(DispatchTest, AWorkerGetsOnlyTargetsItBuildsAndNoMoreThanItsFreeSlots) {
   EXPECT_EQ(WhyItWaits(farm.state, JobId{14}, farm.now).reason, WaitReason::kNoFreeSlot);
 }
 
+TEST(DispatchTest, AJobThatWaitsForDiskSpaceSaysSoUnlessAWorkerHasRoom) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  farm.Step(ReadyReceived{a, 0, 0, false, /*disk_full=*/true});
+  EXPECT_THAT(All<Claim>(farm.Queue({farm.Job(10)})), IsEmpty());
+  EXPECT_THAT(WhyItWaits(farm.state, JobId{10}, farm.now).detail, HasSubstr("the disk of worker a is full"));
+  farm.Worker("b", 0);
+  EXPECT_THAT(WhyItWaits(farm.state, JobId{10}, farm.now).detail, HasSubstr("busy")) << "b has room and no free slot";
+  EXPECT_EQ(All<Claim>(farm.Step(ReadyReceived{a, 1, 0, false})).size(), 1u);
+}
+
 TEST(DispatchTest, DrainingWorkersAndThoseThatCannotIsolateGetNothing) {
   Farm farm;
   const StreamId a = farm.Worker("a", 1);

@@ -71,9 +71,11 @@ TEST_F(SessionLogicTest, OffersThatCannotBeBuiltAreRefusedWithTheReason) {
   GoLive();
   EXPECT_EQ(All<SendRefuse>(Offered(1, Target::kRiscv64)).at(0).reason, RefuseReason::kUnsupportedTarget);
   EXPECT_EQ(All<SendRefuse>(Offered(2, Target::kX86_64, "other")).at(0).reason, RefuseReason::kUnknownToolset);
-  EXPECT_EQ(All<SendReady>(On(DiskSpace{true})).at(0).free_slots, 0);
+  const SendReady full = All<SendReady>(On(DiskSpace{true})).at(0);
+  EXPECT_EQ(full.free_slots, 0);
+  EXPECT_TRUE(full.disk_full);
   EXPECT_EQ(All<SendRefuse>(Offered(3)).at(0).reason, RefuseReason::kDiskFull);
-  On(DiskSpace{false});
+  EXPECT_FALSE(All<SendReady>(On(DiskSpace{false})).at(0).disk_full);
   Offered(4);
   Offered(5);
   EXPECT_EQ(All<SendRefuse>(Offered(6)).at(0).reason, RefuseReason::kNoFreeSlot);
