@@ -45,6 +45,13 @@ struct Slot::Attempt {
 
 namespace {
 
+constexpr size_t kTroubleMax = 500;
+
+// What a person who asks about the attempt reads while it is tried again.
+std::string TroubleText(const absl::Status& failure) {
+  return Clip(Cat("tried again after: ", EscapeForPrint(Sv(failure.message()))), kTroubleMax);
+}
+
 class Listener : public build::BuildListener {
  public:
   Listener(AttemptControl& control, upload::LogSpool& spool, upload::LogUploader& log, const std::function<void(Event)>& post)
@@ -181,15 +188,25 @@ absl::Status Slot::UploadAll(const Scope& scope, Attempt& attempt) {
   int64_t total = 0;
   for (const upload::Blob& blob : blobs) total += blob.size;
   int64_t before = 0;
+  build::BuildProgress progress{.phase = Phase::kUpload, .bytes_total = total};
   const auto tell = [&](int64_t done) {
-    const build::BuildProgress progress{.phase = Phase::kUpload, .bytes_done = before + done, .bytes_total = total};
-    if (attempt.control->SetProgress(progress, absl::Now())) environment_.post(AttemptProgressed{attempt.order.token});
+    if (before + done > progress.bytes_done) progress.detail.clear();  // it goes on
+    progress.bytes_done = before + done;
+    Tell(attempt, progress);
+  };
+  const auto trouble = [&](const absl::Status& failure) {
+    progress.detail = TroubleText(failure);
+    Tell(attempt, progress);
   };
   for (const upload::Blob& blob : blobs) {
-    GOFARM_RETURN_IF_ERROR(upload::UploadBlob(scope, *environment_.uplink, attempt.order.token, blob, tell));
+    GOFARM_RETURN_IF_ERROR(upload::UploadBlob(scope, *environment_.uplink, attempt.order.token, blob, tell, trouble));
     before += blob.size;
   }
   return absl::OkStatus();
+}
+
+void Slot::Tell(const Attempt& attempt, const build::BuildProgress& progress) const {
+  if (attempt.control->SetProgress(progress, absl::Now())) environment_.post(AttemptProgressed{attempt.order.token});
 }
 
 CompleteAnswer Slot::CompleteOnce(Attempt& attempt) {
@@ -199,6 +216,7 @@ CompleteAnswer Slot::CompleteOnce(Attempt& attempt) {
   const auto give_up = [&](std::string_view what, const absl::Status& status) {
     if (absl::IsFailedPrecondition(status)) return CompleteAnswer::kStale;
     obs::Warn(what, {{"token", Cat(attempt.order.token.value)}, {"error", status.ToString()}});
+    Tell(attempt, {.phase = Phase::kUpload, .detail = TroubleText(status)});
     // Asking the same again would give the same answer; the job must learn that nothing comes of it.
     if (absl::IsDataLoss(status) || absl::IsInvalidArgument(status) || absl::IsOutOfRange(status)) {
       attempt.refused = true;

@@ -90,6 +90,7 @@ class Slot {
   void Build(Attempt& attempt);
   CompleteAnswer CompleteOnce(Attempt& attempt);
   absl::Status UploadAll(const Scope& scope, Attempt& attempt);
+  void Tell(const Attempt& attempt, const build::BuildProgress& progress) const;
 
   const SlotEnvironment environment_;
   absl::Mutex mutex_;

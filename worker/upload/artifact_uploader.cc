@@ -106,7 +106,7 @@ void Wait(const Scope& scope, absl::Duration delay) {
 }  // namespace
 
 absl::Status UploadBlob(const Scope& scope, const Uplink& uplink, Token token, const Blob& blob,
-                        const UploadProgress& progress) {
+                        const UploadProgress& progress, const UploadTrouble& trouble) {
   std::minstd_rand random{std::random_device{}()};
   int mismatches = 0;
   for (int failures = 1;; ++failures) {
@@ -121,6 +121,7 @@ absl::Status UploadBlob(const Scope& scope, const Uplink& uplink, Token token, c
       return Annotate(status, Cat("upload ", blob.sha256));
     }
     if (!scope.Check().ok()) return Annotate(scope.Check(), Cat("upload ", blob.sha256, " (", status.ToString(), ")"));
+    if (trouble) trouble(status);
     if (failures == 2 || failures % 16 == 0) {
       obs::Warn("upload_interrupted", {{"token", Cat(token.value)}, {"sha256", blob.sha256}, {"error", status.ToString()}});
     }
