@@ -1,0 +1,366 @@
+// What is bounded: disks, logs, the time of a cancelled build. Small file systems stand under the worker's work folder and
+// under the coordinator's data folder; the farm waits for room, says so, and goes on by itself when there is some.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <optional>
+#include <set>
+#include <sstream>
+#include <thread>
+#include <utility>
+
+#include "common/base/text.h"
+#include "common/io/files.h"
+#include "tests/e2e/farm_harness.h"
+
+namespace gofarm::testing {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::AnyOf;
+using ::testing::Each;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+// Its bundled C takes a minute to compile: time enough to cancel it.
+constexpr char kSlow[] = "github.com/benbjohnson/litestream@v0.3.13";
+constexpr char kHey[] = "github.com/rakyll/hey@v0.1.5";
+constexpr int64_t kLogBytesMax = int64_t{16} << 20;  // of a farm whose configuration says nothing
+
+// From here on this program and what it starts have their own view of the mounts: what it mounts is gone with it, however
+// it ends. An ordinary user may mount in a user namespace of its own.
+void EnterOwnMounts() {
+  static bool done = false;
+  if (std::exchange(done, true)) return;
+  const uid_t uid = geteuid();
+  const gid_t gid = getegid();
+  ASSERT_EQ(unshare(uid == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS), 0) << std::strerror(errno);
+  if (uid != 0) {
+    std::ofstream("/proc/self/setgroups") << "deny";
+    std::ofstream("/proc/self/uid_map") << uid << " " << uid << " 1";
+    std::ofstream("/proc/self/gid_map") << gid << " " << gid << " 1";
+  }
+  ASSERT_EQ(mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0) << std::strerror(errno);
+}
+
+// A tmpfs over a folder until the object dies.
+class SmallDisk {
+ public:
+  SmallDisk(std::string folder, const std::string& size) : folder_(std::move(folder)) {
+    EXPECT_EQ(mount("tmpfs", folder_.c_str(), "tmpfs", MS_NOSUID, Cat("mode=0700,size=", size).c_str()), 0)
+        << folder_ << ": " << std::strerror(errno);
+  }
+  ~SmallDisk() { EXPECT_EQ(umount2(folder_.c_str(), MNT_DETACH), 0) << folder_ << ": " << std::strerror(errno); }
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  void Resize(const std::string& size) {
+    EXPECT_EQ(mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT | MS_NOSUID, Cat("size=", size).c_str()), 0)
+        << folder_ << ": " << std::strerror(errno);
+  }
+
+ private:
+  const std::string folder_;
+};
+
+class LimitsTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    ASSERT_NO_FATAL_FAILURE(EnterOwnMounts());
+    char pattern[] = "/tmp/gofarm-proxy-XXXXXX";
+    proxy_ = mkdtemp(pattern);
+    farm_ = new Farm(1, {Cat("GOPROXY=file://", proxy_), "GOSUMDB=off"});
+  }
+  static void TearDownTestSuite() {
+    delete farm_;
+    farm_ = nullptr;
+    EXPECT_TRUE(io::RemoveTree(proxy_).ok());
+  }
+  void TearDown() override {
+    if (!disk_) return;
+    farm_->Down();
+    disk_.reset();
+    farm_->Up();
+  }
+
+  // A small disk takes the place of a folder of the farm.
+  void Shrink(const std::string& folder, const std::string& size) {
+    ASSERT_TRUE(farm_->Down());
+    disk_.emplace(farm_->dir() + "/" + folder, size);
+    ASSERT_TRUE(farm_->Up());
+  }
+
+  static void Make(const std::string& module, const std::vector<std::string>& files) {
+    std::vector<std::string> argv = {"python3", Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/support/make_module.py"),
+                                     proxy_, module, "v1.0.0"};
+    argv.insert(argv.end(), files.begin(), files.end());
+    const CommandResult r = RunCommand(argv);
+    ASSERT_EQ(r.exit_code, 0) << r.err;
+  }
+  static std::string HelloFile() {
+    return "main.go=package main\\n\\nimport \\x22fmt\\x22\\n\\nfunc main() { fmt.Println(1) }\\n";
+  }
+  static int64_t OnlyJob(int64_t batch) {
+    const Json jobs = farm_->Jobs(batch);
+    const auto all = Items(jobs.root());
+    EXPECT_EQ(all.size(), 1u);
+    return all.empty() ? 0 : Number(all[0], "id");
+  }
+  static Json Show(int64_t job) { return farm_->GofarmJson({"job", "show", Cat(job)}); }
+
+  static std::string proxy_;
+  static Farm* farm_;
+  std::optional<SmallDisk> disk_;
+};
+std::string LimitsTest::proxy_;
+Farm* LimitsTest::farm_ = nullptr;
+
+TEST_F(LimitsTest, WithoutRoomUnderTheWorkFolderJobsWaitThenFailAsDiskFullAndAreBuiltWhenThereIsRoom) {
+  Make("limits.example/work", {HelloFile()});
+  ASSERT_NO_FATAL_FAILURE(Shrink("work", "64m"));
+  const int64_t batch = farm_->Submit({"limits.example/work@v1.0.0", "--target", "x86_64"});
+  const int64_t job = OnlyJob(batch);
+
+  // Below the floor of offers: the worker takes none.
+  EXPECT_TRUE(farm_->WaitUntil([&] { return Text(Show(job).root(), "wait_detail").find("disk") != std::string::npos; },
+                               absl::Seconds(30)));
+  const Json waiting = Show(job);
+  EXPECT_EQ(Text(waiting.root(), "state"), "queued");
+  EXPECT_EQ(Text(waiting.root(), "wait_reason"), "no_free_slot");
+  EXPECT_THAT(Text(waiting.root(), "wait_detail"), HasSubstr("the disk of worker worker-1 is full"));
+  EXPECT_EQ(Count(waiting.root(), "attempts"), 0u);
+  const Json workers = farm_->GofarmJson({"worker", "list"});
+  EXPECT_THAT(Text(Items(workers.root()).at(0), "detail"), HasSubstr("too little room"));
+
+  // Above it and below that of builds: an attempt ends at once, and the job is tried again later.
+  disk_->Resize("600m");
+  ASSERT_TRUE(farm_->WaitUntil(
+      [&] {
+        const Json shown = Show(job);
+        const auto attempts = Items(At(shown.root(), "attempts"));
+        return !attempts.empty() && Text(attempts[0], "outcome") == "failed";
+      },
+      absl::Seconds(30)));
+  disk_->Resize("4g");
+  farm_->Watch(batch);
+  const Json built = Show(job);
+  EXPECT_EQ(Text(built.root(), "state"), "built") << Text(built.root(), "failure_detail");
+  std::vector<simdjson::dom::element> attempts = Items(At(built.root(), "attempts"));
+  ASSERT_GE(attempts.size(), 2u);
+  EXPECT_EQ(Text(attempts.back(), "outcome"), "built");
+  attempts.pop_back();
+  for (const simdjson::dom::element failed : attempts) {
+    EXPECT_EQ(Text(failed, "failure_class"), "disk_full");
+    EXPECT_THAT(Text(failed, "failure_detail"), AllOf(HasSubstr("MiB free under"), HasSubstr(farm_->dir() + "/work")));
+  }
+}
+
+TEST_F(LimitsTest, AFullDiskUnderTheBlobStoreHoldsTheUploadBackUntilThereIsRoom) {
+  Make("limits.example/data", {HelloFile()});
+  ASSERT_NO_FATAL_FAILURE(Shrink("data", "1m"));
+  const int64_t batch = farm_->Submit({"limits.example/data@v1.0.0", "--target", "x86_64"});
+  const int64_t job = OnlyJob(batch);
+  std::string shown;
+  EXPECT_TRUE(farm_->WaitUntil(
+      [&] {
+        shown = farm_->Gofarm({"job", "show", Cat(job)}).out;
+        return shown.find("No space left on device") != std::string::npos;
+      },
+      absl::Minutes(2)))
+      << shown;
+  EXPECT_THAT(shown, HasSubstr("running (upload, tried again after"));
+  disk_->Resize("256m");
+  farm_->Watch(batch);
+  const Json built = Show(job);
+  EXPECT_EQ(Text(built.root(), "state"), "built") << Text(built.root(), "failure_detail");
+  EXPECT_EQ(Count(built.root(), "attempts"), 1u) << "nothing had to be built again";
+  ASSERT_EQ(Count(built.root(), "executables"), 1u);
+  const std::string digest = Text(Items(At(built.root(), "executables"))[0], "sha256");
+  const std::string file = farm_->scratch() + "/artifact";
+  EXPECT_EQ(farm_->Gofarm({"artifact", "get", digest, "-o", file}).exit_code, 0);
+  EXPECT_THAT(RunCommand({"sha256sum", file}).out, StartsWith(digest));
+}
+
+TEST_F(LimitsTest, ALogBeyondItsCapKeepsHeadAndTailAndSaysWhatWasLeftOut) {
+  // Errors that are followed by a note for each of many candidates, each with its long line.
+  const std::string source = farm_->scratch() + "/loud.c";
+  std::ofstream c(source);
+  c << "#error the first of all\n";
+  for (int i = 0; i < 800; ++i) {
+    c << "struct s" << i << " { int x; }; __attribute__((overloadable)) int f(struct s" << i << " a); // "
+      << std::string(1500, '.') << "\n";
+  }
+  for (int i = 0; i < 15; ++i) c << "int g" << i << "(void) { return f(" << i << "); }\n";
+  c << "#error the last of all\n";
+  c.close();
+  Make("limits.example/verbose", {"main.go=package main\\n\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n", Cat("loud.c=@", source)});
+  const int64_t batch = farm_->Submit({"limits.example/verbose@v1.0.0", "--target", "x86_64"});
+  farm_->Watch(batch);
+  const int64_t job = OnlyJob(batch);
+  const Json built = Show(job);
+  EXPECT_EQ(Text(built.root(), "failure_class"), "compile_error") << Text(built.root(), "failure_detail");
+
+  const CommandResult log = farm_->Gofarm({"job", "log", Cat(job)});
+  EXPECT_EQ(log.exit_code, 0) << log.err;
+  EXPECT_GT(log.out.size(), static_cast<size_t>(kLogBytesMax / 2)) << log.out.substr(0, 2000);
+  EXPECT_LE(log.out.size(), static_cast<size_t>(kLogBytesMax + 4096));
+  EXPECT_EQ(static_cast<int64_t>(log.out.size()), Number(Items(At(built.root(), "attempts")).at(0), "log_bytes"));
+  const size_t cut = log.out.find("\nlog| ");
+  ASSERT_NE(cut, std::string::npos);
+  const std::string line = log.out.substr(cut + 1, log.out.find('\n', cut + 1) - cut - 1);
+  EXPECT_THAT(line, ::testing::MatchesRegex(
+                        Cat("log. [0-9]+ bytes left out: the log is longer than its limit of ", kLogBytesMax, " bytes")));
+  EXPECT_EQ(log.out.find("\nlog| ", cut + 1), std::string::npos);
+  const std::string head = log.out.substr(0, cut), tail = log.out.substr(cut + 1 + line.size());
+  EXPECT_NE(head.find("the first of all"), std::string::npos);
+  EXPECT_NE(tail.find("the last of all"), std::string::npos);
+  EXPECT_EQ(head.find("the last of all"), std::string::npos);
+}
+
+// Two workers, the proxy of the environment.
+class TwoWorkersTest : public ::testing::Test {
+ protected:
+  TwoWorkersTest() : farm_(2) {}
+
+  Json Workers() const { return farm_.GofarmJson({"worker", "list"}); }
+  bool AllReady() const {
+    return farm_.WaitUntil(
+        [&] {
+          const Json workers = Workers();
+          for (const simdjson::dom::element worker : Items(workers.root())) {
+            if (Number(worker, "free_slots") < 1 || Count(worker, "readiness") < 4) return false;
+            for (const simdjson::dom::element target : Items(At(worker, "readiness"))) {
+              if (Text(target, "state") != "ready") return false;
+            }
+          }
+          return Items(workers.root()).size() == 2;
+        },
+        absl::Minutes(15));
+  }
+  int PidOf(const std::string& worker) const {
+    const Json workers = Workers();
+    for (const simdjson::dom::element row : Items(workers.root())) {
+      if (Text(row, "name") == worker) return static_cast<int>(Number(row, "pid"));
+    }
+    ADD_FAILURE() << "no worker " << worker;
+    return -1;
+  }
+  // A worker reads its configuration when it starts: it is ended, and the supervisor starts it again.
+  void SetSlots(int slots) const {
+    for (const std::string name : {"worker-1", "worker-2"}) {
+      const std::string file = Cat(farm_.dir(), "/", name, ".toml");
+      std::stringstream kept;
+      std::ifstream in(file);
+      for (std::string line; std::getline(in, line);) {
+        if (line.rfind("slots ", 0) != 0 && line.rfind("memory_bytes_per_slot ", 0) != 0) kept << line << "\n";
+      }
+      std::ofstream(file) << kept.str() << "slots = " << slots << "\nmemory_bytes_per_slot = " << (int64_t{3} << 30) << "\n";
+      const int pid = PidOf(name);
+      ASSERT_GT(pid, 0);
+      ASSERT_EQ(kill(pid, SIGTERM), 0);
+    }
+    ASSERT_TRUE(farm_.WaitUntil(
+        [&] {
+          const Json workers = Workers();
+          size_t fresh = 0;
+          for (const simdjson::dom::element row : Items(workers.root())) {
+            fresh += Text(row, "state") == "connected" && Number(row, "slots") == slots && Number(row, "free_slots") == slots;
+          }
+          return fresh == 2;
+        },
+        absl::Minutes(1)));
+  }
+  // Who built each job of the batch, in one attempt each.
+  std::vector<std::string> Builders(int64_t batch) const {
+    std::vector<std::string> out;
+    const Json jobs = farm_.Jobs(batch);
+    for (const simdjson::dom::element job : Items(jobs.root())) {
+      EXPECT_EQ(Text(job, "state"), "built") << Text(job, "failure_detail");
+      EXPECT_EQ(Count(job, "attempts"), 1u);
+      for (const simdjson::dom::element attempt : Items(At(job, "attempts"))) out.push_back(Text(attempt, "worker"));
+    }
+    return out;
+  }
+
+  Farm farm_;
+};
+
+TEST_F(TwoWorkersTest, CancelEndsTheBuildsProcessesAndTheWaitAndRetryMakesANewGeneration) {
+  ASSERT_TRUE(AllReady());
+  CommandResult waited;
+  std::thread waiter([&] { waited = farm_.Gofarm({"submit", kSlow, "--target", "x86_64", "--wait", "--output", "json"}); });
+  int64_t batch = 0;
+  EXPECT_TRUE(farm_.WaitUntil(
+      [&] {
+        const Json batches = farm_.GofarmJson({"batch", "list"});
+        for (const simdjson::dom::element row : Items(batches.root())) batch = Number(row, "id");
+        return batch != 0;
+      },
+      absl::Minutes(1)));
+  EXPECT_TRUE(farm_.WaitUntilBuilding(batch));
+  const Json running = farm_.Jobs(batch);
+  const simdjson::dom::element job = Items(running.root()).at(0);
+  const int worker = PidOf(Text(Items(At(job, "attempts")).at(0), "worker"));
+  std::vector<int> build;
+  EXPECT_TRUE(farm_.WaitUntil([&] { build = TreeOf(worker); return build.size() > 3; }, absl::Seconds(30)));
+  build.erase(build.begin());
+
+  const Json cancelled = farm_.GofarmJson({"batch", "cancel", Cat(batch)});
+  EXPECT_TRUE(farm_.WaitUntil(
+      [&] { return TreeOf(worker).size() == 1 && std::none_of(build.begin(), build.end(), &IsAlive); }, absl::Seconds(5)));
+  EXPECT_TRUE(IsAlive(worker));
+  EXPECT_EQ(Text(cancelled.root(), "state"), "cancelled");
+  waiter.join();
+  EXPECT_EQ(waited.exit_code, 1) << waited.err;
+  const Json end(waited.out);
+  EXPECT_EQ(Text(end.root(), "state"), "cancelled");
+  EXPECT_EQ(Number(At(end.root(), "jobs"), "cancelled"), 1);
+  EXPECT_EQ(Number(end.root(), "executables"), 0);
+
+  const int64_t id = Number(job, "id");
+  const Json shown = farm_.GofarmJson({"job", "show", Cat(id)});
+  EXPECT_EQ(Text(shown.root(), "state"), "cancelled");
+  ASSERT_EQ(Count(shown.root(), "attempts"), 1u);
+  EXPECT_EQ(Text(Items(At(shown.root(), "attempts"))[0], "outcome"), "cancelled");
+
+  const Json retried = farm_.GofarmJson({"job", "retry", Cat(id)});
+  EXPECT_NE(Number(retried.root(), "id"), id);
+  EXPECT_EQ(Number(retried.root(), "generation"), Number(shown.root(), "generation") + 1);
+  EXPECT_EQ(Text(retried.root(), "recipe_digest"), Text(shown.root(), "recipe_digest"));
+  EXPECT_THAT(Text(retried.root(), "state"), AnyOf("queued", "running"));
+  const std::string again = Cat(Number(retried.root(), "id"));
+  farm_.GofarmJson({"job", "cancel", again});
+  EXPECT_TRUE(farm_.WaitUntil(
+      [&] { return Text(farm_.GofarmJson({"job", "show", again}).root(), "state") == "cancelled"; }, absl::Seconds(10)));
+  EXPECT_EQ(Text(farm_.GofarmJson({"job", "show", Cat(id)}).root(), "state"), "cancelled") << "the old one stays as it was";
+}
+
+TEST_F(TwoWorkersTest, TargetsOfOneModuleStayWithTheWorkerThatHasTheSourceAsLongAsItHasSlots) {
+  ASSERT_TRUE(AllReady());
+  ASSERT_NO_FATAL_FAILURE(SetSlots(4));
+  ASSERT_TRUE(AllReady());
+  const int64_t together = Number(farm_.GofarmJson({"submit", kHey, "--force", "--wait"}).root(), "id");
+  const std::vector<std::string> one = Builders(together);
+  ASSERT_EQ(one.size(), 4u);
+  EXPECT_THAT(one, Each(one[0]));
+
+  ASSERT_NO_FATAL_FAILURE(SetSlots(1));
+  ASSERT_TRUE(AllReady());
+  const int64_t apart = Number(farm_.GofarmJson({"submit", kHey, "--force", "--wait"}).root(), "id");
+  const std::vector<std::string> both = Builders(apart);
+  ASSERT_EQ(both.size(), 4u);
+  EXPECT_EQ(std::set<std::string>(both.begin(), both.end()), (std::set<std::string>{"worker-1", "worker-2"}))
+      << "no worker stays idle while a job waits";
+}
+
+}  // namespace
+}  // namespace gofarm::testing
