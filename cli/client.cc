@@ -185,13 +185,13 @@ absl::Status FarmClient::GetBatch(int64_t id, v1::Batch& batch) {
 absl::Status FarmClient::CancelBatch(int64_t id, v1::Batch& batch) {
   v1::BatchRequest request;
   request.set_id(id);
-  return impl_->Unary(&Stub::CancelBatch, request, batch);
+  return impl_->Unary(&Stub::CancelBatch, request, batch, kBatchDeadline);
 }
 
 absl::Status FarmClient::RetryBatch(int64_t id, v1::Batch& batch) {
   v1::RetryBatchRequest request;
   request.set_id(id);
-  return impl_->Unary(&Stub::RetryBatch, request, batch);
+  return impl_->Unary(&Stub::RetryBatch, request, batch, kBatchDeadline);
 }
 
 absl::Status FarmClient::ListJobs(const v1::ListJobsRequest& request, v1::JobPage& all) {

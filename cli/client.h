@@ -34,6 +34,7 @@ class SubmitReply;
 namespace gofarm::cli {
 
 inline constexpr absl::Duration kCallDeadline = absl::Seconds(30);
+inline constexpr absl::Duration kBatchDeadline = absl::Minutes(2);  // to change hundreds of thousands of jobs
 inline constexpr absl::Duration kListDeadline = absl::Minutes(5);
 inline constexpr absl::Duration kSubmitDeadline = absl::Minutes(10);
 inline constexpr absl::Duration kRestartPatience = absl::Seconds(15);

@@ -241,9 +241,10 @@ struct DispatchState {
 std::vector<Effect> Step(DispatchState& state, const Event& event, absl::Time now);
 
 struct WhyWaiting {
-  WaitReason reason = WaitReason::kNone;  // kNone: it runs, or this mirror does not hold it
+  WaitReason reason = WaitReason::kNone;  // kNone: it runs, or was not read from the store yet
   std::string detail;
 };
+// Of a job that is queued or running.
 WhyWaiting WhyItWaits(const DispatchState& state, JobId job, absl::Time now);
 
 // Broken bookkeeping as text, empty when all indexes agree: for the simulation and tests. Walks everything.

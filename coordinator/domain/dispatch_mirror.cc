@@ -343,7 +343,12 @@ std::vector<Target> SiblingsOf(const DispatchState& state, const domain::QueuedJ
 
 WhyWaiting WhyItWaits(const DispatchState& state, JobId job, absl::Time now) {
   const auto it = state.jobs.find(job);
-  if (it == state.jobs.end()) return {};
+  if (it == state.jobs.end()) {
+    // Not read yet, or one of more than the mirror holds.
+    if (state.connected == 0) return {WaitReason::kNoWorker, "no worker is connected"};
+    if (state.truncated) return {WaitReason::kNoFreeSlot, Cat("behind more than ", state.jobs.size(), " other jobs")};
+    return {};
+  }
   const JobEntry& entry = it->second;
   switch (entry.phase) {
     case JobPhase::kRunning:

@@ -71,14 +71,22 @@ void BatchWatch::MakeUp(const domain::Job& job, v1::BatchUpdate& update) {
 }
 
 absl::Status BatchWatch::LoadJobs(const Scope& scope, v1::BatchUpdate& update) {
-  store::JobFilter filter;
-  filter.batch = batch_;
-  return rpc_.parts.queries.ListJobs(scope, filter, 0, [&](std::vector<domain::Job> page) {
-    for (const domain::Job& job : page) {
-      if (!told_.try_emplace(job.id, 0).second || made_up_ >= kMadeUpJobsMax) continue;
-      ++made_up_;
-      MakeUp(job, update);
-    }
+  if (made_up_ < kMadeUpJobsMax) {
+    store::JobFilter filter;
+    filter.batch = batch_;
+    GOFARM_RETURN_IF_ERROR(rpc_.parts.queries.ListJobs(scope, filter, 0, [&](std::vector<domain::Job> page) {
+      for (const domain::Job& job : page) {
+        if (made_up_ >= kMadeUpJobsMax) return false;
+        if (!told_.try_emplace(job.id, 0).second) continue;
+        ++made_up_;
+        MakeUp(job, update);
+      }
+      return scope.Check().ok();
+    }));
+  }
+  // Of the others it is enough to know that they belong here.
+  return rpc_.parts.queries.ListJobIds(scope, batch_, [&](std::vector<JobId> page) {
+    for (const JobId job : page) told_.try_emplace(job, 0);
     return scope.Check().ok();
   });
 }

@@ -25,7 +25,8 @@ namespace gofarm::rpc {
 inline constexpr int kStreamsPerConnection = 256;
 inline constexpr int kQuotaBytes = 512 << 20;              // of all of gRPC's buffers
 inline constexpr int kQuotaThreads = 64;
-inline constexpr absl::Duration kCallMax = absl::Minutes(2);       // unary calls and lists without a deadline
+inline constexpr absl::Duration kCallMax = absl::Minutes(2);       // unary calls and short lists without a deadline
+inline constexpr absl::Duration kListMax = absl::Minutes(5);       // jobs or artifacts: hundreds of thousands may come
 inline constexpr absl::Duration kTransferMax = absl::Hours(1);     // one upload or download without a deadline
 inline constexpr absl::Duration kHelloMax = absl::Seconds(10);     // from the stream's start to Hello
 inline constexpr absl::Duration kSessionIdleMax = absl::Seconds(90);  // three leases without a heartbeat

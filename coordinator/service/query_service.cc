@@ -37,6 +37,15 @@ absl::Status QueryService::ListJobs(const Scope& scope, const store::JobFilter& 
   return absl::OkStatus();
 }
 
+absl::Status QueryService::ListJobIds(const Scope& scope, BatchId batch, const Pages<JobId>& pages) {
+  for (JobId after;;) {
+    GOFARM_ASSIGN_OR_RETURN(std::vector<JobId> page, queries_.JobIdPage(scope, batch, after));
+    if (page.empty()) return absl::OkStatus();
+    after = page.back();
+    if (!pages(std::move(page))) return absl::OkStatus();
+  }
+}
+
 absl::Status QueryService::ListArtifacts(const Scope& scope, const store::ArtifactFilter& filter, int64_t limit,
                                          const Pages<domain::ArtifactRow>& pages) {
   if (filter.batch) GOFARM_RETURN_IF_ERROR(batches_.Get(scope, filter.batch).status());

@@ -120,6 +120,16 @@ absl::StatusOr<std::vector<Job>> QueryStore::JobPage(const Scope& scope, const J
   });
 }
 
+absl::StatusOr<std::vector<JobId>> QueryStore::JobIdPage(const Scope& scope, BatchId batch, JobId after) {
+  return RunTransaction(pool_, scope, "list job ids", [&](Txn& txn) -> absl::StatusOr<std::vector<JobId>> {
+    std::vector<JobId> ids;
+    for (const pqxx::row& row : txn.Run("job_ids_of_batch", batch.value, after.value, kJobIdPageMax)) {
+      ids.push_back(JobId{row[0].as<int64_t>()});
+    }
+    return ids;
+  });
+}
+
 absl::StatusOr<std::vector<ArtifactRow>> QueryStore::ArtifactPage(const Scope& scope, const ArtifactFilter& filter,
                                                                   const ArtifactCursor& after, int limit) {
   return RunTransaction(pool_, scope, "list artifacts", [&](Txn& txn) -> absl::StatusOr<std::vector<ArtifactRow>> {

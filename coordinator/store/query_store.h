@@ -14,6 +14,7 @@
 namespace gofarm::store {
 
 inline constexpr int kJobPageMax = 500;
+inline constexpr int kJobIdPageMax = 20'000;
 inline constexpr int kArtifactPageMax = 2000;
 
 struct JobFilter {
@@ -41,6 +42,8 @@ class QueryStore {
   absl::StatusOr<domain::Job> GetJob(const Scope& scope, JobId id);
   // In id order, those after `after`, at most min(limit, kJobPageMax). Empty: the end.
   absl::StatusOr<std::vector<domain::Job>> JobPage(const Scope& scope, const JobFilter& filter, JobId after, int limit);
+  // Only the ids, of a batch: in order, those after `after`, at most kJobIdPageMax. Empty: the end.
+  absl::StatusOr<std::vector<JobId>> JobIdPage(const Scope& scope, BatchId batch, JobId after);
   // Executables of the jobs' results, by job and import path. Empty: the end.
   absl::StatusOr<std::vector<domain::ArtifactRow>> ArtifactPage(const Scope& scope, const ArtifactFilter& filter,
                                                                 const ArtifactCursor& after, int limit);

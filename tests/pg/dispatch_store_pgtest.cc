@@ -170,6 +170,7 @@ TEST_F(DispatchStoreTest, TheHotStatementsUseTheirIndexes) {
       {sql::latest_generations, {Cat("'{", std::string(64, 'a'), "}'")}, "jobs_recipe_digest_generation_key"},
       {sql::jobs_page, {"30000", "0", "100"}, "jobs_pkey"},
       {sql::jobs_page_of_batch, {"5000", "0", "100", "3"}, "batch_jobs_pkey"},
+      {sql::job_ids_of_batch, {"3", "5000", "100"}, "batch_jobs_pkey"},
       {sql::attempts_of_jobs, {Cat("'{", job, "}'")}, "attempts_job"},
       {sql::batches_of_jobs, {Cat("'{", job, "}'")}, "batch_jobs_job"},
       {sql::executables_of_jobs, {Cat("'{", job, "}'")}, "executables_pkey"},
