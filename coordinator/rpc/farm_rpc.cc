@@ -121,7 +121,7 @@ grpc::ServerWriteReactor<v1::BatchUpdate>* FarmRpc::WatchBatch(grpc::CallbackSer
 
 grpc::ServerWriteReactor<v1::JobPage>* FarmRpc::ListJobs(grpc::CallbackServerContext* context,
                                                          const v1::ListJobsRequest* request) {
-  return OnOperators<v1::JobPage>(rpc_, context, kListMax, [this, asked = *request](auto& stream, const Scope& scope) {
+  return OnOperators<v1::JobPage>(rpc_, context, kLongListMax, [this, asked = *request](auto& stream, const Scope& scope) {
     GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
     store::JobFilter filter;
     filter.batch = BatchId{asked.batch_id()};
@@ -196,7 +196,7 @@ grpc::ServerWriteReactor<v1::LogData>* FarmRpc::ReadLog(grpc::CallbackServerCont
 
 grpc::ServerWriteReactor<v1::ArtifactPage>* FarmRpc::ListArtifacts(grpc::CallbackServerContext* context,
                                                                    const v1::ListArtifactsRequest* request) {
-  return OnOperators<v1::ArtifactPage>(rpc_, context, kListMax, [this, asked = *request](auto& stream, const Scope& scope) {
+  return OnOperators<v1::ArtifactPage>(rpc_, context, kLongListMax, [this, asked = *request](auto& stream, const Scope& scope) {
     GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
     store::ArtifactFilter filter;
     filter.batch = BatchId{asked.batch_id()};
