@@ -194,6 +194,8 @@ def bench_overhead(runs):
         work = farm.top / "by-hand"
         (work / "home").mkdir(parents=True)
         env = environment(go, zig, work / "home", work / "cache", farm.cache / "mod")
+        # By hand from the same module cache and without the network, as the farm's build does it.
+        env.update(GOPROXY=f"file://{farm.cache}/mod/cache/download", GOSUMDB="off")
         argv = [go, "install", *FLAGS, spec]
         subprocess.run(argv, env=env, cwd=work, capture_output=True, check=True)
         deltas, hands, farms = [], [], []
