@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """Benchmarks of the main job, each as a ratio to a baseline measured in the same run; writes docs/performance.md.
 
-bench.py [build] [overhead] [seed] [--table FILE] [--out FILE] [--runs N]
+bench.py [build] [next] [source] [overhead] [seed] [--table FILE] [--out FILE] [--runs N]
   build     the farm over std and zig seeds against the reference recipe (empty caches, go.sum removed, tidy, then
-            `go build -a` for each program in turn), x86_64; also the module's second build with its own packages warm
+            `go build -a` for each program in turn), x86_64; also the module's second build with its own packages warm, its
+            next version after the one before, and a module that must be built in source variant, byte by byte
   overhead  a warm job through the farm minus the same `go install` by hand, median
-  seed      seeds of four targets from nothing, without the downloads
+  seed      seeds of four targets from nothing, without the downloads, and what the next 20 jobs compile of std and musl
 Toolchains are taken from GOFARM_CACHE_DIR when they are there. Nothing here is a test: it never fails on a slow machine.
 """
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -20,6 +22,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("GOFARM_BIN_DIR", ROOT / "build/bin"))
@@ -27,6 +30,10 @@ CACHE = pathlib.Path(os.environ.get("GOFARM_CACHE_DIR", pathlib.Path.home() / ".
 CFLAGS = "-O2 -flto=auto -fPIE -fpie -static -w -pipe"
 LDFLAGS = "-s -w -buildid= -linkmode=external -extldflags '-s -w -static-pie -Wl,--build-id=none'"
 FLAGS = ["-trimpath", "-buildmode=pie", "-buildvcs=false", "-tags", "netgo,osusergo", "-ldflags", LDFLAGS]
+STEPS = [("github.com/BurntSushi/toml", "v1.5.0", "v1.6.0"), ("filippo.io/age", "v1.3.1", "v1.3.2")]  # one version and its next
+SEEDED = ["github.com/BurntSushi/toml@v1.6.0", "github.com/rakyll/hey@v0.1.5", "github.com/Masterminds/glide@v0.13.2",
+          "github.com/itchyny/gojq@v0.12.17", "github.com/hashicorp/go-plugin@v1.6.3"]
+REPLACED = "bench.invalid/hey"  # hey under another name, with a replace line: `go install` refuses it by design
 SMALL = ["github.com/BurntSushi/toml@v1.6.0", "github.com/rakyll/hey@v0.1.5", "filippo.io/age@v1.3.2"]
 
 
@@ -37,14 +44,14 @@ def geometric_mean(values):
 class Farm:
     """A private farm over a cache folder of its own, which starts with the toolchains of CACHE and, on wish, its seeds."""
 
-    def __init__(self, with_seeds):
+    def __init__(self, with_seeds, **environment):
         self.top = pathlib.Path(tempfile.mkdtemp(prefix="gofarm-bench-", dir=os.environ.get("GOFARM_BENCH_DIR", "/tmp")))
         self.cache = self.top / "cache"
         self.cache.mkdir()
         for part in ["toolchains"] + (["seeds"] if with_seeds else []):
             if (CACHE / part).is_dir():
                 subprocess.run(["cp", "-a", str(CACHE / part), str(self.cache / part)], check=True)
-        self.env = {**os.environ, "GOFARM_DIR": str(self.top / "farm"), "GOFARM_CACHE_DIR": str(self.cache), "GOFARM_SERVER": ""}
+        self.env = {**os.environ, "GOFARM_DIR": str(self.top / "farm"), "GOFARM_CACHE_DIR": str(self.cache), "GOFARM_SERVER": "", **environment}
 
     def __enter__(self):
         self.call("up", "--workers", "1")
@@ -100,9 +107,12 @@ def environment(go, zig, home, cache, mod, goarch="amd64", target="x86_64"):
     }
 
 
+GO_SETTINGS = ("GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE")
+
+
 def go_settings():
     out = {}
-    for name in ("GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE"):
+    for name in GO_SETTINGS:
         value = os.environ.get(name)
         if value is None and shutil.which("go"):
             value = subprocess.run(["go", "env", name], capture_output=True, text=True, check=False).stdout.strip()
@@ -121,12 +131,12 @@ def timed(argv, env, cwd):
 
 
 def reference(farm, spec, programs):
-    """The reference recipe on one module: seconds, CPU seconds. The downloads are done before the clock starts."""
+    """The reference recipe on one module: seconds, CPU seconds, SHA-256 by import path. The downloads are done before the clock starts."""
     module, _ = spec.split("@")
     go, zig = farm.tools()
     work = pathlib.Path(tempfile.mkdtemp(prefix="ref-", dir=farm.top))
     mod = farm.cache / "mod"
-    env = environment(go, zig, work / "home", work / "cache", mod)
+    env = {**environment(go, zig, work / "home", work / "cache", mod), **{k: v for k, v in farm.env.items() if k in GO_SETTINGS}}
     (work / "home").mkdir()
     info = json.loads(subprocess.run([go, "mod", "download", "-json", spec], env=env, cwd=work, capture_output=True, text=True, check=True).stdout)
     subprocess.run(["cp", "-r", info["Dir"], str(work / "src")], check=True)
@@ -138,15 +148,18 @@ def reference(farm, spec, programs):
     (work / "src/go.sum").unlink(missing_ok=True)
     shutil.rmtree(work / "cache", ignore_errors=True)
     wall = cpu = 0.0
+    digests = {}
     _, w, c = timed([go, "mod", "tidy"], env, work / "src")
     wall, cpu = wall + w, cpu + c
     for path in programs:
         rel = "./" + path[len(module):].lstrip("/")
-        _, w, c = timed([go, "build", "-a", "-v", "-x", *FLAGS, "-o", str(work / "out") + "/", rel], env, work / "src")
+        out = work / "out" / str(len(digests))
+        done, w, c = timed([go, "build", "-a", "-v", "-x", *FLAGS, "-o", str(out), rel], env, work / "src")
         wall, cpu = wall + w, cpu + c
+        digests[path] = hashlib.sha256(out.read_bytes()).hexdigest() if done.returncode == 0 and out.is_file() else None
     subprocess.run(["chmod", "-R", "u+w", str(work)], check=False)
     shutil.rmtree(work, ignore_errors=True)
-    return wall, cpu
+    return wall, cpu, digests
 
 
 def busy(job):
@@ -166,7 +179,7 @@ def bench_build(specs):
                 continue
             second = farm.job(spec)
             programs = sorted({e["import_path"] for e in first["executables"]})
-            ref_wall, ref_cpu = reference(farm, spec, programs)
+            ref_wall, ref_cpu, _ = reference(farm, spec, programs)
             (w1, c1), (w2, c2) = busy(first), busy(second)
             rows.append((spec, len(programs), ref_wall, w1, w2, ref_cpu, c1, c2))
             print(f"build: {spec}: reference {ref_wall:.1f} s, farm {w1:.2f} s ({ref_wall / w1:.1f}x), warm {w2:.2f} s ({ref_wall / w2:.1f}x); "
@@ -182,6 +195,67 @@ def bench_build(specs):
             f"total CPU {totals[0]:.1f}x and {totals[1]:.1f}x")
     print(f"build: {line}", flush=True)
     return ["## bench/build: the farm against the reference recipe (x86_64)", "", *out, "", line[0].upper() + line[1:] + "."]
+
+
+def bench_next():
+    """A module's next version: the farm has built the one before, so what both link stands in its cache."""
+    ratios, out = [], ["| module | built before | next | reference s | farm s | ratio | CPU ratio |", "|---|---|---|---:|---:|---:|---:|"]
+    with Farm(with_seeds=True) as farm:
+        farm.wait_seeded(["x86_64"])
+        for module, before, after in STEPS:
+            farm.job(f"{module}@{before}")
+            job = farm.job(f"{module}@{after}")
+            ref_wall, ref_cpu, _ = reference(farm, f"{module}@{after}", sorted({e["import_path"] for e in job["executables"]}))
+            wall, cpu = busy(job)
+            ratios.append(ref_wall / wall)
+            out.append(f"| {module} | {before} | {after} | {ref_wall:.1f} | {wall:.2f} | {ref_wall / wall:.1f} | {ref_cpu / cpu:.1f} |")
+            print(f"next: {module} {after} after {before}: reference {ref_wall:.1f} s, farm {wall:.2f} s ({ref_wall / wall:.1f}x); CPU {ref_cpu / cpu:.1f}x", flush=True)
+    line = f"Geometric mean: {geometric_mean(ratios):.1f}x."
+    print(f"next: {line}", flush=True)
+    return ["## bench/next: a module's next version against the reference recipe (x86_64)", "", *out, "", line]
+
+
+def replaced_module(proxy, source):
+    """A module proxy folder with hey's source as REPLACED v0.1.5, whose go.mod replaces golang.org/x/text by the version it requires anyway."""
+    folder = proxy / REPLACED / "@v"
+    folder.mkdir(parents=True)
+    text = (source / "go.mod").read_text().replace("module github.com/rakyll/hey", f"module {REPLACED}", 1)
+    words = next(l.split() for l in text.splitlines() if "golang.org/x/text" in l)
+    required = words[words.index("golang.org/x/text") + 1]
+    text += f"\nreplace golang.org/x/text => golang.org/x/text {required}\n"
+    with zipfile.ZipFile(folder / "v0.1.5.zip", "w", zipfile.ZIP_DEFLATED) as z:
+        for file in sorted(f for f in source.rglob("*") if f.is_file()):
+            name = file.relative_to(source).as_posix()
+            data = text.encode() if name == "go.mod" else file.read_bytes().replace(b"github.com/rakyll/hey/", REPLACED.encode() + b"/")
+            z.writestr(f"{REPLACED}@v0.1.5/{name}", data)
+    (folder / "v0.1.5.mod").write_text(text)
+    (folder / "v0.1.5.info").write_text(json.dumps({"Version": "v0.1.5", "Time": "2024-01-01T00:00:00Z"}))
+    (folder / "list").write_text("v0.1.5\n")
+
+
+def bench_source():
+    """A module that is built in source variant: as fast as the others, and the bytes of the reference recipe."""
+    work = pathlib.Path(tempfile.mkdtemp(prefix="gofarm-bench-proxy-"))
+    try:
+        settings = go_settings()
+        env = {**os.environ, "GOPATH": str(work / "go"), "GOFLAGS": "-modcacherw", **settings}
+        hey = json.loads(subprocess.run(["go", "mod", "download", "-json", SMALL[1]], env=env, cwd=work, capture_output=True, text=True, check=True).stdout)
+        replaced_module(work / "proxy", pathlib.Path(hey["Dir"]))
+        proxy = f"file://{work}/proxy," + settings.get("GOPROXY", "off")
+        with Farm(with_seeds=True, GOPROXY=proxy, GONOSUMDB="bench.invalid") as farm:
+            farm.wait_seeded(["x86_64"])
+            job = farm.job(f"{REPLACED}@v0.1.5")
+            variants = [v["variant"] for v in job["attempts"][-1]["variants"]]
+            mine = {e["import_path"]: e["sha256"] for e in job["executables"]}
+            wall, _ = busy(job)
+            ref_wall, _, theirs = reference(farm, f"{REPLACED}@v0.1.5", sorted(mine))
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    equal = bool(mine) and mine == theirs
+    line = (f"hey with a replace line ({', '.join(variants)} variant): {'the same bytes' if equal else 'OTHER BYTES'} as the reference recipe's, SHA-256 "
+            f"{', '.join(mine.values())}; {ref_wall:.1f} s / {wall:.2f} s = {ref_wall / wall:.1f}x")
+    print(f"source: {line}", flush=True)
+    return ["## bench/source: a module in source variant", "", line[0].upper() + line[1:] + "."]
 
 
 def bench_overhead(runs):
@@ -212,31 +286,37 @@ def bench_overhead(runs):
     return ["## bench/overhead: a warm job through the farm minus the same `go install` by hand", "", f"{spec}: {line}."]
 
 
+def is_std(package):
+    """Go's own rule: the first element of a path outside std has a dot."""
+    return "." not in package.split("/")[0]
+
+
 def bench_seed():
+    targets = ["x86_64", "aarch64", "riscv64", "loongarch64"]
     with Farm(with_seeds=False) as farm:
         start = time.monotonic()
-        ready = farm.wait_seeded(["x86_64", "aarch64", "riscv64", "loongarch64"])
+        ready = farm.wait_seeded(targets)
         total = time.monotonic() - start
         each = ", ".join(f"{t} {r['seconds']:.0f} s" for t, r in sorted(ready.items()))
-        foreign = []
-        for spec in SMALL[:2]:
-            for target in ready:
+        again, jobs, warm = [], 0, []
+        for spec in SEEDED:
+            for target in targets:
                 job = farm.job(spec, target)
-                log = farm.call("job", "log", str(job["id"]))
-                std = [l for l in log.splitlines() if l.startswith("build/") and l.split("|", 1)[1].strip() in STD_SAMPLE]
-                foreign += std
-    line = f"{total:.0f} s for four targets ({each}); {len(foreign)} std packages compiled again in the next {2 * len(ready)} jobs"
+                jobs += 1
+                # `go -v` names each package that it compiles.
+                lines = [l.split("|", 1)[1].strip() for l in farm.call("job", "log", str(job["id"])).splitlines() if l.startswith("build/") and "|" in l]
+                again += [l for l in lines if l and " " not in l and is_std(l)]
+                # Without its own packages to compile, a job that made musl and compiler-rt anew would show it.
+                warm.append(max(farm.job(spec, target)["attempts"][-1]["cpu_seconds"] / max(1, len(job["executables"])), 0))
+    line = (f"{total:.0f} s for four targets ({each}); {len(again)} packages of std compiled again in the next {jobs} jobs; built once more, with "
+            f"nothing left to compile but musl if it were gone, they took at most {max(warm):.1f} CPU s a program")
     print(f"seed: {line}", flush=True)
     return ["## bench/seed: four targets from nothing, without the downloads", "", line + "."]
 
 
-# `go install -v` names what it compiles; any of these would be a recompile of std.
-STD_SAMPLE = {"runtime", "runtime/cgo", "fmt", "net", "net/http", "os", "strings", "crypto/tls", "internal/abi", "reflect", "time"}
-
-
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("what", nargs="*", default=["build", "overhead", "seed"])
+    p.add_argument("what", nargs="*", default=["build", "next", "source", "overhead", "seed"])
     p.add_argument("--table", help="modules.tsv: bench/build over all of its modules that have programs for x86_64")
     p.add_argument("--out", default=str(ROOT / "docs/performance.md"))
     p.add_argument("--runs", type=int, default=11)
@@ -249,7 +329,7 @@ def main():
     text = ["# Performance", "", f"Made by `tests/bench/run.sh` on {os.cpu_count()} cores ({cpu}), {time.strftime('%Y-%m-%d')}. Every figure stands "
             "beside its baseline, measured in the same run; seconds depend on the machine, ratios much less.", ""]
     for what in a.what:
-        text += {"build": lambda: bench_build(specs), "overhead": lambda: bench_overhead(a.runs), "seed": bench_seed}[what]() + [""]
+        text += {"build": lambda: bench_build(specs), "next": bench_next, "source": bench_source, "overhead": lambda: bench_overhead(a.runs), "seed": bench_seed}[what]() + [""]
     pathlib.Path(a.out).write_text("\n".join(text))
     print(f"bench: written to {a.out}")
 

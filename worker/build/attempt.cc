@@ -150,7 +150,7 @@ bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Prog
                   variant,
                   pending,
                   HostGoarch(fetch::ToolchainStore::HostArch()),
-                  ShareOf(tools_.options.cores, tools_.options.slots, MemoryBytes()),
+                  ShareOf(tools_.options.cores, tools_.options.slots, tools_.running.load(), MemoryBytes()),
                   ""};
   const std::string source = tools_.fetcher.SourceFolder(*listing_);
   if (variant.base != Base::kInstall && listing_->go_mod.empty()) {
@@ -213,9 +213,11 @@ bool Attempt::MakeFolders(const PlannedTry& planned) {
     GOFARM_RETURN_IF_ERROR(make("job", job_folder_));
     GOFARM_RETURN_IF_ERROR(io::MakeFolders(job_folder_ + "/home"));
     GOFARM_RETURN_IF_ERROR(io::MakeFolders(job_folder_ + "/tmp"));
-    if (planned.needs_source) {
+    if (planned.UsesSrc()) {
       GOFARM_RETURN_IF_ERROR(make("src", source_folder_));
-      GOFARM_RETURN_IF_ERROR(CopySource(scope_, tools_.fetcher.SourceFolder(*listing_), source_folder_));
+      if (planned.needs_source) {
+        GOFARM_RETURN_IF_ERROR(CopySource(scope_, tools_.fetcher.SourceFolder(*listing_), source_folder_));
+      }
       if (!planned.go_mod.empty()) GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(source_folder_ + "/go.mod", planned.go_mod));
       if (!planned.go_sum.empty()) GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(source_folder_ + "/go.sum", planned.go_sum));
       GOFARM_RETURN_IF_ERROR(tools_.sandbox.GiveToBuilds(source_folder_, order_.slot));
@@ -255,7 +257,7 @@ bool Attempt::RunCall(const PlannedTry& planned, const PlannedCall& call, LogLin
                 {tools_.cache.Mod(), std::string(kModCache), false},
                 {out_folder_, std::string(kOut), true},
                 {job_folder_, std::string(kJob), true}};
-  if (planned.needs_source) spec.binds.push_back({source_folder_, std::string(kSrc), true});
+  if (planned.UsesSrc()) spec.binds.push_back({source_folder_, std::string(kSrc), true});
   spec.watched = {out_folder_, job_folder_};
   if (const absl::Status status = AddCaches(spec); !status.ok()) return EndWith(status, FailureClass::kInternal);
   const BuildLimits& limits = order_.limits;

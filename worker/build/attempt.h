@@ -2,6 +2,7 @@
 // object per attempt, one thread.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <string>
@@ -30,6 +31,7 @@ struct AttemptTools {
   fetch::ModuleFetcher& fetcher;
   Seeder& seeder;
   const exec::Sandbox& sandbox;
+  const std::atomic<int>& running;  // attempts on this worker now, this one among them
 };
 
 class Attempt {

@@ -3,6 +3,7 @@
 #include <exception>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "common/base/text.h"
 #include "worker/build/attempt.h"
 #include "worker/build/attempt_folder.h"
@@ -18,8 +19,10 @@ LocalRunner::LocalRunner(LocalRunnerOptions options, fetch::CacheLayout cache, f
 
 BuildReport LocalRunner::Run(const Scope& scope, const BuildOrder& order, BuildListener& listener) {
   // The agent's thread must survive whatever a library below throws (bad_alloc, filesystem).
+  running_.fetch_add(1);
+  const absl::Cleanup leave = [this] { running_.fetch_sub(1); };
   try {
-    return Attempt({options_, cache_, fetcher_, seeder_, sandbox_}, scope, order, listener).Run();
+    return Attempt({options_, cache_, fetcher_, seeder_, sandbox_, running_}, scope, order, listener).Run();
   } catch (const std::exception& error) {
     BuildReport report;
     report.failure = FailureClass::kInternal;

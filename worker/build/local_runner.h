@@ -4,6 +4,7 @@
 // Thread-safe; one call a slot at a time. Run blocks, and its thread must outlive it (the sandbox dies with it).
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 
@@ -40,6 +41,7 @@ class LocalRunner : public Runner {
   fetch::ModuleFetcher& fetcher_;
   Seeder& seeder_;
   const exec::Sandbox& sandbox_;
+  std::atomic<int> running_{0};  // attempts inside Run
 };
 
 }  // namespace gofarm::build

@@ -61,15 +61,19 @@ std::optional<Variant> VariantByName(std::string_view name) {
   return std::nullopt;
 }
 
+// Whether the listing chose versions that no go.mod names: the build must not choose again.
+bool IsPinned(const PlanInput& input) { return input.variant.base == Base::kInstall && !input.listing.pinned_go_mod.empty(); }
+
 PlannedCall PlanCall(const PlanInput& input, const std::vector<const fetch::Program*>& programs, size_t index) {
   const bool install = input.variant.base == Base::kInstall;
+  const bool pinned = IsPinned(input);
   const std::string_view goarch = InfoOf(input.target).goarch;
   const std::string folder = index == 0 ? "" : Cat("c", index, "/");  // below /out
   PlannedCall call;
   call.environment = RecipeEnvironment(input.target, input.variant.lfs64);
   SetResources(call.environment, input.share);
   call.argv = {std::string(kGoExe), install ? "install" : "build"};
-  if (!install) call.argv.push_back("-mod=mod");
+  if (!install || pinned) call.argv.push_back("-mod=mod");
   for (std::string& flag : RecipeFlags()) call.argv.push_back(std::move(flag));
   // The names of packages as they are compiled: something to follow, and a sign of life.
   call.argv.insert(call.argv.end(), {"-v", "-p", Cat(input.share.parallel)});
@@ -81,7 +85,9 @@ PlannedCall PlanCall(const PlanInput& input, const std::vector<const fetch::Prog
     call.argv.insert(call.argv.end(), {"-o", Cat(kOut, "/", bin)});
   }
   for (const fetch::Program* program : programs) {
-    call.argv.push_back(install ? Cat(program->import_path, "@", input.listing.version) : SourceArgument(*program));
+    call.argv.push_back(!install ? SourceArgument(*program)
+                        : pinned ? program->import_path
+                                 : Cat(program->import_path, "@", input.listing.version));
     call.programs.push_back({program->import_path, program->name, bin + program->name});
   }
   return call;
@@ -89,9 +95,9 @@ PlannedCall PlanCall(const PlanInput& input, const std::vector<const fetch::Prog
 
 }  // namespace
 
-SlotShare ShareOf(int cores, int slots, int64_t memory_bytes_per_slot) {
+SlotShare ShareOf(int cores, int slots, int running, int64_t memory_bytes_per_slot) {
   SlotShare share;
-  share.parallel = std::max(1, cores / std::max(1, slots));
+  share.parallel = std::max(1, cores / std::clamp(running, 1, std::max(1, slots)));
   if (memory_bytes_per_slot > 0) share.memory_bytes = memory_bytes_per_slot;
   return share;
 }
@@ -100,7 +106,12 @@ PlannedTry PlanTry(const PlanInput& input) {
   PlannedTry planned;
   planned.variant = input.variant;
   planned.needs_source = input.variant.base != Base::kInstall;
-  planned.working_directory = std::string(planned.needs_source ? kSrc : kJob);
+  planned.needs_main = IsPinned(input);
+  planned.working_directory = std::string(planned.UsesSrc() ? kSrc : kJob);
+  if (planned.needs_main) {
+    planned.go_mod = input.listing.pinned_go_mod;
+    planned.go_sum = input.listing.pinned_go_sum;
+  }
   if (planned.needs_source) {
     if (FirstVariant(input.listing).base == input.variant.base && !input.listing.go_mod.empty()) {
       planned.go_mod = input.listing.go_mod;

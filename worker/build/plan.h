@@ -18,12 +18,15 @@ namespace gofarm::build {
 // One command names at most so many programs; more are split. Far below ARG_MAX with the longest import paths.
 inline constexpr size_t kProgramsPerCall = 400;
 
-// What one slot may use.
+// What one try may use.
 struct SlotShare {
-  int parallel = 1;  // actions of go side by side: cores / slots, at least 1
+  int parallel = 1;  // actions of go side by side, at least 1
   int64_t memory_bytes = int64_t{6} << 30;
 };
-SlotShare ShareOf(int cores, int slots, int64_t memory_bytes_per_slot);
+// The cores are divided among the attempts that run when the try starts, this one among them, never among more than there
+// are slots: a job alone on its worker has every core. One that comes a moment later finds the first still using its larger
+// share; the kernel divides the cores then, and the next try is planned anew.
+SlotShare ShareOf(int cores, int slots, int running, int64_t memory_bytes_per_slot);
 
 struct PlannedProgram {
   std::string import_path;
@@ -42,7 +45,11 @@ struct PlannedTry {
   Variant variant;
   std::vector<PlannedCall> calls;
   std::string working_directory;
-  bool needs_source = false;       // a copy of the module at /src, with go_mod and go_sum (each kept as it is when empty)
+  // What stands at /src: a copy of the module, in which go_mod and go_sum (unless empty) take the place of its own; or these
+  // two alone; or nothing.
+  bool needs_source = false;
+  bool needs_main = false;
+  bool UsesSrc() const { return needs_source || needs_main; }
   std::string go_mod;
   std::string go_sum;
 };

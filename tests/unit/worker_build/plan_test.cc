@@ -36,7 +36,7 @@ class PlanTest : public testing::Test {
   void Programs(std::vector<fetch::Program> programs) { programs_ = std::move(programs); }
 
   PlannedTry Plan(Variant variant, Target target = Target::kAarch64) {
-    PlanInput input{listing_, target, variant, {}, "amd64", ShareOf(4, 2, int64_t{6} << 30), own_go_mod_};
+    PlanInput input{listing_, target, variant, {}, "amd64", ShareOf(4, 2, 2, int64_t{6} << 30), own_go_mod_};
     for (const fetch::Program& program : programs_) input.programs.push_back(&program);
     return PlanTry(input);
   }
@@ -57,6 +57,26 @@ TEST_F(PlanTest, InstallNamesEachProgramWithTheJobsVersion) {
   EXPECT_EQ(ValueOf(call.environment, "GOPATH"), "/out");
   EXPECT_FALSE(planned.needs_source);
   EXPECT_EQ(planned.working_directory, "/job");
+}
+
+// `go install MODULE@VERSION` would choose the versions again, among what the module cache holds by then.
+TEST_F(PlanTest, VersionsThatTheListingChoseAreInstalledInItsMainModule) {
+  listing_.pinned_go_mod = "module gofarm.invalid/list\n";
+  listing_.pinned_go_sum = "example.com/dep v1.0.0 h1:x\n";
+  for (const bool lfs64 : {false, true}) {
+    const PlannedTry planned = Plan({Base::kInstall, lfs64});
+    EXPECT_FALSE(planned.needs_source);
+    EXPECT_TRUE(planned.needs_main);
+    EXPECT_EQ(planned.working_directory, "/src");
+    EXPECT_EQ(planned.go_mod, listing_.pinned_go_mod);
+    EXPECT_EQ(planned.go_sum, listing_.pinned_go_sum);
+    EXPECT_EQ(planned.calls[0].argv[1], "install");
+    EXPECT_THAT(planned.calls[0].argv, IsSupersetOf({"-mod=mod", "example.com/m", "example.com/m/cmd/tool"}));
+    EXPECT_THAT(planned.calls[0].argv, Not(Contains(HasSubstr("@v1.2.3"))));
+    EXPECT_EQ(planned.calls[0].programs[1].out_path, "bin/linux_arm64/tool");
+  }
+  own_go_mod_ = "module example.com/m\n";
+  EXPECT_EQ(Plan({Base::kSource, false}).go_mod, own_go_mod_) << "a source variant has the module's own";
 }
 
 TEST_F(PlanTest, TheRecipesEnvironmentIsWholeAndSorted) {
@@ -88,8 +108,16 @@ TEST_F(PlanTest, MemoryAndCoresOfTheSlotBoundTheCompilers) {
 }
 
 TEST_F(PlanTest, MoreSlotsThanCoresStillBuild) {
-  EXPECT_EQ(ShareOf(2, 8, 0).parallel, 1);
-  EXPECT_GT(ShareOf(2, 8, 0).memory_bytes, 0);
+  EXPECT_EQ(ShareOf(2, 8, 8, 0).parallel, 1);
+  EXPECT_GT(ShareOf(2, 8, 8, 0).memory_bytes, 0);
+}
+
+TEST_F(PlanTest, AJobAloneOnItsWorkerHasEveryCore) {
+  EXPECT_EQ(ShareOf(8, 4, 1, 0).parallel, 8);
+  EXPECT_EQ(ShareOf(8, 4, 2, 0).parallel, 4);
+  EXPECT_EQ(ShareOf(8, 4, 4, 0).parallel, 2);
+  // A count beyond the slots (an attempt that is just leaving) takes nobody's share away.
+  EXPECT_EQ(ShareOf(8, 4, 5, 0).parallel, 2);
 }
 
 // `go install` writes one over the other and says nothing.
