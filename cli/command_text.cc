@@ -129,7 +129,11 @@ std::string CommandText(const BuildCommand& command) {
       "ZIGROOT_HERE=$(dirname \"$ZIG\")\n"
       "PROXY=$(\"$GO\" env GOPROXY) SUMDB=$(\"$GO\" env GOSUMDB)\n"
       "W=$(mktemp -d) && mkdir -p \"$W\"/job/home \"$W\"/job/tmp \"$W\"/out && cd \"$W\"\n";
-  if (from_source) {
+  // An install in a main module of the farm's making, which only says which versions were chosen.
+  const bool in_main_module = from_source && command.variant.rfind("install", 0) == 0;
+  if (in_main_module) {
+    out += Cat("mkdir \"$W/src\"\n", HereDocument(command.go_mod), "cd ", ShellWord(command.working_directory), "\n");
+  } else if (from_source) {
     const std::string escaped_path = gomod::EscapePath(command.module).value_or("");
     const std::string escaped_version = gomod::EscapeVersion(command.version).value_or("");
     out += Cat("env GOENV=off GOFLAGS=-modcacherw GOTOOLCHAIN=local GOMODCACHE=\"$W/mod\" GOPROXY=\"$PROXY\" GOSUMDB=\"$SUMDB\" \"$GO\" "

@@ -107,12 +107,11 @@ StepResult GoCommands::Download(const Scope& scope, const std::string& go, const
   return Failed(ClassifyFetchError(message), message);
 }
 
-absl::Status GoCommands::MakeSynthetic(const std::string& go_version, const std::string& module,
-                                       const std::string& version) {
+absl::Status GoCommands::MakeSynthetic(std::string_view go_mod, std::string_view go_sum) {
   GOFARM_RETURN_IF_ERROR(io::RemoveTree(main_));
   GOFARM_RETURN_IF_ERROR(io::MakeFolders(main_));
-  return io::WriteFileAtomic(main_ + "/go.mod", Cat("module gofarm.invalid/list\n\ngo ", go_version, "\n\nrequire ", module,
-                                                    " ", version, "\n"));
+  GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(main_ + "/go.mod", go_mod));
+  return go_sum.empty() ? absl::OkStatus() : io::WriteFileAtomic(main_ + "/go.sum", go_sum);
 }
 
 absl::Status GoCommands::MakeCopy(const std::string& module_folder, std::string_view go_mod, std::string_view go_sum) {

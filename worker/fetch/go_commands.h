@@ -43,8 +43,8 @@ class GoCommands {
   StepResult Download(const Scope& scope, const std::string& go, const std::string& module, const std::string& version,
                       DownloadAnswer& answer);
 
-  // Main module for ListTarget: requires the module...
-  absl::Status MakeSynthetic(const std::string& go_version, const std::string& module, const std::string& version);
+  // Main module for ListTarget: only these two files (an empty go_sum is none)...
+  absl::Status MakeSynthetic(std::string_view go_mod, std::string_view go_sum);
   // ...or is the module: its files (linked, not copied, where the disk allows) with these texts; an empty go_sum keeps its own.
   absl::Status MakeCopy(const std::string& module_folder, std::string_view go_mod, std::string_view go_sum);
 

@@ -181,6 +181,14 @@ class Builder {
     program.name = gomod::ProgramName(package.import_path);
     program.dir = package.import_path == input_.module ? "." : Below(package.import_path, input_.module);
     program.has_main_func = HasMain(package, input_);
+    if (!package.module->main && package.module->version != input_.version) {
+      // The choice of versions raised the module itself. Go installs no other version than the one it was told, and neither
+      // does the farm.
+      program.failure = FailureClass::kSourceInvalid;
+      program.detail = Clip(EscapeForPrint(Cat(package.import_path, ": what it imports requires ", input_.module, "@",
+                                               package.module->version, ", so ", input_.version, " cannot be built")),
+                            kProgramDetailMax);
+    }
     const std::vector<const GoListPackage*> closure = Closure(package);
     for (const GoListPackage* part : closure) {
       if (part->error.empty()) continue;

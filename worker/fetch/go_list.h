@@ -41,6 +41,7 @@ absl::StatusOr<std::vector<GoListPackage>> ParseGoList(std::string_view json);
 struct ListingInput {
   Target target = Target::kX86_64;
   std::string module;     // only its own packages are programs
+  std::string version;    // what was asked for; a main module (of the source variants) has none
   std::string mod_cache;  // to make module folders relative
   std::function<std::optional<std::string>(const std::string& path)> read_file;  // a Go source file, bounded by the reader
 };

@@ -3,6 +3,7 @@
 #include <simdjson.h>
 
 #include <optional>
+#include <type_traits>
 
 #include "common/base/json_writer.h"
 #include "common/base/text.h"
@@ -13,174 +14,170 @@ namespace {
 namespace dom = simdjson::dom;
 
 // Raised whenever the form or the meaning of a stored listing changes: older ones are then made again.
-constexpr int64_t kFormat = 1;
+constexpr int64_t kFormat = 2;
 
-std::optional<FailureClass> ParseFailure(int64_t number) {
-  if (number < 0 || number > static_cast<int64_t>(FailureClass::kInternal)) return std::nullopt;
-  return static_cast<FailureClass>(number);
-}
+// Each Fields below names the fields of one type once, for both ways: `form` is a Writer or a Reader.
 
-// Collects whether everything was there, so that reading stays a plain list of fields.
-class Reader {
+class Writer {
  public:
-  explicit Reader(dom::object object, bool& ok) : object_(object), ok_(ok) {}
-  void Read(std::string_view name, std::string& out) {
-    std::string_view text;
-    if (object_[name].get(text) == simdjson::SUCCESS) {
-      out = text;
-    } else {
-      ok_ = false;
-    }
+  explicit Writer(JsonWriter& json) : json_(json) {}
+
+  void Field(std::string_view name, const std::string& text) { json_.Field(name, text); }
+  void Field(std::string_view name, bool value) { json_.Field(name, value); }
+  void Field(std::string_view name, int64_t number) { json_.Field(name, number); }
+  void Field(std::string_view name, FailureClass failure) { json_.Field(name, static_cast<int64_t>(failure)); }
+  void Field(std::string_view name, Target target) { json_.Field(name, std::string_view(TargetName(target))); }
+  void Field(std::string_view name, const std::vector<std::string>& texts) {
+    json_.Key(name).BeginArray();
+    for (const std::string& text : texts) json_.String(text);
+    json_.EndArray();
   }
-  void Read(std::string_view name, bool& out) {
-    if (object_[name].get(out) != simdjson::SUCCESS) ok_ = false;
+  template <typename Value>
+  void Field(std::string_view name, const std::map<std::string, Value>& values) {
+    json_.Key(name).BeginObject();
+    for (const auto& [key, value] : values) Field(key, value);
+    json_.EndObject();
   }
-  void Read(std::string_view name, int64_t& out) {
-    if (object_[name].get(out) != simdjson::SUCCESS) ok_ = false;
+  template <typename Item>
+  void Field(std::string_view name, const std::vector<Item>& items) {
+    json_.Key(name).BeginArray();
+    for (const Item& item : items) {
+      json_.BeginObject();
+      Fields(*this, item);
+      json_.EndObject();
+    }
+    json_.EndArray();
   }
-  template <typename Each>
-  void Objects(std::string_view name, const Each& each) {
-    dom::array array;
-    if (object_[name].get(array) != simdjson::SUCCESS) {
-      ok_ = false;
-      return;
-    }
-    for (const dom::element item : array) {
-      dom::object object;
-      if (item.get(object) != simdjson::SUCCESS) {
-        ok_ = false;
-        return;
-      }
-      each(Reader(object, ok_));
-    }
-  }
-  void Texts(std::string_view name, std::vector<std::string>& out) {
-    dom::array array;
-    if (object_[name].get(array) != simdjson::SUCCESS) {
-      ok_ = false;
-      return;
-    }
-    for (const dom::element item : array) {
-      std::string_view text;
-      if (item.get(text) != simdjson::SUCCESS) ok_ = false;
-      out.emplace_back(text);
-    }
-  }
-  void Texts(std::string_view name, std::map<std::string, std::string>& out) {
-    dom::object object;
-    if (object_[name].get(object) != simdjson::SUCCESS) {
-      ok_ = false;
-      return;
-    }
-    for (const auto& [key, value] : object) {
-      std::string_view text;
-      if (value.get(text) != simdjson::SUCCESS) ok_ = false;
-      out.emplace(std::string(key), std::string(text));
-    }
-  }
-  void Texts(std::string_view name, std::map<std::string, std::vector<std::string>>& out) {
-    dom::object object;
-    if (object_[name].get(object) != simdjson::SUCCESS) {
-      ok_ = false;
-      return;
-    }
-    Reader inner(object, ok_);
-    for (const auto& [key, value] : object) inner.Texts(key, out[std::string(key)]);
-  }
-  void Fail() { ok_ = false; }
 
  private:
+  JsonWriter& json_;
+};
+
+// Collects whether everything was there.
+class Reader {
+ public:
+  Reader(dom::object object, bool& ok) : object_(object), ok_(ok) {}
+
+  void Field(std::string_view name, std::string& out) {
+    std::string_view text;
+    Get(name, text);
+    out = text;
+  }
+  void Field(std::string_view name, bool& out) { Get(name, out); }
+  void Field(std::string_view name, int64_t& out) { Get(name, out); }
+  void Field(std::string_view name, FailureClass& out) {
+    int64_t number = 0;
+    Get(name, number);
+    if (number < 0 || number > static_cast<int64_t>(FailureClass::kInternal)) {
+      ok_ = false;
+      number = static_cast<int64_t>(FailureClass::kInternal);
+    }
+    out = static_cast<FailureClass>(number);
+  }
+  void Field(std::string_view name, Target& out) {
+    std::string_view text;
+    Get(name, text);
+    const std::optional<Target> target = ParseTarget(text);
+    ok_ &= target.has_value();
+    out = target.value_or(out);
+  }
+  void Field(std::string_view name, std::vector<std::string>& out) {
+    ForEach(name, [&](const dom::element& item) {
+      std::string_view text;
+      ok_ &= item.get(text) == simdjson::SUCCESS;
+      out.emplace_back(text);
+    });
+  }
+  template <typename Value>
+  void Field(std::string_view name, std::map<std::string, Value>& out) {
+    dom::object object;
+    if (!Get(name, object)) return;
+    Reader inner(object, ok_);
+    for (const auto& [key, unused] : object) inner.Field(key, out[std::string(key)]);
+  }
+  template <typename Item>
+  void Field(std::string_view name, std::vector<Item>& out) {
+    ForEach(name, [&](const dom::element& item) {
+      dom::object object;
+      ok_ &= item.get(object) == simdjson::SUCCESS;
+      if (!ok_) return;
+      Reader inner(object, ok_);
+      Fields(inner, out.emplace_back());
+    });
+  }
+
+ private:
+  template <typename Value>
+  bool Get(std::string_view name, Value& out) {
+    const bool found = object_[name].get(out) == simdjson::SUCCESS;
+    ok_ &= found;
+    return found;
+  }
+  template <typename Each>
+  void ForEach(std::string_view name, const Each& each) {
+    dom::array array;
+    if (!Get(name, array)) return;
+    for (const dom::element item : array) each(item);
+  }
+
   dom::object object_;
   bool& ok_;
 };
 
-void WriteTarget(JsonWriter& json, const TargetListing& listing) {
-  json.BeginObject();
-  json.Field("target", std::string_view(TargetName(listing.target)));
-  json.Key("programs").BeginArray();
-  for (const Program& p : listing.programs) {
-    json.BeginObject()
-        .Field("import_path", p.import_path)
-        .Field("name", p.name)
-        .Field("dir", p.dir)
-        .Field("has_main_func", p.has_main_func)
-        .Field("failure", static_cast<int64_t>(p.failure))
-        .Field("detail", p.detail)
-        .EndObject();
-  }
-  json.EndArray();
-  json.Field("uses_cgo", listing.uses_cgo)
-      .Field("uses_c", listing.uses_c)
-      .Field("uses_cxx", listing.uses_cxx)
-      .Field("uses_assembly", listing.uses_assembly)
-      .Field("uses_syso", listing.uses_syso);
-  json.Key("modules").BeginArray();
-  for (const LinkedModule& m : listing.modules) {
-    json.BeginObject()
-        .Field("path", m.path)
-        .Field("version", m.version)
-        .Field("h1", m.h1)
-        .Field("replace_path", m.replace_path)
-        .Field("replace_version", m.replace_version)
-        .Field("dir", m.dir)
-        .EndObject();
-  }
-  json.EndArray();
-  json.Key("packages").BeginObject();
-  for (const auto& [path, name] : listing.packages) json.Field(path, name);
-  json.EndObject();
-  json.Key("imports").BeginObject();
-  for (const auto& [path, imports] : listing.imports) {
-    json.Key(path).BeginArray();
-    for (const std::string& import : imports) json.String(import);
-    json.EndArray();
-  }
-  json.EndObject();
-  json.EndObject();
+template <typename Type, typename As>
+concept Is = std::is_same_v<std::remove_const_t<Type>, As>;
+
+template <typename Form, Is<Program> P>
+void Fields(Form& form, P& p) {
+  form.Field("import_path", p.import_path);
+  form.Field("name", p.name);
+  form.Field("dir", p.dir);
+  form.Field("has_main_func", p.has_main_func);
+  form.Field("failure", p.failure);
+  form.Field("detail", p.detail);
 }
 
-TargetListing ReadTarget(Reader& in) {
-  TargetListing listing;
-  std::string target;
-  in.Read("target", target);
-  const std::optional<Target> parsed = ParseTarget(target);
-  if (parsed.has_value()) {
-    listing.target = *parsed;
-  } else {
-    in.Fail();
-  }
-  in.Objects("programs", [&](Reader program) {
-    Program p;
-    int64_t failure = 0;
-    program.Read("import_path", p.import_path);
-    program.Read("name", p.name);
-    program.Read("dir", p.dir);
-    program.Read("has_main_func", p.has_main_func);
-    program.Read("failure", failure);
-    program.Read("detail", p.detail);
-    const std::optional<FailureClass> known = ParseFailure(failure);
-    if (!known.has_value()) program.Fail();
-    p.failure = known.value_or(FailureClass::kInternal);
-    listing.programs.push_back(std::move(p));
-  });
-  in.Read("uses_cgo", listing.uses_cgo);
-  in.Read("uses_c", listing.uses_c);
-  in.Read("uses_cxx", listing.uses_cxx);
-  in.Read("uses_assembly", listing.uses_assembly);
-  in.Read("uses_syso", listing.uses_syso);
-  in.Objects("modules", [&](Reader module) {
-    LinkedModule m;
-    module.Read("path", m.path);
-    module.Read("version", m.version);
-    module.Read("h1", m.h1);
-    module.Read("replace_path", m.replace_path);
-    module.Read("replace_version", m.replace_version);
-    module.Read("dir", m.dir);
-    listing.modules.push_back(std::move(m));
-  });
-  in.Texts("packages", listing.packages);
-  in.Texts("imports", listing.imports);
-  return listing;
+template <typename Form, Is<LinkedModule> M>
+void Fields(Form& form, M& m) {
+  form.Field("path", m.path);
+  form.Field("version", m.version);
+  form.Field("h1", m.h1);
+  form.Field("replace_path", m.replace_path);
+  form.Field("replace_version", m.replace_version);
+  form.Field("dir", m.dir);
+}
+
+template <typename Form, Is<TargetListing> L>
+void Fields(Form& form, L& l) {
+  form.Field("target", l.target);
+  form.Field("programs", l.programs);
+  form.Field("uses_cgo", l.uses_cgo);
+  form.Field("uses_c", l.uses_c);
+  form.Field("uses_cxx", l.uses_cxx);
+  form.Field("uses_assembly", l.uses_assembly);
+  form.Field("uses_syso", l.uses_syso);
+  form.Field("modules", l.modules);
+  form.Field("packages", l.packages);
+  form.Field("imports", l.imports);
+}
+
+template <typename Form, Is<Listing> L>
+void Fields(Form& form, L& l) {
+  form.Field("module", l.module);
+  form.Field("version", l.version);
+  form.Field("module_h1", l.module_h1);
+  form.Field("go_line", l.go_line);
+  form.Field("go_version", l.go_version);
+  form.Field("variant", l.variant);
+  form.Field("go_mod", l.go_mod);
+  form.Field("go_sum", l.go_sum);
+  form.Field("pinned_go_mod", l.pinned_go_mod);
+  form.Field("pinned_go_sum", l.pinned_go_sum);
+  form.Field("dir", l.dir);
+  form.Field("has_go_mod", l.has_go_mod);
+  form.Field("bytes_fetched", l.bytes_fetched);
+  form.Field("cache_dirs", l.cache_dirs);
+  form.Field("targets", l.targets);
 }
 
 }  // namespace
@@ -195,24 +192,9 @@ const TargetListing* Listing::Find(Target target) const {
 std::string ToJson(const Listing& listing) {
   JsonWriter json;
   json.BeginObject();
-  json.Field("format", kFormat)
-      .Field("module", listing.module)
-      .Field("version", listing.version)
-      .Field("module_h1", listing.module_h1)
-      .Field("go_line", listing.go_line)
-      .Field("go_version", listing.go_version)
-      .Field("variant", listing.variant)
-      .Field("go_mod", listing.go_mod)
-      .Field("go_sum", listing.go_sum)
-      .Field("dir", listing.dir)
-      .Field("has_go_mod", listing.has_go_mod)
-      .Field("bytes_fetched", listing.bytes_fetched);
-  json.Key("cache_dirs").BeginArray();
-  for (const std::string& dir : listing.cache_dirs) json.String(dir);
-  json.EndArray();
-  json.Key("targets").BeginArray();
-  for (const TargetListing& target : listing.targets) WriteTarget(json, target);
-  json.EndArray();
+  Writer writer(json);
+  writer.Field("format", kFormat);
+  Fields(writer, listing);
   json.EndObject();
   return json.Take();
 }
@@ -224,24 +206,12 @@ absl::StatusOr<Listing> ListingFromJson(std::string_view text) {
     return absl::InvalidArgumentError("stored listing is no JSON object");
   }
   bool ok = true;
-  Reader in(object, ok);
+  Reader reader(object, ok);
   int64_t format = 0;
-  in.Read("format", format);
+  reader.Field("format", format);
   if (format != kFormat) return absl::InvalidArgumentError(Cat("stored listing has format ", format, ", not ", kFormat));
   Listing listing;
-  in.Read("module", listing.module);
-  in.Read("version", listing.version);
-  in.Read("module_h1", listing.module_h1);
-  in.Read("go_line", listing.go_line);
-  in.Read("go_version", listing.go_version);
-  in.Read("variant", listing.variant);
-  in.Read("go_mod", listing.go_mod);
-  in.Read("go_sum", listing.go_sum);
-  in.Read("dir", listing.dir);
-  in.Read("has_go_mod", listing.has_go_mod);
-  in.Read("bytes_fetched", listing.bytes_fetched);
-  in.Texts("cache_dirs", listing.cache_dirs);
-  in.Objects("targets", [&](Reader target) { listing.targets.push_back(ReadTarget(target)); });
+  Fields(reader, listing);
   if (!ok) return absl::InvalidArgumentError("stored listing lacks fields or has unknown values");
   return listing;
 }

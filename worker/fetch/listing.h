@@ -61,6 +61,12 @@ struct Listing {
   std::string variant;
   std::string go_mod;  // of the source variants: text to put in place of the module's go.mod; empty otherwise
   std::string go_sum;  // of the source variants: complete for what was listed
+  // Of the install variant, when no go.mod names the versions of something that is imported (a module without go.mod, or
+  // with an incomplete one): go.mod and go.sum of a main module that requires the module and the versions that were chosen.
+  // Builds run in it: `go install MODULE@VERSION` would choose again, the newest that the module cache happens to hold by
+  // then. Both empty otherwise.
+  std::string pinned_go_mod;
+  std::string pinned_go_sum;
   std::string dir;     // of the module inside the module cache: "github.com/!burnt!sushi/toml@v1.6.0"
   bool has_go_mod = true;
   // Folders inside the module cache of every module whose files loading needed, also such as only might have held a package:

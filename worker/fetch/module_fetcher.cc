@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -27,6 +29,8 @@ namespace {
 constexpr int64_t kListingBytesMax = 256 << 20;
 constexpr int64_t kSourceFileMax = 16 << 20;
 constexpr int64_t kGoSumMax = 64 << 20;
+// `go list` calls of one fetch. Each further round over the targets means that one of them raised a version; they settle.
+constexpr int kListCallsMax = 4 * static_cast<int>(kAllTargets.size());
 
 FetchOutcome Outcome(const StepResult& step) {
   return {.failure = step.failure, .detail = step.detail, .stopped = step.stopped};
@@ -55,6 +59,25 @@ std::vector<std::string> FoldersOfGoSum(std::string_view go_sum, const CacheLayo
     if (stat(Cat(cache.Mod(), "/", folder).c_str(), &info) == 0) folders.insert(std::move(folder));
   }
   return {folders.begin(), folders.end()};
+}
+
+// A main module that requires the module alone. It also has the GODEBUG defaults that `go install MODULE@VERSION` gives the
+// module's programs (those of its own go line), so that one built in it has the same bytes.
+std::string SyntheticGoMod(const Listing& listing) {
+  std::string text = Cat("module gofarm.invalid/list\n\ngo ", listing.go_version, "\n\n");
+  if (gomod::CompareGoVersion(listing.go_version, "1.23") >= 0) {  // older ones do not know the line
+    text += Cat("godebug default=go", gomod::IsGoVersion(listing.go_line) ? listing.go_line : "1.20", "\n\n");
+  }
+  return text + Cat("require ", listing.module, " ", listing.version, "\n");
+}
+
+// What a go.mod requires, apart from its layout and comments.
+using Requirements = std::map<std::string, std::string>;
+absl::StatusOr<Requirements> RequirementsOf(std::string_view go_mod) {
+  GOFARM_ASSIGN_OR_RETURN(const gomod::GoModFile file, gomod::ParseGoMod(go_mod));
+  Requirements all;
+  for (const gomod::Requirement& r : file.requirements) all[r.module.path] = r.module.version;
+  return all;
 }
 
 int64_t ZipBytesSince(const CacheLayout& cache, const std::vector<std::string>& folders, absl::Time since) {
@@ -91,6 +114,8 @@ class Fetch {
       if (tried.go_version != request_.gos[choice].version) {
         tried.go_version = request_.gos[choice].version;
         tried.targets.clear();
+        tried.pinned_go_mod.clear();
+        tried.pinned_go_sum.clear();
       }
       step = ListAll(scope, request_.gos[choice], tried);
       if (step.ok()) {
@@ -142,29 +167,31 @@ class Fetch {
 
   StepResult ListAll(const Scope& scope, const InstalledToolchain& tool, Listing& listing) {
     const bool source = listing.variant != "install";
-    const absl::Status made = source ? go_.MakeCopy(Cat(cache_.Mod(), "/", listing.dir), listing.go_mod, listing.go_sum)
-                                     : go_.MakeSynthetic(tool.version, listing.module, listing.version);
+    // What a stored listing chose stays chosen.
+    std::string go_mod = source ? listing.go_mod : listing.pinned_go_mod;
+    if (!source && go_mod.empty()) go_mod = SyntheticGoMod(listing);
+    const absl::Status made = source ? go_.MakeCopy(Cat(cache_.Mod(), "/", listing.dir), go_mod, listing.go_sum)
+                                     : go_.MakeSynthetic(go_mod, listing.pinned_go_sum);
     if (!made.ok()) return FromStatus(scope, made);
+    absl::StatusOr<Requirements> chosen = RequirementsOf(go_mod);
+    if (!chosen.ok()) return Failed(FailureClass::kSourceInvalid, Sv(chosen.status().message()));
     const std::string pattern = source ? "./..." : listing.module + "/...";
-    for (const Target target : Missing(&listing, request_.targets)) {
-      std::vector<GoListPackage> packages;
-      StepResult step = go_.ListTarget(scope, tool.path, target, pattern, packages);
-      if (!step.ok()) return step;
-      ListingInput input;
-      input.target = target;
-      input.module = listing.module;
-      input.mod_cache = cache_.Mod();
-      input.read_file = [](const std::string& path) -> std::optional<std::string> {
-        absl::StatusOr<std::string> text = io::ReadFile(path, kSourceFileMax);
-        if (!text.ok()) return std::nullopt;
-        return *std::move(text);
-      };
-      TargetListing made_listing = MakeTargetListing(packages, input);
-      for (const Program& program : made_listing.programs) {
-        // Not the program's fault and perhaps over in a minute: nothing of this fetch is kept.
-        if (IsPassing(program.failure)) return Failed(program.failure, program.detail);
+    std::vector<Target> missing = Missing(&listing, request_.targets);
+    for (int calls = 0; !missing.empty(); missing = Missing(&listing, request_.targets)) {
+      if (++calls > kListCallsMax) {
+        return Failed(FailureClass::kSourceInvalid, "the versions of what the module imports do not settle");
       }
-      listing.targets.push_back(std::move(made_listing));
+      StepResult step = ListOne(scope, tool, pattern, missing.front(), listing);
+      if (!step.ok()) return step;
+      absl::StatusOr<std::string> written = io::ReadFile(go_.main_folder() + "/go.mod", gomod::kGoModBytesMax);
+      if (!written.ok()) return FromStatus(scope, written.status());
+      go_mod = *std::move(written);
+      absl::StatusOr<Requirements> now = RequirementsOf(go_mod);
+      if (!now.ok()) return Failed(FailureClass::kInternal, Sv(now.status().message()));
+      if (*now == *chosen) continue;
+      // Builds of all targets share the go.mod, so the targets before this one are listed again with it.
+      chosen = std::move(now);
+      listing.targets.erase(listing.targets.begin(), listing.targets.end() - 1);
     }
     std::sort(listing.targets.begin(), listing.targets.end(),
               [](const TargetListing& a, const TargetListing& b) { return a.target < b.target; });
@@ -176,12 +203,38 @@ class Fetch {
     for (std::string& folder : FoldersOfGoSum(*go_sum, cache_)) dirs.insert(std::move(folder));
     listing.cache_dirs.assign(dirs.begin(), dirs.end());
     if (source) {
-      absl::StatusOr<std::string> go_mod = io::ReadFile(go_.main_folder() + "/go.mod", gomod::kGoModBytesMax);
-      if (!go_mod.ok()) return FromStatus(scope, go_mod.status());
-      listing.go_mod = *std::move(go_mod);
+      listing.go_mod = std::move(go_mod);
       listing.go_sum = *std::move(go_sum);
+    } else if (chosen->size() > 1) {
+      listing.pinned_go_mod = std::move(go_mod);
+      listing.pinned_go_sum = *std::move(go_sum);
     }
     listing.bytes_fetched = ZipBytesSince(cache_, listing.cache_dirs, go_.started());
+    return {};
+  }
+
+  // Adds the target's listing as the last one.
+  StepResult ListOne(const Scope& scope, const InstalledToolchain& tool, const std::string& pattern, Target target,
+                     Listing& listing) {
+    std::vector<GoListPackage> packages;
+    StepResult step = go_.ListTarget(scope, tool.path, target, pattern, packages);
+    if (!step.ok()) return step;
+    ListingInput input;
+    input.target = target;
+    input.module = listing.module;
+    input.version = listing.version;
+    input.mod_cache = cache_.Mod();
+    input.read_file = [](const std::string& path) -> std::optional<std::string> {
+      absl::StatusOr<std::string> text = io::ReadFile(path, kSourceFileMax);
+      if (!text.ok()) return std::nullopt;
+      return *std::move(text);
+    };
+    TargetListing made = MakeTargetListing(packages, input);
+    for (const Program& program : made.programs) {
+      // Not the program's fault and perhaps over in a minute: nothing of this fetch is kept.
+      if (IsPassing(program.failure)) return Failed(program.failure, program.detail);
+    }
+    listing.targets.push_back(std::move(made));
     return {};
   }
 

@@ -46,12 +46,23 @@ TEST(CommandTextTest, SeveralCallsEachGetTheirEnvironment) {
 TEST(CommandTextTest, ASourceVariantGetsItsSourceAndGoMod) {
   BuildCommand command = Hey();
   command.module = "github.com/BurntSushi/toml";
+  command.variant = "source";
   command.working_directory = "/src";
   command.go_mod = "module m\nEND_OF_GO_MOD\n";
   EXPECT_THAT(CommandText(command),
               AllOf(HasSubstr("mod download github.com/BurntSushi/toml@v0.1.5"),
                     HasSubstr("cp -r \"$W/mod/\"'github.com/!burnt!sushi/toml@v0.1.5' \"$W/src\""), HasSubstr("cd \"$W/src\"\n"),
                     HasSubstr("<<'END_OF_GO_MOD_'\nmodule m\nEND_OF_GO_MOD\nEND_OF_GO_MOD_\n")));
+}
+
+TEST(CommandTextTest, AnInstallWithPinnedVersionsRunsInItsMainModule) {
+  BuildCommand command = Hey();
+  command.variant = "install+lfs64";
+  command.working_directory = "/src";
+  command.go_mod = "module gofarm.invalid/list\n";
+  EXPECT_THAT(CommandText(command),
+              AllOf(HasSubstr("mkdir \"$W/src\"\ncat >\"$W/src/go.mod\" <<'END_OF_GO_MOD'\nmodule gofarm.invalid/list\n"),
+                    HasSubstr("cd \"$W/src\"\n"), ::testing::Not(HasSubstr("cp -r"))));
 }
 
 TEST(CommandTextTest, WithoutTheWorkerItSaysWhatToPutIn) {

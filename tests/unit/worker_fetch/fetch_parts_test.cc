@@ -186,6 +186,7 @@ ListingInput Input() {
   ListingInput input;
   input.target = Target::kRiscv64;
   input.module = "example.com/m";
+  input.version = "v1.0.0";
   input.mod_cache = "/cache/mod";
   input.read_file = [](const std::string& path) -> std::optional<std::string> {
     if (path.find("no_main.go") != std::string::npos) return "package main\n\nfunc helper() {}\n";
@@ -239,7 +240,7 @@ TEST(MakeTargetListingTest, AnyForeignCKeepsTheJobOutOfTheSharedCache) {
   } kCases[] = {{"CgoFiles", true, false, false}, {"CFiles", false, false, false}, {"SysoFiles", false, false, true},
                 {"SwigCXXFiles", false, true, false}, {"MFiles", false, false, false}, {"FFiles", false, false, false}};
   for (const auto& c : kCases) {
-    const std::string answer = Cat(R"({"ImportPath":"example.com/m","Name":"main","Module":{"Path":"example.com/m"},)",
+    const std::string answer = Cat(R"({"ImportPath":"example.com/m","Name":"main","Module":{"Path":"example.com/m","Version":"v1.0.0"},)",
                                    R"("GoFiles":["main.go"],")", c.field, R"(":["x"]})");
     const TargetListing listing = MakeTargetListing(*ParseGoList(answer), Input());
     EXPECT_TRUE(listing.uses_c) << c.field;
@@ -285,9 +286,9 @@ TEST(ListingJsonTest, ReadsBackWhatItWrote) {
 TEST(ListingJsonTest, RefusesDamagedAndOtherForms) {
   EXPECT_FALSE(ListingFromJson("").ok());
   EXPECT_FALSE(ListingFromJson("{}").ok());
-  EXPECT_FALSE(ListingFromJson(R"({"format":1,"module":"m"})").ok());
+  EXPECT_FALSE(ListingFromJson(R"({"format":2,"module":"m"})").ok());
   std::string other = ToJson(Listing{});
-  other.replace(other.find("\"format\": 1"), 11, "\"format\": 9");
+  other.replace(other.find("\"format\": 2"), 11, "\"format\": 9");
   EXPECT_FALSE(ListingFromJson(other).ok());
 }
 

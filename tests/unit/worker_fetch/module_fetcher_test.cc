@@ -169,6 +169,80 @@ TEST_F(ModuleFetcherTest, StoredListingsEndWithTheFilesTheyName) {
   EXPECT_TRUE(fs::exists(Cache().Mod() + "/example.com/m@v1.0.0/main.go"));
 }
 
+TEST_F(ModuleFetcherTest, VersionsThatNoGoModNamesArePinned) {
+  proxy_->Add("example.com/dep", "v1.0.0", {{"go.mod", "module example.com/dep\n"}, {"d.go", "package dep\n"}});
+  proxy_->Add("example.com/arm", "v1.0.0", {{"go.mod", "module example.com/arm\n"}, {"a.go", "package arm\n"}});
+  const std::string main = "package main\n\nimport _ \"example.com/dep\"\n\nfunc main() {}\n";
+  proxy_->Add("example.com/m", "v1.2.3",
+              {{"main.go", main}, {"main_arm64.go", "package main\n\nimport _ \"example.com/arm\"\n"}});
+  proxy_->Add("example.com/half", "v1.0.0", {{"go.mod", "module example.com/half\n\ngo 1.22\n"}, {"main.go", main}});
+  proxy_->Add("example.com/whole", "v1.0.0",
+              {{"go.mod", "module example.com/whole\n\ngo 1.22\n\nrequire example.com/dep v1.0.0\n"}, {"main.go", main}});
+  ModuleFetcher fetcher = Fetcher("file://" + proxy_->root());
+  const auto fetch = [&](const char* module, const char* version, std::vector<Target> targets) {
+    return fetcher.FetchAndList(Scope::For(absl::Minutes(2)), Request(module, version, std::move(targets)));
+  };
+  const FetchOutcome first = fetch("example.com/m", "v1.2.3", {Target::kX86_64});
+  ASSERT_NE(first.listing, nullptr) << first.detail;
+  EXPECT_EQ(first.listing->variant, "install");
+  EXPECT_THAT(first.listing->pinned_go_mod, HasSubstr("example.com/dep v1.0.0"));
+  EXPECT_THAT(first.listing->pinned_go_mod, HasSubstr("example.com/m v1.2.3"));
+  EXPECT_THAT(first.listing->pinned_go_mod, HasSubstr("godebug default=go1.20"));
+  EXPECT_THAT(first.listing->pinned_go_sum, HasSubstr("example.com/dep v1.0.0 h1:"));
+
+  // A newer one that is out by the time another target is listed changes nothing any more.
+  proxy_->Add("example.com/dep", "v1.1.0", {{"go.mod", "module example.com/dep\n"}, {"d.go", "package dep\n"}});
+  const FetchOutcome second = fetch("example.com/m", "v1.2.3", {Target::kAarch64});
+  ASSERT_NE(second.listing, nullptr) << second.detail;
+  EXPECT_THAT(second.listing->pinned_go_mod, HasSubstr("example.com/dep v1.0.0"));
+  EXPECT_THAT(second.listing->pinned_go_mod, HasSubstr("example.com/arm v1.0.0"));
+  for (const LinkedModule& module : second.listing->Find(Target::kAarch64)->modules) EXPECT_EQ(module.version, "v1.0.0");
+
+  const FetchOutcome half = fetch("example.com/half", "v1.0.0", {Target::kX86_64});
+  ASSERT_NE(half.listing, nullptr) << half.detail;
+  EXPECT_THAT(half.listing->pinned_go_mod, HasSubstr("example.com/dep v1.1.0"));
+  EXPECT_THAT(half.listing->pinned_go_mod, HasSubstr("godebug default=go1.22"));
+  const FetchOutcome whole = fetch("example.com/whole", "v1.0.0", {Target::kX86_64});
+  ASSERT_NE(whole.listing, nullptr) << whole.detail;
+  EXPECT_EQ(whole.listing->pinned_go_mod, "") << "its go.mod says all";
+}
+
+// Only arm64 imports what needs the newer dep; builds of all targets share the go.mod that requires it.
+TEST_F(ModuleFetcherTest, ATargetThatRaisesAVersionHasTheOthersListedAgain) {
+  proxy_->Add("example.com/dep", "v1.0.0", {{"go.mod", "module example.com/dep\n"}, {"d.go", "package dep\n"}});
+  proxy_->Add("example.com/dep", "v1.1.0-rc.1", {{"go.mod", "module example.com/dep\n"}, {"d.go", "package dep\n"}});
+  proxy_->Add("example.com/arm", "v1.0.0",
+              {{"go.mod", "module example.com/arm\n\nrequire example.com/dep v1.1.0-rc.1\n"}, {"a.go", "package arm\n"}});
+  proxy_->Add("example.com/m", "v1.0.0",
+              {{"main.go", "package main\n\nimport _ \"example.com/dep\"\n\nfunc main() {}\n"},
+               {"main_arm64.go", "package main\n\nimport _ \"example.com/arm\"\n"}});
+  const FetchOutcome outcome = Fetch("example.com/m", "v1.0.0");
+  ASSERT_NE(outcome.listing, nullptr) << outcome.detail;
+  ASSERT_EQ(outcome.listing->targets.size(), 4u);
+  for (const TargetListing& listing : outcome.listing->targets) {
+    bool found = false;
+    for (const LinkedModule& module : listing.modules) {
+      if (module.path != "example.com/dep") continue;
+      found = true;
+      EXPECT_EQ(module.version, "v1.1.0-rc.1") << TargetName(listing.target);
+    }
+    EXPECT_TRUE(found);
+  }
+}
+
+TEST_F(ModuleFetcherTest, AModuleWhoseImportsWantANewerOneOfItselfIsNotBuiltAsThat) {
+  proxy_->Add("example.com/m", "v1.0.0",
+              {{"main.go", "package main\n\nimport _ \"example.com/dep\"\n\nfunc main() {}\n"}});
+  proxy_->Add("example.com/m", "v1.1.0", {{"go.mod", "module example.com/m\n"}, {"main.go", kMain}});
+  proxy_->Add("example.com/dep", "v1.0.0",
+              {{"go.mod", "module example.com/dep\n\nrequire example.com/m v1.1.0\n"}, {"d.go", "package dep\n"}});
+  const FetchOutcome outcome = Fetch("example.com/m", "v1.0.0");
+  ASSERT_NE(outcome.listing, nullptr) << outcome.detail;
+  ASSERT_EQ(outcome.listing->targets[0].programs.size(), 1u);
+  EXPECT_EQ(outcome.listing->targets[0].programs[0].failure, FailureClass::kSourceInvalid);
+  EXPECT_THAT(outcome.listing->targets[0].programs[0].detail, HasSubstr("requires example.com/m@v1.1.0"));
+}
+
 TEST_F(ModuleFetcherTest, ReplaceLinesDecideTheVariant) {
   proxy_->Add("example.com/dep", "v1.0.0", {{"go.mod", "module example.com/dep\n"}, {"d.go", "package dep\n"}});
   proxy_->Add("example.com/fork", "v2.0.0+incompatible", {{"f.go", "package dep\n"}});
