@@ -5,32 +5,6 @@
 #include "coordinator/domain/job.h"
 
 namespace gofarm::store {
-namespace {
-
-domain::JobEvent EventOf(AttemptOutcome outcome) {
-  switch (outcome) {
-    case AttemptOutcome::kBuilt: return domain::JobEvent::kBuilt;
-    case AttemptOutcome::kPartial: return domain::JobEvent::kPartial;
-    case AttemptOutcome::kNothingToBuild: return domain::JobEvent::kNothingToBuild;
-    case AttemptOutcome::kCancelled: return domain::JobEvent::kCancelled;
-    case AttemptOutcome::kFailed:
-    case AttemptOutcome::kLost:
-    case AttemptOutcome::kRunning: break;
-  }
-  return domain::JobEvent::kFailed;
-}
-
-// A partial result is final, unless what failed is the farm's own fault: then the rest may still come.
-bool MayBeTriedAgain(const Ending& ending) {
-  switch (ending.outcome) {
-    case AttemptOutcome::kFailed:
-    case AttemptOutcome::kLost: return true;
-    case AttemptOutcome::kPartial: return domain::RuleOf(ending.failure).retry == domain::Retry::kBounded;
-    default: return false;
-  }
-}
-
-}  // namespace
 
 std::vector<LockedJob> LockJobs(Txn& txn, const std::vector<JobId>& ids) {
   std::vector<LockedJob> jobs;
@@ -45,23 +19,16 @@ std::vector<LockedJob> LockJobs(Txn& txn, const std::vector<JobId>& ids) {
 }
 
 absl::StatusOr<Ended> EndAttempt(Txn& txn, const LockedJob& job, const Ending& ending, const Random& random) {
-  domain::JobEvent event = EventOf(ending.outcome);
-  domain::RetryDecision retry{.counts = job.counts};
-  if (MayBeTriedAgain(ending)) {
-    if (job.cancel_requested) {
-      event = domain::JobEvent::kCancelled;
-    } else if (!ending.counts) {
-      retry.again = true;
-    } else {
-      retry = domain::DecideRetry(ending.failure, job.counts, random());
-    }
-    if (retry.again) event = domain::JobEvent::kRequeued;
-  }
-  GOFARM_ASSIGN_OR_RETURN_CTX(const JobState next, domain::Apply(job.state, event), Cat("end attempt ", ending.token.value));
+  const domain::EndDecision decided =
+      domain::DecideEnd(ending.end, job.cancel_requested, ending.counts, job.counts, random());
+  const domain::AttemptEnd& end = decided.end;
+  const domain::RetryDecision& retry = decided.retry;
+  GOFARM_ASSIGN_OR_RETURN_CTX(const JobState next, domain::Apply(job.state, decided.event),
+                              Cat("end attempt ", ending.token.value));
 
-  const int answered = ending.outcome == AttemptOutcome::kLost ? 0 : static_cast<int>(next);
-  const pqxx::result ended = txn.Run("end_attempt", ending.token.value, static_cast<int>(ending.outcome),
-                                     static_cast<int>(ending.failure), ending.detail, answered);
+  const int answered = end.outcome == AttemptOutcome::kLost ? 0 : static_cast<int>(next);
+  const pqxx::result ended = txn.Run("end_attempt", ending.token.value, static_cast<int>(end.outcome),
+                                     static_cast<int>(end.failure), end.detail, answered);
   if (ended.affected_rows() != 1) {
     return absl::InternalError(Cat("attempt ", ending.token.value, " holds a lease but has ended"));
   }
@@ -78,8 +45,8 @@ absl::StatusOr<Ended> EndAttempt(Txn& txn, const LockedJob& job, const Ending& e
     return result;
   }
   const bool failed = next == JobState::kFailed || next == JobState::kPartial;
-  txn.Run("end_job", job.id.value, static_cast<int>(next), failed ? static_cast<int>(ending.failure) : 0,
-          failed ? ending.detail : "", ending.token.value, ending.executables, retry.counts.infra_failures,
+  txn.Run("end_job", job.id.value, static_cast<int>(next), failed ? static_cast<int>(end.failure) : 0,
+          failed ? end.detail : "", ending.token.value, ending.executables, retry.counts.infra_failures,
           retry.counts.worker_failures);
   txn.Run("delete_from_queue", Array(std::vector<JobId>{job.id}));
   return result;

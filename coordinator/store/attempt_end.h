@@ -10,6 +10,7 @@
 #include "common/base/ids.h"
 #include "common/vocab/failure.h"
 #include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/ending.h"
 #include "coordinator/domain/retry_policy.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/store/attempt_store.h"
@@ -28,9 +29,7 @@ std::vector<LockedJob> LockJobs(Txn& txn, const std::vector<JobId>& ids);
 
 struct Ending {
   Token token;
-  AttemptOutcome outcome = AttemptOutcome::kLost;
-  FailureClass failure = FailureClass::kNone;
-  std::string detail;
+  domain::AttemptEnd end;
   std::string worker;
   int executables = 0;
   bool counts = true;  // among the job's tries; false only for losses

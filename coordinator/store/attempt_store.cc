@@ -99,9 +99,7 @@ absl::StatusOr<CompleteResult> CompleteAttempt(Txn& txn, const CompletedAttempt&
   }
   Record(txn, a);
   const Ending ending{.token = a.token,
-                      .outcome = a.outcome,
-                      .failure = a.failure_class,
-                      .detail = a.failure_detail,
+                      .end = {.outcome = a.outcome, .failure = a.failure_class, .detail = a.failure_detail},
                       .worker = lease[0][0].as<std::string>(),
                       .executables = static_cast<int>(a.executables.size())};
   GOFARM_ASSIGN_OR_RETURN(Ended ended, EndAttempt(txn, jobs[0], ending, random));

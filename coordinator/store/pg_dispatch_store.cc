@@ -78,9 +78,7 @@ absl::StatusOr<std::vector<LostAttempt>> Lose(Txn& txn, const std::vector<Lease>
     // A lease that came between the two reads belongs to a job that we do not hold: the next round takes it.
     if (job == jobs.end()) continue;
     const Ending ending{.token = lease.token,
-                        .outcome = AttemptOutcome::kLost,
-                        .failure = FailureClass::kWorkerLost,
-                        .detail = detail,
+                        .end = {.outcome = AttemptOutcome::kLost, .failure = FailureClass::kWorkerLost, .detail = detail},
                         .worker = lease.worker,
                         .counts = counts};
     GOFARM_ASSIGN_OR_RETURN(Ended ended, EndAttempt(txn, job->second, ending, random));

@@ -174,6 +174,20 @@ TEST_F(AttemptStoreTest, AResultThatCameBeforeTheCancelCounts) {
   EXPECT_EQ(Complete(BuiltReport(token_, job_, {"example.com/a"})).job_state, JobState::kBuilt);
 }
 
+TEST_F(AttemptStoreTest, AWorkerThatCancelsUnaskedIsAtFaultAndTheJobIsTriedAgain) {
+  const domain::CompletedAttempt report{.token = token_, .job = job_, .outcome = AttemptOutcome::kCancelled};
+  const domain::CompleteResult result = Complete(report);
+  EXPECT_EQ(result.job_state, JobState::kQueued);
+  ASSERT_TRUE(result.requeued.has_value());
+  EXPECT_EQ(result.requeued->excluded_worker, "worker-1");
+  const domain::Job job = Job(job_);
+  EXPECT_EQ(job.attempts[0].outcome, AttemptOutcome::kFailed);
+  EXPECT_EQ(job.attempts[0].failure_class, FailureClass::kInternal);
+  EXPECT_NE(job.attempts[0].failure_detail.find("nobody had cancelled it"), std::string::npos);
+  EXPECT_EQ(Count("SELECT infra_failures FROM jobs"), 1) << "a worker that does so for ever does not get the job for ever";
+  EXPECT_EQ(Complete(report).job_state, JobState::kQueued) << "a repeat gets the same answer";
+}
+
 TEST_F(AttemptStoreTest, AReportThatContradictsItselfIsRefusedAndChangesNothing) {
   const auto refused = [&](const domain::CompletedAttempt& report) {
     EXPECT_EQ(attempts_->Complete(Now(), report).status().code(), absl::StatusCode::kInvalidArgument);

@@ -36,6 +36,7 @@ void World::CancelSomeJob() {
   if (store_.jobs().empty() || store_down_) return;
   const JobId job{static_cast<int64_t>(1 + Next() % store_.jobs().size())};
   const auto cancelled = store_.CancelJob(job);
+  cancels_asked_.insert(job);
   ++result_.counts.cancels;
   Say([&] { return Cat("cancelled job ", job.value, cancelled.removed ? ", which waited" : ""); });
   if (cancelled.removed) Tell(dispatch::JobsRemoved{{job}}, coordinator_.life);
@@ -59,7 +60,7 @@ void World::PlanFaults() {
     if (worker.link == nullptr) return;
     ++result_.counts.breaks;
     // Half-open for a while: one end believes in the stream long after the other.
-    const absl::Duration late = Chance(0.3) ? Between(absl::Seconds(5), absl::Seconds(60)) : absl::Seconds(1);
+    const absl::Duration late = Chance(0.5) ? Between(absl::Seconds(5), absl::Seconds(60)) : absl::Seconds(1);
     Break(worker.link, Chance(0.5) ? late : absl::Milliseconds(5), Chance(0.5) ? late : absl::Milliseconds(5));
   });
   some(2, kFaultsEnd, [this, any_worker] { Partition(any_worker(), Between(absl::Seconds(3), absl::Seconds(70))); });

@@ -30,6 +30,9 @@ void World::CheckStore() {
   }
   for (const auto& [id, job] : store_.jobs()) {
     if (job.state == JobState::kRunning && !live.contains(id)) return Fail(Cat("job ", id.value, " runs without an attempt"));
+    if (job.state == JobState::kCancelled && !cancels_asked_.contains(id)) {
+      return Fail(Cat("job ", id.value, " is cancelled, but nobody asked for it"));
+    }
   }
 }
 

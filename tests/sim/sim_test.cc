@@ -42,7 +42,7 @@ TEST(SimulationTest, NoSeedBreaksAnInvariantAndEveryFarmSettles) {
   std::cout << kSeeds << " seeds, " << counts.steps << " steps; coordinator crashes " << counts.coordinator_crashes
             << ", worker crashes " << counts.worker_crashes << ", broken streams " << counts.breaks << ", partitions "
             << counts.partitions << ", store outages " << counts.store_outages << ", unknown answers "
-            << counts.unknown_answers << ", messages dropped " << counts.dropped << " duplicated " << counts.duplicated
+            << counts.unknown_answers << ", cancels unasked " << counts.unasked_cancels << ", messages dropped " << counts.dropped << " duplicated " << counts.duplicated
             << ", calls of dead coordinators " << counts.zombie_writes << ", goodbyes " << counts.goodbyes
             << "; attempts accepted " << counts.accepted << " lost " << counts.lost << " kept " << counts.kept
             << ", stale accepts " << counts.stale_accepts << ", completions stale " << counts.stale_completions
@@ -53,6 +53,7 @@ TEST(SimulationTest, NoSeedBreaksAnInvariantAndEveryFarmSettles) {
   EXPECT_GT(counts.unknown_answers, 500);
   EXPECT_GT(counts.dropped, 500);
   EXPECT_GT(counts.duplicated, 500);
+  EXPECT_GT(counts.unasked_cancels, 20);
   EXPECT_GT(counts.zombie_writes, 20);
   EXPECT_GT(counts.goodbyes, 20);
   EXPECT_GT(counts.lost, 100);

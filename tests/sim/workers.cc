@@ -196,7 +196,13 @@ void World::FinishBuild(int index, int life, Token token) {
   if (!worker.up || worker.life != life) return;
   const auto build = worker.builds.find(token);
   if (build == worker.builds.end() || !std::exchange(build->second.running, false)) return;
-  if (build->second.cancelled) build->second.outcome = AttemptOutcome::kCancelled;
+  if (build->second.cancelled) {
+    build->second.outcome = AttemptOutcome::kCancelled;
+  } else if (Faulty() && Chance(0.02)) {
+    ++result_.counts.unasked_cancels;  // a broken worker
+    build->second.outcome = AttemptOutcome::kCancelled;
+    build->second.failure = FailureClass::kNone;
+  }
   Say([&] { return Cat(worker.name, ": finished token ", token.value); });
   Tell(worker, agent::AttemptFinished{token});
 }

@@ -20,7 +20,7 @@ void SimCounts::Add(const SimCounts& o) {
   steps += o.steps, coordinator_crashes += o.coordinator_crashes, worker_crashes += o.worker_crashes;
   breaks += o.breaks, partitions += o.partitions, store_outages += o.store_outages;
   unknown_answers += o.unknown_answers, dropped += o.dropped, duplicated += o.duplicated;
-  zombie_writes += o.zombie_writes, goodbyes += o.goodbyes, cancels += o.cancels, accepted += o.accepted;
+  unasked_cancels += o.unasked_cancels, zombie_writes += o.zombie_writes, goodbyes += o.goodbyes, cancels += o.cancels, accepted += o.accepted;
   lost += o.lost, kept += o.kept, stale_accepts += o.stale_accepts, stale_completions += o.stale_completions;
   repeated_completions += o.repeated_completions, not_accepted_yet += o.not_accepted_yet;
 }
@@ -179,6 +179,17 @@ void World::CallStore(const dispatch::Effect& effect, int life, int64_t epoch) {
     forced = dispatch::Answer::kUnknown;
     run = Chance(0.5);
     ++result_.counts.unknown_answers;
+  }
+  // Trouble comes together: the answer to an Accept is lost and so is the worker's stream, so that the repeat may find the
+  // session replaced and the job elsewhere.
+  if (const auto* e = std::get_if<dispatch::StoreAccept>(&effect); e != nullptr && Faulty() && Chance(0.06)) {
+    forced = dispatch::Answer::kUnknown;
+    run = run && Chance(0.3);
+    ++result_.counts.unknown_answers;
+    const auto session = coordinator_.state->sessions.find(e->offer.session);
+    if (session != coordinator_.state->sessions.end()) {
+      if (const LinkPtr link = LinkOf(session->second.stream)) Break(link, absl::Milliseconds(1), absl::Milliseconds(1));
+    }
   }
   std::optional<dispatch::Event> answer = Execute(effect, epoch, forced, run);
   CheckStore();

@@ -33,7 +33,7 @@ struct SimOptions {
 // What a run went through, so that the suite can show that its faults really happen.
 struct SimCounts {
   int64_t steps = 0, coordinator_crashes = 0, worker_crashes = 0, breaks = 0, partitions = 0, store_outages = 0,
-          unknown_answers = 0, dropped = 0, duplicated = 0, zombie_writes = 0, goodbyes = 0, cancels = 0, accepted = 0,
+          unknown_answers = 0, dropped = 0, duplicated = 0, unasked_cancels = 0, zombie_writes = 0, goodbyes = 0, cancels = 0, accepted = 0,
           lost = 0, kept = 0, stale_accepts = 0, stale_completions = 0, repeated_completions = 0, not_accepted_yet = 0;
   void Add(const SimCounts& other);
 };
@@ -174,6 +174,7 @@ class World {
   std::map<Token, JobId> offered_;                 // every token ever won
   std::map<Token, AttemptOutcome> seen_outcomes_;  // of attempts, to see that an end is final
   std::map<JobId, int> final_completions_;
+  std::set<JobId> cancels_asked_;
 
   SimResult result_;
 };

@@ -19,24 +19,6 @@ using domain::ReturnOutcome;
 
 constexpr double kRandom = 0.5;  // of the backoff: the same in every run
 
-JobState StateAfter(AttemptOutcome outcome) {
-  switch (outcome) {
-    case AttemptOutcome::kBuilt: return JobState::kBuilt;
-    case AttemptOutcome::kPartial: return JobState::kPartial;
-    case AttemptOutcome::kNothingToBuild: return JobState::kNothingToBuild;
-    case AttemptOutcome::kCancelled: return JobState::kCancelled;
-    case AttemptOutcome::kFailed:
-    case AttemptOutcome::kLost:
-    case AttemptOutcome::kRunning: break;
-  }
-  return JobState::kFailed;
-}
-
-bool MayBeTriedAgain(AttemptOutcome outcome, FailureClass failure) {
-  if (outcome == AttemptOutcome::kPartial) return domain::RuleOf(failure).retry == domain::Retry::kBounded;
-  return outcome == AttemptOutcome::kFailed || outcome == AttemptOutcome::kLost;
-}
-
 }  // namespace
 
 JobId MemoryDispatchStore::AddJob(domain::QueuedJob row) {
@@ -276,30 +258,22 @@ absl::StatusOr<domain::CompleteResult> MemoryDispatchStore::Complete(const Scope
 
 std::optional<domain::QueuedJob> MemoryDispatchStore::End(Attempt& attempt, AttemptOutcome outcome, FailureClass failure,
                                                           bool counts) {
-  attempt.outcome = outcome;
   Job& job = jobs_.at(attempt.job);
+  const domain::EndDecision decided = domain::DecideEnd({.outcome = outcome, .failure = failure, .detail = ""},
+                                                        job.cancel_wanted, counts, job.counts, kRandom);
+  attempt.outcome = decided.end.outcome;
   job.token = Token{};
-  domain::RetryDecision retry;
-  retry.counts = job.counts;
-  JobState next = StateAfter(outcome);
-  if (MayBeTriedAgain(outcome, failure)) {
-    if (job.cancel_wanted) {
-      next = JobState::kCancelled;
-    } else if (!counts) {
-      retry.again = true;
-    } else {
-      retry = domain::DecideRetry(failure, job.counts, kRandom);
-    }
-  }
-  job.counts = retry.counts;
-  if (!retry.again) {
-    job.state = next;
-    job.failure = next == JobState::kFailed || next == JobState::kPartial ? failure : FailureClass::kNone;
+  job.counts = decided.retry.counts;
+  // Without its fence the store ends jobs once more that had ended; the state machine would refuse that.
+  const absl::StatusOr<JobState> next = domain::Apply(JobState::kRunning, decided.event);
+  GOFARM_CHECK(next.ok());
+  job.state = *next;
+  if (job.state != JobState::kQueued) {
+    job.failure = job.state == JobState::kFailed || job.state == JobState::kPartial ? decided.end.failure : FailureClass::kNone;
     return std::nullopt;
   }
-  job.state = JobState::kQueued;
-  job.row.not_before = clock_.Now() + retry.wait;
-  job.row.excluded_worker = retry.avoid_worker ? attempt.worker : "";
+  job.row.not_before = clock_.Now() + decided.retry.wait;
+  job.row.excluded_worker = decided.retry.avoid_worker ? attempt.worker : "";
   return job.row;
 }
 

@@ -11,6 +11,7 @@
 
 #include "common/base/clock.h"
 #include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/ending.h"
 #include "coordinator/domain/retry_policy.h"
 
 namespace gofarm::testing {
