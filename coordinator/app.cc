@@ -48,6 +48,7 @@ namespace {
 constexpr int64_t kLogSlack = 1 << 20;
 constexpr absl::Duration kReadyMax = absl::Seconds(2);
 constexpr absl::Duration kStartMax = absl::Seconds(60);
+constexpr absl::Duration kCollectCallMax = absl::Seconds(30);
 
 // Waits for a database that is starting; every other failure is final. UNAVAILABLE: it did not answer all that time.
 absl::StatusOr<int> MigrateWhenThere(store::Pool& pool, const std::stop_token& stop) {
@@ -105,7 +106,9 @@ class Coordinator {
   service::AttemptHooks HooksOfAttempts();
   absl::Status Ready();
   std::string MetricsText();
+  void Collect(const std::stop_token& stop);
   void CollectBlobs(const std::stop_token& stop);
+  void ForgetRequestIds(const std::stop_token& stop);
 
   const AppConfig& config_;
   sync::StopSignals& signals_;
@@ -151,15 +154,13 @@ absl::Status Coordinator::Start() {
   proxy_ = service::MakeModuleProxy(config_.goproxy, http_client_);
   GOFARM_RETURN_IF_ERROR(StartDispatch());
   GOFARM_RETURN_IF_ERROR(StartListeners(database_version));
-  collector_ = std::jthread([this](const std::stop_token& stop) { CollectBlobs(stop); });
+  collector_ = std::jthread([this](const std::stop_token& stop) { Collect(stop); });
   obs::Info("farm_ready", {{"version", kVersion},
                            {"listen", rpc_->address()},
                            {"http", http_ ? Cat("http://127.0.0.1:", http_->port()) : "off"},
                            {"epoch", Cat(dispatch_->Epoch())},
                            {"toolset", config_.default_toolset.name},
                            {"goproxy", RedactProxies(config_.goproxy)},
-                           {"gosumdb", config_.gosumdb},
-                           {"gonosumdb", config_.gonosumdb},
                            {"goprivate", config_.goprivate},
                            {"database", database_version},
                            {"data_dir", config_.data_dir}});
@@ -201,8 +202,12 @@ absl::Status Coordinator::StartDispatch() {
   });
   GOFARM_RETURN_IF_ERROR_CTX(dispatch_->Start(Scope::For(kStartMax, signals_.token())), "take the leadership");
   leading_ = true;
-  batches_ = std::make_unique<service::BatchService>(batch_store_, query_store_, *proxy_, config_.default_toolset,
-                                                     domain::CurrentPolicy(), HooksOfBatches());
+  batches_ = std::make_unique<service::BatchService>(batch_store_, query_store_, *proxy_,
+                                                     service::BatchRules{.toolset = config_.default_toolset,
+                                                                         .toolsets = config_.toolsets,
+                                                                         .policy = domain::CurrentPolicy(),
+                                                                         .goprivate = config_.goprivate},
+                                                     HooksOfBatches());
   attempts_ = std::make_unique<service::AttemptService>(attempt_store_, HooksOfAttempts());
   return absl::OkStatus();
 }
@@ -232,7 +237,9 @@ service::AttemptHooks Coordinator::HooksOfAttempts() {
   hooks.ended = [this](const domain::CompletedAttempt& attempt, const domain::CompleteResult& result) {
     hub_.Forget(attempt.token);
     if (result.job_state == JobState::kQueued) {
-      board_.Lost(attempt.token, Cat("again after ", Name(attempt.failure_class)));
+      board_.Lost(attempt.token, attempt.outcome == AttemptOutcome::kCancelled
+                                     ? std::string("again: its worker ended it unasked")
+                                     : Cat("again after ", Name(attempt.failure_class)));
     } else {
       std::vector<Phase> phases;
       for (const domain::PhaseTime& p : attempt.phases) phases.push_back(p.phase);
@@ -302,7 +309,7 @@ std::string Coordinator::MetricsText() {
   return metrics_.Text();
 }
 
-void Coordinator::CollectBlobs(const std::stop_token& stop) {
+void Coordinator::Collect(const std::stop_token& stop) {
   std::mutex mutex;
   std::condition_variable_any wake;
   absl::Duration wait = kCollectFirst;
@@ -313,17 +320,32 @@ void Coordinator::CollectBlobs(const std::stop_token& stop) {
     }
     if (stop.stop_requested()) return;
     wait = kCollectEvery;
-    const absl::StatusOr<blob::Collected> collected =
-        blobs_->Collect(blob::kUnreferencedMinAge, [&](const std::vector<std::string>& digests) {
-          return artifact_store_.Referenced(Scope::For(absl::Seconds(30), stop), digests);
-        });
-    if (!collected.ok()) {
-      obs::Warn("blobs_not_collected", {{"error", std::string(collected.status().message())}});
-    } else {
-      obs::Info("blobs_collected", {{"blobs", Cat(collected->blobs)},
-                                    {"partials", Cat(collected->partials)},
-                                    {"bytes", Cat(collected->bytes)}});
-    }
+    CollectBlobs(stop);
+    ForgetRequestIds(stop);
+  }
+}
+
+void Coordinator::CollectBlobs(const std::stop_token& stop) {
+  const absl::StatusOr<blob::Collected> collected =
+      blobs_->Collect(blob::kUnreferencedMinAge, [&](const std::vector<std::string>& digests) {
+        return artifact_store_.Referenced(Scope::For(kCollectCallMax, stop), digests);
+      });
+  if (!collected.ok()) {
+    obs::Warn("blobs_not_collected", {{"error", std::string(collected.status().message())}});
+    return;
+  }
+  obs::Info("blobs_collected", {{"blobs", Cat(collected->blobs)},
+                                {"partials", Cat(collected->partials)},
+                                {"bytes", Cat(collected->bytes)}});
+}
+
+void Coordinator::ForgetRequestIds(const std::stop_token& stop) {
+  const absl::StatusOr<int64_t> forgotten =
+      batch_store_.ForgetRequestIds(Scope::For(kCollectCallMax, stop), store::kRequestIdRetention);
+  if (!forgotten.ok()) {
+    obs::Warn("request_ids_not_forgotten", {{"error", std::string(forgotten.status().message())}});
+  } else if (*forgotten > 0) {
+    obs::Info("request_ids_forgotten", {{"batches", Cat(*forgotten)}});
   }
 }
 

@@ -76,8 +76,6 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
 
   out.goproxy = config::Overlay("", "GOFARM_COORDINATOR_GOPROXY", table.Str("goproxy", ""));
   if (out.goproxy.empty()) out.goproxy = config::Overlay("", "GOPROXY", "");
-  out.gosumdb = table.Str("gosumdb", "");
-  out.gonosumdb = table.Str("gonosumdb", "");
   out.goprivate = table.Str("goprivate", "");
 
   const service::OfferLimits defaults;

@@ -28,7 +28,7 @@ struct AppConfig {
   std::vector<Toolset> toolsets;  // digests filled in
   Toolset default_toolset;
   std::string goproxy;
-  std::string gosumdb, gonosumdb, goprivate;  // logged at start; the workers' own files say what they fetch with
+  std::string goprivate;
   service::OfferLimits limits;
   obs::Level log_level = obs::Level::kInfo;
 };

@@ -32,7 +32,7 @@ INSERT INTO coordinator DEFAULT VALUES;
 
 CREATE TABLE batches (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    request_id   text NOT NULL UNIQUE CHECK (request_id ~ '^[A-Za-z0-9_-]{1,64}$'),
+    request_id   text UNIQUE CHECK (request_id ~ '^[A-Za-z0-9_-]{1,64}$'),  -- NULL: collected
     name         text NOT NULL,
     submitter    text NOT NULL,
     priority     integer NOT NULL DEFAULT 0,

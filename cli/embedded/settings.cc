@@ -31,11 +31,6 @@ constexpr int kPorts = 10000;  // up to 29999: Linux gives outgoing connections 
 
 std::string Line(std::string_view key, std::string_view text) { return Cat(key, " = ", TomlString(text), "\n"); }
 
-std::string GoLines(const GoSettings& go) {
-  return Cat(Line("goproxy", go.goproxy), Line("gosumdb", go.gosumdb), Line("gonosumdb", go.gonosumdb),
-             Line("goprivate", go.goprivate));
-}
-
 constexpr const char* kGoVariables[] = {"GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE"};
 
 absl::StatusOr<std::string> BootstrapGo(const Scope& scope, const std::string& worker_exe, const std::string& cache_dir) {
@@ -172,7 +167,8 @@ std::string CoordinatorToml(const FarmPaths& paths, const Settings& settings, co
   }
   return Cat(kHeader, Line("listen", paths.GrpcAddress()), Line("http", Cat("127.0.0.1:", settings.http_port)),
              Line("database_url", Cat("postgresql:///gofarm?host=", host, "&user=gofarm")), Line("data_dir", paths.Data()),
-             has_toolsets ? Line("toolsets", paths.ToolsetsFile()) : "", GoLines(go));
+             has_toolsets ? Line("toolsets", paths.ToolsetsFile()) : "", Line("goproxy", go.goproxy),
+             Line("goprivate", go.goprivate));
 }
 
 std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, int number,
@@ -181,7 +177,8 @@ std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const G
   return Cat(kHeader, Line("name", name), "coordinators = [", TomlString(paths.GrpcAddress()), "]\n",
              Line("cache_dir", settings.cache_dir), Line("work_dir", Cat(paths.Work(), "/", name)),
              share.slots > 0 ? Cat("slots = ", share.slots, "\nmemory_bytes_per_slot = ", share.memory_bytes_per_slot, "\n") : "",
-             GoLines(go));
+             Line("goproxy", go.goproxy), Line("gosumdb", go.gosumdb), Line("gonosumdb", go.gonosumdb),
+             Line("goprivate", go.goprivate));
 }
 
 bool PortIsFree(int port) {

@@ -24,7 +24,7 @@ struct SubmitEntry {
 };
 
 struct SubmitRequest {
-  std::string request_id;  // 1 to 64 of [A-Za-z0-9_-]; a repeat gets the first answer
+  std::string request_id;  // 1 to 64 of [A-Za-z0-9_-]; a repeat within a week gets the first answer
   std::string name;
   std::string submitter;
   std::vector<Target> targets;  // empty: all

@@ -1,5 +1,6 @@
 #include "coordinator/service/batch_service.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/base/status_macros.h"
@@ -16,15 +17,14 @@ std::string DefaultName(const std::vector<CheckedModule>& modules) {
 
 }  // namespace
 
-BatchService::BatchService(store::BatchStore& batches, store::QueryStore& queries, ModuleProxy& proxy, Toolset toolset,
-                           domain::RecipePolicy policy, BatchHooks hooks)
-    : batches_(batches), queries_(queries), proxy_(proxy), toolset_(std::move(toolset)), policy_(std::move(policy)),
-      hooks_(std::move(hooks)) {}
+BatchService::BatchService(store::BatchStore& batches, store::QueryStore& queries, ModuleProxy& proxy, BatchRules rules,
+                           BatchHooks hooks)
+    : batches_(batches), queries_(queries), proxy_(proxy), rules_(std::move(rules)), hooks_(std::move(hooks)) {}
 
 absl::StatusOr<domain::BatchReceipt> BatchService::Submit(const Scope& scope, const domain::SubmitRequest& request) {
   domain::BatchReceipt receipt;
   Errors errors;
-  CheckedRequest checked = CheckRequest(request, errors);
+  CheckedRequest checked = CheckRequest(request, rules_.goprivate, errors);
   // A repeat gets its answer without asking the proxy again, which might answer otherwise by now.
   if (errors.empty()) {
     GOFARM_ASSIGN_OR_RETURN(std::optional<domain::Batch> first, batches_.FindByRequestId(scope, request.request_id));
@@ -40,8 +40,9 @@ absl::StatusOr<domain::BatchReceipt> BatchService::Submit(const Scope& scope, co
   GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), "submit");
 
   if (checked.header.name.empty()) checked.header.name = DefaultName(checked.modules);
-  const std::vector<domain::WantedJob> jobs = Expand(checked.modules, checked.header.targets, toolset_.digest, policy_);
-  GOFARM_ASSIGN_OR_RETURN(store::InsertedBatch inserted, batches_.Insert(scope, checked.header, jobs, toolset_.name));
+  const std::vector<domain::WantedJob> jobs = Expand(checked.modules, checked.header.targets, rules_.toolset.digest,
+                                                       rules_.policy);
+  GOFARM_ASSIGN_OR_RETURN(store::InsertedBatch inserted, batches_.Insert(scope, checked.header, jobs, rules_.toolset.name));
   receipt.batch = std::move(inserted.batch);
   receipt.repeated_request = inserted.repeated;
   if (inserted.repeated) return receipt;
@@ -58,7 +59,7 @@ absl::StatusOr<domain::Batch> BatchService::Cancel(const Scope& scope, BatchId i
 }
 
 absl::StatusOr<domain::Batch> BatchService::Retry(const Scope& scope, BatchId id) {
-  GOFARM_ASSIGN_OR_RETURN(store::BatchStore::Retried retried, batches_.RetryFailed(scope, id));
+  GOFARM_ASSIGN_OR_RETURN(store::BatchStore::Retried retried, batches_.RetryFailed(scope, id, [this](const auto& job) { return CheckRetry(job); }));
   Tell(retried.queued, JobState::kQueued);
   if (retried.lowest_queued && hooks_.queue_changed) hooks_.queue_changed(retried.lowest_queued);
   return std::move(retried.batch);
@@ -72,10 +73,26 @@ absl::StatusOr<domain::Job> BatchService::CancelJob(const Scope& scope, JobId id
 }
 
 absl::StatusOr<domain::Job> BatchService::RetryJob(const Scope& scope, JobId id) {
-  GOFARM_ASSIGN_OR_RETURN(const store::JobRef successor, batches_.RetryJob(scope, id));
+  GOFARM_ASSIGN_OR_RETURN(const store::JobRef successor, batches_.RetryJob(scope, id, [this](const auto& job) { return CheckRetry(job); }));
   Tell({successor}, JobState::kQueued);
   if (hooks_.queue_changed) hooks_.queue_changed(successor.id);
   return queries_.GetJob(scope, successor.id);
+}
+
+absl::Status BatchService::CheckRetry(const store::EndedJob& job) const {
+  const store::JobRef& ref = job.ref;
+  const auto toolset = std::find_if(rules_.toolsets.begin(), rules_.toolsets.end(),
+                                    [&](const Toolset& t) { return t.name == job.toolset; });
+  if (toolset == rules_.toolsets.end()) {
+    return absl::FailedPreconditionError(Cat("job ", ref.id.value, " was for toolset ", job.toolset,
+                                             ", which this coordinator's configuration no longer names: submit ", ref.module,
+                                             "@", ref.version, " again, or bring the toolset back"));
+  }
+  const std::string now = domain::RecipeDigest({.module = ref.module, .version = ref.version, .target = ref.target,
+                                                .toolset_digest = toolset->digest, .policy = rules_.policy});
+  if (now == job.recipe_digest) return absl::OkStatus();
+  return absl::FailedPreconditionError(Cat("job ", ref.id.value, " was made by an older release, whose recipe differs: submit ",
+                                           ref.module, "@", ref.version, " again"));
 }
 
 void BatchService::Tell(const std::vector<store::JobRef>& jobs, JobState state) const {

@@ -40,27 +40,36 @@ struct BatchHooks {
   std::function<void(const std::vector<store::JobRef>&, JobState)> told;
 };
 
+// How this farm builds; digests of toolsets are filled in.
+struct BatchRules {
+  Toolset toolset;                // of new jobs
+  std::vector<Toolset> toolsets;  // all that workers are told of
+  domain::RecipePolicy policy;
+  std::string goprivate;          // globs, as in GOPRIVATE: modules that are asked of no proxy, so this farm cannot have them
+};
+
 class BatchService {
  public:
-  // `toolset` is the default one, digest filled in.
-  BatchService(store::BatchStore& batches, store::QueryStore& queries, ModuleProxy& proxy, Toolset toolset,
-               domain::RecipePolicy policy, BatchHooks hooks);
+  BatchService(store::BatchStore& batches, store::QueryStore& queries, ModuleProxy& proxy, BatchRules rules,
+               BatchHooks hooks);
 
   // INVALID_ARGUMENT: one line per error, each prefixed "line N: " where it concerns a line.
   absl::StatusOr<domain::BatchReceipt> Submit(const Scope& scope, const domain::SubmitRequest& request);
   absl::StatusOr<domain::Batch> Cancel(const Scope& scope, BatchId id);
+  // A retry is a new generation of the same recipe, toolset included. FAILED_PRECONDITION when this farm builds that recipe
+  // no longer: a new submission takes the recipe of now.
   absl::StatusOr<domain::Batch> Retry(const Scope& scope, BatchId id);
   absl::StatusOr<domain::Job> CancelJob(const Scope& scope, JobId id);
   absl::StatusOr<domain::Job> RetryJob(const Scope& scope, JobId id);  // the job that takes its place
 
  private:
+  absl::Status CheckRetry(const store::EndedJob& job) const;
   void Tell(const std::vector<store::JobRef>& jobs, JobState state) const;
 
   store::BatchStore& batches_;
   store::QueryStore& queries_;
   ModuleProxy& proxy_;
-  const Toolset toolset_;
-  const domain::RecipePolicy policy_;
+  const BatchRules rules_;
   const BatchHooks hooks_;
 };
 

@@ -90,7 +90,7 @@ absl::Status Errors::ToStatus() const {
   return absl::InvalidArgumentError(absl::StrJoin(lines, "\n"));
 }
 
-CheckedRequest CheckRequest(const domain::SubmitRequest& request, Errors& errors) {
+CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::string& goprivate, Errors& errors) {
   CheckedRequest checked;
   checked.header = {.request_id = request.request_id, .name = request.name, .submitter = request.submitter,
                     .targets = request.targets, .force = request.force, .priority = request.priority,
@@ -118,6 +118,10 @@ CheckedRequest CheckRequest(const domain::SubmitRequest& request, Errors& errors
     const absl::Status fits = version.empty() ? absl::OkStatus() : gomod::CheckPathMajor(entry.module, version);
     if (!fits.ok()) {
       errors.Add(entry.line, std::string(fits.message()));
+    } else if (gomod::MatchPrefixPatterns(goprivate, entry.module)) {
+      // Go would go round the proxies for it, and a farm has no other way. Nor is its name told to a proxy.
+      errors.Add(entry.line, Cat(entry.module, ": goprivate (GOPRIVATE) keeps this module from module proxies, and a farm gets "
+                                 "modules from nowhere else; let a proxy serve it and name it in gonosumdb instead"));
     } else if (seen.insert({entry.module, version}).second) {
       checked.modules.push_back({.line = entry.line, .module = entry.module, .version = version});
     }

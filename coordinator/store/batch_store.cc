@@ -54,6 +54,12 @@ JobRef RefOf(const pqxx::row& row) {
           .target = static_cast<Target>(row["target"].as<int>())};
 }
 
+EndedJob EndedJobOf(const pqxx::row& row) {
+  return {.ref = RefOf(row),
+          .toolset = row["toolset"].as<std::string>(),
+          .recipe_digest = row["recipe_digest"].as<std::string>()};
+}
+
 std::string JoinedFailuresArray() {
   std::vector<int64_t> classes;
   for (const FailureClass failure : domain::JoinedFailures()) classes.push_back(static_cast<int64_t>(failure));
@@ -175,27 +181,23 @@ absl::Status InChunks(const Scope& scope, const std::vector<T>& values, const Ea
   return absl::OkStatus();
 }
 
-struct OldJob {
-  JobId id;
-  std::string recipe_digest;
-};
 // A new generation of each of `old`, or a newer job that somebody made already, linked in its place in the batches; old
 // id -> job in its place.
 struct Successors {
   absl::flat_hash_map<JobId, JobRef> of;
   std::vector<JobRef> added;
 };
-absl::StatusOr<Successors> Replace(Txn& txn, const std::vector<BatchId>& batches, const std::vector<OldJob>& old) {
+absl::StatusOr<Successors> Replace(Txn& txn, const std::vector<BatchId>& batches, const std::vector<EndedJob>& old) {
   Successors result;
   std::vector<JobId> left;
   std::vector<std::string> digests;
   absl::flat_hash_map<JobId, std::string> digest_of;
   absl::flat_hash_map<std::string, JobId> id_of;
-  for (const OldJob& job : old) {
-    left.push_back(job.id);
+  for (const EndedJob& job : old) {
+    left.push_back(job.ref.id);
     digests.push_back(job.recipe_digest);
-    digest_of[job.id] = job.recipe_digest;
-    id_of[job.recipe_digest] = job.id;
+    digest_of[job.ref.id] = job.recipe_digest;
+    id_of[job.recipe_digest] = job.ref.id;
   }
   for (int round = 0; !left.empty(); ++round) {
     if (round == kGenerationRounds) return absl::AbortedError("others retry the same jobs in the same moment");
@@ -234,7 +236,7 @@ absl::StatusOr<InsertedBatch> BatchStore::Insert(const Scope& scope, const domai
                                      request.priority, LabelsJson(request.labels));
     if (row.empty()) {
       const pqxx::result first = txn.Run("batch_of_request", request.request_id);
-      if (first.empty()) return absl::AbortedError("the batch of this request id went away");
+      if (first.empty()) return absl::AbortedError("the request id was forgotten in this moment");
       result.batch = BatchOf(first[0]);
       result.repeated = true;
       return result;
@@ -281,6 +283,19 @@ absl::StatusOr<std::optional<Batch>> BatchStore::FindByRequestId(const Scope& sc
   });
 }
 
+absl::StatusOr<int64_t> BatchStore::ForgetRequestIds(const Scope& scope, absl::Duration retention) {
+  for (int64_t forgotten = 0;;) {
+    GOFARM_ASSIGN_OR_RETURN(
+        const int64_t some,
+        RunTransaction(pool_, scope, "forget request ids", [&](Txn& txn) -> absl::StatusOr<int64_t> {
+          return static_cast<int64_t>(
+              txn.Run("forget_request_ids", absl::ToDoubleSeconds(retention), kRequestIdsAtOnce).affected_rows());
+        }));
+    forgotten += some;
+    if (some < kRequestIdsAtOnce) return forgotten;
+  }
+}
+
 absl::StatusOr<std::vector<Batch>> BatchStore::List(const Scope& scope, int64_t limit) {
   return RunTransaction(pool_, scope, "list batches", [&](Txn& txn) -> absl::StatusOr<std::vector<Batch>> {
     std::vector<Batch> batches;
@@ -311,19 +326,20 @@ absl::StatusOr<BatchStore::Cancelled> BatchStore::Cancel(const Scope& scope, Bat
   });
 }
 
-absl::StatusOr<BatchStore::Retried> BatchStore::RetryFailed(const Scope& scope, BatchId id) {
+absl::StatusOr<BatchStore::Retried> BatchStore::RetryFailed(const Scope& scope, BatchId id, const CheckRetry& check) {
   return RunTransaction(pool_, scope, "retry a batch", [&](Txn& txn) -> absl::StatusOr<Retried> {
     const pqxx::result locked = txn.Run("lock_batch", id.value);
     if (locked.empty()) return absl::NotFoundError(Cat("no batch ", id.value));
     if (locked[0]["cancelled"].as<bool>()) {
       return absl::FailedPreconditionError(Cat("batch ", id.value, " is cancelled: submit its modules again"));
     }
-    std::vector<OldJob> failed;
+    std::vector<EndedJob> failed;
     for (const pqxx::row& row : txn.Run("failed_jobs_of_batch", id.value)) {
-      failed.push_back({.id = JobId{row["id"].as<int64_t>()}, .recipe_digest = row["recipe_digest"].as<std::string>()});
+      failed.push_back(EndedJobOf(row));
+      GOFARM_RETURN_IF_ERROR(check(failed.back()));
     }
     Retried result;
-    GOFARM_RETURN_IF_ERROR(InChunks(scope, failed, [&](const std::vector<OldJob>& some) -> absl::Status {
+    GOFARM_RETURN_IF_ERROR(InChunks(scope, failed, [&](const std::vector<EndedJob>& some) -> absl::Status {
       GOFARM_ASSIGN_OR_RETURN(const Successors successors, Replace(txn, {id}, some));
       result.retried += static_cast<int64_t>(successors.of.size());
       KeepSample(result.queued, successors.added);
@@ -347,7 +363,7 @@ absl::StatusOr<CancelledJobs> BatchStore::CancelJob(const Scope& scope, JobId id
   });
 }
 
-absl::StatusOr<JobRef> BatchStore::RetryJob(const Scope& scope, JobId id) {
+absl::StatusOr<JobRef> BatchStore::RetryJob(const Scope& scope, JobId id, const CheckRetry& check) {
   return RunTransaction(pool_, scope, "retry a job", [&](Txn& txn) -> absl::StatusOr<JobRef> {
     std::vector<BatchId> batches;
     for (const pqxx::row& row : txn.Run("live_batches_of_job", id.value)) batches.push_back(BatchId{row[0].as<int64_t>()});
@@ -358,9 +374,9 @@ absl::StatusOr<JobRef> BatchStore::RetryJob(const Scope& scope, JobId id) {
       return absl::FailedPreconditionError(
           Cat("job ", id.value, " is ", Name(state), ": only a failed, partial or cancelled job can be retried"));
     }
-    GOFARM_ASSIGN_OR_RETURN(
-        const Successors successors,
-        Replace(txn, batches, {{.id = id, .recipe_digest = locked[0]["recipe_digest"].as<std::string>()}}));
+    const EndedJob old = EndedJobOf(locked[0]);
+    GOFARM_RETURN_IF_ERROR(check(old));
+    GOFARM_ASSIGN_OR_RETURN(const Successors successors, Replace(txn, batches, {old}));
     return successors.of.at(id);
   });
 }

@@ -5,11 +5,13 @@
 // deadlock between the two orders is tried again by RunTransaction.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/base/scope.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/store/pool.h"
@@ -21,6 +23,13 @@ struct JobRef {
   std::string module, version;
   Target target = Target::kX86_64;
 };
+// A job that ended and is to be built again, as it was recorded.
+struct EndedJob {
+  JobRef ref;
+  std::string toolset, recipe_digest;
+};
+// Whether this farm still builds it the way its recipe digest says. Pure: called inside the transaction.
+using CheckRetry = std::function<absl::Status(const EndedJob&)>;
 struct RunningRef {
   Token token;
   JobId job;
@@ -34,6 +43,9 @@ struct InsertedBatch {
   std::vector<JobRef> queued_sample;  // the first kSampleMax new ones, for progress lines
 };
 inline constexpr size_t kSampleMax = 256;
+// A submission repeated within this time gets the first answer; after that its request id is unknown again.
+inline constexpr absl::Duration kRequestIdRetention = absl::Hours(24 * 7);
+inline constexpr int kRequestIdsAtOnce = 10'000;  // forgotten in one statement
 
 struct CancelledJobs {
   std::vector<JobRef> cancelled;      // they waited; they are cancelled now
@@ -51,6 +63,8 @@ class BatchStore {
   absl::StatusOr<domain::Batch> Get(const Scope& scope, BatchId id);
   // The batch that a request id made, if any.
   absl::StatusOr<std::optional<domain::Batch>> FindByRequestId(const Scope& scope, const std::string& request_id);
+  // Forgets the request ids of batches older than `retention`; the batches stay. How many.
+  absl::StatusOr<int64_t> ForgetRequestIds(const Scope& scope, absl::Duration retention);
   // Newest first; limit 0: all.
   absl::StatusOr<std::vector<domain::Batch>> List(const Scope& scope, int64_t limit);
 
@@ -68,14 +82,15 @@ class BatchStore {
     JobId lowest_queued;  // 0: all were joined
   };
   // The batch's failed and partial jobs get a new generation (or join one that somebody made already), linked in place of
-  // the old job. FAILED_PRECONDITION for a cancelled batch.
-  absl::StatusOr<Retried> RetryFailed(const Scope& scope, BatchId id);
+  // the old job: a retry is the same recipe once more, with the same toolset. FAILED_PRECONDITION for a cancelled batch;
+  // what `check` says of the first job that it refuses, and nothing is changed.
+  absl::StatusOr<Retried> RetryFailed(const Scope& scope, BatchId id, const CheckRetry& check);
 
   // NOT_FOUND; FAILED_PRECONDITION when it ended already.
   absl::StatusOr<CancelledJobs> CancelJob(const Scope& scope, JobId id);
   // The job that takes its place in every live batch that had it. FAILED_PRECONDITION unless it failed, was cancelled or
-  // is partial.
-  absl::StatusOr<JobRef> RetryJob(const Scope& scope, JobId id);
+  // is partial; what `check` says.
+  absl::StatusOr<JobRef> RetryJob(const Scope& scope, JobId id, const CheckRetry& check);
 
  private:
   Pool& pool_;

@@ -32,8 +32,8 @@ class BatchServiceTest : public FarmTest {
     hooks.told = [this](const std::vector<store::JobRef>& jobs, JobState state) {
       told_[state] += static_cast<int>(jobs.size());
     };
-    service_ = std::make_unique<service::BatchService>(*batches_, *queries_, proxy_, toolset_, domain::CurrentPolicy(),
-                                                       std::move(hooks));
+    hooks_ = hooks;
+    Restart({toolset_}, domain::CurrentPolicy());
     service::AttemptHooks attempt_hooks;
     attempt_hooks.blob_size = [this](const std::string& sha256) -> absl::StatusOr<int64_t> {
       const auto blob = blobs_.find(sha256);
@@ -42,6 +42,12 @@ class BatchServiceTest : public FarmTest {
     };
     attempt_hooks.ended = [this](const domain::CompletedAttempt&, const domain::CompleteResult&) { ++ended_; };
     attempt_service_ = std::make_unique<service::AttemptService>(*attempts_, std::move(attempt_hooks));
+  }
+  // A coordinator with another configuration or of another release.
+  void Restart(const std::vector<Toolset>& toolsets, const domain::RecipePolicy& policy) {
+    service_ = std::make_unique<service::BatchService>(
+        *batches_, *queries_, proxy_,
+        service::BatchRules{.toolset = toolsets[0], .toolsets = toolsets, .policy = policy, .goprivate = ""}, hooks_);
   }
   domain::SubmitRequest List(const std::vector<std::pair<std::string, std::string>>& modules) {
     domain::SubmitRequest request = Request();
@@ -57,6 +63,7 @@ class BatchServiceTest : public FarmTest {
   FakeProxy proxy_;
   std::vector<JobId> queue_changes_;  // from which job on
   int ended_ = 0;
+  service::BatchHooks hooks_;
   std::set<Token> cancels_;
   std::map<JobState, int> told_;
   std::map<std::string, int64_t> blobs_;
@@ -141,6 +148,35 @@ TEST_F(BatchServiceTest, RetryOfABatchQueuesItsFailedJobsAgain) {
   ASSERT_TRUE(retried.ok()) << retried.status();
   EXPECT_EQ(retried->jobs.queued, 1);
   EXPECT_EQ(queue_changes_, std::vector<JobId>{OnlyJob(batch.batch.id)});
+}
+
+TEST_F(BatchServiceTest, ARetryIsTheSameRecipeAndIsRefusedWhereThatRecipeIsBuiltNoLonger) {
+  const SessionId session = Hello("w").session;
+  const auto batch = SubmitAndFail("example.com/a", FailureClass::kCompileError, session);
+  const JobId failed = OnlyJob(batch.batch.id);
+  Toolset next{.name = "t2", .go_versions = {"1.27.0"}, .zig_version = "0.15.2"};
+  next.digest = domain::ToolsetDigest(next);
+  const auto refused = [&](std::string_view why) {
+    for (const absl::Status& status : {service_->RetryJob(Now(), failed).status(), service_->Retry(Now(), batch.batch.id).status()}) {
+      EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+      EXPECT_NE(status.message().find(Av(why)), absl::string_view::npos) << status;
+      EXPECT_NE(status.message().find("submit example.com/a@v1.0.0 again"), absl::string_view::npos) << status;
+    }
+    EXPECT_EQ(Count("SELECT count(*) FROM jobs"), 1);
+  };
+  Restart({next}, domain::CurrentPolicy());
+  refused("toolset t1");
+  domain::RecipePolicy later = domain::CurrentPolicy();
+  ++later.recipe_version;
+  Restart({next, toolset_}, later);
+  refused("an older release");
+
+  Restart({next, toolset_}, domain::CurrentPolicy());
+  const auto retried = service_->RetryJob(Now(), failed);
+  ASSERT_TRUE(retried.ok()) << retried.status();
+  EXPECT_EQ(retried->toolset, "t1") << "the same recipe, whatever new jobs get";
+  EXPECT_EQ(retried->recipe_digest, Job(failed).recipe_digest);
+  EXPECT_EQ(retried->generation, 2);
 }
 
 TEST_F(BatchServiceTest, ACompletionNeedsItsBytes) {

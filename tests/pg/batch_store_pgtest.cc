@@ -9,7 +9,10 @@
 namespace gofarm::testing {
 namespace {
 
-class BatchStoreTest : public FarmTest {};
+class BatchStoreTest : public FarmTest {
+ protected:
+  const store::CheckRetry any_retry_ = [](const store::EndedJob&) { return absl::OkStatus(); };
+};
 
 TEST_F(BatchStoreTest, ABatchQueuesItsJobsInTheOrderOfTheList) {
   auto inserted = batches_->Insert(Now(), Request(), Wanted({"example.com/b", "example.com/a"}, {Target::kX86_64, Target::kRiscv64}),
@@ -34,6 +37,29 @@ TEST_F(BatchStoreTest, ARepeatedRequestIdGetsTheFirstAnswer) {
   EXPECT_TRUE(second->repeated);
   EXPECT_EQ(second->batch.id, first->batch.id);
   EXPECT_EQ(Count("SELECT count(*) FROM jobs"), 1);
+}
+
+TEST_F(BatchStoreTest, ARequestIdIsForgottenAfterItsRetentionAndItsBatchStays) {
+  const domain::SubmitRequest old = Request();
+  const domain::SubmitRequest recent = Request();
+  const BatchId old_batch = batches_->Insert(Now(), old, Wanted({"example.com/a"}), toolset_.name)->batch.id;
+  const BatchId recent_batch = batches_->Insert(Now(), recent, Wanted({"example.com/a"}), toolset_.name)->batch.id;
+  const auto age = [&](BatchId batch, absl::Duration by) {
+    Sql(Cat("UPDATE batches SET created_at = now() - interval '", absl::ToInt64Seconds(by), " seconds' WHERE id = ", batch.value));
+  };
+  age(old_batch, store::kRequestIdRetention + absl::Minutes(1));
+  age(recent_batch, store::kRequestIdRetention - absl::Minutes(1));
+  const auto forgotten = batches_->ForgetRequestIds(Now(), store::kRequestIdRetention);
+  ASSERT_TRUE(forgotten.ok()) << forgotten.status();
+  EXPECT_EQ(*forgotten, 1);
+  EXPECT_EQ(*batches_->ForgetRequestIds(Now(), store::kRequestIdRetention), 0) << "nothing is left to forget";
+  EXPECT_EQ(batches_->Get(Now(), old_batch)->jobs.queued, 1);
+  EXPECT_EQ(*batches_->FindByRequestId(Now(), old.request_id), std::nullopt);
+  const auto again = batches_->Insert(Now(), old, Wanted({"example.com/a"}), toolset_.name);
+  ASSERT_TRUE(again.ok()) << again.status();
+  EXPECT_FALSE(again->repeated);
+  EXPECT_NE(again->batch.id, old_batch);
+  EXPECT_TRUE(batches_->Insert(Now(), recent, Wanted({"example.com/a"}), toolset_.name)->repeated);
 }
 
 TEST_F(BatchStoreTest, EqualDigestsInOneBatchCountOnce) {
@@ -187,7 +213,7 @@ TEST_F(BatchStoreTest, RetryGivesFailedAndPartialJobsANewGenerationInTheSameBatc
   partial.failed_programs = {{.import_path = "example.com/partial/y", .name = "y", .failure_class = FailureClass::kLinkError}};
   Complete(partial);
 
-  const auto retried = batches_->RetryFailed(Now(), batch.batch.id);
+  const auto retried = batches_->RetryFailed(Now(), batch.batch.id, any_retry_);
   ASSERT_TRUE(retried.ok()) << retried.status();
   EXPECT_EQ(retried->retried, 2);
   EXPECT_EQ(retried->batch.state, BatchState::kRunning);
@@ -202,8 +228,8 @@ TEST_F(BatchStoreTest, RetryJoinsTheRetryOfAnotherBatch) {
   const SessionId session = Hello("w").session;
   const auto one = SubmitAndFail("example.com/a", FailureClass::kCompileError, session);
   const auto two = Submit({"example.com/a"});
-  ASSERT_TRUE(batches_->RetryFailed(Now(), one.batch.id).ok());
-  ASSERT_TRUE(batches_->RetryFailed(Now(), two.batch.id).ok());
+  ASSERT_TRUE(batches_->RetryFailed(Now(), one.batch.id, any_retry_).ok());
+  ASSERT_TRUE(batches_->RetryFailed(Now(), two.batch.id, any_retry_).ok());
   EXPECT_EQ(OnlyJob(one.batch.id), OnlyJob(two.batch.id));
   EXPECT_EQ(Count("SELECT count(*) FROM jobs"), 2);
 }
@@ -212,11 +238,11 @@ TEST_F(BatchStoreTest, RetryOfAJobReplacesItInEveryLiveBatch) {
   const SessionId session = Hello("w").session;
   const auto one = SubmitAndFail("example.com/a", FailureClass::kCompileError, session);
   const auto two = Submit({"example.com/a"});
-  const auto successor = batches_->RetryJob(Now(), OnlyJob(one.batch.id));
+  const auto successor = batches_->RetryJob(Now(), OnlyJob(one.batch.id), any_retry_);
   ASSERT_TRUE(successor.ok()) << successor.status();
   EXPECT_EQ(OnlyJob(one.batch.id), successor->id);
   EXPECT_EQ(OnlyJob(two.batch.id), successor->id);
-  EXPECT_EQ(batches_->RetryJob(Now(), successor->id).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(batches_->RetryJob(Now(), successor->id, any_retry_).status().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(BatchStoreTest, CancelOfAJobIsImmediateWhileItWaits) {

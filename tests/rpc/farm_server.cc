@@ -74,7 +74,11 @@ struct FarmServer::Parts {
     batch_hooks.told = [this](const std::vector<store::JobRef>& jobs, JobState state) {
       for (const store::JobRef& job : jobs) board.Tell({job.id, job.module, job.version, job.target}, Name(state), "");
     };
-    batches = std::make_unique<service::BatchService>(batch_store, query_store, proxy, toolset, domain::CurrentPolicy(),
+    batches = std::make_unique<service::BatchService>(batch_store, query_store, proxy,
+                                                      service::BatchRules{.toolset = toolset,
+                                                                          .toolsets = {toolset},
+                                                                          .policy = domain::CurrentPolicy(),
+                                                                          .goprivate = ""},
                                                       batch_hooks);
     service::AttemptHooks attempt_hooks;
     attempt_hooks.blob_size = [this](const std::string& sha256) { return blobs->Renew(sha256); };

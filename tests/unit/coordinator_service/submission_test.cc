@@ -27,7 +27,7 @@ domain::SubmitRequest Request(std::vector<std::pair<std::string, std::string>> m
 
 std::string MessageOf(const domain::SubmitRequest& request) {
   Errors errors;
-  CheckRequest(request, errors);
+  CheckRequest(request, "", errors);
   return std::string(errors.ToStatus().message());
 }
 
@@ -80,7 +80,7 @@ Resolved Resolve(FakeProxy& proxy, std::vector<CheckedModule> modules, const Sco
 TEST(CheckRequestTest, AGoodListPassesInItsOrder) {
   Errors errors;
   const CheckedRequest checked =
-      CheckRequest(Request({{"example.com/b", "v1.2.3"}, {"example.com/a", "latest"}, {"example.com/c", ""}}), errors);
+      CheckRequest(Request({{"example.com/b", "v1.2.3"}, {"example.com/a", "latest"}, {"example.com/c", ""}}), "", errors);
   EXPECT_TRUE(errors.empty());
   ASSERT_EQ(checked.modules.size(), 3u);
   EXPECT_EQ(checked.modules[0].module, "example.com/b");
@@ -113,13 +113,26 @@ TEST(CheckRequestTest, BothFaultsOfALineAreTold) {
   EXPECT_EQ(std::count(message.begin(), message.end(), '\n'), 1) << message;
 }
 
+TEST(CheckRequestTest, AModuleThatNoProxyMayHearOfIsRefusedWithoutAsking) {
+  Errors errors;
+  const domain::SubmitRequest request =
+      Request({{"git.corp.example/tool", "v1.0.0"}, {"example.com/a", "v1.0.0"}, {"git.corp.example/other", ""}});
+  const CheckedRequest checked = CheckRequest(request, "*.corp.example,rsc.io/private", errors);
+  ASSERT_EQ(checked.modules.size(), 1u);
+  EXPECT_EQ(checked.modules[0].module, "example.com/a");
+  const std::string message(errors.ToStatus().message());
+  EXPECT_THAT(message, HasSubstr("line 1: git.corp.example/tool: goprivate"));
+  EXPECT_THAT(message, HasSubstr("line 3: "));
+  EXPECT_THAT(message, Not(HasSubstr("line 2: ")));
+}
+
 TEST(CheckRequestTest, ABatchWithoutModulesIsRefused) {
   EXPECT_THAT(MessageOf(Request({})), HasSubstr("batch names no modules"));
 }
 
 TEST(CheckRequestTest, EqualLinesCountOnce) {
   Errors errors;
-  EXPECT_EQ(CheckRequest(Request({{"example.com/a", "v1.0.0"}, {"example.com/a", "v1.0.0"}, {"example.com/a", ""}}), errors)
+  EXPECT_EQ(CheckRequest(Request({{"example.com/a", "v1.0.0"}, {"example.com/a", "v1.0.0"}, {"example.com/a", ""}}), "", errors)
                 .modules.size(),
             2u);
 }
@@ -128,9 +141,9 @@ TEST(CheckRequestTest, NoTargetMeansAllOfThem) {
   domain::SubmitRequest request = Request({{"example.com/a", "v1.0.0"}});
   request.targets = {};
   Errors errors;
-  EXPECT_EQ(CheckRequest(request, errors).header.targets.size(), 4u);
+  EXPECT_EQ(CheckRequest(request, "", errors).header.targets.size(), 4u);
   request.targets = {Target::kRiscv64, Target::kX86_64, Target::kRiscv64};
-  EXPECT_THAT(CheckRequest(request, errors).header.targets, ElementsAre(Target::kX86_64, Target::kRiscv64));
+  EXPECT_THAT(CheckRequest(request, "", errors).header.targets, ElementsAre(Target::kX86_64, Target::kRiscv64));
   request.targets = {static_cast<Target>(9)};
   EXPECT_THAT(MessageOf(request), HasSubstr("unknown target number 9"));
 }
