@@ -32,6 +32,12 @@ class Machine {
       Emit(CloseStream{e.stream, CloseWhy::kTooManyWorkers});
       return;
     }
+    if (Session* holder = NameHolder(e.request)) {
+      holder->namesake_at = now_;
+      holder->namesake_pid = e.request.pid;
+      Emit(CloseStream{e.stream, CloseWhy::kNameTaken});
+      return;
+    }
     domain::SessionRequest request = e.request;
     request.slots = std::clamp(request.slots, 0, kSlotsMax);
     std::sort(request.targets.begin(), request.targets.end());
@@ -380,6 +386,16 @@ class Machine {
       s_.retry_at = std::max(s_.retry_at, now_ + kStoreRetry);
     }
     return answer == Answer::kDone;
+  }
+
+  // Another process than the one that says Hello, connected under the same name.
+  Session* NameHolder(const domain::SessionRequest& request) {
+    const auto it = s_.by_worker.find(request.worker);
+    if (it == s_.by_worker.end()) return nullptr;
+    Session* session = FindSession(s_, it->second);
+    const bool holds = session != nullptr && session->stream && !session->leaving &&
+                       session->worker.instance != request.instance && now_ - session->last_seen < kNameHeld;
+    return holds ? session : nullptr;
   }
 
   Session* Heard(StreamId stream) {

@@ -39,6 +39,10 @@ inline constexpr absl::Duration kReloadSoon = absl::Seconds(5);     // whole rel
 inline constexpr absl::Duration kReloadLate = absl::Seconds(60);    // ... of one with more than kSmallMirror jobs
 inline constexpr size_t kSmallMirror = 5'000;
 inline constexpr size_t kStreamsMax = 5'000;
+// While a worker was heard within this time, another process that says its name is refused: two of them would replace each
+// other without end. After that its stream may be a connection that died unseen, and the newcomer takes over.
+inline constexpr absl::Duration kNameHeld = absl::Seconds(15);  // three heartbeats
+inline constexpr absl::Duration kNamesakeShown = absl::Minutes(1);  // how long a refused one stands in `worker list`
 inline constexpr int kSlotsMax = 1'024;          // of one worker, whatever it says
 inline constexpr size_t kFormerWorkersMax = 1'000;  // shown as lost
 inline constexpr size_t kEndedTokensMax = 8'192;    // remembered, so that late news of them changes nothing
@@ -112,7 +116,7 @@ struct SendWelcome { StreamId stream; SessionId session; std::vector<Token> keep
 struct SendOffer { StreamId stream; Token token; domain::QueuedJob job; std::vector<Target> siblings; };
 struct SendCancel { StreamId stream; Token token; };
 struct SendDrop { StreamId stream; Token token; };
-enum class CloseWhy { kSuperseded, kSessionGone, kStoreUnavailable, kTooManyWorkers, kLeft };
+enum class CloseWhy { kSuperseded, kSessionGone, kStoreUnavailable, kTooManyWorkers, kNameTaken, kLeft };
 struct CloseStream { StreamId stream; CloseWhy why = CloseWhy::kSessionGone; };
 
 // ---- notes for whoever shows the farm ---------------------------------------------------------------------------------
@@ -163,6 +167,8 @@ struct Session {
   bool heard = false;     // since the last renewal
   absl::Time last_seen;
   absl::Time paused_until = absl::InfinitePast();
+  absl::Time namesake_at = absl::InfinitePast();  // when another process was refused this worker's name last
+  int namesake_pid = 0;
   std::set<Token> offers;   // kOffered
   std::set<Token> running;  // kAccepting and kRunning
   int claims = 0;           // kClaiming and kReading

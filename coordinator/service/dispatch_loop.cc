@@ -35,6 +35,10 @@ absl::Status StatusOf(dispatch::CloseWhy why) {
       return absl::UnavailableError("the coordinator cannot reach its database: dial again later");
     case dispatch::CloseWhy::kTooManyWorkers:
       return absl::ResourceExhaustedError(Cat("this coordinator serves at most ", dispatch::kStreamsMax, " workers"));
+    case dispatch::CloseWhy::kNameTaken:
+      return absl::AlreadyExistsError(
+          "another worker of this name is connected (`gofarm worker show NAME` tells its pid): stop one of the two, or give "
+          "this one a name of its own (`name` in its configuration, or --name)");
     case dispatch::CloseWhy::kLeft:
       return absl::OkStatus();
   }
@@ -130,6 +134,10 @@ class DispatchLoop::Impl {
         view.detail = session.worker.isolation_error;
       } else {
         view.state = session.draining || session.leaving ? "draining" : "connected";
+        if (clock_.Now() - session.namesake_at < dispatch::kNamesakeShown) {
+          view.detail = Cat("another worker that calls itself ", view.name, " (pid ", session.namesake_pid,
+                            " on its machine) is refused: give each a name of its own");
+        }
         if (session.disk_full) view.detail = "its work or cache folder has too little room; it takes no jobs until there is more";
       }
       views.push_back(std::move(view));

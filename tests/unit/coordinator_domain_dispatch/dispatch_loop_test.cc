@@ -245,6 +245,23 @@ TEST_F(DispatchLoopTest, ASecondSessionOfANameReplacesTheFirst) {
   EXPECT_TRUE(absl::IsAborted(streams_.ReasonOf(first)));
 }
 
+TEST_F(DispatchLoopTest, ASecondWorkerOfALiveNameIsRefusedAndShownBesideTheFirst) {
+  Worker("w");
+  EXPECT_EQ(loop_->Workers()[0].detail, "");
+  const dispatch::StreamId second = loop_->NewStream();
+  ASSERT_TRUE(loop_->Post(dispatch::HelloReceived{second, {.worker = "w", .instance = "other", .pid = 6, .slots = 1}}).ok());
+  const absl::Status why = streams_.ReasonOf(second);
+  EXPECT_TRUE(absl::IsAlreadyExists(why)) << why;
+  EXPECT_THAT(std::string(why.message()), ::testing::HasSubstr("a name of its own"));
+  const auto workers = loop_->Workers();
+  ASSERT_EQ(workers.size(), 1u);
+  EXPECT_EQ(workers[0].state, "connected");
+  EXPECT_EQ(workers[0].pid, 5);
+  EXPECT_THAT(workers[0].detail, ::testing::HasSubstr("pid 6"));
+  clock_.Advance(dispatch::kNamesakeShown);
+  EXPECT_EQ(loop_->Workers()[0].detail, "") << "not for ever";
+}
+
 TEST_F(DispatchLoopTest, TakingTheFarmDownLosesAttemptsAndARestartDoesNot) {
   for (const StopKind kind : {StopKind::kRestart, StopKind::kFarmDown}) {
     const std::string name = kind == StopKind::kRestart ? "a" : "b";

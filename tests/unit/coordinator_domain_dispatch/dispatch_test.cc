@@ -59,9 +59,10 @@ class Farm {
     Step(ReadyReceived{stream, slots, 0, false});
     return stream;
   }
-  StreamId Hello(const std::string& name, int slots, std::vector<Target> targets = {kX86, kArm}) {
+  StreamId Hello(const std::string& name, int slots, std::vector<Target> targets = {kX86, kArm},
+                 const std::string& instance = "i") {
     const StreamId stream{++streams};
-    Step(HelloReceived{stream, {.worker = name, .instance = "i", .targets = std::move(targets), .slots = slots}});
+    Step(HelloReceived{stream, {.worker = name, .instance = instance, .pid = 7, .targets = std::move(targets), .slots = slots}});
     return stream;
   }
   SessionId Opened(StreamId stream, domain::OpenedSession opened = {}) {
@@ -486,6 +487,44 @@ TEST(DispatchTest, ARestartedWorkersAttemptIsLostAndItsJobWaitsAgain) {
   ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
   EXPECT_EQ(All<CloseStream>(effects)[0].stream, first);
   EXPECT_EQ(farm.Win(farm.Step(ReadyReceived{second, 1, 0, false})).size(), 1u) << "it runs again at once";
+}
+
+TEST(DispatchTest, ASecondProcessOfALiveWorkersNameIsRefused) {
+  Farm farm;
+  const StreamId first = farm.Worker("a", 1);
+  const auto closes_of_hello = [&](const std::string& instance) {
+    farm.Hello("a", 1, {kX86}, instance);
+    return All<CloseStream>(farm.last);
+  };
+  const auto refused = closes_of_hello("another");
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(refused[0].stream, StreamId{farm.streams});
+  EXPECT_EQ(refused[0].why, CloseWhy::kNameTaken);
+  EXPECT_THAT(All<OpenSession>(farm.last), IsEmpty());
+  EXPECT_EQ(farm.state.sessions.at(SessionId{1}).namesake_at, farm.now);
+  EXPECT_EQ(farm.state.sessions.at(SessionId{1}).namesake_pid, 7);
+  farm.Step(StreamClosed{refused[0].stream});
+  EXPECT_TRUE(farm.state.sessions.at(SessionId{1}).stream) << "the first one does not notice";
+
+  EXPECT_THAT(closes_of_hello("i"), IsEmpty()) << "the same process on a new connection";
+  farm.now += kNameHeld - absl::Seconds(1);
+  farm.Step(HeartbeatReceived{first});
+  farm.now += kNameHeld - absl::Seconds(1);
+  EXPECT_EQ(closes_of_hello("another").size(), 1u);
+  farm.now += absl::Seconds(1);
+  EXPECT_THAT(closes_of_hello("another"), IsEmpty()) << "a connection that is silent for so long may be dead";
+}
+
+TEST(DispatchTest, AWorkerThatIsGoneLeavesItsNameAtOnce) {
+  Farm farm;
+  const StreamId first = farm.Worker("a", 1);
+  farm.Step(StreamClosed{first});
+  farm.Hello("a", 1, {kX86}, "another");
+  EXPECT_EQ(All<OpenSession>(farm.last).size(), 1u);
+  const StreamId b = farm.Worker("b", 1);
+  farm.Step(GoodbyeReceived{b});
+  farm.Hello("b", 1, {kX86}, "another");
+  EXPECT_EQ(All<OpenSession>(farm.last).size(), 1u);
 }
 
 TEST(DispatchTest, OpenOffersOfABrokenStreamAreReturned) {
