@@ -37,11 +37,13 @@ BuildReport Attempt::Run() {
 
 bool Attempt::Prepare() {
   if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kInternal);
-  const absl::StatusOr<int64_t> free = io::FreeBytes(tools_.options.work_dir);
-  if (!free.ok()) return EndWith(free.status(), FailureClass::kInternal);
-  if (*free < tools_.options.free_disk_floor_bytes) {
-    return End(FailureClass::kDiskFull, Cat("only ", *free / kMiB, " MiB free under ", tools_.options.work_dir, ", a build needs ",
-                                            tools_.options.free_disk_floor_bytes / kMiB));
+  for (const std::string& folder : {tools_.options.work_dir, tools_.cache.root()}) {
+    const absl::StatusOr<int64_t> free = io::FreeBytes(folder);
+    if (!free.ok()) return EndWith(free.status(), FailureClass::kInternal);
+    if (*free < tools_.options.disk_free_min) {
+      return End(FailureClass::kDiskFull,
+                 Cat("only ", *free / kMiB, " MiB free under ", folder, ", a build needs ", tools_.options.disk_free_min / kMiB));
+    }
   }
   absl::StatusOr<std::unique_ptr<AttemptFolder>> folder = AttemptFolder::Make(tools_.options.work_dir, order_.token);
   if (!folder.ok()) return EndWith(folder.status(), FailureClass::kInternal);
@@ -134,7 +136,7 @@ bool Attempt::RunTries(std::vector<const fetch::Program*> pending) {
     // Zig has had races in its cache: once more from a fresh one before the worker is blamed.
     if (fingerprint == Fingerprint::kToolchainBroken && !caches_renewed) {
       caches_renewed = true;
-      caches_folder_.clear();
+      folder_->RemoveInside(std::exchange(caches_folder_, ""));
       continue;
     }
     tried.push_back(variant);
@@ -183,8 +185,11 @@ bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Prog
 
   result.log = lines.Kept();
   const ParsedLog log(result.log, packages_);
+  const LogVerdicts verdicts(
+      log, [this](std::string_view package, std::string_view name) { return ModuleHasHeader(package, name); });
   for (const PlannedCall& call : planned.calls) {
     for (const PlannedProgram& done : call.programs) {
+      if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kInternal);
       const fetch::Program& program =
           **std::find_if(pending.begin(), pending.end(), [&](const fetch::Program* p) { return p->import_path == done.import_path; });
       if (IsPlainFileBelow(out_folder_, done.out_path)) {
@@ -193,9 +198,7 @@ bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Prog
         continue;
       }
       result.missing.push_back(&program);
-      Fail(program, ClassifyProgram(log, DependenciesOf(program), [this](std::string_view package, std::string_view name) {
-             return ModuleHasHeader(package, name);
-           }));
+      Fail(program, verdicts.OfProgram(DependenciesOf(program)));
     }
   }
   report_.variants.back().outcome =
@@ -208,6 +211,12 @@ bool Attempt::MakeFolders(const PlannedTry& planned) {
     GOFARM_ASSIGN_OR_RETURN(folder, folder_->MakeInside(Cat(name, "-", try_number_)));
     return absl::OkStatus();
   };
+  // Of the try before only the programs are wanted; the rest would add to what one attempt has on disk.
+  if (!job_folder_.empty()) folder_->RemoveInside(job_folder_);
+  if (!source_folder_.empty()) folder_->RemoveInside(std::exchange(source_folder_, ""));
+  if (!out_folder_.empty() && (candidates_.empty() || candidates_.back().out_folder != out_folder_)) {
+    folder_->RemoveInside(out_folder_);
+  }
   const auto all = [&]() -> absl::Status {
     GOFARM_RETURN_IF_ERROR(make("out", out_folder_));
     GOFARM_RETURN_IF_ERROR(make("job", job_folder_));
@@ -226,7 +235,9 @@ bool Attempt::MakeFolders(const PlannedTry& planned) {
     return tools_.sandbox.GiveToBuilds(job_folder_, order_.slot);
   };
   const absl::Status status = all();
-  return status.ok() || EndWith(Annotate(status, "prepare the folders of a build"), FailureClass::kInternal);
+  // What cannot be copied or given away as it is (INVALID_ARGUMENT) is the source's own doing.
+  return status.ok() || EndWith(Annotate(status, "prepare the folders of a build"),
+                                absl::IsInvalidArgument(status) ? FailureClass::kSourceInvalid : FailureClass::kInternal);
 }
 
 // The zig cache is always a throw-away layer over the seed, the Go cache of a job with foreign C too. The layers live as long
@@ -257,12 +268,18 @@ bool Attempt::RunCall(const PlannedTry& planned, const PlannedCall& call, LogLin
                 {tools_.cache.Mod(), std::string(kModCache), false},
                 {out_folder_, std::string(kOut), true},
                 {job_folder_, std::string(kJob), true}};
-  if (planned.UsesSrc()) spec.binds.push_back({source_folder_, std::string(kSrc), true});
   spec.watched = {out_folder_, job_folder_};
+  if (planned.UsesSrc()) {
+    spec.binds.push_back({source_folder_, std::string(kSrc), true});
+    spec.watched.push_back(source_folder_);
+  }
   if (const absl::Status status = AddCaches(spec); !status.ok()) return EndWith(status, FailureClass::kInternal);
   const BuildLimits& limits = order_.limits;
-  spec.limits = {std::max(limits.wall - absl::Seconds(build_seconds_), absl::ZeroDuration()), limits.silence, MemoryBytes(),
-                 limits.output_bytes, limits.processes};
+  spec.limits.wall = std::max(limits.wall - absl::Seconds(build_seconds_), absl::ZeroDuration());
+  spec.limits.silence = limits.silence;
+  spec.limits.memory_bytes = MemoryBytes();
+  spec.limits.output_bytes = limits.output_bytes;
+  spec.limits.processes = limits.processes;
   spec.slot = order_.slot;
 
   // Too much output ends the build through a stop of its own; a stop from outside is passed on.
@@ -306,6 +323,10 @@ bool Attempt::JudgeEnd(const exec::SandboxResult& result) {
                  Cat("more than ", MemoryBytes() / kMiB, " MiB of memory (", result.peak_memory_bytes / kMiB, " MiB)"));
     case exec::EndedBy::kOutput:
       return End(FailureClass::kOutputLimit, Cat("more than ", limits.output_bytes / kMiB, " MiB of files"));
+    case exec::EndedBy::kDisk:
+      return End(FailureClass::kDiskFull, Cat("less than ", exec::SandboxLimits().disk_free_bytes / kMiB,
+                                              " MiB were left under ", tools_.options.work_dir, " or ", tools_.cache.root(),
+                                              " while it was building"));
     case exec::EndedBy::kStopped:
       if (too_much_output_ && !scope_.stop.stop_requested()) {
         return End(FailureClass::kOutputLimit, Cat("more than ", kRawOutputPerLogByte, " times ", limits.log_bytes, " bytes of output"));
@@ -474,7 +495,7 @@ std::string Attempt::Tag() const {
   return tag;
 }
 
-bool Attempt::ModuleHasHeader(std::string_view package, std::string_view include_name) const {
+bool Attempt::ModuleHasHeader(std::string_view package, std::string_view include_name) {
   const auto inside = [&](std::string_view module) {
     return package.starts_with(module) && (package.size() == module.size() || package[module.size()] == '/');
   };
@@ -487,7 +508,7 @@ bool Attempt::ModuleHasHeader(std::string_view package, std::string_view include
     }
   }
   if (inside(order_.module) && order_.module.size() >= longest) folder = tools_.fetcher.SourceFolder(*listing_);
-  return !folder.empty() && HasFileBelow(folder, include_name);
+  return !folder.empty() && file_names_.HasBelow(folder, include_name);
 }
 
 absl::flat_hash_set<std::string> Attempt::DependenciesOf(const fetch::Program& program) const {

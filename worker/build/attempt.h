@@ -82,7 +82,7 @@ class Attempt {
   void CountPackages(std::string_view tagged_lines);
   int64_t MemoryBytes() const;
   std::string Tag() const;
-  bool ModuleHasHeader(std::string_view package, std::string_view include_name) const;
+  bool ModuleHasHeader(std::string_view package, std::string_view include_name);
   absl::flat_hash_set<std::string> DependenciesOf(const fetch::Program& program) const;
 
   const AttemptTools tools_;
@@ -100,6 +100,7 @@ class Attempt {
   absl::flat_hash_set<std::string> packages_;
   std::vector<Candidate> candidates_;
   std::map<std::string, FailedProgram> failed_;  // by import path
+  FileNames file_names_;                         // of the modules whose headers were missed
 
   // Of the running try.
   int try_number_ = 0;

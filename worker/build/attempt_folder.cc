@@ -32,16 +32,18 @@ absl::StatusOr<std::unique_ptr<AttemptFolder>> AttemptFolder::Make(const std::st
   return std::unique_ptr<AttemptFolder>(new AttemptFolder(path));
 }
 
-AttemptFolder::~AttemptFolder() {
-  if (const absl::Status removed = exec::RemoveTree(path_); !removed.ok()) {
-    obs::Warn("attempt_folder_not_removed", {{"folder", path_}, {"error", std::string(Sv(removed.message()))}});
-  }
-}
+AttemptFolder::~AttemptFolder() { RemoveInside(path_); }
 
 absl::StatusOr<std::string> AttemptFolder::MakeInside(const std::string& name) const {
   std::string folder = path_ + "/" + name;
   if (mkdir(folder.c_str(), 0700) != 0) return ErrnoStatus(errno, Cat("make folder ", folder));
   return folder;
+}
+
+void AttemptFolder::RemoveInside(const std::string& folder) const {
+  if (const absl::Status removed = exec::RemoveTree(folder); !removed.ok()) {
+    obs::Warn("attempt_folder_not_removed", {{"folder", folder}, {"error", std::string(Sv(removed.message()))}});
+  }
 }
 
 void RemoveStaleAttempts(const std::string& work_dir) {
@@ -80,18 +82,16 @@ absl::Status CopySource(const Scope& scope, const std::string& from, const std::
   return absl::OkStatus();
 }
 
-bool HasFileBelow(const std::string& folder, std::string_view include_name) {
-  const size_t slash = include_name.rfind('/');
-  const std::string name(slash == std::string_view::npos ? include_name : include_name.substr(slash + 1));
-  if (name.empty()) return false;
-  std::error_code error;
-  int64_t entries = 0;
-  for (fs::recursive_directory_iterator at(folder, fs::directory_options::none, error), end; !error && at != end;
-       at.increment(error)) {
-    if (++entries > kSourceFilesMax) return false;
-    if (at->path().filename().native() == name && fs::is_regular_file(at->symlink_status(error))) return true;
+bool FileNames::HasBelow(const std::string& folder, std::string_view include_name) {
+  const auto [at, first] = by_folder_.try_emplace(folder);
+  if (first) {
+    std::error_code error;
+    for (fs::recursive_directory_iterator it(folder, fs::directory_options::none, error), end;
+         !error && it != end && entries_left_ > 0; it.increment(error), --entries_left_) {
+      if (fs::is_regular_file(it->symlink_status(error))) at->second.insert(it->path().filename().native());
+    }
   }
-  return false;
+  return at->second.contains(Av(include_name.substr(include_name.rfind('/') + 1)));
 }
 
 }  // namespace gofarm::build

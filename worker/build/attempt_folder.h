@@ -2,9 +2,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/scope.h"
@@ -23,6 +26,8 @@ class AttemptFolder : public Workspace {
   const std::string& path() const { return path_; }
   // A new, empty folder of this name inside.
   absl::StatusOr<std::string> MakeInside(const std::string& name) const;
+  // Ahead of the rest: what a try left has no use for the next one and would lie on the disk beside it.
+  void RemoveInside(const std::string& folder) const;
 
  private:
   explicit AttemptFolder(std::string path) : path_(std::move(path)) {}
@@ -39,8 +44,16 @@ inline constexpr int64_t kSourceBytesMax = int64_t{2} << 30;  // a zip unpacks t
 // Anything else in it is INVALID_ARGUMENT: a module zip holds nothing else.
 absl::Status CopySource(const Scope& scope, const std::string& from, const std::string& to);
 
-// Whether a file of this name, as a C source includes it ("own.h", "sub/own.h"), lies anywhere below `folder`; looks at no
-// more than kSourceFilesMax entries and follows no link.
-bool HasFileBelow(const std::string& folder, std::string_view include_name);
+// Which names there are below module folders. Each folder is walked once, all together no further than kSourceFilesMax
+// entries, links are not followed. One thread at a time.
+class FileNames {
+ public:
+  // Whether a file of this name, as a C source includes it ("own.h", "sub/own.h"), lies anywhere below `folder`.
+  bool HasBelow(const std::string& folder, std::string_view include_name);
+
+ private:
+  std::map<std::string, absl::flat_hash_set<std::string>> by_folder_;
+  int64_t entries_left_ = kSourceFilesMax;
+};
 
 }  // namespace gofarm::build

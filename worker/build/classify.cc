@@ -28,11 +28,6 @@ std::string_view Quoted(std::string_view line) {
   return to == std::string_view::npos ? std::string_view() : line.substr(from + 1, to - from - 1);
 }
 
-bool SaysDiskFull(std::string_view line) {
-  return HasAny(line, "no space left on device", "No space left on device", "NoSpaceLeft", "disk quota exceeded",
-                "Disk quota exceeded");
-}
-
 bool SaysOutOfMemory(std::string_view line) {
   return HasAny(line, "signal: killed", "cannot allocate memory", "Cannot allocate memory", "runtime: out of memory",
                 "error: OutOfMemory", "std::bad_alloc", "LLVM ERROR: out of memory");
@@ -151,30 +146,6 @@ std::string Decisive(const LogSection& section, size_t decisive) {
   return DetailOf(text);
 }
 
-struct Verdict {
-  FailureClass failure = FailureClass::kInternal;
-  size_t weight = kByWeight.size();  // smaller decides
-  const LogSection* section = nullptr;
-  size_t line = 0;
-};
-
-Verdict Judge(const LogSection& section, const HasHeader& has_header, FailureClass otherwise) {
-  Verdict verdict;
-  verdict.failure = otherwise;
-  verdict.section = &section;
-  verdict.weight = WeightOf(otherwise);
-  bool found = false;
-  for (size_t i = 0; i < section.lines.size(); ++i) {
-    const std::optional<FailureClass> failure = ClassOfLine(section.lines[i], section.package, has_header);
-    if (!failure || (found && WeightOf(*failure) >= verdict.weight)) continue;
-    verdict.failure = *failure;
-    verdict.weight = WeightOf(*failure);
-    verdict.line = i;
-    found = true;
-  }
-  return verdict;
-}
-
 bool IsEmpty(const LogSection& section) {
   return std::all_of(section.lines.begin(), section.lines.end(), [](std::string_view line) { return line.empty(); });
 }
@@ -214,35 +185,58 @@ ParsedLog::ParsedLog(std::string_view text, const absl::flat_hash_set<std::strin
   }
 }
 
-Classified ClassifyProgram(const ParsedLog& log, const absl::flat_hash_set<std::string>& dependencies,
-                           const HasHeader& has_header) {
-  // The order in which packages compile differs from run to run; weight and name decide, so that the verdict does not.
-  Verdict best;
-  for (const LogSection& section : log.sections()) {
-    if (section.package.empty() || IsEmpty(section)) continue;
-    if (!section.outside && !dependencies.contains(section.package)) continue;
-    const Verdict verdict = Judge(section, has_header, FailureClass::kCompileError);
-    if (best.section == nullptr || verdict.weight < best.weight ||
-        (verdict.weight == best.weight && section.package < best.section->package)) {
-      best = verdict;
-    }
+LogVerdicts::Verdict LogVerdicts::Judge(const LogSection& section, const HasHeader& has_header, FailureClass otherwise) {
+  Verdict verdict{otherwise, WeightOf(otherwise), &section, 0};
+  bool found = false;
+  for (size_t i = 0; i < section.lines.size(); ++i) {
+    const std::optional<FailureClass> failure = ClassOfLine(section.lines[i], section.package, has_header);
+    if (!failure || (found && WeightOf(*failure) >= verdict.weight)) continue;
+    verdict.failure = *failure;
+    verdict.weight = WeightOf(*failure);
+    verdict.line = i;
+    found = true;
   }
-  if (best.section != nullptr) return {best.failure, Decisive(*best.section, best.line)};
+  return verdict;
+}
 
-  // Nothing about its packages: then what go said about none in particular, by line and only with a known pattern.
+// The order in which packages compile differs from run to run; weight and name decide, so that the verdict does not.
+bool LogVerdicts::Decides(const Verdict& verdict, const Verdict& over) {
+  if (verdict.section == nullptr || over.section == nullptr) return over.section == nullptr && verdict.section != nullptr;
+  if (verdict.weight != over.weight) return verdict.weight < over.weight;
+  return verdict.section->package < over.section->package;
+}
+
+LogVerdicts::LogVerdicts(const ParsedLog& log, const HasHeader& has_header) : log_(log) {
   for (const LogSection& section : log.sections()) {
-    if (!section.package.empty()) continue;
-    const Verdict verdict = Judge(section, has_header, FailureClass::kInternal);
-    if (verdict.failure != FailureClass::kInternal && (best.section == nullptr || verdict.weight < best.weight)) best = verdict;
+    if (IsEmpty(section)) continue;
+    const Verdict verdict =
+        Judge(section, has_header, section.package.empty() ? FailureClass::kInternal : FailureClass::kCompileError);
+    // What go said about no package counts by line and only with a known pattern.
+    if (section.package.empty() && verdict.failure == FailureClass::kInternal) continue;
+    Verdict& best = section.package.empty() ? nobody_ : section.outside ? outside_ : of_packages_[section.package];
+    if (Decides(verdict, best)) best = verdict;
   }
+}
+
+Classified LogVerdicts::OfProgram(const absl::flat_hash_set<std::string>& dependencies) const {
+  Verdict best = outside_;
+  for (const auto& [package, verdict] : of_packages_) {
+    if (dependencies.contains(Av(package)) && Decides(verdict, best)) best = verdict;
+  }
+  if (best.section == nullptr) best = nobody_;
   if (best.section != nullptr) return {best.failure, Decisive(*best.section, best.line)};
 
   std::string tail;
-  for (const LogSection& section : log.sections()) {
+  for (const LogSection& section : log_.sections()) {
     if (!section.package.empty() || IsEmpty(section)) continue;
     tail = Decisive(section, section.lines.size() > kDetailLinesMax ? section.lines.size() - kDetailLinesMax : 0);
   }
   return {FailureClass::kInternal, tail.empty() ? "go ended with an error and said nothing about this program" : tail};
+}
+
+bool SaysDiskFull(std::string_view text) {
+  return HasAny(text, "no space left on device", "No space left on device", "NoSpaceLeft", "disk quota exceeded",
+                "Disk quota exceeded");
 }
 
 std::string DetailOf(std::string_view text) {

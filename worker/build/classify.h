@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,10 +45,33 @@ class ParsedLog {
 // source's own mistake and no missing system library.
 using HasHeader = std::function<bool(std::string_view package, std::string_view include_name)>;
 
-// The class of a program that was not built. `dependencies` holds its own import path and all it imports. The sections of
-// these packages decide; when there is none, what Go said about no package in particular; when there is nothing, kInternal.
-Classified ClassifyProgram(const ParsedLog& log, const absl::flat_hash_set<std::string>& dependencies,
-                           const HasHeader& has_header);
+// What each section of a log amounts to, judged once: a hostile module has thousands of programs and megabytes of output.
+class LogVerdicts {
+ public:
+  // `has_header` is asked now, about every missing header that is named. `log` must outlive it.
+  LogVerdicts(const ParsedLog& log, const HasHeader& has_header);
+
+  // The class of a program that was not built. `dependencies` holds its own import path and all it imports. The sections of
+  // these packages decide; when there is none, what Go said about no package in particular; when there is nothing, kInternal.
+  Classified OfProgram(const absl::flat_hash_set<std::string>& dependencies) const;
+
+ private:
+  struct Verdict {
+    FailureClass failure = FailureClass::kInternal;
+    size_t weight = 0;  // smaller decides
+    const LogSection* section = nullptr;
+    size_t line = 0;
+  };
+  static Verdict Judge(const LogSection& section, const HasHeader& has_header, FailureClass otherwise);
+  static bool Decides(const Verdict& verdict, const Verdict& over);
+
+  const ParsedLog& log_;
+  std::map<std::string_view, Verdict> of_packages_;  // of the job, the weightiest of each
+  Verdict outside_, nobody_;                         // the weightiest; none: without a section
+};
+
+// The words of a tool for a disk without room.
+bool SaysDiskFull(std::string_view text);
 
 // The same text, bounded by kDetailMax and escaped.
 std::string DetailOf(std::string_view text);

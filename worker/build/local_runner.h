@@ -21,7 +21,7 @@ struct LocalRunnerOptions {
   int cores = 1;
   int slots = 1;
   int64_t memory_bytes_per_slot = int64_t{6} << 30;       // cap of an order that states none
-  int64_t free_disk_floor_bytes = int64_t{1} << 30;       // less is disk_full before anything starts
+  int64_t disk_free_min = kDiskFreeMin;                   // less is disk_full before anything starts
 };
 
 // A build that prints more than this many times its log limit ends as output_limit.

@@ -18,6 +18,11 @@
 
 namespace gofarm::build {
 
+// With less room on the disk of the work or cache folder no offer is taken and no build begins. One number for both: between
+// two, a job would be accepted and fail until its tries are used up. Above what a running build must leave free
+// (exec::SandboxLimits::disk_free_bytes), so that one that begins has something to write to.
+inline constexpr int64_t kDiskFreeMin = int64_t{1} << 30;
+
 struct BuildLimits {
   absl::Duration wall = absl::Minutes(30);
   absl::Duration silence = absl::Minutes(10);

@@ -12,6 +12,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "worker/build/classify.h"
 #include "worker/build/recipe.h"
 
 namespace gofarm::build {
@@ -104,6 +105,8 @@ std::string EndOf(const exec::SandboxResult& result) {
       return Cat("used too much memory (", result.peak_memory_bytes >> 20, " MiB)");
     case exec::EndedBy::kOutput:
       return "wrote too much";
+    case exec::EndedBy::kDisk:
+      return "the disk is nearly full";
     case exec::EndedBy::kStopped:
       return "was stopped";
   }
@@ -158,7 +161,7 @@ class Steps {
     if (result.ended_by == exec::EndedBy::kExit && result.exit_code == 0) return absl::OkStatus();
     const std::string tail = output.Tail();
     const std::string message = Cat("seed of ", TargetName(order_.target), ": ", step, ": ", EndOf(result), "\n", tail);
-    if (tail.find("no space left on device") != std::string::npos) return absl::ResourceExhaustedError(message);
+    if (result.ended_by == exec::EndedBy::kDisk || SaysDiskFull(tail)) return absl::ResourceExhaustedError(message);
     return absl::FailedPreconditionError(message);
   }
 

@@ -48,7 +48,7 @@ std::string_view NameOf(State state) {
 // Something to do with tries and an end: the installation of a toolset, or one seed.
 struct Work {
   State state = State::kWaiting;
-  std::string detail;
+  std::string detail = "in line";  // what is being done, or the error; empty when ready
   absl::Status error;
   int tries = 0;
   absl::Time retry_at = absl::InfinitePast();
@@ -159,7 +159,7 @@ class Seeder::Impl {
     const auto [it, added] = toolsets_.try_emplace(toolset.digest);
     if (added) {
       it->second.toolset = toolset;
-      for (const Target target : options_.targets) it->second.seeds[{target, false}].detail = "in line";
+      for (const Target target : options_.targets) it->second.seeds.try_emplace({target, false});
     }
     return it->second;
   }
@@ -217,6 +217,7 @@ class Seeder::Impl {
     }
     if (best.has_value()) {
       best->work->state = State::kWorking;
+      best->work->detail = "starting";
       best->work->started_at = now;
       ++best->work->tries;
     }
@@ -262,7 +263,9 @@ class Seeder::Impl {
       } else {
         work.state = State::kFailed;
         work.failed_at = absl::Now();
-        work.error = absl::FailedPreconditionError(Sv(status.message()).empty() ? "failed" : Cat(Sv(status.message())));
+        // A full disk stays one; whatever else broke, the worker has no toolchain.
+        const absl::StatusCode code = absl::IsResourceExhausted(status) ? status.code() : absl::StatusCode::kFailedPrecondition;
+        work.error = absl::Status(code, Sv(status.message()).empty() ? "failed" : Cat(Sv(status.message())));
         work.detail = Clip(Sv(status.message()), 2000);
       }
       changed_.SignalAll();
@@ -300,7 +303,6 @@ class Seeder::Impl {
     }
     const std::string seeds = cache_.Seeds(KeyOf(toolset));
     const std::string folder = Cat(seeds, "/", SeedName(*task.key));
-    Tell(task, "starting");
     GOFARM_RETURN_IF_ERROR(MakeClosedFolder(cache_.root() + "/seeds"));
     GOFARM_RETURN_IF_ERROR(MakeClosedFolder(cache_.root() + "/gocache"));
     GOFARM_RETURN_IF_ERROR(io::MakeFolders(seeds));

@@ -70,7 +70,8 @@ class Seeder {
                                                                   const fetch::FetchProgress& progress = {});
 
   // Moves the target to the front, waits until it is ready. `cxx`: with libc++. FAILED_PRECONDITION with the reason when
-  // seeding failed for good (class toolchain_broken); CANCELLED and DEADLINE_EXCEEDED by the scope. Adds an unknown toolset.
+  // seeding failed for good (class toolchain_broken), RESOURCE_EXHAUSTED when for want of disk; CANCELLED and
+  // DEADLINE_EXCEEDED by the scope. Adds an unknown toolset.
   absl::StatusOr<Seed> WaitReady(const Scope& scope, const Toolset& toolset, Target target, bool cxx,
                                  const fetch::FetchProgress& progress = {});
 

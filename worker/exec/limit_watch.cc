@@ -33,9 +33,12 @@ void LimitWatch::OnSample(absl::Time now, int64_t resident_bytes, double cpu_sec
 
 void LimitWatch::OnFolderBytes(int64_t bytes) { folder_bytes_ = bytes; }
 
+void LimitWatch::OnDiskFree(int64_t bytes) { disk_free_ = bytes; }
+
 std::optional<EndedBy> LimitWatch::Check(absl::Time now) const {
   if (peak_ > limits_.memory_bytes) return EndedBy::kMemory;
   if (folder_bytes_ > limits_.output_bytes) return EndedBy::kOutput;
+  if (disk_free_ < limits_.disk_free_bytes) return EndedBy::kDisk;
   if (now >= ends_at_) return EndedBy::kWall;
   if (now - last_sign_ >= limits_.silence) return EndedBy::kSilence;
   return std::nullopt;

@@ -16,6 +16,7 @@ class LimitWatch {
   void OnOutput(absl::Time now);
   void OnSample(absl::Time now, int64_t resident_bytes, double cpu_seconds);
   void OnFolderBytes(int64_t bytes);
+  void OnDiskFree(int64_t bytes);
 
   // The first limit that is passed, the most telling one when there are several.
   std::optional<EndedBy> Check(absl::Time now) const;
@@ -32,6 +33,7 @@ class LimitWatch {
   double cpu_at_sign_ = 0;
   int64_t peak_ = 0;
   int64_t folder_bytes_ = 0;
+  int64_t disk_free_ = INT64_MAX;
 };
 
 }  // namespace gofarm::exec

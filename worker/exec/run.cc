@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/io/files.h"
 #include "worker/exec/fd.h"
 #include "worker/exec/limit_watch.h"
 #include "worker/exec/sampler.h"
@@ -42,17 +44,18 @@ constexpr size_t kControlMax = 65536;
 constexpr size_t kTailMax = 4096;
 constexpr int kReadsAtOnce = 8;
 
-// Adds up the watched folders in a thread of its own: a hostile tree of a million files must not keep the sampler waiting.
+// Adds up the watched folders, and what the tree holds open without a name, in a thread of its own: a hostile tree of a
+// million files must not keep the sampler waiting.
 class FolderWatcher {
  public:
-  FolderWatcher(const std::vector<std::string>& folders, int64_t limit) {
+  FolderWatcher(const std::vector<std::string>& folders, pid_t root, int64_t limit) {
     if (folders.empty()) return;
-    thread_ = std::jthread([this, folders, limit](const std::stop_token& stop) { Loop(folders, limit, stop); });
+    thread_ = std::jthread([=, this](const std::stop_token& stop) { Loop(folders, root, limit, stop); });
   }
   int64_t bytes() const { return bytes_.load(std::memory_order_relaxed); }
 
  private:
-  void Loop(const std::vector<std::string>& folders, int64_t limit, const std::stop_token& stop) {
+  void Loop(const std::vector<std::string>& folders, pid_t root, int64_t limit, const std::stop_token& stop) {
     const std::stop_callback wake(stop, [this] {
       const absl::MutexLock lock(&mutex_);
       stopping_ = true;
@@ -66,6 +69,7 @@ class FolderWatcher {
       const absl::Time started = absl::Now();
       int64_t total = 0;
       for (const std::string& folder : folders) total += TreeBytes(folder, limit + 1, stop);
+      if (total <= limit) total += OpenUnlinkedBytes(root, limit + 1 - total, stop);
       bytes_.store(total, std::memory_order_relaxed);
       pause = std::max(kFolderInterval, kFolderShare * (absl::Now() - started));
     }
@@ -76,6 +80,31 @@ class FolderWatcher {
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::jthread thread_;  // last: its destructor stops and joins while the rest still lives
 };
+
+// A folder on each disk that a run can write to.
+std::vector<std::string> WritableDisks(const SandboxSpec& spec) {
+  std::vector<std::string> folders;
+  std::vector<dev_t> seen;
+  const auto add = [&](const std::string& folder) {
+    struct stat st;
+    if (stat(folder.c_str(), &st) != 0 || std::find(seen.begin(), seen.end(), st.st_dev) != seen.end()) return;
+    seen.push_back(st.st_dev);
+    folders.push_back(folder);
+  };
+  for (const BindMount& bind : spec.binds) {
+    if (bind.writable) add(bind.source);
+  }
+  for (const OverlayMount& overlay : spec.overlays) add(overlay.scratch);
+  return folders;
+}
+
+int64_t LeastFree(const std::vector<std::string>& folders) {
+  int64_t least = INT64_MAX;
+  for (const std::string& folder : folders) {
+    if (const absl::StatusOr<int64_t> free = io::FreeBytes(folder); free.ok()) least = std::min(least, *free);
+  }
+  return least;
+}
 
 // What sandbox-init said (see sandbox_init.cc).
 struct Told {
@@ -122,7 +151,8 @@ class RunningTree {
     const absl::Time started = absl::Now();
     LimitWatch watch(spec_.limits, started, scope.deadline);
     const StopWake stop(scope.stop);
-    FolderWatcher folders(spec_.watched, spec_.limits.output_bytes);
+    FolderWatcher folders(spec_.watched, init_, spec_.limits.output_bytes);
+    const std::vector<std::string> disks = WritableDisks(spec_);
     absl::Time next_sample = started;
     while (control_open_) {
       absl::Time now = absl::Now();
@@ -132,6 +162,7 @@ class RunningTree {
         now = absl::Now();
         watch.OnSample(now, sample.resident_bytes, sample.cpu_seconds);
         watch.OnFolderBytes(folders.bytes());
+        watch.OnDiskFree(LeastFree(disks));
         next_sample = now + kSampleInterval;
       }
       if (!ended_by_) {

@@ -2,12 +2,15 @@
 
 #include <dirent.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <string>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
 #include "common/base/text.h"
@@ -21,7 +24,7 @@ std::vector<pid_t> NumbersIn(const std::string& folder) {
   DIR* open_folder = opendir(folder.c_str());
   if (open_folder == nullptr) return numbers;
   while (const dirent* entry = readdir(open_folder)) {
-    if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
+    if (entry->d_name[0] < '0' || entry->d_name[0] > '9') continue;
     numbers.push_back(static_cast<pid_t>(atoi(entry->d_name)));
   }
   closedir(open_folder);
@@ -115,6 +118,21 @@ TreeSample SampleTree(pid_t root) {
   }
   sample.cpu_seconds = static_cast<double>(ticks) * tick;
   return sample;
+}
+
+int64_t OpenUnlinkedBytes(pid_t root, int64_t enough, const std::stop_token& stop) {
+  absl::flat_hash_set<std::pair<dev_t, ino_t>> seen;
+  int64_t total = 0;
+  for (const pid_t pid : Descendants(root)) {
+    const std::string folder = Cat("/proc/", pid, "/fd");
+    for (const int fd : NumbersIn(folder)) {
+      if (total >= enough || stop.stop_requested()) return total;
+      struct stat st;
+      if (stat(Cat(folder, "/", fd).c_str(), &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 0) continue;
+      if (seen.emplace(st.st_dev, st.st_ino).second) total += int64_t{st.st_blocks} * 512;
+    }
+  }
+  return total;
 }
 
 int KillSession(pid_t session) {

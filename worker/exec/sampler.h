@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string_view>
 #include <vector>
 
@@ -32,6 +33,11 @@ struct TreeSample {
 // Everything below `root`, at most kTreeMax processes.
 inline constexpr size_t kTreeMax = 16384;
 TreeSample SampleTree(pid_t root);
+
+// Bytes on disk of the regular files that processes below `root` hold open and that have no name any more: no look at a
+// folder finds those. What is mapped only, on its way through a socket, or held by a process that shuts its /proc folder to
+// an ordinary user stays unseen. Gives up early at `enough` or on stop.
+int64_t OpenUnlinkedBytes(pid_t root, int64_t enough, const std::stop_token& stop);
 
 // Ends what is left of a session, its leader included, by SIGKILL. The leader must not be reaped before (its number could
 // be somebody else's). Returns the number of processes met.

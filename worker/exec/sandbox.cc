@@ -44,12 +44,16 @@ absl::Status CheckBwrapVersion(const Scope& scope, const std::string& bwrap) {
   return absl::OkStatus();
 }
 
-// A folder of the probe's own below the system's temporary folder, gone with it.
+std::string TemporaryFolder() {
+  const char* base = getenv("TMPDIR");
+  return base != nullptr && base[0] == '/' ? base : "/tmp";
+}
+
+// A folder of the probe's own, gone with it.
 class ProbeFolder {
  public:
-  ProbeFolder() {
-    const char* base = getenv("TMPDIR");
-    std::string name = Cat(base != nullptr && base[0] == '/' ? base : "/tmp", "/gofarm-probe-XXXXXX");
+  explicit ProbeFolder(const std::string& parent) {
+    std::string name = parent + "/gofarm-probe-XXXXXX";
     if (mkdtemp(name.data()) != nullptr) path_ = name;
   }
   ~ProbeFolder() {
@@ -139,8 +143,9 @@ absl::Status Sandbox::Probe(const Scope& scope) const {
   absl::Status status = bwrap.status();
   if (status.ok()) status = CheckBwrapVersion(scope, *bwrap);
   if (status.ok()) {
-    const ProbeFolder folder;
-    status = folder.path().empty() ? ErrnoStatus(errno, "make a temporary folder")
+    const std::string parent = options_.probe_folder.empty() ? TemporaryFolder() : options_.probe_folder;
+    const ProbeFolder folder(parent);
+    status = folder.path().empty() ? ErrnoStatus(errno, Cat("make a folder in ", parent))
                                    : RunProbe(scope, *this, options_.self_exe, folder.path());
   }
   if (status.ok() || absl::IsCancelled(status)) return status;

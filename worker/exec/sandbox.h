@@ -43,7 +43,10 @@ struct SandboxLimits {
   absl::Duration wall = absl::Minutes(30);
   absl::Duration silence = absl::Minutes(10);  // neither a byte of output nor CPU time used
   int64_t memory_bytes = int64_t{6} << 30;     // resident memory of the whole tree, sampled every 100 ms
-  int64_t output_bytes = int64_t{8} << 30;     // under `watched`, sampled every second
+  int64_t output_bytes = int64_t{8} << 30;     // under `watched` and in files unlinked but open, sampled every second
+  // A run ends when less is left on a disk that it can write to, whoever filled it: database, logs and other slots may stand
+  // on the same one. Sampled every 100 ms.
+  int64_t disk_free_bytes = int64_t{256} << 20;
   int processes = 1024;
 };
 
@@ -62,7 +65,7 @@ struct SandboxSpec {
 // For GiveToBuilds: a folder that builds of every slot share.
 inline constexpr int kAnySlot = -1;
 
-enum class EndedBy { kExit, kSignal, kWall, kSilence, kMemory, kOutput, kStopped };
+enum class EndedBy { kExit, kSignal, kWall, kSilence, kMemory, kOutput, kDisk, kStopped };
 
 struct SandboxResult {
   EndedBy ended_by = EndedBy::kExit;
@@ -80,6 +83,9 @@ struct SandboxOptions {
   std::string self_exe;       // program that serves the `sandbox-init` verb (the worker itself): see SandboxInitMain
   std::string bwrap = "bwrap";  // bubblewrap 0.8 or newer: a path, or a name looked up in PATH
   int first_uid = 210000;     // root: slot n builds as first_uid + n
+  // An existing folder on the disk that runs will write to, where Probe tries its mounts (an overlay works on one file
+  // system and not on another); empty: the system's temporary folder.
+  std::string probe_folder;
 };
 
 class Sandbox {

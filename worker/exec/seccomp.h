@@ -1,6 +1,7 @@
 // A system call filter for builds, as the bytes bubblewrap's --seccomp takes. It denies what no compiler needs and what
 // would get around another limit: memory that no process maps (memfd_create, shmget, mq_open) is invisible to the sampler;
-// the rest is kernel surface (io_uring, bpf, keyrings, mounts, ptrace). Pure function.
+// the rest is kernel surface (io_uring, bpf, keyrings, mounts, ptrace, sockets other than of the unix and IP families).
+// Pure function.
 #pragma once
 
 #include <string>
@@ -8,7 +9,7 @@
 namespace gofarm::exec {
 
 // Denied calls answer ENOSYS, as on a kernel without them, so that programs take their fallback; calls of a foreign
-// architecture (32 bit on x86_64) too.
+// architecture (32 bit on x86_64) too. Sockets of other families answer EAFNOSUPPORT.
 std::string SeccompProgram();
 
 }  // namespace gofarm::exec

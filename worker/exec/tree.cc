@@ -69,8 +69,12 @@ absl::Status RemoveAt(Removal& removal, int parent, const char* name, int depth)
   }
   if (unlinkat(parent, name, AT_REMOVEDIR) == 0 || errno == ENOENT) return absl::OkStatus();
   if (depth > kDepthMax) {
-    const std::string up = Cat("gofarm-moved-up-", removal.moved_up++);
-    if (renameat(parent, name, removal.root_fd, up.c_str()) == 0) return absl::OkStatus();
+    // The name may be taken: a build can have made one like it.
+    for (int tries = 0; tries < kRemovePassesMax; ++tries) {
+      const std::string up = Cat("gofarm-moved-up-", removal.moved_up++);
+      if (renameat(parent, name, removal.root_fd, up.c_str()) == 0) return absl::OkStatus();
+      if (errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR) break;
+    }
     return ErrnoStatus(errno, Cat("remove ", removal.root, ": move a deep folder up"));
   }
   const UniqueFd folder(OpenFolderByForce(parent, name));
@@ -129,7 +133,7 @@ mode_t GivenMode(mode_t mode, bool for_all) {
 }
 
 absl::Status GiveAt(int parent, const char* name, int uid, bool for_all, int depth, const std::string& root) {
-  if (depth > kDepthMax) return absl::ResourceExhaustedError(Cat("give ", root, " to builds: nested too deeply"));
+  if (depth > kDepthMax) return absl::InvalidArgumentError(Cat("give ", root, " to builds: more than ", kDepthMax, " folders in one another"));
   const UniqueFd handle(openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat st;
   if (!handle.valid() || fstat(handle.get(), &st) != 0) {

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/text.h"
+
 namespace gofarm::build {
 namespace {
 
@@ -18,7 +20,7 @@ const Set kPackages = {"example.com/m/a",   "example.com/m/b",      "example.com
 
 Classified Classify(std::string_view text, const Set& dependencies, const HasHeader& has_header = {}) {
   const ParsedLog log(text, kPackages);
-  return ClassifyProgram(log, dependencies, has_header);
+  return LogVerdicts(log, has_header).OfProgram(dependencies);
 }
 
 struct Case {
@@ -100,7 +102,7 @@ const Case kCases[] = {
     {"nothing at all", "", FailureClass::kInternal, "said nothing"},
 };
 
-TEST(ClassifyProgramTest, KnowsEachFailureOfTheTable) {
+TEST(LogVerdictsTest, KnowsEachFailureOfTheTable) {
   for (const Case& c : kCases) {
     const Classified got = Classify(c.log, {"example.com/m/a"});
     EXPECT_EQ(Name(got.failure), Name(c.failure)) << c.what;
@@ -120,7 +122,7 @@ const char kManyFail[] =
     "/go/pkg/tool/linux_amd64/link: running /zig/zig failed: exit status 1\n"
     "ld.lld: error: undefined symbol: foo\n";
 
-TEST(ClassifyProgramTest, AFailureBelongsToTheProgramsMadeOfThatPackage) {
+TEST(LogVerdictsTest, AFailureBelongsToTheProgramsMadeOfThatPackage) {
   EXPECT_EQ(Classify(kManyFail, {"example.com/m/a"}).failure, FailureClass::kSystemLibraryMissing);
   EXPECT_EQ(Classify(kManyFail, {"example.com/m/b"}).failure, FailureClass::kSystemLibraryMissing);
   EXPECT_THAT(Classify(kManyFail, {"example.com/m/b"}).detail, AllOf(HasSubstr("pkg-config"), Not(HasSubstr("pcap"))));
@@ -130,7 +132,7 @@ TEST(ClassifyProgramTest, AFailureBelongsToTheProgramsMadeOfThatPackage) {
   EXPECT_EQ(Classify(kManyFail, {"example.com/m/d", "golang.org/x/sys/unix"}).failure, FailureClass::kLinkError);
 }
 
-TEST(ClassifyProgramTest, TheOrderInWhichPackagesFailDoesNotMatter) {
+TEST(LogVerdictsTest, TheOrderInWhichPackagesFailDoesNotMatter) {
   const Set both = {"example.com/m/a", "example.com/m/lib"};
   const std::string lib = "# example.com/m/lib\nlib/l.go:2:23: undefined: z\n";
   const std::string a = "# example.com/m/a\nmain.go:1:2: fatal error: 'pcap.h' file not found\n";
@@ -140,7 +142,7 @@ TEST(ClassifyProgramTest, TheOrderInWhichPackagesFailDoesNotMatter) {
   EXPECT_EQ(one.detail, other.detail);
 }
 
-TEST(ClassifyProgramTest, AHeaderThatTheModuleHasItselfIsNoSystemLibrary) {
+TEST(LogVerdictsTest, AHeaderThatTheModuleHasItselfIsNoSystemLibrary) {
   const char* log = "# example.com/m/a\nh/main.go:3:11: fatal error: 'sub/own.h' file not found\n";
   const HasHeader has = [](std::string_view package, std::string_view name) {
     return package == "example.com/m/a" && name == "sub/own.h";
@@ -150,14 +152,27 @@ TEST(ClassifyProgramTest, AHeaderThatTheModuleHasItselfIsNoSystemLibrary) {
 }
 
 // A module could otherwise have itself built again and again, or blame the farm.
-TEST(ClassifyProgramTest, ASourceCannotSpeakForTheWorker) {
+TEST(LogVerdictsTest, ASourceCannotSpeakForTheWorker) {
   for (const char* words : {"no space left on device", "signal: killed", "ReadOnlyFileSystem", "internal compiler error"}) {
     const std::string log = std::string("# example.com/m/a\nx.c:3:2: error: ") + words + "\n    3 | #error " + words + "\n";
     EXPECT_EQ(Classify(log, {"example.com/m/a"}).failure, FailureClass::kCompileError) << words;
   }
 }
 
-TEST(ClassifyProgramTest, WordsOfACompilerBeforeAColonAreNoPackage) {
+// A module with thousands of programs and thousands of missing headers must not hold the worker up.
+TEST(LogVerdictsTest, EachMissingHeaderIsLookedForOnceHoweverManyProgramsThereAre) {
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += Cat("# example.com/m/a\nx.c:1:2: fatal error: 'h", i, ".h' file not found\n");
+  int asked = 0;
+  const ParsedLog log(text, kPackages);
+  const LogVerdicts verdicts(log, [&asked](std::string_view, std::string_view) { return ++asked < 0; });
+  for (int program = 0; program < 100; ++program) {
+    EXPECT_EQ(verdicts.OfProgram({"example.com/m/a"}).failure, FailureClass::kSystemLibraryMissing);
+  }
+  EXPECT_EQ(asked, 100);
+}
+
+TEST(LogVerdictsTest, WordsOfACompilerBeforeAColonAreNoPackage) {
   const ParsedLog log("# example.com/m/a\nsrc/x.c: In function 'f'\nnote: example.com/m/b: nothing\n", kPackages);
   ASSERT_EQ(log.sections().size(), 2u);
   EXPECT_EQ(log.sections()[1].package, "example.com/m/a");

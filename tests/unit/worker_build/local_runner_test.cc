@@ -10,6 +10,7 @@
 #include <stop_token>
 #include <string_view>
 
+#include "absl/time/clock.h"
 #include "common/base/text.h"
 #include "tests/support/proxy_folder.h"
 #include "tests/unit/worker_build/runner_fixture.h"
@@ -195,6 +196,43 @@ TEST_F(LocalRunnerTest, AReplacedFolderIsLeftOutAndTheFileSaysDevel) {
   EXPECT_EQ(report.executables[0].main_version, "(devel)");
 }
 
+// `go install MODULE@VERSION` takes the newest version that the module cache holds of what no go.mod names.
+TEST_F(LocalRunnerTest, AnotherModulesFetchChangesNoVersionOfAModuleWithoutGoMod) {
+  const std::string base = "gofarm.test/pin" + std::to_string(getpid()) + "x" + std::to_string(absl::ToUnixSeconds(absl::Now()));
+  gofarm::testing::ProxyFolder proxy(work_ + "/proxy");
+  proxy_ = {"file://" + work_ + "/proxy", "off", "", ""};
+  const std::string dep = base + "/dep";
+  const std::string main = "package main\n\nimport \"" + dep + "\"\n\nfunc main() { println(dep.V) }\n";
+  const auto add_dep = [&](const std::string& version) {
+    proxy.Add(dep, version, {{"go.mod", "module " + dep + "\n"}, {"d.go", "package dep\n\nconst V = \"" + version + "\"\n"}});
+  };
+  add_dep("v1.0.0");
+  proxy.Add(base + "/tool", "v1.2.3", {{"main.go", main}});
+  proxy.Add(base + "/other", "v1.0.0",
+            {{"go.mod", "module " + base + "/other\n\ngo 1.24\n\nrequire " + dep + " v1.1.0\n"}, {"main.go", main}});
+  RunnerRig rig(work_, proxy_, {});
+  const auto run = [&](const std::string& module, const std::string& version) {
+    return rig.runner().Run(Scope::For(absl::Minutes(20)), OrderOf(module, version), listener_);
+  };
+  const BuildReport before = run(base + "/tool", "v1.2.3");
+  ASSERT_EQ(Name(before.outcome), "built") << before.detail << listener_.log;
+  add_dep("v1.1.0");
+  ASSERT_EQ(Name(run(base + "/other", "v1.0.0").outcome), "built") << listener_.log;
+  const BuildReport after = run(base + "/tool", "v1.2.3");
+  ASSERT_EQ(Name(after.outcome), "built") << after.detail << listener_.log;
+
+  ASSERT_THAT(after.executables, SizeIs(1));
+  const BuiltExecutable& tool = after.executables[0];
+  EXPECT_EQ(tool.main_version, "v1.2.3");
+  ASSERT_THAT(tool.dependencies, SizeIs(1));
+  EXPECT_EQ(tool.dependencies[0].version, "v1.0.0");
+  EXPECT_THAT(tool.dependencies[0].h1, ::testing::StartsWith("h1:"));
+  EXPECT_EQ(tool.sha256, before.executables[0].sha256);
+  EXPECT_EQ(after.variants[0].variant, "install");
+  EXPECT_THAT(after.variants[0].go_mod, HasSubstr(dep + " v1.0.0"));
+  EXPECT_EQ(after.variants[0].working_directory, "/src");
+}
+
 TEST_F(LocalRunnerTest, ALibraryIsNothingToBuild) {
   const BuildReport report = Run(Local({{"lib.go", "package lib\n"}, {"tests/t.go", "package main\n"}}));
   EXPECT_EQ(Name(report.outcome), "nothing_to_build") << report.detail << listener_.log;
@@ -222,7 +260,7 @@ TEST_F(LocalRunnerTest, LimitsEndABuildByTheirNames) {
   const BuildReport too_large = Run(limited);
   EXPECT_EQ(Name(too_large.failure), "output_limit") << too_large.detail << listener_.log;
   LocalRunnerOptions full;
-  full.free_disk_floor_bytes = int64_t{1} << 60;
+  full.disk_free_min = int64_t{1} << 60;
   EXPECT_EQ(Name(Run(order, full).failure), "disk_full");
   EXPECT_EQ(Name(Run(order, {}, Scope::For(absl::ZeroDuration())).failure), "timeout");
   // Control: without these limits the same module is built.

@@ -105,9 +105,12 @@ TEST_F(OutFolderTest, TheCopyOfAReadOnlySourceCanBeWrittenAndHoldsEverything) {
   struct stat info = {};
   ASSERT_EQ(stat((folder_ + "/copy/go.mod").c_str(), &info), 0);
   EXPECT_TRUE(info.st_mode & S_IWUSR);
-  EXPECT_TRUE(HasFileBelow(folder_ + "/copy", "sub/own.h"));
-  EXPECT_TRUE(HasFileBelow(folder_ + "/copy", "own.h"));
-  EXPECT_FALSE(HasFileBelow(folder_ + "/copy", "pcap.h"));
+  FileNames names;
+  EXPECT_TRUE(names.HasBelow(folder_ + "/copy", "sub/own.h"));
+  EXPECT_TRUE(names.HasBelow(folder_ + "/copy", "own.h"));
+  EXPECT_FALSE(names.HasBelow(folder_ + "/copy", "pcap.h"));
+  EXPECT_FALSE(names.HasBelow(folder_ + "/copy", "sub/"));
+  EXPECT_FALSE(names.HasBelow(folder_ + "/nowhere", "own.h"));
 }
 
 TEST_F(OutFolderTest, ASourceWithALinkIsNotCopied) {

@@ -174,6 +174,24 @@ static int fill(const char *dir, int files, long mib, int seconds) {
   return 0;
 }
 
+/* Files that no folder shows: without a name as soon as they are there, held open. */
+static int hide(const char *dir, int files, long mib, int seconds) {
+  static char block[1 << 20];
+  memset(block, 'x', sizeof block);
+  close(0); /* one of them takes the lowest number */
+  for (int i = 0; i < files; ++i) {
+    char path[300];
+    snprintf(path, sizeof path, "%s/hidden-%d", dir, i);
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0600);
+    if (fd < 0 || unlink(path) != 0) return failed("open");
+    for (long m = 0; m < mib; ++m) {
+      if (write(fd, block, sizeof block) != (ssize_t)sizeof block) return failed("write");
+    }
+  }
+  sleep((unsigned)seconds);
+  return 0;
+}
+
 /* A process that left session, group and parent behind. */
 static int daemonize(int seconds) {
   if (fork() == 0) {
@@ -218,6 +236,12 @@ int main(int argc, char **argv) {
   if (strcmp(verb, "memory-in-many") == 0) return memory_in_many(atoi(a), atol(b), atoi(c));
   if (strcmp(verb, "burn-in-children") == 0) return burn_in_children(atoi(a), atof(b));
   if (strcmp(verb, "fill") == 0) return fill(a, atoi(b), atol(c), atoi(d));
+  if (strcmp(verb, "hide") == 0) return hide(a, atoi(b), atol(c), atoi(d));
+  if (strcmp(verb, "socket") == 0) return socket(atoi(a), SOCK_DGRAM, 0) >= 0 ? 0 : failed("socket");
+  if (strcmp(verb, "socket-pair") == 0) {
+    int ends[2];
+    return socketpair(atoi(a), SOCK_STREAM, 0, ends) == 0 ? 0 : failed("socketpair");
+  }
   if (strcmp(verb, "daemonize") == 0) return daemonize(atoi(a));
   if (strcmp(verb, "deep") == 0) return deep_folders(a, atoi(b));
   if (strcmp(verb, "exit") == 0) return atoi(a);

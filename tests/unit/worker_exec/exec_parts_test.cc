@@ -68,6 +68,19 @@ TEST(LimitWatchTest, MemoryAndFoldersCountOnlyAboveTheirLimit) {
   EXPECT_EQ(watch.Check(kStart), EndedBy::kMemory);
 }
 
+TEST(LimitWatchTest, ADiskIsTooFullBelowItsLimitOnly) {
+  SandboxLimits limits = Limits();
+  limits.disk_free_bytes = 100;
+  LimitWatch watch(limits, kStart, absl::InfiniteFuture());
+  EXPECT_EQ(watch.Check(kStart), std::nullopt) << "before the first look";
+  watch.OnDiskFree(100);
+  EXPECT_EQ(watch.Check(kStart), std::nullopt);
+  watch.OnDiskFree(99);
+  EXPECT_EQ(watch.Check(kStart), EndedBy::kDisk);
+  watch.OnFolderBytes(501);
+  EXPECT_EQ(watch.Check(kStart), EndedBy::kOutput) << "the run's own doing tells more";
+}
+
 TEST(LimitWatchTest, CpuTimeNeverFalls) {
   LimitWatch watch(Limits(), kStart, absl::InfiniteFuture());
   watch.OnSample(kStart, 1, 3.0);
@@ -212,6 +225,25 @@ TEST_F(TreeTest, RemovesFoldersWithoutPermissionsAndLeavesTargetsOfLinksAlone) {
   EXPECT_FALSE(std::filesystem::exists(path_ + "/job"));
   EXPECT_TRUE(std::filesystem::exists(path_ + "/victim/file"));
   EXPECT_TRUE(RemoveTree(path_ + "/job").ok()) << "a second time";
+}
+
+// Folders too deep to walk are moved up under names of our own, which a build may have taken.
+TEST_F(TreeTest, RemovesDeepFoldersUnderTheVeryNamesTheyAreMovedTo) {
+  std::string deep = path_ + "/job/gofarm-moved-up-0";
+  for (int i = 0; i < 300; ++i) deep += "/d";
+  std::filesystem::create_directories(deep);
+  std::filesystem::create_directories(path_ + "/job/gofarm-moved-up-1/inner");
+  const absl::Status removed = RemoveTree(path_ + "/job");
+  EXPECT_TRUE(removed.ok()) << removed;
+  EXPECT_FALSE(std::filesystem::exists(path_ + "/job"));
+}
+
+// RESOURCE_EXHAUSTED is what a full disk is told by, and such a failure is tried again and again.
+TEST_F(TreeTest, ATooDeepFolderIsNotGivenAwayAndIsNoFullDisk) {
+  std::string deep = path_ + "/src";
+  for (int i = 0; i < 200; ++i) deep += "/d";
+  std::filesystem::create_directories(deep);
+  EXPECT_EQ(GiveTree(path_ + "/src", -1, false).code(), absl::StatusCode::kInvalidArgument);
 }
 
 TEST_F(TreeTest, CountsFilesAndEmptyOnes) {

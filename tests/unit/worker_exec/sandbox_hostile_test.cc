@@ -80,6 +80,19 @@ TEST_F(HostileTest, ReachesNoAbstractUnixSocketOfTheHost) {
   EXPECT_TRUE(control.Exited(0)) << control;
 }
 
+// A network namespace does not keep AF_VSOCK in: in a virtual machine it reaches the host of it.
+TEST_F(HostileTest, OpensSocketsOfTheUnixAndIpFamiliesOnly) {
+  const Seen other = Run({"socket", Cat(AF_NETLINK)});
+  EXPECT_TRUE(other.Exited(1)) << other;
+  EXPECT_THAT(other.output, HasSubstr("Address family not supported"));
+  const Seen control = RunWeakened(Spec({"socket", Cat(AF_NETLINK)}), {.system_call_filter = false});
+  EXPECT_TRUE(control.Exited(0)) << control;
+  for (const int family : {AF_VSOCK, AF_PACKET, AF_ALG}) EXPECT_TRUE(Run({"socket", Cat(family)}).Exited(1)) << family;
+  for (const int family : {AF_UNIX, AF_INET, AF_INET6}) EXPECT_TRUE(Run({"socket", Cat(family)}).Exited(0)) << family;
+  EXPECT_TRUE(Run({"socket-pair", Cat(AF_UNIX)}).Exited(0));
+  EXPECT_THAT(Run({"socket-pair", Cat(AF_TIPC)}).output, HasSubstr("Address family not supported"));
+}
+
 TEST_F(HostileTest, SeesOnlyTheEnvironmentItWasGiven) {
   setenv("FARM_SECRET_TOKEN", "hunter2-in-the-environment", 1);
   EXPECT_THAT(RunBare({"environment"}).output, HasSubstr("hunter2-in-the-environment"));

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <filesystem>
 #include <optional>
 #include <string>
 #include <thread>
@@ -32,6 +33,17 @@ TEST_F(SandboxTest, TheProbeSaysWhatIsMissing) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("no-such-bwrap: not found in PATH"));
   options.bwrap = "/bin/true";
   EXPECT_THAT(std::string(Sandbox(options).Probe(Scope::For(absl::Minutes(1))).message()), HasSubstr("--version says"));
+}
+
+TEST_F(SandboxTest, TheProbeTriesTheDiskThatRunsWillWriteTo) {
+  SandboxOptions options;
+  options.self_exe = SelfExe();
+  options.probe_folder = Path("scratch");
+  const absl::Status status = Sandbox(options).Probe(Scope::For(absl::Minutes(1)));
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(std::filesystem::is_empty(Path("scratch"))) << "it leaves nothing";
+  options.probe_folder = Path("nowhere");
+  EXPECT_THAT(std::string(Sandbox(options).Probe(Scope::For(absl::Minutes(1))).message()), HasSubstr(Path("nowhere")));
 }
 
 TEST_F(SandboxTest, ReportsExitCodesAndSignals) {
@@ -212,6 +224,40 @@ TEST_F(SandboxTest, TheSizeOfWatchedFoldersCounts) {
   spec.argv.back() = "2";
   const Seen control = Run(spec);
   EXPECT_TRUE(control.Exited(0)) << control;
+}
+
+TEST_F(SandboxTest, FilesWithoutANameCountAsLongAsTheyAreOpen) {
+  ASSERT_TRUE(sandbox_.GiveToBuilds(Path("seed"), kAnySlot).ok());
+  for (const char* folder : {"/out", "/zigcache"}) {
+    SandboxSpec spec = Spec({"hide", folder, "6", "8", "20"});
+    spec.overlays.push_back({Path("seed"), Path("scratch"), "/zigcache"});
+    spec.watched = {Path("out"), Path("scratch")};
+    spec.limits.output_bytes = int64_t{24} << 20;
+    const Seen seen = Run(spec);
+    EXPECT_TRUE(seen.EndedBy(EndedBy::kOutput)) << folder << ": " << seen;
+    EXPECT_LT(seen.result->seconds, 15);
+    spec.limits.output_bytes = int64_t{100} << 20;
+    spec.argv.back() = "2";
+    const Seen control = Run(spec);
+    EXPECT_TRUE(control.Exited(0)) << folder << ": " << control;
+  }
+}
+
+TEST_F(SandboxTest, ADiskWithTooLittleRoomEndsItWhoeverFilledIt) {
+  SandboxSpec spec = Spec({"hold", "20"});
+  spec.limits.disk_free_bytes = INT64_MAX;
+  const Seen seen = Run(spec);
+  EXPECT_TRUE(seen.EndedBy(EndedBy::kDisk)) << seen;
+  EXPECT_LT(seen.result->seconds, 10);
+  spec.argv = {"/probe", "exit", "0"};
+  spec.limits.disk_free_bytes = 1;
+  EXPECT_TRUE(Run(spec).Exited(0)) << "control";
+  // A run that can write to no disk has none to fill.
+  spec.argv = {"/probe", "hold", "1"};
+  spec.limits.disk_free_bytes = INT64_MAX;
+  spec.binds.pop_back();
+  const Seen read_only = Run(spec);
+  EXPECT_TRUE(read_only.Exited(0)) << read_only;
 }
 
 TEST_F(SandboxTest, ASingleFileCannotPassTheOutputLimitBetweenTwoLooks) {

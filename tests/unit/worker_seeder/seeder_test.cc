@@ -209,7 +209,11 @@ TEST(SeederTest, AFailureIsToldWithItsReasonAfterBoundedTries) {
     SeederOptions options = farm.Options({Target::kX86_64}, 1);
     options.retry_first = absl::Milliseconds(1);
     Seeder seeder(options, farm.cache, farm.toolchains, farm.sandbox);
-    const auto seed = seeder.WaitReady(Scope::For(absl::Minutes(1)), toolset, Target::kX86_64, false);
+    std::vector<std::string> steps;
+    const auto seed = seeder.WaitReady(Scope::For(absl::Minutes(1)), toolset, Target::kX86_64, false,
+                                       [&](std::string_view step, int64_t, int64_t) { steps.emplace_back(step); });
+    EXPECT_THAT(steps, ::testing::Each(::testing::Not(::testing::EndsWith(": ")))) << "it says what it waits for";
+    EXPECT_FALSE(steps.empty());
     EXPECT_EQ(seed.status().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(std::string(seed.status().message()), HasSubstr("has no archive of go 1.0.0"));
     EXPECT_EQ(seeder.Readiness()[0].state, "failed");
