@@ -35,6 +35,13 @@ std::string RequestId() {
   return id;
 }
 
+template <typename Request>
+Request WithId(int64_t id) {
+  Request request;
+  request.set_id(id);
+  return request;
+}
+
 std::chrono::system_clock::time_point Deadline(absl::Duration d) { return absl::ToChronoTime(absl::Now() + d); }
 
 // Cancels a call when the scope is stopped, and gives it the scope's deadline.
@@ -73,7 +80,13 @@ struct FarmClient::Impl {
   absl::Duration Patience() const { return choice.dir.empty() ? kServerPatience : kRestartPatience; }
 
   absl::Status Explain(const absl::Status& status) const {
-    return absl::IsUnavailable(status) ? NoFarm(choice, Sv(status.message())) : status;
+    if (absl::IsUnavailable(status)) return NoFarm(choice, Sv(status.message()));
+    if (absl::IsDeadlineExceeded(status)) {
+      return Annotate(status, Cat("the farm ", choice.server.empty() ? "in " : "at ",
+                                  EscapeForPrint(choice.server.empty() ? choice.dir : choice.server),
+                                  " did not answer in time; see gofarm status, or try again"));
+    }
+    return status;
   }
 
   // Repeats `call` while the farm may be coming back.
@@ -81,7 +94,7 @@ struct FarmClient::Impl {
     const absl::Time give_up = absl::Now() + Patience();
     while (true) {
       const absl::Status status = call();
-      if (!absl::IsUnavailable(status)) return status;
+      if (!absl::IsUnavailable(status)) return Explain(status);
       if (absl::Now() >= give_up || (!choice.dir.empty() && !SupervisorLives())) return Explain(status);
       absl::SleepFor(kRetryPause);
     }
@@ -138,7 +151,7 @@ bool FarmClient::MayComeBack(const absl::Status& status) const {
          absl::IsDeadlineExceeded(status);
 }
 
-absl::Status FarmClient::Submit(const SubmitOptions& options, const std::vector<ListEntry>& entries,
+absl::Status FarmClient::Submit(const Scope& scope, const SubmitOptions& options, const std::vector<ListEntry>& entries,
                                 v1::SubmitReply& reply) {
   v1::SubmitChunk header;
   v1::SubmitChunk::Header& h = *header.mutable_header();
@@ -150,8 +163,9 @@ absl::Status FarmClient::Submit(const SubmitOptions& options, const std::vector<
   h.set_entries(static_cast<int64_t>(entries.size()));
   for (const Target target : options.targets) h.add_targets(static_cast<v1::Target>(target));
   return impl_->Patiently([&] {
+    GOFARM_RETURN_IF_ERROR(scope.Check());
     grpc::ClientContext context;
-    context.set_deadline(Deadline(kSubmitDeadline));
+    const Bound bound(scope.Within(kSubmitDeadline), context);
     const std::unique_ptr<grpc::ClientWriter<v1::SubmitChunk>> writer = impl_->stub->Submit(&context, &reply);
     bool open = writer->Write(header);
     v1::SubmitChunk chunk;
@@ -177,43 +191,26 @@ absl::Status FarmClient::ListBatches(int64_t limit, v1::BatchPage& all) {
 }
 
 absl::Status FarmClient::GetBatch(int64_t id, v1::Batch& batch) {
-  v1::BatchRequest request;
-  request.set_id(id);
-  return impl_->Unary(&Stub::GetBatch, request, batch);
+  return impl_->Unary(&Stub::GetBatch, WithId<v1::BatchRequest>(id), batch);
 }
-
 absl::Status FarmClient::CancelBatch(int64_t id, v1::Batch& batch) {
-  v1::BatchRequest request;
-  request.set_id(id);
-  return impl_->Unary(&Stub::CancelBatch, request, batch, kBatchDeadline);
+  return impl_->Unary(&Stub::CancelBatch, WithId<v1::BatchRequest>(id), batch, kBatchDeadline);
 }
-
 absl::Status FarmClient::RetryBatch(int64_t id, v1::Batch& batch) {
-  v1::RetryBatchRequest request;
-  request.set_id(id);
-  return impl_->Unary(&Stub::RetryBatch, request, batch, kBatchDeadline);
+  return impl_->Unary(&Stub::RetryBatch, WithId<v1::RetryBatchRequest>(id), batch, kBatchDeadline);
 }
 
 absl::Status FarmClient::ListJobs(const v1::ListJobsRequest& request, v1::JobPage& all) {
   return impl_->List(&Stub::ListJobs, request, all);
 }
-
 absl::Status FarmClient::GetJob(int64_t id, v1::Job& job) {
-  v1::JobRequest request;
-  request.set_id(id);
-  return impl_->Unary(&Stub::GetJob, request, job);
+  return impl_->Unary(&Stub::GetJob, WithId<v1::JobRequest>(id), job);
 }
-
 absl::Status FarmClient::CancelJob(int64_t id, v1::Job& job) {
-  v1::JobRequest request;
-  request.set_id(id);
-  return impl_->Unary(&Stub::CancelJob, request, job);
+  return impl_->Unary(&Stub::CancelJob, WithId<v1::JobRequest>(id), job);
 }
-
 absl::Status FarmClient::RetryJob(int64_t id, v1::Job& job) {
-  v1::JobRequest request;
-  request.set_id(id);
-  return impl_->Unary(&Stub::RetryJob, request, job);
+  return impl_->Unary(&Stub::RetryJob, WithId<v1::JobRequest>(id), job);
 }
 
 absl::Status FarmClient::ListArtifacts(const v1::ListArtifactsRequest& request, v1::ArtifactPage& all) {
@@ -234,8 +231,7 @@ absl::Status FarmClient::WatchBatch(const Scope& scope, int64_t id,
                                     const std::function<void(const v1::BatchUpdate&)>& on_update) {
   grpc::ClientContext context;
   const Bound bound(scope, context);
-  v1::BatchRequest request;
-  request.set_id(id);
+  const v1::BatchRequest request = WithId<v1::BatchRequest>(id);
   const std::unique_ptr<grpc::ClientReader<v1::BatchUpdate>> reader = impl_->stub->WatchBatch(&context, request);
   v1::BatchUpdate update;
   while (reader->Read(&update)) on_update(update);

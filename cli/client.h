@@ -53,7 +53,8 @@ class FarmClient {
   static absl::StatusOr<std::unique_ptr<FarmClient>> Connect(const FarmChoice& choice);
   ~FarmClient();
 
-  absl::Status Submit(const SubmitOptions& options, const std::vector<ListEntry>& entries, v1::SubmitReply& reply);
+  // CANCELLED when the scope was stopped; the farm may have taken the batch all the same.
+  absl::Status Submit(const Scope& scope, const SubmitOptions& options, const std::vector<ListEntry>& entries, v1::SubmitReply& reply);
 
   absl::Status ListBatches(int64_t limit, v1::BatchPage& all);
   absl::Status GetBatch(int64_t id, v1::Batch& batch);

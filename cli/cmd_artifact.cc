@@ -1,6 +1,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <climits>
+#include <cstdlib>
 #include <optional>
 #include <utility>
 
@@ -21,9 +23,11 @@ namespace {
 
 constexpr int kSha256Digits = 64;
 
-absl::StatusOr<std::vector<ExportFile>> PlanOf(FarmClient& client, int64_t batch) {
+// `left`: jobs of the batch that have not ended.
+absl::StatusOr<std::vector<ExportFile>> PlanOf(FarmClient& client, int64_t batch, int64_t& left) {
   v1::Batch known;  // an unknown batch is an error, one without programs is not
   GOFARM_RETURN_IF_ERROR(client.GetBatch(batch, known));
+  left = known.jobs().queued() + known.jobs().running();
   v1::ListArtifactsRequest request;
   request.set_batch_id(batch);
   v1::ArtifactPage page;
@@ -45,12 +49,60 @@ absl::StatusOr<std::vector<ExportFile>> PlanOf(FarmClient& client, int64_t batch
   return PlanExport(items);
 }
 
+// `-o` through a link writes to what the link names, as cp does. What is no plain file is never replaced: root could move an
+// executable over /dev/null.
+absl::StatusOr<std::string> PlaceFor(const std::string& file) {
+  struct stat info {};
+  if (stat(file.c_str(), &info) != 0) return file;  // new, or the attempt to create it says what is wrong
+  if (!S_ISREG(info.st_mode)) {
+    return absl::InvalidArgumentError(Cat(EscapeForPrint(file), " is ", S_ISDIR(info.st_mode) ? "a folder" : "no plain file",
+                                          "; name the file to write, such as -o ", S_ISDIR(info.st_mode) ? EscapeForPrint(file) : ".",
+                                          "/PROG"));
+  }
+  char real[PATH_MAX];
+  return realpath(file.c_str(), real) == nullptr ? file : std::string(real);
+}
+
 // An earlier export got this far.
 bool IsThere(const std::string& path, const ExportItem& item) {
   struct stat info {};
   if (lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_size != item.size) return false;
   const absl::StatusOr<digest::FileDigests> digests = digest::DigestFile(path);
   return digests.ok() && digests->sha256 == item.sha256 && (info.st_mode & 0111) != 0;
+}
+
+// One line of a terminal that is written again and again, and gone at the end, however that comes.
+class CountLine {
+ public:
+  CountLine() : shown_(DescribeTerminal(STDERR_FILENO).redraws) {}
+  ~CountLine() {
+    if (shown_) PrintErr("\r\x1b[K");
+  }
+  CountLine(const CountLine&) = delete;
+  CountLine& operator=(const CountLine&) = delete;
+  void Show(std::string_view text) const {
+    if (shown_) PrintErr(Cat("\r", text, "\x1b[K"));
+  }
+
+ private:
+  const bool shown_;
+};
+
+// Those that are there already are left; the sums name all.
+absl::Status WriteFiles(FarmClient& client, const std::string& folder, const std::vector<ExportFile>& files, int64_t& bytes) {
+  std::string sums;
+  const CountLine line;
+  for (size_t done = 0; done < files.size(); ++done) {
+    const ExportFile& file = files[done];
+    line.Show(Cat(done, " of ", files.size(), " files, ", HumanBytes(bytes)));
+    const std::string path = Cat(folder, "/", file.path);
+    GOFARM_RETURN_IF_ERROR(io::MakeFolders(path.substr(0, path.rfind('/'))));
+    int64_t size = file.item.size;
+    if (!IsThere(path, file.item)) GOFARM_RETURN_IF_ERROR(DownloadTo(client, file.item.sha256, path, 0755, size));
+    bytes += size;
+    sums += SumLine(file);
+  }
+  return io::WriteFileAtomic(Cat(folder, "/SHA256SUMS"), sums);
 }
 
 }  // namespace
@@ -90,8 +142,9 @@ Exit ArtifactGet(const Globals& globals, const std::string& sha256, const std::s
         Cat("\"", EscapeForPrint(sha256), "\" is no SHA-256: 64 digits of 0-9a-f, as `gofarm artifact list` shows them"));
   }
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
+  GOFARM_ASSIGN_OR_RETURN(const std::string place, PlaceFor(file));
   int64_t size = 0;
-  GOFARM_RETURN_IF_ERROR(DownloadTo(*client, sha256, file, 0755, size));
+  GOFARM_RETURN_IF_ERROR(DownloadTo(*client, sha256, place, 0755, size));
   if (globals.json) {
     JsonWriter json;
     json.BeginObject().Field("file", file).Field("sha256", sha256).Field("size", size).EndObject();
@@ -104,23 +157,15 @@ Exit ArtifactGet(const Globals& globals, const std::string& sha256, const std::s
 
 Exit ArtifactExport(const Globals& globals, int64_t batch, const std::string& folder) {
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
-  GOFARM_ASSIGN_OR_RETURN(const std::vector<ExportFile> files, PlanOf(*client, batch));
+  int64_t left = 0;
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<ExportFile> files, PlanOf(*client, batch, left));
   GOFARM_RETURN_IF_ERROR(io::MakeFolders(folder));
-  int64_t bytes = 0, done = 0;
-  std::string sums;
-  const Terminal terminal = DescribeTerminal(STDERR_FILENO);
-  for (const ExportFile& file : files) {
-    const std::string path = Cat(folder, "/", file.path);
-    GOFARM_RETURN_IF_ERROR(io::MakeFolders(path.substr(0, path.rfind('/'))));
-    int64_t size = file.item.size;
-    if (!IsThere(path, file.item)) GOFARM_RETURN_IF_ERROR(DownloadTo(*client, file.item.sha256, path, 0755, size));
-    bytes += size;
-    ++done;
-    sums += SumLine(file);
-    if (terminal.is_terminal) PrintErr(Cat("\r", done, " of ", files.size(), " files, ", HumanBytes(bytes), "\x1b[K"));
+  int64_t bytes = 0;
+  GOFARM_RETURN_IF_ERROR(WriteFiles(*client, folder, files, bytes));
+  if (left > 0) {
+    PrintErr(Cat("gofarm: batch ", batch, " is not done: ", left, left == 1 ? " job" : " jobs",
+                 " to come; export again later, only what is missing is fetched\n"));
   }
-  if (terminal.is_terminal) PrintErr("\r\x1b[K");
-  GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(Cat(folder, "/SHA256SUMS"), sums));
   if (globals.json) {
     JsonWriter json;
     json.BeginObject().Field("batch_id", batch).Field("dir", folder).Field("bytes", bytes);

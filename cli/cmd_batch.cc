@@ -17,20 +17,6 @@
 namespace gofarm::cli {
 namespace {
 
-BatchView ViewOf(const v1::Batch& batch) {
-  const v1::JobCounts& jobs = batch.jobs();
-  return {.id = batch.id(),
-          .name = batch.name(),
-          .queued = jobs.queued(),
-          .running = jobs.running(),
-          .built = jobs.built(),
-          .partial = jobs.partial(),
-          .nothing_to_build = jobs.nothing_to_build(),
-          .failed = jobs.failed(),
-          .cancelled = jobs.cancelled(),
-          .executables = batch.executables()};
-}
-
 std::string LocalTime(absl::Time time) {
   return time == absl::InfinitePast() ? "-" : absl::FormatTime("%Y-%m-%d %H:%M:%S", time, absl::LocalTimeZone());
 }
@@ -53,15 +39,17 @@ Exit WatchToTheEnd(const Globals& globals, FarmClient& client, v1::Batch& batch,
   const int fd = globals.json ? STDERR_FILENO : STDOUT_FILENO;
   const absl::Time began = absl::Now();
   const int64_t id = batch.id();
-  WriteOut(fd, Cat("batch ", id, "\n"));
+  const bool live = DescribeTerminal(fd).redraws;
+  if (!live) WriteOut(fd, Cat("batch ", id, "\n"));
   GOFARM_ASSIGN_OR_RETURN(const WatchEnd end, Watch(client, id, fd, std::move(stop), batch));
   if (globals.json) PrintOut(BatchDocument(batch));
   if (end == WatchEnd::kDetached) {
-    PrintErr(Cat("\ngofarm: detached; batch ", id, " goes on. Come back with: gofarm batch watch ", id,
-                 "; end it with: gofarm batch cancel ", id, "\n"));
+    // The terminal has put a "^C" on the line where plain text goes on; a picture was drawn over it.
+    PrintErr(Cat(!live && DescribeTerminal(STDERR_FILENO).is_terminal ? "\n" : "", "gofarm: detached; batch ", id,
+                 " goes on. Come back with: gofarm batch watch ", id, "; end it with: gofarm batch cancel ", id, "\n"));
     return kExitInterrupted;
   }
-  if (!DescribeTerminal(fd).is_terminal) {
+  if (!live) {
     WriteOut(fd, Cat("batch ", id, ": ", Summary(ViewOf(batch)), ", ",
                      HumanSeconds(absl::ToDoubleSeconds(absl::Now() - began)), "\n"));
   }
@@ -101,13 +89,7 @@ Exit BatchList(const Globals& globals, int64_t limit) {
   return 0;
 }
 
-Exit BatchShow(const Globals& globals, int64_t id) {
-  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
-  v1::Batch batch;
-  GOFARM_RETURN_IF_ERROR(client->GetBatch(id, batch));
-  ShowBatch(globals, batch);
-  return 0;
-}
+Exit BatchShow(const Globals& globals, int64_t id) { return AskAndShow(globals, id, &FarmClient::GetBatch, ShowBatch); }
 
 Exit BatchWatch(const Globals& globals, int64_t id) {
   const sync::StopSignals signals;
@@ -117,20 +99,8 @@ Exit BatchWatch(const Globals& globals, int64_t id) {
   return WatchToTheEnd(globals, *client, batch, signals.token());
 }
 
-Exit BatchCancel(const Globals& globals, int64_t id) {
-  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
-  v1::Batch batch;
-  GOFARM_RETURN_IF_ERROR(client->CancelBatch(id, batch));
-  ShowBatch(globals, batch);
-  return 0;
-}
+Exit BatchCancel(const Globals& globals, int64_t id) { return AskAndShow(globals, id, &FarmClient::CancelBatch, ShowBatch); }
 
-Exit BatchRetry(const Globals& globals, int64_t id) {
-  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
-  v1::Batch batch;
-  GOFARM_RETURN_IF_ERROR(client->RetryBatch(id, batch));
-  ShowBatch(globals, batch);
-  return 0;
-}
+Exit BatchRetry(const Globals& globals, int64_t id) { return AskAndShow(globals, id, &FarmClient::RetryBatch, ShowBatch); }
 
 }  // namespace gofarm::cli

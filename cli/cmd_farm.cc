@@ -27,7 +27,7 @@ constexpr absl::Duration kStatusDeadline = absl::Seconds(2);
 // Started and ended so many times within `up`: it will not get better by waiting.
 constexpr int kHopeless = 4;
 
-void Say(const std::string& line) { PrintErr(Cat("gofarm: ", line, "\n")); }
+void Say(const std::string& line) { PrintErr(Cat("gofarm: ", EscapeForPrint(line, /*keep_newlines=*/true), "\n")); }
 
 StatusPart ShapeOf(const embedded::PartState& part) {
   return {.pid = part.process.pid, .state = part.state, .restarts = part.restarts, .detail = part.detail};
@@ -44,14 +44,14 @@ void TakeReply(const v1::FarmStatus& reply, Observed& observed) {
   for (const v1::WorkerRow& worker : reply.workers()) *observed.workers.add_workers() = worker;
 }
 
-Observed ObserveServer(const FarmChoice& choice) {
+absl::StatusOr<Observed> ObserveServer(const FarmChoice& choice) {
   Observed observed;
   StatusShape& shape = observed.shape;
   shape.grpc_address = choice.server;
   shape.state = "down";
-  const absl::StatusOr<std::unique_ptr<FarmClient>> client = FarmClient::Connect(choice);
+  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, FarmClient::Connect(choice));
   v1::FarmStatus reply;
-  const absl::Status status = client.ok() ? (*client)->GetFarmStatus(kStatusDeadline, reply) : client.status();
+  const absl::Status status = client->GetFarmStatus(kStatusDeadline, reply);
   if (!status.ok()) {
     shape.detail = std::string(NoFarm(choice, Sv(status.message())).message());
     return observed;
@@ -211,7 +211,9 @@ absl::Status WaitUntilUp(const embedded::FarmPaths& paths, int workers) {
 
 }  // namespace
 
-Exit Up(const Globals& globals, const UpArgs& args) {
+namespace {
+
+Exit BringUp(const Globals& globals, const UpArgs& args) {
   if (!globals.server.empty()) {
     return absl::InvalidArgumentError("up makes a farm in a folder of this machine; leave --server out, or use --dir");
   }
@@ -223,25 +225,23 @@ Exit Up(const Globals& globals, const UpArgs& args) {
     return 0;
   }
   const Scope scope = Scope::For(kPreparePatience);
-  embedded::UpRequest request{.dir = dir, .cache_dir = args.cache_dir, .workers = args.workers};
-  if (!request.cache_dir.empty()) {
-    // Daemons run elsewhere.
-    GOFARM_ASSIGN_OR_RETURN(request.cache_dir, FindFarmFolder(request.cache_dir));
-  }
-  GOFARM_ASSIGN_OR_RETURN(const embedded::Prepared prepared,
+  const embedded::UpRequest request{.dir = dir, .cache_dir = args.cache_dir, .workers = args.workers};
+  GOFARM_ASSIGN_OR_RETURN(embedded::Prepared prepared,
                           embedded::PrepareFarm(scope, request, embedded::ProcessEnvironment(), Say));
   const embedded::FarmPaths& paths = prepared.options.paths;
   if (args.foreground) {
     if (prepared.running) {
-      return absl::FailedPreconditionError(
-          Cat("the farm in ", dir, " is up already; take it down first, or leave --foreground out to repair it"));
+      return absl::InvalidArgumentError(
+          Cat("the farm in ", EscapeForPrint(dir), " is up already; take it down first, or leave --foreground out to repair it"));
     }
+    prepared.turn.reset();
     obs::InitLog("gofarm-supervisor", obs::Level::kInfo);
     Say(Cat("the farm in ", dir, " runs until Ctrl-C; its logs are in ", paths.Logs()));
     GOFARM_RETURN_IF_ERROR(embedded::RunSupervisor(prepared.options));
     return 0;
   }
   GOFARM_RETURN_IF_ERROR(embedded::StartOrRepair(scope, prepared));
+  prepared.turn.reset();
   GOFARM_RETURN_IF_ERROR(WaitUntilUp(paths, prepared.options.settings.workers));
   GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(dir));
   if (globals.json) {
@@ -249,11 +249,20 @@ Exit Up(const Globals& globals, const UpArgs& args) {
     return 0;
   }
   const StatusShape& shape = observed.shape;
-  PrintOut(Cat("the farm in ", dir, " is up: ", shape.workers.size(), shape.workers.size() == 1 ? " worker" : " workers", "\n",
+  PrintOut(Cat("the farm in ", EscapeForPrint(dir), " is up: ", shape.workers.size(), shape.workers.size() == 1 ? " worker" : " workers", "\n",
                "  gRPC   ", shape.grpc_address, "\n", "  HTTP   ", shape.http_url, " (metrics, health)\n", "  cache  ",
-               shape.cache_dir, "\n", "  logs   ", paths.Logs(), "\n",
+               EscapeForPrint(shape.cache_dir), "\n", "  logs   ", EscapeForPrint(paths.Logs()), "\n",
                "  next   gofarm submit MODULE; gofarm status; gofarm down\n"));
   return 0;
+}
+
+}  // namespace
+
+Exit Up(const Globals& globals, const UpArgs& args) {
+  Exit exit = BringUp(globals, args);
+  if (exit.ok() || absl::IsInvalidArgument(exit.status()) || absl::IsPermissionDenied(exit.status())) return exit;
+  // A farm that does not come up, whatever is missing: neither wrong input nor a farm out of reach.
+  return absl::InternalError(exit.status().message());
 }
 
 Exit Down(const Globals& globals) {
@@ -266,7 +275,8 @@ Exit Down(const Globals& globals) {
     GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(dir));
     PrintStatus(globals, observed);
   } else {
-    PrintOut(ended ? Cat("the farm in ", dir, " is down; its data stays there\n") : Cat("no farm is up in ", dir, "\n"));
+    PrintOut(ended ? Cat("the farm in ", EscapeForPrint(dir), " is down; its data stays there\n")
+                   : Cat("no farm is up in ", EscapeForPrint(dir), "\n"));
   }
   return 0;
 }
@@ -275,7 +285,7 @@ Exit Status(const Globals& globals) {
   GOFARM_ASSIGN_OR_RETURN(const FarmChoice choice, FindFarm(globals.server, globals.dir));
   Observed observed;
   if (choice.dir.empty()) {
-    observed = ObserveServer(choice);
+    GOFARM_ASSIGN_OR_RETURN(observed, ObserveServer(choice));
   } else {
     GOFARM_ASSIGN_OR_RETURN(observed, ObserveFolder(choice.dir));
   }

@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "cli/json_shapes.h"
 #include "cli/names.h"
 #include "cli/output.h"
+#include "cli/watch.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/vocab/failure.h"
@@ -16,6 +18,9 @@
 
 namespace gofarm::cli {
 namespace {
+
+// A stream that lasted this long had a coordinator at its other end.
+constexpr absl::Duration kStreamLived = absl::Seconds(3);
 
 double SecondsOf(const v1::Job& job) {
   double seconds = 0;
@@ -175,13 +180,10 @@ Exit JobList(const Globals& globals, const JobListArgs& args) {
 }
 
 Exit JobShow(const Globals& globals, int64_t id, bool command) {
+  if (!command) return AskAndShow(globals, id, &FarmClient::GetJob, ShowJob);
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
   v1::Job job;
   GOFARM_RETURN_IF_ERROR(client->GetJob(id, job));
-  if (!command) {
-    ShowJob(globals, job);
-    return 0;
-  }
   GOFARM_ASSIGN_OR_RETURN(const std::string text, CommandOf(*client, job));
   if (globals.json) {
     JsonWriter json;
@@ -201,12 +203,13 @@ Exit JobLog(const Globals& globals, int64_t id, int attempt, bool follow) {
   std::string text;
   LineEscaper lines(PrintOut);
   int64_t offset = 0;
-  absl::Time last_heard = absl::Now();
+  absl::Time away_since = absl::InfiniteFuture();
   while (true) {
     Scope scope;
     if (!follow) scope.deadline = absl::Now() + kListDeadline;
+    const absl::Time began = absl::Now();
     const absl::Status status = client->ReadLog(scope, id, attempt, follow, offset, [&](std::string_view data) {
-      last_heard = absl::Now();
+      away_since = absl::InfiniteFuture();
       if (globals.json) {
         text += data;
       } else {
@@ -214,7 +217,10 @@ Exit JobLog(const Globals& globals, int64_t id, int attempt, bool follow) {
       }
     });
     if (status.ok()) break;
-    if (!client->MayComeBack(status) || absl::Now() - last_heard > (follow ? absl::Minutes(2) : kRestartPatience)) {
+    // A build may print nothing for minutes: only a stream that is cut at once tells that nobody is there.
+    if (absl::Now() - began > kStreamLived) away_since = absl::InfiniteFuture();
+    away_since = std::min(away_since, absl::Now());
+    if (!client->MayComeBack(status) || absl::Now() - away_since > (follow ? kWatchPatience : kRestartPatience)) {
       return absl::IsUnavailable(status) ? NoFarm(client->choice(), Sv(status.message())) : status;
     }
     absl::SleepFor(absl::Milliseconds(300));
@@ -229,20 +235,8 @@ Exit JobLog(const Globals& globals, int64_t id, int attempt, bool follow) {
   return 0;
 }
 
-Exit JobCancel(const Globals& globals, int64_t id) {
-  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
-  v1::Job job;
-  GOFARM_RETURN_IF_ERROR(client->CancelJob(id, job));
-  ShowJob(globals, job);
-  return 0;
-}
+Exit JobCancel(const Globals& globals, int64_t id) { return AskAndShow(globals, id, &FarmClient::CancelJob, ShowJob); }
 
-Exit JobRetry(const Globals& globals, int64_t id) {
-  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
-  v1::Job job;
-  GOFARM_RETURN_IF_ERROR(client->RetryJob(id, job));
-  ShowJob(globals, job);
-  return 0;
-}
+Exit JobRetry(const Globals& globals, int64_t id) { return AskAndShow(globals, id, &FarmClient::RetryJob, ShowJob); }
 
 }  // namespace gofarm::cli

@@ -54,7 +54,10 @@ Exit Submit(const Globals& globals, const SubmitArgs& args) {
   // What is wrong here is wrong without a farm; with one, it tells all faults at once.
   if (!client.ok()) return parsed.errors.empty() ? client.status() : Refusal(parsed.errors);
   v1::SubmitReply reply;
-  const absl::Status submitted = (*client)->Submit(options, parsed.entries, reply);
+  const absl::Status submitted = (*client)->Submit({.stop = signals.token()}, options, parsed.entries, reply);
+  if (signals.token().stop_requested() && absl::IsCancelled(submitted)) {
+    return absl::CancelledError("interrupted before the farm answered; whether it took the batch shows: gofarm batch list");
+  }
   if (absl::IsUnavailable(submitted) && !parsed.errors.empty()) return Refusal(parsed.errors);
   GOFARM_RETURN_IF_ERROR(submitted);
   for (const std::string& warning : reply.warnings()) PrintErr(Cat("gofarm: warning: ", EscapeForPrint(warning), "\n"));

@@ -12,12 +12,14 @@
 
 namespace gofarm::cli {
 
-// 0 as asked; 1 some job partial, failed or cancelled; 2 wrong input; 3 no farm reached; 4 internal; 130 Ctrl-C.
+// 0 as asked; 1 some job partial, failed or cancelled; 2 wrong input; 3 no farm reached; 4 internal; 130 Ctrl-C;
+// 141 the reader of stdout went away.
 inline constexpr int kExitJobs = 1;
 inline constexpr int kExitInput = 2;
 inline constexpr int kExitUnreachable = 3;
 inline constexpr int kExitInternal = 4;
 inline constexpr int kExitInterrupted = 130;
+inline constexpr int kExitReaderGone = 141;
 int ExitCodeOf(const absl::Status& status);
 
 struct Globals {

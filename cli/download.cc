@@ -52,6 +52,10 @@ class TemporaryFile {
 }  // namespace
 
 absl::Status DownloadTo(FarmClient& client, const std::string& sha256, const std::string& path, int mode, int64_t& size) {
+  // rename would put the file in the place of a device as well.
+  if (struct stat info {}; lstat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) {
+    return absl::InvalidArgumentError(Cat(EscapeForPrint(path), " is there and is no plain file; move it away"));
+  }
   TemporaryFile file(path);
   GOFARM_RETURN_IF_ERROR(file.Opened());
   digest::Sha256 hash;

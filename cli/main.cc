@@ -1,22 +1,46 @@
 // gofarm: the words of the command line. What the verbs do stands in cmd_*.cc.
 #include <CLI/CLI.hpp>
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <exception>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "cli/commands.h"
 #include "cli/embedded/settings.h"
+#include "cli/nearest.h"
 #include "cli/output.h"
+#include "common/base/text.h"
 
 namespace gofarm::cli {
 namespace {
 
 using Action = std::function<Exit()>;
 
+constexpr char kFooter[] =
+    "First steps:\n"
+    "  gofarm up                                        start a farm on this machine\n"
+    "  gofarm submit github.com/rakyll/hey --wait       build for all four targets, show progress\n"
+    "  gofarm artifact list                             what was built\n"
+    "  gofarm down                                      stop it; what was built stays\n"
+    "\nThe farm that is meant: --server, --dir, GOFARM_SERVER, GOFARM_DIR, ~/.config/gofarm/config.toml,\n"
+    "~/.local/share/gofarm, the first of them that is set.\n"
+    "\nExit codes: 0 as asked; 1 some job is partial, failed or cancelled; 2 wrong input; 3 no farm answers;\n"
+    "4 internal error; 130 Ctrl-C.";
+
+// "gofarm worker cache".
+std::string PathOf(const CLI::App& app) {
+  return app.get_parent() == nullptr ? app.get_name() : Cat(PathOf(*app.get_parent()), " ", app.get_name());
+}
+
 struct Parser {
-  CLI::App app{"gofarm builds Go programs as static PIE executables for four Linux architectures"};
+  CLI::App app{"gofarm builds Go programs as static PIE executables for four Linux architectures", "gofarm"};
   Globals globals;
   std::string output = "table";
   Action action;
@@ -26,33 +50,54 @@ struct Parser {
     CLI::App* group = parent->add_subcommand(name, help);
     group->fallthrough();
     group->require_subcommand(1);
+    group->footer(Cat("Each verb has examples: ", PathOf(*group), " VERB --help"));
     return group;
   }
-  CLI::App* Verb(CLI::App* parent, const char* name, const char* help, Action run) {
+  // `example`: lines of shell.
+  CLI::App* Verb(CLI::App* parent, const char* name, const char* help, const char* example, Action run) {
     CLI::App* verb = parent->add_subcommand(name, help);
     verb->fallthrough();
+    std::string shown;
+    for (const absl::string_view line : absl::StrSplit(example, '\n')) shown += Cat("\n  ", line);
+    verb->footer(Cat("Example:", shown, "\n\nWith every verb: --output json, --dir DIR, --server ADDRESS (gofarm --help)."));
     verb->callback([this, run = std::move(run)] { action = run; });
     return verb;
   }
 };
+
+// CLI11's own bounds name the largest double in their message.
+CLI::Validator AtLeast(int64_t least) {
+  return CLI::Validator(
+      [least](const std::string& text) {
+        int64_t number = 0;
+        if (absl::SimpleAtoi(text, &number) && number >= least) return std::string();
+        return Cat("\"", text, "\" is no whole number from ", least, " on");
+      },
+      "", "");
+}
 
 // A list option takes one value each time, or it would swallow the positionals behind it.
 void OneAtATime(CLI::Option* option) { option->allow_extra_args(false); }
 
 void AddFarm(Parser& p, UpArgs& up) {
   CLI::App* verb = p.Verb(&p.app, "up", "start a farm in a folder of this machine, or repair it",
+                          "gofarm up\n"
+                          "gofarm up --dir ~/farm --cache-dir ~/.cache/gofarm --workers 2",
                           [&] { return Up(p.globals, up); });
   verb->add_option("--cache-dir", up.cache_dir, "toolchains, seeds and modules (GOFARM_CACHE_DIR, else DIR/cache)");
   verb->add_option("--workers", up.workers, "number of workers")->check(CLI::Range(1, embedded::kWorkersMax));
   verb->add_flag("--foreground", up.foreground, "stay in the foreground until Ctrl-C");
   verb->add_flag("--supervise", up.supervise)->group("");
-  p.Verb(&p.app, "down", "stop the farm; its data stays", [&] { return Down(p.globals); });
-  p.Verb(&p.app, "status", "what runs where", [&] { return Status(p.globals); });
-  p.Verb(&p.app, "version", "the version of this program", [&] { return Version(p.globals); });
+  p.Verb(&p.app, "down", "stop the farm; its data stays", "gofarm down --dir ~/farm", [&] { return Down(p.globals); });
+  p.Verb(&p.app, "status", "what runs where, and how far the seeds are", "gofarm status\ngofarm status --output json", [&] { return Status(p.globals); });
+  p.Verb(&p.app, "version", "the version of this program", "gofarm version", [&] { return Version(p.globals); });
 }
 
 void AddSubmit(Parser& p, SubmitArgs& submit) {
-  CLI::App* verb = p.Verb(&p.app, "submit", "build modules", [&] { return Submit(p.globals, submit); });
+  CLI::App* verb = p.Verb(&p.app, "submit", "build modules",
+                          "gofarm submit github.com/rakyll/hey@v0.1.5 --wait\n"
+                          "gofarm submit --file modules.txt --target x86_64 --target riscv64 --name nightly",
+                          [&] { return Submit(p.globals, submit); });
   verb->add_option("modules", submit.modules, "MODULE[@VERSION]; latest when no version is given")->type_name("MODULE[@VERSION]");
   verb->add_option("--file", submit.file, "a list, one MODULE[@VERSION] a line; - for standard input");
   OneAtATime(verb->add_option("--target", submit.targets, "x86_64, aarch64, riscv64 or loongarch64; all four when left out"));
@@ -64,18 +109,18 @@ void AddSubmit(Parser& p, SubmitArgs& submit) {
 
 void AddBatch(Parser& p, int64_t& id, int64_t& limit, bool& failed) {
   CLI::App* batch = p.Group(&p.app, "batch", "what was submitted");
-  p.Verb(batch, "list", "all batches, newest first", [&] { return BatchList(p.globals, limit); })
+  p.Verb(batch, "list", "all batches, newest first", "gofarm batch list --limit 10", [&] { return BatchList(p.globals, limit); })
       ->add_option("--limit", limit, "at most so many")
-      ->check(CLI::NonNegativeNumber);
-  const auto verb = [&](const char* name, const char* help, Action run) {
-    CLI::App* v = p.Verb(batch, name, help, std::move(run));
-    v->add_option("id", id, "id of the batch")->required()->type_name("ID");
+      ->check(AtLeast(0));
+  const auto verb = [&](const char* name, const char* help, const char* example, Action run) {
+    CLI::App* v = p.Verb(batch, name, help, example, std::move(run));
+    v->add_option("id", id, "id of the batch")->required()->type_name("ID")->check(AtLeast(1));
     return v;
   };
-  verb("show", "one batch", [&] { return BatchShow(p.globals, id); });
-  verb("watch", "show progress until all jobs ended", [&] { return BatchWatch(p.globals, id); });
-  verb("cancel", "cancel its jobs that no other batch wants", [&] { return BatchCancel(p.globals, id); });
-  verb("retry", "build its failed and partial jobs again", [&] { return BatchRetry(p.globals, id); })
+  verb("show", "one batch", "gofarm batch show 3", [&] { return BatchShow(p.globals, id); });
+  verb("watch", "show progress until all jobs ended", "gofarm batch watch 3", [&] { return BatchWatch(p.globals, id); });
+  verb("cancel", "cancel its jobs that no other batch wants", "gofarm batch cancel 3", [&] { return BatchCancel(p.globals, id); });
+  verb("retry", "build its failed and partial jobs again", "gofarm batch retry 3 --failed", [&] { return BatchRetry(p.globals, id); })
       ->add_flag("--failed", failed, "which jobs: the failed and partial ones")
       ->required();
 }
@@ -89,22 +134,22 @@ struct JobArgs {
 };
 void AddJob(Parser& p, JobArgs& args) {
   CLI::App* job = p.Group(&p.app, "job", "one module for one target");
-  CLI::App* list = p.Verb(job, "list", "jobs, of a batch or all", [&] { return JobList(p.globals, args.list); });
-  list->add_option("--batch", args.list.batch, "of this batch")->check(CLI::PositiveNumber);
+  CLI::App* list = p.Verb(job, "list", "jobs, of a batch or all", "gofarm job list --batch 3 --state failed", [&] { return JobList(p.globals, args.list); });
+  list->add_option("--batch", args.list.batch, "of this batch")->check(AtLeast(1));
   list->add_option("--state", args.list.state, "queued, running, built, partial, nothing_to_build, failed or cancelled");
-  list->add_option("--limit", args.list.limit, "at most so many")->check(CLI::NonNegativeNumber);
-  const auto verb = [&](const char* name, const char* help, Action run) {
-    CLI::App* v = p.Verb(job, name, help, std::move(run));
-    v->add_option("id", args.id, "id of the job")->required()->type_name("ID");
+  list->add_option("--limit", args.list.limit, "at most so many")->check(AtLeast(0));
+  const auto verb = [&](const char* name, const char* help, const char* example, Action run) {
+    CLI::App* v = p.Verb(job, name, help, example, std::move(run));
+    v->add_option("id", args.id, "id of the job")->required()->type_name("ID")->check(AtLeast(1));
     return v;
   };
-  verb("show", "one job with its attempts and programs", [&] { return JobShow(p.globals, args.id, args.command); })
+  verb("show", "one job with its attempts and programs", "gofarm job show 12\ngofarm job show 12 --command | sh", [&] { return JobShow(p.globals, args.id, args.command); })
       ->add_flag("--command", args.command, "what to paste into a shell to repeat the build");
-  CLI::App* log = verb("log", "what its build printed", [&] { return JobLog(p.globals, args.id, args.attempt, args.follow); });
-  log->add_option("--attempt", args.attempt, "which attempt, from 1; the last when left out")->check(CLI::PositiveNumber);
+  CLI::App* log = verb("log", "what its build printed", "gofarm job log 12 --follow\ngofarm job log 12 --attempt 1", [&] { return JobLog(p.globals, args.id, args.attempt, args.follow); });
+  log->add_option("--attempt", args.attempt, "which attempt, from 1; the last when left out")->check(AtLeast(1));
   log->add_flag("--follow", args.follow, "go on until the attempt ends");
-  verb("cancel", "cancel it", [&] { return JobCancel(p.globals, args.id); });
-  verb("retry", "build it again", [&] { return JobRetry(p.globals, args.id); });
+  verb("cancel", "cancel it", "gofarm job cancel 12", [&] { return JobCancel(p.globals, args.id); });
+  verb("retry", "build it again", "gofarm job retry 12", [&] { return JobRetry(p.globals, args.id); });
 }
 
 struct ArtifactArgs {
@@ -116,17 +161,19 @@ struct ArtifactArgs {
 };
 void AddArtifact(Parser& p, ArtifactArgs& args) {
   CLI::App* artifact = p.Group(&p.app, "artifact", "built programs");
-  CLI::App* list = p.Verb(artifact, "list", "programs with size and digest", [&] { return ArtifactList(p.globals, args.list); });
-  list->add_option("--batch", args.list.batch, "of this batch")->check(CLI::PositiveNumber);
+  CLI::App* list = p.Verb(artifact, "list", "programs with size and digest",
+                          "gofarm artifact list --batch 3\ngofarm artifact list --module github.com/rakyll/hey --target aarch64", [&] { return ArtifactList(p.globals, args.list); });
+  list->add_option("--batch", args.list.batch, "of this batch")->check(AtLeast(1));
   list->add_option("--module", args.list.module, "of this module");
   list->add_option("--target", args.list.target, "for this target");
-  list->add_option("--limit", args.list.limit, "at most so many")->check(CLI::NonNegativeNumber);
-  CLI::App* get = p.Verb(artifact, "get", "one program by its digest", [&] { return ArtifactGet(p.globals, args.sha256, args.file); });
+  list->add_option("--limit", args.list.limit, "at most so many")->check(AtLeast(0));
+  CLI::App* get = p.Verb(artifact, "get", "one program by its digest", "gofarm artifact get SHA256 -o ./hey", [&] { return ArtifactGet(p.globals, args.sha256, args.file); });
   get->add_option("sha256", args.sha256, "its SHA-256")->required()->type_name("SHA256");
   get->add_option("-o,--out", args.file, "where to write it")->required()->type_name("FILE");
   CLI::App* all = p.Verb(artifact, "export", "all programs of a batch into a folder, with SHA256SUMS",
+                         "gofarm artifact export --batch 3 ./out && (cd out && sha256sum -c SHA256SUMS)",
                          [&] { return ArtifactExport(p.globals, args.batch, args.folder); });
-  all->add_option("--batch", args.batch, "of this batch")->required()->check(CLI::PositiveNumber);
+  all->add_option("--batch", args.batch, "of this batch")->required()->check(AtLeast(1));
   all->add_option("folder", args.folder, "where to")->required()->type_name("DIR");
 }
 
@@ -137,8 +184,8 @@ struct WorkerArgs {
 };
 void AddWorker(Parser& p, WorkerArgs& args) {
   CLI::App* worker = p.Group(&p.app, "worker", "who builds");
-  p.Verb(worker, "list", "workers with their targets and toolchains", [&] { return WorkerList(p.globals); });
-  p.Verb(worker, "show", "one worker", [&] { return WorkerShow(p.globals, args.name); })
+  p.Verb(worker, "list", "workers with their targets and toolchains", "gofarm worker list", [&] { return WorkerList(p.globals); });
+  p.Verb(worker, "show", "one worker", "gofarm worker show worker-1", [&] { return WorkerShow(p.globals, args.name); })
       ->add_option("name", args.name, "name of the worker")
       ->required()
       ->type_name("NAME");
@@ -146,6 +193,7 @@ void AddWorker(Parser& p, WorkerArgs& args) {
   for (const char* name : {"show", "prune"}) {
     const std::string verb = name;
     CLI::App* v = p.Verb(cache, name, verb == "show" ? "what stands in it" : "remove what is not in use",
+                         verb == "show" ? "gofarm worker cache show" : "gofarm worker cache prune --mod-bytes 5GiB",
                          [&p, &args, verb] { return WorkerCache(p.globals, verb, args.cache_dir, args.rest); });
     v->add_option("--cache-dir", args.cache_dir, "which folder (GOFARM_CACHE_DIR, else the farm's)");
     if (verb != "prune") continue;
@@ -160,14 +208,81 @@ void AddWorker(Parser& p, WorkerArgs& args) {
 }
 
 void AddLogs(Parser& p, std::string& part, bool& follow) {
-  CLI::App* logs = p.Verb(&p.app, "logs", "what the daemons of an embedded farm wrote", [&] { return Logs(p.globals, part, follow); });
+  CLI::App* logs = p.Verb(&p.app, "logs", "what the daemons of an embedded farm wrote",
+                          "gofarm logs worker --follow\ngofarm logs coordinator | grep level=error", [&] { return Logs(p.globals, part, follow); });
   logs->add_option("part", part, "coordinator, worker, postgres or supervisor")
       ->required()
       ->check(CLI::IsMember({"coordinator", "worker", "postgres", "supervisor"}));
   logs->add_flag("--follow", follow, "go on until Ctrl-C");
 }
 
+std::string Joined(const std::vector<std::string>& words, std::string_view between) {
+  std::string out;
+  for (const std::string& word : words) out += Cat(out.empty() ? "" : between, word);
+  return out;
+}
+
+// The verbs below `app`, as they are typed after it.
+void Verbs(CLI::App* app, const std::string& prefix, std::vector<std::string>& direct, std::vector<std::string>& deeper) {
+  for (CLI::App* verb : app->get_subcommands([](CLI::App*) { return true; })) {
+    (prefix.empty() ? direct : deeper).push_back(prefix + verb->get_name());
+    Verbs(verb, Cat(prefix, verb->get_name(), " "), direct, deeper);
+  }
+}
+
+// What CLI11 says only as "a subcommand is required": which word is none, and which may have been meant. Empty when the
+// fault is another one.
+std::string WrongVerb(CLI::App& root) {
+  CLI::App* group = &root;
+  while (!group->get_subcommands().empty()) group = group->get_subcommands().front();
+  std::vector<std::string> direct, deeper;
+  Verbs(group, "", direct, deeper);
+  if (direct.empty()) return "";
+  const std::string path = PathOf(*group);
+  for (const std::string& word : root.remaining(/*recurse=*/true)) {
+    if (word.empty() || word[0] == '-') continue;
+    std::vector<std::string> near = Nearest(word, direct);
+    for (const std::string& verb : deeper) {
+      // "gofarm cancel 3": of which of them?
+      if (verb.size() > word.size() && verb.substr(verb.size() - word.size() - 1) == " " + word) near.push_back(verb);
+    }
+    for (std::string& verb : near) verb = Cat(path, " ", verb);
+    return Cat("\"", EscapeForPrint(word), "\" is no verb of ", path,
+               near.empty() ? Cat("; its verbs: ", Joined(direct, ", ")) : Cat("; did you mean: ", Joined(near, ", ")));
+  }
+  return Cat(path, " wants a verb: ", Joined(direct, ", "));
+}
+
+std::string WhatIsWrong(CLI::App& root, const CLI::ParseError& error) {
+  std::string wrong = WrongVerb(root);
+  if (!wrong.empty()) return wrong;
+  wrong = error.what();
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr) return wrong;
+  std::vector<std::string> known;
+  for (const CLI::App* app = &root; app != nullptr; app = app->get_subcommands().empty() ? nullptr : app->get_subcommands().front()) {
+    for (const CLI::Option* option : app->get_options()) {
+      for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
+    }
+  }
+  for (const std::string& word : root.remaining(/*recurse=*/true)) {
+    if (word.compare(0, 2, "--") != 0) continue;
+    const std::vector<std::string> near = Nearest(word.substr(0, word.find('=')), known);
+    if (!near.empty()) wrong += Cat("; did you mean: ", Joined(near, ", "));
+    break;
+  }
+  return wrong;
+}
+
+// A closed one of the first three descriptors would be given to the next file that is opened, and what is printed would go
+// into that file.
+void OpenStandardDescriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) open("/dev/null", O_RDWR);
+  }
+}
+
 int Main(int argc, char** argv) {
+  OpenStandardDescriptors();
   Parser p;
   UpArgs up;
   SubmitArgs submit;
@@ -178,6 +293,7 @@ int Main(int argc, char** argv) {
   WorkerArgs worker;
   std::string part;
   p.app.require_subcommand(1);
+  p.app.footer(kFooter);
   p.app.add_option("--output", p.output, "table, or json: one document on standard output")
       ->check(CLI::IsMember({"table", "json"}));
   p.app.add_option("--server", p.globals.server, "address of a coordinator (GOFARM_SERVER)");
@@ -193,15 +309,21 @@ int Main(int argc, char** argv) {
     p.app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return p.app.exit(error);  // --help
-    PrintError(absl::InvalidArgumentError(error.what()));
+    PrintError(absl::InvalidArgumentError(WhatIsWrong(p.app, error)));
     PrintErr("see: gofarm --help, or gofarm VERB --help\n");
     return kExitInput;
   }
   p.globals.json = p.output == "json";
   const Exit exit = p.action();
-  if (exit.ok()) return *exit;
-  PrintError(exit.status());
-  return ExitCodeOf(exit.status());
+  if (!exit.ok()) {
+    PrintError(exit.status());
+    return ExitCodeOf(exit.status());
+  }
+  if (const absl::Status written = OutputWritten(); !written.ok()) {
+    PrintError(written);
+    return kExitInternal;
+  }
+  return *exit;
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 
+#include "common/base/text.h"
 #include "common/vocab/failure.h"
 #include "common/vocab/target.h"
 
@@ -59,6 +60,33 @@ int64_t Total(const v1::JobCounts& jobs) { return jobs.queued() + jobs.running()
 
 int64_t Ended(const v1::JobCounts& jobs) {
   return jobs.built() + jobs.partial() + jobs.nothing_to_build() + jobs.failed() + jobs.cancelled();
+}
+
+BatchView ViewOf(const v1::Batch& batch) {
+  const v1::JobCounts& jobs = batch.jobs();
+  return {.id = batch.id(),
+          .name = batch.name(),
+          .queued = jobs.queued(),
+          .running = jobs.running(),
+          .built = jobs.built(),
+          .partial = jobs.partial(),
+          .nothing_to_build = jobs.nothing_to_build(),
+          .failed = jobs.failed(),
+          .cancelled = jobs.cancelled(),
+          .executables = batch.executables()};
+}
+
+RunningView ViewOf(const v1::RunningJob& running) {
+  const v1::Progress& progress = running.progress();
+  return {.job = running.job_id(),
+          .what = Cat(running.module(), "@", running.version()),
+          .target = std::string(NameOf(running.target())),
+          .phase = std::string(NameOf(progress.phase())),
+          .variant = progress.variant(),
+          .detail = progress.detail(),
+          .bytes_done = progress.bytes_done(),
+          .bytes_total = progress.bytes_total(),
+          .seconds = running.seconds()};
 }
 
 bool AllGood(const v1::JobCounts& jobs) { return jobs.built() + jobs.nothing_to_build() == Total(jobs); }

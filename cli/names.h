@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "cli/progress.h"
 #include "gofarm/v1/farm.pb.h"
 
 namespace gofarm::cli {
@@ -30,6 +31,9 @@ std::vector<const v1::Attempt*> ByToken(const v1::Job& job);
 
 int64_t Total(const v1::JobCounts& jobs);
 int64_t Ended(const v1::JobCounts& jobs);
+BatchView ViewOf(const v1::Batch& batch);
+RunningView ViewOf(const v1::RunningJob& running);
+
 // Every job built or with nothing to build: exit code 0 of those who wait.
 bool AllGood(const v1::JobCounts& jobs);
 

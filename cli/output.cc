@@ -1,12 +1,22 @@
 #include "cli/output.h"
 
+#include <poll.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
+
 #include "absl/strings/str_split.h"
+#include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 
 namespace gofarm::cli {
+namespace {
+
+std::atomic<int> stdout_error{0};
+
+}  // namespace
 
 int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
@@ -27,6 +37,32 @@ int ExitCodeOf(const absl::Status& status) {
 absl::StatusOr<std::unique_ptr<FarmClient>> ConnectTo(const Globals& globals) {
   GOFARM_ASSIGN_OR_RETURN(const FarmChoice choice, FindFarm(globals.server, globals.dir));
   return FarmClient::Connect(choice);
+}
+
+void WriteOut(int fd, std::string_view text) {
+  while (!text.empty()) {
+    const ssize_t n = write(fd, text.data(), text.size());
+    if (n >= 0) {
+      text.remove_prefix(static_cast<size_t>(n));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN) {
+      pollfd writable{fd, POLLOUT, 0};
+      poll(&writable, 1, -1);
+      continue;
+    }
+    if (fd != STDOUT_FILENO) return;
+    if (errno == EPIPE) _exit(kExitReaderGone);
+    int none = 0;
+    stdout_error.compare_exchange_strong(none, errno);
+    return;
+  }
+}
+
+absl::Status OutputWritten() {
+  const int error = stdout_error.load();
+  return error == 0 ? absl::OkStatus() : ErrnoStatus(error, "write to standard output");
 }
 
 void PrintOut(std::string_view text) { WriteOut(STDOUT_FILENO, text); }

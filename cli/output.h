@@ -1,4 +1,4 @@
-// Small helpers of the verbs. No shared state.
+// Small helpers of the verbs. What went wrong with stdout is kept for the whole process; all else has no state.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,25 @@ namespace gofarm::cli {
 
 absl::StatusOr<std::unique_ptr<FarmClient>> ConnectTo(const Globals& globals);
 
+// A verb that asks the farm for one thing by its id, and shows it.
+template <typename Reply>
+Exit AskAndShow(const Globals& globals, int64_t id, absl::Status (FarmClient::*ask)(int64_t, Reply&),
+                void (*show)(const Globals&, const Reply&)) {
+  const absl::StatusOr<std::unique_ptr<FarmClient>> client = ConnectTo(globals);
+  if (!client.ok()) return client.status();
+  Reply reply;
+  if (const absl::Status asked = (client->get()->*ask)(id, reply); !asked.ok()) return asked;
+  show(globals, reply);
+  return 0;
+}
+
 void PrintOut(std::string_view text);  // stdout
-void PrintErr(std::string_view text);  // stderr
+void PrintErr(std::string_view text);  // stderr; what goes wrong there has nobody to be told
+// To one of the two, whole. A reader of stdout that went away ends the process with kExitReaderGone: what SIGPIPE does to
+// programs, also where it is ignored, so that nothing goes on for ever into a closed pipe.
+void WriteOut(int fd, std::string_view text);
+// The first failure of writing to stdout (a full disk), for main to report: nobody else looks at it.
+absl::Status OutputWritten();
 // Every line of an error message, escaped, to stderr.
 void PrintError(const absl::Status& status);
 Terminal OutTerminal();

@@ -4,12 +4,12 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 
 #include "common/base/text.h"
+#include "common/base/utf8.h"
 
 namespace gofarm::cli {
 namespace {
@@ -17,7 +17,19 @@ namespace {
 constexpr int kNarrowest = 8;  // a clippable column keeps at least this much
 constexpr std::string_view kGap = "  ";
 
-bool IsContinuation(char c) { return (static_cast<unsigned char>(c) & 0xC0) == 0x80; }
+// The length of a colour's escape sequence at `i`, 0 when there is none. Only Paint writes them: foreign text is escaped.
+size_t ColorLength(std::string_view text, size_t i) {
+  if (text.substr(i, 2) != "\x1b[") return 0;
+  const size_t end = text.find('m', i);
+  return end == std::string_view::npos ? 0 : end + 1 - i;
+}
+
+// The character at `i`: its bytes, and the columns it takes.
+std::pair<size_t, int> CharacterAt(std::string_view text, size_t i) {
+  uint32_t rune = 0;
+  const size_t length = Utf8Length(text, i, rune);
+  return length == 0 ? std::pair<size_t, int>(1, 1) : std::pair<size_t, int>(length, RuneColumns(rune));
+}
 
 }  // namespace
 
@@ -26,8 +38,8 @@ Terminal DescribeTerminal(int fd) {
   terminal.is_terminal = isatty(fd) == 1;
   const char* const no_color = std::getenv("NO_COLOR");
   const char* const term = std::getenv("TERM");
-  terminal.colors = terminal.is_terminal && (no_color == nullptr || *no_color == '\0') && term != nullptr &&
-                    std::strcmp(term, "dumb") != 0;
+  terminal.redraws = terminal.is_terminal && term != nullptr && *term != '\0' && std::strcmp(term, "dumb") != 0;
+  terminal.colors = terminal.redraws && (no_color == nullptr || *no_color == '\0');
   winsize size{};
   if (terminal.is_terminal && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     terminal.columns = size.ws_col;
@@ -61,19 +73,41 @@ Color ColorOfState(std::string_view state) {
 }
 
 int DisplayWidth(std::string_view text) {
-  return static_cast<int>(std::count_if(text.begin(), text.end(), [](char c) { return !IsContinuation(c); }));
+  int width = 0;
+  for (size_t i = 0; i < text.size();) {
+    if (const size_t color = ColorLength(text, i); color > 0) {
+      i += color;
+      continue;
+    }
+    const auto [bytes, columns] = CharacterAt(text, i);
+    width += columns;
+    i += bytes;
+  }
+  return width;
 }
 
 std::string ClipToWidth(std::string_view text, int width) {
   if (width <= 0) return "";
   if (DisplayWidth(text) <= width) return std::string(text);
   size_t end = 0;
-  for (int taken = 0; end < text.size(); ++end) {
-    if (IsContinuation(text[end])) continue;
-    if (taken == width - 1) break;
-    ++taken;
+  for (int taken = 0; end < text.size();) {
+    const auto [bytes, columns] = CharacterAt(text, end);
+    if (taken + columns > width - 1) break;
+    taken += columns;
+    end += bytes;
   }
   return Cat(text.substr(0, end), "…");
+}
+
+std::string ClipFrontToWidth(std::string_view text, int width) {
+  if (width <= 0) return "";
+  size_t begin = 0;
+  for (int left = DisplayWidth(text); left > (begin == 0 ? width : width - 1);) {
+    const auto [bytes, columns] = CharacterAt(text, begin);
+    left -= columns;
+    begin += bytes;
+  }
+  return begin == 0 ? std::string(text) : Cat("…", text.substr(begin));
 }
 
 void TableText::Add(std::vector<Cell> row) {
@@ -154,15 +188,6 @@ std::string HumanSeconds(double seconds) {
                   static_cast<int>(whole / 60 % 60));
   }
   return buffer;
-}
-
-void WriteOut(int fd, std::string_view text) {
-  while (!text.empty()) {
-    const ssize_t n = write(fd, text.data(), text.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;
-    text.remove_prefix(static_cast<size_t>(n));
-  }
 }
 
 }  // namespace gofarm::cli

@@ -13,7 +13,8 @@ namespace gofarm::cli {
 
 struct Terminal {
   bool is_terminal = false;
-  bool colors = false;  // a terminal, NO_COLOR not set, TERM not dumb
+  bool colors = false;   // a terminal, NO_COLOR not set, TERM not dumb
+  bool redraws = false;  // a terminal that moves its cursor: TERM set and not dumb
   int columns = 80;
   int rows = 24;
 };
@@ -49,15 +50,14 @@ class TableText {
   std::vector<std::vector<Cell>> rows_;
 };
 
-// Columns a text takes on a terminal: its characters.
+// Columns a text takes on a terminal. The colours of Paint take none.
 int DisplayWidth(std::string_view text);
-// At most `width` columns; what was cut ends in "…".
+// At most `width` columns; what was cut ends in "…". For text that is not painted yet.
 std::string ClipToWidth(std::string_view text, int width);
+// The same for names whose end says more than their beginning: "…ushi/toml@v1.6.0".
+std::string ClipFrontToWidth(std::string_view text, int width);
 
 std::string HumanBytes(int64_t bytes);      // "812 B", "3.2 MiB"
 std::string HumanSeconds(double seconds);   // "0.4s", "12s", "3m04s", "2h05m"
-
-// To stdout or stderr, whole, retried on short writes; a closed pipe is not an error of ours.
-void WriteOut(int fd, std::string_view text);
 
 }  // namespace gofarm::cli

@@ -12,6 +12,9 @@ namespace {
 
 constexpr int kBarMin = 10;
 constexpr int kBarMax = 40;
+constexpr int kGap = 2;          // between columns, and before the first
+constexpr int kLeftMin = 20;     // of the module's name, where there is room for it at all
+constexpr int kRightShare = 24;  // kept for what follows the step, before the module's name is cut
 
 struct Share {
   int64_t count;
@@ -40,25 +43,52 @@ std::string Bar(const BatchView& view, int width, const Terminal& terminal) {
   return bar;
 }
 
-std::string RunningLine(const RunningView& job, const Terminal& terminal) {
-  std::string step = job.phase.empty() ? "starting" : job.phase;
-  if (!job.variant.empty() && job.phase == "build") step += Cat("/", EscapeForPrint(job.variant));
-  std::string amount;
-  if (job.bytes_done > 0 || job.bytes_total > 0) {
-    amount = HumanBytes(job.bytes_done);
-    if (job.bytes_total > 0) amount += Cat(" of ", HumanBytes(job.bytes_total));
-    amount += "  ";
+// "build/install".
+std::string StepOf(const RunningView& job) {
+  const std::string step = job.phase.empty() ? "starting" : job.phase;
+  return job.variant.empty() || job.phase != "build" ? step : Cat(step, "/", EscapeForPrint(job.variant));
+}
+
+// "1.0 MiB of 4.0 MiB"; empty where no bytes are counted.
+std::string AmountOf(const RunningView& job) {
+  if (job.bytes_done == 0 && job.bytes_total == 0) return "";
+  return job.bytes_total > 0 ? Cat(HumanBytes(job.bytes_done), " of ", HumanBytes(job.bytes_total)) : HumanBytes(job.bytes_done);
+}
+
+// One below the other, so that steps and seconds stand in columns. Both must stay visible: the beginning of the module's
+// path gives way, then the end of what follows them.
+std::vector<std::string> RunningLines(const std::vector<RunningView>& jobs, size_t count, const Terminal& terminal) {
+  struct Line {
+    std::string left, step, right;
+  };
+  std::vector<Line> lines;
+  int left_width = 0, step_width = 0, right_width = 0, seconds_width = 0;
+  for (size_t i = 0; i < count; ++i) {
+    const RunningView& job = jobs[i];
+    Line line{.left = Cat(EscapeForPrint(job.what), " ", job.target), .step = StepOf(job), .right = HumanSeconds(job.seconds)};
+    seconds_width = std::max(seconds_width, DisplayWidth(line.right));
+    if (const std::string amount = AmountOf(job); !amount.empty()) line.right += Cat("  ", amount);
+    if (!job.detail.empty()) line.right += Cat("  ", EscapeForPrint(job.detail));
+    left_width = std::max(left_width, DisplayWidth(line.left));
+    step_width = std::max(step_width, DisplayWidth(line.step));
+    right_width = std::max(right_width, DisplayWidth(line.right));
+    lines.push_back(std::move(line));
   }
-  std::string left = Cat("  ", EscapeForPrint(job.what), " ", job.target);
-  const std::string right =
-      Cat("  ", HumanSeconds(job.seconds), "  ", amount, EscapeForPrint(job.detail));
-  const std::string shown = Cat("  ", step);
-  // The step must stay visible: the module's name gives way, then the detail.
-  const int beside = std::max(0, terminal.columns - DisplayWidth(shown));
-  const int room = std::min(beside, std::max(20, beside - std::min(DisplayWidth(right), 24)));
-  left = ClipToWidth(left, room);
-  const std::string rest = ClipToWidth(right, std::max(0, terminal.columns - DisplayWidth(left) - DisplayWidth(shown)));
-  return Cat(left, Paint(terminal, Color::kBlue, shown), rest);
+  const int beside = std::max(0, terminal.columns - step_width - 3 * kGap);
+  if (right_width > seconds_width) ++seconds_width;  // for the "…" behind them
+  const int left_least = std::clamp(beside - seconds_width, 0, kLeftMin);
+  left_width = std::min(left_width, std::max(left_least, beside - std::min(right_width, kRightShare)));
+  std::vector<std::string> out;
+  for (const Line& line : lines) {
+    const std::string left = ClipFrontToWidth(line.left, left_width);
+    const std::string head = Cat(std::string(kGap, ' '), left, std::string(left_width - DisplayWidth(left) + kGap, ' '));
+    const std::string step = ClipToWidth(line.step, terminal.columns - DisplayWidth(head));
+    const std::string fill(step_width - DisplayWidth(line.step) + kGap, ' ');
+    const std::string rest =
+        ClipToWidth(Cat(fill, line.right), terminal.columns - DisplayWidth(head) - DisplayWidth(step));
+    out.push_back(Cat(ClipToWidth(head, terminal.columns), Paint(terminal, Color::kBlue, step), rest));
+  }
+  return out;
 }
 
 }  // namespace
@@ -111,15 +141,82 @@ std::vector<std::string> RenderProgress(const BatchView& view, const Terminal& t
   std::vector<std::string> notes;
   if (!view.notice.empty()) notes.push_back(view.notice);
   if (view.jobs.empty() && !view.waiting.empty()) notes.push_back(Cat("waiting: ", EscapeForPrint(view.waiting)));
-  size_t shown = 0;
-  while (shown < view.jobs.size() && lines.size() + notes.size() + 1 < lines_max) {
-    lines.push_back(RunningLine(view.jobs[shown++], terminal));
-  }
+  const size_t taken = lines.size() + notes.size() + 1;  // one for "and N more"
+  const size_t shown = std::min(view.jobs.size(), lines_max > taken ? lines_max - taken : 0);
+  for (std::string& line : RunningLines(view.jobs, shown, terminal)) lines.push_back(std::move(line));
   if (shown < view.jobs.size()) lines.push_back(ClipToWidth(Cat("  and ", view.jobs.size() - shown, " more"), terminal.columns));
   for (const std::string& note : notes) {
     if (lines.size() < lines_max) lines.push_back(Paint(terminal, Color::kYellow, ClipToWidth(note, terminal.columns)));
   }
   return lines;
+}
+
+Terminal CanvasOf(const Terminal& terminal) {
+  Terminal canvas = terminal;
+  canvas.columns = std::max(1, terminal.columns - 1);
+  return canvas;
+}
+
+std::string LivePicture::Next(const std::vector<std::string>& above, const std::vector<std::string>& picture,
+                              const Terminal& terminal) {
+  const int columns = std::max(1, terminal.columns);
+  int rows = 0;
+  for (const int width : widths_) rows += std::max(1, (width + columns - 1) / columns);
+  std::string text = "\r";
+  // What has left the screen at its top cannot be drawn over.
+  if (rows > 0) text += Cat("\x1b[", std::min(rows, std::max(1, terminal.rows - 1)), "A");
+  widths_.clear();
+  for (const std::vector<std::string>* lines : {&above, &picture}) {
+    for (const std::string& line : *lines) text += Cat(line, "\x1b[K\n");
+  }
+  for (const std::string& line : picture) widths_.push_back(DisplayWidth(line));
+  return text + "\x1b[J";
+}
+
+std::vector<std::string> PlainNews::Lines(const BatchView& view, absl::Time now) {
+  std::vector<std::string> lines;
+  std::map<int64_t, Seen> running;
+  size_t more = 0;
+  const bool due = now - running_told_at_ >= kNewsEvery;
+  for (const RunningView& job : view.jobs) {
+    const std::string amount = AmountOf(job);
+    std::string does = EscapeForPrint(job.detail);
+    if (!amount.empty()) does = Cat(amount, does.empty() ? "" : ", ", does);
+    const std::string step = StepOf(job);
+    const auto before = running_.find(job.job);
+    Seen seen = before == running_.end() ? Seen() : before->second;
+    // A new phase has a line of its own already (StepLines), so it counts as told.
+    if (seen.phase != step) seen = {.phase = step, .phase_since = now, .told = does, .told_at = now};
+    if (due && now - seen.phase_since >= kNewsEvery && (seen.told != does || now - seen.told_at >= kSilenceMax)) {
+      if (lines.size() + 1 < kNewsLinesMax) {
+        lines.push_back(Cat("job ", job.job, " ", EscapeForPrint(job.what), " ", job.target, ": ", step, ", ",
+                            HumanSeconds(job.seconds), " so far", does.empty() ? "" : Cat(" (", Clip(does, 300), ")")));
+        seen.told = does;
+        seen.told_at = now;
+      } else {
+        ++more;
+      }
+    }
+    running[job.job] = std::move(seen);
+  }
+  running_ = std::move(running);
+  if (more > 0) lines.push_back(Cat("and ", more, more == 1 ? " more job goes on" : " more jobs go on"));
+  if (!lines.empty()) running_told_at_ = now;
+  if (std::string obstacle = Obstacle(view, now); !obstacle.empty()) lines.push_back(std::move(obstacle));
+  return lines;
+}
+
+std::string PlainNews::Obstacle(const BatchView& view, absl::Time now) {
+  std::string line = view.notice;
+  if (line.empty() && view.jobs.empty() && !view.waiting.empty()) line = Cat("waiting: ", Clip(EscapeForPrint(view.waiting), 300));
+  if (line.empty()) {
+    obstacle_.clear();
+    return "";
+  }
+  if (now - obstacle_told_at_ < (line == obstacle_ ? kSilenceMax : kNewsEvery)) return "";
+  obstacle_ = line;
+  obstacle_told_at_ = now;
+  return line;
 }
 
 std::string StepLine(const StepEvent& event) {

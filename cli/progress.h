@@ -1,5 +1,6 @@
 // What `watch` and `--wait` show. On a terminal: a bar for the batch, what runs with its phase and seconds, bytes while
-// fetching, an estimate of the time left. Elsewhere: one plain line for each step of each job. Pure: state in, lines out.
+// fetching, an estimate of the time left. Elsewhere: one plain line for each step of each job, and now and then one for what
+// takes long. Pure: state in, lines out.
 #pragma once
 
 #include <cstdint>
@@ -10,14 +11,15 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "cli/print.h"
 
 namespace gofarm::cli {
 
 struct RunningView {
+  int64_t job = 0;
   std::string what;  // "github.com/rakyll/hey@v0.1.5"
   std::string target;
-  std::string worker;
   std::string phase;
   std::string variant;
   std::string detail;
@@ -29,7 +31,6 @@ struct RunningView {
 struct BatchView {
   int64_t id = 0;
   std::string name;
-  std::string state;
   int64_t queued = 0;
   int64_t running = 0;
   int64_t built = 0;
@@ -52,6 +53,24 @@ struct BatchView {
 std::vector<std::string> RenderProgress(const BatchView& view, const Terminal& terminal);
 // "12 jobs: 9 built, 1 partial, 2 failed; 31 executables".
 std::string Summary(const BatchView& view);
+
+// The part of a terminal to draw on: without its last column, since what erases the rest of a full line takes its last
+// character in some terminals, and others take the next line for its continuation when the window grows.
+Terminal CanvasOf(const Terminal& terminal);
+
+// What stands on a terminal below the lines that stay, and the text that puts the next picture in its place. Wherever the
+// window was narrowed in between, the terminal has wrapped the old lines, so that they take more rows than they had.
+class LivePicture {
+ public:
+  // `above`: lines that stay from now on, between what was there before and the picture.
+  std::string Next(const std::vector<std::string>& above, const std::vector<std::string>& picture, const Terminal& terminal);
+  // What was drawn stays; the next picture comes below it.
+  void Keep() { widths_.clear(); }
+  bool empty() const { return widths_.empty(); }
+
+ private:
+  std::vector<int> widths_;  // of the lines drawn
+};
 
 // Time left by the pace of the jobs that ended since the watch began; below zero until two did.
 double EstimateSeconds(int64_t ended_since, int64_t left, double seconds);
@@ -78,6 +97,33 @@ class StepLines {
   std::map<int64_t, std::set<std::string>> printed_;
   std::map<int64_t, std::string> last_;
   std::set<int64_t> ended_;
+};
+
+// A running job is worth a plain line when its phase takes this long and what it does has changed,
+inline constexpr absl::Duration kNewsEvery = absl::Seconds(10);
+// and, like whatever is waited for, after this long even when nothing changed: a silent log looks like one that hangs.
+inline constexpr absl::Duration kSilenceMax = absl::Minutes(1);
+inline constexpr size_t kNewsLinesMax = 5;
+
+// Plain lines between the steps: what runs for long, why nothing runs, that the coordinator is away. At most kNewsLinesMax
+// lines every kNewsEvery.
+class PlainNews {
+ public:
+  std::vector<std::string> Lines(const BatchView& view, absl::Time now);
+
+ private:
+  struct Seen {
+    std::string phase;
+    absl::Time phase_since;
+    std::string told;  // what it did when it was told of last
+    absl::Time told_at;
+  };
+  std::string Obstacle(const BatchView& view, absl::Time now);
+
+  std::map<int64_t, Seen> running_;
+  absl::Time running_told_at_ = absl::InfinitePast();
+  std::string obstacle_;
+  absl::Time obstacle_told_at_ = absl::InfinitePast();
 };
 
 std::string StepLine(const StepEvent& event);

@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "cli/client.h"
 #include "cli/names.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -21,9 +22,9 @@ namespace gofarm::cli {
 namespace {
 
 constexpr absl::Duration kRedraw = absl::Milliseconds(200);
+constexpr absl::Duration kStopPoll = absl::Milliseconds(20);
 constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
 constexpr absl::Duration kLongestRetry = absl::Seconds(2);
-constexpr absl::Duration kWaitingLineEvery = absl::Seconds(5);
 // Filling in passed-over steps asks for the job; a long list does not deserve that many calls.
 constexpr int64_t kFillInMax = 500;
 
@@ -77,7 +78,9 @@ class Watcher {
   // One stream; OK when the batch has ended.
   absl::Status Stream(absl::Time& last_heard);
   void Take(const v1::BatchUpdate& update);
-  void ShowPlain(const v1::Batch& batch);
+  // What is known now; moves the events that came since the last call into `events`.
+  BatchView Look(std::deque<v1::JobEvent>& events);
+  void ShowPlain();
   void ShowEvent(const v1::JobEvent& event, int64_t jobs);
   // Jobs that ended before the watch could see it.
   void ShowUnseen(const v1::Batch& batch);
@@ -101,10 +104,9 @@ class Watcher {
 
   // Of the drawing thread.
   StepLines steps_;
-  int drawn_ = 0;
+  PlainNews news_;
+  LivePicture picture_;
   int64_t ended_at_start_ = -1;
-  std::string waiting_shown_;
-  absl::Time waiting_shown_at_ = absl::InfinitePast();
 };
 
 void Watcher::Take(const v1::BatchUpdate& update) {
@@ -149,7 +151,7 @@ void Watcher::Read() {
       absl::MutexLock lock(&mutex_);
       notice_ = "the coordinator does not answer; trying again";
     }
-    absl::SleepFor(pause);
+    for (const Scope wait = Scope::For(pause, stop_); !wait.Done();) absl::SleepFor(kStopPoll);
     pause = std::min(pause * 2, kLongestRetry);
   }
   absl::MutexLock lock(&mutex_);
@@ -159,10 +161,8 @@ void Watcher::Read() {
 
 void Watcher::Print(const std::vector<std::string>& lines) {
   std::string text;
-  if (drawn_ > 0) text = Cat("\r\x1b[", drawn_, "A\x1b[J");
-  drawn_ = 0;
   for (const std::string& line : lines) text += line + "\n";
-  if (!text.empty()) WriteOut(fd_, text);
+  WriteOut(fd_, text);
 }
 
 void Watcher::ShowEvent(const v1::JobEvent& event, int64_t jobs) {
@@ -203,78 +203,49 @@ void Watcher::ShowUnseen(const v1::Batch& batch) {
   }
 }
 
-void Watcher::ShowPlain(const v1::Batch& batch) {
-  std::deque<v1::JobEvent> events;
-  std::string waiting, notice;
-  {
-    absl::MutexLock lock(&mutex_);
-    events.swap(events_);
-    waiting = update_.running().empty() ? update_.waiting() : "";
-    notice = notice_;
-  }
-  for (const v1::JobEvent& event : events) ShowEvent(event, Total(batch.jobs()));
-  const std::string line = !notice.empty() ? notice : !waiting.empty() ? Cat("waiting: ", EscapeForPrint(waiting)) : "";
-  if (line != waiting_shown_ && (line.empty() || absl::Now() - waiting_shown_at_ >= kWaitingLineEvery)) {
-    waiting_shown_ = line;
-    if (!line.empty()) {
-      waiting_shown_at_ = absl::Now();
-      Print({line});
-    }
-  }
-}
-
-void Watcher::Draw(bool last) {
-  terminal_ = DescribeTerminal(fd_);
-  BatchView view;
-  std::deque<v1::JobEvent> events;
-  {
-    absl::MutexLock lock(&mutex_);
-    events.swap(events_);
-    const v1::Batch& batch = update_.batch();
-    const v1::JobCounts& jobs = batch.jobs();
-    view = {.id = id_,
-            .name = batch.name(),
-            .state = std::string(NameOf(batch.state())),
-            .queued = jobs.queued(),
-            .running = jobs.running(),
-            .built = jobs.built(),
-            .partial = jobs.partial(),
-            .nothing_to_build = jobs.nothing_to_build(),
-            .failed = jobs.failed(),
-            .cancelled = jobs.cancelled(),
-            .executables = batch.executables(),
-            .waiting = update_.waiting(),
-            .notice = notice_};
-    const double since = absl::ToDoubleSeconds(absl::Now() - updated_at_);
-    for (const v1::RunningJob& running : update_.running()) {
-      const v1::Progress& progress = running.progress();
-      view.jobs.push_back({.what = Cat(running.module(), "@", running.version()),
-                           .target = std::string(NameOf(running.target())),
-                           .worker = running.worker(),
-                           .phase = std::string(NameOf(progress.phase())),
-                           .variant = progress.variant(),
-                           .detail = progress.detail(),
-                           .bytes_done = progress.bytes_done(),
-                           .bytes_total = progress.bytes_total(),
-                           .seconds = running.seconds() + since});
-    }
+BatchView Watcher::Look(std::deque<v1::JobEvent>& events) {
+  absl::MutexLock lock(&mutex_);
+  events.swap(events_);
+  BatchView view = ViewOf(update_.batch());
+  view.waiting = update_.waiting();
+  view.notice = notice_;
+  const double since = absl::ToDoubleSeconds(absl::Now() - updated_at_);
+  for (const v1::RunningJob& running : update_.running()) {
+    view.jobs.push_back(ViewOf(running));
+    view.jobs.back().seconds += since;
   }
   view.seconds = absl::ToDoubleSeconds(absl::Now() - began_);
   if (ended_at_start_ < 0) ended_at_start_ = view.ended();
   view.eta_seconds = EstimateSeconds(view.ended() - ended_at_start_, view.total() - view.ended(), view.seconds);
+  return view;
+}
+
+void Watcher::ShowPlain() {
+  std::deque<v1::JobEvent> events;
+  const BatchView view = Look(events);
+  for (const v1::JobEvent& event : events) {
+    if (stop_.stop_requested()) return;
+    ShowEvent(event, view.total());
+  }
+  Print(news_.Lines(view, absl::Now()));
+}
+
+void Watcher::Draw(bool last) {
+  terminal_ = DescribeTerminal(fd_);
+  const Terminal canvas = CanvasOf(terminal_);
+  std::deque<v1::JobEvent> events;
+  const BatchView view = Look(events);
   // What went wrong stays on the screen above the bars.
-  std::vector<std::string> lines;
+  std::vector<std::string> above;
   for (const v1::JobEvent& event : events) {
     if (event.what() != "failed" && event.what() != "partial") continue;
     const StepEvent step = ToStep(event);
     if (steps_.HasEnded(step.job)) continue;
     steps_.End(step, {});
-    lines.push_back(Paint(terminal_, ColorOfState(step.step), ClipToWidth(StepLine(step), terminal_.columns)));
+    above.push_back(Paint(canvas, ColorOfState(step.step), ClipToWidth(StepLine(step), canvas.columns)));
   }
-  const std::vector<std::string> picture = RenderProgress(view, terminal_);
-  lines.insert(lines.end(), picture.begin(), picture.end());
-  Print(lines);
-  drawn_ = last ? 0 : static_cast<int>(picture.size());
+  WriteOut(fd_, picture_.Next(above, RenderProgress(view, canvas), terminal_));
+  if (last) picture_.Keep();
 }
 
 absl::StatusOr<WatchEnd> Watcher::Run(v1::Batch& batch) {
@@ -283,6 +254,7 @@ absl::StatusOr<WatchEnd> Watcher::Run(v1::Batch& batch) {
     absl::MutexLock lock(&mutex_);
     *update_.mutable_batch() = batch;
   }
+  const bool live = terminal_.redraws;
   std::thread reader([this] { Read(); });
   bool done = false;
   while (!done) {
@@ -290,25 +262,24 @@ absl::StatusOr<WatchEnd> Watcher::Run(v1::Batch& batch) {
       absl::MutexLock lock(&mutex_);
       const auto is_done = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return done_; };
       done = mutex_.AwaitWithTimeout(absl::Condition(&is_done), kRedraw);
-      batch = update_.batch();
     }
     if (stop_.stop_requested()) break;
-    if (terminal_.is_terminal) {
+    if (live) {
       Draw(done);
     } else {
-      ShowPlain(batch);
+      ShowPlain();
     }
   }
-  if (drawn_ > 0) Draw(/*last=*/true);
+  if (!picture_.empty()) Draw(/*last=*/true);
   reader.join();
-  if (stop_.stop_requested()) return WatchEnd::kDetached;
   {
     absl::MutexLock lock(&mutex_);
-    GOFARM_RETURN_IF_ERROR(status_);
     batch = update_.batch();
+    if (stop_.stop_requested()) return WatchEnd::kDetached;
+    GOFARM_RETURN_IF_ERROR(status_);
   }
-  if (!terminal_.is_terminal) {
-    ShowPlain(batch);
+  if (!live) {
+    ShowPlain();
     ShowUnseen(batch);
   }
   return WatchEnd::kAllEnded;

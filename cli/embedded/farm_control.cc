@@ -1,15 +1,18 @@
 #include "cli/embedded/farm_control.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <thread>
 #include <vector>
 
 #include "absl/time/clock.h"
 #include "cli/embedded/log_tail.h"
 #include "cli/embedded/process.h"
+#include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
@@ -75,8 +78,52 @@ absl::Status EndLeftovers(const FarmFile& farm, const Say& say) {
   return KillAll(Living(family));
 }
 
+// Whether the file tells of a farm in another folder. One that was moved tells of itself: its old folder is gone.
+bool TellsOfAnother(const FarmFile& file, const std::string& dir) {
+  struct stat told {}, here {};
+  return stat(file.dir.c_str(), &told) == 0 && stat(dir.c_str(), &here) == 0 &&
+         (told.st_dev != here.st_dev || told.st_ino != here.st_ino);
+}
+
+bool Exists(const std::string& path) {
+  struct stat info {};
+  return lstat(path.c_str(), &info) == 0;
+}
+
+// A farm has its folder to itself: made private (mode 0700) it would shut others out of /tmp, a home or a project.
+absl::Status CheckFarmFolder(const FarmPaths& paths) {
+  if (!Exists(paths.dir) || Exists(paths.ControlLock()) || Exists(paths.LockFile()) || Exists(paths.FarmFile())) {
+    return absl::OkStatus();
+  }
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(paths.dir, error), end; !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    // What an operator may have put there beforehand.
+    if (name == "cache" || it->path() == paths.ToolsetsFile()) continue;
+    return absl::InvalidArgumentError(Cat(EscapeForPrint(paths.dir), " holds other things (", EscapeForPrint(name),
+                                          ") and no farm; name a new or empty folder with --dir"));
+  }
+  if (error) return ErrnoStatus(error.value(), Cat("read folder ", EscapeForPrint(paths.dir)));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<io::FileLock> TakeTurn(const Scope& scope, const FarmPaths& paths, const Say& say) {
+  bool told = false;
+  while (true) {
+    absl::StatusOr<io::FileLock> turn = io::FileLock::TryAcquire(paths.ControlLock());
+    if (turn.ok() || !absl::IsUnavailable(turn.status())) return turn;
+    if (scope.Done()) {
+      return absl::UnavailableError(Cat("another gofarm up or down is still at work on ", paths.dir,
+                                     "; end it, or try again when it is done"));
+    }
+    if (!told) say(Cat("another gofarm up or down is at work on ", paths.dir, "; waiting for it"));
+    told = true;
+    absl::SleepFor(kPoll);
+  }
+}
+
 bool LockIsHeld(const FarmPaths& paths) {
-  if (access(paths.LockFile().c_str(), F_OK) != 0) return false;
+  if (!Exists(paths.LockFile())) return false;
   return absl::IsUnavailable(io::FileLock::TryAcquire(paths.LockFile()).status());
 }
 
@@ -85,7 +132,7 @@ bool LockIsHeld(const FarmPaths& paths) {
 absl::StatusOr<FarmView> LookAt(const std::string& dir) {
   FarmView view;
   GOFARM_ASSIGN_OR_RETURN(std::optional<FarmFile> file, ReadFarmFile(dir));
-  if (!file) return view;
+  if (!file || TellsOfAnother(*file, dir)) return view;
   view.file = *std::move(file);
   view.supervised = IsAlive(view.file.supervisor);
   view.leftovers = !view.supervised && !Living(view.file.Processes()).empty();
@@ -106,8 +153,18 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
                                      const Say& say) {
   Prepared prepared;
   SupervisorOptions& options = prepared.options;
+  GOFARM_RETURN_IF_ERROR(CheckFarmFolder(PathsFor(request.dir)));
+  GOFARM_RETURN_IF_ERROR(MakeFarmFolder(request.dir));
+  GOFARM_ASSIGN_OR_RETURN(prepared.turn, TakeTurn(scope, PathsFor(request.dir), say));
   GOFARM_ASSIGN_OR_RETURN(options, LoadFarm(scope, request.dir));
-  GOFARM_ASSIGN_OR_RETURN_CTX(const FarmView view, LookAt(request.dir), "look at the farm");
+  GOFARM_ASSIGN_OR_RETURN_CTX(FarmView view, LookAt(request.dir), "look at the farm");
+  if (view.supervised && view.file.state == "stopping") {
+    say(Cat("the farm in ", request.dir, " is just stopping; waiting until it is down"));
+    if (!WaitUntilGone(scope.Within(kFarmStop), view.file.supervisor)) {
+      return absl::InternalError(Cat("the farm in ", request.dir, " does not stop; end it with gofarm down"));
+    }
+    GOFARM_ASSIGN_OR_RETURN_CTX(view, LookAt(request.dir), "look at the farm");
+  }
   prepared.running = view.supervised;
   if (view.leftovers) GOFARM_RETURN_IF_ERROR(EndLeftovers(view.file, say));
   if (view.supervised) options.paths.run = view.file.run;
@@ -120,6 +177,12 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
   if (cache_dir.empty()) cache_dir = environment("GOFARM_CACHE_DIR").value_or("");
   if (cache_dir.empty()) cache_dir = settings.cache_dir;
   if (cache_dir.empty()) cache_dir = request.dir + "/cache";
+  // Daemons run elsewhere.
+  std::error_code error;
+  const std::filesystem::path absolute = std::filesystem::absolute(cache_dir, error);
+  if (error) return ErrnoStatus(error.value(), Cat("find the folder that ", cache_dir, " stands in"));
+  cache_dir = absolute.lexically_normal().string();
+  while (cache_dir.size() > 1 && cache_dir.back() == '/') cache_dir.pop_back();
   if (prepared.running) {
     const int running = static_cast<int>(view.file.workers.size());
     if (settings.workers < running) {
@@ -166,6 +229,10 @@ absl::Status StartOrRepair(const Scope& scope, const Prepared& prepared) {
 
 absl::StatusOr<bool> TakeDown(const std::string& dir, const Say& say) {
   const FarmPaths paths = PathsFor(dir);
+  if (!Exists(paths.FarmFile()) && !Exists(paths.LockFile()) && !Exists(paths.ControlLock())) return false;
+  const absl::StatusOr<io::FileLock> turn = TakeTurn(Scope::For(kTurnPatience), paths, say);
+  if (absl::IsUnavailable(turn.status())) return absl::InternalError(turn.status().message());
+  // Other failures (a full disk) must not keep a farm from being taken down.
   GOFARM_ASSIGN_OR_RETURN(FarmView view, LookAt(dir));
   // A supervisor that has just begun holds the lock before it is named in the file.
   for (const Scope wait = Scope::For(kStartPatience); !view.supervised && LockIsHeld(paths) && !wait.Done();) {
@@ -189,7 +256,11 @@ absl::StatusOr<bool> TakeDown(const std::string& dir, const Say& say) {
   }
   const std::string run = view.file.run.empty() ? paths.run : view.file.run;
   GOFARM_RETURN_IF_ERROR(io::RemoveTree(run));
-  GOFARM_RETURN_IF_ERROR(WriteFarmFile(paths.FarmFile(), FarmFile{.dir = dir, .cache_dir = view.file.cache_dir}));
+  // Nothing runs any more; a file that still names dead processes deceives nobody.
+  if (const absl::Status written = WriteFarmFile(paths.FarmFile(), FarmFile{.dir = dir, .cache_dir = view.file.cache_dir});
+      !written.ok()) {
+    say(Cat("the farm is down, but: ", Sv(written.message())));
+  }
   return true;
 }
 

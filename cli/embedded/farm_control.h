@@ -1,9 +1,11 @@
 // What `gofarm up`, `down` and `status` do to an embedded farm from outside: prepare its folder, start its supervisor or
 // have the running one repair things, end it, look at it. Nothing here speaks to the coordinator. Thread-safe as far as
-// different folders are concerned; two calls on one folder meet at its lock file.
+// different folders are concerned. `up` and `down` of one folder take turns (DIR/control.lock), so that neither finds the
+// other's work half done.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -12,30 +14,37 @@
 #include "cli/embedded/settings.h"
 #include "cli/embedded/supervisor.h"
 #include "common/base/scope.h"
+#include "common/io/files.h"
 
 namespace gofarm::embedded {
 
 // One line of news for people.
 using Say = std::function<void(const std::string& line)>;
 
+// A `down` waits so long for an `up` that is at work on the folder (it may be downloading a first Go), then gives up.
+inline constexpr absl::Duration kTurnPatience = absl::Minutes(2);
+
 struct FarmView {
   bool supervised = false;  // its supervisor lives
   bool leftovers = false;   // it does not, but something that it started does
   FarmFile file;
 };
+// A farm.json that came along when a farm's folder was copied tells of the other farm: then nothing runs here.
 absl::StatusOr<FarmView> LookAt(const std::string& dir);
 
 struct UpRequest {
   std::string dir;        // absolute
-  std::string cache_dir;  // empty: GOFARM_CACHE_DIR, else what the farm had, else DIR/cache
+  std::string cache_dir;  // empty: GOFARM_CACHE_DIR, else what the farm had, else DIR/cache; made absolute here
   int workers = 0;        // 0: what the farm had, else 1
 };
 struct Prepared {
   SupervisorOptions options;
   bool running = false;  // a supervisor has it already
+  // No other `up` or `down` is at work on the folder while this lives: until the supervisor has the farm.
+  std::optional<io::FileLock> turn;
 };
-// Finds the programs, makes the folders and writes the configuration; ends what a killed supervisor left behind. Says what
-// was decided differently from what was asked.
+// Finds the programs, makes the folders and writes the configuration; ends what a killed supervisor left behind, and waits
+// for one that stops. Says what was decided differently from what was asked.
 absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& request, const Environment& environment,
                                      const Say& say);
 

@@ -52,10 +52,15 @@ absl::Status MakePrivateFolder(const std::string& folder) {
   return absl::OkStatus();
 }
 
-absl::Status MakeFarmFolders(const FarmPaths& paths) {
-  const std::string parent = paths.dir.substr(0, paths.dir.rfind('/'));
+absl::Status MakeFarmFolder(const std::string& dir) {
+  const std::string parent = dir.substr(0, dir.rfind('/'));
   if (!parent.empty()) GOFARM_RETURN_IF_ERROR(io::MakeFolders(parent));
-  for (const std::string& folder : {paths.dir, paths.Logs(), paths.Data(), paths.Work(), paths.run}) {
+  return MakePrivateFolder(dir);
+}
+
+absl::Status MakeFarmFolders(const FarmPaths& paths) {
+  GOFARM_RETURN_IF_ERROR(MakeFarmFolder(paths.dir));
+  for (const std::string& folder : {paths.Logs(), paths.Data(), paths.Work(), paths.run}) {
     GOFARM_RETURN_IF_ERROR(MakePrivateFolder(folder));
   }
   return absl::OkStatus();

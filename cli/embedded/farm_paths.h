@@ -17,7 +17,8 @@ struct FarmPaths {
   std::string run;  // sockets
 
   std::string FarmFile() const { return dir + "/farm.json"; }
-  std::string LockFile() const { return dir + "/lock"; }
+  std::string LockFile() const { return dir + "/lock"; }           // held by the supervisor
+  std::string ControlLock() const { return dir + "/control.lock"; }  // held by `up` and `down` while they change things
   std::string SettingsFile() const { return dir + "/supervisor.toml"; }
   std::string CoordinatorConfig() const { return dir + "/coordinator.toml"; }
   std::string WorkerConfig(int n) const { return dir + "/" + WorkerName(n) + ".toml"; }
@@ -37,6 +38,8 @@ FarmPaths PathsFor(const std::string& dir, const std::string& runtime_folder, un
 // With this process's environment and user.
 FarmPaths PathsFor(const std::string& dir);
 
+// DIR and the folders above it.
+absl::Status MakeFarmFolder(const std::string& dir);
 // DIR and what stands in it, mode 0700.
 absl::Status MakeFarmFolders(const FarmPaths& paths);
 // FAILED_PRECONDITION when the folder exists and is not this user's alone: somebody may have put it there.

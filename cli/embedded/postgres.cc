@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <limits.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,6 +33,7 @@ bool HasPrograms(const std::string& folder) {
 std::vector<std::string> Candidates(const Scope& scope) {
   std::vector<std::string> folders;
   const auto add = [&](std::string folder) {
+    if (folder.empty() || folder[0] != '/') return;  // daemons run elsewhere
     // Links in a folder of PATH lead to where the other programs of that version stand too.
     char real[PATH_MAX];
     if (realpath((folder + "/postgres").c_str(), real) != nullptr) {
@@ -61,11 +63,11 @@ std::string FirstLine(const std::string& file) {
   return text.ok() ? text->substr(0, text->find('\n')) : std::string();
 }
 
-bool IsPostgres(int pid) {
-  char target[4096];
-  const ssize_t n = readlink(Cat("/proc/", pid, "/exe").c_str(), target, sizeof target);
-  const std::string_view exe(target, n > 0 ? static_cast<size_t>(n) : 0);
-  return exe.find("/postgres") != std::string_view::npos;
+// All of PostgreSQL's processes work in their cluster's folder, and hardly anything else does.
+bool WorksIn(int pid, const std::string& cluster) {
+  struct stat works {}, here {};
+  return stat(Cat("/proc/", pid, "/cwd").c_str(), &works) == 0 && stat(cluster.c_str(), &here) == 0 &&
+         works.st_dev == here.st_dev && works.st_ino == here.st_ino;
 }
 
 SpawnSpec AsPostgres(std::vector<std::string> argv) {
@@ -159,7 +161,9 @@ std::string PostgresConf(const FarmPaths& paths) {
       "wal_level = minimal\n"
       "max_wal_senders = 0\n"
       "min_wal_size = 80MB\n"
-      "max_wal_size = 512MB\n"
+      // A submission of 100,000 modules for four targets writes more than half a GiB in half a minute.
+      "max_wal_size = 2GB\n"
+      "wal_compression = on\n"
       "checkpoint_timeout = 10min\n"
       "idle_in_transaction_session_timeout = 60s\n"
       "autovacuum_naptime = 15s\n"
@@ -182,7 +186,7 @@ void RemoveStaleLocks(const FarmPaths& paths) {
     const std::string line = FirstLine(file);
     int pid = 0;
     if (line.empty() || !absl::SimpleAtoi(line, &pid)) continue;
-    if (Identify(pid).pid == 0 || !IsPostgres(pid)) unlink(file.c_str());
+    if (Identify(pid).pid == 0 || !WorksIn(pid, paths.Cluster())) unlink(file.c_str());
   }
 }
 

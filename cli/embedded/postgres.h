@@ -34,8 +34,8 @@ absl::Status InitCluster(const Scope& scope, const PostgresPrograms& programs, c
 absl::Status WritePostgresConfig(const FarmPaths& paths);
 std::string PostgresConf(const FarmPaths& paths);
 
-// After kill -9 or a crash of the machine: removes a postmaster.pid and socket locks that name a process which is no
-// PostgreSQL (any more), since numbers are used again and PostgreSQL would refuse to start.
+// After kill -9 or a crash of the machine: removes a postmaster.pid and socket locks that name a process which is none of
+// this cluster's (any more): numbers are used again, by another farm's PostgreSQL too, and it would refuse to start.
 void RemoveStaleLocks(const FarmPaths& paths);
 
 SpawnSpec PostgresCommand(const PostgresPrograms& programs, const FarmPaths& paths);

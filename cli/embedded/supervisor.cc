@@ -37,6 +37,7 @@ constexpr absl::Duration kInitPatience = absl::Minutes(3);
 constexpr absl::Duration kOrphanGrace = absl::Seconds(1);
 constexpr absl::Duration kOrphanWatch = absl::Seconds(15);
 constexpr absl::Duration kLogCheck = absl::Seconds(30);
+constexpr absl::Duration kFarmFileRetry = absl::Seconds(5);
 constexpr int kTickMs = 100;
 
 struct Part {
@@ -97,6 +98,7 @@ class Supervisor {
   std::deque<Part> workers_;
   FarmFile farm_;
   std::string written_;
+  absl::Time farm_file_not_before_ = absl::InfinitePast();
 };
 
 Supervisor::Supervisor(const SupervisorOptions& options) : options_(options) {
@@ -329,10 +331,12 @@ void Supervisor::Show() {
   farm_.workers.clear();
   for (const Part& worker : workers_) farm_.workers.push_back(worker.shown);
   std::string text = ToJson(farm_);
-  if (text == written_) return;
+  if (text == written_ || now_ < farm_file_not_before_) return;
   if (const absl::Status written = WriteFarmFile(options_.paths.FarmFile(), farm_); !written.ok()) {
+    // A full disk: no line for every tick, which would go to that disk too.
     obs::Error("farm_file_not_written", {{"error", written.ToString()}});
-    return;  // tried again at the next tick
+    farm_file_not_before_ = now_ + kFarmFileRetry;
+    return;
   }
   written_ = std::move(text);
 }

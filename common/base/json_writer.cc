@@ -8,55 +8,42 @@
 #include "absl/time/time.h"
 #include "common/base/check.h"
 #include "common/base/text.h"
+#include "common/base/utf8.h"
 
 namespace gofarm {
 namespace {
 
-// Bytes of the UTF-8 character at `i`; 0 when there is none. Overlong forms, surrogates and what lies beyond U+10FFFF are none.
-size_t CharacterLength(std::string_view text, size_t i) {
-  const auto byte = [&](size_t k) { return static_cast<unsigned char>(text[k]); };
-  const unsigned char first = byte(i);
-  if (first < 0x80) return 1;
-  const size_t length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : 2;
-  if (first < 0xC2 || first > 0xF4 || i + length > text.size()) return 0;
-  for (size_t k = 1; k < length; ++k) {
-    if ((byte(i + k) & 0xC0) != 0x80) return 0;
-  }
-  const unsigned char second = byte(i + 1);
-  if (first == 0xE0 && second < 0xA0) return 0;
-  if (first == 0xED && second > 0x9F) return 0;
-  if (first == 0xF0 && second < 0x90) return 0;
-  if (first == 0xF4 && second > 0x8F) return 0;
-  return length;
+void AppendEscape(std::string& out, uint32_t unit) {
+  char buffer[8];
+  std::snprintf(buffer, sizeof buffer, "\\u%04x", unit & 0xFFFF);
+  out += buffer;
 }
 
 void AppendQuoted(std::string& out, std::string_view text) {
   out += '"';
   for (size_t i = 0; i < text.size();) {
-    const size_t length = CharacterLength(text, i);
+    uint32_t rune = 0;
+    const size_t length = Utf8Length(text, i, rune);
     if (length == 0) {
       out += "\\ufffd";
       ++i;
       continue;
     }
-    const unsigned char c = static_cast<unsigned char>(text[i]);
-    if (length > 1) {
-      out.append(text.substr(i, length));
-    } else if (c == '"' || c == '\\') {
+    if (rune == '"' || rune == '\\') {
       out += '\\';
-      out += static_cast<char>(c);
-    } else if (c == '\n') {
+      out += text[i];
+    } else if (rune == '\n') {
       out += "\\n";
-    } else if (c == '\t') {
+    } else if (rune == '\t') {
       out += "\\t";
-    } else if (c == '\r') {
+    } else if (rune == '\r') {
       out += "\\r";
-    } else if (c < 0x20 || c == 0x7F) {
-      char buffer[8];
-      std::snprintf(buffer, sizeof buffer, "\\u%04x", c);
-      out += buffer;
+    } else if (IsControlRune(rune)) {
+      // Documents are looked at on terminals too. Beyond 16 bits JSON writes two halves.
+      if (rune > 0xFFFF) AppendEscape(out, 0xD7C0 + (rune >> 10));
+      AppendEscape(out, rune > 0xFFFF ? 0xDC00 + (rune & 0x3FF) : rune);
     } else {
-      out += static_cast<char>(c);
+      out.append(text.substr(i, length));
     }
     i += length;
   }

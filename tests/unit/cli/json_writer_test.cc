@@ -43,5 +43,11 @@ TEST(JsonWriterDeathTest, AKeyOutsideAnObjectIsABrokenInvariant) {
   EXPECT_DEATH(json.Key("k"), "");
 }
 
+TEST(JsonWriterTest, ATerminalThatShowsADocumentObeysNothingInIt) {
+  JsonWriter json;
+  json.String("a\u009b2J\u202eb\U000E0041");
+  EXPECT_EQ(json.Take(), "\"a\\u009b2J\\u202eb\\udb40\\udc41\"\n");
+}
+
 }  // namespace
 }  // namespace gofarm

@@ -60,5 +60,25 @@ TEST(HumanTest, SizesAndTimesAreShort) {
   EXPECT_EQ(HumanSeconds(-1), "0.0s");
 }
 
+TEST(ClipTest, WideCharactersAndMarksAreCountedAsTheTerminalShowsThem) {
+  EXPECT_EQ(DisplayWidth("日本"), 4);
+  EXPECT_EQ(DisplayWidth("e\u0301"), 1);
+  EXPECT_EQ(ClipToWidth("日本語", 6), "日本語");
+  EXPECT_EQ(ClipToWidth("日本語", 5), "日本…");
+  EXPECT_EQ(ClipToWidth("日本語", 4), "日…");
+}
+
+TEST(ClipTest, NamesMayLoseTheirBeginning) {
+  EXPECT_EQ(ClipFrontToWidth("github.com/a/toml@v1.6.0", 12), "…toml@v1.6.0");
+  EXPECT_EQ(ClipFrontToWidth("toml", 4), "toml");
+  EXPECT_EQ(ClipFrontToWidth("日本語", 4), "…語");
+  EXPECT_EQ(ClipFrontToWidth("toml", 1), "…");
+  EXPECT_EQ(ClipFrontToWidth("toml", 0), "");
+}
+
+TEST(ClipTest, ColoursTakeNoColumns) {
+  EXPECT_EQ(DisplayWidth(Paint(kColored, Color::kRed, "failed")), 6);
+}
+
 }  // namespace
 }  // namespace gofarm::cli
