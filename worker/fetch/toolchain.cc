@@ -48,9 +48,9 @@ absl::Status CheckArchive(const Archive& archive) {
   return absl::OkStatus();
 }
 
-// Digest over names, execute bits and contents of all files, in sorted order.
-absl::StatusOr<std::string> TreeDigest(const Scope& scope, const std::string& root) {
-  std::map<std::string, std::string> lines;
+// `each` gets path, name below `root` and lstat of every entry.
+template <typename Each>
+absl::Status Walk(const Scope& scope, const std::string& root, const Each& each) {
   std::error_code error;
   for (auto it = fs::recursive_directory_iterator(root, error); !error && it != fs::recursive_directory_iterator();
        it.increment(error)) {
@@ -58,15 +58,25 @@ absl::StatusOr<std::string> TreeDigest(const Scope& scope, const std::string& ro
     const std::string path = it->path().string();
     struct stat info {};
     if (lstat(path.c_str(), &info) != 0) return ErrnoStatus(errno, Cat("stat ", path));
-    const std::string name = path.substr(root.size() + 1);
+    GOFARM_RETURN_IF_ERROR(each(path, path.substr(root.size() + 1), info));
+  }
+  return error ? ErrnoStatus(error.value(), Cat("walk ", root)) : absl::OkStatus();
+}
+
+// Digest over names, execute bits and contents of all files, in sorted order.
+absl::StatusOr<std::string> TreeDigest(const Scope& scope, const std::string& root) {
+  std::map<std::string, std::string> lines;
+  GOFARM_RETURN_IF_ERROR(Walk(scope, root, [&](const std::string& path, const std::string& name, const struct stat& info) {
     if (S_ISREG(info.st_mode)) {
       GOFARM_ASSIGN_OR_RETURN(const digest::FileDigests digests, digest::DigestFile(path));
       lines[name] = Cat((info.st_mode & 0100) != 0 ? "x " : "- ", digests.sha256);
     } else if (S_ISLNK(info.st_mode)) {
+      std::error_code error;
       lines[name] = Cat("l ", fs::read_symlink(path, error).string());
+      if (error) return ErrnoStatus(error.value(), Cat("read link ", path));
     }
-  }
-  if (error) return ErrnoStatus(error.value(), Cat("walk ", root));
+    return absl::OkStatus();
+  }));
   digest::Sha256 hash;
   for (const auto& [name, what] : lines) hash.Update(Cat(name, "\n", what, "\n"));
   return hash.HexAndReset();
@@ -89,23 +99,15 @@ absl::StatusOr<std::string> FindRoot(const std::string& folder, const std::strin
 // Readable for every uid, execute bits where programs stand, `_go.mod` (module zips may not hold go.mod) under its own name.
 absl::Status Settle(const Scope& scope, const std::string& root, const std::string& kind) {
   std::vector<std::pair<std::string, std::string>> renames;
-  std::error_code error;
-  for (auto it = fs::recursive_directory_iterator(root, error); !error && it != fs::recursive_directory_iterator();
-       it.increment(error)) {
-    GOFARM_RETURN_IF_ERROR(scope.Check());
-    const std::string path = it->path().string();
-    struct stat info {};
-    if (lstat(path.c_str(), &info) != 0) return ErrnoStatus(errno, Cat("stat ", path));
-    if (S_ISLNK(info.st_mode)) continue;
-    const std::string_view name = std::string_view(path).substr(root.size() + 1);
+  GOFARM_RETURN_IF_ERROR(Walk(scope, root, [&](const std::string& path, const std::string& name, const struct stat& info) {
+    if (S_ISLNK(info.st_mode)) return absl::OkStatus();
     const bool program = kind == "go" ? name.rfind("bin/", 0) == 0 || name.rfind("pkg/tool/", 0) == 0 : name == "zig";
     const mode_t mode = S_ISDIR(info.st_mode) || program || (info.st_mode & 0100) != 0 ? 0755 : 0644;
     if (chmod(path.c_str(), mode) != 0) return ErrnoStatus(errno, Cat("chmod ", path));
-    if (kind == "go" && it->path().filename() == "_go.mod") {
-      renames.emplace_back(path, (it->path().parent_path() / "go.mod").string());
-    }
-  }
-  if (error) return ErrnoStatus(error.value(), Cat("walk ", root));
+    const fs::path file(path);
+    if (kind == "go" && file.filename() == "_go.mod") renames.emplace_back(path, (file.parent_path() / "go.mod").string());
+    return absl::OkStatus();
+  }));
   for (const auto& [from, to] : renames) {
     if (rename(from.c_str(), to.c_str()) != 0) return ErrnoStatus(errno, Cat("rename ", from));
   }
@@ -183,7 +185,7 @@ absl::Status ToolchainStore::InstallInto(const Scope& scope, const Archive& arch
                                          const FetchProgress& progress) {
   GOFARM_ASSIGN_OR_RETURN(const ScratchFolder scratch, ScratchFolder::Make(cache_.Toolchains(), ".tmp-"));
   std::string go;
-  if (archive.source == "goproxy") {
+  if (NeedsGo(archive, proxy_)) {
     GOFARM_ASSIGN_OR_RETURN(go, BootstrapGo(scope, progress));
   }
   const ArchiveSource source{.proxy = proxy_, .go = go, .scratch = scratch.path()};

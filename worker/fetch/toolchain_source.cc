@@ -13,6 +13,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/digest/digest.h"
+#include "common/gomod/path.h"
 #include "common/io/files.h"
 #include "common/io/http_client.h"
 #include "worker/exec/subprocess.h"
@@ -126,9 +127,9 @@ absl::StatusOr<std::string> FromPyPi(const Scope& scope, const Archive& archive,
   return absl::InternalError(Cat("pip download ", archive.locator, " left no file"));
 }
 
-absl::StatusOr<std::string> FromUrl(const Scope& scope, const Archive& archive, const ArchiveSource& source,
-                                    std::string_view step, const FetchProgress& progress) {
-  const std::string path = source.scratch + "/archive";
+// Writes what the URL gives to `path`; the HTTP status.
+absl::StatusOr<int> DownloadTo(const Scope& scope, const std::string& url, const std::string& path, std::string_view step,
+                               const FetchProgress& progress) {
   io::Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!file) return ErrnoStatus(errno, Cat("create ", path));
   io::HttpLimits limits;
@@ -137,21 +138,61 @@ absl::StatusOr<std::string> FromUrl(const Scope& scope, const Archive& archive, 
   int64_t bytes = 0;
   absl::Time reported = absl::Now();
   const io::HttpClient client("gofarm-worker");
-  GOFARM_ASSIGN_OR_RETURN(const int status, client.Download(scope, archive.locator, limits,
-                                                            [&](std::string_view piece, int64_t total) {
-                                                              written = io::WriteAll(file.get(), piece, path);
-                                                              bytes += static_cast<int64_t>(piece.size());
-                                                              if (progress && absl::Now() - reported > absl::Seconds(1)) {
-                                                                reported = absl::Now();
-                                                                progress(step, bytes, total);
-                                                              }
-                                                              return written.ok();
-                                                            }));
+  absl::StatusOr<int> status = client.Download(scope, url, limits, [&](std::string_view piece, int64_t total) {
+    written = io::WriteAll(file.get(), piece, path);
+    bytes += static_cast<int64_t>(piece.size());
+    if (progress && absl::Now() - reported > absl::Seconds(1)) {
+      reported = absl::Now();
+      progress(step, bytes, total);
+    }
+    return written.ok();
+  });
+  // First: to the client a reader that gives up looks like a cancel, which nobody asked for.
   GOFARM_RETURN_IF_ERROR(written);
-  if (status == 200) return path;
-  const std::string message = Cat("get ", io::RedactUrl(archive.locator), ": HTTP status ", status);
+  return status;
+}
+
+absl::Status HttpFailure(std::string_view url, int status) {
+  const std::string message = Cat("get ", io::RedactUrl(url), ": HTTP status ", status);
   if (status == 403 || status == 404 || status == 410) return absl::NotFoundError(message);
   return absl::UnavailableError(message);
+}
+
+absl::StatusOr<std::string> FromUrl(const Scope& scope, const Archive& archive, const ArchiveSource& source,
+                                    std::string_view step, const FetchProgress& progress) {
+  const std::string path = source.scratch + "/archive";
+  GOFARM_ASSIGN_OR_RETURN(const int status, DownloadTo(scope, archive.locator, path, step, progress));
+  if (status != 200) return HttpFailure(archive.locator, status);
+  return path;
+}
+
+// What a go command would do, but for the checksum database: the toolset's SHA-256, which the caller compares, stands in for
+// it. The proxies are asked in turn, by Go's rules for "," and "|".
+absl::StatusOr<std::string> FromProxyWithoutGo(const Scope& scope, const Archive& archive, const ArchiveSource& source,
+                                               std::string_view step, const FetchProgress& progress) {
+  GOFARM_RETURN_IF_ERROR(CheckLocator(archive.locator, "@"));
+  const size_t at = archive.locator.find('@');
+  GOFARM_ASSIGN_OR_RETURN(const std::string module, gomod::EscapePath(std::string_view(archive.locator).substr(0, at)));
+  GOFARM_ASSIGN_OR_RETURN(const std::string version, gomod::EscapeVersion(std::string_view(archive.locator).substr(at + 1)));
+  const std::string path = source.scratch + "/archive";
+  const std::string proxies = WithoutDirect(source.proxy.goproxy);
+  absl::Status failure = absl::FailedPreconditionError("goproxy names no proxy");
+  for (size_t begin = 0; begin < proxies.size();) {
+    const size_t end = std::min(proxies.find_first_of(",|", begin), proxies.size());
+    std::string url = proxies.substr(begin, end - begin);
+    if (url == "off") break;
+    while (url.back() == '/') url.pop_back();
+    url += Cat("/", module, "/@v/", version, ".zip");
+    const absl::StatusOr<int> status = DownloadTo(scope, url, path, step, progress);
+    if (status.ok() && *status == 200) return path;
+    failure = status.ok() ? HttpFailure(url, *status) : status.status();
+    GOFARM_RETURN_IF_ERROR(scope.Check());
+    const bool absent = status.ok() && (*status == 404 || *status == 410);
+    if (!absent && end < proxies.size() && proxies[end] == ',') break;
+    begin = end + 1;
+  }
+  return Annotate(failure, Cat("Go from the module proxy without a checksum database (another way: a toolset whose archive has "
+                               "source \"url\" or \"folder\")"));
 }
 
 absl::StatusOr<std::string> FromFolder(const Scope& scope, const Archive& archive) {
@@ -199,10 +240,15 @@ std::vector<std::pair<std::string, std::string>> DownloadEnvironment(const Proxy
   return environment;
 }
 
+bool NeedsGo(const Archive& archive, const ProxyEnvironment& proxy) {
+  return archive.source == "goproxy" && proxy.gosumdb != "off";
+}
+
 absl::StatusOr<std::string> ObtainArchive(const Scope& scope, const Archive& archive, const ArchiveSource& source,
                                           const FetchProgress& progress) {
   const std::string step = Cat("downloading ", archive.kind, " ", archive.version);
-  if (archive.source == "goproxy") return FromGoProxy(scope, archive, source, step, progress);
+  if (NeedsGo(archive, source.proxy)) return FromGoProxy(scope, archive, source, step, progress);
+  if (archive.source == "goproxy") return FromProxyWithoutGo(scope, archive, source, step, progress);
   if (archive.source == "pypi") return FromPyPi(scope, archive, source, step, progress);
   if (archive.source == "url") return FromUrl(scope, archive, source, step, progress);
   if (archive.source == "folder") return FromFolder(scope, archive);

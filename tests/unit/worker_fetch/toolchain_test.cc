@@ -3,7 +3,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -123,6 +125,52 @@ TEST_F(ToolchainTest, ComesFromAUrl) {
   EXPECT_EQ(Install(by_url).status().code(), absl::StatusCode::kNotFound);
   server.AnswerAll(503);
   EXPECT_EQ(Install(by_url).status().code(), absl::StatusCode::kUnavailable);
+}
+
+// Go itself refuses to: it fetches no toolchain without the checksum database.
+TEST_F(ToolchainTest, WithoutAChecksumDatabaseGoComesFromTheProxyByItsDigest) {
+  const std::string version = "v0.0.1-go9.9.9.linux-amd64";
+  const std::string top = "golang.org/toolchain@" + version + "/";
+  const std::string zip = MakeZip({{top + "bin/go", "#!go"}, {top + "VERSION", "go9.9.9"}});
+  testing::ProxyFolder proxy(base_ + "/proxy");
+  proxy.AddRaw("golang.org/toolchain", version, "module golang.org/toolchain\n", zip);
+  fs::create_directories(base_ + "/empty");
+  FolderServer server(base_ + "/proxy"), empty(base_ + "/empty");
+  Archive archive{"go", "9.9.9", ToolchainStore::HostArch(), "goproxy", "golang.org/toolchain@" + version, digest::Sha256Hex(zip)};
+  const auto install = [&](const std::string& goproxy) {
+    ToolchainStore store(CacheLayout(base_ + "/cache"), {.goproxy = goproxy, .gosumdb = "off"});
+    return store.Install(Scope::For(absl::Minutes(1)), archive);
+  };
+  const auto absent = install(empty.url() + ",direct");
+  EXPECT_TRUE(absl::IsNotFound(absent.status())) << absent.status();
+  EXPECT_THAT(absent.status().ToString(), HasSubstr("source \"url\" or \"folder\""));
+  EXPECT_THAT(install("off").status().ToString(), HasSubstr("goproxy names no proxy"));
+  // "," goes on after "not there" alone, "|" after everything.
+  EXPECT_TRUE(absl::IsUnavailable(install("http://127.0.0.1:1," + server.url()).status()));
+
+  const std::string right = archive.sha256;
+  archive.sha256[0] = right[0] == '0' ? '1' : '0';
+  EXPECT_TRUE(absl::IsDataLoss(install(server.url()).status()));
+  archive.sha256 = right;
+  const auto go = install("http://127.0.0.1:1|" + empty.url() + "," + server.url() + "/");
+  ASSERT_TRUE(go.ok()) << go.status();
+  EXPECT_EQ(ModeOf(go->path), 0755u);
+}
+
+// An attempt that waits for the toolchain would otherwise count as cancelled.
+TEST_F(ToolchainTest, AFileThatCannotBeWrittenIsNoCancel) {
+  const Archive archive = Zig("url", "file://" + base_ + "/mirror/zig.whl");
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit small{16, before.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &small), 0);
+  const auto zig = Install(archive);
+  ASSERT_EQ(setrlimit(RLIMIT_FSIZE, &before), 0);
+  EXPECT_FALSE(zig.ok());
+  EXPECT_FALSE(absl::IsCancelled(zig.status())) << zig.status();
+  EXPECT_THAT(zig.status().ToString(), HasSubstr("File too large"));
+  EXPECT_TRUE(Install(archive).ok());
 }
 
 TEST_F(ToolchainTest, ManyWhoInstallTheSameGetTheSame) {
