@@ -30,7 +30,10 @@ CACHE = pathlib.Path(os.environ.get("GOFARM_CACHE_DIR", pathlib.Path.home() / ".
 CFLAGS = "-O2 -flto=auto -fPIE -fpie -static -w -pipe"
 LDFLAGS = "-s -w -buildid= -linkmode=external -extldflags '-s -w -static-pie -Wl,--build-id=none'"
 FLAGS = ["-trimpath", "-buildmode=pie", "-buildvcs=false", "-tags", "netgo,osusergo", "-ldflags", LDFLAGS]
-STEPS = [("github.com/BurntSushi/toml", "v1.5.0", "v1.6.0"), ("filippo.io/age", "v1.3.1", "v1.3.2")]  # one version and its next
+# One version and its next; all but the last kept the versions of what they link.
+STEPS = [("github.com/BurntSushi/toml", "v1.5.0", "v1.6.0"), ("github.com/google/gops", "v0.3.13", "v0.3.14"),
+         ("github.com/itchyny/gojq", "v0.12.16", "v0.12.17"), ("github.com/fullstorydev/grpcurl", "v1.9.0", "v1.9.1"),
+         ("github.com/tsenart/vegeta/v12", "v12.11.2", "v12.11.3"), ("filippo.io/age", "v1.3.1", "v1.3.2")]
 SEEDED = ["github.com/BurntSushi/toml@v1.6.0", "github.com/rakyll/hey@v0.1.5", "github.com/Masterminds/glide@v0.13.2",
           "github.com/itchyny/gojq@v0.12.17", "github.com/hashicorp/go-plugin@v1.6.3"]
 REPLACED = "bench.invalid/hey"  # hey under another name, with a replace line: `go install` refuses it by design
@@ -197,20 +200,31 @@ def bench_build(specs):
     return ["## bench/build: the farm against the reference recipe (x86_64)", "", *out, "", line[0].upper() + line[1:] + "."]
 
 
+def compiled(farm, job):
+    """Import paths that go compiled for this job, as its log names them."""
+    lines = [l.split("|", 1)[1].strip() for l in farm.call("job", "log", str(job["id"])).splitlines() if l.startswith("build/") and "|" in l]
+    return [l for l in lines if l and " " not in l]
+
+
 def bench_next():
     """A module's next version: the farm has built the one before, so what both link stands in its cache."""
-    ratios, out = [], ["| module | built before | next | reference s | farm s | ratio | CPU ratio |", "|---|---|---|---:|---:|---:|---:|"]
+    kept, raised = [], []
+    out = ["| module | built before | next | own packages compiled | others | reference s | farm s | ratio | CPU ratio |", "|---|---|---|---:|---:|---:|---:|---:|---:|"]
     with Farm(with_seeds=True) as farm:
         farm.wait_seeded(["x86_64"])
         for module, before, after in STEPS:
             farm.job(f"{module}@{before}")
             job = farm.job(f"{module}@{after}")
+            own = sum(path == module or path.startswith(module + "/") for path in compiled(farm, job))
+            others = len(compiled(farm, job)) - own
             ref_wall, ref_cpu, _ = reference(farm, f"{module}@{after}", sorted({e["import_path"] for e in job["executables"]}))
             wall, cpu = busy(job)
-            ratios.append(ref_wall / wall)
-            out.append(f"| {module} | {before} | {after} | {ref_wall:.1f} | {wall:.2f} | {ref_wall / wall:.1f} | {ref_cpu / cpu:.1f} |")
-            print(f"next: {module} {after} after {before}: reference {ref_wall:.1f} s, farm {wall:.2f} s ({ref_wall / wall:.1f}x); CPU {ref_cpu / cpu:.1f}x", flush=True)
-    line = f"Geometric mean: {geometric_mean(ratios):.1f}x."
+            (raised if others else kept).append((ref_wall / wall, ref_cpu / cpu))
+            out.append(f"| {module} | {before} | {after} | {own} | {others} | {ref_wall:.1f} | {wall:.2f} | {ref_wall / wall:.1f} | {ref_cpu / cpu:.1f} |")
+            print(f"next: {module} {after} after {before}: {own} own and {others} other packages compiled, reference {ref_wall:.1f} s, "
+                  f"farm {wall:.2f} s ({ref_wall / wall:.1f}x); CPU {ref_cpu / cpu:.1f}x", flush=True)
+    means = lambda rows: f"{geometric_mean([r[0] for r in rows]):.1f}x, CPU time {geometric_mean([r[1] for r in rows]):.1f}x" if rows else "none"
+    line = f"Geometric mean where the dependencies stood in the cache: {means(kept)}; where the next version raised them: {means(raised)}."
     print(f"next: {line}", flush=True)
     return ["## bench/next: a module's next version against the reference recipe (x86_64)", "", *out, "", line]
 
@@ -303,9 +317,7 @@ def bench_seed():
             for target in targets:
                 job = farm.job(spec, target)
                 jobs += 1
-                # `go -v` names each package that it compiles.
-                lines = [l.split("|", 1)[1].strip() for l in farm.call("job", "log", str(job["id"])).splitlines() if l.startswith("build/") and "|" in l]
-                again += [l for l in lines if l and " " not in l and is_std(l)]
+                again += [path for path in compiled(farm, job) if is_std(path)]
                 # Without its own packages to compile, a job that made musl and compiler-rt anew would show it.
                 warm.append(max(farm.job(spec, target)["attempts"][-1]["cpu_seconds"] / max(1, len(job["executables"])), 0))
     line = (f"{total:.0f} s for four targets ({each}); {len(again)} packages of std compiled again in the next {jobs} jobs; built once more, with "
