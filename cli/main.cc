@@ -76,6 +76,11 @@ CLI::Validator AtLeast(int64_t least) {
       "", "");
 }
 
+// `--dir "$UNSET"` is a slip, not the wish for the default farm.
+CLI::Validator NotEmpty() {
+  return CLI::Validator([](const std::string& text) { return text.empty() ? "it is empty" : std::string(); }, "", "");
+}
+
 // A list option takes one value each time, or it would swallow the positionals behind it.
 void OneAtATime(CLI::Option* option) { option->allow_extra_args(false); }
 
@@ -84,7 +89,7 @@ void AddFarm(Parser& p, UpArgs& up) {
                           "gofarm up\n"
                           "gofarm up --dir ~/farm --cache-dir ~/.cache/gofarm --workers 2",
                           [&] { return Up(p.globals, up); });
-  verb->add_option("--cache-dir", up.cache_dir, "toolchains, seeds and modules (GOFARM_CACHE_DIR, else DIR/cache)");
+  verb->add_option("--cache-dir", up.cache_dir, "toolchains, seeds and modules (GOFARM_CACHE_DIR, else DIR/cache)")->check(NotEmpty());
   verb->add_option("--workers", up.workers, "number of workers")->check(CLI::Range(1, embedded::kWorkersMax));
   verb->add_flag("--foreground", up.foreground, "stay in the foreground until Ctrl-C");
   verb->add_flag("--supervise", up.supervise)->group("");
@@ -169,12 +174,12 @@ void AddArtifact(Parser& p, ArtifactArgs& args) {
   list->add_option("--limit", args.list.limit, "at most so many")->check(AtLeast(0));
   CLI::App* get = p.Verb(artifact, "get", "one program by its digest", "gofarm artifact get SHA256 -o ./hey", [&] { return ArtifactGet(p.globals, args.sha256, args.file); });
   get->add_option("sha256", args.sha256, "its SHA-256")->required()->type_name("SHA256");
-  get->add_option("-o,--out", args.file, "where to write it")->required()->type_name("FILE");
+  get->add_option("-o,--out", args.file, "where to write it")->required()->type_name("FILE")->check(NotEmpty());
   CLI::App* all = p.Verb(artifact, "export", "all programs of a batch into a folder, with SHA256SUMS",
                          "gofarm artifact export --batch 3 ./out && (cd out && sha256sum -c SHA256SUMS)",
                          [&] { return ArtifactExport(p.globals, args.batch, args.folder); });
   all->add_option("--batch", args.batch, "of this batch")->required()->check(AtLeast(1));
-  all->add_option("folder", args.folder, "where to")->required()->type_name("DIR");
+  all->add_option("folder", args.folder, "where to")->required()->type_name("DIR")->check(NotEmpty());
 }
 
 struct WorkerArgs {
@@ -195,7 +200,7 @@ void AddWorker(Parser& p, WorkerArgs& args) {
     CLI::App* v = p.Verb(cache, name, verb == "show" ? "what stands in it" : "remove what is not in use",
                          verb == "show" ? "gofarm worker cache show" : "gofarm worker cache prune --mod-bytes 5GiB",
                          [&p, &args, verb] { return WorkerCache(p.globals, verb, args.cache_dir, args.rest); });
-    v->add_option("--cache-dir", args.cache_dir, "which folder (GOFARM_CACHE_DIR, else the farm's)");
+    v->add_option("--cache-dir", args.cache_dir, "which folder (GOFARM_CACHE_DIR, else the farm's)")->check(NotEmpty());
     if (verb != "prune") continue;
     for (const char* budget : {"--mod-bytes", "--gocache-bytes"}) {
       const std::string option = budget;
@@ -296,8 +301,8 @@ int Main(int argc, char** argv) {
   p.app.footer(kFooter);
   p.app.add_option("--output", p.output, "table, or json: one document on standard output")
       ->check(CLI::IsMember({"table", "json"}));
-  p.app.add_option("--server", p.globals.server, "address of a coordinator (GOFARM_SERVER)");
-  p.app.add_option("--dir", p.globals.dir, "folder of an embedded farm (GOFARM_DIR)");
+  p.app.add_option("--server", p.globals.server, "address of a coordinator (GOFARM_SERVER)")->check(NotEmpty());
+  p.app.add_option("--dir", p.globals.dir, "folder of an embedded farm (GOFARM_DIR)")->check(NotEmpty());
   AddFarm(p, up);
   AddSubmit(p, submit);
   AddBatch(p, batch, limit, failed);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <thread>
 #include <vector>
@@ -22,6 +23,7 @@ namespace {
 
 constexpr absl::Duration kStartPatience = absl::Seconds(10);
 constexpr absl::Duration kKillPatience = absl::Seconds(10);
+constexpr absl::Duration kLockPatience = absl::Seconds(3);
 constexpr absl::Duration kPoll = absl::Milliseconds(50);
 
 int64_t MemoryBytes() {
@@ -85,9 +87,10 @@ bool TellsOfAnother(const FarmFile& file, const std::string& dir) {
          (told.st_dev != here.st_dev || told.st_ino != here.st_ino);
 }
 
+// Also what we may not look at: it is for the next step to say so.
 bool Exists(const std::string& path) {
   struct stat info {};
-  return lstat(path.c_str(), &info) == 0;
+  return lstat(path.c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
 // A farm has its folder to itself: made private (mode 0700) it would shut others out of /tmp, a home or a project.
@@ -96,6 +99,9 @@ absl::Status CheckFarmFolder(const FarmPaths& paths) {
     return absl::OkStatus();
   }
   std::error_code error;
+  if (!std::filesystem::is_directory(paths.dir, error)) {
+    return absl::InvalidArgumentError(Cat(EscapeForPrint(paths.dir), " is no folder; name a new or empty one with --dir"));
+  }
   for (std::filesystem::directory_iterator it(paths.dir, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
     // What an operator may have put there beforehand.
@@ -127,6 +133,18 @@ bool LockIsHeld(const FarmPaths& paths) {
   return absl::IsUnavailable(io::FileLock::TryAcquire(paths.LockFile()).status());
 }
 
+// The lock is a supervisor's, and one that has just begun is named in the file in a moment. Whoever else holds it would keep
+// ours from starting, and only its log would say so.
+absl::Status WaitForLock(const Scope& scope, const FarmPaths& paths, FarmView& view) {
+  for (const Scope wait = scope.Within(kLockPatience); !view.supervised && LockIsHeld(paths); absl::SleepFor(kPoll)) {
+    GOFARM_ASSIGN_OR_RETURN(view, LookAt(paths.dir));
+    if (!wait.Done()) continue;
+    return absl::InternalError(Cat(paths.LockFile(), " is held by another process, which has not told what it runs (",
+                                   paths.FarmFile(), "); see who it is with: fuser -v ", paths.LockFile()));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::StatusOr<FarmView> LookAt(const std::string& dir) {
@@ -154,7 +172,11 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
   Prepared prepared;
   SupervisorOptions& options = prepared.options;
   GOFARM_RETURN_IF_ERROR(CheckFarmFolder(PathsFor(request.dir)));
-  GOFARM_RETURN_IF_ERROR(MakeFarmFolder(request.dir));
+  if (const absl::Status made = MakeFarmFolder(request.dir); absl::IsNotFound(made) || absl::IsAlreadyExists(made)) {
+    return absl::InvalidArgumentError(Cat(Sv(made.message()), "; name another folder with --dir"));
+  } else if (!made.ok()) {
+    return made;
+  }
   GOFARM_ASSIGN_OR_RETURN(prepared.turn, TakeTurn(scope, PathsFor(request.dir), say));
   GOFARM_ASSIGN_OR_RETURN(options, LoadFarm(scope, request.dir));
   GOFARM_ASSIGN_OR_RETURN_CTX(FarmView view, LookAt(request.dir), "look at the farm");
@@ -165,6 +187,7 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
     }
     GOFARM_ASSIGN_OR_RETURN_CTX(view, LookAt(request.dir), "look at the farm");
   }
+  GOFARM_RETURN_IF_ERROR(WaitForLock(scope, options.paths, view));
   prepared.running = view.supervised;
   if (view.leftovers) GOFARM_RETURN_IF_ERROR(EndLeftovers(view.file, say));
   if (view.supervised) options.paths.run = view.file.run;
@@ -215,16 +238,17 @@ absl::Status StartOrRepair(const Scope& scope, const Prepared& prepared) {
     // It ended in between: start another.
   }
   const std::string self = SelfExecutable();
+  const std::string log = paths.LogOf("supervisor");
+  const int64_t log_size = LogSize(log);
   GOFARM_RETURN_IF_ERROR(
-      SpawnDetached({self, "up", "--foreground", "--supervise", "--dir", paths.dir}, paths.LogOf("supervisor")));
+      SpawnDetached({self, "up", "--foreground", "--supervise", "--dir", paths.dir}, log));
   const Scope wait = scope.Within(kStartPatience);
   while (!wait.Done()) {
     GOFARM_ASSIGN_OR_RETURN(const FarmView view, LookAt(paths.dir));
     if (view.supervised) return absl::OkStatus();
     absl::SleepFor(kPoll);
   }
-  return absl::InternalError(Cat("the supervisor did not start; the end of ", paths.LogOf("supervisor"), ":\n",
-                                 Tail(paths.LogOf("supervisor"), 10)));
+  return absl::InternalError(Cat("the supervisor did not start; the end of ", log, ":\n", Tail(log, 10, log_size)));
 }
 
 absl::StatusOr<bool> TakeDown(const std::string& dir, const Say& say) {
@@ -234,11 +258,7 @@ absl::StatusOr<bool> TakeDown(const std::string& dir, const Say& say) {
   if (absl::IsUnavailable(turn.status())) return absl::InternalError(turn.status().message());
   // Other failures (a full disk) must not keep a farm from being taken down.
   GOFARM_ASSIGN_OR_RETURN(FarmView view, LookAt(dir));
-  // A supervisor that has just begun holds the lock before it is named in the file.
-  for (const Scope wait = Scope::For(kStartPatience); !view.supervised && LockIsHeld(paths) && !wait.Done();) {
-    absl::SleepFor(kPoll);
-    GOFARM_ASSIGN_OR_RETURN(view, LookAt(dir));
-  }
+  GOFARM_RETURN_IF_ERROR(WaitForLock(Scope::For(kStartPatience), paths, view));
   if (!view.supervised && !view.leftovers) return false;
   if (view.supervised) {
     say(Cat("stopping the farm in ", dir, " (workers, coordinator, PostgreSQL)"));

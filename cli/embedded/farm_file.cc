@@ -2,6 +2,8 @@
 
 #include <simdjson.h>
 
+#include <utility>
+
 #include "common/base/json_writer.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -115,8 +117,13 @@ absl::StatusOr<std::optional<FarmFile>> ReadFarmFile(const std::string& dir) {
   const absl::StatusOr<std::string> text = io::ReadFile(path, kFarmFileMax);
   if (absl::IsNotFound(text.status())) return std::nullopt;
   GOFARM_RETURN_IF_ERROR(text.status());
-  GOFARM_ASSIGN_OR_RETURN_CTX(FarmFile farm, ParseFarmFile(*text), path);
-  return farm;
+  absl::StatusOr<FarmFile> farm = ParseFarmFile(*text);
+  if (!farm.ok()) {
+    return absl::InvalidArgumentError(
+        Cat(path, ", where the supervisor keeps what it runs, cannot be read (", Sv(farm.status().message()),
+            "); end what still runs of this farm (pgrep -af ", dir, "), remove the file, then gofarm up"));
+  }
+  return *std::move(farm);
 }
 
 }  // namespace gofarm::embedded

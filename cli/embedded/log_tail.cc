@@ -19,11 +19,18 @@ constexpr int64_t kTailMax = 64 << 10;
 
 }  // namespace
 
-std::string Tail(const std::string& path, int lines) {
+int64_t LogSize(const std::string& path) {
+  struct stat info {};
+  return stat(path.c_str(), &info) == 0 ? info.st_size : 0;
+}
+
+std::string Tail(const std::string& path, int lines, int64_t from) {
   io::Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
   struct stat info {};
   if (!fd || fstat(fd.get(), &info) != 0) return "";
-  std::string text(static_cast<size_t>(std::min<int64_t>(info.st_size, kTailMax)), '\0');
+  // A file that has become shorter was emptied in between: all of it is new.
+  if (from > info.st_size) from = 0;
+  std::string text(static_cast<size_t>(std::min<int64_t>(info.st_size - from, kTailMax)), '\0');
   const ssize_t n = pread(fd.get(), text.data(), text.size(), info.st_size - static_cast<int64_t>(text.size()));
   text.resize(n > 0 ? static_cast<size_t>(n) : 0);
   while (!text.empty() && text.back() == '\n') text.pop_back();

@@ -8,8 +8,10 @@
 
 namespace gofarm::embedded {
 
-// The last `lines` lines within the last 64 KiB; empty when there is no such file.
-std::string Tail(const std::string& path, int lines);
+// The last `lines` lines within the last 64 KiB, and of what stands behind `from`; empty when there is no such file.
+std::string Tail(const std::string& path, int lines, int64_t from = 0);
+// 0 when there is none.
+int64_t LogSize(const std::string& path);
 // The last line that is not empty.
 std::string LastLine(const std::string& path);
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdio>
 #include <fstream>
 
 namespace gofarm::cli {
@@ -46,6 +47,8 @@ TEST(PrintFilesTest, SeveralFilesStandUnderTheirNames) {
   ASSERT_TRUE(PrintFiles({one}, false, print).ok());
   EXPECT_EQ(out, "first\n");
   EXPECT_EQ(PrintFiles({"/no/such/log"}, false, print).code(), absl::StatusCode::kNotFound);
+  std::remove(one.c_str());
+  std::remove(two.c_str());
 }
 
 }  // namespace

@@ -98,6 +98,20 @@ TEST_F(FarmControlTest, DownWaitsForItsTurnAndSaysSo) {
   EXPECT_THAT(news, ElementsAre(HasSubstr("another gofarm up or down is at work on " + dir)));
 }
 
+TEST_F(FarmControlTest, ALockThatAStrangerHoldsIsNamedInsteadOfTakenForAFarm) {
+  const std::string dir = Folder("farm");
+  const absl::StatusOr<io::FileLock> stranger = io::FileLock::TryAcquire(PathsFor(dir).LockFile());
+  ASSERT_TRUE(stranger.ok());
+  const absl::StatusOr<bool> down = TakeDown(dir, [](const std::string&) {});
+  EXPECT_THAT(std::string(down.status().message()), HasSubstr(dir + "/lock is held by another process"));
+}
+
+TEST_F(FarmControlTest, AFarmFileThatCannotBeReadSaysWhatToDo) {
+  const std::string dir = Folder("farm");
+  std::ofstream(dir + "/farm.json") << "{\"state\": ";
+  EXPECT_THAT(std::string(LookAt(dir).status().message()), HasSubstr("remove the file, then gofarm up"));
+}
+
 TEST_F(FarmControlTest, ADatabaseLockIsStaleUnlessItsProcessWorksInTheCluster) {
   const FarmPaths paths = PathsFor(Folder("farm"));
   const std::string cluster = Folder("farm/pg");

@@ -22,7 +22,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr char kSleeper[] = "#!/bin/sh\nsleep 1000 &\nwait\n";
+// Takes its child along when the supervisor is killed, as a worker takes its builds along.
+constexpr char kSleeper[] = "#!/bin/sh\nsleep 1000 &\ntrap 'kill $!; exit 0' TERM\nwait\n";
 constexpr char kCrasher[] = "#!/bin/sh\necho out of cheese\nexit 3\n";
 // A worker that ignores its own end and leaves a child that has fled into a session of its own.
 constexpr char kMessy[] = "#!/bin/sh\nsetsid sleep 1000 &\nsleep 1000 &\nwait\n";

@@ -1,0 +1,117 @@
+// The words of the command line, with the real program and no farm: which are taken, what is said of the others, exit codes.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <string>
+#include <vector>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_split.h"
+#include "cli/embedded/process.h"
+#include "common/base/text.h"
+
+namespace gofarm::cli {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+std::string Program() {
+  const char* const folder = std::getenv("GOFARM_BIN_DIR");
+  return Cat(folder == nullptr ? "." : folder, "/gofarm");
+}
+
+embedded::CommandResult Run(std::vector<std::string> argv) {
+  const absl::StatusOr<embedded::CommandResult> result =
+      embedded::RunCommand(Scope::For(absl::Seconds(30)), {.argv = std::move(argv),
+                                                           .environment = {{"GOFARM_DIR", "/nonexistent/farm"}, {"GOFARM_SERVER", ""}}});
+  EXPECT_TRUE(result.ok()) << result.status();
+  return result.value_or(embedded::CommandResult{});
+}
+
+embedded::CommandResult Gofarm(const std::vector<std::string>& words) {
+  std::vector<std::string> argv{Program()};
+  argv.insert(argv.end(), words.begin(), words.end());
+  return Run(argv);
+}
+
+embedded::CommandResult Shell(const std::string& text) { return Run({"/bin/sh", "-c", text, "sh", Program()}); }
+
+void ExpectWrong(const std::vector<std::string>& words, const std::string& message) {
+  const embedded::CommandResult result = Gofarm(words);
+  EXPECT_EQ(result.exit_code, 2) << result.errors;
+  EXPECT_THAT(result.errors, HasSubstr(message));
+  EXPECT_THAT(result.output, IsEmpty());
+}
+
+TEST(WordsTest, AnUnknownVerbIsNamedWithTheNearOnes) {
+  ExpectWrong({"sbumit", "a.test/m"}, "\"sbumit\" is no verb of gofarm; did you mean: gofarm submit\n");
+  ExpectWrong({"--output", "json", "batch", "lst"}, "\"lst\" is no verb of gofarm batch; did you mean: gofarm batch list\n");
+  ExpectWrong({"cancel", "3"}, "did you mean: gofarm batch cancel, gofarm job cancel\n");
+  ExpectWrong({"frob\x1b[2Jnicate"}, "\"frob\\x1b[2Jnicate\" is no verb of gofarm; its verbs: up, down");
+  ExpectWrong({"worker", "cache"}, "gofarm worker cache wants a verb: show, prune\n");
+}
+
+TEST(WordsTest, AWrongOptionOrValueIsNamed) {
+  ExpectWrong({"submit", "--targets", "x86_64", "a.test/m"}, "--targets; did you mean: --target");
+  ExpectWrong({"submit", "--flavour", "x", "a.test/m"}, "--flavour");
+  ExpectWrong({"job", "show", "twelve"}, "\"twelve\" is no whole number from 1 on");
+  ExpectWrong({"job", "list", "--limit", "-3"}, "\"-3\" is no whole number from 0 on");
+  ExpectWrong({"down", "--dir", ""}, "--dir: it is empty");
+  ExpectWrong({"--server", "example.org:7070", "status"}, "TLS");
+}
+
+TEST(WordsTest, AFarmThatIsNotThereIsExitThreeAndSaysHowToStartOne) {
+  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
+           {"batch", "list"}, {"job", "show", "1"}, {"artifact", "export", "--batch", "1", "/tmp/none"}, {"worker", "list"}}) {
+    const embedded::CommandResult result = Gofarm(words);
+    EXPECT_EQ(result.exit_code, 3) << words[0];
+    EXPECT_THAT(result.errors, HasSubstr("gofarm up --dir /nonexistent/farm"));
+  }
+  EXPECT_EQ(Gofarm({"status"}).exit_code, 3);
+  EXPECT_EQ(Gofarm({"down"}).exit_code, 0);  // nothing to end
+}
+
+// The words that lead to each verb, from the help texts themselves.
+void Collect(const std::vector<std::string>& path, std::vector<std::vector<std::string>>& verbs) {
+  std::vector<std::string> words = path;
+  words.push_back("--help");
+  const std::string help = Gofarm(words).output;
+  const size_t begin = help.find("Subcommands:\n");
+  if (begin == std::string::npos) {
+    verbs.push_back(path);
+    return;
+  }
+  for (const absl::string_view line : absl::StrSplit(help.substr(begin + 13), '\n')) {
+    if (!absl::StartsWith(line, "  ")) break;
+    std::vector<std::string> deeper = path;
+    deeper.emplace_back(std::vector<std::string>(absl::StrSplit(line, ' ', absl::SkipEmpty()))[0]);
+    Collect(deeper, verbs);
+  }
+}
+
+TEST(WordsTest, TheHelpOfEveryVerbHasAnExampleOfIt) {
+  std::vector<std::vector<std::string>> verbs;
+  Collect({}, verbs);
+  EXPECT_EQ(verbs.size(), 23u);
+  for (const std::vector<std::string>& verb : verbs) {
+    std::vector<std::string> words = verb;
+    words.push_back("--help");
+    std::string call = "gofarm";
+    for (const std::string& word : verb) call += Cat(" ", word);
+    EXPECT_THAT(Gofarm(words).output, AllOf(HasSubstr("Example:\n  " + call), HasSubstr("--output json")));
+  }
+}
+
+TEST(WordsTest, OutputThatCannotBeWrittenIsNotPassedOver) {
+  const embedded::CommandResult full = Shell("\"$1\" version >/dev/full");
+  EXPECT_EQ(full.exit_code, 4);
+  EXPECT_THAT(full.errors, HasSubstr("write to standard output: No space left on device"));
+  // A reader that went away ends the program as SIGPIPE does, also where that is ignored.
+  EXPECT_EQ(Shell("trap '' PIPE; { sleep 0.2; \"$1\" version; echo $? >&2; } | true").errors, "141\n");
+}
+
+}  // namespace
+}  // namespace gofarm::cli
