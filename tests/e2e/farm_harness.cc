@@ -154,6 +154,32 @@ std::vector<simdjson::dom::element> Items(simdjson::dom::element array) {
 
 size_t Count(simdjson::dom::element object, std::string_view key) { return Items(At(object, key)).size(); }
 
+LocalProxy::LocalProxy() {
+  char pattern[] = "/tmp/gofarm-proxy-XXXXXX";
+  folder_ = mkdtemp(pattern);
+}
+
+LocalProxy::~LocalProxy() { EXPECT_TRUE(io::RemoveTree(folder_).ok()); }
+
+std::vector<std::string> LocalProxy::Environment(const std::string& modules) const {
+  const char* go = std::getenv("GOFARM_TEST_GO");
+  std::string others = RunCommand({go == nullptr ? "go" : go, "env", "GOPROXY"}).out;
+  while (!others.empty() && others.back() == '\n') others.pop_back();
+  EXPECT_FALSE(others.empty()) << "go env GOPROXY";
+  return {Cat("GOPROXY=file://", folder_, ",", others), Cat("GONOSUMDB=", modules)};
+}
+
+std::string LocalProxy::Add(const std::string& module, const std::vector<std::string>& files) const {
+  static int count = 0;
+  const std::string version = Cat("v1.", absl::ToUnixSeconds(absl::Now()), ".", ++count);
+  std::vector<std::string> argv = {"python3", Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/support/make_module.py"), folder_,
+                                   module, version};
+  argv.insert(argv.end(), files.begin(), files.end());
+  const CommandResult made = RunCommand(argv);
+  EXPECT_EQ(made.exit_code, 0) << made.err;
+  return Cat(module, "@", version);
+}
+
 Farm::Farm(int workers, std::vector<std::string> environment)
     : workers_(workers), environment_(std::move(environment)) {
   char pattern[] = "/tmp/gofarm-e2e-XXXXXX";

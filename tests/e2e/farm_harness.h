@@ -42,6 +42,25 @@ size_t Count(simdjson::dom::element object, std::string_view key);
 simdjson::dom::element At(simdjson::dom::element object, std::string_view key);
 std::vector<simdjson::dom::element> Items(simdjson::dom::element array);
 
+// Modules made by a test, in a folder that serves as a module proxy.
+class LocalProxy {
+ public:
+  LocalProxy();
+  ~LocalProxy();
+  LocalProxy(const LocalProxy&) = delete;
+  LocalProxy& operator=(const LocalProxy&) = delete;
+
+  const std::string& folder() const { return folder_; }
+  // For a farm that finds `modules` (a path prefix) here, and everything else (Go itself) where this machine finds it.
+  std::vector<std::string> Environment(const std::string& modules) const;
+  // Adds a module, described as tests/support/make_module.py wants it; gives MODULE@VERSION. The version was never there
+  // before: what a test makes under one version stays in the cache folder, which outlives it.
+  std::string Add(const std::string& module, const std::vector<std::string>& files) const;
+
+ private:
+  std::string folder_;
+};
+
 class Farm {
  public:
   // Starts it; on a failure the test fails with what `gofarm up` printed.

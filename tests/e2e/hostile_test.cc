@@ -3,17 +3,22 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <sstream>
+#include <utility>
 
 #include "common/base/text.h"
-#include "common/io/files.h"
 #include "tests/e2e/farm_harness.h"
 
 namespace gofarm::testing {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -23,30 +28,22 @@ constexpr char kMain[] = "package main\\n\\nimport \\x22fmt\\x22\\n\\nfunc main(
 class HostileTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
-    char pattern[] = "/tmp/gofarm-proxy-XXXXXX";
-    proxy_ = mkdtemp(pattern);
-    std::ofstream(proxy_ + "/secret.txt") << kSecret << "\n";
-    farm_ = new Farm(1, {Cat("GOPROXY=file://", proxy_), "GOSUMDB=off", "GONOSUMDB=*", "GOFLAGS=-mod=mod",
-                         Cat("GOFARM_TEST_SECRET=", kSecret)});
+    proxy_ = new LocalProxy;
+    std::ofstream(proxy_->folder() + "/secret.txt") << kSecret << "\n";
+    std::vector<std::string> environment = proxy_->Environment("hostile.example");
+    environment.push_back(Cat("GOFARM_TEST_SECRET=", kSecret));
+    farm_ = new Farm(1, environment);
   }
   static void TearDownTestSuite() {
     delete farm_;
     farm_ = nullptr;
-    EXPECT_TRUE(io::RemoveTree(proxy_).ok());
+    delete proxy_;
   }
 
-  static void Make(const std::string& module, const std::vector<std::string>& rest) {
-    std::vector<std::string> argv = {"python3", Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/support/make_module.py"),
-                                     proxy_, module, "v1.0.0"};
-    argv.insert(argv.end(), rest.begin(), rest.end());
-    const CommandResult r = RunCommand(argv);
-    ASSERT_EQ(r.exit_code, 0) << r.err;
-  }
-
-  // The only job of the module, ended.
-  static Json Build(const std::string& module) {
-    const CommandResult r =
-        farm_->Gofarm({"submit", module + "@v1.0.0", "--target", "x86_64", "--wait", "--output", "json"});
+  // Makes hostile.example/NAME and builds it: its only job, ended.
+  static Json Build(const std::string& name, const std::vector<std::string>& files) {
+    const std::string module = proxy_->Add("hostile.example/" + name, files);
+    const CommandResult r = farm_->Gofarm({"submit", module, "--target", "x86_64", "--wait", "--output", "json"});
     EXPECT_LE(r.exit_code, 1) << r.err;
     const Json batch(r.out);
     return farm_->Jobs(Number(batch.root(), "id"));
@@ -69,50 +66,112 @@ class HostileTest : public ::testing::Test {
     return all;
   }
 
-  static std::string proxy_;
+  static LocalProxy* proxy_;
   static Farm* farm_;
 };
-std::string HostileTest::proxy_;
+LocalProxy* HostileTest::proxy_ = nullptr;
 Farm* HostileTest::farm_ = nullptr;
 
 TEST_F(HostileTest, AnHonestModuleFromTheSameProxyIsBuilt) {
-  Make("hostile.example/honest", {Cat("main.go=", kMain)});
-  const Json jobs = Build("hostile.example/honest");
+  const Json jobs = Build("honest", {Cat("main.go=", kMain)});
   EXPECT_EQ(Text(Only(jobs), "state"), "built") << Text(Only(jobs), "failure_detail");
 }
 
 TEST_F(HostileTest, IncludingAHostFileFindsNothing) {
-  for (const std::string& file : {proxy_ + "/secret.txt", std::string("/etc/shadow"), farm_->dir() + "/farm.json"}) {
-    Make("hostile.example/include", {Cat("main.go=package main\\n\\n// #include \\x22", file,
-                                         "\\x22\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n")});
-    const CommandResult r =
-        farm_->Gofarm({"submit", "hostile.example/include@v1.0.0", "--target", "x86_64", "--force", "--wait", "--output", "json"});
-    const Json batch(r.out);
-    const Json jobs = farm_->Jobs(Number(batch.root(), "id"));
+  const auto including = [](const std::string& file) {
+    return std::vector<std::string>{
+        Cat("main.go=package main\\n\\n// #include \\x22", file, "\\x22\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"), "own.h=\\n"};
+  };
+  const Json control = Build("include", including("own.h"));
+  EXPECT_EQ(Text(Only(control), "state"), "built") << Text(Only(control), "failure_detail");
+  for (const std::string& file : {proxy_->folder() + "/secret.txt", std::string("/etc/shadow"), farm_->dir() + "/farm.json"}) {
+    const Json jobs = Build("include", including(file));
     EXPECT_EQ(Text(Only(jobs), "state"), "failed") << file;
-    EXPECT_THAT(Text(Only(jobs), "failure_detail"), HasSubstr("not found")) << file;
+    EXPECT_THAT(Text(Only(jobs), "failure_detail"), AllOf(HasSubstr(file), HasSubstr("not found")));
     EXPECT_THAT(Text(Only(jobs), "failure_detail"), Not(HasSubstr(kSecret)));
   }
 }
 
-TEST_F(HostileTest, IncbinOfTheEnvironmentAndOfHostFilesBringsNoSecret) {
-  Make("hostile.example/incbin",
-       {"main.go=package main\\n\\n// extern char blob[];\\nimport \\x22C\\x22\\n\\nfunc main() { println(C.blob[0]) }\\n",
-        Cat("blob.c=__asm__(\\x22.globl blob\\\\nblob: .incbin \\\\\\x22/proc/self/environ\\\\\\x22\\\\n\\x22);\\n")});
-  const Json jobs = Build("hostile.example/incbin");
-  const std::string bytes = Bytes(Only(jobs));
-  EXPECT_THAT(bytes, Not(HasSubstr(kSecret)));
-  EXPECT_THAT(bytes, Not(HasSubstr("GOFARM_TEST_SECRET")));
-  Make("hostile.example/incbin2",
-       {"main.go=package main\\n\\n// extern char blob[];\\nimport \\x22C\\x22\\n\\nfunc main() { println(C.blob[0]) }\\n",
-        Cat("blob.c=__asm__(\\x22.globl blob\\\\nblob: .incbin \\\\\\x22", proxy_, "/secret.txt\\\\\\x22\\\\n\\x22);\\n")});
-  const Json second = Build("hostile.example/incbin2");
-  EXPECT_EQ(Text(Only(second), "state"), "failed");
+// A program that carries a file of the machine it was built on.
+std::vector<std::string> Carrying(const std::string& file) {
+  return {"main.go=package main\\n\\n// extern char blob;\\nimport \\x22C\\x22\\n\\nfunc main() { println(C.blob) }\\n",
+          Cat("blob.c=__asm__(\\x22.globl blob\\\\nblob: .incbin \\\\\\x22", file, "\\\\\\x22\\\\n .byte 0\\x22);\\n")};
+}
+
+TEST_F(HostileTest, IncbinOfAFileOfTheHostFindsTheSandboxsOwnOrNothing) {
+  // Control: it works, and what it finds is the file that was made for the build.
+  const Json own = Build("incbin", Carrying("/etc/passwd"));
+  EXPECT_EQ(Text(Only(own), "state"), "built") << Text(Only(own), "failure_detail");
+  const std::string bytes = Bytes(Only(own));
+  EXPECT_NE(bytes.find("build:x:1000:1000::/job/home:/nonexistent"), std::string::npos);
+  EXPECT_EQ(bytes.find("root:x:0:"), std::string::npos);
+
+  for (const std::string& file : {proxy_->folder() + "/secret.txt", farm_->dir() + "/farm.json", std::string("/etc/shadow")}) {
+    const Json jobs = Build("incbin", Carrying(file));
+    EXPECT_EQ(Text(Only(jobs), "state"), "failed") << file;
+    EXPECT_EQ(Text(Only(jobs), "failure_class"), "compile_error") << file;
+    EXPECT_THAT(Text(Only(jobs), "failure_detail"), HasSubstr("Could not find incbin file")) << file;
+  }
+}
+
+std::string ProcFile(int pid, const std::string& name) {
+  std::ifstream in(Cat("/proc/", pid, "/", name));
+  std::stringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+std::string NamespaceOf(int pid, const std::string& kind) {
+  char link[64] = {};
+  const ssize_t n = readlink(Cat("/proc/", pid, "/ns/", kind).c_str(), link, sizeof link - 1);
+  return n < 0 ? "" : link;
+}
+
+TEST_F(HostileTest, TheProcessesOfARealBuildHaveNoRightsNoNetworkAndNoSecret) {
+  // C that keeps the compiler busy while the test looks.
+  const std::string source = farm_->scratch() + "/slow.c";
+  std::ofstream c(source);
+  for (int i = 0; i < 6000; ++i) {
+    c << "double f" << i << "(double *x, int n) { double s = " << i << "; for (int i = 0; i < n; ++i) for (int j = 0; j < i; ++j) "
+      << "s += x[i] * x[j] - s / (x[j] + " << i << "); return s; }\n";
+  }
+  c.close();
+  const std::string slow = proxy_->Add("hostile.example/slow", {"main.go=package main\\n\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n",
+                                                                Cat("slow.c=@", source)});
+  const int64_t batch = farm_->Submit({slow, "--target", "x86_64"});
+  const int worker = farm_->WorkerPid();
+  EXPECT_THAT(ProcFile(worker, "environ"), HasSubstr(kSecret)) << "control: the worker has it";
+  std::map<int, std::string> status, environment, network;
+  EXPECT_TRUE(farm_->WaitUntil(
+      [&] {
+        for (const int pid : TreeOf(worker)) {
+          const std::string command = ProcFile(pid, "cmdline");
+          if (command.rfind("/zig/", 0) != 0 && command.rfind("/go/", 0) != 0) continue;
+          const std::string all = ProcFile(pid, "status");
+          if (all.find("\nUid:") == std::string::npos) continue;  // gone since
+          network[pid] = NamespaceOf(pid, "net");
+          environment[pid] = ProcFile(pid, "environ");
+          status[pid] = all;
+        }
+        return status.size() >= 2;
+      },
+      absl::Minutes(5)));
+  farm_->Gofarm({"batch", "cancel", Cat(batch)});
+  for (const auto& [pid, text] : status) {
+    if (environment[pid].empty() || network[pid].empty()) continue;  // ended while it was looked at
+    const size_t uids = text.find("\nUid:\t") + 5;
+    EXPECT_EQ(text.substr(uids, text.find('\n', uids) - uids).find("\t0"), std::string::npos) << text;
+    EXPECT_THAT(text, AllOf(HasSubstr("CapPrm:\t0000000000000000"), HasSubstr("CapEff:\t0000000000000000"),
+                            HasSubstr("CapBnd:\t0000000000000000"), HasSubstr("NoNewPrivs:\t1"), HasSubstr("Seccomp:\t2")));
+    EXPECT_NE(network[pid], NamespaceOf(worker, "net"));
+    EXPECT_THAT(environment[pid], AllOf(HasSubstr("GOPROXY="), HasSubstr("HOME=/job/home")));
+    EXPECT_EQ(environment[pid].find(kSecret), std::string::npos);
+    EXPECT_EQ(environment[pid].find(farm_->scratch()), std::string::npos) << "no path of the farm either";
+  }
+  EXPECT_GE(std::count_if(environment.begin(), environment.end(), [](const auto& e) { return !e.second.empty(); }), 1);
 }
 
 TEST_F(HostileTest, ControlCharactersOfAnErrorMessageNeverReachATerminal) {
-  Make("hostile.example/escape", {"main.go=package main\\n\\n// #error \\x1b[31mred\\x1b[0m\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"});
-  const Json jobs = Build("hostile.example/escape");
+  const Json jobs = Build("escape", {"main.go=package main\\n\\n// #error \\x1b[31mred\\x1b[0m\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"});
   EXPECT_EQ(Text(Only(jobs), "state"), "failed");
   const std::string id = Cat(Number(Only(jobs), "id"));
   for (const std::vector<std::string>& command : {std::vector<std::string>{"job", "log", id}, {"job", "show", id}}) {
@@ -123,31 +182,38 @@ TEST_F(HostileTest, ControlCharactersOfAnErrorMessageNeverReachATerminal) {
 }
 
 TEST_F(HostileTest, ZipsThatLeaveTheModuleOrLieAreNoSource) {
-  Make("hostile.example/traversal", {Cat("main.go=", kMain), "--raw", "../../escaped.txt=x"});
-  Make("hostile.example/symlink", {Cat("main.go=", kMain), "--link", "link=/etc/passwd"});
-  Make("hostile.example/lies", {Cat("main.go=", kMain), "--lie", "main.go"});
-  Make("hostile.example/badmod", {Cat("main.go=", kMain), "go.mod=this is no go.mod\\n"});
-  for (const char* name : {"traversal", "lies", "badmod"}) {
-    const Json jobs = Build(Cat("hostile.example/", name));
+  const std::pair<std::string, std::vector<std::string>> cases[] = {
+      {"traversal", {Cat("main.go=", kMain), "--raw", "../../escaped.txt=x"}},
+      {"lies", {Cat("main.go=", kMain), "--lie", "main.go"}},
+      {"badmod", {Cat("main.go=", kMain), "go.mod=this is no go.mod\\n"}},
+  };
+  for (const auto& [name, files] : cases) {
+    const Json jobs = Build(name, files);
     EXPECT_EQ(Text(Only(jobs), "state"), "failed") << name;
     EXPECT_EQ(Text(Only(jobs), "failure_class"), "source_invalid") << name << ": " << Text(Only(jobs), "failure_detail");
   }
-  // A link is either refused or arrives as a plain file; never as a way to the host.
-  const Json link = Build("hostile.example/symlink");
-  EXPECT_THAT(Text(Only(link), "state"), ::testing::AnyOf("failed", "built"));
+}
+
+TEST_F(HostileTest, ALinkInAZipIsAPlainFileThatSaysWhereItPointed) {
+  const std::string secret = proxy_->folder() + "/secret.txt";
+  const Json jobs = Build("link", {"main.go=package main\\n\\nimport _ \\x22embed\\x22\\n\\n//go:embed link\\nvar link string\\n\\n"
+                                   "func main() { println(link) }\\n",
+                                   "--link", Cat("link=", secret)});
+  EXPECT_EQ(Text(Only(jobs), "state"), "built") << Text(Only(jobs), "failure_detail");
+  const std::string bytes = Bytes(Only(jobs));
+  EXPECT_NE(bytes.find(secret), std::string::npos);
+  EXPECT_EQ(bytes.find(kSecret), std::string::npos);
 }
 
 TEST_F(HostileTest, CgoFlagsThatRunProgramsAreRefused) {
-  Make("hostile.example/flags",
-       {"main.go=package main\\n\\n// #cgo CFLAGS: -fplugin=/tmp/evil.so\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"});
-  const Json jobs = Build("hostile.example/flags");
+  const Json jobs =
+      Build("flags", {"main.go=package main\\n\\n// #cgo CFLAGS: -fplugin=/tmp/evil.so\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"});
   EXPECT_EQ(Text(Only(jobs), "state"), "failed");
   EXPECT_THAT(Text(Only(jobs), "failure_detail"), HasSubstr("invalid flag"));
 }
 
 TEST_F(HostileTest, AGoLineBeyondTheToolsetIsTooOldAGo) {
-  Make("hostile.example/future", {Cat("main.go=", kMain), "go.mod=module hostile.example/future\\n\\ngo 1.99\\n"});
-  const Json jobs = Build("hostile.example/future");
+  const Json jobs = Build("future", {Cat("main.go=", kMain), "go.mod=module hostile.example/future\\n\\ngo 1.99\\n"});
   EXPECT_EQ(Text(Only(jobs), "state"), "failed");
   EXPECT_EQ(Text(Only(jobs), "failure_class"), "go_too_old");
 }
@@ -155,16 +221,14 @@ TEST_F(HostileTest, AGoLineBeyondTheToolsetIsTooOldAGo) {
 TEST_F(HostileTest, ManyLinesOfOutputAreCutInTheMiddleAndTheEndIsKept) {
   std::string main = "main.go=package main\\n\\nfunc main() {\\n";
   for (int i = 0; i < 2000; ++i) main += Cat("\\tundefined", i, "()\\n");
-  Make("hostile.example/noise", {main + "}\\n"});
-  const Json jobs = Build("hostile.example/noise");
+  const Json jobs = Build("noise", {main + "}\\n"});
   EXPECT_EQ(Text(Only(jobs), "failure_class"), "compile_error");
   EXPECT_LE(Text(Only(jobs), "failure_detail").size(), 4096u);
 }
 
 TEST_F(HostileTest, ANeededLibraryOfTheSystemIsSaidToBeMissing) {
-  Make("hostile.example/pkgconfig",
-       {"main.go=package main\\n\\n// #cgo pkg-config: libsystemd\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"});
-  const Json jobs = Build("hostile.example/pkgconfig");
+  const Json jobs =
+      Build("pkgconfig", {"main.go=package main\\n\\n// #cgo pkg-config: libsystemd\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"});
   EXPECT_EQ(Text(Only(jobs), "failure_class"), "system_library_missing") << Text(Only(jobs), "failure_detail");
 }
 
