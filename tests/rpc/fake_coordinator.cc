@@ -21,7 +21,10 @@ class FakeCoordinator::Service : public v1::Worker::Service {
     answer.set_epoch(1);
     {
       absl::MutexLock lock(&farm_.mutex_);
-      if (!farm_.session_refusal_.ok()) return farm_.session_refusal_;
+      if (!farm_.session_refusal_.ok()) {
+        ++farm_.sessions_refused;
+        return farm_.session_refusal_;
+      }
       v1::Welcome& welcome = *answer.mutable_welcome();
       welcome.set_session_id(static_cast<int64_t>(farm_.hellos.size()) + 1);
       welcome.set_lease_seconds(30);

@@ -56,6 +56,7 @@ class FakeCoordinator {
   int blob_bytes_received = 0;
   int log_streams = 0;
   int sessions_open = 0;
+  int sessions_refused = 0;
   bool goodbye = false;
   bool half_closed = false;  // the last session ended by the worker, in order
 

@@ -53,7 +53,7 @@ class FakeRunner : public build::Runner {
     e.import_path = order.module;
     e.file = Cat(folder_, "/tool-", order.token.value);
     std::ofstream(e.file, std::ios::binary) << content_;
-    e.sha256 = digest::Sha256Hex(content_);
+    e.sha256 = digest::Sha256Hex(claimed_.empty() ? content_ : claimed_);
     e.blake3 = digest::Blake3Hex(content_);
     e.size = static_cast<int64_t>(content_.size());
     report.executables.push_back(e);
@@ -75,6 +75,7 @@ class FakeRunner : public build::Runner {
 
   int lines_ = 3;
   std::string content_ = "\x7f" "ELF and so on";
+  std::string claimed_;  // what it says it made, when that is not `content_`
 
  private:
   const std::string folder_;
@@ -229,7 +230,7 @@ TEST_F(WorkerAgentTest, AnUploadGoesOnWhereItStopped) {
   EXPECT_EQ(farm_.blob_bytes_received, 1 << 20);
 }
 
-TEST_F(WorkerAgentTest, BytesThatDoNotMatchAreSentOnceMoreAndThenFailTheAttempt) {
+TEST_F(WorkerAgentTest, BytesThatDoNotMatchAreSentOnceMoreFromTheirStart) {
   runner_->content_ = "good";
   farm_.partial_blobs[digest::Sha256Hex("good")] = "BAD";
   StartAgent(Options());
@@ -238,8 +239,25 @@ TEST_F(WorkerAgentTest, BytesThatDoNotMatchAreSentOnceMoreAndThenFailTheAttempt)
   runner_->Release(7);
   v1::CompleteRequest request;
   ASSERT_TRUE(farm_.WaitForCompletion(7, &request));
-  EXPECT_EQ(request.outcome(), v1::ATTEMPT_OUTCOME_BUILT);  // the second try began anew
+  EXPECT_EQ(request.outcome(), v1::ATTEMPT_OUTCOME_BUILT);
   EXPECT_EQ(farm_.blobs[digest::Sha256Hex("good")], "good");
+}
+
+TEST_F(WorkerAgentTest, BytesThatNeverMatchFailTheAttempt) {
+  runner_->claimed_ = "good";
+  runner_->content_ = "BAD!";
+  StartAgent(Options());
+  ASSERT_NE(farm_.WaitForHello(1), nullptr);
+  farm_.Offer(7);
+  runner_->Release(7);
+  v1::CompleteRequest request;
+  ASSERT_TRUE(farm_.WaitForCompletion(7, &request));
+  EXPECT_EQ(request.outcome(), v1::ATTEMPT_OUTCOME_FAILED);
+  EXPECT_EQ(request.failure_class(), v1::FAILURE_CLASS_INTERNAL);
+  EXPECT_THAT(request.failure_detail(), HasSubstr("do not match their digest"));
+  EXPECT_EQ(request.executables_size(), 0);
+  EXPECT_EQ(farm_.blob_bytes_received, 8) << "sent twice";
+  EXPECT_TRUE(farm_.blobs.empty());
 }
 
 TEST_F(WorkerAgentTest, ALogStreamThatBreaksGoesOnAtTheStoredOffset) {
@@ -456,7 +474,7 @@ TEST_F(WorkerAgentTest, TheNextAddressIsTriedWhenOneDoesNotAnswer) {
 TEST_F(WorkerAgentTest, ARefusedSessionIsTriedAgain) {
   farm_.RefuseSessions({grpc::StatusCode::FAILED_PRECONDITION, "protocol version 1, this coordinator speaks 2"});
   StartAgent(Options());
-  absl::SleepFor(absl::Milliseconds(300));  // time for at least one refusal; without one the test still holds
+  ASSERT_TRUE(farm_.WaitFor([&] { return farm_.sessions_refused >= 1; }));
   farm_.RefuseSessions(grpc::Status::OK);
   EXPECT_NE(farm_.WaitForHello(1), nullptr);
 }
