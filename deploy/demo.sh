@@ -18,10 +18,9 @@ demo: this will
   - download Go, zig and three modules (about 250 MB) and prepare them for four targets in $GOFARM_CACHE_DIR (about 4 GB)
   - build three modules for x86_64, aarch64, riscv64 and loongarch64 in a private farm under $farm, and stop the farm
 EOT
-avail=$(df -Pk "$root" | awk 'NR == 2 {print int($4 / 1024 / 1024)}')
-[ "$avail" -ge 6 ] || die "only $avail GB are free under $root; 6 GB are needed"
-
+bash deploy/setup/check.sh room "$root/build" 1 "$GOFARM_CACHE_DIR" 5
 bash deploy/setup/setup.sh build run
+bash deploy/setup/check.sh sandbox
 bash deploy/setup/build.sh release gofarm gofarm-coordinator gofarm-worker
 export PATH=$root/build/bin:$PATH GOFARM_DIR=$farm
 unset GOFARM_SERVER

@@ -27,13 +27,18 @@ while IFS= read -r line; do
   esac
 done <"$here/packages-debian.txt"
 
-missing=()
+missing=() optional=()
 for row in "${rows[@]}"; do
+  case $row in *"?") installed "${row%"?"}" || optional+=("${row%"?"}"); continue ;; esac
   IFS='|' read -r -a names <<<"$row"
   found=""
   for n in "${names[@]}"; do installed "$n" && found=yes && break; done
   [ -n "$found" ] || missing+=("$row")
 done
+if [ ${#missing[@]} -eq 0 ] || lists_are_there; then
+  for row in "${optional[@]}"; do ! known "$row" || missing+=("$row"); done
+  optional=()
+fi
 if [ ${#missing[@]} -eq 0 ]; then
   echo "setup: all packages for ${wanted[*]} are installed"
   exit 0
@@ -42,6 +47,7 @@ fi
 lists_are_there || { echo "setup: reading the package lists"; as_root apt-get -q update; }
 pick() { local n; IFS='|' read -r -a names <<<"$1"; for n in "${names[@]}"; do known "$n" && { echo "$n"; return 0; }; done; return 1; }
 packages=()
+for row in "${optional[@]}"; do ! known "$row" || packages+=("$row"); done
 for row in "${missing[@]}"; do
   p=$(pick "$row") || { as_root apt-get -q update; p=$(pick "$row") || die "no package ${row//|/ or } in the package lists of ${PRETTY_NAME:-this system}"; }
   packages+=("$p")
