@@ -25,6 +25,7 @@
 #include "worker/fetch/module_cache.h"
 #include "worker/fetch/module_fetcher.h"
 #include "worker/fetch/toolchain.h"
+#include "worker/isolation_watch.h"
 #include "worker/verbs.h"
 
 namespace gofarm::worker {
@@ -34,7 +35,6 @@ const char* const kVersion = GOFARM_VERSION;
 namespace {
 
 constexpr absl::Duration kProbeMax = absl::Seconds(60);
-constexpr int kProbeTries = 3;
 constexpr absl::Duration kFindProxyMax = absl::Minutes(10);  // it may have to download a first Go
 constexpr absl::Duration kToolchainsInterval = absl::Seconds(2);
 constexpr absl::Duration kCacheInterval = absl::Minutes(10);
@@ -136,17 +136,13 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   const std::string spool = config.work_dir + "/spool";
   const std::string scratch = config.work_dir + "/fetch";
   const std::string seeding = config.work_dir + "/seed";
-  for (const std::string& folder : {spool, scratch, seeding}) GOFARM_RETURN_IF_ERROR(FreshFolder(folder));
+  const std::string probing = config.work_dir + "/probe";
+  for (const std::string& folder : {spool, scratch, seeding, probing}) GOFARM_RETURN_IF_ERROR(FreshFolder(folder));
 
   GOFARM_ASSIGN_OR_RETURN(const std::string self, OwnProgram());
-  const exec::Sandbox sandbox({.self_exe = self});
-  absl::Status isolation;
-  for (int tries = 1; tries <= kProbeTries; ++tries) {
-    isolation = sandbox.Probe(Scope::For(kProbeMax, stop));
-    if (stop.stop_requested()) return absl::OkStatus();
-    // Anything else than a verdict (a machine too busy to answer in time) is worth another look.
-    if (isolation.ok() || absl::IsFailedPrecondition(isolation)) break;
-  }
+  const exec::Sandbox sandbox({.self_exe = self, .probe_folder = probing});
+  const absl::Status isolation = sandbox.Probe(Scope::For(kProbeMax, stop));
+  if (stop.stop_requested()) return absl::OkStatus();
   if (!isolation.ok()) obs::Error("cannot_isolate", {{"why", std::string(isolation.message())}});
 
   const fetch::CacheLayout cache(config.cache_dir);
@@ -191,7 +187,20 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   obs::Info("worker_ready", {{"name", config.name}, {"version", kVersion}, {"slots", Cat(config.slots)},
                              {"memory_bytes_per_slot", Cat(config.memory_bytes_per_slot)},
                              {"cache_dir", config.cache_dir}, {"work_dir", config.work_dir}});
-  agent::Agent(std::move(options), &runner).Run(stop);
+  agent::Agent agent(std::move(options), &runner);
+  const IsolationWatch watch({.probe = [&](const Scope& scope) { return sandbox.Probe(scope); },
+                              .changed =
+                                  [&](const absl::Status& now) {
+                                    if (now.ok()) {
+                                      obs::Info("can_isolate_again", {});
+                                    } else {
+                                      obs::Error("cannot_isolate", {{"why", std::string(now.message())}});
+                                    }
+                                    agent.IsolationChanged(now.ok() ? "" : std::string(now.message()));
+                                  },
+                              .probe_max = kProbeMax},
+                             isolation);
+  agent.Run(stop);
   return absl::OkStatus();
 }
 

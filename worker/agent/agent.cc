@@ -58,6 +58,8 @@ class Agent::Impl {
  public:
   Impl(AgentOptions options, build::Runner* runner);
   void Run(std::stop_token stop);
+  // From any thread.
+  bool Post(Event event, std::vector<Toolset> toolsets = {});
 
  private:
   struct Posted {
@@ -65,8 +67,6 @@ class Agent::Impl {
     std::vector<Toolset> toolsets;  // of a Welcome
   };
 
-  // From any thread.
-  bool Post(Event event, std::vector<Toolset> toolsets = {});
   // From the link's reader.
   void Received(int64_t link, const v1::CoordinatorMessage& message);
 
@@ -125,6 +125,7 @@ class Agent::Impl {
   absl::Time disks_at_ = absl::InfinitePast();
   int64_t disk_free_ = 0;
   obs::RateLimit disconnect_log_{absl::Seconds(10)};
+  obs::RateLimit refusal_log_{absl::Seconds(30)};
   // Last, so that their threads are gone before what they use.
   std::vector<std::unique_ptr<Slot>> slots_;
   std::unique_ptr<SessionLink> link_;
@@ -236,7 +237,7 @@ void Agent::Impl::Take(Posted posted) {
     for (const Toolset& toolset : posted.toolsets) toolsets_[toolset.name] = toolset;
     obs::Info("session_open", {{"session", Cat(welcome->session.value)}, {"epoch", Cat(welcome->epoch)},
                                {"keep", Cat(welcome->keep.size())}, {"drop", Cat(welcome->drop.size())}});
-    if (options_.toolsets_known && options_.isolation_error.empty()) options_.toolsets_known(posted.toolsets);
+    if (options_.toolsets_known && state_.config.isolation_error.empty()) options_.toolsets_known(posted.toolsets);
   }
   Feed(std::move(posted.event));
 }
@@ -285,7 +286,7 @@ void Agent::Impl::LookAtDisks() {
   }
   if (least == INT64_MAX) return;
   disk_free_ = least;
-  Feed(DiskSpace{least < kDiskFreeMin});
+  Feed(DiskSpace{least < build::kDiskFreeMin});
 }
 
 Slot* Agent::Impl::SlotOf(Token token) {
@@ -307,9 +308,11 @@ void Agent::Impl::Do(const Dial& e) {
       .message = [this, link](const v1::CoordinatorMessage& message) { Received(link, message); },
       .disconnected =
           [this, link, address = options_.coordinators[index]](const absl::Status& status) {
-            // A refusal (another protocol version) is worth more than a line now and then.
-            if (absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status)) {
-              obs::Error("coordinator_refuses_session", {{"address", address}, {"error", status.ToString()}});
+            // A refusal (another protocol version, a name that is taken) lasts until a person does something.
+            if (absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status)) {
+              if (refusal_log_.Pass()) {
+                obs::Error("coordinator_refuses_session", {{"address", address}, {"error", status.ToString()}});
+              }
             } else if (disconnect_log_.Pass()) {
               obs::Warn("session_closed", {{"address", address}, {"error", status.ToString()}});
             }
@@ -335,7 +338,7 @@ void Agent::Impl::Do(const SendHello& e) {
   hello.set_memory_bytes(options_.memory_bytes_per_slot * options_.slots);
   hello.set_pid(static_cast<int32_t>(::getpid()));
   hello.set_build_version(options_.build_version);
-  hello.set_isolation_error(Clip(options_.isolation_error, kDetailMax));
+  hello.set_isolation_error(Clip(state_.config.isolation_error, kDetailMax));
   for (const AnnouncedAttempt& a : e.attempts) {
     v1::RunningAttempt& attempt = *hello.add_attempts();
     attempt.set_token(a.token.value);
@@ -454,5 +457,6 @@ void Agent::Impl::Do(const Exit&) {
 Agent::Agent(AgentOptions options, build::Runner* runner) : impl_(std::make_unique<Impl>(std::move(options), runner)) {}
 Agent::~Agent() = default;
 void Agent::Run(std::stop_token stop) { impl_->Run(std::move(stop)); }
+void Agent::IsolationChanged(std::string error) { impl_->Post(agent::IsolationChanged{std::move(error)}); }
 
 }  // namespace gofarm::agent

@@ -18,7 +18,6 @@
 namespace gofarm::agent {
 
 inline constexpr size_t kEventsMax = 10'000;  // waiting events; a coordinator that sends more is hung up on
-inline constexpr int64_t kDiskFreeMin = int64_t{256} << 20;
 
 struct ToolchainReport {
   std::string kind, version, path, sha256;
@@ -46,9 +45,9 @@ struct AgentOptions {
   std::vector<Target> targets;
   int slots = 1;
   int64_t memory_bytes_per_slot = 0;
-  std::string isolation_error;  // not empty: takes no offer, and no runner is needed
+  std::string isolation_error;  // not empty: takes no offer, until IsolationChanged says otherwise
   std::string spool_folder;     // an existing folder of this worker
-  std::vector<std::string> watched_disks;  // folders whose file systems must have room
+  std::vector<std::string> watched_disks;  // folders whose file systems must have build::kDiskFreeMin free
   // A new Welcome named these; called from Run's thread, must not wait.
   std::function<void(const std::vector<Toolset>&)> toolsets_known;
   std::function<WorkerSnapshot()> snapshot;  // about once a second, from Run's thread; must be quick
@@ -56,7 +55,7 @@ struct AgentOptions {
 
 class Agent {
  public:
-  // `runner` may be null only with an isolation error; it must outlive the agent.
+  // `runner` may be null only with an isolation error that stays; it must outlive the agent.
   Agent(AgentOptions options, build::Runner* runner);
   ~Agent();
   Agent(const Agent&) = delete;
@@ -65,6 +64,10 @@ class Agent {
   // Until `stop`: then builds are ended, results get a moment to be answered, and the worker takes its leave. Nothing of
   // it runs any more when Run returns. Call it once.
   void Run(std::stop_token stop);
+
+  // From any thread. Empty: builds can be isolated (again), offers are taken. Else none is any more and the text says why;
+  // what runs goes on. A change opens the session anew, since Hello is where coordinators are told.
+  void IsolationChanged(std::string error);
 
  private:
   class Impl;

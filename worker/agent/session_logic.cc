@@ -150,6 +150,14 @@ class Machine {
     if (s_.link == Link::kLive) Ready();
   }
 
+  void On(const IsolationChanged& e) {
+    const bool could = s_.config.isolation_error.empty();
+    s_.config.isolation_error = e.error;
+    // Hello tells it, so the session is opened anew; builds go on. Words alone are not worth that.
+    const bool told = s_.link == Link::kGreeted || s_.link == Link::kLive;
+    if (could != e.error.empty() && told && !s_.stopping) Emit(Hangup{s_.link_number, "what this worker can isolate has changed"});
+  }
+
   void On(const Tick&) {
     if (now_ >= s_.welcome_by) {
       s_.welcome_by = absl::InfiniteFuture();

@@ -103,12 +103,13 @@ struct CompleteAnswered { Token token; CompleteAnswer answer = CompleteAnswer::k
 struct AttemptStale { Token token; };        // a log append or upload got FAILED_PRECONDITION for this token
 struct ReportChanged {};                     // what SendReport would say has changed
 struct DiskSpace { bool low = false; };      // low: offers are refused with kDiskFull
+struct IsolationChanged { std::string error; };  // empty: builds can be isolated; else every offer is refused
 struct Tick { double random = 0; };          // at least four times a second
 struct StopRequested {};                     // SIGTERM
 
 using Event = std::variant<Started, Connected, Disconnected, WelcomeReceived, OfferReceived, CancelReceived, DropReceived,
                            DrainReceived, AttemptProgressed, AttemptFinished, CompleteAnswered, AttemptStale,
-                           ReportChanged, DiskSpace, Tick, StopRequested>;
+                           ReportChanged, DiskSpace, IsolationChanged, Tick, StopRequested>;
 
 // ---- effects ------------------------------------------------------------------------------------------------------
 // Send* go to the current link and may fail silently: the loss of a link is told by Disconnected.

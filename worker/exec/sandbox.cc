@@ -99,13 +99,16 @@ absl::Status RunProbe(const Scope& scope, const Sandbox& sandbox, const std::str
   spec.binds.push_back({base + "/rw", "/probe/rw", true});
   spec.overlays.push_back({base + "/seed", base + "/scratch", "/probe/ov"});
   spec.limits.wall = kProbeWait;
+  spec.limits.disk_free_bytes = 0;  // a full disk is no lack of isolation
   std::string output;
   GOFARM_ASSIGN_OR_RETURN(const SandboxResult result, sandbox.Run(scope, spec, [&output](std::string_view data) {
                             if (output.size() < 4096) output.append(data.substr(0, 4096));
                           }));
   if (result.ended_by == EndedBy::kStopped) return absl::CancelledError("stopped");
+  if (result.ended_by == EndedBy::kWall) return absl::FailedPreconditionError("a sandbox gave no answer in time");
   if (result.ended_by != EndedBy::kExit || result.exit_code != 0) {
-    return absl::FailedPreconditionError(Cat("inside the sandbox: ", EscapeForPrint(output)));
+    const std::string how = result.ended_by == EndedBy::kSignal ? Cat("signal ", result.signal) : Cat("exit code ", result.exit_code);
+    return absl::FailedPreconditionError(Cat("inside the sandbox: ", output.empty() ? how : EscapeForPrint(output)));
   }
   // Seen from here, a file made inside belongs to whom the kernel takes the build for.
   struct stat st;

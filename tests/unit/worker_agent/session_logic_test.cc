@@ -83,6 +83,28 @@ TEST_F(SessionLogicTest, OffersThatCannotBeBuiltAreRefusedWithTheReason) {
   EXPECT_EQ(All<SendRefuse>(Offered(7)).at(0).reason, RefuseReason::kDraining);
 }
 
+TEST_F(SessionLogicTest, AHostThatIsMendedIsToldByANewHello) {
+  state_.config.isolation_error = "no user namespaces";
+  GoLive();
+  EXPECT_THAT(On(IsolationChanged{"no bubblewrap"}), IsEmpty()) << "other words alone";
+  EXPECT_EQ(All<Hangup>(On(IsolationChanged{""})).size(), 1u);
+  On(Disconnected{state_.link_number, 0});
+  EXPECT_EQ(All<SendHello>(On(Connected{state_.link_number})).size(), 1u);
+  EXPECT_EQ(All<SendReady>(On(Welcome())).at(0).free_slots, 2);
+  EXPECT_EQ(All<SendAccept>(Offered(1)).size(), 1u);
+}
+
+TEST_F(SessionLogicTest, AHostThatCanNoLongerIsolateTakesNoMoreAndFinishesWhatRuns) {
+  GoLive();
+  Offered(1);
+  const auto effects = On(IsolationChanged{"user namespaces are off"});
+  EXPECT_EQ(All<Hangup>(effects).size(), 1u);
+  EXPECT_THAT(All<StopBuild>(effects), IsEmpty());
+  EXPECT_EQ(All<SendRefuse>(Offered(2)).at(0).detail, "user namespaces are off");
+  On(Disconnected{state_.link_number, 0});
+  EXPECT_EQ(All<SendHello>(On(Connected{state_.link_number})).at(0).attempts.size(), 1u);
+}
+
 TEST_F(SessionLogicTest, AWorkerThatCannotIsolateRefusesEverything) {
   state_.config.isolation_error = "no user namespaces";
   EXPECT_EQ(All<SendReady>(GoLive()).at(0).free_slots, 0);

@@ -1,0 +1,82 @@
+#include "worker/isolation_watch.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+
+namespace gofarm::worker {
+namespace {
+
+// A host whose answers to one look after the other are given; the last one stays.
+class Host {
+ public:
+  explicit Host(std::vector<bool> able) : able_(std::move(able)) {}
+
+  IsolationWatchOptions Options() {
+    IsolationWatchOptions options;
+    options.probe = [this](const Scope&) { return Probe(); };
+    options.changed = [this](const absl::Status& now) {
+      absl::MutexLock lock(&mutex_);
+      told_.push_back(std::string(now.message()));
+    };
+    options.while_able = absl::Milliseconds(1);
+    options.while_unable = {absl::Milliseconds(1), absl::Milliseconds(2), 2.0};
+    return options;
+  }
+  // What was told by the time that the host was looked at so often.
+  std::vector<std::string> ToldAfter(size_t looks) {
+    absl::MutexLock lock(&mutex_);
+    const auto enough = [this, looks]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return looks_ >= looks; };
+    EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(20)));
+    return told_;
+  }
+
+ private:
+  absl::Status Probe() {
+    absl::MutexLock lock(&mutex_);
+    const bool able = able_[std::min(looks_, able_.size() - 1)];
+    ++looks_;
+    return able ? absl::OkStatus() : absl::FailedPreconditionError("no namespaces");
+  }
+
+  absl::Mutex mutex_;
+  const std::vector<bool> able_;
+  size_t looks_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::string> told_ ABSL_GUARDED_BY(mutex_);
+};
+
+TEST(IsolationWatchTest, AMendedHostIsNoticedAndToldOnce) {
+  Host host({false, false, true});
+  const IsolationWatch watch(host.Options(), absl::FailedPreconditionError("no namespaces"));
+  EXPECT_EQ(host.ToldAfter(6), std::vector<std::string>{""});
+}
+
+TEST(IsolationWatchTest, AHostThatBreaksLaterIsToldWithTheReasonAndMayBeMendedAgain) {
+  Host host({true, true, false, false, false, true});
+  const IsolationWatch watch(host.Options(), absl::OkStatus());
+  EXPECT_EQ(host.ToldAfter(8), (std::vector<std::string>{"no namespaces", ""}));
+}
+
+TEST(IsolationWatchTest, OneFailedLookOfABusyMachineChangesNothing) {
+  Host host({true, false, true, false, true});
+  const IsolationWatch watch(host.Options(), absl::OkStatus());
+  EXPECT_TRUE(host.ToldAfter(8).empty());
+}
+
+TEST(IsolationWatchTest, AStopDoesNotWaitForTheNextLook) {
+  Host host({true});
+  IsolationWatchOptions options = host.Options();
+  options.while_able = absl::Hours(1);
+  const absl::Time started = absl::Now();
+  { const IsolationWatch watch(std::move(options), absl::OkStatus()); }
+  EXPECT_LT(absl::Now() - started, absl::Seconds(10));
+}
+
+}  // namespace
+}  // namespace gofarm::worker
