@@ -259,6 +259,15 @@ absl::StatusOr<std::string> UnescapePath(std::string_view escaped) {
   return path;
 }
 
+std::string UnescapeVersion(std::string_view escaped) {
+  std::string version;
+  for (size_t i = 0; i < escaped.size(); ++i) {
+    const bool upper = escaped[i] == '!' && i + 1 < escaped.size();
+    version += upper ? absl::ascii_toupper(static_cast<unsigned char>(escaped[++i])) : escaped[i];
+  }
+  return version;
+}
+
 bool IsInModule(std::string_view import_path, std::string_view module) {
   return import_path == module || (import_path.size() > module.size() && import_path[module.size()] == '/' &&
                                    import_path.substr(0, module.size()) == module);

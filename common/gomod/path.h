@@ -35,6 +35,8 @@ absl::Status CheckPathMajor(std::string_view path, std::string_view version);
 absl::StatusOr<std::string> EscapePath(std::string_view path);
 absl::StatusOr<std::string> EscapeVersion(std::string_view version);
 absl::StatusOr<std::string> UnescapePath(std::string_view escaped);
+// Of what EscapeVersion gave; anything else comes back as some text that CheckVersion refuses.
+std::string UnescapeVersion(std::string_view escaped);
 
 // What stands between the module path and the package: "" when the package is the module's root; nothing outside it.
 bool IsInModule(std::string_view import_path, std::string_view module);

@@ -10,6 +10,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fstream>
 #include <utility>
 
 #include "common/base/status_macros.h"
@@ -93,6 +94,7 @@ class Running {
   SubprocessResult Finish(absl::Time started) {
     SubprocessResult result;
     rusage usage = {};
+    result.bytes_written = BytesWrittenBy(pid_);  // the account ends with the process
     const int status = Reap(&usage);
     result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     result.out = std::move(kept_out_);
@@ -172,6 +174,16 @@ class Running {
 
 }  // namespace
 
+std::optional<int64_t> BytesWrittenBy(pid_t pid) {
+  std::ifstream account(Cat("/proc/", pid, "/io"));
+  std::string name;
+  int64_t bytes = 0;
+  while (account >> name >> bytes) {
+    if (name == "wchar:") return bytes;
+  }
+  return std::nullopt;
+}
+
 absl::StatusOr<SubprocessResult> RunSubprocess(const Scope& scope, const SubprocessSpec& spec) {
   if (spec.argv.empty()) return absl::InvalidArgumentError("run: no program named");
   GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("run ", spec.argv[0]));
@@ -202,6 +214,7 @@ absl::StatusOr<SubprocessResult> RunSubprocess(const Scope& scope, const Subproc
   child_input.Reset();
   out.write.Reset();
   err.write.Reset();
+  if (spec.on_started) spec.on_started(pid);
   Running running(spec, pid, std::move(input), std::move(out.read), std::move(err.read));
   if (absl::Status ended = running.WaitForExit(scope); !ended.ok()) return Annotate(ended, Cat("run ", spec.argv[0]));
   return running.Finish(started);

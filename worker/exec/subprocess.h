@@ -5,9 +5,12 @@
 // it dies (PR_SET_PDEATHSIG), so that no child outlives the worker.
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +30,7 @@ struct SubprocessSpec {
   // With a sink the output goes there as it comes (from the calling thread) and is not kept; the limits hold all the same.
   std::function<void(std::string_view)> on_stdout;
   std::function<void(std::string_view)> on_stderr;
+  std::function<void(pid_t)> on_started;  // from the calling thread; the pid is good until RunSubprocess returns
   size_t stdout_max = size_t{64} << 20;  // more ends the child: RESOURCE_EXHAUSTED
   size_t stderr_max = size_t{1} << 20;   // more is dropped in the middle: first half and last half are kept
 };
@@ -37,7 +41,12 @@ struct SubprocessResult {
   std::string err;
   double seconds = 0;
   double cpu_seconds = 0;
+  std::optional<int64_t> bytes_written;  // as BytesWrittenBy, to its end
 };
+
+// What a process and the children it has waited for have written by write(2) so far, to files and pipes alike. nullopt when
+// the kernel keeps no such account, or the process is gone.
+std::optional<int64_t> BytesWrittenBy(pid_t pid);
 
 // A program that ran is a result, whatever its exit code. Errors: NOT_FOUND, PERMISSION_DENIED and the like when it cannot
 // be started, CANCELLED on stop, DEADLINE_EXCEEDED, RESOURCE_EXHAUSTED when it writes more than stdout_max.

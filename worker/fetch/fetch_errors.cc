@@ -31,7 +31,8 @@ int HttpStatus(std::string_view message) {
   return 0;
 }
 
-// Each word is a whole phrase of Go's own: a module may be called "timeout" and a file "zip: 404".
+// Each word is a whole phrase of Go's own: a module may be called "timeout" and a file "zip: 404". The space before "tls: "
+// keeps out a module path that ends so.
 const Words kDiskFull = {FailureClass::kDiskFull, {"no space left on device", "disk quota exceeded"}};
 const Words kSourceInvalid = {
     FailureClass::kSourceInvalid,
@@ -45,8 +46,8 @@ const Words kProxyError = {
     FailureClass::kProxyError,
     {"i/o timeout", "Client.Timeout", "net/http: timeout", "TLS handshake timeout", "deadline exceeded", "connection refused",
      "connection reset", "no such host", "server misbehaving", "network is unreachable", "no route to host", "unexpected EOF",
-     ": EOF", "broken pipe", "tls: ", "x509: ", "emporary failure", "stream error", "server closed", "bad record MAC",
-     "use of closed network connection", "proxyconnect", "http2: ", "malformed HTTP", "dial tcp", "dial unix"}};
+     ": EOF", "broken pipe", " tls: ", " x509: ", "emporary failure", "stream error", "server closed", "bad record MAC",
+     "use of closed network connection", "proxyconnect tcp", " http2: ", "malformed HTTP", "dial tcp", "dial unix"}};
 const Words kSourceUnavailable = {
     FailureClass::kSourceUnavailable,
     {"unknown revision", "no matching versions", "module version is not available", "module lookup disabled", "GOVCS disallows",

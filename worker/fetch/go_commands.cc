@@ -1,6 +1,7 @@
 #include "worker/fetch/go_commands.h"
 
 #include <algorithm>
+#include <atomic>
 #include <filesystem>
 #include <utility>
 
@@ -65,21 +66,25 @@ StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, 
   spec.working_directory = main_;
   spec.stdout_max = stdout_max;
   const std::string downloads = cache_.Mod() + "/cache/download";
+  std::atomic<pid_t> child = 0;
+  spec.on_started = [&child](pid_t pid) { child = pid; };
   bool too_much = false;
   if (progress_) progress_(step, 0, 0);
   absl::StatusOr<exec::SubprocessResult> ran = RunWatched(scope.Within(limits_.command), spec, [&] {
-    const int64_t bytes = BytesSince(downloads, started_);
-    if (progress_) progress_(step, bytes, 0);
-    too_much = bytes > limits_.bytes_max;
+    // What the folder grows by is good enough to show; other fetches download into it too, so it condemns no module.
+    if (progress_) progress_(step, BytesSince(downloads, started_), 0);
+    const pid_t pid = child;
+    too_much = pid != 0 && written_ + exec::BytesWrittenBy(pid).value_or(0) > limits_.bytes_max;
     return !too_much;
   });
+  if (ran.ok()) written_ += ran->bytes_written.value_or(0);
+  if (too_much || written_ > limits_.bytes_max) {
+    return Failed(FailureClass::kSourceInvalid,
+                  Cat("the module and its dependencies are larger than ", limits_.bytes_max, " bytes"));
+  }
   if (ran.ok()) {
     result = *std::move(ran);
     return {};
-  }
-  if (too_much) {
-    return Failed(FailureClass::kSourceInvalid,
-                  Cat("the module and its dependencies are larger than ", limits_.bytes_max, " bytes"));
   }
   switch (ran.status().code()) {
     case absl::StatusCode::kResourceExhausted:

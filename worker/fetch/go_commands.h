@@ -67,6 +67,7 @@ class GoCommands {
   const std::string main_;
   const FetchProgress& progress_;
   const absl::Time started_;
+  int64_t written_ = 0;  // by the commands before this one
 };
 
 // What go wrote to stderr without the lines that only tell its progress.

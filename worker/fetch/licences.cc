@@ -64,10 +64,11 @@ absl::StatusOr<int64_t> ModuleFetcher::WriteLicences(const Listing& listing, Tar
       absl::StatusOr<std::string> text = io::ReadFile(Cat(cache_.Mod(), "/", dir, "/", file), kFileMax);
       if (absl::IsResourceExhausted(text.status())) text = std::string("(larger than 1 MiB: left out)\n");
       if (!text.ok()) return text.status();
-      blob += Cat("==== ", name, " ", EscapeForPrint(file), " (", text->size(), " bytes)\n", *text, "\n");
-      if (static_cast<int64_t>(blob.size()) > kBlobMax) {
-        return absl::ResourceExhaustedError(Cat("licence files of ", listing.module, " are larger than ", kBlobMax, " bytes"));
+      // A collection that is too large is no reason to throw the programs away.
+      if (static_cast<int64_t>(blob.size() + text->size()) > kBlobMax) {
+        text = std::string("(the collection is larger than 32 MiB: left out)\n");
       }
+      blob += Cat("==== ", name, " ", EscapeForPrint(file), " (", text->size(), " bytes)\n", *text, "\n");
     }
   }
   if (blob.empty()) return 0;

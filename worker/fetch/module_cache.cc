@@ -24,6 +24,9 @@ constexpr int64_t kWalkMax = 5'000'000;
 // Modules removed under one hold of the lock: fetches wait no longer than that takes.
 constexpr int kModulesPerHold = 50;
 
+constexpr absl::Duration kGateClosedMax = absl::Seconds(5);
+constexpr absl::Duration kGateOpenMin = absl::Seconds(15);
+
 struct CachedModule {
   std::string path;     // escaped
   std::string version;  // escaped
@@ -66,9 +69,6 @@ int64_t Detach(const CacheLayout& cache, const CachedModule& module, const std::
   const std::string base = DownloadBase(cache, module.path, module.version);
   const std::string folder = Cat(cache.Mod(), "/", module.path, "@", module.version);
   int64_t bytes = FileBytes(base + ".zip");
-  // The mark goes first: without it go takes the module as not there.
-  unlink((base + ".ziphash").c_str());
-  unlink((base + ".zip").c_str());
   struct stat info {};
   if (lstat(folder.c_str(), &info) == 0) {
     bytes += io::TreeBytes(folder);
@@ -77,6 +77,10 @@ int64_t Detach(const CacheLayout& cache, const CachedModule& module, const std::
       io::RemoveTree(folder).IgnoreError();
     }
   }
+  // The folder goes first: a process that dies in between leaves a zip, from which go unpacks it again; the other way round
+  // go would go on using a folder that has no mark any more.
+  unlink((base + ".ziphash").c_str());
+  unlink((base + ".zip").c_str());
   return bytes;
 }
 
@@ -176,22 +180,40 @@ absl::StatusOr<Pruned> PruneCache(const Scope& scope, const CacheLayout& cache, 
   return done;
 }
 
-absl::StatusOr<ModuleCacheLock> ModuleCacheLock::Acquire(const Scope& scope, const CacheLayout& cache, Mode mode) {
-  GOFARM_RETURN_IF_ERROR(io::MakeFolders(cache.root()));
-  const std::string path = cache.root() + "/mod.lock";
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (fd < 0) return ErrnoStatus(errno, Cat("open lock ", path));
-  ModuleCacheLock lock(fd);
-  while (flock(fd, (mode == Mode::kShared ? LOCK_SH : LOCK_EX) | LOCK_NB) != 0) {
+absl::StatusOr<io::Fd> ModuleCacheLock::LockFile(const Scope& scope, const std::string& path, int operation) {
+  io::Fd fd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+  if (!fd) return ErrnoStatus(errno, Cat("open lock ", path));
+  while (flock(fd.get(), operation | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) return ErrnoStatus(errno, Cat("lock ", path));
     GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("wait for lock ", path));
     absl::SleepFor(absl::Milliseconds(20));
   }
-  return lock;
+  return fd;
 }
 
-ModuleCacheLock::~ModuleCacheLock() {
-  if (fd_ >= 0) close(fd_);
+// Everybody goes through the gate. A fetch holds it only while it enters; a prune keeps it, so that no further fetch enters
+// while it waits for those inside, but not for long: one of them may be downloading for minutes.
+absl::StatusOr<ModuleCacheLock> ModuleCacheLock::Acquire(const Scope& scope, const CacheLayout& cache, Mode mode) {
+  GOFARM_RETURN_IF_ERROR(io::MakeFolders(cache.root()));
+  const std::string gate = cache.root() + "/mod.gate", room = cache.root() + "/mod.lock";
+  if (mode == Mode::kShared) {
+    GOFARM_ASSIGN_OR_RETURN(const io::Fd entering, LockFile(scope, gate, LOCK_SH));
+    GOFARM_ASSIGN_OR_RETURN(io::Fd inside, LockFile(scope, room, LOCK_SH));
+    return ModuleCacheLock(std::move(inside), io::Fd());
+  }
+  while (true) {
+    {
+      GOFARM_ASSIGN_OR_RETURN(io::Fd closed, LockFile(scope, gate, LOCK_EX));
+      absl::StatusOr<io::Fd> alone = LockFile(scope.Within(kGateClosedMax), room, LOCK_EX);
+      if (alone.ok()) return ModuleCacheLock(*std::move(alone), std::move(closed));
+      if (!absl::IsDeadlineExceeded(alone.status())) return alone.status();
+    }
+    const absl::Time again = absl::Now() + kGateOpenMin;
+    while (absl::Now() < again) {
+      GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("wait for lock ", room));
+      absl::SleepFor(absl::Milliseconds(100));
+    }
+  }
 }
 
 bool TouchModule(const CacheLayout& cache, const std::string& dir) {

@@ -5,12 +5,14 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/base/scope.h"
+#include "common/io/files.h"
 #include "worker/fetch/cache_layout.h"
 
 namespace gofarm::fetch {
@@ -43,19 +45,19 @@ struct Pruned {
 // processes left half made, until both stand within their budgets or nothing old enough is left.
 absl::StatusOr<Pruned> PruneCache(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits);
 
-// Held shared by every fetch, exclusive by a prune.
+// Held shared by every fetch, exclusive by a prune. Fetches that follow each other without a gap do not keep a prune out.
 class ModuleCacheLock {
  public:
   enum class Mode { kShared, kExclusive };
   // Waits; CANCELLED or DEADLINE_EXCEEDED by the scope.
   static absl::StatusOr<ModuleCacheLock> Acquire(const Scope& scope, const CacheLayout& cache, Mode mode);
-  ModuleCacheLock(ModuleCacheLock&& other) noexcept : fd_(other.fd_) { other.fd_ = -1; }
-  ModuleCacheLock& operator=(ModuleCacheLock&&) = delete;
-  ~ModuleCacheLock();
 
  private:
-  explicit ModuleCacheLock(int fd) : fd_(fd) {}
-  int fd_;
+  ModuleCacheLock(io::Fd room, io::Fd gate) : room_(std::move(room)), gate_(std::move(gate)) {}
+  static absl::StatusOr<io::Fd> LockFile(const Scope& scope, const std::string& path, int operation);
+
+  io::Fd room_;
+  io::Fd gate_;  // of a prune
 };
 
 // Notes that module@version (escaped: "github.com/!burnt!sushi/toml@v1.6.0") was used now. False when it is not there whole.

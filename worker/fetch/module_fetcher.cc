@@ -351,6 +351,15 @@ FetchOutcome ModuleFetcher::Lead(const Scope& scope, const FetchRequest& request
   const StepResult step = Fetch(request, cache_, go).Run(scope, *listing);
   if (!step.ok()) return Outcome(step);
   for (const std::string& dir : listing->cache_dirs) {
+    if (TouchModule(cache_, dir)) continue;
+    // Go is content with the unpacked folder, but its download was lost (somebody made room by hand).
+    const size_t at = dir.rfind('@');
+    const absl::StatusOr<std::string> lost = gomod::UnescapePath(dir.substr(0, at));
+    DownloadAnswer answer;
+    const StepResult again = lost.ok() ? go.Download(scope, request.gos.back().path, *lost,
+                                                     gomod::UnescapeVersion(dir.substr(at + 1)), answer)
+                                       : StepResult{};
+    if (!again.ok()) return Outcome(again);
     if (!TouchModule(cache_, dir)) {
       return Outcome(Failed(FailureClass::kInternal, Cat("module cache lacks ", dir, " right after the fetch")));
     }

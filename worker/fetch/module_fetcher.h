@@ -28,7 +28,8 @@ namespace gofarm::fetch {
 
 struct FetchLimits {
   absl::Duration command = absl::Minutes(10);  // one go command
-  int64_t bytes_max = int64_t{8} << 30;        // downloaded for one module with its dependencies
+  // Written for one module with its dependencies: zips and what they unpack to, which is what a disk has to hold.
+  int64_t bytes_max = int64_t{16} << 30;
   int64_t json_bytes_max = 64 << 20;           // answer of one go list
 };
 

@@ -104,6 +104,7 @@ TEST(EscapeTest, UpperCaseBecomesBangAndLowerCaseAndBack) {
   EXPECT_EQ(*UnescapePath("github.com/!burnt!sushi/toml"), "github.com/BurntSushi/toml");
   EXPECT_EQ(*EscapeVersion("v1.0.0-RC1"), "v1.0.0-!r!c1");
   EXPECT_FALSE(EscapePath("github.com/!bang").ok());
+  EXPECT_EQ(UnescapeVersion(*EscapeVersion("v1.0.0-RC1")), "v1.0.0-RC1");
   EXPECT_FALSE(UnescapePath("github.com/BurntSushi").ok());
   EXPECT_FALSE(UnescapePath("github.com/a!").ok());
   EXPECT_FALSE(UnescapePath("github.com/!1").ok());

@@ -117,6 +117,20 @@ TEST(SubprocessTest, MeasuresCpuTimeOfItsChildren) {
   EXPECT_GT(result->cpu_seconds, 0.02);
 }
 
+TEST(SubprocessTest, CountsWhatItAndItsChildrenWrote) {
+  pid_t seen = 0;
+  SubprocessSpec spec = Shell("printf %5000s x; sh -c 'printf %7000s x'");
+  spec.on_started = [&](pid_t pid) {
+    seen = pid;
+    EXPECT_TRUE(BytesWrittenBy(pid).has_value());
+  };
+  const auto result = RunSubprocess(Soon(), spec);
+  ASSERT_TRUE(result.ok());
+  EXPECT_EQ(result->out.size(), 12'000U);
+  EXPECT_EQ(result->bytes_written.value_or(0), 12'000);
+  EXPECT_FALSE(BytesWrittenBy(seen).has_value()) << "it is gone";
+}
+
 TEST(SubprocessTest, ManyAtOnceDoNotDisturbEachOther) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {

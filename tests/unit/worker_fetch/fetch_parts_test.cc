@@ -56,6 +56,13 @@ TEST(ClassifyFetchErrorTest, KnowsWhoIsConcerned) {
 TEST(ClassifyFetchErrorTest, NamesOfModulesAndTalesOfServersDecideNothing) {
   EXPECT_EQ(ClassifyFetchError("example.com/timeout@v1.0.0: reading https://p/x: 404 Not Found"),
             FailureClass::kSourceUnavailable);
+  for (const char* name : {"tls", "http2", "x509", "proxyconnect"}) {
+    EXPECT_EQ(ClassifyFetchError(Cat("go: example.com/", name, ": no matching versions for query \"latest\"")),
+              FailureClass::kSourceUnavailable)
+        << name;
+  }
+  EXPECT_EQ(ClassifyFetchError("Get \"https://p/x\": remote error: tls: internal error"), FailureClass::kProxyError);
+  EXPECT_EQ(ClassifyFetchError("Get \"https://p/x\": http2: server sent GOAWAY"), FailureClass::kProxyError);
   EXPECT_EQ(ClassifyFetchError("m@v1: reading https://p/x.zip: 404 Not Found\n\tserver response: no space left on device"),
             FailureClass::kSourceUnavailable);
 }

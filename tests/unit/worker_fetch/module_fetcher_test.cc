@@ -6,11 +6,13 @@
 #include <gtest/gtest.h>
 #include <stdlib.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
 
+#include "absl/time/clock.h"
 #include "common/io/files.h"
 #include "tests/support/proxy_folder.h"
 #include "tests/support/zip_maker.h"
@@ -372,6 +374,91 @@ TEST_F(ModuleFetcherTest, AByteLimitEndsTheDownload) {
   ModuleFetcher fetcher = Fetcher("file://" + proxy_->root(), limits);
   EXPECT_EQ(fetcher.FetchAndList(Scope::For(absl::Minutes(1)), Request("example.com/m", "v1.0.0")).failure,
             FailureClass::kSourceInvalid);
+}
+
+// Scripts in Go's place: what they write is known to the byte.
+TEST_F(ModuleFetcherTest, OnlyWhatAFetchWritesItselfCountsAgainstItsLimit) {
+  FetchLimits limits;
+  limits.bytes_max = 1 << 20;
+  ModuleFetcher fetcher = Fetcher("off", limits);
+  FetchRequest request = Request("example.com/m", "v1.0.0");
+  request.gos[0].path = base_ + "/go";
+  const auto fetch_with = [&](const std::string& script) {
+    std::ofstream(request.gos[0].path, std::ios::trunc) << "#!/bin/sh\n" << script;
+    fs::permissions(request.gos[0].path, fs::perms::owner_all);
+    return fetcher.FetchAndList(Scope::For(absl::Minutes(1)), request);
+  };
+  const std::string write = "i=0; while [ $i -lt 300 ]; do printf %8192s x; i=$((i+1)); done >" + base_ + "/written\n";
+  const std::string answer = "echo '{\"Error\": \"not found\"}'\n";
+  const FetchOutcome large = fetch_with(write + answer);
+  EXPECT_EQ(large.failure, FailureClass::kSourceInvalid) << large.detail;
+  EXPECT_THAT(large.detail, HasSubstr("larger than 1048576 bytes"));
+  const FetchOutcome endless = fetch_with(write + "/bin/sleep 50\n" + answer);
+  EXPECT_EQ(endless.failure, FailureClass::kSourceInvalid) << endless.detail;
+
+  // Another fetch downloads into the same folder meanwhile.
+  const std::string downloads = Cache().Mod() + "/cache/download/example.com";
+  fs::create_directories(downloads);
+  std::ofstream(downloads + "/other.zip") << std::string(2 << 20, 'x');
+  const FetchOutcome small = fetch_with("/bin/sleep 2\n" + answer);
+  EXPECT_EQ(small.failure, FailureClass::kSourceUnavailable) << small.detail;
+}
+
+TEST_F(ModuleFetcherTest, ACacheThatLostItsDownloadsHealsItself) {
+  proxy_->Add("example.com/Dep", "v1.0.0-RC1", {{"go.mod", "module example.com/Dep\n"}, {"d.go", "package dep\n"}});
+  proxy_->Add("example.com/m", "v1.0.0",
+              {{"go.mod", "module example.com/m\n\nrequire example.com/Dep v1.0.0-RC1\n"},
+               {"main.go", "package main\n\nimport _ \"example.com/Dep\"\n\nfunc main() {}\n"}});
+  ASSERT_NE(Fetch("example.com/m", "v1.0.0").listing, nullptr);
+  fs::remove_all(Cache().Mod() + "/cache/download");
+  const FetchOutcome again = Fetch("example.com/m", "v1.0.0");
+  ASSERT_NE(again.listing, nullptr) << again.detail;
+  EXPECT_TRUE(TouchModule(Cache(), "example.com/!dep@v1.0.0-!r!c1"));
+}
+
+TEST_F(ModuleFetcherTest, LicencesBeyondTheLimitAreLeftOutAndTheProgramsStay) {
+  const std::string large(1000 << 10, 'x');
+  std::map<std::string, std::string> files = {{"go.mod", "module example.com/m\n"}, {"main.go", kMain}};
+  for (int i = 10; i < 50; ++i) files[Cat("LICENSE.", i)] = large;
+  proxy_->Add("example.com/m", "v1.0.0", files);
+  const FetchOutcome outcome = Fetch("example.com/m", "v1.0.0");
+  ASSERT_NE(outcome.listing, nullptr) << outcome.detail;
+  const auto size = Fetcher("off").WriteLicences(*outcome.listing, Target::kX86_64, base_ + "/licences");
+  ASSERT_TRUE(size.ok()) << size.status();
+  EXPECT_LT(*size, 33 << 20);
+  const std::string text = *io::ReadFile(base_ + "/licences", 64 << 20);
+  EXPECT_THAT(text, HasSubstr("LICENSE.49 (")) << "named all the same";
+  EXPECT_THAT(text.substr(text.find("LICENSE.49 (")), HasSubstr("left out"));
+}
+
+// Two that overlap for ever; without a gate none of their gaps lets the prune in.
+TEST_F(ModuleFetcherTest, FetchesWithoutAGapDoNotKeepAPruneOut) {
+  const CacheLayout cache = Cache();
+  std::atomic<bool> ends = false;
+  std::atomic<int> inside = 0;
+  const auto overlap = [&] {
+    while (!ends) {
+      const auto lock = ModuleCacheLock::Acquire(Scope::For(absl::Minutes(1)), cache, ModuleCacheLock::Mode::kShared);
+      ASSERT_TRUE(lock.ok()) << lock.status();
+      ++inside;
+      // Leaves only while the other one is inside too, or a prune keeps that one out.
+      const absl::Time give_up = absl::Now() + absl::Milliseconds(500);
+      while (inside < 2 && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(5));
+      absl::SleepFor(absl::Milliseconds(50));
+      --inside;
+    }
+  };
+  std::thread one(overlap), two(overlap);
+  const absl::Time give_up = absl::Now() + absl::Seconds(30);
+  while (inside < 2 && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(1));
+  {
+    const auto prune = ModuleCacheLock::Acquire(Scope::For(absl::Seconds(15)), cache, ModuleCacheLock::Mode::kExclusive);
+    EXPECT_TRUE(prune.ok()) << prune.status();
+    EXPECT_EQ(inside, 0);
+  }
+  ends = true;
+  one.join();
+  two.join();
 }
 
 TEST_F(ModuleFetcherTest, StopsAndDeadlinesEndAFetch) {
