@@ -32,7 +32,7 @@ class Machine {
       Emit(CloseStream{e.stream, CloseWhy::kTooManyWorkers});
       return;
     }
-    if (Session* holder = NameHolder(e.request)) {
+    if (Session* holder = NameHolder(s_, e.request, now_)) {
       holder->namesake_at = now_;
       holder->namesake_pid = e.request.pid;
       Emit(CloseStream{e.stream, CloseWhy::kNameTaken});
@@ -350,6 +350,9 @@ class Machine {
   }
 
   void On(const Tick&) {
+    // This process, the machine or its clock made a jump: whoever was alive had no chance to be heard.
+    if (now_ - s_.last_tick > kStoodStill) s_.leases_in_doubt = true;
+    s_.last_tick = now_;
     TimeOutOffers();
     LoseOverdue();
     if (now_ >= s_.retry_at) AskAgain();
@@ -364,7 +367,7 @@ class Machine {
       }
     }
     size_t waiting = 0;
-    for (const auto& of_target : s_.waiting) waiting += of_target.size();
+    for (const auto& [group, keys] : s_.waiting) waiting += keys.size();
     const bool drained = s_.truncated && waiting < static_cast<size_t>(domain::kQueueLoadMax) / 2;
     if (now_ >= s_.whole_load_at || (drained && !s_.loading)) s_.load_wanted = JobId{0};
   }
@@ -386,16 +389,6 @@ class Machine {
       s_.retry_at = std::max(s_.retry_at, now_ + kStoreRetry);
     }
     return answer == Answer::kDone;
-  }
-
-  // Another process than the one that says Hello, connected under the same name.
-  Session* NameHolder(const domain::SessionRequest& request) {
-    const auto it = s_.by_worker.find(request.worker);
-    if (it == s_.by_worker.end()) return nullptr;
-    Session* session = FindSession(s_, it->second);
-    const bool holds = session != nullptr && session->stream && !session->leaving &&
-                       session->worker.instance != request.instance && now_ - session->last_seen < kNameHeld;
-    return holds ? session : nullptr;
   }
 
   Session* Heard(StreamId stream) {
@@ -467,13 +460,15 @@ class Machine {
     ForChunks(jobs, [&](auto chunk) { Emit(ReadClaims{std::move(chunk)}); });
   }
 
-  void Running(JobEntry& entry, Token token, SessionId session_id) {
+  void Running(JobEntry& entry, Token token, SessionId session_id, absl::Duration age = {}) {
     if (s_.ended.contains(token)) {
       RemoveJob(s_, entry.job.id, now_);  // the news of its end overtook this
       return;
     }
+    // The deadline counts from the attempt's start, however often its worker comes back.
     Move(s_, entry,
-         {JobPhase::kRunning, token, session_id, now_ + s_.options.attempt_deadline + kOverdueGrace}, now_);
+         {JobPhase::kRunning, token, session_id, now_ - age + s_.options.attempt_deadline + kOverdueGrace}, now_);
+    entry.since = now_ - age;
     const Session* session = FindSession(s_, session_id);
     Emit(NoteRunning{token, entry.job, session == nullptr ? "" : session->worker.worker});
     if (entry.cancel) Cancel(entry);
@@ -485,9 +480,8 @@ class Machine {
     AddJob(s_, attempt.job, now_, /*beyond_limit=*/true);
     JobEntry& entry = *FindJob(s_, attempt.job.id);
     entry.cancel = false;  // the caller sends it
-    Running(entry, attempt.token, session.id);
+    Running(entry, attempt.token, session.id, attempt.age);
     entry.cancel = attempt.cancel_wanted;
-    entry.since = attempt.started_at;
     if (session.stream) NoteSource(s_, session, attempt.job);
   }
 
@@ -546,11 +540,7 @@ class Machine {
 
   void LoseOverdue() {
     if (s_.losing) return;
-    LoseAttempts lose;
-    for (auto it = s_.running_until.begin(); it != s_.running_until.end() && it->first < now_; ++it) {
-      lose.tokens.push_back(it->second);
-      if (lose.tokens.size() == domain::kClaimsMax) break;
-    }
+    LoseAttempts lose{Overdue(s_, now_)};
     if (lose.tokens.empty()) return;
     s_.losing = true;
     Emit(std::move(lose));

@@ -33,6 +33,7 @@ using StreamId = Id<struct StreamTag>;
 
 inline constexpr absl::Duration kOfferTimeout = absl::Seconds(10);
 inline constexpr absl::Duration kOverdueGrace = absl::Minutes(2);   // beyond an attempt's own deadline
+inline constexpr absl::Duration kStoodStill = absl::Seconds(10);    // between two ticks: nothing was heard or renewed meanwhile
 inline constexpr absl::Duration kStoreRetry = absl::Seconds(1);     // before a failed store call is made again
 inline constexpr absl::Duration kPauseAfterTrouble = absl::Seconds(10);  // a worker that let an offer time out, or is out of disk
 inline constexpr absl::Duration kReloadSoon = absl::Seconds(5);     // whole reload of a small mirror
@@ -198,7 +199,8 @@ struct DispatchState {
 
   // The mirror and its indexes.
   absl::flat_hash_map<JobId, JobEntry> jobs;
-  std::array<std::set<WaitKey>, kAllTargets.size()> waiting;  // kWaiting, by target
+  // kWaiting, by target and toolset: what one worker turns down it turns down for all of a group.
+  std::map<std::pair<Target, std::string>, std::set<WaitKey>> waiting;
   std::set<std::pair<absl::Time, JobId>> delayed;             // kDelayed
   absl::flat_hash_map<std::string, std::vector<JobId>> by_module;
   absl::flat_hash_map<Token, JobId> by_token;                 // kOffered to kRunning
@@ -234,7 +236,8 @@ struct DispatchState {
   absl::Time renew_at = absl::InfinitePast();
   bool expiring = false;
   absl::Time expire_at = absl::InfinitePast();
-  bool leases_in_doubt = false;  // a renewal failed: extend all before anything expires
+  absl::Time last_tick = absl::InfiniteFuture();
+  bool leases_in_doubt = false;  // none could be renewed for a while: extend all before anything expires
   bool losing = false;           // LoseAttempts is out
 
   struct Counters {

@@ -22,7 +22,8 @@ std::string CheckJobs(const DispatchState& state) {
     running += entry.phase == JobPhase::kRunning;
     if (entry.phase == JobPhase::kWaiting) {
       const WaitKey key{-entry.job.priority, entry.job.queued_at, id};
-      if (!state.waiting[TargetIndex(entry.job.target)].contains(key)) return name + "waits and is not in its queue";
+      const auto group = state.waiting.find({entry.job.target, entry.job.toolset});
+      if (group == state.waiting.end() || !group->second.contains(key)) return name + "waits and is not in its queue";
     }
     if (HoldsToken(entry.phase)) {
       ++tokens;
@@ -38,7 +39,7 @@ std::string CheckJobs(const DispatchState& state) {
       return name + "its session's books differ";
     }
   }
-  for (const auto& of_target : state.waiting) waiting -= of_target.size();
+  for (const auto& [group, keys] : state.waiting) waiting -= keys.size();
   for (const auto& [module, jobs] : state.by_module) in_modules += jobs.size();
   if (waiting != 0) return "queues hold jobs that do not wait";
   if (delayed != state.delayed.size()) return "delayed jobs are miscounted";

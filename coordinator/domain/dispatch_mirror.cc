@@ -11,6 +11,10 @@ namespace {
 
 constexpr size_t kRecentModulesMax = 16;  // per session
 
+std::set<WaitKey>& WaitingWith(DispatchState& state, const domain::QueuedJob& job) {
+  return state.waiting[{job.target, job.toolset}];
+}
+
 WaitKey KeyOf(const domain::QueuedJob& job) { return {-job.priority, job.queued_at, job.id}; }
 
 void Index(DispatchState& state, JobEntry& entry, absl::Time now) {
@@ -20,7 +24,7 @@ void Index(DispatchState& state, JobEntry& entry, absl::Time now) {
       state.delayed.insert({entry.job.not_before, entry.job.id});
       return;
     case JobPhase::kWaiting:
-      state.waiting[TargetIndex(entry.job.target)].insert(KeyOf(entry.job));
+      WaitingWith(state, entry.job).insert(KeyOf(entry.job));
       return;
     case JobPhase::kClaiming:
     case JobPhase::kReading:
@@ -52,7 +56,7 @@ void Unindex(DispatchState& state, JobEntry& entry, absl::Time now) {
       state.delayed.erase({entry.job.not_before, entry.job.id});
       return;
     case JobPhase::kWaiting:
-      state.waiting[TargetIndex(entry.job.target)].erase(KeyOf(entry.job));
+      WaitingWith(state, entry.job).erase(KeyOf(entry.job));
       return;
     case JobPhase::kClaiming:
     case JobPhase::kReading:
@@ -125,17 +129,20 @@ JobEntry* LocalJob(DispatchState& state, const Session& session, int priority) {
   return best;
 }
 
-// The first of the workers that take jobs for this target, if all of them are out of disk; else empty. Asked for each job of
-// a list: it ends at the first worker with room.
-std::string AllDisksFull(const DispatchState& state, Target target) {
-  std::string first;
+// The first of the workers that would build this job, and whether all of them are out of disk. Asked for each job of a list:
+// it ends at the first worker with room.
+struct Builders {
+  std::string first;  // empty: there is none
+  bool all_full = true;
+};
+Builders BuildersOf(const DispatchState& state, const domain::QueuedJob& job) {
+  Builders builders;
   for (const auto& [id, session] : state.sessions) {
-    const std::vector<Target>& targets = session.worker.targets;
-    if (!session.Able() || std::find(targets.begin(), targets.end(), target) == targets.end()) continue;
-    if (!session.disk_full) return "";
-    if (first.empty()) first = session.worker.worker;
+    if (!session.Able() || !Builds(session, job)) continue;
+    if (builders.first.empty()) builders.first = session.worker.worker;
+    if (!session.disk_full) return {builders.first, false};
   }
-  return first;
+  return builders;
 }
 
 }  // namespace
@@ -250,8 +257,8 @@ void RemoveAbsent(DispatchState& state, const QueueLoaded& loaded, absl::Time no
   const auto look = [&](JobId job) {
     if (!present.contains(job) && state.jobs.at(job).changed < loaded.issued) absent.push_back(job);
   };
-  for (const auto& of_target : state.waiting) {
-    for (const WaitKey& key : of_target) look(std::get<JobId>(key));
+  for (const auto& [group, keys] : state.waiting) {
+    for (const WaitKey& key : keys) look(std::get<JobId>(key));
   }
   for (const auto& [time, job] : state.delayed) look(job);
   for (const JobId job : absent) RemoveJob(state, job, now);
@@ -302,25 +309,36 @@ void NoteSource(DispatchState& state, Session& session, const domain::QueuedJob&
 
 std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now) {
   std::vector<domain::ClaimRequest> claims;
-  // The last job of each target that nobody takes in this round; the search goes on behind it.
-  std::array<std::optional<WaitKey>, kAllTargets.size()> passed;
+  std::erase_if(state.waiting, [](const auto& group) { return group.second.empty(); });
+  struct Group {
+    Target target;
+    const std::set<WaitKey>* waiting;
+    std::optional<WaitKey> passed;  // the last job that nobody takes in this round; the search goes on behind it
+    bool hopeless = false;          // nobody takes any
+  };
+  std::vector<Group> groups;
+  for (const auto& [key, waiting] : state.waiting) groups.push_back({.target = key.first, .waiting = &waiting, .passed = {}});
   for (;;) {
     std::optional<WaitKey> best;
-    size_t target = 0;
-    for (size_t t = 0; t < passed.size(); ++t) {
-      const std::set<WaitKey>& waiting = state.waiting[t];
-      if (state.free[t].empty()) continue;
-      const auto it = passed[t] ? waiting.upper_bound(*passed[t]) : waiting.begin();
-      if (it == waiting.end() || (best && *best < *it)) continue;
+    Group* group = nullptr;
+    for (Group& g : groups) {
+      if (g.hopeless || state.free[TargetIndex(g.target)].empty()) continue;
+      const auto it = g.passed ? g.waiting->upper_bound(*g.passed) : g.waiting->begin();
+      if (it == g.waiting->end() || (best && *best < *it)) continue;
       best = *it;
-      target = t;
+      group = &g;
     }
     if (!best) return claims;
     JobEntry* entry = FindJob(state, std::get<JobId>(*best));
     bool has_source = false;
     Session* session = Place(state, entry->job, has_source);
     if (session == nullptr) {
-      passed[target] = best;
+      // Free slots get fewer in a round, never more.
+      if (entry->job.excluded_worker.empty()) {
+        group->hopeless = true;
+      } else {
+        group->passed = best;
+      }
       continue;
     }
     if (!has_source) {
@@ -330,6 +348,23 @@ std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now) {
     Move(state, *entry, {.phase = JobPhase::kClaiming, .session = session->id}, now);
     claims.push_back({entry->job.id, session->id});
   }
+}
+
+Session* NameHolder(DispatchState& state, const domain::SessionRequest& request, absl::Time now) {
+  const auto it = state.by_worker.find(request.worker);
+  Session* session = it == state.by_worker.end() ? nullptr : FindSession(state, it->second);
+  const bool holds = session != nullptr && session->stream && !session->leaving &&
+                     session->worker.instance != request.instance && now - session->last_seen < kNameHeld;
+  return holds ? session : nullptr;
+}
+
+std::vector<Token> Overdue(const DispatchState& state, absl::Time now) {
+  std::vector<Token> tokens;
+  for (auto it = state.running_until.begin(); it != state.running_until.end() && it->first < now; ++it) {
+    tokens.push_back(it->second);
+    if (tokens.size() == domain::kClaimsMax) break;
+  }
+  return tokens;
 }
 
 std::vector<Target> SiblingsOf(const DispatchState& state, const domain::QueuedJob& job) {
@@ -374,8 +409,15 @@ WhyWaiting WhyItWaits(const DispatchState& state, JobId job, absl::Time now) {
     return {WaitReason::kNoWorkerForTarget,
             Cat("none of ", state.connected, " connected workers takes jobs for ", TargetName(entry.job.target))};
   }
-  if (const std::string full = AllDisksFull(state, entry.job.target); !full.empty()) {
-    return {WaitReason::kNoFreeSlot, Cat("the disk of worker ", full, " is full; it takes jobs again when there is room")};
+  const Builders builders = BuildersOf(state, entry.job);
+  if (builders.first.empty()) {
+    return {WaitReason::kNoWorkerForTarget,
+            Cat("no connected worker has toolset ", entry.job.toolset, " for ", TargetName(entry.job.target),
+                "; if it left the configuration, cancel this job and submit the module again")};
+  }
+  if (builders.all_full) {
+    return {WaitReason::kNoFreeSlot,
+            Cat("the disk of worker ", builders.first, " is full; it takes jobs again when there is room")};
   }
   return {WaitReason::kNoFreeSlot, "every worker that could build it is busy"};
 }

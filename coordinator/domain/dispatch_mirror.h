@@ -53,6 +53,12 @@ void NoteSource(DispatchState& state, Session& session, const domain::QueuedJob&
 // Gives waiting jobs to free slots until one of both runs out; they are in kClaiming then.
 std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now);
 
+// Another process than the one that says Hello, connected and heard under the same name.
+Session* NameHolder(DispatchState& state, const domain::SessionRequest& request, absl::Time now);
+
+// Running attempts beyond their deadline, at most kClaimsMax.
+std::vector<Token> Overdue(const DispatchState& state, absl::Time now);
+
 // The other targets of the job's module, version and toolset that the mirror holds, ascending.
 std::vector<Target> SiblingsOf(const DispatchState& state, const domain::QueuedJob& job);
 

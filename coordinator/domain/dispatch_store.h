@@ -102,7 +102,7 @@ struct RunningAttempt {
   Token token;
   QueuedJob job;
   SessionId session;
-  absl::Time started_at = absl::UnixEpoch();
+  absl::Duration age;  // since its start, by the store's clock
   bool cancel_wanted = false;
 };
 // An attempt that ended as lost. `requeued` is the job as it stands in the queue again; empty when it ended (no tries

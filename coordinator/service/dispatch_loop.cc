@@ -174,7 +174,7 @@ class DispatchLoop::Impl {
     DispatchStats stats;
     {
       const absl::MutexLock lock(&state_mutex_);
-      for (const auto& waiting : state_.waiting) stats.waiting += static_cast<int64_t>(waiting.size());
+      for (const auto& [group, keys] : state_.waiting) stats.waiting += static_cast<int64_t>(keys.size());
       stats.waiting += static_cast<int64_t>(state_.delayed.size());
       stats.offered = static_cast<int64_t>(state_.offers_until.size());
       stats.running = static_cast<int64_t>(state_.running_until.size());

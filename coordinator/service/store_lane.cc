@@ -54,6 +54,9 @@ void StoreLane::Start(int64_t epoch) {
 void StoreLane::Add(std::vector<dispatch::Effect> effects) {
   if (effects.empty()) return;
   const absl::MutexLock lock(&mutex_);
+  for (const dispatch::Effect& effect : effects) {
+    if (std::holds_alternative<dispatch::ExpireSessions>(effect)) expiry_added_ = absl::Now();
+  }
   std::move(effects.begin(), effects.end(), std::back_inserter(waiting_));
 }
 
@@ -135,9 +138,7 @@ void StoreLane::One(const dispatch::Effect& effect) {
     answer_(dispatch::LeasesExtended{
         AnswerOf("extend_leases", store_.ExtendLeases(CallScope(), epoch_, domain::kLease))});
   } else if (std::holds_alternative<dispatch::ExpireSessions>(effect)) {
-    auto ended = store_.ExpireSessions(CallScope(), epoch_);
-    const dispatch::Answer answer = AnswerOf("expire_sessions", ended.status());
-    answer_(dispatch::SessionsEnded{answer, ValueOr(ended)});
+    Expire();
   } else if (const auto* e = std::get_if<dispatch::EndSessions>(&effect)) {
     auto ended = store_.EndSessions(CallScope(), epoch_, e->sessions);
     const dispatch::Answer answer = AnswerOf("end_sessions", ended.status());
@@ -151,6 +152,22 @@ void StoreLane::One(const dispatch::Effect& effect) {
     const dispatch::Answer answer = AnswerOf("load_queue", jobs.status());
     answer_(dispatch::QueueLoaded{answer, e->after, e->issued, ValueOr(jobs)});
   }
+}
+
+void StoreLane::Expire() {
+  absl::Duration waited;
+  {
+    const absl::MutexLock lock(&mutex_);
+    waited = absl::Now() - expiry_added_;
+  }
+  if (waited > expiry_wait_max_) {
+    obs::Warn("store_lane_slow", {{"seconds", Cat(absl::ToInt64Seconds(waited))}});
+    answer_(dispatch::SessionsEnded{dispatch::Answer::kFailed, {}});
+    return;
+  }
+  auto ended = store_.ExpireSessions(CallScope(), epoch_);
+  const dispatch::Answer answer = AnswerOf("expire_sessions", ended.status());
+  answer_(dispatch::SessionsEnded{answer, ValueOr(ended)});
 }
 
 void StoreLane::CheckLeadership() {

@@ -21,11 +21,14 @@
 namespace gofarm::service {
 
 inline constexpr absl::Duration kLeadershipCheck = absl::Seconds(5);
+// An expiry that waited longer behind other calls is not made: the renewals behind it waited as long.
+inline constexpr absl::Duration kExpiryWaitMax = absl::Seconds(10);
 
 class StoreLane {
  public:
-  StoreLane(domain::DispatchStore& store, std::function<void(dispatch::Event)> answer)
-      : store_(store), answer_(std::move(answer)) {}
+  StoreLane(domain::DispatchStore& store, std::function<void(dispatch::Event)> answer,
+            absl::Duration expiry_wait_max = kExpiryWaitMax)
+      : store_(store), answer_(std::move(answer)), expiry_wait_max_(expiry_wait_max) {}
   ~StoreLane() { Stop(); }
 
   static bool IsStoreEffect(const dispatch::Effect& effect);
@@ -44,12 +47,14 @@ class StoreLane {
   void Accept(std::vector<domain::OfferRef> offers);
   void Return(std::vector<domain::OfferRef> offers);
   void One(const dispatch::Effect& effect);
+  void Expire();
   void CheckLeadership();
   // What the status means for the dispatcher; tells of lost leadership and logs failures.
   dispatch::Answer AnswerOf(std::string_view call, const absl::Status& status);
 
   domain::DispatchStore& store_;
   const std::function<void(dispatch::Event)> answer_;
+  const absl::Duration expiry_wait_max_;
   std::function<void(const absl::Status&)> lost_;
   bool told_lost_ = false;  // lane's thread
   int64_t epoch_ = 0;
@@ -57,6 +62,7 @@ class StoreLane {
 
   absl::Mutex mutex_;
   std::deque<dispatch::Effect> waiting_ ABSL_GUARDED_BY(mutex_);
+  absl::Time expiry_added_ ABSL_GUARDED_BY(mutex_);  // of the one ExpireSessions that may be under way
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread thread_;
 };

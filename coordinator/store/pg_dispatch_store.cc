@@ -308,7 +308,7 @@ absl::StatusOr<domain::OpenedSession> PgDispatchStore::OpenSession(const Scope& 
             opened.kept.push_back({.token = Token{row["token"].as<int64_t>()},
                                    .job = QueuedJobOf(row),
                                    .session = opened.session,
-                                   .started_at = TimeOf(row["started_us"]),
+                                   .age = absl::Microseconds(row["age_us"].as<int64_t>()),
                                    .cancel_wanted = row["cancel_requested"].as<bool>()});
           }
         }

@@ -175,7 +175,7 @@ absl::StatusOr<domain::OpenedSession> MemoryDispatchStore::OpenSession(const Sco
     Job& job = jobs_.at(attempt.job);
     attempt.session = job.session = opened.session;
     opened.kept.push_back({.token = attempt.token, .job = job.row, .session = opened.session,
-                           .started_at = attempt.started_at, .cancel_wanted = job.cancel_wanted});
+                           .age = clock_.Now() - attempt.started_at, .cancel_wanted = job.cancel_wanted});
   }
   for (const Token token : left) opened.lost.push_back(Lose(attempts_.at(token), /*counts=*/true));
   for (const SessionId id : opened.superseded) {

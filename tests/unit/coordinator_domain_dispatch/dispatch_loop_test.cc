@@ -11,6 +11,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/synchronization/notification.h"
 #include "common/base/text.h"
+#include "coordinator/service/store_lane.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/memory_dispatch_store.h"
 
@@ -20,7 +21,7 @@ namespace {
 constexpr absl::Duration kPatience = absl::Seconds(20);
 
 // MemoryDispatchStore behind one lock: the loop's thread and the test both use it.
-class LockedStore final : public domain::DispatchStore {
+class LockedStore : public domain::DispatchStore {
  public:
   explicit LockedStore(const Clock& clock) : store_(clock) {}
 
@@ -282,6 +283,47 @@ TEST_F(DispatchLoopTest, TakingTheFarmDownLosesAttemptsAndARestartDoesNot) {
 TEST_F(DispatchLoopTest, AnotherLeaderIsNoticed) {
   ASSERT_TRUE(store_.TakeLeadership(Scope{}, "another").ok());
   EXPECT_TRUE(leadership_lost_.WaitForNotificationWithTimeout(kPatience));
+}
+
+// Answers the queue's load only when it is let go.
+class SlowStore final : public LockedStore {
+ public:
+  using LockedStore::LockedStore;
+  absl::StatusOr<std::vector<domain::QueuedJob>> LoadQueue(const Scope& s, JobId after, int limit) override {
+    loading.Notify();
+    let_go.WaitForNotification();
+    return LockedStore::LoadQueue(s, after, limit);
+  }
+  absl::Notification loading, let_go;
+};
+
+TEST(StoreLaneTest, AnExpiryThatWaitedLongBehindOtherCallsIsNotMade) {
+  testing::FakeClock clock;
+  SlowStore store(clock);
+  const int64_t epoch = *store.TakeLeadership(Scope{}, "test");
+  ASSERT_TRUE(store.OpenSession(Scope{}, epoch, {.worker = "w", .instance = "i"}, domain::kLease).ok());
+  clock.Advance(2 * domain::kLease);  // its renewal stands behind the same slow call
+  dispatch::SessionsEnded ended;
+  absl::Notification answered;
+  StoreLane lane(
+      store,
+      [&](const dispatch::Event& event) {
+        if (const auto* e = std::get_if<dispatch::SessionsEnded>(&event)) {
+          ended = *e;
+          answered.Notify();
+        }
+      },
+      /*expiry_wait_max=*/absl::Milliseconds(1));
+  lane.Start(epoch);
+  lane.Add({dispatch::LoadQueue{}});
+  store.loading.WaitForNotification();
+  lane.Add({dispatch::ExpireSessions{}});
+  absl::SleepFor(absl::Milliseconds(5));
+  store.let_go.Notify();
+  ASSERT_TRUE(answered.WaitForNotificationWithTimeout(kPatience));
+  lane.Stop();
+  EXPECT_EQ(ended.answer, dispatch::Answer::kFailed) << "the dispatcher extends all leases then";
+  EXPECT_EQ(store.With([](auto& m) { return m.sessions().size(); }), 1u);
 }
 
 }  // namespace

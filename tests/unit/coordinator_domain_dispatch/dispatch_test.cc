@@ -1,103 +1,8 @@
-// The dispatcher's rules, one by one. Farm plays the store and the streams by hand: it answers what Step asks for, so that
-// each test says only what matters to it.
-#include "coordinator/domain/dispatch.h"
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <set>
-#include <string>
-#include <vector>
+// The dispatcher's rules, one by one: placing, offers, attempts, the mirror.
+#include "tests/unit/coordinator_domain_dispatch/dispatch_farm.h"
 
 namespace gofarm::dispatch {
 namespace {
-
-using domain::QueuedJob;
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
-using ::testing::IsEmpty;
-using ::testing::UnorderedElementsAre;
-
-constexpr Target kX86 = Target::kX86_64;
-constexpr Target kArm = Target::kAarch64;
-
-template <typename E>
-std::vector<E> All(const std::vector<Effect>& effects) {
-  std::vector<E> found;
-  for (const Effect& effect : effects) {
-    if (const E* e = std::get_if<E>(&effect)) found.push_back(*e);
-  }
-  return found;
-}
-
-class Farm {
- public:
-  // One event; the effects come back and are kept for the helpers below.
-  std::vector<Effect> Step(const Event& event) {
-    last = dispatch::Step(state, event, now);
-    EXPECT_EQ(CheckInvariants(state), "");
-    return last;
-  }
-  std::vector<Effect> Wait(absl::Duration d) {
-    now += d;
-    return Step(Tick{});
-  }
-
-  QueuedJob Job(int64_t id, const std::string& module = "", Target target = kX86, int priority = 0) const {
-    return {.id = JobId{id}, .module = module.empty() ? "example.com/m" + std::to_string(id) : module,
-            .version = "v1.0.0", .target = target, .toolset = "t", .priority = priority, .queued_at = now};
-  }
-  std::vector<Effect> Queue(std::vector<QueuedJob> jobs) {
-    return Step(QueueLoaded{.after = JobId{1}, .issued = state.steps, .jobs = std::move(jobs)});
-  }
-
-  // A worker says Hello, is welcomed and says Ready.
-  StreamId Worker(const std::string& name, int slots, std::vector<Target> targets = {kX86, kArm},
-                  domain::OpenedSession opened = {}) {
-    const StreamId stream = Hello(name, slots, std::move(targets));
-    Opened(stream, std::move(opened));
-    Step(ReadyReceived{stream, slots, 0, false});
-    return stream;
-  }
-  StreamId Hello(const std::string& name, int slots, std::vector<Target> targets = {kX86, kArm},
-                 const std::string& instance = "i") {
-    const StreamId stream{++streams};
-    Step(HelloReceived{stream, {.worker = name, .instance = instance, .pid = 7, .targets = std::move(targets), .slots = slots}});
-    return stream;
-  }
-  SessionId Opened(StreamId stream, domain::OpenedSession opened = {}) {
-    opened.session = SessionId{++sessions};
-    Step(SessionOpened{stream, Answer::kDone, opened});
-    return opened.session;
-  }
-
-  // The store gives every claim of `effects` a token; returns the offers that follow.
-  std::vector<SendOffer> Win(const std::vector<Effect>& effects) {
-    std::vector<SendOffer> offers;
-    for (const Claim& claim : All<Claim>(effects)) {
-      ClaimsAnswered answer{Answer::kDone, claim.claims, {}};
-      for (const domain::ClaimRequest& c : claim.claims) {
-        answer.results.push_back({c.job, c.session, Token{++tokens}, domain::ClaimOutcome::kWon});
-      }
-      for (const SendOffer& offer : All<SendOffer>(Step(answer))) offers.push_back(offer);
-    }
-    return offers;
-  }
-  // The worker takes the offer, the store too.
-  void Run(const SendOffer& offer) {
-    const auto accepts = All<StoreAccept>(Step(AcceptReceived{offer.stream, offer.token}));
-    ASSERT_EQ(accepts.size(), 1u);
-    Step(AcceptsAnswered{Answer::kDone, {accepts[0].offer}, {domain::AcceptOutcome::kRunning}});
-  }
-  std::string WorkerOf(const SendOffer& offer) const {
-    return state.sessions.at(state.streams.at(offer.stream)).worker.worker;
-  }
-
-  DispatchState state;
-  absl::Time now = absl::FromUnixSeconds(1'800'000'000);
-  std::vector<Effect> last;
-  int64_t streams = 0, sessions = 0, tokens = 0;
-};
 
 // ---- placing ------------------------------------------------------------------------------------------------------
 
@@ -432,160 +337,18 @@ TEST(DispatchTest, AnAttemptFarBeyondItsDeadlineIsLost) {
   EXPECT_THAT(farm.state.jobs, IsEmpty());
 }
 
-// ---- sessions -----------------------------------------------------------------------------------------------------
-
-TEST(DispatchTest, AWorkerThatComesBackKeepsItsAttemptAndIsToldOfACancel) {
-  Farm farm;
-  const StreamId first = farm.Worker("a", 1);
-  const QueuedJob job = farm.Job(10);
-  const SendOffer offer = farm.Win(farm.Queue({job})).at(0);
-  farm.Run(offer);
-  farm.Step(StreamClosed{first});
-  EXPECT_EQ(farm.state.running_until.size(), 1u) << "the lease runs on";
-  const StreamId second = farm.Hello("a", 1);
-  domain::OpenedSession opened;
-  opened.session = SessionId{++farm.sessions};
-  opened.superseded = {SessionId{1}};
-  opened.kept = {{.token = offer.token, .job = job, .session = opened.session, .started_at = farm.now, .cancel_wanted = true}};
-  const auto effects = farm.Step(SessionOpened{second, Answer::kDone, opened});
-  ASSERT_EQ(All<SendWelcome>(effects).size(), 1u);
-  EXPECT_THAT(All<SendWelcome>(effects)[0].keep, ElementsAre(offer.token));
-  EXPECT_EQ(All<SendCancel>(effects).size(), 1u);
-  EXPECT_EQ(farm.state.sessions.size(), 1u);
-}
-
-TEST(DispatchTest, ARestartedCoordinatorTakesTheBuildBack) {
-  Farm farm;  // a new process: it knows nothing
-  const QueuedJob job = farm.Job(10, "example.com/m", kX86);
-  domain::OpenedSession opened;
-  opened.kept = {{.token = Token{77}, .job = job, .session = SessionId{1}, .started_at = farm.now}};
-  const StreamId a = farm.Worker("a", 2, {kX86, kArm}, opened);
-  farm.Step(ReadyReceived{a, 1, 0, false});
-  EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNone);
-  farm.Worker("b", 4);
-  const auto offers = farm.Win(farm.Queue({farm.Job(11, "example.com/m", kArm)}));
-  ASSERT_EQ(offers.size(), 1u);
-  EXPECT_EQ(offers[0].stream, a) << "what it builds it has the source of";
-  EXPECT_THAT(offers[0].siblings, ElementsAre(kX86));
-  farm.Step(AttemptEnded{Token{77}, JobId{10}, std::nullopt});
-  EXPECT_EQ(farm.state.jobs.size(), 1u);
-}
-
-TEST(DispatchTest, ARestartedWorkersAttemptIsLostAndItsJobWaitsAgain) {
-  Farm farm;
-  const StreamId first = farm.Worker("a", 1);
-  const QueuedJob job = farm.Job(10);
-  const SendOffer offer = farm.Win(farm.Queue({job})).at(0);
-  farm.Run(offer);
-  const StreamId second = farm.Hello("a", 1);
-  domain::OpenedSession opened;
-  opened.session = SessionId{++farm.sessions};
-  opened.superseded = {SessionId{1}};
-  opened.lost = {{offer.token, JobId{10}, "a", job}};
-  const auto effects = farm.Step(SessionOpened{second, Answer::kDone, opened});
-  EXPECT_EQ(All<NoteLost>(effects).size(), 1u);
-  ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
-  EXPECT_EQ(All<CloseStream>(effects)[0].stream, first);
-  EXPECT_EQ(farm.Win(farm.Step(ReadyReceived{second, 1, 0, false})).size(), 1u) << "it runs again at once";
-}
-
-TEST(DispatchTest, ASecondProcessOfALiveWorkersNameIsRefused) {
-  Farm farm;
-  const StreamId first = farm.Worker("a", 1);
-  const auto closes_of_hello = [&](const std::string& instance) {
-    farm.Hello("a", 1, {kX86}, instance);
-    return All<CloseStream>(farm.last);
-  };
-  const auto refused = closes_of_hello("another");
-  ASSERT_EQ(refused.size(), 1u);
-  EXPECT_EQ(refused[0].stream, StreamId{farm.streams});
-  EXPECT_EQ(refused[0].why, CloseWhy::kNameTaken);
-  EXPECT_THAT(All<OpenSession>(farm.last), IsEmpty());
-  EXPECT_EQ(farm.state.sessions.at(SessionId{1}).namesake_at, farm.now);
-  EXPECT_EQ(farm.state.sessions.at(SessionId{1}).namesake_pid, 7);
-  farm.Step(StreamClosed{refused[0].stream});
-  EXPECT_TRUE(farm.state.sessions.at(SessionId{1}).stream) << "the first one does not notice";
-
-  EXPECT_THAT(closes_of_hello("i"), IsEmpty()) << "the same process on a new connection";
-  farm.now += kNameHeld - absl::Seconds(1);
-  farm.Step(HeartbeatReceived{first});
-  farm.now += kNameHeld - absl::Seconds(1);
-  EXPECT_EQ(closes_of_hello("another").size(), 1u);
-  farm.now += absl::Seconds(1);
-  EXPECT_THAT(closes_of_hello("another"), IsEmpty()) << "a connection that is silent for so long may be dead";
-}
-
-TEST(DispatchTest, AWorkerThatIsGoneLeavesItsNameAtOnce) {
-  Farm farm;
-  const StreamId first = farm.Worker("a", 1);
-  farm.Step(StreamClosed{first});
-  farm.Hello("a", 1, {kX86}, "another");
-  EXPECT_EQ(All<OpenSession>(farm.last).size(), 1u);
-  const StreamId b = farm.Worker("b", 1);
-  farm.Step(GoodbyeReceived{b});
-  farm.Hello("b", 1, {kX86}, "another");
-  EXPECT_EQ(All<OpenSession>(farm.last).size(), 1u);
-}
-
-TEST(DispatchTest, OpenOffersOfABrokenStreamAreReturned) {
-  Farm farm;
-  const StreamId a = farm.Worker("a", 1);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
-  const auto returns = All<StoreReturn>(farm.Step(StreamClosed{a}));
-  ASSERT_EQ(returns.size(), 1u);
-  EXPECT_EQ(returns[0].offer.token, offer.token);
-}
-
-TEST(DispatchTest, OneRenewalSpeaksForAllSessionsThatWereHeardAndSilentOnesExpire) {
-  Farm farm;
-  const StreamId a = farm.Worker("a", 1);
-  const StreamId b = farm.Worker("b", 1);
-  const auto first = All<RenewSessions>(farm.Wait({}));
-  ASSERT_EQ(first.size(), 1u);
-  EXPECT_THAT(first[0].sessions, ElementsAre(SessionId{1}, SessionId{2}));
-  farm.Step(SessionsRenewed{});
-  farm.Step(HeartbeatReceived{b});
-  const auto second = All<RenewSessions>(farm.Wait(absl::Seconds(5)));
-  ASSERT_EQ(second.size(), 1u);
-  EXPECT_THAT(second[0].sessions, ElementsAre(SessionId{2}));
-  const auto effects = farm.Step(SessionsEnded{Answer::kDone, {{SessionId{1}}, {}}});
-  ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
-  EXPECT_EQ(All<CloseStream>(effects)[0].stream, a);
-  EXPECT_EQ(farm.state.former.count("a"), 1u);
-}
-
-TEST(DispatchTest, NothingExpiresWhileLeasesCouldNotBeRenewed) {
-  Farm farm;
-  farm.Worker("a", 1);
-  farm.Wait({});
-  farm.Step(SessionsEnded{});
-  farm.Step(SessionsRenewed{Answer::kFailed, {}});
-  const auto effects = farm.Wait(absl::Seconds(2));
-  EXPECT_EQ(All<ExtendLeases>(effects).size(), 1u);
-  EXPECT_THAT(All<ExpireSessions>(effects), IsEmpty());
-  farm.Step(LeasesExtended{});
-  EXPECT_EQ(All<ExpireSessions>(farm.Wait(absl::Seconds(2))).size(), 1u);
-}
-
-TEST(DispatchTest, AStoreThatCannotOpenASessionSendsTheWorkerAway) {
-  Farm farm;
-  const StreamId a = farm.Hello("a", 1);
-  const auto effects = farm.Step(SessionOpened{a, Answer::kUnknown, {}});
-  ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
-  EXPECT_EQ(All<CloseStream>(effects)[0].why, CloseWhy::kStoreUnavailable);
-}
-
-TEST(DispatchTest, AWorkerThatSaysGoodbyeGetsNoMoreOffersAndItsSessionEnds) {
+TEST(DispatchTest, AJobWhoseToolsetNoWorkerHasSaysSo) {
   Farm farm;
   const StreamId a = farm.Worker("a", 2);
-  const QueuedJob job = farm.Job(10);
-  const SendOffer offer = farm.Win(farm.Queue({job})).at(0);
-  farm.Run(offer);
-  ASSERT_EQ(All<EndSessions>(farm.Step(GoodbyeReceived{a})).size(), 1u);
-  EXPECT_THAT(All<Claim>(farm.Queue({farm.Job(11)})), IsEmpty());
-  const auto effects = farm.Step(SessionsEnded{Answer::kDone, {{SessionId{1}}, {{offer.token, JobId{10}, "a", job}}}});
-  EXPECT_EQ(All<CloseStream>(effects).at(0).why, CloseWhy::kLeft);
-  EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNoWorker);
+  QueuedJob old = farm.Job(10);
+  old.toolset = "retired";
+  const SendOffer offer = farm.Win(farm.Queue({old})).at(0);
+  farm.Step(RefuseReceived{a, offer.token, RefuseReason::kUnknownToolset, ""});
+  farm.Step(ReturnsAnswered{Answer::kDone, {{offer.token, JobId{10}, SessionId{1}}}, {domain::ReturnOutcome::kReturned}});
+  const WhyWaiting why = WhyItWaits(farm.state, JobId{10}, farm.now);
+  EXPECT_EQ(why.reason, WaitReason::kNoWorkerForTarget);
+  EXPECT_THAT(why.detail, HasSubstr("no connected worker has toolset retired"));
+  EXPECT_EQ(farm.Win(farm.Queue({farm.Job(11)})).size(), 1u) << "jobs of other toolsets go on";
 }
 
 // ---- mirror -------------------------------------------------------------------------------------------------------
@@ -632,6 +395,26 @@ TEST(DispatchTest, SeventyThousandJobsAndTwoThousandWorkersArePlacedWithoutScans
     }
   }
   EXPECT_EQ(claimed, 8000u);
+  EXPECT_EQ(CheckInvariants(farm.state), "");
+}
+
+TEST(DispatchTest, AHugeQueueThatEveryWorkerTurnsDownIsNotLookedThrough) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 4, {kX86});
+  QueuedJob first = farm.Job(1);
+  first.toolset = "retired";
+  const SendOffer offer = farm.Win(farm.Queue({first})).at(0);
+  farm.Step(RefuseReceived{a, offer.token, RefuseReason::kUnknownToolset, ""});
+  std::vector<QueuedJob> jobs;
+  for (int i = 2; i <= 100'000; ++i) {
+    jobs.push_back(farm.Job(i, "m" + std::to_string(i)));
+    jobs.back().toolset = "retired";
+  }
+  dispatch::Step(farm.state, QueueLoaded{Answer::kDone, JobId{1}, 1, std::move(jobs)}, farm.now);
+  // With a scan each these would take a quarter of an hour.
+  for (int i = 0; i < 10'000; ++i) {
+    ASSERT_THAT(dispatch::Step(farm.state, HeartbeatReceived{a}, farm.now), IsEmpty());
+  }
   EXPECT_EQ(CheckInvariants(farm.state), "");
 }
 

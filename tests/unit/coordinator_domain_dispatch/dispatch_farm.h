@@ -1,0 +1,102 @@
+// Farm plays the store and the streams of a dispatcher by hand: it answers what Step asks for, so that each test says only
+// what matters to it.
+#pragma once
+
+#include "coordinator/domain/dispatch.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+namespace gofarm::dispatch {
+using domain::QueuedJob;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+inline constexpr Target kX86 = Target::kX86_64;
+inline constexpr Target kArm = Target::kAarch64;
+
+template <typename E>
+std::vector<E> All(const std::vector<Effect>& effects) {
+  std::vector<E> found;
+  for (const Effect& effect : effects) {
+    if (const E* e = std::get_if<E>(&effect)) found.push_back(*e);
+  }
+  return found;
+}
+
+class Farm {
+ public:
+  // One event; the effects come back and are kept for the helpers below.
+  std::vector<Effect> Step(const Event& event) {
+    last = dispatch::Step(state, event, now);
+    EXPECT_EQ(CheckInvariants(state), "");
+    return last;
+  }
+  std::vector<Effect> Wait(absl::Duration d) {
+    now += d;
+    return Step(Tick{});
+  }
+
+  QueuedJob Job(int64_t id, const std::string& module = "", Target target = kX86, int priority = 0) const {
+    return {.id = JobId{id}, .module = module.empty() ? "example.com/m" + std::to_string(id) : module,
+            .version = "v1.0.0", .target = target, .toolset = "t", .priority = priority, .queued_at = now};
+  }
+  std::vector<Effect> Queue(std::vector<QueuedJob> jobs) {
+    return Step(QueueLoaded{.after = JobId{1}, .issued = state.steps, .jobs = std::move(jobs)});
+  }
+
+  // A worker says Hello, is welcomed and says Ready.
+  StreamId Worker(const std::string& name, int slots, std::vector<Target> targets = {kX86, kArm},
+                  domain::OpenedSession opened = {}) {
+    const StreamId stream = Hello(name, slots, std::move(targets));
+    Opened(stream, std::move(opened));
+    Step(ReadyReceived{stream, slots, 0, false});
+    return stream;
+  }
+  StreamId Hello(const std::string& name, int slots, std::vector<Target> targets = {kX86, kArm},
+                 const std::string& instance = "i") {
+    const StreamId stream{++streams};
+    Step(HelloReceived{stream, {.worker = name, .instance = instance, .pid = 7, .targets = std::move(targets), .slots = slots}});
+    return stream;
+  }
+  SessionId Opened(StreamId stream, domain::OpenedSession opened = {}) {
+    opened.session = SessionId{++sessions};
+    Step(SessionOpened{stream, Answer::kDone, opened});
+    return opened.session;
+  }
+
+  // The store gives every claim of `effects` a token; returns the offers that follow.
+  std::vector<SendOffer> Win(const std::vector<Effect>& effects) {
+    std::vector<SendOffer> offers;
+    for (const Claim& claim : All<Claim>(effects)) {
+      ClaimsAnswered answer{Answer::kDone, claim.claims, {}};
+      for (const domain::ClaimRequest& c : claim.claims) {
+        answer.results.push_back({c.job, c.session, Token{++tokens}, domain::ClaimOutcome::kWon});
+      }
+      for (const SendOffer& offer : All<SendOffer>(Step(answer))) offers.push_back(offer);
+    }
+    return offers;
+  }
+  // The worker takes the offer, the store too.
+  void Run(const SendOffer& offer) {
+    const auto accepts = All<StoreAccept>(Step(AcceptReceived{offer.stream, offer.token}));
+    ASSERT_EQ(accepts.size(), 1u);
+    Step(AcceptsAnswered{Answer::kDone, {accepts[0].offer}, {domain::AcceptOutcome::kRunning}});
+  }
+  std::string WorkerOf(const SendOffer& offer) const {
+    return state.sessions.at(state.streams.at(offer.stream)).worker.worker;
+  }
+
+  DispatchState state;
+  absl::Time now = absl::FromUnixSeconds(1'800'000'000);
+  std::vector<Effect> last;
+  int64_t streams = 0, sessions = 0, tokens = 0;
+};
+
+}  // namespace gofarm::dispatch

@@ -1,0 +1,191 @@
+// The dispatcher's rules for sessions and their leases.
+#include "tests/unit/coordinator_domain_dispatch/dispatch_farm.h"
+
+namespace gofarm::dispatch {
+namespace {
+
+TEST(DispatchTest, AWorkerThatComesBackKeepsItsAttemptAndIsToldOfACancel) {
+  Farm farm;
+  const StreamId first = farm.Worker("a", 1);
+  const QueuedJob job = farm.Job(10);
+  const SendOffer offer = farm.Win(farm.Queue({job})).at(0);
+  farm.Run(offer);
+  farm.Step(StreamClosed{first});
+  EXPECT_EQ(farm.state.running_until.size(), 1u) << "the lease runs on";
+  const StreamId second = farm.Hello("a", 1);
+  domain::OpenedSession opened;
+  opened.session = SessionId{++farm.sessions};
+  opened.superseded = {SessionId{1}};
+  opened.kept = {{.token = offer.token, .job = job, .session = opened.session, .age = {}, .cancel_wanted = true}};
+  const auto effects = farm.Step(SessionOpened{second, Answer::kDone, opened});
+  ASSERT_EQ(All<SendWelcome>(effects).size(), 1u);
+  EXPECT_THAT(All<SendWelcome>(effects)[0].keep, ElementsAre(offer.token));
+  EXPECT_EQ(All<SendCancel>(effects).size(), 1u);
+  EXPECT_EQ(farm.state.sessions.size(), 1u);
+}
+
+TEST(DispatchTest, ARestartedCoordinatorTakesTheBuildBack) {
+  Farm farm;  // a new process: it knows nothing
+  const QueuedJob job = farm.Job(10, "example.com/m", kX86);
+  domain::OpenedSession opened;
+  opened.kept = {{.token = Token{77}, .job = job, .session = SessionId{1}, .age = {}}};
+  const StreamId a = farm.Worker("a", 2, {kX86, kArm}, opened);
+  farm.Step(ReadyReceived{a, 1, 0, false});
+  EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNone);
+  farm.Worker("b", 4);
+  const auto offers = farm.Win(farm.Queue({farm.Job(11, "example.com/m", kArm)}));
+  ASSERT_EQ(offers.size(), 1u);
+  EXPECT_EQ(offers[0].stream, a) << "what it builds it has the source of";
+  EXPECT_THAT(offers[0].siblings, ElementsAre(kX86));
+  farm.Step(AttemptEnded{Token{77}, JobId{10}, std::nullopt});
+  EXPECT_EQ(farm.state.jobs.size(), 1u);
+}
+
+TEST(DispatchTest, ARestartedWorkersAttemptIsLostAndItsJobWaitsAgain) {
+  Farm farm;
+  const StreamId first = farm.Worker("a", 1);
+  const QueuedJob job = farm.Job(10);
+  const SendOffer offer = farm.Win(farm.Queue({job})).at(0);
+  farm.Run(offer);
+  const StreamId second = farm.Hello("a", 1);
+  domain::OpenedSession opened;
+  opened.session = SessionId{++farm.sessions};
+  opened.superseded = {SessionId{1}};
+  opened.lost = {{offer.token, JobId{10}, "a", job}};
+  const auto effects = farm.Step(SessionOpened{second, Answer::kDone, opened});
+  EXPECT_EQ(All<NoteLost>(effects).size(), 1u);
+  ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
+  EXPECT_EQ(All<CloseStream>(effects)[0].stream, first);
+  EXPECT_EQ(farm.Win(farm.Step(ReadyReceived{second, 1, 0, false})).size(), 1u) << "it runs again at once";
+}
+
+TEST(DispatchTest, ASecondProcessOfALiveWorkersNameIsRefused) {
+  Farm farm;
+  const StreamId first = farm.Worker("a", 1);
+  const auto closes_of_hello = [&](const std::string& instance) {
+    farm.Hello("a", 1, {kX86}, instance);
+    return All<CloseStream>(farm.last);
+  };
+  const auto refused = closes_of_hello("another");
+  ASSERT_EQ(refused.size(), 1u);
+  EXPECT_EQ(refused[0].stream, StreamId{farm.streams});
+  EXPECT_EQ(refused[0].why, CloseWhy::kNameTaken);
+  EXPECT_THAT(All<OpenSession>(farm.last), IsEmpty());
+  EXPECT_EQ(farm.state.sessions.at(SessionId{1}).namesake_at, farm.now);
+  EXPECT_EQ(farm.state.sessions.at(SessionId{1}).namesake_pid, 7);
+  farm.Step(StreamClosed{refused[0].stream});
+  EXPECT_TRUE(farm.state.sessions.at(SessionId{1}).stream) << "the first one does not notice";
+
+  EXPECT_THAT(closes_of_hello("i"), IsEmpty()) << "the same process on a new connection";
+  farm.now += kNameHeld - absl::Seconds(1);
+  farm.Step(HeartbeatReceived{first});
+  farm.now += kNameHeld - absl::Seconds(1);
+  EXPECT_EQ(closes_of_hello("another").size(), 1u);
+  farm.now += absl::Seconds(1);
+  EXPECT_THAT(closes_of_hello("another"), IsEmpty()) << "a connection that is silent for so long may be dead";
+}
+
+TEST(DispatchTest, AWorkerThatIsGoneLeavesItsNameAtOnce) {
+  Farm farm;
+  const StreamId first = farm.Worker("a", 1);
+  farm.Step(StreamClosed{first});
+  farm.Hello("a", 1, {kX86}, "another");
+  EXPECT_EQ(All<OpenSession>(farm.last).size(), 1u);
+  const StreamId b = farm.Worker("b", 1);
+  farm.Step(GoodbyeReceived{b});
+  farm.Hello("b", 1, {kX86}, "another");
+  EXPECT_EQ(All<OpenSession>(farm.last).size(), 1u);
+}
+
+TEST(DispatchTest, OpenOffersOfABrokenStreamAreReturned) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const auto returns = All<StoreReturn>(farm.Step(StreamClosed{a}));
+  ASSERT_EQ(returns.size(), 1u);
+  EXPECT_EQ(returns[0].offer.token, offer.token);
+}
+
+TEST(DispatchTest, OneRenewalSpeaksForAllSessionsThatWereHeardAndSilentOnesExpire) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const StreamId b = farm.Worker("b", 1);
+  const auto first = All<RenewSessions>(farm.Wait({}));
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_THAT(first[0].sessions, ElementsAre(SessionId{1}, SessionId{2}));
+  farm.Step(SessionsRenewed{});
+  farm.Step(HeartbeatReceived{b});
+  const auto second = All<RenewSessions>(farm.Wait(absl::Seconds(5)));
+  ASSERT_EQ(second.size(), 1u);
+  EXPECT_THAT(second[0].sessions, ElementsAre(SessionId{2}));
+  const auto effects = farm.Step(SessionsEnded{Answer::kDone, {{SessionId{1}}, {}}});
+  ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
+  EXPECT_EQ(All<CloseStream>(effects)[0].stream, a);
+  EXPECT_EQ(farm.state.former.count("a"), 1u);
+}
+
+TEST(DispatchTest, NothingExpiresWhileLeasesCouldNotBeRenewed) {
+  Farm farm;
+  farm.Worker("a", 1);
+  farm.Wait({});
+  farm.Step(SessionsEnded{});
+  farm.Step(SessionsRenewed{Answer::kFailed, {}});
+  const auto effects = farm.Wait(absl::Seconds(2));
+  EXPECT_EQ(All<ExtendLeases>(effects).size(), 1u);
+  EXPECT_THAT(All<ExpireSessions>(effects), IsEmpty());
+  farm.Step(LeasesExtended{});
+  EXPECT_EQ(All<ExpireSessions>(farm.Wait(absl::Seconds(2))).size(), 1u);
+}
+
+TEST(DispatchTest, AStoreThatCannotOpenASessionSendsTheWorkerAway) {
+  Farm farm;
+  const StreamId a = farm.Hello("a", 1);
+  const auto effects = farm.Step(SessionOpened{a, Answer::kUnknown, {}});
+  ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
+  EXPECT_EQ(All<CloseStream>(effects)[0].why, CloseWhy::kStoreUnavailable);
+}
+
+TEST(DispatchTest, AWorkerThatSaysGoodbyeGetsNoMoreOffersAndItsSessionEnds) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 2);
+  const QueuedJob job = farm.Job(10);
+  const SendOffer offer = farm.Win(farm.Queue({job})).at(0);
+  farm.Run(offer);
+  ASSERT_EQ(All<EndSessions>(farm.Step(GoodbyeReceived{a})).size(), 1u);
+  EXPECT_THAT(All<Claim>(farm.Queue({farm.Job(11)})), IsEmpty());
+  const auto effects = farm.Step(SessionsEnded{Answer::kDone, {{SessionId{1}}, {{offer.token, JobId{10}, "a", job}}}});
+  EXPECT_EQ(All<CloseStream>(effects).at(0).why, CloseWhy::kLeft);
+  EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNoWorker);
+}
+
+TEST(DispatchTest, NothingExpiresAfterTheCoordinatorStoodStillUntilLeasesAreExtended) {
+  Farm farm;
+  farm.Worker("a", 1);
+  farm.Wait({});
+  farm.Step(SessionsEnded{});
+  farm.Step(SessionsRenewed{});
+  // A closed lid, a debugger, a machine that swaps: its worker was alive and could not be heard.
+  const auto effects = farm.Wait(kStoodStill + absl::Seconds(1));
+  EXPECT_EQ(All<ExtendLeases>(effects).size(), 1u);
+  EXPECT_THAT(All<ExpireSessions>(effects), IsEmpty());
+  farm.Step(LeasesExtended{});
+  farm.Step(SessionsRenewed{});
+  EXPECT_EQ(All<ExpireSessions>(farm.Wait(absl::Seconds(2))).size(), 1u) << "who stays silent expires then";
+}
+
+TEST(DispatchTest, AnAttemptsDeadlineCountsFromItsStartHoweverOftenItsWorkerComesBack) {
+  Farm farm;
+  const QueuedJob job = farm.Job(10);
+  domain::OpenedSession opened;
+  const absl::Duration age = farm.state.options.attempt_deadline - absl::Minutes(1);
+  opened.kept = {{.token = Token{77}, .job = job, .session = SessionId{1}, .age = age}};
+  farm.Worker("a", 2, {kX86}, opened);
+  EXPECT_EQ(farm.state.jobs.at(JobId{10}).since, farm.now - age);
+  EXPECT_THAT(All<LoseAttempts>(farm.Wait(absl::Minutes(1))), IsEmpty());
+  const auto loses = All<LoseAttempts>(farm.Wait(kOverdueGrace + absl::Seconds(1)));
+  ASSERT_EQ(loses.size(), 1u);
+  EXPECT_THAT(loses[0].tokens, ElementsAre(Token{77}));
+}
+
+}  // namespace
+}  // namespace gofarm::dispatch
