@@ -90,6 +90,7 @@ class Coordinator {
  public:
   Coordinator(const AppConfig& config, sync::StopSignals& signals)
       : config_(config), signals_(signals), pool_({.url = config.database_url, .connections = kDatabaseConnections}),
+        dispatch_pool_({.url = config.database_url, .connections = kDispatchConnections}),
         http_client_(Cat("gofarm/", kVersion)) {}
 
   // UNAVAILABLE: the database did not answer for kDatabasePatience.
@@ -115,12 +116,13 @@ class Coordinator {
   const absl::Time started_at_ = absl::Now();
   obs::Metrics metrics_;
   store::Pool pool_;
+  store::Pool dispatch_pool_;  // of its own: watches and lists must not keep leases from being renewed
   store::ToolsetStore toolset_store_{pool_};
   store::BatchStore batch_store_{pool_};
   store::QueryStore query_store_{pool_};
   store::AttemptStore attempt_store_{pool_};
   store::ArtifactStore artifact_store_{pool_};
-  store::PgDispatchStore dispatch_store_{pool_};
+  store::PgDispatchStore dispatch_store_{dispatch_pool_};
   std::unique_ptr<io::FileLock> data_lock_;
   std::unique_ptr<blob::BlobStore> blobs_;
   std::unique_ptr<blob::LogStore> log_store_;

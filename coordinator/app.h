@@ -17,6 +17,7 @@ inline constexpr absl::Duration kDatabasePatience = absl::Seconds(60);
 inline constexpr absl::Duration kCollectEvery = absl::Hours(24);
 inline constexpr absl::Duration kCollectFirst = absl::Minutes(10);  // after the start
 inline constexpr int kDatabaseConnections = 16;
+inline constexpr int kDispatchConnections = 2;
 
 // What stands behind `--version` and in the log.
 extern const char* const kVersion;

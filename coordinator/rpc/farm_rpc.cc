@@ -13,7 +13,7 @@
 namespace gofarm::rpc {
 namespace {
 
-// Pages are cut so that none comes near the message limit, whatever a job's attempts hold.
+// Pages are cut so that none comes near the message limit: a page holds at most this, or one row (kJobBytesMax).
 constexpr size_t kPageBytesMax = 1 << 20;
 constexpr int kPageRowsMax = 1'000;
 constexpr int64_t kLimitMax = int64_t{1} << 40;
@@ -23,21 +23,23 @@ absl::Status CheckLimit(int64_t limit) {
   return absl::InvalidArgumentError(Cat("limit ", limit, " is out of range; 0 means all"));
 }
 
-// A stream whose body blocks: on the operators' pool when it is short, on a thread of its own when it may last.
+// A stream whose body blocks: on a thread of `threads`, since it goes at its reader's pace.
 template <typename Out>
-grpc::ServerWriteReactor<Out>* OnOperators(RpcContext& rpc, grpc::CallbackServerContext* context, absl::Duration longest,
-                                           typename WriteStream<Out>::Body body) {
-  auto* stream = new WriteStream<Out>(context, rpc.ScopeOf(*context, longest), std::move(body));
-  if (!rpc.operators.TryPost([stream] { stream->Run(); })) stream->Refuse(BusyStatus());
-  return stream;
-}
-template <typename Out>
-grpc::ServerWriteReactor<Out>* OnThread(RpcContext& rpc, grpc::CallbackServerContext* context,
-                                        typename WriteStream<Out>::Body body) {
-  auto* stream = new WriteStream<Out>(context, rpc.ScopeOf(*context, absl::InfiniteDuration()), std::move(body));
-  if (!rpc.followers.TryRun([stream] { stream->Run(); })) {
-    stream->Refuse(absl::ResourceExhaustedError(
-        Cat("coordinator is busy: ", kFollowersMax, " watches and followed logs are open; try again when one ends")));
+grpc::ServerWriteReactor<Out>* OnThread(RpcContext& rpc, StreamThreads& threads, grpc::CallbackServerContext* context,
+                                        const char* method, absl::Duration longest, typename WriteStream<Out>::Body body) {
+  const absl::Time began = absl::Now();
+  auto* stream = new WriteStream<Out>(
+      context, rpc.ScopeOf(*context, longest),
+      [&rpc, method, began, body = std::move(body)](WriteStream<Out>& out, const Scope& scope) {
+        const absl::Status status = body(out, scope);
+        CountCall(rpc, method, status, began);
+        return status;
+      });
+  if (!threads.TryRun([stream] { stream->Run(); })) {
+    const absl::Status busy = absl::ResourceExhaustedError(
+        Cat("coordinator is busy: ", threads.threads_max(), " streams of this kind are open; try again when one ends"));
+    CountCall(rpc, method, busy, began);
+    stream->Refuse(busy);
   }
   return stream;
 }
@@ -47,41 +49,51 @@ template <typename Page>
 class Pager {
  public:
   explicit Pager(WriteStream<Page>& stream) : stream_(stream) {}
-  Page& page() { return page_; }
-  absl::Status Added(int rows) {
-    if (rows < kPageRowsMax && page_.ByteSizeLong() < kPageBytesMax) return absl::OkStatus();
-    return Flush();
+  // `rows`: the page's list of them.
+  template <typename Row>
+  absl::Status Add(google::protobuf::RepeatedPtrField<Row>* (Page::*rows)(), Row row) {
+    const size_t bytes = row.ByteSizeLong();
+    if (rows_ == kPageRowsMax || (rows_ > 0 && bytes_ + bytes > kPageBytesMax)) GOFARM_RETURN_IF_ERROR(Flush());
+    *(page_.*rows)()->Add() = std::move(row);
+    ++rows_;
+    bytes_ += bytes;
+    return absl::OkStatus();
   }
   absl::Status Flush() {
-    Page full;
-    full.Swap(&page_);
-    return stream_.Write(std::move(full));
+    if (rows_ == 0) return absl::OkStatus();
+    rows_ = 0;
+    bytes_ = 0;
+    return stream_.Write(std::exchange(page_, Page()));
   }
 
  private:
   WriteStream<Page>& stream_;
   Page page_;
+  int rows_ = 0;
+  size_t bytes_ = 0;
 };
 
 }  // namespace
 
 grpc::ServerReadReactor<v1::SubmitChunk>* FarmRpc::Submit(grpc::CallbackServerContext* context, v1::SubmitReply* reply) {
-  auto* reactor = new SubmitReactor(context, rpc_, reply);
+  const auto reactor = std::make_shared<SubmitReactor>(context, rpc_, reply);
   reactor->Start();
-  return reactor;
+  return reactor.get();
 }
 
 grpc::ServerWriteReactor<v1::BatchPage>* FarmRpc::ListBatches(grpc::CallbackServerContext* context,
                                                               const v1::ListBatchesRequest* request) {
-  return OnOperators<v1::BatchPage>(rpc_, context, kCallMax, [this, limit = request->limit()](auto& stream, const Scope& scope) {
+  return OnThread<v1::BatchPage>(rpc_, rpc_.transfers, context, "ListBatches", kCallMax,
+                                 [this, limit = request->limit()](auto& stream, const Scope& scope) {
     GOFARM_RETURN_IF_ERROR(CheckLimit(limit));
     GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Batch> batches, rpc_.parts.queries.ListBatches(scope, limit));
     Pager<v1::BatchPage> pager(stream);
     for (const domain::Batch& batch : batches) {
-      ToProto(batch, *pager.page().add_batches());
-      GOFARM_RETURN_IF_ERROR(pager.Added(pager.page().batches_size()));
+      v1::Batch row;
+      ToProto(batch, row);
+      GOFARM_RETURN_IF_ERROR(pager.Add(&v1::BatchPage::mutable_batches, std::move(row)));
     }
-    return pager.page().batches_size() == 0 ? absl::OkStatus() : pager.Flush();
+    return pager.Flush();
   });
 }
 
@@ -114,14 +126,16 @@ grpc::ServerUnaryReactor* FarmRpc::RetryBatch(grpc::CallbackServerContext* conte
 
 grpc::ServerWriteReactor<v1::BatchUpdate>* FarmRpc::WatchBatch(grpc::CallbackServerContext* context,
                                                                const v1::BatchRequest* request) {
-  return OnThread<v1::BatchUpdate>(rpc_, context, [this, id = request->id()](auto& stream, const Scope& scope) {
+  return OnThread<v1::BatchUpdate>(rpc_, rpc_.followers, context, "WatchBatch", absl::InfiniteDuration(),
+                                   [this, id = request->id()](auto& stream, const Scope& scope) {
     return BatchWatch(rpc_, BatchId{id}).Run(stream, scope);
   });
 }
 
 grpc::ServerWriteReactor<v1::JobPage>* FarmRpc::ListJobs(grpc::CallbackServerContext* context,
                                                          const v1::ListJobsRequest* request) {
-  return OnOperators<v1::JobPage>(rpc_, context, kLongListMax, [this, asked = *request](auto& stream, const Scope& scope) {
+  return OnThread<v1::JobPage>(rpc_, rpc_.transfers, context, "ListJobs", kLongListMax,
+                               [this, asked = *request](auto& stream, const Scope& scope) {
     GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
     store::JobFilter filter;
     filter.batch = BatchId{asked.batch_id()};
@@ -135,14 +149,15 @@ grpc::ServerWriteReactor<v1::JobPage>* FarmRpc::ListJobs(grpc::CallbackServerCon
     absl::Status written;
     GOFARM_RETURN_IF_ERROR(rpc_.parts.queries.ListJobs(scope, filter, asked.limit(), [&](std::vector<domain::Job> page) {
       for (const domain::Job& job : page) {
-        FillJob(rpc_, job, *pager.page().add_jobs());
-        written = pager.Added(pager.page().jobs_size());
+        v1::Job row;
+        FillJob(rpc_, job, row);
+        written = pager.Add(&v1::JobPage::mutable_jobs, std::move(row));
         if (!written.ok()) return false;
       }
       return true;
     }));
     GOFARM_RETURN_IF_ERROR(written);
-    return pager.page().jobs_size() == 0 ? absl::OkStatus() : pager.Flush();
+    return pager.Flush();
   });
 }
 
@@ -190,13 +205,15 @@ grpc::ServerWriteReactor<v1::LogData>* FarmRpc::ReadLog(grpc::CallbackServerCont
     end.set_end(true);
     return stream.Write(std::move(end));
   };
-  if (request->follow()) return OnThread<v1::LogData>(rpc_, context, std::move(body));
-  return OnOperators<v1::LogData>(rpc_, context, kCallMax, std::move(body));
+  const bool follow = request->follow();
+  return OnThread<v1::LogData>(rpc_, follow ? rpc_.followers : rpc_.transfers, context, "ReadLog",
+                               follow ? absl::InfiniteDuration() : kLongListMax, std::move(body));
 }
 
 grpc::ServerWriteReactor<v1::ArtifactPage>* FarmRpc::ListArtifacts(grpc::CallbackServerContext* context,
                                                                    const v1::ListArtifactsRequest* request) {
-  return OnOperators<v1::ArtifactPage>(rpc_, context, kLongListMax, [this, asked = *request](auto& stream, const Scope& scope) {
+  return OnThread<v1::ArtifactPage>(rpc_, rpc_.transfers, context, "ListArtifacts", kLongListMax,
+                                    [this, asked = *request](auto& stream, const Scope& scope) {
     GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
     store::ArtifactFilter filter;
     filter.batch = BatchId{asked.batch_id()};
@@ -214,20 +231,22 @@ grpc::ServerWriteReactor<v1::ArtifactPage>* FarmRpc::ListArtifacts(grpc::Callbac
     GOFARM_RETURN_IF_ERROR(
         rpc_.parts.queries.ListArtifacts(scope, filter, asked.limit(), [&](std::vector<domain::ArtifactRow> page) {
           for (const domain::ArtifactRow& row : page) {
-            ToProto(row, *pager.page().add_artifacts());
-            written = pager.Added(pager.page().artifacts_size());
+            v1::ArtifactRow out;
+            ToProto(row, out);
+            written = pager.Add(&v1::ArtifactPage::mutable_artifacts, std::move(out));
             if (!written.ok()) return false;
           }
           return true;
         }));
     GOFARM_RETURN_IF_ERROR(written);
-    return pager.page().artifacts_size() == 0 ? absl::OkStatus() : pager.Flush();
+    return pager.Flush();
   });
 }
 
 grpc::ServerWriteReactor<v1::BlobData>* FarmRpc::Download(grpc::CallbackServerContext* context,
                                                           const v1::DownloadRequest* request) {
-  return OnOperators<v1::BlobData>(rpc_, context, kTransferMax, [this, asked = *request](auto& stream, const Scope&) {
+  return OnThread<v1::BlobData>(rpc_, rpc_.transfers, context, "Download", kTransferMax,
+                                [this, asked = *request](auto& stream, const Scope&) {
     GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<blob::Reader> reader, rpc_.parts.blobs.Open(asked.sha256(), asked.offset()));
     for (bool first = true;; first = false) {
       GOFARM_ASSIGN_OR_RETURN(std::string piece, reader->Read(blob::kReadBytesMax));

@@ -1,5 +1,5 @@
-// The Farm service: what operators ask. Each handler translates and calls one service method; lists stream in pages,
-// watches and followed logs have a thread each.
+// The Farm service: what operators ask. Each handler translates and calls one service method; streams to
+// clients (lists in pages, logs, downloads, watches) have a thread each.
 #pragma once
 
 #include <gofarm/v1/farm.grpc.pb.h>

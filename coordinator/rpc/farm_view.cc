@@ -23,8 +23,23 @@ void FillWait(RpcContext& rpc, const domain::Job& job, v1::Job& out) {
 
 }  // namespace
 
+void FitJob(v1::Job& job) {
+  const auto leave_out = [&](const auto& from_variant) {
+    for (v1::Attempt& attempt : *job.mutable_attempts()) {
+      if (job.ByteSizeLong() <= kJobBytesMax) return;
+      for (v1::VariantTry& variant : *attempt.mutable_variants()) from_variant(variant);
+    }
+  };
+  leave_out([](v1::VariantTry& variant) { variant.clear_go_mod(); });
+  leave_out([](v1::VariantTry& variant) {
+    variant.clear_argv();
+    variant.clear_environment();
+  });
+}
+
 void FillJob(RpcContext& rpc, const domain::Job& job, v1::Job& out) {
   ToProto(job, out);
+  FitJob(out);
   if (job.state == JobState::kQueued) return FillWait(rpc, job, out);
   if (job.state != JobState::kRunning) return;
   for (v1::Attempt& attempt : *out.mutable_attempts()) {

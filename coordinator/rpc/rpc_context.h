@@ -4,11 +4,13 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <atomic>
 #include <exception>
 #include <functional>
 #include <list>
 #include <stop_token>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -33,30 +35,39 @@ inline constexpr int kBlobThreads = 4;
 inline constexpr size_t kOperatorQueueMax = 256;
 inline constexpr size_t kWorkerQueueMax = 8'192;  // a completion and a few chunks of every slot of a large farm
 
-// Threads for streams that live long: each has one, there are at most kFollowersMax.
-class FollowerThreads {
+// Threads for streams that go at their reader's pace: each has one of its own, so that a client that reads slowly holds up
+// nobody else.
+class StreamThreads {
  public:
-  ~FollowerThreads() { Join(); }
-  // False: there are too many.
+  explicit StreamThreads(int threads_max) : threads_max_(threads_max) {}
+  ~StreamThreads() { Join(); }
+  // False: there are too many, or the machine gives no more.
   bool TryRun(std::function<void()> body) {
     absl::MutexLock lock(&mutex_);
     Reap();
-    if (running_ >= kFollowersMax) return false;
-    ++running_;
+    if (running_ >= threads_max_) return false;
     threads_.push_back({});
     const auto here = std::prev(threads_.end());
-    here->thread = std::thread([this, here, body = std::move(body)] {
-      body();
-      absl::MutexLock ended(&mutex_);
-      here->done = true;
-      --running_;
-    });
+    try {
+      here->thread = std::thread([this, here, body = std::move(body)] {
+        body();
+        absl::MutexLock ended(&mutex_);
+        here->done = true;
+        --running_;
+      });
+    } catch (const std::system_error& e) {
+      obs::Error("no_thread", {{"running", Cat(running_)}, {"what", e.what()}});
+      threads_.erase(here);
+      return false;
+    }
+    ++running_;  // the thread waits for the lock before it counts itself out
     return true;
   }
+  int threads_max() const { return threads_max_; }
   void Join() {
     absl::MutexLock lock(&mutex_);
     mutex_.Await(absl::Condition(
-        +[](FollowerThreads* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return self->running_ == 0; }, this));
+        +[](StreamThreads* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return self->running_ == 0; }, this));
     Reap();
   }
 
@@ -74,6 +85,7 @@ class FollowerThreads {
       threads_.erase(here);
     }
   }
+  const int threads_max_;
   absl::Mutex mutex_;
   std::list<Entry> threads_ ABSL_GUARDED_BY(mutex_);
   int running_ ABSL_GUARDED_BY(mutex_) = 0;
@@ -88,7 +100,9 @@ struct RpcContext {
   sync::BoundedPool operators{"rpc_operators", kOperatorThreads, kOperatorQueueMax};
   sync::BoundedPool workers{"rpc_workers", kWorkerThreads, kWorkerQueueMax};
   sync::BoundedPool blobs{"rpc_blobs", kBlobThreads, kWorkerQueueMax};
-  FollowerThreads followers;
+  StreamThreads followers{kFollowersMax};
+  StreamThreads transfers{kTransfersMax};
+  std::atomic<int> submissions{0};  // streams of Submit that are open
 
   // Until the client's deadline, or `longest` when it set none or a later one.
   Scope ScopeOf(const grpc::CallbackServerContext& context, absl::Duration longest) const {

@@ -3,13 +3,16 @@
 #include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/resource_quota.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <utility>
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/io/files.h"
 #include "common/obs/log.h"
 #include "common/rpc/channel.h"
 #include "coordinator/rpc/farm_rpc.h"
@@ -19,16 +22,26 @@
 namespace gofarm::rpc {
 namespace {
 
-// A socket that nobody listens on any more, left by a process that was killed, is in the way of the next one.
-absl::Status RemoveOldSocket(const std::string& path) {
-  struct stat st;
-  if (::lstat(path.c_str(), &st) != 0) return absl::OkStatus();
-  if (!S_ISSOCK(st.st_mode)) return absl::FailedPreconditionError(Cat(path, " is there and is no socket"));
-  if (::unlink(path.c_str()) != 0) return ErrnoStatus(errno, Cat("remove the old socket ", path));
-  return absl::OkStatus();
+bool IsServed(const std::string& path) {
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path) return false;
+  path.copy(address.sun_path, path.size());
+  const io::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  // EAGAIN: served, by somebody who is slow to accept.
+  return fd && (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN);
 }
 
 }  // namespace
+
+absl::Status FreeSocket(const std::string& path) {
+  struct stat st;
+  if (::lstat(path.c_str(), &st) != 0) return absl::OkStatus();
+  if (!S_ISSOCK(st.st_mode)) return absl::FailedPreconditionError(Cat(path, " is there and is no socket"));
+  if (IsServed(path)) return absl::UnavailableError(Cat("listen on unix:", path, ": another process serves it; stop that first"));
+  if (::unlink(path.c_str()) != 0) return ErrnoStatus(errno, Cat("remove the old socket ", path));
+  return absl::OkStatus();
+}
 
 absl::Status CheckListen(const std::string& address) { return CheckLocalAddress(address); }
 
@@ -39,7 +52,7 @@ class Server::Impl {
   absl::Status Start(const std::string& address) {
     GOFARM_RETURN_IF_ERROR(CheckListen(address));
     const bool is_unix = address.substr(0, 5) == "unix:";
-    if (is_unix) GOFARM_RETURN_IF_ERROR(RemoveOldSocket(address.substr(5)));
+    if (is_unix) GOFARM_RETURN_IF_ERROR(FreeSocket(address.substr(5)));
     static const bool once = [] {
       grpc::EnableDefaultHealthCheckService(true);
       grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -83,6 +96,7 @@ class Server::Impl {
     rpc_.parts.hub.CloseAll(absl::UnavailableError("the coordinator stops; dial again"));
     server_->Shutdown(absl::ToChronoTime(absl::Now() + kStopGrace));
     rpc_.followers.Join();
+    rpc_.transfers.Join();
     rpc_.operators.Stop();
     rpc_.workers.Stop();
     rpc_.blobs.Stop();

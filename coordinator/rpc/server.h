@@ -32,6 +32,9 @@ inline constexpr absl::Duration kHelloMax = absl::Seconds(10);     // from the s
 inline constexpr absl::Duration kSessionIdleMax = absl::Seconds(90);  // three leases without a heartbeat
 inline constexpr size_t kSessionQueueMax = 512;            // messages a worker may leave unread
 inline constexpr int kFollowersMax = 128;                  // watches and followed logs at once: a thread each
+inline constexpr int kTransfersMax = 64;                   // long lists, logs and downloads at once: likewise
+inline constexpr int kSubmissionsMax = 16;                 // submissions at once
+inline constexpr size_t kSubmissionBytesMax = 64 << 20;    // of one, as it is held: 200,000 modules of 300 bytes each
 inline constexpr absl::Duration kStopGrace = absl::Seconds(5);
 
 struct FarmFacts {
@@ -58,6 +61,10 @@ struct ServerParts {
 
 // OK, or INVALID_ARGUMENT for what is no address, FAILED_PRECONDITION, naming TLS, for one beyond this machine.
 absl::Status CheckListen(const std::string& address);
+
+// Removes a socket that nobody listens on any more, left by a process that was killed: it is in the way of the next one.
+// UNAVAILABLE: somebody does; FAILED_PRECONDITION: it is something else.
+absl::Status FreeSocket(const std::string& path);
 
 class Server {
  public:

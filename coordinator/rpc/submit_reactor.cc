@@ -9,14 +9,53 @@ namespace gofarm::rpc {
 SubmitReactor::SubmitReactor(grpc::CallbackServerContext* context, RpcContext& rpc, v1::SubmitReply* reply)
     : context_(context), rpc_(rpc), reply_(reply) {}
 
-void SubmitReactor::FinishOnce(const absl::Status& status) {
+void SubmitReactor::Start() {
+  self_ = shared_from_this();
+  if (++rpc_.submissions > kSubmissionsMax) {
+    return End(absl::ResourceExhaustedError(
+        Cat("coordinator is busy: ", kSubmissionsMax, " submissions are coming in; try again when one ends")));
+  }
+  timer_ = rpc_.ticker.After(kSubmitReadMax, [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
+      self->End(absl::DeadlineExceededError(
+          Cat("the submission did not end within ", absl::ToInt64Seconds(kSubmitReadMax), " s; nothing was stored")));
+    }
+  });
+  StartRead(&chunk_);
+}
+
+void SubmitReactor::OnDone() {
+  rpc_.ticker.Drop(timer_);
+  --rpc_.submissions;
+  const auto self = std::move(self_);  // may be the last one
+}
+
+bool SubmitReactor::TakeFinish() {
+  if (!ended_ || busy_ > 0 || finished_) return false;
+  return finished_ = true;
+}
+
+void SubmitReactor::End(const absl::Status& status) {
+  bool finish;
   {
     absl::MutexLock lock(&mutex_);
-    if (finished_ || submitting_) return;
-    finished_ = true;
+    if (ended_ || submitting_) return;
+    ended_ = true;
+    status_ = ToGrpc(status);
+    finish = TakeFinish();
   }
   CountCall(rpc_, "Submit", status, began_);
-  Finish(ToGrpc(status));
+  if (finish) Finish(status_);
+}
+
+void SubmitReactor::Unbusy() {
+  bool finish;
+  {
+    absl::MutexLock lock(&mutex_);
+    --busy_;
+    finish = TakeFinish();
+  }
+  if (finish) Finish(status_);
 }
 
 absl::Status SubmitReactor::Take(const v1::SubmitChunk& chunk) {
@@ -37,20 +76,36 @@ absl::Status SubmitReactor::Take(const v1::SubmitChunk& chunk) {
     if (entry.module().size() > kEntryTextMax || entry.version().size() > kEntryTextMax) {
       return absl::InvalidArgumentError(Cat("line ", entry.line(), ": longer than ", kEntryTextMax, " characters"));
     }
+    bytes_ += sizeof(domain::SubmitEntry) + entry.module().size() + entry.version().size();
+    if (bytes_ > kSubmissionBytesMax) {
+      return absl::InvalidArgumentError(
+          Cat("line ", entry.line(), ": a submission has at most ", kSubmissionBytesMax >> 20, " MiB; split it into several batches"));
+    }
     request_.entries.push_back({entry.line(), entry.module(), entry.version()});
   }
   return absl::OkStatus();
 }
 
 void SubmitReactor::OnReadDone(bool ok) {
-  if (ok) {
-    if (const absl::Status taken = Take(chunk_); !taken.ok()) return FinishOnce(taken);
-    return StartRead(&chunk_);
-  }
-  if (!has_header_) return FinishOnce(absl::InvalidArgumentError("a submission must begin with its header"));
+  if (!ok) return SubmitOnPool();
   {
     absl::MutexLock lock(&mutex_);
-    if (finished_) return;
+    if (ended_) return;
+    ++busy_;
+  }
+  if (const absl::Status taken = Take(chunk_); taken.ok()) {
+    StartRead(&chunk_);
+  } else {
+    End(taken);
+  }
+  Unbusy();
+}
+
+void SubmitReactor::SubmitOnPool() {
+  if (!has_header_) return End(absl::InvalidArgumentError("a submission must begin with its header"));
+  {
+    absl::MutexLock lock(&mutex_);
+    if (ended_) return;
     submitting_ = true;
   }
   const bool queued = rpc_.operators.TryPost([this] {
@@ -64,7 +119,10 @@ void SubmitReactor::OnReadDone(bool ok) {
     CountCall(rpc_, "Submit", status, began_);
     Finish(ToGrpc(status));
   });
-  if (!queued) Finish(ToGrpc(BusyStatus()));
+  if (!queued) {
+    CountCall(rpc_, "Submit", BusyStatus(), began_);
+    Finish(ToGrpc(BusyStatus()));
+  }
 }
 
 absl::Status SubmitReactor::Submit() {

@@ -1,7 +1,9 @@
 #include "coordinator/service/log_service.h"
 
+#include <algorithm>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 
 namespace gofarm::service {
@@ -26,7 +28,7 @@ void LogService::AwaitGrowth(const Scope& scope, int64_t seen) {
   } wanted{this, seen};
   absl::MutexLock lock(&mutex_);
   mutex_.AwaitWithTimeout(absl::Condition(
-                              +[](Wanted* w) ABSL_NO_THREAD_SAFETY_ANALYSIS { return w->self->growths_ != w->seen; },
+                              +[](Wanted* w) ABSL_EXCLUSIVE_LOCKS_REQUIRED(w->self->mutex_) { return w->self->growths_ != w->seen; },
                               &wanted),
                           std::min(kFollowCheck, scope.Remaining()));
 }
@@ -38,7 +40,8 @@ absl::StatusOr<domain::Attempt> LogService::AwaitAttempt(const Scope& scope, Job
     // The job may wait still: then there will be an attempt. Unless it is none, or has ended without one.
     GOFARM_ASSIGN_OR_RETURN(const domain::Job row, queries_.GetJob(scope, job));
     if (IsEnded(row.state)) return found;
-    AwaitGrowth(scope, Growths());
+    // Other logs grow all the time; asking the database at their pace would cost it more than the whole rest.
+    absl::SleepFor(std::min(kFollowCheck, scope.Remaining()));
     GOFARM_RETURN_IF_ERROR(scope.Check());
   }
 }
@@ -46,6 +49,7 @@ absl::StatusOr<domain::Attempt> LogService::AwaitAttempt(const Scope& scope, Job
 absl::Status LogService::Read(const Scope& scope, JobId job, int attempt, int64_t offset, bool follow, const Sink& sink) {
   GOFARM_ASSIGN_OR_RETURN(domain::Attempt found, AwaitAttempt(scope, job, attempt, follow));
   const Token token = found.token;
+  absl::Time ask_at = absl::InfinitePast();
   bool ended = !follow || found.outcome != AttemptOutcome::kRunning;
   while (true) {
     GOFARM_RETURN_IF_ERROR(scope.Check());
@@ -56,7 +60,9 @@ absl::Status LogService::Read(const Scope& scope, JobId job, int attempt, int64_
     if (!slice.at_end) continue;
     // Ended before this read found the end: there is no more.
     if (ended) return absl::OkStatus();
-    if (!board_.Of(token)) {
+    const bool ask = !board_.Of(token) && absl::Now() >= ask_at;
+    if (ask) {
+      ask_at = absl::Now() + kFollowCheck;
       // By number 0 another, newer attempt may be the last one now; that this one is not is all that counts.
       GOFARM_ASSIGN_OR_RETURN(const domain::Attempt now, queries_.FindAttempt(scope, job, attempt));
       ended = now.token != token || now.outcome != AttemptOutcome::kRunning;

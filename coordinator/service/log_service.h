@@ -17,7 +17,7 @@
 namespace gofarm::service {
 
 inline constexpr size_t kLogSliceMax = 256 << 10;
-inline constexpr absl::Duration kFollowCheck = absl::Milliseconds(500);  // whether the attempt ended, if nothing tells
+inline constexpr absl::Duration kFollowCheck = absl::Milliseconds(500);  // the database is asked no more often, per reader
 
 class LogService {
  public:

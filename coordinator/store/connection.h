@@ -11,6 +11,10 @@
 
 namespace gofarm::store {
 
+// `url` with limits on what would else wait for ever: a host that does not answer, or a network that died under a statement
+// (statement_timeout is the server's own). What the url sets itself stays.
+std::string ConnectString(const std::string& url);
+
 class Connection {
  public:
   // Throws pqxx::broken_connection.

@@ -67,7 +67,7 @@ ArtifactRow ArtifactOf(const pqxx::row& row) {
 }
 
 // Hangs batches, attempts and results on the jobs: four statements for the whole page.
-void Complete(Txn& txn, std::vector<Job>& jobs) {
+void Complete(Txn& txn, std::vector<Job>& jobs, const char* attempts_statement) {
   if (jobs.empty()) return;
   std::vector<JobId> ids;
   absl::flat_hash_map<int64_t, Job*> by_id;
@@ -80,7 +80,7 @@ void Complete(Txn& txn, std::vector<Job>& jobs) {
   for (const pqxx::row& row : txn.Run("batches_of_jobs", keys)) {
     job_of(row).batches.push_back(BatchId{row["batch_id"].as<int64_t>()});
   }
-  for (const pqxx::row& row : txn.Run("attempts_of_jobs", keys)) job_of(row).attempts.push_back(AttemptOf(row));
+  for (const pqxx::row& row : txn.Run(attempts_statement, keys)) job_of(row).attempts.push_back(AttemptOf(row));
   for (const pqxx::row& row : txn.Run("executables_of_jobs", keys)) job_of(row).executables.push_back(ArtifactOf(row));
   for (const pqxx::row& row : txn.Run("failed_programs_of_jobs", keys)) {
     job_of(row).failed_programs.push_back(
@@ -100,7 +100,7 @@ absl::StatusOr<Job> QueryStore::GetJob(const Scope& scope, JobId id) {
     const pqxx::result rows = txn.Run("jobs_page", id.value - 1, 0, 1);
     if (rows.empty() || rows[0]["id"].as<int64_t>() != id.value) return NoSuchJob(id);
     std::vector<Job> jobs = {JobOf(rows[0])};
-    Complete(txn, jobs);
+    Complete(txn, jobs, "attempts_of_jobs");
     return std::move(jobs.front());
   });
 }
@@ -115,7 +115,7 @@ absl::StatusOr<std::vector<Job>> QueryStore::JobPage(const Scope& scope, const J
     std::vector<Job> jobs;
     jobs.reserve(rows.size());
     for (const pqxx::row& row : rows) jobs.push_back(JobOf(row));
-    Complete(txn, jobs);
+    Complete(txn, jobs, "attempts_of_jobs_brief");
     return jobs;
   });
 }

@@ -40,7 +40,8 @@ class QueryStore {
 
   // NOT_FOUND names the id.
   absl::StatusOr<domain::Job> GetJob(const Scope& scope, JobId id);
-  // In id order, those after `after`, at most min(limit, kJobPageMax). Empty: the end.
+  // In id order, those after `after`, at most min(limit, kJobPageMax). Empty: the end. Variants come without their commands
+  // and go.mod: only GetJob has those.
   absl::StatusOr<std::vector<domain::Job>> JobPage(const Scope& scope, const JobFilter& filter, JobId after, int limit);
   // Only the ids, of a batch: in order, those after `after`, at most kJobIdPageMax. Empty: the end.
   absl::StatusOr<std::vector<JobId>> JobIdPage(const Scope& scope, BatchId batch, JobId after);

@@ -8,6 +8,16 @@
 namespace gofarm::testing {
 namespace {
 
+TEST(ConnectStringTest, NothingWaitsForEverUnlessTheUrlSaysSo) {
+  const std::string uri = store::ConnectString("postgresql:///gofarm?host=%2Frun&connect_timeout=60");
+  EXPECT_EQ(uri,
+            "postgresql:///gofarm?host=%2Frun&connect_timeout=60&keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
+            "&tcp_user_timeout=20000");
+  EXPECT_EQ(store::ConnectString("postgresql:///gofarm").find('?'), std::string("postgresql:///gofarm").size());
+  EXPECT_EQ(store::ConnectString("dbname=gofarm tcp_user_timeout=1"),
+            "dbname=gofarm tcp_user_timeout=1 connect_timeout=5 keepalives_idle=10 keepalives_interval=5 keepalives_count=3");
+}
+
 class TransactionTest : public PgTest {
  protected:
   static Scope Soon() { return Scope::For(absl::Minutes(1)); }
