@@ -9,6 +9,7 @@
 #include "cli/list_file.h"
 #include "cli/names.h"
 #include "cli/output.h"
+#include "cli/refusal.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/sync/signals.h"
@@ -59,6 +60,9 @@ Exit Submit(const Globals& globals, const SubmitArgs& args) {
     return absl::CancelledError("interrupted before the farm answered; whether it took the batch shows: gofarm batch list");
   }
   if (absl::IsUnavailable(submitted) && !parsed.errors.empty()) return Refusal(parsed.errors);
+  if (absl::IsInvalidArgument(submitted)) {
+    return absl::InvalidArgumentError(MergeRefusals(Sv(submitted.message()), parsed.errors));
+  }
   GOFARM_RETURN_IF_ERROR(submitted);
   for (const std::string& warning : reply.warnings()) PrintErr(Cat("gofarm: warning: ", EscapeForPrint(warning), "\n"));
   v1::Batch batch = reply.batch();

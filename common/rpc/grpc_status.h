@@ -1,4 +1,5 @@
-// absl::Status and grpc::Status are the same 17 codes; messages are escaped and clipped to what an HTTP/2 trailer holds.
+// absl::Status and grpc::Status are the same 17 codes; messages are escaped and clipped to what an HTTP/2 trailer holds: at a
+// line's end, saying how many lines are missing, where there are several (a refusal tells all faults of a list).
 #pragma once
 
 #include <grpcpp/support/status.h>
@@ -7,7 +8,8 @@
 
 namespace gofarm::rpc {
 
-inline constexpr size_t kStatusMessageMax = 6000;
+// On the wire up to three times as long (percent-encoding); kMetadataBytesMax of channel.h leaves room for that.
+inline constexpr size_t kStatusMessageMax = 32'000;
 
 grpc::Status ToGrpc(const absl::Status& status);
 absl::Status FromGrpc(const grpc::Status& status);

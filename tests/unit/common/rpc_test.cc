@@ -1,6 +1,14 @@
 #include <gmock/gmock.h>
+#include <gofarm/v1/farm.grpc.pb.h>
+#include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+
+#include "common/base/text.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/grpc_status.h"
 
@@ -25,6 +33,59 @@ TEST(GrpcStatusTest, GoesBothWaysAndEscapesTheMessage) {
   const grpc::Status wire = ToGrpc(absl::NotFoundError("job 7\033[2J"));
   EXPECT_EQ(wire.error_code(), grpc::StatusCode::NOT_FOUND);
   EXPECT_EQ(FromGrpc(wire), absl::NotFoundError("job 7\\x1b[2J"));
+}
+
+// One that refuses with as many lines as it is asked for.
+class Refuser final : public v1::Farm::Service {
+  grpc::Status GetBatch(grpc::ServerContext*, const v1::BatchRequest* request, v1::Batch*) override {
+    std::string message = "head";
+    for (int64_t i = 1; i <= request->id(); ++i) message += Cat("\nline ", i, ": %\"wrong\" ", std::string(190, 'x'));
+    return ToGrpc(absl::InvalidArgumentError(message));
+  }
+};
+
+class LongRefusalTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/gofarm-rpc-XXXXXX";
+    folder_ = mkdtemp(pattern);
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(Address(), grpc::InsecureServerCredentials());
+    builder.RegisterService(&refuser_);
+    server_ = builder.BuildAndStart();
+    ASSERT_NE(server_, nullptr);
+  }
+  void TearDown() override {
+    server_->Shutdown();
+    std::filesystem::remove_all(folder_);
+  }
+  std::string Address() const { return Cat("unix:", folder_, "/s"); }
+  absl::Status Refused(int64_t lines) const {
+    const auto stub = v1::Farm::NewStub(MakeChannel(Address()));
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
+    v1::BatchRequest request;
+    request.set_id(lines);
+    v1::Batch batch;
+    return FromGrpc(stub->GetBatch(&context, request, &batch));
+  }
+  std::string folder_;
+  Refuser refuser_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+TEST_F(LongRefusalTest, AHundredLinesArriveWhole) {
+  const absl::Status status = Refused(100);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("\nline 100: %\"wrong\" xxx"));
+}
+
+TEST_F(LongRefusalTest, WhatDoesNotFitIsCutAtALineAndCounted) {
+  const absl::Status status = Refused(1000);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  const std::string message(status.message());
+  EXPECT_LE(message.size(), kStatusMessageMax);
+  EXPECT_THAT(message, ::testing::ContainsRegex("xxx\nand [0-9]+ more lines$"));
 }
 
 }  // namespace
