@@ -58,10 +58,12 @@ absl::Status FreshFolder(const std::string& folder) {
 // cache within its budget.
 class CacheKeeper {
  public:
-  CacheKeeper(const AppConfig& config, const fetch::CacheLayout& cache, const fetch::ToolchainStore& toolchains)
+  CacheKeeper(const AppConfig& config, const fetch::CacheLayout& cache, const fetch::ToolchainStore& toolchains,
+              fetch::ModuleFetcher& fetcher)
       : limits_{.mod_bytes = config.module_cache_bytes, .gocache_bytes = config.shared_cache_bytes},
         cache_(cache),
         toolchains_(toolchains),
+        fetcher_(fetcher),
         thread_([this](const std::stop_token& stop) { Run(stop); }) {}
 
   // Of these toolsets the toolchains are shown; the cache may hold others.
@@ -101,6 +103,7 @@ class CacheKeeper {
   }
 
   void LookAtCache(const std::stop_token& stop) {
+    fetcher_.TouchInUse();
     // Also when it stands within its budgets: what killed processes left goes too.
     const auto pruned = fetch::PruneCache(Scope::For(kPruneMax, stop), cache_, limits_);
     if (stop.stop_requested()) return;
@@ -118,6 +121,7 @@ class CacheKeeper {
   const fetch::PruneLimits limits_;
   const fetch::CacheLayout& cache_;
   const fetch::ToolchainStore& toolchains_;
+  fetch::ModuleFetcher& fetcher_;
   absl::Mutex mutex_;
   std::set<std::string> known_ ABSL_GUARDED_BY(mutex_);
   std::vector<fetch::InstalledToolchain> installed_ ABSL_GUARDED_BY(mutex_);
@@ -150,12 +154,13 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   fetch::ProxyEnvironment proxy = config.proxy;
   if (proxy.goproxy.empty()) {
     fetch::ToolchainStore first(cache, {}, built_in.bootstrap);
-    GOFARM_ASSIGN_OR_RETURN(proxy, ProxyOfGo(Scope::For(kFindProxyMax, stop), first));
+    GOFARM_ASSIGN_OR_RETURN(const fetch::ProxyEnvironment of_go, ProxyOfGo(Scope::For(kFindProxyMax, stop), first));
+    proxy = fetch::FilledUp(std::move(proxy), of_go);
   }
   fetch::ToolchainStore toolchains(cache, proxy, built_in.bootstrap);
-  CacheKeeper keeper(config, cache, toolchains);
-  build::Seeder seeder({.targets = config.targets, .work_dir = seeding, .cores = config.cores}, cache, toolchains, sandbox);
   fetch::ModuleFetcher fetcher(cache, proxy, scratch);
+  CacheKeeper keeper(config, cache, toolchains, fetcher);
+  build::Seeder seeder({.targets = config.targets, .work_dir = seeding, .cores = config.cores}, cache, toolchains, sandbox);
   build::LocalRunner runner({.work_dir = config.work_dir,
                              .cores = config.cores,
                              .slots = config.slots,

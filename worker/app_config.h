@@ -36,7 +36,7 @@ struct AppConfig {
   int cores = 1;
   int64_t memory_bytes_per_slot = kMemoryPerSlot;
   std::vector<Target> targets;
-  fetch::ProxyEnvironment proxy;  // goproxy empty: what `go env` says
+  fetch::ProxyEnvironment proxy;  // without goproxy: what is empty is as `go env` says
   int64_t module_cache_bytes = int64_t{20} << 30;
   int64_t shared_cache_bytes = int64_t{20} << 30;
   obs::Level log_level = obs::Level::kInfo;

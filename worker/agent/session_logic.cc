@@ -233,7 +233,10 @@ class Machine {
     if (!s_.config.isolation_error.empty()) return refuse(RefuseReason::kCannotIsolate, s_.config.isolation_error);
     if (s_.draining) return refuse(RefuseReason::kDraining, "this worker takes no more offers");
     if (std::find(s_.config.targets.begin(), s_.config.targets.end(), offer.target) == s_.config.targets.end()) {
-      return refuse(RefuseReason::kUnsupportedTarget, Cat("this worker does not build for ", TargetName(offer.target)));
+      // A later coordinator may know targets that have no name here.
+      const bool known = std::find(kAllTargets.begin(), kAllTargets.end(), offer.target) != kAllTargets.end();
+      return refuse(RefuseReason::kUnsupportedTarget,
+                    Cat("this worker does not build for ", known ? TargetName(offer.target) : "a target it does not know"));
     }
     if (std::find(s_.toolsets.begin(), s_.toolsets.end(), offer.toolset) == s_.toolsets.end()) {
       return refuse(RefuseReason::kUnknownToolset, Cat("toolset ", offer.toolset, " was not in Welcome"));

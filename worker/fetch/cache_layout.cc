@@ -2,6 +2,14 @@
 
 namespace gofarm::fetch {
 
+ProxyEnvironment FilledUp(ProxyEnvironment configured, const ProxyEnvironment& otherwise) {
+  for (const auto value : {&ProxyEnvironment::goproxy, &ProxyEnvironment::gosumdb, &ProxyEnvironment::gonosumdb,
+                           &ProxyEnvironment::goprivate}) {
+    if ((configured.*value).empty()) configured.*value = otherwise.*value;
+  }
+  return configured;
+}
+
 std::string WithoutDirect(std::string_view goproxy) {
   std::string kept;
   char before = 0;  // the separator that stands before the next element

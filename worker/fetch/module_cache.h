@@ -1,5 +1,5 @@
 // Disk budget of the cache folder. What is pruned is what was used longest ago: a fetch touches the marks of all modules it
-// hands out, so nothing that a running build reads is younger than `grace` and all of it stays. Thread-safe; a file lock
+// hands out, and ModuleFetcher::TouchInUse those of running builds, so all that a build reads stays. Thread-safe; a file lock
 // keeps a prune and the fetches of other processes apart.
 #pragma once
 
@@ -31,7 +31,7 @@ CacheSizes MeasureCache(const CacheLayout& cache);
 struct PruneLimits {
   int64_t mod_bytes = int64_t{20} << 30;
   int64_t gocache_bytes = int64_t{20} << 30;
-  // Younger than this is never removed: longer than the longest build.
+  // Younger than this is never removed: many times as long as the workers take from one TouchInUse to the next.
   absl::Duration grace = absl::Hours(2);
 };
 

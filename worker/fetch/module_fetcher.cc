@@ -343,7 +343,7 @@ FetchOutcome ModuleFetcher::Lead(const Scope& scope, const FetchRequest& request
     }
   }
   listing->bytes_fetched = 0;
-  if (Missing(listing.get(), request.targets).empty()) return {.listing = std::move(listing)};
+  if (Missing(listing.get(), request.targets).empty()) return HandOut(std::move(listing));
 
   const absl::StatusOr<ScratchFolder> scratch = ScratchFolder::Make(scratch_, "fetch-");
   if (!scratch.ok()) return Outcome(FromStatus(scope, scratch.status()));
@@ -367,7 +367,26 @@ FetchOutcome ModuleFetcher::Lead(const Scope& scope, const FetchRequest& request
   absl::Status kept = io::MakeFolders(file.substr(0, file.rfind('/')));
   if (kept.ok()) kept = io::WriteFileAtomic(file, ToJson(*listing));
   if (!kept.ok()) return Outcome(FromStatus(scope, kept));
+  return HandOut(std::move(listing));
+}
+
+FetchOutcome ModuleFetcher::HandOut(std::shared_ptr<const Listing> listing) {
+  absl::MutexLock lock(&mutex_);
+  std::erase_if(handed_out_, [](const auto& former) { return former.expired(); });
+  handed_out_.push_back(listing);
   return {.listing = std::move(listing)};
+}
+
+void ModuleFetcher::TouchInUse() {
+  std::vector<std::shared_ptr<const Listing>> held;
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const auto& listing : handed_out_) held.push_back(listing.lock());
+  }
+  for (const auto& listing : held) {
+    if (listing == nullptr) continue;
+    for (const std::string& dir : listing->cache_dirs) TouchModule(cache_, dir);
+  }
 }
 
 }  // namespace gofarm::fetch

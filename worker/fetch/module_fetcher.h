@@ -57,6 +57,10 @@ class ModuleFetcher {
 
   FetchOutcome FetchAndList(const Scope& scope, const FetchRequest& request, const FetchProgress& progress = {});
 
+  // Notes that the modules of all listings which callers still hold are used now. Call it every few minutes: builds may take
+  // longer than PruneLimits::grace.
+  void TouchInUse();
+
   // The licence files at the roots of the module and of all modules it links for `target`, as one deterministic text (sorted,
   // one header per file) at `out_file`. Returns its size; 0 (and no file) when there is none.
   absl::StatusOr<int64_t> WriteLicences(const Listing& listing, Target target, const std::string& out_file) const;
@@ -68,6 +72,7 @@ class ModuleFetcher {
   struct Flight;
 
   FetchOutcome Lead(const Scope& scope, const FetchRequest& request, const FetchProgress& progress);
+  FetchOutcome HandOut(std::shared_ptr<const Listing> listing);
 
   const CacheLayout cache_;
   const ProxyEnvironment proxy_;
@@ -75,6 +80,7 @@ class ModuleFetcher {
   const FetchLimits limits_;
   absl::Mutex mutex_;
   std::map<std::string, std::shared_ptr<Flight>> flights_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::weak_ptr<const Listing>> handed_out_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace gofarm::fetch

@@ -70,6 +70,7 @@ TEST_F(SessionLogicTest, AnOfferIsAcceptedAndItsBuildStartsInAFreeSlot) {
 TEST_F(SessionLogicTest, OffersThatCannotBeBuiltAreRefusedWithTheReason) {
   GoLive();
   EXPECT_EQ(All<SendRefuse>(Offered(1, Target::kRiscv64)).at(0).reason, RefuseReason::kUnsupportedTarget);
+  EXPECT_EQ(All<SendRefuse>(Offered(9, static_cast<Target>(77))).at(0).reason, RefuseReason::kUnsupportedTarget);
   EXPECT_EQ(All<SendRefuse>(Offered(2, Target::kX86_64, "other")).at(0).reason, RefuseReason::kUnknownToolset);
   const SendReady full = All<SendReady>(On(DiskSpace{true})).at(0);
   EXPECT_EQ(full.free_slots, 0);

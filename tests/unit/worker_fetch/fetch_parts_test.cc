@@ -16,6 +16,16 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
+// A configuration that names only its checksum database must not lose that to what `go env` says.
+TEST(FilledUpTest, WhatIsConfiguredStaysAndTheRestComesFromGo) {
+  const ProxyEnvironment of_go{"https://a.example", "sum.example", "", "corp.example"};
+  const ProxyEnvironment both = FilledUp({.goproxy = "", .gosumdb = "off", .gonosumdb = "x.example"}, of_go);
+  EXPECT_EQ(both.goproxy, "https://a.example");
+  EXPECT_EQ(both.gosumdb, "off");
+  EXPECT_EQ(both.gonosumdb, "x.example");
+  EXPECT_EQ(both.goprivate, "corp.example");
+}
+
 TEST(WithoutDirectTest, DropsDirectAndKeepsTheOrderAndTheSeparators) {
   EXPECT_EQ(WithoutDirect("https://a.example,direct"), "https://a.example");
   EXPECT_EQ(WithoutDirect("https://a.example|https://b.example,direct"), "https://a.example|https://b.example");

@@ -431,26 +431,48 @@ TEST_F(ModuleFetcherTest, LicencesBeyondTheLimitAreLeftOutAndTheProgramsStay) {
   EXPECT_THAT(text.substr(text.find("LICENSE.49 (")), HasSubstr("left out"));
 }
 
-// Two that overlap for ever; without a gate none of their gaps lets the prune in.
+TEST_F(ModuleFetcherTest, WhatABuildStillHoldsIsNotPrunedHoweverLongItTakes) {
+  proxy_->Add("example.com/m", "v1.0.0", {{"go.mod", "module example.com/m\n"}, {"main.go", kMain}});
+  ModuleFetcher fetcher = Fetcher("file://" + proxy_->root());
+  FetchOutcome held = fetcher.FetchAndList(Scope::For(absl::Minutes(1)), Request("example.com/m", "v1.0.0"));
+  ASSERT_NE(held.listing, nullptr) << held.detail;
+  const CacheLayout cache = Cache();
+  PruneLimits limits;
+  limits.mod_bytes = 0;
+  const auto pruned_after_hours = [&] {
+    const fs::path mark = cache.Mod() + "/cache/download/example.com/m/@v/v1.0.0.ziphash";
+    fs::last_write_time(mark, fs::file_time_type::clock::now() - std::chrono::hours(5));
+    fetcher.TouchInUse();
+    const auto pruned = PruneCache(Scope::For(absl::Minutes(1)), cache, limits);
+    EXPECT_TRUE(pruned.ok()) << pruned.status();
+    return pruned.ok() ? pruned->modules : -1;
+  };
+  EXPECT_EQ(pruned_after_hours(), 0);
+  held = {};
+  EXPECT_EQ(pruned_after_hours(), 1);
+}
+
+// Two that hand over to each other for ever: one leaves only when the other has entered after it.
 TEST_F(ModuleFetcherTest, FetchesWithoutAGapDoNotKeepAPruneOut) {
   const CacheLayout cache = Cache();
   std::atomic<bool> ends = false;
-  std::atomic<int> inside = 0;
-  const auto overlap = [&] {
+  std::atomic<int> entries = 0, inside = 0;
+  const auto wait_for = [](const auto& condition, absl::Duration patience) {
+    const absl::Time give_up = absl::Now() + patience;
+    while (!condition() && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(1));
+  };
+  const auto relay = [&] {
     while (!ends) {
       const auto lock = ModuleCacheLock::Acquire(Scope::For(absl::Minutes(1)), cache, ModuleCacheLock::Mode::kShared);
       ASSERT_TRUE(lock.ok()) << lock.status();
       ++inside;
-      // Leaves only while the other one is inside too, or a prune keeps that one out.
-      const absl::Time give_up = absl::Now() + absl::Milliseconds(500);
-      while (inside < 2 && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(5));
-      absl::SleepFor(absl::Milliseconds(50));
+      const int mine = ++entries;
+      wait_for([&] { return entries > mine; }, absl::Seconds(1));  // a prune at the gate keeps the other out
       --inside;
     }
   };
-  std::thread one(overlap), two(overlap);
-  const absl::Time give_up = absl::Now() + absl::Seconds(30);
-  while (inside < 2 && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(1));
+  std::thread one(relay), two(relay);
+  wait_for([&] { return entries > 4; }, absl::Seconds(30));
   {
     const auto prune = ModuleCacheLock::Acquire(Scope::For(absl::Seconds(15)), cache, ModuleCacheLock::Mode::kExclusive);
     EXPECT_TRUE(prune.ok()) << prune.status();
