@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -16,6 +17,8 @@ namespace gofarm::cli {
 namespace {
 
 constexpr absl::Duration kRetryPause = absl::Milliseconds(200);
+constexpr absl::Duration kConnectSlice = absl::Milliseconds(100);  // how late a stop may be seen
+constexpr absl::Duration kStopPoll = absl::Milliseconds(20);
 constexpr int kEntriesPerChunk = 1000;
 
 using Stub = v1::Farm::Stub;
@@ -89,6 +92,16 @@ struct FarmClient::Impl {
     return status;
   }
 
+  void AwaitFarm(const Scope& scope) const {
+    const absl::Time least = absl::Now() + kRetryPause;
+    // gRPC's sync client reads from a connection only while a thread waits for something on its channel. Whoever sleeps
+    // between calls that fail at once lets the handshake of the next connection time out, again and again.
+    while (!scope.Done() && !channel->WaitForConnected(
+                                absl::ToChronoTime(std::min(scope.deadline, absl::Now() + kConnectSlice)))) {
+    }
+    while (!scope.Done() && absl::Now() < least) absl::SleepFor(kStopPoll);
+  }
+
   // Repeats `call` while the farm may be coming back.
   absl::Status Patiently(const std::function<absl::Status()>& call) const {
     const absl::Time give_up = absl::Now() + Patience();
@@ -96,7 +109,7 @@ struct FarmClient::Impl {
       const absl::Status status = call();
       if (!absl::IsUnavailable(status)) return Explain(status);
       if (absl::Now() >= give_up || (!choice.dir.empty() && !SupervisorLives())) return Explain(status);
-      absl::SleepFor(kRetryPause);
+      AwaitFarm(Scope::For(kRetryPause));
     }
   }
 
@@ -144,6 +157,8 @@ absl::StatusOr<std::unique_ptr<FarmClient>> FarmClient::Connect(const FarmChoice
   impl->stub = v1::Farm::NewStub(impl->channel);
   return std::unique_ptr<FarmClient>(new FarmClient(std::move(impl)));
 }
+
+void FarmClient::AwaitFarm(const Scope& scope) const { impl_->AwaitFarm(scope); }
 
 bool FarmClient::MayComeBack(const absl::Status& status) const {
   // A stream that is cut shows as UNAVAILABLE, CANCELLED or INTERNAL (reset), depending on where it was cut.

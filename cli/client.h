@@ -82,6 +82,9 @@ class FarmClient {
 
   // Whether it makes sense to ask again after `status`: the coordinator may be restarting.
   bool MayComeBack(const absl::Status& status) const;
+  // Instead of sleeping between two tries: comes back when the farm is connected again, a moment later at the earliest, and
+  // when the scope ends.
+  void AwaitFarm(const Scope& scope) const;
   const FarmChoice& choice() const;
 
  private:

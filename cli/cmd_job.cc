@@ -19,6 +19,7 @@
 namespace gofarm::cli {
 namespace {
 
+constexpr absl::Duration kReadAgain = absl::Seconds(1);
 // A stream that lasted this long had a coordinator at its other end.
 constexpr absl::Duration kStreamLived = absl::Seconds(3);
 
@@ -223,7 +224,7 @@ Exit JobLog(const Globals& globals, int64_t id, int attempt, bool follow) {
     if (!client->MayComeBack(status) || absl::Now() - away_since > (follow ? kWatchPatience : kRestartPatience)) {
       return absl::IsUnavailable(status) ? NoFarm(client->choice(), Sv(status.message())) : status;
     }
-    absl::SleepFor(absl::Milliseconds(300));
+    client->AwaitFarm(Scope::For(kReadAgain));
   }
   if (globals.json) {
     JsonWriter json;

@@ -19,6 +19,7 @@ namespace gofarm::cli {
 namespace {
 
 constexpr absl::Duration kDownloadDeadline = absl::Minutes(30);
+constexpr absl::Duration kReadAgain = absl::Seconds(1);
 
 // Removed unless it was renamed into place.
 class TemporaryFile {
@@ -72,7 +73,7 @@ absl::Status DownloadTo(FarmClient& client, const std::string& sha256, const std
     if (!absl::IsUnavailable(status) || absl::Now() - last_heard > kRestartPatience || scope.Done()) {
       return absl::IsUnavailable(status) ? NoFarm(client.choice(), Sv(status.message())) : status;
     }
-    absl::SleepFor(absl::Milliseconds(300));
+    client.AwaitFarm(scope.Within(kReadAgain));
   }
   const std::string got = hash.HexAndReset();
   if (got != sha256) {

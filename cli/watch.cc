@@ -22,7 +22,6 @@ namespace gofarm::cli {
 namespace {
 
 constexpr absl::Duration kRedraw = absl::Milliseconds(200);
-constexpr absl::Duration kStopPoll = absl::Milliseconds(20);
 constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
 constexpr absl::Duration kLongestRetry = absl::Seconds(2);
 // Filling in passed-over steps asks for the job; a long list does not deserve that many calls.
@@ -151,7 +150,7 @@ void Watcher::Read() {
       absl::MutexLock lock(&mutex_);
       notice_ = "the coordinator does not answer; trying again";
     }
-    for (const Scope wait = Scope::For(pause, stop_); !wait.Done();) absl::SleepFor(kStopPoll);
+    client_.AwaitFarm(Scope::For(pause, stop_));
     pause = std::min(pause * 2, kLongestRetry);
   }
   absl::MutexLock lock(&mutex_);
