@@ -3,6 +3,7 @@
 
 #include <map>
 #include <utility>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "cli/commands.h"
@@ -190,13 +191,9 @@ absl::Status WaitUntilUp(const embedded::FarmPaths& paths, int workers) {
       missing += Cat(missing.empty() ? "" : "\n", embedded::FarmPaths::WorkerName(n), ": not started yet");
     }
     if (missing.empty()) return absl::OkStatus();
-    for (const embedded::PartState* part : {&view.file.postgres, &view.file.coordinator}) {
-      if (part->restarts >= kHopeless && part->process.pid == 0) {
-        return absl::InternalError(Cat(part->name, " keeps ending (", part->detail, "); the end of ", paths.LogOf(part->name), ":\n",
-                                       embedded::Tail(paths.LogOf(part->name), 10)));
-      }
-    }
-    for (const embedded::PartState& part : view.file.workers) {
+    std::vector<embedded::PartState> parts{view.file.postgres, view.file.coordinator};
+    parts.insert(parts.end(), view.file.workers.begin(), view.file.workers.end());
+    for (const embedded::PartState& part : parts) {
       if (part.restarts >= kHopeless && part.process.pid == 0) {
         return absl::InternalError(Cat(part.name, " keeps ending (", part.detail, "); the end of ", paths.LogOf(part.name), ":\n",
                                        embedded::Tail(paths.LogOf(part.name), 10)));

@@ -32,11 +32,17 @@ std::string DefaultSubmitter() {
 
 Exit Submit(const Globals& globals, const SubmitArgs& args) {
   Parsed parsed;
-  std::vector<std::string> target_errors;
+  std::vector<std::string> errors;
   SubmitOptions options{.name = args.name,
                         .submitter = args.submitter.empty() ? DefaultSubmitter() : args.submitter,
-                        .targets = ParseTargets(args.targets, target_errors),
+                        .targets = ParseTargets(args.targets, errors),
                         .force = args.force};
+  // A message takes only UTF-8, and the farm no control characters.
+  for (const auto& [option, text] : {std::pair("--name", &options.name), std::pair("--as", &options.submitter)}) {
+    if (const std::string shown = EscapeForPrint(*text); shown != *text) {
+      errors.push_back(Cat(option, " \"", shown, "\" holds a control character or is no UTF-8"));
+    }
+  }
   ParseArguments(args.modules, parsed);
   if (!args.file.empty()) {
     GOFARM_ASSIGN_OR_RETURN(const std::string text, ReadList(args.file));
@@ -46,8 +52,8 @@ Exit Submit(const Globals& globals, const SubmitArgs& args) {
     parsed.errors.push_back(args.file.empty() ? "the batch names no modules; write MODULE[@VERSION], or --file LIST"
                                               : Cat("the batch names no modules: ", EscapeForPrint(args.file), " lists none"));
   }
-  if (!target_errors.empty() || parsed.entries.empty()) {
-    parsed.errors.insert(parsed.errors.end(), target_errors.begin(), target_errors.end());
+  if (!errors.empty() || parsed.entries.empty()) {
+    parsed.errors.insert(parsed.errors.end(), errors.begin(), errors.end());
     return Refusal(parsed.errors);
   }
   const sync::StopSignals signals;

@@ -63,6 +63,15 @@ TEST(WordsTest, AWrongOptionOrValueIsNamed) {
   ExpectWrong({"--server", "example.org:7070", "status"}, "TLS");
 }
 
+TEST(WordsTest, WhatIsWrongWithASubmissionIsToldWithoutAFarmAllAtOnce) {
+  ExpectWrong({"submit", "a.test/m@v1.0.0", "a.test/../m", "--target", "sparc", "--as", "\xff", "--name", "a\x1b[2J"},
+              "gofarm: line 2: ");
+  ExpectWrong({"submit", "a.test/m@v1.0.0", "a.test/../m", "--target", "sparc", "--as", "\xff", "--name", "a\x1b[2J"},
+              "gofarm: unknown target \"sparc\"; known are x86_64, aarch64, riscv64, loongarch64\n"
+              "gofarm: --name \"a\\x1b[2J\" holds a control character or is no UTF-8\n"
+              "gofarm: --as \"\\xff\" holds a control character or is no UTF-8\n");
+}
+
 TEST(WordsTest, AFarmThatIsNotThereIsExitThreeAndSaysHowToStartOne) {
   for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
            {"batch", "list"}, {"job", "show", "1"}, {"artifact", "export", "--batch", "1", "/tmp/none"}, {"worker", "list"}}) {
