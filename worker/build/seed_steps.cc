@@ -1,11 +1,6 @@
 #include "worker/build/seed_steps.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <utility>
 
@@ -210,36 +205,6 @@ absl::Status MakeCxxSeed(const Scope& scope, const exec::Sandbox& sandbox, const
                                   {{zigcache, std::string(kZigCache), true}},
                                   {{base + "/gocache", upper, std::string(kGoCache)}}));
   return sandbox.GiveToBuilds(zigcache, exec::kAnySlot);
-}
-
-absl::Status MergeGoCache(const Scope& scope, const std::string& from, const std::string& to) {
-  GOFARM_RETURN_IF_ERROR(io::MakeFolders(to));
-  // The files that entries (-a) point to (-d) come first, so that no entry ever points to nothing.
-  for (const std::string_view ending : {"-d", "-a", ""}) {
-    std::error_code error;
-    for (auto it = fs::recursive_directory_iterator(from, error); !error && it != fs::recursive_directory_iterator();
-         it.increment(error)) {
-      GOFARM_RETURN_IF_ERROR(scope.Check());
-      std::error_code ignored;
-      const std::string target = Cat(to, "/", it->path().lexically_relative(from).string());
-      if (it->is_directory(ignored)) {
-        GOFARM_RETURN_IF_ERROR(io::MakeFolders(target, 0777));
-        chmod(target.c_str(), 0777);  // for the builds of every slot, whatever the umask says
-        continue;
-      }
-      const std::string name = it->path().filename().string();
-      const std::string_view has = name.size() > 2 ? std::string_view(name).substr(name.size() - 2) : "";
-      if ((has == "-d" || has == "-a" ? has : "") != ending || fs::exists(target, ignored)) continue;
-      const std::string temporary = target + ".merge";
-      fs::copy_file(it->path(), temporary, fs::copy_options::overwrite_existing, error);
-      if (error) break;
-      chmod(temporary.c_str(), 0666);
-      if (rename(temporary.c_str(), target.c_str()) != 0) return ErrnoStatus(errno, Cat("rename to ", target));
-    }
-    if (error) return ErrnoStatus(error.value(), Cat("copy ", from, " to ", to));
-  }
-  chmod(to.c_str(), 0777);
-  return absl::OkStatus();
 }
 
 }  // namespace gofarm::build

@@ -37,8 +37,4 @@ absl::Status MakeSeed(const Scope& scope, const exec::Sandbox& sandbox, const Se
 absl::Status MakeCxxSeed(const Scope& scope, const exec::Sandbox& sandbox, const SeedOrder& order, const std::string& base,
                          const SeedProgress& progress);
 
-// Copies the entries of a Go cache into another one that builds may be using: each file appears whole, by rename, and what
-// is there already stays.
-absl::Status MergeGoCache(const Scope& scope, const std::string& from, const std::string& to);
-
 }  // namespace gofarm::build

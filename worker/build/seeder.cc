@@ -18,6 +18,7 @@
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
+#include "worker/build/go_cache_merge.h"
 #include "worker/build/seed_steps.h"
 #include "worker/fetch/command.h"
 
