@@ -46,7 +46,8 @@ Exit WatchToTheEnd(const Globals& globals, FarmClient& client, v1::Batch& batch,
   if (end == WatchEnd::kDetached) {
     // The terminal has put a "^C" on the line where plain text goes on; a picture was drawn over it.
     PrintErr(Cat(!live && DescribeTerminal(STDERR_FILENO).is_terminal ? "\n" : "", "gofarm: detached; batch ", id,
-                 " goes on. Come back with: gofarm batch watch ", id, "; end it with: gofarm batch cancel ", id, "\n"));
+                 " goes on. Come back with: gofarm batch watch ", id, SameFarm(globals), "; end it with: gofarm batch cancel ", id,
+                 SameFarm(globals), "\n"));
     return kExitInterrupted;
   }
   if (!live) {
@@ -54,7 +55,7 @@ Exit WatchToTheEnd(const Globals& globals, FarmClient& client, v1::Batch& batch,
                      HumanSeconds(absl::ToDoubleSeconds(absl::Now() - began)), "\n"));
   }
   if (AllGood(batch.jobs())) return 0;
-  PrintErr(Cat("gofarm: not every job was built; see: gofarm job list --batch ", id, "\n"));
+  PrintErr(Cat("gofarm: not every job was built; see: gofarm job list --batch ", id, SameFarm(globals), "\n"));
   return kExitJobs;
 }
 

@@ -246,10 +246,13 @@ Exit BringUp(const Globals& globals, const UpArgs& args) {
     return 0;
   }
   const StatusShape& shape = observed.shape;
+  // Without a flag, GOFARM_SERVER and others may name another farm.
+  const absl::StatusOr<FarmChoice> usual = FindFarm("", "");
+  const std::string with = usual.ok() && usual->dir == dir ? "" : SameFarm({.dir = dir});
   PrintOut(Cat("the farm in ", EscapeForPrint(dir), " is up: ", shape.workers.size(), shape.workers.size() == 1 ? " worker" : " workers", "\n",
                "  gRPC   ", shape.grpc_address, "\n", "  HTTP   ", shape.http_url, " (metrics, health)\n", "  cache  ",
                EscapeForPrint(shape.cache_dir), "\n", "  logs   ", EscapeForPrint(paths.Logs()), "\n",
-               "  next   gofarm submit MODULE; gofarm status; gofarm down\n"));
+               "  next   gofarm submit MODULE", with, "; gofarm status", with, "; gofarm down", with, "\n"));
   return 0;
 }
 

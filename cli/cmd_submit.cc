@@ -63,7 +63,8 @@ Exit Submit(const Globals& globals, const SubmitArgs& args) {
   v1::SubmitReply reply;
   const absl::Status submitted = (*client)->Submit({.stop = signals.token()}, options, parsed.entries, reply);
   if (signals.token().stop_requested() && absl::IsCancelled(submitted)) {
-    return absl::CancelledError("interrupted before the farm answered; whether it took the batch shows: gofarm batch list");
+    return absl::CancelledError(
+        Cat("interrupted before the farm answered; whether it took the batch shows: gofarm batch list", SameFarm(globals)));
   }
   if (absl::IsUnavailable(submitted) && !parsed.errors.empty()) return Refusal(parsed.errors);
   if (absl::IsInvalidArgument(submitted)) {
@@ -77,7 +78,7 @@ Exit Submit(const Globals& globals, const SubmitArgs& args) {
     PrintOut(BatchDocument(batch));
   } else {
     PrintOut(Cat("batch ", batch.id(), ": ", Total(batch.jobs()), Total(batch.jobs()) == 1 ? " job" : " jobs",
-                 "; follow with: gofarm batch watch ", batch.id(), "\n"));
+                 "; follow with: gofarm batch watch ", batch.id(), SameFarm(globals), "\n"));
   }
   return 0;
 }

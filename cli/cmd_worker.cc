@@ -103,7 +103,7 @@ Exit WorkerShow(const Globals& globals, const std::string& name) {
     }
     return 0;
   }
-  return absl::NotFoundError(Cat("no worker is called \"", EscapeForPrint(name), "\"; see: gofarm worker list"));
+  return absl::NotFoundError(Cat("no worker is called \"", EscapeForPrint(name), "\"; see: gofarm worker list", SameFarm(globals)));
 }
 
 Exit WorkerCache(const Globals& globals, const std::string& verb, const std::string& cache_dir,

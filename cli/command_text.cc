@@ -90,6 +90,11 @@ std::string HereDocument(std::string_view text) {
 
 }  // namespace
 
+std::string QuotedWord(std::string_view raw) {
+  const std::string word = EscapeForPrint(raw);
+  return IsPlain(word) ? word : SingleQuoted(word);
+}
+
 std::string ShellWord(std::string_view raw) {
   const std::string word = EscapeForPrint(raw);
   std::string quoted = "\"";
@@ -110,8 +115,7 @@ std::string ShellWord(std::string_view raw) {
     if (c == '"' || c == '\\' || c == '$' || c == '`') quoted += '\\';
     quoted += c;
   }
-  if (replaced) return quoted + "\"";
-  return IsPlain(word) ? word : SingleQuoted(word);
+  return replaced ? quoted + "\"" : QuotedWord(word);
 }
 
 std::string CommandText(const BuildCommand& command) {

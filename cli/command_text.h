@@ -26,7 +26,9 @@ struct BuildCommand {
 
 std::string CommandText(const BuildCommand& command);
 
-// A word as a POSIX shell reads it back, sandbox paths replaced by variables. Exposed for tests.
+// A word as a POSIX shell reads it back, escaped for the terminal.
+std::string QuotedWord(std::string_view word);
+// The same with sandbox paths replaced by variables. Exposed for tests.
 std::string ShellWord(std::string_view word);
 
 }  // namespace gofarm::cli

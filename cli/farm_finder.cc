@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdlib>
 #include <filesystem>
 #include <utility>
@@ -41,6 +42,8 @@ struct Configured {
   std::string dir;
 };
 absl::StatusOr<Configured> ReadConfig(const FinderInputs& inputs) {
+  // To pass it over could mean another farm than the one it names.
+  GOFARM_RETURN_IF_ERROR(inputs.config_error);
   if (!inputs.config_text) return Configured{};
   config::Table table = config::Table::Parse(*inputs.config_text, inputs.config_path);
   Configured configured{.server = table.Str("server", ""), .dir = table.Str("dir", "")};
@@ -64,10 +67,11 @@ FinderInputs RealInputs(const std::string& server_flag, const std::string& dir_f
   } else if (!home.empty()) {
     inputs.config_path = home + "/.config/gofarm/config.toml";
   }
-  if (!inputs.config_path.empty()) {
-    if (absl::StatusOr<std::string> text = io::ReadFile(inputs.config_path, kConfigMax); text.ok()) {
-      inputs.config_text = *std::move(text);
-    }
+  // ENOTDIR: HOME=/dev/null and the like.
+  if (!inputs.config_path.empty() && (access(inputs.config_path.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))) {
+    absl::StatusOr<std::string> text = io::ReadFile(inputs.config_path, kConfigMax);
+    inputs.config_error = text.status();
+    if (text.ok()) inputs.config_text = *std::move(text);
   }
   return inputs;
 }

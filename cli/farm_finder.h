@@ -23,6 +23,7 @@ struct FinderInputs {
   // The text of the user's config file; nullopt when there is none.
   std::optional<std::string> config_text;
   std::string config_path;
+  absl::Status config_error;  // it is there and cannot be read
   std::string working_directory;
 };
 

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "absl/strings/str_split.h"
+#include "cli/command_text.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -37,6 +38,11 @@ int ExitCodeOf(const absl::Status& status) {
 absl::StatusOr<std::unique_ptr<FarmClient>> ConnectTo(const Globals& globals) {
   GOFARM_ASSIGN_OR_RETURN(const FarmChoice choice, FindFarm(globals.server, globals.dir));
   return FarmClient::Connect(choice);
+}
+
+std::string SameFarm(const Globals& globals) {
+  if (!globals.server.empty()) return Cat(" --server ", QuotedWord(globals.server));
+  return globals.dir.empty() ? "" : Cat(" --dir ", QuotedWord(globals.dir));
 }
 
 void WriteOut(int fd, std::string_view text) {

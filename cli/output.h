@@ -14,6 +14,10 @@ namespace gofarm::cli {
 
 absl::StatusOr<std::unique_ptr<FarmClient>> ConnectTo(const Globals& globals);
 
+// What a command that is recommended needs behind it to mean the same farm: " --dir DIR", " --server ADDRESS", or nothing
+// where the farm was not named by a flag.
+std::string SameFarm(const Globals& globals);
+
 // A verb that asks the farm for one thing by its id, and shows it.
 template <typename Reply>
 Exit AskAndShow(const Globals& globals, int64_t id, absl::Status (FarmClient::*ask)(int64_t, Reply&),

@@ -4,6 +4,8 @@
 #include <gofarm/v1/farm.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
+#include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <simdjson.h>
 #include <sys/stat.h>
@@ -329,6 +331,62 @@ TEST_F(CliVerbsTest, CtrlCDetachesSaysHowToComeBackAndCancelsNothing) {
   EXPECT_EQ(WEXITSTATUS(status), 130);
   EXPECT_THAT(log(), HasSubstr("gofarm batch watch 7"));
   EXPECT_EQ(farm_.cancelled, 0);
+}
+
+// Runs the program on a terminal of 40 columns until its screen shows `wanted`; then Ctrl-C.
+std::string OnATerminal(const embedded::SpawnSpec& spec, const std::string& wanted, int& status) {
+  winsize size{.ws_row = 12, .ws_col = 40, .ws_xpixel = 0, .ws_ypixel = 0};
+  int terminal = -1;
+  const pid_t pid = forkpty(&terminal, nullptr, nullptr, &size);
+  if (pid == 0) {
+    for (const auto& [name, value] : spec.environment) setenv(name.c_str(), value.c_str(), 1);
+    setenv("TERM", "xterm", 1);
+    setenv("NO_COLOR", "1", 1);
+    std::vector<char*> argv;
+    for (const std::string& word : spec.argv) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    execv(argv[0], argv.data());
+    _exit(127);
+  }
+  std::string screen;
+  char buffer[4096];
+  bool interrupted = false;
+  const Scope scope = Scope::For(absl::Seconds(30));
+  while (!scope.Done()) {
+    pollfd fd{terminal, POLLIN, 0};
+    if (poll(&fd, 1, 100) <= 0) continue;
+    const ssize_t n = read(terminal, buffer, sizeof buffer);
+    if (n <= 0) break;  // EIO: the program has ended
+    screen.append(buffer, static_cast<size_t>(n));
+    if (!interrupted && screen.find(wanted) != std::string::npos) {
+      interrupted = write(terminal, "\x03", 1) == 1;
+    }
+  }
+  if (scope.Done()) kill(pid, SIGKILL);
+  waitpid(pid, &status, 0);
+  close(terminal);
+  return screen;
+}
+
+TEST_F(CliVerbsTest, ANarrowTerminalGetsAPictureThatFitsAndCtrlCSaysHowToComeBackToThisFarm) {
+  StreamOf({{BatchWith(2, 0, 1), {"queued"}}}, grpc::Status::OK, /*hang=*/true);
+  v1::RunningJob& running = *farm_.streams[0].updates[0].add_running();
+  running.set_job_id(81);
+  running.set_module("example.test/quite/a/long/path/module\x1b[2J");
+  running.set_version("v1.0.0");
+  running.set_target(v1::TARGET_RISCV64);
+  running.set_seconds(12);
+  running.mutable_progress()->set_phase(v1::PHASE_FETCH);
+  running.mutable_progress()->set_bytes_done(3 << 20);
+  running.mutable_progress()->set_bytes_total(4 << 20);
+  embedded::SpawnSpec spec = Command({"batch", "watch", "7", "--server", address_});
+  int status = 0;
+  const std::string screen = OnATerminal(spec, "fetch", status);
+  EXPECT_EQ(WEXITSTATUS(status), 130);
+  EXPECT_THAT(screen, AllOf(HasSubstr("batch 7 "), HasSubstr("█"), HasSubstr("2/3"), HasSubstr("v1.0.0 riscv64  fetch"),
+                            HasSubstr(Cat("Come back with: gofarm batch watch 7 --server ", address_))));
+  EXPECT_THAT(screen, Not(HasSubstr("\x1b[2J")));
+  EXPECT_THAT(screen, Not(::testing::ContainsRegex("\x1b\\[[0-9;]*m")));  // NO_COLOR
 }
 
 TEST_F(CliVerbsTest, ADownloadThatIsCutGoesOnWhereItWas) {

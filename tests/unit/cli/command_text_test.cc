@@ -81,5 +81,10 @@ TEST(ShellWordTest, NothingInAWordIsObeyed) {
   EXPECT_EQ(ShellWord("/gopher"), "/gopher");
 }
 
+TEST(QuotedWordTest, PathsThatLookLikeTheSandboxsStayWhatTheyAre) {
+  EXPECT_EQ(QuotedWord("/go/farm"), "/go/farm");
+  EXPECT_EQ(QuotedWord("/tmp/x y'z"), "'/tmp/x y'\\''z'");
+}
+
 }  // namespace
 }  // namespace gofarm::cli

@@ -58,6 +58,15 @@ TEST(FarmFinderTest, ABrokenConfigFileIsAnErrorAndNotPassedOver) {
   EXPECT_NE(std::string(choice.status().message()).find("sever"), std::string::npos);
 }
 
+TEST(FarmFinderTest, AConfigFileThatCannotBeReadIsNotPassedOver) {
+  FinderInputs inputs = With({{"HOME", "/home/ann"}});
+  inputs.config_error = absl::PermissionDeniedError("open config.toml: Permission denied");
+  EXPECT_EQ(FindFarm(inputs).status(), inputs.config_error);
+  // Where the farm is named otherwise it does not matter.
+  inputs.dir_flag = "/flag";
+  EXPECT_EQ(Found(inputs), "dir /flag");
+}
+
 TEST(FarmFinderTest, WithoutAHomeThereIsNoDefault) { EXPECT_EQ(Found(With({})), "error"); }
 
 TEST(FarmFinderTest, AnAddressIsNoPlaceToMakeAFarm) {
