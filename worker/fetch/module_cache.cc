@@ -113,8 +113,11 @@ absl::Status PruneModules(const Scope& scope, const CacheLayout& cache, const Pr
   return absl::OkStatus();
 }
 
+// <key>/<two digits>/<entry>: deeper is nothing of go's, and the way there nothing to trust.
+constexpr int kGoCacheDepth = 2;
+
 struct CacheEntry {
-  std::string path;
+  std::string folder, name;
   absl::Time used;
   int64_t bytes = 0;
 };
@@ -130,10 +133,10 @@ absl::Status PruneGoCaches(const Scope& scope, const CacheLayout& cache, const P
     struct stat info {};
     if (lstat(it->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
     total += info.st_size;
-    const std::string name = it->path().filename().string();
+    std::string name = it->path().filename().string();
     // Only entries, <hash>-a and <hash>-d: go notes there (to the hour) when it used one last.
-    if (name.size() < 3 || name[name.size() - 2] != '-') continue;
-    entries.push_back({it->path().string(), absl::TimeFromTimespec(info.st_mtim), info.st_size});
+    if (it.depth() != kGoCacheDepth || name.size() < 3 || name[name.size() - 2] != '-') continue;
+    entries.push_back({it->path().parent_path().string(), std::move(name), absl::TimeFromTimespec(info.st_mtim), info.st_size});
   }
   if (total <= limits.gocache_bytes) return absl::OkStatus();
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
@@ -141,7 +144,9 @@ absl::Status PruneGoCaches(const Scope& scope, const CacheLayout& cache, const P
     GOFARM_RETURN_IF_ERROR(scope.Check());
     // Go renews the note only when it is older than an hour.
     if (total <= limits.gocache_bytes || entry.used > absl::Now() - limits.grace - absl::Hours(1)) break;
-    if (unlink(entry.path.c_str()) != 0) continue;
+    // The folders belong to builds, which may have put a link in place of one since.
+    const io::Fd folder(open(entry.folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+    if (!folder || unlinkat(folder.get(), entry.name.c_str(), 0) != 0) continue;
     total -= entry.bytes;
     done.bytes += entry.bytes;
     ++done.gocache_entries;
