@@ -80,6 +80,16 @@ void FitInto(size_t limit, v1::CompleteRequest& out) {
   if (out.ByteSizeLong() <= limit) return;
   for (v1::VariantTry& v : *out.mutable_variants()) v.clear_argv();
   for (v1::FailedProgram& p : *out.mutable_failed_programs()) p.set_failure_detail(Clip(p.failure_detail(), kVariantMax));
+  if (out.ByteSizeLong() <= limit) return;
+  // Thousands of programs with the longest of paths. Sent all the same it would be refused for as long as the attempt lasts.
+  const int programs = out.executables_size() + out.failed_programs_size();
+  out.clear_executables();
+  out.clear_failed_programs();
+  out.clear_variants();
+  out.set_outcome(v1::ATTEMPT_OUTCOME_FAILED);
+  out.set_failure_class(v1::FAILURE_CLASS_OUTPUT_LIMIT);
+  out.set_failure_detail(Cat("what is to be said of the module's ", programs, " programs is more than the ", limit,
+                             " bytes of a report"));
 }
 
 }  // namespace

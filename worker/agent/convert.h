@@ -42,7 +42,8 @@ struct AttemptExtras {
   double upload_seconds = 0;
 };
 // Fits kCompleteBytesMax: build info texts (they stand in the artifacts too), then the variants' edited go.mod files and
-// environments, then dependencies are left out, the largest kind first.
+// environments, then dependencies are left out, the largest kind first. What still does not fit is reported as failed, class
+// output_limit.
 void ReportToProto(const build::BuildOrder& order, const build::BuildReport& report, const AttemptExtras& extras,
                    v1::CompleteRequest& out);
 

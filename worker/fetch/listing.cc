@@ -182,6 +182,18 @@ void Fields(Form& form, L& l) {
 
 }  // namespace
 
+std::string WhyNotReportable(const TargetListing& listing) {
+  if (listing.programs.size() > kProgramsMax) {
+    return Cat("the module has ", listing.programs.size(), " programs; at most ", kProgramsMax, " are built");
+  }
+  for (const Program& program : listing.programs) {
+    if (program.import_path.size() > kImportPathMax) {
+      return Cat("the import path of a program has ", program.import_path.size(), " bytes; at most ", kImportPathMax, " are taken");
+    }
+  }
+  return "";
+}
+
 const TargetListing* Listing::Find(Target target) const {
   for (const TargetListing& listing : targets) {
     if (listing.target == target) return &listing;

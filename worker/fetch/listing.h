@@ -16,6 +16,10 @@
 
 namespace gofarm::fetch {
 
+// What the coordinator takes in one report; a module beyond that is refused before anything is built.
+inline constexpr size_t kProgramsMax = 4096;
+inline constexpr size_t kImportPathMax = 1000;
+
 // A package named main with at least one non-test file for the target.
 struct Program {
   std::string import_path;
@@ -49,6 +53,9 @@ struct TargetListing {
   // Import path -> what it imports outside std, of the packages that the programs are made of; without an entry: nothing.
   std::map<std::string, std::vector<std::string>> imports;
 };
+
+// Beyond kProgramsMax or kImportPathMax: in words; else empty.
+std::string WhyNotReportable(const TargetListing& listing);
 
 struct Listing {
   std::string module;

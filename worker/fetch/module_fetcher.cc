@@ -230,6 +230,7 @@ class Fetch {
       return *std::move(text);
     };
     TargetListing made = MakeTargetListing(packages, input);
+    if (const std::string fault = WhyNotReportable(made); !fault.empty()) return Failed(FailureClass::kSourceInvalid, fault);
     for (const Program& program : made.programs) {
       // Not the program's fault and perhaps over in a minute: nothing of this fetch is kept.
       if (IsPassing(program.failure)) return Failed(program.failure, program.detail);

@@ -97,5 +97,23 @@ TEST(ReportToProtoTest, AReportLargerThanAMessageLosesTextsButNoExecutable) {
   EXPECT_EQ(out.executables(99).dependencies_size(), 200);
 }
 
+TEST(ReportToProtoTest, AReportThatCannotFitIsAFailureThatSaysSo) {
+  build::BuildReport report;
+  report.outcome = AttemptOutcome::kPartial;
+  report.cpu_seconds = 7;
+  for (int i = 0; i < 4000; ++i) {
+    report.failed_programs.push_back({.import_path = Cat("a.b/", i, "/", std::string(900, 'p')), .name = std::string(900, 'p'),
+                                      .failure = FailureClass::kCompileError, .detail = "d"});
+  }
+  v1::CompleteRequest out;
+  ReportToProto({.token = Token{5}, .job = JobId{6}}, report, {}, out);
+  EXPECT_LE(out.ByteSizeLong(), kCompleteBytesMax);
+  EXPECT_EQ(out.outcome(), v1::ATTEMPT_OUTCOME_FAILED);
+  EXPECT_EQ(out.failure_class(), v1::FAILURE_CLASS_OUTPUT_LIMIT) << "no other try would end otherwise";
+  EXPECT_THAT(out.failure_detail(), ::testing::HasSubstr("4000 programs"));
+  EXPECT_EQ(out.token(), 5);
+  EXPECT_EQ(out.cpu_seconds(), 7);
+}
+
 }  // namespace
 }  // namespace gofarm::agent

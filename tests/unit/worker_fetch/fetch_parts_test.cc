@@ -268,6 +268,17 @@ TEST(MakeTargetListingTest, AnyForeignCKeepsTheJobOutOfTheSharedCache) {
   }
 }
 
+TEST(WhyNotReportableTest, MoreProgramsOrLongerPathsThanAReportHolds) {
+  TargetListing listing;
+  listing.programs.resize(kProgramsMax);
+  listing.programs[7].import_path = std::string(kImportPathMax, 'x');
+  EXPECT_EQ(WhyNotReportable(listing), "");
+  listing.programs[7].import_path += "x";
+  EXPECT_THAT(WhyNotReportable(listing), HasSubstr("import path"));
+  listing.programs.resize(kProgramsMax + 1);
+  EXPECT_THAT(WhyNotReportable(listing), HasSubstr("4097 programs"));
+}
+
 TEST(ParseGoListTest, RefusesBrokenAnswersAndTakesEmptyOnes) {
   EXPECT_THAT(*ParseGoList(""), IsEmpty());
   EXPECT_THAT(*ParseGoList(" \n"), IsEmpty());
