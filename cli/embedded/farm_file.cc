@@ -1,7 +1,9 @@
 #include "cli/embedded/farm_file.h"
 
 #include <simdjson.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <utility>
 
 #include "common/base/json_writer.h"
@@ -114,8 +116,9 @@ absl::Status WriteFarmFile(const std::string& path, const FarmFile& farm) {
 
 absl::StatusOr<std::optional<FarmFile>> ReadFarmFile(const std::string& dir) {
   const std::string path = Cat(dir, "/farm.json");
+  // ENOTDIR: below a file there is no farm either (HOME=/dev/null).
+  if (access(path.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR)) return std::nullopt;
   const absl::StatusOr<std::string> text = io::ReadFile(path, kFarmFileMax);
-  if (absl::IsNotFound(text.status())) return std::nullopt;
   GOFARM_RETURN_IF_ERROR(text.status());
   absl::StatusOr<FarmFile> farm = ParseFarmFile(*text);
   if (!farm.ok()) {

@@ -40,6 +40,7 @@ TEST(FarmFileTest, AMissingFileIsNoFarmAndABrokenOneAnError) {
   const absl::StatusOr<std::optional<FarmFile>> none = ReadFarmFile(dir + "/no-such-farm");
   ASSERT_TRUE(none.ok());
   EXPECT_FALSE(none->has_value());
+  EXPECT_FALSE(ReadFarmFile("/dev/null/farm").value().has_value());
   EXPECT_FALSE(ParseFarmFile("{\"state\": ").ok());
   EXPECT_FALSE(ParseFarmFile("[]").ok());
 }
