@@ -28,6 +28,26 @@ bool SaysLargeFileNames(std::string_view line) {
   return false;
 }
 
+// What linkers say before a name that the module chose, whatever it is made of.
+constexpr std::array<std::string_view, 7> kSourcesWordsFollow = {
+    "error: undefined symbol: ",         "ld.lld: error: undefined symbol: ", "error: duplicate symbol", "ld.lld: error: duplicate symbol",
+    "error: failed to open object ",     "error: unable to find ",            ">>> "};
+
+// Where the message begins in "file.go:12:3: message" or "file.s:12: message"; npos without a position.
+size_t AfterPosition(std::string_view line) {
+  const auto skip_number = [&line](size_t at) {
+    while (at < line.size() && line[at] >= '0' && line[at] <= '9') ++at;
+    return at;
+  };
+  for (size_t colon = line.find(':'); colon != std::string_view::npos; colon = line.find(':', colon + 1)) {
+    size_t end = skip_number(colon + 1);
+    if (end == colon + 1 || end >= line.size() || line[end] != ':') continue;
+    if (const size_t column = skip_number(end + 1); column > end + 1 && column < line.size() && line[column] == ':') end = column;
+    if (end + 1 < line.size() && line[end + 1] == ' ') return end + 2;
+  }
+  return std::string_view::npos;
+}
+
 struct Rule {
   Fingerprint fingerprint;
   bool (*matches)(std::string_view line);
@@ -104,9 +124,16 @@ bool IsQuotedSource(std::string_view line) {
 
 bool BlamesSource(std::string_view line) {
   if (IsQuotedSource(line)) return true;
-  const size_t error = std::min(line.find(": error: "), line.find(": fatal error: "));
-  return error != std::string_view::npos && error > 0 && line[error - 1] >= '0' && line[error - 1] <= '9' &&
-         !line.substr(0, error).ends_with(":1:1");
+  const size_t message = AfterPosition(line);
+  if (message != std::string_view::npos) {
+    const std::string_view said = line.substr(message);
+    const bool of_zig = line.substr(0, message).ends_with(":1:1: ") && said.starts_with("error: ");
+    return !of_zig && !said.starts_with("internal compiler error: ");
+  }
+  for (const std::string_view start : kSourcesWordsFollow) {
+    if (line.starts_with(start)) return true;
+  }
+  return Has(line, "invalid flag in #cgo ") || Has(line, "malformed #cgo ");
 }
 
 Fingerprint FingerprintOf(std::string_view log) {

@@ -40,9 +40,10 @@ std::optional<Variant> NextVariant(const Variant& failed, Fingerprint fingerprin
 // "   12 | text": clang quotes the source below its complaint; that can say anything.
 bool IsQuotedSource(std::string_view line);
 
-// A complaint with a position in a source file ("x.c:12:3: error: ..."), or that source quoted below it: its words may be
-// the module's own (#error), so they say nothing about worker and toolchain. Zig reports its own troubles with a C file at
-// position 1:1.
+// A message with a position in a source file ("x.c:12:3: warning: ..."), that source quoted below it, or names out of it: its
+// words may be the module's own (#error, a string constant, a symbol), so they say nothing about worker and toolchain. The
+// exceptions are a compiler's own crash and zig, which reports its troubles with a C file as an error at 1:1; so a module can
+// still have itself tried a bounded number of times.
 bool BlamesSource(std::string_view line);
 
 // Whether one line of output says that the toolchain itself broke (zig's cache races, a compiler that crashed), as opposed

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "common/base/text.h"
 
 namespace gofarm::build {
@@ -156,6 +158,20 @@ TEST(LogVerdictsTest, ASourceCannotSpeakForTheWorker) {
   for (const char* words : {"no space left on device", "signal: killed", "ReadOnlyFileSystem", "internal compiler error"}) {
     const std::string log = std::string("# example.com/m/a\nx.c:3:2: error: ") + words + "\n    3 | #error " + words + "\n";
     EXPECT_EQ(Classify(log, {"example.com/m/a"}).failure, FailureClass::kCompileError) << words;
+  }
+  const std::pair<const char*, FailureClass> lines[] = {
+      {"main.go:3:13: cannot use \"no space left on device\" (untyped string constant) as int value in variable declaration",
+       FailureClass::kCompileError},
+      {"x.c:3:2: warning: signal: killed [-W#warnings]", FailureClass::kCompileError},
+      {"x.c:7:9: note: thread 1 panic: std::bad_alloc", FailureClass::kCompileError},
+      {"./x.s:3: unrecognized instruction \"NOSPACE\": disk quota exceeded", FailureClass::kCompileError},
+      {"main.go:5:12: pattern no space left on device: no matching files found", FailureClass::kCompileError},
+      {"invalid flag in #cgo LDFLAGS: -Wl,no space left on device", FailureClass::kCompileError},
+      {"ld.lld: error: undefined symbol: no space left on device", FailureClass::kLinkError},
+      {"error: undefined symbol: FileNotFound", FailureClass::kLinkError},
+  };
+  for (const auto& [line, failure] : lines) {
+    EXPECT_EQ(Name(Classify(Cat("# example.com/m/a\n", line, "\n"), {"example.com/m/a"}).failure), Name(failure)) << line;
   }
 }
 
