@@ -50,6 +50,14 @@ TEST_F(CrashTest, ACoordinatorThatIsKilledComesBackAndTakesItsBuildsBack) {
   EXPECT_EQ(Text(Items(jobs.root())[0], "state"), "built");
   EXPECT_THAT(Outcomes(jobs), ::testing::ElementsAre("built"));
   EXPECT_EQ(Tokens(jobs), before);
+  // What the build found out by itself: this module needs the names of large files.
+  const simdjson::dom::element attempt = Items(At(Items(jobs.root())[0], "attempts"))[0];
+  const std::vector<simdjson::dom::element> variants = Items(At(attempt, "variants"));
+  ASSERT_EQ(variants.size(), 2u);
+  EXPECT_EQ(Text(variants[0], "variant"), "install");
+  EXPECT_EQ(Text(variants[0], "outcome"), "failed");
+  EXPECT_EQ(Text(variants[1], "variant"), "install+lfs64");
+  EXPECT_EQ(Text(variants[1], "outcome"), "built");
 }
 
 TEST_F(CrashTest, APostgresThatIsKilledIsRestartedAndTheBuildEndsUnderItsToken) {

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -106,6 +107,16 @@ CommandResult RunCommand(const std::vector<std::string>& argv, const std::vector
   waitpid(pid, &status, 0);
   result.exit_code = killed ? 124 : WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return result;
+}
+
+std::vector<std::string> RunOn(const std::string& target, const std::string& program, const std::vector<std::string>& arguments) {
+  utsname machine{};
+  EXPECT_EQ(uname(&machine), 0);
+  std::vector<std::string> argv;
+  if (target != machine.machine) argv.push_back("qemu-" + target);
+  argv.push_back(program);
+  argv.insert(argv.end(), arguments.begin(), arguments.end());
+  return argv;
 }
 
 Json::Json(const std::string& text) : parser_(std::make_unique<simdjson::dom::parser>()) {

@@ -24,6 +24,9 @@ struct CommandResult {
 CommandResult RunCommand(const std::vector<std::string>& argv, const std::vector<std::string>& environment_extra = {},
                          absl::Duration limit = absl::Minutes(15));
 
+// The command that runs a program built for `target` on this machine: under qemu-user unless it is this machine's own.
+std::vector<std::string> RunOn(const std::string& target, const std::string& program, const std::vector<std::string>& arguments);
+
 // A parsed JSON document that owns its text. An empty or broken document fails the test and reads as null.
 class Json {
  public:

@@ -108,9 +108,7 @@ TEST_F(MainJobTest, HeyIsBuiltForFourTargetsInOneFetchAndRunsUnderEmulation) {
     const std::string file = Cat(farm_->scratch(), "/hey-", target);
     ASSERT_EQ(farm_->Gofarm({"artifact", "get", Text(row, "sha256"), "-o", file}).exit_code, 0);
     chmod(file.c_str(), 0755);
-    std::vector<std::string> argv = {file, "-h"};
-    if (target != "x86_64") argv.insert(argv.begin(), "qemu-" + target);
-    const CommandResult run = RunCommand(argv);
+    const CommandResult run = RunCommand(RunOn(target, file, {"-h"}));
     EXPECT_THAT(run.err + run.out, HasSubstr("Usage: hey")) << target;
   }
   EXPECT_EQ(targets, (std::set<std::string>{"aarch64", "loongarch64", "riscv64", "x86_64"}));
