@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "common/base/text.h"
 #include "common/config/table.h"
@@ -54,6 +55,21 @@ void CheckFolder(std::string& folder, std::string_view key, std::string_view wha
     table.Fault(key, Cat("\"", EscapeForPrint(folder), "\" must be an absolute path"));
   }
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+}
+
+// What go would only say with the first module, as a failure of that module's job.
+void CheckGoProxy(const std::string& goproxy, config::Table& table) {
+  if (goproxy.empty()) return;
+  for (const absl::string_view text : absl::StrSplit(goproxy, absl::ByAnyChar(",|"))) {
+    const absl::string_view entry = absl::StripAsciiWhitespace(text);
+    const bool url = absl::StartsWith(entry, "https://") || absl::StartsWith(entry, "http://") || absl::StartsWith(entry, "file:///");
+    if (!url && !entry.empty() && entry != "off" && entry != "direct") {
+      table.Fault("goproxy", Cat("\"", EscapeForPrint(Sv(entry)), "\" is no http, https or file URL, nor off or direct"));
+    }
+  }
+  if (goproxy != "off" && fetch::WithoutDirect(goproxy) == "off") {
+    table.Fault("goproxy", "names no proxy (direct is left out: the farm fetches through proxies only)");
+  }
 }
 
 std::vector<Target> ReadTargets(config::Table& table) {
@@ -105,6 +121,10 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   out.work_dir = First(flags.work_dir, "GOFARM_WORKER_WORK_DIR", table.Str("work_dir", ""));
   if (out.work_dir.empty() && !flags.dir.empty()) out.work_dir = Cat(flags.dir, "/work/", out.name);
   CheckFolder(out.work_dir, "work_dir", "running builds", table);
+  if (!out.work_dir.empty() && absl::StartsWith(out.cache_dir + "/", out.work_dir + "/")) {
+    table.Fault("cache_dir", Cat("\"", EscapeForPrint(out.cache_dir),
+                                 "\" lies inside work_dir, which is cleared at every start: give it a folder of its own"));
+  }
 
   const int64_t memory = PhysicalMemory();
   out.cores = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
@@ -114,6 +134,7 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
       table.Bytes("memory_bytes_per_slot", DefaultMemoryPerSlot(out.slots, memory), kMemoryMin, kBytesMax);
   out.targets = ReadTargets(table);
   out.proxy.goproxy = First("", "GOFARM_WORKER_GOPROXY", table.Str("goproxy", ""));
+  CheckGoProxy(out.proxy.goproxy, table);
   out.proxy.gosumdb = table.Str("gosumdb", "");
   out.proxy.gonosumdb = table.Str("gonosumdb", "");
   out.proxy.goprivate = table.Str("goprivate", "");

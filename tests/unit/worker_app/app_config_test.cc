@@ -80,6 +80,33 @@ TEST_F(WorkerConfigTest, AllFaultsComeAtOnceWithTheirLines) {
   }
 }
 
+TEST_F(WorkerConfigTest, AProxyThatGoCannotUseIsAFaultHereAndNotOfEachJob) {
+  const auto fault_of = [&](const std::string& goproxy) {
+    const auto config = LoadAppConfig(FileOf(Cat("coordinators = [\"127.0.0.1:1\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\ngoproxy = \"",
+                                                 goproxy, "\"\n")));
+    return std::string(config.status().message());
+  };
+  for (const char* good : {"", "off", "https://a.example,direct", "http://a.example|file:///p", " https://a.example , off"}) {
+    EXPECT_EQ(fault_of(good), "") << good;
+  }
+  EXPECT_THAT(fault_of("https://a.example,b.example"), HasSubstr("\"b.example\" is no http, https or file URL"));
+  EXPECT_THAT(fault_of("file://p"), HasSubstr(":4: "));
+  EXPECT_THAT(fault_of("direct"), HasSubstr("names no proxy"));
+}
+
+// The work folder is cleared at every start.
+TEST_F(WorkerConfigTest, TheCacheDoesNotLieInTheWorkFolder) {
+  const auto fault_of = [&](const std::string& cache, const std::string& work) {
+    const auto config = LoadAppConfig(
+        FileOf(Cat("coordinators = [\"127.0.0.1:1\"]\ncache_dir = \"", cache, "\"\nwork_dir = \"", work, "\"\n")));
+    return std::string(config.status().message());
+  };
+  EXPECT_EQ(fault_of("/srv/cache", "/srv/cache-work"), "");
+  EXPECT_EQ(fault_of("/srv", "/srv/work"), "");
+  EXPECT_THAT(fault_of("/srv/work/fetch", "/srv/work/"), HasSubstr("cache_dir"));
+  EXPECT_THAT(fault_of("/srv", "/srv"), HasSubstr("a folder of its own"));
+}
+
 TEST(DefaultSlotsTest, FollowCoresAndMemory) {
   constexpr int64_t kGib = int64_t{1} << 30;
   EXPECT_EQ(DefaultSlots(8, 64 * kGib), 8);
