@@ -75,6 +75,7 @@ struct FarmClient::Impl {
   FarmChoice choice;
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<Stub> stub;
+  std::stop_token stop;
 
   bool SupervisorLives() const {
     const absl::StatusOr<embedded::FarmView> view = embedded::LookAt(choice.dir);
@@ -108,8 +109,8 @@ struct FarmClient::Impl {
     while (true) {
       const absl::Status status = call();
       if (!absl::IsUnavailable(status)) return Explain(status);
-      if (absl::Now() >= give_up || (!choice.dir.empty() && !SupervisorLives())) return Explain(status);
-      AwaitFarm(Scope::For(kRetryPause));
+      if (stop.stop_requested() || absl::Now() >= give_up || (!choice.dir.empty() && !SupervisorLives())) return Explain(status);
+      AwaitFarm(Scope::For(kRetryPause, stop));
     }
   }
 
@@ -140,6 +141,8 @@ struct FarmClient::Impl {
 
 FarmClient::FarmClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 FarmClient::~FarmClient() = default;
+
+void FarmClient::StopWith(std::stop_token stop) { impl_->stop = std::move(stop); }
 
 const FarmChoice& FarmClient::choice() const { return impl_->choice; }
 

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,6 +53,8 @@ class FarmClient {
   // UNAVAILABLE when the choice is an embedded farm that is not up.
   static absl::StatusOr<std::unique_ptr<FarmClient>> Connect(const FarmChoice& choice);
   ~FarmClient();
+  // From now on a stop ends all patience with a farm that is away. Before the first call.
+  void StopWith(std::stop_token stop);
 
   // CANCELLED when the scope was stopped; the farm may have taken the batch all the same.
   absl::Status Submit(const Scope& scope, const SubmitOptions& options, const std::vector<ListEntry>& entries, v1::SubmitReply& reply);

@@ -95,6 +95,7 @@ Exit BatchShow(const Globals& globals, int64_t id) { return AskAndShow(globals, 
 Exit BatchWatch(const Globals& globals, int64_t id) {
   const sync::StopSignals signals;
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
+  client->StopWith(signals.token());
   v1::Batch batch;
   GOFARM_RETURN_IF_ERROR(client->GetBatch(id, batch));
   return WatchToTheEnd(globals, *client, batch, signals.token());

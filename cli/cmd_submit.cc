@@ -60,6 +60,7 @@ Exit Submit(const Globals& globals, const SubmitArgs& args) {
   absl::StatusOr<std::unique_ptr<FarmClient>> client = ConnectTo(globals);
   // What is wrong here is wrong without a farm; with one, it tells all faults at once.
   if (!client.ok()) return parsed.errors.empty() ? client.status() : Refusal(parsed.errors);
+  (*client)->StopWith(signals.token());
   v1::SubmitReply reply;
   const absl::Status submitted = (*client)->Submit({.stop = signals.token()}, options, parsed.entries, reply);
   if (signals.token().stop_requested() && absl::IsCancelled(submitted)) {

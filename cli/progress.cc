@@ -139,8 +139,11 @@ std::vector<std::string> RenderProgress(const BatchView& view, const Terminal& t
   }
   lines.push_back(ClipToWidth(Summary(view), terminal.columns));
   std::vector<std::string> notes;
-  if (!view.notice.empty()) notes.push_back(view.notice);
-  if (view.jobs.empty() && !view.waiting.empty()) notes.push_back(Cat("waiting: ", EscapeForPrint(view.waiting)));
+  if (!view.notice.empty()) {
+    notes.push_back(view.notice);
+  } else if (view.jobs.empty() && !view.waiting.empty()) {
+    notes.push_back(Cat("waiting: ", EscapeForPrint(view.waiting)));
+  }
   const size_t taken = lines.size() + notes.size() + 1;  // one for "and N more"
   const size_t shown = std::min(view.jobs.size(), lines_max > taken ? lines_max - taken : 0);
   for (std::string& line : RunningLines(view.jobs, shown, terminal)) lines.push_back(std::move(line));
