@@ -6,6 +6,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
@@ -187,11 +188,12 @@ bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Prog
   const ParsedLog log(result.log, packages_);
   const LogVerdicts verdicts(
       log, [this](std::string_view package, std::string_view name) { return ModuleHasHeader(package, name); });
+  absl::flat_hash_map<std::string, const fetch::Program*> by_path;
+  for (const fetch::Program* program : pending) by_path[program->import_path] = program;
   for (const PlannedCall& call : planned.calls) {
     for (const PlannedProgram& done : call.programs) {
       if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kInternal);
-      const fetch::Program& program =
-          **std::find_if(pending.begin(), pending.end(), [&](const fetch::Program* p) { return p->import_path == done.import_path; });
+      const fetch::Program& program = *by_path.at(done.import_path);
       if (IsPlainFileBelow(out_folder_, done.out_path)) {
         failed_.erase(program.import_path);
         candidates_.push_back({&program, out_folder_, done.out_path, variant});

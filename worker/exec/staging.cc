@@ -148,14 +148,15 @@ absl::Status EnterNamespaces(const InitSpec& spec) {
                                 "the worker as an ordinary user where user namespaces are allowed)");
     }
   } else {
-    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) {
-      return ErrnoStatus(errno, "make a user namespace: allow it (sysctl user.max_user_namespaces above 0, "
-                                "kernel.unprivileged_userns_clone=1, kernel.apparmor_restrict_unprivileged_userns=0) or run "
-                                "the worker as root");
-    }
-    GOFARM_RETURN_IF_ERROR(WriteFile("/proc/self/setgroups", "deny"));
-    GOFARM_RETURN_IF_ERROR(WriteFile("/proc/self/uid_map", Cat("0 ", uid, " 1")));
-    GOFARM_RETURN_IF_ERROR(WriteFile("/proc/self/gid_map", Cat("0 ", gid, " 1")));
+    constexpr std::string_view kAllow =
+        "allow it (sysctl user.max_user_namespaces above 0, kernel.unprivileged_userns_clone=1, "
+        "kernel.apparmor_restrict_unprivileged_userns=0) or run the worker as root";
+    if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return ErrnoStatus(errno, Cat("make a user namespace: ", kAllow));
+    // AppArmor lets one be made and takes its rights away: then this is what fails.
+    const std::string without_rights = Cat("a user namespace without rights: ", kAllow);
+    GOFARM_RETURN_IF_ERROR_CTX(WriteFile("/proc/self/setgroups", "deny"), without_rights);
+    GOFARM_RETURN_IF_ERROR_CTX(WriteFile("/proc/self/uid_map", Cat("0 ", uid, " 1")), without_rights);
+    GOFARM_RETURN_IF_ERROR_CTX(WriteFile("/proc/self/gid_map", Cat("0 ", gid, " 1")), without_rights);
   }
   if (mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) {
     return ErrnoStatus(errno, "make the mounts of this run private");

@@ -299,6 +299,11 @@ TEST_F(SandboxTest, WhenTheKernelKillsItsReaperTheTreeGoesTooAndTheRunSaysSo) {
   EXPECT_TRUE(EventuallyNone(marker, absl::Seconds(5)));
 }
 
+// With a limit of zero the kernel still hands the core to a program of the host where core_pattern names one.
+TEST_F(SandboxTest, ACrashStartsNoProgramOfTheHost) {
+  EXPECT_THAT(Run({"read", "/proc/self/limits"}).output, testing::ContainsRegex("Max core file size +1 +1 +bytes"));
+}
+
 TEST_F(SandboxTest, TheKernelPrefersToEndABuildWhenMemoryRunsOut) {
   EXPECT_EQ(Run({"read", "/proc/self/oom_score_adj"}).output, "700\n");
 }
