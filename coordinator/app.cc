@@ -358,7 +358,7 @@ absl::Status Coordinator::WaitAndStop() {
   http_.reset();
   rpc_->Stop();
   // The leases stay: the next coordinator takes the builds back.
-  dispatch_->Stop(service::StopKind::kRestart);
+  dispatch_->Stop();
   leading_ = false;
   collector_.join();
   return lost_leadership_;

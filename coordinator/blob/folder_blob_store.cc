@@ -17,6 +17,7 @@
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/io/files.h"
+#include "common/obs/log.h"
 #include "coordinator/blob/blob_store.h"
 
 namespace gofarm::blob {
@@ -119,6 +120,8 @@ class FolderBlobStore final : public BlobStore {
     return st.st_size;
   }
 
+  // OK: nothing is stored there now. Reads all of it, so not under the lock.
+  absl::Status DropIfSpoilt(const std::string& sha256, int64_t stored_size, int64_t announced) ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status CollectFolder(const std::string& prefix, absl::Duration min_age, const Referenced& referenced,
                              Collected& sum);
   absl::Status CollectPage(const std::vector<std::string>& candidates, absl::Duration min_age,
@@ -255,15 +258,17 @@ absl::StatusOr<std::unique_ptr<Upload>> FolderBlobStore::BeginUpload(const std::
         Cat("upload of blob ", sha256, ": size ", size, " is not between 0 and ", kBlobBytesMax));
   }
   std::string name = sha256;
+  int64_t stored_size = -1;
   {
     absl::MutexLock lock(&mutex_);
     const absl::StatusOr<int64_t> stored = RenewLocked(sha256);
-    if (stored.ok()) {
-      if (*stored == size) return std::unique_ptr<Upload>();
-      return absl::FailedPreconditionError(
-          Cat("blob ", sha256, " is stored with ", *stored, " bytes, the upload announces ", size));
-    }
-    if (!absl::IsNotFound(stored.status())) return stored.status();
+    if (stored.ok() && *stored == size) return std::unique_ptr<Upload>();
+    if (!stored.ok() && !absl::IsNotFound(stored.status())) return stored.status();
+    stored_size = stored.ok() ? *stored : -1;
+  }
+  if (stored_size >= 0) GOFARM_RETURN_IF_ERROR(DropIfSpoilt(sha256, stored_size, size));
+  {
+    absl::MutexLock lock(&mutex_);
     // Somebody writes this digest right now: this one gets a file of its own, and whoever ends last renames over the
     // same bytes. The name cannot be a digest.
     if (writing_.count(name) != 0) name = Cat(sha256, ".", next_private_++);
@@ -272,6 +277,24 @@ absl::StatusOr<std::unique_ptr<Upload>> FolderBlobStore::BeginUpload(const std::
   auto upload = std::make_unique<FolderUpload>(*this, sha256, size, name, /*resumable=*/name == sha256);
   GOFARM_RETURN_IF_ERROR(upload->Start());
   return std::unique_ptr<Upload>(std::move(upload));
+}
+
+absl::Status FolderBlobStore::DropIfSpoilt(const std::string& sha256, int64_t stored_size, int64_t announced) {
+  const std::string path = PathOf(sha256);
+  const io::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd && errno == ENOENT) return absl::OkStatus();
+  if (!fd) return ErrnoStatus(errno, Cat("open blob ", sha256));
+  GOFARM_ASSIGN_OR_RETURN(const std::string found, HashOf(fd.get(), path));
+  if (found == sha256) {
+    return absl::InvalidArgumentError(
+        Cat("blob ", sha256, " is stored with ", stored_size, " bytes, the upload announces ", announced));
+  }
+  obs::Error("blob_spoilt", {{"sha256", sha256}, {"found", found}, {"bytes", Cat(stored_size)}});
+  absl::MutexLock lock(&mutex_);
+  struct stat read, there;
+  // Another upload may have put a good one in its place meanwhile.
+  if (::fstat(fd.get(), &read) != 0 || ::stat(path.c_str(), &there) != 0 || read.st_ino != there.st_ino) return absl::OkStatus();
+  return Delete(sha256);
 }
 
 absl::StatusOr<std::unique_ptr<Reader>> FolderBlobStore::Open(const std::string& sha256, int64_t offset) {

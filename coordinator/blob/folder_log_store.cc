@@ -245,9 +245,14 @@ absl::StatusOr<LogSlice> FolderLogStore::Read(Token token, int64_t offset, size_
     if (offset >= s.start + s.size) continue;
     const std::string path = PathOf(token, s.start);
     const io::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    // A tail segment that was dropped since: the next call sees where the log goes on.
-    if (!fd && errno == ENOENT && s.start != 0) return slice;
-    if (!fd) return ErrnoStatus(errno, Cat("open log ", path));
+    if (!fd) {
+      const absl::Status gone = ErrnoStatus(errno, Cat("open log ", path));
+      // A tail segment that was dropped since: the next call sees where the log goes on.
+      absl::MutexLock lock(&log->mutex);
+      const auto still = [&](const Segment& segment) { return segment.start == s.start; };
+      if (std::none_of(log->segments.begin(), log->segments.end(), still)) return slice;
+      return gone;
+    }
     const int64_t rest = s.start + s.size - offset;
     slice.data.resize(static_cast<size_t>(std::min<int64_t>(rest, static_cast<int64_t>(limit))));
     ssize_t n;

@@ -193,8 +193,6 @@ class DispatchStore {
   // Ends these sessions now (the worker said goodbye): attempts lost, not counted among a job's tries.
   virtual absl::StatusOr<ExpiredSessions> EndSessions(const Scope& scope, int64_t epoch,
                                                       const std::vector<SessionId>& sessions) = 0;
-  // The farm is taken down: every session ends as in EndSessions.
-  virtual absl::StatusOr<ExpiredSessions> EndAllSessions(const Scope& scope, int64_t epoch) = 0;
   // Single attempts that outlived their deadline by far: lost, counted. Tokens that are not current are passed over.
   virtual absl::StatusOr<std::vector<LostAttempt>> LoseAttempts(const Scope& scope, int64_t epoch,
                                                                 const std::vector<Token>& tokens) = 0;

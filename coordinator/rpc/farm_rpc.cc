@@ -25,8 +25,8 @@ absl::Status CheckLimit(int64_t limit) {
 
 // A stream whose body blocks: on a thread of `threads`, since it goes at its reader's pace.
 template <typename Out>
-grpc::ServerWriteReactor<Out>* OnThread(RpcContext& rpc, StreamThreads& threads, grpc::CallbackServerContext* context,
-                                        const char* method, absl::Duration longest, typename WriteStream<Out>::Body body) {
+ServerWrite<Out> OnThread(RpcContext& rpc, StreamThreads& threads, ServerContext context, const char* method,
+                          absl::Duration longest, typename WriteStream<Out>::Body body) {
   const absl::Time began = absl::Now();
   auto* stream = new WriteStream<Out>(
       context, rpc.ScopeOf(*context, longest),
@@ -42,6 +42,24 @@ grpc::ServerWriteReactor<Out>* OnThread(RpcContext& rpc, StreamThreads& threads,
     stream->Refuse(busy);
   }
   return stream;
+}
+
+// Unary calls that answer with a batch or a job as `call` finds or leaves it.
+template <typename Call>
+ServerUnary BatchCall(RpcContext& rpc, ServerContext context, const char* method, v1::Batch* reply, Call call) {
+  return Unary(rpc, rpc.operators, context, method, [reply, call](const Scope& scope) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(const domain::Batch batch, call(scope));
+    ToProto(batch, *reply);
+    return absl::OkStatus();
+  });
+}
+template <typename Call>
+ServerUnary JobCall(RpcContext& rpc, ServerContext context, const char* method, v1::Job* reply, Call call) {
+  return Unary(rpc, rpc.operators, context, method, [&rpc, reply, call](const Scope& scope) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(const domain::Job job, call(scope));
+    FillJob(rpc, job, *reply);
+    return absl::OkStatus();
+  });
 }
 
 // Gathers rows into pages and writes those.
@@ -75,14 +93,13 @@ class Pager {
 
 }  // namespace
 
-grpc::ServerReadReactor<v1::SubmitChunk>* FarmRpc::Submit(grpc::CallbackServerContext* context, v1::SubmitReply* reply) {
+ServerRead<v1::SubmitChunk> FarmRpc::Submit(ServerContext context, v1::SubmitReply* reply) {
   const auto reactor = std::make_shared<SubmitReactor>(context, rpc_, reply);
   reactor->Start();
   return reactor.get();
 }
 
-grpc::ServerWriteReactor<v1::BatchPage>* FarmRpc::ListBatches(grpc::CallbackServerContext* context,
-                                                              const v1::ListBatchesRequest* request) {
+ServerWrite<v1::BatchPage> FarmRpc::ListBatches(ServerContext context, const v1::ListBatchesRequest* request) {
   return OnThread<v1::BatchPage>(rpc_, rpc_.transfers, context, "ListBatches", kCallMax,
                                  [this, limit = request->limit()](auto& stream, const Scope& scope) {
     GOFARM_RETURN_IF_ERROR(CheckLimit(limit));
@@ -97,43 +114,32 @@ grpc::ServerWriteReactor<v1::BatchPage>* FarmRpc::ListBatches(grpc::CallbackServ
   });
 }
 
-grpc::ServerUnaryReactor* FarmRpc::GetBatch(grpc::CallbackServerContext* context, const v1::BatchRequest* request,
-                                            v1::Batch* reply) {
-  return Unary(rpc_, rpc_.operators, context, "GetBatch", [=, this](const Scope& scope) -> absl::Status {
-    GOFARM_ASSIGN_OR_RETURN(const domain::Batch batch, rpc_.parts.queries.GetBatch(scope, BatchId{request->id()}));
-    ToProto(batch, *reply);
-    return absl::OkStatus();
+ServerUnary FarmRpc::GetBatch(ServerContext context, const v1::BatchRequest* request, v1::Batch* reply) {
+  return BatchCall(rpc_, context, "GetBatch", reply, [this, id = BatchId{request->id()}](const Scope& scope) {
+    return rpc_.parts.queries.GetBatch(scope, id);
   });
 }
 
-grpc::ServerUnaryReactor* FarmRpc::CancelBatch(grpc::CallbackServerContext* context, const v1::BatchRequest* request,
-                                               v1::Batch* reply) {
-  return Unary(rpc_, rpc_.operators, context, "CancelBatch", [=, this](const Scope& scope) -> absl::Status {
-    GOFARM_ASSIGN_OR_RETURN(const domain::Batch batch, rpc_.parts.batches.Cancel(scope, BatchId{request->id()}));
-    ToProto(batch, *reply);
-    return absl::OkStatus();
+ServerUnary FarmRpc::CancelBatch(ServerContext context, const v1::BatchRequest* request, v1::Batch* reply) {
+  return BatchCall(rpc_, context, "CancelBatch", reply, [this, id = BatchId{request->id()}](const Scope& scope) {
+    return rpc_.parts.batches.Cancel(scope, id);
   });
 }
 
-grpc::ServerUnaryReactor* FarmRpc::RetryBatch(grpc::CallbackServerContext* context, const v1::RetryBatchRequest* request,
-                                              v1::Batch* reply) {
-  return Unary(rpc_, rpc_.operators, context, "RetryBatch", [=, this](const Scope& scope) -> absl::Status {
-    GOFARM_ASSIGN_OR_RETURN(const domain::Batch batch, rpc_.parts.batches.Retry(scope, BatchId{request->id()}));
-    ToProto(batch, *reply);
-    return absl::OkStatus();
+ServerUnary FarmRpc::RetryBatch(ServerContext context, const v1::RetryBatchRequest* request, v1::Batch* reply) {
+  return BatchCall(rpc_, context, "RetryBatch", reply, [this, id = BatchId{request->id()}](const Scope& scope) {
+    return rpc_.parts.batches.Retry(scope, id);
   });
 }
 
-grpc::ServerWriteReactor<v1::BatchUpdate>* FarmRpc::WatchBatch(grpc::CallbackServerContext* context,
-                                                               const v1::BatchRequest* request) {
+ServerWrite<v1::BatchUpdate> FarmRpc::WatchBatch(ServerContext context, const v1::BatchRequest* request) {
   return OnThread<v1::BatchUpdate>(rpc_, rpc_.followers, context, "WatchBatch", absl::InfiniteDuration(),
                                    [this, id = request->id()](auto& stream, const Scope& scope) {
     return BatchWatch(rpc_, BatchId{id}).Run(stream, scope);
   });
 }
 
-grpc::ServerWriteReactor<v1::JobPage>* FarmRpc::ListJobs(grpc::CallbackServerContext* context,
-                                                         const v1::ListJobsRequest* request) {
+ServerWrite<v1::JobPage> FarmRpc::ListJobs(ServerContext context, const v1::ListJobsRequest* request) {
   return OnThread<v1::JobPage>(rpc_, rpc_.transfers, context, "ListJobs", kLongListMax,
                                [this, asked = *request](auto& stream, const Scope& scope) {
     GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
@@ -161,35 +167,25 @@ grpc::ServerWriteReactor<v1::JobPage>* FarmRpc::ListJobs(grpc::CallbackServerCon
   });
 }
 
-grpc::ServerUnaryReactor* FarmRpc::GetJob(grpc::CallbackServerContext* context, const v1::JobRequest* request,
-                                          v1::Job* reply) {
-  return Unary(rpc_, rpc_.operators, context, "GetJob", [=, this](const Scope& scope) -> absl::Status {
-    GOFARM_ASSIGN_OR_RETURN(const domain::Job job, rpc_.parts.queries.GetJob(scope, JobId{request->id()}));
-    FillJob(rpc_, job, *reply);
-    return absl::OkStatus();
+ServerUnary FarmRpc::GetJob(ServerContext context, const v1::JobRequest* request, v1::Job* reply) {
+  return JobCall(rpc_, context, "GetJob", reply, [this, id = JobId{request->id()}](const Scope& scope) {
+    return rpc_.parts.queries.GetJob(scope, id);
   });
 }
 
-grpc::ServerUnaryReactor* FarmRpc::CancelJob(grpc::CallbackServerContext* context, const v1::JobRequest* request,
-                                             v1::Job* reply) {
-  return Unary(rpc_, rpc_.operators, context, "CancelJob", [=, this](const Scope& scope) -> absl::Status {
-    GOFARM_ASSIGN_OR_RETURN(const domain::Job job, rpc_.parts.batches.CancelJob(scope, JobId{request->id()}));
-    FillJob(rpc_, job, *reply);
-    return absl::OkStatus();
+ServerUnary FarmRpc::CancelJob(ServerContext context, const v1::JobRequest* request, v1::Job* reply) {
+  return JobCall(rpc_, context, "CancelJob", reply, [this, id = JobId{request->id()}](const Scope& scope) {
+    return rpc_.parts.batches.CancelJob(scope, id);
   });
 }
 
-grpc::ServerUnaryReactor* FarmRpc::RetryJob(grpc::CallbackServerContext* context, const v1::JobRequest* request,
-                                            v1::Job* reply) {
-  return Unary(rpc_, rpc_.operators, context, "RetryJob", [=, this](const Scope& scope) -> absl::Status {
-    GOFARM_ASSIGN_OR_RETURN(const domain::Job job, rpc_.parts.batches.RetryJob(scope, JobId{request->id()}));
-    FillJob(rpc_, job, *reply);
-    return absl::OkStatus();
+ServerUnary FarmRpc::RetryJob(ServerContext context, const v1::JobRequest* request, v1::Job* reply) {
+  return JobCall(rpc_, context, "RetryJob", reply, [this, id = JobId{request->id()}](const Scope& scope) {
+    return rpc_.parts.batches.RetryJob(scope, id);
   });
 }
 
-grpc::ServerWriteReactor<v1::LogData>* FarmRpc::ReadLog(grpc::CallbackServerContext* context,
-                                                        const v1::ReadLogRequest* request) {
+ServerWrite<v1::LogData> FarmRpc::ReadLog(ServerContext context, const v1::ReadLogRequest* request) {
   auto body = [this, asked = *request](WriteStream<v1::LogData>& stream, const Scope& scope) {
     if (asked.offset() < 0 || asked.attempt() < 0) {
       return absl::InvalidArgumentError(
@@ -210,8 +206,7 @@ grpc::ServerWriteReactor<v1::LogData>* FarmRpc::ReadLog(grpc::CallbackServerCont
                                follow ? absl::InfiniteDuration() : kLongListMax, std::move(body));
 }
 
-grpc::ServerWriteReactor<v1::ArtifactPage>* FarmRpc::ListArtifacts(grpc::CallbackServerContext* context,
-                                                                   const v1::ListArtifactsRequest* request) {
+ServerWrite<v1::ArtifactPage> FarmRpc::ListArtifacts(ServerContext context, const v1::ListArtifactsRequest* request) {
   return OnThread<v1::ArtifactPage>(rpc_, rpc_.transfers, context, "ListArtifacts", kLongListMax,
                                     [this, asked = *request](auto& stream, const Scope& scope) {
     GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
@@ -243,8 +238,7 @@ grpc::ServerWriteReactor<v1::ArtifactPage>* FarmRpc::ListArtifacts(grpc::Callbac
   });
 }
 
-grpc::ServerWriteReactor<v1::BlobData>* FarmRpc::Download(grpc::CallbackServerContext* context,
-                                                          const v1::DownloadRequest* request) {
+ServerWrite<v1::BlobData> FarmRpc::Download(ServerContext context, const v1::DownloadRequest* request) {
   return OnThread<v1::BlobData>(rpc_, rpc_.transfers, context, "Download", kTransferMax,
                                 [this, asked = *request](auto& stream, const Scope&) {
     GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<blob::Reader> reader, rpc_.parts.blobs.Open(asked.sha256(), asked.offset()));
@@ -259,8 +253,7 @@ grpc::ServerWriteReactor<v1::BlobData>* FarmRpc::Download(grpc::CallbackServerCo
   });
 }
 
-grpc::ServerUnaryReactor* FarmRpc::ListWorkers(grpc::CallbackServerContext* context, const v1::ListWorkersRequest*,
-                                               v1::ListWorkersReply* reply) {
+ServerUnary FarmRpc::ListWorkers(ServerContext context, const v1::ListWorkersRequest*, v1::ListWorkersReply* reply) {
   return Unary(rpc_, rpc_.operators, context, "ListWorkers", [=, this](const Scope& scope) -> absl::Status {
     GOFARM_ASSIGN_OR_RETURN(std::vector<v1::WorkerRow> rows, WorkerRows(rpc_, scope));
     for (v1::WorkerRow& row : rows) *reply->add_workers() = std::move(row);
@@ -268,8 +261,7 @@ grpc::ServerUnaryReactor* FarmRpc::ListWorkers(grpc::CallbackServerContext* cont
   });
 }
 
-grpc::ServerUnaryReactor* FarmRpc::GetFarmStatus(grpc::CallbackServerContext* context, const v1::FarmStatusRequest*,
-                                                 v1::FarmStatus* reply) {
+ServerUnary FarmRpc::GetFarmStatus(ServerContext context, const v1::FarmStatusRequest*, v1::FarmStatus* reply) {
   return Unary(rpc_, rpc_.operators, context, "GetFarmStatus", [=, this](const Scope& scope) -> absl::Status {
     GOFARM_ASSIGN_OR_RETURN(std::vector<v1::WorkerRow> rows, WorkerRows(rpc_, scope));
     for (v1::WorkerRow& row : rows) *reply->add_workers() = std::move(row);

@@ -8,39 +8,33 @@
 
 namespace gofarm::rpc {
 
+// What gRPC's generated class makes its handlers take and return.
+using ServerContext = grpc::CallbackServerContext*;
+using ServerUnary = grpc::ServerUnaryReactor*;
+template <typename In>
+using ServerRead = grpc::ServerReadReactor<In>*;
+template <typename Out>
+using ServerWrite = grpc::ServerWriteReactor<Out>*;
+
 class FarmRpc final : public v1::Farm::CallbackService {
  public:
   explicit FarmRpc(RpcContext& rpc) : rpc_(rpc) {}
 
-  grpc::ServerReadReactor<v1::SubmitChunk>* Submit(grpc::CallbackServerContext* context, v1::SubmitReply* reply) override;
-  grpc::ServerWriteReactor<v1::BatchPage>* ListBatches(grpc::CallbackServerContext* context,
-                                                       const v1::ListBatchesRequest* request) override;
-  grpc::ServerUnaryReactor* GetBatch(grpc::CallbackServerContext* context, const v1::BatchRequest* request,
-                                     v1::Batch* reply) override;
-  grpc::ServerUnaryReactor* CancelBatch(grpc::CallbackServerContext* context, const v1::BatchRequest* request,
-                                        v1::Batch* reply) override;
-  grpc::ServerUnaryReactor* RetryBatch(grpc::CallbackServerContext* context, const v1::RetryBatchRequest* request,
-                                       v1::Batch* reply) override;
-  grpc::ServerWriteReactor<v1::BatchUpdate>* WatchBatch(grpc::CallbackServerContext* context,
-                                                        const v1::BatchRequest* request) override;
-  grpc::ServerWriteReactor<v1::JobPage>* ListJobs(grpc::CallbackServerContext* context,
-                                                  const v1::ListJobsRequest* request) override;
-  grpc::ServerUnaryReactor* GetJob(grpc::CallbackServerContext* context, const v1::JobRequest* request,
-                                   v1::Job* reply) override;
-  grpc::ServerUnaryReactor* CancelJob(grpc::CallbackServerContext* context, const v1::JobRequest* request,
-                                      v1::Job* reply) override;
-  grpc::ServerUnaryReactor* RetryJob(grpc::CallbackServerContext* context, const v1::JobRequest* request,
-                                     v1::Job* reply) override;
-  grpc::ServerWriteReactor<v1::LogData>* ReadLog(grpc::CallbackServerContext* context,
-                                                 const v1::ReadLogRequest* request) override;
-  grpc::ServerWriteReactor<v1::ArtifactPage>* ListArtifacts(grpc::CallbackServerContext* context,
-                                                            const v1::ListArtifactsRequest* request) override;
-  grpc::ServerWriteReactor<v1::BlobData>* Download(grpc::CallbackServerContext* context,
-                                                   const v1::DownloadRequest* request) override;
-  grpc::ServerUnaryReactor* ListWorkers(grpc::CallbackServerContext* context, const v1::ListWorkersRequest* request,
-                                        v1::ListWorkersReply* reply) override;
-  grpc::ServerUnaryReactor* GetFarmStatus(grpc::CallbackServerContext* context, const v1::FarmStatusRequest* request,
-                                          v1::FarmStatus* reply) override;
+  ServerRead<v1::SubmitChunk> Submit(ServerContext context, v1::SubmitReply* reply) override;
+  ServerWrite<v1::BatchPage> ListBatches(ServerContext context, const v1::ListBatchesRequest* request) override;
+  ServerUnary GetBatch(ServerContext context, const v1::BatchRequest* request, v1::Batch* reply) override;
+  ServerUnary CancelBatch(ServerContext context, const v1::BatchRequest* request, v1::Batch* reply) override;
+  ServerUnary RetryBatch(ServerContext context, const v1::RetryBatchRequest* request, v1::Batch* reply) override;
+  ServerWrite<v1::BatchUpdate> WatchBatch(ServerContext context, const v1::BatchRequest* request) override;
+  ServerWrite<v1::JobPage> ListJobs(ServerContext context, const v1::ListJobsRequest* request) override;
+  ServerUnary GetJob(ServerContext context, const v1::JobRequest* request, v1::Job* reply) override;
+  ServerUnary CancelJob(ServerContext context, const v1::JobRequest* request, v1::Job* reply) override;
+  ServerUnary RetryJob(ServerContext context, const v1::JobRequest* request, v1::Job* reply) override;
+  ServerWrite<v1::LogData> ReadLog(ServerContext context, const v1::ReadLogRequest* request) override;
+  ServerWrite<v1::ArtifactPage> ListArtifacts(ServerContext context, const v1::ListArtifactsRequest* request) override;
+  ServerWrite<v1::BlobData> Download(ServerContext context, const v1::DownloadRequest* request) override;
+  ServerUnary ListWorkers(ServerContext context, const v1::ListWorkersRequest* request, v1::ListWorkersReply* reply) override;
+  ServerUnary GetFarmStatus(ServerContext context, const v1::FarmStatusRequest* request, v1::FarmStatus* reply) override;
 
  private:
   RpcContext& rpc_;

@@ -30,7 +30,8 @@ inline constexpr absl::Duration kLongListMax = absl::Minutes(5);   // jobs or ar
 inline constexpr absl::Duration kTransferMax = absl::Hours(1);     // one upload or download without a deadline
 inline constexpr absl::Duration kHelloMax = absl::Seconds(10);     // from the stream's start to Hello
 inline constexpr absl::Duration kSessionIdleMax = absl::Seconds(90);  // three leases without a heartbeat
-inline constexpr size_t kSessionQueueMax = 512;            // messages a worker may leave unread
+// Messages a worker may leave unread: an offer and a cancel for every slot of the largest worker, and some.
+inline constexpr size_t kSessionQueueMax = 2 * dispatch::kSlotsMax + 64;
 inline constexpr int kFollowersMax = 128;                  // watches and followed logs at once: a thread each
 inline constexpr int kTransfersMax = 64;                   // long lists, logs and downloads at once: likewise
 inline constexpr int kSubmissionsMax = 16;                 // submissions at once

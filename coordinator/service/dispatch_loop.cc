@@ -70,7 +70,7 @@ class DispatchLoop::Impl {
         lane_(store, [this](dispatch::Event event) { Push(std::move(event)); }),
         state_(dispatch::Options{.attempt_deadline = deadline_}) {}
 
-  ~Impl() { Stop(StopKind::kRestart); }
+  ~Impl() { Stop(); }
 
   StoreLane& lane() { return lane_; }
 
@@ -84,7 +84,7 @@ class DispatchLoop::Impl {
     return absl::OkStatus();
   }
 
-  void Stop(StopKind kind) {
+  void Stop() {
     {
       const absl::MutexLock lock(&queue_mutex_);
       if (std::exchange(stopped_, true)) return;
@@ -92,7 +92,6 @@ class DispatchLoop::Impl {
     if (!thread_.joinable()) return;
     thread_.join();
     lane_.Stop();
-    if (kind == StopKind::kFarmDown) EndAll();
   }
 
   dispatch::StreamId NewStream() {
@@ -287,16 +286,6 @@ class DispatchLoop::Impl {
     return why == dispatch::CloseWhy::kLeft ? "the worker left" : std::string(StatusOf(why).message());
   }
 
-  void EndAll() {
-    const auto ended = store_.EndAllSessions(Scope::For(kStoreCallTimeout), epoch_);
-    if (!ended.ok()) {
-      // The next start finds the leases; workers that are gone lose their attempts then.
-      obs::Error("end_all_sessions_failed", {{"error", ended.status().ToString()}});
-      return;
-    }
-    obs::Info("farm_down", {{"attempts_lost", Cat(ended->lost.size())}});
-  }
-
   const DispatchLoopOptions options_;
   const absl::Duration deadline_;
   domain::DispatchStore& store_;
@@ -328,7 +317,7 @@ absl::Status DispatchLoop::Start(const Scope& scope) { return impl_->Start(scope
 void DispatchLoop::OnLeadershipLost(std::function<void(const absl::Status&)> lost_leadership) {
   impl_->lane().OnLeadershipLost(std::move(lost_leadership));
 }
-void DispatchLoop::Stop(StopKind kind) { impl_->Stop(kind); }
+void DispatchLoop::Stop() { impl_->Stop(); }
 dispatch::StreamId DispatchLoop::NewStream() { return impl_->NewStream(); }
 absl::Status DispatchLoop::Post(dispatch::Event event) { return impl_->Post(std::move(event)); }
 void DispatchLoop::QueueChanged(JobId lowest) { impl_->QueueChanged(lowest); }

@@ -122,16 +122,11 @@ struct DispatchStats {
   int64_t events_refused = 0;
 };
 
-enum class StopKind {
-  kRestart,   // leases stay: the next coordinator takes the builds back
-  kFarmDown,  // the farm is taken down: running attempts end as lost, uncounted, and their jobs wait again
-};
-
 class DispatchLoop {
  public:
   DispatchLoop(DispatchLoopOptions options, domain::DispatchStore& store, SessionSink& sink, DispatchObserver observer,
                const Clock& clock);
-  ~DispatchLoop();  // Stop(kRestart) if nobody did
+  ~DispatchLoop();  // Stop
   DispatchLoop(const DispatchLoop&) = delete;
   DispatchLoop& operator=(const DispatchLoop&) = delete;
 
@@ -139,7 +134,8 @@ class DispatchLoop {
   absl::Status Start(const Scope& scope);
   // `lost_leadership` is called once, from the database thread, when another coordinator took over: the process must end.
   void OnLeadershipLost(std::function<void(const absl::Status&)> lost_leadership);  // before Start
-  void Stop(StopKind kind);
+  // Leases stay: the next coordinator takes the builds back. Workers that are taken down with the farm say Goodbye before.
+  void Stop();
 
   // Streams get their number here, before HelloReceived is posted.
   dispatch::StreamId NewStream();

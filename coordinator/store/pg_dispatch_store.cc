@@ -105,7 +105,6 @@ absl::StatusOr<ExpiredSessions> End(Txn& txn, std::vector<SessionId> sessions, b
 constexpr std::string_view kLeaseRanOut = "the worker's lease ran out: it is gone or cannot reach the coordinator";
 constexpr std::string_view kNotAnnounced = "the worker came back without this attempt";
 constexpr std::string_view kSaidGoodbye = "the worker was stopped";
-constexpr std::string_view kFarmDown = "the farm was taken down";
 constexpr std::string_view kOverdue = "the attempt outlived its deadline";
 
 }  // namespace
@@ -353,13 +352,6 @@ absl::StatusOr<ExpiredSessions> PgDispatchStore::EndSessions(const Scope& scope,
     GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
     return End(txn, Ids<SessionId>(txn.Run("lock_sessions", Array(sessions))), /*counts=*/false,
                std::string(kSaidGoodbye), random_);
-  });
-}
-
-absl::StatusOr<ExpiredSessions> PgDispatchStore::EndAllSessions(const Scope& scope, int64_t epoch) {
-  return RunTransaction(pool_, scope, "end all sessions", [&](Txn& txn) -> absl::StatusOr<ExpiredSessions> {
-    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
-    return End(txn, Ids<SessionId>(txn.Run("lock_all_sessions")), /*counts=*/false, std::string(kFarmDown), random_);
   });
 }
 

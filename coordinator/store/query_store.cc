@@ -202,7 +202,7 @@ absl::StatusOr<domain::JobCounts> QueryStore::CountJobs(const Scope& scope) {
 
 absl::StatusOr<Attempt> QueryStore::FindAttempt(const Scope& scope, JobId job, int number) {
   return RunTransaction(pool_, scope, "find an attempt", [&](Txn& txn) -> absl::StatusOr<Attempt> {
-    const pqxx::result rows = txn.Run("attempts_of_jobs", Array(std::vector<JobId>{job}));
+    const pqxx::result rows = txn.Run("attempts_of_jobs_brief", Array(std::vector<JobId>{job}));
     if (rows.empty()) {
       const pqxx::result known = txn.Run("jobs_page", job.value - 1, 0, 1);
       if (known.empty() || known[0]["id"].as<int64_t>() != job.value) return NoSuchJob(job);

@@ -52,7 +52,7 @@ class QueryStore {
   // The last report of a worker, for `worker list` after a restart.
   absl::Status SaveWorkerReport(const Scope& scope, const std::string& worker, const domain::WorkerReport& report);
   absl::StatusOr<domain::JobCounts> CountJobs(const Scope& scope);
-  // Of the job's attempts the `number`th (1 = the first, 0 = the last). NOT_FOUND: no such job or attempt.
+  // Of the job's attempts the `number`th (1 = the first, 0 = the last), as brief as in JobPage. NOT_FOUND: no such job or attempt.
   absl::StatusOr<domain::Attempt> FindAttempt(const Scope& scope, JobId job, int number);
   // Whether a token is the current one of a running attempt: for log and blob uploads. The job it belongs to.
   absl::StatusOr<std::optional<JobId>> CurrentJobOf(const Scope& scope, Token token);

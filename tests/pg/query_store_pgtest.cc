@@ -109,7 +109,7 @@ TEST_F(QueryStoreTest, AWorkerIsRememberedWithItsLastReport) {
       .readiness = {{.target = Target::kRiscv64, .state = "seeding", .detail = "std", .seconds = 1.5, .toolset = "t1"}},
       .cache_bytes = 5, .disk_free_bytes = 6};
   ASSERT_TRUE(queries_->SaveWorkerReport(Now(), "w", report).ok());
-  ASSERT_TRUE(dispatch_->EndAllSessions(Now(), epoch_).ok());
+  ASSERT_TRUE(dispatch_->EndSessions(Now(), epoch_, {session_}).ok());
   const auto workers = queries_->Workers(Now());
   ASSERT_TRUE(workers.ok()) << workers.status();
   ASSERT_EQ(workers->size(), 1u);

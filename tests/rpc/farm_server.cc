@@ -110,7 +110,7 @@ struct FarmServer::Parts {
   }
   ~Parts() {
     rpc->Stop();
-    dispatch->Stop(service::StopKind::kRestart);
+    dispatch->Stop();
   }
 
   store::BatchStore batch_store;

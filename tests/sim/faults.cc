@@ -48,10 +48,7 @@ void World::PlanFaults() {
     for (uint64_t i = Next() % (most + 1); i > 0; --i) After(Between(absl::Seconds(1), last), what);
   };
   const auto any_worker = [this] { return static_cast<int>(Next() % workers_.size()); };
-  some(2, kFaultsEnd, [this] { CrashCoordinator(Between(absl::Milliseconds(300), absl::Seconds(45)), false); });
-  if (Chance(0.1)) {
-    After(Between(absl::Seconds(5), kFaultsEnd), [this] { CrashCoordinator(Between(absl::Seconds(1), absl::Seconds(9)), true); });
-  }
+  some(2, kFaultsEnd, [this] { CrashCoordinator(Between(absl::Milliseconds(300), absl::Seconds(45))); });
   some(3, kFaultsEnd, [this, any_worker] {
     CrashWorker(any_worker(), Between(absl::Milliseconds(300), absl::Seconds(45)));
   });
@@ -82,14 +79,10 @@ void World::PlanFaults() {
   });
 }
 
-void World::CrashCoordinator(absl::Duration back_after, bool farm_down) {
+void World::CrashCoordinator(absl::Duration back_after) {
   if (!coordinator_.up) return;
   ++result_.counts.coordinator_crashes;
-  Say([&] { return Cat("coordinator: ", farm_down ? "taken down" : "crashed"); });
-  if (farm_down && !store_down_) {
-    (void)store_.EndAllSessions(Scope{}, coordinator_.epoch);
-    CheckStore();
-  }
+  Say([] { return "coordinator: crashed"; });
   coordinator_.up = false;
   coordinator_.state.reset();
   const int life = ++coordinator_.life;

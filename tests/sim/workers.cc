@@ -158,9 +158,10 @@ void World::Carry(Worker& worker, const agent::Effect& effect) {
                                     : FailureClass::kCompileError;
     }
     const double size = Random();
-    const absl::Duration takes = size < 0.6   ? Between(absl::Milliseconds(20), absl::Seconds(3))
-                                 : size < 0.9 ? Between(absl::Seconds(3), absl::Seconds(20))
-                                              : Between(absl::Seconds(20), absl::Seconds(70));
+    // Those longer than a lease may end when the coordinator has given them up.
+    const absl::Duration takes = size < 0.5    ? Between(absl::Milliseconds(20), absl::Seconds(3))
+                                 : size < 0.75 ? Between(absl::Seconds(3), absl::Seconds(20))
+                                               : Between(absl::Seconds(20), absl::Seconds(70));
     const Token token = e->offer.token;
     After(takes, [this, index, life, token] { FinishBuild(index, life, token); });
     After(takes / 2, [this, index, life, token] { AppendLog(index, life, token); });

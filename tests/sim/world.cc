@@ -134,7 +134,11 @@ void World::Carry(const dispatch::Effect& effect) {
     ToWorker(e->stream, Cat("Drop token ", e->token.value),
              [e = *e, epoch](const LinkPtr& link) { return agent::DropReceived{link->number, epoch, e.token}; });
   } else if (const auto* e = std::get_if<dispatch::CloseStream>(&effect)) {
-    if (const LinkPtr link = LinkOf(e->stream)) Break(link, Between({}, absl::Seconds(1)), absl::Milliseconds(1));
+    // The end of a stream does not pass where nothing else does: its worker learns of it in its own time, and may have
+    // completed by then what the coordinator gave up.
+    if (const LinkPtr link = LinkOf(e->stream)) {
+      Break(link, link->broken ? absl::Minutes(2) : Between({}, absl::Seconds(1)), absl::Milliseconds(1));
+    }
   } else if (const auto* e = std::get_if<dispatch::NoteLost>(&effect)) {
     ++result_.counts.lost;
     Say([&] { return Cat("coordinator: token ", e->token.value, " of job ", e->job.id.value, " is lost"); });

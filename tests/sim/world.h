@@ -113,7 +113,7 @@ class World {
   void PlanFaults();
   void Submit(int module, int targets);
   void CancelSomeJob();
-  void CrashCoordinator(absl::Duration back_after, bool farm_down);
+  void CrashCoordinator(absl::Duration back_after);
   void StartCoordinator(int life);
   void CrashWorker(int index, absl::Duration back_after);
   void StartWorker(int index);

@@ -360,7 +360,6 @@ TYPED_TEST_P(DispatchStoreContract, AFormerLeaderWritesNothing) {
   EXPECT_TRUE(refused(store.ReturnOffers(this->scope(), former, {{token, job, session}}).status()));
   EXPECT_TRUE(refused(store.RenewSessions(this->scope(), former, {session}, domain::kLease).status()));
   EXPECT_TRUE(refused(store.ExpireSessions(this->scope(), former).status()));
-  EXPECT_TRUE(refused(store.EndAllSessions(this->scope(), former).status()));
   EXPECT_TRUE(refused(store.ResetLeasesAtStart(this->scope(), former, domain::kLease)));
   EXPECT_EQ(this->Accept({token, job, session}), domain::AcceptOutcome::kRunning) << "the offer is untouched";
 }
@@ -378,20 +377,6 @@ TYPED_TEST_P(DispatchStoreContract, GoodbyeLosesAttemptsAndCountsNothing) {
     ASSERT_TRUE(ended->lost[0].requeued.has_value()) << "after " << i + 1 << " goodbyes";
   }
   EXPECT_EQ(this->fixture_.StateOf(job), JobState::kQueued);
-}
-
-TYPED_TEST_P(DispatchStoreContract, TakingTheFarmDownEndsEverySession) {
-  const SessionId w = this->Open("w").session;
-  const SessionId x = this->Open("x").session;
-  const JobId a = this->Job("example.com/a");
-  const JobId b = this->Job("example.com/b");
-  this->Run(a, w);
-  this->Run(b, x);
-  const auto ended = this->store().EndAllSessions(this->scope(), this->epoch_);
-  ASSERT_TRUE(ended.ok());
-  EXPECT_EQ(ended->sessions.size(), 2u);
-  EXPECT_EQ(ended->lost.size(), 2u);
-  EXPECT_THAT(this->Queue(), ::testing::UnorderedElementsAre(a, b));
 }
 
 TYPED_TEST_P(DispatchStoreContract, AJobWhoseWorkersKeepDyingFailsInTheEnd) {
@@ -452,7 +437,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     RunningOutOfTimeIsTriedOnceElsewhere, ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest,
     OtherWorkersSessionsAreLeftAlone, ASessionThatIsRenewedLivesAndOneThatIsNotExpires,
     ANewCoordinatorStartsEveryLeaseAnewAndTakesOffersBack, ExtendingLeasesLeavesOffersOpen,
-    AFormerLeaderWritesNothing, GoodbyeLosesAttemptsAndCountsNothing, TakingTheFarmDownEndsEverySession,
+    AFormerLeaderWritesNothing, GoodbyeLosesAttemptsAndCountsNothing,
     AJobWhoseWorkersKeepDyingFailsInTheEnd, OverdueAttemptsAreLostAndOthersPassedOver,
     ACancelledOfferIsDeadAndACancelledAttemptEndsTheJob);
 

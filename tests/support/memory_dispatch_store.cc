@@ -216,13 +216,6 @@ absl::StatusOr<domain::ExpiredSessions> MemoryDispatchStore::EndSessions(const S
   return EndAll(sessions, /*counts=*/false);
 }
 
-absl::StatusOr<domain::ExpiredSessions> MemoryDispatchStore::EndAllSessions(const Scope&, int64_t epoch) {
-  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
-  std::vector<SessionId> all;
-  for (const auto& [id, session] : sessions_) all.push_back(id);
-  return EndAll(all, /*counts=*/false);
-}
-
 absl::StatusOr<std::vector<domain::LostAttempt>> MemoryDispatchStore::LoseAttempts(const Scope&, int64_t epoch,
                                                                                    const std::vector<Token>& tokens) {
   GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));

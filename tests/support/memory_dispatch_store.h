@@ -85,7 +85,6 @@ class MemoryDispatchStore final : public domain::DispatchStore {
   absl::StatusOr<domain::ExpiredSessions> ExpireSessions(const Scope& scope, int64_t epoch) override;
   absl::StatusOr<domain::ExpiredSessions> EndSessions(const Scope& scope, int64_t epoch,
                                                       const std::vector<SessionId>& sessions) override;
-  absl::StatusOr<domain::ExpiredSessions> EndAllSessions(const Scope& scope, int64_t epoch) override;
   absl::StatusOr<std::vector<domain::LostAttempt>> LoseAttempts(const Scope& scope, int64_t epoch,
                                                                 const std::vector<Token>& tokens) override;
   absl::StatusOr<domain::CompleteResult> Complete(const Scope& scope, const domain::Completion& completion) override;

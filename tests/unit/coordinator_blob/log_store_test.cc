@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <future>
 
@@ -145,6 +146,15 @@ TEST_F(LogStoreTest, ManyAppendsShareOneSync) {
   for (const auto& p : done) p->get_future().wait();
   EXPECT_LT(absl::Now() - start, 50 * kSyncInterval);
   EXPECT_EQ(store_->StoredOffset(Token{3}).value(), 100);
+}
+
+TEST_F(LogStoreTest, ATailThatSomebodyRemovedIsAnErrorAndNotAReadWithoutEnd) {
+  Open(4000);  // head 2000, tails of 1000
+  const Token token{7};
+  ASSERT_TRUE(Append(token, 0, std::string(2500, 'x')).ok());
+  ASSERT_EQ(::unlink(Cat(dir_, "/logs/0/7.2000.tail").c_str()), 0);
+  const absl::StatusOr<LogSlice> slice = store_->Read(token, 2000, 100);
+  EXPECT_EQ(slice.status().code(), absl::StatusCode::kNotFound) << slice.status();
 }
 
 }  // namespace

@@ -76,9 +76,6 @@ class LockedStore : public domain::DispatchStore {
                                                       const std::vector<SessionId>& ids) override {
     return With([&](auto& m) { return m.EndSessions(s, epoch, ids); });
   }
-  absl::StatusOr<domain::ExpiredSessions> EndAllSessions(const Scope& s, int64_t epoch) override {
-    return With([&](auto& m) { return m.EndAllSessions(s, epoch); });
-  }
   absl::StatusOr<std::vector<domain::LostAttempt>> LoseAttempts(const Scope& s, int64_t epoch,
                                                                 const std::vector<Token>& t) override {
     return With([&](auto& m) { return m.LoseAttempts(s, epoch, t); });
@@ -263,21 +260,16 @@ TEST_F(DispatchLoopTest, ASecondWorkerOfALiveNameIsRefusedAndShownBesideTheFirst
   EXPECT_EQ(loop_->Workers()[0].detail, "") << "not for ever";
 }
 
-TEST_F(DispatchLoopTest, TakingTheFarmDownLosesAttemptsAndARestartDoesNot) {
-  for (const StopKind kind : {StopKind::kRestart, StopKind::kFarmDown}) {
-    const std::string name = kind == StopKind::kRestart ? "a" : "b";
-    if (kind == StopKind::kFarmDown) SetUp();
-    const dispatch::StreamId stream = Worker(name);
-    const JobId job = AddJob(Cat("example.com/", name));
-    loop_->QueueChanged(job);
-    const auto offer = streams_.Next<OfferMessage>();
-    ASSERT_TRUE(offer.has_value());
-    ASSERT_TRUE(loop_->Post(dispatch::AcceptReceived{stream, offer->second.token}).ok());
-    ASSERT_TRUE(WaitForRunning(offer->second.token));
-    loop_->Stop(kind);
-    EXPECT_EQ(StateOf(job), kind == StopKind::kRestart ? JobState::kRunning : JobState::kQueued);
-    loop_.reset();
-  }
+TEST_F(DispatchLoopTest, AStopLosesNoAttempt) {
+  const dispatch::StreamId stream = Worker("a");
+  const JobId job = AddJob("example.com/a");
+  loop_->QueueChanged(job);
+  const auto offer = streams_.Next<OfferMessage>();
+  ASSERT_TRUE(offer.has_value());
+  ASSERT_TRUE(loop_->Post(dispatch::AcceptReceived{stream, offer->second.token}).ok());
+  ASSERT_TRUE(WaitForRunning(offer->second.token));
+  loop_->Stop();
+  EXPECT_EQ(StateOf(job), JobState::kRunning);
 }
 
 TEST_F(DispatchLoopTest, AnotherLeaderIsNoticed) {

@@ -1,1 +1,0 @@
-SELECT id FROM sessions ORDER BY id FOR UPDATE
