@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdint>
 #include <cstdlib>
 #include <string>
 
@@ -43,6 +44,12 @@ TEST_F(IoTest, ReadOnlyTreesAreRemovedAndLinksAreNotFollowed) {
   ASSERT_TRUE(RemoveTree(dir_ + "/t").ok());
   EXPECT_EQ(*ReadFile(dir_ + "/keep/file", 10), "x");
   EXPECT_TRUE(RemoveTree(dir_ + "/t").ok()) << "what is not there is removed already";
+}
+
+TEST_F(IoTest, AFileSystemThatStatesNoSizeIsNotFull) {
+  EXPECT_GT(*FreeBytes(dir_), 0);
+  EXPECT_EQ(*FreeBytes("/proc"), INT64_MAX);
+  EXPECT_EQ(FreeBytes(dir_ + "/none").status().code(), absl::StatusCode::kNotFound);
 }
 
 TEST_F(IoTest, ALockIsHeldByOne) {
