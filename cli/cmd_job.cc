@@ -41,9 +41,7 @@ std::string Why(const v1::Job& job) {
     if (job.attempts().empty()) return "";
     return std::string(NameOf(CurrentPhase(*ByToken(job).back())));
   }
-  if (job.failure_class() == v1::FAILURE_CLASS_UNSPECIFIED) return "";
-  const std::string first_line = job.failure_detail().substr(0, job.failure_detail().find('\n'));
-  return Cat(NameOf(job.failure_class()), first_line.empty() ? "" : ": ", first_line);
+  return FailureGist(job.failure_class(), job.failure_detail());
 }
 
 std::string Indented(std::string_view text) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <map>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
 #include "common/base/text.h"
 #include "common/vocab/failure.h"
 #include "common/vocab/target.h"
@@ -25,6 +27,15 @@ std::string_view NameOf(v1::AttemptOutcome outcome) { return Name(static_cast<At
 std::string_view NameOf(v1::Phase phase) { return Name(static_cast<Phase>(phase)); }
 std::string_view NameOf(v1::WaitReason reason) { return Name(static_cast<WaitReason>(reason)); }
 std::string_view NameOf(v1::FailureClass failure) { return Name(static_cast<FailureClass>(failure)); }
+
+std::string FailureGist(v1::FailureClass failure, std::string_view detail) {
+  if (failure == v1::FAILURE_CLASS_UNSPECIFIED) return "";
+  for (const absl::string_view part : absl::StrSplit(Av(detail), '\n')) {
+    const std::string_view line = Sv(absl::StripAsciiWhitespace(part));
+    if (!line.empty() && line.substr(0, 2) != "# ") return Cat(NameOf(failure), ": ", line);
+  }
+  return std::string(NameOf(failure));
+}
 
 absl::Time TimeOf(const v1::Timestamp& timestamp) {
   return timestamp.unix_micros() == 0 ? absl::InfinitePast() : absl::FromUnixMicros(timestamp.unix_micros());

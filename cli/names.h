@@ -2,6 +2,7 @@
 // "unknown". Pure functions. Includes generated headers: for .cc files of cli/ only.
 #pragma once
 
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -19,6 +20,10 @@ std::string_view NameOf(v1::AttemptOutcome outcome);
 std::string_view NameOf(v1::Phase phase);
 std::string_view NameOf(v1::WaitReason reason);
 std::string_view NameOf(v1::FailureClass failure);
+
+// "compile_error: x.go:1:1: undefined: y": the class, and of the detail the first line that says something (compilers put
+// "# PACKAGE" above theirs). Empty without a class.
+std::string FailureGist(v1::FailureClass failure, std::string_view detail);
 
 // The infinite past for "never".
 absl::Time TimeOf(const v1::Timestamp& timestamp);

@@ -43,11 +43,8 @@ StepEvent EndOf(const v1::Job& job) {
   if (job.state() == v1::JOB_STATE_BUILT || job.state() == v1::JOB_STATE_PARTIAL) {
     step.detail = Cat(job.executables_size(), job.executables_size() == 1 ? " executable" : " executables");
   }
-  if (job.failure_class() != v1::FAILURE_CLASS_UNSPECIFIED) {
-    if (!step.detail.empty()) step.detail += ", ";
-    step.detail += NameOf(job.failure_class());
-    const std::string first_line = job.failure_detail().substr(0, job.failure_detail().find('\n'));
-    if (!first_line.empty()) step.detail += Cat(": ", first_line);
+  if (const std::string failure = FailureGist(job.failure_class(), job.failure_detail()); !failure.empty()) {
+    step.detail += Cat(step.detail.empty() ? "" : ", ", failure);
   }
   return step;
 }

@@ -337,15 +337,17 @@ TEST_F(CliVerbsTest, CtrlCDetachesSaysHowToComeBackAndCancelsNothing) {
 std::string OnATerminal(const embedded::SpawnSpec& spec, const std::string& wanted, int& status) {
   winsize size{.ws_row = 12, .ws_col = 40, .ws_xpixel = 0, .ws_ypixel = 0};
   int terminal = -1;
+  // All made before the fork: this process has threads.
+  std::vector<std::string> words = spec.argv, entries = {"TERM=xterm", "NO_COLOR=1", "LC_ALL=C.UTF-8"};
+  for (const auto& [name, value] : spec.environment) entries.push_back(Cat(name, "=", value));
+  std::vector<char*> argv, envp;
+  for (std::string& word : words) argv.push_back(word.data());
+  for (std::string& entry : entries) envp.push_back(entry.data());
+  argv.push_back(nullptr);
+  envp.push_back(nullptr);
   const pid_t pid = forkpty(&terminal, nullptr, nullptr, &size);
   if (pid == 0) {
-    for (const auto& [name, value] : spec.environment) setenv(name.c_str(), value.c_str(), 1);
-    setenv("TERM", "xterm", 1);
-    setenv("NO_COLOR", "1", 1);
-    std::vector<char*> argv;
-    for (const std::string& word : spec.argv) argv.push_back(const_cast<char*>(word.c_str()));
-    argv.push_back(nullptr);
-    execv(argv[0], argv.data());
+    execve(argv[0], argv.data(), envp.data());
     _exit(127);
   }
   std::string screen;

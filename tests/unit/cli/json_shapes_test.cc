@@ -8,6 +8,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "cli/names.h"
+
 namespace gofarm::cli {
 namespace {
 
@@ -125,6 +127,13 @@ v1::WorkerRow SampleWorker() {
   ready.set_detail("linking");
   ready.set_seconds(12.500000001);
   return worker;
+}
+
+TEST(FailureGistTest, TheFirstLineThatSaysSomethingStandsForTheDetail) {
+  EXPECT_EQ(FailureGist(v1::FAILURE_CLASS_COMPILE_ERROR, "# a.test/m\n\n  x.go:1:1: undefined: y\nmore"),
+            "compile_error: x.go:1:1: undefined: y");
+  EXPECT_EQ(FailureGist(v1::FAILURE_CLASS_TIMEOUT, ""), "timeout");
+  EXPECT_EQ(FailureGist(v1::FAILURE_CLASS_UNSPECIFIED, "left over"), "");
 }
 
 TEST(JsonShapesTest, ABatch) { ExpectGolden("batch.json", BatchDocument(SampleBatch())); }
