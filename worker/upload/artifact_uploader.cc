@@ -22,6 +22,7 @@
 #include "common/io/files.h"
 #include "common/obs/log.h"
 #include "common/rpc/grpc_status.h"
+#include "worker/upload/finish_stream.h"
 #include "worker/upload/log_uploader.h"
 
 namespace gofarm::upload {
@@ -62,13 +63,7 @@ absl::Status TryOnce(const Scope& scope, const std::shared_ptr<grpc::Channel>& c
   const std::stop_callback cancel(scope.stop, [&context] { context.TryCancel(); });
   const auto stub = v1::Worker::NewStub(channel);
   const auto stream = stub->UploadBlob(&context);
-  const auto finish = [&stream] {
-    // The status stands behind what was not read yet; without this Finish waits for ever.
-    for (v1::BlobAck unread; stream->Read(&unread);) {
-    }
-    const absl::Status status = rpc::FromGrpc(stream->Finish());
-    return status.ok() ? absl::UnavailableError("the coordinator closed the upload's stream") : status;
-  };
+  const auto finish = [&stream] { return FinishBroken<v1::BlobAck>(*stream, "artifact"); };
   v1::BlobChunk chunk;
   v1::BlobAck ack;
   v1::BlobChunk::Header& header = *chunk.mutable_header();

@@ -14,6 +14,7 @@
 #include "common/base/text.h"
 #include "common/obs/log.h"
 #include "common/rpc/grpc_status.h"
+#include "worker/upload/finish_stream.h"
 
 namespace gofarm::upload {
 namespace {
@@ -106,13 +107,7 @@ absl::Status LogUploader::Stream(grpc::ClientContext& context) {
   }
   const auto stub = v1::Worker::NewStub(channel);
   const auto stream = stub->AppendLog(&context);
-  const auto finish = [&stream] {
-    // The status stands behind what was not read yet; without this Finish waits for ever.
-    for (v1::LogAck unread; stream->Read(&unread);) {
-    }
-    const absl::Status status = rpc::FromGrpc(stream->Finish());
-    return status.ok() ? absl::UnavailableError("the coordinator closed the log's stream") : status;
-  };
+  const auto finish = [&stream] { return FinishBroken<v1::LogAck>(*stream, "log"); };
   v1::LogChunk chunk;
   v1::LogAck ack;
   chunk.set_token(token_.value);
