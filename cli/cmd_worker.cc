@@ -80,11 +80,13 @@ Exit WorkerList(const Globals& globals) {
   }
   TableText table({{"NAME"}, {"STATE"}, {"HOST"}, {"PID", true}, {"SLOTS", true}, {"FREE", true}, {"TARGETS", false, true},
                    {"SEEDS", false, true}});
+  std::string notes;  // whole sentences: why one takes no jobs, or that its name is claimed twice
   for (const v1::WorkerRow& worker : reply.workers()) {
+    if (!worker.detail().empty()) notes += Cat(worker.name(), ": ", EscapeForPrint(worker.detail()), "\n");
     table.Add({worker.name(), {worker.state(), ColorOfState(worker.state())}, worker.host_arch(), Cat(worker.pid()),
                Cat(worker.slots()), Cat(worker.free_slots()), Targets(worker), Seeds(worker)});
   }
-  PrintOut(table.empty() ? "no workers\n" : table.Render(OutTerminal()));
+  PrintOut(table.empty() ? "no workers\n" : table.Render(OutTerminal()) + notes);
   return 0;
 }
 

@@ -93,6 +93,13 @@ bool Exists(const std::string& path) {
   return lstat(path.c_str(), &info) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
+// Paths go into TOML, a connection URL and PostgreSQL's configuration, and into logs: text on one line.
+absl::Status CheckPrintable(const std::string& folder) {
+  const std::string shown = EscapeForPrint(folder);
+  if (shown == folder) return absl::OkStatus();
+  return absl::InvalidArgumentError(Cat("\"", shown, "\": a farm's folders have names of UTF-8 without control characters"));
+}
+
 // A farm has its folder to itself: made private (mode 0700) it would shut others out of /tmp, a home or a project.
 absl::Status CheckFarmFolder(const FarmPaths& paths) {
   if (!Exists(paths.dir) || Exists(paths.ControlLock()) || Exists(paths.LockFile()) || Exists(paths.FarmFile())) {
@@ -171,6 +178,7 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
                                      const Say& say) {
   Prepared prepared;
   SupervisorOptions& options = prepared.options;
+  GOFARM_RETURN_IF_ERROR(CheckPrintable(request.dir));
   GOFARM_RETURN_IF_ERROR(CheckFarmFolder(PathsFor(request.dir)));
   if (const absl::Status made = MakeFarmFolder(request.dir); absl::IsNotFound(made) || absl::IsAlreadyExists(made)) {
     return absl::InvalidArgumentError(Cat(Sv(made.message()), "; name another folder with --dir"));
@@ -206,6 +214,7 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
   if (error) return ErrnoStatus(error.value(), Cat("find the folder that ", cache_dir, " stands in"));
   cache_dir = absolute.lexically_normal().string();
   while (cache_dir.size() > 1 && cache_dir.back() == '/') cache_dir.pop_back();
+  GOFARM_RETURN_IF_ERROR(CheckPrintable(cache_dir));
   if (prepared.running) {
     const int running = static_cast<int>(view.file.workers.size());
     if (settings.workers < running) {
@@ -224,7 +233,13 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
     GOFARM_ASSIGN_OR_RETURN(settings.http_port, ChooseHttpPort(request.dir));
     if (old != 0) say(Cat("port ", old, " is taken by another program; HTTP moves to ", settings.http_port));
   }
-  GOFARM_ASSIGN_OR_RETURN(const GoSettings go, FindGoSettings(scope, environment, options.worker_exe, settings.cache_dir));
+  GoSettings go;
+  if (prepared.running) go = KeptGoSettings(options.paths);
+  if (go.goproxy.empty()) {
+    GOFARM_ASSIGN_OR_RETURN(go, FindGoSettings(scope, environment, options.worker_exe, settings.cache_dir));
+  } else {
+    for (const std::string& line : IgnoredGoSettings(environment, go)) say(line);
+  }
   GOFARM_RETURN_IF_ERROR(WriteSettings(options.paths, settings));
   GOFARM_RETURN_IF_ERROR(WriteConfigs(options.paths, settings, go));
   return prepared;

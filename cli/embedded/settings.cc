@@ -148,6 +148,29 @@ absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment&
   return go;
 }
 
+GoSettings KeptGoSettings(const FarmPaths& paths) {
+  const std::string file = paths.WorkerConfig(1);
+  if (access(file.c_str(), R_OK) != 0) return {};
+  // The file's other keys are the worker's business, so nobody asks whether all of it is right.
+  config::Table table = config::Table::Load(file);
+  return {.goproxy = table.Str("goproxy", ""),
+          .gosumdb = table.Str("gosumdb", ""),
+          .gonosumdb = table.Str("gonosumdb", ""),
+          .goprivate = table.Str("goprivate", "")};
+}
+
+std::vector<std::string> IgnoredGoSettings(const Environment& environment, const GoSettings& kept) {
+  const std::string* const values[] = {&kept.goproxy, &kept.gosumdb, &kept.gonosumdb, &kept.goprivate};
+  std::vector<std::string> lines;
+  for (size_t i = 0; i < 4; ++i) {
+    const std::optional<std::string> set = environment(kGoVariables[i]);
+    if (!set || set->empty()) continue;
+    const std::string wanted = i == 0 ? WithoutDirect(*set).value_or(*set) : *set;
+    if (wanted != *values[i]) lines.push_back(Cat("the farm keeps ", kGoVariables[i], "=", *values[i], " until gofarm down"));
+  }
+  return lines;
+}
+
 WorkerShare ShareOfWorker(int workers, int cores, int64_t memory_bytes) {
   if (workers <= 1) return {};
   const int64_t alone = std::max<int64_t>(1, std::min<int64_t>(cores, memory_bytes / kMemoryPerSlot));

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -44,6 +45,12 @@ Environment ProcessEnvironment();
 // (`gofarm-worker toolchain bootstrap`, which may have to download it).
 absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment& environment, const std::string& worker_exe,
                                           const std::string& cache_dir);
+
+// What the farm's workers were configured with; empty where there is none. A farm that is up keeps it: its parts read their
+// configuration at different times, and one that is restarted must not build from another proxy than the others.
+GoSettings KeptGoSettings(const FarmPaths& paths);
+// A line for each setting of the environment that differs from what the farm keeps.
+std::vector<std::string> IgnoredGoSettings(const Environment& environment, const GoSettings& kept);
 
 // What each of `workers` workers on one machine may use: what one alone would take, shared among them, at least one slot.
 // Zeros: the worker decides, which is right when it is alone.

@@ -75,6 +75,14 @@ TEST_F(FarmControlTest, UpLeavesAFolderAloneThatHoldsOtherThings) {
   EXPECT_EQ(std::distance(fs::directory_iterator(dir), fs::directory_iterator()), 1);
 }
 
+TEST_F(FarmControlTest, FoldersThatNoConfigurationCanNameAreRefused) {
+  for (const char* name : {"/a\xff", "/a\nb", "/a\x1b[2J"}) {
+    const absl::StatusOr<Prepared> prepared = Prepare(top_ + name);
+    EXPECT_TRUE(absl::IsInvalidArgument(prepared.status())) << prepared.status();
+    EXPECT_FALSE(fs::exists(top_ + name));
+  }
+}
+
 TEST_F(FarmControlTest, DownOfAFolderWithoutAFarmWritesNothingThere) {
   const std::string dir = Folder("project");
   const absl::StatusOr<bool> down = TakeDown(dir, [](const std::string&) {});

@@ -3,10 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <map>
 
 #include "cli/embedded/postgres.h"
 #include "common/config/table.h"
+#include "common/io/files.h"
 
 namespace gofarm::embedded {
 namespace {
@@ -86,6 +88,26 @@ TEST(SettingsTest, TheConfigurationIsTomlThatHoldsWhatWasDecided) {
   EXPECT_EQ(worker.Bytes("memory_bytes_per_slot", 0, 0, int64_t{1} << 40), 1 << 30);
   for (const char* key : {"goproxy", "gosumdb", "gonosumdb", "goprivate"}) worker.Str(key, "");
   EXPECT_TRUE(worker.Finish().ok()) << worker.Finish();
+}
+
+TEST(SettingsTest, AFarmThatIsUpKeepsItsProxiesAndSaysWhatItPassesOver) {
+  char pattern[] = "/tmp/gofarm-settings-XXXXXX";
+  const FarmPaths paths = PathsFor(mkdtemp(pattern));
+  EXPECT_EQ(KeptGoSettings(paths).goproxy, "");
+  const GoSettings go{.goproxy = "file:///p", .gosumdb = "off", .goprivate = "a.test/*"};
+  ASSERT_TRUE(io::WriteFileAtomic(paths.WorkerConfig(1), WorkerToml(paths, {.workers = 1}, go, 1, {})).ok());
+  const GoSettings kept = KeptGoSettings(paths);
+  EXPECT_EQ(kept.goproxy, "file:///p");
+  EXPECT_EQ(kept.gosumdb, "off");
+  EXPECT_EQ(kept.goprivate, "a.test/*");
+  const auto passed_over = [&](const std::map<std::string, std::string>& set) {
+    return IgnoredGoSettings(
+        [&](const char* name) { return set.count(name) == 0 ? std::nullopt : std::optional(set.at(name)); }, kept);
+  };
+  EXPECT_THAT(passed_over({{"GOPROXY", "file:///p,direct"}, {"GOSUMDB", "off"}, {"GONOSUMDB", ""}}), ::testing::IsEmpty());
+  EXPECT_THAT(passed_over({{"GOPROXY", "file:///q"}}),
+              ::testing::ElementsAre("the farm keeps GOPROXY=file:///p until gofarm down"));
+  EXPECT_TRUE(io::RemoveTree(paths.dir).ok());
 }
 
 TEST(SettingsTest, APortIsChosenBelowTheEphemeralRangeAndIsFree) {
