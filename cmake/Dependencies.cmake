@@ -1,4 +1,13 @@
 # Every library of ours comes from the distribution; deploy/setup/setup.sh installs them.
+
+# The thread sanitizer must see what absl::Mutex orders: the distribution's own Abseil, compiled again.
+if(GOFARM_SANITIZE STREQUAL "thread")
+  set(GOFARM_ABSL_TSAN_DIR "${CMAKE_SOURCE_DIR}/build/deps/absl-tsan" CACHE PATH "an Abseil of the same version with -fsanitize=thread")
+  execute_process(COMMAND bash ${CMAKE_SOURCE_DIR}/deploy/setup/absl_tsan.sh ${GOFARM_ABSL_TSAN_DIR} COMMAND_ERROR_IS_FATAL ANY)
+  set(absl_DIR "${GOFARM_ABSL_TSAN_DIR}/lib/cmake/absl")
+  # Also what gRPC asks for by itself is looked for there first: RPATH, not RUNPATH.
+  add_link_options(-Wl,--disable-new-dtags)
+endif()
 find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(gRPC CONFIG REQUIRED)

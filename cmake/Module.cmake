@@ -1,7 +1,8 @@
 # One function per need:
 #   gofarm_library(NAME [GRPC] SOURCES a.cc ... DEPS target ...)   one folder = one library, sources listed by name
 #   gofarm_program(NAME SOURCES main.cc DEPS ...)                  written to GOFARM_BIN_DIR
-#   gofarm_test(NAME [GRPC] [LABEL unit|pg|rpc|e2e|sim] [TIMEOUT s] SOURCES ... DEPS ...)   one GoogleTest executable = one ctest
+#   gofarm_test(NAME [GRPC] [LABEL unit|pg|rpc|e2e|sim] [TIMEOUT s] [NO_TSAN] SOURCES ... DEPS ...)
+#                                                                one GoogleTest executable = one ctest
 # GRPC: reuses the precompiled gRPC and protobuf headers, which are most of our compile time.
 
 file(WRITE ${CMAKE_BINARY_DIR}/pch.cc "")
@@ -16,8 +17,11 @@ target_precompile_headers(gofarm_pch_grpc PRIVATE
   <absl/synchronization/mutex.h> <absl/time/time.h> <grpcpp/grpcpp.h>
   <gofarm/v1/farm.grpc.pb.h> <gofarm/v1/worker.grpc.pb.h>)
 
-# Tests that also run under the sanitizers: pure code and unit tests, none that needs a database, a sandbox or a network.
+# Tests that also run under address and undefined-behaviour sanitizers: pure code and unit tests, none that needs a database,
+# a sandbox or a network.
 add_custom_target(sanitizer_tests)
+# Under the thread sanitizer also those with a database and with gRPC, whose threads are what it is for.
+add_custom_target(thread_sanitizer_tests)
 
 function(gofarm_common_settings name)
   target_include_directories(${name} PUBLIC ${CMAKE_SOURCE_DIR})
@@ -51,7 +55,7 @@ function(gofarm_program name)
 endfunction()
 
 function(gofarm_test name)
-  cmake_parse_arguments(arg "GRPC" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
+  cmake_parse_arguments(arg "GRPC;NO_TSAN" "LABEL;TIMEOUT" "SOURCES;DEPS" ${ARGN})
   if(NOT arg_TIMEOUT)
     set(arg_TIMEOUT 120)
   endif()
@@ -65,10 +69,16 @@ function(gofarm_test name)
     gofarm_use_pch(${name})
   endif()
   add_test(NAME ${name} COMMAND ${name})
-  if(arg_LABEL STREQUAL unit OR arg_LABEL STREQUAL sim)
+  set(environment "GOFARM_BIN_DIR=${GOFARM_BIN_DIR}" "GOFARM_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
+  if(arg_LABEL MATCHES "^(unit|sim|rpc|pg)$" AND GOFARM_SANITIZE STREQUAL "thread" AND NOT arg_NO_TSAN)
+    add_dependencies(thread_sanitizer_tests ${name})
+    list(APPEND arg_LABEL tsan)
+    math(EXPR arg_TIMEOUT "${arg_TIMEOUT} * 5")
+    list(APPEND environment "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan/suppressions.txt:second_deadlock_stack=1")
+  endif()
+  if(arg_LABEL MATCHES "^(unit|sim)")
     add_dependencies(sanitizer_tests ${name})
     list(APPEND arg_LABEL sanitize)
   endif()
-  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT}
-    ENVIRONMENT "GOFARM_BIN_DIR=${GOFARM_BIN_DIR};GOFARM_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
+  set_tests_properties(${name} PROPERTIES LABELS "${arg_LABEL}" TIMEOUT ${arg_TIMEOUT} ENVIRONMENT "${environment}")
 endfunction()

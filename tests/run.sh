@@ -1,29 +1,43 @@
 #!/usr/bin/env bash
 # Sets up and passes the tests: tests/run.sh [--full] [--only REGEX]
 #   without --full: one GCC build, unit tests (also under asan and ubsan), store, gRPC, simulation, sandbox and end-to-end tests
-#   --full: also clang with -Wthread-safety, tsan, the whole table of modules, a submission of 100,000 lines, benchmarks
+#   --full: also clang with -Wthread-safety, the thread sanitizer, the whole table of modules, a submission of 100,000 lines,
+#           benchmarks; takes hours
+#   --only: the tests whose names match; clang and benchmarks are left out then
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
-full="" only="."
+full="" only="" usage="tests/run.sh: see tests/run.sh --help"
 while [ $# -gt 0 ]; do
   case $1 in
     --full) full=yes ;;
-    --only) only=$2; shift ;;
-    -h | --help) sed -n '2,5s/^# //p' "$0"; exit 0 ;;
-    *) echo "tests/run.sh: unknown argument $1; see --help" >&2; exit 2 ;;
+    --only) [ -n "${2:-}" ] || { echo "tests/run.sh: --only needs a regular expression" >&2; exit 2; }; only=$2; shift ;;
+    -h | --help) sed -n '2,6s/^# //p' "$0"; exit 0 ;;
+    *) echo "tests/run.sh: unknown argument $1" >&2; echo "$usage" >&2; exit 2 ;;
   esac
   shift
 done
 start=$(date +%s)
 phase() { echo "== $* ($((($(date +%s) - start) / 60)) min gone)"; }
+die() { echo "tests/run.sh: $*" >&2; exit 1; }
 export GOFARM_CACHE_DIR=${GOFARM_CACHE_DIR:-${XDG_CACHE_HOME:-$HOME/.cache}/gofarm}
 export GOFARM_SOURCE_DIR=$root
 
-echo "tests/run.sh installs missing packages, builds into build/, downloads Go, zig and a few modules (about 300 MB once)"
-echo "and uses $GOFARM_CACHE_DIR (up to 6 GB). Run it again at any time; it goes on where it was."
+cat <<EOT
+tests/run.sh: this will
+  - install missing packages of the distribution (compiler, gRPC, PostgreSQL, bubblewrap, qemu-user ...; with sudo unless root)
+  - build into $root/build (twice, once with sanitizers: 20 minutes on 2 cores the first time, 4 GB)
+  - download Go, zig and a few modules (about 300 MB once) and use $GOFARM_CACHE_DIR (up to 6 GB)
+EOT
+[ -z "$full" ] || cat <<EOT
+  - with --full: install clang too, build twice more (clang, thread sanitizer with an Abseil of its own: 2 GB), download all
+    modules of the table with what they import (about 2 GB), and build them all with and without the farm: some hours
+EOT
+echo "Run it again at any time; it goes on where it was."
+bash deploy/setup/check.sh room "$root/build" $((full ? 8 : 5)) "$GOFARM_CACHE_DIR" $((full ? 12 : 6))
 phase packages
-bash deploy/setup/setup.sh build run test
+bash deploy/setup/setup.sh build run test ${full:+full}
+bash deploy/setup/check.sh sandbox
 phase "build (GCC)"
 bash deploy/setup/build.sh release
 # A first Go for the tests that build small programs; on a machine without Go it comes into the cache folder.
@@ -31,21 +45,33 @@ GOFARM_TEST_GO=$(build/bin/gofarm-worker toolchain bootstrap --cache-dir "$GOFAR
 export GOFARM_TEST_GO
 phase "include table, dead files, SQL"
 python3 tests/tidy/check_tree.py "$root"
-phase "unit tests under address and undefined-behaviour sanitizers"
-bash deploy/setup/build.sh asan-ubsan sanitizer_tests
-ctest --test-dir build/asan-ubsan -L sanitize -j2 --output-on-failure --no-tests=error -R "$only"
+
+# Whether any test of this name has the label (of the release build, which knows them all).
+some() { [ -n "$(ctest --test-dir build/release -N "$@" ${only:+-R "$only"} | grep '^ *Test *#')" ]; }
+run() { ctest --test-dir "build/$1" -j2 --output-on-failure --no-tests=error ${only:+-R "$only"} "${@:2}"; }
+left_out=()
+[ -n "$full" ] || left_out=(-LE full)
+some "${left_out[@]}" || die "no test matches '$only'$([ -n "$full" ] || ! some || echo ' without --full')"
+
+if some -L sanitize; then
+  phase "unit tests under address and undefined-behaviour sanitizers"
+  bash deploy/setup/build.sh asan-ubsan sanitizer_tests
+  run asan-ubsan -L sanitize
+fi
 if [ -n "$full" ]; then
-  phase "clang with thread-safety analysis"
-  bash deploy/setup/setup.sh full
-  bash deploy/setup/build.sh clang
-  phase "thread sanitizer"
-  bash deploy/setup/build.sh tsan sanitizer_tests
-  ctest --test-dir build/tsan -L sanitize -j2 --output-on-failure --no-tests=error -R "$only"
-  export GOFARM_TEST_FULL=1
+  if [ -z "$only" ]; then
+    phase "clang with thread-safety analysis"
+    bash deploy/setup/build.sh clang
+  fi
+  if some -L sanitize; then
+    phase "thread sanitizer"
+    bash deploy/setup/build.sh tsan thread_sanitizer_tests
+    run tsan -L tsan
+  fi
 fi
 phase "all tests"
-ctest --test-dir build/release -j2 --output-on-failure --no-tests=error -R "$only" $([ -n "$full" ] && echo "" || echo "-LE full")
-if [ -n "$full" ]; then
+run release "${left_out[@]}"
+if [ -n "$full" ] && [ -z "$only" ]; then
   phase benchmarks
   bash tests/bench/run.sh --full
 fi

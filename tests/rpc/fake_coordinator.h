@@ -77,6 +77,6 @@ class FakeCoordinator {
   std::unique_ptr<grpc::Server> server_;
 };
 
-inline constexpr absl::Duration kPatience = absl::Seconds(20);
+inline constexpr absl::Duration kPatience = absl::Seconds(60);
 
 }  // namespace gofarm
