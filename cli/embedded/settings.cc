@@ -166,7 +166,7 @@ std::vector<std::string> IgnoredGoSettings(const Environment& environment, const
     const std::optional<std::string> set = environment(kGoVariables[i]);
     if (!set || set->empty()) continue;
     const std::string wanted = i == 0 ? WithoutDirect(*set).value_or(*set) : *set;
-    if (wanted != *values[i]) lines.push_back(Cat("the farm keeps ", kGoVariables[i], "=", *values[i], " until gofarm down"));
+    if (wanted != *values[i]) lines.push_back(Cat("the farm keeps its ", kGoVariables[i], " until gofarm down"));
   }
   return lines;
 }

@@ -49,7 +49,8 @@ absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment&
 // What the farm's workers were configured with; empty where there is none. A farm that is up keeps it: its parts read their
 // configuration at different times, and one that is restarted must not build from another proxy than the others.
 GoSettings KeptGoSettings(const FarmPaths& paths);
-// A line for each setting of the environment that differs from what the farm keeps.
+// A line for each setting of the environment that differs from what the farm keeps. Without values: a GOPROXY may hold a
+// password.
 std::vector<std::string> IgnoredGoSettings(const Environment& environment, const GoSettings& kept);
 
 // What each of `workers` workers on one machine may use: what one alone would take, shared among them, at least one slot.

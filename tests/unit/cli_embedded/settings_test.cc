@@ -106,7 +106,7 @@ TEST(SettingsTest, AFarmThatIsUpKeepsItsProxiesAndSaysWhatItPassesOver) {
   };
   EXPECT_THAT(passed_over({{"GOPROXY", "file:///p,direct"}, {"GOSUMDB", "off"}, {"GONOSUMDB", ""}}), ::testing::IsEmpty());
   EXPECT_THAT(passed_over({{"GOPROXY", "file:///q"}}),
-              ::testing::ElementsAre("the farm keeps GOPROXY=file:///p until gofarm down"));
+              ::testing::ElementsAre("the farm keeps its GOPROXY until gofarm down"));
   EXPECT_TRUE(io::RemoveTree(paths.dir).ok());
 }
 
