@@ -131,7 +131,7 @@ class Coordinator {
   service::ProgressBoard board_;
   service::QueryService queries_{batch_store_, query_store_};
   std::unique_ptr<service::LogService> logs_;
-  rpc::SessionHub hub_{[this](const Scope& scope, Token token) { return query_store_.CurrentJobOf(scope, token); }};
+  rpc::SessionHub hub_{[this](const Scope& scope, Token token) { return query_store_.StateOf(scope, token); }};
   std::atomic<bool> leading_{false};
   absl::Status lost_leadership_;  // written before the stop is requested, read after it
   std::unique_ptr<service::DispatchLoop> dispatch_;

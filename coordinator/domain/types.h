@@ -171,6 +171,9 @@ struct Job {
   absl::Time not_before = absl::InfinitePast();
 };
 
+// What a token stands for right now. kOffered: its worker may build already, and the Accept is not stored yet.
+enum class TokenState { kStale, kOffered, kRunning };
+
 // ---- workers --------------------------------------------------------------------------------------------------------
 
 struct InstalledToolchain {

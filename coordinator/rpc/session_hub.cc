@@ -1,7 +1,6 @@
 #include "coordinator/rpc/session_hub.h"
 
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "absl/time/clock.h"
@@ -28,11 +27,6 @@ std::shared_ptr<SessionStream> SessionHub::Find(dispatch::StreamId id) const {
 }
 
 void SessionHub::Send(dispatch::StreamId stream, int64_t epoch, service::SessionMessage message) {
-  if (const auto* offer = std::get_if<service::OfferMessage>(&message)) {
-    absl::MutexLock lock(&mutex_);
-    if (offered_.size() >= kTokensRemembered) DropPast(offered_);
-    offered_[offer->token] = absl::Now() + kAcceptTrust;
-  }
   if (const std::shared_ptr<SessionStream> found = Find(stream)) found->SendMessage(epoch, message);
 }
 
@@ -70,15 +64,17 @@ absl::Status SessionHub::CheckToken(const Scope& scope, Token token) {
     const auto it = good_.find(token);
     if (it != good_.end() && absl::Now() < it->second) return absl::OkStatus();
   }
-  GOFARM_ASSIGN_OR_RETURN_CTX(const std::optional<JobId> job, current_(scope, token), Cat("look for attempt ", token.value));
-  absl::MutexLock lock(&mutex_);
-  if (job) {
-    if (good_.size() >= kTokensRemembered) DropPast(good_);
-    good_[token] = absl::Now() + kTokenTrust;
-    return absl::OkStatus();
-  }
-  if (const auto it = offered_.find(token); it != offered_.end() && absl::Now() < it->second) {
-    return absl::UnavailableError(Cat("the Accept of attempt ", token.value, " is not stored yet; try again"));
+  GOFARM_ASSIGN_OR_RETURN_CTX(const domain::TokenState state, state_of_(scope, token), Cat("look for attempt ", token.value));
+  switch (state) {
+    case domain::TokenState::kRunning: {
+      absl::MutexLock lock(&mutex_);
+      if (good_.size() >= kTokensRemembered) DropPast(good_);
+      good_[token] = absl::Now() + kTokenTrust;
+      return absl::OkStatus();
+    }
+    case domain::TokenState::kOffered:
+      return absl::UnavailableError(Cat("the Accept of attempt ", token.value, " is not stored yet; try again"));
+    case domain::TokenState::kStale: break;
   }
   return absl::FailedPreconditionError(
       Cat("token ", token.value, " is not that of a running attempt; drop this attempt"));
@@ -87,7 +83,6 @@ absl::Status SessionHub::CheckToken(const Scope& scope, Token token) {
 void SessionHub::Forget(Token token) {
   absl::MutexLock lock(&mutex_);
   good_.erase(token);
-  offered_.erase(token);
 }
 
 void SessionHub::SetReport(const std::string& worker, const domain::WorkerReport& report) {

@@ -20,7 +20,6 @@
 namespace gofarm::rpc {
 
 inline constexpr absl::Duration kTokenTrust = absl::Seconds(5);    // a token found good is not asked for again so soon
-inline constexpr absl::Duration kAcceptTrust = absl::Seconds(30);  // for an offer's Accept to be stored
 inline constexpr size_t kTokensRemembered = 20'000;
 inline constexpr size_t kReportsMax = 5'000;
 
@@ -34,9 +33,9 @@ class SessionStream {
 
 class SessionHub final : public service::SessionSink {
  public:
-  // Whether a token is the current one of a running attempt, by the store.
-  using CurrentJobOf = std::function<absl::StatusOr<std::optional<JobId>>(const Scope&, Token)>;
-  explicit SessionHub(CurrentJobOf current) : current_(std::move(current)) {}
+  // By the store.
+  using StateOf = std::function<absl::StatusOr<domain::TokenState>(const Scope&, Token)>;
+  explicit SessionHub(StateOf state_of) : state_of_(std::move(state_of)) {}
 
   void Send(dispatch::StreamId stream, int64_t epoch, service::SessionMessage message) override;
   void Close(dispatch::StreamId stream, const absl::Status& why) override;
@@ -56,12 +55,11 @@ class SessionHub final : public service::SessionSink {
  private:
   std::shared_ptr<SessionStream> Find(dispatch::StreamId id) const;
 
-  const CurrentJobOf current_;
+  const StateOf state_of_;
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<dispatch::StreamId, std::shared_ptr<SessionStream>> streams_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, domain::WorkerReport> reports_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<Token, absl::Time> good_ ABSL_GUARDED_BY(mutex_);     // until when
-  absl::flat_hash_map<Token, absl::Time> offered_ ABSL_GUARDED_BY(mutex_);  // until when its Accept may be under way
 };
 
 }  // namespace gofarm::rpc

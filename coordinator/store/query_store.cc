@@ -216,12 +216,11 @@ absl::StatusOr<Attempt> QueryStore::FindAttempt(const Scope& scope, JobId job, i
   });
 }
 
-absl::StatusOr<std::optional<JobId>> QueryStore::CurrentJobOf(const Scope& scope, Token token) {
-  using Found = std::optional<JobId>;
-  return RunTransaction(pool_, scope, "look up a token", [&](Txn& txn) -> absl::StatusOr<Found> {
-    const pqxx::result rows = txn.Run("current_job_of", token.value);
-    if (rows.empty()) return Found();
-    return Found(JobId{rows[0][0].as<int64_t>()});
+absl::StatusOr<domain::TokenState> QueryStore::StateOf(const Scope& scope, Token token) {
+  return RunTransaction(pool_, scope, "look up a token", [&](Txn& txn) -> absl::StatusOr<domain::TokenState> {
+    const pqxx::result rows = txn.Run("token_state", token.value);
+    if (rows[0]["running"].as<bool>()) return domain::TokenState::kRunning;
+    return rows[0]["offered"].as<bool>() ? domain::TokenState::kOffered : domain::TokenState::kStale;
   });
 }
 

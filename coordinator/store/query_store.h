@@ -54,8 +54,8 @@ class QueryStore {
   absl::StatusOr<domain::JobCounts> CountJobs(const Scope& scope);
   // Of the job's attempts the `number`th (1 = the first, 0 = the last), as brief as in JobPage. NOT_FOUND: no such job or attempt.
   absl::StatusOr<domain::Attempt> FindAttempt(const Scope& scope, JobId job, int number);
-  // Whether a token is the current one of a running attempt: for log and blob uploads. The job it belongs to.
-  absl::StatusOr<std::optional<JobId>> CurrentJobOf(const Scope& scope, Token token);
+  // For log and blob uploads.
+  absl::StatusOr<domain::TokenState> StateOf(const Scope& scope, Token token);
 
  private:
   Pool& pool_;

@@ -47,7 +47,7 @@ Toolset TestToolset() {
 struct FarmServer::Parts {
   Parts(store::Pool& pool, const std::string& dir)
       : batch_store(pool), query_store(pool), attempt_store(pool), dispatch_store(pool), queries(batch_store, query_store),
-        hub([this](const Scope& scope, Token token) { return query_store.CurrentJobOf(scope, token); }) {
+        hub([this](const Scope& scope, Token token) { return query_store.StateOf(scope, token); }) {
     const Toolset toolset = TestToolset();
     EXPECT_TRUE(store::ToolsetStore(pool).Pin(Scope::For(absl::Seconds(10)), toolset).ok());
     blobs = blob::OpenFolderBlobStore(dir).value();

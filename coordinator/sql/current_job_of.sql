@@ -1,1 +1,0 @@
-SELECT job_id FROM leases WHERE token = $1::bigint
