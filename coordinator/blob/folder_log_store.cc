@@ -138,9 +138,9 @@ absl::Status FolderLogStore::Recover(Token token, OpenLog& log) {
   }
   log.segments = std::move(found);
   // The files outlived the process that wrote them; what a crash of the machine took is not in their sizes. One fsync
-  // before the first acknowledgement makes the rest certain.
-  if (!log.segments.empty()) {
-    GOFARM_RETURN_IF_ERROR(OpenForAppend(token, log, log.segments.back().start));
+  // each before the first acknowledgement makes the rest certain.
+  for (const Segment& segment : log.segments) {
+    GOFARM_RETURN_IF_ERROR(OpenForAppend(token, log, segment.start));
     if (::fsync(log.fd.get()) != 0) return ErrnoStatus(errno, Cat("fsync log of attempt ", token.value));
     log.fd.Close();
   }
