@@ -38,6 +38,7 @@ constexpr absl::Duration kOrphanGrace = absl::Seconds(1);
 constexpr absl::Duration kOrphanWatch = absl::Seconds(15);
 constexpr absl::Duration kLogCheck = absl::Seconds(30);
 constexpr absl::Duration kFarmFileRetry = absl::Seconds(5);
+constexpr absl::Duration kFolderCheck = absl::Seconds(2);
 constexpr int kTickMs = 100;
 
 struct Part {
@@ -80,6 +81,7 @@ class Supervisor {
   bool Stopped(Part& part);
   void SweepOrphans();
   void RotateLogs();
+  void CheckFolder();
   void Show();
 
   const SupervisorOptions options_;
@@ -93,6 +95,9 @@ class Supervisor {
   absl::Time orphans_from_ = absl::InfiniteFuture();
   absl::Time orphans_until_ = absl::InfinitePast();
   absl::Time logs_checked_at_ = absl::InfinitePast();
+  absl::Time folder_checked_at_ = absl::InfinitePast();
+  ino_t lock_inode_ = 0;
+  bool folder_gone_ = false;
   Part postgres_;
   Part coordinator_;
   std::deque<Part> workers_;
@@ -299,6 +304,19 @@ void Supervisor::RotateLogs() {
   }
 }
 
+// A farm whose folder was removed or moved away could never be found again, nor taken down.
+void Supervisor::CheckFolder() {
+  if (stopping_ || now_ - folder_checked_at_ < kFolderCheck) return;
+  folder_checked_at_ = now_;
+  struct stat info {};
+  const bool there = stat(options_.paths.LockFile().c_str(), &info) == 0;
+  if (there ? info.st_ino == lock_inode_ : (errno != ENOENT && errno != ENOTDIR)) return;
+  obs::Error("farm_folder_gone", {{"dir", options_.paths.dir}});
+  folder_gone_ = true;
+  stopping_ = true;
+  stop_stage_at_ = now_;
+}
+
 void Supervisor::Show() {
   bool all_running = true;
   bool some_crashing = false;
@@ -331,7 +349,8 @@ void Supervisor::Show() {
   farm_.workers.clear();
   for (const Part& worker : workers_) farm_.workers.push_back(worker.shown);
   std::string text = ToJson(farm_);
-  if (text == written_ || now_ < farm_file_not_before_) return;
+  // What stands at the old place may be a new farm.
+  if (text == written_ || folder_gone_ || now_ < farm_file_not_before_) return;
   if (const absl::Status written = WriteFarmFile(options_.paths.FarmFile(), farm_); !written.ok()) {
     // A full disk: no line for every tick, which would go to that disk too.
     obs::Error("farm_file_not_written", {{"error", written.ToString()}});
@@ -358,6 +377,9 @@ absl::Status Supervisor::Run() {
     lock = io::FileLock::TryAcquire(options_.paths.LockFile());
   }
   if (!lock.ok()) return Annotate(lock.status(), Cat("another supervisor runs the farm in ", options_.paths.dir));
+  struct stat locked {};
+  if (stat(options_.paths.LockFile().c_str(), &locked) != 0) return ErrnoStatus(errno, "look at the farm's lock");
+  lock_inode_ = locked.st_ino;
 
   obs::Info("supervisor_started", {{"dir", options_.paths.dir},
                                    {"pid", Cat(getpid())},
@@ -376,9 +398,15 @@ absl::Status Supervisor::Run() {
       break;
     }
     RotateLogs();
+    CheckFolder();
     Show();
     pollfd fd{signals_.get(), POLLIN, 0};
     poll(&fd, 1, kTickMs);
+  }
+  if (folder_gone_) {
+    // Sockets in another place than the folder, unless a new farm of that name has them.
+    if (access(options_.paths.LockFile().c_str(), F_OK) != 0) (void)io::RemoveTree(options_.paths.run);
+    return absl::NotFoundError(Cat("the farm's folder ", options_.paths.dir, " is gone; everything was stopped"));
   }
   if (const absl::Status removed = io::RemoveTree(options_.paths.run); !removed.ok()) {
     obs::Warn("run_folder_left", {{"error", removed.ToString()}});

@@ -1,6 +1,7 @@
 // The process that keeps an embedded farm running: PostgreSQL, coordinator and workers, started in this order, started
 // again with backoff when one ends, stopped in the reverse order on SIGTERM or SIGINT. What it sees stands in farm.json.
-// SIGHUP reads the settings again (more workers) and tries again at once what waits for its next try.
+// SIGHUP reads the settings again (more workers) and tries again at once what waits for its next try. It also stops when its
+// folder is gone: nobody could find the farm any more.
 //
 // It is single-threaded: children are forked from the thread that lives as long as the farm, since the kernel signals them
 // when that thread dies, so that nothing outlives a supervisor that was killed. It adopts what its children leave behind

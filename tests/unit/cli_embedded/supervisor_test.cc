@@ -195,6 +195,22 @@ TEST_F(SupervisorTest, NothingOutlivesASupervisorThatIsKilledAndTheNextOneFindsT
   EXPECT_EQ(Query("select count(*) from t"), "0\n");
 }
 
+TEST_F(SupervisorTest, AFarmWhoseFolderIsRemovedEnds) {
+  StartIt();
+  ASSERT_TRUE(UntilRunning());
+  const std::vector<ProcessId> family = DescendantsOf({Now().supervisor});
+  ASSERT_TRUE(io::RemoveTree(options_.paths.dir).ok());
+  // A new farm in its place is none of its business.
+  ASSERT_TRUE(MakeFarmFolders(options_.paths).ok());
+  ASSERT_TRUE(io::WriteFileAtomic(options_.paths.LockFile(), "").ok());
+  int status = 0;
+  EXPECT_EQ(waitpid(supervisor_, &status, 0), supervisor_);  // as long as the test may last
+  supervisor_ = -1;
+  for (const ProcessId& process : family) EXPECT_FALSE(IsAlive(process)) << process.pid;
+  EXPECT_EQ(access(options_.paths.run.c_str(), F_OK), 0);
+  EXPECT_NE(access(options_.paths.FarmFile().c_str(), F_OK), 0);
+}
+
 TEST_F(SupervisorTest, DownEndsWhatAKilledSupervisorLeftBehind) {
   // A worker that overhears the one SIGTERM that the kernel sends for the dead supervisor.
   options_.worker_exe = Script("worker", "#!/bin/sh\ntrap 'trap - TERM' TERM\nsleep 1000 &\nwhile :; do wait; done\n");
