@@ -111,7 +111,8 @@ class CacheKeeper {
       obs::Warn("cache_prune_failed", {{"error", pruned.status().ToString()}});
     } else if (pruned->bytes > 0) {
       obs::Info("cache_pruned", {{"bytes", Cat(pruned->bytes)}, {"modules", Cat(pruned->modules)},
-                                 {"gocache_entries", Cat(pruned->gocache_entries)}});
+                                 {"gocache_entries", Cat(pruned->gocache_entries)},
+                                 {"listings", Cat(pruned->listings)}});
     }
     const int64_t bytes = fetch::MeasureCache(cache_).Total();
     absl::MutexLock lock(&mutex_);

@@ -239,12 +239,13 @@ absl::Status CachePrune(const Scope& scope, const CacheArgs& args) {
   GOFARM_ASSIGN_OR_RETURN(const fetch::Pruned pruned, fetch::PruneCache(scope, cache, limits));
   if (!args.json) {
     PrintOut(Cat("removed ", Mib(pruned.bytes), ": ", pruned.modules, " modules, ", pruned.gocache_entries,
-                 " entries of Go caches\n"));
+                 " entries of Go caches, ", pruned.listings, " listings\n"));
     return absl::OkStatus();
   }
   JsonWriter writer;
   writer.BeginObject().Field("cache_dir", cache.root()).Field("bytes", pruned.bytes).Field("modules", pruned.modules);
-  PrintOut(writer.Field("gocache_entries", pruned.gocache_entries).EndObject().Take());
+  writer.Field("gocache_entries", pruned.gocache_entries).Field("listings", pruned.listings);
+  PrintOut(writer.EndObject().Take());
   return absl::OkStatus();
 }
 

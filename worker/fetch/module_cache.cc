@@ -113,45 +113,61 @@ absl::Status PruneModules(const Scope& scope, const CacheLayout& cache, const Pr
   return absl::OkStatus();
 }
 
-// <key>/<two digits>/<entry>: deeper is nothing of go's, and the way there nothing to trust.
-constexpr int kGoCacheDepth = 2;
-
-struct CacheEntry {
-  std::string folder, name;
-  absl::Time used;
-  int64_t bytes = 0;
-};
-
-absl::Status PruneGoCaches(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits, Pruned& done) {
-  std::vector<CacheEntry> entries;
+// Removes files below `root` that `may_go` (of name and depth below it) names, those used longest ago first, until all files
+// there take `budget` or what is left was used since `since`.
+template <typename MayGo>
+absl::Status PruneFiles(const Scope& scope, const std::string& root, int64_t budget, absl::Time since, const MayGo& may_go,
+                        int64_t& bytes_removed, int64_t& files_removed) {
+  struct Entry {
+    std::string folder, name;
+    absl::Time used;
+    int64_t bytes = 0;
+  };
+  std::vector<Entry> entries;
   int64_t total = 0;
   int64_t left = kWalkMax;
   std::error_code error;
-  for (auto it = fs::recursive_directory_iterator(cache.root() + "/gocache", fs::directory_options::skip_permission_denied,
-                                                  error);
+  for (auto it = fs::recursive_directory_iterator(root, fs::directory_options::skip_permission_denied, error);
        !error && it != fs::recursive_directory_iterator() && left > 0; it.increment(error), --left) {
     struct stat info {};
     if (lstat(it->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
     total += info.st_size;
     std::string name = it->path().filename().string();
-    // Only entries, <hash>-a and <hash>-d: go notes there (to the hour) when it used one last.
-    if (it.depth() != kGoCacheDepth || name.size() < 3 || name[name.size() - 2] != '-') continue;
+    if (!may_go(name, it.depth())) continue;
     entries.push_back({it->path().parent_path().string(), std::move(name), absl::TimeFromTimespec(info.st_mtim), info.st_size});
   }
-  if (total <= limits.gocache_bytes) return absl::OkStatus();
+  if (total <= budget) return absl::OkStatus();
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
-  for (const CacheEntry& entry : entries) {
+  for (const Entry& entry : entries) {
     GOFARM_RETURN_IF_ERROR(scope.Check());
-    // Go renews the note only when it is older than an hour.
-    if (total <= limits.gocache_bytes || entry.used > absl::Now() - limits.grace - absl::Hours(1)) break;
-    // The folders belong to builds, which may have put a link in place of one since.
+    if (total <= budget || entry.used > since) break;
+    // The folders of Go caches belong to builds, which may have put a link in place of one since.
     const io::Fd folder(open(entry.folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     if (!folder || unlinkat(folder.get(), entry.name.c_str(), 0) != 0) continue;
     total -= entry.bytes;
-    done.bytes += entry.bytes;
-    ++done.gocache_entries;
+    bytes_removed += entry.bytes;
+    ++files_removed;
   }
   return absl::OkStatus();
+}
+
+// <key>/<two digits>/<entry>: deeper is nothing of go's, and the way there nothing to trust.
+constexpr int kGoCacheDepth = 2;
+
+absl::Status PruneGoCaches(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits, Pruned& done) {
+  // Only entries, <hash>-a and <hash>-d: go notes there when it used one last, anew only when the note is older than an hour.
+  const auto is_entry = [](const std::string& name, int depth) {
+    return depth == kGoCacheDepth && name.size() >= 3 && name[name.size() - 2] == '-';
+  };
+  return PruneFiles(scope, cache.root() + "/gocache", limits.gocache_bytes, absl::Now() - limits.grace - absl::Hours(1), is_entry,
+                    done.bytes, done.gocache_entries);
+}
+
+// A fetch that finds none makes it anew, so the lock is not needed here.
+absl::Status PruneListings(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits, Pruned& done) {
+  const auto is_listing = [](const std::string&, int) { return true; };
+  return PruneFiles(scope, cache.root() + "/listings", limits.listings_bytes, absl::Now() - limits.grace, is_listing, done.bytes,
+                    done.listings);
 }
 
 // What killed processes left: halves of toolchains. Half a seed is removed by whoever makes it again.
@@ -182,6 +198,7 @@ absl::StatusOr<Pruned> PruneCache(const Scope& scope, const CacheLayout& cache, 
   RemoveLeftovers(cache, limits);
   GOFARM_RETURN_IF_ERROR_CTX(PruneModules(scope, cache, limits, done), "prune the module cache");
   GOFARM_RETURN_IF_ERROR_CTX(PruneGoCaches(scope, cache, limits, done), "prune the shared Go cache");
+  GOFARM_RETURN_IF_ERROR_CTX(PruneListings(scope, cache, limits, done), "prune the listings");
   return done;
 }
 

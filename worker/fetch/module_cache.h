@@ -31,6 +31,7 @@ CacheSizes MeasureCache(const CacheLayout& cache);
 struct PruneLimits {
   int64_t mod_bytes = int64_t{20} << 30;
   int64_t gocache_bytes = int64_t{20} << 30;
+  int64_t listings_bytes = int64_t{2} << 30;  // about 20,000 modules; a large module takes a megabyte
   // Younger than this is never removed: many times as long as the workers take from one TouchInUse to the next.
   absl::Duration grace = absl::Hours(2);
 };
@@ -39,10 +40,11 @@ struct Pruned {
   int64_t bytes = 0;
   int64_t modules = 0;
   int64_t gocache_entries = 0;
+  int64_t listings = 0;
 };
 
-// Removes unpacked modules and their zips from the module cache, entries from the shared Go caches, and what crashed
-// processes left half made, until both stand within their budgets or nothing old enough is left.
+// Removes unpacked modules and their zips from the module cache, entries from the shared Go caches, listings, and what
+// crashed processes left half made, until each stands within its budget or nothing old enough is left.
 absl::StatusOr<Pruned> PruneCache(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits);
 
 // Held shared by every fetch, exclusive by a prune. Fetches that follow each other without a gap do not keep a prune out.

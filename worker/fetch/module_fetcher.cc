@@ -1,5 +1,6 @@
 #include "worker/fetch/module_fetcher.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include <algorithm>
@@ -340,7 +341,10 @@ FetchOutcome ModuleFetcher::Lead(const Scope& scope, const FetchRequest& request
     if (stored.ok() && stored->module == request.module && stored->version == request.version) {
       const bool whole = std::all_of(stored->cache_dirs.begin(), stored->cache_dirs.end(),
                                      [&](const std::string& dir) { return TouchModule(cache_, dir); });
-      if (whole) *listing = *std::move(stored);
+      if (whole) {
+        *listing = *std::move(stored);
+        utimensat(AT_FDCWD, file.c_str(), nullptr, 0);  // used now, for the prune
+      }
     }
   }
   listing->bytes_fetched = 0;

@@ -431,6 +431,26 @@ TEST_F(ModuleFetcherTest, LicencesBeyondTheLimitAreLeftOutAndTheProgramsStay) {
   EXPECT_THAT(text.substr(text.find("LICENSE.49 (")), HasSubstr("left out"));
 }
 
+TEST_F(ModuleFetcherTest, ListingsHaveABudgetOfTheirOwn) {
+  std::vector<std::string> files;
+  for (const char* name : {"example.com/old", "example.com/used", "example.com/young"}) {
+    proxy_->Add(name, "v1.0.0", {{"go.mod", Cat("module ", name, "\n")}, {"main.go", kMain}});
+    ASSERT_NE(Fetch(name, "v1.0.0").listing, nullptr);
+    files.push_back(Cat(Cache().Listings(Request(name, "v1.0.0").toolset), "/", name, "@v1.0.0.json"));
+  }
+  for (const size_t i : {0, 1}) fs::last_write_time(files[i], fs::file_time_type::clock::now() - std::chrono::hours(5));
+  ASSERT_NE(Fetch("example.com/used", "v1.0.0").listing, nullptr);
+  PruneLimits limits;
+  limits.listings_bytes = 0;
+  const auto pruned = PruneCache(Scope::For(absl::Minutes(1)), Cache(), limits);
+  ASSERT_TRUE(pruned.ok()) << pruned.status();
+  EXPECT_EQ(pruned->listings, 1);
+  EXPECT_FALSE(fs::exists(files[0]));
+  EXPECT_TRUE(fs::exists(files[1])) << "a fetch used it again";
+  EXPECT_TRUE(fs::exists(files[2]));
+  EXPECT_NE(Fetch("example.com/old", "v1.0.0").listing, nullptr);
+}
+
 TEST_F(ModuleFetcherTest, WhatABuildStillHoldsIsNotPrunedHoweverLongItTakes) {
   proxy_->Add("example.com/m", "v1.0.0", {{"go.mod", "module example.com/m\n"}, {"main.go", kMain}});
   ModuleFetcher fetcher = Fetcher("file://" + proxy_->root());
