@@ -12,7 +12,10 @@
 #include <atomic>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <stop_token>
 #include <string>
 #include <utility>
 
@@ -46,6 +49,13 @@ class BidiStream : public grpc::ServerBidiReactor<In, Out>, public std::enable_s
     self_ = this->shared_from_this();
     WatchIdle();
     this->StartRead(&in_);
+  }
+
+  // Once, after Start: the stream ends, and its peer dials again, when `stop` is requested.
+  void CloseOn(std::stop_token stop) {
+    on_stop_.emplace(std::move(stop), [weak = this->weak_from_this()] {
+      if (const auto self = weak.lock()) self->Close(absl::UnavailableError("the coordinator stops; dial again"));
+    });
   }
 
   // False: the stream ends or just ended because the peer reads too slowly; the message is gone.
@@ -236,6 +246,7 @@ class BidiStream : public grpc::ServerBidiReactor<In, Out>, public std::enable_s
   Out out_;
   std::atomic<int64_t> idle_timer_{0};
   std::shared_ptr<BidiStream> self_;
+  std::optional<std::stop_callback<std::function<void()>>> on_stop_;
 
   mutable absl::Mutex mutex_;
   std::deque<Out> queue_ ABSL_GUARDED_BY(mutex_);

@@ -17,12 +17,14 @@ grpc::ServerBidiReactor<v1::WorkerMessage, v1::CoordinatorMessage>* WorkerRpc::S
 grpc::ServerBidiReactor<v1::LogChunk, v1::LogAck>* WorkerRpc::AppendLog(grpc::CallbackServerContext* context) {
   const auto stream = std::make_shared<LogStream>(context, rpc_);
   stream->Start();
+  stream->CloseOn(rpc_.stop.get_token());
   return stream.get();
 }
 
 grpc::ServerBidiReactor<v1::BlobChunk, v1::BlobAck>* WorkerRpc::UploadBlob(grpc::CallbackServerContext* context) {
   const auto stream = std::make_shared<BlobStream>(context, rpc_);
   stream->Start();
+  stream->CloseOn(rpc_.stop.get_token());
   return stream.get();
 }
 

@@ -304,6 +304,30 @@ TEST_F(JourneyTest, CoordinatorThatStopsHangsUpOnWorkersAndWatchers) {
   EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
+TEST_F(JourneyTest, CoordinatorThatStopsDoesNotWaitForBuildsToEndTheirLogs) {
+  Submit({kModule}, "r1");
+  FakeWorker worker(*worker_);
+  worker.SayHello(FakeWorker::Hello("w1"));
+  worker.HearWelcome();
+  worker.SayReady(1);
+  const int64_t token = worker.HearOffer().token();
+  worker.SayAccept(token);
+  while (AppendLog(*worker_, token, 0, "x") < 0) absl::SleepFor(absl::Milliseconds(10));  // until the Accept is stored
+  const auto context = Context(absl::Seconds(60));
+  const auto log = worker_->AppendLog(context.get());
+  v1::LogChunk chunk;
+  chunk.set_token(token);
+  v1::LogAck ack;
+  ASSERT_TRUE(log->Write(chunk) && log->Read(&ack));
+  EXPECT_EQ(ack.stored_offset(), 1);
+  const absl::Time began = absl::Now();
+  server_.reset();
+  EXPECT_LT(absl::Now() - began, rpc::kStopGrace) << "a build may last an hour";
+  while (log->Read(&ack)) {
+  }
+  EXPECT_EQ(log->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+}
+
 TEST_F(JourneyTest, WorkersAreShownWithWhatTheyReport) {
   FakeWorker worker(*worker_);
   worker.SayHello(FakeWorker::Hello("w1"));
