@@ -84,6 +84,10 @@ struct FarmClient::Impl {
   absl::Duration Patience() const { return choice.dir.empty() ? kServerPatience : kRestartPatience; }
 
   absl::Status Explain(const absl::Status& status) const {
+    if (absl::IsUnavailable(status) && !choice.dir.empty() && SupervisorLives()) {
+      return absl::UnavailableError(Cat("the farm in ", EscapeForPrint(choice.dir), " is up, but its coordinator does not answer: ",
+                                        Sv(status.message()), "; see gofarm status and gofarm logs coordinator"));
+    }
     if (absl::IsUnavailable(status)) return NoFarm(choice, Sv(status.message()));
     if (absl::IsDeadlineExceeded(status)) {
       return Annotate(status, Cat("the farm ", choice.server.empty() ? "in " : "at ",

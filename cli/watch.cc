@@ -22,6 +22,8 @@ namespace gofarm::cli {
 namespace {
 
 constexpr absl::Duration kRedraw = absl::Milliseconds(200);
+// A coordinator that lives sends something every few seconds, also when nothing happens.
+constexpr absl::Duration kQuietMax = absl::Seconds(20);
 constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
 constexpr absl::Duration kLongestRetry = absl::Seconds(2);
 // Filling in passed-over steps asks for the job; a long list does not deserve that many calls.
@@ -205,6 +207,7 @@ BatchView Watcher::Look(std::deque<v1::JobEvent>& events) {
   BatchView view = ViewOf(update_.batch());
   view.waiting = update_.waiting();
   view.notice = notice_;
+  if (notice_.empty() && !done_ && absl::Now() - updated_at_ > kQuietMax) view.notice = "no word from the coordinator for a while";
   const double since = absl::ToDoubleSeconds(absl::Now() - updated_at_);
   for (const v1::RunningJob& running : update_.running()) {
     view.jobs.push_back(ViewOf(running));
