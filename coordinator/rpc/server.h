@@ -22,7 +22,8 @@
 
 namespace gofarm::rpc {
 
-inline constexpr int kStreamsPerConnection = 256;
+// A log and an upload or completion for every slot of the largest worker, and some.
+inline constexpr int kStreamsPerConnection = 2 * dispatch::kSlotsMax + 64;
 inline constexpr int kQuotaBytes = 512 << 20;              // of all of gRPC's buffers
 inline constexpr int kQuotaThreads = 64;
 inline constexpr absl::Duration kCallMax = absl::Minutes(2);       // unary calls and short lists without a deadline

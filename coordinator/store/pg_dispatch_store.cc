@@ -342,6 +342,8 @@ absl::StatusOr<std::vector<SessionId>> PgDispatchStore::RenewSessions(const Scop
 absl::StatusOr<ExpiredSessions> PgDispatchStore::ExpireSessions(const Scope& scope, int64_t epoch) {
   return RunTransaction(pool_, scope, "expire sessions", [&](Txn& txn) -> absl::StatusOr<ExpiredSessions> {
     GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    // A database that stood still woke up with leases that nobody could renew: the caller extends them first.
+    GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), "the database answered too late");
     return End(txn, Ids<SessionId>(txn.Run("expired_sessions")), /*counts=*/true, std::string(kLeaseRanOut), random_);
   });
 }
