@@ -41,9 +41,15 @@ Exit WatchToTheEnd(const Globals& globals, FarmClient& client, v1::Batch& batch,
   const int64_t id = batch.id();
   const bool live = DescribeTerminal(fd).redraws;
   if (!live) WriteOut(fd, Cat("batch ", id, "\n"));
-  GOFARM_ASSIGN_OR_RETURN(const WatchEnd end, Watch(client, id, fd, std::move(stop), batch));
+  const absl::StatusOr<WatchEnd> end = Watch(client, id, fd, std::move(stop), batch);
+  if (client.MayComeBack(end.status())) {
+    return absl::UnavailableError(Cat("the farm did not come back within ", HumanSeconds(absl::ToDoubleSeconds(kWatchPatience)), " (",
+                                      Sv(end.status().message()), "); batch ", id, " is kept: gofarm batch watch ", id,
+                                      SameFarm(globals)));
+  }
+  GOFARM_RETURN_IF_ERROR(end.status());
   if (globals.json) PrintOut(BatchDocument(batch));
-  if (end == WatchEnd::kDetached) {
+  if (*end == WatchEnd::kDetached) {
     // The terminal has put a "^C" on the line where plain text goes on; a picture was drawn over it.
     PrintErr(Cat(!live && DescribeTerminal(STDERR_FILENO).is_terminal ? "\n" : "", "gofarm: detached; batch ", id,
                  " goes on. Come back with: gofarm batch watch ", id, SameFarm(globals), "; end it with: gofarm batch cancel ", id,

@@ -111,8 +111,8 @@ absl::Status CheckFarmFolder(const FarmPaths& paths) {
   }
   for (std::filesystem::directory_iterator it(paths.dir, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
-    // What an operator may have put there beforehand.
-    if (name == "cache" || it->path() == paths.ToolsetsFile()) continue;
+    // What an operator, or the file system of a disk of its own, may have put there beforehand.
+    if (name == "cache" || name == "lost+found" || it->path() == paths.ToolsetsFile()) continue;
     return absl::InvalidArgumentError(Cat(EscapeForPrint(paths.dir), " holds other things (", EscapeForPrint(name),
                                           ") and no farm; name a new or empty folder with --dir"));
   }
