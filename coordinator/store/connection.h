@@ -1,8 +1,11 @@
-// A connection with all our statements known by name. Inside the store only: pqxx stays behind this folder.
+// A connection that knows our statements by name. Inside the store only: pqxx stays behind this folder.
 #pragma once
 
+#include <functional>
 #include <memory>
+#include <set>
 #include <string>
+#include <string_view>
 
 #include <pqxx/pqxx>
 
@@ -21,6 +24,9 @@ class Connection {
   explicit Connection(const PoolOptions& options);
 
   pqxx::connection& db() { return db_; }
+  // Makes the file `name`.sql known to the server, once; before a statement's first use, not earlier: a connection that brings
+  // the schema up to date meets tables that most statements do not find yet. Throws what pqxx throws.
+  void Prepare(std::string_view name);
   // A broken connection is thrown away instead of going back to the pool.
   void MarkBroken() { broken_ = true; }
   bool Usable() const { return !broken_ && db_.is_open(); }
@@ -28,6 +34,7 @@ class Connection {
  private:
   pqxx::connection db_;
   pqxx::quiet_errorhandler quiet_;
+  std::set<std::string, std::less<>> prepared_;  // outlives a rollback, as on the server
   bool broken_ = false;
 };
 

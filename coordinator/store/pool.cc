@@ -4,6 +4,7 @@
 #include <string_view>
 #include <utility>
 
+#include "common/base/check.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "coordinator/store/connection.h"
@@ -40,7 +41,14 @@ Connection::Connection(const PoolOptions& options) : db_(ConnectString(options.u
   set("statement_timeout", Cat(absl::ToInt64Milliseconds(options.statement_timeout)));
   set("idle_in_transaction_session_timeout", Cat(absl::ToInt64Milliseconds(options.idle_in_transaction_timeout)));
   set("timezone", "UTC");
-  for (const sql::EmbeddedFile& file : sql::kAll) db_.prepare(std::string(file.name), std::string(file.text));
+}
+
+void Connection::Prepare(std::string_view name) {
+  if (prepared_.contains(name)) return;
+  const auto file = std::find_if(sql::kAll.begin(), sql::kAll.end(), [&](const sql::EmbeddedFile& f) { return f.name == name; });
+  GOFARM_CHECK(file != sql::kAll.end());
+  db_.prepare(std::string(name), std::string(file->text));
+  prepared_.emplace(name);
 }
 
 Pool::Pool(PoolOptions options) : options_(std::move(options)) {}

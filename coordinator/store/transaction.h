@@ -33,16 +33,18 @@ inline constexpr int kTriesMax = 5;
 
 class Txn {
  public:
-  explicit Txn(pqxx::work& work) : work_(work) {}
+  Txn(Connection& connection, pqxx::work& work) : connection_(connection), work_(work) {}
   // `name`: a file of coordinator/sql without its ending.
   template <typename... Args>
   pqxx::result Run(const char* name, Args&&... args) {
+    connection_.Prepare(name);
     return work_.exec_prepared(name, std::forward<Args>(args)...);
   }
   // Statements that are no file: migrations only.
   pqxx::result Exec(std::string_view text) { return work_.exec(std::string(text)); }
 
  private:
+  Connection& connection_;
   pqxx::work& work_;
 };
 
@@ -69,7 +71,7 @@ auto RunTransaction(Pool& pool, const Scope& scope, std::string_view what, Body 
       try {
         pqxx::work work(connection.db());
         internal_txn::LimitStatements(work, scope, pool.options().statement_timeout);
-        Txn txn(work);
+        Txn txn(connection, work);
         Result result = body(txn);
         if (internal_txn::StatusOf(result).ok()) work.commit();
         return result;
