@@ -38,7 +38,6 @@ constexpr absl::Duration kOrphanGrace = absl::Seconds(1);
 constexpr absl::Duration kOrphanWatch = absl::Seconds(15);
 constexpr absl::Duration kLogCheck = absl::Seconds(30);
 constexpr absl::Duration kFarmFileRetry = absl::Seconds(5);
-constexpr absl::Duration kFolderCheck = absl::Seconds(2);
 constexpr int kTickMs = 100;
 
 struct Part {
@@ -95,7 +94,6 @@ class Supervisor {
   absl::Time orphans_from_ = absl::InfiniteFuture();
   absl::Time orphans_until_ = absl::InfinitePast();
   absl::Time logs_checked_at_ = absl::InfinitePast();
-  absl::Time folder_checked_at_ = absl::InfinitePast();
   ino_t lock_inode_ = 0;
   bool folder_gone_ = false;
   Part postgres_;
@@ -306,8 +304,7 @@ void Supervisor::RotateLogs() {
 
 // A farm whose folder was removed or moved away could never be found again, nor taken down.
 void Supervisor::CheckFolder() {
-  if (stopping_ || now_ - folder_checked_at_ < kFolderCheck) return;
-  folder_checked_at_ = now_;
+  if (stopping_) return;
   struct stat info {};
   const bool there = stat(options_.paths.LockFile().c_str(), &info) == 0;
   if (there ? info.st_ino == lock_inode_ : (errno != ENOENT && errno != ENOTDIR)) return;
@@ -349,8 +346,10 @@ void Supervisor::Show() {
   farm_.workers.clear();
   for (const Part& worker : workers_) farm_.workers.push_back(worker.shown);
   std::string text = ToJson(farm_);
-  // What stands at the old place may be a new farm.
-  if (text == written_ || folder_gone_ || now_ < farm_file_not_before_) return;
+  if (text == written_ || now_ < farm_file_not_before_) return;
+  // What stands at the old place may be a new farm by now: looked at again, parts may just have taken a while to start.
+  CheckFolder();
+  if (folder_gone_) return;
   if (const absl::Status written = WriteFarmFile(options_.paths.FarmFile(), farm_); !written.ok()) {
     // A full disk: no line for every tick, which would go to that disk too.
     obs::Error("farm_file_not_written", {{"error", written.ToString()}});
@@ -392,13 +391,13 @@ absl::Status Supervisor::Run() {
     ReadSignals();
     Reap();
     SweepOrphans();
+    CheckFolder();
     if (!stopping_) {
       KeepRunning();
     } else if (KeepStopping()) {
       break;
     }
     RotateLogs();
-    CheckFolder();
     Show();
     pollfd fd{signals_.get(), POLLIN, 0};
     poll(&fd, 1, kTickMs);
