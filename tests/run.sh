@@ -34,7 +34,9 @@ EOT
     modules of the table with what they import (about 2 GB), and build them all with and without the farm: some hours
 EOT
 echo "Run it again at any time; it goes on where it was."
-bash deploy/setup/check.sh room "$root/build" $((full ? 8 : 5)) "$GOFARM_CACHE_DIR" $((full ? 12 : 6))
+build_gb=5 cache_gb=6
+[ -z "$full" ] || build_gb=8 cache_gb=12
+bash deploy/setup/check.sh room "$root/build" $build_gb "$GOFARM_CACHE_DIR" $cache_gb
 phase packages
 bash deploy/setup/setup.sh build run test ${full:+full}
 bash deploy/setup/check.sh sandbox
@@ -63,10 +65,10 @@ if [ -n "$full" ]; then
     phase "clang with thread-safety analysis"
     bash deploy/setup/build.sh clang
   fi
-  if some -L sanitize; then
+  if some -L threads; then
     phase "thread sanitizer"
     bash deploy/setup/build.sh tsan thread_sanitizer_tests
-    run tsan -L tsan
+    run tsan -L threads
   fi
 fi
 phase "all tests"
