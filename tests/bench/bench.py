@@ -110,6 +110,12 @@ def environment(go, zig, home, cache, mod, goarch="amd64", target="x86_64"):
     }
 
 
+def some_go():
+    """A Go of this machine, else the one that the worker brings."""
+    return os.environ.get("GOFARM_TEST_GO") or subprocess.run(
+        [BIN / "gofarm-worker", "toolchain", "bootstrap", "--cache-dir", CACHE], capture_output=True, text=True, check=True).stdout.strip()
+
+
 GO_SETTINGS = ("GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE")
 
 
@@ -117,8 +123,8 @@ def go_settings():
     out = {}
     for name in GO_SETTINGS:
         value = os.environ.get(name)
-        if value is None and shutil.which("go"):
-            value = subprocess.run(["go", "env", name], capture_output=True, text=True, check=False).stdout.strip()
+        if value is None:
+            value = subprocess.run([some_go(), "env", name], capture_output=True, text=True, check=False).stdout.strip()
         if value:
             out[name] = value
     return out
@@ -133,8 +139,13 @@ def timed(argv, env, cwd):
     return done, wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
-def reference(farm, spec, programs):
-    """The reference recipe on one module: seconds, CPU seconds, SHA-256 by import path. The downloads are done before the clock starts."""
+def reference(farm, spec, job):
+    """The reference recipe on the module of a job, for the programs that the farm built: seconds, CPU seconds, SHA-256 by import
+    path. None when farm or recipe did not build them: a time without a result is no baseline. The downloads are done before the
+    clock starts."""
+    programs = sorted({e["import_path"] for e in job["executables"]})
+    if not programs:
+        return None
     module, _ = spec.split("@")
     go, zig = farm.tools()
     work = pathlib.Path(tempfile.mkdtemp(prefix="ref-", dir=farm.top))
@@ -162,7 +173,7 @@ def reference(farm, spec, programs):
         digests[path] = hashlib.sha256(out.read_bytes()).hexdigest() if done.returncode == 0 and out.is_file() else None
     subprocess.run(["chmod", "-R", "u+w", str(work)], check=False)
     shutil.rmtree(work, ignore_errors=True)
-    return wall, cpu, digests
+    return (wall, cpu, digests) if all(digests.values()) else None
 
 
 def busy(job):
@@ -176,19 +187,15 @@ def bench_build(specs):
     with Farm(with_seeds=True) as farm:
         farm.wait_seeded(["x86_64"])
         for spec in specs:
-            first = farm.job(spec)
-            if not first["executables"]:
-                print(f"build: {spec}: {first['state']}, left out", flush=True)
-                continue
-            second = farm.job(spec)
-            programs = sorted({e["import_path"] for e in first["executables"]})
-            ref_wall, ref_cpu, digests = reference(farm, spec, programs)
-            if not all(digests.values()):  # a time without a result is no baseline
+            first, second = farm.job(spec), farm.job(spec)
+            ref = reference(farm, spec, first)
+            if ref is None:
                 left_out.append(spec)
-                print(f"build: {spec}: the reference recipe does not build it (the farm: {busy(first)[0]:.2f} s), left out", flush=True)
+                print(f"build: {spec}: {first['state']} by the farm, left out: no baseline", flush=True)
                 continue
+            ref_wall, ref_cpu, digests = ref
             (w1, c1), (w2, c2) = busy(first), busy(second)
-            rows.append((spec, len(programs), ref_wall, w1, w2, ref_cpu, c1, c2))
+            rows.append((spec, len(digests), ref_wall, w1, w2, ref_cpu, c1, c2))
             print(f"build: {spec}: reference {ref_wall:.1f} s, farm {w1:.2f} s ({ref_wall / w1:.1f}x), warm {w2:.2f} s ({ref_wall / w2:.1f}x); "
                   f"CPU {ref_cpu:.1f} / {c1:.2f} / {c2:.2f} s", flush=True)
     out = ["| module | programs | reference s | farm, seeds only s | ratio | farm, own packages warm s | ratio | CPU ratio, seeds | CPU ratio, warm |",
@@ -205,7 +212,7 @@ def bench_build(specs):
         line += (f". Toml, hey and age alone: {geometric_mean([r[2] / r[3] for r in small]):.1f}x over seeds, "
                  f"{geometric_mean([r[2] / r[4] for r in small]):.1f}x warm")
     if left_out:
-        line += f". Built by the farm, not by the reference recipe, and left out: {', '.join(left_out)}"
+        line += f". Left out, since the farm or the reference recipe does not build them: {', '.join(left_out)}"
     print(f"build: {line}", flush=True)
     return ["## bench/build: the farm against the reference recipe (x86_64)", "", *out, "", line[0].upper() + line[1:] + "."]
 
@@ -227,7 +234,11 @@ def bench_next():
             job = farm.job(f"{module}@{after}")
             own = sum(path == module or path.startswith(module + "/") for path in compiled(farm, job))
             others = len(compiled(farm, job)) - own
-            ref_wall, ref_cpu, _ = reference(farm, f"{module}@{after}", sorted({e["import_path"] for e in job["executables"]}))
+            ref = reference(farm, f"{module}@{after}", job)
+            if ref is None:
+                print(f"next: {module} {after}: {job['state']} by the farm, left out: no baseline", flush=True)
+                continue
+            ref_wall, ref_cpu, _ = ref
             wall, cpu = busy(job)
             (raised if others else kept).append((ref_wall / wall, ref_cpu / cpu))
             out.append(f"| {module} | {before} | {after} | {own} | {others} | {ref_wall:.1f} | {wall:.2f} | {ref_wall / wall:.1f} | {ref_cpu / cpu:.1f} |")
@@ -263,7 +274,7 @@ def bench_source():
     try:
         settings = go_settings()
         env = {**os.environ, "GOPATH": str(work / "go"), "GOFLAGS": "-modcacherw", **settings}
-        hey = json.loads(subprocess.run(["go", "mod", "download", "-json", SMALL[1]], env=env, cwd=work, capture_output=True, text=True, check=True).stdout)
+        hey = json.loads(subprocess.run([some_go(), "mod", "download", "-json", SMALL[1]], env=env, cwd=work, capture_output=True, text=True, check=True).stdout)
         replaced_module(work / "proxy", pathlib.Path(hey["Dir"]))
         proxy = f"file://{work}/proxy," + settings.get("GOPROXY", "off")
         with Farm(with_seeds=True, GOPROXY=proxy, GONOSUMDB="bench.invalid") as farm:
@@ -272,10 +283,13 @@ def bench_source():
             variants = [v["variant"] for v in job["attempts"][-1]["variants"]]
             mine = {e["import_path"]: e["sha256"] for e in job["executables"]}
             wall, _ = busy(job)
-            ref_wall, _, theirs = reference(farm, f"{REPLACED}@v0.1.5", sorted(mine))
+            ref = reference(farm, f"{REPLACED}@v0.1.5", job)
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    equal = bool(mine) and mine == theirs
+    if ref is None:
+        sys.exit(f"source: hey with a replace line: {job['state']} by the farm, no baseline")
+    ref_wall, _, theirs = ref
+    equal = mine == theirs
     line = (f"hey with a replace line ({', '.join(variants)} variant): {'the same bytes' if equal else 'OTHER BYTES'} as the reference recipe's, SHA-256 "
             f"{', '.join(mine.values())}; {ref_wall:.1f} s / {wall:.2f} s = {ref_wall / wall:.1f}x")
     print(f"source: {line}", flush=True)
@@ -338,11 +352,12 @@ def bench_seed():
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("what", nargs="*", default=["build", "next", "source", "overhead", "seed"])
+    p.add_argument("what", nargs="*", help="which benches; all when none is named")
     p.add_argument("--table", help="modules.tsv: bench/build over all of its modules that have programs for x86_64")
-    p.add_argument("--out", default=str(ROOT / "docs/performance.md"))
+    p.add_argument("--out", help="where the report goes; docs/performance.md when all benches run, else nowhere")
     p.add_argument("--runs", type=int, default=11)
     a = p.parse_args()
+    out = a.out or (None if a.what else ROOT / "docs/performance.md")
     specs = SMALL
     if a.table:
         rows = [l.split("\t") for l in open(a.table).read().splitlines()[1:]]
@@ -350,10 +365,12 @@ def main():
     cpu = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown CPU")
     text = ["# Performance", "", f"Made by `tests/bench/run.sh` on {os.cpu_count()} cores ({cpu}), {time.strftime('%Y-%m-%d')}. Every figure stands "
             "beside its baseline, measured in the same run; seconds depend on the machine, ratios much less.", ""]
-    for what in a.what:
+    for what in a.what or ["build", "next", "source", "overhead", "seed"]:
         text += {"build": lambda: bench_build(specs), "next": bench_next, "source": bench_source, "overhead": lambda: bench_overhead(a.runs), "seed": bench_seed}[what]() + [""]
-        pathlib.Path(a.out).write_text("\n".join(text))
-    print(f"bench: written to {a.out}")
+        if out:
+            pathlib.Path(out).write_text("\n".join(text))
+    if out:
+        print(f"bench: written to {out}")
 
 
 if __name__ == "__main__":
