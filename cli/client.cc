@@ -112,8 +112,9 @@ struct FarmClient::Impl {
     const absl::Time give_up = absl::Now() + Patience();
     while (true) {
       const absl::Status status = call();
+      if (stop.stop_requested() && !status.ok()) return absl::CancelledError("interrupted");
       if (!absl::IsUnavailable(status)) return Explain(status);
-      if (stop.stop_requested() || absl::Now() >= give_up || (!choice.dir.empty() && !SupervisorLives())) return Explain(status);
+      if (absl::Now() >= give_up || (!choice.dir.empty() && !SupervisorLives())) return Explain(status);
       AwaitFarm(Scope::For(kRetryPause, stop));
     }
   }
@@ -123,7 +124,7 @@ struct FarmClient::Impl {
                      Reply& reply, absl::Duration deadline = kCallDeadline) const {
     return Patiently([&] {
       grpc::ClientContext context;
-      context.set_deadline(Deadline(deadline));
+      const Bound bound(Scope::For(deadline, stop), context);
       return rpc::FromGrpc((stub.get()->*method)(&context, request, &reply));
     });
   }
@@ -134,7 +135,7 @@ struct FarmClient::Impl {
     return Patiently([&] {
       all.Clear();
       grpc::ClientContext context;
-      context.set_deadline(Deadline(kListDeadline));
+      const Bound bound(Scope::For(kListDeadline, stop), context);
       const std::unique_ptr<grpc::ClientReader<Page>> reader = (stub.get()->*method)(&context, request);
       Page page;
       while (reader->Read(&page)) all.MergeFrom(page);
@@ -173,7 +174,7 @@ bool FarmClient::MayComeBack(const absl::Status& status) const {
          absl::IsDeadlineExceeded(status);
 }
 
-absl::Status FarmClient::Submit(const Scope& scope, const SubmitOptions& options, const std::vector<ListEntry>& entries,
+absl::Status FarmClient::Submit(const SubmitOptions& options, const std::vector<ListEntry>& entries,
                                 v1::SubmitReply& reply) {
   v1::SubmitChunk header;
   v1::SubmitChunk::Header& h = *header.mutable_header();
@@ -185,9 +186,8 @@ absl::Status FarmClient::Submit(const Scope& scope, const SubmitOptions& options
   h.set_entries(static_cast<int64_t>(entries.size()));
   for (const Target target : options.targets) h.add_targets(static_cast<v1::Target>(target));
   return impl_->Patiently([&] {
-    GOFARM_RETURN_IF_ERROR(scope.Check());
     grpc::ClientContext context;
-    const Bound bound(scope.Within(kSubmitDeadline), context);
+    const Bound bound(Scope::For(kSubmitDeadline, impl_->stop), context);
     const std::unique_ptr<grpc::ClientWriter<v1::SubmitChunk>> writer = impl_->stub->Submit(&context, &reply);
     bool open = writer->Write(header);
     v1::SubmitChunk chunk;

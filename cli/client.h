@@ -53,11 +53,12 @@ class FarmClient {
   // UNAVAILABLE when the choice is an embedded farm that is not up.
   static absl::StatusOr<std::unique_ptr<FarmClient>> Connect(const FarmChoice& choice);
   ~FarmClient();
-  // From now on a stop ends all patience with a farm that is away. Before the first call.
+  // From now on a stop ends every call that is no stream, and all patience with a farm that is away: CANCELLED. Before the
+  // first call.
   void StopWith(std::stop_token stop);
 
-  // CANCELLED when the scope was stopped; the farm may have taken the batch all the same.
-  absl::Status Submit(const Scope& scope, const SubmitOptions& options, const std::vector<ListEntry>& entries, v1::SubmitReply& reply);
+  // After CANCELLED the farm may have taken the batch all the same.
+  absl::Status Submit(const SubmitOptions& options, const std::vector<ListEntry>& entries, v1::SubmitReply& reply);
 
   absl::Status ListBatches(int64_t limit, v1::BatchPage& all);
   absl::Status GetBatch(int64_t id, v1::Batch& batch);

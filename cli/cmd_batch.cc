@@ -42,12 +42,13 @@ Exit WatchToTheEnd(const Globals& globals, FarmClient& client, v1::Batch& batch,
   const bool live = DescribeTerminal(fd).redraws;
   if (!live) WriteOut(fd, Cat("batch ", id, "\n"));
   const absl::StatusOr<WatchEnd> end = Watch(client, id, fd, std::move(stop), batch);
-  if (client.MayComeBack(end.status())) {
+  const absl::Status& ended = end.status();
+  if (absl::IsUnavailable(ended) || absl::IsCancelled(ended) || absl::IsDeadlineExceeded(ended)) {
     return absl::UnavailableError(Cat("the farm did not come back within ", HumanSeconds(absl::ToDoubleSeconds(kWatchPatience)), " (",
-                                      Sv(end.status().message()), "); batch ", id, " is kept: gofarm batch watch ", id,
+                                      Sv(ended.message()), "); batch ", id, " is kept: gofarm batch watch ", id,
                                       SameFarm(globals)));
   }
-  GOFARM_RETURN_IF_ERROR(end.status());
+  GOFARM_RETURN_IF_ERROR(ended);
   if (globals.json) PrintOut(BatchDocument(batch));
   if (*end == WatchEnd::kDetached) {
     // The terminal has put a "^C" on the line where plain text goes on; a picture was drawn over it.

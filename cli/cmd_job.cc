@@ -203,9 +203,8 @@ Exit JobLog(const Globals& globals, int64_t id, int attempt, bool follow) {
   LineEscaper lines(PrintOut);
   int64_t offset = 0;
   absl::Time away_since = absl::InfiniteFuture();
+  const Scope scope = follow ? Scope{} : Scope::For(kListDeadline);
   while (true) {
-    Scope scope;
-    if (!follow) scope.deadline = absl::Now() + kListDeadline;
     const absl::Time began = absl::Now();
     const absl::Status status = client->ReadLog(scope, id, attempt, follow, offset, [&](std::string_view data) {
       away_since = absl::InfiniteFuture();
@@ -216,10 +215,12 @@ Exit JobLog(const Globals& globals, int64_t id, int attempt, bool follow) {
       }
     });
     if (status.ok()) break;
-    // A build may print nothing for minutes: only a stream that is cut at once tells that nobody is there.
-    if (absl::Now() - began > kStreamLived) away_since = absl::InfiniteFuture();
+    // A build may print nothing for minutes: a stream that is cut at once tells that nobody is there, one that ends otherwise
+    // that somebody does not answer.
+    const bool cut = absl::IsUnavailable(status) || absl::IsCancelled(status);
+    if (cut && absl::Now() - began > kStreamLived) away_since = absl::InfiniteFuture();
     away_since = std::min(away_since, absl::Now());
-    if (!client->MayComeBack(status) || absl::Now() - away_since > (follow ? kWatchPatience : kRestartPatience)) {
+    if (scope.Done() || !client->MayComeBack(status) || absl::Now() - away_since > (follow ? kWatchPatience : kRestartPatience)) {
       return absl::IsUnavailable(status) ? NoFarm(client->choice(), Sv(status.message())) : status;
     }
     client->AwaitFarm(Scope::For(kReadAgain));

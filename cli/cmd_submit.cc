@@ -62,7 +62,7 @@ Exit Submit(const Globals& globals, const SubmitArgs& args) {
   if (!client.ok()) return parsed.errors.empty() ? client.status() : Refusal(parsed.errors);
   (*client)->StopWith(signals.token());
   v1::SubmitReply reply;
-  const absl::Status submitted = (*client)->Submit({.stop = signals.token()}, options, parsed.entries, reply);
+  const absl::Status submitted = (*client)->Submit(options, parsed.entries, reply);
   if (signals.token().stop_requested() && absl::IsCancelled(submitted)) {
     return absl::CancelledError(
         Cat("interrupted before the farm answered; whether it took the batch shows: gofarm batch list", SameFarm(globals)));

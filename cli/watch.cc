@@ -248,7 +248,6 @@ void Watcher::Draw(bool last) {
 }
 
 absl::StatusOr<WatchEnd> Watcher::Run(v1::Batch& batch) {
-  GOFARM_RETURN_IF_ERROR(client_.GetBatch(id_, batch));
   {
     absl::MutexLock lock(&mutex_);
     *update_.mutable_batch() = batch;

@@ -143,9 +143,9 @@ bool LockIsHeld(const FarmPaths& paths) {
 // The lock is a supervisor's, and one that has just begun is named in the file in a moment. Whoever else holds it would keep
 // ours from starting, and only its log would say so.
 absl::Status WaitForLock(const Scope& scope, const FarmPaths& paths, FarmView& view) {
-  for (const Scope wait = scope.Within(kLockPatience); !view.supervised && LockIsHeld(paths); absl::SleepFor(kPoll)) {
+  for (; !view.supervised && LockIsHeld(paths); absl::SleepFor(kPoll)) {
     GOFARM_ASSIGN_OR_RETURN(view, LookAt(paths.dir));
-    if (!wait.Done()) continue;
+    if (!scope.Done()) continue;
     return absl::InternalError(Cat(paths.LockFile(), " is held by another process, which has not told what it runs (",
                                    paths.FarmFile(), "); see who it is with: fuser -v ", paths.LockFile()));
   }
@@ -195,7 +195,7 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
     }
     GOFARM_ASSIGN_OR_RETURN_CTX(view, LookAt(request.dir), "look at the farm");
   }
-  GOFARM_RETURN_IF_ERROR(WaitForLock(scope, options.paths, view));
+  GOFARM_RETURN_IF_ERROR(WaitForLock(scope.Within(kLockPatience), options.paths, view));
   prepared.running = view.supervised;
   if (view.leftovers) GOFARM_RETURN_IF_ERROR(EndLeftovers(view.file, say));
   if (view.supervised) options.paths.run = view.file.run;

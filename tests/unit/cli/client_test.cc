@@ -96,13 +96,13 @@ TEST_F(ClientTest, WaitingForAFarmEndsWithItsScope) {
 
 TEST_F(ClientTest, ASubmissionThatIsNotAnsweredCanBeInterrupted) {
   std::stop_source stop;
+  client_->StopWith(stop.get_token());
   std::thread interrupt([&] {
     absl::SleepFor(absl::Milliseconds(100));
     stop.request_stop();
   });
   v1::SubmitReply reply;
-  const absl::Status submitted =
-      client_->Submit({.stop = stop.get_token()}, {.name = "n"}, {{.line = 1, .module = "a.test/m"}}, reply);
+  const absl::Status submitted = client_->Submit({.name = "n"}, {{.line = 1, .module = "a.test/m"}}, reply);
   interrupt.join();
   EXPECT_TRUE(absl::IsCancelled(submitted)) << submitted;
 }
