@@ -260,6 +260,7 @@ absl::StatusOr<LogSlice> FolderLogStore::Read(Token token, int64_t offset, size_
       n = ::pread(fd.get(), slice.data.data(), slice.data.size(), offset - s.start);
     } while (n < 0 && errno == EINTR);
     if (n < 0) return ErrnoStatus(errno, Cat("read log ", path));
+    if (n == 0 && !slice.data.empty()) return absl::DataLossError(Cat("log ", path, " is shorter than it was; somebody cut it"));
     slice.data.resize(static_cast<size_t>(n));
     slice.next_offset = offset + n;
     slice.at_end = slice.next_offset == end;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "coordinator/rpc/convert.h"
@@ -84,11 +85,18 @@ absl::Status BatchWatch::LoadJobs(const Scope& scope, v1::BatchUpdate& update) {
       return scope.Check().ok();
     }));
   }
-  // Of the others it is enough to know that they belong here.
-  return rpc_.parts.queries.ListJobIds(scope, batch_, [&](std::vector<JobId> page) {
-    for (const JobId job : page) told_.try_emplace(job, 0);
+  // Of the others it is enough to know that they belong here. A retry has put new jobs in the place of some.
+  absl::flat_hash_set<JobId> here;
+  GOFARM_RETURN_IF_ERROR(rpc_.parts.queries.ListJobIds(scope, batch_, [&](std::vector<JobId> page) {
+    for (const JobId job : page) {
+      here.insert(job);
+      told_.try_emplace(job, 0);
+    }
     return scope.Check().ok();
-  });
+  }));
+  GOFARM_RETURN_IF_ERROR(scope.Check());
+  absl::erase_if(told_, [&](const auto& told) { return !here.contains(told.first); });
+  return absl::OkStatus();
 }
 
 void BatchWatch::TakeEvents(v1::BatchUpdate& update) {

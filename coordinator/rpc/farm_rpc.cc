@@ -100,7 +100,7 @@ ServerRead<v1::SubmitChunk> FarmRpc::Submit(ServerContext context, v1::SubmitRep
 }
 
 ServerWrite<v1::BatchPage> FarmRpc::ListBatches(ServerContext context, const v1::ListBatchesRequest* request) {
-  return OnThread<v1::BatchPage>(rpc_, rpc_.transfers, context, "ListBatches", kCallMax,
+  return OnThread<v1::BatchPage>(rpc_, rpc_.lists, context, "ListBatches", kCallMax,
                                  [this, limit = request->limit()](auto& stream, const Scope& scope) {
     GOFARM_RETURN_IF_ERROR(CheckLimit(limit));
     GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Batch> batches, rpc_.parts.queries.ListBatches(scope, limit));
@@ -140,7 +140,7 @@ ServerWrite<v1::BatchUpdate> FarmRpc::WatchBatch(ServerContext context, const v1
 }
 
 ServerWrite<v1::JobPage> FarmRpc::ListJobs(ServerContext context, const v1::ListJobsRequest* request) {
-  return OnThread<v1::JobPage>(rpc_, rpc_.transfers, context, "ListJobs", kLongListMax,
+  return OnThread<v1::JobPage>(rpc_, rpc_.lists, context, "ListJobs", kLongListMax,
                                [this, asked = *request](auto& stream, const Scope& scope) {
     GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
     store::JobFilter filter;
@@ -207,7 +207,7 @@ ServerWrite<v1::LogData> FarmRpc::ReadLog(ServerContext context, const v1::ReadL
 }
 
 ServerWrite<v1::ArtifactPage> FarmRpc::ListArtifacts(ServerContext context, const v1::ListArtifactsRequest* request) {
-  return OnThread<v1::ArtifactPage>(rpc_, rpc_.transfers, context, "ListArtifacts", kLongListMax,
+  return OnThread<v1::ArtifactPage>(rpc_, rpc_.lists, context, "ListArtifacts", kLongListMax,
                                     [this, asked = *request](auto& stream, const Scope& scope) {
     GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
     store::ArtifactFilter filter;

@@ -101,6 +101,7 @@ struct RpcContext {
   sync::BoundedPool workers{"rpc_workers", kWorkerThreads, kWorkerQueueMax};
   sync::BoundedPool blobs{"rpc_blobs", kBlobThreads, kWorkerQueueMax};
   StreamThreads followers{kFollowersMax};
+  StreamThreads lists{kListsMax};
   StreamThreads transfers{kTransfersMax};
   std::atomic<int> submissions{0};  // streams of Submit that are open
 

@@ -96,6 +96,7 @@ class Server::Impl {
     rpc_.parts.hub.CloseAll(absl::UnavailableError("the coordinator stops; dial again"));
     server_->Shutdown(absl::ToChronoTime(absl::Now() + kStopGrace));
     rpc_.followers.Join();
+    rpc_.lists.Join();
     rpc_.transfers.Join();
     rpc_.operators.Stop();
     rpc_.workers.Stop();

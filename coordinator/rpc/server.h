@@ -34,7 +34,8 @@ inline constexpr absl::Duration kSessionIdleMax = absl::Seconds(90);  // three l
 // Messages a worker may leave unread: an offer and a cancel for every slot of the largest worker, and some.
 inline constexpr size_t kSessionQueueMax = 2 * dispatch::kSlotsMax + 64;
 inline constexpr int kFollowersMax = 128;                  // watches and followed logs at once: a thread each
-inline constexpr int kTransfersMax = 64;                   // long lists, logs and downloads at once: likewise
+inline constexpr int kListsMax = 32;                       // lists at once: likewise
+inline constexpr int kTransfersMax = 64;                   // logs and downloads at once: likewise
 inline constexpr int kSubmissionsMax = 16;                 // submissions at once
 inline constexpr size_t kSubmissionBytesMax = 64 << 20;    // of one, as it is held: 200,000 modules of 300 bytes each
 inline constexpr absl::Duration kStopGrace = absl::Seconds(5);

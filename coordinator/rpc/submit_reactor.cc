@@ -21,6 +21,11 @@ void SubmitReactor::Start() {
           Cat("the submission did not end within ", absl::ToInt64Seconds(kSubmitReadMax), " s; nothing was stored")));
     }
   });
+  on_stop_.emplace(rpc_.stop.get_token(), [weak = weak_from_this()] {
+    if (const auto self = weak.lock()) {
+      self->End(absl::UnavailableError("the coordinator stops; nothing was stored, dial again"));
+    }
+  });
   StartRead(&chunk_);
 }
 

@@ -5,7 +5,10 @@
 #include <gofarm/v1/farm.pb.h>
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
+#include <optional>
+#include <stop_token>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -44,6 +47,7 @@ class SubmitReactor final : public grpc::ServerReadReactor<v1::SubmitChunk>,
   const absl::Time began_ = absl::Now();
   std::shared_ptr<SubmitReactor> self_;
   int64_t timer_ = 0;
+  std::optional<std::stop_callback<std::function<void()>>> on_stop_;  // has no effect while the batch is being stored
   // Touched by the one thread that handles a message, then by the pool's.
   v1::SubmitChunk chunk_;
   bool has_header_ = false;

@@ -39,18 +39,22 @@ class BoundsTest : public RpcTest {
 };
 
 TEST_F(BoundsTest, ClientsThatDoNotReadTheirDownloadsHoldUpNobody) {
-  const std::string bytes(16 << 20, 'x');
+  const std::string bytes(48 << 20, 'x');  // more than gRPC ever takes in for a reader that does not read
   Store(bytes);
   v1::DownloadRequest request;
   request.set_sha256(digest::Sha256Hex(bytes));
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
   std::vector<std::unique_ptr<grpc::ClientReader<v1::BlobData>>> streams;
-  for (int i = 0; i < 20; ++i) {
-    contexts.push_back(Context());
+  v1::BlobData first;
+  for (int i = 0; i < rpc::kTransfersMax; ++i) {
+    contexts.push_back(Context(absl::Seconds(100)));  // all of them last until the end of the test
     streams.push_back(farm_->Download(contexts.back().get(), request));
-    v1::BlobData first;
     ASSERT_TRUE(streams.back()->Read(&first));
   }
+  const auto more_context = Context();
+  const auto more = farm_->Download(more_context.get(), request);
+  EXPECT_FALSE(more->Read(&first));
+  EXPECT_EQ(more->Finish().error_code(), StatusCode::RESOURCE_EXHAUSTED);
   const v1::SubmitReply reply = Submit({"example.com/hello@v1.0.0"}, "r1");
   EXPECT_EQ(JobsOf(reply.batch().id()).size(), 1u);
   for (size_t i = 0; i < streams.size(); ++i) {

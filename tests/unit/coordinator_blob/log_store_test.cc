@@ -157,5 +157,14 @@ TEST_F(LogStoreTest, ATailThatSomebodyRemovedIsAnErrorAndNotAReadWithoutEnd) {
   EXPECT_EQ(slice.status().code(), absl::StatusCode::kNotFound) << slice.status();
 }
 
+TEST_F(LogStoreTest, ALogThatSomebodyCutIsAnErrorAndNotAReadWithoutEnd) {
+  Open(4000);
+  const Token token{7};
+  ASSERT_TRUE(Append(token, 0, std::string(2500, 'x')).ok());
+  ASSERT_EQ(::truncate(Cat(dir_, "/logs/0/7.2000.tail").c_str(), 100), 0);
+  EXPECT_EQ(store_->Read(token, 2000, 1000)->data.size(), 100u);
+  EXPECT_TRUE(absl::IsDataLoss(store_->Read(token, 2100, 1000).status()));
+}
+
 }  // namespace
 }  // namespace gofarm::blob
