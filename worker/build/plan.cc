@@ -1,6 +1,7 @@
 #include "worker/build/plan.h"
 
 #include <algorithm>
+#include <climits>
 #include <map>
 #include <optional>
 
@@ -29,6 +30,9 @@ void SetResources(Environment& environment, const SlotShare& share) {
   Set(environment, "GOMEMLIMIT", Cat(each, "MiB"));
   Set(environment, "GOMAXPROCS", Cat(share.parallel));
 }
+
+// Cores lie idle beside a job, but its slot's memory does not grow with them: what one large compile or link is given at least.
+constexpr int64_t kMemoryPerAction = int64_t{768} << 20;
 
 // The package as a source variant names it, from inside /src.
 std::string SourceArgument(const fetch::Program& program) {
@@ -97,8 +101,11 @@ PlannedCall PlanCall(const PlanInput& input, const std::vector<const fetch::Prog
 
 SlotShare ShareOf(int cores, int slots, int running, int64_t memory_bytes_per_slot) {
   SlotShare share;
-  share.parallel = std::max(1, cores / std::clamp(running, 1, std::max(1, slots)));
   if (memory_bytes_per_slot > 0) share.memory_bytes = memory_bytes_per_slot;
+  const int least = std::max(1, cores / std::max(1, slots));
+  const int idle_too = cores / std::clamp(running, 1, std::max(1, slots));
+  const auto by_memory = static_cast<int>(std::min<int64_t>(share.memory_bytes / kMemoryPerAction, INT_MAX));
+  share.parallel = std::max(least, std::min(idle_too, by_memory));
   return share;
 }
 

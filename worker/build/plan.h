@@ -24,8 +24,8 @@ struct SlotShare {
   int64_t memory_bytes = int64_t{6} << 30;
 };
 // The cores are divided among the attempts that run when the try starts, this one among them, never among more than there
-// are slots: a job alone on its worker has every core. One that comes a moment later finds the first still using its larger
-// share; the kernel divides the cores then, and the next try is planned anew.
+// are slots: a job alone on its worker has every core, as far as the memory of its slot goes. One that comes a moment later
+// finds the first still using its larger share; the kernel divides the cores then, and the next try is planned anew.
 SlotShare ShareOf(int cores, int slots, int running, int64_t memory_bytes_per_slot);
 
 struct PlannedProgram {

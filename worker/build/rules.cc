@@ -29,9 +29,10 @@ bool SaysLargeFileNames(std::string_view line) {
 }
 
 // What linkers say before a name that the module chose, whatever it is made of.
-constexpr std::array<std::string_view, 7> kSourcesWordsFollow = {
+constexpr std::array<std::string_view, 9> kSourcesWordsFollow = {
     "error: undefined symbol: ",         "ld.lld: error: undefined symbol: ", "error: duplicate symbol", "ld.lld: error: duplicate symbol",
-    "error: failed to open object ",     "error: unable to find ",            ">>> "};
+    "error: failed to open object ",     "error: unable to find dynamic system library ", "error: unable to find static system library ",
+    "error: unable to find framework ",  ">>> "};
 
 // Where the message begins in "file.go:12:3: message" or "file.s:12: message"; npos without a position.
 size_t AfterPosition(std::string_view line) {

@@ -112,6 +112,12 @@ TEST_F(PlanTest, MoreSlotsThanCoresStillBuild) {
   EXPECT_GT(ShareOf(2, 8, 8, 0).memory_bytes, 0);
 }
 
+// The sampler would end it as out_of_memory on an idle worker, while it builds on a busy one.
+TEST_F(PlanTest, IdleCoresAreTakenAsFarAsTheMemoryOfTheSlotGoes) {
+  EXPECT_EQ(ShareOf(64, 42, 1, int64_t{6} << 30).parallel, 8);
+  EXPECT_EQ(ShareOf(64, 1, 1, int64_t{6} << 30).parallel, 64);  // what the operator gave each slot stays
+}
+
 TEST_F(PlanTest, AJobAloneOnItsWorkerHasEveryCore) {
   EXPECT_EQ(ShareOf(8, 4, 1, 0).parallel, 8);
   EXPECT_EQ(ShareOf(8, 4, 2, 0).parallel, 4);

@@ -50,6 +50,7 @@ const Case kCases[] = {
     {"the zig cache is read-only", "error: failed to create output directory '/zigcache/o/1': ReadOnlyFileSystem\n",
      Fingerprint::kToolchainBroken},
     {"a race in the zig cache", "error: unable to create compilation: FileNotFound\n", Fingerprint::kToolchainBroken},
+    {"zig is not whole", "error: unable to find zig installation directory '/zig/zig': FileNotFound\n", Fingerprint::kToolchainBroken},
     {"zig panics", "thread 4242 panic: reached unreachable code\n", Fingerprint::kToolchainBroken},
     {"Go's compiler panics", "a.go:3:4: internal compiler error: panic: runtime error\n", Fingerprint::kToolchainBroken},
     {"the module's own object is missing", "error: failed to open object /src/lib/x.o: FileNotFound\n", Fingerprint::kNone},
