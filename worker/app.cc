@@ -103,9 +103,8 @@ class CacheKeeper {
   }
 
   void LookAtCache(const std::stop_token& stop) {
-    fetcher_.TouchInUse();
     // Also when it stands within its budgets: what killed processes left goes too.
-    const auto pruned = fetch::PruneCache(Scope::For(kPruneMax, stop), cache_, limits_);
+    const auto pruned = fetcher_.Prune(Scope::For(kPruneMax, stop), limits_);
     if (stop.stop_requested()) return;
     if (!pruned.ok()) {
       obs::Warn("cache_prune_failed", {{"error", pruned.status().ToString()}});

@@ -123,7 +123,7 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   CheckFolder(out.work_dir, "work_dir", "running builds", table);
   if (!out.work_dir.empty() && absl::StartsWith(out.cache_dir + "/", out.work_dir + "/")) {
     table.Fault("cache_dir", Cat("\"", EscapeForPrint(out.cache_dir),
-                                 "\" lies inside work_dir, which is cleared at every start: give it a folder of its own"));
+                                 "\" lies inside work_dir, whose folders are cleared at every start: give it a folder of its own"));
   }
 
   const int64_t memory = PhysicalMemory();

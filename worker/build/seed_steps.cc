@@ -101,7 +101,7 @@ std::string EndOf(const exec::SandboxResult& result) {
     case exec::EndedBy::kOutput:
       return "wrote too much";
     case exec::EndedBy::kDisk:
-      return "the disk is nearly full";
+      return "the disk is nearly full: no space left on device";
     case exec::EndedBy::kStopped:
       return "was stopped";
   }

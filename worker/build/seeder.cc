@@ -18,6 +18,7 @@
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
+#include "worker/build/classify.h"
 #include "worker/build/go_cache_merge.h"
 #include "worker/build/seed_steps.h"
 #include "worker/fetch/command.h"
@@ -264,8 +265,9 @@ class Seeder::Impl {
       } else {
         work.state = State::kFailed;
         work.failed_at = absl::Now();
-        // A full disk stays one; whatever else broke, the worker has no toolchain.
-        const absl::StatusCode code = absl::IsResourceExhausted(status) ? status.code() : absl::StatusCode::kFailedPrecondition;
+        // A full disk stays one; whatever else broke, or was larger than a limit of ours, the worker has no toolchain.
+        const bool disk_full = absl::IsResourceExhausted(status) && SaysDiskFull(Sv(status.message()));
+        const absl::StatusCode code = disk_full ? status.code() : absl::StatusCode::kFailedPrecondition;
         work.error = absl::Status(code, Sv(status.message()).empty() ? "failed" : Cat(Sv(status.message())));
         work.detail = Clip(Sv(status.message()), 2000);
       }

@@ -113,8 +113,8 @@ absl::Status PruneModules(const Scope& scope, const CacheLayout& cache, const Pr
   return absl::OkStatus();
 }
 
-// Removes files below `root` that `may_go` (of name and depth below it) names, those used longest ago first, until all files
-// there take `budget` or what is left was used since `since`.
+// Removes files below `root` that `may_go` (of name and depth below it) names, those used longest ago first, until they take
+// no more than `budget` or what is left was used since `since`.
 template <typename MayGo>
 absl::Status PruneFiles(const Scope& scope, const std::string& root, int64_t budget, absl::Time since, const MayGo& may_go,
                         int64_t& bytes_removed, int64_t& files_removed) {
@@ -131,9 +131,10 @@ absl::Status PruneFiles(const Scope& scope, const std::string& root, int64_t bud
        !error && it != fs::recursive_directory_iterator() && left > 0; it.increment(error), --left) {
     struct stat info {};
     if (lstat(it->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
-    total += info.st_size;
+    // What may not go does not count either: else it would push out everything else and still be there.
     std::string name = it->path().filename().string();
     if (!may_go(name, it.depth())) continue;
+    total += info.st_size;
     entries.push_back({it->path().parent_path().string(), std::move(name), absl::TimeFromTimespec(info.st_mtim), info.st_size});
   }
   if (total <= budget) return absl::OkStatus();

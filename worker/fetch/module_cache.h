@@ -1,5 +1,5 @@
 // Disk budget of the cache folder. What is pruned is what was used longest ago: a fetch touches the marks of all modules it
-// hands out, and ModuleFetcher::TouchInUse those of running builds, so all that a build reads stays. Thread-safe; a file lock
+// hands out, and ModuleFetcher::Prune those of running builds, so all that a build reads stays. Thread-safe; a file lock
 // keeps a prune and the fetches of other processes apart.
 #pragma once
 
@@ -32,7 +32,7 @@ struct PruneLimits {
   int64_t mod_bytes = int64_t{20} << 30;
   int64_t gocache_bytes = int64_t{20} << 30;
   int64_t listings_bytes = int64_t{2} << 30;  // about 20,000 modules; a large module takes a megabyte
-  // Younger than this is never removed: many times as long as the workers take from one TouchInUse to the next.
+  // Younger than this is never removed: many times as long as the workers take from one ModuleFetcher::Prune to the next.
   absl::Duration grace = absl::Hours(2);
 };
 

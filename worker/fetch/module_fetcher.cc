@@ -382,7 +382,7 @@ FetchOutcome ModuleFetcher::HandOut(std::shared_ptr<const Listing> listing) {
   return {.listing = std::move(listing)};
 }
 
-void ModuleFetcher::TouchInUse() {
+absl::StatusOr<Pruned> ModuleFetcher::Prune(const Scope& scope, const PruneLimits& limits) {
   std::vector<std::shared_ptr<const Listing>> held;
   {
     absl::MutexLock lock(&mutex_);
@@ -392,6 +392,7 @@ void ModuleFetcher::TouchInUse() {
     if (listing == nullptr) continue;
     for (const std::string& dir : listing->cache_dirs) TouchModule(cache_, dir);
   }
+  return PruneCache(scope, cache_, limits);
 }
 
 }  // namespace gofarm::fetch

@@ -15,6 +15,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/scope.h"
 #include "common/vocab/failure.h"
@@ -22,6 +23,7 @@
 #include "common/vocab/toolset.h"
 #include "worker/fetch/cache_layout.h"
 #include "worker/fetch/listing.h"
+#include "worker/fetch/module_cache.h"
 #include "worker/fetch/toolchain.h"
 
 namespace gofarm::fetch {
@@ -57,9 +59,9 @@ class ModuleFetcher {
 
   FetchOutcome FetchAndList(const Scope& scope, const FetchRequest& request, const FetchProgress& progress = {});
 
-  // Notes that the modules of all listings which callers still hold are used now. Call it every few minutes: builds may take
-  // longer than PruneLimits::grace.
-  void TouchInUse();
+  // PruneCache, after a note that the modules of all listings which callers still hold are used now: builds may take longer
+  // than PruneLimits::grace. Call it every few minutes.
+  absl::StatusOr<Pruned> Prune(const Scope& scope, const PruneLimits& limits);
 
   // The licence files at the roots of the module and of all modules it links for `target`, as one deterministic text (sorted,
   // one header per file) at `out_file`. Returns its size; 0 (and no file) when there is none.

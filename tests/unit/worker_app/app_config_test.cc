@@ -94,7 +94,7 @@ TEST_F(WorkerConfigTest, AProxyThatGoCannotUseIsAFaultHereAndNotOfEachJob) {
   EXPECT_THAT(fault_of("direct"), HasSubstr("names no proxy"));
 }
 
-// The work folder is cleared at every start.
+// Folders of the work folder are cleared at every start.
 TEST_F(WorkerConfigTest, TheCacheDoesNotLieInTheWorkFolder) {
   const auto fault_of = [&](const std::string& cache, const std::string& work) {
     const auto config = LoadAppConfig(

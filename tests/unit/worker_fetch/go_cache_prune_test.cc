@@ -55,6 +55,15 @@ TEST_F(GoCachePruneTest, WhatGoDoesNotPutThereIsNotTakenForAnEntry) {
   EXPECT_TRUE(fs::exists(Shared() + "/ab/inner/one-a"));
 }
 
+TEST_F(GoCachePruneTest, WhatMayNotGoPushesNothingElseOut) {
+  WriteOld(Shared() + "/ab/one-a");
+  std::ofstream(Shared() + "/README") << std::string(2 << 20, 'x');
+  const auto pruned = PruneCache(Scope::For(absl::Minutes(1)), CacheLayout(base_), {.mod_bytes = 1 << 20, .gocache_bytes = 1 << 20});
+  ASSERT_TRUE(pruned.ok()) << pruned.status();
+  EXPECT_EQ(pruned->gocache_entries, 0);
+  EXPECT_TRUE(fs::exists(Shared() + "/ab/one-a"));
+}
+
 TEST_F(GoCachePruneTest, FollowsNoLink) {
   fs::create_directories(base_ + "/host");
   WriteOld(base_ + "/host/one-a");

@@ -462,8 +462,7 @@ TEST_F(ModuleFetcherTest, WhatABuildStillHoldsIsNotPrunedHoweverLongItTakes) {
   const auto pruned_after_hours = [&] {
     const fs::path mark = cache.Mod() + "/cache/download/example.com/m/@v/v1.0.0.ziphash";
     fs::last_write_time(mark, fs::file_time_type::clock::now() - std::chrono::hours(5));
-    fetcher.TouchInUse();
-    const auto pruned = PruneCache(Scope::For(absl::Minutes(1)), cache, limits);
+    const auto pruned = fetcher.Prune(Scope::For(absl::Minutes(1)), limits);
     EXPECT_TRUE(pruned.ok()) << pruned.status();
     return pruned.ok() ? pruned->modules : -1;
   };
