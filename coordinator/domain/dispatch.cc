@@ -350,8 +350,7 @@ class Machine {
   }
 
   void On(const Tick&) {
-    // This process, the machine or its clock made a jump: whoever was alive had no chance to be heard.
-    if (now_ - s_.last_tick > kStoodStill) s_.leases_in_doubt = true;
+    if (now_ - s_.last_tick > kStoodStill) AfterStandingStill(s_, now_ - s_.last_tick);
     s_.last_tick = now_;
     TimeOutOffers();
     LoseOverdue();
@@ -465,9 +464,7 @@ class Machine {
       RemoveJob(s_, entry.job.id, now_);  // the news of its end overtook this
       return;
     }
-    // The deadline counts from the attempt's start, however often its worker comes back.
-    Move(s_, entry,
-         {JobPhase::kRunning, token, session_id, now_ - age + s_.options.attempt_deadline + kOverdueGrace}, now_);
+    Move(s_, entry, {JobPhase::kRunning, token, session_id, OverdueAt(s_, entry, token, now_ - age)}, now_);
     entry.since = now_ - age;
     const Session* session = FindSession(s_, session_id);
     Emit(NoteRunning{token, entry.job, session == nullptr ? "" : session->worker.worker});

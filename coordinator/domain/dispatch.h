@@ -33,7 +33,8 @@ using StreamId = Id<struct StreamTag>;
 
 inline constexpr absl::Duration kOfferTimeout = absl::Seconds(10);
 inline constexpr absl::Duration kOverdueGrace = absl::Minutes(2);   // beyond an attempt's own deadline
-inline constexpr absl::Duration kStoodStill = absl::Seconds(10);    // between two ticks: nothing was heard or renewed meanwhile
+// Between two ticks: nothing was heard or renewed meanwhile, leases are extended and deadlines put off.
+inline constexpr absl::Duration kStoodStill = absl::Seconds(10);
 inline constexpr absl::Duration kStoreRetry = absl::Seconds(1);     // before a failed store call is made again
 inline constexpr absl::Duration kPauseAfterTrouble = absl::Seconds(10);  // a worker that let an offer time out, or is out of disk
 inline constexpr absl::Duration kReloadSoon = absl::Seconds(5);     // whole reload of a small mirror

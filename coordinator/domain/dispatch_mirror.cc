@@ -1,6 +1,7 @@
 #include "coordinator/domain/dispatch_mirror.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "common/base/check.h"
@@ -356,6 +357,23 @@ Session* NameHolder(DispatchState& state, const domain::SessionRequest& request,
   const bool holds = session != nullptr && session->stream && !session->leaving &&
                      session->worker.instance != request.instance && now - session->last_seen < kNameHeld;
   return holds ? session : nullptr;
+}
+
+void AfterStandingStill(DispatchState& state, absl::Duration how_long) {
+  state.leases_in_doubt = true;
+  std::set<std::pair<absl::Time, Token>> shifted;
+  for (const auto& [until, token] : state.running_until) {
+    JobEntry& entry = *FindToken(state, token);
+    // One that began after the jump has lost nothing.
+    if (entry.since <= state.last_tick) entry.until += how_long;
+    shifted.insert({entry.until, token});
+  }
+  state.running_until = std::move(shifted);
+}
+
+absl::Time OverdueAt(const DispatchState& state, const JobEntry& entry, Token token, absl::Time started) {
+  const absl::Time until = started + state.options.attempt_deadline + kOverdueGrace;
+  return entry.phase == JobPhase::kRunning && entry.token == token ? std::max(until, entry.until) : until;
 }
 
 std::vector<Token> Overdue(const DispatchState& state, absl::Time now) {

@@ -56,6 +56,15 @@ std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now);
 // Another process than the one that says Hello, connected and heard under the same name.
 Session* NameHolder(DispatchState& state, const domain::SessionRequest& request, absl::Time now);
 
+// This process, the machine or its clock made a jump since the last tick: whoever was alive had no chance to be heard, and
+// builds may have stood still as well. No lease expires before all are extended, and running attempts keep the time they
+// had left.
+void AfterStandingStill(DispatchState& state, absl::Duration how_long);
+
+// The deadline of this entry's attempt `token`. It counts from the attempt's start, however often its worker comes back;
+// what a running one was granted for standing still stays, though the store's clock went on meanwhile.
+absl::Time OverdueAt(const DispatchState& state, const JobEntry& entry, Token token, absl::Time started);
+
 // Running attempts beyond their deadline, at most kClaimsMax.
 std::vector<Token> Overdue(const DispatchState& state, absl::Time now);
 

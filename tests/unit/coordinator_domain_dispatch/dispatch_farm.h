@@ -7,6 +7,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
 #include <string>
 #include <vector>
@@ -41,6 +42,15 @@ class Farm {
   std::vector<Effect> Wait(absl::Duration d) {
     now += d;
     return Step(Tick{});
+  }
+  // As Wait, but with ticks so close to each other that nobody stood still meanwhile; all effects of them.
+  std::vector<Effect> Live(absl::Duration d) {
+    std::vector<Effect> all;
+    for (const absl::Time end = now + d; now < end;) {
+      const std::vector<Effect> effects = Wait(std::min<absl::Duration>(kStoodStill / 2, end - now));
+      all.insert(all.end(), effects.begin(), effects.end());
+    }
+    return all;
   }
 
   QueuedJob Job(int64_t id, const std::string& module = "", Target target = kX86, int priority = 0) const {

@@ -181,10 +181,48 @@ TEST(DispatchTest, AnAttemptsDeadlineCountsFromItsStartHoweverOftenItsWorkerCome
   opened.kept = {{.token = Token{77}, .job = job, .session = SessionId{1}, .age = age}};
   farm.Worker("a", 2, {kX86}, opened);
   EXPECT_EQ(farm.state.jobs.at(JobId{10}).since, farm.now - age);
-  EXPECT_THAT(All<LoseAttempts>(farm.Wait(absl::Minutes(1))), IsEmpty());
-  const auto loses = All<LoseAttempts>(farm.Wait(kOverdueGrace + absl::Seconds(1)));
+  EXPECT_THAT(All<LoseAttempts>(farm.Live(absl::Minutes(1))), IsEmpty());
+  const auto loses = All<LoseAttempts>(farm.Live(kOverdueGrace + absl::Seconds(1)));
   ASSERT_EQ(loses.size(), 1u);
   EXPECT_THAT(loses[0].tokens, ElementsAre(Token{77}));
+}
+
+TEST(DispatchTest, AJumpOfTheClockDoesNotMakeRunningAttemptsOverdue) {
+  Farm farm;
+  farm.Worker("a", 2);
+  farm.Run(farm.Win(farm.Queue({farm.Job(10)})).at(0));
+  farm.Live(absl::Minutes(1));
+  // The lid was closed for a night: the build stood still as well and goes on now.
+  EXPECT_THAT(All<LoseAttempts>(farm.Wait(absl::Hours(8))), IsEmpty());
+  const absl::Duration rest = farm.state.options.attempt_deadline + kOverdueGrace - absl::Minutes(1);
+  EXPECT_THAT(All<LoseAttempts>(farm.Live(rest)), IsEmpty()) << "it has the time it had left";
+  EXPECT_EQ(All<LoseAttempts>(farm.Live(absl::Seconds(6))).size(), 1u) << "and no more";
+}
+
+TEST(DispatchTest, AWorkerThatComesBackAfterAJumpOfTheClockKeepsItsAttemptsTime) {
+  Farm farm;
+  farm.Worker("a", 2);
+  const QueuedJob job = farm.Job(10);
+  farm.Run(farm.Win(farm.Queue({job})).at(0));
+  farm.Live(absl::Minutes(1));
+  farm.Wait(absl::Hours(8));
+  // Its stream broke meanwhile. The store knows when the attempt began, not how long everybody slept.
+  domain::OpenedSession opened;
+  opened.kept = {{.token = Token{1}, .job = job, .session = SessionId{2}, .age = absl::Hours(8) + absl::Minutes(1)}};
+  opened.superseded = {SessionId{1}};
+  farm.Worker("a", 2, {kX86}, opened);
+  EXPECT_THAT(All<LoseAttempts>(farm.Live(absl::Minutes(30))), IsEmpty());
+  EXPECT_EQ(All<LoseAttempts>(farm.Live(absl::Minutes(35))).size(), 1u);
+}
+
+TEST(DispatchTest, AnAttemptThatBeganAfterTheClockJumpedGetsNoMoreThanItsTime) {
+  Farm farm;
+  farm.Worker("a", 2);
+  farm.Wait({});
+  farm.now += absl::Hours(8);
+  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);  // before the first tick notices
+  farm.Run(offer);
+  EXPECT_EQ(All<LoseAttempts>(farm.Live(farm.state.options.attempt_deadline + kOverdueGrace + absl::Seconds(1))).size(), 1u);
 }
 
 }  // namespace

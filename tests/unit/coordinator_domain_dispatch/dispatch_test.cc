@@ -330,7 +330,7 @@ TEST(DispatchTest, AnAttemptFarBeyondItsDeadlineIsLost) {
   farm.Worker("a", 1);
   const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   farm.Run(offer);
-  const auto loses = All<LoseAttempts>(farm.Wait(farm.state.options.attempt_deadline + kOverdueGrace + absl::Seconds(1)));
+  const auto loses = All<LoseAttempts>(farm.Live(farm.state.options.attempt_deadline + kOverdueGrace + absl::Seconds(1)));
   ASSERT_EQ(loses.size(), 1u);
   const auto effects = farm.Step(AttemptsLost{Answer::kDone, loses[0].tokens, {{offer.token, JobId{10}, "a", std::nullopt}}});
   EXPECT_EQ(All<SendDrop>(effects).size(), 1u);
