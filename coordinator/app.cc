@@ -238,18 +238,10 @@ service::AttemptHooks Coordinator::HooksOfAttempts() {
   hooks.blob_size = [this](const std::string& sha256) { return blobs_->Renew(sha256); };
   hooks.ended = [this](const domain::CompletedAttempt& attempt, const domain::CompleteResult& result) {
     hub_.Forget(attempt.token);
-    if (result.job_state == JobState::kQueued) {
-      board_.Lost(attempt.token, attempt.outcome == AttemptOutcome::kCancelled
-                                     ? std::string("again: its worker ended it unasked")
-                                     : Cat("again after ", Name(attempt.failure_class)));
-    } else {
-      std::vector<Phase> phases;
-      for (const domain::PhaseTime& p : attempt.phases) phases.push_back(p.phase);
-      board_.Ended(attempt.token, phases, result.job_state, Name(attempt.failure_class));
-    }
+    service::TellEnd(board_, attempt, result);
     (void)dispatch_->Post(dispatch::AttemptEnded{attempt.token, attempt.job, result.requeued});  // always taken
     metrics_.GetCounter("gofarm_attempts_ended_total", "Attempts that were completed, by outcome.",
-                        {{"outcome", std::string(Name(attempt.outcome))}}).Add(result.repeated ? 0 : 1);
+                        {{"outcome", std::string(Name(result.recorded))}}).Add(result.repeated ? 0 : 1);
   };
   return hooks;
 }

@@ -144,6 +144,9 @@ struct CompleteResult {
   JobState job_state = JobState::kQueued;  // after the completion; kQueued when it is tried again
   std::optional<QueuedJob> requeued;
   bool repeated = false;  // an earlier call recorded it
+  // kEnded: as the attempt stands in the store, which need not be what the worker said (see DecideEnd).
+  AttemptOutcome recorded = AttemptOutcome::kRunning;
+  FailureClass recorded_failure = FailureClass::kNone;
 };
 
 class DispatchStore {

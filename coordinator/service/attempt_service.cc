@@ -1,6 +1,8 @@
 #include "coordinator/service/attempt_service.h"
 
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -20,6 +22,18 @@ domain::CompletedAttempt Refused(const domain::CompletedAttempt& report, const a
 }
 
 }  // namespace
+
+void TellEnd(ProgressBoard& board, const domain::CompletedAttempt& attempt, const domain::CompleteResult& result) {
+  if (result.job_state == JobState::kQueued) {
+    board.Lost(attempt.token, attempt.outcome == AttemptOutcome::kCancelled
+                                  ? std::string("again: its worker ended it unasked")
+                                  : Cat("again after ", Name(result.recorded_failure)));
+    return;
+  }
+  std::vector<Phase> phases;
+  for (const domain::PhaseTime& p : attempt.phases) phases.push_back(p.phase);
+  board.Ended(attempt.token, phases, result.job_state, Name(result.recorded_failure));
+}
 
 absl::Status AttemptService::CheckBlobs(const domain::CompletedAttempt& attempt) const {
   if (!hooks_.blob_size) return absl::OkStatus();

@@ -10,6 +10,7 @@
 #include "common/base/scope.h"
 #include "coordinator/domain/dispatch_store.h"
 #include "coordinator/domain/types.h"
+#include "coordinator/service/progress_board.h"
 #include "coordinator/store/attempt_store.h"
 
 namespace gofarm::service {
@@ -32,6 +33,9 @@ struct AttemptHooks {
   // Told after the transaction (not for stale tokens); must be quick and must not call back.
   std::function<void(const domain::CompletedAttempt&, const domain::CompleteResult&)> ended;
 };
+
+// Shows the end of an attempt as it was recorded, which need not be what its worker said.
+void TellEnd(ProgressBoard& board, const domain::CompletedAttempt& attempt, const domain::CompleteResult& result);
 
 class AttemptService {
  public:

@@ -37,6 +37,8 @@ struct Ending {
 struct Ended {
   JobState job_state = JobState::kQueued;
   std::optional<domain::QueuedJob> requeued;
+  AttemptOutcome recorded = AttemptOutcome::kLost;
+  FailureClass failure = FailureClass::kNone;
 };
 absl::StatusOr<Ended> EndAttempt(Txn& txn, const LockedJob& job, const Ending& ending, const Random& random);
 

@@ -89,8 +89,10 @@ absl::StatusOr<CompleteResult> CompleteAttempt(Txn& txn, const CompletedAttempt&
     const pqxx::result answered = txn.Run("answer_of_attempt", a.token.value, a.job.value);
     if (!answered.empty()) {
       result.outcome = CompleteOutcome::kEnded;
-      result.job_state = static_cast<JobState>(answered[0][0].as<int>());
+      result.job_state = static_cast<JobState>(answered[0]["answered_state"].as<int>());
       result.repeated = true;
+      result.recorded = static_cast<AttemptOutcome>(answered[0]["outcome"].as<int>());
+      result.recorded_failure = static_cast<FailureClass>(answered[0]["failure_class"].as<int>());
     } else {
       const bool offered = !txn.Run("open_offer", a.token.value, a.job.value).empty();
       result.outcome = offered ? CompleteOutcome::kNotAccepted : CompleteOutcome::kStale;
@@ -106,7 +108,9 @@ absl::StatusOr<CompleteResult> CompleteAttempt(Txn& txn, const CompletedAttempt&
   return CompleteResult{.outcome = CompleteOutcome::kEnded,
                         .job_state = ended.job_state,
                         .requeued = std::move(ended.requeued),
-                        .repeated = false};
+                        .repeated = false,
+                        .recorded = ended.recorded,
+                        .recorded_failure = ended.failure};
 }
 
 absl::StatusOr<CompleteResult> AttemptStore::Complete(const Scope& scope, const CompletedAttempt& attempt) {

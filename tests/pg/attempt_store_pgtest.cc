@@ -185,7 +185,12 @@ TEST_F(AttemptStoreTest, AWorkerThatCancelsUnaskedIsAtFaultAndTheJobIsTriedAgain
   EXPECT_EQ(job.attempts[0].failure_class, FailureClass::kInternal);
   EXPECT_NE(job.attempts[0].failure_detail.find("nobody had cancelled it"), std::string::npos);
   EXPECT_EQ(Count("SELECT infra_failures FROM jobs"), 1) << "a worker that does so for ever does not get the job for ever";
-  EXPECT_EQ(Complete(report).job_state, JobState::kQueued) << "a repeat gets the same answer";
+  EXPECT_EQ(result.recorded, AttemptOutcome::kFailed);
+  EXPECT_EQ(result.recorded_failure, FailureClass::kInternal);
+  const domain::CompleteResult again = Complete(report);
+  EXPECT_EQ(again.job_state, JobState::kQueued) << "a repeat gets the same answer";
+  EXPECT_EQ(again.recorded, AttemptOutcome::kFailed);
+  EXPECT_EQ(again.recorded_failure, FailureClass::kInternal);
 }
 
 TEST_F(AttemptStoreTest, AReportThatContradictsItselfIsRefusedAndChangesNothing) {

@@ -83,9 +83,7 @@ struct FarmServer::Parts {
     service::AttemptHooks attempt_hooks;
     attempt_hooks.blob_size = [this](const std::string& sha256) { return blobs->Renew(sha256); };
     attempt_hooks.ended = [this](const domain::CompletedAttempt& attempt, const domain::CompleteResult& result) {
-      std::vector<Phase> phases;
-      for (const domain::PhaseTime& p : attempt.phases) phases.push_back(p.phase);
-      board.Ended(attempt.token, phases, result.job_state, "");
+      service::TellEnd(board, attempt, result);
       (void)dispatch->Post(dispatch::AttemptEnded{attempt.token, attempt.job, result.requeued});
     };
     attempts = std::make_unique<service::AttemptService>(attempt_store, attempt_hooks);

@@ -240,6 +240,18 @@ TYPED_TEST_P(DispatchStoreContract, AFailureOfTheFarmIsTriedAgainLater) {
   EXPECT_EQ(this->fixture_.StateOf(job), JobState::kQueued);
 }
 
+TYPED_TEST_P(DispatchStoreContract, ACompletionIsAnsweredWithWhatWasRecorded) {
+  const SessionId session = this->Open("w").session;
+  const JobId job = this->Job();
+  const Token token = this->Run(job, session);
+  for (const bool repeated : {false, true}) {
+    const auto result = this->Complete(token, job, AttemptOutcome::kCancelled);  // nobody asked for it
+    EXPECT_EQ(result.repeated, repeated);
+    EXPECT_EQ(result.recorded, AttemptOutcome::kFailed);
+    EXPECT_EQ(result.recorded_failure, FailureClass::kInternal);
+  }
+}
+
 TYPED_TEST_P(DispatchStoreContract, RunningOutOfTimeIsTriedOnceElsewhere) {
   const SessionId session = this->Open("w").session;
   const JobId job = this->Job();
@@ -434,7 +446,7 @@ REGISTER_TYPED_TEST_SUITE_P(
     OnlyTheOffersOwnSessionAccepts, ReadingClaimsTellsWhatBecameOfAJob,
     CompletingEndsTheJobAndARepeatGetsTheSameAnswer, ATokenThatIsNotCurrentCompletesNothing,
     CompletingBeforeTheAcceptIsStoredIsToBeAskedAgain, AFailureOfTheFarmIsTriedAgainLater,
-    RunningOutOfTimeIsTriedOnceElsewhere, ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest,
+    ACompletionIsAnsweredWithWhatWasRecorded, RunningOutOfTimeIsTriedOnceElsewhere, ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest,
     OtherWorkersSessionsAreLeftAlone, ASessionThatIsRenewedLivesAndOneThatIsNotExpires,
     ANewCoordinatorStartsEveryLeaseAnewAndTakesOffersBack, ExtendingLeasesLeavesOffersOpen,
     AFormerLeaderWritesNothing, GoodbyeLosesAttemptsAndCountsNothing,

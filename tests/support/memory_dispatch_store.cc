@@ -240,12 +240,15 @@ absl::StatusOr<domain::CompleteResult> MemoryDispatchStore::Complete(const Scope
   const bool lost = attempt->second.outcome == AttemptOutcome::kLost;
   if (!running && !lost) {
     return domain::CompleteResult{
-        .outcome = CompleteOutcome::kEnded, .job_state = attempt->second.answer, .requeued = {}, .repeated = true};
+        .outcome = CompleteOutcome::kEnded, .job_state = attempt->second.answer, .requeued = {}, .repeated = true,
+        .recorded = attempt->second.outcome, .recorded_failure = attempt->second.failure};
   }
   if (lost && fences_.complete) return domain::CompleteResult{.outcome = CompleteOutcome::kStale};
   domain::CompleteResult result{.outcome = CompleteOutcome::kEnded};
   result.requeued = End(attempt->second, completion.outcome, completion.failure, /*counts=*/true);
   result.job_state = attempt->second.answer = jobs_.at(completion.job).state;
+  result.recorded = attempt->second.outcome;
+  result.recorded_failure = attempt->second.failure;
   return result;
 }
 
@@ -255,6 +258,7 @@ std::optional<domain::QueuedJob> MemoryDispatchStore::End(Attempt& attempt, Atte
   const domain::EndDecision decided = domain::DecideEnd({.outcome = outcome, .failure = failure, .detail = ""},
                                                         job.cancel_wanted, counts, job.counts, kRandom);
   attempt.outcome = decided.end.outcome;
+  attempt.failure = decided.end.failure;
   job.token = Token{};
   job.counts = decided.retry.counts;
   // Without its fence the store ends jobs once more that had ended; the state machine would refuse that.

@@ -32,6 +32,7 @@ class MemoryDispatchStore final : public domain::DispatchStore {
     SessionId session;
     std::string worker;
     AttemptOutcome outcome = AttemptOutcome::kRunning;
+    FailureClass failure = FailureClass::kNone;
     JobState answer = JobState::kQueued;  // what its completion was told
     absl::Time started_at;
   };

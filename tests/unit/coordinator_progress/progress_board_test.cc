@@ -6,6 +6,8 @@
 
 #include <thread>
 
+#include "coordinator/service/attempt_service.h"
+
 namespace gofarm::service {
 namespace {
 
@@ -83,6 +85,30 @@ TEST(ProgressBoardTest, LostAttemptWaitsAgain) {
   EXPECT_THAT(board.RunningOn("w1"), IsEmpty());
   board.Started(Token{2}, kJob, "w2");
   EXPECT_THAT(Steps(board), ElementsAre("running", "queued", "running"));
+}
+
+// The worker ends an attempt as cancelled; what the store made of it is `result`.
+BoardEvent EndOf(const domain::CompleteResult& result) {
+  ProgressBoard board;
+  board.Started(Token{1}, kJob, "w1");
+  TellEnd(board, {.token = Token{1}, .job = JobId{7}, .outcome = AttemptOutcome::kCancelled}, result);
+  EXPECT_FALSE(board.Of(Token{1}).has_value());
+  return board.Since(board.Newest() - 1, 1).at(0);
+}
+
+TEST(ProgressBoardTest, AnEndIsShownAsItWasRecordedNotAsItsWorkerToldIt) {
+  domain::CompleteResult result{.outcome = domain::CompleteOutcome::kEnded,
+                                .job_state = JobState::kQueued,
+                                .recorded = AttemptOutcome::kFailed,
+                                .recorded_failure = FailureClass::kInternal};
+  EXPECT_EQ(EndOf(result).what, "queued");
+  EXPECT_EQ(EndOf(result).detail, "again: its worker ended it unasked");
+  result.job_state = JobState::kFailed;  // no try is left
+  EXPECT_EQ(EndOf(result).what, "failed");
+  EXPECT_EQ(EndOf(result).detail, "internal");
+  result = {.outcome = domain::CompleteOutcome::kEnded, .job_state = JobState::kCancelled, .recorded = AttemptOutcome::kCancelled};
+  EXPECT_EQ(EndOf(result).what, "cancelled");
+  EXPECT_EQ(EndOf(result).detail, "");
 }
 
 TEST(ProgressBoardTest, RingForgetsTheOldestAndReadersGoOn) {
