@@ -33,7 +33,7 @@ FLAGS = ["-trimpath", "-buildmode=pie", "-buildvcs=false", "-tags", "netgo,osuse
 # One version and its next. Some kept the versions of what they link, some raised them: the compiled packages tell.
 STEPS = [("github.com/BurntSushi/toml", "v1.5.0", "v1.6.0"), ("github.com/itchyny/gojq", "v0.12.16", "v0.12.17"),
          ("github.com/tsenart/vegeta/v12", "v12.11.3", "v12.12.0"), ("github.com/google/gops", "v0.3.13", "v0.3.14"),
-         ("filippo.io/age", "v1.3.1", "v1.3.2")]
+         ("filippo.io/age", "v1.3.0", "v1.3.1"), ("github.com/Masterminds/glide", "v0.13.1", "v0.13.2"), ("github.com/rakyll/hey", "v0.1.4", "v0.1.5")]
 SEEDED = ["github.com/BurntSushi/toml@v1.6.0", "github.com/rakyll/hey@v0.1.5", "github.com/Masterminds/glide@v0.13.2",
           "github.com/itchyny/gojq@v0.12.17", "github.com/hashicorp/go-plugin@v1.6.3"]
 REPLACED = "bench.invalid/hey"  # hey under another name, with a replace line: `go install` refuses it by design
@@ -86,9 +86,13 @@ class Farm:
                 sys.exit(f"seeding failed: {now}")
             time.sleep(0.5)
 
+    def jobs(self, specs, target="x86_64"):
+        """One batch of them all, ended: its jobs by MODULE@VERSION."""
+        batch = self.json("submit", "--force", "--wait", "--target", target, *specs, check=False)
+        return {f"{j['module']}@{j['version']}": j for j in self.json("job", "list", "--batch", str(batch["id"]))}
+
     def job(self, spec, target="x86_64"):
-        batch = self.json("submit", "--force", "--wait", "--target", target, spec, check=False)
-        return self.json("job", "list", "--batch", str(batch["id"]))[0]
+        return self.jobs([spec], target)[spec]
 
     def tools(self):
         found = {t["kind"]: t["path"] for w in self.json("worker", "list") for t in w["toolchains"]}
@@ -223,29 +227,50 @@ def compiled(farm, job):
     return [l for l in lines if l and " " not in l]
 
 
+def side_by_side():
+    """CPU seconds of each next version in a farm whose slots are all busy, as they are in a run: a job alone on its worker has every
+    core and pays for that speed with CPU time."""
+    with Farm(with_seeds=True) as farm:
+        farm.wait_seeded(["x86_64"])
+        farm.jobs([f"{module}@{before}" for module, before, _ in STEPS])
+        return {spec: busy(job)[1] for spec, job in farm.jobs([f"{module}@{after}" for module, _, after in STEPS]).items() if job["executables"]}
+
+
+def next_summary(name, rows):
+    """Rows of seconds: reference, its CPU, farm, its CPU alone, its CPU side by side."""
+    if not rows:
+        return f"{name}: none"
+    mean = lambda over, under: geometric_mean([r[over] / r[under] for r in rows])
+    total = lambda over, under: sum(r[over] for r in rows) / sum(r[under] for r in rows)
+    return (f"{name}: geometric mean {mean(0, 2):.1f}x in wall time, {mean(1, 3):.1f}x in CPU time alone and {mean(1, 4):.1f}x side by side; "
+            f"total CPU {total(1, 3):.1f}x and {total(1, 4):.1f}x")
+
+
 def bench_next():
     """A module's next version: the farm has built the one before, so what both link stands in its cache."""
     kept, raised = [], []
-    out = ["| module | built before | next | own packages compiled | others | reference s | farm s | ratio | CPU ratio |", "|---|---|---|---:|---:|---:|---:|---:|---:|"]
+    out = ["| module | built before | next | own packages compiled | others | reference s | farm s | ratio | CPU ratio, alone | CPU ratio, side by side |",
+           "|---|---|---|---:|---:|---:|---:|---:|---:|---:|"]
+    beside = side_by_side()
     with Farm(with_seeds=True) as farm:
         farm.wait_seeded(["x86_64"])
         for module, before, after in STEPS:
+            spec = f"{module}@{after}"
             farm.job(f"{module}@{before}")
-            job = farm.job(f"{module}@{after}")
-            own = sum(path == module or path.startswith(module + "/") for path in compiled(farm, job))
-            others = len(compiled(farm, job)) - own
-            ref = reference(farm, f"{module}@{after}", job)
-            if ref is None:
+            job = farm.job(spec)
+            packages = compiled(farm, job)
+            own = sum(path == module or path.startswith(module + "/") for path in packages)
+            ref = reference(farm, spec, job)
+            if ref is None or spec not in beside:
                 print(f"next: {module} {after}: {job['state']} by the farm, left out: no baseline", flush=True)
                 continue
-            ref_wall, ref_cpu, _ = ref
-            wall, cpu = busy(job)
-            (raised if others else kept).append((ref_wall / wall, ref_cpu / cpu))
-            out.append(f"| {module} | {before} | {after} | {own} | {others} | {ref_wall:.1f} | {wall:.2f} | {ref_wall / wall:.1f} | {ref_cpu / cpu:.1f} |")
-            print(f"next: {module} {after} after {before}: {own} own and {others} other packages compiled, reference {ref_wall:.1f} s, "
-                  f"farm {wall:.2f} s ({ref_wall / wall:.1f}x); CPU {ref_cpu / cpu:.1f}x", flush=True)
-    means = lambda rows: f"{geometric_mean([r[0] for r in rows]):.1f}x, CPU time {geometric_mean([r[1] for r in rows]):.1f}x" if rows else "none"
-    line = f"Geometric mean where the dependencies stood in the cache: {means(kept)}; where the next version raised them: {means(raised)}."
+            (wall, cpu), (ref_wall, ref_cpu, _) = busy(job), ref
+            (raised if len(packages) > own else kept).append((ref_wall, ref_cpu, wall, cpu, beside[spec]))
+            out.append(f"| {module} | {before} | {after} | {own} | {len(packages) - own} | {ref_wall:.1f} | {wall:.2f} | {ref_wall / wall:.1f} | "
+                       f"{ref_cpu / cpu:.1f} | {ref_cpu / beside[spec]:.1f} |")
+            print(f"next: {module} {after} after {before}: {own} own and {len(packages) - own} other packages compiled, reference {ref_wall:.1f} s, "
+                  f"farm {wall:.2f} s ({ref_wall / wall:.1f}x); CPU {ref_cpu / cpu:.1f}x alone, {ref_cpu / beside[spec]:.1f}x side by side", flush=True)
+    line = f"{next_summary('Where the dependencies stood in the cache', kept)}. {next_summary('Where the next version raised them', raised)}."
     print(f"next: {line}", flush=True)
     return ["## bench/next: a module's next version against the reference recipe (x86_64)", "", *out, "", line]
 
