@@ -48,11 +48,8 @@ absl::Status SessionReactor::Handle(const v1::WorkerMessage& message) {
       return dispatch.Post(dispatch::AcceptReceived{stream_, Token{message.accept().token()}});
     case v1::WorkerMessage::kRefuse:
       return HandleRefuse(message.refuse());
-    case v1::WorkerMessage::kProgress: {
-      GOFARM_ASSIGN_OR_RETURN(service::LiveProgress progress, FromProgress(message.progress()));
-      rpc_.parts.board.Report(Token{message.progress().token()}, std::move(progress));
-      return absl::OkStatus();
-    }
+    case v1::WorkerMessage::kProgress:
+      return HandleProgress(message.progress());
     case v1::WorkerMessage::kHeartbeat:
       return dispatch.Post(dispatch::HeartbeatReceived{stream_});
     case v1::WorkerMessage::kReport:
@@ -92,6 +89,20 @@ absl::Status SessionReactor::HandleRefuse(const v1::Refuse& refuse) {
   return rpc_.parts.dispatch.Post(dispatch::RefuseReceived{stream_, Token{refuse.token()},
                                                            static_cast<dispatch::RefuseReason>(refuse.reason()),
                                                            EscapeForPrint(refuse.detail())});
+}
+
+absl::Status SessionReactor::HandleProgress(const v1::Progress& progress) {
+  GOFARM_ASSIGN_OR_RETURN(service::LiveProgress checked, FromProgress(progress));
+  if (rpc_.parts.board.Report(Token{progress.token()}, worker_, std::move(checked))) return absl::OkStatus();
+  // Dropped, and the session goes on: an attempt that moved away a moment ago is no reason to lose the others.
+  static obs::RateLimit log_limit(absl::Seconds(10));
+  if (log_limit.Pass()) obs::Warn("progress_dropped", {{"worker", worker_}, {"token", Cat(progress.token())}});
+  if (rpc_.parts.metrics != nullptr) {
+    rpc_.parts.metrics
+        ->GetCounter("gofarm_progress_dropped_total", "Progress messages of a worker for an attempt that another one runs.")
+        .Add();
+  }
+  return absl::OkStatus();
 }
 
 absl::Status SessionReactor::HandleReport(const v1::WorkerReport& report) {

@@ -28,6 +28,7 @@ class SessionReactor final : public BidiStream<v1::WorkerMessage, v1::Coordinato
   absl::Status Handle(const v1::WorkerMessage& message);
   absl::Status HandleHello(const v1::Hello& hello);
   absl::Status HandleRefuse(const v1::Refuse& refuse);
+  absl::Status HandleProgress(const v1::Progress& progress);
   absl::Status HandleReport(const v1::WorkerReport& report);
 
   RpcContext& rpc_;

@@ -33,12 +33,13 @@ void ProgressBoard::Started(Token token, const BoardJob& job, std::string_view w
   Notify();
 }
 
-void ProgressBoard::Report(Token token, LiveProgress progress) {
+bool ProgressBoard::Report(Token token, std::string_view worker, LiveProgress progress) {
   {
     absl::MutexLock lock(&mutex_);
     const auto it = live_.find(token);
-    if (it == live_.end()) return;
+    if (it == live_.end()) return true;
     Live& live = it->second;
+    if (live.worker != worker) return false;
     // A first report may come before the store took the Accept, and is lost then: whoever builds has fetched.
     for (int p = static_cast<int>(Phase::kFetch); p < static_cast<int>(progress.phase); ++p) {
       TellPhase(live, static_cast<Phase>(p), "");
@@ -47,6 +48,7 @@ void ProgressBoard::Report(Token token, LiveProgress progress) {
     live.progress = std::move(progress);
   }
   Notify();
+  return true;
 }
 
 void ProgressBoard::Ended(Token token, const std::vector<Phase>& phases, JobState state, std::string_view detail) {

@@ -52,8 +52,8 @@ class ProgressBoard {
  public:
   // An attempt runs (accepted by its worker, or announced again after a restart). Repeats change nothing.
   void Started(Token token, const BoardJob& job, std::string_view worker);
-  // Of an unknown or ended token: ignored.
-  void Report(Token token, LiveProgress progress);
+  // Of an unknown or ended token: ignored. False: another worker than this one runs the attempt, and nothing was taken.
+  bool Report(Token token, std::string_view worker, LiveProgress progress);
   // The attempt is over and its job is in state `state`. Phases among `phases` that come after what reports told are made
   // up first, so that a quick job shows all of its steps.
   void Ended(Token token, const std::vector<Phase>& phases, JobState state, std::string_view detail);

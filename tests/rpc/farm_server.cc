@@ -45,7 +45,7 @@ Toolset TestToolset() {
 }  // namespace
 
 struct FarmServer::Parts {
-  Parts(store::Pool& pool, const std::string& dir)
+  Parts(store::Pool& pool, const std::string& dir, obs::Metrics& metrics)
       : batch_store(pool), query_store(pool), attempt_store(pool), dispatch_store(pool), queries(batch_store, query_store),
         hub([this](const Scope& scope, Token token) { return query_store.StateOf(scope, token); }) {
     const Toolset toolset = TestToolset();
@@ -102,7 +102,8 @@ struct FarmServer::Parts {
                                             return query_store.SaveWorkerReport(scope, worker, report);
                                           },
                                       .facts = {.version = "test", .database_version = "15", .toolset = toolset.name,
-                                                .started_at = absl::Now(), .pid = 1}});
+                                                .started_at = absl::Now(), .pid = 1},
+                                      .metrics = &metrics});
     EXPECT_TRUE(server.ok()) << server.status();
     rpc = *std::move(server);
   }
@@ -128,7 +129,8 @@ struct FarmServer::Parts {
   std::unique_ptr<rpc::Server> rpc;
 };
 
-FarmServer::FarmServer(store::Pool& pool, const std::string& dir) : parts_(std::make_unique<Parts>(pool, dir)) {}
+FarmServer::FarmServer(store::Pool& pool, const std::string& dir, obs::Metrics& metrics)
+    : parts_(std::make_unique<Parts>(pool, dir, metrics)) {}
 FarmServer::~FarmServer() = default;
 const std::string& FarmServer::address() const { return parts_->rpc->address(); }
 rpc::SessionHub& FarmServer::hub() { return parts_->hub; }
@@ -146,10 +148,17 @@ void RpcTest::Restart() {
   worker_.reset();
   channel_.reset();
   server_.reset();
-  server_ = std::make_unique<FarmServer>(*pool_, dir_);
+  server_ = std::make_unique<FarmServer>(*pool_, dir_, metrics_);
   channel_ = rpc::MakeChannel(server_->address());
   farm_ = v1::Farm::NewStub(channel_);
   worker_ = v1::Worker::NewStub(channel_);
+}
+
+bool RpcTest::MetricsSoonHave(const std::string& line) {
+  for (const absl::Time end = absl::Now() + absl::Seconds(10); absl::Now() < end; absl::SleepFor(absl::Milliseconds(5))) {
+    if (Cat("\n", metrics_.Text()).find(Cat("\n", line)) != std::string::npos) return true;
+  }
+  return false;
 }
 
 void RpcTest::TearDown() {

@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "common/obs/metrics.h"
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/blob/log_store.h"
 #include "coordinator/rpc/server.h"
@@ -34,7 +35,11 @@ class RpcTest : public PgTest {
   std::vector<v1::Job> JobsOf(int64_t batch);
   std::unique_ptr<grpc::ClientContext> Context(absl::Duration deadline = absl::Seconds(20));
 
+  // Whether a line of the metrics begins so, now or within some seconds: they are counted beside the calls.
+  bool MetricsSoonHave(const std::string& line);
+
   std::string dir_;
+  obs::Metrics metrics_;  // of all servers of a test
   std::unique_ptr<FarmServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Farm::Stub> farm_;
@@ -43,7 +48,7 @@ class RpcTest : public PgTest {
 
 class FarmServer {
  public:
-  FarmServer(store::Pool& pool, const std::string& dir);
+  FarmServer(store::Pool& pool, const std::string& dir, obs::Metrics& metrics);
   ~FarmServer();
   const std::string& address() const;
   rpc::SessionHub& hub();

@@ -123,6 +123,26 @@ TEST_F(RefusalTest, ProgressOfAnUnknownTokenIsIgnored) {
   EXPECT_EQ(status.jobs().running(), 0);
 }
 
+TEST_F(RefusalTest, ProgressOfAnotherWorkersAttemptIsDroppedAndCounted) {
+  FakeWorker worker(*worker_);
+  worker.SayHello(FakeWorker::Hello("w1"));
+  worker.HearWelcome();
+  Submit({"example.com/m@v1.0.0"}, "r1");
+  worker.SayReady(1);
+  const v1::Offer offer = worker.HearOffer();
+  worker.SayAccept(offer.token());
+  while (GetJob(offer.job_id()).attempts_size() == 0) {
+  }
+  FakeWorker liar(*worker_);
+  liar.SayHello(FakeWorker::Hello("w2"));
+  liar.HearWelcome();
+  liar.SayPhase(offer.token(), v1::PHASE_UPLOAD);
+  EXPECT_TRUE(MetricsSoonHave("gofarm_progress_dropped_total 1"));
+  const v1::Job job = GetJob(offer.job_id());
+  ASSERT_EQ(job.attempts_size(), 1);
+  EXPECT_NE(job.attempts(0).progress().phase(), v1::PHASE_UPLOAD);
+}
+
 TEST_F(RefusalTest, StaleTokenIsFencedEverywhere) {
   constexpr int64_t kStale = 999'999;
   grpc::Status status;

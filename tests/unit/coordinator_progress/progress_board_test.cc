@@ -33,9 +33,9 @@ TEST(ProgressBoardTest, EachPhaseIsToldOnce) {
   board.Tell(kJob, "queued", "");
   board.Started(Token{1}, kJob, "w1");
   board.Started(Token{1}, kJob, "w1");
-  for (int i = 0; i < 3; ++i) board.Report(Token{1}, In(Phase::kFetch));
-  board.Report(Token{1}, In(Phase::kBuild));
-  board.Report(Token{1}, In(Phase::kCheck));
+  for (int i = 0; i < 3; ++i) board.Report(Token{1}, "w1", In(Phase::kFetch));
+  board.Report(Token{1}, "w1", In(Phase::kBuild));
+  board.Report(Token{1}, "w1", In(Phase::kCheck));
   board.Ended(Token{1}, {Phase::kFetch, Phase::kBuild, Phase::kCheck}, JobState::kBuilt, "");
   EXPECT_THAT(Steps(board), ElementsAre("queued", "running", "fetch", "build", "check", "built"));
 }
@@ -49,18 +49,18 @@ TEST(ProgressBoardTest, QuickJobShowsThePhasesThatNobodyReported) {
 
 TEST(ProgressBoardTest, LostFirstReportIsMadeUp) {
   ProgressBoard board;
-  board.Report(Token{1}, In(Phase::kFetch));  // before its Accept is stored
+  board.Report(Token{1}, "w1", In(Phase::kFetch));  // before its Accept is stored
   board.Started(Token{1}, kJob, "w1");
-  board.Report(Token{1}, In(Phase::kBuild));
+  board.Report(Token{1}, "w1", In(Phase::kBuild));
   EXPECT_THAT(Steps(board), ElementsAre("running", "fetch", "build"));
 }
 
 TEST(ProgressBoardTest, NoPhaseIsToldAfterALaterOne) {
   ProgressBoard board;
-  board.Report(Token{1}, In(Phase::kSeed));  // before its Accept is stored
+  board.Report(Token{1}, "w1", In(Phase::kSeed));  // before its Accept is stored
   board.Started(Token{1}, kJob, "w1");
-  board.Report(Token{1}, In(Phase::kUpload));
-  board.Report(Token{1}, In(Phase::kSeed));  // C++ came up late: the build waits for another seed
+  board.Report(Token{1}, "w1", In(Phase::kUpload));
+  board.Report(Token{1}, "w1", In(Phase::kSeed));  // C++ came up late: the build waits for another seed
   EXPECT_EQ(board.Of(Token{1})->phase, Phase::kSeed) << "what it does now is shown all the same";
   board.Ended(Token{1}, {Phase::kSeed, Phase::kFetch, Phase::kBuild, Phase::kCheck, Phase::kUpload}, JobState::kBuilt, "");
   EXPECT_THAT(Steps(board), ElementsAre("running", "fetch", "build", "check", "upload", "built"));
@@ -70,11 +70,21 @@ TEST(ProgressBoardTest, LateReportsOfEndedAttemptsChangeNothing) {
   ProgressBoard board;
   board.Started(Token{1}, kJob, "w1");
   board.Ended(Token{1}, {}, JobState::kFailed, "compile_error");
-  board.Report(Token{1}, In(Phase::kBuild));
+  board.Report(Token{1}, "w1", In(Phase::kBuild));
   board.Ended(Token{1}, {Phase::kBuild}, JobState::kBuilt, "");
   board.Lost(Token{1}, "gone");
   EXPECT_THAT(Steps(board), ElementsAre("running", "failed"));
   EXPECT_FALSE(board.Of(Token{1}).has_value());
+}
+
+TEST(ProgressBoardTest, OnlyTheWorkerThatRunsAnAttemptReportsItsProgress) {
+  ProgressBoard board;
+  board.Started(Token{1}, kJob, "w1");
+  EXPECT_TRUE(board.Report(Token{1}, "w1", In(Phase::kFetch)));
+  EXPECT_FALSE(board.Report(Token{1}, "w2", In(Phase::kUpload)));
+  EXPECT_EQ(board.Of(Token{1})->phase, Phase::kFetch);
+  EXPECT_THAT(Steps(board), ElementsAre("running", "fetch"));
+  EXPECT_TRUE(board.Report(Token{2}, "w2", In(Phase::kUpload))) << "of an unknown token: late or early, and no lie";
 }
 
 TEST(ProgressBoardTest, LostAttemptWaitsAgain) {
@@ -126,7 +136,7 @@ TEST(ProgressBoardTest, ListenersHearEveryChangeUntilTheyLeave) {
   int heard = 0;
   const int64_t id = board.Listen([&] { ++heard; });
   board.Started(Token{1}, kJob, "w1");
-  board.Report(Token{1}, In(Phase::kBuild));
+  board.Report(Token{1}, "w1", In(Phase::kBuild));
   EXPECT_EQ(heard, 2);
   board.Unlisten(id);
   board.Lost(Token{1}, "");
@@ -140,7 +150,7 @@ TEST(ProgressBoardTest, ManyThreadsReportAtOnce) {
     threads.emplace_back([&, t] {
       const Token token{t + 1};
       board.Started(token, kJob, "w");
-      for (int i = 0; i < 500; ++i) board.Report(token, In(static_cast<Phase>(2 + i % 4)));
+      for (int i = 0; i < 500; ++i) board.Report(token, "w", In(static_cast<Phase>(2 + i % 4)));
       board.Ended(token, {}, JobState::kBuilt, "");
     });
   }
