@@ -29,17 +29,13 @@ ServerWrite<Out> OnThread(RpcContext& rpc, StreamThreads& threads, ServerContext
                           absl::Duration longest, typename WriteStream<Out>::Body body) {
   const absl::Time began = absl::Now();
   auto* stream = new WriteStream<Out>(
-      context, rpc.ScopeOf(*context, longest),
-      [&rpc, method, began, body = std::move(body)](WriteStream<Out>& out, const Scope& scope) {
-        const absl::Status status = body(out, scope);
-        CountCall(rpc, method, status, began);
-        return status;
+      context, rpc.ScopeOf(*context, longest), std::move(body),
+      [&rpc, context, method, began](const absl::Status& status) {
+        CountCall(rpc, method, StatusForClient(*context, status), began);
       });
   if (!threads.TryRun([stream] { stream->Run(); })) {
-    const absl::Status busy = absl::ResourceExhaustedError(
-        Cat("coordinator is busy: ", threads.threads_max(), " streams of this kind are open; try again when one ends"));
-    CountCall(rpc, method, busy, began);
-    stream->Refuse(busy);
+    stream->Refuse(absl::ResourceExhaustedError(
+        Cat("coordinator is busy: ", threads.threads_max(), " streams of this kind are open; try again when one ends")));
   }
   return stream;
 }

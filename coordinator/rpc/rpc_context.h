@@ -127,6 +127,13 @@ inline void CountCall(RpcContext& rpc, const std::string& method, const absl::St
       .Observe(absl::ToDoubleSeconds(absl::Now() - began));
 }
 
+// How a call that is done ended for its client: one that was gone before never got `status`. A call that was cancelled here
+// because its client did not read keeps that reason.
+inline absl::Status StatusForClient(const grpc::CallbackServerContext& context, const absl::Status& status) {
+  if (!context.IsCancelled() || absl::IsDeadlineExceeded(status)) return status;
+  return absl::CancelledError("the peer was gone before the end");
+}
+
 // Runs `body` on `pool` and finishes the call with its status.
 template <typename Body>
 grpc::ServerUnaryReactor* Unary(RpcContext& rpc, sync::BoundedPool& pool, grpc::CallbackServerContext* context,

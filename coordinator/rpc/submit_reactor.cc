@@ -32,6 +32,7 @@ void SubmitReactor::Start() {
 void SubmitReactor::OnDone() {
   rpc_.ticker.Drop(timer_);
   --rpc_.submissions;
+  CountCall(rpc_, "Submit", StatusForClient(*context_, status_), began_);
   const auto self = std::move(self_);  // may be the last one
 }
 
@@ -46,11 +47,10 @@ void SubmitReactor::End(const absl::Status& status) {
     absl::MutexLock lock(&mutex_);
     if (ended_ || submitting_) return;
     ended_ = true;
-    status_ = ToGrpc(status);
+    status_ = status;
     finish = TakeFinish();
   }
-  CountCall(rpc_, "Submit", status, began_);
-  if (finish) Finish(status_);
+  if (finish) Finish(ToGrpc(status_));
 }
 
 void SubmitReactor::Unbusy() {
@@ -60,7 +60,7 @@ void SubmitReactor::Unbusy() {
     --busy_;
     finish = TakeFinish();
   }
-  if (finish) Finish(status_);
+  if (finish) Finish(ToGrpc(status_));
 }
 
 absl::Status SubmitReactor::Take(const v1::SubmitChunk& chunk) {
@@ -114,19 +114,17 @@ void SubmitReactor::SubmitOnPool() {
     submitting_ = true;
   }
   const bool queued = rpc_.operators.TryPost([this] {
-    absl::Status status;
     try {
-      status = Submit();
+      status_ = Submit();
     } catch (const std::exception& e) {
       obs::Error("rpc_threw", {{"method", "Submit"}, {"what", e.what()}});
-      status = absl::InternalError("internal error of the coordinator; see its log");
+      status_ = absl::InternalError("internal error of the coordinator; see its log");
     }
-    CountCall(rpc_, "Submit", status, began_);
-    Finish(ToGrpc(status));
+    Finish(ToGrpc(status_));
   });
   if (!queued) {
-    CountCall(rpc_, "Submit", BusyStatus(), began_);
-    Finish(ToGrpc(BusyStatus()));
+    status_ = BusyStatus();
+    Finish(ToGrpc(status_));
   }
 }
 

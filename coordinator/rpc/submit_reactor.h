@@ -59,7 +59,7 @@ class SubmitReactor final : public grpc::ServerReadReactor<v1::SubmitChunk>,
   bool submitting_ ABSL_GUARDED_BY(mutex_) = false;  // a pool thread finishes the call, nobody else
   bool ended_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  grpc::Status status_;  // written once, when ended_ becomes true, before anybody reads it
+  absl::Status status_;  // written once: when ended_ becomes true, or by the pool thread that submits; before Finish
 };
 
 }  // namespace gofarm::rpc

@@ -26,11 +26,12 @@ template <typename Out>
 class WriteStream final : public grpc::ServerWriteReactor<Out> {
  public:
   using Body = std::function<absl::Status(WriteStream&, const Scope&)>;
+  using Ended = std::function<void(const absl::Status&)>;
 
-  // Deletes itself when gRPC is done with it. Run or Refuse must be called once. The body's scope is cancelled when the
-  // peer is gone and when `scope.stop` is.
-  WriteStream(grpc::CallbackServerContext* context, const Scope& scope, Body body)
-      : context_(context), server_stop_(scope.stop), scope_(scope), body_(std::move(body)) {
+  // When gRPC is done with it, `ended` (must be quick) is told its status, and it deletes itself. Run or Refuse must be
+  // called once. The body's scope is cancelled when the peer is gone and when `scope.stop` is.
+  WriteStream(grpc::CallbackServerContext* context, const Scope& scope, Body body, Ended ended)
+      : context_(context), server_stop_(scope.stop), scope_(scope), body_(std::move(body)), ended_(std::move(ended)) {
     scope_.stop = stop_.get_token();
   }
 
@@ -52,9 +53,9 @@ class WriteStream final : public grpc::ServerWriteReactor<Out> {
       status = absl::UnavailableError("the coordinator stops; dial again");
     }
     if (absl::Status last = AwaitWrite(); status.ok()) status = last;
-    this->Finish(ToGrpc(status));
+    End(status);
   }
-  void Refuse(const absl::Status& status) { this->Finish(ToGrpc(status)); }
+  void Refuse(const absl::Status& status) { End(status); }
 
   // Waits until the message before this one was taken. CANCELLED, DEADLINE_EXCEEDED: end the body.
   absl::Status Write(Out message) {
@@ -87,6 +88,11 @@ class WriteStream final : public grpc::ServerWriteReactor<Out> {
   }
 
  private:
+  void End(const absl::Status& status) {
+    status_ = status;
+    this->Finish(ToGrpc(status));  // this may be gone now
+  }
+
   absl::Status AwaitWrite() {
     {
       absl::MutexLock lock(&mutex_);
@@ -113,13 +119,18 @@ class WriteStream final : public grpc::ServerWriteReactor<Out> {
     absl::MutexLock lock(&mutex_);
     gone_ = true;
   }
-  void OnDone() override { delete this; }
+  void OnDone() override {
+    ended_(status_);
+    delete this;
+  }
 
   grpc::CallbackServerContext* const context_;
   const std::stop_token server_stop_;
   std::stop_source stop_;
   Scope scope_;
   Body body_;
+  const Ended ended_;
+  absl::Status status_;  // written once, before Finish
   Out out_;
   absl::Mutex mutex_;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;

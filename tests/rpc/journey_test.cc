@@ -304,6 +304,28 @@ TEST_F(JourneyTest, CoordinatorThatStopsHangsUpOnWorkersAndWatchers) {
   EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
 }
 
+TEST_F(JourneyTest, StreamsAreCountedAsTheyEndedForTheirClients) {
+  const int64_t batch = Submit({kModule}, "r1").batch().id();
+  EXPECT_TRUE(MetricsSoonHave("gofarm_rpc_calls_total{code=\"OK\",method=\"Submit\"} 1"));
+  v1::BatchRequest request;
+  request.set_id(batch);
+  v1::BatchUpdate update;
+  const auto left = Context();
+  const auto leaving = farm_->WatchBatch(left.get(), request);
+  ASSERT_TRUE(leaving->Read(&update));
+  left->TryCancel();
+  EXPECT_EQ(leaving->Finish().error_code(), grpc::StatusCode::CANCELLED);
+  EXPECT_TRUE(MetricsSoonHave("gofarm_rpc_calls_total{code=\"CANCELLED\",method=\"WatchBatch\"} 1"));
+  const auto stays = Context();
+  const auto staying = farm_->WatchBatch(stays.get(), request);
+  ASSERT_TRUE(staying->Read(&update));
+  server_.reset();
+  while (staying->Read(&update)) {
+  }
+  EXPECT_EQ(staying->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_TRUE(MetricsSoonHave("gofarm_rpc_calls_total{code=\"UNAVAILABLE\",method=\"WatchBatch\"} 1"));
+}
+
 TEST_F(JourneyTest, CoordinatorThatStopsDoesNotWaitForBuildsToEndTheirLogs) {
   Submit({kModule}, "r1");
   FakeWorker worker(*worker_);
