@@ -111,6 +111,7 @@ class CacheKeeper {
     } else if (pruned->bytes > 0) {
       obs::Info("cache_pruned", {{"bytes", Cat(pruned->bytes)}, {"modules", Cat(pruned->modules)},
                                  {"gocache_entries", Cat(pruned->gocache_entries)},
+                                 {"gocache_strangers", Cat(pruned->gocache_strangers)},
                                  {"listings", Cat(pruned->listings)}});
     }
     const int64_t bytes = fetch::MeasureCache(cache_).Total();
@@ -133,6 +134,7 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   GOFARM_RETURN_IF_ERROR(io::MakeFolders(config.cache_dir, 0700));
   GOFARM_RETURN_IF_ERROR(io::MakeFolders(config.work_dir, 0700));
   auto lock = io::FileLock::TryAcquire(config.work_dir + "/lock");
+  if (!lock.ok() && !absl::IsUnavailable(lock.status())) return lock.status();  // a full disk, say
   if (!lock.ok()) {
     return absl::FailedPreconditionError(
         Cat("another worker uses ", config.work_dir, "; give each one a work_dir of its own (", lock.status().ToString(), ")"));
@@ -147,7 +149,9 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   const exec::Sandbox sandbox({.self_exe = self, .probe_folder = probing});
   const absl::Status isolation = sandbox.Probe(Scope::For(kProbeMax, stop));
   if (stop.stop_requested()) return absl::OkStatus();
-  if (!isolation.ok()) obs::Error("cannot_isolate", {{"why", std::string(isolation.message())}});
+  // Of a full disk the agent speaks as of any other; builds wait until a later look has shown that they can be isolated.
+  const bool unproven = absl::IsResourceExhausted(isolation);
+  if (!isolation.ok()) obs::Error(unproven ? "disk_full" : "cannot_isolate", {{"why", std::string(isolation.message())}});
 
   const fetch::CacheLayout cache(config.cache_dir);
   GOFARM_ASSIGN_OR_RETURN(const config::ToolsetFile built_in, config::BuiltInToolsets());
@@ -174,7 +178,8 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   options.targets = config.targets;
   options.slots = config.slots;
   options.memory_bytes_per_slot = config.memory_bytes_per_slot;
-  options.isolation_error = isolation.ok() ? "" : std::string(isolation.message());
+  options.isolation_error = isolation.ok() || unproven ? "" : std::string(isolation.message());
+  options.isolation_unproven = unproven;
   options.spool_folder = spool;
   options.watched_disks = {config.work_dir, config.cache_dir};
   options.toolsets_known = [&](const std::vector<Toolset>& toolsets) {

@@ -2,6 +2,7 @@
 
 #include <condition_variable>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -12,16 +13,22 @@ namespace {
 // A machine too busy to answer in time looks like one that cannot isolate: a worker that could is believed for so many looks.
 constexpr int kFailuresToBelieve = 2;
 
+// Nothing when the disk was too full to tell.
+std::optional<bool> Verdict(const absl::Status& look) {
+  if (absl::IsResourceExhausted(look)) return std::nullopt;
+  return look.ok();
+}
+
 }  // namespace
 
 IsolationWatch::IsolationWatch(IsolationWatchOptions options, const absl::Status& known)
-    : options_(std::move(options)), thread_([this, able = known.ok()](const std::stop_token& stop) { Run(stop, able); }) {}
+    : options_(std::move(options)), thread_([this, able = Verdict(known)](const std::stop_token& stop) { Run(stop, able); }) {}
 
-void IsolationWatch::Run(const std::stop_token& stop, bool able) {
+void IsolationWatch::Run(const std::stop_token& stop, std::optional<bool> able) {
   std::mutex mutex;
   std::condition_variable_any woken;
   std::unique_lock lock(mutex);
-  int failures = able ? 0 : 1;
+  int failures = able.value_or(false) ? 0 : 1;
   while (true) {
     const absl::Duration pause =
         failures == 0 ? options_.while_able
@@ -30,8 +37,10 @@ void IsolationWatch::Run(const std::stop_token& stop, bool able) {
     if (stop.stop_requested()) return;
     const absl::Status now = options_.probe(Scope::For(options_.probe_max, stop));
     if (stop.stop_requested()) return;
+    // No verdict: what is known stays, and how soon to look again too, as room may be made at any time.
+    if (!Verdict(now)) continue;
     failures = now.ok() ? 0 : failures + 1;
-    if (now.ok() == able || (able && failures < kFailuresToBelieve)) continue;
+    if (now.ok() == able || (able == true && failures < kFailuresToBelieve)) continue;
     able = now.ok();
     options_.changed(now);
   }

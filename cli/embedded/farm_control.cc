@@ -234,7 +234,12 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
     if (old != 0) say(Cat("port ", old, " is taken by another program; HTTP moves to ", settings.http_port));
   }
   GoSettings go;
-  if (prepared.running) go = KeptGoSettings(options.paths);
+  if (prepared.running) {
+    GOFARM_ASSIGN_OR_RETURN(go, KeptGoSettings(options.paths));
+    if (go.goproxy.empty()) {
+      say(Cat(options.paths.WorkerConfig(1), " is missing: the running farm's proxies are taken from the environment anew"));
+    }
+  }
   if (go.goproxy.empty()) {
     GOFARM_ASSIGN_OR_RETURN(go, FindGoSettings(scope, environment, options.worker_exe, settings.cache_dir));
   } else {

@@ -148,15 +148,29 @@ absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment&
   return go;
 }
 
-GoSettings KeptGoSettings(const FarmPaths& paths) {
+absl::StatusOr<GoSettings> KeptGoSettings(const FarmPaths& paths) {
   const std::string file = paths.WorkerConfig(1);
-  if (access(file.c_str(), R_OK) != 0) return {};
+  const absl::StatusOr<std::string> text = io::ReadFile(file, config::kConfigBytesMax);
+  if (absl::IsNotFound(text.status())) return GoSettings{};
+  const auto refusal = [&file](absl::string_view why) {
+    return absl::FailedPreconditionError(Cat("read the proxies of the running farm from ", file, ": ", Sv(why),
+                                             "; mend that file, or take the farm down and up again (gofarm down, gofarm up): "
+                                             "that writes it anew from the present environment"));
+  };
+  if (!text.ok()) return refusal(text.status().message());
+  config::Table table = config::Table::Parse(*text, file);
+  // `gofarm up` writes all four, so one that is not there as text was lost.
+  static constexpr std::string_view kLost("\0", 1);
+  const GoSettings kept{.goproxy = table.Str("goproxy", kLost),
+                        .gosumdb = table.Str("gosumdb", kLost),
+                        .gonosumdb = table.Str("gonosumdb", kLost),
+                        .goprivate = table.Str("goprivate", kLost)};
+  const std::string* const values[] = {&kept.goproxy, &kept.gosumdb, &kept.gonosumdb, &kept.goprivate};
+  const bool lost = std::any_of(std::begin(values), std::end(values), [](const std::string* v) { return *v == kLost; });
   // The file's other keys are the worker's business, so nobody asks whether all of it is right.
-  config::Table table = config::Table::Load(file);
-  return {.goproxy = table.Str("goproxy", ""),
-          .gosumdb = table.Str("gosumdb", ""),
-          .gonosumdb = table.Str("gonosumdb", ""),
-          .goprivate = table.Str("goprivate", "")};
+  if (!lost && !kept.goproxy.empty()) return kept;
+  const absl::Status faults = table.Finish();
+  return refusal(faults.ok() ? "goproxy, gosumdb, gonosumdb or goprivate is missing" : faults.message());
 }
 
 std::vector<std::string> IgnoredGoSettings(const Environment& environment, const GoSettings& kept) {

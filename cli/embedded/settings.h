@@ -46,9 +46,10 @@ Environment ProcessEnvironment();
 absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment& environment, const std::string& worker_exe,
                                           const std::string& cache_dir);
 
-// What the farm's workers were configured with; empty where there is none. A farm that is up keeps it: its parts read their
+// What the farm's workers were configured with; empty where there is no such file, FAILED_PRECONDITION where it cannot be
+// read (the proxies of the environment, taken instead, would be others than those of the running parts). A farm that is up keeps it: its parts read their
 // configuration at different times, and one that is restarted must not build from another proxy than the others.
-GoSettings KeptGoSettings(const FarmPaths& paths);
+absl::StatusOr<GoSettings> KeptGoSettings(const FarmPaths& paths);
 // A line for each setting of the environment that differs from what the farm keeps. Without values: a GOPROXY may hold a
 // password.
 std::vector<std::string> IgnoredGoSettings(const Environment& environment, const GoSettings& kept);

@@ -137,7 +137,8 @@ Agent::Impl::Impl(AgentOptions options, build::Runner* runner)
       state_(SessionConfig{.slots = options_.slots,
                            .targets = options_.targets,
                            .coordinators = static_cast<int>(options_.coordinators.size()),
-                           .isolation_error = options_.isolation_error}) {
+                           .isolation_error = options_.isolation_error,
+                           .isolation_unproven = options_.isolation_unproven}) {
   GOFARM_CHECK(!options_.coordinators.empty() && options_.slots >= 1);
   GOFARM_CHECK(runner_ != nullptr || !options_.isolation_error.empty());
   for (const std::string& address : options_.coordinators) channels_.push_back(rpc::MakeChannel(address));

@@ -46,6 +46,7 @@ struct AgentOptions {
   int slots = 1;
   int64_t memory_bytes_per_slot = 0;
   std::string isolation_error;  // not empty: takes no offer, until IsolationChanged says otherwise
+  bool isolation_unproven = false;  // a full disk hid whether builds can be isolated: it counts as full until IsolationChanged
   std::string spool_folder;     // an existing folder of this worker
   std::vector<std::string> watched_disks;  // folders whose file systems must have build::kDiskFreeMin free
   // A new Welcome named these; called from Run's thread, must not wait.

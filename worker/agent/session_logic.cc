@@ -146,16 +146,21 @@ class Machine {
 
   void On(const DiskSpace& e) {
     if (s_.disk_low == e.low) return;
+    const bool was_full = s_.DiskFull();
     s_.disk_low = e.low;
+    if (s_.DiskFull() == was_full) return;
     if (s_.link == Link::kLive) Ready();
   }
 
   void On(const IsolationChanged& e) {
     const bool could = s_.config.isolation_error.empty();
+    const bool was_full = s_.DiskFull();
     s_.config.isolation_error = e.error;
+    s_.config.isolation_unproven = false;
     // Hello tells it, so the session is opened anew; builds go on. Words alone are not worth that.
     const bool told = s_.link == Link::kGreeted || s_.link == Link::kLive;
     if (could != e.error.empty() && told && !s_.stopping) Emit(Hangup{s_.link_number, "what this worker can isolate has changed"});
+    if (could && e.error.empty() && s_.DiskFull() != was_full && s_.link == Link::kLive) Ready();
   }
 
   void On(const Tick&) {
@@ -218,7 +223,7 @@ class Machine {
 
   void Ready() {
     s_.report_at = std::min(s_.report_at, now_ + kReportInterval);
-    Emit(SendReady{s_.FreeSlots(), s_.draining, s_.disk_low});
+    Emit(SendReady{s_.FreeSlots(), s_.draining, s_.DiskFull()});
   }
 
   void Report() {
@@ -241,7 +246,7 @@ class Machine {
     if (std::find(s_.toolsets.begin(), s_.toolsets.end(), offer.toolset) == s_.toolsets.end()) {
       return refuse(RefuseReason::kUnknownToolset, Cat("toolset ", offer.toolset, " was not in Welcome"));
     }
-    if (s_.disk_low) return refuse(RefuseReason::kDiskFull, "the work or cache folder is nearly full");
+    if (s_.DiskFull()) return refuse(RefuseReason::kDiskFull, "the work or cache folder is nearly full");
     if (s_.FreeSlots() == 0) return refuse(RefuseReason::kNoFreeSlot, "all slots are taken");
     return std::nullopt;
   }
@@ -310,7 +315,7 @@ class Machine {
 }  // namespace
 
 int SessionState::FreeSlots() const {
-  if (disk_low || !config.isolation_error.empty()) return 0;
+  if (DiskFull() || !config.isolation_error.empty()) return 0;
   return static_cast<int>(std::count(slots.begin(), slots.end(), std::nullopt));
 }
 

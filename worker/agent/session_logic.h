@@ -64,6 +64,8 @@ struct SessionConfig {
   std::vector<Target> targets;
   int coordinators = 1;         // how many addresses there are to dial
   std::string isolation_error;  // not empty: every offer is refused
+  // A full disk kept the host from being looked at: it counts as full until IsolationChanged tells of a look.
+  bool isolation_unproven = false;
 };
 
 struct AnnouncedAttempt {
@@ -180,6 +182,7 @@ struct SessionState {
   absl::Time stop_by = absl::InfiniteFuture();
 
   int FreeSlots() const;
+  bool DiskFull() const { return disk_low || config.isolation_unproven; }
 };
 
 // Applies one event. Never fails: what does not fit (unknown token, old link, repeated message) changes nothing.

@@ -15,6 +15,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "worker/exec/tree.h"
 
 namespace gofarm::build {
 namespace {
@@ -93,7 +94,8 @@ class Merge {
     const io::Fd in(openat(from, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     if (!in) return ErrnoStatus(errno, Cat("open ", path));
     const std::string temporary = name + ".merge";
-    unlinkat(to, temporary.c_str(), 0);  // of a merge that was killed
+    // Of a merge that was killed, or a folder that a build left there to keep this one out.
+    GOFARM_RETURN_IF_ERROR_CTX(exec::RemoveTreeAt(to, temporary), Cat("copy ", path, ": clear the way"));
     const io::Fd out(openat(to, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));
     if (!out) return ErrnoStatus(errno, Cat("copy ", path));
     while (true) {

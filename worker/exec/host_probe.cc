@@ -6,6 +6,7 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
@@ -19,6 +20,7 @@ namespace gofarm::exec {
 namespace {
 
 int missing = 0;
+bool disk_full = false;
 
 void Expect(bool holds, std::string_view what) {
   if (holds) return;
@@ -28,7 +30,15 @@ void Expect(bool holds, std::string_view what) {
 
 bool CanWrite(const std::string& path) {
   const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
-  return fd.valid() && write(fd.get(), "x", 1) == 1;
+  return fd.valid() && write(fd.get(), "x", 1) == 1;  // errno stays: closing what was open sets none
+}
+
+// A full disk tells nothing about the mount that stands on it.
+void ExpectWritable(const std::string& path, std::string_view what) {
+  if (CanWrite(path)) return;
+  const bool full = errno == ENOSPC || errno == EDQUOT;
+  disk_full = disk_full || full;
+  Expect(full, what);
 }
 
 std::string StatusLine(const std::string& status, std::string_view name) {
@@ -63,11 +73,12 @@ void HostProbeMain() {
   Expect(Interfaces() <= 1, "a network namespace of its own");
   Expect(!CanWrite(folder + "/ro/file"), "read-only mounts");
   Expect(!CanWrite("/file") && !CanWrite("/dev/shm/file"), "a read-only root");
-  Expect(CanWrite(folder + "/rw/file"), "writable mounts");
-  Expect(CanWrite(folder + "/ov/file") && CanWrite(folder + "/ov/seed"), "writable overlays");
+  ExpectWritable(folder + "/rw/file", "writable mounts");
+  ExpectWritable(folder + "/ov/file", "writable overlays");
+  ExpectWritable(folder + "/ov/seed", "overlays over files that are there");
   fflush(stdout);
   // Not by return: a sanitizer's leak check at exit needs ptrace, which is refused here.
-  _exit(missing == 0 ? 0 : 1);
+  _exit(missing != 0 ? 1 : disk_full ? kHostProbeDiskFull : 0);
 }
 
 }  // namespace gofarm::exec

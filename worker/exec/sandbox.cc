@@ -1,5 +1,6 @@
 #include "worker/exec/sandbox.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +13,7 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "worker/exec/fd.h"
 #include "worker/exec/host_probe.h"
 #include "worker/exec/init_spec.h"
 #include "worker/exec/run.h"
@@ -54,16 +56,34 @@ class ProbeFolder {
  public:
   explicit ProbeFolder(const std::string& parent) {
     std::string name = parent + "/gofarm-probe-XXXXXX";
-    if (mkdtemp(name.data()) != nullptr) path_ = name;
+    if (mkdtemp(name.data()) != nullptr) {
+      path_ = name;
+    } else {
+      made_ = ErrnoStatus(errno, Cat("make a folder in ", parent));
+    }
   }
   ~ProbeFolder() {
     if (!path_.empty()) (void)RemoveTree(path_);
   }
   const std::string& path() const { return path_; }
+  const absl::Status& made() const { return made_; }
 
  private:
   std::string path_;
+  absl::Status made_;
 };
+
+// Whether a few files and folders find room, with the words of the system where they do not.
+absl::Status TryRoom(const std::string& base) {
+  static constexpr char kSome[65536] = {};
+  for (const char* name : {"/room", "/room/inner"}) {
+    if (mkdir((base + name).c_str(), 0700) != 0 && errno != EEXIST) return ErrnoStatus(errno, Cat("make ", base, name));
+  }
+  const std::string path = base + "/room/file";
+  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file.valid()) return ErrnoStatus(errno, Cat("make ", path));
+  return WriteAll(file.get(), std::string_view(kSome, sizeof kSome));
+}
 
 absl::Status MakeFolders(const std::string& base) {
   for (const char* name : {"/ro", "/rw", "/seed", "/scratch"}) {
@@ -87,8 +107,8 @@ absl::StatusOr<std::vector<BindMount>> SelfMounts(const std::string& self_exe) {
   return binds;
 }
 
+// RESOURCE_EXHAUSTED only for a disk without room.
 absl::Status RunProbe(const Scope& scope, const Sandbox& sandbox, const std::string& self_exe, const std::string& base) {
-  GOFARM_RETURN_IF_ERROR(MakeFolders(base));
   GOFARM_RETURN_IF_ERROR(sandbox.GiveToBuilds(base + "/rw", 0));
   GOFARM_RETURN_IF_ERROR(sandbox.GiveToBuilds(base + "/seed", kAnySlot));
   SandboxSpec spec;
@@ -101,11 +121,19 @@ absl::Status RunProbe(const Scope& scope, const Sandbox& sandbox, const std::str
   spec.limits.wall = kProbeWait;
   spec.limits.disk_free_bytes = 0;  // a full disk is no lack of isolation
   std::string output;
-  GOFARM_ASSIGN_OR_RETURN(const SandboxResult result, sandbox.Run(scope, spec, [&output](std::string_view data) {
-                            if (output.size() < 4096) output.append(data.substr(0, 4096));
-                          }));
+  const absl::StatusOr<SandboxResult> ran = sandbox.Run(scope, spec, [&output](std::string_view data) {
+    if (output.size() < 4096) output.append(data.substr(0, 4096));
+  });
+  if (!ran.ok()) {
+    // ENOSPC also means that no further namespace or mount is allowed, which no room on a disk mends.
+    return absl::IsCancelled(ran.status()) ? ran.status() : absl::FailedPreconditionError(ran.status().message());
+  }
+  const SandboxResult& result = *ran;
   if (result.ended_by == EndedBy::kStopped) return absl::CancelledError("stopped");
   if (result.ended_by == EndedBy::kWall) return absl::FailedPreconditionError("a sandbox gave no answer in time");
+  if (result.ended_by == EndedBy::kExit && result.exit_code == kHostProbeDiskFull) {
+    return absl::ResourceExhaustedError("inside the sandbox: No space left on device");
+  }
   if (result.ended_by != EndedBy::kExit || result.exit_code != 0) {
     const std::string how = result.ended_by == EndedBy::kSignal ? Cat("signal ", result.signal) : Cat("exit code ", result.exit_code);
     return absl::FailedPreconditionError(Cat("inside the sandbox: ", output.empty() ? how : EscapeForPrint(output)));
@@ -117,6 +145,17 @@ absl::Status RunProbe(const Scope& scope, const Sandbox& sandbox, const std::str
     return absl::FailedPreconditionError(Cat("builds run as kernel uid ", st.st_uid));
   }
   return absl::OkStatus();
+}
+
+absl::Status ProbeIn(const Scope& scope, const Sandbox& sandbox, const std::string& self_exe, const std::string& parent) {
+  const ProbeFolder folder(parent);
+  GOFARM_RETURN_IF_ERROR(folder.made());
+  GOFARM_RETURN_IF_ERROR(MakeFolders(folder.path()));
+  const absl::Status status = RunProbe(scope, sandbox, self_exe, folder.path());
+  if (status.ok() || absl::IsCancelled(status)) return status;
+  // A full disk shows in many ways (an overlay becomes read-only), so what failed is believed only where there is room.
+  const absl::Status room = TryRoom(folder.path());
+  return absl::IsResourceExhausted(room) ? room : status;
 }
 
 }  // namespace
@@ -145,13 +184,15 @@ absl::Status Sandbox::Probe(const Scope& scope) const {
   const absl::StatusOr<std::string> bwrap = ResolveProgram(options_.bwrap);
   absl::Status status = bwrap.status();
   if (status.ok()) status = CheckBwrapVersion(scope, *bwrap);
-  if (status.ok()) {
-    const std::string parent = options_.probe_folder.empty() ? TemporaryFolder() : options_.probe_folder;
-    const ProbeFolder folder(parent);
-    status = folder.path().empty() ? ErrnoStatus(errno, Cat("make a folder in ", parent))
-                                   : RunProbe(scope, *this, options_.self_exe, folder.path());
-  }
+  const bool tools = status.ok();
+  const std::string parent = options_.probe_folder.empty() ? TemporaryFolder() : options_.probe_folder;
+  if (tools) status = ProbeIn(scope, *this, options_.self_exe, parent);
   if (status.ok() || absl::IsCancelled(status)) return status;
+  if (tools && absl::IsResourceExhausted(status)) {
+    return absl::ResourceExhaustedError(Cat("the disk under ", parent, " is full, so nobody can see whether this host isolates builds (",
+                                            status.message(), "); make room there (bytes and inodes: df, df -i), then this worker "
+                                            "looks again by itself"));
+  }
   return absl::FailedPreconditionError(
       Cat("this host cannot isolate builds, so none will run: ", status.message(), ". See docs/sandbox.md"));
 }

@@ -93,7 +93,8 @@ class Sandbox {
   explicit Sandbox(SandboxOptions options);
 
   // Tries every defence for real (overlay, uid, capabilities, nested namespace, network). FAILED_PRECONDITION says what is
-  // missing and what to do; a worker that gets it refuses to build.
+  // missing and what to do; a worker that gets it refuses to build. RESOURCE_EXHAUSTED: the disk of the probe folder is full,
+  // which says nothing about the host.
   absl::Status Probe(const Scope& scope) const;
 
   // The error is for what kept the command from starting; how it ended is in the result. Stop and deadline of `scope` end

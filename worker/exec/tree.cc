@@ -170,9 +170,20 @@ absl::Status RemoveTree(const std::string& path) {
   return RemoveAt(removal, AT_FDCWD, path.c_str(), 0);
 }
 
+absl::Status RemoveTreeAt(int folder, const std::string& name) {
+  Removal removal{name};
+  return RemoveAt(removal, folder, name.c_str(), 0);
+}
+
 int64_t TreeBytes(const std::string& path, int64_t enough, const std::stop_token& stop) {
   Adder adder(enough, stop);
   adder.AddAt(AT_FDCWD, path.c_str(), true, 0);
+  return adder.total();
+}
+
+int64_t TreeBytesAt(int folder, const std::string& name, int64_t enough, const std::stop_token& stop) {
+  Adder adder(enough, stop);
+  adder.AddAt(folder, name.c_str(), false, 0);
   return adder.total();
 }
 

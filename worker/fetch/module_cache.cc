@@ -14,6 +14,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/io/files.h"
+#include "worker/fetch/go_cache_prune.h"
 
 namespace gofarm::fetch {
 namespace {
@@ -113,13 +114,12 @@ absl::Status PruneModules(const Scope& scope, const CacheLayout& cache, const Pr
   return absl::OkStatus();
 }
 
-// Removes files below `root` that `may_go` (of name and depth below it) names, those used longest ago first, until they take
-// no more than `budget` or what is left was used since `since`.
-template <typename MayGo>
-absl::Status PruneFiles(const Scope& scope, const std::string& root, int64_t budget, absl::Time since, const MayGo& may_go,
-                        int64_t& bytes_removed, int64_t& files_removed) {
+// Removes files below `root`, those used longest ago first, until they take no more than `budget` or what is left was used
+// since `since`.
+absl::Status PruneFiles(const Scope& scope, const std::string& root, int64_t budget, absl::Time since, int64_t& bytes_removed,
+                        int64_t& files_removed) {
   struct Entry {
-    std::string folder, name;
+    std::string path;
     absl::Time used;
     int64_t bytes = 0;
   };
@@ -131,20 +131,15 @@ absl::Status PruneFiles(const Scope& scope, const std::string& root, int64_t bud
        !error && it != fs::recursive_directory_iterator() && left > 0; it.increment(error), --left) {
     struct stat info {};
     if (lstat(it->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
-    // What may not go does not count either: else it would push out everything else and still be there.
-    std::string name = it->path().filename().string();
-    if (!may_go(name, it.depth())) continue;
     total += info.st_size;
-    entries.push_back({it->path().parent_path().string(), std::move(name), absl::TimeFromTimespec(info.st_mtim), info.st_size});
+    entries.push_back({it->path().string(), absl::TimeFromTimespec(info.st_mtim), info.st_size});
   }
   if (total <= budget) return absl::OkStatus();
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
   for (const Entry& entry : entries) {
     GOFARM_RETURN_IF_ERROR(scope.Check());
     if (total <= budget || entry.used > since) break;
-    // The folders of Go caches belong to builds, which may have put a link in place of one since.
-    const io::Fd folder(open(entry.folder.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-    if (!folder || unlinkat(folder.get(), entry.name.c_str(), 0) != 0) continue;
+    if (unlink(entry.path.c_str()) != 0) continue;
     total -= entry.bytes;
     bytes_removed += entry.bytes;
     ++files_removed;
@@ -152,23 +147,20 @@ absl::Status PruneFiles(const Scope& scope, const std::string& root, int64_t bud
   return absl::OkStatus();
 }
 
-// <key>/<two digits>/<entry>: deeper is nothing of go's, and the way there nothing to trust.
-constexpr int kGoCacheDepth = 2;
-
 absl::Status PruneGoCaches(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits, Pruned& done) {
-  // Only entries, <hash>-a and <hash>-d: go notes there when it used one last, anew only when the note is older than an hour.
-  const auto is_entry = [](const std::string& name, int depth) {
-    return depth == kGoCacheDepth && name.size() >= 3 && name[name.size() - 2] == '-';
-  };
-  return PruneFiles(scope, cache.root() + "/gocache", limits.gocache_bytes, absl::Now() - limits.grace - absl::Hours(1), is_entry,
-                    done.bytes, done.gocache_entries);
+  GoCachePruned pruned;
+  // An hour more, since go notes anew when it used an entry only once the note is older than that.
+  const absl::Status status = PruneGoCacheFolders(scope, cache.root() + "/gocache", limits.gocache_bytes,
+                                                  absl::Now() - limits.grace - absl::Hours(1), pruned);
+  done.bytes += pruned.bytes;
+  done.gocache_entries += pruned.entries;
+  done.gocache_strangers += pruned.strangers;
+  return status;
 }
 
 // A fetch that finds none makes it anew, so the lock is not needed here.
 absl::Status PruneListings(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits, Pruned& done) {
-  const auto is_listing = [](const std::string&, int) { return true; };
-  return PruneFiles(scope, cache.root() + "/listings", limits.listings_bytes, absl::Now() - limits.grace, is_listing, done.bytes,
-                    done.listings);
+  return PruneFiles(scope, cache.root() + "/listings", limits.listings_bytes, absl::Now() - limits.grace, done.bytes, done.listings);
 }
 
 // What killed processes left: halves of toolchains. Half a seed is removed by whoever makes it again.

@@ -93,10 +93,12 @@ TEST(SettingsTest, TheConfigurationIsTomlThatHoldsWhatWasDecided) {
 TEST(SettingsTest, AFarmThatIsUpKeepsItsProxiesAndSaysWhatItPassesOver) {
   char pattern[] = "/tmp/gofarm-settings-XXXXXX";
   const FarmPaths paths = PathsFor(mkdtemp(pattern));
-  EXPECT_EQ(KeptGoSettings(paths).goproxy, "");
+  ASSERT_TRUE(KeptGoSettings(paths).ok());
+  EXPECT_EQ(KeptGoSettings(paths)->goproxy, "");
   const GoSettings go{.goproxy = "file:///p", .gosumdb = "off", .goprivate = "a.test/*"};
   ASSERT_TRUE(io::WriteFileAtomic(paths.WorkerConfig(1), WorkerToml(paths, {.workers = 1}, go, 1, {})).ok());
-  const GoSettings kept = KeptGoSettings(paths);
+  ASSERT_TRUE(KeptGoSettings(paths).ok()) << KeptGoSettings(paths).status();
+  const GoSettings kept = *KeptGoSettings(paths);
   EXPECT_EQ(kept.goproxy, "file:///p");
   EXPECT_EQ(kept.gosumdb, "off");
   EXPECT_EQ(kept.goprivate, "a.test/*");
@@ -107,6 +109,31 @@ TEST(SettingsTest, AFarmThatIsUpKeepsItsProxiesAndSaysWhatItPassesOver) {
   EXPECT_THAT(passed_over({{"GOPROXY", "file:///p,direct"}, {"GOSUMDB", "off"}, {"GONOSUMDB", ""}}), ::testing::IsEmpty());
   EXPECT_THAT(passed_over({{"GOPROXY", "file:///q"}}),
               ::testing::ElementsAre("the farm keeps its GOPROXY until gofarm down"));
+  EXPECT_TRUE(io::RemoveTree(paths.dir).ok());
+}
+
+TEST(SettingsTest, KeptProxiesThatCannotBeReadAreAnErrorWithReasonAndWayOut) {
+  char pattern[] = "/tmp/gofarm-settings-XXXXXX";
+  const FarmPaths paths = PathsFor(mkdtemp(pattern));
+  const std::string file = paths.WorkerConfig(1);
+  const auto told = [&] {
+    const absl::StatusOr<GoSettings> kept = KeptGoSettings(paths);
+    EXPECT_FALSE(kept.ok());
+    EXPECT_THAT(std::string(kept.status().message()), ::testing::AllOf(HasSubstr(file), HasSubstr("gofarm down")));
+    return std::string(kept.status().message());
+  };
+  ASSERT_TRUE(io::WriteFileAtomic(file, "goproxy = \"https://a.test\nname = 3\n").ok());
+  EXPECT_THAT(told(), HasSubstr(":1"));
+  const std::string good = WorkerToml(paths, {.workers = 1}, {.goproxy = "file:///p"}, 1, {.slots = 2, .memory_bytes_per_slot = 1});
+  ASSERT_TRUE(io::WriteFileAtomic(file, good + "gosumdb_is = \"unknown here\"\n").ok());
+  EXPECT_TRUE(KeptGoSettings(paths).ok()) << "other keys are the worker's business";
+  ASSERT_TRUE(io::WriteFileAtomic(file, "goproxy = 5\ngosumdb = \"\"\ngonosumdb = \"\"\ngoprivate = \"\"\n").ok());
+  EXPECT_THAT(told(), HasSubstr("goproxy must be text"));
+  ASSERT_TRUE(io::WriteFileAtomic(file, "").ok());
+  told();
+  ASSERT_EQ(unlink(file.c_str()), 0);
+  ASSERT_TRUE(io::MakeFolders(file).ok());
+  told();
   EXPECT_TRUE(io::RemoveTree(paths.dir).ok());
 }
 

@@ -106,6 +106,26 @@ TEST_F(SessionLogicTest, AHostThatCanNoLongerIsolateTakesNoMoreAndFinishesWhatRu
   EXPECT_EQ(All<SendHello>(On(Connected{state_.link_number})).at(0).attempts.size(), 1u);
 }
 
+TEST_F(SessionLogicTest, UntilAFullDiskLetsTheHostBeLookedAtTheDiskIsFull) {
+  state_.config.isolation_unproven = true;
+  const SendReady full = All<SendReady>(GoLive()).at(0);
+  EXPECT_EQ(full.free_slots, 0);
+  EXPECT_TRUE(full.disk_full);
+  EXPECT_THAT(All<SendReady>(On(DiskSpace{false})), IsEmpty());
+  EXPECT_EQ(All<SendRefuse>(Offered(1)).at(0).reason, RefuseReason::kDiskFull) << "room alone proves nothing";
+  const auto proven = On(IsolationChanged{""});
+  EXPECT_THAT(All<Hangup>(proven), IsEmpty());
+  EXPECT_EQ(All<SendReady>(proven).at(0).free_slots, 2);
+  EXPECT_EQ(All<SendAccept>(Offered(2)).size(), 1u);
+}
+
+TEST_F(SessionLogicTest, AHostThatProvesUnableOnceTheDiskHasRoomSaysSo) {
+  state_.config.isolation_unproven = true;
+  GoLive();
+  EXPECT_EQ(All<Hangup>(On(IsolationChanged{"no user namespaces"})).size(), 1u);
+  EXPECT_EQ(All<SendRefuse>(Offered(1)).at(0).reason, RefuseReason::kCannotIsolate);
+}
+
 TEST_F(SessionLogicTest, AWorkerThatCannotIsolateRefusesEverything) {
   state_.config.isolation_error = "no user namespaces";
   EXPECT_EQ(All<SendReady>(GoLive()).at(0).free_slots, 0);

@@ -16,7 +16,10 @@ namespace {
 // A host whose answers to one look after the other are given; the last one stays.
 class Host {
  public:
-  explicit Host(std::vector<bool> able) : able_(std::move(able)) {}
+  explicit Host(const std::vector<bool>& able) {
+    for (const bool a : able) answers_.push_back(a ? absl::OkStatus() : absl::FailedPreconditionError("no namespaces"));
+  }
+  explicit Host(std::vector<absl::Status> answers) : answers_(std::move(answers)) {}
 
   IsolationWatchOptions Options() {
     IsolationWatchOptions options;
@@ -40,13 +43,11 @@ class Host {
  private:
   absl::Status Probe() {
     absl::MutexLock lock(&mutex_);
-    const bool able = able_[std::min(looks_, able_.size() - 1)];
-    ++looks_;
-    return able ? absl::OkStatus() : absl::FailedPreconditionError("no namespaces");
+    return answers_[std::min(looks_++, answers_.size() - 1)];
   }
 
   absl::Mutex mutex_;
-  const std::vector<bool> able_;
+  std::vector<absl::Status> answers_;
   size_t looks_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::string> told_ ABSL_GUARDED_BY(mutex_);
 };
@@ -69,8 +70,28 @@ TEST(IsolationWatchTest, OneFailedLookOfABusyMachineChangesNothing) {
   EXPECT_TRUE(host.ToldAfter(8).empty());
 }
 
+TEST(IsolationWatchTest, AFullDiskIsNoVerdictOnTheHost) {
+  const absl::Status full = absl::ResourceExhaustedError("no room");
+  Host able({full, full, full, full});
+  const IsolationWatch watch_able(able.Options(), absl::OkStatus());
+  EXPECT_TRUE(able.ToldAfter(8).empty());
+  Host unable({full, full, absl::OkStatus()});
+  const IsolationWatch watch_unable(unable.Options(), absl::FailedPreconditionError("no namespaces"));
+  EXPECT_EQ(unable.ToldAfter(6), std::vector<std::string>{""});
+}
+
+TEST(IsolationWatchTest, TheFirstVerdictAfterAFullDiskIsToldWhateverItIs) {
+  const absl::Status full = absl::ResourceExhaustedError("no room");
+  Host able({full, absl::OkStatus()});
+  const IsolationWatch watch_able(able.Options(), full);
+  EXPECT_EQ(able.ToldAfter(6), std::vector<std::string>{""});
+  Host unable({full, absl::FailedPreconditionError("no namespaces")});
+  const IsolationWatch watch_unable(unable.Options(), full);
+  EXPECT_EQ(unable.ToldAfter(6), std::vector<std::string>{"no namespaces"});
+}
+
 TEST(IsolationWatchTest, AStopDoesNotWaitForTheNextLook) {
-  Host host({true});
+  Host host({true, true});
   IsolationWatchOptions options = host.Options();
   options.while_able = absl::Hours(1);
   const absl::Time started = absl::Now();

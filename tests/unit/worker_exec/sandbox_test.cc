@@ -2,10 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <thread>
@@ -44,6 +46,54 @@ TEST_F(SandboxTest, TheProbeTriesTheDiskThatRunsWillWriteTo) {
   EXPECT_TRUE(std::filesystem::is_empty(Path("scratch"))) << "it leaves nothing";
   options.probe_folder = Path("nowhere");
   EXPECT_THAT(std::string(Sandbox(options).Probe(Scope::For(absl::Minutes(1))).message()), HasSubstr(Path("nowhere")));
+}
+
+// A disk of the test's own, as small as the options say.
+class SmallDisk {
+ public:
+  SmallDisk(std::string folder, const char* options) : folder_(std::move(folder)) {
+    mkdir(folder_.c_str(), 0755);
+    mounted_ = mount("small", folder_.c_str(), "tmpfs", 0, options) == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) umount2(folder_.c_str(), MNT_DETACH);
+  }
+  bool mounted() const { return mounted_; }
+  void Fill() const {
+    std::ofstream out(folder_ + "/filler");
+    while (out << 'x' << std::flush) {
+    }
+  }
+
+ private:
+  const std::string folder_;
+  bool mounted_ = false;
+};
+
+TEST_F(SandboxTest, AFullDiskIsNoVerdictOnTheHost) {
+  if (!SuiteRunsAsRoot() || geteuid() != 0) GTEST_SKIP() << "only root mounts a disk of its own";
+  // To the last byte, and to the last file.
+  for (const char* options : {"size=64k", "size=64k,nr_inodes=2"}) {
+    const SmallDisk disk(Path("small"), options);
+    ASSERT_TRUE(disk.mounted());
+    disk.Fill();
+    SandboxOptions small;
+    small.self_exe = SelfExe();
+    small.probe_folder = Path("small");
+    const absl::Status full = Sandbox(small).Probe(Scope::For(absl::Minutes(1)));
+    EXPECT_EQ(full.code(), absl::StatusCode::kResourceExhausted) << options << ": " << full;
+    EXPECT_THAT(std::string(full.message()), testing::AllOf(HasSubstr(Path("small")), HasSubstr("make room")));
+    EXPECT_THAT(std::string(full.message()), testing::Not(HasSubstr("cannot isolate")));
+    // What the host lacks is told all the same: no room helps it.
+    small.bwrap = "no-such-bwrap";
+    EXPECT_EQ(Sandbox(small).Probe(Scope::For(absl::Minutes(1))).code(), absl::StatusCode::kFailedPrecondition);
+  }
+  const SmallDisk disk(Path("small"), "size=1m");
+  SandboxOptions control;
+  control.self_exe = SelfExe();
+  control.probe_folder = Path("small");
+  const absl::Status status = Sandbox(control).Probe(Scope::For(absl::Minutes(1)));
+  EXPECT_TRUE(status.ok()) << status;
 }
 
 TEST_F(SandboxTest, ReportsExitCodesAndSignals) {

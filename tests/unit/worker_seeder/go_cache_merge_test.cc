@@ -93,6 +93,18 @@ TEST_F(GoCacheMergeTest, AFolderInPlaceOfAFileKeepsNoOtherFileOut) {
   EXPECT_FALSE(fs::exists(base_ + "/shared/ab/two-d.merge"));
 }
 
+TEST_F(GoCacheMergeTest, AFolderInPlaceOfATemporaryGoesAndNoLinkInItIsFollowed) {
+  Write("shared/ab/two-d.merge/inner/file", "a prank");
+  fs::create_directory_symlink(base_ + "/host", base_ + "/shared/ab/two-d.merge/inner/out");
+  fs::create_symlink(base_ + "/host/secret", base_ + "/shared/ab/two-d.merge/secret");
+  fs::permissions(base_ + "/shared/ab/two-d.merge/inner", fs::perms::none);
+  const absl::Status merged = Run();
+  ASSERT_TRUE(merged.ok()) << merged;
+  EXPECT_EQ(Read("shared/ab/two-d"), "data");
+  EXPECT_FALSE(fs::exists(base_ + "/shared/ab/two-d.merge"));
+  EXPECT_EQ(Read("host/secret"), "the host's");
+}
+
 TEST_F(GoCacheMergeTest, AStopEndsIt) {
   std::stop_source stop;
   stop.request_stop();
