@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <stop_token>
 #include <thread>
 
 #include <pqxx/pqxx>
@@ -115,6 +116,28 @@ TEST_F(DispatchStoreTest, TwoWhoClaimAtOnceNeverWinTheSameJob) {
   EXPECT_EQ(wins, static_cast<int>(won.size()));
   EXPECT_EQ(wins, static_cast<int>(tokens.size()));
   EXPECT_EQ(Count("SELECT count(*) FROM queue WHERE offered_token IS NOT NULL"), wins);
+}
+
+// As a database that stands still and wakes up when the call is over: its leases ran out because nobody could renew them.
+TEST_F(DispatchStoreTest, AnExpiryThatTheDatabaseAnswersTooLateEndsNoSession) {
+  LetLeaseRunOut(Hello("w").session);
+  std::stop_source over;
+  absl::StatusOr<domain::ExpiredSessions> expired = absl::UnknownError("");
+  std::thread late;
+  {
+    pqxx::connection db(url_);
+    pqxx::work holds(db);
+    holds.exec("SELECT epoch FROM coordinator FOR UPDATE");
+    late = std::thread([&] { expired = dispatch_->ExpireSessions(Scope::For(absl::Minutes(1), over.get_token()), epoch_); });
+    const absl::Time patience = absl::Now() + absl::Seconds(20);
+    while (Count("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0 && absl::Now() < patience) {
+    }
+    over.request_stop();
+  }
+  late.join();
+  EXPECT_FALSE(expired.ok());
+  EXPECT_NE(expired.status().message().find("the database answered too late"), std::string_view::npos) << expired.status();
+  EXPECT_EQ(Count("SELECT count(*) FROM sessions"), 1) << "the caller extends the leases first";
 }
 
 // A completion and an expiry of the same attempt: exactly one of them ends it.

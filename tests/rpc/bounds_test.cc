@@ -1,9 +1,13 @@
 // What one client, or one job, may take from all others: nothing.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 
 #include "common/base/text.h"
 #include "common/digest/digest.h"
+#include "common/io/files.h"
 #include "coordinator/rpc/server.h"
 #include "coordinator/rpc/submit_reactor.h"
 #include "tests/rpc/farm_server.h"
@@ -123,6 +127,23 @@ TEST_F(BoundsTest, ASocketThatSomebodyServesIsNotTaken) {
   EXPECT_TRUE(rpc::FreeSocket(Cat(dir_, "/nobody")).ok());
   EXPECT_EQ(rpc::FreeSocket(dir_).code(), absl::StatusCode::kFailedPrecondition);
   Submit({"example.com/hello@v1.0.0"}, "r1");
+}
+
+TEST_F(BoundsTest, ADeadSocketIsTakenOver) {
+  const std::string path = Cat(dir_, "/dead");
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  path.copy(address.sun_path, sizeof address.sun_path - 1);
+  {
+    const io::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    ASSERT_EQ(::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(::listen(fd.get(), 1), 0);
+    EXPECT_EQ(rpc::FreeSocket(path).code(), absl::StatusCode::kUnavailable) << "somebody listens";
+  }
+  struct stat st;
+  ASSERT_EQ(::lstat(path.c_str(), &st), 0) << "a killed process leaves its socket behind";
+  EXPECT_TRUE(rpc::FreeSocket(path).ok());
+  EXPECT_NE(::lstat(path.c_str(), &st), 0);
 }
 
 }  // namespace
