@@ -340,7 +340,7 @@ class Seeder::Impl {
     if (task.key->cxx) return absl::OkStatus();
     // The mark stands inside, so it goes when somebody empties the shared cache.
     const std::string shared = cache_.SharedGoCache(KeyOf(toolset));
-    const std::string mark = Cat(shared, "/gofarm-seeded-", TargetName(task.key->target));
+    const std::string mark = Cat(shared, "/", fetch::kSeededMark, TargetName(task.key->target));
     if (fs::exists(mark, error)) return absl::OkStatus();
     Tell(task, "filling the shared Go cache");
     GOFARM_RETURN_IF_ERROR(MergeGoCache(scope, folder + "/gocache", shared));

@@ -9,6 +9,9 @@
 
 namespace gofarm::fetch {
 
+// An empty file of this name and a target in a shared Go cache: the seed of that target was copied into it.
+inline constexpr std::string_view kSeededMark = "gofarm-seeded-";
+
 class CacheLayout {
  public:
   explicit CacheLayout(std::string root) : root_(std::move(root)) {}

@@ -15,6 +15,7 @@
 #include "common/base/status_macros.h"
 #include "common/io/files.h"
 #include "worker/exec/tree.h"
+#include "worker/fetch/cache_layout.h"
 
 namespace gofarm::fetch {
 namespace {
@@ -41,9 +42,11 @@ bool IsEntry(std::string_view name, mode_t mode) {
   return S_ISREG(mode) || (S_ISDIR(mode) && name.back() == 'd');
 }
 
-bool IsKept(std::string_view name, mode_t mode) {
-  if (S_ISDIR(mode)) return name == "fuzz";
-  return S_ISREG(mode) && (name == "README" || name == "trim.txt" || name == "testexpire.txt");
+bool IsKept(std::string_view name, const struct stat& info) {
+  if (S_ISDIR(info.st_mode)) return name == "fuzz";
+  if (!S_ISREG(info.st_mode)) return false;
+  if (name.substr(0, kSeededMark.size()) == kSeededMark) return info.st_size == 0;
+  return name == "README" || name == "trim.txt" || name == "testexpire.txt";
 }
 
 class Walk {
@@ -87,7 +90,7 @@ class Walk {
   absl::Status Beside(int cache_folder, const std::string& cache, const std::string& name) {
     GOFARM_RETURN_IF_ERROR(scope_.Check());
     struct stat info {};
-    if (fstatat(cache_folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || IsKept(name, info.st_mode)) return absl::OkStatus();
+    if (fstatat(cache_folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || IsKept(name, info)) return absl::OkStatus();
     if (!S_ISDIR(info.st_mode) || !IsDigits(name)) {
       Add(strangers, cache_folder, {cache, "", name}, info);
       return absl::OkStatus();

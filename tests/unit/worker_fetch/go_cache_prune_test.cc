@@ -116,6 +116,14 @@ TEST_F(GoCachePruneTest, WhatGoKeepsStays) {
   EXPECT_TRUE(fs::exists(Shared() + "/ab"));
 }
 
+TEST_F(GoCachePruneTest, OurOwnMarksStayWhileTheyAreEmpty) {
+  std::ofstream(Shared() + "/gofarm-seeded-x86_64").close();
+  WriteOld(Shared() + "/gofarm-seeded-hidden");
+  EXPECT_EQ(Prune(kAllIsOld, 1 << 30).gocache_strangers, 1);
+  EXPECT_TRUE(fs::exists(Shared() + "/gofarm-seeded-x86_64"));
+  EXPECT_FALSE(fs::exists(Shared() + "/gofarm-seeded-hidden"));
+}
+
 TEST_F(GoCachePruneTest, AnEntryOfTheFutureIsAsOldAsItsLastChange) {
   WriteOld(Shared() + "/ab/one-a");
   const timespec far_off[2] = {{4'000'000'000, 0}, {4'000'000'000, 0}};
