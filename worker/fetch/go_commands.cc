@@ -69,15 +69,17 @@ StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, 
   std::atomic<pid_t> child = 0;
   spec.on_started = [&child](pid_t pid) { child = pid; };
   bool too_much = false;
+  int64_t seen = 0;  // what an ended process wrote is told to root only
   if (progress_) progress_(step, 0, 0);
   absl::StatusOr<exec::SubprocessResult> ran = RunWatched(scope.Within(limits_.command), spec, [&] {
     // What the folder grows by is good enough to show; other fetches download into it too, so it condemns no module.
     if (progress_) progress_(step, BytesSince(downloads, started_), 0);
     const pid_t pid = child;
-    too_much = pid != 0 && written_ + exec::BytesWrittenBy(pid).value_or(0) > limits_.bytes_max;
+    if (pid != 0) seen = exec::BytesWrittenBy(pid).value_or(seen);
+    too_much = written_ + seen > limits_.bytes_max;
     return !too_much;
   });
-  if (ran.ok()) written_ += ran->bytes_written.value_or(0);
+  if (ran.ok()) written_ += ran->bytes_written.value_or(seen);
   if (too_much || written_ > limits_.bytes_max) {
     return Failed(FailureClass::kSourceInvalid,
                   Cat("the module and its dependencies are larger than ", limits_.bytes_max, " bytes"));

@@ -248,7 +248,13 @@ TEST_F(BlobStoreTest, RealFullFileSystemIsResourceExhausted) {
   ASSERT_EQ(::mkdir(small.c_str(), 0755), 0);
   EXPECT_EXIT(
       {
-        if (::unshare(CLONE_NEWNS | (::geteuid() == 0 ? 0 : CLONE_NEWUSER)) != 0) ::_exit(10);
+        const uid_t uid = ::geteuid();
+        const gid_t gid = ::getegid();
+        if (::unshare(CLONE_NEWNS | (uid == 0 ? 0 : CLONE_NEWUSER)) != 0) ::_exit(10);
+        // Who is nobody in a namespace owns nothing there and makes no folder.
+        if (uid != 0) std::ofstream("/proc/self/uid_map") << "0 " << uid << " 1";
+        if (uid != 0) std::ofstream("/proc/self/setgroups") << "deny";
+        if (uid != 0) std::ofstream("/proc/self/gid_map") << "0 " << gid << " 1";
         if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) ::_exit(11);
         if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=1m") != 0) ::_exit(12);
         store_ = OpenFolderBlobStore(small).value();

@@ -33,7 +33,8 @@ constexpr char kMain[] = "package main\n\nfunc main() {}\n";
 
 std::string GoEnv(const std::string& name) {
   exec::SubprocessSpec spec;
-  spec.argv = {"go", "env", name};
+  const char* given = std::getenv("GOFARM_TEST_GO");
+  spec.argv = {given != nullptr && *given != '\0' ? given : "go", "env", name};
   spec.environment = exec::InheritedEnvironment({});
   const auto result = exec::RunSubprocess(Scope::For(absl::Seconds(30)), spec);
   return result.ok() ? result->out.substr(0, result->out.find('\n')) : "";
