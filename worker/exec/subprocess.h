@@ -41,7 +41,7 @@ struct SubprocessResult {
   std::string err;
   double seconds = 0;
   double cpu_seconds = 0;
-  std::optional<int64_t> bytes_written;  // as BytesWrittenBy, to its end; nothing unless root asks
+  std::optional<int64_t> bytes_written;  // as BytesWrittenBy, to its end; for an ordinary user what went to disks
 };
 
 // What a process and the children it has waited for have written by write(2) so far, to files and pipes alike. nullopt when

@@ -69,7 +69,7 @@ StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, 
   std::atomic<pid_t> child = 0;
   spec.on_started = [&child](pid_t pid) { child = pid; };
   bool too_much = false;
-  int64_t seen = 0;  // what an ended process wrote is told to root only
+  int64_t seen = 0;  // in full: an ordinary user is told less of an ended process
   if (progress_) progress_(step, 0, 0);
   absl::StatusOr<exec::SubprocessResult> ran = RunWatched(scope.Within(limits_.command), spec, [&] {
     // What the folder grows by is good enough to show; other fetches download into it too, so it condemns no module.
@@ -79,7 +79,7 @@ StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, 
     too_much = written_ + seen > limits_.bytes_max;
     return !too_much;
   });
-  if (ran.ok()) written_ += ran->bytes_written.value_or(seen);
+  if (ran.ok()) written_ += std::max(ran->bytes_written.value_or(0), seen);
   if (too_much || written_ > limits_.bytes_max) {
     return Failed(FailureClass::kSourceInvalid,
                   Cat("the module and its dependencies are larger than ", limits_.bytes_max, " bytes"));
