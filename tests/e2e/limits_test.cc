@@ -2,9 +2,7 @@
 // under the coordinator's data folder; the farm waits for room, says so, and goes on by itself when there is some.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +21,7 @@
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "tests/e2e/farm_harness.h"
+#include "tests/support/small_disk.h"
 
 namespace gofarm::testing {
 namespace {
@@ -36,42 +35,6 @@ using ::testing::StartsWith;
 constexpr char kSlow[] = "github.com/benbjohnson/litestream@v0.3.13";
 constexpr char kHey[] = "github.com/rakyll/hey@v0.1.5";
 constexpr int64_t kLogBytesMax = int64_t{16} << 20;  // of a farm whose configuration says nothing
-
-// From here on this program and what it starts have their own view of the mounts: what it mounts is gone with it, however
-// it ends. An ordinary user may mount in a user namespace of its own.
-void EnterOwnMounts() {
-  static bool done = false;
-  if (std::exchange(done, true)) return;
-  const uid_t uid = geteuid();
-  const gid_t gid = getegid();
-  ASSERT_EQ(unshare(uid == 0 ? CLONE_NEWNS : CLONE_NEWUSER | CLONE_NEWNS), 0) << std::strerror(errno);
-  if (uid != 0) {
-    std::ofstream("/proc/self/setgroups") << "deny";
-    std::ofstream("/proc/self/uid_map") << uid << " " << uid << " 1";
-    std::ofstream("/proc/self/gid_map") << gid << " " << gid << " 1";
-  }
-  ASSERT_EQ(mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr), 0) << std::strerror(errno);
-}
-
-// A tmpfs over a folder until the object dies.
-class SmallDisk {
- public:
-  SmallDisk(std::string folder, const std::string& size) : folder_(std::move(folder)) {
-    EXPECT_EQ(mount("tmpfs", folder_.c_str(), "tmpfs", MS_NOSUID, Cat("mode=0700,size=", size).c_str()), 0)
-        << folder_ << ": " << std::strerror(errno);
-  }
-  ~SmallDisk() { EXPECT_EQ(umount2(folder_.c_str(), MNT_DETACH), 0) << folder_ << ": " << std::strerror(errno); }
-  SmallDisk(const SmallDisk&) = delete;
-  SmallDisk& operator=(const SmallDisk&) = delete;
-
-  void Resize(const std::string& size) {
-    EXPECT_EQ(mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT | MS_NOSUID, Cat("size=", size).c_str()), 0)
-        << folder_ << ": " << std::strerror(errno);
-  }
-
- private:
-  const std::string folder_;
-};
 
 class LimitsTest : public ::testing::Test {
  protected:
@@ -95,7 +58,7 @@ class LimitsTest : public ::testing::Test {
   // A small disk takes the place of a folder of the farm.
   void Shrink(const std::string& folder, const std::string& size) {
     ASSERT_TRUE(farm_->Down());
-    disk_.emplace(farm_->dir() + "/" + folder, size);
+    disk_.emplace(farm_->dir() + "/" + folder, Cat("size=", size));
     ASSERT_TRUE(farm_->Up());
   }
 
@@ -135,10 +98,10 @@ TEST_F(LimitsTest, WithoutRoomUnderTheWorkFolderJobsWaitAndAreBuiltAtTheFirstTry
   EXPECT_THAT(Text(Items(workers.root()).at(0), "detail"), HasSubstr("too little room"));
 
   // What a build has no room for is not offered to one either: no try is used up.
-  disk_->Resize("600m");
+  disk_->Remount("size=600m");
   absl::SleepFor(absl::Seconds(8));  // the worker looks every five seconds
   EXPECT_EQ(Count(Show(job).root(), "attempts"), 0u);
-  disk_->Resize("4g");
+  disk_->Remount("size=4g");
   farm_->Watch(batch);
   const Json built = Show(job);
   EXPECT_EQ(Text(built.root(), "state"), "built") << Text(built.root(), "failure_detail");
@@ -161,7 +124,7 @@ TEST_F(LimitsTest, ADiskThatFillsUpUnderABuildEndsItBeforeItIsFull) {
   const int64_t batch = farm_->Submit({module, "--target", "x86_64"});
   const int64_t job = OnlyJob(batch);
   ASSERT_TRUE(farm_->WaitUntilBuilding(batch));
-  disk_->Resize("200m");  // below what a running build must leave free
+  disk_->Remount("size=200m");  // below what a running build must leave free
   ASSERT_TRUE(farm_->WaitUntil(
       [&] {
         const Json shown = Show(job);
@@ -187,7 +150,7 @@ TEST_F(LimitsTest, AFullDiskUnderTheBlobStoreHoldsTheUploadBackUntilThereIsRoom)
       absl::Minutes(2)))
       << shown;
   EXPECT_THAT(shown, HasSubstr("running (upload, tried again after"));
-  disk_->Resize("256m");
+  disk_->Remount("size=256m");
   farm_->Watch(batch);
   const Json built = Show(job);
   EXPECT_EQ(Text(built.root(), "state"), "built") << Text(built.root(), "failure_detail");

@@ -4,8 +4,6 @@
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/io/files.h"
+#include "tests/support/small_disk.h"
 
 namespace gofarm::blob {
 namespace {
@@ -248,15 +247,9 @@ TEST_F(BlobStoreTest, RealFullFileSystemIsResourceExhausted) {
   ASSERT_EQ(::mkdir(small.c_str(), 0755), 0);
   EXPECT_EXIT(
       {
-        const uid_t uid = ::geteuid();
-        const gid_t gid = ::getegid();
-        if (::unshare(CLONE_NEWNS | (uid == 0 ? 0 : CLONE_NEWUSER)) != 0) ::_exit(10);
-        // Who is nobody in a namespace owns nothing there and makes no folder.
-        if (uid != 0) std::ofstream("/proc/self/uid_map") << "0 " << uid << " 1";
-        if (uid != 0) std::ofstream("/proc/self/setgroups") << "deny";
-        if (uid != 0) std::ofstream("/proc/self/gid_map") << "0 " << gid << " 1";
-        if (::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) ::_exit(11);
-        if (::mount("tmpfs", small.c_str(), "tmpfs", 0, "size=1m") != 0) ::_exit(12);
+        gofarm::testing::EnterOwnMounts();
+        const gofarm::testing::SmallDisk disk(small, "size=1m");
+        if (HasFailure()) ::_exit(12);
         store_ = OpenFolderBlobStore(small).value();
         if (!absl::IsResourceExhausted(Put(Megabytes(3)))) ::_exit(13);
         if (!store_->Collect(absl::ZeroDuration(), [](const std::vector<std::string>& d) {

@@ -22,7 +22,7 @@ struct Seen {
 };
 std::ostream& operator<<(std::ostream& out, const Seen& seen);
 
-class SandboxTest : public testing::Test {
+class SandboxTest : public ::testing::Test {
  protected:
   SandboxTest();
   ~SandboxTest() override;
