@@ -47,8 +47,8 @@ absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment&
                                           const std::string& cache_dir);
 
 // What the farm's workers were configured with; empty where there is no such file, FAILED_PRECONDITION where it cannot be
-// read (the proxies of the environment, taken instead, would be others than those of the running parts). A farm that is up keeps it: its parts read their
-// configuration at different times, and one that is restarted must not build from another proxy than the others.
+// read. A farm that is up keeps it: its parts read their configuration at different times, and one that is restarted must not
+// build from another proxy than the others.
 absl::StatusOr<GoSettings> KeptGoSettings(const FarmPaths& paths);
 // A line for each setting of the environment that differs from what the farm keeps. Without values: a GOPROXY may hold a
 // password.
