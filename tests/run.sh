@@ -45,6 +45,8 @@ bash deploy/setup/build.sh release
 # A first Go for the tests that build small programs; on a machine without Go it comes into the cache folder.
 GOFARM_TEST_GO=$(build/bin/gofarm-worker toolchain bootstrap --cache-dir "$GOFARM_CACHE_DIR")
 export GOFARM_TEST_GO
+# The last one on PATH: a toolset that names no first Go of its own is installed by means of it, and `go env` tells the proxy.
+export PATH=$PATH:${GOFARM_TEST_GO%/*}
 phase "include table, dead files, SQL"
 python3 tests/tidy/check_tree.py "$root"
 

@@ -231,6 +231,8 @@ std::vector<std::pair<std::string, std::string>> DownloadEnvironment(const Proxy
       {"LANG", "C"},
       {"PATH", scratch + "/no-programs"},
       {"TMPDIR", scratch},
+      // Go's telemetry, which goes there, ends in a process that outlives the command and writes when scratch is gone already.
+      {"XDG_CONFIG_HOME", "/dev/null"},
   };
   for (const char* name : {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE",
                            "SSL_CERT_DIR"}) {

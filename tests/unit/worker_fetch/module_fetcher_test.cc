@@ -18,6 +18,7 @@
 #include "tests/support/zip_maker.h"
 #include "worker/exec/subprocess.h"
 #include "worker/fetch/module_cache.h"
+#include "worker/fetch/toolchain_source.h"
 
 namespace gofarm::fetch {
 namespace {
@@ -375,6 +376,17 @@ TEST_F(ModuleFetcherTest, AByteLimitEndsTheDownload) {
   ModuleFetcher fetcher = Fetcher("file://" + proxy_->root(), limits);
   EXPECT_EQ(fetcher.FetchAndList(Scope::For(absl::Minutes(1)), Request("example.com/m", "v1.0.0")).failure,
             FailureClass::kSourceInvalid);
+}
+
+// Its telemetry leaves a process behind, which would fill the folder again that the command's end removes.
+TEST_F(ModuleFetcherTest, GoKeepsNoTelemetry) {
+  fs::create_directories(base_ + "/home");
+  exec::SubprocessSpec spec;
+  spec.argv = {HostGo().path, "list", "std"};
+  spec.environment = DownloadEnvironment({"off", "off", "", ""}, base_ + "/mod", base_ + "/home");
+  const auto result = exec::RunSubprocess(Scope::For(absl::Minutes(1)), spec);
+  ASSERT_TRUE(result.ok() && result->exit_code == 0) << result.status() << (result.ok() ? result->err : "");
+  EXPECT_FALSE(fs::exists(base_ + "/home/.config"));
 }
 
 // Scripts in Go's place: what they write is known to the byte.
