@@ -50,8 +50,7 @@ std::chrono::system_clock::time_point Deadline(absl::Duration d) { return absl::
 // Cancels a call when the scope is stopped, and gives it the scope's deadline.
 class Bound {
  public:
-  Bound(const Scope& scope, grpc::ClientContext& context)
-      : on_stop_(scope.stop, [&context] { context.TryCancel(); }) {
+  Bound(const Scope& scope, grpc::ClientContext& context) : on_stop_(scope.stop, [&context] { context.TryCancel(); }) {
     if (scope.deadline < absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(scope.deadline));
   }
 
@@ -63,7 +62,8 @@ class Bound {
 
 absl::Status NoFarm(const FarmChoice& choice, std::string_view why) {
   if (!choice.server.empty()) {
-    return absl::UnavailableError(Cat("no farm answers at ", EscapeForPrint(choice.server), " (", choice.named_by, "): ", why,
+    return absl::UnavailableError(Cat("no farm answers at ", EscapeForPrint(choice.server), " (", choice.named_by,
+                                      "): ", why,
                                       "; name another with --server or --dir, or start one here with `gofarm up`"));
   }
   return absl::UnavailableError(Cat("no farm runs in ", EscapeForPrint(choice.dir), " (", choice.named_by, "): ", why,
@@ -85,8 +85,9 @@ struct FarmClient::Impl {
 
   absl::Status Explain(const absl::Status& status) const {
     if (absl::IsUnavailable(status) && !choice.dir.empty() && SupervisorLives()) {
-      return absl::UnavailableError(Cat("the farm in ", EscapeForPrint(choice.dir), " is up, but its coordinator does not answer: ",
-                                        Sv(status.message()), "; see gofarm status and gofarm logs coordinator"));
+      return absl::UnavailableError(Cat("the farm in ", EscapeForPrint(choice.dir),
+                                        " is up, but its coordinator does not answer: ", Sv(status.message()),
+                                        "; see gofarm status and gofarm logs coordinator"));
     }
     if (absl::IsUnavailable(status)) return NoFarm(choice, Sv(status.message()));
     if (absl::IsDeadlineExceeded(status)) {
@@ -101,8 +102,8 @@ struct FarmClient::Impl {
     const absl::Time least = absl::Now() + kRetryPause;
     // gRPC's sync client reads from a connection only while a thread waits for something on its channel. Whoever sleeps
     // between calls that fail at once lets the handshake of the next connection time out, again and again.
-    while (!scope.Done() && !channel->WaitForConnected(
-                                absl::ToChronoTime(std::min(scope.deadline, absl::Now() + kConnectSlice)))) {
+    while (!scope.Done() &&
+           !channel->WaitForConnected(absl::ToChronoTime(std::min(scope.deadline, absl::Now() + kConnectSlice)))) {
     }
     while (!scope.Done() && absl::Now() < least) absl::SleepFor(kStopPoll);
   }
@@ -170,8 +171,8 @@ void FarmClient::AwaitFarm(const Scope& scope) const { impl_->AwaitFarm(scope); 
 
 bool FarmClient::MayComeBack(const absl::Status& status) const {
   // A stream that is cut shows as UNAVAILABLE, CANCELLED or INTERNAL (reset), depending on where it was cut.
-  return absl::IsUnavailable(status) || absl::IsCancelled(status) || absl::IsInternal(status) || absl::IsUnknown(status) ||
-         absl::IsDeadlineExceeded(status);
+  return absl::IsUnavailable(status) || absl::IsCancelled(status) || absl::IsInternal(status) ||
+         absl::IsUnknown(status) || absl::IsDeadlineExceeded(status);
 }
 
 absl::Status FarmClient::Submit(const SubmitOptions& options, const std::vector<ListEntry>& entries,

@@ -53,8 +53,8 @@ class FarmClient {
   // UNAVAILABLE when the choice is an embedded farm that is not up.
   static absl::StatusOr<std::unique_ptr<FarmClient>> Connect(const FarmChoice& choice);
   ~FarmClient();
-  // From now on a stop ends every call that is no stream, and all patience with a farm that is away: CANCELLED. Before the
-  // first call.
+  // From now on a stop ends every call that is no stream, and all patience with a farm that is away: CANCELLED. Before
+  // the first call.
   void StopWith(std::stop_token stop);
 
   // After CANCELLED the farm may have taken the batch all the same.
@@ -75,8 +75,8 @@ class FarmClient {
   // No patience: for those who ask again themselves.
   absl::Status GetFarmStatus(absl::Duration deadline, v1::FarmStatus& status);
 
-  // Streams. Each is one try and ends with the stream; `stop` of the scope ends it early (CANCELLED). The callbacks run on
-  // the calling thread.
+  // Streams. Each is one try and ends with the stream; `stop` of the scope ends it early (CANCELLED). The callbacks run
+  // on the calling thread.
   absl::Status WatchBatch(const Scope& scope, int64_t id, const std::function<void(const v1::BatchUpdate&)>& on_update);
   // `attempt` 0: the last. `offset` moves on with the bytes, so a second call goes on where the first was cut.
   absl::Status ReadLog(const Scope& scope, int64_t job, int attempt, bool follow, int64_t& offset,
@@ -86,8 +86,8 @@ class FarmClient {
 
   // Whether it makes sense to ask again after `status`: the coordinator may be restarting.
   bool MayComeBack(const absl::Status& status) const;
-  // Instead of sleeping between two tries: comes back when the farm is connected again, a moment later at the earliest, and
-  // when the scope ends.
+  // Instead of sleeping between two tries: comes back when the farm is connected again, a moment later at the earliest,
+  // and when the scope ends.
   void AwaitFarm(const Scope& scope) const;
   const FarmChoice& choice() const;
 

@@ -49,15 +49,15 @@ absl::StatusOr<std::vector<ExportFile>> PlanOf(FarmClient& client, int64_t batch
   return PlanExport(items);
 }
 
-// `-o` through a link writes to what the link names, as cp does. What is no plain file is never replaced: root could move an
-// executable over /dev/null.
+// `-o` through a link writes to what the link names, as cp does. What is no plain file is never replaced: root could
+// move an executable over /dev/null.
 absl::StatusOr<std::string> PlaceFor(const std::string& file) {
   struct stat info {};
   if (stat(file.c_str(), &info) != 0) return file;  // new, or the attempt to create it says what is wrong
   if (!S_ISREG(info.st_mode)) {
-    return absl::InvalidArgumentError(Cat(EscapeForPrint(file), " is ", S_ISDIR(info.st_mode) ? "a folder" : "no plain file",
-                                          "; name the file to write, such as -o ", S_ISDIR(info.st_mode) ? EscapeForPrint(file) : ".",
-                                          "/PROG"));
+    return absl::InvalidArgumentError(
+        Cat(EscapeForPrint(file), " is ", S_ISDIR(info.st_mode) ? "a folder" : "no plain file",
+            "; name the file to write, such as -o ", S_ISDIR(info.st_mode) ? EscapeForPrint(file) : ".", "/PROG"));
   }
   char real[PATH_MAX];
   return realpath(file.c_str(), real) == nullptr ? file : std::string(real);
@@ -89,7 +89,8 @@ class CountLine {
 };
 
 // Those that are there already are left; the sums name all.
-absl::Status WriteFiles(FarmClient& client, const std::string& folder, const std::vector<ExportFile>& files, int64_t& bytes) {
+absl::Status WriteFiles(FarmClient& client, const std::string& folder, const std::vector<ExportFile>& files,
+                        int64_t& bytes) {
   std::string sums;
   const CountLine line;
   for (size_t done = 0; done < files.size(); ++done) {
@@ -127,7 +128,8 @@ Exit ArtifactList(const Globals& globals, const ArtifactListArgs& args) {
     PrintOut(ArtifactListDocument(page));
     return 0;
   }
-  TableText table({{"MODULE", false, true}, {"PROGRAM", false, true}, {"TARGET"}, {"SIZE", true}, {"JOB", true}, {"SHA-256"}});
+  TableText table(
+      {{"MODULE", false, true}, {"PROGRAM", false, true}, {"TARGET"}, {"SIZE", true}, {"JOB", true}, {"SHA-256"}});
   for (const v1::ArtifactRow& row : page.artifacts()) {
     table.Add({Cat(row.module(), "@", row.version()), row.name(), NameOf(row.target()), HumanBytes(row.size()),
                Cat(row.job_id()), row.sha256()});
@@ -138,8 +140,8 @@ Exit ArtifactList(const Globals& globals, const ArtifactListArgs& args) {
 
 Exit ArtifactGet(const Globals& globals, const std::string& sha256, const std::string& file) {
   if (!digest::IsLowerHex(sha256, kSha256Digits)) {
-    return absl::InvalidArgumentError(
-        Cat("\"", EscapeForPrint(sha256), "\" is no SHA-256: 64 digits of 0-9a-f, as `gofarm artifact list` shows them"));
+    return absl::InvalidArgumentError(Cat(
+        "\"", EscapeForPrint(sha256), "\" is no SHA-256: 64 digits of 0-9a-f, as `gofarm artifact list` shows them"));
   }
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
   GOFARM_ASSIGN_OR_RETURN(const std::string place, PlaceFor(file));
@@ -182,8 +184,9 @@ Exit ArtifactExport(const Globals& globals, int64_t batch, const std::string& fo
     json.EndArray().EndObject();
     PrintOut(json.Take());
   } else {
-    PrintOut(Cat(files.size(), files.size() == 1 ? " file, " : " files, ", HumanBytes(bytes), " in ", EscapeForPrint(folder),
-                 "; check them with: (cd ", EscapeForPrint(folder), " && sha256sum -c SHA256SUMS)\n"));
+    PrintOut(Cat(files.size(), files.size() == 1 ? " file, " : " files, ", HumanBytes(bytes), " in ",
+                 EscapeForPrint(folder), "; check them with: (cd ", EscapeForPrint(folder),
+                 " && sha256sum -c SHA256SUMS)\n"));
   }
   return 0;
 }

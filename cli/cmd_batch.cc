@@ -28,8 +28,8 @@ void ShowBatch(const Globals& globals, const v1::Batch& batch) {
   }
   const std::string state(NameOf(batch.state()));
   PrintOut(Cat("batch ", batch.id(), batch.name().empty() ? "" : Cat(" ", EscapeForPrint(batch.name())), ": ",
-               Paint(OutTerminal(), ColorOfState(state), state), "\n", Summary(ViewOf(batch)), "\n",
-               "submitted ", LocalTime(TimeOf(batch.created_at())),
+               Paint(OutTerminal(), ColorOfState(state), state), "\n", Summary(ViewOf(batch)), "\n", "submitted ",
+               LocalTime(TimeOf(batch.created_at())),
                batch.submitter().empty() ? "" : Cat(" by ", EscapeForPrint(batch.submitter())), "\n"));
 }
 
@@ -44,17 +44,17 @@ Exit WatchToTheEnd(const Globals& globals, FarmClient& client, v1::Batch& batch,
   const absl::StatusOr<WatchEnd> end = Watch(client, id, fd, std::move(stop), batch);
   const absl::Status& ended = end.status();
   if (absl::IsUnavailable(ended) || absl::IsCancelled(ended) || absl::IsDeadlineExceeded(ended)) {
-    return absl::UnavailableError(Cat("the farm did not come back within ", HumanSeconds(absl::ToDoubleSeconds(kWatchPatience)), " (",
-                                      Sv(ended.message()), "); batch ", id, " is kept: gofarm batch watch ", id,
-                                      SameFarm(globals)));
+    return absl::UnavailableError(Cat("the farm did not come back within ",
+                                      HumanSeconds(absl::ToDoubleSeconds(kWatchPatience)), " (", Sv(ended.message()),
+                                      "); batch ", id, " is kept: gofarm batch watch ", id, SameFarm(globals)));
   }
   GOFARM_RETURN_IF_ERROR(ended);
   if (globals.json) PrintOut(BatchDocument(batch));
   if (*end == WatchEnd::kDetached) {
     // The terminal has put a "^C" on the line where plain text goes on; a picture was drawn over it.
     PrintErr(Cat(!live && DescribeTerminal(STDERR_FILENO).is_terminal ? "\n" : "", "gofarm: detached; batch ", id,
-                 " goes on. Come back with: gofarm batch watch ", id, SameFarm(globals), "; end it with: gofarm batch cancel ", id,
-                 SameFarm(globals), "\n"));
+                 " goes on. Come back with: gofarm batch watch ", id, SameFarm(globals),
+                 "; end it with: gofarm batch cancel ", id, SameFarm(globals), "\n"));
     return kExitInterrupted;
   }
   if (!live) {
@@ -89,9 +89,18 @@ Exit BatchList(const Globals& globals, int64_t limit) {
   for (const v1::Batch& batch : page.batches()) {
     const v1::JobCounts& jobs = batch.jobs();
     const std::string_view state = NameOf(batch.state());
-    table.Add({Cat(batch.id()), batch.name(), {state, ColorOfState(state)}, LocalTime(TimeOf(batch.created_at())),
-               batch.submitter(), Cat(Total(jobs)), Cat(jobs.built()), Cat(jobs.nothing_to_build()), Cat(jobs.partial()),
-               Cat(jobs.failed() + jobs.cancelled()), Cat(jobs.queued() + jobs.running()), Cat(batch.executables())});
+    table.Add({Cat(batch.id()),
+               batch.name(),
+               {state, ColorOfState(state)},
+               LocalTime(TimeOf(batch.created_at())),
+               batch.submitter(),
+               Cat(Total(jobs)),
+               Cat(jobs.built()),
+               Cat(jobs.nothing_to_build()),
+               Cat(jobs.partial()),
+               Cat(jobs.failed() + jobs.cancelled()),
+               Cat(jobs.queued() + jobs.running()),
+               Cat(batch.executables())});
   }
   PrintOut(table.empty() ? "no batches\n" : table.Render(OutTerminal()));
   return 0;
@@ -108,8 +117,12 @@ Exit BatchWatch(const Globals& globals, int64_t id) {
   return WatchToTheEnd(globals, *client, batch, signals.token());
 }
 
-Exit BatchCancel(const Globals& globals, int64_t id) { return AskAndShow(globals, id, &FarmClient::CancelBatch, ShowBatch); }
+Exit BatchCancel(const Globals& globals, int64_t id) {
+  return AskAndShow(globals, id, &FarmClient::CancelBatch, ShowBatch);
+}
 
-Exit BatchRetry(const Globals& globals, int64_t id) { return AskAndShow(globals, id, &FarmClient::RetryBatch, ShowBatch); }
+Exit BatchRetry(const Globals& globals, int64_t id) {
+  return AskAndShow(globals, id, &FarmClient::RetryBatch, ShowBatch);
+}
 
 }  // namespace gofarm::cli

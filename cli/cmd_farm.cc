@@ -61,7 +61,8 @@ absl::StatusOr<Observed> ObserveServer(const FarmChoice& choice) {
   shape.state = reply.state().empty() ? "running" : reply.state();
   shape.coordinator = {.pid = reply.coordinator_pid(), .state = "running"};
   for (const v1::WorkerRow& worker : reply.workers()) {
-    shape.workers.push_back({.name = worker.name(), .pid = worker.pid(), .state = worker.state(), .detail = worker.detail()});
+    shape.workers.push_back(
+        {.name = worker.name(), .pid = worker.pid(), .state = worker.state(), .detail = worker.detail()});
   }
   return observed;
 }
@@ -75,8 +76,9 @@ absl::StatusOr<Observed> ObserveFolder(const std::string& dir) {
   shape.state = "down";
   shape.coordinator.state = shape.postgres.state = "down";
   if (!view.supervised) {
-    shape.detail = view.leftovers ? "its supervisor was killed and left processes behind; gofarm up or gofarm down ends them"
-                                  : Cat("start it with: gofarm up --dir ", dir);
+    shape.detail = view.leftovers
+                       ? "its supervisor was killed and left processes behind; gofarm up or gofarm down ends them"
+                       : Cat("start it with: gofarm up --dir ", dir);
     return observed;
   }
   shape.state = view.file.state;
@@ -86,7 +88,8 @@ absl::StatusOr<Observed> ObserveFolder(const std::string& dir) {
   shape.postgres = ShapeOf(view.file.postgres);
   absl::Status answered = absl::UnavailableError("it is not running");
   if (view.file.coordinator.process.pid != 0) {
-    GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, FarmClient::Connect({.dir = dir, .named_by = "--dir"}));
+    GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client,
+                            FarmClient::Connect({.dir = dir, .named_by = "--dir"}));
     v1::FarmStatus reply;
     answered = client->GetFarmStatus(kStatusDeadline, reply);
     if (answered.ok()) TakeReply(reply, observed);
@@ -128,19 +131,30 @@ std::string StatusText(const Observed& observed, const Terminal& terminal) {
   if (!shape.cache_dir.empty()) out += Cat("  cache ", EscapeForPrint(shape.cache_dir), "\n");
   TableText parts({{"PART"}, {"STATE"}, {"PID", true}, {"RESTARTS", true}, {"DETAIL", false, true}});
   const auto add = [&](std::string_view name, const StatusPart& part) {
-    parts.Add({name, {part.state, ColorOfState(part.state)}, part.pid == 0 ? "-" : Cat(part.pid), Cat(part.restarts), part.detail});
+    parts.Add({name,
+               {part.state, ColorOfState(part.state)},
+               part.pid == 0 ? "-" : Cat(part.pid),
+               Cat(part.restarts),
+               part.detail});
   };
   if (!shape.dir.empty()) add("postgres", shape.postgres);
   add("coordinator", shape.coordinator);
   for (const StatusWorker& worker : shape.workers) {
-    parts.Add({worker.name, {worker.state, ColorOfState(worker.state)}, worker.pid == 0 ? "-" : Cat(worker.pid), "", worker.detail});
+    parts.Add({worker.name,
+               {worker.state, ColorOfState(worker.state)},
+               worker.pid == 0 ? "-" : Cat(worker.pid),
+               "",
+               worker.detail});
   }
   out += parts.Render(terminal);
   TableText seeds({{"WORKER"}, {"TARGET"}, {"SEEDS"}, {"TIME", true}, {"STEP", false, true}});
   for (const v1::WorkerRow& worker : observed.workers.workers()) {
     for (const v1::TargetReadiness& ready : worker.readiness()) {
-      seeds.Add({worker.name(), NameOf(ready.target()), {ready.state(), ColorOfState(ready.state())},
-                 HumanSeconds(ready.seconds()), ready.detail()});
+      seeds.Add({worker.name(),
+                 NameOf(ready.target()),
+                 {ready.state(), ColorOfState(ready.state())},
+                 HumanSeconds(ready.seconds()),
+                 ready.detail()});
     }
   }
   return seeds.empty() ? out : out + seeds.Render(terminal);
@@ -181,10 +195,13 @@ absl::Status WaitUntilUp(const embedded::FarmPaths& paths, int workers) {
                                                 : "";
     for (const StatusWorker& worker : shape.workers) {
       // Any state but these two came from the worker's own Hello.
-      const bool greeted = observed.answers && worker.state != "running" && worker.state != "restarting" && worker.state != "lost";
+      const bool greeted =
+          observed.answers && worker.state != "running" && worker.state != "restarting" && worker.state != "lost";
       if (!greeted) missing += Cat(missing.empty() ? "" : "\n", worker.name, ": ", worker.detail);
-      if (greeted && worker.state == "connected") news(worker.name, Cat(worker.name, " has said Hello (pid ", worker.pid, ")"));
-      if (greeted && worker.state != "connected") news(worker.name, Cat(worker.name, " is ", worker.state, ": ", worker.detail));
+      if (greeted && worker.state == "connected")
+        news(worker.name, Cat(worker.name, " has said Hello (pid ", worker.pid, ")"));
+      if (greeted && worker.state != "connected")
+        news(worker.name, Cat(worker.name, " is ", worker.state, ": ", worker.detail));
     }
     // A supervisor that was just told of more workers has not started them yet.
     for (int n = static_cast<int>(shape.workers.size()) + 1; n <= workers; ++n) {
@@ -195,8 +212,8 @@ absl::Status WaitUntilUp(const embedded::FarmPaths& paths, int workers) {
     parts.insert(parts.end(), view.file.workers.begin(), view.file.workers.end());
     for (const embedded::PartState& part : parts) {
       if (part.restarts >= kHopeless && part.process.pid == 0) {
-        return absl::InternalError(Cat(part.name, " keeps ending (", part.detail, "); the end of ", paths.LogOf(part.name), ":\n",
-                                       embedded::Tail(paths.LogOf(part.name), 10)));
+        return absl::InternalError(Cat(part.name, " keeps ending (", part.detail, "); the end of ",
+                                       paths.LogOf(part.name), ":\n", embedded::Tail(paths.LogOf(part.name), 10)));
       }
     }
     absl::SleepFor(kPoll);
@@ -217,7 +234,8 @@ Exit BringUp(const Globals& globals, const UpArgs& args) {
   GOFARM_ASSIGN_OR_RETURN(const std::string dir, FindFarmFolder(globals.dir));
   if (args.supervise) {
     obs::InitLog("gofarm-supervisor", obs::Level::kInfo);
-    GOFARM_ASSIGN_OR_RETURN(const embedded::SupervisorOptions options, embedded::LoadFarm(Scope::For(absl::Minutes(1)), dir));
+    GOFARM_ASSIGN_OR_RETURN(const embedded::SupervisorOptions options,
+                            embedded::LoadFarm(Scope::For(absl::Minutes(1)), dir));
     GOFARM_RETURN_IF_ERROR(embedded::RunSupervisor(options));
     return 0;
   }
@@ -229,7 +247,8 @@ Exit BringUp(const Globals& globals, const UpArgs& args) {
   if (args.foreground) {
     if (prepared.running) {
       return absl::InvalidArgumentError(
-          Cat("the farm in ", EscapeForPrint(dir), " is up already; take it down first, or leave --foreground out to repair it"));
+          Cat("the farm in ", EscapeForPrint(dir),
+              " is up already; take it down first, or leave --foreground out to repair it"));
     }
     prepared.turn.reset();
     obs::InitLog("gofarm-supervisor", obs::Level::kInfo);
@@ -249,10 +268,11 @@ Exit BringUp(const Globals& globals, const UpArgs& args) {
   // Without a flag, GOFARM_SERVER and others may name another farm.
   const absl::StatusOr<FarmChoice> usual = FindFarm("", "");
   const std::string with = usual.ok() && usual->dir == dir ? "" : SameFarm({.dir = dir});
-  PrintOut(Cat("the farm in ", EscapeForPrint(dir), " is up: ", shape.workers.size(), shape.workers.size() == 1 ? " worker" : " workers", "\n",
-               "  gRPC   ", shape.grpc_address, "\n", "  HTTP   ", shape.http_url, " (metrics, health)\n", "  cache  ",
-               EscapeForPrint(shape.cache_dir), "\n", "  logs   ", EscapeForPrint(paths.Logs()), "\n",
-               "  next   gofarm submit MODULE", with, "; gofarm status", with, "; gofarm down", with, "\n"));
+  PrintOut(Cat("the farm in ", EscapeForPrint(dir), " is up: ", shape.workers.size(),
+               shape.workers.size() == 1 ? " worker" : " workers", "\n", "  gRPC   ", shape.grpc_address, "\n",
+               "  HTTP   ", shape.http_url, " (metrics, health)\n", "  cache  ", EscapeForPrint(shape.cache_dir), "\n",
+               "  logs   ", EscapeForPrint(paths.Logs()), "\n", "  next   gofarm submit MODULE", with,
+               "; gofarm status", with, "; gofarm down", with, "\n"));
   return 0;
 }
 

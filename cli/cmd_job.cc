@@ -25,8 +25,8 @@ constexpr absl::Duration kStreamLived = absl::Seconds(3);
 
 double SecondsOf(const v1::Job& job) {
   double seconds = 0;
-  for (const auto& [phase, spent] : job.attempts().empty() ? std::vector<std::pair<v1::Phase, double>>()
-                                                           : PhaseSeconds(*ByToken(job).back())) {
+  for (const auto& [phase, spent] :
+       job.attempts().empty() ? std::vector<std::pair<v1::Phase, double>>() : PhaseSeconds(*ByToken(job).back())) {
     seconds += spent;
   }
   return seconds;
@@ -61,8 +61,9 @@ std::string AttemptText(const v1::Attempt& attempt, const Terminal& terminal) {
                         Paint(terminal, ColorOfState(outcome), outcome));
   if (attempt.outcome() == v1::ATTEMPT_OUTCOME_RUNNING) {
     const v1::Progress& progress = attempt.progress();
-    out += Cat(" (", NameOf(CurrentPhase(attempt)), progress.variant().empty() ? "" : "/", EscapeForPrint(progress.variant()),
-               progress.detail().empty() ? "" : ", ", EscapeForPrint(progress.detail()), ")");
+    out += Cat(" (", NameOf(CurrentPhase(attempt)), progress.variant().empty() ? "" : "/",
+               EscapeForPrint(progress.variant()), progress.detail().empty() ? "" : ", ",
+               EscapeForPrint(progress.detail()), ")");
   }
   out += "\n";
   std::string phases;
@@ -86,8 +87,8 @@ std::string AttemptText(const v1::Attempt& attempt, const Terminal& terminal) {
 
 std::string JobText(const v1::Job& job, const Terminal& terminal) {
   const std::string_view state = NameOf(job.state());
-  std::string out = Cat("job ", job.id(), ": ", EscapeForPrint(job.module()), "@", EscapeForPrint(job.version()), " for ",
-                        NameOf(job.target()), "\n", "  ", Paint(terminal, ColorOfState(state), state));
+  std::string out = Cat("job ", job.id(), ": ", EscapeForPrint(job.module()), "@", EscapeForPrint(job.version()),
+                        " for ", NameOf(job.target()), "\n", "  ", Paint(terminal, ColorOfState(state), state));
   if (const std::string why = Why(job); !why.empty()) out += Cat(" (", Clip(EscapeForPrint(why), 300), ")");
   out += "\n  batches:";
   for (const int64_t id : job.batch_ids()) out += Cat(" ", id);
@@ -167,12 +168,24 @@ Exit JobList(const Globals& globals, const JobListArgs& args) {
     PrintOut(JobListDocument(page));
     return 0;
   }
-  TableText table({{"ID", true}, {"MODULE", false, true}, {"TARGET"}, {"STATE"}, {"TRIES", true}, {"PROGRAMS", true},
-                   {"TIME", true}, {"WHY", false, true}});
+  TableText table({{"ID", true},
+                   {"MODULE", false, true},
+                   {"TARGET"},
+                   {"STATE"},
+                   {"TRIES", true},
+                   {"PROGRAMS", true},
+                   {"TIME", true},
+                   {"WHY", false, true}});
   for (const v1::Job& job : page.jobs()) {
     const std::string_view state = NameOf(job.state());
-    table.Add({Cat(job.id()), Cat(job.module(), "@", job.version()), NameOf(job.target()), {state, ColorOfState(state)},
-               Cat(job.attempts_size()), Cat(job.executables_size()), HumanSeconds(SecondsOf(job)), Clip(Why(job), 200)});
+    table.Add({Cat(job.id()),
+               Cat(job.module(), "@", job.version()),
+               NameOf(job.target()),
+               {state, ColorOfState(state)},
+               Cat(job.attempts_size()),
+               Cat(job.executables_size()),
+               HumanSeconds(SecondsOf(job)),
+               Clip(Why(job), 200)});
   }
   PrintOut(table.empty() ? "no jobs\n" : table.Render(OutTerminal()));
   return 0;
@@ -196,7 +209,8 @@ Exit JobShow(const Globals& globals, int64_t id, bool command) {
 
 Exit JobLog(const Globals& globals, int64_t id, int attempt, bool follow) {
   if (globals.json && follow) {
-    return absl::InvalidArgumentError("--follow never ends, so it cannot print one JSON document; leave one of them out");
+    return absl::InvalidArgumentError(
+        "--follow never ends, so it cannot print one JSON document; leave one of them out");
   }
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
   std::string text;
@@ -215,12 +229,13 @@ Exit JobLog(const Globals& globals, int64_t id, int attempt, bool follow) {
       }
     });
     if (status.ok()) break;
-    // A build may print nothing for minutes: a stream that is cut at once tells that nobody is there, one that ends otherwise
-    // that somebody does not answer.
+    // A build may print nothing for minutes: a stream that is cut at once tells that nobody is there, one that ends
+    // otherwise that somebody does not answer.
     const bool cut = absl::IsUnavailable(status) || absl::IsCancelled(status);
     if (cut && absl::Now() - began > kStreamLived) away_since = absl::InfiniteFuture();
     away_since = std::min(away_since, absl::Now());
-    if (scope.Done() || !client->MayComeBack(status) || absl::Now() - away_since > (follow ? kWatchPatience : kRestartPatience)) {
+    if (scope.Done() || !client->MayComeBack(status) ||
+        absl::Now() - away_since > (follow ? kWatchPatience : kRestartPatience)) {
       return absl::IsUnavailable(status) ? NoFarm(client->choice(), Sv(status.message())) : status;
     }
     client->AwaitFarm(Scope::For(kReadAgain));

@@ -14,13 +14,14 @@ namespace gofarm::cli {
 
 Exit Logs(const Globals& globals, const std::string& part, bool follow) {
   if (globals.json && follow) {
-    return absl::InvalidArgumentError("--follow never ends, so it cannot print one JSON document; leave one of them out");
+    return absl::InvalidArgumentError(
+        "--follow never ends, so it cannot print one JSON document; leave one of them out");
   }
   GOFARM_ASSIGN_OR_RETURN(const FarmChoice choice, FindFarm(globals.server, globals.dir));
   if (choice.dir.empty()) {
-    return absl::InvalidArgumentError(
-        Cat("the logs of ", EscapeForPrint(choice.server), " (", choice.named_by,
-            ") are kept where its daemons run (journalctl -u gofarm-coordinator); here only those of a farm in a folder (--dir)"));
+    return absl::InvalidArgumentError(Cat("the logs of ", EscapeForPrint(choice.server), " (", choice.named_by,
+                                          ") are kept where its daemons run (journalctl -u gofarm-coordinator); here "
+                                          "only those of a farm in a folder (--dir)"));
   }
   const embedded::FarmPaths paths = embedded::PathsFor(choice.dir);
   std::vector<std::string> files;

@@ -49,8 +49,9 @@ Exit Submit(const Globals& globals, const SubmitArgs& args) {
     ParseList(text, parsed);
   }
   if (parsed.entries.empty()) {
-    parsed.errors.push_back(args.file.empty() ? "the batch names no modules; write MODULE[@VERSION], or --file LIST"
-                                              : Cat("the batch names no modules: ", EscapeForPrint(args.file), " lists none"));
+    parsed.errors.push_back(args.file.empty()
+                                ? "the batch names no modules; write MODULE[@VERSION], or --file LIST"
+                                : Cat("the batch names no modules: ", EscapeForPrint(args.file), " lists none"));
   }
   if (!errors.empty() || parsed.entries.empty()) {
     parsed.errors.insert(parsed.errors.end(), errors.begin(), errors.end());
@@ -64,8 +65,8 @@ Exit Submit(const Globals& globals, const SubmitArgs& args) {
   v1::SubmitReply reply;
   const absl::Status submitted = (*client)->Submit(options, parsed.entries, reply);
   if (signals.token().stop_requested() && absl::IsCancelled(submitted)) {
-    return absl::CancelledError(
-        Cat("interrupted before the farm answered; whether it took the batch shows: gofarm batch list", SameFarm(globals)));
+    return absl::CancelledError(Cat(
+        "interrupted before the farm answered; whether it took the batch shows: gofarm batch list", SameFarm(globals)));
   }
   if (absl::IsUnavailable(submitted) && !parsed.errors.empty()) return Refusal(parsed.errors);
   if (absl::IsInvalidArgument(submitted)) {

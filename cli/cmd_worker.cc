@@ -37,18 +37,22 @@ std::string Seeds(const v1::WorkerRow& worker) {
 
 std::string WorkerText(const v1::WorkerRow& worker, const Terminal& terminal) {
   const std::string state = EscapeForPrint(worker.state());
-  std::string out = Cat(EscapeForPrint(worker.name()), ": ", Paint(terminal, ColorOfState(state), state),
-                        worker.detail().empty() ? "" : Cat(" (", EscapeForPrint(worker.detail()), ")"), "\n", "  pid ",
-                        worker.pid(), ", ", EscapeForPrint(worker.host_arch()), ", ", worker.free_slots(), " of ",
-                        worker.slots(), " slots free, memory ", HumanBytes(worker.memory_bytes()), "\n", "  cache ",
-                        HumanBytes(worker.cache_bytes()), ", ", HumanBytes(worker.disk_free_bytes()), " of disk free\n");
+  std::string out =
+      Cat(EscapeForPrint(worker.name()), ": ", Paint(terminal, ColorOfState(state), state),
+          worker.detail().empty() ? "" : Cat(" (", EscapeForPrint(worker.detail()), ")"), "\n", "  pid ", worker.pid(),
+          ", ", EscapeForPrint(worker.host_arch()), ", ", worker.free_slots(), " of ", worker.slots(),
+          " slots free, memory ", HumanBytes(worker.memory_bytes()), "\n", "  cache ", HumanBytes(worker.cache_bytes()),
+          ", ", HumanBytes(worker.disk_free_bytes()), " of disk free\n");
   for (const v1::InstalledToolchain& toolchain : worker.toolchains()) {
     out += Cat("  ", EscapeForPrint(toolchain.kind()), " ", EscapeForPrint(toolchain.version()), ": ",
                EscapeForPrint(toolchain.path()), "\n");
   }
   TableText table({{"TARGET"}, {"SEEDS"}, {"TIME", true}, {"STEP", false, true}});
   for (const v1::TargetReadiness& ready : worker.readiness()) {
-    table.Add({NameOf(ready.target()), {ready.state(), ColorOfState(ready.state())}, HumanSeconds(ready.seconds()), ready.detail()});
+    table.Add({NameOf(ready.target()),
+               {ready.state(), ColorOfState(ready.state())},
+               HumanSeconds(ready.seconds()),
+               ready.detail()});
   }
   if (!table.empty()) out += table.Render(terminal);
   for (const v1::RunningJob& job : worker.running()) {
@@ -78,13 +82,25 @@ Exit WorkerList(const Globals& globals) {
     PrintOut(WorkerListDocument(reply));
     return 0;
   }
-  TableText table({{"NAME"}, {"STATE"}, {"HOST"}, {"PID", true}, {"SLOTS", true}, {"FREE", true}, {"TARGETS", false, true},
+  TableText table({{"NAME"},
+                   {"STATE"},
+                   {"HOST"},
+                   {"PID", true},
+                   {"SLOTS", true},
+                   {"FREE", true},
+                   {"TARGETS", false, true},
                    {"SEEDS", false, true}});
   std::string notes;  // whole sentences: why one takes no jobs, or that its name is claimed twice
   for (const v1::WorkerRow& worker : reply.workers()) {
     if (!worker.detail().empty()) notes += Cat(worker.name(), ": ", EscapeForPrint(worker.detail()), "\n");
-    table.Add({worker.name(), {worker.state(), ColorOfState(worker.state())}, worker.host_arch(), Cat(worker.pid()),
-               Cat(worker.slots()), Cat(worker.free_slots()), Targets(worker), Seeds(worker)});
+    table.Add({worker.name(),
+               {worker.state(), ColorOfState(worker.state())},
+               worker.host_arch(),
+               Cat(worker.pid()),
+               Cat(worker.slots()),
+               Cat(worker.free_slots()),
+               Targets(worker),
+               Seeds(worker)});
   }
   PrintOut(table.empty() ? "no workers\n" : table.Render(OutTerminal()) + notes);
   return 0;
@@ -105,7 +121,8 @@ Exit WorkerShow(const Globals& globals, const std::string& name) {
     }
     return 0;
   }
-  return absl::NotFoundError(Cat("no worker is called \"", EscapeForPrint(name), "\"; see: gofarm worker list", SameFarm(globals)));
+  return absl::NotFoundError(
+      Cat("no worker is called \"", EscapeForPrint(name), "\"; see: gofarm worker list", SameFarm(globals)));
 }
 
 Exit WorkerCache(const Globals& globals, const std::string& verb, const std::string& cache_dir,

@@ -12,17 +12,19 @@ namespace {
 
 // Longer ones first where one begins another.
 constexpr std::array<std::pair<std::string_view, std::string_view>, 10> kPaths = {{{"/go/bin/go", "$GO"},
-                                                                                  {"/zig/zig", "$ZIG"},
-                                                                                  {"/gocache", "$W/gocache"},
-                                                                                  {"/zigcache", "$W/zigcache"},
-                                                                                  {"/go", "$GOROOT_HERE"},
-                                                                                  {"/mod", "$W/mod"},
-                                                                                  {"/src", "$W/src"},
-                                                                                  {"/out", "$W/out"},
-                                                                                  {"/job", "$W/job"},
-                                                                                  {"/zig", "$ZIGROOT_HERE"}}};
+                                                                                   {"/zig/zig", "$ZIG"},
+                                                                                   {"/gocache", "$W/gocache"},
+                                                                                   {"/zigcache", "$W/zigcache"},
+                                                                                   {"/go", "$GOROOT_HERE"},
+                                                                                   {"/mod", "$W/mod"},
+                                                                                   {"/src", "$W/src"},
+                                                                                   {"/out", "$W/out"},
+                                                                                   {"/job", "$W/job"},
+                                                                                   {"/zig", "$ZIGROOT_HERE"}}};
 
-bool BeginsPath(std::string_view word, size_t at) { return at == 0 || word[at - 1] == '=' || word[at - 1] == ' ' || word[at - 1] == ':'; }
+bool BeginsPath(std::string_view word, size_t at) {
+  return at == 0 || word[at - 1] == '=' || word[at - 1] == ' ' || word[at - 1] == ':';
+}
 
 bool EndsPath(std::string_view word, size_t end) {
   return end == word.size() || word[end] == '/' || word[end] == ' ' || word[end] == ':';
@@ -76,7 +78,8 @@ std::vector<Call> SplitCalls(const std::vector<std::string>& words) {
       calls.back().argv.push_back(word);
     }
   }
-  calls.erase(std::remove_if(calls.begin(), calls.end(), [](const Call& call) { return call.argv.empty(); }), calls.end());
+  calls.erase(std::remove_if(calls.begin(), calls.end(), [](const Call& call) { return call.argv.empty(); }),
+              calls.end());
   return calls;
 }
 
@@ -120,9 +123,10 @@ std::string ShellWord(std::string_view raw) {
 
 std::string CommandText(const BuildCommand& command) {
   const bool from_source = !command.working_directory.empty() && command.working_directory.substr(0, 4) == "/src";
-  std::string out = Cat("# job ", command.job, ", attempt ", command.token, ": ", EscapeForPrint(command.module), "@",
-                        EscapeForPrint(command.version), " for ", command.target, ", variant ", EscapeForPrint(command.variant),
-                        "\n# Paste into a shell; what it builds lands below \"$W/out\".\n");
+  std::string out =
+      Cat("# job ", command.job, ", attempt ", command.token, ": ", EscapeForPrint(command.module), "@",
+          EscapeForPrint(command.version), " for ", command.target, ", variant ", EscapeForPrint(command.variant),
+          "\n# Paste into a shell; what it builds lands below \"$W/out\".\n");
   if (command.go.empty() || command.zig.empty()) {
     out += "# The worker that built it is not here: put in the paths of its go and zig (versions: gofarm job show).\n";
   }
@@ -140,10 +144,12 @@ std::string CommandText(const BuildCommand& command) {
   } else if (from_source) {
     const std::string escaped_path = gomod::EscapePath(command.module).value_or("");
     const std::string escaped_version = gomod::EscapeVersion(command.version).value_or("");
-    out += Cat("env GOENV=off GOFLAGS=-modcacherw GOTOOLCHAIN=local GOMODCACHE=\"$W/mod\" GOPROXY=\"$PROXY\" GOSUMDB=\"$SUMDB\" \"$GO\" "
-               "mod download ",
-               ShellWord(Cat(command.module, "@", command.version)), "\ncp -r \"$W/mod/\"",
-               ShellWord(Cat(escaped_path, "@", escaped_version)), " \"$W/src\"\n");
+    out +=
+        Cat("env GOENV=off GOFLAGS=-modcacherw GOTOOLCHAIN=local GOMODCACHE=\"$W/mod\" GOPROXY=\"$PROXY\" "
+            "GOSUMDB=\"$SUMDB\" \"$GO\" "
+            "mod download ",
+            ShellWord(Cat(command.module, "@", command.version)), "\ncp -r \"$W/mod/\"",
+            ShellWord(Cat(escaped_path, "@", escaped_version)), " \"$W/src\"\n");
     if (!command.go_mod.empty()) out += HereDocument(command.go_mod);
     out += Cat("cd ", ShellWord(command.working_directory), "\n");
   }

@@ -1,6 +1,6 @@
-// `job show --command`: what a person can paste into a shell to repeat a build outside the farm. Sandbox paths become the
-// toolchains of this machine and folders below a fresh "$W"; the proxy is the one that person's Go uses. Words come from
-// workers and modules, so each is quoted; nothing in them is obeyed by shell or terminal. Pure.
+// `job show --command`: what a person can paste into a shell to repeat a build outside the farm. Sandbox paths become
+// the toolchains of this machine and folders below a fresh "$W"; the proxy is the one that person's Go uses. Words come
+// from workers and modules, so each is quoted; nothing in them is obeyed by shell or terminal. Pure.
 #pragma once
 
 #include <string>

@@ -1,5 +1,6 @@
 // The verbs of `gofarm`, one function each, apart from how their words are parsed (main.cc). A function prints what was
-// asked for on stdout (one JSON document, or text) and returns the exit code; a status is printed and mapped by ExitCodeOf.
+// asked for on stdout (one JSON document, or text) and returns the exit code; a status is printed and mapped by
+// ExitCodeOf.
 #pragma once
 
 #include <cstdint>

@@ -52,9 +52,10 @@ class TemporaryFile {
 
 }  // namespace
 
-absl::Status DownloadTo(FarmClient& client, const std::string& sha256, const std::string& path, int mode, int64_t& size) {
+absl::Status DownloadTo(FarmClient& client, const std::string& sha256, const std::string& path, int mode,
+                        int64_t& size) {
   // rename would put the file in the place of a device as well.
-  if (struct stat info {}; lstat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) {
+  if (struct stat info{}; lstat(path.c_str(), &info) == 0 && !S_ISREG(info.st_mode) && !S_ISLNK(info.st_mode)) {
     return absl::InvalidArgumentError(Cat(EscapeForPrint(path), " is there and is no plain file; move it away"));
   }
   TemporaryFile file(path);
@@ -77,7 +78,8 @@ absl::Status DownloadTo(FarmClient& client, const std::string& sha256, const std
   }
   const std::string got = hash.HexAndReset();
   if (got != sha256) {
-    return absl::DataLossError(Cat("the farm sent ", offset, " bytes with SHA-256 ", got, " instead of ", sha256, "; nothing was written"));
+    return absl::DataLossError(
+        Cat("the farm sent ", offset, " bytes with SHA-256 ", got, " instead of ", sha256, "; nothing was written"));
   }
   size = offset;
   return file.MoveTo(path, mode);

@@ -64,7 +64,8 @@ std::vector<ExportFile> PlanExport(const std::vector<ExportItem>& items) {
   }
   std::map<std::string, std::vector<const ExportItem*>> by_path;
   for (const auto& [key, item] : programs) {
-    by_path[Cat(SafePath(Cat(item.module, "@", item.version)), "/", SafeElement(item.target), "/", SafeElement(item.name))]
+    by_path[Cat(SafePath(Cat(item.module, "@", item.version)), "/", SafeElement(item.target), "/",
+                SafeElement(item.name))]
         .push_back(&item);
   }
   std::vector<ExportFile> files;

@@ -33,7 +33,8 @@ absl::StatusOr<std::string> DefaultFolder(const FinderInputs& inputs) {
   if (const std::string data = Value(inputs, "XDG_DATA_HOME"); !data.empty() && data[0] == '/') {
     return Absolute(inputs, data + "/gofarm");
   }
-  if (const std::string home = Value(inputs, "HOME"); !home.empty()) return Absolute(inputs, home + "/.local/share/gofarm");
+  if (const std::string home = Value(inputs, "HOME"); !home.empty())
+    return Absolute(inputs, home + "/.local/share/gofarm");
   return absl::InvalidArgumentError("HOME is not set, so there is no default farm; name one with --dir or --server");
 }
 
@@ -68,7 +69,8 @@ FinderInputs RealInputs(const std::string& server_flag, const std::string& dir_f
     inputs.config_path = home + "/.config/gofarm/config.toml";
   }
   // ENOTDIR: HOME=/dev/null and the like.
-  if (!inputs.config_path.empty() && (access(inputs.config_path.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))) {
+  if (!inputs.config_path.empty() &&
+      (access(inputs.config_path.c_str(), F_OK) == 0 || (errno != ENOENT && errno != ENOTDIR))) {
     absl::StatusOr<std::string> text = io::ReadFile(inputs.config_path, kConfigMax);
     inputs.config_error = text.status();
     if (text.ok()) inputs.config_text = *std::move(text);
@@ -89,7 +91,8 @@ absl::StatusOr<FarmChoice> FindFarm(const FinderInputs& inputs) {
   }
   GOFARM_ASSIGN_OR_RETURN(const Configured configured, ReadConfig(inputs));
   if (!configured.server.empty()) return FarmChoice{.server = configured.server, .named_by = inputs.config_path};
-  if (!configured.dir.empty()) return FarmChoice{.dir = Absolute(inputs, configured.dir), .named_by = inputs.config_path};
+  if (!configured.dir.empty())
+    return FarmChoice{.dir = Absolute(inputs, configured.dir), .named_by = inputs.config_path};
   GOFARM_ASSIGN_OR_RETURN(std::string folder, DefaultFolder(inputs));
   return FarmChoice{.dir = std::move(folder), .named_by = "default"};
 }
@@ -106,6 +109,8 @@ absl::StatusOr<FarmChoice> FindFarm(const std::string& server_flag, const std::s
   return FindFarm(RealInputs(server_flag, dir_flag));
 }
 
-absl::StatusOr<std::string> FindFarmFolder(const std::string& dir_flag) { return FindFarmFolder(RealInputs("", dir_flag)); }
+absl::StatusOr<std::string> FindFarmFolder(const std::string& dir_flag) {
+  return FindFarmFolder(RealInputs("", dir_flag));
+}
 
 }  // namespace gofarm::cli

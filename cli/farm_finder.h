@@ -1,5 +1,5 @@
-// Which farm a command means: --server, --dir, GOFARM_SERVER, GOFARM_DIR, the user's config file, the default folder, in
-// this order. Pure but for FindFarm(flags), which reads the process's environment and the config file.
+// Which farm a command means: --server, --dir, GOFARM_SERVER, GOFARM_DIR, the user's config file, the default folder,
+// in this order. Pure but for FindFarm(flags), which reads the process's environment and the config file.
 #pragma once
 
 #include <functional>
@@ -11,8 +11,8 @@
 namespace gofarm::cli {
 
 struct FarmChoice {
-  std::string server;  // an address, or
-  std::string dir;     // the absolute folder of an embedded farm
+  std::string server;    // an address, or
+  std::string dir;       // the absolute folder of an embedded farm
   std::string named_by;  // "--dir", "GOFARM_DIR", "config.toml", "default": for messages
 };
 

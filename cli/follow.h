@@ -26,8 +26,8 @@ class LineEscaper {
   std::string waiting_;
 };
 
-// Prints files from their beginnings, one after the other under their names when there are several; with `follow` then what
-// is added, for ever, also over a rotation. NOT_FOUND names the file.
+// Prints files from their beginnings, one after the other under their names when there are several; with `follow` then
+// what is added, for ever, also over a rotation. NOT_FOUND names the file.
 absl::Status PrintFiles(const std::vector<std::string>& paths, bool follow,
                         const std::function<void(std::string_view)>& out);
 

@@ -260,8 +260,12 @@ std::string JobListDocument(const v1::JobPage& page) {
   return ArrayDocument(page.jobs(), [](JsonWriter& json, const v1::Job& job) { WriteJob(json, job, Detail::kList); });
 }
 
-std::string ArtifactListDocument(const v1::ArtifactPage& page) { return ArrayDocument(page.artifacts(), WriteArtifact); }
+std::string ArtifactListDocument(const v1::ArtifactPage& page) {
+  return ArrayDocument(page.artifacts(), WriteArtifact);
+}
 
-std::string WorkerListDocument(const v1::ListWorkersReply& reply) { return ArrayDocument(reply.workers(), WriteWorker); }
+std::string WorkerListDocument(const v1::ListWorkersReply& reply) {
+  return ArrayDocument(reply.workers(), WriteWorker);
+}
 
 }  // namespace gofarm::cli

@@ -1,5 +1,5 @@
-// The JSON of batches, jobs, executables, workers and the farm: names are a contract, tests/golden/cli holds one of each.
-// Pure functions.
+// The JSON of batches, jobs, executables, workers and the farm: names are a contract, tests/golden/cli holds one of
+// each. Pure functions.
 #pragma once
 
 #include <string>
@@ -31,7 +31,7 @@ void WriteWorker(JsonWriter& json, const v1::WorkerRow& worker);
 struct StatusWorker {
   std::string name;
   int pid = 0;
-  std::string state;   // "connected", "lost", ... as the coordinator sees it; "down" when the process is not there
+  std::string state;  // "connected", "lost", ... as the coordinator sees it; "down" when the process is not there
   std::string detail;
 };
 struct StatusPart {

@@ -16,7 +16,8 @@
 namespace gofarm::cli {
 namespace {
 
-// Protobuf takes UTF-8 only. A path or version with other bytes is refused in any case, so it may as well travel escaped.
+// Protobuf takes UTF-8 only. A path or version with other bytes is refused in any case, so it may as well travel
+// escaped.
 std::string Sendable(std::string_view text) {
   const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
   return ascii ? std::string(text) : EscapeForPrint(text);

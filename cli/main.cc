@@ -1,9 +1,8 @@
 // gofarm: the words of the command line. What the verbs do stands in cmd_*.cc.
-#include <CLI/CLI.hpp>
-
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <cerrno>
 #include <exception>
 #include <functional>
@@ -59,7 +58,8 @@ struct Parser {
     verb->fallthrough();
     std::string shown;
     for (const absl::string_view line : absl::StrSplit(example, '\n')) shown += Cat("\n  ", line);
-    verb->footer(Cat("Example:", shown, "\n\nWith every verb: --output json, --dir DIR, --server ADDRESS (gofarm --help)."));
+    verb->footer(
+        Cat("Example:", shown, "\n\nWith every verb: --output json, --dir DIR, --server ADDRESS (gofarm --help)."));
     verb->callback([this, run = std::move(run)] { action = run; });
     return verb;
   }
@@ -89,12 +89,14 @@ void AddFarm(Parser& p, UpArgs& up) {
                           "gofarm up\n"
                           "gofarm up --dir ~/farm --cache-dir ~/.cache/gofarm --workers 2",
                           [&] { return Up(p.globals, up); });
-  verb->add_option("--cache-dir", up.cache_dir, "toolchains, seeds and modules (GOFARM_CACHE_DIR, else DIR/cache)")->check(NotEmpty());
+  verb->add_option("--cache-dir", up.cache_dir, "toolchains, seeds and modules (GOFARM_CACHE_DIR, else DIR/cache)")
+      ->check(NotEmpty());
   verb->add_option("--workers", up.workers, "number of workers")->check(CLI::Range(1, embedded::kWorkersMax));
   verb->add_flag("--foreground", up.foreground, "stay in the foreground until Ctrl-C");
   verb->add_flag("--supervise", up.supervise)->group("");
   p.Verb(&p.app, "down", "stop the farm; its data stays", "gofarm down --dir ~/farm", [&] { return Down(p.globals); });
-  p.Verb(&p.app, "status", "what runs where, and how far the seeds are", "gofarm status\ngofarm status --output json", [&] { return Status(p.globals); });
+  p.Verb(&p.app, "status", "what runs where, and how far the seeds are", "gofarm status\ngofarm status --output json",
+         [&] { return Status(p.globals); });
   p.Verb(&p.app, "version", "the version of this program", "gofarm version", [&] { return Version(p.globals); });
 }
 
@@ -103,9 +105,11 @@ void AddSubmit(Parser& p, SubmitArgs& submit) {
                           "gofarm submit github.com/rakyll/hey@v0.1.5 --wait\n"
                           "gofarm submit --file modules.txt --target x86_64 --target riscv64 --name nightly",
                           [&] { return Submit(p.globals, submit); });
-  verb->add_option("modules", submit.modules, "MODULE[@VERSION]; latest when no version is given")->type_name("MODULE[@VERSION]");
+  verb->add_option("modules", submit.modules, "MODULE[@VERSION]; latest when no version is given")
+      ->type_name("MODULE[@VERSION]");
   verb->add_option("--file", submit.file, "a list, one MODULE[@VERSION] a line; - for standard input");
-  OneAtATime(verb->add_option("--target", submit.targets, "x86_64, aarch64, riscv64 or loongarch64; all four when left out"));
+  OneAtATime(
+      verb->add_option("--target", submit.targets, "x86_64, aarch64, riscv64 or loongarch64; all four when left out"));
   verb->add_option("--name", submit.name, "a name for the batch");
   verb->add_option("--as", submit.submitter, "who submits it (USER)");
   verb->add_flag("--force", submit.force, "build again what is built already");
@@ -114,7 +118,8 @@ void AddSubmit(Parser& p, SubmitArgs& submit) {
 
 void AddBatch(Parser& p, int64_t& id, int64_t& limit, bool& failed) {
   CLI::App* batch = p.Group(&p.app, "batch", "what was submitted");
-  p.Verb(batch, "list", "all batches, newest first", "gofarm batch list --limit 10", [&] { return BatchList(p.globals, limit); })
+  p.Verb(batch, "list", "all batches, newest first", "gofarm batch list --limit 10",
+         [&] { return BatchList(p.globals, limit); })
       ->add_option("--limit", limit, "at most so many")
       ->check(AtLeast(0));
   const auto verb = [&](const char* name, const char* help, const char* example, Action run) {
@@ -123,9 +128,12 @@ void AddBatch(Parser& p, int64_t& id, int64_t& limit, bool& failed) {
     return v;
   };
   verb("show", "one batch", "gofarm batch show 3", [&] { return BatchShow(p.globals, id); });
-  verb("watch", "show progress until all jobs ended", "gofarm batch watch 3", [&] { return BatchWatch(p.globals, id); });
-  verb("cancel", "cancel its jobs that no other batch wants", "gofarm batch cancel 3", [&] { return BatchCancel(p.globals, id); });
-  verb("retry", "build its failed and partial jobs again", "gofarm batch retry 3 --failed", [&] { return BatchRetry(p.globals, id); })
+  verb("watch", "show progress until all jobs ended", "gofarm batch watch 3",
+       [&] { return BatchWatch(p.globals, id); });
+  verb("cancel", "cancel its jobs that no other batch wants", "gofarm batch cancel 3",
+       [&] { return BatchCancel(p.globals, id); });
+  verb("retry", "build its failed and partial jobs again", "gofarm batch retry 3 --failed",
+       [&] { return BatchRetry(p.globals, id); })
       ->add_flag("--failed", failed, "which jobs: the failed and partial ones")
       ->required();
 }
@@ -139,18 +147,22 @@ struct JobArgs {
 };
 void AddJob(Parser& p, JobArgs& args) {
   CLI::App* job = p.Group(&p.app, "job", "one module for one target");
-  CLI::App* list = p.Verb(job, "list", "jobs, of a batch or all", "gofarm job list --batch 3 --state failed", [&] { return JobList(p.globals, args.list); });
+  CLI::App* list = p.Verb(job, "list", "jobs, of a batch or all", "gofarm job list --batch 3 --state failed",
+                          [&] { return JobList(p.globals, args.list); });
   list->add_option("--batch", args.list.batch, "of this batch")->check(AtLeast(1));
-  list->add_option("--state", args.list.state, "queued, running, built, partial, nothing_to_build, failed or cancelled");
+  list->add_option("--state", args.list.state,
+                   "queued, running, built, partial, nothing_to_build, failed or cancelled");
   list->add_option("--limit", args.list.limit, "at most so many")->check(AtLeast(0));
   const auto verb = [&](const char* name, const char* help, const char* example, Action run) {
     CLI::App* v = p.Verb(job, name, help, example, std::move(run));
     v->add_option("id", args.id, "id of the job")->required()->type_name("ID")->check(AtLeast(1));
     return v;
   };
-  verb("show", "one job with its attempts and programs", "gofarm job show 12\ngofarm job show 12 --command | sh", [&] { return JobShow(p.globals, args.id, args.command); })
-      ->add_flag("--command", args.command, "what to paste into a shell to repeat the build");
-  CLI::App* log = verb("log", "what its build printed", "gofarm job log 12 --follow\ngofarm job log 12 --attempt 1", [&] { return JobLog(p.globals, args.id, args.attempt, args.follow); });
+  verb("show", "one job with its attempts and programs", "gofarm job show 12\ngofarm job show 12 --command | sh", [&] {
+    return JobShow(p.globals, args.id, args.command);
+  })->add_flag("--command", args.command, "what to paste into a shell to repeat the build");
+  CLI::App* log = verb("log", "what its build printed", "gofarm job log 12 --follow\ngofarm job log 12 --attempt 1",
+                       [&] { return JobLog(p.globals, args.id, args.attempt, args.follow); });
   log->add_option("--attempt", args.attempt, "which attempt, from 1; the last when left out")->check(AtLeast(1));
   log->add_flag("--follow", args.follow, "go on until the attempt ends");
   verb("cancel", "cancel it", "gofarm job cancel 12", [&] { return JobCancel(p.globals, args.id); });
@@ -166,13 +178,16 @@ struct ArtifactArgs {
 };
 void AddArtifact(Parser& p, ArtifactArgs& args) {
   CLI::App* artifact = p.Group(&p.app, "artifact", "built programs");
-  CLI::App* list = p.Verb(artifact, "list", "programs with size and digest",
-                          "gofarm artifact list --batch 3\ngofarm artifact list --module github.com/rakyll/hey --target aarch64", [&] { return ArtifactList(p.globals, args.list); });
+  CLI::App* list =
+      p.Verb(artifact, "list", "programs with size and digest",
+             "gofarm artifact list --batch 3\ngofarm artifact list --module github.com/rakyll/hey --target aarch64",
+             [&] { return ArtifactList(p.globals, args.list); });
   list->add_option("--batch", args.list.batch, "of this batch")->check(AtLeast(1));
   list->add_option("--module", args.list.module, "of this module");
   list->add_option("--target", args.list.target, "for this target");
   list->add_option("--limit", args.list.limit, "at most so many")->check(AtLeast(0));
-  CLI::App* get = p.Verb(artifact, "get", "one program by its digest", "gofarm artifact get SHA256 -o ./hey", [&] { return ArtifactGet(p.globals, args.sha256, args.file); });
+  CLI::App* get = p.Verb(artifact, "get", "one program by its digest", "gofarm artifact get SHA256 -o ./hey",
+                         [&] { return ArtifactGet(p.globals, args.sha256, args.file); });
   get->add_option("sha256", args.sha256, "its SHA-256")->required()->type_name("SHA256");
   get->add_option("-o,--out", args.file, "where to write it")->required()->type_name("FILE")->check(NotEmpty());
   CLI::App* all = p.Verb(artifact, "export", "all programs of a batch into a folder, with SHA256SUMS",
@@ -189,7 +204,8 @@ struct WorkerArgs {
 };
 void AddWorker(Parser& p, WorkerArgs& args) {
   CLI::App* worker = p.Group(&p.app, "worker", "who builds");
-  p.Verb(worker, "list", "workers with their targets and toolchains", "gofarm worker list", [&] { return WorkerList(p.globals); });
+  p.Verb(worker, "list", "workers with their targets and toolchains", "gofarm worker list",
+         [&] { return WorkerList(p.globals); });
   p.Verb(worker, "show", "one worker", "gofarm worker show worker-1", [&] { return WorkerShow(p.globals, args.name); })
       ->add_option("name", args.name, "name of the worker")
       ->required()
@@ -205,7 +221,10 @@ void AddWorker(Parser& p, WorkerArgs& args) {
     for (const char* budget : {"--mod-bytes", "--gocache-bytes"}) {
       const std::string option = budget;
       v->add_option_function<std::string>(
-           budget, [&args, option](const std::string& bytes) { args.rest.insert(args.rest.end(), {option, bytes}); },
+           budget,
+           [&args, option](const std::string& bytes) {
+             args.rest.insert(args.rest.end(), {option, bytes});
+           },
            option == "--mod-bytes" ? "budget of the module cache, such as 20GiB" : "budget of the shared Go caches")
           ->type_name("BYTES");
     }
@@ -214,7 +233,8 @@ void AddWorker(Parser& p, WorkerArgs& args) {
 
 void AddLogs(Parser& p, std::string& part, bool& follow) {
   CLI::App* logs = p.Verb(&p.app, "logs", "what the daemons of an embedded farm wrote",
-                          "gofarm logs worker --follow\ngofarm logs coordinator | grep level=error", [&] { return Logs(p.globals, part, follow); });
+                          "gofarm logs worker --follow\ngofarm logs coordinator | grep level=error",
+                          [&] { return Logs(p.globals, part, follow); });
   logs->add_option("part", part, "coordinator, worker, postgres or supervisor")
       ->required()
       ->check(CLI::IsMember({"coordinator", "worker", "postgres", "supervisor"}));
@@ -228,7 +248,8 @@ std::string Joined(const std::vector<std::string>& words, std::string_view betwe
 }
 
 // The verbs below `app`, as they are typed after it.
-void Verbs(CLI::App* app, const std::string& prefix, std::vector<std::string>& direct, std::vector<std::string>& deeper) {
+void Verbs(CLI::App* app, const std::string& prefix, std::vector<std::string>& direct,
+           std::vector<std::string>& deeper) {
   for (CLI::App* verb : app->get_subcommands([](CLI::App*) { return true; })) {
     (prefix.empty() ? direct : deeper).push_back(prefix + verb->get_name());
     Verbs(verb, Cat(prefix, verb->get_name(), " "), direct, deeper);
@@ -264,7 +285,8 @@ std::string WhatIsWrong(CLI::App& root, const CLI::ParseError& error) {
   wrong = error.what();
   if (dynamic_cast<const CLI::ExtrasError*>(&error) == nullptr) return wrong;
   std::vector<std::string> known;
-  for (const CLI::App* app = &root; app != nullptr; app = app->get_subcommands().empty() ? nullptr : app->get_subcommands().front()) {
+  for (const CLI::App* app = &root; app != nullptr;
+       app = app->get_subcommands().empty() ? nullptr : app->get_subcommands().front()) {
     for (const CLI::Option* option : app->get_options()) {
       for (const std::string& name : option->get_lnames()) known.push_back("--" + name);
     }
@@ -278,8 +300,8 @@ std::string WhatIsWrong(CLI::App& root, const CLI::ParseError& error) {
   return wrong;
 }
 
-// A closed one of the first three descriptors would be given to the next file that is opened, and what is printed would go
-// into that file.
+// A closed one of the first three descriptors would be given to the next file that is opened, and what is printed would
+// go into that file.
 void OpenStandardDescriptors() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
     if (fcntl(fd, F_GETFD) < 0 && errno == EBADF) open("/dev/null", O_RDWR);

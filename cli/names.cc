@@ -52,7 +52,8 @@ v1::Phase CurrentPhase(const v1::Attempt& attempt) {
 std::vector<std::pair<v1::Phase, double>> PhaseSeconds(const v1::Attempt& attempt) {
   std::map<int, double> seconds;
   for (const v1::PhaseTime& time : attempt.phases()) {
-    if (time.phase() != v1::PHASE_UNSPECIFIED && v1::Phase_IsValid(time.phase())) seconds[time.phase()] += time.seconds();
+    if (time.phase() != v1::PHASE_UNSPECIFIED && v1::Phase_IsValid(time.phase()))
+      seconds[time.phase()] += time.seconds();
   }
   std::vector<std::pair<v1::Phase, double>> out;
   for (const auto& [phase, sum] : seconds) out.emplace_back(static_cast<v1::Phase>(phase), sum);

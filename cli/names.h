@@ -1,5 +1,5 @@
-// Names and small readings of protocol values, for tables and JSON alike. A number that this build does not know prints as
-// "unknown". Pure functions. Includes generated headers: for .cc files of cli/ only.
+// Names and small readings of protocol values, for tables and JSON alike. A number that this build does not know prints
+// as "unknown". Pure functions. Includes generated headers: for .cc files of cli/ only.
 #pragma once
 
 #include <string>
@@ -21,7 +21,8 @@ std::string_view NameOf(v1::Phase phase);
 std::string_view NameOf(v1::WaitReason reason);
 std::string_view NameOf(v1::FailureClass failure);
 
-// "compile_error: x.go:1:1: undefined: y": the class, and of the detail the first line that says something (compilers put
+// "compile_error: x.go:1:1: undefined: y": the class, and of the detail the first line that says something (compilers
+// put
 // "# PACKAGE" above theirs). Empty without a class.
 std::string FailureGist(v1::FailureClass failure, std::string_view detail);
 

@@ -14,8 +14,8 @@ namespace gofarm::cli {
 
 absl::StatusOr<std::unique_ptr<FarmClient>> ConnectTo(const Globals& globals);
 
-// What a command that is recommended needs behind it to mean the same farm: " --dir DIR", " --server ADDRESS", or nothing
-// where the farm was not named by a flag.
+// What a command that is recommended needs behind it to mean the same farm: " --dir DIR", " --server ADDRESS", or
+// nothing where the farm was not named by a flag.
 std::string SameFarm(const Globals& globals);
 
 // A verb that asks the farm for one thing by its id, and shows it.
@@ -32,8 +32,8 @@ Exit AskAndShow(const Globals& globals, int64_t id, absl::Status (FarmClient::*a
 
 void PrintOut(std::string_view text);  // stdout
 void PrintErr(std::string_view text);  // stderr; what goes wrong there has nobody to be told
-// To one of the two, whole. A reader of stdout that went away ends the process with kExitReaderGone: what SIGPIPE does to
-// programs, also where it is ignored, so that nothing goes on for ever into a closed pipe.
+// To one of the two, whole. A reader of stdout that went away ends the process with kExitReaderGone: what SIGPIPE does
+// to programs, also where it is ignored, so that nothing goes on for ever into a closed pipe.
 void WriteOut(int fd, std::string_view text);
 // The first failure of writing to stdout (a full disk), for main to report: nobody else looks at it.
 absl::Status OutputWritten();

@@ -17,7 +17,8 @@ namespace {
 constexpr int kNarrowest = 8;  // a clippable column keeps at least this much
 constexpr std::string_view kGap = "  ";
 
-// The length of a colour's escape sequence at `i`, 0 when there is none. Only Paint writes them: foreign text is escaped.
+// The length of a colour's escape sequence at `i`, 0 when there is none. Only Paint writes them: foreign text is
+// escaped.
 size_t ColorLength(std::string_view text, size_t i) {
   if (text.substr(i, 2) != "\x1b[") return 0;
   const size_t end = text.find('m', i);
@@ -52,13 +53,26 @@ std::string Paint(const Terminal& terminal, Color color, std::string_view text) 
   if (!terminal.colors || color == Color::kNone || text.empty()) return std::string(text);
   std::string_view code;
   switch (color) {
-    case Color::kGreen: code = "32"; break;
-    case Color::kYellow: code = "33"; break;
-    case Color::kRed: code = "31"; break;
-    case Color::kBlue: code = "34"; break;
-    case Color::kDim: code = "2"; break;
-    case Color::kBold: code = "1"; break;
-    case Color::kNone: break;
+    case Color::kGreen:
+      code = "32";
+      break;
+    case Color::kYellow:
+      code = "33";
+      break;
+    case Color::kRed:
+      code = "31";
+      break;
+    case Color::kBlue:
+      code = "34";
+      break;
+    case Color::kDim:
+      code = "2";
+      break;
+    case Color::kBold:
+      code = "1";
+      break;
+    case Color::kNone:
+      break;
   }
   return Cat("\x1b[", code, "m", text, "\x1b[0m");
 }
@@ -68,7 +82,8 @@ Color ColorOfState(std::string_view state) {
   if (state == "partial" || state == "lost" || state == "degraded" || state == "starting") return Color::kYellow;
   if (state == "failed" || state == "cannot_isolate" || state == "down") return Color::kRed;
   if (state == "running" || state == "seeding") return Color::kBlue;
-  if (state == "queued" || state == "cancelled" || state == "nothing_to_build" || state == "waiting") return Color::kDim;
+  if (state == "queued" || state == "cancelled" || state == "nothing_to_build" || state == "waiting")
+    return Color::kDim;
   return Color::kNone;
 }
 

@@ -1,5 +1,5 @@
-// What people read: tables, sizes, durations, colours. On a terminal a table is clipped to its width and coloured; piped
-// it is the same table, plain and whole. All cells are escaped here, so callers pass what they got. Pure but for
+// What people read: tables, sizes, durations, colours. On a terminal a table is clipped to its width and coloured;
+// piped it is the same table, plain and whole. All cells are escaped here, so callers pass what they got. Pure but for
 // DescribeTerminal; no shared state.
 #pragma once
 
@@ -57,7 +57,7 @@ std::string ClipToWidth(std::string_view text, int width);
 // The same for names whose end says more than their beginning: "…ushi/toml@v1.6.0".
 std::string ClipFrontToWidth(std::string_view text, int width);
 
-std::string HumanBytes(int64_t bytes);      // "812 B", "3.2 MiB"
-std::string HumanSeconds(double seconds);   // "0.4s", "12s", "3m04s", "2h05m"
+std::string HumanBytes(int64_t bytes);     // "812 B", "3.2 MiB"
+std::string HumanSeconds(double seconds);  // "0.4s", "12s", "3m04s", "2h05m"
 
 }  // namespace gofarm::cli

@@ -33,8 +33,9 @@ std::string Bar(const BatchView& view, int width, const Terminal& terminal) {
   int used = 0;
   for (const Share& share : shares) {
     if (share.count == 0) continue;
-    const int cells = std::clamp(static_cast<int>(static_cast<double>(share.count) * width / static_cast<double>(total)), 1,
-                                 std::max(0, width - used));
+    const int cells =
+        std::clamp(static_cast<int>(static_cast<double>(share.count) * width / static_cast<double>(total)), 1,
+                   std::max(0, width - used));
     std::string text;
     for (int i = 0; i < cells && used < width; ++i, ++used) text += share.mark;
     bar += Paint(terminal, share.color, text);
@@ -52,11 +53,12 @@ std::string StepOf(const RunningView& job) {
 // "1.0 MiB of 4.0 MiB"; empty where no bytes are counted.
 std::string AmountOf(const RunningView& job) {
   if (job.bytes_done == 0 && job.bytes_total == 0) return "";
-  return job.bytes_total > 0 ? Cat(HumanBytes(job.bytes_done), " of ", HumanBytes(job.bytes_total)) : HumanBytes(job.bytes_done);
+  return job.bytes_total > 0 ? Cat(HumanBytes(job.bytes_done), " of ", HumanBytes(job.bytes_total))
+                             : HumanBytes(job.bytes_done);
 }
 
-// One below the other, so that steps and seconds stand in columns. Both must stay visible: the beginning of the module's
-// path gives way, then the end of what follows them.
+// One below the other, so that steps and seconds stand in columns. Both must stay visible: the beginning of the
+// module's path gives way, then the end of what follows them.
 std::vector<std::string> RunningLines(const std::vector<RunningView>& jobs, size_t count, const Terminal& terminal) {
   struct Line {
     std::string left, step, right;
@@ -65,7 +67,9 @@ std::vector<std::string> RunningLines(const std::vector<RunningView>& jobs, size
   int left_width = 0, step_width = 0, right_width = 0, seconds_width = 0;
   for (size_t i = 0; i < count; ++i) {
     const RunningView& job = jobs[i];
-    Line line{.left = Cat(EscapeForPrint(job.what), " ", job.target), .step = StepOf(job), .right = HumanSeconds(job.seconds)};
+    Line line{.left = Cat(EscapeForPrint(job.what), " ", job.target),
+              .step = StepOf(job),
+              .right = HumanSeconds(job.seconds)};
     seconds_width = std::max(seconds_width, DisplayWidth(line.right));
     if (const std::string amount = AmountOf(job); !amount.empty()) line.right += Cat("  ", amount);
     if (!job.detail.empty()) line.right += Cat("  ", EscapeForPrint(job.detail));
@@ -81,7 +85,8 @@ std::vector<std::string> RunningLines(const std::vector<RunningView>& jobs, size
   std::vector<std::string> out;
   for (const Line& line : lines) {
     const std::string left = ClipFrontToWidth(line.left, left_width);
-    const std::string head = Cat(std::string(kGap, ' '), left, std::string(left_width - DisplayWidth(left) + kGap, ' '));
+    const std::string head =
+        Cat(std::string(kGap, ' '), left, std::string(left_width - DisplayWidth(left) + kGap, ' '));
     const std::string step = ClipToWidth(line.step, terminal.columns - DisplayWidth(head));
     const std::string fill(step_width - DisplayWidth(line.step) + kGap, ' ');
     const std::string rest =
@@ -147,7 +152,8 @@ std::vector<std::string> RenderProgress(const BatchView& view, const Terminal& t
   const size_t taken = lines.size() + notes.size() + 1;  // one for "and N more"
   const size_t shown = std::min(view.jobs.size(), lines_max > taken ? lines_max - taken : 0);
   for (std::string& line : RunningLines(view.jobs, shown, terminal)) lines.push_back(std::move(line));
-  if (shown < view.jobs.size()) lines.push_back(ClipToWidth(Cat("  and ", view.jobs.size() - shown, " more"), terminal.columns));
+  if (shown < view.jobs.size())
+    lines.push_back(ClipToWidth(Cat("  and ", view.jobs.size() - shown, " more"), terminal.columns));
   for (const std::string& note : notes) {
     if (lines.size() < lines_max) lines.push_back(Paint(terminal, Color::kYellow, ClipToWidth(note, terminal.columns)));
   }
@@ -211,7 +217,8 @@ std::vector<std::string> PlainNews::Lines(const BatchView& view, absl::Time now)
 
 std::string PlainNews::Obstacle(const BatchView& view, absl::Time now) {
   std::string line = view.notice;
-  if (line.empty() && view.jobs.empty() && !view.waiting.empty()) line = Cat("waiting: ", Clip(EscapeForPrint(view.waiting), 300));
+  if (line.empty() && view.jobs.empty() && !view.waiting.empty())
+    line = Cat("waiting: ", Clip(EscapeForPrint(view.waiting), 300));
   if (line.empty()) {
     obstacle_.clear();
     return "";
@@ -223,7 +230,8 @@ std::string PlainNews::Obstacle(const BatchView& view, absl::Time now) {
 }
 
 std::string StepLine(const StepEvent& event) {
-  std::string line = Cat("job ", event.job, " ", EscapeForPrint(event.what), " ", event.target, ": ", EscapeForPrint(event.step));
+  std::string line =
+      Cat("job ", event.job, " ", EscapeForPrint(event.what), " ", event.target, ": ", EscapeForPrint(event.step));
   if (!event.detail.empty()) line += Cat(" (", Clip(EscapeForPrint(event.detail), 300), ")");
   return line;
 }

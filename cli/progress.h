@@ -1,6 +1,6 @@
 // What `watch` and `--wait` show. On a terminal: a bar for the batch, what runs with its phase and seconds, bytes while
-// fetching, an estimate of the time left. Elsewhere: one plain line for each step of each job, and now and then one for what
-// takes long. Pure: state in, lines out.
+// fetching, an estimate of the time left. Elsewhere: one plain line for each step of each job, and now and then one for
+// what takes long. Pure: state in, lines out.
 #pragma once
 
 #include <cstdint>
@@ -40,10 +40,10 @@ struct BatchView {
   int64_t cancelled = 0;
   int64_t executables = 0;
   std::vector<RunningView> jobs;
-  std::string waiting;    // why nothing moves
-  double seconds = 0;     // since the watch began
+  std::string waiting;      // why nothing moves
+  double seconds = 0;       // since the watch began
   double eta_seconds = -1;  // below zero: no estimate
-  std::string notice;     // "the coordinator does not answer; trying again"
+  std::string notice;       // "the coordinator does not answer; trying again"
 
   int64_t total() const { return queued + running + ended(); }
   int64_t ended() const { return built + partial + nothing_to_build + failed + cancelled; }
@@ -58,12 +58,14 @@ std::string Summary(const BatchView& view);
 // character in some terminals, and others take the next line for its continuation when the window grows.
 Terminal CanvasOf(const Terminal& terminal);
 
-// What stands on a terminal below the lines that stay, and the text that puts the next picture in its place. Wherever the
-// window was narrowed in between, the terminal has wrapped the old lines, so that they take more rows than they had.
+// What stands on a terminal below the lines that stay, and the text that puts the next picture in its place. Wherever
+// the window was narrowed in between, the terminal has wrapped the old lines, so that they take more rows than they
+// had.
 class LivePicture {
  public:
   // `above`: lines that stay from now on, between what was there before and the picture.
-  std::string Next(const std::vector<std::string>& above, const std::vector<std::string>& picture, const Terminal& terminal);
+  std::string Next(const std::vector<std::string>& above, const std::vector<std::string>& picture,
+                   const Terminal& terminal);
   // What was drawn stays; the next picture comes below it.
   void Keep() { widths_.clear(); }
   bool empty() const { return widths_.empty(); }
@@ -77,14 +79,14 @@ double EstimateSeconds(int64_t ended_since, int64_t left, double seconds);
 
 struct StepEvent {
   int64_t job = 0;
-  std::string what;    // module@version
+  std::string what;  // module@version
   std::string target;
-  std::string step;    // a job state or a phase
+  std::string step;  // a job state or a phase
   std::string detail;
 };
 
-// Plain lines, each step of a job once per attempt at it, and what the server's events passed over filled in when the job
-// ended: quick phases may begin and end between two updates.
+// Plain lines, each step of a job once per attempt at it, and what the server's events passed over filled in when the
+// job ended: quick phases may begin and end between two updates.
 class StepLines {
  public:
   // The lines to print now; none for a repetition.
@@ -105,8 +107,8 @@ inline constexpr absl::Duration kNewsEvery = absl::Seconds(10);
 inline constexpr absl::Duration kSilenceMax = absl::Minutes(1);
 inline constexpr size_t kNewsLinesMax = 5;
 
-// Plain lines between the steps: what runs for long, why nothing runs, that the coordinator is away. At most kNewsLinesMax
-// lines every kNewsEvery.
+// Plain lines between the steps: what runs for long, why nothing runs, that the coordinator is away. At most
+// kNewsLinesMax lines every kNewsEvery.
 class PlainNews {
  public:
   std::vector<std::string> Lines(const BatchView& view, absl::Time now);

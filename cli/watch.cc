@@ -207,7 +207,8 @@ BatchView Watcher::Look(std::deque<v1::JobEvent>& events) {
   BatchView view = ViewOf(update_.batch());
   view.waiting = update_.waiting();
   view.notice = notice_;
-  if (notice_.empty() && !done_ && absl::Now() - updated_at_ > kQuietMax) view.notice = "no word from the coordinator for a while";
+  if (notice_.empty() && !done_ && absl::Now() - updated_at_ > kQuietMax)
+    view.notice = "no word from the coordinator for a while";
   const double since = absl::ToDoubleSeconds(absl::Now() - updated_at_);
   for (const v1::RunningJob& running : update_.running()) {
     view.jobs.push_back(ViewOf(running));

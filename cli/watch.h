@@ -1,6 +1,6 @@
-// Follows a batch until all its jobs ended and shows how it goes on `fd`: redrawn in place about five times a second on a
-// terminal, plain lines elsewhere. Comes back by itself when the coordinator restarts. One thread reads the stream, the
-// calling one draws.
+// Follows a batch until all its jobs ended and shows how it goes on `fd`: redrawn in place about five times a second on
+// a terminal, plain lines elsewhere. Comes back by itself when the coordinator restarts. One thread reads the stream,
+// the calling one draws.
 #pragma once
 
 #include <cstdint>

@@ -84,12 +84,14 @@ std::string Holder() {
   return Cat(host, " pid ", ::getpid());
 }
 
-// Everything between configuration and signals. Members are made in this order and die in the reverse one: whoever calls
-// another one stands below it.
+// Everything between configuration and signals. Members are made in this order and die in the reverse one: whoever
+// calls another one stands below it.
 class Coordinator {
  public:
   Coordinator(const AppConfig& config, sync::StopSignals& signals)
-      : config_(config), signals_(signals), pool_({.url = config.database_url, .connections = kDatabaseConnections}),
+      : config_(config),
+        signals_(signals),
+        pool_({.url = config.database_url, .connections = kDatabaseConnections}),
         dispatch_pool_({.url = config.database_url, .connections = kDispatchConnections}),
         http_client_(Cat("gofarm/", kVersion)) {}
 
@@ -240,36 +242,39 @@ service::AttemptHooks Coordinator::HooksOfAttempts() {
     hub_.Forget(attempt.token);
     service::TellEnd(board_, attempt, result);
     (void)dispatch_->Post(dispatch::AttemptEnded{attempt.token, attempt.job, result.requeued});  // always taken
-    metrics_.GetCounter("gofarm_attempts_ended_total", "Attempts that were completed, by outcome.",
-                        {{"outcome", std::string(Name(result.recorded))}}).Add(result.repeated ? 0 : 1);
+    metrics_
+        .GetCounter("gofarm_attempts_ended_total", "Attempts that were completed, by outcome.",
+                    {{"outcome", std::string(Name(result.recorded))}})
+        .Add(result.repeated ? 0 : 1);
   };
   return hooks;
 }
 
 absl::Status Coordinator::StartListeners(const std::string& database_version) {
   GOFARM_ASSIGN_OR_RETURN(
-      rpc_, rpc::Server::Start(config_.listen,
-                               {.batches = *batches_,
-                                .queries = queries_,
-                                .attempts = *attempts_,
-                                .dispatch = *dispatch_,
-                                .board = board_,
-                                .logs = *logs_,
-                                .blobs = *blobs_,
-                                .hub = hub_,
-                                .save_report = [this](const Scope& scope, const std::string& worker,
-                                                      const domain::WorkerReport& report) {
-                                  return query_store_.SaveWorkerReport(scope, worker, report);
-                                },
-                                .facts = {.version = kVersion,
-                                          .database_version = database_version,
-                                          .toolset = config_.default_toolset.name,
-                                          .started_at = started_at_,
-                                          .pid = ::getpid()},
-                                .metrics = &metrics_}));
+      rpc_, rpc::Server::Start(config_.listen, {.batches = *batches_,
+                                                .queries = queries_,
+                                                .attempts = *attempts_,
+                                                .dispatch = *dispatch_,
+                                                .board = board_,
+                                                .logs = *logs_,
+                                                .blobs = *blobs_,
+                                                .hub = hub_,
+                                                .save_report =
+                                                    [this](const Scope& scope, const std::string& worker,
+                                                           const domain::WorkerReport& report) {
+                                                      return query_store_.SaveWorkerReport(scope, worker, report);
+                                                    },
+                                                .facts = {.version = kVersion,
+                                                          .database_version = database_version,
+                                                          .toolset = config_.default_toolset.name,
+                                                          .started_at = started_at_,
+                                                          .pid = ::getpid()},
+                                                .metrics = &metrics_}));
   if (config_.http.empty()) return absl::OkStatus();
-  GOFARM_ASSIGN_OR_RETURN(http_, http::HttpServer::Start(config_.http, http::OperationsRoutes([this] { return MetricsText(); },
-                                                                                              [this] { return Ready(); })));
+  GOFARM_ASSIGN_OR_RETURN(
+      http_, http::HttpServer::Start(
+                 config_.http, http::OperationsRoutes([this] { return MetricsText(); }, [this] { return Ready(); })));
   return absl::OkStatus();
 }
 
@@ -295,7 +300,8 @@ std::string Coordinator::MetricsText() {
         .Set(static_cast<double>(n));
   }
   metrics_.GetGauge("gofarm_sessions", "Workers that are connected.").Set(static_cast<double>(stats.sessions));
-  metrics_.GetGauge("gofarm_attempts_lost", "Attempts lost since the start.").Set(static_cast<double>(stats.attempts_lost));
+  metrics_.GetGauge("gofarm_attempts_lost", "Attempts lost since the start.")
+      .Set(static_cast<double>(stats.attempts_lost));
   metrics_.GetGauge("gofarm_store_failures", "Calls of the dispatcher's store that failed since the start.")
       .Set(static_cast<double>(stats.store_failures));
   metrics_.GetGauge("gofarm_leading", "1 when this coordinator leads.").Set(leading_ ? 1 : 0);
@@ -328,9 +334,9 @@ void Coordinator::CollectBlobs(const std::stop_token& stop) {
     obs::Warn("blobs_not_collected", {{"error", std::string(collected.status().message())}});
     return;
   }
-  obs::Info("blobs_collected", {{"blobs", Cat(collected->blobs)},
-                                {"partials", Cat(collected->partials)},
-                                {"bytes", Cat(collected->bytes)}});
+  obs::Info(
+      "blobs_collected",
+      {{"blobs", Cat(collected->blobs)}, {"partials", Cat(collected->partials)}, {"bytes", Cat(collected->bytes)}});
 }
 
 void Coordinator::ForgetRequestIds(const std::stop_token& stop) {

@@ -20,7 +20,8 @@ struct Choice {
   std::string from;  // "listen" of the file, "--listen" or the variable
 };
 
-Choice Choose(const std::string& flag, const char* flag_name, const char* variable, const char* key, std::string file_value) {
+Choice Choose(const std::string& flag, const char* flag_name, const char* variable, const char* key,
+              std::string file_value) {
   if (!flag.empty()) return {flag, flag_name};
   const std::string value = config::Overlay("", variable, file_value);
   return {value, value == file_value ? key : variable};
@@ -45,12 +46,13 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   config::Table table = flags.config.empty() ? config::Table::Empty() : config::Table::Load(flags.config);
   AppConfig out;
 
-  const Choice listen = Choose(flags.listen, "--listen", "GOFARM_COORDINATOR_LISTEN", "listen",
-                               table.Str("listen", "127.0.0.1:7070"));
+  const Choice listen =
+      Choose(flags.listen, "--listen", "GOFARM_COORDINATOR_LISTEN", "listen", table.Str("listen", "127.0.0.1:7070"));
   out.listen = listen.value;
   if (const absl::Status s = rpc::CheckListen(listen.value); !s.ok()) table.Fault(listen.from, Sv(s.message()));
 
-  const Choice http = Choose(flags.http, "--http", "GOFARM_COORDINATOR_HTTP", "http", table.Str("http", "127.0.0.1:7071"));
+  const Choice http =
+      Choose(flags.http, "--http", "GOFARM_COORDINATOR_HTTP", "http", table.Str("http", "127.0.0.1:7071"));
   out.http = http.value;
   if (!http.value.empty()) {
     if (const absl::Status s = http::CheckAddress(http.value); !s.ok()) table.Fault(http.from, Sv(s.message()));
@@ -58,8 +60,9 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
 
   out.database_url = config::Overlay("", "GOFARM_COORDINATOR_DATABASE_URL", table.Str("database_url", ""));
   if (out.database_url.empty()) {
-    table.Fault("database_url",
-                "is missing; write database_url = \"postgresql:///gofarm\", or run `gofarm up`, which brings a database");
+    table.Fault(
+        "database_url",
+        "is missing; write database_url = \"postgresql:///gofarm\", or run `gofarm up`, which brings a database");
   }
   out.data_dir = config::Overlay("", "GOFARM_COORDINATOR_DATA_DIR", table.Str("data_dir", ""));
   if (out.data_dir.empty() && !flags.dir.empty()) out.data_dir = Cat(flags.dir, "/data");
@@ -67,7 +70,8 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
 
   out.toolsets = ReadToolsets(table.Str("toolsets", ""), table);
   const std::string wanted = table.Str("default_toolset", out.toolsets.empty() ? "" : out.toolsets.front().name);
-  const auto found = std::find_if(out.toolsets.begin(), out.toolsets.end(), [&](const Toolset& t) { return t.name == wanted; });
+  const auto found =
+      std::find_if(out.toolsets.begin(), out.toolsets.end(), [&](const Toolset& t) { return t.name == wanted; });
   if (found != out.toolsets.end()) {
     out.default_toolset = *found;
   } else if (!out.toolsets.empty()) {
@@ -86,7 +90,8 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   out.limits.log_bytes = table.Bytes("log_bytes_max", defaults.log_bytes, 64 << 10, int64_t{1} << 34);
   out.limits.processes = static_cast<int>(table.Int("processes", defaults.processes, 16, 1 << 20));
 
-  const std::string level = flags.log_level.empty() ? config::Overlay("", "GOFARM_COORDINATOR_LOG_LEVEL", "info") : flags.log_level;
+  const std::string level =
+      flags.log_level.empty() ? config::Overlay("", "GOFARM_COORDINATOR_LOG_LEVEL", "info") : flags.log_level;
   if (!obs::ParseLevel(level, out.log_level)) {
     table.Fault("--log-level", Cat("\"", EscapeForPrint(level), "\" is none of debug, info, warn, error"));
   }

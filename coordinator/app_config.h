@@ -22,7 +22,7 @@ struct Flags {
 
 struct AppConfig {
   std::string listen;
-  std::string http;          // empty: no listener
+  std::string http;  // empty: no listener
   std::string database_url;
   std::string data_dir;
   std::vector<Toolset> toolsets;  // digests filled in

@@ -12,7 +12,8 @@
 namespace {
 
 constexpr char kAbout[] =
-    "The coordinator of a gofarm: keeps batches, jobs and the queue in PostgreSQL, offers jobs to workers, stores logs and\n"
+    "The coordinator of a gofarm: keeps batches, jobs and the queue in PostgreSQL, offers jobs to workers, stores logs "
+    "and\n"
     "artifacts, answers operators.\n"
     "\n"
     "On one machine `gofarm up` starts it, with a database and workers. To run it by hand, write a file such as\n"
@@ -26,8 +27,10 @@ constexpr char kAbout[] =
     "..._DATABASE_URL, ..._DATA_DIR, ..._GOPROXY, ..._LOG_LEVEL), and that more than the file.";
 
 constexpr char kFooter[] =
-    "Exit codes: 0 stopped by SIGTERM or SIGINT; 2 wrong usage or configuration, or something that a person has to resolve\n"
-    "(the message says what); 3 the database did not answer for a minute; 4 internal error or another coordinator leads.";
+    "Exit codes: 0 stopped by SIGTERM or SIGINT; 2 wrong usage or configuration, or something that a person has to "
+    "resolve\n"
+    "(the message says what); 3 the database did not answer for a minute; 4 internal error or another coordinator "
+    "leads.";
 
 int Main(int argc, char** argv) {
   using namespace gofarm;
@@ -36,7 +39,8 @@ int Main(int argc, char** argv) {
   app.footer(kFooter);
   app.set_version_flag("--version", std::string("gofarm-coordinator ") + coordinator::kVersion);
   app.add_option("--config", flags.config, "the configuration file (TOML)")->type_name("FILE");
-  app.add_option("--listen", flags.listen, "where workers and operators connect: ADDR:PORT of this machine, or unix:PATH")
+  app.add_option("--listen", flags.listen,
+                 "where workers and operators connect: ADDR:PORT of this machine, or unix:PATH")
       ->type_name("ADDRESS");
   app.add_option("--http", flags.http, "where /metrics, /healthz and /readyz are served")->type_name("ADDR:PORT");
   app.add_option("--dir", flags.dir, "the folder of an embedded farm; data_dir is DIR/data when the file names none")

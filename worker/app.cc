@@ -109,7 +109,8 @@ class CacheKeeper {
     if (!pruned.ok()) {
       obs::Warn("cache_prune_failed", {{"error", pruned.status().ToString()}});
     } else if (pruned->bytes > 0) {
-      obs::Info("cache_pruned", {{"bytes", Cat(pruned->bytes)}, {"modules", Cat(pruned->modules)},
+      obs::Info("cache_pruned", {{"bytes", Cat(pruned->bytes)},
+                                 {"modules", Cat(pruned->modules)},
                                  {"gocache_entries", Cat(pruned->gocache_entries)},
                                  {"gocache_strangers", Cat(pruned->gocache_strangers)},
                                  {"listings", Cat(pruned->listings)}});
@@ -136,8 +137,8 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   auto lock = io::FileLock::TryAcquire(config.work_dir + "/lock");
   if (!lock.ok() && !absl::IsUnavailable(lock.status())) return lock.status();  // a full disk, say
   if (!lock.ok()) {
-    return absl::FailedPreconditionError(
-        Cat("another worker uses ", config.work_dir, "; give each one a work_dir of its own (", lock.status().ToString(), ")"));
+    return absl::FailedPreconditionError(Cat("another worker uses ", config.work_dir,
+                                             "; give each one a work_dir of its own (", lock.status().ToString(), ")"));
   }
   const std::string spool = config.work_dir + "/spool";
   const std::string scratch = config.work_dir + "/fetch";
@@ -149,9 +150,11 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   const exec::Sandbox sandbox({.self_exe = self, .probe_folder = probing});
   const absl::Status isolation = sandbox.Probe(Scope::For(kProbeMax, stop));
   if (stop.stop_requested()) return absl::OkStatus();
-  // Of a full disk the agent speaks as of any other; builds wait until a later look has shown that they can be isolated.
+  // Of a full disk the agent speaks as of any other; builds wait until a later look has shown that they can be
+  // isolated.
   const bool unproven = absl::IsResourceExhausted(isolation);
-  if (!isolation.ok()) obs::Error(unproven ? "disk_full" : "cannot_isolate", {{"why", std::string(isolation.message())}});
+  if (!isolation.ok())
+    obs::Error(unproven ? "disk_full" : "cannot_isolate", {{"why", std::string(isolation.message())}});
 
   const fetch::CacheLayout cache(config.cache_dir);
   GOFARM_ASSIGN_OR_RETURN(const config::ToolsetFile built_in, config::BuiltInToolsets());
@@ -164,7 +167,8 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   fetch::ToolchainStore toolchains(cache, proxy, built_in.bootstrap);
   fetch::ModuleFetcher fetcher(cache, proxy, scratch);
   CacheKeeper keeper(config, cache, toolchains, fetcher);
-  build::Seeder seeder({.targets = config.targets, .work_dir = seeding, .cores = config.cores}, cache, toolchains, sandbox);
+  build::Seeder seeder({.targets = config.targets, .work_dir = seeding, .cores = config.cores}, cache, toolchains,
+                       sandbox);
   build::LocalRunner runner({.work_dir = config.work_dir,
                              .cores = config.cores,
                              .slots = config.slots,
@@ -190,13 +194,17 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
     agent::WorkerSnapshot snapshot;
     keeper.Fill(snapshot);
     for (build::TargetReadiness& r : seeder.Readiness()) {
-      snapshot.readiness.push_back({std::move(r.toolset), r.target, std::move(r.state), std::move(r.detail), r.seconds});
+      snapshot.readiness.push_back(
+          {std::move(r.toolset), r.target, std::move(r.state), std::move(r.detail), r.seconds});
     }
     return snapshot;
   };
-  obs::Info("worker_ready", {{"name", config.name}, {"version", kVersion}, {"slots", Cat(config.slots)},
+  obs::Info("worker_ready", {{"name", config.name},
+                             {"version", kVersion},
+                             {"slots", Cat(config.slots)},
                              {"memory_bytes_per_slot", Cat(config.memory_bytes_per_slot)},
-                             {"cache_dir", config.cache_dir}, {"work_dir", config.work_dir}});
+                             {"cache_dir", config.cache_dir},
+                             {"work_dir", config.work_dir}});
   agent::Agent agent(std::move(options), &runner);
   const IsolationWatch watch({.probe = [&](const Scope& scope) { return sandbox.Probe(scope); },
                               .changed =

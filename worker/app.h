@@ -1,5 +1,5 @@
-// A worker from its configuration to its end. Owns everything in the order of dependence: cache and toolchains, sandbox,
-// seeder, fetcher, runner, agent.
+// A worker from its configuration to its end. Owns everything in the order of dependence: cache and toolchains,
+// sandbox, seeder, fetcher, runner, agent.
 #pragma once
 
 #include "common/sync/signals.h"

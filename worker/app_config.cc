@@ -26,7 +26,9 @@ int64_t PhysicalMemory() {
   return pages > 0 && size > 0 ? static_cast<int64_t>(pages) * size : kMemoryPerSlot;
 }
 
-bool IsNameChar(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-'; }
+bool IsNameChar(char c) {
+  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
+}
 
 // The host's name with everything else than name characters left out.
 std::string HostName() {
@@ -62,9 +64,11 @@ void CheckGoProxy(const std::string& goproxy, config::Table& table) {
   if (goproxy.empty()) return;
   for (const absl::string_view text : absl::StrSplit(goproxy, absl::ByAnyChar(",|"))) {
     const absl::string_view entry = absl::StripAsciiWhitespace(text);
-    const bool url = absl::StartsWith(entry, "https://") || absl::StartsWith(entry, "http://") || absl::StartsWith(entry, "file:///");
+    const bool url = absl::StartsWith(entry, "https://") || absl::StartsWith(entry, "http://") ||
+                     absl::StartsWith(entry, "file:///");
     if (!url && !entry.empty() && entry != "off" && entry != "direct") {
-      table.Fault("goproxy", Cat("\"", EscapeForPrint(Sv(entry)), "\" is no http, https or file URL, nor off or direct"));
+      table.Fault("goproxy",
+                  Cat("\"", EscapeForPrint(Sv(entry)), "\" is no http, https or file URL, nor off or direct"));
     }
   }
   if (goproxy != "off" && fetch::WithoutDirect(goproxy) == "off") {
@@ -122,8 +126,9 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   if (out.work_dir.empty() && !flags.dir.empty()) out.work_dir = Cat(flags.dir, "/work/", out.name);
   CheckFolder(out.work_dir, "work_dir", "running builds", table);
   if (!out.work_dir.empty() && absl::StartsWith(out.cache_dir + "/", out.work_dir + "/")) {
-    table.Fault("cache_dir", Cat("\"", EscapeForPrint(out.cache_dir),
-                                 "\" lies inside work_dir, whose folders are cleared at every start: give it a folder of its own"));
+    table.Fault("cache_dir",
+                Cat("\"", EscapeForPrint(out.cache_dir),
+                    "\" lies inside work_dir, whose folders are cleared at every start: give it a folder of its own"));
   }
 
   const int64_t memory = PhysicalMemory();

@@ -10,7 +10,8 @@
 namespace gofarm::worker {
 namespace {
 
-// A machine too busy to answer in time looks like one that cannot isolate: a worker that could is believed for so many looks.
+// A machine too busy to answer in time looks like one that cannot isolate: a worker that could is believed for so many
+// looks.
 constexpr int kFailuresToBelieve = 2;
 
 // Nothing when the disk was too full to tell.
@@ -22,7 +23,8 @@ std::optional<bool> Verdict(const absl::Status& look) {
 }  // namespace
 
 IsolationWatch::IsolationWatch(IsolationWatchOptions options, const absl::Status& known)
-    : options_(std::move(options)), thread_([this, able = Verdict(known)](const std::stop_token& stop) { Run(stop, able); }) {}
+    : options_(std::move(options)),
+      thread_([this, able = Verdict(known)](const std::stop_token& stop) { Run(stop, able); }) {}
 
 void IsolationWatch::Run(const std::stop_token& stop, std::optional<bool> able) {
   std::mutex mutex;
@@ -31,8 +33,9 @@ void IsolationWatch::Run(const std::stop_token& stop, std::optional<bool> able) 
   int failures = able.value_or(false) ? 0 : 1;
   while (true) {
     const absl::Duration pause =
-        failures == 0 ? options_.while_able
-                      : BackoffDelay(options_.while_unable, failures, std::uniform_real_distribution<double>(0.0, 1.0)(random_));
+        failures == 0
+            ? options_.while_able
+            : BackoffDelay(options_.while_unable, failures, std::uniform_real_distribution<double>(0.0, 1.0)(random_));
     woken.wait_for(lock, stop, absl::ToChronoMilliseconds(pause), [] { return false; });
     if (stop.stop_requested()) return;
     const absl::Status now = options_.probe(Scope::For(options_.probe_max, stop));

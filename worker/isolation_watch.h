@@ -1,7 +1,7 @@
-// Looks again and again whether this host can isolate builds. A worker that could not at its start goes to work once somebody
-// has mended the host; one whose host changes under it (user namespaces switched off) takes no further job instead of failing
-// one after the other. A look that a full disk kept from telling (RESOURCE_EXHAUSTED) changes nothing; where it was the first
-// one, the next verdict is told whatever it is.
+// Looks again and again whether this host can isolate builds. A worker that could not at its start goes to work once
+// somebody has mended the host; one whose host changes under it (user namespaces switched off) takes no further job
+// instead of failing one after the other. A look that a full disk kept from telling (RESOURCE_EXHAUSTED) changes
+// nothing; where it was the first one, the next verdict is told whatever it is.
 //
 // A thread of its own; the destructor stops and joins it. `changed` is called from that thread.
 #pragma once
@@ -19,10 +19,10 @@
 namespace gofarm::worker {
 
 struct IsolationWatchOptions {
-  std::function<absl::Status(const Scope&)> probe;            // see exec::Sandbox::Probe; gets probe_max
-  std::function<void(const absl::Status& now)> changed;       // a first verdict, or another one than before
+  std::function<absl::Status(const Scope&)> probe;       // see exec::Sandbox::Probe; gets probe_max
+  std::function<void(const absl::Status& now)> changed;  // a first verdict, or another one than before
   absl::Duration probe_max = absl::Seconds(60);
-  absl::Duration while_able = absl::Minutes(10);              // between two looks
+  absl::Duration while_able = absl::Minutes(10);  // between two looks
   BackoffPolicy while_unable = {absl::Seconds(5), absl::Minutes(2), 2.0};
 };
 

@@ -29,15 +29,19 @@ constexpr char kAbout[] =
     "  # name, slots, memory_bytes_per_slot, targets, goproxy, gosumdb, gonosumdb, goprivate,\n"
     "  # module_cache_bytes, shared_cache_bytes, log_level\n"
     "\n"
-    "and give it with --config. A flag counts more than the environment (GOFARM_WORKER_NAME, ..._COORDINATORS, ..._CACHE_DIR,\n"
-    "..._WORK_DIR, ..._GOPROXY, ..._LOG_LEVEL), and that more than the file. It needs bubblewrap 0.8 and user namespaces;\n"
+    "and give it with --config. A flag counts more than the environment (GOFARM_WORKER_NAME, ..._COORDINATORS, "
+    "..._CACHE_DIR,\n"
+    "..._WORK_DIR, ..._GOPROXY, ..._LOG_LEVEL), and that more than the file. It needs bubblewrap 0.8 and user "
+    "namespaces;\n"
     "where it cannot isolate builds it takes none and says what is missing.\n"
     "\n"
     "SIGTERM: running builds are ended and go back to the queue, the worker takes its leave.";
 
 constexpr char kFooter[] =
-    "Exit codes: 0 as asked, or stopped by SIGTERM or SIGINT; 1 `toolchain verify` found a damaged toolchain; 2 wrong usage or\n"
-    "configuration, or something that a person has to set right (the message says what); 3 a source of toolchains did not\n"
+    "Exit codes: 0 as asked, or stopped by SIGTERM or SIGINT; 1 `toolchain verify` found a damaged toolchain; 2 wrong "
+    "usage or\n"
+    "configuration, or something that a person has to set right (the message says what); 3 a source of toolchains did "
+    "not\n"
     "answer; 4 internal error.";
 
 constexpr absl::Duration kVerbMax = absl::Hours(2);
@@ -56,7 +60,8 @@ void AddCacheOptions(CLI::App& verb, gofarm::worker::CacheArgs& args, std::strin
 }
 
 void AddToolsetOptions(CLI::App& verb, gofarm::worker::CacheArgs& args) {
-  verb.add_option("--toolsets", args.toolsets, "the file of pins; else the one this program carries")->type_name("FILE");
+  verb.add_option("--toolsets", args.toolsets, "the file of pins; else the one this program carries")
+      ->type_name("FILE");
 }
 
 int Main(int argc, char** argv) {
@@ -83,7 +88,8 @@ int Main(int argc, char** argv) {
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")->type_name("LEVEL");
   app.require_subcommand(0, 1);
 
-  CLI::App* toolchain = app.add_subcommand("toolchain", "the pinned Go and zig in a cache folder")->require_subcommand(1);
+  CLI::App* toolchain =
+      app.add_subcommand("toolchain", "the pinned Go and zig in a cache folder")->require_subcommand(1);
   CLI::App* install = toolchain->add_subcommand("install", "fetch, check by SHA-256 and unpack what is missing");
   AddCacheOptions(*install, args, output);
   AddToolsetOptions(*install, args);
@@ -92,7 +98,8 @@ int Main(int argc, char** argv) {
   CLI::App* list = toolchain->add_subcommand("list", "what is installed");
   AddCacheOptions(*list, args, output);
   list->callback([&] { verb = [&](const Scope&) { return worker::ToolchainList(args); }; });
-  CLI::App* verify = toolchain->add_subcommand("verify", "read every file again and compare; exit code 1 when one differs");
+  CLI::App* verify =
+      toolchain->add_subcommand("verify", "read every file again and compare; exit code 1 when one differs");
   AddCacheOptions(*verify, args, output);
   verify->callback([&] { verb = [&](const Scope& scope) { return worker::ToolchainVerify(scope, args); }; });
   CLI::App* bootstrap = toolchain->add_subcommand("bootstrap", "print the path of a first go: of PATH, else fetched");
@@ -106,7 +113,8 @@ int Main(int argc, char** argv) {
   show->callback([&] { verb = [&](const Scope&) { return worker::CacheShow(args); }; });
   CLI::App* prune = cache->add_subcommand("prune", "remove what was used longest ago, down to the budgets");
   AddCacheOptions(*prune, args, output);
-  prune->add_option("--mod-bytes", args.module_bytes, "budget of the module cache, such as \"20 GiB\"")->type_name("BYTES");
+  prune->add_option("--mod-bytes", args.module_bytes, "budget of the module cache, such as \"20 GiB\"")
+      ->type_name("BYTES");
   prune->add_option("--gocache-bytes", args.shared_bytes, "budget of the shared Go caches")->type_name("BYTES");
   prune->callback([&] { verb = [&](const Scope& scope) { return worker::CachePrune(scope, args); }; });
 

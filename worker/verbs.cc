@@ -53,7 +53,8 @@ absl::StatusOr<config::ToolsetFile> ToolsetsOf(const CacheArgs& args) {
       args.toolsets.empty() ? config::BuiltInToolsets() : config::LoadToolsets(args.toolsets);
   if (!file.ok() || args.toolset.empty()) return file;
   std::erase_if(file->toolsets, [&](const Toolset& t) { return t.name != args.toolset; });
-  if (file->toolsets.empty()) return absl::NotFoundError(Cat("there is no toolset \"", EscapeForPrint(args.toolset), "\""));
+  if (file->toolsets.empty())
+    return absl::NotFoundError(Cat("there is no toolset \"", EscapeForPrint(args.toolset), "\""));
   return file;
 }
 
@@ -84,7 +85,8 @@ class ProgressLine {
       line += Cat(": ", Mib(done), " of ", Mib(total));
       const absl::Duration spent = now - since_;
       if (done > 0 && done < total && spent > absl::Seconds(2)) {
-        const double left = absl::ToDoubleSeconds(spent) * static_cast<double>(total - done) / static_cast<double>(done);
+        const double left =
+            absl::ToDoubleSeconds(spent) * static_cast<double>(total - done) / static_cast<double>(done);
         line += Cat(", ", static_cast<int64_t>(left) + 1, " s left");
       }
     } else if (done > 0) {
@@ -114,7 +116,12 @@ void PrintToolchains(const std::vector<fetch::InstalledToolchain>& toolchains, b
   JsonWriter writer;
   writer.BeginArray();
   for (const fetch::InstalledToolchain& t : toolchains) {
-    writer.BeginObject().Field("kind", t.kind).Field("version", t.version).Field("path", t.path).Field("sha256", t.sha256).EndObject();
+    writer.BeginObject()
+        .Field("kind", t.kind)
+        .Field("version", t.version)
+        .Field("path", t.path)
+        .Field("sha256", t.sha256)
+        .EndObject();
   }
   PrintOut(writer.EndArray().Take());
 }
@@ -129,7 +136,8 @@ absl::StatusOr<fetch::ProxyEnvironment> ProxyOfGo(const Scope& scope, fetch::Too
   spec.environment.emplace_back("GOTOOLCHAIN", "local");
   spec.environment.emplace_back("GOWORK", "off");
   spec.working_directory = "/";
-  GOFARM_ASSIGN_OR_RETURN_CTX(const exec::SubprocessResult result, exec::RunSubprocess(scope.Within(kGoEnvMax), spec), "go env");
+  GOFARM_ASSIGN_OR_RETURN_CTX(const exec::SubprocessResult result, exec::RunSubprocess(scope.Within(kGoEnvMax), spec),
+                              "go env");
   const std::vector<std::string> lines = absl::StrSplit(result.out, '\n');
   if (result.exit_code != 0 || lines.size() < 4) {
     return absl::FailedPreconditionError(Cat("ask ", go, " env for GOPROXY: ", Clip(EscapeForPrint(result.err), 500),
@@ -213,8 +221,8 @@ absl::Status CacheShow(const CacheArgs& args) {
   GOFARM_ASSIGN_OR_RETURN(const fetch::CacheLayout cache, CacheOf(args));
   const fetch::CacheSizes sizes = fetch::MeasureCache(cache);
   const std::vector<std::pair<std::string_view, int64_t>> rows = {
-      {"toolchains", sizes.toolchains}, {"seeds", sizes.seeds},       {"gocache", sizes.gocache},
-      {"mod", sizes.mod},               {"listings", sizes.listings}, {"total", sizes.Total()}};
+      {"toolchains", sizes.toolchains}, {"seeds", sizes.seeds},  {"gocache", sizes.gocache}, {"mod", sizes.mod},
+      {"listings", sizes.listings},     {"total", sizes.Total()}};
   if (!args.json) {
     PrintOut(Cat(EscapeForPrint(cache.root()), "\n"));
     for (const auto& [name, bytes] : rows) PrintOut(absl::StrFormat("  %-10s %12s\n", Av(name), Mib(bytes)));

@@ -1,5 +1,5 @@
-// The worker's verbs for its cache folder: toolchains and disk use. Each prints what was asked for on stdout (text, or one
-// JSON document) and progress on stderr; the status says how it ended.
+// The worker's verbs for its cache folder: toolchains and disk use. Each prints what was asked for on stdout (text, or
+// one JSON document) and progress on stderr; the status says how it ended.
 #pragma once
 
 #include <cstdint>

@@ -59,14 +59,16 @@ absl::Status KillAll(const std::vector<ProcessId>& processes) {
     if (!WaitUntilGone(scope, process)) left += Cat(left.empty() ? "" : ", ", process.pid);
   }
   if (left.empty()) return absl::OkStatus();
-  return absl::InternalError(Cat("these processes do not end: ", left, "; the kernel holds them (ps -o stat,wchan,args -p ...)"));
+  return absl::InternalError(
+      Cat("these processes do not end: ", left, "; the kernel holds them (ps -o stat,wchan,args -p ...)"));
 }
 
 // What a supervisor that was killed left behind, in the order of an orderly stop.
 absl::Status EndLeftovers(const FarmFile& farm, const Say& say) {
   const std::vector<ProcessId> parts = Living(farm.Processes());
   if (parts.empty()) return absl::OkStatus();
-  say(Cat("ending ", parts.size(), parts.size() == 1 ? " process" : " processes", " that a killed supervisor left behind"));
+  say(Cat("ending ", parts.size(), parts.size() == 1 ? " process" : " processes",
+          " that a killed supervisor left behind"));
   std::vector<ProcessId> family = DescendantsOf(parts);
   family.insert(family.end(), parts.begin(), parts.end());
   const auto end = [](const PartState& part, int signal, const Scope& scope) {
@@ -82,7 +84,8 @@ absl::Status EndLeftovers(const FarmFile& farm, const Say& say) {
 
 // Whether the file tells of a farm in another folder. One that was moved tells of itself: its old folder is gone.
 bool TellsOfAnother(const FarmFile& file, const std::string& dir) {
-  struct stat told {}, here {};
+  struct stat told {
+  }, here{};
   return stat(file.dir.c_str(), &told) == 0 && stat(dir.c_str(), &here) == 0 &&
          (told.st_dev != here.st_dev || told.st_ino != here.st_ino);
 }
@@ -97,7 +100,8 @@ bool Exists(const std::string& path) {
 absl::Status CheckPrintable(const std::string& folder) {
   const std::string shown = EscapeForPrint(folder);
   if (shown == folder) return absl::OkStatus();
-  return absl::InvalidArgumentError(Cat("\"", shown, "\": a farm's folders have names of UTF-8 without control characters"));
+  return absl::InvalidArgumentError(
+      Cat("\"", shown, "\": a farm's folders have names of UTF-8 without control characters"));
 }
 
 // A farm has its folder to itself: made private (mode 0700) it would shut others out of /tmp, a home or a project.
@@ -107,7 +111,8 @@ absl::Status CheckFarmFolder(const FarmPaths& paths) {
   }
   std::error_code error;
   if (!std::filesystem::is_directory(paths.dir, error)) {
-    return absl::InvalidArgumentError(Cat(EscapeForPrint(paths.dir), " is no folder; name a new or empty one with --dir"));
+    return absl::InvalidArgumentError(
+        Cat(EscapeForPrint(paths.dir), " is no folder; name a new or empty one with --dir"));
   }
   for (std::filesystem::directory_iterator it(paths.dir, error), end; !error && it != end; it.increment(error)) {
     const std::string name = it->path().filename().string();
@@ -126,8 +131,8 @@ absl::StatusOr<io::FileLock> TakeTurn(const Scope& scope, const FarmPaths& paths
     absl::StatusOr<io::FileLock> turn = io::FileLock::TryAcquire(paths.ControlLock());
     if (turn.ok() || !absl::IsUnavailable(turn.status())) return turn;
     if (scope.Done()) {
-      return absl::UnavailableError(Cat("another gofarm up or down is still at work on ", paths.dir,
-                                     "; end it, or try again when it is done"));
+      return absl::UnavailableError(
+          Cat("another gofarm up or down is still at work on ", paths.dir, "; end it, or try again when it is done"));
     }
     if (!told) say(Cat("another gofarm up or down is at work on ", paths.dir, "; waiting for it"));
     told = true;
@@ -140,8 +145,8 @@ bool LockIsHeld(const FarmPaths& paths) {
   return absl::IsUnavailable(io::FileLock::TryAcquire(paths.LockFile()).status());
 }
 
-// The lock is a supervisor's, and one that has just begun is named in the file in a moment. Whoever else holds it would keep
-// ours from starting, and only its log would say so.
+// The lock is a supervisor's, and one that has just begun is named in the file in a moment. Whoever else holds it would
+// keep ours from starting, and only its log would say so.
 absl::Status WaitForLock(const Scope& scope, const FarmPaths& paths, FarmView& view) {
   for (; !view.supervised && LockIsHeld(paths); absl::SleepFor(kPoll)) {
     GOFARM_ASSIGN_OR_RETURN(view, LookAt(paths.dir));
@@ -237,7 +242,8 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
   if (prepared.running) {
     GOFARM_ASSIGN_OR_RETURN(go, KeptGoSettings(options.paths));
     if (go.goproxy.empty()) {
-      say(Cat(options.paths.WorkerConfig(1), " is missing: the running farm's proxies are taken from the environment anew"));
+      say(Cat(options.paths.WorkerConfig(1),
+              " is missing: the running farm's proxies are taken from the environment anew"));
     }
   }
   if (go.goproxy.empty()) {
@@ -260,8 +266,7 @@ absl::Status StartOrRepair(const Scope& scope, const Prepared& prepared) {
   const std::string self = SelfExecutable();
   const std::string log = paths.LogOf("supervisor");
   const int64_t log_size = LogSize(log);
-  GOFARM_RETURN_IF_ERROR(
-      SpawnDetached({self, "up", "--foreground", "--supervise", "--dir", paths.dir}, log));
+  GOFARM_RETURN_IF_ERROR(SpawnDetached({self, "up", "--foreground", "--supervise", "--dir", paths.dir}, log));
   const Scope wait = scope.Within(kStartPatience);
   while (!wait.Done()) {
     GOFARM_ASSIGN_OR_RETURN(const FarmView view, LookAt(paths.dir));
@@ -297,7 +302,8 @@ absl::StatusOr<bool> TakeDown(const std::string& dir, const Say& say) {
   const std::string run = view.file.run.empty() ? paths.run : view.file.run;
   GOFARM_RETURN_IF_ERROR(io::RemoveTree(run));
   // Nothing runs any more; a file that still names dead processes deceives nobody.
-  if (const absl::Status written = WriteFarmFile(paths.FarmFile(), FarmFile{.dir = dir, .cache_dir = view.file.cache_dir});
+  if (const absl::Status written =
+          WriteFarmFile(paths.FarmFile(), FarmFile{.dir = dir, .cache_dir = view.file.cache_dir});
       !written.ok()) {
     say(Cat("the farm is down, but: ", Sv(written.message())));
   }

@@ -1,7 +1,7 @@
-// What `gofarm up`, `down` and `status` do to an embedded farm from outside: prepare its folder, start its supervisor or
-// have the running one repair things, end it, look at it. Nothing here speaks to the coordinator. Thread-safe as far as
-// different folders are concerned. `up` and `down` of one folder take turns (DIR/control.lock), so that neither finds the
-// other's work half done.
+// What `gofarm up`, `down` and `status` do to an embedded farm from outside: prepare its folder, start its supervisor
+// or have the running one repair things, end it, look at it. Nothing here speaks to the coordinator. Thread-safe as far
+// as different folders are concerned. `up` and `down` of one folder take turns (DIR/control.lock), so that neither
+// finds the other's work half done.
 #pragma once
 
 #include <functional>
@@ -43,8 +43,8 @@ struct Prepared {
   // No other `up` or `down` is at work on the folder while this lives: until the supervisor has the farm.
   std::optional<io::FileLock> turn;
 };
-// Finds the programs, makes the folders and writes the configuration; ends what a killed supervisor left behind, and waits
-// for one that stops. Says what was decided differently from what was asked.
+// Finds the programs, makes the folders and writes the configuration; ends what a killed supervisor left behind, and
+// waits for one that stops. Says what was decided differently from what was asked.
 absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& request, const Environment& environment,
                                      const Say& say);
 

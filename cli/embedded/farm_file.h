@@ -1,5 +1,5 @@
-// farm.json: what of an embedded farm runs where, as its supervisor last saw it. Written by the supervisor alone, whole and
-// atomically; read by every other gofarm command. A pid counts only together with its start time.
+// farm.json: what of an embedded farm runs where, as its supervisor last saw it. Written by the supervisor alone, whole
+// and atomically; read by every other gofarm command. A pid counts only together with its start time.
 #pragma once
 
 #include <optional>
@@ -14,11 +14,11 @@
 namespace gofarm::embedded {
 
 struct PartState {
-  std::string name;             // "postgres", "coordinator", "worker-1"
-  ProcessId process;            // pid 0: not running
-  std::string state = "down";   // "starting", "running", "restarting", "stopping", "down"
-  int restarts = 0;             // since the supervisor started
-  std::string detail;           // why it does not run, when it should
+  std::string name;            // "postgres", "coordinator", "worker-1"
+  ProcessId process;           // pid 0: not running
+  std::string state = "down";  // "starting", "running", "restarting", "stopping", "down"
+  int restarts = 0;            // since the supervisor started
+  std::string detail;          // why it does not run, when it should
 };
 
 struct FarmFile {

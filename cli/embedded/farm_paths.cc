@@ -46,7 +46,8 @@ absl::Status MakePrivateFolder(const std::string& folder) {
   struct stat info {};
   if (lstat(folder.c_str(), &info) != 0) return ErrnoStatus(errno, Cat("look at ", folder));
   if (!S_ISDIR(info.st_mode) || info.st_uid != geteuid()) {
-    return absl::FailedPreconditionError(Cat(folder, " is not a folder of this user; remove it or choose another --dir"));
+    return absl::FailedPreconditionError(
+        Cat(folder, " is not a folder of this user; remove it or choose another --dir"));
   }
   if ((info.st_mode & 077) != 0 && chmod(folder.c_str(), 0700) != 0) return ErrnoStatus(errno, Cat("chmod ", folder));
   return absl::OkStatus();

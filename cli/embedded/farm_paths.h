@@ -1,5 +1,6 @@
 // Where the parts of an embedded farm lie: everything in one folder DIR, and sockets in DIR/run, or in a short private
-// folder elsewhere when DIR is too long for a socket's path. Values and pure functions, but for what says that it makes folders.
+// folder elsewhere when DIR is too long for a socket's path. Values and pure functions, but for what says that it makes
+// folders.
 #pragma once
 
 #include <string>
@@ -17,7 +18,7 @@ struct FarmPaths {
   std::string run;  // sockets
 
   std::string FarmFile() const { return dir + "/farm.json"; }
-  std::string LockFile() const { return dir + "/lock"; }           // held by the supervisor
+  std::string LockFile() const { return dir + "/lock"; }             // held by the supervisor
   std::string ControlLock() const { return dir + "/control.lock"; }  // held by `up` and `down` while they change things
   std::string SettingsFile() const { return dir + "/supervisor.toml"; }
   std::string CoordinatorConfig() const { return dir + "/coordinator.toml"; }

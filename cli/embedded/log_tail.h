@@ -15,8 +15,8 @@ int64_t LogSize(const std::string& path);
 // The last line that is not empty.
 std::string LastLine(const std::string& path);
 
-// A file longer than `limit` is copied to PATH.1 and emptied. Its writers must append (O_APPEND); what they write between
-// copy and cut is lost.
+// A file longer than `limit` is copied to PATH.1 and emptied. Its writers must append (O_APPEND); what they write
+// between copy and cut is lost.
 absl::Status RotateLog(const std::string& path, int64_t limit);
 
 }  // namespace gofarm::embedded

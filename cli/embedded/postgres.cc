@@ -40,10 +40,12 @@ std::vector<std::string> Candidates(const Scope& scope) {
       const std::string program(real);
       if (HasPrograms(program.substr(0, program.rfind('/')))) folder = program.substr(0, program.rfind('/'));
     }
-    if (HasPrograms(folder) && std::find(folders.begin(), folders.end(), folder) == folders.end()) folders.push_back(folder);
+    if (HasPrograms(folder) && std::find(folders.begin(), folders.end(), folder) == folders.end())
+      folders.push_back(folder);
   };
   const char* const path = std::getenv("PATH");
-  for (const std::string& folder : std::vector<std::string>(absl::StrSplit(path == nullptr ? "" : path, ':'))) add(folder);
+  for (const std::string& folder : std::vector<std::string>(absl::StrSplit(path == nullptr ? "" : path, ':')))
+    add(folder);
   if (DIR* const versions = opendir(kDebianFolder)) {
     while (const dirent* entry = readdir(versions)) {
       if (entry->d_name[0] != '.') add(Cat(kDebianFolder, "/", entry->d_name, "/bin"));
@@ -65,7 +67,8 @@ std::string FirstLine(const std::string& file) {
 
 // All of PostgreSQL's processes work in their cluster's folder, and hardly anything else does.
 bool WorksIn(int pid, const std::string& cluster) {
-  struct stat works {}, here {};
+  struct stat works {
+  }, here{};
   return stat(Cat("/proc/", pid, "/cwd").c_str(), &works) == 0 && stat(cluster.c_str(), &here) == 0 &&
          works.st_dev == here.st_dev && works.st_ino == here.st_ino;
 }
@@ -114,12 +117,13 @@ absl::StatusOr<PostgresPrograms> FindPostgres(const Scope& scope, const std::str
     const int major = MajorOfVersionText(result->output);
     if (major == 0) continue;
     seen += Cat(seen.empty() ? "" : ", ", major, " in ", folder);
-    if (wanted != 0 ? major == wanted && best.major == 0 : major > best.major) best = {.folder = folder, .major = major};
+    if (wanted != 0 ? major == wanted && best.major == 0 : major > best.major)
+      best = {.folder = folder, .major = major};
   }
   if (best.major != 0) return best;
   if (wanted != 0 && !seen.empty()) {
-    return absl::FailedPreconditionError(
-        Cat("the farm's database in ", cluster, " needs PostgreSQL ", wanted, "; found: ", seen, "; install postgresql-", wanted));
+    return absl::FailedPreconditionError(Cat("the farm's database in ", cluster, " needs PostgreSQL ", wanted,
+                                             "; found: ", seen, "; install postgresql-", wanted));
   }
   return absl::FailedPreconditionError(
       Cat("PostgreSQL is not installed (looked in PATH, ", kDebianFolder,
@@ -135,10 +139,10 @@ absl::Status InitCluster(const Scope& scope, const PostgresPrograms& programs, c
       RunOrSay(scope, AsPostgres({programs.folder + "/initdb", "-D", fresh, "-U", kDatabaseUser, "--auth=trust",
                                   "--encoding=UTF8", "--locale=C", "--data-checksums", "--no-instructions"})),
       "make the farm's database");
-  GOFARM_RETURN_IF_ERROR_CTX(RunOrSay(scope,
-                                      AsPostgres({programs.folder + "/postgres", "--single", "-D", fresh, "postgres"}),
-                                      Cat("CREATE DATABASE ", kDatabase, " OWNER ", kDatabaseUser, ";\n")),
-                             "make the farm's database");
+  GOFARM_RETURN_IF_ERROR_CTX(
+      RunOrSay(scope, AsPostgres({programs.folder + "/postgres", "--single", "-D", fresh, "postgres"}),
+               Cat("CREATE DATABASE ", kDatabase, " OWNER ", kDatabaseUser, ";\n")),
+      "make the farm's database");
   if (rename(fresh.c_str(), paths.Cluster().c_str()) != 0) {
     return ErrnoStatus(errno, Cat("rename ", fresh, " to ", paths.Cluster()));
   }
@@ -152,7 +156,9 @@ std::string PostgresConf(const FarmPaths& paths) {
   return Cat(
       "# Written by gofarm at each start.\n"
       "listen_addresses = ''\n"
-      "unix_socket_directories = '", quoted, "'\n"
+      "unix_socket_directories = '",
+      quoted,
+      "'\n"
       "unix_socket_permissions = 0700\n"
       "max_connections = 60\n"
       "shared_buffers = 64MB\n"

@@ -1,6 +1,6 @@
-// The farm's private PostgreSQL: found on the machine, its cluster made on the first run, reachable through a unix socket
-// in the private run folder only. PostgreSQL refuses to run as root, so root's farm runs it in a user namespace (see
-// SpawnSpec::not_as_root), where root's closed folders stay within its reach. No shared state.
+// The farm's private PostgreSQL: found on the machine, its cluster made on the first run, reachable through a unix
+// socket in the private run folder only. PostgreSQL refuses to run as root, so root's farm runs it in a user namespace
+// (see SpawnSpec::not_as_root), where root's closed folders stay within its reach. No shared state.
 #pragma once
 
 #include <string>
@@ -22,8 +22,8 @@ struct PostgresPrograms {
   int major = 0;
 };
 
-// In PATH, where Debian puts it, and where pg_config says. With a cluster in `cluster` its major version is wanted, else
-// the newest. The error says what to install.
+// In PATH, where Debian puts it, and where pg_config says. With a cluster in `cluster` its major version is wanted,
+// else the newest. The error says what to install.
 absl::StatusOr<PostgresPrograms> FindPostgres(const Scope& scope, const std::string& cluster);
 // "postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)" → 15; 0 when it is something else.
 int MajorOfVersionText(std::string_view text);
@@ -34,8 +34,8 @@ absl::Status InitCluster(const Scope& scope, const PostgresPrograms& programs, c
 absl::Status WritePostgresConfig(const FarmPaths& paths);
 std::string PostgresConf(const FarmPaths& paths);
 
-// After kill -9 or a crash of the machine: removes a postmaster.pid and socket locks that name a process which is none of
-// this cluster's (any more): numbers are used again, by another farm's PostgreSQL too, and it would refuse to start.
+// After kill -9 or a crash of the machine: removes a postmaster.pid and socket locks that name a process which is none
+// of this cluster's (any more): numbers are used again, by another farm's PostgreSQL too, and it would refuse to start.
 void RemoveStaleLocks(const FarmPaths& paths);
 
 SpawnSpec PostgresCommand(const PostgresPrograms& programs, const FarmPaths& paths);

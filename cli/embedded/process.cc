@@ -52,8 +52,8 @@ std::optional<Stat> ReadStat(int pid) {
   if (after == nullptr) return std::nullopt;
   Stat stat;
   long long start = 0;
-  if (std::sscanf(after + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lld", &stat.state,
-                  &stat.parent, &start) != 3) {
+  if (std::sscanf(after + 1, " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %lld",
+                  &stat.state, &stat.parent, &start) != 3) {
     return std::nullopt;
   }
   stat.start_time = start;
@@ -91,7 +91,8 @@ struct Ids {
 };
 Ids PlainUser() {
   for (const char* name : {"postgres", "nobody"}) {
-    if (const passwd* const user = getpwnam(name); user != nullptr && user->pw_uid != 0) return {user->pw_uid, user->pw_gid};
+    if (const passwd* const user = getpwnam(name); user != nullptr && user->pw_uid != 0)
+      return {user->pw_uid, user->pw_gid};
   }
   return {};
 }
@@ -147,8 +148,8 @@ bool WriteMap(const char* path, const std::string& text) {
   return ok;
 }
 
-// The same as `bwrap --unshare-user --uid UID --gid GID --dev-bind / /`, without a process in between that would have to
-// pass signals on.
+// The same as `bwrap --unshare-user --uid UID --gid GID --dev-bind / /`, without a process in between that would have
+// to pass signals on.
 void EnterUserNamespace(const Image& image, int report_fd) {
   if (syscall(SYS_unshare, 0x10000000 /* CLONE_NEWUSER */) != 0) Report(report_fd, errno, "unshare(user namespace)");
   static const std::string kDeny = "deny";
@@ -279,7 +280,8 @@ absl::StatusOr<CommandResult> RunCommand(const Scope& scope, const SpawnSpec& gi
   io::Fd out_read(out[0]), out_write(out[1]);
   if (pipe2(err, O_CLOEXEC) != 0) return ErrnoStatus(errno, "pipe");
   io::Fd err_read(err[0]), err_write(err[1]);
-  GOFARM_ASSIGN_OR_RETURN(const pid_t pid, Fork(spec, in_read.get(), out_write.get(), spec.show_errors ? STDERR_FILENO : err_write.get()));
+  GOFARM_ASSIGN_OR_RETURN(
+      const pid_t pid, Fork(spec, in_read.get(), out_write.get(), spec.show_errors ? STDERR_FILENO : err_write.get()));
   in_read.Close();
   out_write.Close();
   err_write.Close();

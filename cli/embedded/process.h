@@ -1,6 +1,7 @@
-// Processes by identity: a pid together with its start time, so that a number used again never gets a signal meant for a
-// dead process. Also the two ways the embedded farm starts programs: daemons that outlive the call, and short commands with
-// a deadline. Start daemons from the thread that lives longest: their parent-death signal is tied to it. No shared state.
+// Processes by identity: a pid together with its start time, so that a number used again never gets a signal meant for
+// a dead process. Also the two ways the embedded farm starts programs: daemons that outlive the call, and short
+// commands with a deadline. Start daemons from the thread that lives longest: their parent-death signal is tied to it.
+// No shared state.
 #pragma once
 
 #include <sys/types.h>
@@ -38,11 +39,11 @@ struct SpawnSpec {
   // Set or replaced in the inherited environment; with `clean_environment` this is all there is.
   std::vector<std::pair<std::string, std::string>> environment;
   bool clean_environment = false;
-  std::string log_file;   // stdout and stderr are appended here
-  int death_signal = 0;   // sent by the kernel when the calling thread ends
-  // For programs that refuse root, and users without a name (PostgreSQL), but must reach files in closed folders of theirs:
-  // started by such a user they run in a user namespace where the caller's own ids appear as those of an ordinary user
-  // that has a name.
+  std::string log_file;  // stdout and stderr are appended here
+  int death_signal = 0;  // sent by the kernel when the calling thread ends
+  // For programs that refuse root, and users without a name (PostgreSQL), but must reach files in closed folders of
+  // theirs: started by such a user they run in a user namespace where the caller's own ids appear as those of an
+  // ordinary user that has a name.
   bool not_as_root = false;
   bool show_errors = false;  // RunCommand: stderr goes to ours as it comes, instead of into the result
 };
@@ -52,11 +53,12 @@ absl::StatusOr<ProcessId> SpawnDaemon(const SpawnSpec& spec);
 inline constexpr size_t kCommandOutputMax = 1 << 20;
 
 struct CommandResult {
-  int exit_code = 0;  // 128 + signal when one ended it
+  int exit_code = 0;   // 128 + signal when one ended it
   std::string output;  // stdout; at most kCommandOutputMax
   std::string errors;  // stderr, likewise
 };
-// Runs a short command with `input` (a few lines) on its stdin; it dies with the calling thread. The error is for what could not be started or did not end in time.
+// Runs a short command with `input` (a few lines) on its stdin; it dies with the calling thread. The error is for what
+// could not be started or did not end in time.
 absl::StatusOr<CommandResult> RunCommand(const Scope& scope, const SpawnSpec& spec, const std::string& input = "");
 
 // Starts argv detached from this process and terminal (double fork, own session), output appended to `log_file`.

@@ -33,14 +33,15 @@ std::string Line(std::string_view key, std::string_view text) { return Cat(key, 
 
 constexpr const char* kGoVariables[] = {"GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE"};
 
-absl::StatusOr<std::string> BootstrapGo(const Scope& scope, const std::string& worker_exe, const std::string& cache_dir) {
-  GOFARM_ASSIGN_OR_RETURN(
-      const CommandResult result,
-      RunCommand(scope, {.argv = {worker_exe, "toolchain", "bootstrap", "--cache-dir", cache_dir}, .show_errors = true}));
+absl::StatusOr<std::string> BootstrapGo(const Scope& scope, const std::string& worker_exe,
+                                        const std::string& cache_dir) {
+  GOFARM_ASSIGN_OR_RETURN(const CommandResult result,
+                          RunCommand(scope, {.argv = {worker_exe, "toolchain", "bootstrap", "--cache-dir", cache_dir},
+                                             .show_errors = true}));
   if (result.exit_code != 0) {
-    return absl::FailedPreconditionError(
-        Cat("there is no go in PATH, and `", worker_exe, " toolchain bootstrap` got none (exit code ", result.exit_code,
-            "); install Go, or set GOPROXY, GOSUMDB, GONOSUMDB and GOPRIVATE"));
+    return absl::FailedPreconditionError(Cat("there is no go in PATH, and `", worker_exe,
+                                             " toolchain bootstrap` got none (exit code ", result.exit_code,
+                                             "); install Go, or set GOPROXY, GOSUMDB, GONOSUMDB and GOPRIVATE"));
   }
   // The path is the last line; whatever comes before is news for people.
   const std::vector<std::string> lines = absl::StrSplit(result.output, '\n', absl::SkipWhitespace());
@@ -114,8 +115,8 @@ absl::StatusOr<std::string> WithoutDirect(std::string_view goproxy) {
   return out;
 }
 
-absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment& environment, const std::string& worker_exe,
-                                          const std::string& cache_dir) {
+absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment& environment,
+                                          const std::string& worker_exe, const std::string& cache_dir) {
   std::optional<std::string> values[4];
   bool complete = true;
   for (int i = 0; i < 4; ++i) {
@@ -153,9 +154,10 @@ absl::StatusOr<GoSettings> KeptGoSettings(const FarmPaths& paths) {
   const absl::StatusOr<std::string> text = io::ReadFile(file, config::kConfigBytesMax);
   if (absl::IsNotFound(text.status())) return GoSettings{};
   const auto refusal = [&file](absl::string_view why) {
-    return absl::FailedPreconditionError(Cat("read the proxies of the running farm from ", file, ": ", Sv(why),
-                                             "; mend that file, or take the farm down and up again (gofarm down, gofarm up): "
-                                             "that writes it anew from the present environment"));
+    return absl::FailedPreconditionError(
+        Cat("read the proxies of the running farm from ", file, ": ", Sv(why),
+            "; mend that file, or take the farm down and up again (gofarm down, gofarm up): "
+            "that writes it anew from the present environment"));
   };
   if (!text.ok()) return refusal(text.status().message());
   config::Table table = config::Table::Parse(*text, file);
@@ -203,9 +205,9 @@ std::string CoordinatorToml(const FarmPaths& paths, const Settings& settings, co
                 : absl::StrFormat("%%%02X", static_cast<unsigned char>(c));
   }
   return Cat(kHeader, Line("listen", paths.GrpcAddress()), Line("http", Cat("127.0.0.1:", settings.http_port)),
-             Line("database_url", Cat("postgresql:///gofarm?host=", host, "&user=gofarm")), Line("data_dir", paths.Data()),
-             has_toolsets ? Line("toolsets", paths.ToolsetsFile()) : "", Line("goproxy", go.goproxy),
-             Line("goprivate", go.goprivate));
+             Line("database_url", Cat("postgresql:///gofarm?host=", host, "&user=gofarm")),
+             Line("data_dir", paths.Data()), has_toolsets ? Line("toolsets", paths.ToolsetsFile()) : "",
+             Line("goproxy", go.goproxy), Line("goprivate", go.goprivate));
 }
 
 std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, int number,
@@ -213,7 +215,9 @@ std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const G
   const std::string name = FarmPaths::WorkerName(number);
   return Cat(kHeader, Line("name", name), "coordinators = [", TomlString(paths.GrpcAddress()), "]\n",
              Line("cache_dir", settings.cache_dir), Line("work_dir", Cat(paths.Work(), "/", name)),
-             share.slots > 0 ? Cat("slots = ", share.slots, "\nmemory_bytes_per_slot = ", share.memory_bytes_per_slot, "\n") : "",
+             share.slots > 0
+                 ? Cat("slots = ", share.slots, "\nmemory_bytes_per_slot = ", share.memory_bytes_per_slot, "\n")
+                 : "",
              Line("goproxy", go.goproxy), Line("gosumdb", go.gosumdb), Line("gonosumdb", go.gonosumdb),
              Line("goprivate", go.goprivate));
 }

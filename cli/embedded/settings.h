@@ -43,19 +43,19 @@ Environment ProcessEnvironment();
 
 // From the environment; what is not set there from `go env` of the Go in PATH, else of the farm's own bootstrap Go
 // (`gofarm-worker toolchain bootstrap`, which may have to download it).
-absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment& environment, const std::string& worker_exe,
-                                          const std::string& cache_dir);
+absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment& environment,
+                                          const std::string& worker_exe, const std::string& cache_dir);
 
-// What the farm's workers were configured with; empty where there is no such file, FAILED_PRECONDITION where it cannot be
-// read. A farm that is up keeps it: its parts read their configuration at different times, and one that is restarted must not
-// build from another proxy than the others.
+// What the farm's workers were configured with; empty where there is no such file, FAILED_PRECONDITION where it cannot
+// be read. A farm that is up keeps it: its parts read their configuration at different times, and one that is restarted
+// must not build from another proxy than the others.
 absl::StatusOr<GoSettings> KeptGoSettings(const FarmPaths& paths);
-// A line for each setting of the environment that differs from what the farm keeps. Without values: a GOPROXY may hold a
-// password.
+// A line for each setting of the environment that differs from what the farm keeps. Without values: a GOPROXY may hold
+// a password.
 std::vector<std::string> IgnoredGoSettings(const Environment& environment, const GoSettings& kept);
 
-// What each of `workers` workers on one machine may use: what one alone would take, shared among them, at least one slot.
-// Zeros: the worker decides, which is right when it is alone.
+// What each of `workers` workers on one machine may use: what one alone would take, shared among them, at least one
+// slot. Zeros: the worker decides, which is right when it is alone.
 struct WorkerShare {
   int slots = 0;
   int64_t memory_bytes_per_slot = 0;
@@ -69,7 +69,8 @@ std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const G
 // "text" with everything escaped that TOML wants escaped.
 std::string TomlString(std::string_view text);
 
-// The port of this farm: below the range that kernels give to outgoing connections, the same for the same DIR unless taken.
+// The port of this farm: below the range that kernels give to outgoing connections, the same for the same DIR unless
+// taken.
 absl::StatusOr<int> ChooseHttpPort(const std::string& dir);
 bool PortIsFree(int port);
 

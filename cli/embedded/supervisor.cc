@@ -268,7 +268,8 @@ bool Supervisor::Stopped(Part& part) {
 }
 
 bool Supervisor::KeepStopping() {
-  // Workers first: their builds end as lost while the coordinator is there to hear of it and puts them back in the queue.
+  // Workers first: their builds end as lost while the coordinator is there to hear of it and puts them back in the
+  // queue.
   bool stopped = true;
   for (Part& worker : workers_) stopped = Stopped(worker) && stopped;
   if (!stopped) return false;
@@ -322,8 +323,8 @@ void Supervisor::Show() {
     const bool healthy = part->alive() && now_ - part->started_at >= kHealthyAfter;
     if (!stopping_ && part->policy.failures() > 0 && !healthy) {
       if (shown.detail.empty() || !part->alive()) {
-        shown.detail = Cat("ended ", part->policy.failures(), part->policy.failures() == 1 ? " time" : " times in a row",
-                           ", last: ", part->last_end);
+        shown.detail = Cat("ended ", part->policy.failures(),
+                           part->policy.failures() == 1 ? " time" : " times in a row", ", last: ", part->last_end);
         const std::string line = LastLine(options_.paths.LogOf(shown.name));
         if (!line.empty()) shown.detail += Cat("; last line of its log: ", Clip(line, 300));
       }
@@ -371,7 +372,8 @@ absl::Status Supervisor::Run() {
 
   // `up`, `down` and `status` may hold it for a moment to see whether anybody does.
   absl::StatusOr<io::FileLock> lock = io::FileLock::TryAcquire(options_.paths.LockFile());
-  for (const absl::Time deadline = now_ + kLockPatience; absl::IsUnavailable(lock.status()) && absl::Now() < deadline;) {
+  for (const absl::Time deadline = now_ + kLockPatience;
+       absl::IsUnavailable(lock.status()) && absl::Now() < deadline;) {
     absl::SleepFor(absl::Milliseconds(50));
     lock = io::FileLock::TryAcquire(options_.paths.LockFile());
   }

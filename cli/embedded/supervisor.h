@@ -1,11 +1,11 @@
 // The process that keeps an embedded farm running: PostgreSQL, coordinator and workers, started in this order, started
-// again with backoff when one ends, stopped in the reverse order on SIGTERM or SIGINT. What it sees stands in farm.json.
-// SIGHUP reads the settings again (more workers) and tries again at once what waits for its next try. It also stops when its
-// folder is gone: nobody could find the farm any more.
+// again with backoff when one ends, stopped in the reverse order on SIGTERM or SIGINT. What it sees stands in
+// farm.json. SIGHUP reads the settings again (more workers) and tries again at once what waits for its next try. It
+// also stops when its folder is gone: nobody could find the farm any more.
 //
-// It is single-threaded: children are forked from the thread that lives as long as the farm, since the kernel signals them
-// when that thread dies, so that nothing outlives a supervisor that was killed. It adopts what its children leave behind
-// (PR_SET_CHILD_SUBREAPER) and ends it.
+// It is single-threaded: children are forked from the thread that lives as long as the farm, since the kernel signals
+// them when that thread dies, so that nothing outlives a supervisor that was killed. It adopts what its children leave
+// behind (PR_SET_CHILD_SUBREAPER) and ends it.
 #pragma once
 
 #include <string>
@@ -36,8 +36,8 @@ inline constexpr absl::Duration kFarmStop = absl::Seconds(75);
 // A log that is longer is copied to NAME.log.1 and emptied.
 inline constexpr int64_t kLogFileMax = int64_t{64} << 20;
 
-// Runs until it was told to stop and everything has ended. UNAVAILABLE when another supervisor holds the folder. The folders
-// and configuration files must be there. Call it from the main thread of a process without other threads.
+// Runs until it was told to stop and everything has ended. UNAVAILABLE when another supervisor holds the folder. The
+// folders and configuration files must be there. Call it from the main thread of a process without other threads.
 absl::Status RunSupervisor(const SupervisorOptions& options);
 
 }  // namespace gofarm::embedded

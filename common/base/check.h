@@ -1,4 +1,5 @@
-// GOFARM_CHECK: a broken invariant ends the process, in release builds too; the supervisor starts it again from durable state.
+// GOFARM_CHECK: a broken invariant ends the process, in release builds too; the supervisor starts it again from durable
+// state.
 #pragma once
 
 namespace gofarm {

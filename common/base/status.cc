@@ -35,7 +35,8 @@ absl::Status ErrnoStatus(int error_number, std::string_view action) {
       break;
   }
   char buffer[128] = {};
-  // The GNU strerror_r returns a pointer, the POSIX one (musl) an int: both are served by reading `buffer` as a fallback.
+  // The GNU strerror_r returns a pointer, the POSIX one (musl) an int: both are served by reading `buffer` as a
+  // fallback.
   const auto answer = strerror_r(error_number, buffer, sizeof buffer);
   std::string text;
   if constexpr (std::is_pointer_v<decltype(answer)>) {

@@ -12,8 +12,8 @@
 
 namespace gofarm {
 
-// Debian's Abseil has a string_view of its own, which neither takes nor becomes a std::string_view. Ours is the standard
-// one; these two cross the border, and Cat is absl::StrCat that also takes std::string_view.
+// Debian's Abseil has a string_view of its own, which neither takes nor becomes a std::string_view. Ours is the
+// standard one; these two cross the border, and Cat is absl::StrCat that also takes std::string_view.
 inline absl::string_view Av(std::string_view s) { return absl::string_view(s.data(), s.size()); }
 inline std::string_view Sv(absl::string_view s) { return std::string_view(s.data(), s.size()); }
 
@@ -33,8 +33,8 @@ std::string Cat(const Args&... args) {
   return absl::StrCat(internal_text::Crossed(args)...);
 }
 
-// Control characters (but newline and tab when `keep_newlines`), DEL, C1 controls and broken UTF-8 become \xNN, so that a
-// terminal or a log line shows them and obeys none.
+// Control characters (but newline and tab when `keep_newlines`), DEL, C1 controls and broken UTF-8 become \xNN, so that
+// a terminal or a log line shows them and obeys none.
 std::string EscapeForPrint(std::string_view text, bool keep_newlines = false);
 
 // At most `limit` bytes, cut at a UTF-8 border, with "..." at the end when something was cut.

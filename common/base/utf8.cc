@@ -14,8 +14,8 @@ struct Range {
 
 template <size_t N>
 bool Holds(const std::array<Range, N>& ranges, uint32_t rune) {
-  const auto after =
-      std::upper_bound(ranges.begin(), ranges.end(), rune, [](uint32_t r, const Range& range) { return r < range.first; });
+  const auto after = std::upper_bound(ranges.begin(), ranges.end(), rune,
+                                      [](uint32_t r, const Range& range) { return r < range.first; });
   return after != ranges.begin() && rune <= std::prev(after)->last;
 }
 
@@ -34,8 +34,8 @@ constexpr std::array<Range, 14> kControls = {{{0x00, 0x1F},
                                               {0xE0001, 0xE0001},
                                               {0xE0020, 0xE007F}}};
 
-// The combining blocks, joiners and variation selectors. Scripts with marks of their own are left out: at worst a line is
-// taken for wider than it is.
+// The combining blocks, joiners and variation selectors. Scripts with marks of their own are left out: at worst a line
+// is taken for wider than it is.
 constexpr std::array<Range, 7> kMarks = {{{0x0300, 0x036F},
                                           {0x1AB0, 0x1AFF},
                                           {0x1DC0, 0x1DFF},

@@ -15,7 +15,8 @@ size_t Utf8Length(std::string_view text, size_t i, uint32_t& rune);
 // controls, DEL, direction overrides, zero-width and tag characters.
 bool IsControlRune(uint32_t rune);
 
-// Columns that a terminal gives to a character: 0 for marks that join the one before, 2 for East Asian wide ones and emoji.
+// Columns that a terminal gives to a character: 0 for marks that join the one before, 2 for East Asian wide ones and
+// emoji.
 int RuneColumns(uint32_t rune);
 
 }  // namespace gofarm

@@ -22,9 +22,9 @@ struct Faults {
 
 struct Table::Impl {
   std::shared_ptr<Faults> faults;
-  std::shared_ptr<toml::table> root;    // keeps nested tables alive
-  const toml::table* table = nullptr;   // inside *root
-  std::string prefix;                   // "toolset." for messages
+  std::shared_ptr<toml::table> root;   // keeps nested tables alive
+  const toml::table* table = nullptr;  // inside *root
+  std::string prefix;                  // "toolset." for messages
   std::set<std::string> asked;
   bool nested = false;
 

@@ -1,6 +1,6 @@
-// Reads a TOML file (or the text of one) against what the caller asks for. Each getter takes the default and notes every
-// fault; Finish() gives all of them at once: syntax, wrong types, values out of range, and keys that nobody asked for,
-// each with its line. Nothing is opened before Finish() said OK. Not thread-safe: used once at start.
+// Reads a TOML file (or the text of one) against what the caller asks for. Each getter takes the default and notes
+// every fault; Finish() gives all of them at once: syntax, wrong types, values out of range, and keys that nobody asked
+// for, each with its line. Nothing is opened before Finish() said OK. Not thread-safe: used once at start.
 #pragma once
 
 #include <cstdint>

@@ -18,9 +18,9 @@ bool IsSha256(std::string_view text) {
 
 // Names end up in paths: letters, digits, dots, dashes, plus and underscore, not starting with a dot.
 bool IsPlainName(std::string_view text) {
-  static constexpr std::string_view kAllowed =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-+_";
-  return !text.empty() && text.size() <= 100 && text[0] != '.' && text.find_first_not_of(kAllowed) == std::string_view::npos;
+  static constexpr std::string_view kAllowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-+_";
+  return !text.empty() && text.size() <= 100 && text[0] != '.' &&
+         text.find_first_not_of(kAllowed) == std::string_view::npos;
 }
 
 Archive ReadArchive(Table& t) {
@@ -68,7 +68,8 @@ absl::StatusOr<ToolsetFile> ReadToolsets(Table table) {
       for (const std::string& go : set.go_versions) {
         if (!has("go", go)) t.Fault("go_versions", Cat("no archive for Go ", EscapeForPrint(go)));
       }
-      if (!has("zig", set.zig_version)) t.Fault("zig_version", Cat("no archive for zig ", EscapeForPrint(set.zig_version)));
+      if (!has("zig", set.zig_version))
+        t.Fault("zig_version", Cat("no archive for zig ", EscapeForPrint(set.zig_version)));
       file.toolsets.push_back(std::move(set));
     }
     std::vector<Table> bootstrap = table.Tables("bootstrap");

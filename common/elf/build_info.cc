@@ -11,9 +11,9 @@
 namespace gofarm::elf {
 namespace {
 
-// The linker puts a header of 32 bytes at a multiple of 16: 14 bytes of magic, pointer size, flags. With flag 2 (Go 1.18
-// and later) two strings follow it, each behind its length as a varint: the Go version, then the modules' text between
-// two marks of 16 bytes.
+// The linker puts a header of 32 bytes at a multiple of 16: 14 bytes of magic, pointer size, flags. With flag 2
+// (Go 1.18 and later) two strings follow it, each behind its length as a varint: the Go version, then the modules' text
+// between two marks of 16 bytes.
 constexpr std::string_view kMagic = "\xff Go buildinf:";
 constexpr size_t kHeaderBytes = 32;
 constexpr size_t kAlignment = 16;

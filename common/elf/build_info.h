@@ -36,7 +36,8 @@ struct BuildInfo {
   std::vector<std::pair<std::string, std::string>> settings;  // "-trimpath" = "true", "GOARCH" = "amd64"
 };
 
-// NOT_FOUND: the file carries none (no Go program). INVALID_ARGUMENT: it is damaged, too large or of a format before Go 1.18.
+// NOT_FOUND: the file carries none (no Go program). INVALID_ARGUMENT: it is damaged, too large or of a format before
+// Go 1.18.
 absl::StatusOr<BuildInfo> ReadBuildInfo(const ElfFile& file);
 absl::StatusOr<BuildInfo> ReadBuildInfo(const std::string& path);
 

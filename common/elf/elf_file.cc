@@ -81,8 +81,8 @@ absl::StatusOr<ElfFile> ElfFile::Open(const std::string& path) {
   } else if (!S_ISREG(info.st_mode)) {
     status = absl::InvalidArgumentError(Cat(EscapeForPrint(path), ": is not a regular file"));
   } else if (info.st_size > kFileBytesMax) {
-    status = absl::InvalidArgumentError(
-        Cat(EscapeForPrint(path), ": has ", static_cast<int64_t>(info.st_size), " bytes; the limit is ", kFileBytesMax));
+    status = absl::InvalidArgumentError(Cat(EscapeForPrint(path), ": has ", static_cast<int64_t>(info.st_size),
+                                            " bytes; the limit is ", kFileBytesMax));
   } else if (info.st_size > 0) {
     void* address = ::mmap(nullptr, static_cast<size_t>(info.st_size), PROT_READ, MAP_PRIVATE, fd, 0);
     if (address == MAP_FAILED) {
@@ -111,7 +111,10 @@ std::optional<std::string_view> ElfFile::Slice(uint64_t offset, uint64_t size) c
 }
 
 absl::Status ElfFile::ReadHeaders() {
-  if (bytes_.size() < 4 || bytes_.substr(0, 4) != "\x7f" "ELF") return absl::InvalidArgumentError("not an ELF file");
+  if (bytes_.size() < 4 || bytes_.substr(0, 4) !=
+                               "\x7f"
+                               "ELF")
+    return absl::InvalidArgumentError("not an ELF file");
   if (bytes_.size() < kHeaderBytes) return Broken("it ends inside its header");
   if (bytes_[4] != 2) return absl::InvalidArgumentError("not a 64-bit ELF file");
   if (bytes_[5] != 1) return absl::InvalidArgumentError("not a little-endian ELF file");
@@ -212,7 +215,8 @@ absl::Status ElfFile::ReadDynamic(const Segment& segment) {
   const auto bytes = Slice(segment.offset, segment.file_size);
   if (!bytes) return Broken("its dynamic segment lies outside the file");
   for (size_t at = 0; at + kDynamicEntryBytes <= bytes->size(); at += kDynamicEntryBytes) {
-    if (dynamic_.size() == kDynamicEntriesMax) return Broken(Cat("it has more than ", kDynamicEntriesMax, " dynamic entries"));
+    if (dynamic_.size() == kDynamicEntriesMax)
+      return Broken(Cat("it has more than ", kDynamicEntriesMax, " dynamic entries"));
     const DynamicEntry entry{static_cast<int64_t>(Load<uint64_t>(*bytes, at)), Load<uint64_t>(*bytes, at + 8)};
     if (entry.tag == 0) break;
     dynamic_.push_back(entry);

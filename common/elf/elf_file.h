@@ -1,5 +1,5 @@
-// A bounded reader of 64-bit little-endian ELF files, for files that a stranger may have made: no offset, size or count of
-// the file is used before it was checked against the bytes that are there. Thread-safe once made.
+// A bounded reader of 64-bit little-endian ELF files, for files that a stranger may have made: no offset, size or count
+// of the file is used before it was checked against the bytes that are there. Thread-safe once made.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,8 @@ inline constexpr uint32_t kSegmentLoad = 1, kSegmentDynamic = 2, kSegmentInterp 
                           kSegmentGnuStack = 0x6474e551, kSegmentGnuRelro = 0x6474e552;
 inline constexpr uint32_t kFlagExecute = 1, kFlagWrite = 2, kFlagRead = 4;
 inline constexpr uint32_t kSectionSymtab = 2, kSectionNote = 7, kSectionNobits = 8;
-inline constexpr int64_t kDynamicNeeded = 1, kDynamicStringTable = 5, kDynamicBindNow = 24, kDynamicFlags = 30, kDynamicFlags1 = 0x6ffffffb;
+inline constexpr int64_t kDynamicNeeded = 1, kDynamicStringTable = 5, kDynamicBindNow = 24, kDynamicFlags = 30,
+                         kDynamicFlags1 = 0x6ffffffb;
 inline constexpr uint64_t kFlagsBindNow = 8, kFlags1Now = 1, kFlags1Pie = 0x08000000;
 
 struct Segment {

@@ -95,7 +95,8 @@ GateReport GateFile(const ElfFile& file, const GateExpectations& expectations) {
   if (const Segment* interpreter = FindSegment(file, kSegmentInterp)) {
     refuse(Cat("has an interpreter (", InterpreterName(file, *interpreter), "): it is not static"));
   }
-  if (HasDynamic(file, kDynamicNeeded)) refuse(Cat("needs shared libraries (", NeededNames(file), "): it is not static"));
+  if (HasDynamic(file, kDynamicNeeded))
+    refuse(Cat("needs shared libraries (", NeededNames(file), "): it is not static"));
   if (FindSegment(file, kSegmentGnuRelro) == nullptr) refuse("has no RELRO segment");
   if (!HasDynamic(file, kDynamicBindNow) && (DynamicValue(file, kDynamicFlags) & kFlagsBindNow) == 0 &&
       (flags1 & kFlags1Now) == 0) {
@@ -112,7 +113,8 @@ GateReport GateFile(const ElfFile& file, const GateExpectations& expectations) {
     refuse("is not stripped (has a symbol table)");
   }
   const auto& notes = file.notes();
-  if (std::any_of(notes.begin(), notes.end(), [](const Note& n) { return n.name == "GNU" && n.type == kNoteGnuBuildId; })) {
+  if (std::any_of(notes.begin(), notes.end(),
+                  [](const Note& n) { return n.name == "GNU" && n.type == kNoteGnuBuildId; })) {
     refuse("has a GNU build id, which differs between equal builds");
   }
   return report;

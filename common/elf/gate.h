@@ -1,5 +1,5 @@
-// The acceptance gate: is this file the static PIE executable the farm promises? Looks only at the file's bytes and names
-// every reason at once, in words fit for an operator. Pure but for reading the file; thread-safe.
+// The acceptance gate: is this file the static PIE executable the farm promises? Looks only at the file's bytes and
+// names every reason at once, in words fit for an operator. Pure but for reading the file; thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@
 namespace gofarm::elf {
 
 struct GateExpectations {
-  uint16_t machine = 0;              // e_machine of the target: InfoOf(target).elf_machine
-  std::string target_name;           // for messages: "riscv64"
+  uint16_t machine = 0;     // e_machine of the target: InfoOf(target).elf_machine
+  std::string target_name;  // for messages: "riscv64"
 };
 
 struct GateReport {
@@ -22,8 +22,8 @@ struct GateReport {
   bool passes() const { return reasons.empty(); }
 };
 
-// An error only when the file cannot be read at all (NOT_FOUND, PERMISSION_DENIED, INTERNAL). A file that is no ELF, or a
-// broken one, is a report with a reason.
+// An error only when the file cannot be read at all (NOT_FOUND, PERMISSION_DENIED, INTERNAL). A file that is no ELF, or
+// a broken one, is a report with a reason.
 absl::StatusOr<GateReport> Gate(const std::string& path, const GateExpectations& expectations);
 
 // The same over a parsed file.

@@ -12,9 +12,10 @@ namespace {
 
 struct Line {
   int number = 0;
-  std::vector<std::string> tokens;  // quoted strings already unquoted; punctuation "(", ")", "[", "]", ",", "=>" on its own
-  std::string suffix;               // comment at the end, without "//"
-  bool is_comment = false;          // nothing but a comment
+  std::vector<std::string>
+      tokens;               // quoted strings already unquoted; punctuation "(", ")", "[", "]", ",", "=>" on its own
+  std::string suffix;       // comment at the end, without "//"
+  bool is_comment = false;  // nothing but a comment
   bool is_blank = false;
 };
 
@@ -69,7 +70,8 @@ absl::StatusOr<Line> SplitLine(std::string_view rest, int number) {
       rest.remove_prefix(2);
     } else {
       size_t n = 0;
-      while (n < rest.size() && !IsSpace(rest[n]) && !IsPunctuation(rest[n]) && !absl::StartsWith(Av(rest.substr(n)), "//")) {
+      while (n < rest.size() && !IsSpace(rest[n]) && !IsPunctuation(rest[n]) &&
+             !absl::StartsWith(Av(rest.substr(n)), "//")) {
         ++n;
       }
       line.tokens.emplace_back(rest.substr(0, n));
@@ -112,7 +114,7 @@ class Reader {
   absl::Status Retract(const Line& line, size_t first, const std::string& comment);
 
   GoModFile file_;
-  std::string block_;                       // verb of the open block, empty outside
+  std::string block_;                        // verb of the open block, empty outside
   std::vector<std::string> block_comments_;  // above the block
   std::vector<std::string> comments_;        // above the next line
   size_t directives_ = 0;

@@ -1,5 +1,5 @@
-// A reader of go.mod that knows the directives the farm acts on and passes over the others. For files of strangers: size
-// and counts are bounded, and what cannot be understood is an error with its line. Pure.
+// A reader of go.mod that knows the directives the farm acts on and passes over the others. For files of strangers:
+// size and counts are bounded, and what cannot be understood is an error with its line. Pure.
 #pragma once
 
 #include <string>

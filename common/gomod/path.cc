@@ -51,7 +51,8 @@ bool IsWindowsName(std::string_view name) {
 // The fault in words, or nothing.
 std::optional<std::string> ElementFault(std::string_view element, PathKind kind) {
   if (element.empty()) return "empty path element";
-  if (element.find_first_not_of('.') == std::string_view::npos) return Cat("path element \"", element, "\" is not allowed");
+  if (element.find_first_not_of('.') == std::string_view::npos)
+    return Cat("path element \"", element, "\" is not allowed");
   if (element[0] == '.' && kind == PathKind::kModule) return "leading dot in a path element";
   if (element.back() == '.') return "trailing dot in a path element";
   for (const char c : element) {
@@ -121,7 +122,8 @@ std::string Escape(std::string_view text) {
 PathVersion SplitGopkgIn(std::string_view path) {
   size_t end = path.size();
   static constexpr std::string_view kUnstable = "-unstable";
-  if (path.size() > kUnstable.size() && path.substr(path.size() - kUnstable.size()) == kUnstable) end -= kUnstable.size();
+  if (path.size() > kUnstable.size() && path.substr(path.size() - kUnstable.size()) == kUnstable)
+    end -= kUnstable.size();
   size_t i = end;
   while (i > 0 && IsDigit(path[i - 1])) --i;
   if (i <= 1 || path[i - 1] != 'v' || path[i - 2] != '.') return {path, "", false};

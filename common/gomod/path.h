@@ -1,5 +1,5 @@
-// Module paths and their escaped form, by the rules of golang.org/x/mod/module: what a proxy is asked and what may become
-// a folder name. Pure functions; errors are INVALID_ARGUMENT, escaped, and repeat the path.
+// Module paths and their escaped form, by the rules of golang.org/x/mod/module: what a proxy is asked and what may
+// become a folder name. Pure functions; errors are INVALID_ARGUMENT, escaped, and repeat the path.
 #pragma once
 
 #include <string>

@@ -35,12 +35,14 @@ struct VersionRange {
 bool IsInAny(absl::Span<const VersionRange> ranges, std::string_view version);
 
 // What "latest" is among the lines of a proxy's @v/list: the highest release that is not retracted, else the highest
-// pre-release that is not. Empty when nothing is left: then the proxy's @latest decides. `module_path` leaves out versions
-// of other majors; `newest_has_go_mod`: when the highest compatible version has a go.mod, +incompatible ones are passed over.
+// pre-release that is not. Empty when nothing is left: then the proxy's @latest decides. `module_path` leaves out
+// versions of other majors; `newest_has_go_mod`: when the highest compatible version has a go.mod, +incompatible ones
+// are passed over.
 std::string ChooseLatest(std::string_view module_path, absl::Span<const std::string> versions,
                          absl::Span<const VersionRange> retracted, bool newest_has_go_mod = true);
 
-// The version whose go.mod tells what is retracted: the highest of all, retracted or not (releases before pre-releases).
+// The version whose go.mod tells what is retracted: the highest of all, retracted or not (releases before
+// pre-releases).
 std::string NewestOf(std::string_view module_path, absl::Span<const std::string> versions);
 
 // Go's own versions, without "go": "1.21", "1.21rc2", "1.21.0", "1.26.8". "1.21" is before "1.21rc1", which is before

@@ -55,8 +55,8 @@ absl::StatusOr<std::vector<std::string>> CleanName(std::string_view name) {
   return parts;
 }
 
-// A link stands in a real folder (never behind another link), so leading ".." climb real folders and may be counted. After
-// a name no ".." may follow: that name may be a link itself, and then the count would be wrong.
+// A link stands in a real folder (never behind another link), so leading ".." climb real folders and may be counted.
+// After a name no ".." may follow: that name may be a link itself, and then the count would be wrong.
 bool LinkStaysInside(std::string_view target, size_t depth) {
   if (target.empty() || target.size() > kNameMax || target.front() == '/') return false;
   size_t up = 0;
@@ -74,7 +74,8 @@ bool LinkStaysInside(std::string_view target, size_t depth) {
 
 class Extraction {
  public:
-  Extraction(const Scope& scope, archive* source, const ExtractOptions& options, Fd root, std::vector<std::string> prefix)
+  Extraction(const Scope& scope, archive* source, const ExtractOptions& options, Fd root,
+             std::vector<std::string> prefix)
       : scope_(scope), source_(source), options_(options), root_(std::move(root)), prefix_(std::move(prefix)) {}
 
   absl::StatusOr<Extracted> Run() {
@@ -160,7 +161,8 @@ class Extraction {
         if (errno == ELOOP || errno == ENOTDIR) return Refused(name, "stands below a link or a file");
         return ErrnoStatus(errno, Cat("open folder of ", EscapeForPrint(name)));
       }
-      if (made && fchmod(next.get(), 0755) != 0) return ErrnoStatus(errno, Cat("chmod folder of ", EscapeForPrint(name)));
+      if (made && fchmod(next.get(), 0755) != 0)
+        return ErrnoStatus(errno, Cat("chmod folder of ", EscapeForPrint(name)));
       current = std::move(next);
       at = current.get();
     }
@@ -189,7 +191,8 @@ class Extraction {
       GOFARM_RETURN_IF_ERROR(scope_.Check());
       if (options_.progress && done_.bytes - reported_ >= kProgressEvery) Report();
     }
-    if (fchmod(file.get(), executable ? 0755 : 0644) != 0) return ErrnoStatus(errno, Cat("chmod ", EscapeForPrint(name)));
+    if (fchmod(file.get(), executable ? 0755 : 0644) != 0)
+      return ErrnoStatus(errno, Cat("chmod ", EscapeForPrint(name)));
     return absl::OkStatus();
   }
 

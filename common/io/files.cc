@@ -144,7 +144,8 @@ int64_t TreeBytes(const std::string& folder, int64_t entries_max) {
 absl::StatusOr<int64_t> FreeBytes(const std::string& folder) {
   struct statvfs info {};
   if (statvfs(folder.c_str(), &info) != 0) return ErrnoStatus(errno, Cat("statvfs ", folder));
-  if (info.f_blocks == 0) return INT64_MAX;  // states no size (tmpfs without one, some network file systems): not full, then
+  if (info.f_blocks == 0)
+    return INT64_MAX;  // states no size (tmpfs without one, some network file systems): not full, then
   return static_cast<int64_t>(info.f_bavail) * static_cast<int64_t>(info.f_frsize);
 }
 

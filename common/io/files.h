@@ -29,7 +29,8 @@ class Fd {
 
 // RESOURCE_EXHAUSTED when the file is larger than `limit`.
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t limit);
-// Temporary file beside `path`, fsync, rename, fsync of the folder: readers see the old or the new content, also after a crash.
+// Temporary file beside `path`, fsync, rename, fsync of the folder: readers see the old or the new content, also after
+// a crash.
 absl::Status WriteFileAtomic(const std::string& path, std::string_view content, int mode = 0644);
 absl::Status WriteAll(int fd, std::string_view bytes, std::string_view path_for_errors);
 absl::Status SyncFolder(const std::string& folder);

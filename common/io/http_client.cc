@@ -108,7 +108,8 @@ absl::StatusOr<int> HttpClient::Download(const Scope& scope, const std::string& 
   }
 }
 
-absl::StatusOr<HttpResponse> HttpClient::Get(const Scope& scope, const std::string& url, const HttpLimits& limits) const {
+absl::StatusOr<HttpResponse> HttpClient::Get(const Scope& scope, const std::string& url,
+                                             const HttpLimits& limits) const {
   HttpResponse response;
   const absl::StatusOr<int> status = Download(scope, url, limits, [&](std::string_view piece, int64_t) {
     response.body.append(piece);

@@ -112,8 +112,7 @@ void Log(Level level, std::string_view event, std::initializer_list<Field> field
 bool RateLimit::Pass() {
   const int64_t now = absl::GetCurrentTimeNanos();
   int64_t next = next_nanos_.load(std::memory_order_relaxed);
-  return now >= next &&
-         next_nanos_.compare_exchange_strong(next, now + absl::ToInt64Nanoseconds(interval_));
+  return now >= next && next_nanos_.compare_exchange_strong(next, now + absl::ToInt64Nanoseconds(interval_));
 }
 
 }  // namespace gofarm::obs

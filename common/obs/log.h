@@ -1,5 +1,6 @@
 // One key=value line per event, for operators: `time=… level=info event=attempt_expired job=81 worker=worker-7`.
-// Values are escaped and clipped (kLogValueMax), so text from outside cannot forge a line. Thread-safe; one write a line.
+// Values are escaped and clipped (kLogValueMax), so text from outside cannot forge a line. Thread-safe; one write a
+// line.
 #pragma once
 
 #include <atomic>
@@ -23,10 +24,14 @@ void InitLog(std::string_view program, Level lowest, const std::string& file = "
 bool ParseLevel(std::string_view text, Level& level);
 
 void Log(Level level, std::string_view event, std::initializer_list<Field> fields);
-inline void Debug(std::string_view event, std::initializer_list<Field> fields = {}) { Log(Level::kDebug, event, fields); }
+inline void Debug(std::string_view event, std::initializer_list<Field> fields = {}) {
+  Log(Level::kDebug, event, fields);
+}
 inline void Info(std::string_view event, std::initializer_list<Field> fields = {}) { Log(Level::kInfo, event, fields); }
 inline void Warn(std::string_view event, std::initializer_list<Field> fields = {}) { Log(Level::kWarn, event, fields); }
-inline void Error(std::string_view event, std::initializer_list<Field> fields = {}) { Log(Level::kError, event, fields); }
+inline void Error(std::string_view event, std::initializer_list<Field> fields = {}) {
+  Log(Level::kError, event, fields);
+}
 
 // For loops: true at most once per `interval`. One object per place, usually a static local. Thread-safe.
 class RateLimit {

@@ -16,8 +16,8 @@ namespace gofarm::rpc {
 // Messages are at most this large in both directions (log chunks 256 KiB, blob chunks 1 MiB, pages well below).
 inline constexpr int kMessageBytesMax = 4 << 20;
 
-// Headers and trailers of an answer; a trailer holds the message of a failure (kStatusMessageMax). gRPC's own limit, 8 KiB,
-// would turn a long refusal into "received metadata size exceeds limit".
+// Headers and trailers of an answer; a trailer holds the message of a failure (kStatusMessageMax). gRPC's own limit, 8
+// KiB, would turn a long refusal into "received metadata size exceeds limit".
 inline constexpr int kMetadataBytesMax = 128 << 10;
 
 // "unix:/path", "127.0.0.1:7070", "localhost:7070" or "[::1]:7070". INVALID_ARGUMENT for what is no address;

@@ -11,7 +11,8 @@ namespace {
 
 std::string Fitting(const std::string& message) {
   constexpr size_t kNoteRoom = 40;
-  const size_t cut = message.size() <= kStatusMessageMax ? std::string::npos : message.rfind('\n', kStatusMessageMax - kNoteRoom);
+  const size_t cut =
+      message.size() <= kStatusMessageMax ? std::string::npos : message.rfind('\n', kStatusMessageMax - kNoteRoom);
   if (cut == std::string::npos) return Clip(message, kStatusMessageMax);
   const auto missing = std::count(message.begin() + static_cast<std::ptrdiff_t>(cut), message.end(), '\n');
   return Cat(message.substr(0, cut), "\nand ", missing, " more lines");

@@ -1,5 +1,6 @@
-// absl::Status and grpc::Status are the same 17 codes; messages are escaped and clipped to what an HTTP/2 trailer holds: at a
-// line's end, saying how many lines are missing, where there are several (a refusal tells all faults of a list).
+// absl::Status and grpc::Status are the same 17 codes; messages are escaped and clipped to what an HTTP/2 trailer
+// holds: at a line's end, saying how many lines are missing, where there are several (a refusal tells all faults of a
+// list).
 #pragma once
 
 #include <grpcpp/support/status.h>

@@ -20,8 +20,8 @@ class BoundedPool {
   BoundedPool(const BoundedPool&) = delete;
   BoundedPool& operator=(const BoundedPool&) = delete;
 
-  // False when the queue is full or the pool stops; the task was not taken then. A task that throws is logged, its thread
-  // lives on.
+  // False when the queue is full or the pool stops; the task was not taken then. A task that throws is logged, its
+  // thread lives on.
   bool TryPost(std::function<void()> task);
   // Runs what is queued, then joins. Later posts are refused.
   void Stop();

@@ -10,7 +10,7 @@ std::string_view Lookup(const std::array<std::string_view, N>& names, int number
   return number >= 0 && static_cast<size_t>(number) < N ? names[static_cast<size_t>(number)] : "unknown";
 }
 
-constexpr std::array<std::string_view, 8> kJobStates = {"",       "queued",           "running", "built",
+constexpr std::array<std::string_view, 8> kJobStates = {"",        "queued",           "running", "built",
                                                         "partial", "nothing_to_build", "failed",  "cancelled"};
 
 }  // namespace
@@ -23,8 +23,8 @@ std::string_view Name(BatchState state) {
 }
 
 std::string_view Name(AttemptOutcome outcome) {
-  static constexpr std::array<std::string_view, 8> kNames = {"",       "running",          "built",  "partial",
-                                                             "nothing_to_build", "failed", "cancelled", "lost"};
+  static constexpr std::array<std::string_view, 8> kNames = {
+      "", "running", "built", "partial", "nothing_to_build", "failed", "cancelled", "lost"};
 
   return Lookup(kNames, static_cast<int>(outcome));
 }
@@ -41,10 +41,24 @@ std::string_view Name(WaitReason reason) {
 }
 
 std::string_view Name(FailureClass failure) {
-  static constexpr std::array<std::string_view, 18> kNames = {
-      "", "source_unavailable", "source_invalid", "go_too_old", "system_library_missing", "target_unsupported",
-      "compile_error", "link_error", "not_static_pie", "timeout", "silence", "output_limit", "out_of_memory",
-      "proxy_error", "disk_full", "toolchain_broken", "worker_lost", "internal"};
+  static constexpr std::array<std::string_view, 18> kNames = {"",
+                                                              "source_unavailable",
+                                                              "source_invalid",
+                                                              "go_too_old",
+                                                              "system_library_missing",
+                                                              "target_unsupported",
+                                                              "compile_error",
+                                                              "link_error",
+                                                              "not_static_pie",
+                                                              "timeout",
+                                                              "silence",
+                                                              "output_limit",
+                                                              "out_of_memory",
+                                                              "proxy_error",
+                                                              "disk_full",
+                                                              "toolchain_broken",
+                                                              "worker_lost",
+                                                              "internal"};
   return Lookup(kNames, static_cast<int>(failure));
 }
 

@@ -11,13 +11,33 @@ enum class BatchState : int { kRunning = 1, kDone, kCancelled };
 enum class AttemptOutcome : int { kRunning = 1, kBuilt, kPartial, kNothingToBuild, kFailed, kCancelled, kLost };
 enum class Phase : int { kNone = 0, kSeed = 1, kFetch, kBuild, kCheck, kUpload };
 enum class WaitReason : int {
-  kNone = 0, kNoWorker, kNoWorkerForTarget, kNoFreeSlot, kBackoff, kTargetSeeding, kOffered
+  kNone = 0,
+  kNoWorker,
+  kNoWorkerForTarget,
+  kNoFreeSlot,
+  kBackoff,
+  kTargetSeeding,
+  kOffered
 };
 
 enum class FailureClass : int {
   kNone = 0,
-  kSourceUnavailable, kSourceInvalid, kGoTooOld, kSystemLibraryMissing, kTargetUnsupported, kCompileError, kLinkError,
-  kNotStaticPie, kTimeout, kSilence, kOutputLimit, kOutOfMemory, kProxyError, kDiskFull, kToolchainBroken, kWorkerLost,
+  kSourceUnavailable,
+  kSourceInvalid,
+  kGoTooOld,
+  kSystemLibraryMissing,
+  kTargetUnsupported,
+  kCompileError,
+  kLinkError,
+  kNotStaticPie,
+  kTimeout,
+  kSilence,
+  kOutputLimit,
+  kOutOfMemory,
+  kProxyError,
+  kDiskFull,
+  kToolchainBroken,
+  kWorkerLost,
   kInternal
 };
 

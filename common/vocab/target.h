@@ -16,11 +16,11 @@ inline constexpr std::array<Target, 4> kAllTargets = {Target::kX86_64, Target::k
 
 struct TargetInfo {
   Target target;
-  std::string_view name;     // "x86_64": what operators type and see
-  std::string_view goarch;   // "amd64"
-  std::string_view zig;      // "x86_64-linux-musl"
-  uint16_t elf_machine;      // e_machine
-  std::string_view qemu;     // suffix of the qemu-user program: "x86_64"
+  std::string_view name;    // "x86_64": what operators type and see
+  std::string_view goarch;  // "amd64"
+  std::string_view zig;     // "x86_64-linux-musl"
+  uint16_t elf_machine;     // e_machine
+  std::string_view qemu;    // suffix of the qemu-user program: "x86_64"
 };
 
 const TargetInfo& InfoOf(Target target);

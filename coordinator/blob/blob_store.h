@@ -25,7 +25,7 @@ bool IsDigest(std::string_view sha256);
 
 class Upload {
  public:
-  virtual ~Upload() = default;  // keeps what was written, for the next try
+  virtual ~Upload() = default;         // keeps what was written, for the next try
   virtual int64_t offset() const = 0;  // go on from here
   // DATA_LOSS when more comes than was announced (the partial is removed then); RESOURCE_EXHAUSTED: disk full.
   virtual absl::Status Append(std::string_view data) = 0;
@@ -51,9 +51,10 @@ class BlobStore {
  public:
   virtual ~BlobStore() = default;
 
-  // Null when the blob is stored already; its age is renewed then, so that it outlives its attempt. INVALID_ARGUMENT when
-  // it is stored with another size; if what is stored there is no longer what its digest says, a disk or somebody spoilt it,
-  // and the upload takes its place. Two uploads of one digest at once both succeed; only the first is resumable.
+  // Null when the blob is stored already; its age is renewed then, so that it outlives its attempt. INVALID_ARGUMENT
+  // when it is stored with another size; if what is stored there is no longer what its digest says, a disk or somebody
+  // spoilt it, and the upload takes its place. Two uploads of one digest at once both succeed; only the first is
+  // resumable.
   virtual absl::StatusOr<std::unique_ptr<Upload>> BeginUpload(const std::string& sha256, int64_t size) = 0;
   virtual absl::StatusOr<bool> Has(const std::string& sha256) = 0;
   // The size of a stored blob, whose age is renewed; NOT_FOUND names the digest.

@@ -121,7 +121,8 @@ class FolderBlobStore final : public BlobStore {
   }
 
   // OK: nothing is stored there now. Reads all of it, so not under the lock.
-  absl::Status DropIfSpoilt(const std::string& sha256, int64_t stored_size, int64_t announced) ABSL_LOCKS_EXCLUDED(mutex_);
+  absl::Status DropIfSpoilt(const std::string& sha256, int64_t stored_size, int64_t announced)
+      ABSL_LOCKS_EXCLUDED(mutex_);
   absl::Status CollectFolder(const std::string& prefix, absl::Duration min_age, const Referenced& referenced,
                              Collected& sum);
   absl::Status CollectPage(const std::vector<std::string>& candidates, absl::Duration min_age,
@@ -139,7 +140,11 @@ class FolderBlobStore final : public BlobStore {
 class FolderUpload final : public Upload {
  public:
   FolderUpload(FolderBlobStore& store, std::string sha256, int64_t size, std::string name, bool resumable)
-      : store_(store), sha256_(std::move(sha256)), size_(size), name_(std::move(name)), resumable_(resumable),
+      : store_(store),
+        sha256_(std::move(sha256)),
+        size_(size),
+        name_(std::move(name)),
+        resumable_(resumable),
         path_(Cat(store.partial_, "/", name_)) {}
 
   ~FolderUpload() override {
@@ -293,7 +298,8 @@ absl::Status FolderBlobStore::DropIfSpoilt(const std::string& sha256, int64_t st
   absl::MutexLock lock(&mutex_);
   struct stat read, there;
   // Another upload may have put a good one in its place meanwhile.
-  if (::fstat(fd.get(), &read) != 0 || ::stat(path.c_str(), &there) != 0 || read.st_ino != there.st_ino) return absl::OkStatus();
+  if (::fstat(fd.get(), &read) != 0 || ::stat(path.c_str(), &there) != 0 || read.st_ino != there.st_ino)
+    return absl::OkStatus();
   return Delete(sha256);
 }
 

@@ -1,5 +1,5 @@
-// The folder behind LogStore. `mutex_` guards the table of open logs and the list of those to sync; each log has a lock of
-// its own for its files. Order: mutex_ is never taken while a log's lock is held.
+// The folder behind LogStore. `mutex_` guards the table of open logs and the list of those to sync; each log has a lock
+// of its own for its files. Order: mutex_ is never taken while a log's lock is held.
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -36,9 +36,9 @@ struct OpenLog {
   absl::Mutex mutex;
   std::vector<Segment> segments ABSL_GUARDED_BY(mutex);
   bool recovered ABSL_GUARDED_BY(mutex) = false;
-  io::Fd fd ABSL_GUARDED_BY(mutex);                     // of the last segment, once something is appended
-  std::vector<io::Fd> full ABSL_GUARDED_BY(mutex);      // segments that ended since the last sync
-  bool new_file ABSL_GUARDED_BY(mutex) = false;         // the folder's entry is not on disk yet
+  io::Fd fd ABSL_GUARDED_BY(mutex);                 // of the last segment, once something is appended
+  std::vector<io::Fd> full ABSL_GUARDED_BY(mutex);  // segments that ended since the last sync
+  bool new_file ABSL_GUARDED_BY(mutex) = false;     // the folder's entry is not on disk yet
   int64_t synced ABSL_GUARDED_BY(mutex) = 0;
   std::vector<LogStore::Done> waiting ABSL_GUARDED_BY(mutex);
 
@@ -50,8 +50,10 @@ struct OpenLog {
 class FolderLogStore final : public LogStore {
  public:
   FolderLogStore(std::string logs, int64_t bytes_max)
-      : logs_(std::move(logs)), head_max_(std::max<int64_t>(bytes_max / 2, 1)),
-        tail_max_(std::max<int64_t>(bytes_max / 4, 1)), syncer_([this] { SyncLoop(); }) {}
+      : logs_(std::move(logs)),
+        head_max_(std::max<int64_t>(bytes_max / 2, 1)),
+        tail_max_(std::max<int64_t>(bytes_max / 4, 1)),
+        syncer_([this] { SyncLoop(); }) {}
 
   ~FolderLogStore() override {
     {
@@ -124,7 +126,8 @@ absl::Status FolderLogStore::Recover(Token token, OpenLog& log) {
     if (DIR* dir = ::opendir(FolderOf(token).c_str())) {
       while (const dirent* entry = ::readdir(dir)) {
         const std::string_view name = entry->d_name;
-        if (name.substr(0, prefix.size()) != prefix || name.size() < 5 || name.substr(name.size() - 5) != ".tail") continue;
+        if (name.substr(0, prefix.size()) != prefix || name.size() < 5 || name.substr(name.size() - 5) != ".tail")
+          continue;
         const int64_t start = std::strtoll(entry->d_name + prefix.size(), nullptr, 10);
         if (start > 0 && ::stat(PathOf(token, start).c_str(), &st) == 0) found.push_back({start, st.st_size});
       }
@@ -238,7 +241,8 @@ absl::StatusOr<LogSlice> FolderLogStore::Read(Token token, int64_t offset, size_
   }
   for (const Segment& s : segments) {
     if (offset < s.start) {
-      slice.data = Cat("\n[", s.start - offset, " bytes of this log were left out here: it is longer than its limit]\n");
+      slice.data =
+          Cat("\n[", s.start - offset, " bytes of this log were left out here: it is longer than its limit]\n");
       slice.next_offset = s.start;
       return slice;
     }
@@ -260,7 +264,8 @@ absl::StatusOr<LogSlice> FolderLogStore::Read(Token token, int64_t offset, size_
       n = ::pread(fd.get(), slice.data.data(), slice.data.size(), offset - s.start);
     } while (n < 0 && errno == EINTR);
     if (n < 0) return ErrnoStatus(errno, Cat("read log ", path));
-    if (n == 0 && !slice.data.empty()) return absl::DataLossError(Cat("log ", path, " is shorter than it was; somebody cut it"));
+    if (n == 0 && !slice.data.empty())
+      return absl::DataLossError(Cat("log ", path, " is shorter than it was; somebody cut it"));
     slice.data.resize(static_cast<size_t>(n));
     slice.next_offset = offset + n;
     slice.at_end = slice.next_offset == end;
@@ -280,8 +285,9 @@ void FolderLogStore::SyncLoop() {
           +[](FolderLogStore* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return self->HasDirtyOrStops(); },
           this));
       // The first append after a pause is synced at once, a stream of them at this pace.
-      mutex_.AwaitWithDeadline(absl::Condition(
-          +[](FolderLogStore* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return self->Stops(); }, this),
+      mutex_.AwaitWithDeadline(
+          absl::Condition(
+              +[](FolderLogStore* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return self->Stops(); }, this),
           last + kSyncInterval);
       stop = stopping_;
       batch.reserve(dirty_.size());
@@ -333,7 +339,8 @@ void FolderLogStore::SyncOne(Token token, OpenLog& log) {
       log.new_file = true;
     }
   }
-  if (!status.ok()) obs::Error("log_not_stored", {{"token", Cat(token.value)}, {"error", std::string(status.message())}});
+  if (!status.ok())
+    obs::Error("log_not_stored", {{"token", Cat(token.value)}, {"error", std::string(status.message())}});
   for (const Done& done : waiting) done(answer);
 }
 

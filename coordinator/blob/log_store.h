@@ -1,7 +1,7 @@
-// Log bytes, one file per attempt: DATA_DIR/logs/<token/1000>/<token>.log. Appends are idempotent at their offset and are
-// acknowledged only when they are fsynced, by one thread for all logs every kSyncInterval (group commit). A log longer
-// than `bytes_max` keeps its head in that file and its tail in at most two segments beside it. Offsets are those of the
-// whole log as the worker sent it. Thread-safe; callbacks run on the sync thread and must not wait.
+// Log bytes, one file per attempt: DATA_DIR/logs/<token/1000>/<token>.log. Appends are idempotent at their offset and
+// are acknowledged only when they are fsynced, by one thread for all logs every kSyncInterval (group commit). A log
+// longer than `bytes_max` keeps its head in that file and its tail in at most two segments beside it. Offsets are those
+// of the whole log as the worker sent it. Thread-safe; callbacks run on the sync thread and must not wait.
 #pragma once
 
 #include <cstdint>
@@ -33,9 +33,9 @@ class LogStore {
 
   // Bytes known to be on disk; 0 for a log that is not there.
   virtual absl::StatusOr<int64_t> StoredOffset(Token token) = 0;
-  // After OK `done` is called once, with the fsynced offset or the error that kept the bytes from the disk; after an error
-  // it is not called. OUT_OF_RANGE: `offset` lies beyond the end; RESOURCE_EXHAUSTED: the disk is full. Bytes below the
-  // end are skipped.
+  // After OK `done` is called once, with the fsynced offset or the error that kept the bytes from the disk; after an
+  // error it is not called. OUT_OF_RANGE: `offset` lies beyond the end; RESOURCE_EXHAUSTED: the disk is full. Bytes
+  // below the end are skipped.
   using Done = std::function<void(const absl::StatusOr<int64_t>& stored_offset)>;
   virtual absl::Status Append(Token token, int64_t offset, std::string_view data, Done done) = 0;
   // What can be read from `offset` now, synced or not. An empty slice at the end, also for a log that is not there.

@@ -8,7 +8,7 @@
 namespace gofarm::dispatch {
 namespace {
 
-constexpr absl::Duration kRenewInterval = absl::Seconds(5);   // one statement for all sessions heard since
+constexpr absl::Duration kRenewInterval = absl::Seconds(5);  // one statement for all sessions heard since
 constexpr absl::Duration kExpireInterval = absl::Seconds(1);
 
 class Machine {

@@ -1,9 +1,9 @@
-// Who builds what: Step(state, event, now) -> effects. The queue's mirror, the workers' sessions, open offers and running
-// attempts as this coordinator knows them. The store is the truth: what is decided here is claimed, accepted, returned
-// and ended there under a token, and its answers come back as events (done, failed, unknown).
+// Who builds what: Step(state, event, now) -> effects. The queue's mirror, the workers' sessions, open offers and
+// running attempts as this coordinator knows them. The store is the truth: what is decided here is claimed, accepted,
+// returned and ended there under a token, and its answers come back as events (done, failed, unknown).
 //
-// Not here: threads, clock, I/O, locks, proto, SQL. service/dispatch_loop carries the effects; tests/sim does it with faults.
-// Every decision follows ordered containers, so that a run with the same events is the same run.
+// Not here: threads, clock, I/O, locks, proto, SQL. service/dispatch_loop carries the effects; tests/sim does it with
+// faults. Every decision follows ordered containers, so that a run with the same events is the same run.
 #pragma once
 
 #include <array>
@@ -32,30 +32,39 @@ namespace gofarm::dispatch {
 using StreamId = Id<struct StreamTag>;
 
 inline constexpr absl::Duration kOfferTimeout = absl::Seconds(10);
-inline constexpr absl::Duration kOverdueGrace = absl::Minutes(2);   // beyond an attempt's own deadline
+inline constexpr absl::Duration kOverdueGrace = absl::Minutes(2);  // beyond an attempt's own deadline
 // Between two ticks: nothing was heard or renewed meanwhile, leases are extended and deadlines put off.
 inline constexpr absl::Duration kStoodStill = absl::Seconds(10);
-inline constexpr absl::Duration kStoreRetry = absl::Seconds(1);     // before a failed store call is made again
-inline constexpr absl::Duration kPauseAfterTrouble = absl::Seconds(10);  // a worker that let an offer time out, or is out of disk
-inline constexpr absl::Duration kReloadSoon = absl::Seconds(5);     // whole reload of a small mirror
-inline constexpr absl::Duration kReloadLate = absl::Seconds(60);    // ... of one with more than kSmallMirror jobs
+inline constexpr absl::Duration kStoreRetry = absl::Seconds(1);  // before a failed store call is made again
+inline constexpr absl::Duration kPauseAfterTrouble =
+    absl::Seconds(10);  // a worker that let an offer time out, or is out of disk
+inline constexpr absl::Duration kReloadSoon = absl::Seconds(5);   // whole reload of a small mirror
+inline constexpr absl::Duration kReloadLate = absl::Seconds(60);  // ... of one with more than kSmallMirror jobs
 inline constexpr size_t kSmallMirror = 5'000;
 inline constexpr size_t kStreamsMax = 5'000;
-// While a worker was heard within this time, another process that says its name is refused: two of them would replace each
-// other without end. After that its stream may be a connection that died unseen, and the newcomer takes over.
-inline constexpr absl::Duration kNameHeld = absl::Seconds(15);  // three heartbeats
+// While a worker was heard within this time, another process that says its name is refused: two of them would replace
+// each other without end. After that its stream may be a connection that died unseen, and the newcomer takes over.
+inline constexpr absl::Duration kNameHeld = absl::Seconds(15);      // three heartbeats
 inline constexpr absl::Duration kNamesakeShown = absl::Minutes(1);  // how long a refused one stands in `worker list`
-inline constexpr int kSlotsMax = 1'024;          // of one worker, whatever it says
-inline constexpr size_t kFormerWorkersMax = 1'000;  // shown as lost
-inline constexpr size_t kEndedTokensMax = 8'192;    // remembered, so that late news of them changes nothing
+inline constexpr int kSlotsMax = 1'024;                             // of one worker, whatever it says
+inline constexpr size_t kFormerWorkersMax = 1'000;                  // shown as lost
+inline constexpr size_t kEndedTokensMax = 8'192;  // remembered, so that late news of them changes nothing
 
 // Numbers as in proto/gofarm/v1/ids.proto.
 enum class RefuseReason : int {
-  kNoFreeSlot = 1, kDraining, kUnknownToolset, kUnsupportedTarget, kCannotIsolate, kDiskFull
+  kNoFreeSlot = 1,
+  kDraining,
+  kUnknownToolset,
+  kUnsupportedTarget,
+  kCannotIsolate,
+  kDiskFull
 };
 
 // ---- events from streams --------------------------------------------------------------------------------------------
-struct HelloReceived { StreamId stream; domain::SessionRequest request; };
+struct HelloReceived {
+  StreamId stream;
+  domain::SessionRequest request;
+};
 struct ReadyReceived {
   StreamId stream;
   int free_slots = 0;
@@ -63,67 +72,172 @@ struct ReadyReceived {
   bool draining = false;
   bool disk_full = false;
 };
-struct HeartbeatReceived { StreamId stream; };
-struct AcceptReceived { StreamId stream; Token token; };
-struct RefuseReceived { StreamId stream; Token token; RefuseReason reason = RefuseReason::kNoFreeSlot; std::string detail; };
-struct GoodbyeReceived { StreamId stream; };
-struct StreamClosed { StreamId stream; };  // exactly once, last of its stream, whoever ended it
+struct HeartbeatReceived {
+  StreamId stream;
+};
+struct AcceptReceived {
+  StreamId stream;
+  Token token;
+};
+struct RefuseReceived {
+  StreamId stream;
+  Token token;
+  RefuseReason reason = RefuseReason::kNoFreeSlot;
+  std::string detail;
+};
+struct GoodbyeReceived {
+  StreamId stream;
+};
+struct StreamClosed {
+  StreamId stream;
+};  // exactly once, last of its stream, whoever ended it
 
 // ---- answers of the store -------------------------------------------------------------------------------------------
 enum class Answer { kDone, kFailed, kUnknown };  // kFailed: nothing was written; kUnknown: perhaps
 
-struct SessionOpened { StreamId stream; Answer answer = Answer::kDone; domain::OpenedSession opened; };
-struct ClaimsAnswered { Answer answer = Answer::kDone; std::vector<domain::ClaimRequest> asked; std::vector<domain::ClaimResult> results; };
-struct ClaimsRead { Answer answer = Answer::kDone; std::vector<JobId> asked; std::vector<domain::ClaimState> states; };
-struct AcceptsAnswered { Answer answer = Answer::kDone; std::vector<domain::OfferRef> asked; std::vector<domain::AcceptOutcome> outcomes; };
-struct ReturnsAnswered { Answer answer = Answer::kDone; std::vector<domain::OfferRef> asked; std::vector<domain::ReturnOutcome> outcomes; };
-struct SessionsRenewed { Answer answer = Answer::kDone; std::vector<SessionId> gone; };
-struct LeasesExtended { Answer answer = Answer::kDone; };
-struct SessionsEnded { Answer answer = Answer::kDone; domain::ExpiredSessions ended; };  // of ExpireSessions and EndSessions
-struct AttemptsLost { Answer answer = Answer::kDone; std::vector<Token> asked; std::vector<domain::LostAttempt> lost; };
+struct SessionOpened {
+  StreamId stream;
+  Answer answer = Answer::kDone;
+  domain::OpenedSession opened;
+};
+struct ClaimsAnswered {
+  Answer answer = Answer::kDone;
+  std::vector<domain::ClaimRequest> asked;
+  std::vector<domain::ClaimResult> results;
+};
+struct ClaimsRead {
+  Answer answer = Answer::kDone;
+  std::vector<JobId> asked;
+  std::vector<domain::ClaimState> states;
+};
+struct AcceptsAnswered {
+  Answer answer = Answer::kDone;
+  std::vector<domain::OfferRef> asked;
+  std::vector<domain::AcceptOutcome> outcomes;
+};
+struct ReturnsAnswered {
+  Answer answer = Answer::kDone;
+  std::vector<domain::OfferRef> asked;
+  std::vector<domain::ReturnOutcome> outcomes;
+};
+struct SessionsRenewed {
+  Answer answer = Answer::kDone;
+  std::vector<SessionId> gone;
+};
+struct LeasesExtended {
+  Answer answer = Answer::kDone;
+};
+struct SessionsEnded {
+  Answer answer = Answer::kDone;
+  domain::ExpiredSessions ended;
+};  // of ExpireSessions and EndSessions
+struct AttemptsLost {
+  Answer answer = Answer::kDone;
+  std::vector<Token> asked;
+  std::vector<domain::LostAttempt> lost;
+};
 struct QueueLoaded {
   Answer answer = Answer::kDone;
-  JobId after;           // as asked
-  int64_t issued = 0;    // as asked
+  JobId after;         // as asked
+  int64_t issued = 0;  // as asked
   std::vector<domain::QueuedJob> jobs;
 };
 
 // ---- events from services -------------------------------------------------------------------------------------------
-struct QueueChanged { JobId lowest; };  // of the new or changed rows; 0: unknown, all is read again
-struct JobsRemoved { std::vector<JobId> jobs; };           // cancelled while they waited or were offered
-struct CancelRequested { std::vector<Token> tokens; };     // running attempts whose job was cancelled
-struct AttemptEnded { Token token; JobId job; std::optional<domain::QueuedJob> requeued; };  // the store took its completion
-struct Tick {};                                            // about four times a second
+struct QueueChanged {
+  JobId lowest;
+};  // of the new or changed rows; 0: unknown, all is read again
+struct JobsRemoved {
+  std::vector<JobId> jobs;
+};  // cancelled while they waited or were offered
+struct CancelRequested {
+  std::vector<Token> tokens;
+};  // running attempts whose job was cancelled
+struct AttemptEnded {
+  Token token;
+  JobId job;
+  std::optional<domain::QueuedJob> requeued;
+};               // the store took its completion
+struct Tick {};  // about four times a second
 
-using Event = std::variant<HelloReceived, ReadyReceived, HeartbeatReceived, AcceptReceived, RefuseReceived, GoodbyeReceived,
-                           StreamClosed, SessionOpened, ClaimsAnswered, ClaimsRead, AcceptsAnswered, ReturnsAnswered,
-                           SessionsRenewed, LeasesExtended, SessionsEnded, AttemptsLost, QueueLoaded, QueueChanged,
-                           JobsRemoved, CancelRequested, AttemptEnded, Tick>;
+using Event = std::variant<HelloReceived, ReadyReceived, HeartbeatReceived, AcceptReceived, RefuseReceived,
+                           GoodbyeReceived, StreamClosed, SessionOpened, ClaimsAnswered, ClaimsRead, AcceptsAnswered,
+                           ReturnsAnswered, SessionsRenewed, LeasesExtended, SessionsEnded, AttemptsLost, QueueLoaded,
+                           QueueChanged, JobsRemoved, CancelRequested, AttemptEnded, Tick>;
 
 // ---- effects on the store: each is answered by exactly one event ----------------------------------------------------
-struct OpenSession { StreamId stream; domain::SessionRequest request; };
-struct Claim { std::vector<domain::ClaimRequest> claims; };  // at most domain::kClaimsMax
-struct ReadClaims { std::vector<JobId> jobs; };
-struct StoreAccept { domain::OfferRef offer; };              // those of one round go into one AcceptOffers
-struct StoreReturn { domain::OfferRef offer; };              // likewise ReturnOffers
-struct RenewSessions { std::vector<SessionId> sessions; };
+struct OpenSession {
+  StreamId stream;
+  domain::SessionRequest request;
+};
+struct Claim {
+  std::vector<domain::ClaimRequest> claims;
+};  // at most domain::kClaimsMax
+struct ReadClaims {
+  std::vector<JobId> jobs;
+};
+struct StoreAccept {
+  domain::OfferRef offer;
+};  // those of one round go into one AcceptOffers
+struct StoreReturn {
+  domain::OfferRef offer;
+};  // likewise ReturnOffers
+struct RenewSessions {
+  std::vector<SessionId> sessions;
+};
 struct ExtendLeases {};
 struct ExpireSessions {};
-struct EndSessions { std::vector<SessionId> sessions; };
-struct LoseAttempts { std::vector<Token> tokens; };
-struct LoadQueue { JobId after; int64_t issued = 0; int limit = 0; };
+struct EndSessions {
+  std::vector<SessionId> sessions;
+};
+struct LoseAttempts {
+  std::vector<Token> tokens;
+};
+struct LoadQueue {
+  JobId after;
+  int64_t issued = 0;
+  int limit = 0;
+};
 
 // ---- effects on streams ---------------------------------------------------------------------------------------------
-struct SendWelcome { StreamId stream; SessionId session; std::vector<Token> keep; std::vector<Token> drop; };
-struct SendOffer { StreamId stream; Token token; domain::QueuedJob job; std::vector<Target> siblings; };
-struct SendCancel { StreamId stream; Token token; };
-struct SendDrop { StreamId stream; Token token; };
+struct SendWelcome {
+  StreamId stream;
+  SessionId session;
+  std::vector<Token> keep;
+  std::vector<Token> drop;
+};
+struct SendOffer {
+  StreamId stream;
+  Token token;
+  domain::QueuedJob job;
+  std::vector<Target> siblings;
+};
+struct SendCancel {
+  StreamId stream;
+  Token token;
+};
+struct SendDrop {
+  StreamId stream;
+  Token token;
+};
 enum class CloseWhy { kSuperseded, kSessionGone, kStoreUnavailable, kTooManyWorkers, kNameTaken, kLeft };
-struct CloseStream { StreamId stream; CloseWhy why = CloseWhy::kSessionGone; };
+struct CloseStream {
+  StreamId stream;
+  CloseWhy why = CloseWhy::kSessionGone;
+};
 
-// ---- notes for whoever shows the farm ---------------------------------------------------------------------------------
-struct NoteRunning { Token token; domain::QueuedJob job; std::string worker; };
-struct NoteLost { Token token; domain::QueuedJob job; std::string worker; };
+// ---- notes for whoever shows the farm
+// ---------------------------------------------------------------------------------
+struct NoteRunning {
+  Token token;
+  domain::QueuedJob job;
+  std::string worker;
+};
+struct NoteLost {
+  Token token;
+  domain::QueuedJob job;
+  std::string worker;
+};
 
 using Effect = std::variant<OpenSession, Claim, ReadClaims, StoreAccept, StoreReturn, RenewSessions, ExtendLeases,
                             ExpireSessions, EndSessions, LoseAttempts, LoadQueue, SendWelcome, SendOffer, SendCancel,
@@ -136,10 +250,10 @@ struct Options {
 };
 
 enum class JobPhase {
-  kDelayed,    // not_before lies ahead
+  kDelayed,  // not_before lies ahead
   kWaiting,
-  kClaiming,   // the store is asked for a token
-  kReading,    // that answer was lost: the store is asked what became of it
+  kClaiming,  // the store is asked for a token
+  kReading,   // that answer was lost: the store is asked what became of it
   kOffered,
   kAccepting,  // the worker took it; the store is to take the Accept
   kReturning,  // the store is to take the offer back
@@ -165,19 +279,19 @@ struct Session {
   int64_t free_memory_bytes = 0;
   bool draining = false;
   bool disk_full = false;  // why it has no free slots
-  bool leaving = false;   // it said Goodbye
-  bool heard = false;     // since the last renewal
+  bool leaving = false;    // it said Goodbye
+  bool heard = false;      // since the last renewal
   absl::Time last_seen;
   absl::Time paused_until = absl::InfinitePast();
   absl::Time namesake_at = absl::InfinitePast();  // when another process was refused this worker's name last
   int namesake_pid = 0;
-  std::set<Token> offers;   // kOffered
-  std::set<Token> running;  // kAccepting and kRunning
-  int claims = 0;           // kClaiming and kReading
+  std::set<Token> offers;                            // kOffered
+  std::set<Token> running;                           // kAccepting and kRunning
+  int claims = 0;                                    // kClaiming and kReading
   std::set<std::pair<Target, std::string>> refused;  // target and toolset this worker turned down
-  std::deque<std::string> recent_modules;  // module keys whose source it has, newest first
-  int indexed_free = 0;     // as it stands in DispatchState::free
-  bool indexed_able = false;  // as it stands in DispatchState::able
+  std::deque<std::string> recent_modules;            // module keys whose source it has, newest first
+  int indexed_free = 0;                              // as it stands in DispatchState::free
+  bool indexed_able = false;                         // as it stands in DispatchState::able
 
   // Connected, not leaving or draining, able to isolate: it takes offers when it has a free slot.
   bool Able() const;
@@ -202,36 +316,36 @@ struct DispatchState {
   absl::flat_hash_map<JobId, JobEntry> jobs;
   // kWaiting, by target and toolset: what one worker turns down it turns down for all of a group.
   std::map<std::pair<Target, std::string>, std::set<WaitKey>> waiting;
-  std::set<std::pair<absl::Time, JobId>> delayed;             // kDelayed
+  std::set<std::pair<absl::Time, JobId>> delayed;  // kDelayed
   absl::flat_hash_map<std::string, std::vector<JobId>> by_module;
-  absl::flat_hash_map<Token, JobId> by_token;                 // kOffered to kRunning
-  std::set<std::pair<absl::Time, Token>> offers_until;        // kOffered
-  std::set<std::pair<absl::Time, Token>> running_until;       // kRunning
-  bool truncated = false;      // the store has more than the last whole load took
-  size_t last_whole_load = 0;  // its number of jobs
+  absl::flat_hash_map<Token, JobId> by_token;            // kOffered to kRunning
+  std::set<std::pair<absl::Time, Token>> offers_until;   // kOffered
+  std::set<std::pair<absl::Time, Token>> running_until;  // kRunning
+  bool truncated = false;                                // the store has more than the last whole load took
+  size_t last_whole_load = 0;                            // its number of jobs
 
   // Sessions.
   std::map<SessionId, Session> sessions;
-  absl::flat_hash_map<StreamId, SessionId> streams;           // welcomed ones
-  std::map<StreamId, domain::SessionRequest> greeting;        // Hello came, the store is asked
+  absl::flat_hash_map<StreamId, SessionId> streams;     // welcomed ones
+  std::map<StreamId, domain::SessionRequest> greeting;  // Hello came, the store is asked
   absl::flat_hash_map<std::string, SessionId> by_worker;
-  std::map<std::string, FormerWorker> former;                 // no session any more
+  std::map<std::string, FormerWorker> former;                                // no session any more
   std::array<std::set<std::pair<int, SessionId>>, kAllTargets.size()> free;  // (-available, session), by target
-  std::array<int, kAllTargets.size()> able{};                 // connected sessions that take offers, by target
+  std::array<int, kAllTargets.size()> able{};  // connected sessions that take offers, by target
   int connected = 0;
   std::set<std::pair<absl::Time, SessionId>> paused;
   Affinity affinity;
 
   // What the store still owes an answer for, or must be asked again.
   std::set<Token> accepts_again;
-  std::map<Token, domain::OfferRef> returns;                  // asked, unanswered
+  std::map<Token, domain::OfferRef> returns;  // asked, unanswered
   std::map<Token, domain::OfferRef> returns_again;
   std::set<JobId> reads_again;
-  std::set<Token> ended;                                      // the newest kEndedTokensMax tokens that ended
+  std::set<Token> ended;  // the newest kEndedTokensMax tokens that ended
   absl::Time retry_at = absl::InfinitePast();
   absl::Time claims_from = absl::InfinitePast();
   bool loading = false;
-  std::optional<JobId> load_wanted;                           // after this id
+  std::optional<JobId> load_wanted;  // after this id
   absl::Time whole_load_at = absl::InfinitePast();
   bool renewing = false;
   absl::Time renew_at = absl::InfinitePast();
@@ -247,7 +361,8 @@ struct DispatchState {
   } counters;
 };
 
-// Applies one event. Never fails: news of unknown streams, tokens and jobs changes nothing (or drops the worker's work).
+// Applies one event. Never fails: news of unknown streams, tokens and jobs changes nothing (or drops the worker's
+// work).
 std::vector<Effect> Step(DispatchState& state, const Event& event, absl::Time now);
 
 struct WhyWaiting {

@@ -63,7 +63,8 @@ std::string CheckSessions(const DispatchState& state) {
     connected += bool(session.stream);
     if (session.reported_free < 0) return name + "negative free slots";
     if (session.claims != claims[id]) return name + "claims are miscounted";
-    if (!session.stream && (session.indexed_free != 0 || !session.offers.empty())) return name + "offers without a stream";
+    if (!session.stream && (session.indexed_free != 0 || !session.offers.empty()))
+      return name + "offers without a stream";
     if (session.indexed_free > session.worker.slots) return name + "more free slots than slots";
     for (const Target target : session.worker.targets) {
       able[TargetIndex(target)] += session.indexed_able;

@@ -130,8 +130,8 @@ JobEntry* LocalJob(DispatchState& state, const Session& session, int priority) {
   return best;
 }
 
-// The first of the workers that would build this job, and whether all of them are out of disk. Asked for each job of a list:
-// it ends at the first worker with room.
+// The first of the workers that would build this job, and whether all of them are out of disk. Asked for each job of a
+// list: it ends at the first worker with room.
 struct Builders {
   std::string first;  // empty: there is none
   bool all_full = true;
@@ -318,7 +318,8 @@ std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now) {
     bool hopeless = false;          // nobody takes any
   };
   std::vector<Group> groups;
-  for (const auto& [key, waiting] : state.waiting) groups.push_back({.target = key.first, .waiting = &waiting, .passed = {}});
+  for (const auto& [key, waiting] : state.waiting)
+    groups.push_back({.target = key.first, .waiting = &waiting, .passed = {}});
   for (;;) {
     std::optional<WaitKey> best;
     Group* group = nullptr;

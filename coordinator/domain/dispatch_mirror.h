@@ -1,5 +1,5 @@
-// The dispatcher's bookkeeping: every change of a job's phase or of a session's slots goes through here, so that the indexes
-// of DispatchState always agree (CheckInvariants). Used by dispatch.cc only; pure.
+// The dispatcher's bookkeeping: every change of a job's phase or of a session's slots goes through here, so that the
+// indexes of DispatchState always agree (CheckInvariants). Used by dispatch.cc only; pure.
 #pragma once
 
 #include <optional>
@@ -18,8 +18,8 @@ JobEntry* FindToken(DispatchState& state, Token token);
 Session* FindSession(DispatchState& state, SessionId session);
 Session* FindStream(DispatchState& state, StreamId stream);
 
-// Puts a job that the mirror does not hold into kWaiting or kDelayed. False when it is held already or the mirror is full.
-// `beyond_limit`: for what runs already, of which there are never more than slots.
+// Puts a job that the mirror does not hold into kWaiting or kDelayed. False when it is held already or the mirror is
+// full. `beyond_limit`: for what runs already, of which there are never more than slots.
 bool AddJob(DispatchState& state, const domain::QueuedJob& job, absl::Time now, bool beyond_limit = false);
 void RemoveJob(DispatchState& state, JobId job, absl::Time now);
 
@@ -56,13 +56,13 @@ std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now);
 // Another process than the one that says Hello, connected and heard under the same name.
 Session* NameHolder(DispatchState& state, const domain::SessionRequest& request, absl::Time now);
 
-// This process, the machine or its clock made a jump since the last tick: whoever was alive had no chance to be heard, and
-// builds may have stood still as well. No lease expires before all are extended, and running attempts keep the time they
-// had left.
+// This process, the machine or its clock made a jump since the last tick: whoever was alive had no chance to be heard,
+// and builds may have stood still as well. No lease expires before all are extended, and running attempts keep the time
+// they had left.
 void AfterStandingStill(DispatchState& state, absl::Duration how_long);
 
-// The deadline of this entry's attempt `token`. It counts from the attempt's start, however often its worker comes back;
-// what a running one was granted for standing still stays, though the store's clock went on meanwhile.
+// The deadline of this entry's attempt `token`. It counts from the attempt's start, however often its worker comes
+// back; what a running one was granted for standing still stays, though the store's clock went on meanwhile.
 absl::Time OverdueAt(const DispatchState& state, const JobEntry& entry, Token token, absl::Time started);
 
 // Running attempts beyond their deadline, at most kClaimsMax.

@@ -1,12 +1,13 @@
 // What the dispatcher needs of durable storage: the queue, the sessions with their leases, and the token fence.
 //
-// The abstract interface and its values stand here so that the pure dispatcher, the simulation's in-memory store and the
-// PostgreSQL store agree on one meaning; tests/support/dispatch_store_contract.h is that meaning as tests, run on both.
+// The abstract interface and its values stand here so that the pure dispatcher, the simulation's in-memory store and
+// the PostgreSQL store agree on one meaning; tests/support/dispatch_store_contract.h is that meaning as tests, run on
+// both.
 //
-// Errors: OK means committed. UNKNOWN means the commit's answer was lost: it may have happened, and the caller reads back
-// (ReadClaims) or repeats an idempotent call (AcceptOffers, ReturnOffers, Complete, the leases). FAILED_PRECONDITION means
-// another coordinator leads (the epoch is not current): nothing was written and this process must end. Every other code
-// means nothing was written. Zero rows moved is an answer, never an error.
+// Errors: OK means committed. UNKNOWN means the commit's answer was lost: it may have happened, and the caller reads
+// back (ReadClaims) or repeats an idempotent call (AcceptOffers, ReturnOffers, Complete, the leases).
+// FAILED_PRECONDITION means another coordinator leads (the epoch is not current): nothing was written and this process
+// must end. Every other code means nothing was written. Zero rows moved is an answer, never an error.
 //
 // Time: leases and not_before are judged by the store's own clock; nobody passes "now" in.
 // Threads: an implementation is called from one thread at a time by the dispatch loop, Complete from any thread.
@@ -29,9 +30,9 @@ namespace gofarm::domain {
 
 inline constexpr absl::Duration kLease = absl::Seconds(30);
 inline constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
-inline constexpr int kClaimsMax = 500;          // in one ClaimOffers, AcceptOffers or ReturnOffers
-inline constexpr int kQueueLoadMax = 200'000;   // jobs of one LoadQueue: the mirror's size
-inline constexpr int kAnnouncedMax = 1'024;     // attempts in one Hello
+inline constexpr int kClaimsMax = 500;         // in one ClaimOffers, AcceptOffers or ReturnOffers
+inline constexpr int kQueueLoadMax = 200'000;  // jobs of one LoadQueue: the mirror's size
+inline constexpr int kAnnouncedMax = 1'024;    // attempts in one Hello
 
 // A job of the queue with all that placing and offering it needs.
 struct QueuedJob {
@@ -64,9 +65,9 @@ struct ClaimResult {
 // What the queue says of a job after a claim whose answer was lost.
 struct ClaimState {
   JobId job;
-  bool in_queue = false;       // false: ended or cancelled
+  bool in_queue = false;  // false: ended or cancelled
   bool running = false;
-  Token token;                 // of the open offer or the running attempt; 0: the job waits
+  Token token;  // of the open offer or the running attempt; 0: the job waits
   SessionId session;
 };
 
@@ -76,8 +77,11 @@ struct OfferRef {
   SessionId session;
   bool operator==(const OfferRef&) const = default;
 };
-enum class AcceptOutcome { kRunning, kStale };    // kStale: returned, cancelled, or the session is gone
-enum class ReturnOutcome { kReturned, kGone };    // kGone: nothing to return (ended, cancelled, accepted, returned before)
+enum class AcceptOutcome { kRunning, kStale };  // kStale: returned, cancelled, or the session is gone
+enum class ReturnOutcome {
+  kReturned,
+  kGone
+};  // kGone: nothing to return (ended, cancelled, accepted, returned before)
 
 // Hello, as far as the store cares.
 struct AnnouncedAttempt {
@@ -135,9 +139,9 @@ struct Completion {
   std::string detail;
 };
 enum class CompleteOutcome {
-  kEnded,         // recorded now, or by an earlier call with this token: the answer is the same
-  kStale,         // not the job's current attempt, and this token never completed: the worker drops its work
-  kNotAccepted,   // the token is an open offer whose Accept is not stored yet: ask again in a moment
+  kEnded,        // recorded now, or by an earlier call with this token: the answer is the same
+  kStale,        // not the job's current attempt, and this token never completed: the worker drops its work
+  kNotAccepted,  // the token is an open offer whose Accept is not stored yet: ask again in a moment
 };
 struct CompleteResult {
   CompleteOutcome outcome = CompleteOutcome::kStale;
@@ -168,8 +172,8 @@ class DispatchStore {
   // queued_at, id; at most `limit`.
   virtual absl::StatusOr<std::vector<QueuedJob>> LoadQueue(const Scope& scope, JobId after, int limit) = 0;
 
-  // For each: if the job waits and the session is live, a new token from the global sequence marks it as offered to that
-  // session. Answers in the order of the requests. At most kClaimsMax, no job twice.
+  // For each: if the job waits and the session is live, a new token from the global sequence marks it as offered to
+  // that session. Answers in the order of the requests. At most kClaimsMax, no job twice.
   virtual absl::StatusOr<std::vector<ClaimResult>> ClaimOffers(const Scope& scope, int64_t epoch,
                                                                const std::vector<ClaimRequest>& claims) = 0;
   virtual absl::StatusOr<std::vector<ClaimState>> ReadClaims(const Scope& scope, const std::vector<JobId>& jobs) = 0;

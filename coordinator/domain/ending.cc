@@ -7,13 +7,18 @@ namespace {
 
 JobEvent EventOf(AttemptOutcome outcome) {
   switch (outcome) {
-    case AttemptOutcome::kBuilt: return JobEvent::kBuilt;
-    case AttemptOutcome::kPartial: return JobEvent::kPartial;
-    case AttemptOutcome::kNothingToBuild: return JobEvent::kNothingToBuild;
-    case AttemptOutcome::kCancelled: return JobEvent::kCancelled;
+    case AttemptOutcome::kBuilt:
+      return JobEvent::kBuilt;
+    case AttemptOutcome::kPartial:
+      return JobEvent::kPartial;
+    case AttemptOutcome::kNothingToBuild:
+      return JobEvent::kNothingToBuild;
+    case AttemptOutcome::kCancelled:
+      return JobEvent::kCancelled;
     case AttemptOutcome::kFailed:
     case AttemptOutcome::kLost:
-    case AttemptOutcome::kRunning: break;
+    case AttemptOutcome::kRunning:
+      break;
   }
   return JobEvent::kFailed;
 }
@@ -22,9 +27,12 @@ JobEvent EventOf(AttemptOutcome outcome) {
 bool MayBeTriedAgain(const AttemptEnd& end) {
   switch (end.outcome) {
     case AttemptOutcome::kFailed:
-    case AttemptOutcome::kLost: return true;
-    case AttemptOutcome::kPartial: return RuleOf(end.failure).retry == Retry::kBounded;
-    default: return false;
+    case AttemptOutcome::kLost:
+      return true;
+    case AttemptOutcome::kPartial:
+      return RuleOf(end.failure).retry == Retry::kBounded;
+    default:
+      return false;
   }
 }
 

@@ -16,16 +16,16 @@ struct AttemptEnd {
 };
 
 struct EndDecision {
-  AttemptEnd end;       // as it is recorded
+  AttemptEnd end;  // as it is recorded
   JobEvent event = JobEvent::kFailed;
   RetryDecision retry;  // `again` when the event is kRequeued
 };
 
-// `cancel_wanted`: somebody cancelled the running job. `counts`: among the job's tries; false only for losses that are no
-// fault of worker or job. `random` in [0, 1).
+// `cancel_wanted`: somebody cancelled the running job. `counts`: among the job's tries; false only for losses that are
+// no fault of worker or job. `random` in [0, 1).
 //
-// A worker that reports an attempt as cancelled when nobody asked is at fault itself: the attempt failed with class internal,
-// and the job is tried again.
+// A worker that reports an attempt as cancelled when nobody asked is at fault itself: the attempt failed with class
+// internal, and the job is tried again.
 EndDecision DecideEnd(AttemptEnd end, bool cancel_wanted, bool counts, const TryCounts& before, double random);
 
 }  // namespace gofarm::domain

@@ -9,12 +9,12 @@
 namespace gofarm::domain {
 
 enum class JobEvent : int {
-  kStarted = 1,     // a worker took the offer
-  kRequeued,        // its attempt failed or was lost, and it is tried again
+  kStarted = 1,  // a worker took the offer
+  kRequeued,     // its attempt failed or was lost, and it is tried again
   kBuilt,
   kPartial,
   kNothingToBuild,
-  kFailed,          // for good
+  kFailed,  // for good
   kCancelled,
 };
 inline constexpr int kJobEvents = 7;

@@ -13,8 +13,8 @@ constexpr RetryRule kProxy = {Concern::kProxy, Retry::kBounded, false, false};
 constexpr RetryRule kWorker = {Concern::kWorker, Retry::kBounded, false, true};
 constexpr RetryRule kFarm = {Concern::kFarm, Retry::kBounded, false, true};
 
-// The first wait is short, because the usual cause is a worker that was restarted; the fifth is minutes, because by then
-// a proxy or a disk needs somebody's hand.
+// The first wait is short, because the usual cause is a worker that was restarted; the fifth is minutes, because by
+// then a proxy or a disk needs somebody's hand.
 const BackoffPolicy& InfraBackoff() {
   static const BackoffPolicy policy = {.first = absl::Seconds(2), .longest = absl::Minutes(5), .factor = 3.0};
   return policy;
@@ -29,19 +29,26 @@ const RetryRule& RuleOf(FailureClass failure) {
     case FailureClass::kGoTooOld:
     case FailureClass::kSystemLibraryMissing:
     case FailureClass::kTargetUnsupported:
-    case FailureClass::kCompileError: return kSource;
+    case FailureClass::kCompileError:
+      return kSource;
     case FailureClass::kLinkError:
     case FailureClass::kNotStaticPie:
-    case FailureClass::kOutputLimit: return kRecipe;
+    case FailureClass::kOutputLimit:
+      return kRecipe;
     case FailureClass::kTimeout:
     case FailureClass::kSilence:
-    case FailureClass::kOutOfMemory: return kLimit;
-    case FailureClass::kProxyError: return kProxy;
+    case FailureClass::kOutOfMemory:
+      return kLimit;
+    case FailureClass::kProxyError:
+      return kProxy;
     case FailureClass::kDiskFull:
     case FailureClass::kToolchainBroken:
-    case FailureClass::kWorkerLost: return kWorker;
-    case FailureClass::kInternal: return kFarm;
-    case FailureClass::kNone: break;
+    case FailureClass::kWorkerLost:
+      return kWorker;
+    case FailureClass::kInternal:
+      return kFarm;
+    case FailureClass::kNone:
+      break;
   }
   GOFARM_CHECK(false && "a failure without a class");
   return kFarm;
@@ -53,7 +60,8 @@ RetryDecision DecideRetry(FailureClass failure, const TryCounts& before, double 
   decision.counts = before;
   decision.avoid_worker = rule.avoids_worker;
   switch (rule.retry) {
-    case Retry::kNever: break;
+    case Retry::kNever:
+      break;
     case Retry::kOnceElsewhere:
       ++decision.counts.worker_failures;
       decision.again = decision.counts.worker_failures <= kWorkerRetriesMax;
@@ -73,9 +81,12 @@ bool Joins(JobState state, FailureClass failure) {
     case JobState::kRunning:
     case JobState::kBuilt:
     case JobState::kPartial:
-    case JobState::kNothingToBuild: return true;
-    case JobState::kFailed: return RuleOf(failure).joins;
-    case JobState::kCancelled: return false;
+    case JobState::kNothingToBuild:
+      return true;
+    case JobState::kFailed:
+      return RuleOf(failure).joins;
+    case JobState::kCancelled:
+      return false;
   }
   return false;
 }

@@ -1,5 +1,5 @@
-// Which failure concerns whom, whether its job is tried again, and whether a new submission joins the result. Pure; this
-// table is the only place that knows.
+// Which failure concerns whom, whether its job is tried again, and whether a new submission joins the result. Pure;
+// this table is the only place that knows.
 //
 //   class                                                        tried again                          a new submission
 //   source_*, go_too_old, system_library_missing,
@@ -7,7 +7,8 @@
 //   not_static_pie, output_limit                                 no                                   joins the result
 //   timeout, silence, out_of_memory                              once, on another worker if there is  joins the result
 //   proxy_error, disk_full, toolchain_broken, worker_lost,
-//   internal                                                     at most 5 times, with backoff        makes a new generation
+//   internal                                                     at most 5 times, with backoff        makes a new
+//   generation
 #pragma once
 
 #include <vector>
@@ -27,8 +28,8 @@ enum class Retry { kNever, kOnceElsewhere, kBounded };
 struct RetryRule {
   Concern concern = Concern::kFarm;
   Retry retry = Retry::kNever;
-  bool joins = true;             // a later submission takes this result as its own
-  bool avoids_worker = false;    // the next try goes to another worker if there is one
+  bool joins = true;           // a later submission takes this result as its own
+  bool avoids_worker = false;  // the next try goes to another worker if there is one
 };
 const RetryRule& RuleOf(FailureClass failure);
 
@@ -41,9 +42,9 @@ struct TryCounts {
 
 struct RetryDecision {
   bool again = false;
-  absl::Duration wait;         // before the next offer
+  absl::Duration wait;  // before the next offer
   bool avoid_worker = false;
-  TryCounts counts;            // after this failure
+  TryCounts counts;  // after this failure
 };
 // `random` in [0, 1).
 RetryDecision DecideRetry(FailureClass failure, const TryCounts& before, double random);

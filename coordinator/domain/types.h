@@ -1,5 +1,6 @@
-// The values that the coordinator's parts hand each other: what was asked, what came of it, what operators read. Those of
-// queue, offers and sessions stand in dispatch_store.h. Plain data, no I/O, no protobuf: the RPC edge converts. Instants are absl::Time; absl::InfinitePast() means never.
+// The values that the coordinator's parts hand each other: what was asked, what came of it, what operators read. Those
+// of queue, offers and sessions stand in dispatch_store.h. Plain data, no I/O, no protobuf: the RPC edge converts.
+// Instants are absl::Time; absl::InfinitePast() means never.
 #pragma once
 
 #include <cstdint>
@@ -160,8 +161,8 @@ struct Job {
   JobState state = JobState::kQueued;
   FailureClass failure_class = FailureClass::kNone;
   std::string failure_detail;
-  std::vector<Attempt> attempts;  // by token
-  std::vector<ArtifactRow> executables;      // by import path
+  std::vector<Attempt> attempts;               // by token
+  std::vector<ArtifactRow> executables;        // by import path
   std::vector<FailedProgram> failed_programs;  // by import path
   std::string toolset, recipe_digest;
   int generation = 1;

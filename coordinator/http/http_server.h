@@ -1,6 +1,6 @@
 // A small listener for GET: /metrics, /healthz, /readyz and what comes later. Bounded in connections, header size and
-// time; plaintext, hence loopback only. Thread-safe; handlers run on the server's own threads, may block for a moment and
-// must bound their waits themselves.
+// time; plaintext, hence loopback only. Thread-safe; handlers run on the server's own threads, may block for a moment
+// and must bound their waits themselves.
 #pragma once
 
 #include <functional>
@@ -31,8 +31,9 @@ using Routes = std::map<std::string, std::function<Response()>>;
 
 class HttpServer {
  public:
-  // `address` is HOST:PORT on this machine (port 0: any free one). INVALID_ARGUMENT when it is none, FAILED_PRECONDITION,
-  // naming TLS, when it reaches further; UNAVAILABLE when it cannot be bound. `request_timeout` is shorter in tests.
+  // `address` is HOST:PORT on this machine (port 0: any free one). INVALID_ARGUMENT when it is none,
+  // FAILED_PRECONDITION, naming TLS, when it reaches further; UNAVAILABLE when it cannot be bound. `request_timeout` is
+  // shorter in tests.
   static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, Routes routes,
                                                            absl::Duration request_timeout = kRequestTimeout);
   ~HttpServer();  // ends connections, joins
@@ -48,8 +49,8 @@ class HttpServer {
 // OK, or what Start would say of an address before it tries to bind it.
 absl::Status CheckAddress(const std::string& address);
 
-// /metrics (`metrics` gives the text), /healthz (OK as long as the process answers) and /readyz (503 with the reason when
-// `ready` is not OK).
+// /metrics (`metrics` gives the text), /healthz (OK as long as the process answers) and /readyz (503 with the reason
+// when `ready` is not OK).
 Routes OperationsRoutes(std::function<std::string()> metrics, std::function<absl::Status()> ready);
 
 }  // namespace gofarm::http

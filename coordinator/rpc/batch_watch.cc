@@ -32,8 +32,8 @@ BatchWatch::Told BatchWatch::BitOf(std::string_view what) {
   return state ? Bit(*state) : 0;
 }
 
-// Told already; or a phase, and a later one or the job's end was told (the store may have proved it before the board's event
-// was read).
+// Told already; or a phase, and a later one or the job's end was told (the store may have proved it before the board's
+// event was read).
 bool BatchWatch::IsLate(Told told, Told bit) {
   if ((told & bit) != 0) return true;
   return (bit & kPhaseBits) != 0 && ((told & kPhaseBits) > bit || told >= Bit(JobState::kBuilt));
@@ -160,10 +160,11 @@ absl::Status BatchWatch::MakeUpEnded(const Scope& scope, v1::BatchUpdate& update
   if (all_told) return absl::OkStatus();
   store::JobFilter filter;
   filter.batch = batch_;
-  return rpc_.parts.queries.ListJobs(scope, filter, static_cast<int64_t>(kMadeUpJobsMax), [&](std::vector<domain::Job> page) {
-    for (const domain::Job& job : page) MakeUp(job, update);
-    return true;
-  });
+  return rpc_.parts.queries.ListJobs(scope, filter, static_cast<int64_t>(kMadeUpJobsMax),
+                                     [&](std::vector<domain::Job> page) {
+                                       for (const domain::Job& job : page) MakeUp(job, update);
+                                       return true;
+                                     });
 }
 
 absl::Status BatchWatch::Run(Stream& stream, const Scope& scope) {
@@ -189,8 +190,8 @@ absl::Status BatchWatch::Run(Stream& stream, const Scope& scope) {
     TakeEvents(update);
     if (batch.state == BatchState::kCancelled) cancelled_since = std::min(cancelled_since, began);
     const bool none_left = batch.jobs.queued + batch.jobs.running == 0;
-    const bool ended = batch.state == BatchState::kDone ||
-                       (batch.state == BatchState::kCancelled && (none_left || began - cancelled_since > kCancelPatience));
+    const bool ended = batch.state == BatchState::kDone || (batch.state == BatchState::kCancelled &&
+                                                            (none_left || began - cancelled_since > kCancelPatience));
     if (ended) GOFARM_RETURN_IF_ERROR(MakeUpEnded(scope, update));
     ToProto(batch, *update.mutable_batch());
     FillRunning(update);

@@ -12,11 +12,12 @@
 
 namespace gofarm::rpc {
 
-inline constexpr absl::Duration kWatchPace = absl::Milliseconds(100);    // at most ten updates a second
-inline constexpr absl::Duration kWatchRefresh = absl::Seconds(1);        // counts are read again, also when nothing is heard
-inline constexpr absl::Duration kWatchHeartbeat = absl::Seconds(5);      // an update at least this often
-inline constexpr absl::Duration kCancelPatience = absl::Seconds(15);     // for the last jobs of a cancelled batch
-inline constexpr size_t kMadeUpJobsMax = 1'000;  // jobs whose steps are made up from the store, of a watch that came late
+inline constexpr absl::Duration kWatchPace = absl::Milliseconds(100);  // at most ten updates a second
+inline constexpr absl::Duration kWatchRefresh = absl::Seconds(1);  // counts are read again, also when nothing is heard
+inline constexpr absl::Duration kWatchHeartbeat = absl::Seconds(5);   // an update at least this often
+inline constexpr absl::Duration kCancelPatience = absl::Seconds(15);  // for the last jobs of a cancelled batch
+inline constexpr size_t kMadeUpJobsMax =
+    1'000;  // jobs whose steps are made up from the store, of a watch that came late
 inline constexpr size_t kRunningShownMax = 200;
 inline constexpr size_t kEventsPerUpdate = 1'000;
 
@@ -43,8 +44,8 @@ class BatchWatch {
   RpcContext& rpc_;
   const BatchId batch_;
   absl::flat_hash_map<JobId, Told> told_;
-  int64_t sequence_ = 0;       // of the board, taken so far
-  int64_t own_sequence_ = 0;   // of the events of this stream
+  int64_t sequence_ = 0;      // of the board, taken so far
+  int64_t own_sequence_ = 0;  // of the events of this stream
   size_t made_up_ = 0;
   absl::Time waiting_read_ = absl::InfinitePast();
   std::string waiting_;

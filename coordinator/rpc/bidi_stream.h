@@ -1,10 +1,11 @@
-// The pump under every bidirectional stream: one read, at most one write in flight, a bounded queue of messages to send,
-// an idle limit, and an end that is safe from any thread. gRPC may run a reaction inside StartRead, StartWrite or Finish,
-// so none of these is called under the lock; `busy_` counts what still needs the stream and Finish waits until it is 0.
+// The pump under every bidirectional stream: one read, at most one write in flight, a bounded queue of messages to
+// send, an idle limit, and an end that is safe from any thread. gRPC may run a reaction inside StartRead, StartWrite or
+// Finish, so none of these is called under the lock; `busy_` counts what still needs the stream and Finish waits until
+// it is 0.
 //
-// A derived class gets Received on a gRPC thread, one message at a time, and must answer each with exactly one ReadNext,
-// there or later, from any thread, also after Close (it reads no more then). An exception of Received ends the stream with
-// INTERNAL and stands for its ReadNext.
+// A derived class gets Received on a gRPC thread, one message at a time, and must answer each with exactly one
+// ReadNext, there or later, from any thread, also after Close (it reads no more then). An exception of Received ends
+// the stream with INTERNAL and stands for its ReadNext.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -74,7 +75,8 @@ class BidiStream : public grpc::ServerBidiReactor<In, Out>, public std::enable_s
     }
     if (full) {
       Close(absl::ResourceExhaustedError(
-          Cat("the peer left ", limits_.queue_max, " messages unread; this stream ends, dial again")), /*at_once=*/true);
+                Cat("the peer left ", limits_.queue_max, " messages unread; this stream ends, dial again")),
+            /*at_once=*/true);
       return false;
     }
     this->StartWrite(&out_);

@@ -33,25 +33,29 @@ class WorkerRow;
 namespace gofarm::rpc {
 
 inline constexpr int kProtocolVersion = 1;
-inline constexpr size_t kNameMax = 64;          // of a worker or an instance: [A-Za-z0-9._-]
-inline constexpr size_t kShortTextMax = 200;    // versions, kinds, variants
-inline constexpr size_t kDetailMax = 4096;      // sentences for people
-inline constexpr int kToolchainsMax = 256;      // in one report
-inline constexpr size_t kListMax = 10'000;      // of executables, failed programs, variants ... in one completion
+inline constexpr size_t kNameMax = 64;        // of a worker or an instance: [A-Za-z0-9._-]
+inline constexpr size_t kShortTextMax = 200;  // versions, kinds, variants
+inline constexpr size_t kDetailMax = 4096;    // sentences for people
+inline constexpr int kToolchainsMax = 256;    // in one report
+inline constexpr size_t kListMax = 10'000;    // of executables, failed programs, variants ... in one completion
 
-// ---- from workers; FAILED_PRECONDITION for another protocol version, else INVALID_ARGUMENT ---------------------------
+// ---- from workers; FAILED_PRECONDITION for another protocol version, else INVALID_ARGUMENT
+// ---------------------------
 absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& hello);
 absl::StatusOr<service::LiveProgress> FromProgress(const v1::Progress& progress);
 absl::StatusOr<domain::WorkerReport> FromReport(const v1::WorkerReport& report);
 absl::StatusOr<domain::CompletedAttempt> FromComplete(const v1::CompleteRequest& request);
 
-// ---- from operators ---------------------------------------------------------------------------------------------------
+// ---- from operators
+// ---------------------------------------------------------------------------------------------------
 absl::StatusOr<domain::SubmitRequest> FromSubmitHeader(const v1::SubmitChunk_Header& header);
 
-// ---- to workers ---------------------------------------------------------------------------------------------------------
+// ---- to workers
+// ---------------------------------------------------------------------------------------------------------
 v1::CoordinatorMessage ToProto(int64_t epoch, const service::SessionMessage& message);
 
-// ---- to operators -------------------------------------------------------------------------------------------------------
+// ---- to operators
+// -------------------------------------------------------------------------------------------------------
 void ToProto(absl::Time time, v1::Timestamp& out);  // InfinitePast: 0
 void ToProto(const domain::JobCounts& counts, v1::JobCounts& out);
 void ToProto(const domain::Batch& batch, v1::Batch& out);

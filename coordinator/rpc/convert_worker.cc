@@ -1,7 +1,7 @@
+#include <gofarm/v1/worker.pb.h>
+
 #include <cmath>
 #include <set>
-
-#include <gofarm/v1/worker.pb.h>
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -10,14 +10,18 @@
 namespace gofarm::rpc {
 namespace {
 
-absl::Status Wrong(std::string_view what, std::string_view why) { return absl::InvalidArgumentError(Cat(what, ": ", why)); }
+absl::Status Wrong(std::string_view what, std::string_view why) {
+  return absl::InvalidArgumentError(Cat(what, ": ", why));
+}
 
 // A worker's or an instance's name: printed, logged and used as a key, so it is kept simple.
 absl::Status CheckName(std::string_view what, const std::string& name) {
   if (name.empty() || name.size() > kNameMax) return Wrong(what, Cat("must have 1 to ", kNameMax, " characters"));
   for (const char c : name) {
-    const bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-    if (!good) return Wrong(what, Cat("\"", EscapeForPrint(name), "\" may hold only letters, digits, \".\", \"_\" and \"-\""));
+    const bool good =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    if (!good)
+      return Wrong(what, Cat("\"", EscapeForPrint(name), "\" may hold only letters, digits, \".\", \"_\" and \"-\""));
   }
   return absl::OkStatus();
 }
@@ -33,7 +37,8 @@ absl::Status CheckNotNegative(std::string_view what, double n) {
 }
 
 absl::Status CheckCount(std::string_view what, int count, size_t max) {
-  if (static_cast<size_t>(count) > max) return Wrong(what, Cat("has ", count, " entries, at most ", max, " are allowed"));
+  if (static_cast<size_t>(count) > max)
+    return Wrong(what, Cat("has ", count, " entries, at most ", max, " are allowed"));
   return absl::OkStatus();
 }
 
@@ -45,7 +50,8 @@ absl::StatusOr<Target> FromTarget(std::string_view what, int number) {
 }
 
 absl::StatusOr<Phase> FromPhase(std::string_view what, int number) {
-  if (number >= static_cast<int>(Phase::kSeed) && number <= static_cast<int>(Phase::kUpload)) return static_cast<Phase>(number);
+  if (number >= static_cast<int>(Phase::kSeed) && number <= static_cast<int>(Phase::kUpload))
+    return static_cast<Phase>(number);
   return Wrong(what, Cat("phase number ", number, " is unknown"));
 }
 
@@ -117,9 +123,9 @@ absl::StatusOr<domain::AttemptFacts> FromFacts(const v1::AttemptFacts& in) {
 
 absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& in) {
   if (in.protocol_version() != kProtocolVersion) {
-    return absl::FailedPreconditionError(
-        Cat("this worker speaks protocol version ", in.protocol_version(), ", this coordinator version ", kProtocolVersion,
-            "; run a worker and a coordinator of the same release"));
+    return absl::FailedPreconditionError(Cat("this worker speaks protocol version ", in.protocol_version(),
+                                             ", this coordinator version ", kProtocolVersion,
+                                             "; run a worker and a coordinator of the same release"));
   }
   GOFARM_RETURN_IF_ERROR(CheckName("hello.name", in.name()));
   GOFARM_RETURN_IF_ERROR(CheckName("hello.instance", in.instance()));
@@ -142,7 +148,8 @@ absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& in) {
   std::set<int64_t> tokens;
   for (const v1::RunningAttempt& a : in.attempts()) {
     if (a.token() <= 0 || a.job_id() <= 0 || !tokens.insert(a.token()).second) {
-      return Wrong("hello.attempts", Cat("token ", a.token(), " of job ", a.job_id(), " is no attempt, or named twice"));
+      return Wrong("hello.attempts",
+                   Cat("token ", a.token(), " of job ", a.job_id(), " is no attempt, or named twice"));
     }
     out.attempts.push_back({Token{a.token()}, JobId{a.job_id()}, a.ended()});
   }
@@ -188,7 +195,8 @@ absl::StatusOr<domain::WorkerReport> FromReport(const v1::WorkerReport& in) {
       GOFARM_RETURN_IF_ERROR(CheckText("report.toolchains", *text, kShortTextMax));
     }
     GOFARM_RETURN_IF_ERROR(CheckText("report.toolchains.path", t.path(), kDetailMax));
-    out.toolchains.push_back({EscapeForPrint(t.kind()), EscapeForPrint(t.version()), EscapeForPrint(t.path()), EscapeForPrint(t.sha256())});
+    out.toolchains.push_back(
+        {EscapeForPrint(t.kind()), EscapeForPrint(t.version()), EscapeForPrint(t.path()), EscapeForPrint(t.sha256())});
   }
   for (const v1::TargetReadiness& r : in.readiness()) {
     domain::TargetReadiness ready;
@@ -213,7 +221,8 @@ absl::StatusOr<domain::CompletedAttempt> FromComplete(const v1::CompleteRequest&
     return Wrong("complete", Cat("token ", in.token(), " of job ", in.job_id(), " is no attempt"));
   }
   if (in.outcome() < v1::ATTEMPT_OUTCOME_BUILT || in.outcome() > v1::ATTEMPT_OUTCOME_CANCELLED) {
-    return Wrong("complete.outcome", Cat("outcome number ", static_cast<int>(in.outcome()), " is none that a worker reports"));
+    return Wrong("complete.outcome",
+                 Cat("outcome number ", static_cast<int>(in.outcome()), " is none that a worker reports"));
   }
   GOFARM_RETURN_IF_ERROR(CheckCount("complete.executables", in.executables_size(), kListMax));
   GOFARM_RETURN_IF_ERROR(CheckCount("complete.failed_programs", in.failed_programs_size(), kListMax));

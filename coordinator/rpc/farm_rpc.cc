@@ -28,14 +28,13 @@ template <typename Out>
 ServerWrite<Out> OnThread(RpcContext& rpc, StreamThreads& threads, ServerContext context, const char* method,
                           absl::Duration longest, typename WriteStream<Out>::Body body) {
   const absl::Time began = absl::Now();
-  auto* stream = new WriteStream<Out>(
-      context, rpc.ScopeOf(*context, longest), std::move(body),
-      [&rpc, context, method, began](const absl::Status& status) {
-        CountCall(rpc, method, StatusForClient(*context, status), began);
-      });
+  auto* stream = new WriteStream<Out>(context, rpc.ScopeOf(*context, longest), std::move(body),
+                                      [&rpc, context, method, began](const absl::Status& status) {
+                                        CountCall(rpc, method, StatusForClient(*context, status), began);
+                                      });
   if (!threads.TryRun([stream] { stream->Run(); })) {
-    stream->Refuse(absl::ResourceExhaustedError(
-        Cat("coordinator is busy: ", threads.threads_max(), " streams of this kind are open; try again when one ends")));
+    stream->Refuse(absl::ResourceExhaustedError(Cat("coordinator is busy: ", threads.threads_max(),
+                                                    " streams of this kind are open; try again when one ends")));
   }
   return stream;
 }
@@ -98,16 +97,17 @@ ServerRead<v1::SubmitChunk> FarmRpc::Submit(ServerContext context, v1::SubmitRep
 ServerWrite<v1::BatchPage> FarmRpc::ListBatches(ServerContext context, const v1::ListBatchesRequest* request) {
   return OnThread<v1::BatchPage>(rpc_, rpc_.lists, context, "ListBatches", kCallMax,
                                  [this, limit = request->limit()](auto& stream, const Scope& scope) {
-    GOFARM_RETURN_IF_ERROR(CheckLimit(limit));
-    GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Batch> batches, rpc_.parts.queries.ListBatches(scope, limit));
-    Pager<v1::BatchPage> pager(stream);
-    for (const domain::Batch& batch : batches) {
-      v1::Batch row;
-      ToProto(batch, row);
-      GOFARM_RETURN_IF_ERROR(pager.Add(&v1::BatchPage::mutable_batches, std::move(row)));
-    }
-    return pager.Flush();
-  });
+                                   GOFARM_RETURN_IF_ERROR(CheckLimit(limit));
+                                   GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Batch> batches,
+                                                           rpc_.parts.queries.ListBatches(scope, limit));
+                                   Pager<v1::BatchPage> pager(stream);
+                                   for (const domain::Batch& batch : batches) {
+                                     v1::Batch row;
+                                     ToProto(batch, row);
+                                     GOFARM_RETURN_IF_ERROR(pager.Add(&v1::BatchPage::mutable_batches, std::move(row)));
+                                   }
+                                   return pager.Flush();
+                                 });
 }
 
 ServerUnary FarmRpc::GetBatch(ServerContext context, const v1::BatchRequest* request, v1::Batch* reply) {
@@ -131,36 +131,37 @@ ServerUnary FarmRpc::RetryBatch(ServerContext context, const v1::RetryBatchReque
 ServerWrite<v1::BatchUpdate> FarmRpc::WatchBatch(ServerContext context, const v1::BatchRequest* request) {
   return OnThread<v1::BatchUpdate>(rpc_, rpc_.followers, context, "WatchBatch", absl::InfiniteDuration(),
                                    [this, id = request->id()](auto& stream, const Scope& scope) {
-    return BatchWatch(rpc_, BatchId{id}).Run(stream, scope);
-  });
+                                     return BatchWatch(rpc_, BatchId{id}).Run(stream, scope);
+                                   });
 }
 
 ServerWrite<v1::JobPage> FarmRpc::ListJobs(ServerContext context, const v1::ListJobsRequest* request) {
-  return OnThread<v1::JobPage>(rpc_, rpc_.lists, context, "ListJobs", kLongListMax,
-                               [this, asked = *request](auto& stream, const Scope& scope) {
-    GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
-    store::JobFilter filter;
-    filter.batch = BatchId{asked.batch_id()};
-    if (asked.state() != v1::JOB_STATE_UNSPECIFIED) {
-      if (!v1::JobState_IsValid(asked.state())) {
-        return absl::InvalidArgumentError(Cat("job state number ", static_cast<int>(asked.state()), " is unknown"));
-      }
-      filter.state = static_cast<JobState>(asked.state());
-    }
-    Pager<v1::JobPage> pager(stream);
-    absl::Status written;
-    GOFARM_RETURN_IF_ERROR(rpc_.parts.queries.ListJobs(scope, filter, asked.limit(), [&](std::vector<domain::Job> page) {
-      for (const domain::Job& job : page) {
-        v1::Job row;
-        FillJob(rpc_, job, row);
-        written = pager.Add(&v1::JobPage::mutable_jobs, std::move(row));
-        if (!written.ok()) return false;
-      }
-      return true;
-    }));
-    GOFARM_RETURN_IF_ERROR(written);
-    return pager.Flush();
-  });
+  return OnThread<v1::JobPage>(
+      rpc_, rpc_.lists, context, "ListJobs", kLongListMax, [this, asked = *request](auto& stream, const Scope& scope) {
+        GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
+        store::JobFilter filter;
+        filter.batch = BatchId{asked.batch_id()};
+        if (asked.state() != v1::JOB_STATE_UNSPECIFIED) {
+          if (!v1::JobState_IsValid(asked.state())) {
+            return absl::InvalidArgumentError(Cat("job state number ", static_cast<int>(asked.state()), " is unknown"));
+          }
+          filter.state = static_cast<JobState>(asked.state());
+        }
+        Pager<v1::JobPage> pager(stream);
+        absl::Status written;
+        GOFARM_RETURN_IF_ERROR(
+            rpc_.parts.queries.ListJobs(scope, filter, asked.limit(), [&](std::vector<domain::Job> page) {
+              for (const domain::Job& job : page) {
+                v1::Job row;
+                FillJob(rpc_, job, row);
+                written = pager.Add(&v1::JobPage::mutable_jobs, std::move(row));
+                if (!written.ok()) return false;
+              }
+              return true;
+            }));
+        GOFARM_RETURN_IF_ERROR(written);
+        return pager.Flush();
+      });
 }
 
 ServerUnary FarmRpc::GetJob(ServerContext context, const v1::JobRequest* request, v1::Job* reply) {
@@ -187,8 +188,8 @@ ServerWrite<v1::LogData> FarmRpc::ReadLog(ServerContext context, const v1::ReadL
       return absl::InvalidArgumentError(
           Cat("attempt ", asked.attempt(), " at offset ", asked.offset(), ": neither may be negative"));
     }
-    GOFARM_RETURN_IF_ERROR(rpc_.parts.logs.Read(scope, JobId{asked.job_id()}, asked.attempt(), asked.offset(), asked.follow(),
-                                                [&](std::string piece) {
+    GOFARM_RETURN_IF_ERROR(rpc_.parts.logs.Read(scope, JobId{asked.job_id()}, asked.attempt(), asked.offset(),
+                                                asked.follow(), [&](std::string piece) {
                                                   v1::LogData data;
                                                   data.set_data(std::move(piece));
                                                   return stream.Write(std::move(data));
@@ -203,50 +204,52 @@ ServerWrite<v1::LogData> FarmRpc::ReadLog(ServerContext context, const v1::ReadL
 }
 
 ServerWrite<v1::ArtifactPage> FarmRpc::ListArtifacts(ServerContext context, const v1::ListArtifactsRequest* request) {
-  return OnThread<v1::ArtifactPage>(rpc_, rpc_.lists, context, "ListArtifacts", kLongListMax,
-                                    [this, asked = *request](auto& stream, const Scope& scope) {
-    GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
-    store::ArtifactFilter filter;
-    filter.batch = BatchId{asked.batch_id()};
-    filter.module = asked.module();
-    filter.sha256 = asked.sha256();
-    if (asked.target() != v1::TARGET_UNSPECIFIED) {
-      if (!v1::Target_IsValid(asked.target())) {
-        return absl::InvalidArgumentError(
-            Cat("target number ", static_cast<int>(asked.target()), " is unknown; the targets are ", kTargetNames));
-      }
-      filter.target = static_cast<Target>(asked.target());
-    }
-    Pager<v1::ArtifactPage> pager(stream);
-    absl::Status written;
-    GOFARM_RETURN_IF_ERROR(
-        rpc_.parts.queries.ListArtifacts(scope, filter, asked.limit(), [&](std::vector<domain::ArtifactRow> page) {
-          for (const domain::ArtifactRow& row : page) {
-            v1::ArtifactRow out;
-            ToProto(row, out);
-            written = pager.Add(&v1::ArtifactPage::mutable_artifacts, std::move(out));
-            if (!written.ok()) return false;
+  return OnThread<v1::ArtifactPage>(
+      rpc_, rpc_.lists, context, "ListArtifacts", kLongListMax,
+      [this, asked = *request](auto& stream, const Scope& scope) {
+        GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
+        store::ArtifactFilter filter;
+        filter.batch = BatchId{asked.batch_id()};
+        filter.module = asked.module();
+        filter.sha256 = asked.sha256();
+        if (asked.target() != v1::TARGET_UNSPECIFIED) {
+          if (!v1::Target_IsValid(asked.target())) {
+            return absl::InvalidArgumentError(
+                Cat("target number ", static_cast<int>(asked.target()), " is unknown; the targets are ", kTargetNames));
           }
-          return true;
-        }));
-    GOFARM_RETURN_IF_ERROR(written);
-    return pager.Flush();
-  });
+          filter.target = static_cast<Target>(asked.target());
+        }
+        Pager<v1::ArtifactPage> pager(stream);
+        absl::Status written;
+        GOFARM_RETURN_IF_ERROR(
+            rpc_.parts.queries.ListArtifacts(scope, filter, asked.limit(), [&](std::vector<domain::ArtifactRow> page) {
+              for (const domain::ArtifactRow& row : page) {
+                v1::ArtifactRow out;
+                ToProto(row, out);
+                written = pager.Add(&v1::ArtifactPage::mutable_artifacts, std::move(out));
+                if (!written.ok()) return false;
+              }
+              return true;
+            }));
+        GOFARM_RETURN_IF_ERROR(written);
+        return pager.Flush();
+      });
 }
 
 ServerWrite<v1::BlobData> FarmRpc::Download(ServerContext context, const v1::DownloadRequest* request) {
   return OnThread<v1::BlobData>(rpc_, rpc_.transfers, context, "Download", kTransferMax,
                                 [this, asked = *request](auto& stream, const Scope&) {
-    GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<blob::Reader> reader, rpc_.parts.blobs.Open(asked.sha256(), asked.offset()));
-    for (bool first = true;; first = false) {
-      GOFARM_ASSIGN_OR_RETURN(std::string piece, reader->Read(blob::kReadBytesMax));
-      if (piece.empty() && !first) return absl::OkStatus();
-      v1::BlobData data;
-      if (first) data.set_total_size(reader->size());
-      data.set_data(std::move(piece));
-      GOFARM_RETURN_IF_ERROR(stream.Write(std::move(data)));
-    }
-  });
+                                  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<blob::Reader> reader,
+                                                          rpc_.parts.blobs.Open(asked.sha256(), asked.offset()));
+                                  for (bool first = true;; first = false) {
+                                    GOFARM_ASSIGN_OR_RETURN(std::string piece, reader->Read(blob::kReadBytesMax));
+                                    if (piece.empty() && !first) return absl::OkStatus();
+                                    v1::BlobData data;
+                                    if (first) data.set_total_size(reader->size());
+                                    data.set_data(std::move(piece));
+                                    GOFARM_RETURN_IF_ERROR(stream.Write(std::move(data)));
+                                  }
+                                });
 }
 
 ServerUnary FarmRpc::ListWorkers(ServerContext context, const v1::ListWorkersRequest*, v1::ListWorkersReply* reply) {

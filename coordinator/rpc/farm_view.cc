@@ -76,7 +76,8 @@ absl::StatusOr<std::vector<v1::WorkerRow>> WorkerRows(RpcContext& rpc, const Sco
     if (const auto report = rpc.parts.hub.ReportOf(view.name)) ToProto(*report, row);
   }
   for (const service::RunningView& running : rpc.parts.dispatch.Running()) {
-    if (const auto row = rows.find(running.worker); row != rows.end()) FillRunning(rpc, running, *row->second.add_running());
+    if (const auto row = rows.find(running.worker); row != rows.end())
+      FillRunning(rpc, running, *row->second.add_running());
   }
   std::vector<v1::WorkerRow> out;
   out.reserve(rows.size());

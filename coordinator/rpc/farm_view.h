@@ -13,8 +13,8 @@ namespace gofarm::rpc {
 
 inline constexpr size_t kJobBytesMax = 3 << 20;  // well below kMessageBytesMax
 
-// Leaves out what variants were run with, and the go.mod files they were run on, of the oldest attempts first, until the job
-// fits kJobBytesMax. One attempt's report fits always; a job may have six.
+// Leaves out what variants were run with, and the go.mod files they were run on, of the oldest attempts first, until
+// the job fits kJobBytesMax. One attempt's report fits always; a job may have six.
 void FitJob(v1::Job& job);
 
 // A job with why it waits, or the live phase and progress of its running attempt.

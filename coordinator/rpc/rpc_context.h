@@ -1,5 +1,5 @@
-// What all handlers share: the services, the pools, the clock thread, the stop token; and the wrapper around every unary
-// call, which bounds, times and counts it and lets no exception out.
+// What all handlers share: the services, the pools, the clock thread, the stop token; and the wrapper around every
+// unary call, which bounds, times and counts it and lets no exception out.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -35,8 +35,8 @@ inline constexpr int kBlobThreads = 4;
 inline constexpr size_t kOperatorQueueMax = 256;
 inline constexpr size_t kWorkerQueueMax = 8'192;  // a completion and a few chunks of every slot of a large farm
 
-// Threads for streams that go at their reader's pace: each has one of its own, so that a client that reads slowly holds up
-// nobody else.
+// Threads for streams that go at their reader's pace: each has one of its own, so that a client that reads slowly holds
+// up nobody else.
 class StreamThreads {
  public:
   explicit StreamThreads(int threads_max) : threads_max_(threads_max) {}
@@ -127,8 +127,8 @@ inline void CountCall(RpcContext& rpc, const std::string& method, const absl::St
       .Observe(absl::ToDoubleSeconds(absl::Now() - began));
 }
 
-// How a call that is done ended for its client: one that was gone before never got `status`. A call that was cancelled here
-// because its client did not read keeps that reason.
+// How a call that is done ended for its client: one that was gone before never got `status`. A call that was cancelled
+// here because its client did not read keeps that reason.
 inline absl::Status StatusForClient(const grpc::CallbackServerContext& context, const absl::Status& status) {
   if (!context.IsCancelled() || absl::IsDeadlineExceeded(status)) return status;
   return absl::CancelledError("the peer was gone before the end");

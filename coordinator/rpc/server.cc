@@ -29,7 +29,8 @@ bool IsServed(const std::string& path) {
   path.copy(address.sun_path, path.size());
   const io::Fd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   // EAGAIN: served, by somebody who is slow to accept.
-  return fd && (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN);
+  return fd &&
+         (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0 || errno == EAGAIN);
 }
 
 }  // namespace
@@ -38,7 +39,8 @@ absl::Status FreeSocket(const std::string& path) {
   struct stat st;
   if (::lstat(path.c_str(), &st) != 0) return absl::OkStatus();
   if (!S_ISSOCK(st.st_mode)) return absl::FailedPreconditionError(Cat(path, " is there and is no socket"));
-  if (IsServed(path)) return absl::UnavailableError(Cat("listen on unix:", path, ": another process serves it; stop that first"));
+  if (IsServed(path))
+    return absl::UnavailableError(Cat("listen on unix:", path, ": another process serves it; stop that first"));
   if (::unlink(path.c_str()) != 0) return ErrnoStatus(errno, Cat("remove the old socket ", path));
   return absl::OkStatus();
 }

@@ -1,6 +1,6 @@
-// The coordinator's gRPC server: Worker and Farm services, reflection, standard health. Plaintext, hence only unix sockets
-// and loopback. Handlers run on bounded pools; a full pool answers RESOURCE_EXHAUSTED "coordinator is busy". Every call
-// has a deadline, the client's or a default. Start and Stop once, from one thread.
+// The coordinator's gRPC server: Worker and Farm services, reflection, standard health. Plaintext, hence only unix
+// sockets and loopback. Handlers run on bounded pools; a full pool answers RESOURCE_EXHAUSTED "coordinator is busy".
+// Every call has a deadline, the client's or a default. Start and Stop once, from one thread.
 #pragma once
 
 #include <functional>
@@ -24,20 +24,20 @@ namespace gofarm::rpc {
 
 // A log and an upload or completion for every slot of the largest worker, and some.
 inline constexpr int kStreamsPerConnection = 2 * dispatch::kSlotsMax + 64;
-inline constexpr int kQuotaBytes = 512 << 20;              // of all of gRPC's buffers
+inline constexpr int kQuotaBytes = 512 << 20;  // of all of gRPC's buffers
 inline constexpr int kQuotaThreads = 64;
-inline constexpr absl::Duration kCallMax = absl::Minutes(2);       // unary calls and short lists without a deadline
-inline constexpr absl::Duration kLongListMax = absl::Minutes(5);   // jobs or artifacts: hundreds of thousands may come
-inline constexpr absl::Duration kTransferMax = absl::Hours(1);     // one upload or download without a deadline
-inline constexpr absl::Duration kHelloMax = absl::Seconds(10);     // from the stream's start to Hello
+inline constexpr absl::Duration kCallMax = absl::Minutes(2);      // unary calls and short lists without a deadline
+inline constexpr absl::Duration kLongListMax = absl::Minutes(5);  // jobs or artifacts: hundreds of thousands may come
+inline constexpr absl::Duration kTransferMax = absl::Hours(1);    // one upload or download without a deadline
+inline constexpr absl::Duration kHelloMax = absl::Seconds(10);    // from the stream's start to Hello
 inline constexpr absl::Duration kSessionIdleMax = absl::Seconds(90);  // three leases without a heartbeat
 // Messages a worker may leave unread: an offer and a cancel for every slot of the largest worker, and some.
 inline constexpr size_t kSessionQueueMax = 2 * dispatch::kSlotsMax + 64;
-inline constexpr int kFollowersMax = 128;                  // watches and followed logs at once: a thread each
-inline constexpr int kListsMax = 32;                       // lists at once: likewise
-inline constexpr int kTransfersMax = 64;                   // logs and downloads at once: likewise
-inline constexpr int kSubmissionsMax = 16;                 // submissions at once
-inline constexpr size_t kSubmissionBytesMax = 64 << 20;    // of one, as it is held: 200,000 modules of 300 bytes each
+inline constexpr int kFollowersMax = 128;                // watches and followed logs at once: a thread each
+inline constexpr int kListsMax = 32;                     // lists at once: likewise
+inline constexpr int kTransfersMax = 64;                 // logs and downloads at once: likewise
+inline constexpr int kSubmissionsMax = 16;               // submissions at once
+inline constexpr size_t kSubmissionBytesMax = 64 << 20;  // of one, as it is held: 200,000 modules of 300 bytes each
 inline constexpr absl::Duration kStopGrace = absl::Seconds(5);
 
 struct FarmFacts {
@@ -65,8 +65,8 @@ struct ServerParts {
 // OK, or INVALID_ARGUMENT for what is no address, FAILED_PRECONDITION, naming TLS, for one beyond this machine.
 absl::Status CheckListen(const std::string& address);
 
-// Removes a socket that nobody listens on any more, left by a process that was killed: it is in the way of the next one.
-// UNAVAILABLE: somebody does; FAILED_PRECONDITION: it is something else.
+// Removes a socket that nobody listens on any more, left by a process that was killed: it is in the way of the next
+// one. UNAVAILABLE: somebody does; FAILED_PRECONDITION: it is something else.
 absl::Status FreeSocket(const std::string& path);
 
 class Server {

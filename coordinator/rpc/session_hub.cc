@@ -64,7 +64,8 @@ absl::Status SessionHub::CheckToken(const Scope& scope, Token token) {
     const auto it = good_.find(token);
     if (it != good_.end() && absl::Now() < it->second) return absl::OkStatus();
   }
-  GOFARM_ASSIGN_OR_RETURN_CTX(const domain::TokenState state, state_of_(scope, token), Cat("look for attempt ", token.value));
+  GOFARM_ASSIGN_OR_RETURN_CTX(const domain::TokenState state, state_of_(scope, token),
+                              Cat("look for attempt ", token.value));
   switch (state) {
     case domain::TokenState::kRunning: {
       absl::MutexLock lock(&mutex_);
@@ -74,7 +75,8 @@ absl::Status SessionHub::CheckToken(const Scope& scope, Token token) {
     }
     case domain::TokenState::kOffered:
       return absl::UnavailableError(Cat("the Accept of attempt ", token.value, " is not stored yet; try again"));
-    case domain::TokenState::kStale: break;
+    case domain::TokenState::kStale:
+      break;
   }
   return absl::FailedPreconditionError(
       Cat("token ", token.value, " is not that of a running attempt; drop this attempt"));

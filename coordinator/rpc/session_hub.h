@@ -19,7 +19,7 @@
 
 namespace gofarm::rpc {
 
-inline constexpr absl::Duration kTokenTrust = absl::Seconds(5);    // a token found good is not asked for again so soon
+inline constexpr absl::Duration kTokenTrust = absl::Seconds(5);  // a token found good is not asked for again so soon
 inline constexpr size_t kTokensRemembered = 20'000;
 inline constexpr size_t kReportsMax = 5'000;
 
@@ -44,8 +44,8 @@ class SessionHub final : public service::SessionSink {
   void Add(dispatch::StreamId id, std::shared_ptr<SessionStream> stream);
   void Remove(dispatch::StreamId id);
 
-  // FAILED_PRECONDITION: the token is stale, the worker drops that attempt. UNAVAILABLE: its Accept is not stored yet, or
-  // the store does not answer: try again. Blocks.
+  // FAILED_PRECONDITION: the token is stale, the worker drops that attempt. UNAVAILABLE: its Accept is not stored yet,
+  // or the store does not answer: try again. Blocks.
   absl::Status CheckToken(const Scope& scope, Token token);
   void Forget(Token token);  // it ended
 
@@ -59,7 +59,7 @@ class SessionHub final : public service::SessionSink {
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<dispatch::StreamId, std::shared_ptr<SessionStream>> streams_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, domain::WorkerReport> reports_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<Token, absl::Time> good_ ABSL_GUARDED_BY(mutex_);     // until when
+  absl::flat_hash_map<Token, absl::Time> good_ ABSL_GUARDED_BY(mutex_);  // until when
 };
 
 }  // namespace gofarm::rpc

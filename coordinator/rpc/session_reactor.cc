@@ -37,11 +37,11 @@ absl::Status SessionReactor::Handle(const v1::WorkerMessage& message) {
     case v1::WorkerMessage::kReady: {
       const v1::Ready& ready = message.ready();
       if (ready.free_slots() < 0 || ready.free_slots() > dispatch::kSlotsMax || ready.free_memory_bytes() < 0) {
-        return absl::InvalidArgumentError(Cat("ready: ", ready.free_slots(), " free slots and ", ready.free_memory_bytes(),
-                                              " free bytes are out of range"));
+        return absl::InvalidArgumentError(Cat("ready: ", ready.free_slots(), " free slots and ",
+                                              ready.free_memory_bytes(), " free bytes are out of range"));
       }
-      return dispatch.Post(dispatch::ReadyReceived{stream_, ready.free_slots(), ready.free_memory_bytes(), ready.draining(),
-                                                   ready.disk_full()});
+      return dispatch.Post(dispatch::ReadyReceived{stream_, ready.free_slots(), ready.free_memory_bytes(),
+                                                   ready.draining(), ready.disk_full()});
     }
     case v1::WorkerMessage::kAccept:
       if (message.accept().token() <= 0) return absl::InvalidArgumentError("accept: no token");
@@ -83,8 +83,8 @@ absl::Status SessionReactor::HandleRefuse(const v1::Refuse& refuse) {
     return absl::InvalidArgumentError(Cat("refuse: reason number ", static_cast<int>(refuse.reason()), " is unknown"));
   }
   if (refuse.detail().size() > kDetailMax) {
-    return absl::InvalidArgumentError(Cat("refuse.detail: has ", refuse.detail().size(), " bytes, at most ", kDetailMax,
-                                          " are allowed"));
+    return absl::InvalidArgumentError(
+        Cat("refuse.detail: has ", refuse.detail().size(), " bytes, at most ", kDetailMax, " are allowed"));
   }
   return rpc_.parts.dispatch.Post(dispatch::RefuseReceived{stream_, Token{refuse.token()},
                                                            static_cast<dispatch::RefuseReason>(refuse.reason()),
@@ -99,7 +99,8 @@ absl::Status SessionReactor::HandleProgress(const v1::Progress& progress) {
   if (log_limit.Pass()) obs::Warn("progress_dropped", {{"worker", worker_}, {"token", Cat(progress.token())}});
   if (rpc_.parts.metrics != nullptr) {
     rpc_.parts.metrics
-        ->GetCounter("gofarm_progress_dropped_total", "Progress messages of a worker for an attempt that another one runs.")
+        ->GetCounter("gofarm_progress_dropped_total",
+                     "Progress messages of a worker for an attempt that another one runs.")
         .Add();
   }
   return absl::OkStatus();

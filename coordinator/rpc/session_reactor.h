@@ -1,5 +1,5 @@
-// One worker's session stream. Turns its messages into events of the dispatcher and the dispatcher's messages into bytes;
-// decides nothing itself.
+// One worker's session stream. Turns its messages into events of the dispatcher and the dispatcher's messages into
+// bytes; decides nothing itself.
 #pragma once
 
 #include <gofarm/v1/worker.pb.h>

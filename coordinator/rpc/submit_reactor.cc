@@ -71,7 +71,8 @@ absl::Status SubmitReactor::Take(const v1::SubmitChunk& chunk) {
     GOFARM_ASSIGN_OR_RETURN(request_, FromSubmitHeader(chunk.header()));
     return absl::OkStatus();
   }
-  if (chunk.kind_case() != v1::SubmitChunk::kEntries) return absl::InvalidArgumentError("a submission's message is empty");
+  if (chunk.kind_case() != v1::SubmitChunk::kEntries)
+    return absl::InvalidArgumentError("a submission's message is empty");
   if (!has_header_) return absl::InvalidArgumentError("the first message of a submission must be its header");
   if (request_.entries.size() + static_cast<size_t>(chunk.entries().entries_size()) > service::kEntriesMax) {
     return absl::InvalidArgumentError(
@@ -83,8 +84,8 @@ absl::Status SubmitReactor::Take(const v1::SubmitChunk& chunk) {
     }
     bytes_ += sizeof(domain::SubmitEntry) + entry.module().size() + entry.version().size();
     if (bytes_ > kSubmissionBytesMax) {
-      return absl::InvalidArgumentError(
-          Cat("line ", entry.line(), ": a submission has at most ", kSubmissionBytesMax >> 20, " MiB; split it into several batches"));
+      return absl::InvalidArgumentError(Cat("line ", entry.line(), ": a submission has at most ",
+                                            kSubmissionBytesMax >> 20, " MiB; split it into several batches"));
     }
     request_.entries.push_back({entry.line(), entry.module(), entry.version()});
   }

@@ -1,5 +1,5 @@
-// The client stream of Submit: collects header and entries, bounded in number, bytes and time, and hands them to the batch
-// service when it ends.
+// The client stream of Submit: collects header and entries, bounded in number, bytes and time, and hands them to the
+// batch service when it ends.
 #pragma once
 
 #include <gofarm/v1/farm.pb.h>

@@ -35,7 +35,8 @@ void OnPool(sync::BoundedPool& pool, Stream* stream, Handle handle, std::functio
 
 void LogStream::Received(const v1::LogChunk& chunk) {
   // The message and the stream live until ReadNext.
-  OnPool(rpc_.blobs, this, [this, &chunk] { return Handle(chunk); }, [this] { ReadNext(); });
+  OnPool(
+      rpc_.blobs, this, [this, &chunk] { return Handle(chunk); }, [this] { ReadNext(); });
 }
 
 absl::Status LogStream::Handle(const v1::LogChunk& chunk) {
@@ -67,8 +68,8 @@ absl::Status LogStream::Handle(const v1::LogChunk& chunk) {
     ++unsynced_;
   }
   Busy();
-  const absl::Status taken =
-      logs.Append(token, chunk.offset(), chunk.data(), [this](const absl::StatusOr<int64_t>& offset) { Stored(offset); });
+  const absl::Status taken = logs.Append(token, chunk.offset(), chunk.data(),
+                                         [this](const absl::StatusOr<int64_t>& offset) { Stored(offset); });
   if (!taken.ok()) {
     {
       absl::MutexLock lock(&acks_mutex_);
@@ -113,7 +114,8 @@ void LogStream::PeerEnded() {
 }
 
 void BlobStream::Received(const v1::BlobChunk& chunk) {
-  OnPool(rpc_.blobs, this, [this, &chunk] { return Handle(chunk); }, [this] { ReadNext(); });
+  OnPool(
+      rpc_.blobs, this, [this, &chunk] { return Handle(chunk); }, [this] { ReadNext(); });
 }
 
 void BlobStream::PeerEnded() {
@@ -137,7 +139,8 @@ absl::Status BlobStream::Handle(const v1::BlobChunk& chunk) {
   if (chunk.kind_case() != v1::BlobChunk::kData) return absl::InvalidArgumentError("an upload's message is empty");
   if (!begun_) return absl::InvalidArgumentError("the first message of an upload must be its header");
   if (chunk.data().size() > kBlobChunkMax) {
-    return absl::InvalidArgumentError(Cat("a chunk has ", chunk.data().size(), " bytes, at most ", kBlobChunkMax, " are allowed"));
+    return absl::InvalidArgumentError(
+        Cat("a chunk has ", chunk.data().size(), " bytes, at most ", kBlobChunkMax, " are allowed"));
   }
   if (upload_ == nullptr) return absl::OkStatus();  // whole already; what is under way does not matter
   // Cached for some seconds: a worker that lost its attempt stops soon, not at once.

@@ -1,5 +1,5 @@
-// The two streams on which workers bring bytes: log chunks and artifacts. Disk work runs on the blob pool, one message of
-// a stream at a time; the next one is read when it is done, so a slow disk slows the sender.
+// The two streams on which workers bring bytes: log chunks and artifacts. Disk work runs on the blob pool, one message
+// of a stream at a time; the next one is read when it is done, so a slow disk slows the sender.
 #pragma once
 
 #include <gofarm/v1/worker.pb.h>
@@ -16,7 +16,8 @@
 namespace gofarm::rpc {
 
 inline constexpr absl::Duration kUploadIdleMax = absl::Minutes(2);
-inline constexpr absl::Duration kLogIdleMax = absl::Hours(2);  // a build may be silent; the attempt's own limits are shorter
+inline constexpr absl::Duration kLogIdleMax =
+    absl::Hours(2);  // a build may be silent; the attempt's own limits are shorter
 inline constexpr size_t kBlobChunkMax = 1 << 20;
 
 class LogStream final : public BidiStream<v1::LogChunk, v1::LogAck> {

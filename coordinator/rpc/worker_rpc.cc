@@ -44,7 +44,8 @@ grpc::ServerUnaryReactor* WorkerRpc::Complete(grpc::CallbackServerContext* conte
       return ended.ok() ? attempt.status() : ended.status();
     }
     GOFARM_RETURN_IF_ERROR(attempt.status());
-    GOFARM_ASSIGN_OR_RETURN(const domain::CompleteResult result, rpc_.parts.attempts.Complete(scope, *std::move(attempt)));
+    GOFARM_ASSIGN_OR_RETURN(const domain::CompleteResult result,
+                            rpc_.parts.attempts.Complete(scope, *std::move(attempt)));
     reply->set_job_state(static_cast<v1::JobState>(result.job_state));
     return absl::OkStatus();
   });

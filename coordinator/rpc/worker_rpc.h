@@ -1,5 +1,5 @@
-// The Worker service: the session stream, logs, artifacts, completions. Everything a worker says is untrusted: checked by
-// convert and AttemptService before it goes anywhere, and fenced by its token.
+// The Worker service: the session stream, logs, artifacts, completions. Everything a worker says is untrusted: checked
+// by convert and AttemptService before it goes anywhere, and fenced by its token.
 #pragma once
 
 #include <gofarm/v1/worker.grpc.pb.h>

@@ -73,12 +73,11 @@ class WriteStream final : public grpc::ServerWriteReactor<Out> {
   // Until Wake, the peer's end or `longest`.
   void Wait(absl::Duration longest) {
     absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(
-                                +[](WriteStream* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) {
-                                  return self->woken_ || self->gone_;
-                                },
-                                this),
-                            std::min(longest, scope_.Remaining()));
+    mutex_.AwaitWithTimeout(
+        absl::Condition(
+            +[](WriteStream* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return self->woken_ || self->gone_; },
+            this),
+        std::min(longest, scope_.Remaining()));
     woken_ = false;
   }
   // From any thread, while the body runs.

@@ -42,7 +42,8 @@ bool StaysBelow(std::string_view path) {
 }
 
 absl::Status CheckProgram(const std::string& import_path, const std::string& name) {
-  if (!IsPlain(import_path) || !StaysBelow(import_path)) return Wrong(Cat("import path \"", Clip(EscapeForPrint(import_path), 200), "\""));
+  if (!IsPlain(import_path) || !StaysBelow(import_path))
+    return Wrong(Cat("import path \"", Clip(EscapeForPrint(import_path), 200), "\""));
   // A name becomes a file when artifacts are exported.
   if (!IsPlain(name) || name == "." || name == ".." || name.find('/') != std::string::npos) {
     return Wrong(Cat("program name \"", Clip(EscapeForPrint(name), 200), "\""));
@@ -87,7 +88,8 @@ absl::Status CleanExecutable(domain::Executable& e) {
 absl::Status CleanFacts(domain::AttemptFacts& f) {
   GOFARM_RETURN_IF_ERROR(CheckDigest("log digest", f.log_sha256, /*may_be_empty=*/true));
   GOFARM_RETURN_IF_ERROR(CheckDigest("licences digest", f.licences_sha256, /*may_be_empty=*/true));
-  for (std::string* text : {&f.go_version, &f.zig_version, &f.go_sha256, &f.zig_sha256, &f.worker_build, &f.module_h1}) {
+  for (std::string* text :
+       {&f.go_version, &f.zig_version, &f.go_sha256, &f.zig_sha256, &f.worker_build, &f.module_h1}) {
     Clean(*text);
   }
   f.bytes_fetched = std::max<int64_t>(f.bytes_fetched, 0);

@@ -11,8 +11,8 @@
 namespace gofarm::service {
 namespace {
 
-// A report that cannot be taken ends its attempt all the same: the worker has nothing better to say, and the job must not
-// wait for it. It counts among the farm's own failures, so another try follows.
+// A report that cannot be taken ends its attempt all the same: the worker has nothing better to say, and the job must
+// not wait for it. It counts among the farm's own failures, so another try follows.
 domain::CompletedAttempt Refused(const domain::CompletedAttempt& report, const absl::Status& why) {
   return {.token = report.token,
           .job = report.job,
@@ -46,7 +46,8 @@ absl::Status AttemptService::CheckBlobs(const domain::CompletedAttempt& attempt)
     if (*stored == size) return absl::OkStatus();
     return absl::InvalidArgumentError(Cat(what, ": reported with ", size, " bytes, stored with ", *stored));
   };
-  for (const domain::Executable& e : attempt.executables) GOFARM_RETURN_IF_ERROR(check(e.import_path, e.sha256, e.size));
+  for (const domain::Executable& e : attempt.executables)
+    GOFARM_RETURN_IF_ERROR(check(e.import_path, e.sha256, e.size));
   if (attempt.facts.licences_sha256.empty()) return absl::OkStatus();
   return check("licences", attempt.facts.licences_sha256, attempt.facts.licences_size);
 }
@@ -55,7 +56,8 @@ absl::StatusOr<domain::CompleteResult> AttemptService::Record(const Scope& scope
                                                               const domain::CompletedAttempt& attempt) {
   GOFARM_ASSIGN_OR_RETURN(domain::CompleteResult result, attempts_.Complete(scope, attempt));
   switch (result.outcome) {
-    case domain::CompleteOutcome::kEnded: break;
+    case domain::CompleteOutcome::kEnded:
+      break;
     case domain::CompleteOutcome::kStale:
       return absl::FailedPreconditionError(
           Cat("attempt ", attempt.token.value, " is not the current one of job ", attempt.job.value));

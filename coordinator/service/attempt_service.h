@@ -1,5 +1,5 @@
-// Takes the report of a finished attempt: checks it, makes its text fit to be stored and printed, records it. Thread-safe;
-// blocks its thread.
+// Takes the report of a finished attempt: checks it, makes its text fit to be stored and printed, records it.
+// Thread-safe; blocks its thread.
 #pragma once
 
 #include <functional>
@@ -20,7 +20,7 @@ inline constexpr size_t kFailedProgramsMax = 4096;
 inline constexpr size_t kVariantsMax = 32;
 inline constexpr size_t kDependenciesMax = 20'000;
 inline constexpr size_t kDetailBytesMax = 4096;
-inline constexpr size_t kTextBytesMax = 1024;             // names, versions, paths
+inline constexpr size_t kTextBytesMax = 1024;  // names, versions, paths
 inline constexpr size_t kBuildInfoBytesMax = 1 << 20;
 inline constexpr size_t kGoModBytesMax = 1 << 20;
 inline constexpr size_t kArgumentsMax = 20'000;
@@ -41,9 +41,9 @@ class AttemptService {
  public:
   AttemptService(store::AttemptStore& attempts, AttemptHooks hooks) : attempts_(attempts), hooks_(std::move(hooks)) {}
 
-  // FAILED_PRECONDITION: a stale token, or an executable whose blob is not stored; INVALID_ARGUMENT: a report that breaks
-  // the rules. A current attempt with such a report ends as failed with class internal. UNAVAILABLE: the attempt's Accept
-  // is not stored yet, ask again.
+  // FAILED_PRECONDITION: a stale token, or an executable whose blob is not stored; INVALID_ARGUMENT: a report that
+  // breaks the rules. A current attempt with such a report ends as failed with class internal. UNAVAILABLE: the
+  // attempt's Accept is not stored yet, ask again.
   absl::StatusOr<domain::CompleteResult> Complete(const Scope& scope, domain::CompletedAttempt attempt);
 
  private:

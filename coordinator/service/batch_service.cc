@@ -40,9 +40,10 @@ absl::StatusOr<domain::BatchReceipt> BatchService::Submit(const Scope& scope, co
   GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), "submit");
 
   if (checked.header.name.empty()) checked.header.name = DefaultName(checked.modules);
-  const std::vector<domain::WantedJob> jobs = Expand(checked.modules, checked.header.targets, rules_.toolset.digest,
-                                                       rules_.policy);
-  GOFARM_ASSIGN_OR_RETURN(store::InsertedBatch inserted, batches_.Insert(scope, checked.header, jobs, rules_.toolset.name));
+  const std::vector<domain::WantedJob> jobs =
+      Expand(checked.modules, checked.header.targets, rules_.toolset.digest, rules_.policy);
+  GOFARM_ASSIGN_OR_RETURN(store::InsertedBatch inserted,
+                          batches_.Insert(scope, checked.header, jobs, rules_.toolset.name));
   receipt.batch = std::move(inserted.batch);
   receipt.repeated_request = inserted.repeated;
   if (inserted.repeated) return receipt;
@@ -59,7 +60,8 @@ absl::StatusOr<domain::Batch> BatchService::Cancel(const Scope& scope, BatchId i
 }
 
 absl::StatusOr<domain::Batch> BatchService::Retry(const Scope& scope, BatchId id) {
-  GOFARM_ASSIGN_OR_RETURN(store::BatchStore::Retried retried, batches_.RetryFailed(scope, id, [this](const auto& job) { return CheckRetry(job); }));
+  GOFARM_ASSIGN_OR_RETURN(store::BatchStore::Retried retried,
+                          batches_.RetryFailed(scope, id, [this](const auto& job) { return CheckRetry(job); }));
   Tell(retried.queued, JobState::kQueued);
   if (retried.lowest_queued && hooks_.queue_changed) hooks_.queue_changed(retried.lowest_queued);
   return std::move(retried.batch);
@@ -73,7 +75,8 @@ absl::StatusOr<domain::Job> BatchService::CancelJob(const Scope& scope, JobId id
 }
 
 absl::StatusOr<domain::Job> BatchService::RetryJob(const Scope& scope, JobId id) {
-  GOFARM_ASSIGN_OR_RETURN(const store::JobRef successor, batches_.RetryJob(scope, id, [this](const auto& job) { return CheckRetry(job); }));
+  GOFARM_ASSIGN_OR_RETURN(const store::JobRef successor,
+                          batches_.RetryJob(scope, id, [this](const auto& job) { return CheckRetry(job); }));
   Tell({successor}, JobState::kQueued);
   if (hooks_.queue_changed) hooks_.queue_changed(successor.id);
   return queries_.GetJob(scope, successor.id);
@@ -85,14 +88,18 @@ absl::Status BatchService::CheckRetry(const store::EndedJob& job) const {
                                     [&](const Toolset& t) { return t.name == job.toolset; });
   if (toolset == rules_.toolsets.end()) {
     return absl::FailedPreconditionError(Cat("job ", ref.id.value, " was for toolset ", job.toolset,
-                                             ", which this coordinator's configuration no longer names: submit ", ref.module,
-                                             "@", ref.version, " again, or bring the toolset back"));
+                                             ", which this coordinator's configuration no longer names: submit ",
+                                             ref.module, "@", ref.version, " again, or bring the toolset back"));
   }
-  const std::string now = domain::RecipeDigest({.module = ref.module, .version = ref.version, .target = ref.target,
-                                                .toolset_digest = toolset->digest, .policy = rules_.policy});
+  const std::string now = domain::RecipeDigest({.module = ref.module,
+                                                .version = ref.version,
+                                                .target = ref.target,
+                                                .toolset_digest = toolset->digest,
+                                                .policy = rules_.policy});
   if (now == job.recipe_digest) return absl::OkStatus();
-  return absl::FailedPreconditionError(Cat("job ", ref.id.value, " was made by an older release, whose recipe differs: submit ",
-                                           ref.module, "@", ref.version, " again"));
+  return absl::FailedPreconditionError(Cat("job ", ref.id.value,
+                                           " was made by an older release, whose recipe differs: submit ", ref.module,
+                                           "@", ref.version, " again"));
 }
 
 void BatchService::Tell(const std::vector<store::JobRef>& jobs, JobState state) const {

@@ -19,17 +19,17 @@
 
 namespace gofarm::service {
 
-inline constexpr size_t kEntriesMax = 200'000;        // lines of one submission
-inline constexpr size_t kJobsMax = 400'000;           // modules times targets
-inline constexpr size_t kNameBytesMax = 200;          // of a batch or a submitter
+inline constexpr size_t kEntriesMax = 200'000;  // lines of one submission
+inline constexpr size_t kJobsMax = 400'000;     // modules times targets
+inline constexpr size_t kNameBytesMax = 200;    // of a batch or a submitter
 inline constexpr size_t kLabelsMax = 32;
 inline constexpr size_t kLabelBytesMax = 200;
-inline constexpr int kPriorityMax = 1000;             // and -kPriorityMax
-inline constexpr size_t kCheckedVersionsMax = 100;    // more modules are not asked for, but for their latest version
+inline constexpr int kPriorityMax = 1000;           // and -kPriorityMax
+inline constexpr size_t kCheckedVersionsMax = 100;  // more modules are not asked for, but for their latest version
 inline constexpr int kProxyRequestsAtOnce = 16;
-inline constexpr size_t kErrorsShownMax = 100;        // lines of a refusal; the rest is counted
-inline constexpr size_t kToldMax = 1000;              // jobs in one call of BatchHooks::told
-inline constexpr double kProxyShare = 0.6;            // of a submission's time; the rest is for storing it
+inline constexpr size_t kErrorsShownMax = 100;  // lines of a refusal; the rest is counted
+inline constexpr size_t kToldMax = 1000;        // jobs in one call of BatchHooks::told
+inline constexpr double kProxyShare = 0.6;      // of a submission's time; the rest is for storing it
 
 // Told after the transaction; must be quick and must not call back.
 struct BatchHooks {
@@ -45,7 +45,7 @@ struct BatchRules {
   Toolset toolset;                // of new jobs
   std::vector<Toolset> toolsets;  // all that workers are told of
   domain::RecipePolicy policy;
-  std::string goprivate;          // globs, as in GOPRIVATE: modules that are asked of no proxy, so this farm cannot have them
+  std::string goprivate;  // globs, as in GOPRIVATE: modules that are asked of no proxy, so this farm cannot have them
 };
 
 class BatchService {
@@ -56,8 +56,8 @@ class BatchService {
   // INVALID_ARGUMENT: one line per error, each prefixed "line N: " where it concerns a line.
   absl::StatusOr<domain::BatchReceipt> Submit(const Scope& scope, const domain::SubmitRequest& request);
   absl::StatusOr<domain::Batch> Cancel(const Scope& scope, BatchId id);
-  // A retry is a new generation of the same recipe, toolset included. FAILED_PRECONDITION when this farm builds that recipe
-  // no longer: a new submission takes the recipe of now.
+  // A retry is a new generation of the same recipe, toolset included. FAILED_PRECONDITION when this farm builds that
+  // recipe no longer: a new submission takes the recipe of now.
   absl::StatusOr<domain::Batch> Retry(const Scope& scope, BatchId id);
   absl::StatusOr<domain::Job> CancelJob(const Scope& scope, JobId id);
   absl::StatusOr<domain::Job> RetryJob(const Scope& scope, JobId id);  // the job that takes its place

@@ -37,7 +37,8 @@ absl::Status StatusOf(dispatch::CloseWhy why) {
       return absl::ResourceExhaustedError(Cat("this coordinator serves at most ", dispatch::kStreamsMax, " workers"));
     case dispatch::CloseWhy::kNameTaken:
       return absl::AlreadyExistsError(
-          "another worker of this name is connected (`gofarm worker show NAME` tells its pid): stop one of the two, or give "
+          "another worker of this name is connected (`gofarm worker show NAME` tells its pid): stop one of the two, or "
+          "give "
           "this one a name of its own (`name` in its configuration, or --name)");
     case dispatch::CloseWhy::kLeft:
       return absl::OkStatus();
@@ -45,7 +46,8 @@ absl::Status StatusOf(dispatch::CloseWhy why) {
   return absl::InternalError("stream closed for no reason that is known");
 }
 
-// Bounded by streams, running attempts and what the store was asked: refusing them would lose news that comes only once.
+// Bounded by streams, running attempts and what the store was asked: refusing them would lose news that comes only
+// once.
 bool AlwaysTaken(const dispatch::Event& event) {
   return !std::holds_alternative<dispatch::HelloReceived>(event) &&
          !std::holds_alternative<dispatch::ReadyReceived>(event) &&
@@ -137,7 +139,8 @@ class DispatchLoop::Impl {
           view.detail = Cat("another worker that calls itself ", view.name, " (pid ", session.namesake_pid,
                             " on its machine) is refused: give each a name of its own");
         }
-        if (session.disk_full) view.detail = "its work or cache folder has too little room; it takes no jobs until there is more";
+        if (session.disk_full)
+          view.detail = "its work or cache folder has too little room; it takes no jobs until there is more";
       }
       views.push_back(std::move(view));
     }
@@ -158,8 +161,8 @@ class DispatchLoop::Impl {
     for (const auto& [until, token] : state_.running_until) {
       const dispatch::JobEntry& entry = state_.jobs.at(state_.by_token.at(token));
       const auto session = state_.sessions.find(entry.session);
-      views.push_back({token, entry.job, session == state_.sessions.end() ? "" : session->second.worker.worker,
-                       entry.since});
+      views.push_back(
+          {token, entry.job, session == state_.sessions.end() ? "" : session->second.worker.worker, entry.since});
     }
     return views;
   }
@@ -270,11 +273,13 @@ class DispatchLoop::Impl {
               sink_.Close(e.stream, StatusOf(e.why));
             },
             [&](const dispatch::NoteRunning& e) {
-              obs::Info("attempt_running", {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
+              obs::Info("attempt_running",
+                        {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
               if (observer_.running) observer_.running(e.token, e.job, e.worker);
             },
             [&](const dispatch::NoteLost& e) {
-              obs::Warn("attempt_lost", {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
+              obs::Warn("attempt_lost",
+                        {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
               if (observer_.lost) observer_.lost(e.token, e.job, Cat("worker ", e.worker, " lost it"));
             },
             [&](const auto&) { GOFARM_CHECK(!"a store effect outside the lane"); },

@@ -1,9 +1,9 @@
-// The one thread that owns the dispatcher's state: it takes events from a bounded queue, lets dispatch::Step decide, and
-// carries the effects out: store calls on one database thread (in order; renewals, claims, accepts and returns of a round
-// in one transaction each), messages through a SessionSink.
+// The one thread that owns the dispatcher's state: it takes events from a bounded queue, lets dispatch::Step decide,
+// and carries the effects out: store calls on one database thread (in order; renewals, claims, accepts and returns of a
+// round in one transaction each), messages through a SessionSink.
 //
-// Threads: all methods may be called from any thread. Post never blocks. The views copy under a lock that the loop holds
-// only while it steps (no I/O under it). The sink, the observer and the store must outlive the loop; Stop joins.
+// Threads: all methods may be called from any thread. Post never blocks. The views copy under a lock that the loop
+// holds only while it steps (no I/O under it). The sink, the observer and the store must outlive the loop; Stop joins.
 #pragma once
 
 #include <cstdint>
@@ -54,8 +54,12 @@ struct OfferMessage {
   absl::Duration deadline;  // the attempt may run this long from Accept
   OfferLimits limits;
 };
-struct CancelMessage { Token token; };
-struct DropMessage { Token token; };
+struct CancelMessage {
+  Token token;
+};
+struct DropMessage {
+  Token token;
+};
 struct DrainMessage {};
 using SessionMessage = std::variant<WelcomeMessage, OfferMessage, CancelMessage, DropMessage, DrainMessage>;
 
@@ -74,8 +78,9 @@ class SessionSink {
 // Told of what happens to attempts, from the loop's thread, outside its lock; must be quick. The app wires it to the
 // progress board.
 struct DispatchObserver {
-  std::function<void(Token, const domain::QueuedJob&, const std::string& worker)> running;  // accepted, or kept by a Hello
-  std::function<void(Token, const domain::QueuedJob&, const std::string& why)> lost;        // the job waits again or ended
+  std::function<void(Token, const domain::QueuedJob&, const std::string& worker)>
+      running;                                                                        // accepted, or kept by a Hello
+  std::function<void(Token, const domain::QueuedJob&, const std::string& why)> lost;  // the job waits again or ended
 };
 
 struct DispatchLoopOptions {
@@ -109,7 +114,7 @@ struct RunningView {
 };
 struct DispatchStats {
   int64_t epoch = 0;
-  int64_t waiting = 0;      // jobs in the mirror that wait
+  int64_t waiting = 0;  // jobs in the mirror that wait
   int64_t offered = 0;
   int64_t running = 0;
   int64_t sessions = 0;     // connected
@@ -132,15 +137,17 @@ class DispatchLoop {
 
   // Takes the leadership, resets the leases, starts both threads. Until it returned OK no stream may be opened.
   absl::Status Start(const Scope& scope);
-  // `lost_leadership` is called once, from the database thread, when another coordinator took over: the process must end.
+  // `lost_leadership` is called once, from the database thread, when another coordinator took over: the process must
+  // end.
   void OnLeadershipLost(std::function<void(const absl::Status&)> lost_leadership);  // before Start
-  // Leases stay: the next coordinator takes the builds back. Workers that are taken down with the farm say Goodbye before.
+  // Leases stay: the next coordinator takes the builds back. Workers that are taken down with the farm say Goodbye
+  // before.
   void Stop();
 
   // Streams get their number here, before HelloReceived is posted.
   dispatch::StreamId NewStream();
-  // RESOURCE_EXHAUSTED when the queue is full: the reactor then closes its stream with it. StreamClosed, AttemptEnded and
-  // CancelRequested are always taken (they are bounded by streams and running attempts).
+  // RESOURCE_EXHAUSTED when the queue is full: the reactor then closes its stream with it. StreamClosed, AttemptEnded
+  // and CancelRequested are always taken (they are bounded by streams and running attempts).
   absl::Status Post(dispatch::Event event);
   // New or changed rows in the queue (submit, retry), from the job id `lowest` on (0: unknown); cheap and coalesced.
   void QueueChanged(JobId lowest = {});

@@ -27,10 +27,11 @@ void LogService::AwaitGrowth(const Scope& scope, int64_t seen) {
     int64_t seen;
   } wanted{this, seen};
   absl::MutexLock lock(&mutex_);
-  mutex_.AwaitWithTimeout(absl::Condition(
-                              +[](Wanted* w) ABSL_EXCLUSIVE_LOCKS_REQUIRED(w->self->mutex_) { return w->self->growths_ != w->seen; },
-                              &wanted),
-                          std::min(kFollowCheck, scope.Remaining()));
+  mutex_.AwaitWithTimeout(
+      absl::Condition(
+          +[](Wanted* w) ABSL_EXCLUSIVE_LOCKS_REQUIRED(w->self->mutex_) { return w->self->growths_ != w->seen; },
+          &wanted),
+      std::min(kFollowCheck, scope.Remaining()));
 }
 
 absl::StatusOr<domain::Attempt> LogService::AwaitAttempt(const Scope& scope, JobId job, int attempt, bool follow) {
@@ -46,7 +47,8 @@ absl::StatusOr<domain::Attempt> LogService::AwaitAttempt(const Scope& scope, Job
   }
 }
 
-absl::Status LogService::Read(const Scope& scope, JobId job, int attempt, int64_t offset, bool follow, const Sink& sink) {
+absl::Status LogService::Read(const Scope& scope, JobId job, int attempt, int64_t offset, bool follow,
+                              const Sink& sink) {
   GOFARM_ASSIGN_OR_RETURN(domain::Attempt found, AwaitAttempt(scope, job, attempt, follow));
   const Token token = found.token;
   absl::Time ask_at = absl::InfinitePast();

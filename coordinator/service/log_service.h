@@ -17,16 +17,17 @@
 namespace gofarm::service {
 
 inline constexpr size_t kLogSliceMax = 256 << 10;
-inline constexpr absl::Duration kFollowCheck = absl::Milliseconds(500);  // the database is asked no more often, per reader
+inline constexpr absl::Duration kFollowCheck =
+    absl::Milliseconds(500);  // the database is asked no more often, per reader
 
 class LogService {
  public:
   // Registers itself with the store as the one that is told of growth, so it is made before the store is used.
   LogService(QueryService& queries, blob::LogStore& logs, const ProgressBoard& board);
 
-  // Gives the log from `offset` on to `sink`, piece by piece, until its end; with `follow`, until the attempt ended (and
-  // first until there is one). `attempt`: 1 = the first, 0 = the last. NOT_FOUND: no such job or attempt. What `sink`
-  // returns ends the reading.
+  // Gives the log from `offset` on to `sink`, piece by piece, until its end; with `follow`, until the attempt ended
+  // (and first until there is one). `attempt`: 1 = the first, 0 = the last. NOT_FOUND: no such job or attempt. What
+  // `sink` returns ends the reading.
   using Sink = std::function<absl::Status(std::string piece)>;
   absl::Status Read(const Scope& scope, JobId job, int attempt, int64_t offset, bool follow, const Sink& sink);
 

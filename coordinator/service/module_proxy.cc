@@ -22,7 +22,7 @@ constexpr int64_t kListBytesMax = 16 << 20;
 constexpr size_t kReasonShownMax = 160;
 
 struct ProxyUrl {
-  std::string base;         // without a slash at its end
+  std::string base;              // without a slash at its end
   bool go_on_after_any = false;  // "|" behind it: also after failures that say nothing about the module
 };
 
@@ -79,10 +79,14 @@ std::string JsonField(std::string_view json, std::string_view name) {
 
 absl::Status StatusOf(const Fetched& fetched) {
   switch (fetched.state) {
-    case VersionState::kThere: break;
-    case VersionState::kAbsent: return absl::NotFoundError(fetched.detail);
-    case VersionState::kRefused: return absl::PermissionDeniedError(fetched.detail);
-    case VersionState::kUnknown: return absl::UnavailableError(fetched.detail);
+    case VersionState::kThere:
+      break;
+    case VersionState::kAbsent:
+      return absl::NotFoundError(fetched.detail);
+    case VersionState::kRefused:
+      return absl::PermissionDeniedError(fetched.detail);
+    case VersionState::kUnknown:
+      return absl::UnavailableError(fetched.detail);
   }
   return absl::OkStatus();
 }
@@ -110,8 +114,7 @@ class HttpModuleProxy final : public ModuleProxy {
     if (list.state == VersionState::kRefused || list.state == VersionState::kUnknown) return StatusOf(list);
     const std::vector<std::string> versions = VersionsOf(list.body);
     GOFARM_ASSIGN_OR_RETURN(const Constraints constraints, ConstraintsOf(scope, module, versions));
-    std::string chosen =
-        gomod::ChooseLatest(module, versions, constraints.retracted, constraints.newest_has_go_mod);
+    std::string chosen = gomod::ChooseLatest(module, versions, constraints.retracted, constraints.newest_has_go_mod);
     if (!chosen.empty()) return chosen;
     return AtLatest(scope, module, constraints.retracted);
   }

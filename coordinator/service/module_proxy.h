@@ -35,14 +35,14 @@ class ModuleProxy {
 
   // `module` and `version` are checked already.
   virtual VersionAnswer Check(const Scope& scope, const std::string& module, const std::string& version) = 0;
-  // The version that Go would take for "latest": of the list the highest release that is not retracted, else the highest
-  // pre-release, and what @latest says only when the list has neither. NOT_FOUND: the module is not there;
+  // The version that Go would take for "latest": of the list the highest release that is not retracted, else the
+  // highest pre-release, and what @latest says only when the list has neither. NOT_FOUND: the module is not there;
   // PERMISSION_DENIED: the proxy refuses it; UNAVAILABLE: no answer.
   virtual absl::StatusOr<std::string> Latest(const Scope& scope, const std::string& module) = 0;
 };
 
-// `goproxy` as in the environment variable: URLs (http, https, file) separated by "," (go on after 404 and 410) or "|" (go
-// on after any failure); "direct" is dropped, "off" ends the list. `http` must outlive the result.
+// `goproxy` as in the environment variable: URLs (http, https, file) separated by "," (go on after 404 and 410) or "|"
+// (go on after any failure); "direct" is dropped, "off" ends the list. `http` must outlive the result.
 std::unique_ptr<ModuleProxy> MakeModuleProxy(const std::string& goproxy, const io::HttpClient& http);
 
 }  // namespace gofarm::service

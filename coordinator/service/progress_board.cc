@@ -110,7 +110,8 @@ std::vector<BoardEvent> ProgressBoard::Since(int64_t sequence, size_t limit) con
   absl::MutexLock lock(&mutex_);
   // Sequence numbers in the ring have no gaps.
   const int64_t oldest = newest_ - static_cast<int64_t>(events_.size());
-  const size_t skip = static_cast<size_t>(std::clamp<int64_t>(sequence - oldest, 0, static_cast<int64_t>(events_.size())));
+  const size_t skip =
+      static_cast<size_t>(std::clamp<int64_t>(sequence - oldest, 0, static_cast<int64_t>(events_.size())));
   const size_t n = std::min(limit, events_.size() - skip);
   const auto first = events_.begin() + static_cast<std::ptrdiff_t>(skip);
   return {first, first + static_cast<std::ptrdiff_t>(n)};

@@ -1,7 +1,7 @@
 // What running attempts do right now, in memory only: the latest progress of each token, and a bounded ring of job
-// events for the plain lines of `watch`. A restarted coordinator starts with an empty board; the store is the truth, and
-// a watch that starts late makes up what it missed from there (batch_watch.h). Thread-safe; listeners are called outside
-// the lock, must be quick and must not call back.
+// events for the plain lines of `watch`. A restarted coordinator starts with an empty board; the store is the truth,
+// and a watch that starts late makes up what it missed from there (batch_watch.h). Thread-safe; listeners are called
+// outside the lock, must be quick and must not call back.
 #pragma once
 
 #include <cstdint>
@@ -54,8 +54,8 @@ class ProgressBoard {
   void Started(Token token, const BoardJob& job, std::string_view worker);
   // Of an unknown or ended token: ignored. False: another worker than this one runs the attempt, and nothing was taken.
   bool Report(Token token, std::string_view worker, LiveProgress progress);
-  // The attempt is over and its job is in state `state`. Phases among `phases` that come after what reports told are made
-  // up first, so that a quick job shows all of its steps.
+  // The attempt is over and its job is in state `state`. Phases among `phases` that come after what reports told are
+  // made up first, so that a quick job shows all of its steps.
   void Ended(Token token, const std::vector<Phase>& phases, JobState state, std::string_view detail);
   // The attempt is gone without a result; its job waits again.
   void Lost(Token token, std::string_view detail);

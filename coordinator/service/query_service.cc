@@ -51,8 +51,9 @@ absl::Status QueryService::ListArtifacts(const Scope& scope, const store::Artifa
   if (filter.batch) GOFARM_RETURN_IF_ERROR(batches_.Get(scope, filter.batch).status());
   store::ArtifactCursor after;
   for (int64_t taken = 0; limit == 0 || taken < limit;) {
-    GOFARM_ASSIGN_OR_RETURN(std::vector<domain::ArtifactRow> page,
-                            queries_.ArtifactPage(scope, filter, after, NextPage(limit, taken, store::kArtifactPageMax)));
+    GOFARM_ASSIGN_OR_RETURN(
+        std::vector<domain::ArtifactRow> page,
+        queries_.ArtifactPage(scope, filter, after, NextPage(limit, taken, store::kArtifactPageMax)));
     if (page.empty()) break;
     taken += static_cast<int64_t>(page.size());
     after = {.job = page.back().job, .import_path = page.back().import_path};

@@ -25,7 +25,8 @@ class QueryService {
   absl::StatusOr<std::vector<domain::Batch>> ListBatches(const Scope& scope, int64_t limit);  // 0: all; newest first
   absl::StatusOr<domain::Job> GetJob(const Scope& scope, JobId id);
   // In id order; limit 0: all. NOT_FOUND: the filter names an unknown batch.
-  absl::Status ListJobs(const Scope& scope, const store::JobFilter& filter, int64_t limit, const Pages<domain::Job>& pages);
+  absl::Status ListJobs(const Scope& scope, const store::JobFilter& filter, int64_t limit,
+                        const Pages<domain::Job>& pages);
   // Ids alone of all jobs of a batch, in order: of a huge one they come twenty times as fast.
   absl::Status ListJobIds(const Scope& scope, BatchId batch, const Pages<JobId>& pages);
   absl::Status ListArtifacts(const Scope& scope, const store::ArtifactFilter& filter, int64_t limit,

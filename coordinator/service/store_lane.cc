@@ -135,8 +135,8 @@ void StoreLane::One(const dispatch::Effect& effect) {
     const dispatch::Answer answer = AnswerOf("renew_sessions", gone.status());
     answer_(dispatch::SessionsRenewed{answer, ValueOr(gone)});
   } else if (std::holds_alternative<dispatch::ExtendLeases>(effect)) {
-    answer_(dispatch::LeasesExtended{
-        AnswerOf("extend_leases", store_.ExtendLeases(CallScope(), epoch_, domain::kLease))});
+    answer_(
+        dispatch::LeasesExtended{AnswerOf("extend_leases", store_.ExtendLeases(CallScope(), epoch_, domain::kLease))});
   } else if (std::holds_alternative<dispatch::ExpireSessions>(effect)) {
     Expire();
   } else if (const auto* e = std::get_if<dispatch::EndSessions>(&effect)) {

@@ -1,6 +1,6 @@
-// The database thread of the dispatch loop: store effects go in, are carried out one after the other in their order, and
-// each is answered by exactly one event. Neighbours of one kind (claims, accepts, returns) go into one transaction. It also
-// notices when another coordinator leads.
+// The database thread of the dispatch loop: store effects go in, are carried out one after the other in their order,
+// and each is answered by exactly one event. Neighbours of one kind (claims, accepts, returns) go into one transaction.
+// It also notices when another coordinator leads.
 //
 // Threads: Add and Stop from any thread; `answer` is called from the lane's thread and must not wait for the lane.
 #pragma once

@@ -30,8 +30,8 @@ void CheckText(std::string_view what, std::string_view text, size_t bytes_max, E
 
 bool IsRequestId(std::string_view id) {
   return !id.empty() && id.size() <= kRequestIdMax && std::all_of(id.begin(), id.end(), [](char c) {
-           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
-         });
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '-';
+  });
 }
 
 void CheckHeader(domain::SubmitRequest& header, Errors& errors) {
@@ -92,8 +92,12 @@ absl::Status Errors::ToStatus() const {
 
 CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::string& goprivate, Errors& errors) {
   CheckedRequest checked;
-  checked.header = {.request_id = request.request_id, .name = request.name, .submitter = request.submitter,
-                    .targets = request.targets, .force = request.force, .priority = request.priority,
+  checked.header = {.request_id = request.request_id,
+                    .name = request.name,
+                    .submitter = request.submitter,
+                    .targets = request.targets,
+                    .force = request.force,
+                    .priority = request.priority,
                     .labels = request.labels};
   CheckHeader(checked.header, errors);
   if (request.entries.empty()) {
@@ -101,7 +105,8 @@ CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::str
     return checked;
   }
   if (request.entries.size() > kEntriesMax) {
-    errors.Add(0, Cat("batch names ", request.entries.size(), " modules, at most ", kEntriesMax, " are taken: split the list"));
+    errors.Add(0, Cat("batch names ", request.entries.size(), " modules, at most ", kEntriesMax,
+                      " are taken: split the list"));
     return checked;
   }
   absl::flat_hash_set<std::pair<std::string, std::string>> seen;
@@ -120,7 +125,8 @@ CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::str
       errors.Add(entry.line, std::string(fits.message()));
     } else if (gomod::MatchPrefixPatterns(goprivate, entry.module)) {
       // Go would go round the proxies for it, and a farm has no other way. Nor is its name told to a proxy.
-      errors.Add(entry.line, Cat(entry.module, ": goprivate (GOPRIVATE) keeps this module from module proxies, and a farm gets "
+      errors.Add(entry.line, Cat(entry.module,
+                                 ": goprivate (GOPRIVATE) keeps this module from module proxies, and a farm gets "
                                  "modules from nowhere else; let a proxy serve it and name it in gonosumdb instead"));
     } else if (seen.insert({entry.module, version}).second) {
       checked.modules.push_back({.line = entry.line, .module = entry.module, .version = version});
@@ -166,9 +172,11 @@ void ResolveVersions(const Scope& scope, ModuleProxy& proxy, std::vector<Checked
     }
     if (!answers[i].asked) continue;
     switch (answers[i].version.state) {
-      case VersionState::kThere: break;
+      case VersionState::kThere:
+        break;
       case VersionState::kAbsent:
-        errors.Add(module.line, Cat(name, ": the module proxy does not know this version: ", answers[i].version.detail));
+        errors.Add(module.line,
+                   Cat(name, ": the module proxy does not know this version: ", answers[i].version.detail));
         break;
       case VersionState::kRefused:
         errors.Add(module.line, Cat(name, ": the module proxy refuses this version: ", answers[i].version.detail));
@@ -191,8 +199,10 @@ std::vector<domain::WantedJob> Expand(const std::vector<CheckedModule>& modules,
       jobs.push_back({.module = module.module,
                       .version = module.version,
                       .target = target,
-                      .recipe_digest = domain::RecipeDigest({.module = module.module, .version = module.version,
-                                                             .target = target, .toolset_digest = toolset_digest,
+                      .recipe_digest = domain::RecipeDigest({.module = module.module,
+                                                             .version = module.version,
+                                                             .target = target,
+                                                             .toolset_digest = toolset_digest,
                                                              .policy = policy})});
     }
   }

@@ -34,13 +34,14 @@ struct CheckedModule {
   std::string version;  // empty: the latest
 };
 struct CheckedRequest {
-  domain::SubmitRequest header;  // without the entries; targets ascending and filled in
+  domain::SubmitRequest header;        // without the entries; targets ascending and filled in
   std::vector<CheckedModule> modules;  // in the order of the list, equal ones once
 };
 // `goprivate`: see BatchRules.
 CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::string& goprivate, Errors& errors);
 
-// Fills in latest versions and asks whether the others exist (kCheckedVersionsMax at most, kProxyRequestsAtOnce at once).
+// Fills in latest versions and asks whether the others exist (kCheckedVersionsMax at most, kProxyRequestsAtOnce at
+// once).
 void ResolveVersions(const Scope& scope, ModuleProxy& proxy, std::vector<CheckedModule>& modules, Errors& errors,
                      std::vector<std::string>& warnings);
 

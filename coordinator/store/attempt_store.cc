@@ -31,7 +31,8 @@ absl::Status CheckReport(const CompletedAttempt& a) {
       if (!a.executables.empty()) return wrong("executables of an attempt that built nothing");
       break;
     case AttemptOutcome::kRunning:
-    case AttemptOutcome::kLost: return wrong("an outcome that no worker may report");
+    case AttemptOutcome::kLost:
+      return wrong("an outcome that no worker may report");
   }
   const bool failed = a.outcome == AttemptOutcome::kFailed || a.outcome == AttemptOutcome::kPartial;
   if (failed != (a.failure_class != FailureClass::kNone)) return wrong("failure class and outcome do not fit");

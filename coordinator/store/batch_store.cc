@@ -313,11 +313,13 @@ absl::StatusOr<BatchStore::Cancelled> BatchStore::Cancel(const Scope& scope, Bat
     // Lock, then ask who else wants them: a submission that joins one of these jobs either shows its link now or waits
     // for us and then sees the job cancelled.
     std::vector<JobId> live;
-    for (const pqxx::row& row : txn.Run("lock_live_jobs_of_batch", id.value)) live.push_back(JobId{row[0].as<int64_t>()});
+    for (const pqxx::row& row : txn.Run("lock_live_jobs_of_batch", id.value))
+      live.push_back(JobId{row[0].as<int64_t>()});
     txn.Run("cancel_batch", id.value);
     GOFARM_RETURN_IF_ERROR(InChunks(scope, live, [&](const std::vector<JobId>& some) {
       std::vector<JobId> unwanted;
-      for (const pqxx::row& row : txn.Run("unwanted_jobs", Array(some))) unwanted.push_back(JobId{row[0].as<int64_t>()});
+      for (const pqxx::row& row : txn.Run("unwanted_jobs", Array(some)))
+        unwanted.push_back(JobId{row[0].as<int64_t>()});
       CancelLocked(txn, Array(unwanted), result.jobs);
       return absl::OkStatus();
     }));
@@ -366,7 +368,8 @@ absl::StatusOr<CancelledJobs> BatchStore::CancelJob(const Scope& scope, JobId id
 absl::StatusOr<JobRef> BatchStore::RetryJob(const Scope& scope, JobId id, const CheckRetry& check) {
   return RunTransaction(pool_, scope, "retry a job", [&](Txn& txn) -> absl::StatusOr<JobRef> {
     std::vector<BatchId> batches;
-    for (const pqxx::row& row : txn.Run("live_batches_of_job", id.value)) batches.push_back(BatchId{row[0].as<int64_t>()});
+    for (const pqxx::row& row : txn.Run("live_batches_of_job", id.value))
+      batches.push_back(BatchId{row[0].as<int64_t>()});
     const pqxx::result locked = txn.Run("lock_job", id.value);
     if (locked.empty()) return absl::NotFoundError(Cat("no job ", id.value));
     const auto state = static_cast<JobState>(locked[0]["state"].as<int>());

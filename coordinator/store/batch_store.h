@@ -37,9 +37,9 @@ struct RunningRef {
 
 struct InsertedBatch {
   domain::Batch batch;
-  bool repeated = false;   // the request id was known: the first answer, nothing stored
-  int64_t new_jobs = 0;    // not joined
-  JobId lowest_changed;    // of the queue's rows that are new or more urgent now; 0: none
+  bool repeated = false;              // the request id was known: the first answer, nothing stored
+  int64_t new_jobs = 0;               // not joined
+  JobId lowest_changed;               // of the queue's rows that are new or more urgent now; 0: none
   std::vector<JobRef> queued_sample;  // the first kSampleMax new ones, for progress lines
 };
 inline constexpr size_t kSampleMax = 256;
@@ -81,15 +81,15 @@ class BatchStore {
     int64_t retried = 0;
     JobId lowest_queued;  // 0: all were joined
   };
-  // The batch's failed and partial jobs get a new generation (or join one that somebody made already), linked in place of
-  // the old job: a retry is the same recipe once more, with the same toolset. FAILED_PRECONDITION for a cancelled batch;
-  // what `check` says of the first job that it refuses, and nothing is changed.
+  // The batch's failed and partial jobs get a new generation (or join one that somebody made already), linked in place
+  // of the old job: a retry is the same recipe once more, with the same toolset. FAILED_PRECONDITION for a cancelled
+  // batch; what `check` says of the first job that it refuses, and nothing is changed.
   absl::StatusOr<Retried> RetryFailed(const Scope& scope, BatchId id, const CheckRetry& check);
 
   // NOT_FOUND; FAILED_PRECONDITION when it ended already.
   absl::StatusOr<CancelledJobs> CancelJob(const Scope& scope, JobId id);
-  // The job that takes its place in every live batch that had it. FAILED_PRECONDITION unless it failed, was cancelled or
-  // is partial; what `check` says.
+  // The job that takes its place in every live batch that had it. FAILED_PRECONDITION unless it failed, was cancelled
+  // or is partial; what `check` says.
   absl::StatusOr<JobRef> RetryJob(const Scope& scope, JobId id, const CheckRetry& check);
 
  private:

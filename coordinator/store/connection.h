@@ -3,19 +3,18 @@
 
 #include <functional>
 #include <memory>
+#include <pqxx/pqxx>
 #include <set>
 #include <string>
 #include <string_view>
-
-#include <pqxx/pqxx>
 
 #include "absl/time/time.h"
 #include "coordinator/store/pool.h"
 
 namespace gofarm::store {
 
-// `url` with limits on what would else wait for ever: a host that does not answer, or a network that died under a statement
-// (statement_timeout is the server's own). What the url sets itself stays.
+// `url` with limits on what would else wait for ever: a host that does not answer, or a network that died under a
+// statement (statement_timeout is the server's own). What the url sets itself stays.
 std::string ConnectString(const std::string& url);
 
 class Connection {
@@ -24,8 +23,8 @@ class Connection {
   explicit Connection(const PoolOptions& options);
 
   pqxx::connection& db() { return db_; }
-  // Makes the file `name`.sql known to the server, once; before a statement's first use, not earlier: a connection that brings
-  // the schema up to date meets tables that most statements do not find yet. Throws what pqxx throws.
+  // Makes the file `name`.sql known to the server, once; before a statement's first use, not earlier: a connection that
+  // brings the schema up to date meets tables that most statements do not find yet. Throws what pqxx throws.
   void Prepare(std::string_view name);
   // A broken connection is thrown away instead of going back to the pool.
   void MarkBroken() { broken_ = true; }

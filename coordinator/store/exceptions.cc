@@ -1,9 +1,8 @@
 #include "coordinator/store/exceptions.h"
 
+#include <pqxx/pqxx>
 #include <string>
 #include <string_view>
-
-#include <pqxx/pqxx>
 
 #include "common/base/text.h"
 

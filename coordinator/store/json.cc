@@ -103,9 +103,13 @@ std::string VariantsJson(const std::vector<domain::VariantTry>& variants) {
 std::vector<domain::VariantTry> VariantsFromJson(std::string_view text) {
   std::vector<domain::VariantTry> out;
   WithArray(text, [&](const element& v) {
-    out.push_back({.variant = Str(v, "variant"), .outcome = Str(v, "outcome"), .fingerprint = Str(v, "fingerprint"),
-                   .seconds = Double(v, "seconds"), .argv = Strings(v, "argv"),
-                   .environment = Strings(v, "environment"), .go_mod = Str(v, "go_mod"),
+    out.push_back({.variant = Str(v, "variant"),
+                   .outcome = Str(v, "outcome"),
+                   .fingerprint = Str(v, "fingerprint"),
+                   .seconds = Double(v, "seconds"),
+                   .argv = Strings(v, "argv"),
+                   .environment = Strings(v, "environment"),
+                   .go_mod = Str(v, "go_mod"),
                    .working_directory = Str(v, "working_directory")});
   });
   return out;
@@ -146,12 +150,20 @@ std::string FactsJson(const domain::AttemptFacts& f) {
 domain::AttemptFacts FactsFromJson(std::string_view text) {
   domain::AttemptFacts f;
   WithDocument(text, [&](const element& o) {
-    f = {.go_version = Str(o, "go_version"), .zig_version = Str(o, "zig_version"), .go_sha256 = Str(o, "go_sha256"),
-         .zig_sha256 = Str(o, "zig_sha256"), .sandbox_layout = static_cast<int>(Int(o, "sandbox_layout")),
-         .worker_build = Str(o, "worker_build"), .log_sha256 = Str(o, "log_sha256"), .module_h1 = Str(o, "module_h1"),
-         .bytes_fetched = Int(o, "bytes_fetched"), .dependency_count = static_cast<int>(Int(o, "dependency_count")),
-         .licences_sha256 = Str(o, "licences_sha256"), .licences_size = Int(o, "licences_size"),
-         .used_shared_cache = Bool(o, "used_shared_cache"), .log_bytes = Int(o, "log_bytes")};
+    f = {.go_version = Str(o, "go_version"),
+         .zig_version = Str(o, "zig_version"),
+         .go_sha256 = Str(o, "go_sha256"),
+         .zig_sha256 = Str(o, "zig_sha256"),
+         .sandbox_layout = static_cast<int>(Int(o, "sandbox_layout")),
+         .worker_build = Str(o, "worker_build"),
+         .log_sha256 = Str(o, "log_sha256"),
+         .module_h1 = Str(o, "module_h1"),
+         .bytes_fetched = Int(o, "bytes_fetched"),
+         .dependency_count = static_cast<int>(Int(o, "dependency_count")),
+         .licences_sha256 = Str(o, "licences_sha256"),
+         .licences_size = Int(o, "licences_size"),
+         .used_shared_cache = Bool(o, "used_shared_cache"),
+         .log_bytes = Int(o, "log_bytes")};
   });
   return f;
 }
@@ -209,7 +221,11 @@ std::string ReportJson(const domain::WorkerReport& report) {
   json.BeginObject();
   json.Key("toolchains").BeginArray();
   for (const domain::InstalledToolchain& t : report.toolchains) {
-    json.BeginObject().Field("kind", t.kind).Field("version", t.version).Field("path", t.path).Field("sha256", t.sha256);
+    json.BeginObject()
+        .Field("kind", t.kind)
+        .Field("version", t.version)
+        .Field("path", t.path)
+        .Field("sha256", t.sha256);
     json.EndObject();
   }
   json.EndArray();
@@ -234,8 +250,11 @@ domain::WorkerReport ReportFromJson(std::string_view text) {
     ForEach(o, "readiness", [&](const element& r) {
       const std::optional<Target> target = ParseTarget(Str(r, "target"));
       if (!target) return;
-      report.readiness.push_back({.target = *target, .state = Str(r, "state"), .detail = Str(r, "detail"),
-                                  .seconds = Double(r, "seconds"), .toolset = Str(r, "toolset")});
+      report.readiness.push_back({.target = *target,
+                                  .state = Str(r, "state"),
+                                  .detail = Str(r, "detail"),
+                                  .seconds = Double(r, "seconds"),
+                                  .toolset = Str(r, "toolset")});
     });
     report.cache_bytes = Int(o, "cache_bytes");
     report.disk_free_bytes = Int(o, "disk_free_bytes");

@@ -63,8 +63,8 @@ std::vector<Migration> EmbeddedMigrations() {
 
 absl::StatusOr<int> Migrate(const Scope& scope, Pool& pool, const std::vector<Migration>& migrations) {
   for (int applied = 0;; ++applied) {
-    const absl::StatusOr<bool> more = RunTransaction(
-        pool, scope, "migrate the database", [&](Txn& txn) { return ApplyNext(txn, migrations); });
+    const absl::StatusOr<bool> more =
+        RunTransaction(pool, scope, "migrate the database", [&](Txn& txn) { return ApplyNext(txn, migrations); });
     if (!more.ok()) return more.status();
     if (!*more) return applied;
   }

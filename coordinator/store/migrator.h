@@ -23,7 +23,8 @@ std::vector<Migration> EmbeddedMigrations();
 
 // How many were applied. FAILED_PRECONDITION: the schema is newer than this program, or an applied migration is not the
 // one of this program; UNAVAILABLE: the database does not answer (try again).
-absl::StatusOr<int> Migrate(const Scope& scope, Pool& pool, const std::vector<Migration>& migrations = EmbeddedMigrations());
+absl::StatusOr<int> Migrate(const Scope& scope, Pool& pool,
+                            const std::vector<Migration>& migrations = EmbeddedMigrations());
 
 // "15.13": for farm status.
 absl::StatusOr<std::string> ServerVersion(const Scope& scope, Pool& pool);

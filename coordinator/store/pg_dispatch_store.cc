@@ -77,13 +77,14 @@ absl::StatusOr<std::vector<LostAttempt>> Lose(Txn& txn, const std::vector<Lease>
     const auto job = jobs.find(lease.job);
     // A lease that came between the two reads belongs to a job that we do not hold: the next round takes it.
     if (job == jobs.end()) continue;
-    const Ending ending{.token = lease.token,
-                        .end = {.outcome = AttemptOutcome::kLost, .failure = FailureClass::kWorkerLost, .detail = detail},
-                        .worker = lease.worker,
-                        .counts = counts};
+    const Ending ending{
+        .token = lease.token,
+        .end = {.outcome = AttemptOutcome::kLost, .failure = FailureClass::kWorkerLost, .detail = detail},
+        .worker = lease.worker,
+        .counts = counts};
     GOFARM_ASSIGN_OR_RETURN(Ended ended, EndAttempt(txn, job->second, ending, random));
-    lost.push_back({.token = lease.token, .job = lease.job, .worker = lease.worker,
-                    .requeued = std::move(ended.requeued)});
+    lost.push_back(
+        {.token = lease.token, .job = lease.job, .worker = lease.worker, .requeued = std::move(ended.requeued)});
   }
   return lost;
 }
@@ -194,8 +195,11 @@ absl::StatusOr<std::vector<domain::ClaimState>> PgDispatchStore::ReadClaims(cons
     absl::flat_hash_map<JobId, domain::ClaimState> known;
     for (const pqxx::row& row : txn.Run("read_claims", Array(jobs))) {
       const JobId id{row["job_id"].as<int64_t>()};
-      known[id] = {.job = id, .in_queue = true, .running = row["running"].as<bool>(),
-                   .token = Token{row["token"].as<int64_t>()}, .session = SessionId{row["session_id"].as<int64_t>()}};
+      known[id] = {.job = id,
+                   .in_queue = true,
+                   .running = row["running"].as<bool>(),
+                   .token = Token{row["token"].as<int64_t>()},
+                   .session = SessionId{row["session_id"].as<int64_t>()}};
     }
     States states;
     for (const JobId job : jobs) {
@@ -278,8 +282,8 @@ absl::StatusOr<domain::OpenedSession> PgDispatchStore::OpenSession(const Scope& 
         domain::OpenedSession opened;
         txn.Run("save_worker", request.worker, hello);  // its row serialises sessions of one name
         opened.superseded = Ids<SessionId>(txn.Run("sessions_of_worker", request.worker));
-        opened.session = Ids<SessionId>(txn.Run("insert_session", request.worker, request.instance, epoch,
-                                                absl::ToDoubleSeconds(lease), hello))[0];
+        opened.session = Ids<SessionId>(
+            txn.Run("insert_session", request.worker, request.instance, epoch, absl::ToDoubleSeconds(lease), hello))[0];
 
         const std::string former = Array(opened.superseded);
         absl::flat_hash_map<JobId, LockedJob> jobs;

@@ -1,4 +1,5 @@
-// domain::DispatchStore over PostgreSQL; its meaning is told there and tested by tests/support/dispatch_store_contract.h.
+// domain::DispatchStore over PostgreSQL; its meaning is told there and tested by
+// tests/support/dispatch_store_contract.h.
 #pragma once
 
 #include <string>
@@ -13,8 +14,7 @@ namespace gofarm::store {
 
 class PgDispatchStore final : public domain::DispatchStore {
  public:
-  explicit PgDispatchStore(Pool& pool, Random random = SystemRandom)
-      : pool_(pool), random_(std::move(random)) {}
+  explicit PgDispatchStore(Pool& pool, Random random = SystemRandom) : pool_(pool), random_(std::move(random)) {}
 
   absl::StatusOr<int64_t> TakeLeadership(const Scope& scope, const std::string& holder) override;
   absl::Status RenewLeadership(const Scope& scope, int64_t epoch) override;

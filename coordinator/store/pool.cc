@@ -16,8 +16,8 @@ namespace {
 
 // A peer that is gone is noticed within 10 + 3 * 5 s while we wait for its answer, and within 20 s while we send.
 constexpr std::pair<std::string_view, int> kConnectDefaults[] = {
-    {"connect_timeout", 5},      {"keepalives_idle", 10},     {"keepalives_interval", 5},
-    {"keepalives_count", 3},     {"tcp_user_timeout", 20'000},
+    {"connect_timeout", 5},  {"keepalives_idle", 10},      {"keepalives_interval", 5},
+    {"keepalives_count", 3}, {"tcp_user_timeout", 20'000},
 };
 
 }  // namespace
@@ -45,7 +45,8 @@ Connection::Connection(const PoolOptions& options) : db_(ConnectString(options.u
 
 void Connection::Prepare(std::string_view name) {
   if (prepared_.contains(name)) return;
-  const auto file = std::find_if(sql::kAll.begin(), sql::kAll.end(), [&](const sql::EmbeddedFile& f) { return f.name == name; });
+  const auto file =
+      std::find_if(sql::kAll.begin(), sql::kAll.end(), [&](const sql::EmbeddedFile& f) { return f.name == name; });
   GOFARM_CHECK(file != sql::kAll.end());
   db_.prepare(std::string(name), std::string(file->text));
   prepared_.emplace(name);

@@ -83,11 +83,10 @@ void Complete(Txn& txn, std::vector<Job>& jobs, const char* attempts_statement) 
   for (const pqxx::row& row : txn.Run(attempts_statement, keys)) job_of(row).attempts.push_back(AttemptOf(row));
   for (const pqxx::row& row : txn.Run("executables_of_jobs", keys)) job_of(row).executables.push_back(ArtifactOf(row));
   for (const pqxx::row& row : txn.Run("failed_programs_of_jobs", keys)) {
-    job_of(row).failed_programs.push_back(
-        {.import_path = Str(row, "import_path"),
-         .name = Str(row, "name"),
-         .failure_class = static_cast<FailureClass>(row["failure_class"].as<int>()),
-         .failure_detail = Str(row, "failure_detail")});
+    job_of(row).failed_programs.push_back({.import_path = Str(row, "import_path"),
+                                           .name = Str(row, "name"),
+                                           .failure_class = static_cast<FailureClass>(row["failure_class"].as<int>()),
+                                           .failure_detail = Str(row, "failure_detail")});
   }
 }
 
@@ -105,7 +104,8 @@ absl::StatusOr<Job> QueryStore::GetJob(const Scope& scope, JobId id) {
   });
 }
 
-absl::StatusOr<std::vector<Job>> QueryStore::JobPage(const Scope& scope, const JobFilter& filter, JobId after, int limit) {
+absl::StatusOr<std::vector<Job>> QueryStore::JobPage(const Scope& scope, const JobFilter& filter, JobId after,
+                                                     int limit) {
   return RunTransaction(pool_, scope, "list jobs", [&](Txn& txn) -> absl::StatusOr<std::vector<Job>> {
     const int state = filter.state ? static_cast<int>(*filter.state) : 0;
     const int rows_max = std::clamp(limit, 1, kJobPageMax);
@@ -187,13 +187,27 @@ absl::StatusOr<domain::JobCounts> QueryStore::CountJobs(const Scope& scope) {
     for (const pqxx::row& row : txn.Run("count_jobs")) {
       const int64_t n = row["jobs"].as<int64_t>();
       switch (static_cast<JobState>(row["state"].as<int>())) {
-        case JobState::kQueued: counts.queued = n; break;
-        case JobState::kRunning: counts.running = n; break;
-        case JobState::kBuilt: counts.built = n; break;
-        case JobState::kPartial: counts.partial = n; break;
-        case JobState::kNothingToBuild: counts.nothing_to_build = n; break;
-        case JobState::kFailed: counts.failed = n; break;
-        case JobState::kCancelled: counts.cancelled = n; break;
+        case JobState::kQueued:
+          counts.queued = n;
+          break;
+        case JobState::kRunning:
+          counts.running = n;
+          break;
+        case JobState::kBuilt:
+          counts.built = n;
+          break;
+        case JobState::kPartial:
+          counts.partial = n;
+          break;
+        case JobState::kNothingToBuild:
+          counts.nothing_to_build = n;
+          break;
+        case JobState::kFailed:
+          counts.failed = n;
+          break;
+        case JobState::kCancelled:
+          counts.cancelled = n;
+          break;
       }
     }
     return counts;

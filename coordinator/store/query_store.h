@@ -1,5 +1,5 @@
-// What operators read. Thread-safe, read-only. Pages are cut by keyset: a page of jobs costs five statements whatever its
-// size, and what ends meanwhile disturbs nothing.
+// What operators read. Thread-safe, read-only. Pages are cut by keyset: a page of jobs costs five statements whatever
+// its size, and what ends meanwhile disturbs nothing.
 #pragma once
 
 #include <optional>
@@ -40,8 +40,8 @@ class QueryStore {
 
   // NOT_FOUND names the id.
   absl::StatusOr<domain::Job> GetJob(const Scope& scope, JobId id);
-  // In id order, those after `after`, at most min(limit, kJobPageMax). Empty: the end. Variants come without their commands
-  // and go.mod: only GetJob has those.
+  // In id order, those after `after`, at most min(limit, kJobPageMax). Empty: the end. Variants come without their
+  // commands and go.mod: only GetJob has those.
   absl::StatusOr<std::vector<domain::Job>> JobPage(const Scope& scope, const JobFilter& filter, JobId after, int limit);
   // Only the ids, of a batch: in order, those after `after`, at most kJobIdPageMax. Empty: the end.
   absl::StatusOr<std::vector<JobId>> JobIdPage(const Scope& scope, BatchId batch, JobId after);
@@ -52,7 +52,8 @@ class QueryStore {
   // The last report of a worker, for `worker list` after a restart.
   absl::Status SaveWorkerReport(const Scope& scope, const std::string& worker, const domain::WorkerReport& report);
   absl::StatusOr<domain::JobCounts> CountJobs(const Scope& scope);
-  // Of the job's attempts the `number`th (1 = the first, 0 = the last), as brief as in JobPage. NOT_FOUND: no such job or attempt.
+  // Of the job's attempts the `number`th (1 = the first, 0 = the last), as brief as in JobPage. NOT_FOUND: no such job
+  // or attempt.
   absl::StatusOr<domain::Attempt> FindAttempt(const Scope& scope, JobId job, int number);
   // For log and blob uploads.
   absl::StatusOr<domain::TokenState> StateOf(const Scope& scope, Token token);

@@ -11,9 +11,9 @@ absl::Status ToolsetStore::Pin(const Scope& scope, const Toolset& toolset) {
     txn.Run("pin_toolset", toolset.name, digest, domain::CanonicalForm(toolset));
     const std::string known = txn.Run("find_toolset", toolset.name)[0][0].as<std::string>();
     if (known == digest) return absl::OkStatus();
-    return absl::FailedPreconditionError(
-        Cat("toolset \"", EscapeForPrint(toolset.name), "\" has other content (", digest, ") than the one this farm has used under that name (",
-            known, "): a toolset never changes; give the new one another name"));
+    return absl::FailedPreconditionError(Cat("toolset \"", EscapeForPrint(toolset.name), "\" has other content (",
+                                             digest, ") than the one this farm has used under that name (", known,
+                                             "): a toolset never changes; give the new one another name"));
   });
 }
 

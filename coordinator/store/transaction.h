@@ -5,16 +5,15 @@
 //     ...
 //   });
 //
-// A body that returns an error rolls back. ABORTED (conflict, deadlock) and a connection that broke before the commit are
-// tried again here, so a body must be able to run more than once; UNKNOWN is not: the caller has to read back.
+// A body that returns an error rolls back. ABORTED (conflict, deadlock) and a connection that broke before the commit
+// are tried again here, so a body must be able to run more than once; UNKNOWN is not: the caller has to read back.
 #pragma once
 
+#include <pqxx/pqxx>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include <pqxx/pqxx>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"

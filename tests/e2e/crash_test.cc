@@ -29,7 +29,8 @@ class CrashTest : public ::testing::Test {
   }
   static std::vector<std::string> Outcomes(const Json& jobs) {
     std::vector<std::string> out;
-    for (const simdjson::dom::element a : Items(At(Items(jobs.root())[0], "attempts"))) out.push_back(Text(a, "outcome"));
+    for (const simdjson::dom::element a : Items(At(Items(jobs.root())[0], "attempts")))
+      out.push_back(Text(a, "outcome"));
     return out;
   }
 
@@ -66,7 +67,11 @@ TEST_F(CrashTest, APostgresThatIsKilledIsRestartedAndTheBuildEndsUnderItsToken) 
   const std::set<int64_t> before = Tokens(farm_.Jobs(batch));
   const int pid = farm_.PostgresPid();
   ASSERT_EQ(kill(pid, SIGKILL), 0);
-  ASSERT_TRUE(farm_.WaitUntil([&] { return !IsAlive(pid) && farm_.Gofarm({"batch", "list"}).exit_code == 0; }, absl::Minutes(2)));
+  ASSERT_TRUE(farm_.WaitUntil(
+      [&] {
+        return !IsAlive(pid) && farm_.Gofarm({"batch", "list"}).exit_code == 0;
+      },
+      absl::Minutes(2)));
   EXPECT_NE(farm_.PostgresPid(), pid);
   farm_.Watch(batch);
   const Json jobs = farm_.Jobs(batch);
@@ -90,8 +95,8 @@ TEST_F(CrashTest, AWorkerThatIsKilledLeavesNothingAndItsJobRunsAgain) {
   ASSERT_THAT(Outcomes(jobs), ::testing::ElementsAre("lost", "built"));
   absl::Time again;
   std::string error;
-  ASSERT_TRUE(absl::ParseTime(absl::RFC3339_full,
-                              Text(Items(At(Items(jobs.root())[0], "attempts"))[1], "started_at"), &again, &error));
+  ASSERT_TRUE(absl::ParseTime(absl::RFC3339_full, Text(Items(At(Items(jobs.root())[0], "attempts"))[1], "started_at"),
+                              &again, &error));
   EXPECT_LE(again - killed_at, absl::Seconds(45));
 }
 

@@ -109,7 +109,8 @@ CommandResult RunCommand(const std::vector<std::string>& argv, const std::vector
   return result;
 }
 
-std::vector<std::string> RunOn(const std::string& target, const std::string& program, const std::vector<std::string>& arguments) {
+std::vector<std::string> RunOn(const std::string& target, const std::string& program,
+                               const std::vector<std::string>& arguments) {
   utsname machine{};
   EXPECT_EQ(uname(&machine), 0);
   std::vector<std::string> argv;
@@ -183,8 +184,8 @@ std::vector<std::string> LocalProxy::Environment(const std::string& modules) con
 std::string LocalProxy::Add(const std::string& module, const std::vector<std::string>& files) const {
   static int count = 0;
   const std::string version = Cat("v1.", absl::ToUnixSeconds(absl::Now()), ".", ++count);
-  std::vector<std::string> argv = {"python3", Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/support/make_module.py"), folder_,
-                                   module, version};
+  std::vector<std::string> argv = {"python3", Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/support/make_module.py"),
+                                   folder_, module, version};
   argv.insert(argv.end(), files.begin(), files.end());
   const CommandResult made = RunCommand(argv);
   EXPECT_EQ(made.exit_code, 0) << made.err;
@@ -242,7 +243,8 @@ Json Farm::GofarmJson(std::vector<std::string> arguments, int expected_exit) con
   arguments.push_back("--output");
   arguments.push_back("json");
   const CommandResult r = Gofarm(arguments);
-  EXPECT_EQ(r.exit_code, expected_exit) << ::testing::PrintToString(arguments) << "\n" << r.err << r.out.substr(0, 2000);
+  EXPECT_EQ(r.exit_code, expected_exit) << ::testing::PrintToString(arguments) << "\n"
+                                        << r.err << r.out.substr(0, 2000);
   return Json(r.out);
 }
 

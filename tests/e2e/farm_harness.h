@@ -1,14 +1,14 @@
 // A private farm of real binaries, real PostgreSQL, real Go and zig for end-to-end tests, driven through the CLI alone.
-// One farm a test program; it is taken down when the object dies. The cache folder (GOFARM_CACHE_DIR) is shared by all of
-// them, so that toolchains and seeds are made once. Not thread-safe.
+// One farm a test program; it is taken down when the object dies. The cache folder (GOFARM_CACHE_DIR) is shared by all
+// of them, so that toolchains and seeds are made once. Not thread-safe.
 #pragma once
+
+#include <simdjson.h>
 
 #include <functional>
 #include <memory>
 #include <string>
 #include <vector>
-
-#include <simdjson.h>
 
 #include "absl/time/time.h"
 
@@ -25,7 +25,8 @@ CommandResult RunCommand(const std::vector<std::string>& argv, const std::vector
                          absl::Duration limit = absl::Minutes(15));
 
 // The command that runs a program built for `target` on this machine: under qemu-user unless it is this machine's own.
-std::vector<std::string> RunOn(const std::string& target, const std::string& program, const std::vector<std::string>& arguments);
+std::vector<std::string> RunOn(const std::string& target, const std::string& program,
+                               const std::vector<std::string>& arguments);
 
 // A parsed JSON document that owns its text. An empty or broken document fails the test and reads as null.
 class Json {
@@ -56,8 +57,8 @@ class LocalProxy {
   const std::string& folder() const { return folder_; }
   // For a farm that finds `modules` (a path prefix) here, and everything else (Go itself) where this machine finds it.
   std::vector<std::string> Environment(const std::string& modules) const;
-  // Adds a module, described as tests/support/make_module.py wants it; gives MODULE@VERSION. The version was never there
-  // before: what a test makes under one version stays in the cache folder, which outlives it.
+  // Adds a module, described as tests/support/make_module.py wants it; gives MODULE@VERSION. The version was never
+  // there before: what a test makes under one version stays in the cache folder, which outlives it.
   std::string Add(const std::string& module, const std::vector<std::string>& files) const;
 
  private:

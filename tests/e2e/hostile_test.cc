@@ -2,7 +2,6 @@
 // other paths, other people's terminals. A secret stands in the worker's environment and in a file beside the farm.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
 #include <unistd.h>
 
 #include <cstdlib>
@@ -79,11 +78,13 @@ TEST_F(HostileTest, AnHonestModuleFromTheSameProxyIsBuilt) {
 TEST_F(HostileTest, IncludingAHostFileFindsNothing) {
   const auto including = [](const std::string& file) {
     return std::vector<std::string>{
-        Cat("main.go=package main\\n\\n// #include \\x22", file, "\\x22\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"), "own.h=\\n"};
+        Cat("main.go=package main\\n\\n// #include \\x22", file, "\\x22\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"),
+        "own.h=\\n"};
   };
   const Json control = Build("include", including("own.h"));
   EXPECT_EQ(Text(Only(control), "state"), "built") << Text(Only(control), "failure_detail");
-  for (const std::string& file : {proxy_->folder() + "/secret.txt", std::string("/etc/shadow"), farm_->dir() + "/farm.json"}) {
+  for (const std::string& file :
+       {proxy_->folder() + "/secret.txt", std::string("/etc/shadow"), farm_->dir() + "/farm.json"}) {
     const Json jobs = Build("include", including(file));
     EXPECT_EQ(Text(Only(jobs), "state"), "failed") << file;
     EXPECT_THAT(Text(Only(jobs), "failure_detail"), AllOf(HasSubstr(file), HasSubstr("not found")));
@@ -105,7 +106,8 @@ TEST_F(HostileTest, IncbinOfAFileOfTheHostFindsTheSandboxsOwnOrNothing) {
   EXPECT_NE(bytes.find("build:x:1000:1000::/job/home:/nonexistent"), std::string::npos);
   EXPECT_EQ(bytes.find("root:x:0:"), std::string::npos);
 
-  for (const std::string& file : {proxy_->folder() + "/secret.txt", farm_->dir() + "/farm.json", std::string("/etc/shadow")}) {
+  for (const std::string& file :
+       {proxy_->folder() + "/secret.txt", farm_->dir() + "/farm.json", std::string("/etc/shadow")}) {
     const Json jobs = Build("incbin", Carrying(file));
     EXPECT_EQ(Text(Only(jobs), "state"), "failed") << file;
     EXPECT_EQ(Text(Only(jobs), "failure_class"), "compile_error") << file;
@@ -130,12 +132,14 @@ TEST_F(HostileTest, TheProcessesOfARealBuildHaveNoRightsNoNetworkAndNoSecret) {
   const std::string source = farm_->scratch() + "/slow.c";
   std::ofstream c(source);
   for (int i = 0; i < 6000; ++i) {
-    c << "double f" << i << "(double *x, int n) { double s = " << i << "; for (int i = 0; i < n; ++i) for (int j = 0; j < i; ++j) "
+    c << "double f" << i << "(double *x, int n) { double s = " << i
+      << "; for (int i = 0; i < n; ++i) for (int j = 0; j < i; ++j) "
       << "s += x[i] * x[j] - s / (x[j] + " << i << "); return s; }\n";
   }
   c.close();
-  const std::string slow = proxy_->Add("hostile.example/slow", {"main.go=package main\\n\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n",
-                                                                Cat("slow.c=@", source)});
+  const std::string slow =
+      proxy_->Add("hostile.example/slow",
+                  {"main.go=package main\\n\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n", Cat("slow.c=@", source)});
   const int64_t batch = farm_->Submit({slow, "--target", "x86_64"});
   const int worker = farm_->WorkerPid();
   EXPECT_THAT(ProcFile(worker, "environ"), HasSubstr(kSecret)) << "control: the worker has it";
@@ -163,8 +167,9 @@ TEST_F(HostileTest, TheProcessesOfARealBuildHaveNoRightsNoNetworkAndNoSecret) {
     ++looked_at;
     const size_t uids = text.find("\nUid:\t") + 5;
     EXPECT_EQ(text.substr(uids, text.find('\n', uids) - uids).find("\t0"), std::string::npos) << text;
-    EXPECT_THAT(text, AllOf(HasSubstr("CapPrm:\t0000000000000000"), HasSubstr("CapEff:\t0000000000000000"),
-                            HasSubstr("CapBnd:\t0000000000000000"), HasSubstr("NoNewPrivs:\t1"), HasSubstr("Seccomp:\t2")));
+    EXPECT_THAT(text,
+                AllOf(HasSubstr("CapPrm:\t0000000000000000"), HasSubstr("CapEff:\t0000000000000000"),
+                      HasSubstr("CapBnd:\t0000000000000000"), HasSubstr("NoNewPrivs:\t1"), HasSubstr("Seccomp:\t2")));
     EXPECT_NE(network[pid], workers_network);
     EXPECT_THAT(environment[pid], AllOf(HasSubstr("GOPROXY="), HasSubstr("HOME=/job/home")));
     EXPECT_EQ(environment[pid].find(kSecret), std::string::npos);
@@ -174,7 +179,9 @@ TEST_F(HostileTest, TheProcessesOfARealBuildHaveNoRightsNoNetworkAndNoSecret) {
 }
 
 TEST_F(HostileTest, ControlCharactersOfAnErrorMessageNeverReachATerminal) {
-  const Json jobs = Build("escape", {"main.go=package main\\n\\n// #error \\x1b[31mred\\x1b[0m\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"});
+  const Json jobs =
+      Build("escape",
+            {"main.go=package main\\n\\n// #error \\x1b[31mred\\x1b[0m\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"});
   EXPECT_EQ(Text(Only(jobs), "state"), "failed");
   const std::string id = Cat(Number(Only(jobs), "id"));
   for (const std::vector<std::string>& command : {std::vector<std::string>{"job", "log", id}, {"job", "show", id}}) {
@@ -193,15 +200,17 @@ TEST_F(HostileTest, ZipsThatLeaveTheModuleOrLieAreNoSource) {
   for (const auto& [name, files] : cases) {
     const Json jobs = Build(name, files);
     EXPECT_EQ(Text(Only(jobs), "state"), "failed") << name;
-    EXPECT_EQ(Text(Only(jobs), "failure_class"), "source_invalid") << name << ": " << Text(Only(jobs), "failure_detail");
+    EXPECT_EQ(Text(Only(jobs), "failure_class"), "source_invalid")
+        << name << ": " << Text(Only(jobs), "failure_detail");
   }
 }
 
 TEST_F(HostileTest, ALinkInAZipIsAPlainFileThatSaysWhereItPointed) {
   const std::string secret = proxy_->folder() + "/secret.txt";
-  const Json jobs = Build("link", {"main.go=package main\\n\\nimport _ \\x22embed\\x22\\n\\n//go:embed link\\nvar link string\\n\\n"
-                                   "func main() { println(link) }\\n",
-                                   "--link", Cat("link=", secret)});
+  const Json jobs =
+      Build("link", {"main.go=package main\\n\\nimport _ \\x22embed\\x22\\n\\n//go:embed link\\nvar link string\\n\\n"
+                     "func main() { println(link) }\\n",
+                     "--link", Cat("link=", secret)});
   EXPECT_EQ(Text(Only(jobs), "state"), "built") << Text(Only(jobs), "failure_detail");
   const std::string bytes = Bytes(Only(jobs));
   EXPECT_NE(bytes.find(secret), std::string::npos);
@@ -209,8 +218,9 @@ TEST_F(HostileTest, ALinkInAZipIsAPlainFileThatSaysWhereItPointed) {
 }
 
 TEST_F(HostileTest, CgoFlagsThatRunProgramsAreRefused) {
-  const Json jobs =
-      Build("flags", {"main.go=package main\\n\\n// #cgo CFLAGS: -fplugin=/tmp/evil.so\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"});
+  const Json jobs = Build(
+      "flags",
+      {"main.go=package main\\n\\n// #cgo CFLAGS: -fplugin=/tmp/evil.so\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"});
   EXPECT_EQ(Text(Only(jobs), "state"), "failed");
   EXPECT_THAT(Text(Only(jobs), "failure_detail"), HasSubstr("invalid flag"));
 }
@@ -231,7 +241,8 @@ TEST_F(HostileTest, ManyLinesOfOutputAreCutInTheMiddleAndTheEndIsKept) {
 
 TEST_F(HostileTest, ANeededLibraryOfTheSystemIsSaidToBeMissing) {
   const Json jobs =
-      Build("pkgconfig", {"main.go=package main\\n\\n// #cgo pkg-config: libsystemd\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"});
+      Build("pkgconfig",
+            {"main.go=package main\\n\\n// #cgo pkg-config: libsystemd\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n"});
   EXPECT_EQ(Text(Only(jobs), "failure_class"), "system_library_missing") << Text(Only(jobs), "failure_detail");
 }
 

@@ -1,5 +1,5 @@
-// What is bounded: disks, logs, the time of a cancelled build. Small file systems stand under the worker's work folder and
-// under the coordinator's data folder; the farm waits for room, says so, and goes on by itself when there is some.
+// What is bounded: disks, logs, the time of a cancelled build. Small file systems stand under the worker's work folder
+// and under the coordinator's data folder; the farm waits for room, says so, and goes on by itself when there is some.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -174,8 +174,9 @@ TEST_F(LimitsTest, ALogBeyondItsCapKeepsHeadAndTailAndSaysWhatWasLeftOut) {
   for (int i = 0; i < 15; ++i) c << "int g" << i << "(void) { return f(" << i << "); }\n";
   c << "#error the last of all\n";
   c.close();
-  const std::string module = proxy_->Add(
-      "limits.example/verbose", {"main.go=package main\\n\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n", Cat("loud.c=@", source)});
+  const std::string module =
+      proxy_->Add("limits.example/verbose",
+                  {"main.go=package main\\n\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n", Cat("loud.c=@", source)});
   const int64_t batch = farm_->Submit({module, "--target", "x86_64"});
   farm_->Watch(batch);
   const int64_t job = OnlyJob(batch);
@@ -190,8 +191,8 @@ TEST_F(LimitsTest, ALogBeyondItsCapKeepsHeadAndTailAndSaysWhatWasLeftOut) {
   const size_t cut = log.out.find("\nlog| ");
   ASSERT_NE(cut, std::string::npos);
   const std::string line = log.out.substr(cut + 1, log.out.find('\n', cut + 1) - cut - 1);
-  EXPECT_THAT(line, ::testing::MatchesRegex(
-                        Cat("log. [0-9]+ bytes left out: the log is longer than its limit of ", kLogBytesMax, " bytes")));
+  EXPECT_THAT(line, ::testing::MatchesRegex(Cat("log. [0-9]+ bytes left out: the log is longer than its limit of ",
+                                                kLogBytesMax, " bytes")));
   EXPECT_EQ(log.out.find("\nlog| ", cut + 1), std::string::npos);
   const std::string head = log.out.substr(0, cut), tail = log.out.substr(cut + 1 + line.size());
   EXPECT_NE(head.find("the first of all"), std::string::npos);
@@ -204,7 +205,8 @@ TEST(MendedHostTest, AWorkerWhoseHostIsMendedGoesToWorkWithoutARestart) {
   char folder[] = "/tmp/gofarm-old-bwrap-XXXXXX";
   ASSERT_NE(mkdtemp(folder), nullptr);
   const std::string fake = Cat(folder, "/bwrap");
-  std::ofstream(fake) << "#!/bin/sh\n[ \"$1\" = --version ] && echo bubblewrap 0.1.0 && exit 0\nPATH=${PATH#*:} exec bwrap \"$@\"\n";
+  std::ofstream(fake)
+      << "#!/bin/sh\n[ \"$1\" = --version ] && echo bubblewrap 0.1.0 && exit 0\nPATH=${PATH#*:} exec bwrap \"$@\"\n";
   ASSERT_EQ(chmod(folder, 0755), 0);
   ASSERT_EQ(chmod(fake.c_str(), 0755), 0);
   {
@@ -219,7 +221,8 @@ TEST(MendedHostTest, AWorkerWhoseHostIsMendedGoesToWorkWithoutARestart) {
         << worker("detail");
     const int pid = farm.WorkerPid();
     EXPECT_EQ(unlink(fake.c_str()), 0);
-    EXPECT_TRUE(farm.WaitUntil([&] { return worker("detail").empty() && worker("state") == "connected"; }, absl::Seconds(60)))
+    EXPECT_TRUE(
+        farm.WaitUntil([&] { return worker("detail").empty() && worker("state") == "connected"; }, absl::Seconds(60)))
         << worker("detail");
     EXPECT_EQ(farm.WorkerPid(), pid) << "the same process";
     const int64_t batch = farm.Submit({"github.com/BurntSushi/toml@v1.6.0", "--target", "x86_64", "--force"});
@@ -267,7 +270,8 @@ class TwoWorkersTest : public ::testing::Test {
       for (std::string line; std::getline(in, line);) {
         if (line.rfind("slots ", 0) != 0 && line.rfind("memory_bytes_per_slot ", 0) != 0) kept << line << "\n";
       }
-      std::ofstream(file) << kept.str() << "slots = " << slots << "\nmemory_bytes_per_slot = " << (int64_t{3} << 30) << "\n";
+      std::ofstream(file) << kept.str() << "slots = " << slots << "\nmemory_bytes_per_slot = " << (int64_t{3} << 30)
+                          << "\n";
       const int pid = PidOf(name);
       ASSERT_GT(pid, 0);
       ASSERT_EQ(kill(pid, SIGTERM), 0);
@@ -277,7 +281,8 @@ class TwoWorkersTest : public ::testing::Test {
           const Json workers = Workers();
           size_t fresh = 0;
           for (const simdjson::dom::element row : Items(workers.root())) {
-            fresh += Text(row, "state") == "connected" && Number(row, "slots") == slots && Number(row, "free_slots") == slots;
+            fresh += Text(row, "state") == "connected" && Number(row, "slots") == slots &&
+                     Number(row, "free_slots") == slots;
           }
           return fresh == 2;
         },
@@ -301,7 +306,9 @@ class TwoWorkersTest : public ::testing::Test {
 TEST_F(TwoWorkersTest, CancelEndsTheBuildsProcessesAndTheWaitAndRetryMakesANewGeneration) {
   ASSERT_TRUE(AllReady());
   CommandResult waited;
-  std::thread waiter([&] { waited = farm_.Gofarm({"submit", kSlow, "--target", "x86_64", "--wait", "--output", "json"}); });
+  std::thread waiter([&] {
+    waited = farm_.Gofarm({"submit", kSlow, "--target", "x86_64", "--wait", "--output", "json"});
+  });
   int64_t batch = 0;
   EXPECT_TRUE(farm_.WaitUntil(
       [&] {
@@ -315,12 +322,18 @@ TEST_F(TwoWorkersTest, CancelEndsTheBuildsProcessesAndTheWaitAndRetryMakesANewGe
   const simdjson::dom::element job = Items(running.root()).at(0);
   const int worker = PidOf(Text(Items(At(job, "attempts")).at(0), "worker"));
   std::vector<int> build;
-  EXPECT_TRUE(farm_.WaitUntil([&] { build = TreeOf(worker); return build.size() > 3; }, absl::Seconds(30)));
+  EXPECT_TRUE(farm_.WaitUntil(
+      [&] {
+        build = TreeOf(worker);
+        return build.size() > 3;
+      },
+      absl::Seconds(30)));
   build.erase(build.begin());
 
   const Json cancelled = farm_.GofarmJson({"batch", "cancel", Cat(batch)});
-  EXPECT_TRUE(farm_.WaitUntil(
-      [&] { return TreeOf(worker).size() == 1 && std::none_of(build.begin(), build.end(), &IsAlive); }, absl::Seconds(5)));
+  EXPECT_TRUE(
+      farm_.WaitUntil([&] { return TreeOf(worker).size() == 1 && std::none_of(build.begin(), build.end(), &IsAlive); },
+                      absl::Seconds(5)));
   EXPECT_TRUE(IsAlive(worker));
   EXPECT_EQ(Text(cancelled.root(), "state"), "cancelled");
   waiter.join();
@@ -344,8 +357,12 @@ TEST_F(TwoWorkersTest, CancelEndsTheBuildsProcessesAndTheWaitAndRetryMakesANewGe
   const std::string again = Cat(Number(retried.root(), "id"));
   farm_.GofarmJson({"job", "cancel", again});
   EXPECT_TRUE(farm_.WaitUntil(
-      [&] { return Text(farm_.GofarmJson({"job", "show", again}).root(), "state") == "cancelled"; }, absl::Seconds(10)));
-  EXPECT_EQ(Text(farm_.GofarmJson({"job", "show", Cat(id)}).root(), "state"), "cancelled") << "the old one stays as it was";
+      [&] {
+        return Text(farm_.GofarmJson({"job", "show", again}).root(), "state") == "cancelled";
+      },
+      absl::Seconds(10)));
+  EXPECT_EQ(Text(farm_.GofarmJson({"job", "show", Cat(id)}).root(), "state"), "cancelled")
+      << "the old one stays as it was";
 }
 
 TEST_F(TwoWorkersTest, TargetsOfOneModuleStayWithTheWorkerThatHasTheSourceAsLongAsItHasSlots) {

@@ -120,8 +120,8 @@ TEST_F(MainJobTest, ALibraryIsNothingToBuildAndCountsAsDone) {
 }
 
 TEST_F(MainJobTest, AMissingSystemLibraryMakesAPartialJobThatSaysWhy) {
-  const Json batch =
-      farm_->GofarmJson({"submit", "github.com/buger/goreplay@v1.3.2", "--target", "x86_64", "--wait"}, /*expected_exit=*/1);
+  const Json batch = farm_->GofarmJson({"submit", "github.com/buger/goreplay@v1.3.2", "--target", "x86_64", "--wait"},
+                                       /*expected_exit=*/1);
   const Json jobs = farm_->Jobs(Number(batch.root(), "id"));
   const simdjson::dom::element job = Items(jobs.root())[0];
   EXPECT_EQ(Text(job, "state"), "partial");
@@ -132,9 +132,9 @@ TEST_F(MainJobTest, AMissingSystemLibraryMakesAPartialJobThatSaysWhy) {
 }
 
 TEST_F(MainJobTest, AnOldDependencyFailsOnTheOneTargetThatItDoesNotKnow) {
-  const Json batch = farm_->GofarmJson({"submit", "github.com/google/gops@v0.3.14", "--target", "loongarch64", "--target",
-                                        "x86_64", "--wait"},
-                                       /*expected_exit=*/1);
+  const Json batch = farm_->GofarmJson(
+      {"submit", "github.com/google/gops@v0.3.14", "--target", "loongarch64", "--target", "x86_64", "--wait"},
+      /*expected_exit=*/1);
   const Json jobs = farm_->Jobs(Number(batch.root(), "id"));
   for (const simdjson::dom::element job : Items(jobs.root())) {
     if (Text(job, "target") == "x86_64") {
@@ -149,17 +149,20 @@ TEST_F(MainJobTest, AnOldDependencyFailsOnTheOneTargetThatItDoesNotKnow) {
 }
 
 TEST_F(MainJobTest, ProgramsWithTheSameNameAllSurviveAndAreExportedApart) {
-  const Json batch = farm_->GofarmJson({"submit", "github.com/hashicorp/go-plugin@v1.6.3", "--target", "aarch64", "--wait"});
+  const Json batch =
+      farm_->GofarmJson({"submit", "github.com/hashicorp/go-plugin@v1.6.3", "--target", "aarch64", "--wait"});
   EXPECT_EQ(Number(batch.root(), "executables"), 9);
   const std::string out = farm_->scratch() + "/export";
   ASSERT_EQ(farm_->Gofarm({"artifact", "export", "--batch", Cat(Number(batch.root(), "id")), out}).exit_code, 0);
-  const CommandResult check = RunCommand({"sh", "-c", "cd \"$1\" && sha256sum --quiet -c SHA256SUMS && wc -l < SHA256SUMS", "sh", out});
+  const CommandResult check =
+      RunCommand({"sh", "-c", "cd \"$1\" && sha256sum --quiet -c SHA256SUMS && wc -l < SHA256SUMS", "sh", out});
   EXPECT_EQ(check.exit_code, 0) << check.err;
   EXPECT_EQ(std::stoi(check.out), 9);
 }
 
 TEST_F(MainJobTest, AModuleWithoutGoModIsBuilt) {
-  const Json batch = farm_->GofarmJson({"submit", "github.com/Masterminds/glide@v0.13.2", "--target", "riscv64", "--wait"});
+  const Json batch =
+      farm_->GofarmJson({"submit", "github.com/Masterminds/glide@v0.13.2", "--target", "riscv64", "--wait"});
   EXPECT_EQ(Number(batch.root(), "executables"), 1);
 }
 

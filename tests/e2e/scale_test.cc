@@ -1,5 +1,5 @@
-// One submission as large as the farm takes: 100,000 modules for four targets. Nothing is built: no worker is connected. What
-// each step took and what memory the coordinator needs is printed.
+// One submission as large as the farm takes: 100,000 modules for four targets. Nothing is built: no worker is
+// connected. What each step took and what memory the coordinator needs is printed.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -38,7 +38,9 @@ class ScaleTest : public ::testing::Test {
     std::string text;
     std::ifstream in(file);
     for (std::string line; std::getline(in, line);) {
-      text += (line.rfind("coordinators ", 0) == 0 ? Cat("coordinators = [\"unix:", farm_.dir(), "/nobody.sock\"]") : line) + "\n";
+      text += (line.rfind("coordinators ", 0) == 0 ? Cat("coordinators = [\"unix:", farm_.dir(), "/nobody.sock\"]")
+                                                   : line) +
+              "\n";
     }
     std::ofstream(file) << text;
     ASSERT_GT(pid, 0);

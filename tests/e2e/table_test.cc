@@ -1,4 +1,5 @@
-// Every module of the table comes out as listed, on all four targets. Takes an hour with cold caches: `tests/run.sh --full`.
+// Every module of the table comes out as listed, on all four targets. Takes an hour with cold caches: `tests/run.sh
+// --full`.
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
@@ -51,7 +52,8 @@ TEST(TableTest, EveryModuleComesOutAsListed) {
     list << f[0] << "@" << f[1] << "\n";
   }
   list.close();
-  const CommandResult r = farm.Gofarm({"submit", "--file", farm.scratch() + "/list", "--wait", "--output", "json"}, absl::Hours(3));
+  const CommandResult r =
+      farm.Gofarm({"submit", "--file", farm.scratch() + "/list", "--wait", "--output", "json"}, absl::Hours(3));
   ASSERT_LE(r.exit_code, 1) << r.err;
   const Json batch(r.out);
   const Json jobs = farm.Jobs(Number(batch.root(), "id"));

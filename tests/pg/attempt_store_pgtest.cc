@@ -1,8 +1,7 @@
-#include "coordinator/store/attempt_store.h"
-
 #include <thread>
 
 #include "coordinator/store/artifact_store.h"
+#include "coordinator/store/attempt_store.h"
 #include "tests/pg/farm_fixture.h"
 
 namespace gofarm::testing {
@@ -27,14 +26,27 @@ class AttemptStoreTest : public FarmTest {
 
 TEST_F(AttemptStoreTest, ABuiltAttemptEndsItsJobAndItsRowsOfTheHotTables) {
   domain::CompletedAttempt report = BuiltReport(token_, job_, {"example.com/a/y", "example.com/a/x"});
-  report.variants = {{.variant = "install", .outcome = "built", .seconds = 1.5, .argv = {"go", "install"},
-                      .environment = {"A=b \"q\""}, .go_mod = "module x\n", .working_directory = "/job"}};
+  report.variants = {{.variant = "install",
+                      .outcome = "built",
+                      .seconds = 1.5,
+                      .argv = {"go", "install"},
+                      .environment = {"A=b \"q\""},
+                      .go_mod = "module x\n",
+                      .working_directory = "/job"}};
   report.phases = {{.phase = Phase::kFetch, .seconds = 0.25}, {.phase = Phase::kBuild, .seconds = 2}};
   report.peak_memory_bytes = 123456789;
   report.cpu_seconds = 3.5;
-  report.facts = {.go_version = "1.26.8", .sandbox_layout = 1, .worker_build = "abc", .log_sha256 = std::string(64, 'c'),
-                  .module_h1 = "h1:y=", .bytes_fetched = 77, .dependency_count = 3,
-                  .licences_sha256 = std::string(64, 'd'), .licences_size = 9, .used_shared_cache = true, .log_bytes = 55};
+  report.facts = {.go_version = "1.26.8",
+                  .sandbox_layout = 1,
+                  .worker_build = "abc",
+                  .log_sha256 = std::string(64, 'c'),
+                  .module_h1 = "h1:y=",
+                  .bytes_fetched = 77,
+                  .dependency_count = 3,
+                  .licences_sha256 = std::string(64, 'd'),
+                  .licences_size = 9,
+                  .used_shared_cache = true,
+                  .log_bytes = 55};
   const domain::CompleteResult result = Complete(report);
   EXPECT_EQ(result.outcome, CompleteOutcome::kEnded);
   EXPECT_EQ(result.job_state, JobState::kBuilt);
@@ -152,9 +164,12 @@ TEST_F(AttemptStoreTest, PartialKeepsProgramsAndFailures) {
   report.outcome = AttemptOutcome::kPartial;
   report.failure_class = FailureClass::kSystemLibraryMissing;
   report.failure_detail = "'pcap.h' file not found";
-  report.failed_programs = {{.import_path = "example.com/a/z", .name = "z", .failure_class = FailureClass::kCompileError},
-                            {.import_path = "example.com/a/b", .name = "b",
-                             .failure_class = FailureClass::kSystemLibraryMissing, .failure_detail = "d {,\"\\}"}};
+  report.failed_programs = {
+      {.import_path = "example.com/a/z", .name = "z", .failure_class = FailureClass::kCompileError},
+      {.import_path = "example.com/a/b",
+       .name = "b",
+       .failure_class = FailureClass::kSystemLibraryMissing,
+       .failure_detail = "d {,\"\\}"}};
   EXPECT_EQ(Complete(report).job_state, JobState::kPartial);
   const domain::Job job = Job(job_);
   EXPECT_EQ(job.failure_class, FailureClass::kSystemLibraryMissing);
@@ -184,7 +199,8 @@ TEST_F(AttemptStoreTest, AWorkerThatCancelsUnaskedIsAtFaultAndTheJobIsTriedAgain
   EXPECT_EQ(job.attempts[0].outcome, AttemptOutcome::kFailed);
   EXPECT_EQ(job.attempts[0].failure_class, FailureClass::kInternal);
   EXPECT_NE(job.attempts[0].failure_detail.find("nobody had cancelled it"), std::string::npos);
-  EXPECT_EQ(Count("SELECT infra_failures FROM jobs"), 1) << "a worker that does so for ever does not get the job for ever";
+  EXPECT_EQ(Count("SELECT infra_failures FROM jobs"), 1)
+      << "a worker that does so for ever does not get the job for ever";
   EXPECT_EQ(result.recorded, AttemptOutcome::kFailed);
   EXPECT_EQ(result.recorded_failure, FailureClass::kInternal);
   const domain::CompleteResult again = Complete(report);

@@ -1,10 +1,9 @@
 // Submissions and completions through the services, down to the database.
-#include "coordinator/service/batch_service.h"
-
 #include <map>
 #include <set>
 
 #include "coordinator/service/attempt_service.h"
+#include "coordinator/service/batch_service.h"
 #include "coordinator/service/query_service.h"
 #include "tests/pg/farm_fixture.h"
 
@@ -102,7 +101,8 @@ TEST_F(BatchServiceTest, ARefusedSubmissionStoresNothing) {
   const auto receipt = service_->Submit(
       Now(), List({{"example.com/a", "v1.0.0"}, {"example.com/b", "v1.99.99"}, {"Example.com/c", "v1.0.0"}}));
   EXPECT_EQ(receipt.status().code(), absl::StatusCode::kInvalidArgument);
-  EXPECT_NE(receipt.status().message().find("line 2: example.com/b@v1.99.99"), absl::string_view::npos) << receipt.status();
+  EXPECT_NE(receipt.status().message().find("line 2: example.com/b@v1.99.99"), absl::string_view::npos)
+      << receipt.status();
   EXPECT_NE(receipt.status().message().find("line 3: "), absl::string_view::npos) << "errors of all kinds at once";
   EXPECT_EQ(Count("SELECT count(*) FROM batches"), 0);
   EXPECT_EQ(Count("SELECT count(*) FROM jobs"), 0);
@@ -157,7 +157,8 @@ TEST_F(BatchServiceTest, ARetryIsTheSameRecipeAndIsRefusedWhereThatRecipeIsBuilt
   Toolset next{.name = "t2", .go_versions = {"1.27.0"}, .zig_version = "0.15.2"};
   next.digest = domain::ToolsetDigest(next);
   const auto refused = [&](std::string_view why) {
-    for (const absl::Status& status : {service_->RetryJob(Now(), failed).status(), service_->Retry(Now(), batch.batch.id).status()}) {
+    for (const absl::Status& status :
+         {service_->RetryJob(Now(), failed).status(), service_->Retry(Now(), batch.batch.id).status()}) {
       EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
       EXPECT_NE(status.message().find(Av(why)), absl::string_view::npos) << status;
       EXPECT_NE(status.message().find("submit example.com/a@v1.0.0 again"), absl::string_view::npos) << status;
@@ -214,7 +215,8 @@ TEST_F(BatchServiceTest, AStaleTokenIsAFailedPrecondition) {
   const SessionId session = Hello("w").session;
   const Token offer = Claim(job, session);
   EXPECT_EQ(attempt_service_->Complete(Now(), {.token = offer, .job = job, .outcome = AttemptOutcome::kNothingToBuild})
-                .status().code(),
+                .status()
+                .code(),
             absl::StatusCode::kUnavailable);
 }
 

@@ -1,9 +1,8 @@
-#include "coordinator/store/batch_store.h"
-
 #include <atomic>
 #include <set>
 #include <thread>
 
+#include "coordinator/store/batch_store.h"
 #include "tests/pg/farm_fixture.h"
 
 namespace gofarm::testing {
@@ -15,8 +14,8 @@ class BatchStoreTest : public FarmTest {
 };
 
 TEST_F(BatchStoreTest, ABatchQueuesItsJobsInTheOrderOfTheList) {
-  auto inserted = batches_->Insert(Now(), Request(), Wanted({"example.com/b", "example.com/a"}, {Target::kX86_64, Target::kRiscv64}),
-                                   toolset_.name);
+  auto inserted = batches_->Insert(
+      Now(), Request(), Wanted({"example.com/b", "example.com/a"}, {Target::kX86_64, Target::kRiscv64}), toolset_.name);
   ASSERT_TRUE(inserted.ok()) << inserted.status();
   EXPECT_EQ(inserted->new_jobs, 4);
   EXPECT_EQ(inserted->batch.state, BatchState::kRunning);
@@ -45,7 +44,8 @@ TEST_F(BatchStoreTest, ARequestIdIsForgottenAfterItsRetentionAndItsBatchStays) {
   const BatchId old_batch = batches_->Insert(Now(), old, Wanted({"example.com/a"}), toolset_.name)->batch.id;
   const BatchId recent_batch = batches_->Insert(Now(), recent, Wanted({"example.com/a"}), toolset_.name)->batch.id;
   const auto age = [&](BatchId batch, absl::Duration by) {
-    Sql(Cat("UPDATE batches SET created_at = now() - interval '", absl::ToInt64Seconds(by), " seconds' WHERE id = ", batch.value));
+    Sql(Cat("UPDATE batches SET created_at = now() - interval '", absl::ToInt64Seconds(by),
+            " seconds' WHERE id = ", batch.value));
   };
   age(old_batch, store::kRequestIdRetention + absl::Minutes(1));
   age(recent_batch, store::kRequestIdRetention - absl::Minutes(1));
@@ -175,8 +175,8 @@ TEST_F(BatchStoreTest, AJobThatIsBeingCancelledIsNotJoined) {
   EXPECT_NE(OnlyJob(Submit({"example.com/a"}).batch.id), job);
 }
 
-// A submission that joins and a cancel of the only other batch, at once and often: whoever joined must see its job live,
-// or must have made a new one.
+// A submission that joins and a cancel of the only other batch, at once and often: whoever joined must see its job
+// live, or must have made a new one.
 TEST_F(BatchStoreTest, ASubmissionNeverJoinsAJobThatACancelTakesAway) {
   for (int i = 0; i < 25; ++i) {
     const std::string module = Cat("example.com/m", i);
@@ -210,7 +210,8 @@ TEST_F(BatchStoreTest, RetryGivesFailedAndPartialJobsANewGenerationInTheSameBatc
   domain::CompletedAttempt partial = BuiltReport(Run(before[2].id, session), before[2].id, {"example.com/partial/x"});
   partial.outcome = AttemptOutcome::kPartial;
   partial.failure_class = FailureClass::kLinkError;
-  partial.failed_programs = {{.import_path = "example.com/partial/y", .name = "y", .failure_class = FailureClass::kLinkError}};
+  partial.failed_programs = {
+      {.import_path = "example.com/partial/y", .name = "y", .failure_class = FailureClass::kLinkError}};
   Complete(partial);
 
   const auto retried = batches_->RetryFailed(Now(), batch.batch.id, any_retry_);
@@ -242,7 +243,8 @@ TEST_F(BatchStoreTest, RetryOfAJobReplacesItInEveryLiveBatch) {
   ASSERT_TRUE(successor.ok()) << successor.status();
   EXPECT_EQ(OnlyJob(one.batch.id), successor->id);
   EXPECT_EQ(OnlyJob(two.batch.id), successor->id);
-  EXPECT_EQ(batches_->RetryJob(Now(), successor->id, any_retry_).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(batches_->RetryJob(Now(), successor->id, any_retry_).status().code(),
+            absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_F(BatchStoreTest, CancelOfAJobIsImmediateWhileItWaits) {

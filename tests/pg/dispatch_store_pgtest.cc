@@ -1,11 +1,11 @@
-// The contract of the dispatch store on PostgreSQL, and what only PostgreSQL can get wrong: two who claim at once, plans.
+// The contract of the dispatch store on PostgreSQL, and what only PostgreSQL can get wrong: two who claim at once,
+// plans.
 #include <algorithm>
 #include <map>
+#include <pqxx/pqxx>
 #include <set>
 #include <stop_token>
 #include <thread>
-
-#include <pqxx/pqxx>
 
 #include "coordinator_sql.h"
 #include "tests/pg/farm_fixture.h"
@@ -36,7 +36,8 @@ class PgContractFixture : public FarmTest {
   void Cancel(JobId job) { EXPECT_TRUE(batches_->Cancel(Now(), batch_of_.at(job)).ok()); }
   // The database's clock cannot be moved, but all that it is compared with can.
   void Pass(absl::Duration d) {
-    Sql(Cat("UPDATE sessions SET lease_expires_at = lease_expires_at - interval '", absl::ToDoubleSeconds(d), " seconds'"));
+    Sql(Cat("UPDATE sessions SET lease_expires_at = lease_expires_at - interval '", absl::ToDoubleSeconds(d),
+            " seconds'"));
     Sql(Cat("UPDATE queue SET not_before = not_before - interval '", absl::ToDoubleSeconds(d), " seconds'"));
   }
   JobState StateOf(JobId job) { return Job(job).state; }
@@ -78,7 +79,8 @@ class DispatchStoreTest : public FarmTest {
     Sql("INSERT INTO queue (job_id, priority) SELECT id, 0 FROM jobs WHERE state = 1");
     Sql("INSERT INTO batches (request_id, name, submitter) SELECT 'big' || i, '', '' FROM generate_series(1, 20) AS i");
     Sql("INSERT INTO batch_jobs SELECT 1 + id / 2001, id FROM jobs");
-    Sql("INSERT INTO attempts (token, job_id, worker, outcome, ended_at) SELECT result_token, id, 'w', 2, now() FROM jobs "
+    Sql("INSERT INTO attempts (token, job_id, worker, outcome, ended_at) SELECT result_token, id, 'w', 2, now() FROM "
+        "jobs "
         "WHERE state = 3");
     Sql("INSERT INTO artifacts (sha256, size, kind) SELECT recipe_digest, 1, 'executable' FROM jobs WHERE state = 3");
     Sql("INSERT INTO executables (token, job_id, import_path, name, size, sha256, blake3, main_version, go_version, "
@@ -118,7 +120,8 @@ TEST_F(DispatchStoreTest, TwoWhoClaimAtOnceNeverWinTheSameJob) {
   EXPECT_EQ(Count("SELECT count(*) FROM queue WHERE offered_token IS NOT NULL"), wins);
 }
 
-// As a database that stands still and wakes up when the call is over: its leases ran out because nobody could renew them.
+// As a database that stands still and wakes up when the call is over: its leases ran out because nobody could renew
+// them.
 TEST_F(DispatchStoreTest, AnExpiryThatTheDatabaseAnswersTooLateEndsNoSession) {
   LetLeaseRunOut(Hello("w").session);
   std::stop_source over;
@@ -128,7 +131,8 @@ TEST_F(DispatchStoreTest, AnExpiryThatTheDatabaseAnswersTooLateEndsNoSession) {
     pqxx::connection db(url_);
     pqxx::work holds(db);
     holds.exec("SELECT epoch FROM coordinator FOR UPDATE");
-    late = std::thread([&] { expired = dispatch_->ExpireSessions(Scope::For(absl::Minutes(1), over.get_token()), epoch_); });
+    late = std::thread(
+        [&] { expired = dispatch_->ExpireSessions(Scope::For(absl::Minutes(1), over.get_token()), epoch_); });
     const absl::Time patience = absl::Now() + absl::Seconds(20);
     while (Count("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0 && absl::Now() < patience) {
     }
@@ -136,7 +140,8 @@ TEST_F(DispatchStoreTest, AnExpiryThatTheDatabaseAnswersTooLateEndsNoSession) {
   }
   late.join();
   EXPECT_FALSE(expired.ok());
-  EXPECT_NE(expired.status().message().find("the database answered too late"), std::string_view::npos) << expired.status();
+  EXPECT_NE(expired.status().message().find("the database answered too late"), std::string_view::npos)
+      << expired.status();
   EXPECT_EQ(Count("SELECT count(*) FROM sessions"), 1) << "the caller extends the leases first";
 }
 

@@ -1,12 +1,12 @@
 // A test farm in a database: a pinned toolset, a leading coordinator, and short words for what happens to jobs.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <gtest/gtest.h>
 
 #include "common/base/text.h"
 #include "common/digest/digest.h"
@@ -41,8 +41,12 @@ class FarmTest : public PgTest {
     std::vector<domain::WantedJob> jobs;
     for (const std::string& module : modules) {
       for (const Target target : targets) {
-        jobs.push_back({.module = module, .version = "v1.0.0", .target = target,
-                        .recipe_digest = domain::RecipeDigest({.module = module, .version = "v1.0.0", .target = target,
+        jobs.push_back({.module = module,
+                        .version = "v1.0.0",
+                        .target = target,
+                        .recipe_digest = domain::RecipeDigest({.module = module,
+                                                               .version = "v1.0.0",
+                                                               .target = target,
                                                                .toolset_digest = domain::ToolsetDigest(toolset_),
                                                                .policy = domain::CurrentPolicy()})});
       }
@@ -74,8 +78,14 @@ class FarmTest : public PgTest {
   }
 
   domain::OpenedSession Hello(const std::string& worker, std::vector<domain::AnnouncedAttempt> attempts = {}) {
-    domain::SessionRequest hello{.worker = worker, .instance = "i", .host_arch = "x86_64", .build_version = "b", .pid = 7,
-                                 .targets = {Target::kX86_64}, .slots = 2, .memory_bytes = 1 << 20};
+    domain::SessionRequest hello{.worker = worker,
+                                 .instance = "i",
+                                 .host_arch = "x86_64",
+                                 .build_version = "b",
+                                 .pid = 7,
+                                 .targets = {Target::kX86_64},
+                                 .slots = 2,
+                                 .memory_bytes = 1 << 20};
     hello.attempts = std::move(attempts);
     auto opened = dispatch_->OpenSession(Now(), epoch_, hello, absl::Seconds(30));
     EXPECT_TRUE(opened.ok()) << opened.status();
@@ -104,10 +114,16 @@ class FarmTest : public PgTest {
   }
 
   static domain::Executable Program(const std::string& import_path) {
-    return {.name = import_path.substr(import_path.rfind('/') + 1), .import_path = import_path, .size = 100,
-            .sha256 = digest::Sha256Hex(import_path), .blake3 = std::string(64, 'b'), .main_version = "v1.0.0",
-            .go_version = "go1.26.8", .build_info = "path\tx\n",
-            .dependencies = {{.path = "example.com/d", .version = "v1.2.3", .h1 = "h1:x="}}, .variant = "install"};
+    return {.name = import_path.substr(import_path.rfind('/') + 1),
+            .import_path = import_path,
+            .size = 100,
+            .sha256 = digest::Sha256Hex(import_path),
+            .blake3 = std::string(64, 'b'),
+            .main_version = "v1.0.0",
+            .go_version = "go1.26.8",
+            .build_info = "path\tx\n",
+            .dependencies = {{.path = "example.com/d", .version = "v1.2.3", .h1 = "h1:x="}},
+            .variant = "install"};
   }
   static domain::CompletedAttempt BuiltReport(Token token, JobId job, const std::vector<std::string>& programs) {
     domain::CompletedAttempt report{.token = token, .job = job, .outcome = AttemptOutcome::kBuilt};
@@ -115,7 +131,10 @@ class FarmTest : public PgTest {
     return report;
   }
   static domain::CompletedAttempt FailedReport(Token token, JobId job, FailureClass failure) {
-    return {.token = token, .job = job, .outcome = AttemptOutcome::kFailed, .failure_class = failure,
+    return {.token = token,
+            .job = job,
+            .outcome = AttemptOutcome::kFailed,
+            .failure_class = failure,
             .failure_detail = "decisive lines"};
   }
   domain::CompleteResult Complete(const domain::CompletedAttempt& report) {

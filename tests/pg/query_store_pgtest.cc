@@ -1,5 +1,4 @@
 #include "coordinator/store/query_store.h"
-
 #include "coordinator/store/toolset_store.h"
 #include "tests/pg/farm_fixture.h"
 
@@ -12,7 +11,9 @@ class QueryStoreTest : public FarmTest {
     FarmTest::SetUp();
     session_ = Hello("w").session;
   }
-  void Build(JobId job, const std::vector<std::string>& programs) { Complete(BuiltReport(Run(job, session_), job, programs)); }
+  void Build(JobId job, const std::vector<std::string>& programs) {
+    Complete(BuiltReport(Run(job, session_), job, programs));
+  }
   SessionId session_;
 };
 
@@ -109,7 +110,8 @@ TEST_F(QueryStoreTest, AWorkerIsRememberedWithItsLastReport) {
   const domain::WorkerReport report{
       .toolchains = {{.kind = "go", .version = "1.26.8", .path = "/c/go", .sha256 = "s"}},
       .readiness = {{.target = Target::kRiscv64, .state = "seeding", .detail = "std", .seconds = 1.5, .toolset = "t1"}},
-      .cache_bytes = 5, .disk_free_bytes = 6};
+      .cache_bytes = 5,
+      .disk_free_bytes = 6};
   ASSERT_TRUE(queries_->SaveWorkerReport(Now(), "w", report).ok());
   ASSERT_TRUE(dispatch_->EndSessions(Now(), epoch_, {session_}).ok());
   const auto workers = queries_->Workers(Now());

@@ -1,11 +1,11 @@
 // Migrations, schema.sql, statements, and what the pool does when the database goes away.
+#include <gtest/gtest.h>
+
 #include <cstdlib>
 #include <fstream>
 #include <map>
-#include <thread>
-
-#include <gtest/gtest.h>
 #include <pqxx/pqxx>
+#include <thread>
 
 #include "common/base/text.h"
 #include "coordinator/store/migrator.h"
@@ -31,15 +31,20 @@ std::string Catalog(const std::string& url) {
   for (const char* query : {
            "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1",
            "SELECT table_name, column_name, ordinal_position, data_type, domain_name, is_nullable, column_default, "
-           "is_identity, identity_generation FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, 3",
+           "is_identity, identity_generation FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, "
+           "3",
            "SELECT coalesce(c.relname, t.typname), o.conname, o.contype, o.condeferrable, o.condeferred, "
-           "pg_get_constraintdef(o.oid) FROM pg_constraint o LEFT JOIN pg_class c ON c.oid = o.conrelid LEFT JOIN pg_type t "
+           "pg_get_constraintdef(o.oid) FROM pg_constraint o LEFT JOIN pg_class c ON c.oid = o.conrelid LEFT JOIN "
+           "pg_type t "
            "ON t.oid = o.contypid WHERE o.connamespace = 'public'::regnamespace ORDER BY 1, 2",
            "SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1",
            "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
-           "SELECT sequencename, data_type, start_value, increment_by FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1",
-           "SELECT relname, reloptions FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' ORDER BY 1",
-           "SELECT typname, typtype FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype = 'd' ORDER BY 1",
+           "SELECT sequencename, data_type, start_value, increment_by FROM pg_sequences WHERE schemaname = 'public' "
+           "ORDER BY 1",
+           "SELECT relname, reloptions FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' "
+           "ORDER BY 1",
+           "SELECT typname, typtype FROM pg_type WHERE typnamespace = 'public'::regnamespace AND typtype = 'd' ORDER "
+           "BY 1",
            "SELECT proname, prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1",
            "SELECT tgname, pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1",
            "SELECT only_row, epoch, holder FROM coordinator",
@@ -95,7 +100,8 @@ TEST(MigratorTest, TwoCoordinatorsMayStartAtOnce) {
 TEST(MigratorTest, RefusesASchemaNewerThanItself) {
   store::Pool pool({.url = PgServer::Get().EmptyDatabase(), .connections = 1});
   std::vector<store::Migration> newer = store::EmbeddedMigrations();
-  newer.push_back({.version = static_cast<int>(newer.size()) + 1, .name = "V9__later", .sql = "CREATE TABLE later (id int)"});
+  newer.push_back(
+      {.version = static_cast<int>(newer.size()) + 1, .name = "V9__later", .sql = "CREATE TABLE later (id int)"});
   ASSERT_TRUE(store::Migrate(Soon(), pool, newer).ok());
   const absl::Status status = store::Migrate(Soon(), pool).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);

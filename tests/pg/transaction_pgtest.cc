@@ -1,8 +1,8 @@
-// The door to PostgreSQL: what becomes of conflicts, lost connections, lost commit answers and statements that take long.
-#include "coordinator/store/transaction.h"
-
+// The door to PostgreSQL: what becomes of conflicts, lost connections, lost commit answers and statements that take
+// long.
 #include <gtest/gtest.h>
 
+#include "coordinator/store/transaction.h"
 #include "tests/support/pg_fixture.h"
 
 namespace gofarm::testing {
@@ -10,12 +10,14 @@ namespace {
 
 TEST(ConnectStringTest, NothingWaitsForEverUnlessTheUrlSaysSo) {
   const std::string uri = store::ConnectString("postgresql:///gofarm?host=%2Frun&connect_timeout=60");
-  EXPECT_EQ(uri,
-            "postgresql:///gofarm?host=%2Frun&connect_timeout=60&keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
-            "&tcp_user_timeout=20000");
+  EXPECT_EQ(
+      uri,
+      "postgresql:///gofarm?host=%2Frun&connect_timeout=60&keepalives_idle=10&keepalives_interval=5&keepalives_count=3"
+      "&tcp_user_timeout=20000");
   EXPECT_EQ(store::ConnectString("postgresql:///gofarm").find('?'), std::string("postgresql:///gofarm").size());
-  EXPECT_EQ(store::ConnectString("dbname=gofarm tcp_user_timeout=1"),
-            "dbname=gofarm tcp_user_timeout=1 connect_timeout=5 keepalives_idle=10 keepalives_interval=5 keepalives_count=3");
+  EXPECT_EQ(
+      store::ConnectString("dbname=gofarm tcp_user_timeout=1"),
+      "dbname=gofarm tcp_user_timeout=1 connect_timeout=5 keepalives_idle=10 keepalives_interval=5 keepalives_count=3");
 }
 
 class TransactionTest : public PgTest {
@@ -67,7 +69,8 @@ TEST_F(TransactionTest, ACommitWhoseAnswerWasLostIsUnknownAndNotTriedAgain) {
   Sql("CREATE TABLE t (id int)");
   Sql("CREATE FUNCTION die() RETURNS trigger LANGUAGE plpgsql AS "
       "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); PERFORM pg_sleep(1); RETURN NULL; END $$");
-  Sql("CREATE CONSTRAINT TRIGGER die AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION die()");
+  Sql("CREATE CONSTRAINT TRIGGER die AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION "
+      "die()");
   int tries = 0;
   const absl::Status status = store::RunTransaction(*pool_, Soon(), "insert", [&](store::Txn& txn) -> absl::Status {
     ++tries;
@@ -91,7 +94,8 @@ TEST_F(TransactionTest, AConnectionThatBreaksBeforeTheCommitIsReplacedOnce) {
 }
 
 TEST_F(TransactionTest, ArraysSurviveEveryCharacter) {
-  const std::vector<std::string> values = {"plain", "", "a,b", "{x}", "q\"uote", "back\\slash", "new\nline", "NULL", "ü"};
+  const std::vector<std::string> values = {"plain",       "",          "a,b",  "{x}", "q\"uote",
+                                           "back\\slash", "new\nline", "NULL", "ü"};
   const absl::Status status = store::RunTransaction(*pool_, Soon(), "echo", [&](store::Txn& txn) -> absl::Status {
     std::vector<std::string> back;
     // Any statement that gives a text array back.

@@ -15,8 +15,8 @@
 namespace gofarm::testing {
 namespace {
 
-using ::testing::HasSubstr;
 using grpc::StatusCode;
+using ::testing::HasSubstr;
 
 class BoundsTest : public RpcTest {
  protected:
@@ -37,7 +37,8 @@ class BoundsTest : public RpcTest {
   void Store(const std::string& bytes) {
     auto upload = server_->blobs().BeginUpload(digest::Sha256Hex(bytes), static_cast<int64_t>(bytes.size()));
     ASSERT_TRUE(upload.ok()) << upload.status();
-    for (size_t at = 0; at < bytes.size(); at += 1 << 20) ASSERT_TRUE((*upload)->Append(bytes.substr(at, 1 << 20)).ok());
+    for (size_t at = 0; at < bytes.size(); at += 1 << 20)
+      ASSERT_TRUE((*upload)->Append(bytes.substr(at, 1 << 20)).ok());
     ASSERT_TRUE((*upload)->Finish().ok());
   }
 };
@@ -105,8 +106,11 @@ TEST_F(BoundsTest, ASubmissionIsLimitedInBytesBeforeItIsWhole) {
 TEST_F(BoundsTest, AJobWhoseAttemptsExceedAMessageIsShownAndListed) {
   const int64_t batch = Submit({"example.com/hello@v1.0.0"}, "r1").batch().id();
   const int64_t job = JobsOf(batch).at(0).id();
-  Sql(Cat("INSERT INTO attempts (token, job_id, worker, outcome, ended_at, variants) "
-          "SELECT nextval('attempt_tokens'), ", job, ", 'w', 5, now(), jsonb_build_array(jsonb_build_object('variant', 'source', "
+  Sql(
+      Cat("INSERT INTO attempts (token, job_id, worker, outcome, ended_at, variants) "
+          "SELECT nextval('attempt_tokens'), ",
+          job,
+          ", 'w', 5, now(), jsonb_build_array(jsonb_build_object('variant', 'source', "
           "'outcome', 'failed', 'argv', '[\"go\", \"build\"]'::jsonb, 'environment', '[\"A=b\"]'::jsonb, "
           "'go_mod', repeat('x', 1000000), 'working_directory', '/src')) FROM generate_series(1, 6)"));
   const v1::Job shown = GetJob(job);

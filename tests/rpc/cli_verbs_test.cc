@@ -84,7 +84,8 @@ class FakeFarm : public v1::Farm::Service {
     failures.pop_front();
     return status;
   }
-  grpc::Status Submit(grpc::ServerContext*, grpc::ServerReader<v1::SubmitChunk>* reader, v1::SubmitReply* reply) override {
+  grpc::Status Submit(grpc::ServerContext*, grpc::ServerReader<v1::SubmitChunk>* reader,
+                      v1::SubmitReply* reply) override {
     v1::SubmitChunk chunk;
     while (reader->Read(&chunk)) {
       if (chunk.has_header()) request_ids.push_back(chunk.header().request_id());
@@ -107,14 +108,16 @@ class FakeFarm : public v1::Farm::Service {
     *reply = batch;
     return Next();
   }
-  grpc::Status ListBatches(grpc::ServerContext*, const v1::ListBatchesRequest*, grpc::ServerWriter<v1::BatchPage>* writer) override {
+  grpc::Status ListBatches(grpc::ServerContext*, const v1::ListBatchesRequest*,
+                           grpc::ServerWriter<v1::BatchPage>* writer) override {
     v1::BatchPage page;
     *page.add_batches() = batch;
     writer->Write(page);
     writer->Write(page);
     return Next();
   }
-  grpc::Status WatchBatch(grpc::ServerContext* context, const v1::BatchRequest*, grpc::ServerWriter<v1::BatchUpdate>* writer) override {
+  grpc::Status WatchBatch(grpc::ServerContext* context, const v1::BatchRequest*,
+                          grpc::ServerWriter<v1::BatchUpdate>* writer) override {
     Stream stream;
     {
       const std::lock_guard lock(mutex_);
@@ -140,14 +143,18 @@ class FakeFarm : public v1::Farm::Service {
     job->set_state(v1::JOB_STATE_BUILT);
     return Next();
   }
-  grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*, grpc::ServerWriter<v1::JobPage>*) override { return Next(); }
-  grpc::Status ListArtifacts(grpc::ServerContext*, const v1::ListArtifactsRequest*, grpc::ServerWriter<v1::ArtifactPage>* writer) override {
+  grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest*, grpc::ServerWriter<v1::JobPage>*) override {
+    return Next();
+  }
+  grpc::Status ListArtifacts(grpc::ServerContext*, const v1::ListArtifactsRequest*,
+                             grpc::ServerWriter<v1::ArtifactPage>* writer) override {
     v1::ArtifactPage page;
     for (const v1::ArtifactRow& row : artifacts) *page.add_artifacts() = row;
     writer->Write(page);
     return Next();
   }
-  grpc::Status Download(grpc::ServerContext*, const v1::DownloadRequest* request, grpc::ServerWriter<v1::BlobData>* writer) override {
+  grpc::Status Download(grpc::ServerContext*, const v1::DownloadRequest* request,
+                        grpc::ServerWriter<v1::BlobData>* writer) override {
     offsets.push_back(request->offset());
     const std::string rest = blob.substr(static_cast<size_t>(request->offset()));
     const bool cut = cut_download_at > 0 && rest.size() > cut_download_at;
@@ -180,7 +187,8 @@ class CliVerbsTest : public ::testing::Test {
   embedded::SpawnSpec Command(std::vector<std::string> arguments) const {
     const char* const bin = std::getenv("GOFARM_BIN_DIR");
     arguments.insert(arguments.begin(), std::string(bin == nullptr ? "build/bin" : bin) + "/gofarm");
-    return {.argv = std::move(arguments), .environment = {{"GOFARM_SERVER", address_}, {"GOFARM_DIR", ""}, {"USER", "ann"}}};
+    return {.argv = std::move(arguments),
+            .environment = {{"GOFARM_SERVER", address_}, {"GOFARM_DIR", ""}, {"USER", "ann"}}};
   }
   embedded::CommandResult Gofarm(std::vector<std::string> arguments) const {
     const absl::StatusOr<embedded::CommandResult> result =
@@ -192,8 +200,8 @@ class CliVerbsTest : public ::testing::Test {
     simdjson::dom::parser parser;
     return parser.parse(text).error() == simdjson::SUCCESS;
   }
-  void StreamOf(std::vector<std::pair<v1::Batch, std::vector<std::string>>> steps, grpc::Status status = grpc::Status::OK,
-                bool hang = false) {
+  void StreamOf(std::vector<std::pair<v1::Batch, std::vector<std::string>>> steps,
+                grpc::Status status = grpc::Status::OK, bool hang = false) {
     FakeFarm::Stream stream{.status = std::move(status), .hang = hang};
     for (const auto& [batch, events] : steps) {
       v1::BatchUpdate& update = stream.updates.emplace_back();
@@ -226,7 +234,8 @@ TEST_F(CliVerbsTest, EveryLineOfARefusalIsPrintedAndEscaped) {
   farm_.failures = {{grpc::StatusCode::INVALID_ARGUMENT, "line 1: unknown version\nline 9: bad\x1b[31m"}};
   const embedded::CommandResult r = Gofarm({"submit", "a.test/m@v1.0.0"});
   EXPECT_EQ(r.exit_code, 2);
-  EXPECT_THAT(r.errors, AllOf(HasSubstr("gofarm: line 1: unknown version\n"), HasSubstr("gofarm: line 9: bad"), Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(r.errors, AllOf(HasSubstr("gofarm: line 1: unknown version\n"), HasSubstr("gofarm: line 9: bad"),
+                              Not(HasSubstr("\x1b"))));
 }
 
 TEST_F(CliVerbsTest, AnUnreachableFarmIsToldWithinTwoSecondsWithWhatToDo) {
@@ -246,8 +255,8 @@ TEST_F(CliVerbsTest, ACoordinatorThatIsBusyForAMomentIsAskedAgain) {
 }
 
 TEST_F(CliVerbsTest, OptionsMayStandBetweenModulesAndTakeOneValueEach) {
-  const embedded::CommandResult r =
-      Gofarm({"submit", "--target", "x86_64", "a.test/m@v1.0.0", "--target", "riscv64", "b.test/n", "--output", "json", "--force"});
+  const embedded::CommandResult r = Gofarm({"submit", "--target", "x86_64", "a.test/m@v1.0.0", "--target", "riscv64",
+                                            "b.test/n", "--output", "json", "--force"});
   EXPECT_EQ(r.exit_code, 0) << r.errors;
   ASSERT_EQ(farm_.chunks.size(), 2u);
   const v1::SubmitChunk::Header& header = farm_.chunks[0].header();
@@ -298,7 +307,8 @@ TEST_F(CliVerbsTest, WaitPrintsEveryStepAndOnlyTheBatchOnStdout) {
   EXPECT_EQ(r.exit_code, 0) << r.errors;
   EXPECT_TRUE(IsOneDocument(r.output)) << r.output;
   EXPECT_THAT(r.output, HasSubstr("\"built\": 1"));
-  for (const char* step : {"queued", "fetch", "build", "check", "built"}) EXPECT_THAT(r.errors, HasSubstr(Cat("x86_64: ", step)));
+  for (const char* step : {"queued", "fetch", "build", "check", "built"})
+    EXPECT_THAT(r.errors, HasSubstr(Cat("x86_64: ", step)));
 }
 
 TEST_F(CliVerbsTest, AFailedJobMakesExitCodeOne) {
@@ -405,7 +415,8 @@ TEST_F(CliVerbsTest, BytesThatAreNotWhatTheDigestSaysLeaveNoFile) {
   const embedded::CommandResult r = Gofarm({"artifact", "get", std::string(64, 'a'), "-o", top_ + "/f"});
   EXPECT_EQ(r.exit_code, 4);
   EXPECT_THAT(r.errors, HasSubstr(digest::Sha256Hex("not it")));
-  const absl::StatusOr<embedded::CommandResult> left = embedded::RunCommand(Scope::For(absl::Seconds(5)), {.argv = {"/bin/ls", top_}});
+  const absl::StatusOr<embedded::CommandResult> left =
+      embedded::RunCommand(Scope::For(absl::Seconds(5)), {.argv = {"/bin/ls", top_}});
   EXPECT_EQ(left->output, "s\n");
 }
 
@@ -425,10 +436,10 @@ TEST_F(CliVerbsTest, AnExportStaysInItsFolderWhateverTheServerNames) {
   const embedded::CommandResult r = Gofarm({"artifact", "export", "--batch", "7", out});
   EXPECT_EQ(r.exit_code, 0) << r.errors;
   const absl::StatusOr<embedded::CommandResult> check = embedded::RunCommand(
-      Scope::For(absl::Seconds(10)),
-      {.argv = {"/bin/sh", "-c",
-                "cd \"$1\" && sha256sum --quiet -c SHA256SUMS && wc -l <SHA256SUMS && cd \"$2\" && find . -name '*evil*' -type f ! -path './a/b/c/out/*'",
-                "sh", out, top_}});
+      Scope::For(absl::Seconds(10)), {.argv = {"/bin/sh", "-c",
+                                               "cd \"$1\" && sha256sum --quiet -c SHA256SUMS && wc -l <SHA256SUMS && "
+                                               "cd \"$2\" && find . -name '*evil*' -type f ! -path './a/b/c/out/*'",
+                                               "sh", out, top_}});
   ASSERT_TRUE(check.ok()) << check.status();
   EXPECT_EQ(check->output, "3\n") << check->errors;
   struct stat info {};

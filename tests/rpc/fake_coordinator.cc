@@ -14,7 +14,8 @@ class FakeCoordinator::Service : public v1::Worker::Service {
  public:
   explicit Service(FakeCoordinator& farm) : farm_(farm) {}
 
-  grpc::Status Session(grpc::ServerContext*, grpc::ServerReaderWriter<v1::CoordinatorMessage, v1::WorkerMessage>* stream) override {
+  grpc::Status Session(grpc::ServerContext*,
+                       grpc::ServerReaderWriter<v1::CoordinatorMessage, v1::WorkerMessage>* stream) override {
     v1::WorkerMessage message;
     if (!stream->Read(&message) || !message.has_hello()) return {grpc::StatusCode::INVALID_ARGUMENT, "Hello first"};
     v1::CoordinatorMessage answer;
@@ -76,7 +77,8 @@ class FakeCoordinator::Service : public v1::Worker::Service {
       {
         absl::MutexLock lock(&farm_.mutex_);
         if (!farm_.valid_.contains(chunk.token())) return {grpc::StatusCode::FAILED_PRECONDITION, "stale token"};
-        if (farm_.break_logs_after_ > 0 && chunks >= farm_.break_logs_after_) return {grpc::StatusCode::UNAVAILABLE, "broken by the test"};
+        if (farm_.break_logs_after_ > 0 && chunks >= farm_.break_logs_after_)
+          return {grpc::StatusCode::UNAVAILABLE, "broken by the test"};
         std::string& log = farm_.logs[chunk.token()];
         const auto offset = static_cast<size_t>(chunk.offset());
         if (offset > log.size()) return {grpc::StatusCode::OUT_OF_RANGE, "beyond the end"};

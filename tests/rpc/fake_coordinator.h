@@ -1,6 +1,9 @@
-// A coordinator for tests of the worker: keeps logs, blobs and completions in memory, notes every message, says what it is
-// told to say. Outlives restarts of its server, like a coordinator with a database. Thread-safe.
+// A coordinator for tests of the worker: keeps logs, blobs and completions in memory, notes every message, says what it
+// is told to say. Outlives restarts of its server, like a coordinator with a database. Thread-safe.
 #pragma once
+
+#include <gofarm/v1/worker.grpc.pb.h>
+#include <grpcpp/grpcpp.h>
 
 #include <functional>
 #include <map>
@@ -13,10 +16,6 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-
-#include <grpcpp/grpcpp.h>
-
-#include <gofarm/v1/worker.grpc.pb.h>
 
 namespace gofarm {
 

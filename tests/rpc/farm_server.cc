@@ -46,7 +46,11 @@ Toolset TestToolset() {
 
 struct FarmServer::Parts {
   Parts(store::Pool& pool, const std::string& dir, obs::Metrics& metrics)
-      : batch_store(pool), query_store(pool), attempt_store(pool), dispatch_store(pool), queries(batch_store, query_store),
+      : batch_store(pool),
+        query_store(pool),
+        attempt_store(pool),
+        dispatch_store(pool),
+        queries(batch_store, query_store),
         hub([this](const Scope& scope, Token token) { return query_store.StateOf(scope, token); }) {
     const Toolset toolset = TestToolset();
     EXPECT_TRUE(store::ToolsetStore(pool).Pin(Scope::For(absl::Seconds(10)), toolset).ok());
@@ -59,8 +63,8 @@ struct FarmServer::Parts {
     };
     observer.lost = [this](Token token, const domain::QueuedJob&, const std::string& why) { board.Lost(token, why); };
     dispatch = std::make_unique<service::DispatchLoop>(
-        service::DispatchLoopOptions{.holder = "test",
-                                     .toolsets = std::make_shared<const std::vector<Toolset>>(std::vector<Toolset>{toolset})},
+        service::DispatchLoopOptions{
+            .holder = "test", .toolsets = std::make_shared<const std::vector<Toolset>>(std::vector<Toolset>{toolset})},
         dispatch_store, hub, observer, RealClock());
     const absl::Status started = dispatch->Start(Scope::For(absl::Seconds(20)));
     EXPECT_TRUE(started.ok()) << started;
@@ -74,12 +78,11 @@ struct FarmServer::Parts {
     batch_hooks.told = [this](const std::vector<store::JobRef>& jobs, JobState state) {
       for (const store::JobRef& job : jobs) board.Tell({job.id, job.module, job.version, job.target}, Name(state), "");
     };
-    batches = std::make_unique<service::BatchService>(batch_store, query_store, proxy,
-                                                      service::BatchRules{.toolset = toolset,
-                                                                          .toolsets = {toolset},
-                                                                          .policy = domain::CurrentPolicy(),
-                                                                          .goprivate = ""},
-                                                      batch_hooks);
+    batches = std::make_unique<service::BatchService>(
+        batch_store, query_store, proxy,
+        service::BatchRules{
+            .toolset = toolset, .toolsets = {toolset}, .policy = domain::CurrentPolicy(), .goprivate = ""},
+        batch_hooks);
     service::AttemptHooks attempt_hooks;
     attempt_hooks.blob_size = [this](const std::string& sha256) { return blobs->Renew(sha256); };
     attempt_hooks.ended = [this](const domain::CompletedAttempt& attempt, const domain::CompleteResult& result) {
@@ -87,23 +90,26 @@ struct FarmServer::Parts {
       (void)dispatch->Post(dispatch::AttemptEnded{attempt.token, attempt.job, result.requeued});
     };
     attempts = std::make_unique<service::AttemptService>(attempt_store, attempt_hooks);
-    auto server = rpc::Server::Start(Cat("unix:", dir, "/s"),
-                                     {.batches = *batches,
-                                      .queries = queries,
-                                      .attempts = *attempts,
-                                      .dispatch = *dispatch,
-                                      .board = board,
-                                      .logs = *logs,
-                                      .blobs = *blobs,
-                                      .hub = hub,
-                                      .save_report =
-                                          [this](const Scope& scope, const std::string& worker,
-                                                 const domain::WorkerReport& report) {
-                                            return query_store.SaveWorkerReport(scope, worker, report);
-                                          },
-                                      .facts = {.version = "test", .database_version = "15", .toolset = toolset.name,
-                                                .started_at = absl::Now(), .pid = 1},
-                                      .metrics = &metrics});
+    auto server = rpc::Server::Start(
+        Cat("unix:", dir, "/s"),
+        {.batches = *batches,
+         .queries = queries,
+         .attempts = *attempts,
+         .dispatch = *dispatch,
+         .board = board,
+         .logs = *logs,
+         .blobs = *blobs,
+         .hub = hub,
+         .save_report =
+             [this](const Scope& scope, const std::string& worker, const domain::WorkerReport& report) {
+               return query_store.SaveWorkerReport(scope, worker, report);
+             },
+         .facts = {.version = "test",
+                   .database_version = "15",
+                   .toolset = toolset.name,
+                   .started_at = absl::Now(),
+                   .pid = 1},
+         .metrics = &metrics});
     EXPECT_TRUE(server.ok()) << server.status();
     rpc = *std::move(server);
   }
@@ -155,7 +161,8 @@ void RpcTest::Restart() {
 }
 
 bool RpcTest::MetricsSoonHave(const std::string& line) {
-  for (const absl::Time end = absl::Now() + absl::Seconds(10); absl::Now() < end; absl::SleepFor(absl::Milliseconds(5))) {
+  for (const absl::Time end = absl::Now() + absl::Seconds(10); absl::Now() < end;
+       absl::SleepFor(absl::Milliseconds(5))) {
     if (Cat("\n", metrics_.Text()).find(Cat("\n", line)) != std::string::npos) return true;
   }
   return false;
@@ -306,7 +313,8 @@ grpc::Status FakeWorker::AwaitEnd() {
   return stream_->Finish();
 }
 
-int64_t AppendLog(v1::Worker::Stub& stub, int64_t token, int64_t offset, const std::string& data, grpc::Status* status) {
+int64_t AppendLog(v1::Worker::Stub& stub, int64_t token, int64_t offset, const std::string& data,
+                  grpc::Status* status) {
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(20)));
   const auto stream = stub.AppendLog(&context);

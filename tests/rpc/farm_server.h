@@ -1,5 +1,5 @@
-// A coordinator without main: real stores on a throwaway PostgreSQL, the real dispatch loop, the real gRPC server on a unix
-// socket; only the module proxy is a fake. And a worker that says exactly what a test tells it to.
+// A coordinator without main: real stores on a throwaway PostgreSQL, the real dispatch loop, the real gRPC server on a
+// unix socket; only the module proxy is a fake. And a worker that says exactly what a test tells it to.
 #pragma once
 
 #include <gofarm/v1/farm.grpc.pb.h>
@@ -87,7 +87,8 @@ class FakeWorker {
 };
 
 // Appends to a log as a worker does; the stored offset, or -1 with `status` set.
-int64_t AppendLog(v1::Worker::Stub& stub, int64_t token, int64_t offset, const std::string& data, grpc::Status* status = nullptr);
+int64_t AppendLog(v1::Worker::Stub& stub, int64_t token, int64_t offset, const std::string& data,
+                  grpc::Status* status = nullptr);
 // Uploads from where the coordinator says; `offset` gets where that was.
 grpc::Status Upload(v1::Worker::Stub& stub, int64_t token, const std::string& sha256, const std::string& bytes,
                     int64_t* offset = nullptr, size_t stop_after = std::string::npos);

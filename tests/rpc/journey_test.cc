@@ -193,7 +193,8 @@ TEST_F(JourneyTest, UploadWithWrongBytesIsDataLossAndCanBeginAgain) {
   int64_t offset = -1;
   EXPECT_TRUE(Upload(*worker_, offer.token(), sha256, kBytes, &offset).ok());
   EXPECT_EQ(offset, 0);
-  EXPECT_EQ(Complete(Built(offer.token(), offer.job_id(), "example.com/hello", kBytes)).job_state(), v1::JOB_STATE_BUILT);
+  EXPECT_EQ(Complete(Built(offer.token(), offer.job_id(), "example.com/hello", kBytes)).job_state(),
+            v1::JOB_STATE_BUILT);
 }
 
 TEST_F(JourneyTest, ProgramWhoseBytesNeverCameIsNoProgram) {
@@ -234,7 +235,8 @@ TEST_F(JourneyTest, RestartedCoordinatorTakesItsBuildBack) {
   EXPECT_EQ(AppendLog(*worker_, offer.token(), 7, "after\n"), 13);
   worker.SayPhase(offer.token(), v1::PHASE_BUILD);
   ASSERT_TRUE(Upload(*worker_, offer.token(), digest::Sha256Hex(kBytes), kBytes).ok());
-  EXPECT_EQ(Complete(Built(offer.token(), offer.job_id(), "example.com/hello", kBytes)).job_state(), v1::JOB_STATE_BUILT);
+  EXPECT_EQ(Complete(Built(offer.token(), offer.job_id(), "example.com/hello", kBytes)).job_state(),
+            v1::JOB_STATE_BUILT);
   const v1::Job job = GetJob(offer.job_id());
   ASSERT_EQ(job.attempts_size(), 1);
   EXPECT_EQ(job.attempts(0).token(), offer.token());
@@ -365,7 +367,8 @@ TEST_F(JourneyTest, WorkersAreShownWithWhatTheyReport) {
   worker.Say(message);
   worker.SayReady(2);
   v1::FarmStatus status;
-  while (status.workers_size() != 1 || status.workers(0).toolchains_size() != 1 || status.workers(0).free_slots() != 2) {
+  while (status.workers_size() != 1 || status.workers(0).toolchains_size() != 1 ||
+         status.workers(0).free_slots() != 2) {
     status.Clear();
     ASSERT_TRUE(farm_->GetFarmStatus(Context().get(), {}, &status).ok());
   }

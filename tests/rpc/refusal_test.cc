@@ -1,5 +1,5 @@
-// What goes wrong: garbage, stale tokens, other protocol versions, addresses beyond this machine. Each gets a clear status
-// and the coordinator goes on.
+// What goes wrong: garbage, stale tokens, other protocol versions, addresses beyond this machine. Each gets a clear
+// status and the coordinator goes on.
 #include <gmock/gmock.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
@@ -14,8 +14,8 @@
 namespace gofarm::testing {
 namespace {
 
-using ::testing::HasSubstr;
 using grpc::StatusCode;
+using ::testing::HasSubstr;
 
 class RefusalTest : public RpcTest {
  protected:
@@ -57,7 +57,8 @@ TEST_F(RefusalTest, HelloThatBreaksTheRulesIsRefused) {
       {"hello.targets", [](v1::Hello& h) { h.add_targets(static_cast<v1::Target>(99)); }},
       {"hello.build_version", [](v1::Hello& h) { h.set_build_version(std::string(1'000, 'a')); }},
       {"hello.attempts", [](v1::Hello& h) { h.add_attempts()->set_token(-5); }},
-      {"hello.attempts", [](v1::Hello& h) {
+      {"hello.attempts",
+       [](v1::Hello& h) {
          for (int i = 0; i < 2'000; ++i) h.add_attempts()->set_token(i + 1);
        }},
   };
@@ -328,7 +329,8 @@ TEST(ListenRuleTest, OnlyThisMachineWithoutTls) {
   for (const std::string good : {"unix:/run/x.sock", "127.0.0.1:0", "localhost:7070", "[::1]:7070"}) {
     EXPECT_TRUE(rpc::CheckListen(good).ok()) << good;
   }
-  for (const std::string far : {"0.0.0.0:0", "[::]:7070", "192.168.0.1:7070", "example.org:7070", "127.example.org:80"}) {
+  for (const std::string far :
+       {"0.0.0.0:0", "[::]:7070", "192.168.0.1:7070", "example.org:7070", "127.example.org:80"}) {
     const absl::Status status = rpc::CheckListen(far);
     EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << far;
     EXPECT_THAT(std::string(status.message()), HasSubstr("TLS"));

@@ -1,6 +1,4 @@
 // The real agent, sessions, slots and uploads against a coordinator in this process; only the build itself is a fake.
-#include "worker/agent/agent.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <stdlib.h>
@@ -13,6 +11,7 @@
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "tests/rpc/fake_coordinator.h"
+#include "worker/agent/agent.h"
 
 namespace gofarm::agent {
 namespace {
@@ -74,7 +73,9 @@ class FakeRunner : public build::Runner {
   }
 
   int lines_ = 3;
-  std::string content_ = "\x7f" "ELF and so on";
+  std::string content_ =
+      "\x7f"
+      "ELF and so on";
   std::string claimed_;  // what it says it made, when that is not `content_`
 
  private:
@@ -125,7 +126,8 @@ class WorkerAgentTest : public testing::Test {
     std::vector<std::string> said;
     for (const v1::WorkerMessage& m : farm_.messages) {
       if (m.has_accept() && m.accept().token() == token) said.push_back("accept");
-      if (m.has_refuse() && m.refuse().token() == token) said.push_back(Cat("refuse ", static_cast<int>(m.refuse().reason())));
+      if (m.has_refuse() && m.refuse().token() == token)
+        said.push_back(Cat("refuse ", static_cast<int>(m.refuse().reason())));
       if (m.has_progress() && m.progress().token() == token) {
         std::string what = Cat("progress ", static_cast<int>(m.progress().phase()));
         if (said.empty() || said.back() != what) said.push_back(std::move(what));
@@ -162,7 +164,9 @@ class WorkerAgentTest : public testing::Test {
 
 TEST_F(WorkerAgentTest, AnOfferBecomesLogArtifactAndCompletion) {
   AgentOptions options = Options();
-  options.snapshot = [] { return WorkerSnapshot{.toolchains = {{"go", "1.26.8", "/cache/go", "aa"}}, .cache_bytes = 5}; };
+  options.snapshot = [] {
+    return WorkerSnapshot{.toolchains = {{"go", "1.26.8", "/cache/go", "aa"}}, .cache_bytes = 5};
+  };
   StartAgent(std::move(options));
   const v1::Hello* hello = farm_.WaitForHello(1);
   ASSERT_NE(hello, nullptr);
@@ -186,7 +190,8 @@ TEST_F(WorkerAgentTest, AnOfferBecomesLogArtifactAndCompletion) {
   ASSERT_EQ(request.executables_size(), 1);
   EXPECT_EQ(farm_.blobs[request.executables(0).sha256()], runner_->content_);
   const std::string log =
-      "fetch/| go: downloading\nbuild/install| line 0\nbuild/install| line 1\nbuild/install| line 2\ncheck/| tool is good\n";
+      "fetch/| go: downloading\nbuild/install| line 0\nbuild/install| line 1\nbuild/install| line 2\ncheck/| tool is "
+      "good\n";
   EXPECT_EQ(farm_.logs[7], log);
   EXPECT_EQ(request.facts().log_sha256(), digest::Sha256Hex(log));
   EXPECT_EQ(request.facts().log_bytes(), static_cast<int64_t>(log.size()));
@@ -198,7 +203,8 @@ TEST_F(WorkerAgentTest, AnOfferBecomesLogArtifactAndCompletion) {
   })) << testing::PrintToString(Said(7));
   EXPECT_TRUE(farm_.WaitFor([&] {
     for (const v1::WorkerMessage& m : farm_.messages) {
-      if (m.has_report() && m.report().toolchains_size() == 1 && m.report().cache_bytes() == 5 && m.report().disk_free_bytes() > 0) {
+      if (m.has_report() && m.report().toolchains_size() == 1 && m.report().cache_bytes() == 5 &&
+          m.report().disk_free_bytes() > 0) {
         return true;
       }
     }
@@ -422,7 +428,8 @@ TEST_F(WorkerAgentTest, WhatItCannotDoIsRefusedWithTheReason) {
   farm_.Offer(9);
   farm_.Offer(10);
   const auto refused = [](int64_t, v1::RefuseReason reason) { return Cat("refuse ", static_cast<int>(reason)); };
-  EXPECT_TRUE(farm_.WaitFor([&] { return testing::Value(Said(10), ElementsAre(refused(10, v1::REFUSE_REASON_NO_FREE_SLOT))); }));
+  EXPECT_TRUE(farm_.WaitFor(
+      [&] { return testing::Value(Said(10), ElementsAre(refused(10, v1::REFUSE_REASON_NO_FREE_SLOT))); }));
   EXPECT_THAT(Said(7), ElementsAre(refused(7, v1::REFUSE_REASON_UNSUPPORTED_TARGET)));
   EXPECT_THAT(Said(8), ElementsAre(refused(8, v1::REFUSE_REASON_UNKNOWN_TOOLSET)));
   EXPECT_TRUE(WaitForAccept(9));
@@ -437,7 +444,9 @@ TEST_F(WorkerAgentTest, AWorkerThatCannotIsolateSaysSoAndTakesNothing) {
   ASSERT_NE(hello, nullptr);
   EXPECT_EQ(hello->isolation_error(), "user namespaces are off");
   farm_.Offer(7);
-  EXPECT_TRUE(farm_.WaitFor([&] { return testing::Value(Said(7), ElementsAre(Cat("refuse ", static_cast<int>(v1::REFUSE_REASON_CANNOT_ISOLATE)))); }));
+  EXPECT_TRUE(farm_.WaitFor([&] {
+    return testing::Value(Said(7), ElementsAre(Cat("refuse ", static_cast<int>(v1::REFUSE_REASON_CANNOT_ISOLATE))));
+  }));
 }
 
 TEST_F(WorkerAgentTest, AnOrderlyStopEndsBuildsSaysGoodbyeAndLeavesNothing) {

@@ -22,9 +22,12 @@ void World::Submit(int module, int targets) {
   JobId lowest;
   const int priority = Chance(0.2) ? 1 : 0;
   for (int t = 0; t < targets; ++t) {
-    const JobId id = store_.AddJob({.module = Cat("example.com/m", module), .version = "v1.0.0",
-                                    .target = kAllTargets[static_cast<size_t>(t)], .toolset = "t",
-                                    .priority = priority, .queued_at = clock_.now});
+    const JobId id = store_.AddJob({.module = Cat("example.com/m", module),
+                                    .version = "v1.0.0",
+                                    .target = kAllTargets[static_cast<size_t>(t)],
+                                    .toolset = "t",
+                                    .priority = priority,
+                                    .queued_at = clock_.now});
     if (!lowest) lowest = id;
   }
   Say([&] { return Cat("submitted ", targets, " jobs from ", lowest.value); });
@@ -49,9 +52,8 @@ void World::PlanFaults() {
   };
   const auto any_worker = [this] { return static_cast<int>(Next() % workers_.size()); };
   some(2, kFaultsEnd, [this] { CrashCoordinator(Between(absl::Milliseconds(300), absl::Seconds(45))); });
-  some(3, kFaultsEnd, [this, any_worker] {
-    CrashWorker(any_worker(), Between(absl::Milliseconds(300), absl::Seconds(45)));
-  });
+  some(3, kFaultsEnd,
+       [this, any_worker] { CrashWorker(any_worker(), Between(absl::Milliseconds(300), absl::Seconds(45))); });
   some(4, kFaultsEnd, [this, any_worker] {
     const Worker& worker = workers_[static_cast<size_t>(any_worker())];
     if (worker.link == nullptr) return;
@@ -70,7 +72,8 @@ void World::PlanFaults() {
       Say([] { return "store: up"; });
     });
   });
-  some(1, kFaultsEnd, [this, any_worker] { Tell(workers_[static_cast<size_t>(any_worker())], agent::StopRequested{}); });
+  some(1, kFaultsEnd,
+       [this, any_worker] { Tell(workers_[static_cast<size_t>(any_worker())], agent::StopRequested{}); });
   some(1, kFaultsEnd, [this, any_worker] {
     const int index = any_worker();
     Tell(workers_[static_cast<size_t>(index)], agent::DiskSpace{true});
@@ -101,7 +104,8 @@ void World::StartCoordinator(int life) {
   coordinator_.epoch = *store_.TakeLeadership(Scope{}, "sim");
   (void)store_.ResetLeasesAtStart(Scope{}, coordinator_.epoch, domain::kLease);
   leader_since_ = clock_.now;
-  coordinator_.state = std::make_unique<dispatch::DispatchState>(dispatch::Options{.attempt_deadline = absl::Seconds(90)});
+  coordinator_.state =
+      std::make_unique<dispatch::DispatchState>(dispatch::Options{.attempt_deadline = absl::Seconds(90)});
   coordinator_.lane_free = coordinator_.answers_free = clock_.now;
   coordinator_.up = true;
   Say([&] { return Cat("coordinator: leads, epoch ", coordinator_.epoch); });

@@ -20,7 +20,8 @@ void World::CheckStore() {
     }
     if (attempt.outcome == AttemptOutcome::kRunning) {
       if (++live[attempt.job] > 1) return Fail(Cat("job ", attempt.job.value, " has two live leases"));
-      if (store_.jobs().at(attempt.job).state != JobState::kRunning) return Fail(name + " runs for a job that does not");
+      if (store_.jobs().at(attempt.job).state != JobState::kRunning)
+        return Fail(name + " runs for a job that does not");
     }
     const auto [seen, first] = seen_outcomes_.emplace(token, attempt.outcome);
     if (!first && seen->second != AttemptOutcome::kRunning && seen->second != attempt.outcome) {
@@ -29,7 +30,8 @@ void World::CheckStore() {
     seen->second = attempt.outcome;
   }
   for (const auto& [id, job] : store_.jobs()) {
-    if (job.state == JobState::kRunning && !live.contains(id)) return Fail(Cat("job ", id.value, " runs without an attempt"));
+    if (job.state == JobState::kRunning && !live.contains(id))
+      return Fail(Cat("job ", id.value, " runs without an attempt"));
     if (job.state == JobState::kCancelled && !cancels_asked_.contains(id)) {
       return Fail(Cat("job ", id.value, " is cancelled, but nobody asked for it"));
     }
@@ -55,7 +57,8 @@ void World::CheckWorker(const Worker& worker) {
   int taken = 0;
   for (const auto& slot : state.slots) taken += slot.has_value();
   if (taken != static_cast<int>(state.attempts.size())) return Fail(worker.name + ": slots and attempts differ");
-  if (state.FreeSlots() < 0 || state.FreeSlots() > worker.slots) Fail(worker.name + ": impossible number of free slots");
+  if (state.FreeSlots() < 0 || state.FreeSlots() > worker.slots)
+    Fail(worker.name + ": impossible number of free slots");
   for (const auto& [token, attempt] : state.attempts) {
     if (!worker.builds.contains(token)) return Fail(Cat(worker.name, " thinks it has token ", token.value));
   }
@@ -67,8 +70,8 @@ void World::CheckCoordinator() {
   if (!broken.empty()) Fail(Cat("coordinator's books: ", broken));
 }
 
-// A coordinator that was away could renew nothing: workers get one whole lease to come back to the new one. And whoever is
-// heard does not expire, whatever the store was doing meanwhile.
+// A coordinator that was away could renew nothing: workers get one whole lease to come back to the new one. And whoever
+// is heard does not expire, whatever the store was doing meanwhile.
 void World::CheckExpiry(const domain::ExpiredSessions& expired) {
   for (const SessionId id : expired.sessions) {
     if (!coordinator_.up) break;
@@ -91,7 +94,8 @@ void World::CheckCompletion(const Worker& worker, const domain::Completion& comp
   if (result.outcome != domain::CompleteOutcome::kEnded || result.repeated) return;
   const std::string name = Cat("completion of token ", completion.token.value, " job ", completion.job.value);
   if (accepted_by_[completion.token] != worker.index) Fail(name + " comes from a worker that does not run it");
-  if (IsEnded(result.job_state) && ++final_completions_[completion.job] > 1) Fail(name + " ended the job a second time");
+  if (IsEnded(result.job_state) && ++final_completions_[completion.job] > 1)
+    Fail(name + " ended the job a second time");
 }
 
 bool World::Settled() const {

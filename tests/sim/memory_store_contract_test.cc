@@ -11,7 +11,11 @@ class MemoryFixture {
   domain::DispatchStore& store() { return store_; }
   JobId AddJob(const std::string& module, const std::string& version, Target target, int priority) {
     clock_.Advance(absl::Milliseconds(1));
-    return store_.AddJob({.module = module, .version = version, .target = target, .toolset = "t", .priority = priority,
+    return store_.AddJob({.module = module,
+                          .version = version,
+                          .target = target,
+                          .toolset = "t",
+                          .priority = priority,
                           .queued_at = clock_.Now()});
   }
   void Cancel(JobId job) { store_.CancelJob(job); }

@@ -1,5 +1,5 @@
-// The farm under faults, one thousand seeds. A failure prints its seed; `--seed N` or GOFARM_SIM_SEED=N runs that one alone
-// with its whole trace. The mutants switch one fence of the store off and must be found.
+// The farm under faults, one thousand seeds. A failure prints its seed; `--seed N` or GOFARM_SIM_SEED=N runs that one
+// alone with its whole trace. The mutants switch one fence of the store off and must be found.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -43,11 +43,12 @@ TEST(SimulationTest, NoSeedBreaksAnInvariantAndEveryFarmSettles) {
   std::cout << kSeeds << " seeds, " << counts.steps << " steps; coordinator crashes " << counts.coordinator_crashes
             << ", worker crashes " << counts.worker_crashes << ", broken streams " << counts.breaks << ", partitions "
             << counts.partitions << ", store outages " << counts.store_outages << ", unknown answers "
-            << counts.unknown_answers << ", cancels unasked " << counts.unasked_cancels << ", messages dropped " << counts.dropped << " duplicated " << counts.duplicated
-            << ", calls of dead coordinators " << counts.zombie_writes << ", goodbyes " << counts.goodbyes
-            << "; attempts accepted " << counts.accepted << " lost " << counts.lost << " kept " << counts.kept
-            << ", stale accepts " << counts.stale_accepts << ", completions stale " << counts.stale_completions
-            << " repeated " << counts.repeated_completions << " before their accept " << counts.not_accepted_yet << "\n";
+            << counts.unknown_answers << ", cancels unasked " << counts.unasked_cancels << ", messages dropped "
+            << counts.dropped << " duplicated " << counts.duplicated << ", calls of dead coordinators "
+            << counts.zombie_writes << ", goodbyes " << counts.goodbyes << "; attempts accepted " << counts.accepted
+            << " lost " << counts.lost << " kept " << counts.kept << ", stale accepts " << counts.stale_accepts
+            << ", completions stale " << counts.stale_completions << " repeated " << counts.repeated_completions
+            << " before their accept " << counts.not_accepted_yet << "\n";
   // The faults must really happen, else the suite proves nothing.
   EXPECT_GT(counts.coordinator_crashes, 500);
   EXPECT_GT(counts.worker_crashes, 500);

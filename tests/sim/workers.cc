@@ -134,8 +134,9 @@ void World::Carry(Worker& worker, const agent::Effect& effect) {
   } else if (const auto* e = std::get_if<agent::SendAccept>(&effect)) {
     accepted_by_[e->token] = index;
     ++result_.counts.accepted;
-    ToCoordinator(worker, Cat("Accept token ", e->token.value),
-                  [e = *e](dispatch::StreamId stream) { return dispatch::AcceptReceived{stream, e.token}; });
+    ToCoordinator(worker, Cat("Accept token ", e->token.value), [e = *e](dispatch::StreamId stream) {
+      return dispatch::AcceptReceived{stream, e.token};
+    });
   } else if (const auto* e = std::get_if<agent::SendRefuse>(&effect)) {
     ToCoordinator(worker, Cat("Refuse token ", e->token.value), [e = *e](dispatch::StreamId stream) {
       return dispatch::RefuseReceived{stream, e.token, static_cast<dispatch::RefuseReason>(e.reason), e.detail};
@@ -239,8 +240,10 @@ void World::CallComplete(int index, int life, Token token) {
   const auto result = store_.Complete(Scope{}, completion);
   CheckCompletion(worker, completion, *result);
   CheckStore();
-  Say([&] { return Cat(worker.name, ": completes token ", token.value, " outcome ", static_cast<int>(result->outcome),
-                       " job state ", static_cast<int>(result->job_state)); });
+  Say([&] {
+    return Cat(worker.name, ": completes token ", token.value, " outcome ", static_cast<int>(result->outcome),
+               " job state ", static_cast<int>(result->job_state));
+  });
   if (unknown) return retry();  // the store took it, the coordinator does not know
   const int coordinator_life = coordinator_.life;
   if (result->outcome == domain::CompleteOutcome::kEnded) {
@@ -248,10 +251,10 @@ void World::CallComplete(int index, int life, Token token) {
     After(Between({}, absl::Milliseconds(20)), [this, ended, coordinator_life] { Tell(ended, coordinator_life); });
   }
   if (Faulty() && Chance(0.05)) return retry();  // the answer is lost on its way
-  const agent::CompleteAnswer answer = result->outcome == domain::CompleteOutcome::kEnded ? agent::CompleteAnswer::kRecorded
-                                       : result->outcome == domain::CompleteOutcome::kStale
-                                           ? agent::CompleteAnswer::kStale
-                                           : agent::CompleteAnswer::kRetry;
+  const agent::CompleteAnswer answer =
+      result->outcome == domain::CompleteOutcome::kEnded   ? agent::CompleteAnswer::kRecorded
+      : result->outcome == domain::CompleteOutcome::kStale ? agent::CompleteAnswer::kStale
+                                                           : agent::CompleteAnswer::kRetry;
   tell(answer, Between(absl::Milliseconds(1), absl::Milliseconds(60)));
 }
 

@@ -20,7 +20,8 @@ void SimCounts::Add(const SimCounts& o) {
   steps += o.steps, coordinator_crashes += o.coordinator_crashes, worker_crashes += o.worker_crashes;
   breaks += o.breaks, partitions += o.partitions, store_outages += o.store_outages;
   unknown_answers += o.unknown_answers, dropped += o.dropped, duplicated += o.duplicated;
-  unasked_cancels += o.unasked_cancels, zombie_writes += o.zombie_writes, goodbyes += o.goodbyes, cancels += o.cancels, accepted += o.accepted;
+  unasked_cancels += o.unasked_cancels, zombie_writes += o.zombie_writes, goodbyes += o.goodbyes, cancels += o.cancels,
+      accepted += o.accepted;
   lost += o.lost, kept += o.kept, stale_accepts += o.stale_accepts, stale_completions += o.stale_completions;
   repeated_completions += o.repeated_completions, not_accepted_yet += o.not_accepted_yet;
 }
@@ -55,7 +56,8 @@ void World::Say(const std::function<std::string()>& line) {
 }
 
 void World::Fail(std::string why) {
-  if (result_.violation.empty()) result_.violation = Cat("at ", absl::ToDoubleSeconds(clock_.now - start_), " s: ", why);
+  if (result_.violation.empty())
+    result_.violation = Cat("at ", absl::ToDoubleSeconds(clock_.now - start_), " s: ", why);
   Say([&] { return Cat("VIOLATION ", why); });
 }
 
@@ -122,17 +124,28 @@ void World::Carry(const dispatch::Effect& effect) {
       return agent::WelcomeReceived{link->number, epoch, e.session, domain::kHeartbeatInterval, e.keep, e.drop, {"t"}};
     });
   } else if (const auto* e = std::get_if<dispatch::SendOffer>(&effect)) {
-    agent::Offer offer{.token = e->token, .job = e->job.id, .module = e->job.module, .version = e->job.version,
-                       .target = e->job.target, .toolset = e->job.toolset, .recipe_digest = "",
-                       .siblings = e->siblings, .deadline = absl::Seconds(90), .limits = {}};
+    agent::Offer offer{.token = e->token,
+                       .job = e->job.id,
+                       .module = e->job.module,
+                       .version = e->job.version,
+                       .target = e->job.target,
+                       .toolset = e->job.toolset,
+                       .recipe_digest = "",
+                       .siblings = e->siblings,
+                       .deadline = absl::Seconds(90),
+                       .limits = {}};
     ToWorker(e->stream, Cat("Offer token ", e->token.value, " job ", e->job.id.value),
-             [offer, epoch](const LinkPtr& link) { return agent::OfferReceived{link->number, epoch, offer}; });
+             [offer, epoch](const LinkPtr& link) {
+               return agent::OfferReceived{link->number, epoch, offer};
+             });
   } else if (const auto* e = std::get_if<dispatch::SendCancel>(&effect)) {
-    ToWorker(e->stream, Cat("Cancel token ", e->token.value),
-             [e = *e, epoch](const LinkPtr& link) { return agent::CancelReceived{link->number, epoch, e.token}; });
+    ToWorker(e->stream, Cat("Cancel token ", e->token.value), [e = *e, epoch](const LinkPtr& link) {
+      return agent::CancelReceived{link->number, epoch, e.token};
+    });
   } else if (const auto* e = std::get_if<dispatch::SendDrop>(&effect)) {
-    ToWorker(e->stream, Cat("Drop token ", e->token.value),
-             [e = *e, epoch](const LinkPtr& link) { return agent::DropReceived{link->number, epoch, e.token}; });
+    ToWorker(e->stream, Cat("Drop token ", e->token.value), [e = *e, epoch](const LinkPtr& link) {
+      return agent::DropReceived{link->number, epoch, e.token};
+    });
   } else if (const auto* e = std::get_if<dispatch::CloseStream>(&effect)) {
     // The end of a stream does not pass where nothing else does: its worker learns of it in its own time, and may have
     // completed by then what the coordinator gave up.
@@ -169,7 +182,8 @@ void World::CallStore(const dispatch::Effect& effect, int life, int64_t epoch) {
       Say([&] { return Cat("store: call of a dead coordinator, epoch ", epoch); });
       const std::string before = StoreText();
       Execute(effect, epoch, dispatch::Answer::kDone, /*run=*/true);
-      if (epoch < coordinator_.epoch && StoreText() != before) Fail(Cat("the leader of epoch ", epoch, " wrote after its end"));
+      if (epoch < coordinator_.epoch && StoreText() != before)
+        Fail(Cat("the leader of epoch ", epoch, " wrote after its end"));
       CheckStore();
     });
     return;
@@ -184,15 +198,16 @@ void World::CallStore(const dispatch::Effect& effect, int life, int64_t epoch) {
     run = Chance(0.5);
     ++result_.counts.unknown_answers;
   }
-  // Trouble comes together: the answer to an Accept is lost and so is the worker's stream, so that the repeat may find the
-  // session replaced and the job elsewhere.
+  // Trouble comes together: the answer to an Accept is lost and so is the worker's stream, so that the repeat may find
+  // the session replaced and the job elsewhere.
   if (const auto* e = std::get_if<dispatch::StoreAccept>(&effect); e != nullptr && Faulty() && Chance(0.06)) {
     forced = dispatch::Answer::kUnknown;
     run = run && Chance(0.3);
     ++result_.counts.unknown_answers;
     const auto session = coordinator_.state->sessions.find(e->offer.session);
     if (session != coordinator_.state->sessions.end()) {
-      if (const LinkPtr link = LinkOf(session->second.stream)) Break(link, absl::Milliseconds(1), absl::Milliseconds(1));
+      if (const LinkPtr link = LinkOf(session->second.stream))
+        Break(link, absl::Milliseconds(1), absl::Milliseconds(1));
     }
   }
   std::optional<dispatch::Event> answer = Execute(effect, epoch, forced, run);
@@ -224,8 +239,10 @@ std::optional<dispatch::Event> World::Execute(const dispatch::Effect& effect, in
   if (const auto* e = std::get_if<dispatch::OpenSession>(&effect)) {
     domain::OpenedSession opened;
     if (run) opened = ValueOf(store_.OpenSession(scope, epoch, e->request, domain::kLease), answer);
-    Say([&] { return Cat("store: open session ", opened.session.value, " of ", e->request.worker, ", kept ",
-                         opened.kept.size(), " lost ", opened.lost.size(), " answer ", static_cast<int>(answer)); });
+    Say([&] {
+      return Cat("store: open session ", opened.session.value, " of ", e->request.worker, ", kept ", opened.kept.size(),
+                 " lost ", opened.lost.size(), " answer ", static_cast<int>(answer));
+    });
     return dispatch::SessionOpened{e->stream, answer, told ? opened : domain::OpenedSession{}};
   }
   if (const auto* e = std::get_if<dispatch::Claim>(&effect)) {
@@ -233,9 +250,12 @@ std::optional<dispatch::Event> World::Execute(const dispatch::Effect& effect, in
     if (run) results = ValueOf(store_.ClaimOffers(scope, epoch, e->claims), answer);
     for (const domain::ClaimResult& result : results) {
       if (!result.token) continue;
-      if (!offered_.emplace(result.token, result.job).second) Fail(Cat("token ", result.token.value, " was given out twice"));
-      Say([&] { return Cat("store: token ", result.token.value, " for job ", result.job.value, " session ",
-                           result.session.value, " answer ", static_cast<int>(answer)); });
+      if (!offered_.emplace(result.token, result.job).second)
+        Fail(Cat("token ", result.token.value, " was given out twice"));
+      Say([&] {
+        return Cat("store: token ", result.token.value, " for job ", result.job.value, " session ",
+                   result.session.value, " answer ", static_cast<int>(answer));
+      });
     }
     return dispatch::ClaimsAnswered{answer, e->claims, told ? results : std::vector<domain::ClaimResult>{}};
   }
@@ -249,8 +269,10 @@ std::optional<dispatch::Event> World::Execute(const dispatch::Effect& effect, in
     if (run) outcomes = ValueOf(store_.AcceptOffers(scope, epoch, {e->offer}), answer);
     const bool stale = !outcomes.empty() && outcomes[0] == domain::AcceptOutcome::kStale;
     result_.counts.stale_accepts += stale;
-    Say([&] { return Cat("store: accept token ", e->offer.token.value, stale ? " stale" : " ", " answer ",
-                         static_cast<int>(answer)); });
+    Say([&] {
+      return Cat("store: accept token ", e->offer.token.value, stale ? " stale" : " ", " answer ",
+                 static_cast<int>(answer));
+    });
     return dispatch::AcceptsAnswered{answer, {e->offer}, told ? outcomes : std::vector<domain::AcceptOutcome>{}};
   }
   if (const auto* e = std::get_if<dispatch::StoreReturn>(&effect)) {

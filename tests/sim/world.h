@@ -1,6 +1,7 @@
 // One simulated farm: the real Step machines of coordinator and workers on a fake clock, over a network that drops,
-// duplicates, delays, reorders and breaks, and a store that fails, answers "unknown" and outlives everybody. Coordinator and
-// workers crash and come back. Everything follows from the seed; after kFaultsEnd nothing fails any more and all must settle.
+// duplicates, delays, reorders and breaks, and a store that fails, answers "unknown" and outlives everybody.
+// Coordinator and workers crash and come back. Everything follows from the seed; after kFaultsEnd nothing fails any
+// more and all must settle.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +23,8 @@
 namespace gofarm::sim {
 
 inline constexpr absl::Duration kFaultsEnd = absl::Seconds(90);
-inline constexpr absl::Duration kSettledBy = absl::Minutes(45);  // virtual; most seeds settle within seconds of kFaultsEnd
+inline constexpr absl::Duration kSettledBy =
+    absl::Minutes(45);  // virtual; most seeds settle within seconds of kFaultsEnd
 
 struct SimOptions {
   uint64_t seed = 1;
@@ -33,8 +35,9 @@ struct SimOptions {
 // What a run went through, so that the suite can show that its faults really happen.
 struct SimCounts {
   int64_t steps = 0, coordinator_crashes = 0, worker_crashes = 0, breaks = 0, partitions = 0, store_outages = 0,
-          unknown_answers = 0, dropped = 0, duplicated = 0, unasked_cancels = 0, zombie_writes = 0, goodbyes = 0, cancels = 0, accepted = 0,
-          lost = 0, kept = 0, stale_accepts = 0, stale_completions = 0, repeated_completions = 0, not_accepted_yet = 0;
+          unknown_answers = 0, dropped = 0, duplicated = 0, unasked_cancels = 0, zombie_writes = 0, goodbyes = 0,
+          cancels = 0, accepted = 0, lost = 0, kept = 0, stale_accepts = 0, stale_completions = 0,
+          repeated_completions = 0, not_accepted_yet = 0;
   void Add(const SimCounts& other);
 };
 
@@ -66,8 +69,8 @@ class World {
     int worker_life = 0;
     int coordinator_life = 0;
     dispatch::StreamId stream;
-    bool broken = false;         // nothing sent on it arrives any more
-    bool worker_knows = false;   // Disconnected was told
+    bool broken = false;        // nothing sent on it arrives any more
+    bool worker_knows = false;  // Disconnected was told
     bool coordinator_knows = false;
   };
   using LinkPtr = std::shared_ptr<Link>;
@@ -125,17 +128,20 @@ class World {
   void Carry(const dispatch::Effect& effect);
   void Lane(const dispatch::Effect& effect);
   void CallStore(const dispatch::Effect& effect, int life, int64_t epoch);
-  std::optional<dispatch::Event> Execute(const dispatch::Effect& effect, int64_t epoch, dispatch::Answer forced, bool run);
+  std::optional<dispatch::Event> Execute(const dispatch::Effect& effect, int64_t epoch, dispatch::Answer forced,
+                                         bool run);
   void Answer(dispatch::Event event, int life);
   LinkPtr LinkOf(dispatch::StreamId stream) const;
-  void ToWorker(dispatch::StreamId stream, const std::string& what, std::function<agent::Event(const LinkPtr&)> message);
+  void ToWorker(dispatch::StreamId stream, const std::string& what,
+                std::function<agent::Event(const LinkPtr&)> message);
 
   // Workers (workers.cc).
   void TickWorker(int index, int life);
   void Tell(Worker& worker, const agent::Event& event);
   void Carry(Worker& worker, const agent::Effect& effect);
   void DialNow(int index, int life, int64_t number);
-  void ToCoordinator(Worker& worker, const std::string& what, std::function<dispatch::Event(dispatch::StreamId)> message);
+  void ToCoordinator(Worker& worker, const std::string& what,
+                     std::function<dispatch::Event(dispatch::StreamId)> message);
   void Deliver(const LinkPtr& link, const std::string& what, std::function<void()> arrive);
   void Break(const LinkPtr& link, absl::Duration worker_learns, absl::Duration coordinator_learns);
   void FinishBuild(int index, int life, Token token);
@@ -150,7 +156,8 @@ class World {
   void CheckWorker(const Worker& worker);
   void CheckCoordinator();
   void CheckExpiry(const domain::ExpiredSessions& expired);
-  void CheckCompletion(const Worker& worker, const domain::Completion& completion, const domain::CompleteResult& result);
+  void CheckCompletion(const Worker& worker, const domain::Completion& completion,
+                       const domain::CompleteResult& result);
   bool Settled() const;
   std::string Unsettled() const;
 

@@ -1,5 +1,5 @@
-// What every domain::DispatchStore must do, as one typed suite: the in-memory store of the simulation and the PostgreSQL
-// store run the same tests, so what the simulation proves is proved over the meaning the real store has.
+// What every domain::DispatchStore must do, as one typed suite: the in-memory store of the simulation and the
+// PostgreSQL store run the same tests, so what the simulation proves is proved over the meaning the real store has.
 //
 // A fixture F is default-constructible (a fresh, empty store per test) and has:
 //   domain::DispatchStore& store();
@@ -43,9 +43,16 @@ class DispatchStoreContract : public ::testing::Test {
   }
   domain::OpenedSession Open(const std::string& worker, std::vector<domain::AnnouncedAttempt> attempts = {},
                              const std::string& instance = "a") {
-    domain::SessionRequest request{.worker = worker, .instance = instance, .host_arch = "x86_64",
-                                   .build_version = "test", .pid = 1, .targets = {Target::kX86_64}, .slots = 4,
-                                   .memory_bytes = 1 << 30, .isolation_error = "", .attempts = std::move(attempts)};
+    domain::SessionRequest request{.worker = worker,
+                                   .instance = instance,
+                                   .host_arch = "x86_64",
+                                   .build_version = "test",
+                                   .pid = 1,
+                                   .targets = {Target::kX86_64},
+                                   .slots = 4,
+                                   .memory_bytes = 1 << 30,
+                                   .isolation_error = "",
+                                   .attempts = std::move(attempts)};
     auto opened = store().OpenSession(scope(), epoch_, request, domain::kLease);
     EXPECT_TRUE(opened.ok()) << opened.status();
     return opened.ok() ? *opened : domain::OpenedSession{};
@@ -160,8 +167,7 @@ TYPED_TEST_P(DispatchStoreContract, AnAcceptedOfferRunsAndARepeatedAcceptAnswers
   EXPECT_EQ(this->Accept(offer), domain::AcceptOutcome::kRunning);
   EXPECT_EQ(this->Return(offer), domain::ReturnOutcome::kGone) << "a running attempt is no offer";
   EXPECT_EQ(this->fixture_.StateOf(job), JobState::kRunning);
-  EXPECT_THAT(this->fixture_.AttemptsOf(job),
-              ::testing::ElementsAre(std::pair(offer.token, AttemptOutcome::kRunning)));
+  EXPECT_THAT(this->fixture_.AttemptsOf(job), ::testing::ElementsAre(std::pair(offer.token, AttemptOutcome::kRunning)));
   this->Complete(offer.token, job);
   EXPECT_EQ(this->Accept(offer), domain::AcceptOutcome::kRunning) << "it completed under this token";
 }
@@ -439,18 +445,18 @@ TYPED_TEST_P(DispatchStoreContract, ACancelledOfferIsDeadAndACancelledAttemptEnd
   EXPECT_EQ(this->Complete(token, running, AttemptOutcome::kCancelled).job_state, JobState::kCancelled);
 }
 
-REGISTER_TYPED_TEST_SUITE_P(
-    DispatchStoreContract, QueueComesByPriorityThenAge, OfferedAndRunningJobsAreNotInTheQueue,
-    AJobIsClaimedOnceAndTokensOnlyGrow, AClaimForASessionThatIsGoneSaysSo,
-    AReturnedOfferLeavesNoAttemptAndCannotBeAccepted, AnAcceptedOfferRunsAndARepeatedAcceptAnswersTheSame,
-    OnlyTheOffersOwnSessionAccepts, ReadingClaimsTellsWhatBecameOfAJob,
-    CompletingEndsTheJobAndARepeatGetsTheSameAnswer, ATokenThatIsNotCurrentCompletesNothing,
-    CompletingBeforeTheAcceptIsStoredIsToBeAskedAgain, AFailureOfTheFarmIsTriedAgainLater,
-    ACompletionIsAnsweredWithWhatWasRecorded, RunningOutOfTimeIsTriedOnceElsewhere, ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest,
-    OtherWorkersSessionsAreLeftAlone, ASessionThatIsRenewedLivesAndOneThatIsNotExpires,
-    ANewCoordinatorStartsEveryLeaseAnewAndTakesOffersBack, ExtendingLeasesLeavesOffersOpen,
-    AFormerLeaderWritesNothing, GoodbyeLosesAttemptsAndCountsNothing,
-    AJobWhoseWorkersKeepDyingFailsInTheEnd, OverdueAttemptsAreLostAndOthersPassedOver,
-    ACancelledOfferIsDeadAndACancelledAttemptEndsTheJob);
+REGISTER_TYPED_TEST_SUITE_P(DispatchStoreContract, QueueComesByPriorityThenAge, OfferedAndRunningJobsAreNotInTheQueue,
+                            AJobIsClaimedOnceAndTokensOnlyGrow, AClaimForASessionThatIsGoneSaysSo,
+                            AReturnedOfferLeavesNoAttemptAndCannotBeAccepted,
+                            AnAcceptedOfferRunsAndARepeatedAcceptAnswersTheSame, OnlyTheOffersOwnSessionAccepts,
+                            ReadingClaimsTellsWhatBecameOfAJob, CompletingEndsTheJobAndARepeatGetsTheSameAnswer,
+                            ATokenThatIsNotCurrentCompletesNothing, CompletingBeforeTheAcceptIsStoredIsToBeAskedAgain,
+                            AFailureOfTheFarmIsTriedAgainLater, ACompletionIsAnsweredWithWhatWasRecorded,
+                            RunningOutOfTimeIsTriedOnceElsewhere, ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest,
+                            OtherWorkersSessionsAreLeftAlone, ASessionThatIsRenewedLivesAndOneThatIsNotExpires,
+                            ANewCoordinatorStartsEveryLeaseAnewAndTakesOffersBack, ExtendingLeasesLeavesOffersOpen,
+                            AFormerLeaderWritesNothing, GoodbyeLosesAttemptsAndCountsNothing,
+                            AJobWhoseWorkersKeepDyingFailsInTheEnd, OverdueAttemptsAreLostAndOthersPassedOver,
+                            ACancelledOfferIsDeadAndACancelledAttemptEndsTheJob);
 
 }  // namespace gofarm::testing

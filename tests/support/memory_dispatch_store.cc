@@ -128,8 +128,11 @@ absl::StatusOr<std::vector<AcceptOutcome>> MemoryDispatchStore::AcceptOffers(
     job->second.state = JobState::kRunning;
     job->second.token = offer.token;
     job->second.session = offer.session;
-    attempts_[offer.token] = {.token = offer.token, .job = offer.job, .session = offer.session,
-                              .worker = session == sessions_.end() ? "" : session->second.worker, .started_at = clock_.Now()};
+    attempts_[offer.token] = {.token = offer.token,
+                              .job = offer.job,
+                              .session = offer.session,
+                              .worker = session == sessions_.end() ? "" : session->second.worker,
+                              .started_at = clock_.Now()};
     outcome = AcceptOutcome::kRunning;
   }
   return outcomes;
@@ -174,8 +177,11 @@ absl::StatusOr<domain::OpenedSession> MemoryDispatchStore::OpenSession(const Sco
     Attempt& attempt = attempts_.at(announced.token);
     Job& job = jobs_.at(attempt.job);
     attempt.session = job.session = opened.session;
-    opened.kept.push_back({.token = attempt.token, .job = job.row, .session = opened.session,
-                           .age = clock_.Now() - attempt.started_at, .cancel_wanted = job.cancel_wanted});
+    opened.kept.push_back({.token = attempt.token,
+                           .job = job.row,
+                           .session = opened.session,
+                           .age = clock_.Now() - attempt.started_at,
+                           .cancel_wanted = job.cancel_wanted});
   }
   for (const Token token : left) opened.lost.push_back(Lose(attempts_.at(token), /*counts=*/true));
   for (const SessionId id : opened.superseded) {
@@ -228,20 +234,25 @@ absl::StatusOr<std::vector<domain::LostAttempt>> MemoryDispatchStore::LoseAttemp
   return lost;
 }
 
-absl::StatusOr<domain::CompleteResult> MemoryDispatchStore::Complete(const Scope&, const domain::Completion& completion) {
+absl::StatusOr<domain::CompleteResult> MemoryDispatchStore::Complete(const Scope&,
+                                                                     const domain::Completion& completion) {
   const auto attempt = attempts_.find(completion.token);
   if (attempt == attempts_.end()) {
     const auto job = jobs_.find(completion.job);
-    const bool open = job != jobs_.end() && job->second.state == JobState::kQueued && job->second.token == completion.token;
+    const bool open =
+        job != jobs_.end() && job->second.state == JobState::kQueued && job->second.token == completion.token;
     return domain::CompleteResult{.outcome = open ? CompleteOutcome::kNotAccepted : CompleteOutcome::kStale};
   }
   if (attempt->second.job != completion.job) return domain::CompleteResult{.outcome = CompleteOutcome::kStale};
   const bool running = attempt->second.outcome == AttemptOutcome::kRunning;
   const bool lost = attempt->second.outcome == AttemptOutcome::kLost;
   if (!running && !lost) {
-    return domain::CompleteResult{
-        .outcome = CompleteOutcome::kEnded, .job_state = attempt->second.answer, .requeued = {}, .repeated = true,
-        .recorded = attempt->second.outcome, .recorded_failure = attempt->second.failure};
+    return domain::CompleteResult{.outcome = CompleteOutcome::kEnded,
+                                  .job_state = attempt->second.answer,
+                                  .requeued = {},
+                                  .repeated = true,
+                                  .recorded = attempt->second.outcome,
+                                  .recorded_failure = attempt->second.failure};
   }
   if (lost && fences_.complete) return domain::CompleteResult{.outcome = CompleteOutcome::kStale};
   domain::CompleteResult result{.outcome = CompleteOutcome::kEnded};
@@ -252,8 +263,8 @@ absl::StatusOr<domain::CompleteResult> MemoryDispatchStore::Complete(const Scope
   return result;
 }
 
-std::optional<domain::QueuedJob> MemoryDispatchStore::End(Attempt& attempt, AttemptOutcome outcome, FailureClass failure,
-                                                          bool counts) {
+std::optional<domain::QueuedJob> MemoryDispatchStore::End(Attempt& attempt, AttemptOutcome outcome,
+                                                          FailureClass failure, bool counts) {
   Job& job = jobs_.at(attempt.job);
   const domain::EndDecision decided = domain::DecideEnd({.outcome = outcome, .failure = failure, .detail = ""},
                                                         job.cancel_wanted, counts, job.counts, kRandom);
@@ -266,7 +277,8 @@ std::optional<domain::QueuedJob> MemoryDispatchStore::End(Attempt& attempt, Atte
   GOFARM_CHECK(next.ok());
   job.state = *next;
   if (job.state != JobState::kQueued) {
-    job.failure = job.state == JobState::kFailed || job.state == JobState::kPartial ? decided.end.failure : FailureClass::kNone;
+    job.failure =
+        job.state == JobState::kFailed || job.state == JobState::kPartial ? decided.end.failure : FailureClass::kNone;
     return std::nullopt;
   }
   job.row.not_before = clock_.Now() + decided.retry.wait;

@@ -1,6 +1,6 @@
 // domain::DispatchStore in memory, for the simulation and for tests of the dispatch loop. It passes the same contract
-// (dispatch_store_contract.h) as the PostgreSQL store. Its fences can be switched off one by one, so that the simulation
-// can prove that it would notice. Deterministic; not thread-safe unless the caller locks.
+// (dispatch_store_contract.h) as the PostgreSQL store. Its fences can be switched off one by one, so that the
+// simulation can prove that it would notice. Deterministic; not thread-safe unless the caller locks.
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,10 @@ namespace gofarm::testing {
 
 // All on in a store that works.
 struct Fences {
-  bool complete = true;         // a completion needs the job's current token
-  bool accept = true;           // an accept needs the job's open offer and a live session
-  bool reset_at_start = true;   // leases start anew with a new coordinator
-  bool epoch = true;            // a former leader writes nothing
+  bool complete = true;        // a completion needs the job's current token
+  bool accept = true;          // an accept needs the job's open offer and a live session
+  bool reset_at_start = true;  // leases start anew with a new coordinator
+  bool epoch = true;           // a former leader writes nothing
 };
 
 class MemoryDispatchStore final : public domain::DispatchStore {
@@ -72,7 +72,8 @@ class MemoryDispatchStore final : public domain::DispatchStore {
   absl::StatusOr<std::vector<domain::QueuedJob>> LoadQueue(const Scope& scope, JobId after, int limit) override;
   absl::StatusOr<std::vector<domain::ClaimResult>> ClaimOffers(
       const Scope& scope, int64_t epoch, const std::vector<domain::ClaimRequest>& claims) override;
-  absl::StatusOr<std::vector<domain::ClaimState>> ReadClaims(const Scope& scope, const std::vector<JobId>& jobs) override;
+  absl::StatusOr<std::vector<domain::ClaimState>> ReadClaims(const Scope& scope,
+                                                             const std::vector<JobId>& jobs) override;
   absl::StatusOr<std::vector<domain::AcceptOutcome>> AcceptOffers(const Scope& scope, int64_t epoch,
                                                                   const std::vector<domain::OfferRef>& offers) override;
   absl::StatusOr<std::vector<domain::ReturnOutcome>> ReturnOffers(const Scope& scope, int64_t epoch,

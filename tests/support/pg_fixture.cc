@@ -12,9 +12,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
-#include <vector>
-
 #include <pqxx/pqxx>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -50,8 +49,8 @@ std::vector<std::string> AsOrdinaryUser(std::vector<std::string> argv) {
   const passwd* const postgres = getpwnam("postgres");
   const std::string uid = Cat(postgres == nullptr ? 65534 : postgres->pw_uid);
   const std::string gid = Cat(postgres == nullptr ? 65534 : postgres->pw_gid);
-  std::vector<std::string> wrapped = {"bwrap", "--unshare-user", "--uid", uid, "--gid", gid,
-                                      "--die-with-parent", "--dev-bind", "/", "/"};
+  std::vector<std::string> wrapped = {"bwrap", "--unshare-user",    "--uid",      uid, "--gid",
+                                      gid,     "--die-with-parent", "--dev-bind", "/", "/"};
   wrapped.insert(wrapped.end(), argv.begin(), argv.end());
   return wrapped;
 }
@@ -91,8 +90,8 @@ PgServer::PgServer() : bin_(ServerPrograms()) {
   if (mkdtemp(name) == nullptr) Die("no temporary folder");
   dir_ = name;
   const std::string log = dir_ + "/initdb.log";
-  const pid_t initdb = Spawn(AsOrdinaryUser({bin_ + "/initdb", "-D", dir_ + "/data", "-U", "gofarm", "--auth=trust", "-E",
-                                             "UTF8", "--locale=C", "--no-sync"}),
+  const pid_t initdb = Spawn(AsOrdinaryUser({bin_ + "/initdb", "-D", dir_ + "/data", "-U", "gofarm", "--auth=trust",
+                                             "-E", "UTF8", "--locale=C", "--no-sync"}),
                              log);
   int status = 0;
   waitpid(initdb, &status, 0);
@@ -113,9 +112,26 @@ PgServer::~PgServer() {
 
 void PgServer::Start() {
   const std::string log = dir_ + "/postgres.log";
-  child_ = Spawn(AsOrdinaryUser({bin_ + "/postgres", "-D", dir_ + "/data", "-k", dir_, "-c", "listen_addresses=", "-c",
-                                 "fsync=off", "-c", "synchronous_commit=off", "-c", "full_page_writes=off", "-c",
-                                 "max_connections=60", "-c", "shared_buffers=64MB", "-c", "max_wal_size=2GB", "-c",
+  child_ = Spawn(AsOrdinaryUser({bin_ + "/postgres",
+                                 "-D",
+                                 dir_ + "/data",
+                                 "-k",
+                                 dir_,
+                                 "-c",
+                                 "listen_addresses=",
+                                 "-c",
+                                 "fsync=off",
+                                 "-c",
+                                 "synchronous_commit=off",
+                                 "-c",
+                                 "full_page_writes=off",
+                                 "-c",
+                                 "max_connections=60",
+                                 "-c",
+                                 "shared_buffers=64MB",
+                                 "-c",
+                                 "max_wal_size=2GB",
+                                 "-c",
                                  "deadlock_timeout=100ms"}),
                  log);
   const absl::Time until = absl::Now() + kStartMax;

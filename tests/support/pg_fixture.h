@@ -1,14 +1,13 @@
-// A throwaway PostgreSQL server for one test binary: made when first asked for, without fsync, on a unix socket in a short
-// temporary folder, gone when the binary ends (also when it is killed). Every test gets a database of its own, copied from
-// a template that was migrated once. Not thread-safe.
+// A throwaway PostgreSQL server for one test binary: made when first asked for, without fsync, on a unix socket in a
+// short temporary folder, gone when the binary ends (also when it is killed). Every test gets a database of its own,
+// copied from a template that was migrated once. Not thread-safe.
 #pragma once
 
+#include <gtest/gtest.h>
 #include <sys/types.h>
 
 #include <memory>
 #include <string>
-
-#include <gtest/gtest.h>
 
 #include "coordinator/store/pool.h"
 

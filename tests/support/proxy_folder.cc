@@ -33,7 +33,9 @@ std::string Escape(const std::string& path) {
 
 }  // namespace
 
-std::string ProxyFolder::VersionFolder(const std::string& module) const { return Cat(root_, "/", Escape(module), "/@v"); }
+std::string ProxyFolder::VersionFolder(const std::string& module) const {
+  return Cat(root_, "/", Escape(module), "/@v");
+}
 
 void ProxyFolder::Add(const std::string& module, const std::string& version,
                       const std::map<std::string, std::string>& files) {
@@ -117,7 +119,8 @@ void FolderServer::Answer(int client) {
     absl::MutexLock lock(&mutex_);
     ++counts_[path];
   }
-  const std::string answer = Cat("HTTP/1.1 ", status, " Status\r\nConnection: close\r\nContent-Length: ", body.size(), "\r\n\r\n", body);
+  const std::string answer =
+      Cat("HTTP/1.1 ", status, " Status\r\nConnection: close\r\nContent-Length: ", body.size(), "\r\n\r\n", body);
   for (size_t sent = 0; sent < answer.size();) {
     const ssize_t n = send(client, answer.data() + sent, answer.size() - sent, MSG_NOSIGNAL);
     if (n <= 0) return;

@@ -1,5 +1,5 @@
-// A folder in the form of a Go module proxy (file:// or behind FolderServer), filled by a test, and a small HTTP server for
-// such a folder that counts what it is asked.
+// A folder in the form of a Go module proxy (file:// or behind FolderServer), filled by a test, and a small HTTP server
+// for such a folder that counts what it is asked.
 #pragma once
 
 #include <atomic>
@@ -34,7 +34,7 @@ class FolderServer {
   explicit FolderServer(std::string root);
   ~FolderServer();
   std::string url() const;
-  std::map<std::string, int> counts() const;   // by path, answered with 200
+  std::map<std::string, int> counts() const;        // by path, answered with 200
   void AnswerAll(int status) { forced_ = status; }  // 0: normal again
 
  private:

@@ -33,10 +33,13 @@ SmallDisk::SmallDisk(std::string folder, const std::string& options) : folder_(s
       << folder_ << ": " << std::strerror(errno);
 }
 
-SmallDisk::~SmallDisk() { EXPECT_EQ(umount2(folder_.c_str(), MNT_DETACH), 0) << folder_ << ": " << std::strerror(errno); }
+SmallDisk::~SmallDisk() {
+  EXPECT_EQ(umount2(folder_.c_str(), MNT_DETACH), 0) << folder_ << ": " << std::strerror(errno);
+}
 
 void SmallDisk::Remount(const std::string& options) {
-  EXPECT_EQ(mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT | MS_NOSUID, options.c_str()), 0) << folder_ << ": " << std::strerror(errno);
+  EXPECT_EQ(mount("tmpfs", folder_.c_str(), "tmpfs", MS_REMOUNT | MS_NOSUID, options.c_str()), 0)
+      << folder_ << ": " << std::strerror(errno);
 }
 
 void SmallDisk::Fill() const {

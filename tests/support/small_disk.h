@@ -1,5 +1,5 @@
-// A real disk as small as a test wants it. For processes with one thread, such as the child of a death test: what one of
-// them mounts nobody else sees, and it is gone with it, however it ends.
+// A real disk as small as a test wants it. For processes with one thread, such as the child of a death test: what one
+// of them mounts nobody else sees, and it is gone with it, however it ends.
 #pragma once
 
 #include <string>

@@ -1,5 +1,5 @@
-// Builds zip files by hand, also such as no honest program writes: any name, lying sizes, links. Stored, not compressed,
-// unless `zeros` is set: then the entry is a deflated run of that many zero bytes (a bomb).
+// Builds zip files by hand, also such as no honest program writes: any name, lying sizes, links. Stored, not
+// compressed, unless `zeros` is set: then the entry is a deflated run of that many zero bytes (a bomb).
 #pragma once
 
 #include <cstdint>
@@ -11,8 +11,8 @@ namespace gofarm::testing {
 struct ZipEntry {
   std::string name;
   std::string data;
-  uint32_t mode = 0100644;      // with file type, as in st_mode
-  int64_t claimed_size = -1;    // unpacked size in both headers; -1: the truth
+  uint32_t mode = 0100644;    // with file type, as in st_mode
+  int64_t claimed_size = -1;  // unpacked size in both headers; -1: the truth
   int64_t zeros = 0;
 };
 

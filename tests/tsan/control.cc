@@ -1,6 +1,6 @@
 // Shows that the thread sanitizer of this build sees what it is for: `control race` has a race that must be reported,
-// `control mutex` has the same accesses ordered by absl::Mutex, of which nothing may be said. The same for what gRPC hands
-// from one thread to another is shown by the in-process tests themselves.
+// `control mutex` has the same accesses ordered by absl::Mutex, of which nothing may be said. The same for what gRPC
+// hands from one thread to another is shown by the in-process tests themselves.
 #include <cstdio>
 #include <cstring>
 #include <thread>

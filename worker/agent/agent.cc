@@ -1,5 +1,6 @@
 #include "worker/agent/agent.h"
 
+#include <gofarm/v1/worker.pb.h>
 #include <grpcpp/grpcpp.h>
 #include <unistd.h>
 
@@ -10,8 +11,6 @@
 #include <random>
 #include <utility>
 #include <variant>
-
-#include <gofarm/v1/worker.pb.h>
 
 #include "common/base/check.h"
 #include "common/base/text.h"
@@ -45,7 +44,8 @@ std::string RandomHex() {
 // The part of a snapshot whose change is worth a report; seconds grow all the time.
 std::string Fingerprint(const WorkerSnapshot& snapshot) {
   std::string text;
-  for (const ToolchainReport& t : snapshot.toolchains) text += Cat(t.kind, "\t", t.version, "\t", t.path, "\t", t.sha256, "\n");
+  for (const ToolchainReport& t : snapshot.toolchains)
+    text += Cat(t.kind, "\t", t.version, "\t", t.path, "\t", t.sha256, "\n");
   for (const ReadinessReport& r : snapshot.readiness) {
     text += Cat(r.toolset, "\t", static_cast<int>(r.target), "\t", r.state, "\t", r.detail, "\n");
   }
@@ -154,9 +154,10 @@ Agent::Impl::Impl(AgentOptions options, build::Runner* runner)
 bool Agent::Impl::Post(Event event, std::vector<Toolset> toolsets) {
   absl::MutexLock lock(&mutex_);
   // Only what a coordinator sends is without bound; what slots and links post must never be lost.
-  if (events_.size() >= kEventsMax && (std::holds_alternative<OfferReceived>(event) || std::holds_alternative<CancelReceived>(event) ||
-                                       std::holds_alternative<DropReceived>(event) || std::holds_alternative<DrainReceived>(event) ||
-                                       std::holds_alternative<WelcomeReceived>(event))) {
+  if (events_.size() >= kEventsMax &&
+      (std::holds_alternative<OfferReceived>(event) || std::holds_alternative<CancelReceived>(event) ||
+       std::holds_alternative<DropReceived>(event) || std::holds_alternative<DrainReceived>(event) ||
+       std::holds_alternative<WelcomeReceived>(event))) {
     return false;
   }
   events_.push_back({std::move(event), std::move(toolsets)});
@@ -221,7 +222,8 @@ void Agent::Impl::Run(std::stop_token stop) {
       events.swap(events_);
     }
     for (Posted& posted : events) Take(std::move(posted));
-    if (flooded_.exchange(false) && link_ != nullptr) link_->Hangup("the coordinator sends faster than this worker takes");
+    if (flooded_.exchange(false) && link_ != nullptr)
+      link_->Hangup("the coordinator sends faster than this worker takes");
     const absl::Time now = absl::Now();
     if (now < next_tick || exited_) continue;
     next_tick = now + kTick;
@@ -234,10 +236,13 @@ void Agent::Impl::Run(std::stop_token stop) {
 void Agent::Impl::Take(Posted posted) {
   if (auto* answered = std::get_if<CompleteAnswered>(&posted.event)) answered->random = Chance();
   if (auto* disconnected = std::get_if<Disconnected>(&posted.event)) disconnected->random = Chance();
-  if (const auto* welcome = std::get_if<WelcomeReceived>(&posted.event); welcome != nullptr && welcome->link == state_.link_number) {
+  if (const auto* welcome = std::get_if<WelcomeReceived>(&posted.event);
+      welcome != nullptr && welcome->link == state_.link_number) {
     for (const Toolset& toolset : posted.toolsets) toolsets_[toolset.name] = toolset;
-    obs::Info("session_open", {{"session", Cat(welcome->session.value)}, {"epoch", Cat(welcome->epoch)},
-                               {"keep", Cat(welcome->keep.size())}, {"drop", Cat(welcome->drop.size())}});
+    obs::Info("session_open", {{"session", Cat(welcome->session.value)},
+                               {"epoch", Cat(welcome->epoch)},
+                               {"keep", Cat(welcome->keep.size())},
+                               {"drop", Cat(welcome->drop.size())}});
     if (options_.toolsets_known && state_.config.isolation_error.empty()) options_.toolsets_known(posted.toolsets);
   }
   Feed(std::move(posted.event));
@@ -310,7 +315,8 @@ void Agent::Impl::Do(const Dial& e) {
       .disconnected =
           [this, link, address = options_.coordinators[index]](const absl::Status& status) {
             // A refusal (another protocol version, a name that is taken) lasts until a person does something.
-            if (absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status) || absl::IsAlreadyExists(status)) {
+            if (absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status) ||
+                absl::IsAlreadyExists(status)) {
               if (refusal_log_.Pass()) {
                 obs::Error("coordinator_refuses_session", {{"address", address}, {"error", status.ToString()}});
               }
@@ -381,13 +387,15 @@ void Agent::Impl::Do(const StartBuild& e) {
   Slot& slot = *slots_[static_cast<size_t>(e.slot)];
   running_[e.offer.token] = {
       .slot = e.slot,
-      .control = slot.Start(OrderFromOffer(e.offer, toolset->second, e.slot, options_.memory_bytes_per_slot), e.offer.deadline)};
+      .control = slot.Start(OrderFromOffer(e.offer, toolset->second, e.slot, options_.memory_bytes_per_slot),
+                            e.offer.deadline)};
 }
 
 void Agent::Impl::Do(const StopBuild& e) {
   const auto it = running_.find(e.token);
   if (it == running_.end()) return;
-  obs::Info("build_stopped", {{"token", Cat(e.token.value)}, {"why", e.why == StopWhy::kCancelled ? "cancelled" : "dropped"}});
+  obs::Info("build_stopped",
+            {{"token", Cat(e.token.value)}, {"why", e.why == StopWhy::kCancelled ? "cancelled" : "dropped"}});
   it->second.control->build.request_stop();
   if (e.why == StopWhy::kDropped) it->second.control->io.request_stop();
 }

@@ -1,6 +1,6 @@
 // The worker's life with its coordinators: dials them in turn, speaks the session, runs offered builds in its slots and
-// hands in what came of them. The deciding is session_logic's; here are the threads, the clock and gRPC around it. Run's
-// thread owns the state machine; links, slots and uploads have threads of their own that only post events to it.
+// hands in what came of them. The deciding is session_logic's; here are the threads, the clock and gRPC around it.
+// Run's thread owns the state machine; links, slots and uploads have threads of their own that only post events to it.
 #pragma once
 
 #include <cstdint>
@@ -26,7 +26,7 @@ struct ToolchainReport {
 struct ReadinessReport {
   std::string toolset;
   Target target = Target::kX86_64;
-  std::string state;   // "waiting", "seeding", "ready", "failed"
+  std::string state;  // "waiting", "seeding", "ready", "failed"
   std::string detail;
   double seconds = 0;
 };
@@ -46,8 +46,9 @@ struct AgentOptions {
   int slots = 1;
   int64_t memory_bytes_per_slot = 0;
   std::string isolation_error;  // not empty: takes no offer, until IsolationChanged says otherwise
-  bool isolation_unproven = false;  // a full disk hid whether builds can be isolated: it counts as full until IsolationChanged
-  std::string spool_folder;     // an existing folder of this worker
+  bool isolation_unproven =
+      false;                 // a full disk hid whether builds can be isolated: it counts as full until IsolationChanged
+  std::string spool_folder;  // an existing folder of this worker
   std::vector<std::string> watched_disks;  // folders whose file systems must have build::kDiskFreeMin free
   // A new Welcome named these; called from Run's thread, must not wait.
   std::function<void(const std::vector<Toolset>&)> toolsets_known;
@@ -62,12 +63,12 @@ class Agent {
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
-  // Until `stop`: then builds are ended, results get a moment to be answered, and the worker takes its leave. Nothing of
-  // it runs any more when Run returns. Call it once.
+  // Until `stop`: then builds are ended, results get a moment to be answered, and the worker takes its leave. Nothing
+  // of it runs any more when Run returns. Call it once.
   void Run(std::stop_token stop);
 
-  // From any thread. Empty: builds can be isolated (again), offers are taken. Else none is any more and the text says why;
-  // what runs goes on. A change opens the session anew, since Hello is where coordinators are told.
+  // From any thread. Empty: builds can be isolated (again), offers are taken. Else none is any more and the text says
+  // why; what runs goes on. A change opens the session anew, since Hello is where coordinators are told.
   void IsolationChanged(std::string error);
 
  private:

@@ -1,9 +1,9 @@
 #include "worker/agent/convert.h"
 
+#include <gofarm/v1/worker.pb.h>
+
 #include <algorithm>
 #include <cmath>
-
-#include <gofarm/v1/worker.pb.h>
 
 #include "common/base/text.h"
 
@@ -14,7 +14,8 @@ constexpr size_t kVariantMax = 200;
 
 absl::Duration FromSeconds(double seconds) {
   // A duration that is no number, negative or beyond a year is none.
-  return std::isfinite(seconds) && seconds > 0 && seconds < 366 * 86400.0 ? absl::Seconds(seconds) : absl::ZeroDuration();
+  return std::isfinite(seconds) && seconds > 0 && seconds < 366 * 86400.0 ? absl::Seconds(seconds)
+                                                                          : absl::ZeroDuration();
 }
 
 std::string Detail(std::string_view text) { return Clip(text, kDetailMax); }
@@ -79,17 +80,19 @@ void FitInto(size_t limit, v1::CompleteRequest& out) {
   for (v1::Executable& e : *out.mutable_executables()) e.clear_dependencies();
   if (out.ByteSizeLong() <= limit) return;
   for (v1::VariantTry& v : *out.mutable_variants()) v.clear_argv();
-  for (v1::FailedProgram& p : *out.mutable_failed_programs()) p.set_failure_detail(Clip(p.failure_detail(), kVariantMax));
+  for (v1::FailedProgram& p : *out.mutable_failed_programs())
+    p.set_failure_detail(Clip(p.failure_detail(), kVariantMax));
   if (out.ByteSizeLong() <= limit) return;
-  // Thousands of programs with the longest of paths. Sent all the same it would be refused for as long as the attempt lasts.
+  // Thousands of programs with the longest of paths. Sent all the same it would be refused for as long as the attempt
+  // lasts.
   const int programs = out.executables_size() + out.failed_programs_size();
   out.clear_executables();
   out.clear_failed_programs();
   out.clear_variants();
   out.set_outcome(v1::ATTEMPT_OUTCOME_FAILED);
   out.set_failure_class(v1::FAILURE_CLASS_OUTPUT_LIMIT);
-  out.set_failure_detail(Cat("what is to be said of the module's ", programs, " programs is more than the ", limit,
-                             " bytes of a report"));
+  out.set_failure_detail(
+      Cat("what is to be said of the module's ", programs, " programs is more than the ", limit, " bytes of a report"));
 }
 
 }  // namespace
@@ -117,7 +120,8 @@ Offer OfferFromProto(const v1::Offer& in) {
   out.recipe_digest = in.recipe_digest();
   for (const int target : in.sibling_targets()) {
     // One that this worker does not know is a later coordinator's; fetching for it would be wrong.
-    if (v1::Target_IsValid(target) && target != v1::TARGET_UNSPECIFIED) out.siblings.push_back(static_cast<Target>(target));
+    if (v1::Target_IsValid(target) && target != v1::TARGET_UNSPECIFIED)
+      out.siblings.push_back(static_cast<Target>(target));
   }
   out.deadline = FromSeconds(in.deadline_seconds());
   const v1::BuildLimits& limits = in.limits();
@@ -137,7 +141,8 @@ bool CanBuildOn(const Toolset& toolset, std::string_view host_arch) {
     });
   };
   return !toolset.go_versions.empty() && has("zig", toolset.zig_version) &&
-         std::all_of(toolset.go_versions.begin(), toolset.go_versions.end(), [&](const std::string& go) { return has("go", go); });
+         std::all_of(toolset.go_versions.begin(), toolset.go_versions.end(),
+                     [&](const std::string& go) { return has("go", go); });
 }
 
 build::BuildOrder OrderFromOffer(const Offer& offer, const Toolset& toolset, int slot, int64_t memory_per_slot) {

@@ -41,9 +41,9 @@ struct AttemptExtras {
   int64_t log_bytes = 0;
   double upload_seconds = 0;
 };
-// Fits kCompleteBytesMax: build info texts (they stand in the artifacts too), then the variants' edited go.mod files and
-// environments, then dependencies are left out, the largest kind first. What still does not fit is reported as failed, class
-// output_limit.
+// Fits kCompleteBytesMax: build info texts (they stand in the artifacts too), then the variants' edited go.mod files
+// and environments, then dependencies are left out, the largest kind first. What still does not fit is reported as
+// failed, class output_limit.
 void ReportToProto(const build::BuildOrder& order, const build::BuildReport& report, const AttemptExtras& extras,
                    v1::CompleteRequest& out);
 

@@ -1,11 +1,10 @@
 #include "worker/agent/session_link.h"
 
+#include <gofarm/v1/worker.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
 #include <utility>
-
-#include <gofarm/v1/worker.grpc.pb.h>
 
 #include "common/base/text.h"
 #include "common/rpc/grpc_status.h"
@@ -66,7 +65,8 @@ absl::Status SessionLink::Dial() {
   const absl::Time give_up = absl::Now() + kConnectTimeout;
   while (!hung_up_) {
     mutex_.Unlock();
-    const bool connected = channel_->WaitForConnected(absl::ToChronoTime(std::min(give_up, absl::Now() + kConnectStep)));
+    const bool connected =
+        channel_->WaitForConnected(absl::ToChronoTime(std::min(give_up, absl::Now() + kConnectStep)));
     mutex_.Lock();
     if (hung_up_) break;
     if (connected) {

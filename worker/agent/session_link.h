@@ -1,5 +1,5 @@
-// One session stream to one coordinator: dials after a wait, says what comes in and when it ended, sends what it is given.
-// A reader and a writer thread, so that a peer that does not read never holds the agent. One object per dial.
+// One session stream to one coordinator: dials after a wait, says what comes in and when it ended, sends what it is
+// given. A reader and a writer thread, so that a peer that does not read never holds the agent. One object per dial.
 //
 // Thread-safe. The callbacks come from the link's own threads and must not wait. The destructor hangs up and joins.
 #pragma once
@@ -26,7 +26,7 @@ class WorkerMessage;
 
 namespace gofarm::agent {
 
-inline constexpr size_t kOutgoingMax = 1000;  // a peer that reads so slowly is hung up on
+inline constexpr size_t kOutgoingMax = 1000;                         // a peer that reads so slowly is hung up on
 inline constexpr absl::Duration kConnectTimeout = absl::Seconds(3);  // then the next address has its turn
 
 struct LinkCallbacks {
@@ -46,7 +46,8 @@ class SessionLink {
   void Send(const v1::WorkerMessage& message);
   // Ends it at once; `disconnected` follows.
   void Hangup(const std::string& why);
-  // Sends what is queued, says that nothing more comes, and waits for the peer to end the stream; hangs up after `limit`.
+  // Sends what is queued, says that nothing more comes, and waits for the peer to end the stream; hangs up after
+  // `limit`.
   void Close(absl::Duration limit);
 
  private:

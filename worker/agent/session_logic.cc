@@ -159,7 +159,8 @@ class Machine {
     s_.config.isolation_unproven = false;
     // Hello tells it, so the session is opened anew; builds go on. Words alone are not worth that.
     const bool told = s_.link == Link::kGreeted || s_.link == Link::kLive;
-    if (could != e.error.empty() && told && !s_.stopping) Emit(Hangup{s_.link_number, "what this worker can isolate has changed"});
+    if (could != e.error.empty() && told && !s_.stopping)
+      Emit(Hangup{s_.link_number, "what this worker can isolate has changed"});
     if (could && e.error.empty() && s_.DiskFull() != was_full && s_.link == Link::kLive) Ready();
   }
 
@@ -240,8 +241,9 @@ class Machine {
     if (std::find(s_.config.targets.begin(), s_.config.targets.end(), offer.target) == s_.config.targets.end()) {
       // A later coordinator may know targets that have no name here.
       const bool known = std::find(kAllTargets.begin(), kAllTargets.end(), offer.target) != kAllTargets.end();
-      return refuse(RefuseReason::kUnsupportedTarget,
-                    Cat("this worker does not build for ", known ? TargetName(offer.target) : "a target it does not know"));
+      return refuse(
+          RefuseReason::kUnsupportedTarget,
+          Cat("this worker does not build for ", known ? TargetName(offer.target) : "a target it does not know"));
     }
     if (std::find(s_.toolsets.begin(), s_.toolsets.end(), offer.toolset) == s_.toolsets.end()) {
       return refuse(RefuseReason::kUnknownToolset, Cat("toolset ", offer.toolset, " was not in Welcome"));

@@ -1,5 +1,6 @@
-// The worker's side of the session, as a pure function: Step(state, event, now) -> effects. No thread, clock, I/O, lock or
-// proto in here; the agent's threads feed events in and carry effects out, the simulation does the same with a fake clock.
+// The worker's side of the session, as a pure function: Step(state, event, now) -> effects. No thread, clock, I/O, lock
+// or proto in here; the agent's threads feed events in and carry effects out, the simulation does the same with a fake
+// clock.
 //
 // The rules it keeps:
 // - Hello repeats every attempt that runs here or has ended without an answer; Welcome says keep or drop for each.
@@ -27,14 +28,20 @@
 namespace gofarm::agent {
 
 inline constexpr absl::Duration kWelcomeTimeout = absl::Seconds(15);  // from Connected to WelcomeReceived
-inline constexpr absl::Duration kReportInterval = absl::Seconds(30);  // report and Ready are repeated at least this often
+inline constexpr absl::Duration kReportInterval =
+    absl::Seconds(30);  // report and Ready are repeated at least this often
 inline constexpr absl::Duration kStopGrace = absl::Seconds(5);
 inline constexpr BackoffPolicy kDialBackoff = {absl::Milliseconds(500), absl::Seconds(5), 2.0};
 inline constexpr BackoffPolicy kCompleteBackoff = {absl::Milliseconds(200), absl::Seconds(10), 2.0};
 
 // Numbers as in proto/gofarm/v1/ids.proto.
 enum class RefuseReason : int {
-  kNoFreeSlot = 1, kDraining, kUnknownToolset, kUnsupportedTarget, kCannotIsolate, kDiskFull
+  kNoFreeSlot = 1,
+  kDraining,
+  kUnknownToolset,
+  kUnsupportedTarget,
+  kCannotIsolate,
+  kDiskFull
 };
 
 struct OfferLimits {
@@ -78,10 +85,17 @@ struct AnnouncedAttempt {
 // ---- events -------------------------------------------------------------------------------------------------------
 // `random` in [0, 1) is drawn by the caller: jitter is decided here, chance is not.
 
-struct Started { double random = 0; };                      // first event of all
+struct Started {
+  double random = 0;
+};  // first event of all
 // `link` is the number that Dial gave; events of another link than the current one are ignored.
-struct Connected { int64_t link = 0; };
-struct Disconnected { int64_t link = 0; double random = 0; };  // also: the dial failed
+struct Connected {
+  int64_t link = 0;
+};
+struct Disconnected {
+  int64_t link = 0;
+  double random = 0;
+};  // also: the dial failed
 struct WelcomeReceived {
   int64_t link = 0;
   int64_t epoch = 0;
@@ -91,55 +105,118 @@ struct WelcomeReceived {
   std::vector<Token> drop;
   std::vector<std::string> toolsets;  // names the agent can build with (it keeps the contents itself)
 };
-struct OfferReceived { int64_t link = 0; int64_t epoch = 0; Offer offer; };
-struct CancelReceived { int64_t link = 0; int64_t epoch = 0; Token token; };
-struct DropReceived { int64_t link = 0; int64_t epoch = 0; Token token; };
-struct DrainReceived { int64_t link = 0; int64_t epoch = 0; };
+struct OfferReceived {
+  int64_t link = 0;
+  int64_t epoch = 0;
+  Offer offer;
+};
+struct CancelReceived {
+  int64_t link = 0;
+  int64_t epoch = 0;
+  Token token;
+};
+struct DropReceived {
+  int64_t link = 0;
+  int64_t epoch = 0;
+  Token token;
+};
+struct DrainReceived {
+  int64_t link = 0;
+  int64_t epoch = 0;
+};
 // The build made progress; the agent keeps the latest value by token and limits the rate to about one a second a phase.
-struct AttemptProgressed { Token token; };
+struct AttemptProgressed {
+  Token token;
+};
 // The build thread is done with it (whatever came of it, a stopped build too) and its processes are gone.
-struct AttemptFinished { Token token; };
+struct AttemptFinished {
+  Token token;
+};
 // Answer to SendComplete. kRetry: not answered (unavailable, or the store still had to take the Accept).
 enum class CompleteAnswer { kRecorded, kStale, kRetry };
-struct CompleteAnswered { Token token; CompleteAnswer answer = CompleteAnswer::kRetry; double random = 0; };
-struct AttemptStale { Token token; };        // a log append or upload got FAILED_PRECONDITION for this token
-struct ReportChanged {};                     // what SendReport would say has changed
-struct DiskSpace { bool low = false; };      // low: offers are refused with kDiskFull
-struct IsolationChanged { std::string error; };  // empty: builds can be isolated; else every offer is refused
-struct Tick { double random = 0; };          // at least four times a second
-struct StopRequested {};                     // SIGTERM
+struct CompleteAnswered {
+  Token token;
+  CompleteAnswer answer = CompleteAnswer::kRetry;
+  double random = 0;
+};
+struct AttemptStale {
+  Token token;
+};                        // a log append or upload got FAILED_PRECONDITION for this token
+struct ReportChanged {};  // what SendReport would say has changed
+struct DiskSpace {
+  bool low = false;
+};  // low: offers are refused with kDiskFull
+struct IsolationChanged {
+  std::string error;
+};  // empty: builds can be isolated; else every offer is refused
+struct Tick {
+  double random = 0;
+};                        // at least four times a second
+struct StopRequested {};  // SIGTERM
 
-using Event = std::variant<Started, Connected, Disconnected, WelcomeReceived, OfferReceived, CancelReceived, DropReceived,
-                           DrainReceived, AttemptProgressed, AttemptFinished, CompleteAnswered, AttemptStale,
-                           ReportChanged, DiskSpace, IsolationChanged, Tick, StopRequested>;
+using Event = std::variant<Started, Connected, Disconnected, WelcomeReceived, OfferReceived, CancelReceived,
+                           DropReceived, DrainReceived, AttemptProgressed, AttemptFinished, CompleteAnswered,
+                           AttemptStale, ReportChanged, DiskSpace, IsolationChanged, Tick, StopRequested>;
 
 // ---- effects ------------------------------------------------------------------------------------------------------
 // Send* go to the current link and may fail silently: the loss of a link is told by Disconnected.
 
 // Close what is left of the former link, wait, then dial coordinator number `address` and open the session stream.
-struct Dial { int64_t link = 0; absl::Duration after; int address = 0; };
-struct Hangup { int64_t link = 0; std::string why; };  // close it now; Disconnected{link} follows from the agent
-struct SendHello { std::vector<AnnouncedAttempt> attempts; };
-struct SendReady { int free_slots = 0; bool draining = false; bool disk_full = false; };
-struct SendAccept { Token token; };
-struct SendRefuse { Token token; RefuseReason reason = RefuseReason::kNoFreeSlot; std::string detail; };
+struct Dial {
+  int64_t link = 0;
+  absl::Duration after;
+  int address = 0;
+};
+struct Hangup {
+  int64_t link = 0;
+  std::string why;
+};  // close it now; Disconnected{link} follows from the agent
+struct SendHello {
+  std::vector<AnnouncedAttempt> attempts;
+};
+struct SendReady {
+  int free_slots = 0;
+  bool draining = false;
+  bool disk_full = false;
+};
+struct SendAccept {
+  Token token;
+};
+struct SendRefuse {
+  Token token;
+  RefuseReason reason = RefuseReason::kNoFreeSlot;
+  std::string detail;
+};
 // Run the build in this slot, with offer.deadline as its scope's deadline; AttemptFinished follows in every case.
-struct StartBuild { int slot = 0; Offer offer; };
-// End the build's processes. Its AttemptFinished follows; what it says becomes the completion (cancelled) or is discarded.
+struct StartBuild {
+  int slot = 0;
+  Offer offer;
+};
+// End the build's processes. Its AttemptFinished follows; what it says becomes the completion (cancelled) or is
+// discarded.
 enum class StopWhy { kCancelled, kDropped };
-struct StopBuild { Token token; StopWhy why = StopWhy::kDropped; };
-// Upload what is missing (log tail, artifacts), then call Complete once; CompleteAnswered follows in every case, within a
-// deadline of the agent's choice.
-struct SendComplete { Token token; };
-struct DiscardResult { Token token; };  // forget the attempt: report, workspace, log tail
-struct SendProgress { Token token; };
+struct StopBuild {
+  Token token;
+  StopWhy why = StopWhy::kDropped;
+};
+// Upload what is missing (log tail, artifacts), then call Complete once; CompleteAnswered follows in every case, within
+// a deadline of the agent's choice.
+struct SendComplete {
+  Token token;
+};
+struct DiscardResult {
+  Token token;
+};  // forget the attempt: report, workspace, log tail
+struct SendProgress {
+  Token token;
+};
 struct SendHeartbeat {};
 struct SendReport {};
 struct SendGoodbye {};
 struct Exit {};  // nothing runs any more: flush the stream, close it, end the process
 
-using Effect = std::variant<Dial, Hangup, SendHello, SendReady, SendAccept, SendRefuse, StartBuild, StopBuild, SendComplete,
-                            DiscardResult, SendProgress, SendHeartbeat, SendReport, SendGoodbye, Exit>;
+using Effect = std::variant<Dial, Hangup, SendHello, SendReady, SendAccept, SendRefuse, StartBuild, StopBuild,
+                            SendComplete, DiscardResult, SendProgress, SendHeartbeat, SendReport, SendGoodbye, Exit>;
 
 // ---- state --------------------------------------------------------------------------------------------------------
 

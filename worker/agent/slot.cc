@@ -1,12 +1,11 @@
 #include "worker/agent/slot.h"
 
+#include <gofarm/v1/worker.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
 #include <utility>
 #include <vector>
-
-#include <gofarm/v1/worker.grpc.pb.h>
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -54,7 +53,8 @@ std::string TroubleText(const absl::Status& failure) {
 
 class Listener : public build::BuildListener {
  public:
-  Listener(AttemptControl& control, upload::LogSpool& spool, upload::LogUploader& log, const std::function<void(Event)>& post)
+  Listener(AttemptControl& control, upload::LogSpool& spool, upload::LogUploader& log,
+           const std::function<void(Event)>& post)
       : control_(control), spool_(spool), log_(log), post_(post) {}
 
   void OnProgress(const build::BuildProgress& progress) override {
@@ -150,13 +150,16 @@ void Slot::Work() {
 
 void Slot::Build(Attempt& attempt) {
   const Token token = attempt.order.token;
-  obs::Info("build_started", {{"token", Cat(token.value)}, {"job", Cat(attempt.order.job.value)},
+  obs::Info("build_started", {{"token", Cat(token.value)},
+                              {"job", Cat(attempt.order.job.value)},
                               {"module", Cat(attempt.order.module, "@", attempt.order.version)},
                               {"target", std::string(TargetName(attempt.order.target))}});
-  auto spool = upload::LogSpool::Create(Cat(environment_.spool_folder, "/", token.value, ".log"), attempt.order.limits.log_bytes);
+  auto spool = upload::LogSpool::Create(Cat(environment_.spool_folder, "/", token.value, ".log"),
+                                        attempt.order.limits.log_bytes);
   if (!spool.ok()) {
     attempt.report.outcome = AttemptOutcome::kFailed;
-    attempt.report.failure = absl::IsResourceExhausted(spool.status()) ? FailureClass::kDiskFull : FailureClass::kInternal;
+    attempt.report.failure =
+        absl::IsResourceExhausted(spool.status()) ? FailureClass::kDiskFull : FailureClass::kInternal;
     attempt.report.detail = spool.status().ToString();
     return;
   }
@@ -165,12 +168,14 @@ void Slot::Build(Attempt& attempt) {
                                                       [this, token] { environment_.post(AttemptStale{token}); });
   Listener listener(*attempt.control, *attempt.spool, *attempt.log, environment_.post);
   const absl::Time started = absl::Now();
-  attempt.report = environment_.runner->Run(Scope{attempt.deadline, attempt.control->build.get_token()}, attempt.order, listener);
+  attempt.report =
+      environment_.runner->Run(Scope{attempt.deadline, attempt.control->build.get_token()}, attempt.order, listener);
   attempt.spool->Close();
   attempt.log->Wake();
   attempt.extras.log_sha256 = attempt.spool->sha256();
   attempt.extras.log_bytes = attempt.spool->size();
-  obs::Info("build_ended", {{"token", Cat(token.value)}, {"outcome", std::string(Name(attempt.report.outcome))},
+  obs::Info("build_ended", {{"token", Cat(token.value)},
+                            {"outcome", std::string(Name(attempt.report.outcome))},
                             {"class", std::string(Name(attempt.report.failure))},
                             {"executables", Cat(attempt.report.executables.size())},
                             {"seconds", Cat(absl::ToDoubleSeconds(absl::Now() - started))}});
@@ -184,7 +189,8 @@ absl::Status Slot::UploadAll(const Scope& scope, Attempt& attempt) {
   std::vector<upload::Blob> blobs;
   for (const build::BuiltExecutable& e : attempt.report.executables) blobs.push_back({e.file, e.sha256, e.size});
   const build::AttemptFacts& facts = attempt.report.facts;
-  if (!facts.licences_sha256.empty()) blobs.push_back({facts.licences_file, facts.licences_sha256, facts.licences_size});
+  if (!facts.licences_sha256.empty())
+    blobs.push_back({facts.licences_file, facts.licences_sha256, facts.licences_size});
   int64_t total = 0;
   for (const upload::Blob& blob : blobs) total += blob.size;
   int64_t before = 0;

@@ -1,6 +1,6 @@
-// One place for one attempt at a time, with the one thread that owns it: the thread runs the build, then waits to be told
-// to complete it (upload what is missing, call Complete once) or to throw it away. Since everything of a slot happens on
-// its thread in order, a new attempt never meets what the former one left.
+// One place for one attempt at a time, with the one thread that owns it: the thread runs the build, then waits to be
+// told to complete it (upload what is missing, call Complete once) or to throw it away. Since everything of a slot
+// happens on its thread in order, a new attempt never meets what the former one left.
 //
 // Thread-safe. What happens is told through `post`, from the slot's threads.
 #pragma once
@@ -28,7 +28,7 @@ class CompleteRequest;
 namespace gofarm::agent {
 
 inline constexpr absl::Duration kLogFlushTimeout = absl::Seconds(60);
-inline constexpr absl::Duration kUploadTimeout = absl::Minutes(15);     // all artifacts of one attempt, one try
+inline constexpr absl::Duration kUploadTimeout = absl::Minutes(15);  // all artifacts of one attempt, one try
 inline constexpr absl::Duration kCompleteTimeout = absl::Seconds(30);
 
 // The side of an attempt that the agent's loop sees.

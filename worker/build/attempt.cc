@@ -42,8 +42,8 @@ bool Attempt::Prepare() {
     const absl::StatusOr<int64_t> free = io::FreeBytes(folder);
     if (!free.ok()) return EndWith(free.status(), FailureClass::kInternal);
     if (*free < tools_.options.disk_free_min) {
-      return End(FailureClass::kDiskFull,
-                 Cat("only ", *free / kMiB, " MiB free under ", folder, ", a build needs ", tools_.options.disk_free_min / kMiB));
+      return End(FailureClass::kDiskFull, Cat("only ", *free / kMiB, " MiB free under ", folder, ", a build needs ",
+                                              tools_.options.disk_free_min / kMiB));
     }
   }
   absl::StatusOr<std::unique_ptr<AttemptFolder>> folder = AttemptFolder::Make(tools_.options.work_dir, order_.token);
@@ -89,8 +89,8 @@ bool Attempt::Fetch() {
     if (go.version == listing_->go_version) go_ = &go;
   }
   if (target_ == nullptr || go_ == nullptr) {
-    return End(FailureClass::kInternal, Cat("the listing has no ", TargetName(order_.target), " or wants a Go that is not installed: ",
-                                            listing_->go_version));
+    return End(FailureClass::kInternal, Cat("the listing has no ", TargetName(order_.target),
+                                            " or wants a Go that is not installed: ", listing_->go_version));
   }
   report_.facts.go_version = go_->version;
   report_.facts.go_sha256 = go_->sha256;
@@ -100,8 +100,8 @@ bool Attempt::Fetch() {
   report_.facts.used_shared_cache = MayShareGoCache(*target_);
   for (const auto& [path, name] : target_->packages) packages_.insert(path);
   for (const fetch::Program& program : target_->programs) packages_.insert(program.import_path);
-  Say("fetch", Cat(listing_->bytes_fetched, " bytes fetched, ", target_->modules.size(), " modules linked, go ", go_->version, ", zig ",
-                   toolchains_.zig.version));
+  Say("fetch", Cat(listing_->bytes_fetched, " bytes fetched, ", target_->modules.size(), " modules linked, go ",
+                   go_->version, ", zig ", toolchains_.zig.version));
   return true;
 }
 
@@ -203,8 +203,9 @@ bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Prog
       Fail(program, verdicts.OfProgram(DependenciesOf(program)));
     }
   }
-  report_.variants.back().outcome =
-      result.missing.empty() ? "built" : result.missing.size() < pending.size() ? "partial" : "failed";
+  report_.variants.back().outcome = result.missing.empty()                   ? "built"
+                                    : result.missing.size() < pending.size() ? "partial"
+                                                                             : "failed";
   return true;
 }
 
@@ -229,8 +230,10 @@ bool Attempt::MakeFolders(const PlannedTry& planned) {
       if (planned.needs_source) {
         GOFARM_RETURN_IF_ERROR(CopySource(scope_, tools_.fetcher.SourceFolder(*listing_), source_folder_));
       }
-      if (!planned.go_mod.empty()) GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(source_folder_ + "/go.mod", planned.go_mod));
-      if (!planned.go_sum.empty()) GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(source_folder_ + "/go.sum", planned.go_sum));
+      if (!planned.go_mod.empty())
+        GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(source_folder_ + "/go.mod", planned.go_mod));
+      if (!planned.go_sum.empty())
+        GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(source_folder_ + "/go.sum", planned.go_sum));
       GOFARM_RETURN_IF_ERROR(tools_.sandbox.GiveToBuilds(source_folder_, order_.slot));
     }
     GOFARM_RETURN_IF_ERROR(tools_.sandbox.GiveToBuilds(out_folder_, order_.slot));
@@ -238,12 +241,13 @@ bool Attempt::MakeFolders(const PlannedTry& planned) {
   };
   const absl::Status status = all();
   // What cannot be copied or given away as it is (INVALID_ARGUMENT) is the source's own doing.
-  return status.ok() || EndWith(Annotate(status, "prepare the folders of a build"),
-                                absl::IsInvalidArgument(status) ? FailureClass::kSourceInvalid : FailureClass::kInternal);
+  return status.ok() ||
+         EndWith(Annotate(status, "prepare the folders of a build"),
+                 absl::IsInvalidArgument(status) ? FailureClass::kSourceInvalid : FailureClass::kInternal);
 }
 
-// The zig cache is always a throw-away layer over the seed, the Go cache of a job with foreign C too. The layers live as long
-// as the attempt, so that a second try finds what the first one compiled.
+// The zig cache is always a throw-away layer over the seed, the Go cache of a job with foreign C too. The layers live
+// as long as the attempt, so that a second try finds what the first one compiled.
 absl::Status Attempt::AddCaches(exec::SandboxSpec& spec) {
   if (caches_folder_.empty()) {
     GOFARM_ASSIGN_OR_RETURN(caches_folder_, folder_->MakeInside(Cat("caches-", try_number_)));
@@ -311,9 +315,11 @@ bool Attempt::JudgeEnd(const exec::SandboxResult& result) {
       return true;  // which programs are there decides, not the exit code
     case exec::EndedBy::kSignal:
       // SIGKILL that nobody here sent is the kernel's for memory.
-      if (result.signal == SIGKILL) return End(FailureClass::kOutOfMemory, "the kernel killed the build, most likely for memory");
+      if (result.signal == SIGKILL)
+        return End(FailureClass::kOutOfMemory, "the kernel killed the build, most likely for memory");
       // The sandbox also bounds the size of a single file, by a signal.
-      if (result.signal == SIGXFSZ) return End(FailureClass::kOutputLimit, Cat("a file of more than ", limits.output_bytes / kMiB, " MiB"));
+      if (result.signal == SIGXFSZ)
+        return End(FailureClass::kOutputLimit, Cat("a file of more than ", limits.output_bytes / kMiB, " MiB"));
       return End(FailureClass::kToolchainBroken, Cat("go died of signal ", result.signal));
     case exec::EndedBy::kWall:
       if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kTimeout);
@@ -326,12 +332,13 @@ bool Attempt::JudgeEnd(const exec::SandboxResult& result) {
     case exec::EndedBy::kOutput:
       return End(FailureClass::kOutputLimit, Cat("more than ", limits.output_bytes / kMiB, " MiB of files"));
     case exec::EndedBy::kDisk:
-      return End(FailureClass::kDiskFull, Cat("less than ", exec::SandboxLimits().disk_free_bytes / kMiB,
-                                              " MiB were left under ", tools_.options.work_dir, " or ", tools_.cache.root(),
-                                              " while it was building"));
+      return End(FailureClass::kDiskFull,
+                 Cat("less than ", exec::SandboxLimits().disk_free_bytes / kMiB, " MiB were left under ",
+                     tools_.options.work_dir, " or ", tools_.cache.root(), " while it was building"));
     case exec::EndedBy::kStopped:
       if (too_much_output_ && !scope_.stop.stop_requested()) {
-        return End(FailureClass::kOutputLimit, Cat("more than ", kRawOutputPerLogByte, " times ", limits.log_bytes, " bytes of output"));
+        return End(FailureClass::kOutputLimit,
+                   Cat("more than ", kRawOutputPerLogByte, " times ", limits.log_bytes, " bytes of output"));
       }
       return EndWith(absl::CancelledError("stopped"), FailureClass::kInternal);
   }
@@ -346,9 +353,10 @@ bool Attempt::Check() {
   for (const Candidate& candidate : candidates_) {
     if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kInternal);
     const fetch::Program& program = *candidate.program;
-    absl::StatusOr<BuiltExecutable> built = VerifyExecutable(
-        candidate.out_folder, candidate.relative,
-        {program.import_path, program.name, order_.module, DevelOr(candidate.variant, order_.version), "go" + go_->version, order_.target});
+    absl::StatusOr<BuiltExecutable> built =
+        VerifyExecutable(candidate.out_folder, candidate.relative,
+                         {program.import_path, program.name, order_.module, DevelOr(candidate.variant, order_.version),
+                          "go" + go_->version, order_.target});
     if (built.ok()) {
       built->variant = VariantName(candidate.variant);
       Say("check", Cat(program.import_path, ": ", built->size, " bytes, sha256 ", built->sha256));
@@ -379,7 +387,8 @@ bool Attempt::Record() {
 
 void Attempt::Conclude() {
   for (auto& [path, program] : failed_) {
-    // A trouble of the worker says nothing about the program: the whole attempt counts as failed, so that it is tried again.
+    // A trouble of the worker says nothing about the program: the whole attempt counts as failed, so that it is tried
+    // again.
     if (ConcernsWorker(program.failure)) {
       End(program.failure, program.detail);
       return;
@@ -437,7 +446,8 @@ void Attempt::EnterPhase(Phase phase) {
 void Attempt::LeavePhase() {
   if (phase_ == Phase::kNone) return;
   const double seconds = absl::ToDoubleSeconds(absl::Now() - phase_started_);
-  const auto found = std::find_if(report_.phases.begin(), report_.phases.end(), [&](const auto& p) { return p.first == phase_; });
+  const auto found =
+      std::find_if(report_.phases.begin(), report_.phases.end(), [&](const auto& p) { return p.first == phase_; });
   if (found == report_.phases.end()) {
     report_.phases.emplace_back(phase_, seconds);
   } else {

@@ -20,7 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-absl::Status FromCode(const std::error_code& error, std::string_view action) { return ErrnoStatus(error.value(), action); }
+absl::Status FromCode(const std::error_code& error, std::string_view action) {
+  return ErrnoStatus(error.value(), action);
+}
 
 }  // namespace
 
@@ -56,21 +58,25 @@ void RemoveStaleAttempts(const std::string& work_dir) {
 absl::Status CopySource(const Scope& scope, const std::string& from, const std::string& to) {
   std::error_code error;
   int64_t files = 0, bytes = 0;
-  for (fs::recursive_directory_iterator at(from, fs::directory_options::none, error), end; at != end; at.increment(error)) {
+  for (fs::recursive_directory_iterator at(from, fs::directory_options::none, error), end; at != end;
+       at.increment(error)) {
     if (error) return FromCode(error, Cat("read ", from));
     GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), "copy the source");
     const fs::file_status status = at->symlink_status(error);
     if (error) return FromCode(error, Cat("stat ", EscapeForPrint(at->path().native())));
     const fs::path target = fs::path(to) / at->path().lexically_relative(from);
     if (fs::is_directory(status)) {
-      if (!fs::create_directory(target, error)) return FromCode(error, Cat("make folder ", EscapeForPrint(target.native())));
+      if (!fs::create_directory(target, error))
+        return FromCode(error, Cat("make folder ", EscapeForPrint(target.native())));
     } else if (fs::is_regular_file(status)) {
       const uintmax_t size = at->file_size(error);
       if (!error) bytes += static_cast<int64_t>(size);
       if (++files > kSourceFilesMax || bytes > kSourceBytesMax) {
-        return absl::InvalidArgumentError(Cat("source of more than ", kSourceFilesMax, " files or ", kSourceBytesMax, " bytes"));
+        return absl::InvalidArgumentError(
+            Cat("source of more than ", kSourceFilesMax, " files or ", kSourceBytesMax, " bytes"));
       }
-      if (!fs::copy_file(at->path(), target, error)) return FromCode(error, Cat("copy to ", EscapeForPrint(target.native())));
+      if (!fs::copy_file(at->path(), target, error))
+        return FromCode(error, Cat("copy to ", EscapeForPrint(target.native())));
     } else {
       return absl::InvalidArgumentError(Cat(EscapeForPrint(at->path().native()), " is neither file nor folder"));
     }

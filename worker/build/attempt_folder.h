@@ -1,4 +1,5 @@
-// The folder of one attempt on disk, and the copy of a module's source that some variants build from. One thread at a time.
+// The folder of one attempt on disk, and the copy of a module's source that some variants build from. One thread at a
+// time.
 #pragma once
 
 #include <cstdint>
@@ -40,8 +41,8 @@ void RemoveStaleAttempts(const std::string& work_dir);
 inline constexpr int64_t kSourceFilesMax = 500'000;
 inline constexpr int64_t kSourceBytesMax = int64_t{2} << 30;  // a zip unpacks to at most 500 MiB; more is not from one
 
-// Copies regular files and folders of `from` (a verified module in the module cache) to the empty folder `to`, writable.
-// Anything else in it is INVALID_ARGUMENT: a module zip holds nothing else.
+// Copies regular files and folders of `from` (a verified module in the module cache) to the empty folder `to`,
+// writable. Anything else in it is INVALID_ARGUMENT: a module zip holds nothing else.
 absl::Status CopySource(const Scope& scope, const std::string& from, const std::string& to);
 
 // Which names there are below module folders. Each folder is walked once, all together no further than kSourceFilesMax

@@ -45,14 +45,15 @@ bool SaysSystemLibraryMissing(std::string_view line, std::string_view package, c
     return !name.empty() && !(has_header && has_header(package, name));
   }
   return (Has(line, "exec: \"") && Has(line, "executable file not found in $PATH")) ||
-         Has(line, "was not found in the pkg-config search path") || Has(line, "unable to find dynamic system library") ||
-         Has(line, "unable to find static system library") || Has(line, "unable to find framework") ||
-         Has(line, "unable to find library -l") || Has(line, "cannot find -l");
+         Has(line, "was not found in the pkg-config search path") ||
+         Has(line, "unable to find dynamic system library") || Has(line, "unable to find static system library") ||
+         Has(line, "unable to find framework") || Has(line, "unable to find library -l") || Has(line, "cannot find -l");
 }
 
 bool SaysTargetUnsupported(std::string_view line) {
-  return Has(line, "build constraints exclude all Go files") || (Has(line, "found packages ") && Has(line, ".go) and ")) ||
-         (Has(line, "-buildmode=pie not supported")) || Has(line, "unsupported GOOS/GOARCH pair");
+  return Has(line, "build constraints exclude all Go files") ||
+         (Has(line, "found packages ") && Has(line, ".go) and ")) || (Has(line, "-buildmode=pie not supported")) ||
+         Has(line, "unsupported GOOS/GOARCH pair");
 }
 
 bool SaysGoTooOld(std::string_view line) {
@@ -66,19 +67,22 @@ bool SaysSourceUnavailable(std::string_view line) {
 }
 
 bool SaysSourceInvalid(std::string_view line) {
-  return HasAny(line, "module declares its path as", "cannot find module providing package", "no required module provides package",
-                " is not in std", "import cycle not allowed", "use of internal package ", "checksum mismatch", "SECURITY ERROR",
-                "malformed module path", "malformed import path", "invalid import path", "no Go files in", "no non-test Go files in",
-                "errors parsing go.mod", "ambiguous import: ", "found in multiple modules", "is a program, not an importable package",
-                "does not contain package ", "replacement directory ", "invalid version:", "no buildable Go source files",
-                "source files not allowed when not using cgo", "go.mod has post-");
+  return HasAny(line, "module declares its path as", "cannot find module providing package",
+                "no required module provides package", " is not in std", "import cycle not allowed",
+                "use of internal package ", "checksum mismatch", "SECURITY ERROR", "malformed module path",
+                "malformed import path", "invalid import path", "no Go files in", "no non-test Go files in",
+                "errors parsing go.mod", "ambiguous import: ", "found in multiple modules",
+                "is a program, not an importable package", "does not contain package ", "replacement directory ",
+                "invalid version:", "no buildable Go source files", "source files not allowed when not using cgo",
+                "go.mod has post-");
 }
 
 bool SaysLinkError(std::string_view line) {
   return HasAny(line, "/link: running ", "ld.lld: error", "error: undefined symbol", "undefined reference to",
-                "function main is undeclared in the main package", "relocation target ", "duplicated definition of symbol",
-                "duplicate symbol", "link: invalid reference to ", "unsupported linker arg", "unknown linker arg",
-                "failed to open object ", "/link: ", "link: ", "missing section for relocation");
+                "function main is undeclared in the main package", "relocation target ",
+                "duplicated definition of symbol", "duplicate symbol", "link: invalid reference to ",
+                "unsupported linker arg", "unknown linker arg", "failed to open object ",
+                "/link: ", "link: ", "missing section for relocation");
 }
 
 // clang, zig, cgo, asm and Go's compiler all print a position first: "file.go:12:3: ".
@@ -96,13 +100,13 @@ bool SaysCompileError(std::string_view line) {
   return false;
 }
 
-// Rows in order of weight: troubles of the machine explain everything after them; then what the system or the target lacks,
-// which explains compile errors in its wake.
+// Rows in order of weight: troubles of the machine explain everything after them; then what the system or the target
+// lacks, which explains compile errors in its wake.
 constexpr std::array<FailureClass, 11> kByWeight = {
-    FailureClass::kDiskFull,      FailureClass::kOutputLimit,       FailureClass::kOutOfMemory,
-    FailureClass::kToolchainBroken, FailureClass::kGoTooOld,        FailureClass::kSourceUnavailable,
-    FailureClass::kSourceInvalid, FailureClass::kTargetUnsupported, FailureClass::kSystemLibraryMissing,
-    FailureClass::kLinkError,     FailureClass::kCompileError};
+    FailureClass::kDiskFull,        FailureClass::kOutputLimit,       FailureClass::kOutOfMemory,
+    FailureClass::kToolchainBroken, FailureClass::kGoTooOld,          FailureClass::kSourceUnavailable,
+    FailureClass::kSourceInvalid,   FailureClass::kTargetUnsupported, FailureClass::kSystemLibraryMissing,
+    FailureClass::kLinkError,       FailureClass::kCompileError};
 
 size_t WeightOf(FailureClass failure) {
   return static_cast<size_t>(std::find(kByWeight.begin(), kByWeight.end(), failure) - kByWeight.begin());
@@ -185,7 +189,8 @@ ParsedLog::ParsedLog(std::string_view text, const absl::flat_hash_set<std::strin
   }
 }
 
-LogVerdicts::Verdict LogVerdicts::Judge(const LogSection& section, const HasHeader& has_header, FailureClass otherwise) {
+LogVerdicts::Verdict LogVerdicts::Judge(const LogSection& section, const HasHeader& has_header,
+                                        FailureClass otherwise) {
   Verdict verdict{otherwise, WeightOf(otherwise), &section, 0};
   bool found = false;
   for (size_t i = 0; i < section.lines.size(); ++i) {
@@ -201,7 +206,8 @@ LogVerdicts::Verdict LogVerdicts::Judge(const LogSection& section, const HasHead
 
 // The order in which packages compile differs from run to run; weight and name decide, so that the verdict does not.
 bool LogVerdicts::Decides(const Verdict& verdict, const Verdict& over) {
-  if (verdict.section == nullptr || over.section == nullptr) return over.section == nullptr && verdict.section != nullptr;
+  if (verdict.section == nullptr || over.section == nullptr)
+    return over.section == nullptr && verdict.section != nullptr;
   if (verdict.weight != over.weight) return verdict.weight < over.weight;
   return verdict.section->package < over.section->package;
 }

@@ -1,5 +1,5 @@
-// What a failed build's output means: for each program the failure class and the lines that decided it. Pure; the output
-// comes from hostile source and is only ever matched, bounded and quoted.
+// What a failed build's output means: for each program the failure class and the lines that decided it. Pure; the
+// output comes from hostile source and is only ever matched, bounded and quoted.
 #pragma once
 
 #include <cstddef>
@@ -45,14 +45,16 @@ class ParsedLog {
 // source's own mistake and no missing system library.
 using HasHeader = std::function<bool(std::string_view package, std::string_view include_name)>;
 
-// What each section of a log amounts to, judged once: a hostile module has thousands of programs and megabytes of output.
+// What each section of a log amounts to, judged once: a hostile module has thousands of programs and megabytes of
+// output.
 class LogVerdicts {
  public:
   // `has_header` is asked now, about every missing header that is named. `log` must outlive it.
   LogVerdicts(const ParsedLog& log, const HasHeader& has_header);
 
-  // The class of a program that was not built. `dependencies` holds its own import path and all it imports. The sections of
-  // these packages decide; when there is none, what Go said about no package in particular; when there is nothing, kInternal.
+  // The class of a program that was not built. `dependencies` holds its own import path and all it imports. The
+  // sections of these packages decide; when there is none, what Go said about no package in particular; when there is
+  // nothing, kInternal.
   Classified OfProgram(const absl::flat_hash_set<std::string>& dependencies) const;
 
  private:

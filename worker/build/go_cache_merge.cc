@@ -79,7 +79,8 @@ class Merge {
     int fd = openat(parent, name.c_str(), kOpenFolder);
     if (fd < 0) {
       unlinkat(parent, name.c_str(), 0);  // a link or a file, if anything
-      if (mkdirat(parent, name.c_str(), 0777) != 0 && errno != EEXIST) return ErrnoStatus(errno, Cat("make folder for ", path));
+      if (mkdirat(parent, name.c_str(), 0777) != 0 && errno != EEXIST)
+        return ErrnoStatus(errno, Cat("make folder for ", path));
       fd = openat(parent, name.c_str(), kOpenFolder);
     }
     if (fd < 0) return ErrnoStatus(errno, Cat("open the folder for ", path));

@@ -11,8 +11,8 @@
 
 namespace gofarm::build {
 
-LocalRunner::LocalRunner(LocalRunnerOptions options, fetch::CacheLayout cache, fetch::ModuleFetcher& fetcher, Seeder& seeder,
-                         const exec::Sandbox& sandbox)
+LocalRunner::LocalRunner(LocalRunnerOptions options, fetch::CacheLayout cache, fetch::ModuleFetcher& fetcher,
+                         Seeder& seeder, const exec::Sandbox& sandbox)
     : options_(std::move(options)), cache_(std::move(cache)), fetcher_(fetcher), seeder_(seeder), sandbox_(sandbox) {
   RemoveStaleAttempts(options_.work_dir);
 }

@@ -1,5 +1,5 @@
-// Builds on this machine: waits for the target's seed, fetches and lists, runs go in the sandbox variant by variant, checks
-// every file, reports. Owns one folder per attempt below its work folder, which the report's Workspace removes.
+// Builds on this machine: waits for the target's seed, fetches and lists, runs go in the sandbox variant by variant,
+// checks every file, reports. Owns one folder per attempt below its work folder, which the report's Workspace removes.
 //
 // Thread-safe; one call a slot at a time. Run blocks, and its thread must outlive it (the sandbox dies with it).
 #pragma once
@@ -17,11 +17,11 @@
 namespace gofarm::build {
 
 struct LocalRunnerOptions {
-  std::string work_dir;                                   // an existing folder of this worker; attempts live below it
+  std::string work_dir;  // an existing folder of this worker; attempts live below it
   int cores = 1;
   int slots = 1;
-  int64_t memory_bytes_per_slot = int64_t{6} << 30;       // cap of an order that states none
-  int64_t disk_free_min = kDiskFreeMin;                   // less is disk_full before anything starts
+  int64_t memory_bytes_per_slot = int64_t{6} << 30;  // cap of an order that states none
+  int64_t disk_free_min = kDiskFreeMin;              // less is disk_full before anything starts
 };
 
 // A build that prints more than this many times its log limit ends as output_limit.

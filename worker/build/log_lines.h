@@ -1,5 +1,6 @@
-// Turns what a sandbox prints into log lines: whole, of bounded length, escaped, each with its tag. Keeps head and tail of
-// the untagged text in memory, so that classification does not depend on how much log the farm stores. Not thread-safe.
+// Turns what a sandbox prints into log lines: whole, of bounded length, escaped, each with its tag. Keeps head and tail
+// of the untagged text in memory, so that classification does not depend on how much log the farm stores. Not
+// thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -20,8 +21,8 @@ inline constexpr absl::Duration kStepLogInterval = absl::Seconds(10);
 // Which of the many reports of a step that takes long are worth a line in the log.
 class StepLog {
  public:
-  // The step says something new in words, or in numbers only and the last line is kStepLogInterval old. Versions such as
-  // 1.26.8 count as words.
+  // The step says something new in words, or in numbers only and the last line is kStepLogInterval old. Versions such
+  // as 1.26.8 count as words.
   bool IsNews(std::string_view step, absl::Time now);
 
  private:
@@ -56,8 +57,8 @@ class LogLines {
   bool line_open_ = false;
   int64_t raw_bytes_ = 0;
   std::string head_;
-  std::string tail_;         // up to twice kKeptTailMax before it is cut back
-  int64_t left_out_ = 0;     // bytes between head and tail
+  std::string tail_;      // up to twice kKeptTailMax before it is cut back
+  int64_t left_out_ = 0;  // bytes between head and tail
 };
 
 }  // namespace gofarm::build

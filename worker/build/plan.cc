@@ -21,8 +21,9 @@ void Set(Environment& environment, std::string_view name, std::string value) {
   }
 }
 
-// GOGC=off takes 17 % less CPU than the default; GOMEMLIMIT makes the collector run before the slot's memory is gone. Each
-// process has the limit for itself: `parallel` compilers or linkers, and go with all that it holds about the packages.
+// GOGC=off takes 17 % less CPU than the default; GOMEMLIMIT makes the collector run before the slot's memory is gone.
+// Each process has the limit for itself: `parallel` compilers or linkers, and go with all that it holds about the
+// packages.
 void SetResources(Environment& environment, const SlotShare& share) {
   constexpr int64_t kMiB = int64_t{1} << 20;
   const int64_t each = std::max<int64_t>(256, share.memory_bytes / (share.parallel + 1) / kMiB);
@@ -31,7 +32,8 @@ void SetResources(Environment& environment, const SlotShare& share) {
   Set(environment, "GOMAXPROCS", Cat(share.parallel));
 }
 
-// Cores lie idle beside a job, but its slot's memory does not grow with them: what one large compile or link is given at least.
+// Cores lie idle beside a job, but its slot's memory does not grow with them: what one large compile or link is given
+// at least.
 constexpr int64_t kMemoryPerAction = int64_t{768} << 20;
 
 // The package as a source variant names it, from inside /src.
@@ -66,7 +68,9 @@ std::optional<Variant> VariantByName(std::string_view name) {
 }
 
 // Whether the listing chose versions that no go.mod names: the build must not choose again.
-bool IsPinned(const PlanInput& input) { return input.variant.base == Base::kInstall && !input.listing.pinned_go_mod.empty(); }
+bool IsPinned(const PlanInput& input) {
+  return input.variant.base == Base::kInstall && !input.listing.pinned_go_mod.empty();
+}
 
 PlannedCall PlanCall(const PlanInput& input, const std::vector<const fetch::Program*>& programs, size_t index) {
   const bool install = input.variant.base == Base::kInstall;

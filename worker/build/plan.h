@@ -1,5 +1,5 @@
-// From an order and what fetching found out to the exact commands of one try: argv, environment, folders, and where each
-// program will lie. Pure: the runner carries it out, the report quotes it.
+// From an order and what fetching found out to the exact commands of one try: argv, environment, folders, and where
+// each program will lie. Pure: the runner carries it out, the report quotes it.
 #pragma once
 
 #include <cstdint>
@@ -23,9 +23,10 @@ struct SlotShare {
   int parallel = 1;  // actions of go side by side, at least 1
   int64_t memory_bytes = int64_t{6} << 30;
 };
-// The cores are divided among the attempts that run when the try starts, this one among them, never among more than there
-// are slots: a job alone on its worker has every core, as far as the memory of its slot goes. One that comes a moment later
-// finds the first still using its larger share; the kernel divides the cores then, and the next try is planned anew.
+// The cores are divided among the attempts that run when the try starts, this one among them, never among more than
+// there are slots: a job alone on its worker has every core, as far as the memory of its slot goes. One that comes a
+// moment later finds the first still using its larger share; the kernel divides the cores then, and the next try is
+// planned anew.
 SlotShare ShareOf(int cores, int slots, int running, int64_t memory_bytes_per_slot);
 
 struct PlannedProgram {
@@ -34,7 +35,8 @@ struct PlannedProgram {
   std::string out_path;  // inside the try's output folder: "bin/linux_arm64/age", "c1/bin/age"
 };
 
-// One go command. Programs whose base names clash are never in the same one: go would write one over the other, silently.
+// One go command. Programs whose base names clash are never in the same one: go would write one over the other,
+// silently.
 struct PlannedCall {
   std::vector<std::string> argv;
   Environment environment;
@@ -45,8 +47,8 @@ struct PlannedTry {
   Variant variant;
   std::vector<PlannedCall> calls;
   std::string working_directory;
-  // What stands at /src: a copy of the module, in which go_mod and go_sum (unless empty) take the place of its own; or these
-  // two alone; or nothing.
+  // What stands at /src: a copy of the module, in which go_mod and go_sum (unless empty) take the place of its own; or
+  // these two alone; or nothing.
   bool needs_source = false;
   bool needs_main = false;
   bool UsesSrc() const { return needs_source || needs_main; }
@@ -69,7 +71,8 @@ PlannedTry PlanTry(const PlanInput& input);
 // What to start with, as the listing advises (its text is checked: anything unknown is "install").
 Variant FirstVariant(const fetch::Listing& listing);
 
-// Programs that can be attempted, and those that fail before anything is run. Packages without func main are in neither.
+// Programs that can be attempted, and those that fail before anything is run. Packages without func main are in
+// neither.
 struct ProgramSplit {
   std::vector<const fetch::Program*> buildable;
   std::vector<const fetch::Program*> broken;
@@ -79,8 +82,8 @@ ProgramSplit SplitPrograms(const fetch::TargetListing& listing);
 // Whether such a job may write to the Go cache that others read: the C compiler runs for no package outside std.
 bool MayShareGoCache(const fetch::TargetListing& listing);
 
-// The commands of a try in one line of words, as recorded: several calls stand behind each other with "&&" between them, a
-// later one with the variables that differ in front ("env", "GOPATH=/out/c1", "/go/bin/go", ...).
+// The commands of a try in one line of words, as recorded: several calls stand behind each other with "&&" between
+// them, a later one with the variables that differ in front ("env", "GOPATH=/out/c1", "/go/bin/go", ...).
 std::vector<std::string> RecordedArgv(const PlannedTry& planned);
 std::vector<std::string> RecordedEnvironment(const PlannedTry& planned);
 

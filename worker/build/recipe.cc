@@ -41,14 +41,18 @@ Environment RecipeEnvironment(Target target, bool lfs64) {
 }
 
 std::vector<std::string> RecipeFlags() {
-  return {"-trimpath",       "-buildmode=pie",
-          "-buildvcs=false", "-tags",
-          "netgo,osusergo",  "-ldflags",
+  return {"-trimpath",
+          "-buildmode=pie",
+          "-buildvcs=false",
+          "-tags",
+          "netgo,osusergo",
+          "-ldflags",
           "-s -w -buildid= -linkmode=external -extldflags '-s -w -static-pie -Wl,--build-id=none'"};
 }
 
 std::string_view ValueOf(const Environment& environment, std::string_view name) {
-  const auto found = std::find_if(environment.begin(), environment.end(), [&](const auto& v) { return v.first == name; });
+  const auto found =
+      std::find_if(environment.begin(), environment.end(), [&](const auto& v) { return v.first == name; });
   return found == environment.end() ? std::string_view() : std::string_view(found->second);
 }
 

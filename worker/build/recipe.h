@@ -1,6 +1,6 @@
-// The recipe's constants: sandbox paths, environment and go flags. Seeds and jobs must use exactly the same ones, since the
-// Go build cache keys contain flags, tags, CC and its version: one letter more and every package of std is compiled anew.
-// A change here needs a new recipe_version (coordinator) or kSandboxLayout. Pure; thread-safe.
+// The recipe's constants: sandbox paths, environment and go flags. Seeds and jobs must use exactly the same ones, since
+// the Go build cache keys contain flags, tags, CC and its version: one letter more and every package of std is compiled
+// anew. A change here needs a new recipe_version (coordinator) or kSandboxLayout. Pure; thread-safe.
 #pragma once
 
 #include <string>

@@ -12,27 +12,34 @@ constexpr bool Has(std::string_view text, std::string_view part) { return text.f
 
 // Names of the large-file interface that glibc always declares and musl only on request.
 constexpr std::array<std::string_view, 22> kLargeFileNames = {
-    "off64_t",    "loff64_t", "ino64_t",   "fpos64_t",  "blkcnt64_t", "rlim64_t",   "pread64",   "pwrite64",
-    "preadv64",   "lseek64",  "open64",    "creat64",   "fopen64",    "freopen64",  "fseeko64",  "ftello64",
-    "mmap64",     "stat64",   "lstat64",   "fstat64",   "statfs64",   "ftruncate64"};
+    "off64_t",  "loff64_t", "ino64_t", "fpos64_t", "blkcnt64_t", "rlim64_t",   "pread64",  "pwrite64",
+    "preadv64", "lseek64",  "open64",  "creat64",  "fopen64",    "freopen64",  "fseeko64", "ftello64",
+    "mmap64",   "stat64",   "lstat64", "fstat64",  "statfs64",   "ftruncate64"};
 
-// Compilers name what they miss in an error line: "use of undeclared identifier 'pread64'", "unknown type name 'off64_t'",
-// "call to undeclared function 'lseek64'". sqlite's own table of system calls falls over as 'struct unix_syscall[]'.
+// Compilers name what they miss in an error line: "use of undeclared identifier 'pread64'", "unknown type name
+// 'off64_t'", "call to undeclared function 'lseek64'". sqlite's own table of system calls falls over as 'struct
+// unix_syscall[]'.
 bool SaysLargeFileNames(std::string_view line) {
   if (!Has(line, "error: ")) return false;
   if (Has(line, "undeclared") || Has(line, "unknown type name") || Has(line, "incomplete type")) {
     if (Has(line, "'struct unix_syscall[]'")) return true;
-    return std::any_of(kLargeFileNames.begin(), kLargeFileNames.end(),
-                       [&](std::string_view name) { return Has(line, Cat("'", name, "'")) || Has(line, Cat("struct ", name, "'")); });
+    return std::any_of(kLargeFileNames.begin(), kLargeFileNames.end(), [&](std::string_view name) {
+      return Has(line, Cat("'", name, "'")) || Has(line, Cat("struct ", name, "'"));
+    });
   }
   return false;
 }
 
 // What linkers say before a name that the module chose, whatever it is made of.
-constexpr std::array<std::string_view, 9> kSourcesWordsFollow = {
-    "error: undefined symbol: ",         "ld.lld: error: undefined symbol: ", "error: duplicate symbol", "ld.lld: error: duplicate symbol",
-    "error: failed to open object ",     "error: unable to find dynamic system library ", "error: unable to find static system library ",
-    "error: unable to find framework ",  ">>> "};
+constexpr std::array<std::string_view, 9> kSourcesWordsFollow = {"error: undefined symbol: ",
+                                                                 "ld.lld: error: undefined symbol: ",
+                                                                 "error: duplicate symbol",
+                                                                 "ld.lld: error: duplicate symbol",
+                                                                 "error: failed to open object ",
+                                                                 "error: unable to find dynamic system library ",
+                                                                 "error: unable to find static system library ",
+                                                                 "error: unable to find framework ",
+                                                                 ">>> "};
 
 // Where the message begins in "file.go:12:3: message" or "file.s:12: message"; npos without a position.
 size_t AfterPosition(std::string_view line) {
@@ -43,7 +50,8 @@ size_t AfterPosition(std::string_view line) {
   for (size_t colon = line.find(':'); colon != std::string_view::npos; colon = line.find(':', colon + 1)) {
     size_t end = skip_number(colon + 1);
     if (end == colon + 1 || end >= line.size() || line[end] != ':') continue;
-    if (const size_t column = skip_number(end + 1); column > end + 1 && column < line.size() && line[column] == ':') end = column;
+    if (const size_t column = skip_number(end + 1); column > end + 1 && column < line.size() && line[column] == ':')
+      end = column;
     if (end + 1 < line.size() && line[end + 1] == ' ') return end + 2;
   }
   return std::string_view::npos;
@@ -54,10 +62,11 @@ struct Rule {
   bool (*matches)(std::string_view line);
 };
 
-// Go wraps its refusal over several lines: "… contains one or\n\tmore replace directives. It must not contain directives
-// that would cause\n\tit to be interpreted differently than if it were the main module."
+// Go wraps its refusal over several lines: "… contains one or\n\tmore replace directives. It must not contain
+// directives that would cause\n\tit to be interpreted differently than if it were the main module."
 bool SaysDirectivesRefused(std::string_view line) {
-  return Has(line, "It must not contain directives") || Has(line, "interpreted differently than if it were the main module");
+  return Has(line, "It must not contain directives") ||
+         Has(line, "interpreted differently than if it were the main module");
 }
 
 bool SaysReplacementMissing(std::string_view line) {
@@ -100,14 +109,15 @@ bool SaysToolchainBroken(std::string_view line) {
   if (BlamesSource(line)) return false;
   if (Has(line, "error: ") && !Has(line, "failed to open object")) {
     for (const std::string_view sign :
-         {"ReadOnlyFileSystem", "FileNotFound", "AccessDenied", "failed to check cache", "failed to create output directory",
-          "sub-compilation of", "unable to build musl", "unable to build libc++", "unable to build compiler_rt",
-          "unable to build libunwind", "cache manifest", "unable to create compilation"}) {
+         {"ReadOnlyFileSystem", "FileNotFound", "AccessDenied", "failed to check cache",
+          "failed to create output directory", "sub-compilation of", "unable to build musl", "unable to build libc++",
+          "unable to build compiler_rt", "unable to build libunwind", "cache manifest",
+          "unable to create compilation"}) {
       if (Has(line, sign)) return true;
     }
   }
-  for (const std::string_view sign : {"PLEASE submit a bug report", "LLVM ERROR", "Stack dump:", "Segmentation fault at address",
-                                      "Bus error at address"}) {
+  for (const std::string_view sign : {"PLEASE submit a bug report", "LLVM ERROR",
+                                      "Stack dump:", "Segmentation fault at address", "Bus error at address"}) {
     if (line.starts_with(sign)) return true;
   }
   if (line.starts_with("thread ") && Has(line, " panic: ")) return true;

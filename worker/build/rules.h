@@ -31,7 +31,8 @@ enum class Fingerprint { kNone, kDirectivesRefused, kReplacementMissing, kLargeF
 // "directives_refused", "replacement_missing", "large_file_names", "toolchain_broken"; kNone is "".
 std::string_view FingerprintName(Fingerprint fingerprint);
 
-// Of the first failure in `log` that a rule knows. kToolchainBroken is asked for last: a repair of the source comes first.
+// Of the first failure in `log` that a rule knows. kToolchainBroken is asked for last: a repair of the source comes
+// first.
 Fingerprint FingerprintOf(std::string_view log);
 
 // The variant to try after `failed`, never one of `tried` (so a job ends after at most six). nullopt: stop.
@@ -40,14 +41,14 @@ std::optional<Variant> NextVariant(const Variant& failed, Fingerprint fingerprin
 // "   12 | text": clang quotes the source below its complaint; that can say anything.
 bool IsQuotedSource(std::string_view line);
 
-// A message with a position in a source file ("x.c:12:3: warning: ..."), that source quoted below it, or names out of it: its
-// words may be the module's own (#error, a string constant, a symbol), so they say nothing about worker and toolchain. The
-// exceptions are a compiler's own crash and zig, which reports its troubles with a C file as an error at 1:1; so a module can
-// still have itself tried a bounded number of times.
+// A message with a position in a source file ("x.c:12:3: warning: ..."), that source quoted below it, or names out of
+// it: its words may be the module's own (#error, a string constant, a symbol), so they say nothing about worker and
+// toolchain. The exceptions are a compiler's own crash and zig, which reports its troubles with a C file as an error at
+// 1:1; so a module can still have itself tried a bounded number of times.
 bool BlamesSource(std::string_view line);
 
-// Whether one line of output says that the toolchain itself broke (zig's cache races, a compiler that crashed), as opposed
-// to a complaint about the source. Shared with the classifier.
+// Whether one line of output says that the toolchain itself broke (zig's cache races, a compiler that crashed), as
+// opposed to a complaint about the source. Shared with the classifier.
 bool SaysToolchainBroken(std::string_view line);
 
 }  // namespace gofarm::build

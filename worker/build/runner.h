@@ -18,8 +18,8 @@
 
 namespace gofarm::build {
 
-// With less room on the disk of the work or cache folder no offer is taken and no build begins. One number for both: between
-// two, a job would be accepted and fail until its tries are used up. Above what a running build must leave free
+// With less room on the disk of the work or cache folder no offer is taken and no build begins. One number for both:
+// between two, a job would be accepted and fail until its tries are used up. Above what a running build must leave free
 // (exec::SandboxLimits::disk_free_bytes), so that one that begins has something to write to.
 inline constexpr int64_t kDiskFreeMin = int64_t{1} << 30;
 
@@ -128,8 +128,8 @@ class BuildListener {
 class Runner {
  public:
   virtual ~Runner() = default;
-  // Blocks until the build ended. A stop of `scope` gives kCancelled, its deadline kTimeout. Never throws; every failure is
-  // in the report. Thread-safe: one call a slot at a time.
+  // Blocks until the build ended. A stop of `scope` gives kCancelled, its deadline kTimeout. Never throws; every
+  // failure is in the report. Thread-safe: one call a slot at a time.
   virtual BuildReport Run(const Scope& scope, const BuildOrder& order, BuildListener& listener) = 0;
 };
 

@@ -172,14 +172,16 @@ class Steps {
 absl::Status MakeSeed(const Scope& scope, const exec::Sandbox& sandbox, const SeedOrder& order,
                       const SeedProgress& progress) {
   Steps steps(scope, sandbox, order, progress);
-  GOFARM_RETURN_IF_ERROR(steps.Prepare({{"go.mod", "module gofarm.invalid/seed\n\ngo 1.21\n"}, {"main.go", kGoProgram}}));
+  GOFARM_RETURN_IF_ERROR(
+      steps.Prepare({{"go.mod", "module gofarm.invalid/seed\n\ngo 1.21\n"}, {"main.go", kGoProgram}}));
   const std::string gocache = order.folder + "/gocache";
   const std::string zigcache = order.folder + "/zigcache";
   for (const std::string& folder : {gocache, zigcache}) {
     GOFARM_RETURN_IF_ERROR(io::MakeFolders(folder));
     GOFARM_RETURN_IF_ERROR(sandbox.GiveToBuilds(folder, order.slot));
   }
-  const std::vector<exec::BindMount> caches = {{gocache, std::string(kGoCache), true}, {zigcache, std::string(kZigCache), true}};
+  const std::vector<exec::BindMount> caches = {{gocache, std::string(kGoCache), true},
+                                               {zigcache, std::string(kZigCache), true}};
   for (const fetch::InstalledToolchain& go : order.gos) {
     GOFARM_RETURN_IF_ERROR(steps.Go(go, "compiling std", {"std"}, caches, {}));
     GOFARM_RETURN_IF_ERROR(steps.Go(go, "linking a first program", {"-o", "/out/seed", "."}, caches, {}));
@@ -188,8 +190,8 @@ absl::Status MakeSeed(const Scope& scope, const exec::Sandbox& sandbox, const Se
   return sandbox.GiveToBuilds(zigcache, exec::kAnySlot);
 }
 
-absl::Status MakeCxxSeed(const Scope& scope, const exec::Sandbox& sandbox, const SeedOrder& order, const std::string& base,
-                         const SeedProgress& progress) {
+absl::Status MakeCxxSeed(const Scope& scope, const exec::Sandbox& sandbox, const SeedOrder& order,
+                         const std::string& base, const SeedProgress& progress) {
   Steps steps(scope, sandbox, order, progress);
   GOFARM_RETURN_IF_ERROR(steps.Prepare(
       {{"go.mod", "module gofarm.invalid/seed\n\ngo 1.21\n"}, {"main.go", kCxxGo}, {"seed.cc", kCxxFile}}));

@@ -146,8 +146,8 @@ class Seeder::Impl {
         row.target = key.target;
         row.state = &work == &entry.install && work.state == State::kWorking ? "waiting" : NameOf(work.state);
         row.detail = key.cxx ? Cat("C++: ", work.detail) : work.detail;
-        row.seconds = absl::ToDoubleSeconds(work.spent + (work.state == State::kWorking ? absl::Now() - work.started_at
-                                                                                         : absl::ZeroDuration()));
+        row.seconds = absl::ToDoubleSeconds(
+            work.spent + (work.state == State::kWorking ? absl::Now() - work.started_at : absl::ZeroDuration()));
         all.push_back(std::move(row));
       }
     }
@@ -260,8 +260,8 @@ class Seeder::Impl {
                          std::uniform_real_distribution<double>(0.0, 1.0)(random_));
         work.state = State::kWaiting;
         work.retry_at = absl::Now() + pause;
-        work.detail = Cat("try ", work.tries + 1, " of ", kSeedTriesMax, " soon; the last one failed: ",
-                          Clip(Sv(status.message()), 500));
+        work.detail = Cat("try ", work.tries + 1, " of ", kSeedTriesMax,
+                          " soon; the last one failed: ", Clip(Sv(status.message()), 500));
       } else {
         work.state = State::kFailed;
         work.failed_at = absl::Now();
@@ -287,11 +287,11 @@ class Seeder::Impl {
   }
 
   absl::Status InstallOne(const Scope& scope, const Task& task) {
-    GOFARM_ASSIGN_OR_RETURN(fetch::ToolchainStore::Installed installed,
-                            toolchains_.InstallToolset(scope, task.entry->toolset,
-                                                       [&](std::string_view step, int64_t bytes, int64_t) {
-                                                         Tell(task, Cat(step, ", ", bytes >> 20, " MiB"));
-                                                       }));
+    GOFARM_ASSIGN_OR_RETURN(
+        fetch::ToolchainStore::Installed installed,
+        toolchains_.InstallToolset(scope, task.entry->toolset, [&](std::string_view step, int64_t bytes, int64_t) {
+          Tell(task, Cat(step, ", ", bytes >> 20, " MiB"));
+        }));
     absl::MutexLock lock(&mutex_);
     task.entry->installed = std::move(installed);
     return absl::OkStatus();
@@ -314,7 +314,8 @@ class Seeder::Impl {
                             }));
     std::error_code error;
     if (!fs::is_directory(folder, error)) {
-      GOFARM_ASSIGN_OR_RETURN(const fetch::ScratchFolder scratch, fetch::ScratchFolder::Make(options_.work_dir, "seed-"));
+      GOFARM_ASSIGN_OR_RETURN(const fetch::ScratchFolder scratch,
+                              fetch::ScratchFolder::Make(options_.work_dir, "seed-"));
       SeedOrder order;
       order.target = task.key->target;
       order.gos = installed.gos;
@@ -327,9 +328,8 @@ class Seeder::Impl {
       GOFARM_RETURN_IF_ERROR(io::RemoveTree(order.folder));  // of a process that was killed
       const SeedProgress progress = [&](std::string_view step) { Tell(task, step); };
       const absl::Status made =
-          task.key->cxx
-              ? MakeCxxSeed(scope, sandbox_, order, Cat(seeds, "/", TargetName(task.key->target)), progress)
-              : MakeSeed(scope, sandbox_, order, progress);
+          task.key->cxx ? MakeCxxSeed(scope, sandbox_, order, Cat(seeds, "/", TargetName(task.key->target)), progress)
+                        : MakeSeed(scope, sandbox_, order, progress);
       if (!made.ok()) {
         io::RemoveTree(order.folder).IgnoreError();
         return made;

@@ -1,14 +1,14 @@
 // Makes the caches that every job starts from: for each target of a toolset the std packages compiled with the recipe's
-// flags, and zig's musl, compiler-rt and start files. All inside the sandbox at the final paths, since those enter the cache
-// keys. Works in the background in the order of demand; a job waits for its own target only.
+// flags, and zig's musl, compiler-rt and start files. All inside the sandbox at the final paths, since those enter the
+// cache keys. Works in the background in the order of demand; a job waits for its own target only.
 //
 //   CACHE/seeds/<key>/<target>/{gocache,zigcache}   read-only once they stand there; made as <target>.tmp, then renamed
 //   CACHE/seeds/<key>/<target>-cxx/zigcache         the same with libc++, made when the first C++ module asks for it
 //   CACHE/gocache/<key>/                            starts as a copy of the seeds; jobs without foreign C write into it
 //
-// Thread-safe. The destructor stops and joins. Several workers may share the cache: a file lock per seed makes one of them
-// work and the others wait. A toolchain or seed that fails is tried kSeedTriesMax times with backoff, then its error stays; a
-// job that asks for it later than kFailureRests starts it anew.
+// Thread-safe. The destructor stops and joins. Several workers may share the cache: a file lock per seed makes one of
+// them work and the others wait. A toolchain or seed that fails is tried kSeedTriesMax times with backoff, then its
+// error stays; a job that asks for it later than kFailureRests starts it anew.
 #pragma once
 
 #include <memory>
@@ -32,10 +32,10 @@ inline constexpr absl::Duration kFailureRests = absl::Minutes(2);
 
 struct SeederOptions {
   std::vector<Target> targets = {kAllTargets.begin(), kAllTargets.end()};
-  std::string work_dir;     // scratch of this worker, an existing folder
-  int parallel = 2;         // targets side by side
-  int cores = 2;            // actions of go side by side in each
-  int first_slot = 1000;    // sandbox slots of the seeder: apart from those of jobs
+  std::string work_dir;   // scratch of this worker, an existing folder
+  int parallel = 2;       // targets side by side
+  int cores = 2;          // actions of go side by side in each
+  int first_slot = 1000;  // sandbox slots of the seeder: apart from those of jobs
   absl::Duration retry_first = absl::Seconds(5);
   absl::Duration step_wall = absl::Minutes(20);
 };
@@ -50,14 +50,15 @@ struct Seed {
 struct TargetReadiness {
   std::string toolset;  // name
   Target target = Target::kX86_64;
-  std::string state;    // "waiting", "seeding", "ready", "failed"
-  std::string detail;   // step in words, or the error
-  double seconds = 0;   // spent on it so far
+  std::string state;   // "waiting", "seeding", "ready", "failed"
+  std::string detail;  // step in words, or the error
+  double seconds = 0;  // spent on it so far
 };
 
 class Seeder {
  public:
-  Seeder(SeederOptions options, fetch::CacheLayout cache, fetch::ToolchainStore& toolchains, const exec::Sandbox& sandbox);
+  Seeder(SeederOptions options, fetch::CacheLayout cache, fetch::ToolchainStore& toolchains,
+         const exec::Sandbox& sandbox);
   ~Seeder();
   Seeder(const Seeder&) = delete;
   Seeder& operator=(const Seeder&) = delete;
@@ -69,8 +70,8 @@ class Seeder {
   absl::StatusOr<fetch::ToolchainStore::Installed> WaitToolchains(const Scope& scope, const Toolset& toolset,
                                                                   const fetch::FetchProgress& progress = {});
 
-  // Moves the target to the front, waits until it is ready. `cxx`: with libc++. FAILED_PRECONDITION with the reason when
-  // seeding failed for good (class toolchain_broken), RESOURCE_EXHAUSTED when for want of disk; CANCELLED and
+  // Moves the target to the front, waits until it is ready. `cxx`: with libc++. FAILED_PRECONDITION with the reason
+  // when seeding failed for good (class toolchain_broken), RESOURCE_EXHAUSTED when for want of disk; CANCELLED and
   // DEADLINE_EXCEEDED by the scope. Adds an unknown toolset.
   absl::StatusOr<Seed> WaitReady(const Scope& scope, const Toolset& toolset, Target target, bool cxx,
                                  const fetch::FetchProgress& progress = {});

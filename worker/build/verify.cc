@@ -34,7 +34,8 @@ absl::StatusOr<io::Fd> OpenPlainBelow(const std::string& folder, const std::stri
     io::Fd next(openat(at.get(), element.c_str(), flags));
     if (!next) {
       const int error = errno;
-      if (error == ELOOP || error == ENOTDIR) return absl::NotFoundError(Cat(EscapeForPrint(relative), ": a link or no folder"));
+      if (error == ELOOP || error == ENOTDIR)
+        return absl::NotFoundError(Cat(EscapeForPrint(relative), ": a link or no folder"));
       return ErrnoStatus(error, Cat("open ", EscapeForPrint(relative)));
     }
     at = std::move(next);
@@ -50,8 +51,8 @@ absl::StatusOr<io::Fd> OpenPlainBelow(const std::string& folder, const std::stri
 void Expect(std::string_view what, std::string_view have, std::string_view want, std::string& reasons) {
   if (have == want) return;
   if (!reasons.empty()) reasons += "; ";
-  reasons += Cat("build info: ", what, " is ", have.empty() ? std::string("not stated") : EscapeForPrint(Clip(have, 256)), " and not ",
-                 want);
+  reasons += Cat("build info: ", what, " is ",
+                 have.empty() ? std::string("not stated") : EscapeForPrint(Clip(have, 256)), " and not ", want);
 }
 
 BuiltExecutable FromBuildInfo(const elf::BuildInfo& info) {
@@ -71,7 +72,9 @@ BuiltExecutable FromBuildInfo(const elf::BuildInfo& info) {
 
 }  // namespace
 
-bool IsPlainFileBelow(const std::string& folder, const std::string& relative) { return OpenPlainBelow(folder, relative).ok(); }
+bool IsPlainFileBelow(const std::string& folder, const std::string& relative) {
+  return OpenPlainBelow(folder, relative).ok();
+}
 
 absl::StatusOr<BuiltExecutable> VerifyExecutable(const std::string& folder, const std::string& relative,
                                                  const ExpectedExecutable& expected) {
@@ -81,8 +84,7 @@ absl::StatusOr<BuiltExecutable> VerifyExecutable(const std::string& folder, cons
     if (fchmod(fd.get(), 0755) != 0) return ErrnoStatus(errno, Cat("chmod ", EscapeForPrint(relative)));
   }
   const TargetInfo& target = InfoOf(expected.target);
-  GOFARM_ASSIGN_OR_RETURN(const elf::GateReport gate,
-                          elf::Gate(path, {target.elf_machine, std::string(target.name)}));
+  GOFARM_ASSIGN_OR_RETURN(const elf::GateReport gate, elf::Gate(path, {target.elf_machine, std::string(target.name)}));
   std::string reasons;
   for (const std::string& reason : gate.reasons) {
     if (!reasons.empty()) reasons += "; ";

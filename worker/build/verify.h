@@ -1,6 +1,6 @@
-// The last look at a file before it counts as an executable of the job: a regular file of its own at the expected place,
-// the ELF gate, build info that names this module, version, package and Go, and its digests. The folder was written by
-// hostile code, so no link is followed anywhere below it. Thread-safe: no state; the build must have ended.
+// The last look at a file before it counts as an executable of the job: a regular file of its own at the expected
+// place, the ELF gate, build info that names this module, version, package and Go, and its digests. The folder was
+// written by hostile code, so no link is followed anywhere below it. Thread-safe: no state; the build must have ended.
 #pragma once
 
 #include <string>

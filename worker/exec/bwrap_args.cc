@@ -9,9 +9,21 @@ namespace gofarm::exec {
 std::vector<std::string> BwrapOptions(const InitSpec& spec, const Staged& staged) {
   const SandboxSpec& s = spec.sandbox;
   std::vector<std::string> args = {
-      "--unshare-user", "--uid", "1000", "--gid", "1000", "--unshare-pid",
-      "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try",
-      "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--hostname", "gofarm",
+      "--unshare-user",
+      "--uid",
+      "1000",
+      "--gid",
+      "1000",
+      "--unshare-pid",
+      "--unshare-ipc",
+      "--unshare-uts",
+      "--unshare-cgroup-try",
+      "--die-with-parent",
+      "--new-session",
+      "--cap-drop",
+      "ALL",
+      "--hostname",
+      "gofarm",
   };
   const auto add = [&args](std::initializer_list<std::string> more) { args.insert(args.end(), more); };
   if (spec.defences.no_nested_user_namespaces) add({"--disable-userns"});

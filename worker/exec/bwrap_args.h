@@ -16,8 +16,8 @@ struct Staged {
     bool writable = false;
   };
   std::vector<Mount> mounts;
-  int status_fd = -1;   // bubblewrap reports the first pid and the exit code there
-  int block_fd = -1;    // it waits for a byte before it starts the command
+  int status_fd = -1;  // bubblewrap reports the first pid and the exit code there
+  int block_fd = -1;   // it waits for a byte before it starts the command
   int seccomp_fd = -1;
 };
 

@@ -20,9 +20,8 @@ bool IsBelow(std::string_view path, std::string_view folder) {
 }
 
 absl::Status CheckDest(const std::string& dest) {
-  const bool plain = dest.size() > 1 && dest[0] == '/' && dest.back() != '/' &&
-                     dest.find("//") == std::string::npos && (dest + "/").find("/../") == std::string::npos &&
-                     (dest + "/").find("/./") == std::string::npos;
+  const bool plain = dest.size() > 1 && dest[0] == '/' && dest.back() != '/' && dest.find("//") == std::string::npos &&
+                     (dest + "/").find("/../") == std::string::npos && (dest + "/").find("/./") == std::string::npos;
   if (!plain) return absl::InvalidArgumentError(Cat("mount at '", EscapeForPrint(dest), "': no plain absolute path"));
   for (const std::string_view reserved : kReserved) {
     if (IsBelow(dest, reserved)) {

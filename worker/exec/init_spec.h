@@ -14,8 +14,8 @@ namespace gofarm::exec {
 
 inline constexpr size_t kInitSpecMax = size_t{4} << 20;
 
-// Which defences are up. Production has no way to lower one (Sandbox::Run uses the defaults); the tests take one away to
-// see its probe succeed.
+// Which defences are up. Production has no way to lower one (Sandbox::Run uses the defaults); the tests take one away
+// to see its probe succeed.
 struct Defences {
   bool system_call_filter = true;
   bool no_nested_user_namespaces = true;

@@ -5,8 +5,8 @@
 namespace gofarm::exec {
 namespace {
 
-// CPU time that counts as a sign of life, as a share of the silence limit: an idle Go or zig process still wakes up for a
-// few milliseconds now and then, and must not pass for one that works.
+// CPU time that counts as a sign of life, as a share of the silence limit: an idle Go or zig process still wakes up for
+// a few milliseconds now and then, and must not pass for one that works.
 constexpr double kLivelyShare = 0.001;
 constexpr double kLivelySecondsMin = 0.02;
 

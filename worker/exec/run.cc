@@ -170,8 +170,8 @@ class RunningTree {
         if (!ended_by_ && scope.stop.stop_requested()) ended_by_ = EndedBy::kStopped;
         if (ended_by_) StartKilling(now);
       } else if (now >= killed_at_ + kDeathWait) {
-        return absl::InternalError(Cat("sandbox: processes of the run live on ", absl::FormatDuration(kDeathWait),
-                                       " after SIGKILL"));
+        return absl::InternalError(
+            Cat("sandbox: processes of the run live on ", absl::FormatDuration(kDeathWait), " after SIGKILL"));
       } else if (now >= killed_at_ + kHelpAfter) {
         for (const pid_t pid : last_pids_) kill(pid, SIGKILL);
       }
@@ -314,8 +314,8 @@ absl::StatusOr<SandboxResult> RunTree(const Scope& scope, const std::string& sel
   child.path = self_exe;
   child.argv = {self_exe, "sandbox-init"};
   child.working_directory = "/";
-  child.fds = {{null.get(), 0}, {out.write.get(), 1}, {out.write.get(), 2}, {spec_file.get(), 3},
-               {control.write.get(), 4}};
+  child.fds = {
+      {null.get(), 0}, {out.write.get(), 1}, {out.write.get(), 2}, {spec_file.get(), 3}, {control.write.get(), 4}};
   GOFARM_ASSIGN_OR_RETURN_CTX(const pid_t init, SpawnChild(child), "sandbox");
   out.write.Reset();
   control.write.Reset();

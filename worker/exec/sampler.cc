@@ -97,9 +97,7 @@ std::optional<ProcStat> ParseProcStat(std::string_view line) {
   return stat;
 }
 
-std::optional<ProcStat> ReadProcStat(pid_t pid) {
-  return ParseProcStat(ReadProcFile(Cat("/proc/", pid, "/stat")));
-}
+std::optional<ProcStat> ReadProcStat(pid_t pid) { return ParseProcStat(ReadProcFile(Cat("/proc/", pid, "/stat"))); }
 
 TreeSample SampleTree(pid_t root) {
   static const int64_t page = sysconf(_SC_PAGESIZE);

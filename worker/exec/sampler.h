@@ -27,7 +27,7 @@ std::optional<ProcStat> ReadProcStat(pid_t pid);
 struct TreeSample {
   std::vector<pid_t> pids;  // all below the root, without it
   int64_t resident_bytes = 0;
-  double cpu_seconds = 0;   // of the living and of those they reaped: may fall when somebody outside reaps
+  double cpu_seconds = 0;  // of the living and of those they reaped: may fall when somebody outside reaps
 };
 
 // Everything below `root`, at most kTreeMax processes.
@@ -35,12 +35,12 @@ inline constexpr size_t kTreeMax = 16384;
 TreeSample SampleTree(pid_t root);
 
 // Bytes on disk of the regular files that processes below `root` hold open and that have no name any more: no look at a
-// folder finds those. What is mapped only, on its way through a socket, or held by a process that shuts its /proc folder to
-// an ordinary user stays unseen. Gives up early at `enough` or on stop.
+// folder finds those. What is mapped only, on its way through a socket, or held by a process that shuts its /proc
+// folder to an ordinary user stays unseen. Gives up early at `enough` or on stop.
 int64_t OpenUnlinkedBytes(pid_t root, int64_t enough, const std::stop_token& stop);
 
-// Ends what is left of a session, its leader included, by SIGKILL. The leader must not be reaped before (its number could
-// be somebody else's). Returns the number of processes met.
+// Ends what is left of a session, its leader included, by SIGKILL. The leader must not be reaped before (its number
+// could be somebody else's). Returns the number of processes met.
 int KillSession(pid_t session);
 
 }  // namespace gofarm::exec

@@ -108,7 +108,8 @@ absl::StatusOr<std::vector<BindMount>> SelfMounts(const std::string& self_exe) {
 }
 
 // RESOURCE_EXHAUSTED only for a disk without room.
-absl::Status RunProbe(const Scope& scope, const Sandbox& sandbox, const std::string& self_exe, const std::string& base) {
+absl::Status RunProbe(const Scope& scope, const Sandbox& sandbox, const std::string& self_exe,
+                      const std::string& base) {
   GOFARM_RETURN_IF_ERROR(sandbox.GiveToBuilds(base + "/rw", 0));
   GOFARM_RETURN_IF_ERROR(sandbox.GiveToBuilds(base + "/seed", kAnySlot));
   SandboxSpec spec;
@@ -135,7 +136,8 @@ absl::Status RunProbe(const Scope& scope, const Sandbox& sandbox, const std::str
     return absl::ResourceExhaustedError("inside the sandbox: No space left on device");
   }
   if (result.ended_by != EndedBy::kExit || result.exit_code != 0) {
-    const std::string how = result.ended_by == EndedBy::kSignal ? Cat("signal ", result.signal) : Cat("exit code ", result.exit_code);
+    const std::string how =
+        result.ended_by == EndedBy::kSignal ? Cat("signal ", result.signal) : Cat("exit code ", result.exit_code);
     return absl::FailedPreconditionError(Cat("inside the sandbox: ", output.empty() ? how : EscapeForPrint(output)));
   }
   // Seen from here, a file made inside belongs to whom the kernel takes the build for.
@@ -147,7 +149,8 @@ absl::Status RunProbe(const Scope& scope, const Sandbox& sandbox, const std::str
   return absl::OkStatus();
 }
 
-absl::Status ProbeIn(const Scope& scope, const Sandbox& sandbox, const std::string& self_exe, const std::string& parent) {
+absl::Status ProbeIn(const Scope& scope, const Sandbox& sandbox, const std::string& self_exe,
+                     const std::string& parent) {
   const ProbeFolder folder(parent);
   GOFARM_RETURN_IF_ERROR(folder.made());
   GOFARM_RETURN_IF_ERROR(MakeFolders(folder.path()));
@@ -162,11 +165,10 @@ absl::Status ProbeIn(const Scope& scope, const Sandbox& sandbox, const std::stri
 
 Sandbox::Sandbox(SandboxOptions options) : options_(std::move(options)) {}
 
-int Sandbox::BuildUid(int slot) const {
-  return IsRoot() ? options_.first_uid + slot : static_cast<int>(geteuid());
-}
+int Sandbox::BuildUid(int slot) const { return IsRoot() ? options_.first_uid + slot : static_cast<int>(geteuid()); }
 
-absl::StatusOr<SandboxResult> Sandbox::Run(const Scope& scope, const SandboxSpec& spec, const OutputSink& output) const {
+absl::StatusOr<SandboxResult> Sandbox::Run(const Scope& scope, const SandboxSpec& spec,
+                                           const OutputSink& output) const {
   GOFARM_RETURN_IF_ERROR(CheckSpec(spec));
   InitSpec init;
   init.sandbox = spec;
@@ -189,9 +191,10 @@ absl::Status Sandbox::Probe(const Scope& scope) const {
   if (tools) status = ProbeIn(scope, *this, options_.self_exe, parent);
   if (status.ok() || absl::IsCancelled(status)) return status;
   if (tools && absl::IsResourceExhausted(status)) {
-    return absl::ResourceExhaustedError(Cat("the disk under ", parent, " is full, so nobody can see whether this host isolates builds (",
-                                            status.message(), "); make room there (bytes and inodes: df, df -i), then this worker "
-                                            "looks again by itself"));
+    return absl::ResourceExhaustedError(Cat(
+        "the disk under ", parent, " is full, so nobody can see whether this host isolates builds (", status.message(),
+        "); make room there (bytes and inodes: df, df -i), then this worker "
+        "looks again by itself"));
   }
   return absl::FailedPreconditionError(
       Cat("this host cannot isolate builds, so none will run: ", status.message(), ". See docs/sandbox.md"));

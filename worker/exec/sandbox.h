@@ -1,6 +1,6 @@
 // Runs one command over untrusted source in a sandbox: own user, mount, pid, network, ipc and uts namespaces, an empty
-// root with only the mounts given, no capability, no nested user namespace, never kernel uid 0, limits enforced over the
-// whole process tree. Built on bubblewrap; started as root or as an ordinary user. See docs/sandbox.md.
+// root with only the mounts given, no capability, no nested user namespace, never kernel uid 0, limits enforced over
+// the whole process tree. Built on bubblewrap; started as root or as an ordinary user. See docs/sandbox.md.
 //
 // Thread-safe; any number of Runs at a time. Run blocks its calling thread until the last process of the tree is gone.
 // When the worker dies, however it dies, the tree ends with it.
@@ -29,8 +29,9 @@ struct BindMount {
   bool writable = false;
 };
 
-// A throw-away writable view of a folder that stays as it is. `scratch` is an existing host folder of this run, on a disk;
-// the upper and work folders are made inside it (they may not be there yet) and are removed when the run ends, unless kept.
+// A throw-away writable view of a folder that stays as it is. `scratch` is an existing host folder of this run, on a
+// disk; the upper and work folders are made inside it (they may not be there yet) and are removed when the run ends,
+// unless kept.
 struct OverlayMount {
   std::string lower;
   std::string scratch;
@@ -44,8 +45,8 @@ struct SandboxLimits {
   absl::Duration silence = absl::Minutes(10);  // neither a byte of output nor CPU time used
   int64_t memory_bytes = int64_t{6} << 30;     // resident memory of the whole tree, sampled every 100 ms
   int64_t output_bytes = int64_t{8} << 30;     // under `watched` and in files unlinked but open, sampled every second
-  // A run ends when less is left on a disk that it can write to, whoever filled it: database, logs and other slots may stand
-  // on the same one. Sampled every 100 ms.
+  // A run ends when less is left on a disk that it can write to, whoever filled it: database, logs and other slots may
+  // stand on the same one. Sampled every 100 ms.
   int64_t disk_free_bytes = int64_t{256} << 20;
   int processes = 1024;
 };
@@ -80,9 +81,9 @@ struct SandboxResult {
 using OutputSink = std::function<void(std::string_view)>;
 
 struct SandboxOptions {
-  std::string self_exe;       // program that serves the `sandbox-init` verb (the worker itself): see SandboxInitMain
+  std::string self_exe;         // program that serves the `sandbox-init` verb (the worker itself): see SandboxInitMain
   std::string bwrap = "bwrap";  // bubblewrap 0.8 or newer: a path, or a name looked up in PATH
-  int first_uid = 210000;     // root: slot n builds as first_uid + n
+  int first_uid = 210000;       // root: slot n builds as first_uid + n
   // An existing folder on the disk that runs will write to, where Probe tries its mounts (an overlay works on one file
   // system and not on another); empty: the system's temporary folder.
   std::string probe_folder;
@@ -92,18 +93,19 @@ class Sandbox {
  public:
   explicit Sandbox(SandboxOptions options);
 
-  // Tries every defence for real (overlay, uid, capabilities, nested namespace, network). FAILED_PRECONDITION says what is
-  // missing and what to do; a worker that gets it refuses to build. RESOURCE_EXHAUSTED: the disk of the probe folder is full,
-  // which says nothing about the host.
+  // Tries every defence for real (overlay, uid, capabilities, nested namespace, network). FAILED_PRECONDITION says what
+  // is missing and what to do; a worker that gets it refuses to build. RESOURCE_EXHAUSTED: the disk of the probe folder
+  // is full, which says nothing about the host.
   absl::Status Probe(const Scope& scope) const;
 
-  // The error is for what kept the command from starting; how it ended is in the result. Stop and deadline of `scope` end
-  // the tree (kStopped, kWall).
+  // The error is for what kept the command from starting; how it ended is in the result. Stop and deadline of `scope`
+  // end the tree (kStopped, kWall).
   absl::StatusOr<SandboxResult> Run(const Scope& scope, const SandboxSpec& spec, const OutputSink& output) const;
 
   // Makes a host folder and all below it writable for builds. With a slot: owned by that slot's uid, rwX for the owner
-  // only (a job's own folders). With kAnySlot: rwX for everybody (seeds, the shared Go cache), so it has to live below a
-  // folder that only the worker can enter. Follows no symbolic link; set-id bits go. As an ordinary user only modes change.
+  // only (a job's own folders). With kAnySlot: rwX for everybody (seeds, the shared Go cache), so it has to live below
+  // a folder that only the worker can enter. Follows no symbolic link; set-id bits go. As an ordinary user only modes
+  // change.
   absl::Status GiveToBuilds(const std::string& folder, int slot) const;
 
   // The kernel uid of a slot's builds: the worker's own when it is an ordinary user.

@@ -1,10 +1,10 @@
-// The process between a worker's Run and bubblewrap: makes the mounts, gives up root, starts bubblewrap, and stays as the
-// reaper of the whole tree: orphans of the sandbox become its children, so that it alone can say when the last process is
-// gone and what all of them used. One thread.
+// The process between a worker's Run and bubblewrap: makes the mounts, gives up root, starts bubblewrap, and stays as
+// the reaper of the whole tree: orphans of the sandbox become its children, so that it alone can say when the last
+// process is gone and what all of them used. One thread.
 //
-// To the worker (descriptor 4), one line each: "error CODE TEXT" (set-up failed), "ran CODE" (the command ran and exited
-// so), "end STATUS CPU_MICROSECONDS LARGEST_BYTES" (everything is gone). When the worker closes its side, for whatever
-// reason, the tree is killed.
+// To the worker (descriptor 4), one line each: "error CODE TEXT" (set-up failed), "ran CODE" (the command ran and
+// exited so), "end STATUS CPU_MICROSECONDS LARGEST_BYTES" (everything is gone). When the worker closes its side, for
+// whatever reason, the tree is killed.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -44,8 +44,9 @@ constexpr int kControlFd = 4;
 constexpr size_t kStatusMax = 65536;
 constexpr int kKillIntervalMs = 10;
 constexpr rlim_t kOpenFilesMax = 8192;
-// Zero only keeps files from being written: where cores go to a program (core_pattern with a pipe), the kernel would still
-// start that one, as root on the host, with the memory of a hostile process as its input. One byte ends that, too.
+// Zero only keeps files from being written: where cores go to a program (core_pattern with a pipe), the kernel would
+// still start that one, as root on the host, with the memory of a hostile process as its input. One byte ends that,
+// too.
 constexpr rlim_t kNoCore = 1;
 // The kernel's own choice under memory pressure should fall on a build and not on worker or database.
 constexpr std::string_view kOomScore = "700";
@@ -74,8 +75,8 @@ absl::Status SetLimits(const SandboxLimits& limits) {
   return LimitTo(RLIMIT_NPROC, RLIM_INFINITY, "raise the process limit to its hard value");
 }
 
-// Since Linux 5.14 processes are counted per user namespace. Set on the sandbox's first process, once it is in there, the
-// limit counts this sandbox alone: neither other slots nor other programs of the same user.
+// Since Linux 5.14 processes are counted per user namespace. Set on the sandbox's first process, once it is in there,
+// the limit counts this sandbox alone: neither other slots nor other programs of the same user.
 absl::Status LimitProcesses(pid_t first, int processes) {
   rlimit now = {};
   if (prlimit(first, RLIMIT_NPROC, nullptr, &now) != 0) return ErrnoStatus(errno, "read the process limit");
@@ -235,7 +236,8 @@ void Supervisor::KillChildren() {
 
 void Supervisor::WatchUntilAllGone() {
   while (!all_gone_) {
-    pollfd fds[] = {{killing_ ? -1 : kControlFd, POLLIN, 0}, {status_.get(), POLLIN, 0}, {child_events_.get(), POLLIN, 0}};
+    pollfd fds[] = {
+        {killing_ ? -1 : kControlFd, POLLIN, 0}, {status_.get(), POLLIN, 0}, {child_events_.get(), POLLIN, 0}};
     if (poll(fds, std::size(fds), killing_ ? kKillIntervalMs : -1) < 0 && errno != EINTR) break;
     if (fds[1].revents != 0) OnBwrapStatus();
     // The worker never writes: readable means closed.

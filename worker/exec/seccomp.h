@@ -1,7 +1,7 @@
 // A system call filter for builds, as the bytes bubblewrap's --seccomp takes. It denies what no compiler needs and what
-// would get around another limit: memory that no process maps (memfd_create, shmget, mq_open) is invisible to the sampler;
-// the rest is kernel surface (io_uring, bpf, keyrings, mounts, ptrace, sockets other than of the unix and IP families).
-// Pure function.
+// would get around another limit: memory that no process maps (memfd_create, shmget, mq_open) is invisible to the
+// sampler; the rest is kernel surface (io_uring, bpf, keyrings, mounts, ptrace, sockets other than of the unix and IP
+// families). Pure function.
 #pragma once
 
 #include <string>

@@ -86,16 +86,12 @@ absl::StatusOr<pid_t> SpawnChild(const ChildSpec& spec) {
     GOFARM_CHECK(ours >= 10 && theirs < 9);
     highest = std::max(highest, theirs);
   }
-  const Prepared prepared = {spec.path.c_str(),
-                             argv.data(),
-                             environment.data(),
-                             spec.working_directory.empty() ? nullptr : spec.working_directory.c_str(),
-                             spec.fds.data(),
-                             spec.fds.size(),
-                             errors.write.get(),
-                             highest + 1,
-                             spec.die_with_thread,
-                             getpid()};
+  const Prepared prepared = {
+      spec.path.c_str(),    argv.data(),
+      environment.data(),   spec.working_directory.empty() ? nullptr : spec.working_directory.c_str(),
+      spec.fds.data(),      spec.fds.size(),
+      errors.write.get(),   highest + 1,
+      spec.die_with_thread, getpid()};
   // No signal handler of ours may run in the child before it has put the defaults back.
   sigset_t all, before;
   sigfillset(&all);
@@ -116,8 +112,8 @@ absl::StatusOr<pid_t> SpawnChild(const ChildSpec& spec) {
   while (waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
   if (n != sizeof failed) return absl::InternalError(Cat("start ", spec.path, ": no answer from the child"));
-  return ErrnoStatus(failed, Cat("start ", spec.path,
-                                 spec.working_directory.empty() ? "" : " in ", spec.working_directory));
+  return ErrnoStatus(failed,
+                     Cat("start ", spec.path, spec.working_directory.empty() ? "" : " in ", spec.working_directory));
 }
 
 absl::StatusOr<std::string> ResolveProgram(const std::string& name) {

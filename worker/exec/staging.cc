@@ -22,7 +22,8 @@
 namespace gofarm::exec {
 namespace {
 
-// Folders of the root directory that nothing here needs; the first that is there and does not hold bubblewrap is covered.
+// Folders of the root directory that nothing here needs; the first that is there and does not hold bubblewrap is
+// covered.
 constexpr const char* kStageCandidates[] = {"/mnt", "/media", "/srv", "/opt", "/tmp"};
 
 // What name resolution and TLS need inside, first the place on the host. Missing ones are left out.
@@ -99,7 +100,8 @@ absl::StatusOr<std::string> MountStage(const std::string& bwrap) {
 
 absl::Status MountOverlay(const std::string& lower, const std::string& scratch, const std::string& target, int uid,
                           bool keep) {
-  if (!keep || access((scratch + "/upper").c_str(), F_OK) != 0) GOFARM_RETURN_IF_ERROR(MakeFolder(scratch + "/upper", 0777));
+  if (!keep || access((scratch + "/upper").c_str(), F_OK) != 0)
+    GOFARM_RETURN_IF_ERROR(MakeFolder(scratch + "/upper", 0777));
   GOFARM_RETURN_IF_ERROR(MakeFolder(scratch + "/work", 0700));
   // The merged root has the owner and mode of the upper folder.
   if (uid >= 0 && chown((scratch + "/upper").c_str(), static_cast<uid_t>(uid), static_cast<gid_t>(uid)) != 0) {
@@ -144,8 +146,9 @@ absl::Status EnterNamespaces(const InitSpec& spec) {
   const gid_t gid = getegid();
   if (spec.uid >= 0) {
     if (unshare(CLONE_NEWNS) != 0) {
-      return ErrnoStatus(errno, "make a mount namespace: as root this needs CAP_SYS_ADMIN (in a container: add it, or run "
-                                "the worker as an ordinary user where user namespaces are allowed)");
+      return ErrnoStatus(errno,
+                         "make a mount namespace: as root this needs CAP_SYS_ADMIN (in a container: add it, or run "
+                         "the worker as an ordinary user where user namespaces are allowed)");
     }
   } else {
     constexpr std::string_view kAllow =

@@ -60,8 +60,14 @@ class HeadAndTail {
 class Running {
  public:
   Running(const SubprocessSpec& spec, pid_t pid, UniqueFd in, UniqueFd out, UniqueFd err)
-      : spec_(spec), pid_(pid), pid_fd_(PidFd(pid)), in_(std::move(in)), out_(std::move(out)), err_(std::move(err)),
-        kept_err_(spec.stderr_max), unsent_(spec.input) {
+      : spec_(spec),
+        pid_(pid),
+        pid_fd_(PidFd(pid)),
+        in_(std::move(in)),
+        out_(std::move(out)),
+        err_(std::move(err)),
+        kept_err_(spec.stderr_max),
+        unsent_(spec.input) {
     SetNonBlocking(out_.get());
     SetNonBlocking(err_.get());
     if (in_.valid()) SetNonBlocking(in_.get());
@@ -76,8 +82,11 @@ class Running {
     const StopWake stop(scope.stop);
     while (true) {
       if (absl::Status status = scope.Check(); !status.ok()) return status;
-      pollfd fds[] = {{out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}, {in_.get(), POLLOUT, 0},
-                      {pid_fd_.get(), POLLIN, 0}, {stop.fd(), POLLIN, 0}};
+      pollfd fds[] = {{out_.get(), POLLIN, 0},
+                      {err_.get(), POLLIN, 0},
+                      {in_.get(), POLLOUT, 0},
+                      {pid_fd_.get(), POLLIN, 0},
+                      {stop.fd(), POLLIN, 0}};
       absl::Duration wait = std::min(scope.Remaining(), absl::Seconds(3600));
       if (!pid_fd_.valid()) wait = std::min(wait, kNoPidFdInterval);
       const int timeout = static_cast<int>(absl::ToInt64Milliseconds(std::max(wait, absl::ZeroDuration()))) + 1;

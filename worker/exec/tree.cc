@@ -17,8 +17,8 @@
 namespace gofarm::exec {
 namespace {
 
-// Every level holds a file descriptor. No honest build nests this deeply: such a tree is moved up to be removed, counts as
-// over any limit, and is not given to anybody.
+// Every level holds a file descriptor. No honest build nests this deeply: such a tree is moved up to be removed, counts
+// as over any limit, and is not given to anybody.
 constexpr int kDepthMax = 128;
 constexpr int kRemovePassesMax = 100000;
 
@@ -133,7 +133,9 @@ mode_t GivenMode(mode_t mode, bool for_all) {
 }
 
 absl::Status GiveAt(int parent, const char* name, int uid, bool for_all, int depth, const std::string& root) {
-  if (depth > kDepthMax) return absl::InvalidArgumentError(Cat("give ", root, " to builds: more than ", kDepthMax, " folders in one another"));
+  if (depth > kDepthMax)
+    return absl::InvalidArgumentError(
+        Cat("give ", root, " to builds: more than ", kDepthMax, " folders in one another"));
   const UniqueFd handle(openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat st;
   if (!handle.valid() || fstat(handle.get(), &st) != 0) {

@@ -12,8 +12,8 @@
 
 namespace gofarm::exec {
 
-// Removes a folder (or file) and all below it, also folders without permissions, such as overlayfs' work folder. What is
-// not there is removed already.
+// Removes a folder (or file) and all below it, also folders without permissions, such as overlayfs' work folder. What
+// is not there is removed already.
 absl::Status RemoveTree(const std::string& path);
 // The same for one entry of an open folder; `name` holds no slash.
 absl::Status RemoveTreeAt(int folder, const std::string& name);
@@ -24,7 +24,8 @@ inline constexpr int64_t kEntryBytes = 4096;
 int64_t TreeBytes(const std::string& path, int64_t enough, const std::stop_token& stop);
 int64_t TreeBytesAt(int folder, const std::string& name, int64_t enough, const std::stop_token& stop);
 
-// uid < 0: owners stay. for_all: a+rwX, else u+rwX,go=. Set-id and sticky bits go. Only regular files and folders change.
+// uid < 0: owners stay. for_all: a+rwX, else u+rwX,go=. Set-id and sticky bits go. Only regular files and folders
+// change.
 absl::Status GiveTree(const std::string& path, int uid, bool for_all);
 
 }  // namespace gofarm::exec

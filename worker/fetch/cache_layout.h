@@ -43,7 +43,8 @@ struct ProxyEnvironment {
 // What is configured, and for each value that is not, that of `otherwise`.
 ProxyEnvironment FilledUp(ProxyEnvironment configured, const ProxyEnvironment& otherwise);
 
-// "a,direct|b" -> "a|b"; "off" when nothing is left. Both separators are kept, since they differ in when the next is asked.
+// "a,direct|b" -> "a|b"; "off" when nothing is left. Both separators are kept, since they differ in when the next is
+// asked.
 std::string WithoutDirect(std::string_view goproxy);
 
 }  // namespace gofarm::fetch

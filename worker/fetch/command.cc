@@ -58,7 +58,8 @@ int64_t BytesSince(const std::string& folder, absl::Time since, int64_t entries_
   return total;
 }
 
-absl::StatusOr<io::FileLock> WaitForLock(const Scope& scope, const std::string& path, const std::function<void()>& waiting) {
+absl::StatusOr<io::FileLock> WaitForLock(const Scope& scope, const std::string& path,
+                                         const std::function<void()>& waiting) {
   bool told = false;
   while (true) {
     absl::StatusOr<io::FileLock> lock = io::FileLock::TryAcquire(path);

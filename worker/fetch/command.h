@@ -1,5 +1,5 @@
-// Runs go and pip while the calling thread looks how much they have downloaded, and waits for locks that other processes
-// hold. Thread-safe: no state.
+// Runs go and pip while the calling thread looks how much they have downloaded, and waits for locks that other
+// processes hold. Thread-safe: no state.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@
 
 namespace gofarm::fetch {
 
-// As exec::RunSubprocess. Calls `tick` about once a second, from the calling thread; false ends the child, and the result
-// is RESOURCE_EXHAUSTED. A slow tick is called less often.
+// As exec::RunSubprocess. Calls `tick` about once a second, from the calling thread; false ends the child, and the
+// result is RESOURCE_EXHAUSTED. A slow tick is called less often.
 absl::StatusOr<exec::SubprocessResult> RunWatched(const Scope& scope, const exec::SubprocessSpec& spec,
                                                   const std::function<bool()>& tick);
 

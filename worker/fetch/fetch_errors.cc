@@ -16,7 +16,8 @@ struct Words {
 bool Holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 bool HoldsAny(std::string_view text, const Words& words) {
-  return std::any_of(words.any_of.begin(), words.any_of.end(), [&](std::string_view word) { return Holds(text, word); });
+  return std::any_of(words.any_of.begin(), words.any_of.end(),
+                     [&](std::string_view word) { return Holds(text, word); });
 }
 
 // Status of "reading https://...: 403 Forbidden"; 0 when there is none.
@@ -31,28 +32,73 @@ int HttpStatus(std::string_view message) {
   return 0;
 }
 
-// Each word is a whole phrase of Go's own: a module may be called "timeout" and a file "zip: 404". The space before "tls: "
-// keeps out a module path that ends so.
+// Each word is a whole phrase of Go's own: a module may be called "timeout" and a file "zip: 404". The space before
+// "tls: " keeps out a module path that ends so.
 const Words kDiskFull = {FailureClass::kDiskFull, {"no space left on device", "disk quota exceeded"}};
-const Words kSourceInvalid = {
-    FailureClass::kSourceInvalid,
-    {"checksum mismatch", "SECURITY ERROR", "not a valid zip file", "zip: checksum error", "zip: unsupported", "zip: invalid",
-     "zip: no entries", "errors parsing go.mod", "parsing go.mod:", "declares its path as", "unexpected file", "file name collision",
-     "case-insensitive import collision", "source tree too large", "file too large", "is too large", "malformed module path",
-     "malformed file path", "malformed import path", "invalid char ", "go.mod has post-v", "go.mod has non-",
-     "module contains a go.mod file", "does not contain package", "invalid: should be v", "unexpected module path",
-     "invalid dot-segment", "hash does not match", "wrong hash", "invalid go version", "uncompressed size of module"}};
-const Words kProxyError = {
-    FailureClass::kProxyError,
-    {"i/o timeout", "Client.Timeout", "net/http: timeout", "TLS handshake timeout", "deadline exceeded", "connection refused",
-     "connection reset", "no such host", "server misbehaving", "network is unreachable", "no route to host", "unexpected EOF",
-     ": EOF", "broken pipe", " tls: ", " x509: ", "emporary failure", "stream error", "server closed", "bad record MAC",
-     "use of closed network connection", "proxyconnect tcp", " http2: ", "malformed HTTP", "dial tcp", "dial unix"}};
+const Words kSourceInvalid = {FailureClass::kSourceInvalid,
+                              {"checksum mismatch",
+                               "SECURITY ERROR",
+                               "not a valid zip file",
+                               "zip: checksum error",
+                               "zip: unsupported",
+                               "zip: invalid",
+                               "zip: no entries",
+                               "errors parsing go.mod",
+                               "parsing go.mod:",
+                               "declares its path as",
+                               "unexpected file",
+                               "file name collision",
+                               "case-insensitive import collision",
+                               "source tree too large",
+                               "file too large",
+                               "is too large",
+                               "malformed module path",
+                               "malformed file path",
+                               "malformed import path",
+                               "invalid char ",
+                               "go.mod has post-v",
+                               "go.mod has non-",
+                               "module contains a go.mod file",
+                               "does not contain package",
+                               "invalid: should be v",
+                               "unexpected module path",
+                               "invalid dot-segment",
+                               "hash does not match",
+                               "wrong hash",
+                               "invalid go version",
+                               "uncompressed size of module"}};
+const Words kProxyError = {FailureClass::kProxyError,
+                           {"i/o timeout",
+                            "Client.Timeout",
+                            "net/http: timeout",
+                            "TLS handshake timeout",
+                            "deadline exceeded",
+                            "connection refused",
+                            "connection reset",
+                            "no such host",
+                            "server misbehaving",
+                            "network is unreachable",
+                            "no route to host",
+                            "unexpected EOF",
+                            ": EOF",
+                            "broken pipe",
+                            " tls: ",
+                            " x509: ",
+                            "emporary failure",
+                            "stream error",
+                            "server closed",
+                            "bad record MAC",
+                            "use of closed network connection",
+                            "proxyconnect tcp",
+                            " http2: ",
+                            "malformed HTTP",
+                            "dial tcp",
+                            "dial unix"}};
 const Words kSourceUnavailable = {
     FailureClass::kSourceUnavailable,
-    {"unknown revision", "no matching versions", "module version is not available", "module lookup disabled", "GOVCS disallows",
-     "cannot find module", "not found", "no such file or directory", "invalid version", "unrecognized import path",
-     "no required module provides", "executable file not found"}};
+    {"unknown revision", "no matching versions", "module version is not available", "module lookup disabled",
+     "GOVCS disallows", "cannot find module", "not found", "no such file or directory", "invalid version",
+     "unrecognized import path", "no required module provides", "executable file not found"}};
 
 }  // namespace
 
@@ -61,7 +107,8 @@ FailureClass ClassifyFetchError(std::string_view message) {
   const size_t tale = message.find("server response:");
   const bool try_later = tale != std::string_view::npos && Holds(message.substr(tale), "fetch timed out");
   message = message.substr(0, tale);
-  // The order decides: what ends a download on this machine, then what the module itself is guilty of, then what may pass.
+  // The order decides: what ends a download on this machine, then what the module itself is guilty of, then what may
+  // pass.
   if (HoldsAny(message, kDiskFull)) return kDiskFull.failure;
   if (Holds(message, "requires go >=")) return FailureClass::kGoTooOld;
   // Alone it is the zip that ends too early; a download that breaks off names the module in front.
@@ -75,16 +122,33 @@ FailureClass ClassifyFetchError(std::string_view message) {
 }
 
 FailureClass ClassifyPackageError(std::string_view message) {
-  // What go says about packages it has: these words are its own and come first, since a file may be called "timeout.go".
+  // What go says about packages it has: these words are its own and come first, since a file may be called
+  // "timeout.go".
   if (Holds(message, "build constraints exclude all Go files") || message.rfind("found packages ", 0) == 0 ||
       Holds(message, "no Go files in")) {
     return FailureClass::kTargetUnsupported;
   }
-  static constexpr std::string_view kOwnFault[] = {
-      "import cycle not allowed", "use of internal package", "use of vendored package", "is a program, not an importable package",
-      "source files not allowed when not using cgo", "no matching files found", "cannot embed", "is not in std", "expected ",
-      "invalid import path", "relative import", "local import", "imports itself", "go:embed", "malformed import path",
-      "invalid #cgo", "invalid flag in #cgo", "malformed #cgo", "illegal ", "must be imported as", "non-local"};
+  static constexpr std::string_view kOwnFault[] = {"import cycle not allowed",
+                                                   "use of internal package",
+                                                   "use of vendored package",
+                                                   "is a program, not an importable package",
+                                                   "source files not allowed when not using cgo",
+                                                   "no matching files found",
+                                                   "cannot embed",
+                                                   "is not in std",
+                                                   "expected ",
+                                                   "invalid import path",
+                                                   "relative import",
+                                                   "local import",
+                                                   "imports itself",
+                                                   "go:embed",
+                                                   "malformed import path",
+                                                   "invalid #cgo",
+                                                   "invalid flag in #cgo",
+                                                   "malformed #cgo",
+                                                   "illegal ",
+                                                   "must be imported as",
+                                                   "non-local"};
   for (const std::string_view word : kOwnFault) {
     if (Holds(message, word)) return FailureClass::kCompileError;
   }
@@ -93,8 +157,9 @@ FailureClass ClassifyPackageError(std::string_view message) {
 }
 
 bool IsPassing(FailureClass failure) {
-  return failure == FailureClass::kProxyError || failure == FailureClass::kDiskFull || failure == FailureClass::kInternal ||
-         failure == FailureClass::kToolchainBroken || failure == FailureClass::kWorkerLost;
+  return failure == FailureClass::kProxyError || failure == FailureClass::kDiskFull ||
+         failure == FailureClass::kInternal || failure == FailureClass::kToolchainBroken ||
+         failure == FailureClass::kWorkerLost;
 }
 
 DownloadAnswer ParseDownloadAnswer(std::string_view json) {

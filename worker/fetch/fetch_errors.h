@@ -1,5 +1,5 @@
-// What the messages of `go mod download` and `go list` mean. They quote answers of servers and text of modules: only matched
-// and bounded here. Pure.
+// What the messages of `go mod download` and `go list` mean. They quote answers of servers and text of modules: only
+// matched and bounded here. Pure.
 #pragma once
 
 #include <cstddef>
@@ -16,8 +16,8 @@ inline constexpr size_t kProgramDetailMax = 1024;
 // Of a download or of loading the module graph. kInternal when nothing is known about such a message.
 FailureClass ClassifyFetchError(std::string_view message);
 
-// Of one package that go could load only in part: the above, and what is wrong with the source itself. kCompileError when
-// nothing else fits: go build would print the same message.
+// Of one package that go could load only in part: the above, and what is wrong with the source itself. kCompileError
+// when nothing else fits: go build would print the same message.
 FailureClass ClassifyPackageError(std::string_view message);
 
 // Another try may end otherwise (proxy_error, disk_full, internal): then the whole fetch fails, and nothing is kept.

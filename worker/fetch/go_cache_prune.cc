@@ -90,7 +90,8 @@ class Walk {
   absl::Status Beside(int cache_folder, const std::string& cache, const std::string& name) {
     GOFARM_RETURN_IF_ERROR(scope_.Check());
     struct stat info {};
-    if (fstatat(cache_folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || IsKept(name, info)) return absl::OkStatus();
+    if (fstatat(cache_folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || IsKept(name, info))
+      return absl::OkStatus();
     if (!S_ISDIR(info.st_mode) || !IsDigits(name)) {
       Add(strangers, cache_folder, {cache, "", name}, info);
       return absl::OkStatus();
@@ -106,8 +107,8 @@ class Walk {
   }
 
   void Add(std::vector<Found>& to, int folder, Found found, const struct stat& info) {
-    // go notes in an entry's time when it used it last, anew only when the note is older than an hour. Builds can set that
-    // time as they like, also to one that never comes, but nobody can set the time of the last change.
+    // go notes in an entry's time when it used it last, anew only when the note is older than an hour. Builds can set
+    // that time as they like, also to one that never comes, but nobody can set the time of the last change.
     const absl::Time noted = absl::TimeFromTimespec(info.st_mtim);
     const bool believed = &to == &entries && noted <= now_ + absl::Hours(1);
     found.used = believed ? noted : absl::TimeFromTimespec(info.st_ctim);
@@ -135,7 +136,8 @@ bool Remove(const std::string& root, const Found& found) {
 
 }  // namespace
 
-absl::Status PruneGoCacheFolders(const Scope& scope, const std::string& root, int64_t budget, absl::Time since, GoCachePruned& done) {
+absl::Status PruneGoCacheFolders(const Scope& scope, const std::string& root, int64_t budget, absl::Time since,
+                                 GoCachePruned& done) {
   Walk walk(scope, root);
   GOFARM_RETURN_IF_ERROR(walk.All());
   int64_t total = walk.total;

@@ -31,7 +31,8 @@ StepResult Failed(FailureClass failure, std::string_view detail) {
 StepResult FromStatus(const Scope& scope, const absl::Status& status) {
   if (scope.stop.stop_requested()) return {.stopped = true};
   if (absl::Now() >= scope.deadline) return Failed(FailureClass::kTimeout, "the attempt's time ended while fetching");
-  if (status.code() == absl::StatusCode::kResourceExhausted) return Failed(FailureClass::kDiskFull, Sv(status.message()));
+  if (status.code() == absl::StatusCode::kResourceExhausted)
+    return Failed(FailureClass::kDiskFull, Sv(status.message()));
   return Failed(FailureClass::kInternal, Sv(status.message()));
 }
 
@@ -39,8 +40,8 @@ std::string ErrorLines(std::string_view stderr_text) {
   std::string kept;
   for (const absl::string_view line : absl::StrSplit(Av(stderr_text), '\n')) {
     bool progress = line.empty();
-    for (const char* start : {"go: downloading ", "go: finding ", "go: found ", "go: extracting ", "go: added ", "go: upgraded ",
-                              "go: warning: ", "go: trying upgrade"}) {
+    for (const char* start : {"go: downloading ", "go: finding ", "go: found ", "go: extracting ", "go: added ",
+                              "go: upgraded ", "go: warning: ", "go: trying upgrade"}) {
       progress |= line.substr(0, std::char_traits<char>::length(start)) == start;
     }
     if (!progress) kept += Cat(kept.empty() ? "" : "\n", Sv(line));
@@ -50,8 +51,14 @@ std::string ErrorLines(std::string_view stderr_text) {
 
 GoCommands::GoCommands(const CacheLayout& cache, const ProxyEnvironment& proxy, const FetchLimits& limits,
                        std::string scratch, std::string go_cache, const FetchProgress& progress)
-    : cache_(cache), proxy_(proxy), limits_(limits), scratch_(std::move(scratch)), go_cache_(std::move(go_cache)),
-      main_(scratch_ + "/main"), progress_(progress), started_(absl::Now()) {}
+    : cache_(cache),
+      proxy_(proxy),
+      limits_(limits),
+      scratch_(std::move(scratch)),
+      go_cache_(std::move(go_cache)),
+      main_(scratch_ + "/main"),
+      progress_(progress),
+      started_(absl::Now()) {}
 
 StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, std::string_view goarch,
                              std::string_view step, size_t stdout_max, exec::SubprocessResult& result) {
@@ -90,7 +97,8 @@ StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, 
   }
   switch (ran.status().code()) {
     case absl::StatusCode::kResourceExhausted:
-      return Failed(FailureClass::kSourceInvalid, Cat("go answered more than ", stdout_max, " bytes: too many packages"));
+      return Failed(FailureClass::kSourceInvalid,
+                    Cat("go answered more than ", stdout_max, " bytes: too many packages"));
     case absl::StatusCode::kDeadlineExceeded:
       if (scope.Done()) return FromStatus(scope, ran.status());
       return Failed(FailureClass::kProxyError, Cat(step, ": no end after ", absl::FormatDuration(limits_.command)));
@@ -144,10 +152,10 @@ absl::Status GoCommands::MakeCopy(const std::string& module_folder, std::string_
 StepResult GoCommands::ListTarget(const Scope& scope, const std::string& go, Target target, const std::string& pattern,
                                   std::vector<GoListPackage>& packages) {
   exec::SubprocessResult result;
-  StepResult step = RunGo(scope,
-                          {go, "list", "-e", "-deps", "-tags", std::string(kTags), Cat("-json=", kGoListFields), pattern},
-                          InfoOf(target).goarch, Cat("listing for ", TargetName(target)),
-                          static_cast<size_t>(limits_.json_bytes_max), result);
+  StepResult step =
+      RunGo(scope, {go, "list", "-e", "-deps", "-tags", std::string(kTags), Cat("-json=", kGoListFields), pattern},
+            InfoOf(target).goarch, Cat("listing for ", TargetName(target)), static_cast<size_t>(limits_.json_bytes_max),
+            result);
   if (!step.ok()) return step;
   if (result.exit_code != 0) {
     const std::string message = ErrorLines(result.err);

@@ -45,7 +45,8 @@ class GoCommands {
 
   // Main module for ListTarget: only these two files (an empty go_sum is none)...
   absl::Status MakeSynthetic(std::string_view go_mod, std::string_view go_sum);
-  // ...or is the module: its files (linked, not copied, where the disk allows) with these texts; an empty go_sum keeps its own.
+  // ...or is the module: its files (linked, not copied, where the disk allows) with these texts; an empty go_sum keeps
+  // its own.
   absl::Status MakeCopy(const std::string& module_folder, std::string_view go_mod, std::string_view go_sum);
 
   // Loads all packages of the module (`pattern`) and their dependencies for the target, and downloads what is missing.

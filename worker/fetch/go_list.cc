@@ -106,7 +106,8 @@ std::string MessageOf(std::string_view error) {
   // "debugger.go:32:2: found packages ..." -> the message alone.
   const size_t colon = error.find(": ");
   const std::string_view head = error.substr(0, colon);
-  if (colon != std::string_view::npos && head.find(".go:") != std::string_view::npos && head.find(' ') == std::string_view::npos) {
+  if (colon != std::string_view::npos && head.find(".go:") != std::string_view::npos &&
+      head.find(' ') == std::string_view::npos) {
     return std::string(error.substr(colon + 2));
   }
   return std::string(error);
@@ -114,8 +115,7 @@ std::string MessageOf(std::string_view error) {
 
 bool HasMain(const GoListPackage& package, const ListingInput& input) {
   return std::any_of(package.go_files.begin(), package.go_files.end(), [&](const std::string& file) {
-    const std::optional<std::string> text =
-        input.read_file(file.front() == '/' ? file : Cat(package.dir, "/", file));
+    const std::optional<std::string> text = input.read_file(file.front() == '/' ? file : Cat(package.dir, "/", file));
     return text.has_value() && gomod::HasMainFunction(*text);
   });
 }
@@ -182,8 +182,8 @@ class Builder {
     program.dir = package.import_path == input_.module ? "." : Below(package.import_path, input_.module);
     program.has_main_func = HasMain(package, input_);
     if (!package.module->main && package.module->version != input_.version) {
-      // The choice of versions raised the module itself. Go installs no other version than the one it was told, and neither
-      // does the farm.
+      // The choice of versions raised the module itself. Go installs no other version than the one it was told, and
+      // neither does the farm.
       program.failure = FailureClass::kSourceInvalid;
       program.detail = Clip(EscapeForPrint(Cat(package.import_path, ": what it imports requires ", input_.module, "@",
                                                package.module->version, ", so ", input_.version, " cannot be built")),
@@ -245,8 +245,8 @@ const std::string_view kGoListFields =
 
 absl::StatusOr<std::vector<GoListPackage>> ParseGoList(std::string_view json) {
   std::vector<GoListPackage> packages;
-  // One document a package, each ending in a brace at the start of a line; inside one all lines are indented. So only one
-  // document's tree is in memory at a time.
+  // One document a package, each ending in a brace at the start of a line; inside one all lines are indented. So only
+  // one document's tree is in memory at a time.
   dom::parser parser;
   while (true) {
     const size_t start = json.find_first_not_of(" \t\r\n");

@@ -1,6 +1,6 @@
-// Reads what `go list -e -deps -json` prints for one target and works out the target's listing: programs, what keeps them
-// from loading, what kind of source they are made of. The text describes a stranger's source: bounded, and a field of an
-// unexpected type counts as absent. Pure, but for reading the source files of programs through `read_file`.
+// Reads what `go list -e -deps -json` prints for one target and works out the target's listing: programs, what keeps
+// them from loading, what kind of source they are made of. The text describes a stranger's source: bounded, and a field
+// of an unexpected type counts as absent. Pure, but for reading the source files of programs through `read_file`.
 #pragma once
 
 #include <functional>
@@ -35,7 +35,8 @@ struct GoListPackage {
   std::string error;  // empty: loaded
 };
 
-// Packages in the order of go list. INVALID_ARGUMENT when the text is no such answer, RESOURCE_EXHAUSTED beyond kPackagesMax.
+// Packages in the order of go list. INVALID_ARGUMENT when the text is no such answer, RESOURCE_EXHAUSTED beyond
+// kPackagesMax.
 absl::StatusOr<std::vector<GoListPackage>> ParseGoList(std::string_view json);
 
 struct ListingInput {
@@ -43,7 +44,8 @@ struct ListingInput {
   std::string module;     // only its own packages are programs
   std::string version;    // what was asked for; a main module (of the source variants) has none
   std::string mod_cache;  // to make module folders relative
-  std::function<std::optional<std::string>(const std::string& path)> read_file;  // a Go source file, bounded by the reader
+  std::function<std::optional<std::string>(const std::string& path)>
+      read_file;  // a Go source file, bounded by the reader
 };
 
 TargetListing MakeTargetListing(const std::vector<GoListPackage>& packages, const ListingInput& input);

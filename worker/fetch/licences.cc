@@ -1,4 +1,5 @@
-// ModuleFetcher::WriteLicences: the licence files of everything that is linked, collected while the sources are at hand.
+// ModuleFetcher::WriteLicences: the licence files of everything that is linked, collected while the sources are at
+// hand.
 #include <fcntl.h>
 #include <sys/stat.h>
 
@@ -43,8 +44,9 @@ absl::StatusOr<int64_t> ModuleFetcher::WriteLicences(const Listing& listing, Tar
   if (const TargetListing* found = listing.Find(target)) {
     for (const LinkedModule& module : found->modules) {
       const bool replaced = !module.replace_path.empty();
-      roots.emplace(replaced ? Cat(module.replace_path, "@", module.replace_version) : Cat(module.path, "@", module.version),
-                    module.dir);
+      roots.emplace(
+          replaced ? Cat(module.replace_path, "@", module.replace_version) : Cat(module.path, "@", module.version),
+          module.dir);
     }
   }
   std::string blob;
@@ -53,7 +55,8 @@ absl::StatusOr<int64_t> ModuleFetcher::WriteLicences(const Listing& listing, Tar
     std::vector<std::string> files;
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(Cat(cache_.Mod(), "/", dir), error)) {
-      if (entry.symlink_status(error).type() == fs::file_type::regular && IsLicenceName(entry.path().filename().string())) {
+      if (entry.symlink_status(error).type() == fs::file_type::regular &&
+          IsLicenceName(entry.path().filename().string())) {
         files.push_back(entry.path().filename().string());
       }
     }

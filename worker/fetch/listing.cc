@@ -188,7 +188,8 @@ std::string WhyNotReportable(const TargetListing& listing) {
   }
   for (const Program& program : listing.programs) {
     if (program.import_path.size() > kImportPathMax) {
-      return Cat("the import path of a program has ", program.import_path.size(), " bytes; at most ", kImportPathMax, " are taken");
+      return Cat("the import path of a program has ", program.import_path.size(), " bytes; at most ", kImportPathMax,
+                 " are taken");
     }
   }
   return "";
@@ -221,7 +222,8 @@ absl::StatusOr<Listing> ListingFromJson(std::string_view text) {
   Reader reader(object, ok);
   int64_t format = 0;
   reader.Field("format", format);
-  if (format != kFormat) return absl::InvalidArgumentError(Cat("stored listing has format ", format, ", not ", kFormat));
+  if (format != kFormat)
+    return absl::InvalidArgumentError(Cat("stored listing has format ", format, ", not ", kFormat));
   Listing listing;
   Fields(reader, listing);
   if (!ok) return absl::InvalidArgumentError("stored listing lacks fields or has unknown values");

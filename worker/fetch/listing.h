@@ -1,6 +1,6 @@
-// What one look at a module@version found out for some targets, without running any of its code: its programs, what they
-// link, and what kind of source that is. It plans the job and decides which cache the job may write; publishing needs it
-// later. Plain values; the JSON form is what CACHE/listings keeps.
+// What one look at a module@version found out for some targets, without running any of its code: its programs, what
+// they link, and what kind of source that is. It plans the job and decides which cache the job may write; publishing
+// needs it later. Plain values; the JSON form is what CACHE/listings keeps.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +27,8 @@ struct Program {
   std::string dir;   // inside the module: ".", "cmd/tool"
   // False: `package main` without `func main`; no program, and it spoils nothing.
   bool has_main_func = false;
-  // What keeps it or something it imports from being loaded; kNone when all is there. One such program makes go refuse the
-  // whole command line, so build only those without a failure.
+  // What keeps it or something it imports from being loaded; kNone when all is there. One such program makes go refuse
+  // the whole command line, so build only those without a failure.
   FailureClass failure = FailureClass::kNone;
   std::string detail;  // escaped, at most 1 KiB
 };
@@ -36,21 +36,23 @@ struct Program {
 struct LinkedModule {
   std::string path, version, h1;
   std::string replace_path, replace_version;  // both empty without a replace
-  std::string dir;  // inside the module cache: "github.com/!burnt!sushi/toml@v1.6.0"; empty for the module in source mode
+  std::string
+      dir;  // inside the module cache: "github.com/!burnt!sushi/toml@v1.6.0"; empty for the module in source mode
 };
 
 struct TargetListing {
   Target target = Target::kX86_64;
   std::vector<Program> programs;  // by import path
   // Over all packages outside std that the programs (with func main, without failure) are made of.
-  bool uses_cgo = false;       // any CgoFiles
-  bool uses_c = false;         // the C compiler or linker sees foreign input: cgo, C, C++, Fortran, Objective-C, SWIG, syso
-  bool uses_cxx = false;       // C++ (or SWIG C++): needs libc++
+  bool uses_cgo = false;  // any CgoFiles
+  bool uses_c = false;    // the C compiler or linker sees foreign input: cgo, C, C++, Fortran, Objective-C, SWIG, syso
+  bool uses_cxx = false;  // C++ (or SWIG C++): needs libc++
   bool uses_assembly = false;  // .s; of a package without cgo it is Go's own assembler, and uses_c stays false
   bool uses_syso = false;
-  std::vector<LinkedModule> modules;  // by path, without the module itself
+  std::vector<LinkedModule> modules;            // by path, without the module itself
   std::map<std::string, std::string> packages;  // import path -> package name, outside std
-  // Import path -> what it imports outside std, of the packages that the programs are made of; without an entry: nothing.
+  // Import path -> what it imports outside std, of the packages that the programs are made of; without an entry:
+  // nothing.
   std::map<std::string, std::vector<std::string>> imports;
 };
 
@@ -63,21 +65,21 @@ struct Listing {
   std::string module_h1;   // of the zip, "h1:..."
   std::string go_line;     // of its go.mod, "" when it has none
   std::string go_version;  // the Go of the toolset that was picked: "1.26.8"
-  // First variant to try: "install" (no replace, no exclude), "noreplace" (replace lines to folders, dropped in go_mod),
-  // "source" (other replace or exclude lines).
+  // First variant to try: "install" (no replace, no exclude), "noreplace" (replace lines to folders, dropped in
+  // go_mod), "source" (other replace or exclude lines).
   std::string variant;
   std::string go_mod;  // of the source variants: text to put in place of the module's go.mod; empty otherwise
   std::string go_sum;  // of the source variants: complete for what was listed
-  // Of the install variant, when no go.mod names the versions of something that is imported (a module without go.mod, or
-  // with an incomplete one): go.mod and go.sum of a main module that requires the module and the versions that were chosen.
-  // Builds run in it: `go install MODULE@VERSION` would choose again, the newest that the module cache happens to hold by
-  // then. Both empty otherwise.
+  // Of the install variant, when no go.mod names the versions of something that is imported (a module without go.mod,
+  // or with an incomplete one): go.mod and go.sum of a main module that requires the module and the versions that were
+  // chosen. Builds run in it: `go install MODULE@VERSION` would choose again, the newest that the module cache happens
+  // to hold by then. Both empty otherwise.
   std::string pinned_go_mod;
   std::string pinned_go_sum;
-  std::string dir;     // of the module inside the module cache: "github.com/!burnt!sushi/toml@v1.6.0"
+  std::string dir;  // of the module inside the module cache: "github.com/!burnt!sushi/toml@v1.6.0"
   bool has_go_mod = true;
-  // Folders inside the module cache of every module whose files loading needed, also such as only might have held a package:
-  // the offline build looks at the same ones.
+  // Folders inside the module cache of every module whose files loading needed, also such as only might have held a
+  // package: the offline build looks at the same ones.
   std::vector<std::string> cache_dirs;
   int64_t bytes_fetched = 0;  // by the fetch that made this listing; 0 when everything was in the cache
   std::vector<TargetListing> targets;

@@ -47,7 +47,8 @@ std::vector<CachedModule> CachedModules(const CacheLayout& cache) {
        !error && it != fs::recursive_directory_iterator() && left > 0; it.increment(error), --left) {
     const std::string path = it->path().string();
     constexpr std::string_view kSuffix = ".ziphash";
-    if (path.size() <= kSuffix.size() || path.compare(path.size() - kSuffix.size(), kSuffix.size(), kSuffix) != 0) continue;
+    if (path.size() <= kSuffix.size() || path.compare(path.size() - kSuffix.size(), kSuffix.size(), kSuffix) != 0)
+      continue;
     const size_t at = path.rfind("/@v/");
     struct stat info {};
     if (at == std::string::npos || at <= root.size() || lstat(path.c_str(), &info) != 0) continue;
@@ -78,8 +79,8 @@ int64_t Detach(const CacheLayout& cache, const CachedModule& module, const std::
       io::RemoveTree(folder).IgnoreError();
     }
   }
-  // The folder goes first: a process that dies in between leaves a zip, from which go unpacks it again; the other way round
-  // go would go on using a folder that has no mark any more.
+  // The folder goes first: a process that dies in between leaves a zip, from which go unpacks it again; the other way
+  // round go would go on using a folder that has no mark any more.
   unlink((base + ".ziphash").c_str());
   unlink((base + ".zip").c_str());
   return bytes;
@@ -114,10 +115,10 @@ absl::Status PruneModules(const Scope& scope, const CacheLayout& cache, const Pr
   return absl::OkStatus();
 }
 
-// Removes files below `root`, those used longest ago first, until they take no more than `budget` or what is left was used
-// since `since`.
-absl::Status PruneFiles(const Scope& scope, const std::string& root, int64_t budget, absl::Time since, int64_t& bytes_removed,
-                        int64_t& files_removed) {
+// Removes files below `root`, those used longest ago first, until they take no more than `budget` or what is left was
+// used since `since`.
+absl::Status PruneFiles(const Scope& scope, const std::string& root, int64_t budget, absl::Time since,
+                        int64_t& bytes_removed, int64_t& files_removed) {
   struct Entry {
     std::string path;
     absl::Time used;
@@ -160,7 +161,8 @@ absl::Status PruneGoCaches(const Scope& scope, const CacheLayout& cache, const P
 
 // A fetch that finds none makes it anew, so the lock is not needed here.
 absl::Status PruneListings(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits, Pruned& done) {
-  return PruneFiles(scope, cache.root() + "/listings", limits.listings_bytes, absl::Now() - limits.grace, done.bytes, done.listings);
+  return PruneFiles(scope, cache.root() + "/listings", limits.listings_bytes, absl::Now() - limits.grace, done.bytes,
+                    done.listings);
 }
 
 // What killed processes left: halves of toolchains. Half a seed is removed by whoever makes it again.
@@ -206,8 +208,8 @@ absl::StatusOr<io::Fd> ModuleCacheLock::LockFile(const Scope& scope, const std::
   return fd;
 }
 
-// Everybody goes through the gate. A fetch holds it only while it enters; a prune keeps it, so that no further fetch enters
-// while it waits for those inside, but not for long: one of them may be downloading for minutes.
+// Everybody goes through the gate. A fetch holds it only while it enters; a prune keeps it, so that no further fetch
+// enters while it waits for those inside, but not for long: one of them may be downloading for minutes.
 absl::StatusOr<ModuleCacheLock> ModuleCacheLock::Acquire(const Scope& scope, const CacheLayout& cache, Mode mode) {
   GOFARM_RETURN_IF_ERROR(io::MakeFolders(cache.root()));
   const std::string gate = cache.root() + "/mod.gate", room = cache.root() + "/mod.lock";

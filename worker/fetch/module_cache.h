@@ -1,6 +1,6 @@
-// Disk budget of the cache folder. What is pruned is what was used longest ago: a fetch touches the marks of all modules it
-// hands out, and ModuleFetcher::Prune those of running builds, so all that a build reads stays. Thread-safe; a file lock
-// keeps a prune and the fetches of other processes apart.
+// Disk budget of the cache folder. What is pruned is what was used longest ago: a fetch touches the marks of all
+// modules it hands out, and ModuleFetcher::Prune those of running builds, so all that a build reads stays. Thread-safe;
+// a file lock keeps a prune and the fetches of other processes apart.
 #pragma once
 
 #include <cstdint>
@@ -32,7 +32,8 @@ struct PruneLimits {
   int64_t mod_bytes = int64_t{20} << 30;
   int64_t gocache_bytes = int64_t{20} << 30;
   int64_t listings_bytes = int64_t{2} << 30;  // about 20,000 modules; a large module takes a megabyte
-  // Younger than this is never removed: many times as long as the workers take from one ModuleFetcher::Prune to the next.
+  // Younger than this is never removed: many times as long as the workers take from one ModuleFetcher::Prune to the
+  // next.
   absl::Duration grace = absl::Hours(2);
 };
 
@@ -48,7 +49,8 @@ struct Pruned {
 // crashed processes left half made, until each stands within its budget or nothing old enough is left.
 absl::StatusOr<Pruned> PruneCache(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits);
 
-// Held shared by every fetch, exclusive by a prune. Fetches that follow each other without a gap do not keep a prune out.
+// Held shared by every fetch, exclusive by a prune. Fetches that follow each other without a gap do not keep a prune
+// out.
 class ModuleCacheLock {
  public:
   enum class Mode { kShared, kExclusive };
@@ -63,7 +65,8 @@ class ModuleCacheLock {
   io::Fd gate_;  // of a prune
 };
 
-// Notes that module@version (escaped: "github.com/!burnt!sushi/toml@v1.6.0") was used now. False when it is not there whole.
+// Notes that module@version (escaped: "github.com/!burnt!sushi/toml@v1.6.0") was used now. False when it is not there
+// whole.
 bool TouchModule(const CacheLayout& cache, const std::string& dir);
 
 }  // namespace gofarm::fetch

@@ -30,7 +30,8 @@ namespace {
 constexpr int64_t kListingBytesMax = 256 << 20;
 constexpr int64_t kSourceFileMax = 16 << 20;
 constexpr int64_t kGoSumMax = 64 << 20;
-// `go list` calls of one fetch. Each further round over the targets means that one of them raised a version; they settle.
+// `go list` calls of one fetch. Each further round over the targets means that one of them raised a version; they
+// settle.
 constexpr int kListCallsMax = 4 * static_cast<int>(kAllTargets.size());
 
 FetchOutcome Outcome(const StepResult& step) {
@@ -62,8 +63,8 @@ std::vector<std::string> FoldersOfGoSum(std::string_view go_sum, const CacheLayo
   return {folders.begin(), folders.end()};
 }
 
-// A main module that requires the module alone. It also has the GODEBUG defaults that `go install MODULE@VERSION` gives the
-// module's programs (those of its own go line), so that one built in it has the same bytes.
+// A main module that requires the module alone. It also has the GODEBUG defaults that `go install MODULE@VERSION` gives
+// the module's programs (those of its own go line), so that one built in it has the same bytes.
 std::string SyntheticGoMod(const Listing& listing) {
   std::string text = Cat("module gofarm.invalid/list\n\ngo ", listing.go_version, "\n\n");
   if (gomod::CompareGoVersion(listing.go_version, "1.23") >= 0) {  // older ones do not know the line
@@ -86,7 +87,8 @@ int64_t ZipBytesSince(const CacheLayout& cache, const std::vector<std::string>& 
   for (const std::string& folder : folders) {
     const size_t at = folder.rfind('@');
     struct stat info {};
-    const std::string zip = Cat(cache.Mod(), "/cache/download/", folder.substr(0, at), "/@v/", folder.substr(at + 1), ".zip");
+    const std::string zip =
+        Cat(cache.Mod(), "/cache/download/", folder.substr(0, at), "/@v/", folder.substr(at + 1), ".zip");
     if (stat(zip.c_str(), &info) == 0 && info.st_mtim.tv_sec >= absl::ToTimeT(since)) bytes += info.st_size;
   }
   return bytes;
@@ -95,7 +97,8 @@ int64_t ZipBytesSince(const CacheLayout& cache, const std::vector<std::string>& 
 // One fetch: from an empty or stored listing to one that has all wanted targets.
 class Fetch {
  public:
-  Fetch(const FetchRequest& request, const CacheLayout& cache, GoCommands& go) : request_(request), cache_(cache), go_(go) {}
+  Fetch(const FetchRequest& request, const CacheLayout& cache, GoCommands& go)
+      : request_(request), cache_(cache), go_(go) {}
 
   StepResult Run(const Scope& scope, Listing& listing) {
     StepResult step = ReadModule(scope, listing);
@@ -231,7 +234,8 @@ class Fetch {
       return *std::move(text);
     };
     TargetListing made = MakeTargetListing(packages, input);
-    if (const std::string fault = WhyNotReportable(made); !fault.empty()) return Failed(FailureClass::kSourceInvalid, fault);
+    if (const std::string fault = WhyNotReportable(made); !fault.empty())
+      return Failed(FailureClass::kSourceInvalid, fault);
     for (const Program& program : made.programs) {
       // Not the program's fault and perhaps over in a minute: nothing of this fetch is kept.
       if (IsPassing(program.failure)) return Failed(program.failure, program.detail);
@@ -263,7 +267,8 @@ ModuleFetcher::~ModuleFetcher() = default;
 
 std::string ModuleFetcher::SourceFolder(const Listing& listing) const { return Cat(cache_.Mod(), "/", listing.dir); }
 
-FetchOutcome ModuleFetcher::FetchAndList(const Scope& scope, const FetchRequest& request, const FetchProgress& progress) {
+FetchOutcome ModuleFetcher::FetchAndList(const Scope& scope, const FetchRequest& request,
+                                         const FetchProgress& progress) {
   const std::string key = Cat(request.module, "@", request.version, " ", request.toolset.digest);
   while (true) {
     if (!scope.Check().ok()) return Outcome(FromStatus(scope, scope.Check()));
@@ -313,7 +318,8 @@ FetchOutcome ModuleFetcher::FetchAndList(const Scope& scope, const FetchRequest&
     if (!done) continue;  // the scope ended
     // The leader's end by its own scope says nothing about this caller; neither does a listing for other targets.
     const bool lone = outcome.stopped || outcome.failure == FailureClass::kTimeout;
-    if (!lone && (outcome.listing == nullptr || Missing(outcome.listing.get(), request.targets).empty())) return outcome;
+    if (!lone && (outcome.listing == nullptr || Missing(outcome.listing.get(), request.targets).empty()))
+      return outcome;
   }
 }
 

@@ -1,7 +1,7 @@
-// Fetches a module@version with all that its programs import on any of the wanted targets, and lists them. Network, but no
-// code of the module runs: only `go mod download`, `go mod edit` and `go list`, without VCS, with the checksum database as
-// configured. Each zip is fetched once however many targets and threads ask (single-flight per module@version), and the
-// listing is kept on disk as long as the module cache has the files.
+// Fetches a module@version with all that its programs import on any of the wanted targets, and lists them. Network, but
+// no code of the module runs: only `go mod download`, `go mod edit` and `go list`, without VCS, with the checksum
+// database as configured. Each zip is fetched once however many targets and threads ask (single-flight per
+// module@version), and the listing is kept on disk as long as the module cache has the files.
 //
 // Thread-safe; FetchAndList blocks. Callers that wait for another's fetch see its progress.
 #pragma once
@@ -32,7 +32,7 @@ struct FetchLimits {
   absl::Duration command = absl::Minutes(10);  // one go command
   // Written for one module with its dependencies: zips and what they unpack to, which is what a disk has to hold.
   int64_t bytes_max = int64_t{16} << 30;
-  int64_t json_bytes_max = 64 << 20;           // answer of one go list
+  int64_t json_bytes_max = 64 << 20;  // answer of one go list
 };
 
 struct FetchRequest {
@@ -59,12 +59,12 @@ class ModuleFetcher {
 
   FetchOutcome FetchAndList(const Scope& scope, const FetchRequest& request, const FetchProgress& progress = {});
 
-  // PruneCache, after a note that the modules of all listings which callers still hold are used now: builds may take longer
-  // than PruneLimits::grace. Call it every few minutes.
+  // PruneCache, after a note that the modules of all listings which callers still hold are used now: builds may take
+  // longer than PruneLimits::grace. Call it every few minutes.
   absl::StatusOr<Pruned> Prune(const Scope& scope, const PruneLimits& limits);
 
-  // The licence files at the roots of the module and of all modules it links for `target`, as one deterministic text (sorted,
-  // one header per file) at `out_file`. Returns its size; 0 (and no file) when there is none.
+  // The licence files at the roots of the module and of all modules it links for `target`, as one deterministic text
+  // (sorted, one header per file) at `out_file`. Returns its size; 0 (and no file) when there is none.
   absl::StatusOr<int64_t> WriteLicences(const Listing& listing, Target target, const std::string& out_file) const;
 
   // On the host: the verified source of the module (read-only), for source variants.

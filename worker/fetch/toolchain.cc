@@ -33,8 +33,9 @@ std::string ExeOf(std::string_view kind) { return kind == "go" ? "bin/go" : "zig
 
 absl::Status CheckArchive(const Archive& archive) {
   const auto plain = [](std::string_view text) {
-    return !text.empty() && text.size() <= 64 && text.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz.-+_") ==
-                                                     std::string_view::npos && text.front() != '.' && text.front() != '-';
+    return !text.empty() && text.size() <= 64 &&
+           text.find_first_not_of("0123456789abcdefghijklmnopqrstuvwxyz.-+_") == std::string_view::npos &&
+           text.front() != '.' && text.front() != '-';
   };
   if (archive.kind != "go" && archive.kind != "zig") {
     return absl::InvalidArgumentError(Cat("toolchain of unknown kind \"", EscapeForPrint(archive.kind), "\""));
@@ -43,7 +44,8 @@ absl::Status CheckArchive(const Archive& archive) {
     return absl::InvalidArgumentError(Cat("toolchain version \"", EscapeForPrint(archive.version), "\" is no version"));
   }
   if (!digest::IsLowerHex(archive.sha256)) {
-    return absl::InvalidArgumentError(Cat(archive.kind, " ", archive.version, ": sha256 is no SHA-256 in lower-case hex"));
+    return absl::InvalidArgumentError(
+        Cat(archive.kind, " ", archive.version, ": sha256 is no SHA-256 in lower-case hex"));
   }
   return absl::OkStatus();
 }
@@ -66,17 +68,18 @@ absl::Status Walk(const Scope& scope, const std::string& root, const Each& each)
 // Digest over names, execute bits and contents of all files, in sorted order.
 absl::StatusOr<std::string> TreeDigest(const Scope& scope, const std::string& root) {
   std::map<std::string, std::string> lines;
-  GOFARM_RETURN_IF_ERROR(Walk(scope, root, [&](const std::string& path, const std::string& name, const struct stat& info) {
-    if (S_ISREG(info.st_mode)) {
-      GOFARM_ASSIGN_OR_RETURN(const digest::FileDigests digests, digest::DigestFile(path));
-      lines[name] = Cat((info.st_mode & 0100) != 0 ? "x " : "- ", digests.sha256);
-    } else if (S_ISLNK(info.st_mode)) {
-      std::error_code error;
-      lines[name] = Cat("l ", fs::read_symlink(path, error).string());
-      if (error) return ErrnoStatus(error.value(), Cat("read link ", path));
-    }
-    return absl::OkStatus();
-  }));
+  GOFARM_RETURN_IF_ERROR(
+      Walk(scope, root, [&](const std::string& path, const std::string& name, const struct stat& info) {
+        if (S_ISREG(info.st_mode)) {
+          GOFARM_ASSIGN_OR_RETURN(const digest::FileDigests digests, digest::DigestFile(path));
+          lines[name] = Cat((info.st_mode & 0100) != 0 ? "x " : "- ", digests.sha256);
+        } else if (S_ISLNK(info.st_mode)) {
+          std::error_code error;
+          lines[name] = Cat("l ", fs::read_symlink(path, error).string());
+          if (error) return ErrnoStatus(error.value(), Cat("read link ", path));
+        }
+        return absl::OkStatus();
+      }));
   digest::Sha256 hash;
   for (const auto& [name, what] : lines) hash.Update(Cat(name, "\n", what, "\n"));
   return hash.HexAndReset();
@@ -96,18 +99,22 @@ absl::StatusOr<std::string> FindRoot(const std::string& folder, const std::strin
   return absl::InvalidArgumentError(Cat("the archive holds no ", exe));
 }
 
-// Readable for every uid, execute bits where programs stand, `_go.mod` (module zips may not hold go.mod) under its own name.
+// Readable for every uid, execute bits where programs stand, `_go.mod` (module zips may not hold go.mod) under its own
+// name.
 absl::Status Settle(const Scope& scope, const std::string& root, const std::string& kind) {
   std::vector<std::pair<std::string, std::string>> renames;
-  GOFARM_RETURN_IF_ERROR(Walk(scope, root, [&](const std::string& path, const std::string& name, const struct stat& info) {
-    if (S_ISLNK(info.st_mode)) return absl::OkStatus();
-    const bool program = kind == "go" ? name.rfind("bin/", 0) == 0 || name.rfind("pkg/tool/", 0) == 0 : name == "zig";
-    const mode_t mode = S_ISDIR(info.st_mode) || program || (info.st_mode & 0100) != 0 ? 0755 : 0644;
-    if (chmod(path.c_str(), mode) != 0) return ErrnoStatus(errno, Cat("chmod ", path));
-    const fs::path file(path);
-    if (kind == "go" && file.filename() == "_go.mod") renames.emplace_back(path, (file.parent_path() / "go.mod").string());
-    return absl::OkStatus();
-  }));
+  GOFARM_RETURN_IF_ERROR(
+      Walk(scope, root, [&](const std::string& path, const std::string& name, const struct stat& info) {
+        if (S_ISLNK(info.st_mode)) return absl::OkStatus();
+        const bool program =
+            kind == "go" ? name.rfind("bin/", 0) == 0 || name.rfind("pkg/tool/", 0) == 0 : name == "zig";
+        const mode_t mode = S_ISDIR(info.st_mode) || program || (info.st_mode & 0100) != 0 ? 0755 : 0644;
+        if (chmod(path.c_str(), mode) != 0) return ErrnoStatus(errno, Cat("chmod ", path));
+        const fs::path file(path);
+        if (kind == "go" && file.filename() == "_go.mod")
+          renames.emplace_back(path, (file.parent_path() / "go.mod").string());
+        return absl::OkStatus();
+      }));
   for (const auto& [from, to] : renames) {
     if (rename(from.c_str(), to.c_str()) != 0) return ErrnoStatus(errno, Cat("rename ", from));
   }
@@ -119,7 +126,8 @@ std::map<std::string, std::string> ParseMarker(std::string_view text) {
   std::map<std::string, std::string> values;
   for (const absl::string_view line : absl::StrSplit(Av(text), '\n')) {
     const size_t equals = line.find('=');
-    if (equals != absl::string_view::npos) values[std::string(line.substr(0, equals))] = std::string(line.substr(equals + 1));
+    if (equals != absl::string_view::npos)
+      values[std::string(line.substr(0, equals))] = std::string(line.substr(equals + 1));
   }
   return values;
 }
@@ -150,7 +158,8 @@ absl::StatusOr<InstalledToolchain> ToolchainStore::ReadInstalled(const std::stri
   }
   found.root = folder + "/root";
   found.path = Cat(found.root, "/", ExeOf(found.kind));
-  if (access(found.path.c_str(), X_OK) != 0) return ErrnoStatus(errno, Cat("toolchain ", folder, " is damaged: ", found.path));
+  if (access(found.path.c_str(), X_OK) != 0)
+    return ErrnoStatus(errno, Cat("toolchain ", folder, " is damaged: ", found.path));
   return found;
 }
 
@@ -192,14 +201,17 @@ absl::Status ToolchainStore::InstallInto(const Scope& scope, const Archive& arch
   GOFARM_ASSIGN_OR_RETURN(const std::string file, ObtainArchive(scope, archive, source, progress));
   GOFARM_ASSIGN_OR_RETURN(const digest::FileDigests digests, digest::DigestFile(file));
   if (digests.sha256 != archive.sha256) {
-    return absl::DataLossError(Cat("the archive from ", EscapeForPrint(archive.locator), " has SHA-256 ", digests.sha256,
-                                   " and not ", archive.sha256, ": it is not what the toolset pins, and was thrown away"));
+    return absl::DataLossError(Cat("the archive from ", EscapeForPrint(archive.locator), " has SHA-256 ",
+                                   digests.sha256, " and not ", archive.sha256,
+                                   ": it is not what the toolset pins, and was thrown away"));
   }
   const std::string unpacked = scratch.path() + "/unpacked";
   GOFARM_RETURN_IF_ERROR(io::MakeFolders(unpacked));
   io::ExtractOptions options;
   if (progress) {
-    options.progress = [&](int64_t bytes) { progress(Cat("unpacking ", archive.kind, " ", archive.version), bytes, 0); };
+    options.progress = [&](int64_t bytes) {
+      progress(Cat("unpacking ", archive.kind, " ", archive.version), bytes, 0);
+    };
   }
   GOFARM_RETURN_IF_ERROR(io::ExtractArchive(scope, file, unpacked, options).status());
   GOFARM_ASSIGN_OR_RETURN(const std::string root, FindRoot(unpacked, ExeOf(archive.kind)));
@@ -209,9 +221,9 @@ absl::Status ToolchainStore::InstallInto(const Scope& scope, const Archive& arch
   const std::string ready = scratch.path() + "/ready";
   GOFARM_RETURN_IF_ERROR(io::MakeFolders(ready));
   if (rename(root.c_str(), (ready + "/root").c_str()) != 0) return ErrnoStatus(errno, Cat("rename ", root));
-  GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(Cat(ready, "/", kMarker),
-                                             Cat("kind=", archive.kind, "\nversion=", archive.version,
-                                                 "\nsha256=", archive.sha256, "\ntree=", tree, "\n")));
+  GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(
+      Cat(ready, "/", kMarker),
+      Cat("kind=", archive.kind, "\nversion=", archive.version, "\nsha256=", archive.sha256, "\ntree=", tree, "\n")));
   GOFARM_RETURN_IF_ERROR(io::RemoveTree(folder));  // damaged, else it would have been found
   if (rename(ready.c_str(), folder.c_str()) != 0) return ErrnoStatus(errno, Cat("rename to ", folder));
   return io::SyncFolder(cache_.Toolchains());

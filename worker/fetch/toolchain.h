@@ -1,12 +1,13 @@
-// The pinned Go and zig of the cache folder: fetched, checked by SHA-256 and unpacked once, then only read. Several workers
-// may share the cache: a file lock per toolchain keeps them apart, and a toolchain appears whole, by rename, or not at all.
+// The pinned Go and zig of the cache folder: fetched, checked by SHA-256 and unpacked once, then only read. Several
+// workers may share the cache: a file lock per toolchain keeps them apart, and a toolchain appears whole, by rename, or
+// not at all.
 //
-//   CACHE/toolchains/<kind>-<version>-<first 8 of sha256>/gofarm-toolchain   marker: kind, version, sha256, files' digest
-//   CACHE/toolchains/<kind>-<version>-<first 8 of sha256>/root/...           bound at /go or /zig in the sandbox
+//   CACHE/toolchains/<kind>-<version>-<first 8 of sha256>/gofarm-toolchain   marker: kind, version, sha256, files'
+//   digest CACHE/toolchains/<kind>-<version>-<first 8 of sha256>/root/...           bound at /go or /zig in the sandbox
 //
 // Thread-safe. Errors: DATA_LOSS for a wrong SHA-256 (nothing is kept), UNAVAILABLE when the source does not answer,
-// NOT_FOUND when it does not have the archive, RESOURCE_EXHAUSTED for a full disk, FAILED_PRECONDITION for what a person
-// must set right (no Go, no pip).
+// NOT_FOUND when it does not have the archive, RESOURCE_EXHAUSTED for a full disk, FAILED_PRECONDITION for what a
+// person must set right (no Go, no pip).
 #pragma once
 
 #include <cstdint>
@@ -24,11 +25,11 @@
 namespace gofarm::fetch {
 
 struct InstalledToolchain {
-  std::string kind;     // "go" or "zig"
+  std::string kind;  // "go" or "zig"
   std::string version;
-  std::string path;     // the go or zig executable
-  std::string root;     // the folder to bind at /go or /zig
-  std::string sha256;   // of the archive it came from
+  std::string path;    // the go or zig executable
+  std::string root;    // the folder to bind at /go or /zig
+  std::string sha256;  // of the archive it came from
 };
 
 // Step in words ("downloading zig 0.15.2"), bytes so far and in all (0: unknown). Called from the thread that waits.
@@ -40,14 +41,16 @@ class ToolchainStore {
   ToolchainStore(CacheLayout cache, ProxyEnvironment proxy, std::vector<Archive> bootstrap = {});
 
   // Returns at once when it is installed already. Waits while another process installs the same one.
-  absl::StatusOr<InstalledToolchain> Install(const Scope& scope, const Archive& archive, const FetchProgress& progress = {});
+  absl::StatusOr<InstalledToolchain> Install(const Scope& scope, const Archive& archive,
+                                             const FetchProgress& progress = {});
 
   // Go versions of the toolset, ascending as in the toolset, and its zig: installs what is missing for this host.
   struct Installed {
     std::vector<InstalledToolchain> gos;
     InstalledToolchain zig;
   };
-  absl::StatusOr<Installed> InstallToolset(const Scope& scope, const Toolset& toolset, const FetchProgress& progress = {});
+  absl::StatusOr<Installed> InstallToolset(const Scope& scope, const Toolset& toolset,
+                                           const FetchProgress& progress = {});
 
   // What is installed, by kind and version; damaged folders are left out.
   std::vector<InstalledToolchain> List() const;
@@ -70,7 +73,8 @@ class ToolchainStore {
   std::string FolderOf(const Archive& archive) const;
   std::vector<std::string> Folders() const;
   absl::StatusOr<InstalledToolchain> ReadInstalled(const std::string& folder) const;
-  absl::Status InstallInto(const Scope& scope, const Archive& archive, const std::string& folder, const FetchProgress& progress);
+  absl::Status InstallInto(const Scope& scope, const Archive& archive, const std::string& folder,
+                           const FetchProgress& progress);
 
   const CacheLayout cache_;
   const ProxyEnvironment proxy_;

@@ -31,12 +31,15 @@ constexpr size_t kToolOutputMax = 4 << 20;
 // Locators come from the coordinator's configuration and become arguments: nothing that could be taken for an option.
 absl::Status CheckLocator(std::string_view locator, std::string_view separator) {
   const size_t at = locator.find(separator);
-  const bool plain = locator.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+!=@/~") ==
-                     std::string_view::npos;
-  if (plain && at != std::string_view::npos && at > 0 && at + separator.size() < locator.size() && locator.front() != '-') {
+  const bool plain =
+      locator.find_first_not_of("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-+!=@/~") ==
+      std::string_view::npos;
+  if (plain && at != std::string_view::npos && at > 0 && at + separator.size() < locator.size() &&
+      locator.front() != '-') {
     return absl::OkStatus();
   }
-  return absl::InvalidArgumentError(Cat("locator \"", EscapeForPrint(locator), "\" must read name", separator, "version"));
+  return absl::InvalidArgumentError(
+      Cat("locator \"", EscapeForPrint(locator), "\" must read name", separator, "version"));
 }
 
 // Runs a tool that downloads into `scratch`, with progress by what it has written there.
@@ -96,10 +99,21 @@ absl::StatusOr<std::string> FromPyPi(const Scope& scope, const Archive& archive,
   // The user's own environment: pip knows its index, proxies and certificates from it.
   spec.environment = exec::InheritedEnvironment({"TMPDIR", "PYTHONPATH", "PYTHONHOME"});
   spec.environment.emplace_back("TMPDIR", tmp);
-  spec.argv = {"python3", "-m", "pip", "--no-input", "--disable-pip-version-check", "--no-cache-dir", "download", "--quiet",
-               "--no-deps", "--only-binary=:all:", "-d", wheels};
+  spec.argv = {"python3",
+               "-m",
+               "pip",
+               "--no-input",
+               "--disable-pip-version-check",
+               "--no-cache-dir",
+               "download",
+               "--quiet",
+               "--no-deps",
+               "--only-binary=:all:",
+               "-d",
+               wheels};
   if (archive.host_arch != ToolchainStore::HostArch()) {
-    for (const char* libc : {"manylinux2014_", "manylinux_2_17_", "manylinux_2_12_", "manylinux2010_", "musllinux_1_1_"}) {
+    for (const char* libc :
+         {"manylinux2014_", "manylinux_2_17_", "manylinux_2_12_", "manylinux2010_", "musllinux_1_1_"}) {
       spec.argv.insert(spec.argv.end(), {"--platform", Cat(libc, archive.host_arch)});
     }
   }
@@ -115,10 +129,12 @@ absl::StatusOr<std::string> FromPyPi(const Scope& scope, const Archive& archive,
   }
   if (result->exit_code != 0) {
     if (result->err.find("No module named pip") != std::string::npos) {
-      return absl::FailedPreconditionError("python3 has no pip (package python3-pip); it brings the wheel of a toolchain");
+      return absl::FailedPreconditionError(
+          "python3 has no pip (package python3-pip); it brings the wheel of a toolchain");
     }
     if (result->err.find("No matching distribution found") != std::string::npos) {
-      return absl::NotFoundError(Cat("pip download ", archive.locator, ": ", Clip(EscapeForPrint(result->err, true), 2000)));
+      return absl::NotFoundError(
+          Cat("pip download ", archive.locator, ": ", Clip(EscapeForPrint(result->err, true), 2000)));
     }
     return ToolFailure(Cat("pip download ", archive.locator), result->err);
   }
@@ -128,8 +144,8 @@ absl::StatusOr<std::string> FromPyPi(const Scope& scope, const Archive& archive,
 }
 
 // Writes what the URL gives to `path`; the HTTP status.
-absl::StatusOr<int> DownloadTo(const Scope& scope, const std::string& url, const std::string& path, std::string_view step,
-                               const FetchProgress& progress) {
+absl::StatusOr<int> DownloadTo(const Scope& scope, const std::string& url, const std::string& path,
+                               std::string_view step, const FetchProgress& progress) {
   io::Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644));
   if (!file) return ErrnoStatus(errno, Cat("create ", path));
   io::HttpLimits limits;
@@ -166,14 +182,15 @@ absl::StatusOr<std::string> FromUrl(const Scope& scope, const Archive& archive, 
   return path;
 }
 
-// What a go command would do, but for the checksum database: the toolset's SHA-256, which the caller compares, stands in for
-// it. The proxies are asked in turn, by Go's rules for "," and "|".
+// What a go command would do, but for the checksum database: the toolset's SHA-256, which the caller compares, stands
+// in for it. The proxies are asked in turn, by Go's rules for "," and "|".
 absl::StatusOr<std::string> FromProxyWithoutGo(const Scope& scope, const Archive& archive, const ArchiveSource& source,
                                                std::string_view step, const FetchProgress& progress) {
   GOFARM_RETURN_IF_ERROR(CheckLocator(archive.locator, "@"));
   const size_t at = archive.locator.find('@');
   GOFARM_ASSIGN_OR_RETURN(const std::string module, gomod::EscapePath(std::string_view(archive.locator).substr(0, at)));
-  GOFARM_ASSIGN_OR_RETURN(const std::string version, gomod::EscapeVersion(std::string_view(archive.locator).substr(at + 1)));
+  GOFARM_ASSIGN_OR_RETURN(const std::string version,
+                          gomod::EscapeVersion(std::string_view(archive.locator).substr(at + 1)));
   const std::string path = source.scratch + "/archive";
   const std::string proxies = WithoutDirect(source.proxy.goproxy);
   absl::Status failure = absl::FailedPreconditionError("goproxy names no proxy");
@@ -191,8 +208,9 @@ absl::StatusOr<std::string> FromProxyWithoutGo(const Scope& scope, const Archive
     if (!absent && end < proxies.size() && proxies[end] == ',') break;
     begin = end + 1;
   }
-  return Annotate(failure, Cat("Go from the module proxy without a checksum database (another way: a toolset whose archive has "
-                               "source \"url\" or \"folder\")"));
+  return Annotate(failure,
+                  Cat("Go from the module proxy without a checksum database (another way: a toolset whose archive has "
+                      "source \"url\" or \"folder\")"));
 }
 
 absl::StatusOr<std::string> FromFolder(const Scope& scope, const Archive& archive) {
@@ -231,11 +249,12 @@ std::vector<std::pair<std::string, std::string>> DownloadEnvironment(const Proxy
       {"LANG", "C"},
       {"PATH", scratch + "/no-programs"},
       {"TMPDIR", scratch},
-      // Go's telemetry, which goes there, ends in a process that outlives the command and writes when scratch is gone already.
+      // Go's telemetry, which goes there, ends in a process that outlives the command and writes when scratch is gone
+      // already.
       {"XDG_CONFIG_HOME", "/dev/null"},
   };
-  for (const char* name : {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE",
-                           "SSL_CERT_DIR"}) {
+  for (const char* name : {"HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+                           "SSL_CERT_FILE", "SSL_CERT_DIR"}) {
     if (const char* value = std::getenv(name)) environment.emplace_back(name, value);
   }
   std::sort(environment.begin(), environment.end());

@@ -1,5 +1,5 @@
-// Where the archive of a toolchain comes from: Go's module proxy, PyPI, a URL, or a folder of archives. Only fetches: the
-// caller compares the SHA-256. No state; thread-safe.
+// Where the archive of a toolchain comes from: Go's module proxy, PyPI, a URL, or a folder of archives. Only fetches:
+// the caller compares the SHA-256. No state; thread-safe.
 #pragma once
 
 #include <string>
@@ -19,8 +19,10 @@ struct ArchiveSource {
 };
 
 // Path of the archive file.
-//   goproxy  locator module@version: `go mod download` verifies it against the checksum database. Go fetches no toolchain
-//            without that, so where it is off the zip is fetched from the proxies directly: the toolset's SHA-256 remains
+//   goproxy  locator module@version: `go mod download` verifies it against the checksum database. Go fetches no
+//   toolchain
+//            without that, so where it is off the zip is fetched from the proxies directly: the toolset's SHA-256
+//            remains
 //   pypi     locator project==version: pip with the user's own configuration
 //   url      http, https or file URL of a zip or tar
 //   folder   a folder of archives: the file with that SHA-256; or the archive file itself

@@ -1,6 +1,7 @@
 #include "worker/upload/artifact_uploader.h"
 
 #include <fcntl.h>
+#include <gofarm/v1/worker.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,8 +14,6 @@
 #include <random>
 #include <stop_token>
 #include <utility>
-
-#include <gofarm/v1/worker.grpc.pb.h>
 
 #include "common/base/backoff.h"
 #include "common/base/status_macros.h"
@@ -56,8 +55,8 @@ absl::Status ReadAt(int fd, int64_t offset, size_t size, std::string& data) {
   return absl::OkStatus();
 }
 
-absl::Status TryOnce(const Scope& scope, const std::shared_ptr<grpc::Channel>& channel, Token token, const Blob& blob, int fd,
-                     const UploadProgress& progress) {
+absl::Status TryOnce(const Scope& scope, const std::shared_ptr<grpc::Channel>& channel, Token token, const Blob& blob,
+                     int fd, const UploadProgress& progress) {
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(std::min(scope.deadline, absl::Now() + kTryMax)));
   const std::stop_callback cancel(scope.stop, [&context] { context.TryCancel(); });
@@ -112,13 +111,15 @@ absl::Status UploadBlob(const Scope& scope, const Uplink& uplink, Token token, c
                                                    : TryOnce(scope, channel, token, blob, fd.get(), progress);
     if (status.ok()) return status;
     const bool mismatch = absl::IsDataLoss(status);
-    if (absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status) || (mismatch && ++mismatches == kMismatchesMax)) {
+    if (absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status) ||
+        (mismatch && ++mismatches == kMismatchesMax)) {
       return Annotate(status, Cat("upload ", blob.sha256));
     }
     if (!scope.Check().ok()) return Annotate(scope.Check(), Cat("upload ", blob.sha256, " (", status.ToString(), ")"));
     if (trouble) trouble(status);
     if (failures == 2 || failures % 16 == 0) {
-      obs::Warn("upload_interrupted", {{"token", Cat(token.value)}, {"sha256", blob.sha256}, {"error", status.ToString()}});
+      obs::Warn("upload_interrupted",
+                {{"token", Cat(token.value)}, {"sha256", blob.sha256}, {"error", status.ToString()}});
     }
     Wait(scope, BackoffDelay(kUploadBackoff, failures, std::uniform_real_distribution<double>(0, 1)(random)));
   }

@@ -1,6 +1,6 @@
-// The log of one attempt as it will be stored, in a file of the worker's work folder, so that it can be sent again from any
-// offset after a lost connection. A log beyond its limit keeps its head and its tail: the head is in the file at once, the
-// tail waits in memory until Close, with one line between them that says how much was left out. Thread-safe.
+// The log of one attempt as it will be stored, in a file of the worker's work folder, so that it can be sent again from
+// any offset after a lost connection. A log beyond its limit keeps its head and its tail: the head is in the file at
+// once, the tail waits in memory until Close, with one line between them that says how much was left out. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,8 @@ class LogSpool {
   LogSpool(const LogSpool&) = delete;
   LogSpool& operator=(const LogSpool&) = delete;
 
-  // Whole lines. What does not fit, or what a full disk refuses, is counted and left out; nothing is ever an error here.
+  // Whole lines. What does not fit, or what a full disk refuses, is counted and left out; nothing is ever an error
+  // here.
   void Append(std::string_view lines);
   // Writes what was left out and the tail; later lines are ignored. Repeats are free.
   void Close();

@@ -1,5 +1,6 @@
 #include "worker/upload/log_uploader.h"
 
+#include <gofarm/v1/worker.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
 
 #include <algorithm>
@@ -7,8 +8,6 @@
 #include <random>
 #include <string>
 #include <utility>
-
-#include <gofarm/v1/worker.grpc.pb.h>
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -47,12 +46,15 @@ void LogUploader::Wake() {
 
 bool LogUploader::HasWorkOrStops() const { return stopping_ || acknowledged_ < spool_.size(); }
 
-bool LogUploader::IsFlushed() const { return stale_ || stopping_ || (spool_.closed() && acknowledged_ >= spool_.size()); }
+bool LogUploader::IsFlushed() const {
+  return stale_ || stopping_ || (spool_.closed() && acknowledged_ >= spool_.size());
+}
 
 absl::Status LogUploader::Flush(const Scope& scope) {
   absl::MutexLock lock(&mutex_);
   while (true) {
-    mutex_.AwaitWithDeadline(absl::Condition(this, &LogUploader::IsFlushed), std::min(scope.deadline, absl::Now() + kPoll));
+    mutex_.AwaitWithDeadline(absl::Condition(this, &LogUploader::IsFlushed),
+                             std::min(scope.deadline, absl::Now() + kPoll));
     if (stale_) return absl::FailedPreconditionError("the attempt is no longer this worker's");
     if (stopping_) return absl::CancelledError("the log is no longer sent");
     if (IsFlushed()) return absl::OkStatus();

@@ -1,6 +1,6 @@
-// Sends the bytes of a LogSpool to the coordinator while the build runs, from a thread of its own. It goes on at the offset
-// the coordinator has stored, also after reconnects and restarts on either side, and tries again with backoff until it is
-// stopped or the coordinator says that the attempt is no longer this worker's.
+// Sends the bytes of a LogSpool to the coordinator while the build runs, from a thread of its own. It goes on at the
+// offset the coordinator has stored, also after reconnects and restarts on either side, and tries again with backoff
+// until it is stopped or the coordinator says that the attempt is no longer this worker's.
 //
 // Thread-safe. The spool and the uplink must outlive it.
 #pragma once
@@ -40,8 +40,8 @@ class LogUploader {
 
   // There are new bytes.
   void Wake();
-  // Waits until all bytes of the closed spool are stored. FAILED_PRECONDITION: the token is stale. DEADLINE_EXCEEDED and
-  // CANCELLED by the scope, with the last error of the stream.
+  // Waits until all bytes of the closed spool are stored. FAILED_PRECONDITION: the token is stale. DEADLINE_EXCEEDED
+  // and CANCELLED by the scope, with the last error of the stream.
   absl::Status Flush(const Scope& scope);
 
  private:

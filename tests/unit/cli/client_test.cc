@@ -23,7 +23,8 @@ class FakeFarm final : public v1::Farm::Service {
     return grpc::Status::OK;
   }
   // Takes all there is and never answers.
-  grpc::Status Submit(grpc::ServerContext* context, grpc::ServerReader<v1::SubmitChunk>* reader, v1::SubmitReply*) override {
+  grpc::Status Submit(grpc::ServerContext* context, grpc::ServerReader<v1::SubmitChunk>* reader,
+                      v1::SubmitReply*) override {
     v1::SubmitChunk chunk;
     while (reader->Read(&chunk)) {
     }

@@ -26,21 +26,24 @@ BuildCommand Hey() {
 }
 
 TEST(CommandTextTest, ItNamesTheToolchainsOfThisMachineAndAFreshFolder) {
-  EXPECT_THAT(CommandText(Hey()),
-              AllOf(HasSubstr("GO='/cache/go 1/bin/go'\nZIG=/cache/zig/zig\n"), HasSubstr("W=$(mktemp -d)"),
-                    HasSubstr("env -i \\\n  CC=\"$ZIG cc -target riscv64-linux-musl\" \\\n  CGO_ENABLED=1 \\\n  GOFLAGS= \\\n"
-                              "  GOPATH=\"$W/out\" \\\n  GOPROXY=\"$PROXY\" \\\n  GOSUMDB=\"$SUMDB\" \\\n"
-                              "  \"$GO\" install -buildmode=pie -ldflags '-s -extldflags '\\''-static-pie'\\''' "
-                              "github.com/rakyll/hey@v0.1.5\n")));
+  EXPECT_THAT(
+      CommandText(Hey()),
+      AllOf(HasSubstr("GO='/cache/go 1/bin/go'\nZIG=/cache/zig/zig\n"), HasSubstr("W=$(mktemp -d)"),
+            HasSubstr("env -i \\\n  CC=\"$ZIG cc -target riscv64-linux-musl\" \\\n  CGO_ENABLED=1 \\\n  GOFLAGS= \\\n"
+                      "  GOPATH=\"$W/out\" \\\n  GOPROXY=\"$PROXY\" \\\n  GOSUMDB=\"$SUMDB\" \\\n"
+                      "  \"$GO\" install -buildmode=pie -ldflags '-s -extldflags '\\''-static-pie'\\''' "
+                      "github.com/rakyll/hey@v0.1.5\n")));
 }
 
 TEST(CommandTextTest, SeveralCallsEachGetTheirEnvironment) {
   BuildCommand command = Hey();
   command.environment = {"GOPATH=/out", "CGO_ENABLED=1"};
-  command.argv = {"/go/bin/go", "install", "a.test/m/x@v1", "&&", "env", "GOPATH=/out/c1", "/go/bin/go", "install", "a.test/m/y/x@v1"};
-  EXPECT_THAT(CommandText(command),
-              HasSubstr("env -i \\\n  GOPATH=\"$W/out\" \\\n  CGO_ENABLED=1 \\\n  \"$GO\" install a.test/m/x@v1 &&\n"
-                        "env -i \\\n  CGO_ENABLED=1 \\\n  GOPATH=\"$W/out/c1\" \\\n  \"$GO\" install a.test/m/y/x@v1\n"));
+  command.argv = {"/go/bin/go", "install", "a.test/m/x@v1",  "&&", "env", "GOPATH=/out/c1",
+                  "/go/bin/go", "install", "a.test/m/y/x@v1"};
+  EXPECT_THAT(
+      CommandText(command),
+      HasSubstr("env -i \\\n  GOPATH=\"$W/out\" \\\n  CGO_ENABLED=1 \\\n  \"$GO\" install a.test/m/x@v1 &&\n"
+                "env -i \\\n  CGO_ENABLED=1 \\\n  GOPATH=\"$W/out/c1\" \\\n  \"$GO\" install a.test/m/y/x@v1\n"));
 }
 
 TEST(CommandTextTest, ASourceVariantGetsItsSourceAndGoMod) {
@@ -49,10 +52,11 @@ TEST(CommandTextTest, ASourceVariantGetsItsSourceAndGoMod) {
   command.variant = "source";
   command.working_directory = "/src";
   command.go_mod = "module m\nEND_OF_GO_MOD\n";
-  EXPECT_THAT(CommandText(command),
-              AllOf(HasSubstr("mod download github.com/BurntSushi/toml@v0.1.5"),
-                    HasSubstr("cp -r \"$W/mod/\"'github.com/!burnt!sushi/toml@v0.1.5' \"$W/src\""), HasSubstr("cd \"$W/src\"\n"),
-                    HasSubstr("<<'END_OF_GO_MOD_'\nmodule m\nEND_OF_GO_MOD\nEND_OF_GO_MOD_\n")));
+  EXPECT_THAT(
+      CommandText(command),
+      AllOf(HasSubstr("mod download github.com/BurntSushi/toml@v0.1.5"),
+            HasSubstr("cp -r \"$W/mod/\"'github.com/!burnt!sushi/toml@v0.1.5' \"$W/src\""),
+            HasSubstr("cd \"$W/src\"\n"), HasSubstr("<<'END_OF_GO_MOD_'\nmodule m\nEND_OF_GO_MOD\nEND_OF_GO_MOD_\n")));
 }
 
 TEST(CommandTextTest, AnInstallWithPinnedVersionsRunsInItsMainModule) {
@@ -60,9 +64,10 @@ TEST(CommandTextTest, AnInstallWithPinnedVersionsRunsInItsMainModule) {
   command.variant = "install+lfs64";
   command.working_directory = "/src";
   command.go_mod = "module gofarm.invalid/list\n";
-  EXPECT_THAT(CommandText(command),
-              AllOf(HasSubstr("mkdir \"$W/src\"\ncat >\"$W/src/go.mod\" <<'END_OF_GO_MOD'\nmodule gofarm.invalid/list\n"),
-                    HasSubstr("cd \"$W/src\"\n"), ::testing::Not(HasSubstr("cp -r"))));
+  EXPECT_THAT(
+      CommandText(command),
+      AllOf(HasSubstr("mkdir \"$W/src\"\ncat >\"$W/src/go.mod\" <<'END_OF_GO_MOD'\nmodule gofarm.invalid/list\n"),
+            HasSubstr("cd \"$W/src\"\n"), ::testing::Not(HasSubstr("cp -r"))));
 }
 
 TEST(CommandTextTest, WithoutTheWorkerItSaysWhatToPutIn) {

@@ -30,7 +30,8 @@ TEST(ExportPlanTest, ProgramsStandUnderModuleVersionAndTarget) {
 }
 
 TEST(ExportPlanTest, ClashingNamesAreToldApartByTheirPackages) {
-  EXPECT_THAT(Paths(PlanExport({Item("a.test/m", "a.test/m/grpc/plugin", "plugin"), Item("a.test/m", "a.test/m/basic/plugin", "plugin"),
+  EXPECT_THAT(Paths(PlanExport({Item("a.test/m", "a.test/m/grpc/plugin", "plugin"),
+                                Item("a.test/m", "a.test/m/basic/plugin", "plugin"),
                                 Item("a.test/m", "a.test/m/other", "other")})),
               ElementsAre("a.test/m@v1.0.0/riscv64/basic_plugin", "a.test/m@v1.0.0/riscv64/grpc_plugin",
                           "a.test/m@v1.0.0/riscv64/other"));
@@ -55,8 +56,8 @@ TEST(ExportPlanTest, OfTwoJobsForOneProgramTheNewerCounts) {
 }
 
 TEST(ExportPlanTest, NoNameLeadsOutOfTheFolder) {
-  for (const char* evil : {"../../../etc/cron.d/x", "/etc/passwd", "..", ".", "", "a/../../b", "x\n0000  y", "\x1b[31m", ".bashrc",
-                           "a//b", "\\..\\x"}) {
+  for (const char* evil : {"../../../etc/cron.d/x", "/etc/passwd", "..", ".", "", "a/../../b", "x\n0000  y", "\x1b[31m",
+                           ".bashrc", "a//b", "\\..\\x"}) {
     ExportItem item = Item(evil, evil, evil);
     item.version = evil;
     item.target = evil;

@@ -21,7 +21,9 @@ TEST(JsonWriterTest, LargeNumbersAreNumbersAndExact) {
 
 TEST(JsonWriterTest, TextIsEscapedAndBrokenUtf8Repaired) {
   JsonWriter json;
-  json.String("a\"b\\c\n\t\x01\x1b[31m\x7f" "é\xff\xc3(\xed\xa0\x80 \xf4\x90\x80\x80");
+  json.String(
+      "a\"b\\c\n\t\x01\x1b[31m\x7f"
+      "é\xff\xc3(\xed\xa0\x80 \xf4\x90\x80\x80");
   EXPECT_EQ(json.Take(),
             "\"a\\\"b\\\\c\\n\\t\\u0001\\u001b[31m\\u007fé\\ufffd\\ufffd(\\ufffd\\ufffd\\ufffd "
             "\\ufffd\\ufffd\\ufffd\\ufffd\"\n");

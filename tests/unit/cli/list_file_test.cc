@@ -29,9 +29,10 @@ TEST(ListFileTest, BlankLinesAndCommentsCountAsLinesOnly) {
 
 TEST(ListFileTest, EveryFaultIsToldWithItsLineAndTheEntryKept) {
   Parsed parsed;
-  ParseList("github.com/rakyll/hey@v0.1.5\nGitHub.com/x/y\n\n# comment\ngithub.com/a/b@1.2\ngithub.com/a\x1b[31mb@v1.0.0\n"
-            "github.com/../../etc/passwd@v1.0.0\ngithub.com/a/b@\n",
-            parsed);
+  ParseList(
+      "github.com/rakyll/hey@v0.1.5\nGitHub.com/x/y\n\n# comment\ngithub.com/a/b@1.2\ngithub.com/a\x1b[31mb@v1.0.0\n"
+      "github.com/../../etc/passwd@v1.0.0\ngithub.com/a/b@\n",
+      parsed);
   EXPECT_THAT(parsed.errors,
               ElementsAre(::testing::AllOf(HasSubstr("line 2:"), HasSubstr("upper case")), HasSubstr("line 5:"),
                           ::testing::AllOf(HasSubstr("line 6:"), HasSubstr("control")),

@@ -9,7 +9,8 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-const std::vector<std::string> kVerbs = {"up", "down", "status", "submit", "batch", "job", "artifact", "worker", "logs"};
+const std::vector<std::string> kVerbs = {"up",  "down",     "status", "submit", "batch",
+                                         "job", "artifact", "worker", "logs"};
 
 TEST(NearestTest, SlipsOfTheFingerFindTheirWord) {
   EXPECT_THAT(Nearest("sbumit", kVerbs), ElementsAre("submit"));

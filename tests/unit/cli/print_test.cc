@@ -76,9 +76,7 @@ TEST(ClipTest, NamesMayLoseTheirBeginning) {
   EXPECT_EQ(ClipFrontToWidth("toml", 0), "");
 }
 
-TEST(ClipTest, ColoursTakeNoColumns) {
-  EXPECT_EQ(DisplayWidth(Paint(kColored, Color::kRed, "failed")), 6);
-}
+TEST(ClipTest, ColoursTakeNoColumns) { EXPECT_EQ(DisplayWidth(Paint(kColored, Color::kRed, "failed")), 6); }
 
 }  // namespace
 }  // namespace gofarm::cli

@@ -17,21 +17,30 @@ using ::testing::Not;
 const Terminal kWide{.is_terminal = true, .colors = false, .columns = 100, .rows = 24};
 
 BatchView Twelve() {
-  BatchView view{.id = 3, .name = "demo", .queued = 3, .running = 2, .built = 5, .partial = 1, .failed = 1, .executables = 17};
+  BatchView view{
+      .id = 3, .name = "demo", .queued = 3, .running = 2, .built = 5, .partial = 1, .failed = 1, .executables = 17};
   view.seconds = 65;
   view.eta_seconds = 40;
-  view.jobs.push_back({.what = "github.com/rakyll/hey@v0.1.5", .target = "riscv64", .phase = "fetch", .detail = "downloading 3 of 17",
-                       .bytes_done = 1 << 20, .bytes_total = 4 << 20, .seconds = 3});
-  view.jobs.push_back({.what = "filippo.io/age@v1.3.2", .target = "x86_64", .phase = "build", .variant = "install", .seconds = 12});
+  view.jobs.push_back({.what = "github.com/rakyll/hey@v0.1.5",
+                       .target = "riscv64",
+                       .phase = "fetch",
+                       .detail = "downloading 3 of 17",
+                       .bytes_done = 1 << 20,
+                       .bytes_total = 4 << 20,
+                       .seconds = 3});
+  view.jobs.push_back(
+      {.what = "filippo.io/age@v1.3.2", .target = "x86_64", .phase = "build", .variant = "install", .seconds = 12});
   return view;
 }
 
 TEST(ProgressTest, TheBatchWhatRunsBytesAndTimeLeftAreShown) {
   const std::vector<std::string> lines = RenderProgress(Twelve(), kWide);
   ASSERT_EQ(lines.size(), 4u);
-  EXPECT_THAT(lines[0], AllOf(HasSubstr("batch 3 demo"), HasSubstr("7/12"), HasSubstr("1m05s"), HasSubstr("ETA 40s"), HasSubstr("█")));
+  EXPECT_THAT(lines[0], AllOf(HasSubstr("batch 3 demo"), HasSubstr("7/12"), HasSubstr("1m05s"), HasSubstr("ETA 40s"),
+                              HasSubstr("█")));
   EXPECT_EQ(lines[1], "12 jobs: 5 built, 1 partial, 1 failed, 2 running, 3 queued; 17 executables");
-  EXPECT_EQ(lines[2], "  github.com/rakyll/hey@v0.1.5 riscv64  fetch          3.0s  1.0 MiB of 4.0 MiB  downloading 3 of 17");
+  EXPECT_EQ(lines[2],
+            "  github.com/rakyll/hey@v0.1.5 riscv64  fetch          3.0s  1.0 MiB of 4.0 MiB  downloading 3 of 17");
   EXPECT_EQ(lines[3], "  filippo.io/age@v1.3.2 x86_64          build/install  12s");
 }
 
@@ -66,7 +75,8 @@ TEST(ProgressTest, AnEstimateNeedsTwoJobs) {
   EXPECT_DOUBLE_EQ(EstimateSeconds(2, 0, 10), 0);
 }
 
-// What a screen of `columns` shows: it obeys newline, carriage return, cursor up, erase line and erase below, and wraps.
+// What a screen of `columns` shows: it obeys newline, carriage return, cursor up, erase line and erase below, and
+// wraps.
 class Screen {
  public:
   explicit Screen(int columns) : columns_(columns) {}
@@ -150,14 +160,19 @@ TEST(LivePictureTest, AWindowThatWasNarrowedIsNotSmeared) {
 }
 
 RunningView Busy(int64_t job, std::string phase, std::string detail, double seconds) {
-  return {.job = job, .what = "a.test/m@v1.0.0", .target = "riscv64", .phase = std::move(phase), .detail = std::move(detail), .seconds = seconds};
+  return {.job = job,
+          .what = "a.test/m@v1.0.0",
+          .target = "riscv64",
+          .phase = std::move(phase),
+          .detail = std::move(detail),
+          .seconds = seconds};
 }
 
 TEST(PlainNewsTest, ALongPhaseIsToldOfWhenItsWorkChangesAndNotTooOften) {
   PlainNews news;
   const absl::Time start = absl::UnixEpoch();
   BatchView view{.id = 3, .running = 1, .jobs = {Busy(81, "seed", "go build std", 0)}};
-  EXPECT_THAT(news.Lines(view, start), IsEmpty());  // its step has a line already
+  EXPECT_THAT(news.Lines(view, start), IsEmpty());                      // its step has a line already
   EXPECT_THAT(news.Lines(view, start + absl::Seconds(30)), IsEmpty());  // nothing new
   view.jobs = {Busy(81, "seed", "linking\x1b[2J", 31)};
   EXPECT_THAT(news.Lines(view, start + absl::Seconds(31)),
@@ -166,7 +181,8 @@ TEST(PlainNewsTest, ALongPhaseIsToldOfWhenItsWorkChangesAndNotTooOften) {
   EXPECT_THAT(news.Lines(view, start + absl::Seconds(33)), IsEmpty());  // too soon
   EXPECT_THAT(news.Lines(view, start + absl::Seconds(41)), ElementsAre(HasSubstr("linking net/http")));
   EXPECT_THAT(news.Lines(view, start + absl::Seconds(100)), IsEmpty());
-  EXPECT_THAT(news.Lines(view, start + absl::Seconds(102)), ElementsAre(HasSubstr("riscv64: seed")));  // a minute of silence
+  EXPECT_THAT(news.Lines(view, start + absl::Seconds(102)),
+              ElementsAre(HasSubstr("riscv64: seed")));  // a minute of silence
 }
 
 TEST(PlainNewsTest, QuickPhasesMakeNoNewsAndManyJobsAreCounted) {
@@ -196,7 +212,8 @@ TEST(PlainNewsTest, WhyNothingRunsIsToldAtOnceAndAgainEveryMinute) {
 }
 
 StepEvent Step(std::string step, std::string detail = "") {
-  return {.job = 81, .what = "a.test/m@v1.0.0", .target = "x86_64", .step = std::move(step), .detail = std::move(detail)};
+  return {
+      .job = 81, .what = "a.test/m@v1.0.0", .target = "x86_64", .step = std::move(step), .detail = std::move(detail)};
 }
 
 TEST(StepLinesTest, EachStepIsPrintedOnce) {
@@ -212,7 +229,8 @@ TEST(StepLinesTest, StepsThatWentByUnseenAreFilledInAtTheEnd) {
   lines.Add(Step("queued"));
   lines.Add(Step("build"));
   EXPECT_THAT(lines.End(Step("built", "3 executables"), {"fetch", "build", "check", "upload"}),
-              ElementsAre(HasSubstr(": fetch"), HasSubstr(": check"), HasSubstr(": upload"), HasSubstr(": built (3 executables)")));
+              ElementsAre(HasSubstr(": fetch"), HasSubstr(": check"), HasSubstr(": upload"),
+                          HasSubstr(": built (3 executables)")));
   EXPECT_TRUE(lines.HasEnded(81));
   EXPECT_THAT(lines.Add(Step("build")), IsEmpty());
   EXPECT_THAT(lines.End(Step("built"), {}), IsEmpty());

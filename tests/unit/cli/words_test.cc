@@ -1,4 +1,5 @@
-// The words of the command line, with the real program and no farm: which are taken, what is said of the others, exit codes.
+// The words of the command line, with the real program and no farm: which are taken, what is said of the others, exit
+// codes.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -24,9 +25,9 @@ std::string Program() {
 }
 
 embedded::CommandResult Run(std::vector<std::string> argv) {
-  const absl::StatusOr<embedded::CommandResult> result =
-      embedded::RunCommand(Scope::For(absl::Seconds(30)), {.argv = std::move(argv),
-                                                           .environment = {{"GOFARM_DIR", "/nonexistent/farm"}, {"GOFARM_SERVER", ""}}});
+  const absl::StatusOr<embedded::CommandResult> result = embedded::RunCommand(
+      Scope::For(absl::Seconds(30)),
+      {.argv = std::move(argv), .environment = {{"GOFARM_DIR", "/nonexistent/farm"}, {"GOFARM_SERVER", ""}}});
   EXPECT_TRUE(result.ok()) << result.status();
   return result.value_or(embedded::CommandResult{});
 }
@@ -48,7 +49,8 @@ void ExpectWrong(const std::vector<std::string>& words, const std::string& messa
 
 TEST(WordsTest, AnUnknownVerbIsNamedWithTheNearOnes) {
   ExpectWrong({"sbumit", "a.test/m"}, "\"sbumit\" is no verb of gofarm; did you mean: gofarm submit\n");
-  ExpectWrong({"--output", "json", "batch", "lst"}, "\"lst\" is no verb of gofarm batch; did you mean: gofarm batch list\n");
+  ExpectWrong({"--output", "json", "batch", "lst"},
+              "\"lst\" is no verb of gofarm batch; did you mean: gofarm batch list\n");
   ExpectWrong({"cancel", "3"}, "did you mean: gofarm batch cancel, gofarm job cancel\n");
   ExpectWrong({"frob\x1b[2Jnicate"}, "\"frob\\x1b[2Jnicate\" is no verb of gofarm; its verbs: up, down");
   ExpectWrong({"worker", "cache"}, "gofarm worker cache wants a verb: show, prune\n");
@@ -73,8 +75,11 @@ TEST(WordsTest, WhatIsWrongWithASubmissionIsToldWithoutAFarmAllAtOnce) {
 }
 
 TEST(WordsTest, AFarmThatIsNotThereIsExitThreeAndSaysHowToStartOne) {
-  for (const std::vector<std::string>& words : std::vector<std::vector<std::string>>{
-           {"batch", "list"}, {"job", "show", "1"}, {"artifact", "export", "--batch", "1", "/tmp/none"}, {"worker", "list"}}) {
+  for (const std::vector<std::string>& words :
+       std::vector<std::vector<std::string>>{{"batch", "list"},
+                                             {"job", "show", "1"},
+                                             {"artifact", "export", "--batch", "1", "/tmp/none"},
+                                             {"worker", "list"}}) {
     const embedded::CommandResult result = Gofarm(words);
     EXPECT_EQ(result.exit_code, 3) << words[0];
     EXPECT_THAT(result.errors, HasSubstr("gofarm up --dir /nonexistent/farm"));

@@ -1,4 +1,5 @@
-// What `up` and `down` find out about a folder before they touch anything; the processes themselves: supervisor_test.cc.
+// What `up` and `down` find out about a folder before they touch anything; the processes themselves:
+// supervisor_test.cc.
 #include "cli/embedded/farm_control.h"
 
 #include <gmock/gmock.h>

@@ -21,7 +21,8 @@ FarmFile Sample() {
                 .started_at = absl::FromUnixSeconds(1'700'000'000)};
   farm.supervisor = {.pid = 10, .start_time = 100};
   farm.postgres.process = {.pid = 11, .start_time = 110};
-  farm.coordinator = {.name = "coordinator", .state = "restarting", .restarts = 4, .detail = "ended \"badly\"\n\x1b[31m"};
+  farm.coordinator = {
+      .name = "coordinator", .state = "restarting", .restarts = 4, .detail = "ended \"badly\"\n\x1b[31m"};
   farm.workers.push_back({.name = "worker-1", .process = {.pid = 13, .start_time = 130}, .state = "running"});
   return farm;
 }

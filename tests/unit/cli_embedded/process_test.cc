@@ -52,8 +52,8 @@ TEST(ProcessTest, WhatCannotBeStartedIsNamed) {
 }
 
 TEST(ProcessTest, ACommandsOutputErrorsAndExitCodeComeBackApart) {
-  const absl::StatusOr<CommandResult> result =
-      RunCommand(Scope::For(absl::Seconds(10)), {.argv = {"/bin/sh", "-c", "read a; echo got $a; echo bad >&2; exit 7"}}, "x\n");
+  const absl::StatusOr<CommandResult> result = RunCommand(
+      Scope::For(absl::Seconds(10)), {.argv = {"/bin/sh", "-c", "read a; echo got $a; echo bad >&2; exit 7"}}, "x\n");
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->exit_code, 7);
   EXPECT_EQ(result->output, "got x\n");
@@ -67,8 +67,9 @@ TEST(ProcessTest, ACommandThatDoesNotEndIsKilled) {
 }
 
 TEST(ProcessTest, ACleanEnvironmentHoldsOnlyWhatWasGiven) {
-  const absl::StatusOr<CommandResult> result = RunCommand(
-      Scope::For(absl::Seconds(10)), {.argv = {"/usr/bin/env"}, .environment = {{"A", "b"}}, .clean_environment = true});
+  const absl::StatusOr<CommandResult> result =
+      RunCommand(Scope::For(absl::Seconds(10)),
+                 {.argv = {"/usr/bin/env"}, .environment = {{"A", "b"}}, .clean_environment = true});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->output, "A=b\n");
 }
@@ -76,8 +77,9 @@ TEST(ProcessTest, ACleanEnvironmentHoldsOnlyWhatWasGiven) {
 TEST(ProcessTest, WhatRefusesRootSeesAUserWithANameThatReachesTheCallersFiles) {
   const std::string closed = ::testing::TempDir() + "/gofarm-closed-folder";
   mkdir(closed.c_str(), 0700);
-  const absl::StatusOr<CommandResult> result = RunCommand(
-      Scope::For(absl::Seconds(10)), {.argv = {"/bin/sh", "-c", "id -un && touch \"$1/made\"", "sh", closed}, .not_as_root = true});
+  const absl::StatusOr<CommandResult> result =
+      RunCommand(Scope::For(absl::Seconds(10)),
+                 {.argv = {"/bin/sh", "-c", "id -un && touch \"$1/made\"", "sh", closed}, .not_as_root = true});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->exit_code, 0) << result->errors;
   EXPECT_NE(result->output, "root\n");
@@ -93,8 +95,8 @@ TEST(ProcessTest, ADaemonEndsWithTheThreadThatStartedIt) {
   ASSERT_EQ(pipe(ends), 0);
   const pid_t starter = fork();
   if (starter == 0) {
-    const absl::StatusOr<ProcessId> child =
-        SpawnDaemon({.argv = {"/bin/sleep", "100"}, .log_file = LogFile(), .death_signal = SIGTERM, .not_as_root = true});
+    const absl::StatusOr<ProcessId> child = SpawnDaemon(
+        {.argv = {"/bin/sleep", "100"}, .log_file = LogFile(), .death_signal = SIGTERM, .not_as_root = true});
     const ProcessId id = child.value_or(ProcessId{});
     [[maybe_unused]] const ssize_t n = write(ends[1], &id, sizeof id);
     pause();

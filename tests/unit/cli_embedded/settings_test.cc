@@ -40,10 +40,10 @@ TEST(GoProxyTest, NothingButDirectIsRefusedWithWhatToDo) {
 }
 
 TEST(GoSettingsTest, ACompleteEnvironmentAsksNoGo) {
-  const absl::StatusOr<GoSettings> go =
-      FindGoSettings(Scope::For(absl::Seconds(5)),
-                     From({{"GOPROXY", "file:///p,direct"}, {"GOSUMDB", "off"}, {"GONOSUMDB", ""}, {"GOPRIVATE", "a.test/*"}}),
-                     "/no/such/worker", "/no/such/cache");
+  const absl::StatusOr<GoSettings> go = FindGoSettings(
+      Scope::For(absl::Seconds(5)),
+      From({{"GOPROXY", "file:///p,direct"}, {"GOSUMDB", "off"}, {"GONOSUMDB", ""}, {"GOPRIVATE", "a.test/*"}}),
+      "/no/such/worker", "/no/such/cache");
   ASSERT_TRUE(go.ok()) << go.status();
   EXPECT_EQ(go->goproxy, "file:///p");
   EXPECT_EQ(go->gosumdb, "off");
@@ -63,9 +63,7 @@ TEST(SettingsTest, WorkersOfOneMachineShareIt) {
   }
 }
 
-TEST(SettingsTest, TomlTextsAreEscaped) {
-  EXPECT_EQ(TomlString("a\"b\\c\nd"), "\"a\\\"b\\\\c\\u000Ad\"");
-}
+TEST(SettingsTest, TomlTextsAreEscaped) { EXPECT_EQ(TomlString("a\"b\\c\nd"), "\"a\\\"b\\\\c\\u000Ad\""); }
 
 TEST(SettingsTest, TheConfigurationIsTomlThatHoldsWhatWasDecided) {
   const FarmPaths paths{.dir = "/f \"arm", .run = "/f \"arm/run"};
@@ -79,7 +77,8 @@ TEST(SettingsTest, TheConfigurationIsTomlThatHoldsWhatWasDecided) {
   EXPECT_EQ(coordinator.Str("toolsets", ""), "/f \"arm/toolsets.toml");
   for (const char* key : {"goproxy", "goprivate"}) coordinator.Str(key, "");
   EXPECT_TRUE(coordinator.Finish().ok()) << coordinator.Finish();
-  config::Table worker = config::Table::Parse(WorkerToml(paths, settings, go, 2, {.slots = 3, .memory_bytes_per_slot = 1 << 30}), "worker-2.toml");
+  config::Table worker = config::Table::Parse(
+      WorkerToml(paths, settings, go, 2, {.slots = 3, .memory_bytes_per_slot = 1 << 30}), "worker-2.toml");
   EXPECT_EQ(worker.Str("name", ""), "worker-2");
   EXPECT_EQ(worker.StrList("coordinators", {}), std::vector<std::string>{"unix:/f \"arm/run/coordinator.sock"});
   EXPECT_EQ(worker.Str("work_dir", ""), "/f \"arm/work/worker-2");
@@ -106,7 +105,8 @@ TEST(SettingsTest, AFarmThatIsUpKeepsItsProxiesAndSaysWhatItPassesOver) {
     return IgnoredGoSettings(
         [&](const char* name) { return set.count(name) == 0 ? std::nullopt : std::optional(set.at(name)); }, kept);
   };
-  EXPECT_THAT(passed_over({{"GOPROXY", "file:///p,direct"}, {"GOSUMDB", "off"}, {"GONOSUMDB", ""}}), ::testing::IsEmpty());
+  EXPECT_THAT(passed_over({{"GOPROXY", "file:///p,direct"}, {"GOSUMDB", "off"}, {"GONOSUMDB", ""}}),
+              ::testing::IsEmpty());
   EXPECT_THAT(passed_over({{"GOPROXY", "file:///q"}}),
               ::testing::ElementsAre("the farm keeps its GOPROXY until gofarm down"));
   EXPECT_TRUE(io::RemoveTree(paths.dir).ok());
@@ -124,7 +124,8 @@ TEST(SettingsTest, KeptProxiesThatCannotBeReadAreAnErrorWithReasonAndWayOut) {
   };
   ASSERT_TRUE(io::WriteFileAtomic(file, "goproxy = \"https://a.test\nname = 3\n").ok());
   EXPECT_THAT(told(), HasSubstr(":1"));
-  const std::string good = WorkerToml(paths, {.workers = 1}, {.goproxy = "file:///p"}, 1, {.slots = 2, .memory_bytes_per_slot = 1});
+  const std::string good =
+      WorkerToml(paths, {.workers = 1}, {.goproxy = "file:///p"}, 1, {.slots = 2, .memory_bytes_per_slot = 1});
   ASSERT_TRUE(io::WriteFileAtomic(file, good + "gosumdb_is = \"unknown here\"\n").ok());
   EXPECT_TRUE(KeptGoSettings(paths).ok()) << "other keys are the worker's business";
   ASSERT_TRUE(io::WriteFileAtomic(file, "goproxy = 5\ngosumdb = \"\"\ngonosumdb = \"\"\ngoprivate = \"\"\n").ok());

@@ -75,9 +75,9 @@ class SupervisorTest : public ::testing::Test {
     return Until([&](const FarmFile& farm) { return farm.state == "running" && farm.supervisor.pid == supervisor_; });
   }
   std::string Query(const std::string& sql) const {
-    const absl::StatusOr<CommandResult> result =
-        RunCommand(Scope::For(absl::Seconds(20)), {.argv = {options_.postgres.folder + "/psql", "-h", options_.paths.run, "-U",
-                                                            kDatabaseUser, "-d", kDatabase, "-tAc", sql}});
+    const absl::StatusOr<CommandResult> result = RunCommand(
+        Scope::For(absl::Seconds(20)), {.argv = {options_.postgres.folder + "/psql", "-h", options_.paths.run, "-U",
+                                                 kDatabaseUser, "-d", kDatabase, "-tAc", sql}});
     return result.ok() ? result->output + result->errors : result.status().ToString();
   }
 
@@ -96,7 +96,8 @@ TEST_F(SupervisorTest, AllPartsComeUpAndDownLeavesNothing) {
   std::vector<ProcessId> family = DescendantsOf({farm.supervisor});
   EXPECT_GE(family.size(), 8u);  // two scripts with their sleeps, the postmaster with its helpers
   std::vector<std::string> news;
-  const absl::StatusOr<bool> down = TakeDown(options_.paths.dir, [&](const std::string& line) { news.push_back(line); });
+  const absl::StatusOr<bool> down =
+      TakeDown(options_.paths.dir, [&](const std::string& line) { news.push_back(line); });
   // The supervisor is a child of this test and stays a zombie until it is waited for.
   ASSERT_TRUE(down.ok()) << down.status();
   EXPECT_TRUE(*down);

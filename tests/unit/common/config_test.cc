@@ -43,7 +43,8 @@ TEST(TableTest, NamesEveryFaultAtOnceWithItsLine) {
   const absl::Status status = t.Finish();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(status.message()),
-              AllOf(HasSubstr("f.toml:2: unknown key no_such_key"), HasSubstr("f.toml:3: slots must be a whole number from 1 to 64"),
+              AllOf(HasSubstr("f.toml:2: unknown key no_such_key"),
+                    HasSubstr("f.toml:3: slots must be a whole number from 1 to 64"),
                     HasSubstr("f.toml:4: name must be text"), HasSubstr("f.toml:1: a: does not fit slots")));
 }
 
@@ -101,10 +102,11 @@ source = "ftp"
 locator = "--index-url=x"
 sha256 = "00"
 )",
-                                                                      "t.toml"));
+                                                                     "t.toml"));
   EXPECT_THAT(std::string(file.status().message()),
               AllOf(HasSubstr("toolset.name"), HasSubstr("no archive for Go 1.26.8"), HasSubstr("toolset.archive.kind"),
-                    HasSubstr("toolset.archive.source"), HasSubstr("toolset.archive.locator"), HasSubstr("toolset.archive.sha256")));
+                    HasSubstr("toolset.archive.source"), HasSubstr("toolset.archive.locator"),
+                    HasSubstr("toolset.archive.sha256")));
 }
 
 }  // namespace

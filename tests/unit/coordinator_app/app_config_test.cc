@@ -22,8 +22,9 @@ class AppConfigTest : public ::testing::Test {
   AppConfigTest() {
     char name[] = "/tmp/gofarm-config-XXXXXX";
     dir_ = ::mkdtemp(name);
-    for (const char* variable : {"GOFARM_COORDINATOR_LISTEN", "GOFARM_COORDINATOR_HTTP", "GOFARM_COORDINATOR_DATABASE_URL",
-                                 "GOFARM_COORDINATOR_DATA_DIR", "GOFARM_COORDINATOR_GOPROXY", "GOFARM_COORDINATOR_LOG_LEVEL"}) {
+    for (const char* variable :
+         {"GOFARM_COORDINATOR_LISTEN", "GOFARM_COORDINATOR_HTTP", "GOFARM_COORDINATOR_DATABASE_URL",
+          "GOFARM_COORDINATOR_DATA_DIR", "GOFARM_COORDINATOR_GOPROXY", "GOFARM_COORDINATOR_LOG_LEVEL"}) {
       ::unsetenv(variable);
     }
   }
@@ -60,14 +61,15 @@ TEST_F(AppConfigTest, AllFaultsComeAtOnceWithTheirLines) {
                           "http = \"example.org:80\"\n"
                           "wall_seconds = -5\n"
                           "default_toolset = \"nope\"\n")),
-              AllOf(HasSubstr(":1: unknown key no_such_key"), HasSubstr(":2: listen"), HasSubstr("TLS"), HasSubstr(":3: http"),
-                    HasSubstr(":4: wall_seconds"), HasSubstr(":5: default_toolset"), HasSubstr("database_url"),
-                    HasSubstr("data_dir")));
+              AllOf(HasSubstr(":1: unknown key no_such_key"), HasSubstr(":2: listen"), HasSubstr("TLS"),
+                    HasSubstr(":3: http"), HasSubstr(":4: wall_seconds"), HasSubstr(":5: default_toolset"),
+                    HasSubstr("database_url"), HasSubstr("data_dir")));
 }
 
 TEST_F(AppConfigTest, ListenerBeyondThisMachineIsRefusedAlsoWhenAllElseIsMissing) {
   const std::string faults = Faults({.config = "/dev/null", .listen = "0.0.0.0:0"});
-  EXPECT_THAT(faults, AllOf(HasSubstr("--listen"), HasSubstr("TLS is not configured"), HasSubstr("database_url: is missing")));
+  EXPECT_THAT(faults,
+              AllOf(HasSubstr("--listen"), HasSubstr("TLS is not configured"), HasSubstr("database_url: is missing")));
 }
 
 TEST_F(AppConfigTest, FlagBeatsEnvironmentAndEnvironmentBeatsFile) {
@@ -91,14 +93,16 @@ TEST_F(AppConfigTest, FolderOfAnEmbeddedFarmGivesTheDataFolder) {
 
 TEST_F(AppConfigTest, FaultsOfTheToolsetFileAreNamed) {
   const std::string path = Cat(dir_, "/toolsets.toml");
-  std::ofstream(path) << "[[toolset]]\nname = \"t\"\ngo_versions = [\"1.26.8\"]\nzig_version = \"0.15.2\"\nflavour = 1\n";
+  std::ofstream(path)
+      << "[[toolset]]\nname = \"t\"\ngo_versions = [\"1.26.8\"]\nzig_version = \"0.15.2\"\nflavour = 1\n";
   EXPECT_THAT(Faults(File(Cat(kGood, "toolsets = \"", path, "\"\n"))),
               AllOf(HasSubstr("toolsets.toml"), HasSubstr("flavour"), Not(HasSubstr("default_toolset"))));
   EXPECT_THAT(Faults(File(Cat(kGood, "toolsets = \"/nowhere.toml\"\n"))), HasSubstr("/nowhere.toml"));
 }
 
 TEST_F(AppConfigTest, LimitsAreRead) {
-  const auto config = LoadAppConfig(File(Cat(kGood, "wall_seconds = 90\nmemory_bytes = \"2 GiB\"\nlog_bytes_max = \"1 MiB\"\nprocesses = 64\n")));
+  const auto config = LoadAppConfig(
+      File(Cat(kGood, "wall_seconds = 90\nmemory_bytes = \"2 GiB\"\nlog_bytes_max = \"1 MiB\"\nprocesses = 64\n")));
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->limits.wall, absl::Seconds(90));
   EXPECT_EQ(config->limits.memory_bytes, int64_t{2} << 30);

@@ -51,7 +51,9 @@ class BlobStoreTest : public ::testing::Test {
   absl::Status Put(const std::string& bytes) {
     auto upload = store_->BeginUpload(Sha(bytes), static_cast<int64_t>(bytes.size()));
     if (!upload.ok() || *upload == nullptr) return upload.status();
-    if (absl::Status s = (*upload)->Append(std::string_view(bytes).substr(static_cast<size_t>((*upload)->offset()))); !s.ok()) return s;
+    if (absl::Status s = (*upload)->Append(std::string_view(bytes).substr(static_cast<size_t>((*upload)->offset())));
+        !s.ok())
+      return s;
     return (*upload)->Finish();
   }
   std::string Get(const std::string& sha256, int64_t offset = 0) {
@@ -169,27 +171,37 @@ TEST_F(BlobStoreTest, CollectionTakesOnlyOldUnreferencedBlobs) {
   { auto broken_off = store_->BeginUpload(Sha("never ended"), 11).value(); }
   ASSERT_EQ(store_->Renew(Sha("renewed")).value(), 7);
   std::vector<std::string> asked;
-  const Collected sum = store_->Collect(kUnreferencedMinAge, [&](const std::vector<std::string>& digests) {
-    asked.insert(asked.end(), digests.begin(), digests.end());
-    return absl::StatusOr<std::vector<std::string>>(std::vector<std::string>{Sha("wanted")});
-  }).value();
+  const Collected sum =
+      store_
+          ->Collect(kUnreferencedMinAge,
+                    [&](const std::vector<std::string>& digests) {
+                      asked.insert(asked.end(), digests.begin(), digests.end());
+                      return absl::StatusOr<std::vector<std::string>>(std::vector<std::string>{Sha("wanted")});
+                    })
+          .value();
   EXPECT_THAT(asked, ::testing::UnorderedElementsAre(Sha("wanted"), Sha("waste")));
   EXPECT_EQ(sum.blobs, 1);
   EXPECT_EQ(sum.partials, 0);
   EXPECT_FALSE(store_->Has(Sha("waste")).value());
   for (const std::string b : {"young", "wanted", "renewed"}) EXPECT_TRUE(store_->Has(Sha(b)).value()) << b;
-  EXPECT_EQ(store_->Collect(absl::ZeroDuration(), [](const std::vector<std::string>& d) {
-    return absl::StatusOr<std::vector<std::string>>(d);
-  }).value().partials, 1);
+  EXPECT_EQ(store_
+                ->Collect(absl::ZeroDuration(),
+                          [](const std::vector<std::string>& d) { return absl::StatusOr<std::vector<std::string>>(d); })
+                .value()
+                .partials,
+            1);
 }
 
 TEST_F(BlobStoreTest, BlobRenewedWhileTheStoreIsAskedStays) {
   ASSERT_TRUE(Put("late").ok());
   MakeOld(Sha("late"));
-  const Collected sum = store_->Collect(kUnreferencedMinAge, [&](const std::vector<std::string>&) {
-    EXPECT_EQ(store_->BeginUpload(Sha("late"), 4).value(), nullptr);
-    return absl::StatusOr<std::vector<std::string>>(std::vector<std::string>{});
-  }).value();
+  const Collected sum = store_
+                            ->Collect(kUnreferencedMinAge,
+                                      [&](const std::vector<std::string>&) {
+                                        EXPECT_EQ(store_->BeginUpload(Sha("late"), 4).value(), nullptr);
+                                        return absl::StatusOr<std::vector<std::string>>(std::vector<std::string>{});
+                                      })
+                            .value();
   EXPECT_EQ(sum.blobs, 0);
   EXPECT_TRUE(store_->Has(Sha("late")).value());
 }
@@ -252,9 +264,12 @@ TEST_F(BlobStoreTest, RealFullFileSystemIsResourceExhausted) {
         if (HasFailure()) ::_exit(12);
         store_ = OpenFolderBlobStore(small).value();
         if (!absl::IsResourceExhausted(Put(Megabytes(3)))) ::_exit(13);
-        if (!store_->Collect(absl::ZeroDuration(), [](const std::vector<std::string>& d) {
-              return absl::StatusOr<std::vector<std::string>>(d);
-            }).ok()) ::_exit(14);
+        if (!store_
+                 ->Collect(
+                     absl::ZeroDuration(),
+                     [](const std::vector<std::string>& d) { return absl::StatusOr<std::vector<std::string>>(d); })
+                 .ok())
+          ::_exit(14);
         ::_exit(Put("fits again").ok() ? 0 : 15);
       },
       ::testing::ExitedWithCode(0), "");

@@ -36,8 +36,8 @@ class LogStoreTest : public ::testing::Test {
   // Appends and waits for the acknowledgement.
   absl::StatusOr<int64_t> Append(Token token, int64_t offset, std::string_view data) {
     auto answer = std::make_shared<std::promise<absl::StatusOr<int64_t>>>();
-    const absl::Status taken =
-        store_->Append(token, offset, data, [answer](const absl::StatusOr<int64_t>& stored) { answer->set_value(stored); });
+    const absl::Status taken = store_->Append(
+        token, offset, data, [answer](const absl::StatusOr<int64_t>& stored) { answer->set_value(stored); });
     if (!taken.ok()) return taken;
     return answer->get_future().get();
   }

@@ -35,7 +35,8 @@ TEST(EndingTest, ACancelThatWasAskedForEndsWhatWouldBeTriedAgain) {
   EXPECT_EQ(Decide(AttemptOutcome::kCancelled, FailureClass::kNone, true).event, JobEvent::kCancelled);
   EXPECT_EQ(Decide(AttemptOutcome::kLost, FailureClass::kWorkerLost, true).event, JobEvent::kCancelled);
   EXPECT_EQ(Decide(AttemptOutcome::kFailed, FailureClass::kCompileError, true).event, JobEvent::kCancelled);
-  EXPECT_EQ(Decide(AttemptOutcome::kBuilt, FailureClass::kNone, true).event, JobEvent::kBuilt) << "the result came first";
+  EXPECT_EQ(Decide(AttemptOutcome::kBuilt, FailureClass::kNone, true).event, JobEvent::kBuilt)
+      << "the result came first";
 }
 
 TEST(EndingTest, ACancelThatNobodyAskedForIsAFaultOfTheWorker) {

@@ -1,9 +1,9 @@
 #include "coordinator/domain/job.h"
 
+#include <gtest/gtest.h>
+
 #include <map>
 #include <utility>
-
-#include <gtest/gtest.h>
 
 namespace gofarm::domain {
 namespace {

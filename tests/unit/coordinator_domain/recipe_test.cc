@@ -1,8 +1,8 @@
 #include "coordinator/domain/recipe.h"
 
-#include <set>
-
 #include <gtest/gtest.h>
+
+#include <set>
 
 #include "coordinator/domain/canonical.h"
 #include "coordinator/domain/toolset.h"
@@ -11,8 +11,11 @@ namespace gofarm::domain {
 namespace {
 
 Recipe Hey() {
-  return {.module = "github.com/rakyll/hey", .version = "v0.1.5", .target = Target::kX86_64,
-          .toolset_digest = std::string(64, 'a'), .policy = CurrentPolicy()};
+  return {.module = "github.com/rakyll/hey",
+          .version = "v0.1.5",
+          .target = Target::kX86_64,
+          .toolset_digest = std::string(64, 'a'),
+          .policy = CurrentPolicy()};
 }
 
 TEST(RecipeTest, TheSameRecipeHasTheSameDigest) { EXPECT_EQ(RecipeDigest(Hey()), RecipeDigest(Hey())); }
@@ -46,10 +49,20 @@ TEST(CanonicalTextTest, AValueCannotPassForAnotherField) {
 }
 
 Toolset Pins() {
-  return {.name = "t", .go_versions = {"1.26.8"}, .zig_version = "0.15.2",
-          .archives = {{.kind = "go", .version = "1.26.8", .host_arch = "x86_64", .source = "goproxy", .locator = "l",
+  return {.name = "t",
+          .go_versions = {"1.26.8"},
+          .zig_version = "0.15.2",
+          .archives = {{.kind = "go",
+                        .version = "1.26.8",
+                        .host_arch = "x86_64",
+                        .source = "goproxy",
+                        .locator = "l",
                         .sha256 = std::string(64, '1')},
-                       {.kind = "zig", .version = "0.15.2", .host_arch = "x86_64", .source = "pypi", .locator = "z",
+                       {.kind = "zig",
+                        .version = "0.15.2",
+                        .host_arch = "x86_64",
+                        .source = "pypi",
+                        .locator = "z",
                         .sha256 = std::string(64, '2')}}};
 }
 

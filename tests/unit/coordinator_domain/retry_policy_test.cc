@@ -1,8 +1,8 @@
 #include "coordinator/domain/retry_policy.h"
 
-#include <set>
-
 #include <gtest/gtest.h>
+
+#include <set>
 
 namespace gofarm::domain {
 namespace {
@@ -16,14 +16,14 @@ struct Row {
 };
 // The table of the design, class by class.
 constexpr Row kTable[] = {
-    {F::kSourceUnavailable, Retry::kNever, true},     {F::kSourceInvalid, Retry::kNever, true},
-    {F::kGoTooOld, Retry::kNever, true},              {F::kSystemLibraryMissing, Retry::kNever, true},
-    {F::kTargetUnsupported, Retry::kNever, true},     {F::kCompileError, Retry::kNever, true},
-    {F::kLinkError, Retry::kNever, true},             {F::kNotStaticPie, Retry::kNever, true},
-    {F::kOutputLimit, Retry::kNever, true},           {F::kTimeout, Retry::kOnceElsewhere, true},
-    {F::kSilence, Retry::kOnceElsewhere, true},       {F::kOutOfMemory, Retry::kOnceElsewhere, true},
-    {F::kProxyError, Retry::kBounded, false},         {F::kDiskFull, Retry::kBounded, false},
-    {F::kToolchainBroken, Retry::kBounded, false},    {F::kWorkerLost, Retry::kBounded, false},
+    {F::kSourceUnavailable, Retry::kNever, true},  {F::kSourceInvalid, Retry::kNever, true},
+    {F::kGoTooOld, Retry::kNever, true},           {F::kSystemLibraryMissing, Retry::kNever, true},
+    {F::kTargetUnsupported, Retry::kNever, true},  {F::kCompileError, Retry::kNever, true},
+    {F::kLinkError, Retry::kNever, true},          {F::kNotStaticPie, Retry::kNever, true},
+    {F::kOutputLimit, Retry::kNever, true},        {F::kTimeout, Retry::kOnceElsewhere, true},
+    {F::kSilence, Retry::kOnceElsewhere, true},    {F::kOutOfMemory, Retry::kOnceElsewhere, true},
+    {F::kProxyError, Retry::kBounded, false},      {F::kDiskFull, Retry::kBounded, false},
+    {F::kToolchainBroken, Retry::kBounded, false}, {F::kWorkerLost, Retry::kBounded, false},
     {F::kInternal, Retry::kBounded, false},
 };
 

@@ -1,8 +1,6 @@
-// Farm plays the store and the streams of a dispatcher by hand: it answers what Step asks for, so that each test says only
-// what matters to it.
+// Farm plays the store and the streams of a dispatcher by hand: it answers what Step asks for, so that each test says
+// only what matters to it.
 #pragma once
-
-#include "coordinator/domain/dispatch.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -11,6 +9,8 @@
 #include <set>
 #include <string>
 #include <vector>
+
+#include "coordinator/domain/dispatch.h"
 
 namespace gofarm::dispatch {
 using domain::QueuedJob;
@@ -54,8 +54,13 @@ class Farm {
   }
 
   QueuedJob Job(int64_t id, const std::string& module = "", Target target = kX86, int priority = 0) const {
-    return {.id = JobId{id}, .module = module.empty() ? "example.com/m" + std::to_string(id) : module,
-            .version = "v1.0.0", .target = target, .toolset = "t", .priority = priority, .queued_at = now};
+    return {.id = JobId{id},
+            .module = module.empty() ? "example.com/m" + std::to_string(id) : module,
+            .version = "v1.0.0",
+            .target = target,
+            .toolset = "t",
+            .priority = priority,
+            .queued_at = now};
   }
   std::vector<Effect> Queue(std::vector<QueuedJob> jobs) {
     return Step(QueueLoaded{.after = JobId{1}, .issued = state.steps, .jobs = std::move(jobs)});
@@ -72,7 +77,8 @@ class Farm {
   StreamId Hello(const std::string& name, int slots, std::vector<Target> targets = {kX86, kArm},
                  const std::string& instance = "i") {
     const StreamId stream{++streams};
-    Step(HelloReceived{stream, {.worker = name, .instance = instance, .pid = 7, .targets = std::move(targets), .slots = slots}});
+    Step(HelloReceived{
+        stream, {.worker = name, .instance = instance, .pid = 7, .targets = std::move(targets), .slots = slots}});
     return stream;
   }
   SessionId Opened(StreamId stream, domain::OpenedSession opened = {}) {

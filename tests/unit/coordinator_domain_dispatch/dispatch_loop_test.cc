@@ -160,9 +160,15 @@ class DispatchLoopTest : public ::testing::Test {
   }
   dispatch::StreamId Worker(const std::string& name, std::vector<domain::AnnouncedAttempt> attempts = {}) {
     const dispatch::StreamId stream = loop_->NewStream();
-    EXPECT_TRUE(loop_->Post(dispatch::HelloReceived{stream, {.worker = name, .instance = "i", .host_arch = "x86_64",
-                                                             .pid = 5, .targets = {Target::kX86_64}, .slots = 1,
-                                                             .attempts = std::move(attempts)}})
+    EXPECT_TRUE(loop_
+                    ->Post(dispatch::HelloReceived{stream,
+                                                   {.worker = name,
+                                                    .instance = "i",
+                                                    .host_arch = "x86_64",
+                                                    .pid = 5,
+                                                    .targets = {Target::kX86_64},
+                                                    .slots = 1,
+                                                    .attempts = std::move(attempts)}})
                     .ok());
     const auto welcome = streams_.Next<WelcomeMessage>();
     EXPECT_TRUE(welcome.has_value());
@@ -206,7 +212,8 @@ TEST_F(DispatchLoopTest, AJobGoesFromTheQueueToAWorkerAndItsEndFreesIt) {
   EXPECT_EQ(running[0].worker, "w");
   EXPECT_EQ(loop_->Stats().offers_accepted, 1);
 
-  ASSERT_TRUE(store_.Complete(Scope{}, {offer->second.token, job, AttemptOutcome::kBuilt, FailureClass::kNone, ""}).ok());
+  ASSERT_TRUE(
+      store_.Complete(Scope{}, {offer->second.token, job, AttemptOutcome::kBuilt, FailureClass::kNone, ""}).ok());
   ASSERT_TRUE(loop_->Post(dispatch::AttemptEnded{offer->second.token, job, std::nullopt}).ok());
   ASSERT_TRUE(loop_->Post(dispatch::ReadyReceived{stream, 1, 0, false}).ok());
   const JobId next = AddJob("example.com/next");
@@ -247,7 +254,8 @@ TEST_F(DispatchLoopTest, ASecondWorkerOfALiveNameIsRefusedAndShownBesideTheFirst
   Worker("w");
   EXPECT_EQ(loop_->Workers()[0].detail, "");
   const dispatch::StreamId second = loop_->NewStream();
-  ASSERT_TRUE(loop_->Post(dispatch::HelloReceived{second, {.worker = "w", .instance = "other", .pid = 6, .slots = 1}}).ok());
+  ASSERT_TRUE(
+      loop_->Post(dispatch::HelloReceived{second, {.worker = "w", .instance = "other", .pid = 6, .slots = 1}}).ok());
   const absl::Status why = streams_.ReasonOf(second);
   EXPECT_TRUE(absl::IsAlreadyExists(why)) << why;
   EXPECT_THAT(std::string(why.message()), ::testing::HasSubstr("a name of its own"));

@@ -222,7 +222,8 @@ TEST(DispatchTest, AnAttemptThatBeganAfterTheClockJumpedGetsNoMoreThanItsTime) {
   farm.now += absl::Hours(8);
   const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);  // before the first tick notices
   farm.Run(offer);
-  EXPECT_EQ(All<LoseAttempts>(farm.Live(farm.state.options.attempt_deadline + kOverdueGrace + absl::Seconds(1))).size(), 1u);
+  EXPECT_EQ(All<LoseAttempts>(farm.Live(farm.state.options.attempt_deadline + kOverdueGrace + absl::Seconds(1))).size(),
+            1u);
 }
 
 }  // namespace

@@ -163,7 +163,8 @@ TEST(DispatchTest, AnOfferThatNobodyTakesReturnsToTheQueueAfterTenSeconds) {
   const auto returns = All<StoreReturn>(farm.Wait(absl::Milliseconds(1)));
   ASSERT_EQ(returns.size(), 1u);
   EXPECT_EQ(returns[0].offer.token, offer.token);
-  EXPECT_THAT(All<SendDrop>(farm.Step(AcceptReceived{a, offer.token})), ElementsAre(::testing::Field(&SendDrop::token, offer.token)))
+  EXPECT_THAT(All<SendDrop>(farm.Step(AcceptReceived{a, offer.token})),
+              ElementsAre(::testing::Field(&SendDrop::token, offer.token)))
       << "too late";
   farm.Step(ReturnsAnswered{Answer::kDone, {returns[0].offer}, {domain::ReturnOutcome::kReturned}});
   EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNoFreeSlot);
@@ -212,8 +213,8 @@ TEST(DispatchTest, AStaleAcceptIsDroppedAndTheJobIsReadAnew) {
   const StreamId a = farm.Worker("a", 1);
   const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   farm.Step(AcceptReceived{a, offer.token});
-  const auto effects =
-      farm.Step(AcceptsAnswered{Answer::kDone, {{offer.token, JobId{10}, SessionId{1}}}, {domain::AcceptOutcome::kStale}});
+  const auto effects = farm.Step(
+      AcceptsAnswered{Answer::kDone, {{offer.token, JobId{10}, SessionId{1}}}, {domain::AcceptOutcome::kStale}});
   EXPECT_EQ(All<SendDrop>(effects).size(), 1u);
   EXPECT_EQ(All<ReadClaims>(effects).size(), 1u);
   farm.Step(ClaimsRead{Answer::kDone, {JobId{10}}, {{.job = JobId{10}, .in_queue = false}}});
@@ -297,8 +298,8 @@ TEST(DispatchTest, AnAttemptCancelledWhileItsAcceptIsStoredIsToldAsSoonAsItRuns)
   const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   farm.Step(AcceptReceived{a, offer.token});
   EXPECT_THAT(All<SendCancel>(farm.Step(CancelRequested{{offer.token}})), IsEmpty());
-  const auto effects =
-      farm.Step(AcceptsAnswered{Answer::kDone, {{offer.token, JobId{10}, SessionId{1}}}, {domain::AcceptOutcome::kRunning}});
+  const auto effects = farm.Step(
+      AcceptsAnswered{Answer::kDone, {{offer.token, JobId{10}, SessionId{1}}}, {domain::AcceptOutcome::kRunning}});
   EXPECT_EQ(All<SendCancel>(effects).size(), 1u);
 }
 
@@ -330,9 +331,11 @@ TEST(DispatchTest, AnAttemptFarBeyondItsDeadlineIsLost) {
   farm.Worker("a", 1);
   const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   farm.Run(offer);
-  const auto loses = All<LoseAttempts>(farm.Live(farm.state.options.attempt_deadline + kOverdueGrace + absl::Seconds(1)));
+  const auto loses =
+      All<LoseAttempts>(farm.Live(farm.state.options.attempt_deadline + kOverdueGrace + absl::Seconds(1)));
   ASSERT_EQ(loses.size(), 1u);
-  const auto effects = farm.Step(AttemptsLost{Answer::kDone, loses[0].tokens, {{offer.token, JobId{10}, "a", std::nullopt}}});
+  const auto effects =
+      farm.Step(AttemptsLost{Answer::kDone, loses[0].tokens, {{offer.token, JobId{10}, "a", std::nullopt}}});
   EXPECT_EQ(All<SendDrop>(effects).size(), 1u);
   EXPECT_THAT(farm.state.jobs, IsEmpty());
 }
@@ -344,7 +347,8 @@ TEST(DispatchTest, AJobWhoseToolsetNoWorkerHasSaysSo) {
   old.toolset = "retired";
   const SendOffer offer = farm.Win(farm.Queue({old})).at(0);
   farm.Step(RefuseReceived{a, offer.token, RefuseReason::kUnknownToolset, ""});
-  farm.Step(ReturnsAnswered{Answer::kDone, {{offer.token, JobId{10}, SessionId{1}}}, {domain::ReturnOutcome::kReturned}});
+  farm.Step(
+      ReturnsAnswered{Answer::kDone, {{offer.token, JobId{10}, SessionId{1}}}, {domain::ReturnOutcome::kReturned}});
   const WhyWaiting why = WhyItWaits(farm.state, JobId{10}, farm.now);
   EXPECT_EQ(why.reason, WaitReason::kNoWorkerForTarget);
   EXPECT_THAT(why.detail, HasSubstr("no connected worker has toolset retired"));
@@ -379,13 +383,15 @@ TEST(DispatchTest, ChangesOfTheQueueAreReadFromTheLowestChangedJobOn) {
 TEST(DispatchTest, SeventyThousandJobsAndTwoThousandWorkersArePlacedWithoutScans) {
   Farm farm;
   std::vector<QueuedJob> jobs;
-  for (int i = 0; i < 70'000; ++i) jobs.push_back(farm.Job(i + 1, "m" + std::to_string(i / 4), kAllTargets[static_cast<size_t>(i % 4)]));
+  for (int i = 0; i < 70'000; ++i)
+    jobs.push_back(farm.Job(i + 1, "m" + std::to_string(i / 4), kAllTargets[static_cast<size_t>(i % 4)]));
   dispatch::Step(farm.state, QueueLoaded{Answer::kDone, JobId{1}, 1, std::move(jobs)}, farm.now);
   size_t claimed = 0;
   for (int i = 1; i <= 2000; ++i) {
     const StreamId stream{i};
     const std::vector<Target> all(kAllTargets.begin(), kAllTargets.end());
-    dispatch::Step(farm.state, HelloReceived{stream, {.worker = "w" + std::to_string(i), .targets = all, .slots = 4}}, farm.now);
+    dispatch::Step(farm.state, HelloReceived{stream, {.worker = "w" + std::to_string(i), .targets = all, .slots = 4}},
+                   farm.now);
     dispatch::Step(farm.state, SessionOpened{stream, Answer::kDone, {.session = SessionId{i}}}, farm.now);
     for (const Claim& claim : All<Claim>(dispatch::Step(farm.state, ReadyReceived{stream, 4, 0, false}, farm.now))) {
       claimed += claim.claims.size();

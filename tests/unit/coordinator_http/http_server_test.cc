@@ -67,9 +67,9 @@ class HttpServerTest : public ::testing::Test {
 };
 
 TEST_F(HttpServerTest, MetricsAreServedAsPrometheusReadsThem) {
-  EXPECT_THAT(Get(server_->port(), "/metrics"),
-              AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("version=0.0.4"), HasSubstr("# TYPE gofarm_jobs_ended_total counter"),
-                    HasSubstr("gofarm_jobs_ended_total{state=\"built\"} 3")));
+  EXPECT_THAT(Get(server_->port(), "/metrics"), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("version=0.0.4"),
+                                                      HasSubstr("# TYPE gofarm_jobs_ended_total counter"),
+                                                      HasSubstr("gofarm_jobs_ended_total{state=\"built\"} 3")));
 }
 
 TEST_F(HttpServerTest, HealthIsOfTheProcessAndReadinessSaysWhyNot) {
@@ -77,7 +77,8 @@ TEST_F(HttpServerTest, HealthIsOfTheProcessAndReadinessSaysWhyNot) {
   EXPECT_THAT(Get(server_->port(), "/readyz?verbose"), StartsWith("HTTP/1.1 200"));
   ready_ = absl::UnavailableError("the database does not answer");
   EXPECT_THAT(Get(server_->port(), "/healthz"), StartsWith("HTTP/1.1 200"));
-  EXPECT_THAT(Get(server_->port(), "/readyz"), AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("the database does not answer")));
+  EXPECT_THAT(Get(server_->port(), "/readyz"),
+              AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("the database does not answer")));
 }
 
 TEST_F(HttpServerTest, OtherPathsAndMethodsAreRefusedInWords) {

@@ -62,7 +62,8 @@ TEST(ProgressBoardTest, NoPhaseIsToldAfterALaterOne) {
   board.Report(Token{1}, "w1", In(Phase::kUpload));
   board.Report(Token{1}, "w1", In(Phase::kSeed));  // C++ came up late: the build waits for another seed
   EXPECT_EQ(board.Of(Token{1})->phase, Phase::kSeed) << "what it does now is shown all the same";
-  board.Ended(Token{1}, {Phase::kSeed, Phase::kFetch, Phase::kBuild, Phase::kCheck, Phase::kUpload}, JobState::kBuilt, "");
+  board.Ended(Token{1}, {Phase::kSeed, Phase::kFetch, Phase::kBuild, Phase::kCheck, Phase::kUpload}, JobState::kBuilt,
+              "");
   EXPECT_THAT(Steps(board), ElementsAre("running", "fetch", "build", "check", "upload", "built"));
 }
 
@@ -116,7 +117,9 @@ TEST(ProgressBoardTest, AnEndIsShownAsItWasRecordedNotAsItsWorkerToldIt) {
   result.job_state = JobState::kFailed;  // no try is left
   EXPECT_EQ(EndOf(result).what, "failed");
   EXPECT_EQ(EndOf(result).detail, "internal");
-  result = {.outcome = domain::CompleteOutcome::kEnded, .job_state = JobState::kCancelled, .recorded = AttemptOutcome::kCancelled};
+  result = {.outcome = domain::CompleteOutcome::kEnded,
+            .job_state = JobState::kCancelled,
+            .recorded = AttemptOutcome::kCancelled};
   EXPECT_EQ(EndOf(result).what, "cancelled");
   EXPECT_EQ(EndOf(result).detail, "");
 }

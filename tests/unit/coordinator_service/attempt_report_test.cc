@@ -1,9 +1,9 @@
 #include "coordinator/service/attempt_report.h"
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <limits>
-
-#include <gtest/gtest.h>
 
 #include "coordinator/service/attempt_service.h"
 
@@ -12,9 +12,15 @@ namespace {
 
 domain::CompletedAttempt Good() {
   domain::CompletedAttempt a{.token = Token{1}, .job = JobId{1}, .outcome = AttemptOutcome::kBuilt};
-  a.executables = {{.name = "x", .import_path = "example.com/a/x", .size = 10, .sha256 = std::string(64, 'a'),
-                    .blake3 = std::string(64, 'b'), .main_version = "v1.0.0", .go_version = "go1.26.8",
-                    .build_info = "path\tx\n", .variant = "install"}};
+  a.executables = {{.name = "x",
+                    .import_path = "example.com/a/x",
+                    .size = 10,
+                    .sha256 = std::string(64, 'a'),
+                    .blake3 = std::string(64, 'b'),
+                    .main_version = "v1.0.0",
+                    .go_version = "go1.26.8",
+                    .build_info = "path\tx\n",
+                    .variant = "install"}};
   a.variants = {{.variant = "install", .outcome = "built", .seconds = 1, .argv = {"go"}, .environment = {"A=b"}}};
   a.phases = {{.phase = Phase::kBuild, .seconds = 1}};
   return a;

@@ -1,12 +1,11 @@
 // The proxy protocol over folders that stand in for proxies, and a server for what a folder cannot answer.
 #include "coordinator/service/module_proxy.h"
 
+#include <gtest/gtest.h>
 #include <stdlib.h>
 
 #include <filesystem>
 #include <fstream>
-
-#include <gtest/gtest.h>
 
 #include "common/base/text.h"
 #include "common/io/http_client.h"
@@ -31,8 +30,10 @@ class ModuleProxyTest : public ::testing::Test {
     std::ofstream(file) << text;
   }
   void PutVersion(const std::string& escaped, const std::string& version, const std::string& go_mod = "") {
-    Put(Cat("p/", escaped, "/@v/", version, ".info"), Cat("{\"Version\":\"", version, "\",\"Time\":\"2026-01-01T00:00:00Z\"}"));
-    Put(Cat("p/", escaped, "/@v/", version, ".mod"), go_mod.empty() ? Cat("module ", escaped, "\n\ngo 1.21\n") : go_mod);
+    Put(Cat("p/", escaped, "/@v/", version, ".info"),
+        Cat("{\"Version\":\"", version, "\",\"Time\":\"2026-01-01T00:00:00Z\"}"));
+    Put(Cat("p/", escaped, "/@v/", version, ".mod"),
+        go_mod.empty() ? Cat("module ", escaped, "\n\ngo 1.21\n") : go_mod);
   }
   VersionAnswer Check(const std::string& goproxy, const std::string& module, const std::string& version) {
     return MakeModuleProxy(goproxy, http_)->Check(Scope::For(absl::Seconds(10)), module, version);
@@ -115,7 +116,8 @@ TEST_F(ModuleProxyTest, DirectIsDroppedAndOffEndsTheList) {
 
 TEST_F(ModuleProxyTest, AFailureEndsTheListAfterACommaAndNotAfterABar) {
   PutVersion("example.com/a", "v1.0.0");
-  testing::AnsweringServer broken("HTTP/1.1 500 Internal Server Error\r\nContent-Length: 4\r\nConnection: close\r\n\r\noops");
+  testing::AnsweringServer broken(
+      "HTTP/1.1 500 Internal Server Error\r\nContent-Length: 4\r\nConnection: close\r\n\r\noops");
   EXPECT_EQ(Check(Cat(broken.url(), ",", Folder("p")), "example.com/a", "v1.0.0").state, VersionState::kUnknown);
   EXPECT_EQ(Check(Cat(broken.url(), "|", Folder("p")), "example.com/a", "v1.0.0").state, VersionState::kThere);
 }

@@ -1,11 +1,11 @@
 #include "coordinator/service/submission.h"
 
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <algorithm>
 #include <map>
 #include <set>
-
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
 #include "absl/synchronization/mutex.h"
 #include "common/base/text.h"
@@ -21,7 +21,8 @@ using ::testing::Not;
 domain::SubmitRequest Request(std::vector<std::pair<std::string, std::string>> modules) {
   domain::SubmitRequest request{.request_id = "r-1", .name = "n", .submitter = "s", .targets = {Target::kX86_64}};
   int line = 0;
-  for (auto& [module, version] : modules) request.entries.push_back({.line = ++line, .module = module, .version = version});
+  for (auto& [module, version] : modules)
+    request.entries.push_back({.line = ++line, .module = module, .version = version});
   return request;
 }
 
@@ -68,7 +69,8 @@ struct Resolved {
   std::string errors;
   std::vector<std::string> warnings;
 };
-Resolved Resolve(FakeProxy& proxy, std::vector<CheckedModule> modules, const Scope& scope = Scope::For(absl::Seconds(10))) {
+Resolved Resolve(FakeProxy& proxy, std::vector<CheckedModule> modules,
+                 const Scope& scope = Scope::For(absl::Seconds(10))) {
   Errors errors;
   Resolved out;
   ResolveVersions(scope, proxy, modules, errors, out.warnings);
@@ -79,8 +81,8 @@ Resolved Resolve(FakeProxy& proxy, std::vector<CheckedModule> modules, const Sco
 
 TEST(CheckRequestTest, AGoodListPassesInItsOrder) {
   Errors errors;
-  const CheckedRequest checked =
-      CheckRequest(Request({{"example.com/b", "v1.2.3"}, {"example.com/a", "latest"}, {"example.com/c", ""}}), "", errors);
+  const CheckedRequest checked = CheckRequest(
+      Request({{"example.com/b", "v1.2.3"}, {"example.com/a", "latest"}, {"example.com/c", ""}}), "", errors);
   EXPECT_TRUE(errors.empty());
   ASSERT_EQ(checked.modules.size(), 3u);
   EXPECT_EQ(checked.modules[0].module, "example.com/b");
@@ -132,7 +134,8 @@ TEST(CheckRequestTest, ABatchWithoutModulesIsRefused) {
 
 TEST(CheckRequestTest, EqualLinesCountOnce) {
   Errors errors;
-  EXPECT_EQ(CheckRequest(Request({{"example.com/a", "v1.0.0"}, {"example.com/a", "v1.0.0"}, {"example.com/a", ""}}), "", errors)
+  EXPECT_EQ(CheckRequest(Request({{"example.com/a", "v1.0.0"}, {"example.com/a", "v1.0.0"}, {"example.com/a", ""}}), "",
+                         errors)
                 .modules.size(),
             2u);
 }
@@ -217,9 +220,9 @@ TEST(ResolveVersionsTest, ALongListIsAskedForItsLatestVersionsOnly) {
 
 TEST(ResolveVersionsTest, WhenTimeIsUpVersionsAreAcceptedAndLatestIsNot) {
   FakeProxy proxy;
-  const Resolved r = Resolve(proxy, {{.line = 1, .module = "example.com/a", .version = "v1.0.0"},
-                                     {.line = 2, .module = "example.com/b"}},
-                             Scope{absl::InfinitePast(), {}});
+  const Resolved r = Resolve(
+      proxy, {{.line = 1, .module = "example.com/a", .version = "v1.0.0"}, {.line = 2, .module = "example.com/b"}},
+      Scope{absl::InfinitePast(), {}});
   EXPECT_EQ(proxy.questions(), 0);
   EXPECT_EQ(r.warnings.size(), 1u);
   EXPECT_THAT(r.errors, HasSubstr("line 2: "));

@@ -1,11 +1,10 @@
 // Build info of programs that the real Go made, and of bytes made to mislead the reader.
-#include "common/elf/build_info.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstdlib>
 
+#include "common/elf/build_info.h"
 #include "tests/unit/elf/elf_fixture.h"
 
 namespace gofarm::elf {
@@ -20,17 +19,19 @@ std::string GoProgram() {
   return given != nullptr && *given != '\0' ? given : "go";
 }
 
-// A module with one replaced dependency in a folder, so nothing is downloaded. Go compiles its standard library for it, so
-// it is built once for all tests.
+// A module with one replaced dependency in a folder, so nothing is downloaded. Go compiles its standard library for it,
+// so it is built once for all tests.
 std::string BuildModule(const Scratch& scratch) {
-  scratch.Write("m/go.mod",
-                "module example.com/tool\n\ngo 1.21\n\nrequire example.com/dep v1.2.3\n\nreplace example.com/dep => ../dep\n");
-  scratch.Write("m/main.go",
-                "package main\n\nimport \"example.com/dep\"\n\nfunc main() { println(dep.Name) }\n");
+  scratch.Write(
+      "m/go.mod",
+      "module example.com/tool\n\ngo 1.21\n\nrequire example.com/dep v1.2.3\n\nreplace example.com/dep => ../dep\n");
+  scratch.Write("m/main.go", "package main\n\nimport \"example.com/dep\"\n\nfunc main() { println(dep.Name) }\n");
   scratch.Write("dep/go.mod", "module example.com/dep\n\ngo 1.21\n");
   scratch.Write("dep/dep.go", "package dep\n\nconst Name = \"dep\"\n");
-  RunShell("cd " + scratch.Path("m") + " && GOFLAGS= GOENV=off GOPROXY=off GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0 GOCACHE=" +
-           scratch.Path("cache") + " " + GoProgram() + " build -buildvcs=false -trimpath -ldflags '-s -w' -tags one,two -o ../tool .");
+  RunShell(
+      "cd " + scratch.Path("m") +
+      " && GOFLAGS= GOENV=off GOPROXY=off GOTOOLCHAIN=local GOWORK=off CGO_ENABLED=0 GOCACHE=" + scratch.Path("cache") +
+      " " + GoProgram() + " build -buildvcs=false -trimpath -ldflags '-s -w' -tags one,two -o ../tool .");
   return scratch.Path("tool");
 }
 
@@ -87,8 +88,9 @@ TEST_F(BuildInfoTest, LyingLengthsAreRefused) {
   ASSERT_TRUE(file.ok()) << file.status();
   const Section* section = file->FindSection(".go.buildinfo");
   ASSERT_NE(section, nullptr);
-  for (const std::string& length : {std::string("\xff\xff\xff\xff\x0f", 5), std::string("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 10),
-                                    std::string("\xff\xff\x7f", 3)}) {
+  for (const std::string& length :
+       {std::string("\xff\xff\xff\xff\x0f", 5), std::string("\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01", 10),
+        std::string("\xff\xff\x7f", 3)}) {
     std::string damaged = bytes;
     damaged.replace(section->offset + 32, length.size(), length);
     const auto read = ElfFile::Parse(damaged);

@@ -1,6 +1,4 @@
 // Real files made by gcc, each wrong in one way, and files that are damaged on purpose.
-#include "common/elf/gate.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -8,6 +6,7 @@
 
 #include <random>
 
+#include "common/elf/gate.h"
 #include "common/vocab/target.h"
 #include "tests/unit/elf/elf_fixture.h"
 
@@ -30,9 +29,7 @@ class GateTest : public testing::Test {
     return For(Target::kAarch64);
 #endif
   }
-  static GateExpectations For(Target target) {
-    return {InfoOf(target).elf_machine, std::string(TargetName(target))};
-  }
+  static GateExpectations For(Target target) { return {InfoOf(target).elf_machine, std::string(TargetName(target))}; }
   std::vector<std::string> Reasons(const std::string& path, const GateExpectations& expectations = Native()) {
     const auto report = Gate(path, expectations);
     EXPECT_TRUE(report.ok()) << report.status();
@@ -49,7 +46,8 @@ TEST_F(GateTest, AStaticPieWithoutSymbolsAndBuildIdPasses) {
 
 TEST_F(GateTest, ADynamicProgramHasAnInterpreterAndNeedsLibraries) {
   const auto reasons = Reasons(Compile(scratch_, "dynamic", "-pie -fPIE -s -Wl,--build-id=none -Wl,-z,now"));
-  EXPECT_THAT(reasons, ElementsAre(HasSubstr("has an interpreter (/lib"), HasSubstr("needs shared libraries (libc.so.6)")));
+  EXPECT_THAT(reasons,
+              ElementsAre(HasSubstr("has an interpreter (/lib"), HasSubstr("needs shared libraries (libc.so.6)")));
 }
 
 TEST_F(GateTest, AStaticProgramAtAFixedAddressIsNoPie) {
@@ -59,7 +57,8 @@ TEST_F(GateTest, AStaticProgramAtAFixedAddressIsNoPie) {
 }
 
 TEST_F(GateTest, ASharedLibraryIsNoProgram) {
-  const auto reasons = Reasons(Compile(scratch_, "library", "-shared -fPIC -nostdlib -s -Wl,--build-id=none -Wl,-z,now"));
+  const auto reasons =
+      Reasons(Compile(scratch_, "library", "-shared -fPIC -nostdlib -s -Wl,--build-id=none -Wl,-z,now"));
   EXPECT_THAT(reasons, testing::Contains(HasSubstr("no PIE flag")));
 }
 
@@ -105,7 +104,9 @@ TEST_F(GateTest, OtherClassesAndByteOrdersAreRefused) {
 TEST_F(GateTest, WhatIsNoElfFileIsRefusedInWords) {
   EXPECT_THAT(ReasonsOf(""), ElementsAre(HasSubstr("not an ELF file")));
   EXPECT_THAT(ReasonsOf("#!/bin/sh\nexit 0\n"), ElementsAre(HasSubstr("not an ELF file")));
-  EXPECT_THAT(ReasonsOf("\x7f" "ELF"), ElementsAre(HasSubstr("ends inside its header")));
+  EXPECT_THAT(ReasonsOf("\x7f"
+                        "ELF"),
+              ElementsAre(HasSubstr("ends inside its header")));
 }
 
 TEST_F(GateTest, LinksFoldersAndPipesAreRefused) {

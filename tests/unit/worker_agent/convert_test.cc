@@ -1,11 +1,10 @@
 #include "worker/agent/convert.h"
 
 #include <gmock/gmock.h>
+#include <gofarm/v1/worker.pb.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
-
-#include <gofarm/v1/worker.pb.h>
 
 #include "common/base/text.h"
 
@@ -16,7 +15,8 @@ Toolset SomeToolset() {
   return {.name = "t",
           .go_versions = {"1.26.8"},
           .zig_version = "0.15.2",
-          .archives = {{"go", "1.26.8", "x86_64", "goproxy", "x@y", "aa"}, {"zig", "0.15.2", "x86_64", "pypi", "z==1", "bb"}},
+          .archives = {{"go", "1.26.8", "x86_64", "goproxy", "x@y", "aa"},
+                       {"zig", "0.15.2", "x86_64", "pypi", "z==1", "bb"}},
           .digest = "dd"};
 }
 
@@ -63,10 +63,12 @@ TEST(ReportToProtoTest, WhatComesFromAModuleIsEscaped) {
   report.outcome = AttemptOutcome::kFailed;
   report.failure = FailureClass::kCompileError;
   report.detail = "x.go:1: \x1b[31mred\x1b[0m\nnext";
-  report.failed_programs.push_back({.import_path = "a.b/c", .name = "c", .failure = FailureClass::kLinkError, .detail = "d"});
+  report.failed_programs.push_back(
+      {.import_path = "a.b/c", .name = "c", .failure = FailureClass::kLinkError, .detail = "d"});
   report.phases = {{Phase::kFetch, 1.5}, {Phase::kNone, 3}};
   v1::CompleteRequest out;
-  ReportToProto({.token = Token{5}, .job = JobId{6}}, report, {.worker_build = "w", .log_bytes = 12, .upload_seconds = 2}, out);
+  ReportToProto({.token = Token{5}, .job = JobId{6}}, report,
+                {.worker_build = "w", .log_bytes = 12, .upload_seconds = 2}, out);
   EXPECT_EQ(out.token(), 5);
   EXPECT_EQ(out.job_id(), 6);
   EXPECT_EQ(out.outcome(), v1::ATTEMPT_OUTCOME_FAILED);
@@ -85,7 +87,8 @@ TEST(ReportToProtoTest, AReportLargerThanAMessageLosesTextsButNoExecutable) {
     e.name = Cat("tool", i);
     e.sha256 = std::string(64, 'a');
     e.build_info = std::string(100'000, 'b');
-    for (int d = 0; d < 200; ++d) e.dependencies.push_back({Cat("example.com/", d), "v1.0.0", std::string(50, 'h'), "", ""});
+    for (int d = 0; d < 200; ++d)
+      e.dependencies.push_back({Cat("example.com/", d), "v1.0.0", std::string(50, 'h'), "", ""});
     report.executables.push_back(std::move(e));
   }
   v1::CompleteRequest out;
@@ -102,8 +105,10 @@ TEST(ReportToProtoTest, AReportThatCannotFitIsAFailureThatSaysSo) {
   report.outcome = AttemptOutcome::kPartial;
   report.cpu_seconds = 7;
   for (int i = 0; i < 4000; ++i) {
-    report.failed_programs.push_back({.import_path = Cat("a.b/", i, "/", std::string(900, 'p')), .name = std::string(900, 'p'),
-                                      .failure = FailureClass::kCompileError, .detail = "d"});
+    report.failed_programs.push_back({.import_path = Cat("a.b/", i, "/", std::string(900, 'p')),
+                                      .name = std::string(900, 'p'),
+                                      .failure = FailureClass::kCompileError,
+                                      .detail = "d"});
   }
   v1::CompleteRequest out;
   ReportToProto({.token = Token{5}, .job = JobId{6}}, report, {}, out);

@@ -43,7 +43,8 @@ class SessionLogicTest : public ::testing::Test {
     return On(OfferReceived{state_.link_number, epoch_, offer});
   }
 
-  SessionState state_{SessionConfig{.slots = 2, .targets = {Target::kX86_64}, .coordinators = 2, .isolation_error = ""}};
+  SessionState state_{
+      SessionConfig{.slots = 2, .targets = {Target::kX86_64}, .coordinators = 2, .isolation_error = ""}};
   absl::Time now_ = absl::FromUnixSeconds(1'800'000'000);
   int64_t epoch_ = 3;
 };
@@ -168,8 +169,8 @@ TEST_F(SessionLogicTest, LosingTheSessionEndsNoBuildAndHelloTellsOfIt) {
   EXPECT_THAT(All<SendComplete>(On(AttemptFinished{Token{2}})), IsEmpty()) << "nobody to tell";
   const auto hello = All<SendHello>(On(Connected{state_.link_number}));
   ASSERT_EQ(hello.size(), 1u);
-  EXPECT_THAT(hello[0].attempts, ElementsAre(AnnouncedAttempt{Token{1}, JobId{101}, false},
-                                             AnnouncedAttempt{Token{2}, JobId{102}, true}));
+  EXPECT_THAT(hello[0].attempts,
+              ElementsAre(AnnouncedAttempt{Token{1}, JobId{101}, false}, AnnouncedAttempt{Token{2}, JobId{102}, true}));
   const auto welcomed = On(Welcome({Token{1}, Token{2}}));
   EXPECT_THAT(All<StopBuild>(welcomed), IsEmpty());
   EXPECT_EQ(All<SendComplete>(welcomed).at(0).token, Token{2}) << "what waited goes out now";

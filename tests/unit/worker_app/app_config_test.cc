@@ -18,8 +18,8 @@ using testing::HasSubstr;
 class WorkerConfigTest : public testing::Test {
  protected:
   WorkerConfigTest() {
-    for (const char* name : {"GOFARM_WORKER_NAME", "GOFARM_WORKER_COORDINATORS", "GOFARM_WORKER_CACHE_DIR", "GOFARM_WORKER_WORK_DIR",
-                             "GOFARM_WORKER_GOPROXY", "GOFARM_WORKER_LOG_LEVEL"}) {
+    for (const char* name : {"GOFARM_WORKER_NAME", "GOFARM_WORKER_COORDINATORS", "GOFARM_WORKER_CACHE_DIR",
+                             "GOFARM_WORKER_WORK_DIR", "GOFARM_WORKER_GOPROXY", "GOFARM_WORKER_LOG_LEVEL"}) {
       ::unsetenv(name);
     }
   }
@@ -35,10 +35,11 @@ class WorkerConfigTest : public testing::Test {
 };
 
 TEST_F(WorkerConfigTest, ReadsTheWholeFile) {
-  const auto config = LoadAppConfig(FileOf("name = \"w-1\"\ncoordinators = [\"127.0.0.1:7070\", \"unix:/run/x\"]\n"
-                                           "cache_dir = \"/c/\"\nwork_dir = \"/w\"\nslots = 3\nmemory_bytes_per_slot = \"2 GiB\"\n"
-                                           "targets = [\"riscv64\", \"x86_64\", \"riscv64\"]\ngoproxy = \"file:///p\"\n"
-                                           "module_cache_bytes = \"1 GiB\"\n"));
+  const auto config =
+      LoadAppConfig(FileOf("name = \"w-1\"\ncoordinators = [\"127.0.0.1:7070\", \"unix:/run/x\"]\n"
+                           "cache_dir = \"/c/\"\nwork_dir = \"/w\"\nslots = 3\nmemory_bytes_per_slot = \"2 GiB\"\n"
+                           "targets = [\"riscv64\", \"x86_64\", \"riscv64\"]\ngoproxy = \"file:///p\"\n"
+                           "module_cache_bytes = \"1 GiB\"\n"));
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->name, "w-1");
   EXPECT_THAT(config->coordinators, ElementsAre("127.0.0.1:7070", "unix:/run/x"));
@@ -53,7 +54,8 @@ TEST_F(WorkerConfigTest, ReadsTheWholeFile) {
 TEST_F(WorkerConfigTest, FlagsCountMoreThanTheEnvironmentAndThatMoreThanTheFile) {
   ::setenv("GOFARM_WORKER_NAME", "of-environment", 1);
   ::setenv("GOFARM_WORKER_CACHE_DIR", "/environment", 1);
-  Flags flags = FileOf("name = \"of-file\"\ncoordinators = [\"127.0.0.1:1\"]\ncache_dir = \"/file\"\nwork_dir = \"/w\"\n");
+  Flags flags =
+      FileOf("name = \"of-file\"\ncoordinators = [\"127.0.0.1:1\"]\ncache_dir = \"/file\"\nwork_dir = \"/w\"\n");
   flags.cache_dir = "/flag";
   const auto config = LoadAppConfig(flags);
   ASSERT_TRUE(config.ok()) << config.status();
@@ -71,22 +73,25 @@ TEST_F(WorkerConfigTest, AnEmbeddedFarmsFolderGivesTheFolders) {
 }
 
 TEST_F(WorkerConfigTest, AllFaultsComeAtOnceWithTheirLines) {
-  const auto config = LoadAppConfig(FileOf("name = \"no spaces\"\ncoordinators = [\"example.com:7070\"]\ncache_dir = \"relative\"\n"
-                                           "targets = [\"sparc\"]\nslots = 0\nslotz = 4\nlog_level = \"loud\"\n"));
+  const auto config =
+      LoadAppConfig(FileOf("name = \"no spaces\"\ncoordinators = [\"example.com:7070\"]\ncache_dir = \"relative\"\n"
+                           "targets = [\"sparc\"]\nslots = 0\nslotz = 4\nlog_level = \"loud\"\n"));
   ASSERT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
   const std::string message(config.status().message());
-  for (const char* part : {":1: ", ":2: ", "TLS", ":3: ", "absolute", ":4: ", "sparc", ":5: ", ":6: ", "slotz", ":7: ", "work_dir"}) {
+  for (const char* part :
+       {":1: ", ":2: ", "TLS", ":3: ", "absolute", ":4: ", "sparc", ":5: ", ":6: ", "slotz", ":7: ", "work_dir"}) {
     EXPECT_THAT(message, HasSubstr(part));
   }
 }
 
 TEST_F(WorkerConfigTest, AProxyThatGoCannotUseIsAFaultHereAndNotOfEachJob) {
   const auto fault_of = [&](const std::string& goproxy) {
-    const auto config = LoadAppConfig(FileOf(Cat("coordinators = [\"127.0.0.1:1\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\ngoproxy = \"",
-                                                 goproxy, "\"\n")));
+    const auto config = LoadAppConfig(FileOf(
+        Cat("coordinators = [\"127.0.0.1:1\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\ngoproxy = \"", goproxy, "\"\n")));
     return std::string(config.status().message());
   };
-  for (const char* good : {"", "off", "https://a.example,direct", "http://a.example|file:///p", " https://a.example , off"}) {
+  for (const char* good :
+       {"", "off", "https://a.example,direct", "http://a.example|file:///p", " https://a.example , off"}) {
     EXPECT_EQ(fault_of(good), "") << good;
   }
   EXPECT_THAT(fault_of("https://a.example,b.example"), HasSubstr("\"b.example\" is no http, https or file URL"));

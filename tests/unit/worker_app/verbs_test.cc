@@ -121,7 +121,8 @@ TEST_F(WorkerVerbsTest, AnEmptyCacheHasNoToolchainsAndNoDamage) {
 
 TEST_F(WorkerVerbsTest, WhatIsInstalledIsListedAndGood) {
   const std::string toolsets = Toolsets();
-  const exec::SubprocessResult installed = Worker({"toolchain", "install", "--cache-dir", cache_, "--toolsets", toolsets});
+  const exec::SubprocessResult installed =
+      Worker({"toolchain", "install", "--cache-dir", cache_, "--toolsets", toolsets});
   EXPECT_EQ(installed.exit_code, 0) << installed.err;
   EXPECT_THAT(installed.out, HasSubstr("go 9.9.9  " + cache_));
   EXPECT_EQ(Worker({"toolchain", "list", "--cache-dir", cache_}).out, installed.out);

@@ -17,8 +17,8 @@ using testing::Not;
 
 using Set = absl::flat_hash_set<std::string>;
 
-const Set kPackages = {"example.com/m/a",   "example.com/m/b",      "example.com/m/c",  "example.com/m/d",
-                       "example.com/m/lib", "golang.org/x/sys/unix"};
+const Set kPackages = {"example.com/m/a", "example.com/m/b",   "example.com/m/c",
+                       "example.com/m/d", "example.com/m/lib", "golang.org/x/sys/unix"};
 
 Classified Classify(std::string_view text, const Set& dependencies, const HasHeader& has_header = {}) {
   const ParsedLog log(text, kPackages);
@@ -43,7 +43,8 @@ const Case kCases[] = {
     {"no pkg-config", "example.com/m/a: exec: \"pkg-config\": executable file not found in $PATH\n",
      FailureClass::kSystemLibraryMissing, "pkg-config"},
     {"pkg-config knows no such package",
-     "# example.com/m/a\n# [pkg-config --cflags  -- libfoo]\nPackage libfoo was not found in the pkg-config search path.\n",
+     "# example.com/m/a\n# [pkg-config --cflags  -- libfoo]\nPackage libfoo was not found in the pkg-config search "
+     "path.\n",
      FailureClass::kSystemLibraryMissing, "Package libfoo was not found"},
     {"a library to link",
      "# example.com/m/a\n"
@@ -51,7 +52,8 @@ const Case kCases[] = {
      "/zig/zig cc -target x86_64-linux-musl -m64 -s -o $WORK/b046/exe/a.out\n"
      "error: unable to find dynamic system library 'foo' using strategy 'paths_first'. searched paths: none\n\n",
      FailureClass::kSystemLibraryMissing, "dynamic system library 'foo'"},
-    {"no file for the target", "package example.com/m/a\n\timports example.com/m/lib: build constraints exclude all Go files in /mod/x\n",
+    {"no file for the target",
+     "package example.com/m/a\n\timports example.com/m/lib: build constraints exclude all Go files in /mod/x\n",
      FailureClass::kTargetUnsupported, "exclude all Go files"},
     {"two packages in one folder",
      "debugger.go:32:2: found packages native (dump_linux.go) and your_linux_architecture_is_not_supported_by_delve "
@@ -60,13 +62,16 @@ const Case kCases[] = {
     {"undefined in Go",
      "# example.com/m/a\nztypes_linux.go:22:11: undefined: Timespec\naffinity_linux.go:50:27: too many errors\n",
      FailureClass::kCompileError, "undefined: Timespec"},
-    {"C that does not compile", "# example.com/m/a\nx.c:9:10: error: use of undeclared identifier 'foo'\n", FailureClass::kCompileError,
-     "undeclared identifier"},
-    {"a flag that go forbids", "example.com/m/a: invalid flag in #cgo LDFLAGS: -Wl,-z,foo (see https://go.dev/s/invalidflag)\n",
+    {"C that does not compile", "# example.com/m/a\nx.c:9:10: error: use of undeclared identifier 'foo'\n",
+     FailureClass::kCompileError, "undeclared identifier"},
+    {"a flag that go forbids",
+     "example.com/m/a: invalid flag in #cgo LDFLAGS: -Wl,-z,foo (see https://go.dev/s/invalidflag)\n",
      FailureClass::kCompileError, "invalid flag"},
-    {"assembly for another machine", "# example.com/m/a\nk/main.go:2:6: missing function body\n", FailureClass::kCompileError,
-     "missing function body"},
-    {"no func main", "# example.com/m/a\nruntime.main_main\xc2\xb7" "f: function main is undeclared in the main package\n",
+    {"assembly for another machine", "# example.com/m/a\nk/main.go:2:6: missing function body\n",
+     FailureClass::kCompileError, "missing function body"},
+    {"no func main",
+     "# example.com/m/a\nruntime.main_main\xc2\xb7"
+     "f: function main is undeclared in the main package\n",
      FailureClass::kLinkError, "function main is undeclared"},
     {"an undefined symbol",
      "# example.com/m/a\n/go/pkg/tool/linux_amd64/link: running /zig/zig failed: exit status 1\n"
@@ -76,30 +81,37 @@ const Case kCases[] = {
      "# example.com/m/a\n/go/pkg/tool/linux_amd64/link: running /zig/zig failed: exit status 1\n"
      "error: failed to open object /mod/x/lib.o: FileNotFound\n",
      FailureClass::kLinkError, "failed to open object"},
-    {"Go is too old", "go: example.com/m@v1.0.0 requires go >= 1.99 (running go 1.26.8; GOTOOLCHAIN=local)\n", FailureClass::kGoTooOld,
-     "requires go >= 1.99"},
+    {"Go is too old", "go: example.com/m@v1.0.0 requires go >= 1.99 (running go 1.26.8; GOTOOLCHAIN=local)\n",
+     FailureClass::kGoTooOld, "requires go >= 1.99"},
     {"a dependency is refused",
-     "m.go:3:8: module example.com/x: reading @v/list: 403 Forbidden\n\tserver response: This module version is not available.\n",
+     "m.go:3:8: module example.com/x: reading @v/list: 403 Forbidden\n\tserver response: This module version is not "
+     "available.\n",
      FailureClass::kSourceUnavailable, "403 Forbidden"},
     {"an import that nothing provides", "x/m.go:3:8: no required module provides package example.com/q; to add it:\n",
      FailureClass::kSourceInvalid, "no required module"},
-    {"an import of another's internals", "package example.com/m/a\n\tx/m.go:3:8: use of internal package example.com/q/internal/z not allowed\n",
+    {"an import of another's internals",
+     "package example.com/m/a\n\tx/m.go:3:8: use of internal package example.com/q/internal/z not allowed\n",
      FailureClass::kSourceInvalid, "use of internal package"},
-    {"the disk is full", "example.com/m/a: write /job/tmp/go-build1/b175/importcfg: no space left on device\n", FailureClass::kDiskFull,
-     "no space left"},
-    {"the disk is full for clang", "# example.com/m/a\nfatal error: error in backend: IO failure on output stream: No space left on device\n",
+    {"the disk is full", "example.com/m/a: write /job/tmp/go-build1/b175/importcfg: no space left on device\n",
+     FailureClass::kDiskFull, "no space left"},
+    {"the disk is full for clang",
+     "# example.com/m/a\nfatal error: error in backend: IO failure on output stream: No space left on device\n",
      FailureClass::kDiskFull, "No space left"},
-    {"the disk is full for zig", "# example.com/m/a\nerror: unable to write file: NoSpaceLeft\n", FailureClass::kDiskFull, "NoSpaceLeft"},
-    {"a file is larger than the sandbox allows", "example.com/m/a: /go/pkg/tool/linux_amd64/link: signal: file size limit exceeded\n",
-     FailureClass::kOutputLimit, "file size limit"},
-    {"the kernel killed the compiler", "example.com/m/a: /go/pkg/tool/linux_amd64/compile: signal: killed\n", FailureClass::kOutOfMemory,
-     "signal: killed"},
-    {"no more memory", "# example.com/m/a\nfork/exec /zig/zig: cannot allocate memory\n", FailureClass::kOutOfMemory, "allocate memory"},
-    {"zig crashed", "# example.com/m/a\nthread 77 panic: reached unreachable code\n", FailureClass::kToolchainBroken, "panic"},
-    {"zig lost its cache", "# example.com/m/a\nerror: unable to create compilation: FileNotFound\n", FailureClass::kToolchainBroken,
-     "FileNotFound"},
-    {"std itself does not compile", "# runtime/cgo\nerror: failed to check cache: FileNotFound\n", FailureClass::kToolchainBroken,
-     "# runtime/cgo"},
+    {"the disk is full for zig", "# example.com/m/a\nerror: unable to write file: NoSpaceLeft\n",
+     FailureClass::kDiskFull, "NoSpaceLeft"},
+    {"a file is larger than the sandbox allows",
+     "example.com/m/a: /go/pkg/tool/linux_amd64/link: signal: file size limit exceeded\n", FailureClass::kOutputLimit,
+     "file size limit"},
+    {"the kernel killed the compiler", "example.com/m/a: /go/pkg/tool/linux_amd64/compile: signal: killed\n",
+     FailureClass::kOutOfMemory, "signal: killed"},
+    {"no more memory", "# example.com/m/a\nfork/exec /zig/zig: cannot allocate memory\n", FailureClass::kOutOfMemory,
+     "allocate memory"},
+    {"zig crashed", "# example.com/m/a\nthread 77 panic: reached unreachable code\n", FailureClass::kToolchainBroken,
+     "panic"},
+    {"zig lost its cache", "# example.com/m/a\nerror: unable to create compilation: FileNotFound\n",
+     FailureClass::kToolchainBroken, "FileNotFound"},
+    {"std itself does not compile", "# runtime/cgo\nerror: failed to check cache: FileNotFound\n",
+     FailureClass::kToolchainBroken, "# runtime/cgo"},
     {"nothing that is known", "go: something new\n", FailureClass::kInternal, "something new"},
     {"nothing at all", "", FailureClass::kInternal, "said nothing"},
 };
@@ -155,12 +167,15 @@ TEST(LogVerdictsTest, AHeaderThatTheModuleHasItselfIsNoSystemLibrary) {
 
 // A module could otherwise have itself built again and again, or blame the farm.
 TEST(LogVerdictsTest, ASourceCannotSpeakForTheWorker) {
-  for (const char* words : {"no space left on device", "signal: killed", "ReadOnlyFileSystem", "internal compiler error"}) {
-    const std::string log = std::string("# example.com/m/a\nx.c:3:2: error: ") + words + "\n    3 | #error " + words + "\n";
+  for (const char* words :
+       {"no space left on device", "signal: killed", "ReadOnlyFileSystem", "internal compiler error"}) {
+    const std::string log =
+        std::string("# example.com/m/a\nx.c:3:2: error: ") + words + "\n    3 | #error " + words + "\n";
     EXPECT_EQ(Classify(log, {"example.com/m/a"}).failure, FailureClass::kCompileError) << words;
   }
   const std::pair<const char*, FailureClass> lines[] = {
-      {"main.go:3:13: cannot use \"no space left on device\" (untyped string constant) as int value in variable declaration",
+      {"main.go:3:13: cannot use \"no space left on device\" (untyped string constant) as int value in variable "
+       "declaration",
        FailureClass::kCompileError},
       {"x.c:3:2: warning: signal: killed [-W#warnings]", FailureClass::kCompileError},
       {"x.c:7:9: note: thread 1 panic: std::bad_alloc", FailureClass::kCompileError},
@@ -171,7 +186,8 @@ TEST(LogVerdictsTest, ASourceCannotSpeakForTheWorker) {
       {"error: undefined symbol: FileNotFound", FailureClass::kLinkError},
   };
   for (const auto& [line, failure] : lines) {
-    EXPECT_EQ(Name(Classify(Cat("# example.com/m/a\n", line, "\n"), {"example.com/m/a"}).failure), Name(failure)) << line;
+    EXPECT_EQ(Name(Classify(Cat("# example.com/m/a\n", line, "\n"), {"example.com/m/a"}).failure), Name(failure))
+        << line;
   }
 }
 
@@ -196,8 +212,10 @@ TEST(LogVerdictsTest, WordsOfACompilerBeforeAColonAreNoPackage) {
 }
 
 TEST(DetailTest, IsBoundedEscapedAndWithoutTheLinkersCommandLine) {
-  std::string log = "# example.com/m/a\n/go/pkg/tool/linux_amd64/link: running /zig/zig failed: exit status 1\n/zig/zig cc -target x86_64-linux-musl" +
-                    std::string(5000, 'o') + "\nld.lld: error: undefined symbol: \x1b[31mred\n";
+  std::string log =
+      "# example.com/m/a\n/go/pkg/tool/linux_amd64/link: running /zig/zig failed: exit status 1\n/zig/zig cc -target "
+      "x86_64-linux-musl" +
+      std::string(5000, 'o') + "\nld.lld: error: undefined symbol: \x1b[31mred\n";
   for (int i = 0; i < 500; ++i) log += "ld.lld: error: undefined symbol: " + std::string(300, 'f') + "\n";
   const std::string detail = Classify(log, {"example.com/m/a"}).detail;
   EXPECT_LE(detail.size(), kDetailMax);

@@ -1,4 +1,5 @@
-// The runner from order to report with real Go, zig, sandbox and modules, and with modules made to fail in one way each.
+// The runner from order to report with real Go, zig, sandbox and modules, and with modules made to fail in one way
+// each.
 #include "worker/build/local_runner.h"
 
 #include <gmock/gmock.h>
@@ -39,13 +40,15 @@ class LocalRunnerTest : public ::testing::Test {
     fs::remove_all(work_);
   }
 
-  BuildReport Run(const BuildOrder& order, LocalRunnerOptions options = {}, Scope scope = Scope::For(absl::Minutes(20))) {
+  BuildReport Run(const BuildOrder& order, LocalRunnerOptions options = {},
+                  Scope scope = Scope::For(absl::Minutes(20))) {
     RunnerRig rig(work_, proxy_, options);
     BuildReport report = rig.runner().Run(scope, order, listener_);
     attempts_ = rig.work_dir() + "/attempts";
     return report;
   }
-  // A module that only this test's proxy folder knows. Its version differs from run to run, since the cache may be shared.
+  // A module that only this test's proxy folder knows. Its version differs from run to run, since the cache may be
+  // shared.
   BuildOrder Local(const std::map<std::string, std::string>& files) {
     const std::string module = "gofarm.test/runner" + std::to_string(getpid());
     const std::string version = "v0.0." + std::to_string(++local_version_);
@@ -67,7 +70,8 @@ const char kMain[] = "package main\n\nfunc main() { println(\"here\") }\n";
 
 std::vector<std::string> ImportPaths(const BuildReport& report, size_t skip) {
   std::vector<std::string> all;
-  for (const BuiltExecutable& e : report.executables) all.push_back(e.import_path.substr(std::min(skip, e.import_path.size())));
+  for (const BuiltExecutable& e : report.executables)
+    all.push_back(e.import_path.substr(std::min(skip, e.import_path.size())));
   return all;
 }
 
@@ -120,8 +124,8 @@ TEST_F(LocalRunnerTest, EachProgramHasAnOutcomeOfItsOwn) {
       {"nomain/main.go", "package main\n"},
       {"bad/main.go", "package main\n\nfunc main() { undefined() }\n"},
       {"pcap/main.go", "package main\n\n// #include <pcap.h>\nimport \"C\"\n\nfunc main() {}\n"},
-      {"constraint/main.go", "package main\n\nimport _ \"" + std::string("gofarm.test/runner") + std::to_string(getpid()) +
-                                 "/win\"\n\nfunc main() {}\n"},
+      {"constraint/main.go", "package main\n\nimport _ \"" + std::string("gofarm.test/runner") +
+                                 std::to_string(getpid()) + "/win\"\n\nfunc main() {}\n"},
       {"win/w_windows.go", "package win\n"},
   }));
   ASSERT_EQ(Name(report.outcome), "partial") << report.detail << listener_.log;
@@ -131,7 +135,8 @@ TEST_F(LocalRunnerTest, EachProgramHasAnOutcomeOfItsOwn) {
   EXPECT_NE(report.executables[0].import_path, report.executables[1].import_path);
   std::vector<std::string> failures;
   for (const FailedProgram& p : report.failed_programs) failures.push_back(Cat(p.name, " ", Name(p.failure)));
-  EXPECT_THAT(failures, ElementsAre("bad compile_error", "constraint target_unsupported", "pcap system_library_missing"));
+  EXPECT_THAT(failures,
+              ElementsAre("bad compile_error", "constraint target_unsupported", "pcap system_library_missing"));
   EXPECT_EQ(Name(report.failure), "compile_error");
   EXPECT_THAT(report.detail, HasSubstr("undefined: undefined"));
   EXPECT_THAT(report.failed_programs[1].detail, HasSubstr(" in /mod/gofarm.test/"));
@@ -142,7 +147,8 @@ TEST_F(LocalRunnerTest, LargeFileNamesAreRepairedAndTheGoodProgramIsNotBuiltTwic
   const BuildReport report = Run(Local({
       {"good/main.go", kMain},
       {"lfs/main.go",
-       "package main\n\n// #include <sys/types.h>\n// off64_t f(void) { return 7; }\nimport \"C\"\n\nfunc main() { println(C.f()) }\n"},
+       "package main\n\n// #include <sys/types.h>\n// off64_t f(void) { return 7; }\nimport \"C\"\n\nfunc main() { "
+       "println(C.f()) }\n"},
   }));
   ASSERT_EQ(Name(report.outcome), "built") << report.detail << listener_.log;
   ASSERT_THAT(report.variants, SizeIs(2));
@@ -159,8 +165,9 @@ TEST_F(LocalRunnerTest, LargeFileNamesAreRepairedAndTheGoodProgramIsNotBuiltTwic
 TEST_F(LocalRunnerTest, CxxIsLinkedStaticallyToo) {
   const BuildReport report = Run(Local({
       {"main.go", "package main\n\n// int count(void);\nimport \"C\"\n\nfunc main() { println(C.count()) }\n"},
-      {"count.cc", "#include <map>\n#include <string>\nextern \"C\" int count() {\n  std::map<std::string, int> m{{\"a\", 1}};\n"
-                   "  return static_cast<int>(m.size());\n}\n"},
+      {"count.cc",
+       "#include <map>\n#include <string>\nextern \"C\" int count() {\n  std::map<std::string, int> m{{\"a\", 1}};\n"
+       "  return static_cast<int>(m.size());\n}\n"},
   }));
   ASSERT_EQ(Name(report.outcome), "built") << report.detail << listener_.log;
   EXPECT_FALSE(report.facts.used_shared_cache);
@@ -198,13 +205,15 @@ TEST_F(LocalRunnerTest, AReplacedFolderIsLeftOutAndTheFileSaysDevel) {
 
 // `go install MODULE@VERSION` takes the newest version that the module cache holds of what no go.mod names.
 TEST_F(LocalRunnerTest, AnotherModulesFetchChangesNoVersionOfAModuleWithoutGoMod) {
-  const std::string base = "gofarm.test/pin" + std::to_string(getpid()) + "x" + std::to_string(absl::ToUnixSeconds(absl::Now()));
+  const std::string base =
+      "gofarm.test/pin" + std::to_string(getpid()) + "x" + std::to_string(absl::ToUnixSeconds(absl::Now()));
   gofarm::testing::ProxyFolder proxy(work_ + "/proxy");
   proxy_ = {"file://" + work_ + "/proxy", "off", "", ""};
   const std::string dep = base + "/dep";
   const std::string main = "package main\n\nimport \"" + dep + "\"\n\nfunc main() { println(dep.V) }\n";
   const auto add_dep = [&](const std::string& version) {
-    proxy.Add(dep, version, {{"go.mod", "module " + dep + "\n"}, {"d.go", "package dep\n\nconst V = \"" + version + "\"\n"}});
+    proxy.Add(dep, version,
+              {{"go.mod", "module " + dep + "\n"}, {"d.go", "package dep\n\nconst V = \"" + version + "\"\n"}});
   };
   add_dep("v1.0.0");
   proxy.Add(base + "/tool", "v1.2.3", {{"main.go", main}});

@@ -42,7 +42,8 @@ class PlanTest : public testing::Test {
   }
 
   fetch::Listing listing_;
-  std::vector<fetch::Program> programs_ = {Main("example.com/m", "m", "."), Main("example.com/m/cmd/tool", "tool", "cmd/tool")};
+  std::vector<fetch::Program> programs_ = {Main("example.com/m", "m", "."),
+                                           Main("example.com/m/cmd/tool", "tool", "cmd/tool")};
   std::string own_go_mod_;
 };
 
@@ -52,7 +53,8 @@ TEST_F(PlanTest, InstallNamesEachProgramWithTheJobsVersion) {
   const PlannedCall& call = planned.calls[0];
   EXPECT_EQ(call.argv[0], "/go/bin/go");
   EXPECT_EQ(call.argv[1], "install");
-  EXPECT_THAT(call.argv, IsSupersetOf({"-trimpath", "-buildmode=pie", "example.com/m@v1.2.3", "example.com/m/cmd/tool@v1.2.3"}));
+  EXPECT_THAT(call.argv,
+              IsSupersetOf({"-trimpath", "-buildmode=pie", "example.com/m@v1.2.3", "example.com/m/cmd/tool@v1.2.3"}));
   EXPECT_THAT(call.argv, Not(Contains("-mod=mod")));
   EXPECT_EQ(ValueOf(call.environment, "GOPATH"), "/out");
   EXPECT_FALSE(planned.needs_source);
@@ -188,8 +190,10 @@ TEST_F(PlanTest, NoreplaceThatTheListingDidNotPrepareDropsFolderReplacements) {
 }
 
 TEST_F(PlanTest, LargeFileNamesAreDeclaredOnRequest) {
-  EXPECT_THAT(ValueOf(Plan({Base::kInstall, true}).calls[0].environment, "CGO_CFLAGS"), HasSubstr("-D_LARGEFILE64_SOURCE"));
-  EXPECT_THAT(ValueOf(Plan({Base::kInstall, true}).calls[0].environment, "CGO_CXXFLAGS"), HasSubstr("-D_LARGEFILE64_SOURCE"));
+  EXPECT_THAT(ValueOf(Plan({Base::kInstall, true}).calls[0].environment, "CGO_CFLAGS"),
+              HasSubstr("-D_LARGEFILE64_SOURCE"));
+  EXPECT_THAT(ValueOf(Plan({Base::kInstall, true}).calls[0].environment, "CGO_CXXFLAGS"),
+              HasSubstr("-D_LARGEFILE64_SOURCE"));
   EXPECT_THAT(ValueOf(Plan({}).calls[0].environment, "CGO_CFLAGS"), Not(HasSubstr("LARGEFILE64")));
 }
 
@@ -199,13 +203,15 @@ TEST_F(PlanTest, TheRecordHoldsEveryCallAndWhatDiffersInIt) {
   const std::vector<std::string> argv = RecordedArgv(planned);
   const auto second = std::find(argv.begin(), argv.end(), "&&");
   ASSERT_NE(second, argv.end());
-  EXPECT_THAT(std::vector<std::string>(second, second + 5), ElementsAre("&&", "env", "GOPATH=/out/c1", "/go/bin/go", "install"));
+  EXPECT_THAT(std::vector<std::string>(second, second + 5),
+              ElementsAre("&&", "env", "GOPATH=/out/c1", "/go/bin/go", "install"));
   EXPECT_THAT(RecordedEnvironment(planned), IsSupersetOf({"GOPATH=/out", "GOARCH=arm64", "GOFLAGS="}));
 }
 
 TEST(SplitProgramsTest, WithoutFuncMainIsNoProgramAndBrokenOnesAreNotBuilt) {
   fetch::TargetListing listing;
-  listing.programs = {Main("example.com/m/a", "a", "a"), Main("example.com/m/b", "b", "b"), Main("example.com/m/tests", "tests", "tests")};
+  listing.programs = {Main("example.com/m/a", "a", "a"), Main("example.com/m/b", "b", "b"),
+                      Main("example.com/m/tests", "tests", "tests")};
   listing.programs[1].failure = FailureClass::kTargetUnsupported;
   listing.programs[2].has_main_func = false;
   listing.programs[2].failure = FailureClass::kCompileError;

@@ -29,9 +29,11 @@ const Case kCases[] = {
      "\tit to be interpreted differently than if it were the main module.\n",
      Fingerprint::kDirectivesRefused},
     {"a replacement folder that no zip holds",
-     "x/m.go:2:8: example.com/z@v1.0.0: replacement directory ../zz does not exist\n", Fingerprint::kReplacementMissing},
+     "x/m.go:2:8: example.com/z@v1.0.0: replacement directory ../zz does not exist\n",
+     Fingerprint::kReplacementMissing},
     {"the go.mod of a replacement folder is not there",
-     "go: go.etcd.io/etcd/api/v3@v3.6.0 (replaced by ../api): reading ../api/go.mod: open /api/go.mod: no such file or directory\n",
+     "go: go.etcd.io/etcd/api/v3@v3.6.0 (replaced by ../api): reading ../api/go.mod: open /api/go.mod: no such file or "
+     "directory\n",
      Fingerprint::kReplacementMissing},
     {"an old sqlite against musl",
      "# github.com/mattn/go-sqlite3\n"
@@ -39,10 +41,12 @@ const Case kCases[] = {
      " 37644 |   { \"pread64\",      (sqlite3_syscall_ptr)pread64,    0  },\n",
      Fingerprint::kLargeFileNames},
     {"sqlite's table of system calls in the wake of it",
-     "sqlite3-binding.c:37801:22: error: invalid application of 'sizeof' to an incomplete type 'struct unix_syscall[]'\n",
+     "sqlite3-binding.c:37801:22: error: invalid application of 'sizeof' to an incomplete type 'struct "
+     "unix_syscall[]'\n",
      Fingerprint::kLargeFileNames},
     {"a type name", "i/main.go:3:2: error: unknown type name 'off64_t'\n", Fingerprint::kLargeFileNames},
-    {"a call", "x.c:9:10: error: call to undeclared function 'lseek64'; ISO C99 and later do not support implicit declarations\n",
+    {"a call",
+     "x.c:9:10: error: call to undeclared function 'lseek64'; ISO C99 and later do not support implicit declarations\n",
      Fingerprint::kLargeFileNames},
     {"a struct", "x.c:9:10: error: variable has incomplete type 'struct stat64'\n", Fingerprint::kLargeFileNames},
     {"another undeclared name", "x.c:9:10: error: use of undeclared identifier 'foo'\n", Fingerprint::kNone},
@@ -50,43 +54,53 @@ const Case kCases[] = {
     {"the zig cache is read-only", "error: failed to create output directory '/zigcache/o/1': ReadOnlyFileSystem\n",
      Fingerprint::kToolchainBroken},
     {"a race in the zig cache", "error: unable to create compilation: FileNotFound\n", Fingerprint::kToolchainBroken},
-    {"zig is not whole", "error: unable to find zig installation directory '/zig/zig': FileNotFound\n", Fingerprint::kToolchainBroken},
+    {"zig is not whole", "error: unable to find zig installation directory '/zig/zig': FileNotFound\n",
+     Fingerprint::kToolchainBroken},
     {"zig panics", "thread 4242 panic: reached unreachable code\n", Fingerprint::kToolchainBroken},
-    {"Go's compiler panics", "a.go:3:4: internal compiler error: panic: runtime error\n", Fingerprint::kToolchainBroken},
-    {"the module's own object is missing", "error: failed to open object /src/lib/x.o: FileNotFound\n", Fingerprint::kNone},
-    {"a source that speaks like a broken toolchain", "x.c:3:2: error: ReadOnlyFileSystem FileNotFound\n", Fingerprint::kNone},
+    {"Go's compiler panics", "a.go:3:4: internal compiler error: panic: runtime error\n",
+     Fingerprint::kToolchainBroken},
+    {"the module's own object is missing", "error: failed to open object /src/lib/x.o: FileNotFound\n",
+     Fingerprint::kNone},
+    {"a source that speaks like a broken toolchain", "x.c:3:2: error: ReadOnlyFileSystem FileNotFound\n",
+     Fingerprint::kNone},
     {"a quoted source line", "   37 | thread 1 panic: internal compiler error\n", Fingerprint::kNone},
     {"a warning of zig", "warning: unable to open library directory '/nosuch': FileNotFound\n", Fingerprint::kNone},
-    {"an ordinary compile error", "# golang.org/x/sys/unix\nztypes_linux.go:22:11: undefined: Timespec\n", Fingerprint::kNone},
+    {"an ordinary compile error", "# golang.org/x/sys/unix\nztypes_linux.go:22:11: undefined: Timespec\n",
+     Fingerprint::kNone},
     {"nothing", "", Fingerprint::kNone},
 };
 
 TEST(FingerprintTest, KnowsEachFailureOfTheTable) {
-  for (const Case& c : kCases) EXPECT_EQ(FingerprintName(FingerprintOf(c.log)), FingerprintName(c.fingerprint)) << c.what;
+  for (const Case& c : kCases)
+    EXPECT_EQ(FingerprintName(FingerprintOf(c.log)), FingerprintName(c.fingerprint)) << c.what;
 }
 
 TEST(FingerprintTest, WhatKeepsEverythingFromLoadingComesFirst) {
   EXPECT_EQ(FingerprintOf("x.c:1:3: error: unknown type name 'off64_t'\n"
                           "m.go:2:8: example.com/z@v1.0.0: replacement directory ../zz does not exist\n"),
             Fingerprint::kReplacementMissing);
-  EXPECT_EQ(FingerprintOf("thread 1 panic: x\nx.c:1:3: error: unknown type name 'off64_t'\n"), Fingerprint::kLargeFileNames);
+  EXPECT_EQ(FingerprintOf("thread 1 panic: x\nx.c:1:3: error: unknown type name 'off64_t'\n"),
+            Fingerprint::kLargeFileNames);
 }
 
 TEST(VariantTest, NamesAreThoseOfTheReport) {
-  EXPECT_THAT((std::vector<std::string>{VariantName({}), VariantName({Base::kInstall, true}), VariantName({Base::kSource, false}),
-                                        VariantName({Base::kNoReplace, false}), VariantName({Base::kNoReplace, true})}),
+  EXPECT_THAT((std::vector<std::string>{VariantName({}), VariantName({Base::kInstall, true}),
+                                        VariantName({Base::kSource, false}), VariantName({Base::kNoReplace, false}),
+                                        VariantName({Base::kNoReplace, true})}),
               ElementsAre("install", "install+lfs64", "source", "noreplace", "noreplace+lfs64"));
 }
 
 TEST(NextVariantTest, EachFingerprintHasItsRepair) {
   const Variant install;
   EXPECT_EQ(NextVariant(install, Fingerprint::kDirectivesRefused, {install}), (Variant{Base::kSource, false}));
-  EXPECT_EQ(NextVariant({Base::kSource, false}, Fingerprint::kReplacementMissing, {}), (Variant{Base::kNoReplace, false}));
+  EXPECT_EQ(NextVariant({Base::kSource, false}, Fingerprint::kReplacementMissing, {}),
+            (Variant{Base::kNoReplace, false}));
   EXPECT_EQ(NextVariant(install, Fingerprint::kLargeFileNames, {install}), (Variant{Base::kInstall, true}));
 }
 
 TEST(NextVariantTest, ARepairKeepsWhatWasRepairedBefore) {
-  EXPECT_EQ(NextVariant({Base::kNoReplace, false}, Fingerprint::kLargeFileNames, {}), (Variant{Base::kNoReplace, true}));
+  EXPECT_EQ(NextVariant({Base::kNoReplace, false}, Fingerprint::kLargeFileNames, {}),
+            (Variant{Base::kNoReplace, true}));
   EXPECT_EQ(NextVariant({Base::kInstall, true}, Fingerprint::kDirectivesRefused, {}), (Variant{Base::kSource, true}));
 }
 
@@ -100,7 +114,8 @@ TEST(NextVariantTest, StopsWithoutRepairOrWhenItWasTried) {
 
 // Whatever a module prints, it costs a bounded number of tries.
 TEST(NextVariantTest, EveryWayEndsAfterAtMostSixTries) {
-  const Fingerprint all[] = {Fingerprint::kDirectivesRefused, Fingerprint::kReplacementMissing, Fingerprint::kLargeFileNames};
+  const Fingerprint all[] = {Fingerprint::kDirectivesRefused, Fingerprint::kReplacementMissing,
+                             Fingerprint::kLargeFileNames};
   for (int seed = 0; seed < 729; ++seed) {
     Variant variant = kFirstVariant;
     std::vector<Variant> tried;

@@ -1,5 +1,5 @@
-/* What hostile code would try, one verb each. Exit code 0: it worked. Static, since a sandbox has no libc. The tests run
- * each verb inside the sandbox, where it must fail, and without that defence, where it must work. */
+/* What hostile code would try, one verb each. Exit code 0: it worked. Static, since a sandbox has no libc. The tests
+ * run each verb inside the sandbox, where it must fail, and without that defence, where it must work. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <dirent.h>

@@ -106,9 +106,7 @@ SandboxTest::Bare SandboxTest::RunBare(const std::vector<std::string>& arguments
   return {result->exit_code, result->out + result->err};
 }
 
-void SandboxTest::Write(const std::string& name, const std::string& text) const {
-  std::ofstream(Path(name)) << text;
-}
+void SandboxTest::Write(const std::string& name, const std::string& text) const { std::ofstream(Path(name)) << text; }
 
 std::string SandboxTest::Read(const std::string& name) const {
   std::ostringstream all;
@@ -148,8 +146,8 @@ bool EventuallyNone(const std::string& marker, absl::Duration within) {
 
 namespace {
 
-// A worker that lives until it is killed: `drive sandbox MARKER` runs the attacker in a sandbox, `drive bare MARKER` as a
-// plain child.
+// A worker that lives until it is killed: `drive sandbox MARKER` runs the attacker in a sandbox, `drive bare MARKER` as
+// a plain child.
 int Drive(const std::string& how, const std::string& marker) {
   if (how == "bare") {
     ChildSpec child;

@@ -1,5 +1,5 @@
-// A folder for each test, runs of the attacker inside a sandbox and without one, and the main of the suite, which serves
-// the sandbox-init verb like the worker and can drop root before it starts (--as-user).
+// A folder for each test, runs of the attacker inside a sandbox and without one, and the main of the suite, which
+// serves the sandbox-init verb like the worker and can drop root before it starts (--as-user).
 #pragma once
 
 #include <gtest/gtest.h>

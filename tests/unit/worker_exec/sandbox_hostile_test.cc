@@ -117,9 +117,8 @@ TEST_F(HostileTest, SeesNoProcessOfTheHost) {
 
 TEST_F(HostileTest, ReadsNoFileOfTheHost) {
   Write("farm.json", "the farm's own");
-  for (const std::string& file :
-       {std::string("/etc/passwd"), std::string("/usr/include/stdio.h"), std::string("/etc/os-release"), Path("farm.json"),
-        SelfExe()}) {
+  for (const std::string& file : {std::string("/etc/passwd"), std::string("/usr/include/stdio.h"),
+                                  std::string("/etc/os-release"), Path("farm.json"), SelfExe()}) {
     EXPECT_EQ(RunBare({"read", file}).exit_code, 0) << "control: " << file;
     const Seen seen = Run({"read", file});
     if (file == "/etc/passwd") {
@@ -305,7 +304,9 @@ TEST_F(HostileTest, AForkStormDoesNotStarveAnotherSlot) {
   SandboxSpec storm = Spec({"forks", "100", "30", marker});
   storm.limits.processes = 30;
   std::stop_source stop;
-  std::thread first([&] { EXPECT_TRUE(Run(storm, Scope{absl::InfiniteFuture(), stop.get_token()}).EndedBy(EndedBy::kStopped)); });
+  std::thread first([&] {
+    EXPECT_TRUE(Run(storm, Scope{absl::InfiniteFuture(), stop.get_token()}).EndedBy(EndedBy::kStopped));
+  });
   EXPECT_TRUE(EventuallyAtLeast(marker, 20, absl::Seconds(10)));
   SandboxSpec neighbour = Spec({"forks", "20", "0"});
   neighbour.limits.processes = 30;

@@ -194,7 +194,9 @@ TEST_F(SandboxTest, AStopEndsEveryProcessWithinFiveSeconds) {
   const std::string marker = Cat("stop-", getpid());
   std::stop_source stop;
   Seen seen;
-  std::thread run([&] { seen = Run(Spec({"forks", "10", "60", marker}), Scope{absl::InfiniteFuture(), stop.get_token()}); });
+  std::thread run([&] {
+    seen = Run(Spec({"forks", "10", "60", marker}), Scope{absl::InfiniteFuture(), stop.get_token()});
+  });
   ASSERT_TRUE(EventuallyAtLeast(marker, 11, absl::Seconds(10)));
   const absl::Time asked = absl::Now();
   stop.request_stop();
@@ -343,7 +345,8 @@ TEST_F(SandboxTest, ACrashStartsNoProgramOfTheHost) {
   ASSERT_EQ(getrlimit(RLIMIT_CORE, &core), 0);
   // Nobody but root raises a limit that sudo, say, set to zero for good.
   const int most = core.rlim_max == 0 && geteuid() != 0 ? 0 : 1;
-  EXPECT_THAT(Run({"read", "/proc/self/limits"}).output, ::testing::ContainsRegex(Cat("Max core file size +", most, " +", most, " +bytes")));
+  EXPECT_THAT(Run({"read", "/proc/self/limits"}).output,
+              ::testing::ContainsRegex(Cat("Max core file size +", most, " +", most, " +bytes")));
 }
 
 TEST_F(SandboxTest, TheKernelPrefersToEndABuildWhenMemoryRunsOut) {

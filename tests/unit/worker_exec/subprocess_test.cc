@@ -96,7 +96,8 @@ TEST(SubprocessTest, TooMuchOutputEndsItAndTooManyErrorsLoseTheirMiddle) {
   spec = Shell("echo first >&2; i=0; while [ $i -lt 3000 ]; do echo filler-$i >&2; i=$((i+1)); done; echo last >&2");
   spec.stderr_max = 2000;
   const auto result = RunSubprocess(Soon(), spec);
-  EXPECT_THAT(result->err, testing::AllOf(testing::StartsWith("first\n"), HasSubstr("bytes left out"), testing::EndsWith("last\n")));
+  EXPECT_THAT(result->err,
+              testing::AllOf(testing::StartsWith("first\n"), HasSubstr("bytes left out"), testing::EndsWith("last\n")));
   EXPECT_LT(result->err.size(), 2100U);
 }
 
@@ -127,8 +128,10 @@ TEST(SubprocessTest, CountsWhatItAndItsChildrenWrote) {
   const auto result = RunSubprocess(Soon(), spec);
   ASSERT_TRUE(result.ok());
   EXPECT_EQ(result->out.size(), 12'000U);
-  if (geteuid() == 0) EXPECT_EQ(result->bytes_written.value_or(0), 12'000);
-  else EXPECT_LE(result->bytes_written.value_or(0), 12'000) << "a pipe is no disk";
+  if (geteuid() == 0)
+    EXPECT_EQ(result->bytes_written.value_or(0), 12'000);
+  else
+    EXPECT_LE(result->bytes_written.value_or(0), 12'000) << "a pipe is no disk";
   EXPECT_FALSE(BytesWrittenBy(seen).has_value()) << "it is gone";
 }
 

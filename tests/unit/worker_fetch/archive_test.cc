@@ -49,7 +49,8 @@ class ArchiveTest : public ::testing::Test {
     std::vector<std::string> names;
     for (const auto& e : fs::recursive_directory_iterator(base_)) {
       const std::string name = e.path().lexically_relative(base_).string();
-      if (name != "a.zip" && name != "deep" && name != "deep/er" && name.rfind("deep/er/out", 0) != 0) names.push_back(name);
+      if (name != "a.zip" && name != "deep" && name != "deep/er" && name.rfind("deep/er/out", 0) != 0)
+        names.push_back(name);
     }
     return names;
   }
@@ -88,7 +89,8 @@ TEST_F(ArchiveTest, UnpacksFilesFoldersAndExecuteBits) {
   int64_t reported = 0;
   ExtractOptions options;
   options.progress = [&](int64_t bytes) { reported = bytes; };
-  const auto done = Unzip({{"bin/", "", 040755}, {"bin/tool", "#!", 0100755}, {"lib/a/b.txt", "text", 0100600}}, options);
+  const auto done =
+      Unzip({{"bin/", "", 040755}, {"bin/tool", "#!", 0100755}, {"lib/a/b.txt", "text", 0100600}}, options);
   ASSERT_TRUE(done.ok()) << done.status();
   EXPECT_EQ(done->entries, 3);
   EXPECT_EQ(done->bytes, 6);
@@ -149,7 +151,8 @@ TEST_F(ArchiveTest, RefusesDevices) {
 TEST_F(ArchiveTest, CountsBytesItWritesAndNotWhatHeadersClaim) {
   ExtractOptions options;
   options.bytes_max = 1 << 20;
-  EXPECT_EQ(Unzip({{"bomb", "", 0100644, -1, 64 << 20}}, options).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Unzip({{"bomb", "", 0100644, -1, 64 << 20}}, options).status().code(),
+            absl::StatusCode::kResourceExhausted);
   // Claims ten bytes and unpacks to 64 MiB.
   fs::remove_all(out_);
   fs::create_directories(out_);
@@ -184,7 +187,8 @@ TEST_F(ArchiveTest, ReadsTarInEveryCompression) {
                                       archive_write_add_filter_xz, archive_write_add_filter_zstd};
   int n = 0;
   for (const auto filter : filters) {
-    const std::string path = MakeTar(base_ + "/a.zip", {{"top/file", "hello"}, {"top/same", "", "", "top/file"}}, filter);
+    const std::string path =
+        MakeTar(base_ + "/a.zip", {{"top/file", "hello"}, {"top/same", "", "", "top/file"}}, filter);
     const std::string out = out_ + std::to_string(n++);
     fs::create_directories(out);
     const auto done = ExtractArchive(Scope{}, path, out);

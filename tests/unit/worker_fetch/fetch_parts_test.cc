@@ -40,7 +40,8 @@ TEST(ClassifyFetchErrorTest, KnowsWhoIsConcerned) {
     const char* message;
     FailureClass failure;
   } kCases[] = {
-      {"m@v1: reading https://p.example/m/@v/v1.zip: 403 Forbidden\n\tserver response: This module version is not available.",
+      {"m@v1: reading https://p.example/m/@v/v1.zip: 403 Forbidden\n\tserver response: This module version is not "
+       "available.",
        FailureClass::kSourceUnavailable},
       {"m@v1: reading https://p.example/m/@v/v1.info: 404 Not Found\n\tserver response: not found: fetch timed out",
        FailureClass::kProxyError},
@@ -52,7 +53,8 @@ TEST(ClassifyFetchErrorTest, KnowsWhoIsConcerned) {
        FailureClass::kProxyError},
       {"m@v1: reading file:///p/m/@v/v1.info: no such file or directory", FailureClass::kSourceUnavailable},
       {"m@v9: invalid version: unknown revision v9", FailureClass::kSourceUnavailable},
-      {"verifying m@v1: checksum mismatch\n\tdownloaded: h1:a\n\tsum.example: h1:b\n\nSECURITY ERROR", FailureClass::kSourceInvalid},
+      {"verifying m@v1: checksum mismatch\n\tdownloaded: h1:a\n\tsum.example: h1:b\n\nSECURITY ERROR",
+       FailureClass::kSourceInvalid},
       {"zip: not a valid zip file", FailureClass::kSourceInvalid},
       {"go: errors parsing go.mod:\n/x/go.mod:3: unknown directive: requires", FailureClass::kSourceInvalid},
       {"module declares its path as: a.example/b\n\t but was required as: c.example/d", FailureClass::kSourceInvalid},
@@ -73,8 +75,9 @@ TEST(ClassifyFetchErrorTest, NamesOfModulesAndTalesOfServersDecideNothing) {
   }
   EXPECT_EQ(ClassifyFetchError("Get \"https://p/x\": remote error: tls: internal error"), FailureClass::kProxyError);
   EXPECT_EQ(ClassifyFetchError("Get \"https://p/x\": http2: server sent GOAWAY"), FailureClass::kProxyError);
-  EXPECT_EQ(ClassifyFetchError("m@v1: reading https://p/x.zip: 404 Not Found\n\tserver response: no space left on device"),
-            FailureClass::kSourceUnavailable);
+  EXPECT_EQ(
+      ClassifyFetchError("m@v1: reading https://p/x.zip: 404 Not Found\n\tserver response: no space left on device"),
+      FailureClass::kSourceUnavailable);
 }
 
 TEST(ClassifyPackageErrorTest, TellsTargetSourceAndAbsenceApart) {
@@ -90,7 +93,8 @@ TEST(ClassifyPackageErrorTest, TellsTargetSourceAndAbsenceApart) {
 }
 
 TEST(ErrorLinesTest, LeavesOutWhatOnlyTellsProgress) {
-  EXPECT_EQ(ErrorLines("go: downloading a v1\ngo: finding module for package b\ngo: c@v1: it broke\n"), "go: c@v1: it broke");
+  EXPECT_EQ(ErrorLines("go: downloading a v1\ngo: finding module for package b\ngo: c@v1: it broke\n"),
+            "go: c@v1: it broke");
 }
 
 TEST(ParseDownloadAnswerTest, ReadsAnswersAndSurvivesOthers) {
@@ -232,8 +236,8 @@ TEST(MakeTargetListingTest, FindsTheProgramsOfTheModuleItself) {
 
 TEST(MakeTargetListingTest, CountsOnlyWhatProgramsLink) {
   const TargetListing listing = MakeTargetListing(*ParseGoList(kAnswer), Input());
-  // C of std, of a library that no program imports and of a program that cannot be loaded does not count; assembly alone is
-  // Go's own assembler.
+  // C of std, of a library that no program imports and of a program that cannot be loaded does not count; assembly
+  // alone is Go's own assembler.
   EXPECT_FALSE(listing.uses_cgo);
   EXPECT_FALSE(listing.uses_c);
   EXPECT_FALSE(listing.uses_cxx);
@@ -254,11 +258,13 @@ TEST(MakeTargetListingTest, AnyForeignCKeepsTheJobOutOfTheSharedCache) {
   const struct {
     const char* field;
     bool cgo, cxx, syso;
-  } kCases[] = {{"CgoFiles", true, false, false}, {"CFiles", false, false, false}, {"SysoFiles", false, false, true},
-                {"SwigCXXFiles", false, true, false}, {"MFiles", false, false, false}, {"FFiles", false, false, false}};
+  } kCases[] = {{"CgoFiles", true, false, false},  {"CFiles", false, false, false},
+                {"SysoFiles", false, false, true}, {"SwigCXXFiles", false, true, false},
+                {"MFiles", false, false, false},   {"FFiles", false, false, false}};
   for (const auto& c : kCases) {
-    const std::string answer = Cat(R"({"ImportPath":"example.com/m","Name":"main","Module":{"Path":"example.com/m","Version":"v1.0.0"},)",
-                                   R"("GoFiles":["main.go"],")", c.field, R"(":["x"]})");
+    const std::string answer =
+        Cat(R"({"ImportPath":"example.com/m","Name":"main","Module":{"Path":"example.com/m","Version":"v1.0.0"},)",
+            R"("GoFiles":["main.go"],")", c.field, R"(":["x"]})");
     const TargetListing listing = MakeTargetListing(*ParseGoList(answer), Input());
     EXPECT_TRUE(listing.uses_c) << c.field;
     EXPECT_EQ(listing.uses_cgo, c.cgo) << c.field;

@@ -35,8 +35,8 @@ class GoCachePruneTest : public ::testing::Test {
   // Strangers go by the time of their last change, which nobody can set back: tests have them grow old by `grace`.
   static constexpr absl::Duration kAllIsOld = -absl::Hours(2);
   Pruned Prune(absl::Duration grace = absl::Hours(2), int64_t bytes = 1) const {
-    const auto pruned =
-        PruneCache(Scope::For(absl::Minutes(1)), CacheLayout(base_), {.mod_bytes = 1 << 20, .gocache_bytes = bytes, .grace = grace});
+    const auto pruned = PruneCache(Scope::For(absl::Minutes(1)), CacheLayout(base_),
+                                   {.mod_bytes = 1 << 20, .gocache_bytes = bytes, .grace = grace});
     EXPECT_TRUE(pruned.ok()) << pruned.status();
     return pruned.value_or(Pruned{});
   }
@@ -61,7 +61,8 @@ TEST_F(GoCachePruneTest, WhatGoDoesNotPutThereIsNotTakenForAnEntry) {
 TEST_F(GoCachePruneTest, WhatMayNotGoPushesNothingElseOut) {
   WriteOld(Shared() + "/ab/one-a");
   std::ofstream(Shared() + "/README") << std::string(2 << 20, 'x');
-  const auto pruned = PruneCache(Scope::For(absl::Minutes(1)), CacheLayout(base_), {.mod_bytes = 1 << 20, .gocache_bytes = 1 << 20});
+  const auto pruned =
+      PruneCache(Scope::For(absl::Minutes(1)), CacheLayout(base_), {.mod_bytes = 1 << 20, .gocache_bytes = 1 << 20});
   ASSERT_TRUE(pruned.ok()) << pruned.status();
   EXPECT_EQ(pruned->gocache_entries, 0);
   EXPECT_TRUE(fs::exists(Shared() + "/ab/one-a"));

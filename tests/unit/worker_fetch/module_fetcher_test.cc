@@ -91,15 +91,18 @@ class ModuleFetcherTest : public ::testing::Test {
 };
 
 TEST_F(ModuleFetcherTest, ListsProgramsPerTargetWithWhatTheyLink) {
-  proxy_->Add("example.com/Lib", "v1.0.0", {{"go.mod", "module example.com/Lib\n"}, {"lib.go", "package lib\n"}, {"LICENSE", "Do as you like."}});
+  proxy_->Add("example.com/Lib", "v1.0.0",
+              {{"go.mod", "module example.com/Lib\n"}, {"lib.go", "package lib\n"}, {"LICENSE", "Do as you like."}});
   proxy_->Add("example.com/arm", "v0.1.0", {{"go.mod", "module example.com/arm\n"}, {"arm.go", "package arm\n"}});
-  proxy_->Add("example.com/m", "v1.2.3",
-              {{"go.mod", "module example.com/m\n\ngo 1.20\n\nrequire (\n\texample.com/Lib v1.0.0\n\texample.com/arm v0.1.0\n)\n"},
-               {"main.go", "package main\n\nimport _ \"example.com/Lib\"\n\nfunc main() {}\n"},
-               {"only_arm64.go", "package main\n\nimport _ \"example.com/arm\"\n"},
-               {"cmd/x/x_linux_amd64.go", kMain},
-               {"cmd/suite/helper.go", "package main\n\nfunc helper() {}\n"},
-               {"COPYING", "Ours."}});
+  proxy_->Add(
+      "example.com/m", "v1.2.3",
+      {{"go.mod",
+        "module example.com/m\n\ngo 1.20\n\nrequire (\n\texample.com/Lib v1.0.0\n\texample.com/arm v0.1.0\n)\n"},
+       {"main.go", "package main\n\nimport _ \"example.com/Lib\"\n\nfunc main() {}\n"},
+       {"only_arm64.go", "package main\n\nimport _ \"example.com/arm\"\n"},
+       {"cmd/x/x_linux_amd64.go", kMain},
+       {"cmd/suite/helper.go", "package main\n\nfunc helper() {}\n"},
+       {"COPYING", "Ours."}});
   const FetchOutcome outcome = Fetch("example.com/m", "v1.2.3");
   ASSERT_NE(outcome.listing, nullptr) << outcome.detail;
   const Listing& listing = *outcome.listing;
@@ -125,7 +128,8 @@ TEST_F(ModuleFetcherTest, ListsProgramsPerTargetWithWhatTheyLink) {
   ASSERT_TRUE(size.ok()) << size.status();
   const std::string licences = *io::ReadFile(base_ + "/licences", 1 << 20);
   EXPECT_EQ(licences,
-            "==== example.com/Lib@v1.0.0 LICENSE (15 bytes)\nDo as you like.\n==== example.com/m@v1.2.3 COPYING (5 bytes)\nOurs.\n");
+            "==== example.com/Lib@v1.0.0 LICENSE (15 bytes)\nDo as you like.\n==== example.com/m@v1.2.3 COPYING (5 "
+            "bytes)\nOurs.\n");
 }
 
 TEST_F(ModuleFetcherTest, EachZipComesOnceForFourTargetsAndManyCallers) {
@@ -139,7 +143,8 @@ TEST_F(ModuleFetcherTest, EachZipComesOnceForFourTargetsAndManyCallers) {
   std::vector<FetchOutcome> outcomes(4);
   for (size_t i = 0; i < 4; ++i) {
     threads.emplace_back([&, i] {
-      outcomes[i] = fetcher.FetchAndList(Scope::For(absl::Minutes(2)), Request("example.com/m", "v1.0.0", {kAllTargets[i]}));
+      outcomes[i] =
+          fetcher.FetchAndList(Scope::For(absl::Minutes(2)), Request("example.com/m", "v1.0.0", {kAllTargets[i]}));
     });
   }
   for (std::thread& thread : threads) thread.join();
@@ -180,8 +185,9 @@ TEST_F(ModuleFetcherTest, VersionsThatNoGoModNamesArePinned) {
   proxy_->Add("example.com/m", "v1.2.3",
               {{"main.go", main}, {"main_arm64.go", "package main\n\nimport _ \"example.com/arm\"\n"}});
   proxy_->Add("example.com/half", "v1.0.0", {{"go.mod", "module example.com/half\n\ngo 1.22\n"}, {"main.go", main}});
-  proxy_->Add("example.com/whole", "v1.0.0",
-              {{"go.mod", "module example.com/whole\n\ngo 1.22\n\nrequire example.com/dep v1.0.0\n"}, {"main.go", main}});
+  proxy_->Add(
+      "example.com/whole", "v1.0.0",
+      {{"go.mod", "module example.com/whole\n\ngo 1.22\n\nrequire example.com/dep v1.0.0\n"}, {"main.go", main}});
   ModuleFetcher fetcher = Fetcher("file://" + proxy_->root());
   const auto fetch = [&](const char* module, const char* version, std::vector<Target> targets) {
     return fetcher.FetchAndList(Scope::For(absl::Minutes(2)), Request(module, version, std::move(targets)));
@@ -200,7 +206,8 @@ TEST_F(ModuleFetcherTest, VersionsThatNoGoModNamesArePinned) {
   ASSERT_NE(second.listing, nullptr) << second.detail;
   EXPECT_THAT(second.listing->pinned_go_mod, HasSubstr("example.com/dep v1.0.0"));
   EXPECT_THAT(second.listing->pinned_go_mod, HasSubstr("example.com/arm v1.0.0"));
-  for (const LinkedModule& module : second.listing->Find(Target::kAarch64)->modules) EXPECT_EQ(module.version, "v1.0.0");
+  for (const LinkedModule& module : second.listing->Find(Target::kAarch64)->modules)
+    EXPECT_EQ(module.version, "v1.0.0");
 
   const FetchOutcome half = fetch("example.com/half", "v1.0.0", {Target::kX86_64});
   ASSERT_NE(half.listing, nullptr) << half.detail;
@@ -215,8 +222,9 @@ TEST_F(ModuleFetcherTest, VersionsThatNoGoModNamesArePinned) {
 TEST_F(ModuleFetcherTest, ATargetThatRaisesAVersionHasTheOthersListedAgain) {
   proxy_->Add("example.com/dep", "v1.0.0", {{"go.mod", "module example.com/dep\n"}, {"d.go", "package dep\n"}});
   proxy_->Add("example.com/dep", "v1.1.0-rc.1", {{"go.mod", "module example.com/dep\n"}, {"d.go", "package dep\n"}});
-  proxy_->Add("example.com/arm", "v1.0.0",
-              {{"go.mod", "module example.com/arm\n\nrequire example.com/dep v1.1.0-rc.1\n"}, {"a.go", "package arm\n"}});
+  proxy_->Add(
+      "example.com/arm", "v1.0.0",
+      {{"go.mod", "module example.com/arm\n\nrequire example.com/dep v1.1.0-rc.1\n"}, {"a.go", "package arm\n"}});
   proxy_->Add("example.com/m", "v1.0.0",
               {{"main.go", "package main\n\nimport _ \"example.com/dep\"\n\nfunc main() {}\n"},
                {"main_arm64.go", "package main\n\nimport _ \"example.com/arm\"\n"}});
@@ -252,10 +260,12 @@ TEST_F(ModuleFetcherTest, ReplaceLinesDecideTheVariant) {
   proxy_->Add("example.com/fork", "v2.0.0+incompatible", {{"f.go", "package dep\n"}});
   const std::string main = "package main\n\nimport _ \"example.com/dep\"\n\nfunc main() {}\n";
   const std::string head = "\n\ngo 1.20\n\nrequire example.com/dep v1.0.0\n\n";
-  proxy_->Add("example.com/folder", "v1.0.0",
-              {{"go.mod", "module example.com/folder" + head + "replace example.com/dep => ../dep\n"}, {"main.go", main}});
+  proxy_->Add(
+      "example.com/folder", "v1.0.0",
+      {{"go.mod", "module example.com/folder" + head + "replace example.com/dep => ../dep\n"}, {"main.go", main}});
   proxy_->Add("example.com/other", "v1.0.0",
-              {{"go.mod", "module example.com/other" + head + "replace example.com/dep => example.com/fork v2.0.0+incompatible\n"},
+              {{"go.mod", "module example.com/other" + head +
+                              "replace example.com/dep => example.com/fork v2.0.0+incompatible\n"},
                {"main.go", main}});
   proxy_->Add("example.com/not", "v1.0.0",
               {{"go.mod", "module example.com/not" + head + "exclude example.com/dep v0.9.0\n"}, {"main.go", main}});
@@ -326,7 +336,8 @@ TEST_F(ModuleFetcherTest, AGoLineBeyondTheToolsetIsTooOldAGo) {
   const FetchOutcome outcome = Fetch("example.com/m", "v1.0.0");
   EXPECT_EQ(outcome.failure, FailureClass::kGoTooOld);
   EXPECT_THAT(outcome.detail, HasSubstr("1.99"));
-  proxy_->Add("example.com/newer", "v1.0.0", {{"go.mod", "module example.com/newer\n\ngo 1.99\n"}, {"n.go", "package newer\n"}});
+  proxy_->Add("example.com/newer", "v1.0.0",
+              {{"go.mod", "module example.com/newer\n\ngo 1.99\n"}, {"n.go", "package newer\n"}});
   proxy_->Add("example.com/user", "v1.0.0",
               {{"go.mod", "module example.com/user\n\ngo 1.20\n\nrequire example.com/newer v1.0.0\n"},
                {"main.go", "package main\n\nimport _ \"example.com/newer\"\n\nfunc main() {}\n"}});
@@ -347,8 +358,10 @@ TEST_F(ModuleFetcherTest, HostileZipsAndGoModsAreInvalidSource) {
       {"other module inside", mod, MakeZip({{"example.com/other@v1.0.0/main.go", kMain}})},
       {"random bytes", mod, "PK\x03\x04 and then nothing"},
       {"two names in one case", mod, MakeZip({{top + "a.go", kMain}, {top + "A.go", kMain}})},
-      {"broken go.mod", "modul example.com/h\n", MakeZip({{top + "go.mod", "modul example.com/h\n"}, {top + "main.go", kMain}})},
-      {"another path", "module example.com/z\n", MakeZip({{top + "go.mod", "module example.com/z\n"}, {top + "main.go", kMain}})},
+      {"broken go.mod", "modul example.com/h\n",
+       MakeZip({{top + "go.mod", "modul example.com/h\n"}, {top + "main.go", kMain}})},
+      {"another path", "module example.com/z\n",
+       MakeZip({{top + "go.mod", "module example.com/z\n"}, {top + "main.go", kMain}})},
   };
   for (const auto& c : kCases) {
     ASSERT_TRUE(io::RemoveTree(proxy_->root()).ok());
@@ -506,7 +519,8 @@ TEST_F(ModuleFetcherTest, FetchesWithoutAGapDoNotKeepAPruneOut) {
   std::thread one(relay), two(relay);
   wait_for([&] { return entries > 4; }, absl::Seconds(30));
   {
-    const auto prune = ModuleCacheLock::Acquire(Scope::For(absl::Seconds(15)), cache, ModuleCacheLock::Mode::kExclusive);
+    const auto prune =
+        ModuleCacheLock::Acquire(Scope::For(absl::Seconds(15)), cache, ModuleCacheLock::Mode::kExclusive);
     EXPECT_TRUE(prune.ok()) << prune.status();
     EXPECT_EQ(inside, 0);
   }
@@ -519,14 +533,16 @@ TEST_F(ModuleFetcherTest, StopsAndDeadlinesEndAFetch) {
   std::stop_source stop;
   stop.request_stop();
   ModuleFetcher fetcher = Fetcher("off");
-  EXPECT_TRUE(fetcher.FetchAndList(Scope{absl::InfiniteFuture(), stop.get_token()}, Request("example.com/m", "v1.0.0")).stopped);
+  EXPECT_TRUE(fetcher.FetchAndList(Scope{absl::InfiniteFuture(), stop.get_token()}, Request("example.com/m", "v1.0.0"))
+                  .stopped);
   EXPECT_EQ(fetcher.FetchAndList(Scope::For(absl::ZeroDuration()), Request("example.com/m", "v1.0.0")).failure,
             FailureClass::kTimeout);
 }
 
 TEST_F(ModuleFetcherTest, PruneTakesWhatWasUsedLongestAgoAndNothingYoung) {
   for (const char* name : {"example.com/old", "example.com/young"}) {
-    proxy_->Add(name, "v1.0.0", {{"go.mod", Cat("module ", name, "\n")}, {"main.go", kMain}, {"big.txt", std::string(1 << 20, 'x')}});
+    proxy_->Add(name, "v1.0.0",
+                {{"go.mod", Cat("module ", name, "\n")}, {"main.go", kMain}, {"big.txt", std::string(1 << 20, 'x')}});
     ASSERT_NE(Fetch(name, "v1.0.0").listing, nullptr);
   }
   const CacheLayout cache = Cache();
@@ -551,7 +567,8 @@ TEST_F(ModuleFetcherTest, PruneTakesWhatWasUsedLongestAgoAndNothingYoung) {
 }
 
 TEST_F(ModuleFetcherTest, RealModulesComeThroughTheRealProxy) {
-  ModuleFetcher fetcher(Cache(), {GoEnv("GOPROXY"), GoEnv("GOSUMDB"), GoEnv("GONOSUMDB"), GoEnv("GOPRIVATE")}, base_ + "/scratch");
+  ModuleFetcher fetcher(Cache(), {GoEnv("GOPROXY"), GoEnv("GOSUMDB"), GoEnv("GONOSUMDB"), GoEnv("GOPRIVATE")},
+                        base_ + "/scratch");
   const auto fetch = [&](const char* module, const char* version) {
     return fetcher.FetchAndList(Scope::For(absl::Minutes(5)), Request(module, version));
   };
@@ -577,7 +594,8 @@ TEST_F(ModuleFetcherTest, RealModulesComeThroughTheRealProxy) {
   ASSERT_NE(gops.listing, nullptr) << gops.detail;
   EXPECT_THAT(names(*gops.listing->Find(Target::kLoongarch64)), ElementsAre("gops", "hello"));
   EXPECT_FALSE(gops.listing->Find(Target::kX86_64)->modules.empty());
-  for (const LinkedModule& module : gops.listing->Find(Target::kX86_64)->modules) EXPECT_THAT(module.h1, HasSubstr("h1:"));
+  for (const LinkedModule& module : gops.listing->Find(Target::kX86_64)->modules)
+    EXPECT_THAT(module.h1, HasSubstr("h1:"));
   EXPECT_GT(gops.listing->bytes_fetched, 100'000);
 }
 

@@ -36,7 +36,8 @@ class ToolchainTest : public ::testing::Test {
   ~ToolchainTest() override { io::RemoveTree(base_).IgnoreError(); }
 
   Archive Zig(const std::string& source, const std::string& locator) {
-    const std::string zip = MakeZip({{"ziglang/zig", "#!zig", 0100644}, {"ziglang/lib/std/std.zig", "// std"},
+    const std::string zip = MakeZip({{"ziglang/zig", "#!zig", 0100644},
+                                     {"ziglang/lib/std/std.zig", "// std"},
                                      {"ziglang-9.9.9.dist-info/RECORD", "r"}});
     WriteFileOrDie(base_ + "/mirror/zig.whl", zip);
     return {"zig", "9.9.9", ToolchainStore::HostArch(), source, locator, digest::Sha256Hex(zip)};
@@ -95,16 +96,20 @@ TEST_F(ToolchainTest, AWrongDigestLeavesNothingBehind) {
 TEST_F(ToolchainTest, AnArchiveWithoutTheProgramLeavesNothingBehind) {
   const std::string zip = MakeZip({{"ziglang/README", "no program here"}});
   WriteFileOrDie(base_ + "/x.zip", zip);
-  EXPECT_FALSE(Install({"zig", "1.0.0", ToolchainStore::HostArch(), "folder", base_ + "/x.zip", digest::Sha256Hex(zip)}).ok());
+  EXPECT_FALSE(
+      Install({"zig", "1.0.0", ToolchainStore::HostArch(), "folder", base_ + "/x.zip", digest::Sha256Hex(zip)}).ok());
   EXPECT_THAT(Kept(), ::testing::IsEmpty());
 }
 
 TEST_F(ToolchainTest, GoGetsItsExecuteBitsAndItsModFilesBack) {
   const std::string top = "golang.org/toolchain@v0.0.1-go9.9.9.linux-amd64/";
-  const std::string zip = MakeZip({{top + "bin/go", "#!go"}, {top + "pkg/tool/linux_amd64/compile", "#!compile"},
-                                   {top + "src/_go.mod", "module std\n"}, {top + "src/fmt/print.go", "package fmt\n"}});
+  const std::string zip = MakeZip({{top + "bin/go", "#!go"},
+                                   {top + "pkg/tool/linux_amd64/compile", "#!compile"},
+                                   {top + "src/_go.mod", "module std\n"},
+                                   {top + "src/fmt/print.go", "package fmt\n"}});
   WriteFileOrDie(base_ + "/go.zip", zip);
-  const auto go = Install({"go", "9.9.9", ToolchainStore::HostArch(), "folder", base_ + "/go.zip", digest::Sha256Hex(zip)});
+  const auto go =
+      Install({"go", "9.9.9", ToolchainStore::HostArch(), "folder", base_ + "/go.zip", digest::Sha256Hex(zip)});
   ASSERT_TRUE(go.ok()) << go.status();
   EXPECT_EQ(go->path, go->root + "/bin/go");
   EXPECT_EQ(ModeOf(go->path), 0755u);
@@ -136,7 +141,8 @@ TEST_F(ToolchainTest, WithoutAChecksumDatabaseGoComesFromTheProxyByItsDigest) {
   proxy.AddRaw("golang.org/toolchain", version, "module golang.org/toolchain\n", zip);
   fs::create_directories(base_ + "/empty");
   FolderServer server(base_ + "/proxy"), empty(base_ + "/empty");
-  Archive archive{"go", "9.9.9", ToolchainStore::HostArch(), "goproxy", "golang.org/toolchain@" + version, digest::Sha256Hex(zip)};
+  Archive archive{
+      "go", "9.9.9", ToolchainStore::HostArch(), "goproxy", "golang.org/toolchain@" + version, digest::Sha256Hex(zip)};
   const auto install = [&](const std::string& goproxy) {
     ToolchainStore store(CacheLayout(base_ + "/cache"), {.goproxy = goproxy, .gosumdb = "off"});
     return store.Install(Scope::For(absl::Minutes(1)), archive);
@@ -186,7 +192,8 @@ TEST_F(ToolchainTest, ManyWhoInstallTheSameGetTheSame) {
     });
   }
   for (std::thread& thread : threads) thread.join();
-  for (const std::string& root : roots) EXPECT_EQ(root, Cat(base_, "/cache/toolchains/zig-9.9.9-", archive.sha256.substr(0, 8), "/root"));
+  for (const std::string& root : roots)
+    EXPECT_EQ(root, Cat(base_, "/cache/toolchains/zig-9.9.9-", archive.sha256.substr(0, 8), "/root"));
   EXPECT_EQ(Kept().size(), 1u);
 }
 

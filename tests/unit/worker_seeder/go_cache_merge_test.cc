@@ -1,4 +1,5 @@
-// The shared Go cache belongs to builds: what they leave there must not lead the worker, which may be root, anywhere else.
+// The shared Go cache belongs to builds: what they leave there must not lead the worker, which may be root, anywhere
+// else.
 #include "worker/build/go_cache_merge.h"
 
 #include <gmock/gmock.h>

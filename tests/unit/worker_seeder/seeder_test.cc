@@ -60,7 +60,8 @@ Toolset PinnedToolset() {
 
 struct Farm {
   explicit Farm(const std::string& base)
-      : work(base + "/work"), cache(base + "/cache"),
+      : work(base + "/work"),
+        cache(base + "/cache"),
         toolchains(fetch::CacheLayout(ToolchainCache()),
                    {GoEnv("GOPROXY"), GoEnv("GOSUMDB"), GoEnv("GONOSUMDB"), GoEnv("GOPRIVATE")}),
         sandbox(MakeSandbox()) {
@@ -102,7 +103,9 @@ Job RunJob(const Farm& farm, const fetch::ToolchainStore::Installed& tools, cons
   for (const char* name : {"/src", "/out", "/job/home", "/job/tmp", "/upper"}) fs::create_directories(folder + name);
   std::ofstream(folder + "/src/go.mod") << "module example.com/job\n\ngo 1.21\n";
   std::ofstream(folder + "/src/main.go") << source;
-  if (cxx) std::ofstream(folder + "/src/x.cc") << "#include <string>\nextern \"C\" int n() { return std::string(\"abc\").size(); }\n";
+  if (cxx)
+    std::ofstream(folder + "/src/x.cc")
+        << "#include <string>\nextern \"C\" int n() { return std::string(\"abc\").size(); }\n";
   for (const char* name : {"/zigcache", "/src", "/out", "/job"}) {
     EXPECT_TRUE(farm.sandbox.GiveToBuilds(folder + name, 7).ok());
   }
@@ -113,12 +116,13 @@ Job RunJob(const Farm& farm, const fetch::ToolchainStore::Installed& tools, cons
   spec.argv.insert(spec.argv.end(), {"-o", "/out/job", "."});
   spec.environment = RecipeEnvironment(target);
   spec.working_directory = "/src";
-  spec.binds = {{tools.gos.back().root, "/go", false}, {tools.zig.root, "/zig", false},
+  spec.binds = {{tools.gos.back().root, "/go", false},     {tools.zig.root, "/zig", false},
                 {folder + "/zigcache", "/zigcache", true}, {folder + "/src", "/src", true},
-                {folder + "/out", "/out", true}, {folder + "/job", "/job", true}};
+                {folder + "/out", "/out", true},           {folder + "/job", "/job", true}};
   spec.overlays = {{seed.gocache, folder + "/upper", "/gocache"}};
   spec.slot = 7;
-  const auto result = farm.sandbox.Run(Scope::For(absl::Minutes(5)), spec, [&](std::string_view text) { job.output += text; });
+  const auto result =
+      farm.sandbox.Run(Scope::For(absl::Minutes(5)), spec, [&](std::string_view text) { job.output += text; });
   EXPECT_TRUE(result.ok()) << result.status();
   job.ok = result.ok() && result->exit_code == 0;
   for (const std::string& name : FilesBelow(folder + "/zigcache")) {
@@ -140,7 +144,8 @@ constexpr char kServer[] =
     "package main\n\nimport (\n\t\"encoding/json\"\n\t\"net/http\"\n\t\"os\"\n)\n\nfunc main() {\n"
     "\tjson.NewEncoder(os.Stdout).Encode(http.StatusOK)\n}\n";
 
-// Its tests share one cache folder, since a seed costs a minute. GOFARM_SEEDER_TEST_FOLDER names one of --seed-all instead.
+// Its tests share one cache folder, since a seed costs a minute. GOFARM_SEEDER_TEST_FOLDER names one of --seed-all
+// instead.
 class SeededTest : public testing::Test {
  protected:
   static void SetUpTestSuite() {
@@ -186,13 +191,15 @@ TEST_F(SeededTest, AJobCompilesNothingOfStdAndNothingOfMusl) {
     // The next worker on this cache finds the seed.
     Seeder second(farm.Options({Target::kX86_64}, 1), farm.cache, farm.toolchains, farm.sandbox);
     std::string said_again;
-    ASSERT_TRUE(second.WaitReady(Scope::For(absl::Seconds(30)), toolset, Target::kX86_64, false,
-                                 [&](std::string_view step, int64_t, int64_t) { said_again += step; })
+    ASSERT_TRUE(second
+                    .WaitReady(Scope::For(absl::Seconds(30)), toolset, Target::kX86_64, false,
+                               [&](std::string_view step, int64_t, int64_t) { said_again += step; })
                     .ok());
     EXPECT_EQ(said_again.find("compiling"), std::string::npos);
 
     // Installed toolchains are what they were.
-    for (const auto& tool : farm.toolchains.List()) EXPECT_TRUE(farm.toolchains.Verify(Scope{}, tool).ok()) << tool.path;
+    for (const auto& tool : farm.toolchains.List())
+      EXPECT_TRUE(farm.toolchains.Verify(Scope{}, tool).ok()) << tool.path;
   }
 }
 
@@ -247,11 +254,13 @@ int SeedAll(const std::string& base, int parallel) {
     return 1;
   }
   const absl::Time start = absl::Now();
-  Seeder seeder(farm.Options({kAllTargets.begin(), kAllTargets.end()}, parallel), farm.cache, farm.toolchains, farm.sandbox);
+  Seeder seeder(farm.Options({kAllTargets.begin(), kAllTargets.end()}, parallel), farm.cache, farm.toolchains,
+                farm.sandbox);
   seeder.AddToolset(toolset);
   for (const Target target : kAllTargets) {
     const auto seed = seeder.WaitReady(Scope{}, toolset, target, false);
-    std::cout << TargetName(target) << " " << seed.status() << " after " << absl::ToDoubleSeconds(absl::Now() - start) << " s\n";
+    std::cout << TargetName(target) << " " << seed.status() << " after " << absl::ToDoubleSeconds(absl::Now() - start)
+              << " s\n";
   }
   for (const TargetReadiness& row : seeder.Readiness()) {
     std::cout << TargetName(row.target) << " " << row.state << " " << row.seconds << " s " << row.detail << "\n";
@@ -264,7 +273,8 @@ int SeedAll(const std::string& base, int parallel) {
 
 int main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "sandbox-init") == 0) return gofarm::exec::SandboxInitMain();
-  if (argc > 2 && std::strcmp(argv[1], "--seed-all") == 0) return gofarm::build::SeedAll(argv[2], argc > 3 ? atoi(argv[3]) : 2);
+  if (argc > 2 && std::strcmp(argv[1], "--seed-all") == 0)
+    return gofarm::build::SeedAll(argv[2], argc > 3 ? atoi(argv[3]) : 2);
   testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();
 }

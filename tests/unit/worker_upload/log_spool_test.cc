@@ -68,7 +68,8 @@ TEST_F(LogSpoolTest, ALongLogKeepsItsHeadAndItsTailAndSaysWhatIsMissing) {
   EXPECT_EQ(tail.substr(0, 5), "line ");
   const auto missing = static_cast<int64_t>(whole.size() - 1000 - tail.size());
   EXPECT_EQ(spool->left_out(), missing);
-  EXPECT_THAT(kept, HasSubstr(Cat("log| ", missing, " bytes left out: the log is longer than its limit of 2000 bytes\n")));
+  EXPECT_THAT(kept,
+              HasSubstr(Cat("log| ", missing, " bytes left out: the log is longer than its limit of 2000 bytes\n")));
   EXPECT_EQ(spool->sha256(), digest::Sha256Hex(kept));
 }
 
