@@ -133,7 +133,7 @@ class Coordinator {
   service::ProgressBoard board_;
   service::QueryService queries_{batch_store_, query_store_};
   std::unique_ptr<service::LogService> logs_;
-  rpc::SessionHub hub_{[this](const Scope& scope, Token token) { return query_store_.StateOf(scope, token); }};
+  rpc::SessionHub hub_{[this](const Scope& scope, AttemptToken token) { return query_store_.StateOf(scope, token); }};
   std::atomic<bool> leading_{false};
   absl::Status lost_leadership_;  // written before the stop is requested, read after it
   std::unique_ptr<service::DispatchLoop> dispatch_;
@@ -187,10 +187,10 @@ absl::Status Coordinator::OpenStores() {
 
 absl::Status Coordinator::StartDispatch() {
   service::DispatchObserver observer;
-  observer.running = [this](Token token, const domain::QueuedJob& job, const std::string& worker) {
+  observer.running = [this](AttemptToken token, const domain::QueuedJob& job, const std::string& worker) {
     board_.Started(token, {job.id, job.module, job.version, job.target}, worker);
   };
-  observer.lost = [this](Token token, const domain::QueuedJob&, const std::string& why) {
+  observer.lost = [this](AttemptToken token, const domain::QueuedJob&, const std::string& why) {
     hub_.Forget(token);
     board_.Lost(token, why);
   };

@@ -47,8 +47,9 @@ GOFARM_TEST_GO=$(build/bin/gofarm-worker toolchain bootstrap --cache-dir "$GOFAR
 export GOFARM_TEST_GO
 # The last one on PATH: a toolset that names no first Go of its own is installed by means of it, and `go env` tells the proxy.
 export PATH=$PATH:${GOFARM_TEST_GO%/*}
-phase "include table, dead files, SQL"
+phase "include table, dead files, SQL, format"
 python3 tests/tidy/check_tree.py "$root"
+bash tests/tidy/check_format.sh
 
 # Whether any test of this name has the label (of the release build, which knows them all).
 some() { [ -n "$(ctest --test-dir build/release -N "$@" ${only:+-R "$only"} | grep '^ *Test *#')" ]; }

@@ -112,7 +112,7 @@ class CacheKeeper {
       obs::Info("cache_pruned", {{"bytes", Cat(pruned->bytes)},
                                  {"modules", Cat(pruned->modules)},
                                  {"gocache_entries", Cat(pruned->gocache_entries)},
-                                 {"gocache_strangers", Cat(pruned->gocache_strangers)},
+                                 {"gocache_foreign_files", Cat(pruned->gocache_foreign_files)},
                                  {"listings", Cat(pruned->listings)}});
     }
     const int64_t bytes = fetch::MeasureCache(cache_).Total();

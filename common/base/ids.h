@@ -22,6 +22,6 @@ using JobId = Id<struct JobTag>;
 using BatchId = Id<struct BatchTag>;
 using SessionId = Id<struct SessionTag>;
 // One try of a job on one worker. From one global sequence that only grows: it fences every write of an attempt.
-using Token = Id<struct TokenTag>;
+using AttemptToken = Id<struct TokenTag>;
 
 }  // namespace gofarm

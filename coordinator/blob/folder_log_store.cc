@@ -63,46 +63,46 @@ class FolderLogStore final : public LogStore {
     syncer_.join();
   }
 
-  absl::StatusOr<int64_t> StoredOffset(Token token) override {
+  absl::StatusOr<int64_t> StoredOffset(AttemptToken token) override {
     const std::shared_ptr<OpenLog> log = Get(token);
     absl::MutexLock lock(&log->mutex);
     GOFARM_RETURN_IF_ERROR(Recover(token, *log));
     return log->synced;
   }
 
-  absl::Status Append(Token token, int64_t offset, std::string_view data, Done done) override;
-  absl::StatusOr<LogSlice> Read(Token token, int64_t offset, size_t limit) override;
-  void OnGrowth(std::function<void(Token)> growth) override { growth_ = std::move(growth); }
+  absl::Status Append(AttemptToken token, int64_t offset, std::string_view data, Done done) override;
+  absl::StatusOr<LogSlice> Read(AttemptToken token, int64_t offset, size_t limit) override;
+  void OnGrowth(std::function<void(AttemptToken)> growth) override { growth_ = std::move(growth); }
 
  private:
-  std::string FolderOf(Token token) const { return Cat(logs_, "/", token.value / 1000); }
-  std::string PathOf(Token token, int64_t start) const {
+  std::string FolderOf(AttemptToken token) const { return Cat(logs_, "/", token.value / 1000); }
+  std::string PathOf(AttemptToken token, int64_t start) const {
     const std::string base = Cat(FolderOf(token), "/", token.value);
     return start == 0 ? Cat(base, ".log") : Cat(base, ".", start, ".tail");
   }
 
-  std::shared_ptr<OpenLog> Get(Token token);
-  absl::Status Recover(Token token, OpenLog& log) ABSL_EXCLUSIVE_LOCKS_REQUIRED(log.mutex);
-  absl::Status Write(Token token, OpenLog& log, std::string_view data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(log.mutex);
-  absl::Status NextSegment(Token token, OpenLog& log) ABSL_EXCLUSIVE_LOCKS_REQUIRED(log.mutex);
-  absl::Status OpenForAppend(Token token, OpenLog& log, int64_t start) ABSL_EXCLUSIVE_LOCKS_REQUIRED(log.mutex);
+  std::shared_ptr<OpenLog> Get(AttemptToken token);
+  absl::Status Recover(AttemptToken token, OpenLog& log) ABSL_EXCLUSIVE_LOCKS_REQUIRED(log.mutex);
+  absl::Status Write(AttemptToken token, OpenLog& log, std::string_view data) ABSL_EXCLUSIVE_LOCKS_REQUIRED(log.mutex);
+  absl::Status NextSegment(AttemptToken token, OpenLog& log) ABSL_EXCLUSIVE_LOCKS_REQUIRED(log.mutex);
+  absl::Status OpenForAppend(AttemptToken token, OpenLog& log, int64_t start) ABSL_EXCLUSIVE_LOCKS_REQUIRED(log.mutex);
   bool HasDirtyOrStops() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !dirty_.empty(); }
   bool Stops() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_; }
   void SyncLoop();
-  void SyncOne(Token token, OpenLog& log);
+  void SyncOne(AttemptToken token, OpenLog& log);
 
   const std::string logs_;
   const int64_t head_max_;
   const int64_t tail_max_;
-  std::function<void(Token)> growth_;  // set before use
+  std::function<void(AttemptToken)> growth_;  // set before use
   absl::Mutex mutex_;
-  absl::flat_hash_map<Token, std::shared_ptr<OpenLog>> open_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<Token, std::shared_ptr<OpenLog>> dirty_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<AttemptToken, std::shared_ptr<OpenLog>> open_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<AttemptToken, std::shared_ptr<OpenLog>> dirty_ ABSL_GUARDED_BY(mutex_);
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::thread syncer_;  // last: starts when all else is there
 };
 
-std::shared_ptr<OpenLog> FolderLogStore::Get(Token token) {
+std::shared_ptr<OpenLog> FolderLogStore::Get(AttemptToken token) {
   absl::MutexLock lock(&mutex_);
   if (const auto it = open_.find(token); it != open_.end()) return it->second;
   if (open_.size() >= kOpenLogsMax) {
@@ -116,7 +116,7 @@ std::shared_ptr<OpenLog> FolderLogStore::Get(Token token) {
   return open_[token] = std::make_shared<OpenLog>();
 }
 
-absl::Status FolderLogStore::Recover(Token token, OpenLog& log) {
+absl::Status FolderLogStore::Recover(AttemptToken token, OpenLog& log) {
   if (log.recovered) return absl::OkStatus();
   std::vector<Segment> found;
   struct stat st;
@@ -152,14 +152,14 @@ absl::Status FolderLogStore::Recover(Token token, OpenLog& log) {
   return absl::OkStatus();
 }
 
-absl::Status FolderLogStore::OpenForAppend(Token token, OpenLog& log, int64_t start) {
+absl::Status FolderLogStore::OpenForAppend(AttemptToken token, OpenLog& log, int64_t start) {
   const std::string path = PathOf(token, start);
   log.fd = io::Fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
   if (!log.fd) return ErrnoStatus(errno, Cat("open log ", path));
   return absl::OkStatus();
 }
 
-absl::Status FolderLogStore::NextSegment(Token token, OpenLog& log) {
+absl::Status FolderLogStore::NextSegment(AttemptToken token, OpenLog& log) {
   const int64_t start = log.End();
   if (log.fd) log.full.push_back(std::move(log.fd));
   if (log.segments.empty()) GOFARM_RETURN_IF_ERROR(io::MakeFolders(FolderOf(token)));
@@ -174,7 +174,7 @@ absl::Status FolderLogStore::NextSegment(Token token, OpenLog& log) {
   return absl::OkStatus();
 }
 
-absl::Status FolderLogStore::Write(Token token, OpenLog& log, std::string_view data) {
+absl::Status FolderLogStore::Write(AttemptToken token, OpenLog& log, std::string_view data) {
   while (!data.empty()) {
     if (log.segments.empty() || log.segments.back().size >= (log.segments.back().start == 0 ? head_max_ : tail_max_)) {
       GOFARM_RETURN_IF_ERROR(NextSegment(token, log));
@@ -193,7 +193,7 @@ absl::Status FolderLogStore::Write(Token token, OpenLog& log, std::string_view d
   return absl::OkStatus();
 }
 
-absl::Status FolderLogStore::Append(Token token, int64_t offset, std::string_view data, Done done) {
+absl::Status FolderLogStore::Append(AttemptToken token, int64_t offset, std::string_view data, Done done) {
   if (offset < 0 || data.size() > kLogChunkMax) {
     return absl::InvalidArgumentError(Cat("log of attempt ", token.value, ": offset ", offset, " with ", data.size(),
                                           " bytes; an offset is not negative and a chunk has at most ", kLogChunkMax,
@@ -223,7 +223,7 @@ absl::Status FolderLogStore::Append(Token token, int64_t offset, std::string_vie
   return written;
 }
 
-absl::StatusOr<LogSlice> FolderLogStore::Read(Token token, int64_t offset, size_t limit) {
+absl::StatusOr<LogSlice> FolderLogStore::Read(AttemptToken token, int64_t offset, size_t limit) {
   if (offset < 0) return absl::InvalidArgumentError(Cat("log of attempt ", token.value, ": negative offset ", offset));
   const std::shared_ptr<OpenLog> log = Get(token);
   std::vector<Segment> segments;
@@ -277,7 +277,7 @@ absl::StatusOr<LogSlice> FolderLogStore::Read(Token token, int64_t offset, size_
 void FolderLogStore::SyncLoop() {
   absl::Time last = absl::InfinitePast();
   while (true) {
-    std::vector<std::pair<Token, std::shared_ptr<OpenLog>>> batch;
+    std::vector<std::pair<AttemptToken, std::shared_ptr<OpenLog>>> batch;
     bool stop = false;
     {
       absl::MutexLock lock(&mutex_);
@@ -300,7 +300,7 @@ void FolderLogStore::SyncLoop() {
   }
 }
 
-void FolderLogStore::SyncOne(Token token, OpenLog& log) {
+void FolderLogStore::SyncOne(AttemptToken token, OpenLog& log) {
   std::vector<io::Fd> fds;
   std::vector<Done> waiting;
   bool new_file = false;

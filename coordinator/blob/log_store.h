@@ -32,16 +32,16 @@ class LogStore {
   virtual ~LogStore() = default;
 
   // Bytes known to be on disk; 0 for a log that is not there.
-  virtual absl::StatusOr<int64_t> StoredOffset(Token token) = 0;
+  virtual absl::StatusOr<int64_t> StoredOffset(AttemptToken token) = 0;
   // After OK `done` is called once, with the fsynced offset or the error that kept the bytes from the disk; after an
   // error it is not called. OUT_OF_RANGE: `offset` lies beyond the end; RESOURCE_EXHAUSTED: the disk is full. Bytes
   // below the end are skipped.
   using Done = std::function<void(const absl::StatusOr<int64_t>& stored_offset)>;
-  virtual absl::Status Append(Token token, int64_t offset, std::string_view data, Done done) = 0;
+  virtual absl::Status Append(AttemptToken token, int64_t offset, std::string_view data, Done done) = 0;
   // What can be read from `offset` now, synced or not. An empty slice at the end, also for a log that is not there.
-  virtual absl::StatusOr<LogSlice> Read(Token token, int64_t offset, size_t limit) = 0;
+  virtual absl::StatusOr<LogSlice> Read(AttemptToken token, int64_t offset, size_t limit) = 0;
   // Called on every append to any log, for those who follow; must be quick. Set once, before use.
-  virtual void OnGrowth(std::function<void(Token)> growth) = 0;
+  virtual void OnGrowth(std::function<void(AttemptToken)> growth) = 0;
 };
 
 // `bytes_max` is per log.

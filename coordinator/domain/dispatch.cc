@@ -123,8 +123,8 @@ class Machine {
     Session* session = FindStream(s_, e.stream);
     if (session == nullptr) return;
     Disconnect(*session);
-    const std::set<Token> offers = session->offers;
-    for (const Token token : offers) Return(*FindToken(s_, token));
+    const std::set<AttemptToken> offers = session->offers;
+    for (const AttemptToken token : offers) Return(*FindToken(s_, token));
   }
 
   // ---- answers of the store -----------------------------------------------------------------------------------------
@@ -151,10 +151,10 @@ class Machine {
       ++s_.connected;
     }
     SendWelcome welcome{e.stream, id, {}, e.opened.dropped};
-    std::vector<Token> cancels;
+    std::vector<AttemptToken> cancels;
     for (const domain::RunningAttempt& attempt : e.opened.kept) {
       welcome.keep.push_back(attempt.token);
-      if (attempt.cancel_wanted) cancels.push_back(attempt.token);
+      if (attempt.cancel_requested) cancels.push_back(attempt.token);
       Keep(attempt, session);
     }
     ApplyLost(e.opened.lost);
@@ -170,7 +170,7 @@ class Machine {
     s_.former.erase(session.worker.worker);
     Reindex(s_, session, now_);
     Emit(std::move(welcome));
-    for (const Token token : cancels) Emit(SendCancel{e.stream, token});
+    for (const AttemptToken token : cancels) Emit(SendCancel{e.stream, token});
   }
 
   void On(const ClaimsAnswered& e) {
@@ -292,7 +292,7 @@ class Machine {
     if (!Done(e.answer)) return;
     ApplyLost(e.lost);
     std::vector<JobId> unread;
-    for (const Token token : e.asked) {
+    for (const AttemptToken token : e.asked) {
       // Not lost by this call: it was over in the store and the news of it went missing.
       if (const JobEntry* entry = FindToken(s_, token); entry != nullptr && entry->phase == JobPhase::kRunning) {
         unread.push_back(entry->job.id);
@@ -335,7 +335,7 @@ class Machine {
   }
 
   void On(const CancelRequested& e) {
-    for (const Token token : e.tokens) {
+    for (const AttemptToken token : e.tokens) {
       JobEntry* entry = FindToken(s_, token);
       if (entry == nullptr || entry->cancel) continue;
       entry->cancel = true;
@@ -350,7 +350,7 @@ class Machine {
   }
 
   void On(const Tick&) {
-    if (now_ - s_.last_tick > kStoodStill) AfterStandingStill(s_, now_ - s_.last_tick);
+    if (now_ - s_.last_tick > kClockJump) AfterClockJump(s_, now_ - s_.last_tick);
     s_.last_tick = now_;
     TimeOutOffers();
     LoseOverdue();
@@ -406,7 +406,7 @@ class Machine {
     Reindex(s_, session, now_);
   }
 
-  void Offer(JobEntry& entry, Token token) {
+  void Offer(JobEntry& entry, AttemptToken token) {
     const Session* session = FindSession(s_, entry.session);
     if (session == nullptr || !session->Able()) {
       Return(entry, token, entry.session);
@@ -445,7 +445,7 @@ class Machine {
   }
 
   void Return(JobEntry& entry) { Return(entry, entry.token, entry.session); }
-  void Return(JobEntry& entry, Token token, SessionId session) {
+  void Return(JobEntry& entry, AttemptToken token, SessionId session) {
     Move(s_, entry, {.phase = JobPhase::kReturning, .token = token, .session = session}, now_);
     ReturnRef({token, entry.job.id, session});
   }
@@ -459,7 +459,7 @@ class Machine {
     ForChunks(jobs, [&](auto chunk) { Emit(ReadClaims{std::move(chunk)}); });
   }
 
-  void Running(JobEntry& entry, Token token, SessionId session_id, absl::Duration age = {}) {
+  void Running(JobEntry& entry, AttemptToken token, SessionId session_id, absl::Duration age = {}) {
     if (s_.ended.contains(token)) {
       RemoveJob(s_, entry.job.id, now_);  // the news of its end overtook this
       return;
@@ -478,7 +478,7 @@ class Machine {
     JobEntry& entry = *FindJob(s_, attempt.job.id);
     entry.cancel = false;  // the caller sends it
     Running(entry, attempt.token, session.id, attempt.age);
-    entry.cancel = attempt.cancel_wanted;
+    entry.cancel = attempt.cancel_requested;
     if (session.stream) NoteSource(s_, session, attempt.job);
   }
 
@@ -487,13 +487,13 @@ class Machine {
     if (session != nullptr && session->stream) Emit(SendCancel{session->stream, entry.token});
   }
 
-  void Note(Token token, const JobEntry& entry) {
+  void Note(AttemptToken token, const JobEntry& entry) {
     RememberEnded(token);
     const Session* session = FindSession(s_, entry.session);
     Emit(NoteLost{token, entry.job, session == nullptr ? "" : session->worker.worker});
   }
 
-  void RememberEnded(Token token) {
+  void RememberEnded(AttemptToken token) {
     s_.ended.insert(token);
     if (s_.ended.size() > kEndedTokensMax) s_.ended.erase(s_.ended.begin());
   }
@@ -518,10 +518,10 @@ class Machine {
     if (session == nullptr) return;
     if (session->stream) Emit(CloseStream{session->stream, why});
     Disconnect(*session);
-    const std::set<Token> offers = session->offers;
-    for (const Token token : offers) MoveToQueue(s_, *FindToken(s_, token), now_);
+    const std::set<AttemptToken> offers = session->offers;
+    for (const AttemptToken token : offers) MoveToQueue(s_, *FindToken(s_, token), now_);
     std::vector<JobId> unread;
-    for (const Token token : session->running) unread.push_back(FindToken(s_, token)->job.id);
+    for (const AttemptToken token : session->running) unread.push_back(FindToken(s_, token)->job.id);
     Read(unread);
     RemoveSession(s_, id, now_);
   }
@@ -544,7 +544,7 @@ class Machine {
   }
 
   void AskAgain() {
-    for (const Token token : s_.accepts_again) {
+    for (const AttemptToken token : s_.accepts_again) {
       const JobEntry* entry = FindToken(s_, token);
       if (entry == nullptr || entry->phase != JobPhase::kAccepting) continue;
       Emit(StoreAccept{{token, entry->job.id, entry->session}});

@@ -34,7 +34,7 @@ using StreamId = Id<struct StreamTag>;
 inline constexpr absl::Duration kOfferTimeout = absl::Seconds(10);
 inline constexpr absl::Duration kOverdueGrace = absl::Minutes(2);  // beyond an attempt's own deadline
 // Between two ticks: nothing was heard or renewed meanwhile, leases are extended and deadlines put off.
-inline constexpr absl::Duration kStoodStill = absl::Seconds(10);
+inline constexpr absl::Duration kClockJump = absl::Seconds(10);
 inline constexpr absl::Duration kStoreRetry = absl::Seconds(1);  // before a failed store call is made again
 inline constexpr absl::Duration kPauseAfterTrouble =
     absl::Seconds(10);  // a worker that let an offer time out, or is out of disk
@@ -77,11 +77,11 @@ struct HeartbeatReceived {
 };
 struct AcceptReceived {
   StreamId stream;
-  Token token;
+  AttemptToken token;
 };
 struct RefuseReceived {
   StreamId stream;
-  Token token;
+  AttemptToken token;
   RefuseReason reason = RefuseReason::kNoFreeSlot;
   std::string detail;
 };
@@ -133,7 +133,7 @@ struct SessionsEnded {
 };  // of ExpireSessions and EndSessions
 struct AttemptsLost {
   Answer answer = Answer::kDone;
-  std::vector<Token> asked;
+  std::vector<AttemptToken> asked;
   std::vector<domain::LostAttempt> lost;
 };
 struct QueueLoaded {
@@ -151,10 +151,10 @@ struct JobsRemoved {
   std::vector<JobId> jobs;
 };  // cancelled while they waited or were offered
 struct CancelRequested {
-  std::vector<Token> tokens;
+  std::vector<AttemptToken> tokens;
 };  // running attempts whose job was cancelled
 struct AttemptEnded {
-  Token token;
+  AttemptToken token;
   JobId job;
   std::optional<domain::QueuedJob> requeued;
 };               // the store took its completion
@@ -191,7 +191,7 @@ struct EndSessions {
   std::vector<SessionId> sessions;
 };
 struct LoseAttempts {
-  std::vector<Token> tokens;
+  std::vector<AttemptToken> tokens;
 };
 struct LoadQueue {
   JobId after;
@@ -203,22 +203,22 @@ struct LoadQueue {
 struct SendWelcome {
   StreamId stream;
   SessionId session;
-  std::vector<Token> keep;
-  std::vector<Token> drop;
+  std::vector<AttemptToken> keep;
+  std::vector<AttemptToken> drop;
 };
 struct SendOffer {
   StreamId stream;
-  Token token;
+  AttemptToken token;
   domain::QueuedJob job;
   std::vector<Target> siblings;
 };
 struct SendCancel {
   StreamId stream;
-  Token token;
+  AttemptToken token;
 };
 struct SendDrop {
   StreamId stream;
-  Token token;
+  AttemptToken token;
 };
 enum class CloseWhy { kSuperseded, kSessionGone, kStoreUnavailable, kTooManyWorkers, kNameTaken, kLeft };
 struct CloseStream {
@@ -226,15 +226,14 @@ struct CloseStream {
   CloseWhy why = CloseWhy::kSessionGone;
 };
 
-// ---- notes for whoever shows the farm
-// ---------------------------------------------------------------------------------
+// ---- notes for whoever shows the farm -------------------------------------------------------------------------------
 struct NoteRunning {
-  Token token;
+  AttemptToken token;
   domain::QueuedJob job;
   std::string worker;
 };
 struct NoteLost {
-  Token token;
+  AttemptToken token;
   domain::QueuedJob job;
   std::string worker;
 };
@@ -263,7 +262,7 @@ enum class JobPhase {
 struct JobEntry {
   domain::QueuedJob job;
   JobPhase phase = JobPhase::kWaiting;
-  Token token;          // from kOffered on
+  AttemptToken token;   // from kOffered on
   SessionId session;    // from kClaiming on
   absl::Time since;     // of this phase; kRunning: the attempt's start
   absl::Time until;     // kOffered: the offer's end; kRunning: when it is overdue
@@ -285,8 +284,8 @@ struct Session {
   absl::Time paused_until = absl::InfinitePast();
   absl::Time namesake_at = absl::InfinitePast();  // when another process was refused this worker's name last
   int namesake_pid = 0;
-  std::set<Token> offers;                            // kOffered
-  std::set<Token> running;                           // kAccepting and kRunning
+  std::set<AttemptToken> offers;                     // kOffered
+  std::set<AttemptToken> running;                    // kAccepting and kRunning
   int claims = 0;                                    // kClaiming and kReading
   std::set<std::pair<Target, std::string>> refused;  // target and toolset this worker turned down
   std::deque<std::string> recent_modules;            // module keys whose source it has, newest first
@@ -318,11 +317,11 @@ struct DispatchState {
   std::map<std::pair<Target, std::string>, std::set<WaitKey>> waiting;
   std::set<std::pair<absl::Time, JobId>> delayed;  // kDelayed
   absl::flat_hash_map<std::string, std::vector<JobId>> by_module;
-  absl::flat_hash_map<Token, JobId> by_token;            // kOffered to kRunning
-  std::set<std::pair<absl::Time, Token>> offers_until;   // kOffered
-  std::set<std::pair<absl::Time, Token>> running_until;  // kRunning
-  bool truncated = false;                                // the store has more than the last whole load took
-  size_t last_whole_load = 0;                            // its number of jobs
+  absl::flat_hash_map<AttemptToken, JobId> by_token;            // kOffered to kRunning
+  std::set<std::pair<absl::Time, AttemptToken>> offers_until;   // kOffered
+  std::set<std::pair<absl::Time, AttemptToken>> running_until;  // kRunning
+  bool truncated = false;                                       // the store has more than the last whole load took
+  size_t last_whole_load = 0;                                   // its number of jobs
 
   // Sessions.
   std::map<SessionId, Session> sessions;
@@ -337,11 +336,11 @@ struct DispatchState {
   Affinity affinity;
 
   // What the store still owes an answer for, or must be asked again.
-  std::set<Token> accepts_again;
-  std::map<Token, domain::OfferRef> returns;  // asked, unanswered
-  std::map<Token, domain::OfferRef> returns_again;
+  std::set<AttemptToken> accepts_again;
+  std::map<AttemptToken, domain::OfferRef> returns;  // asked, unanswered
+  std::map<AttemptToken, domain::OfferRef> returns_again;
   std::set<JobId> reads_again;
-  std::set<Token> ended;  // the newest kEndedTokensMax tokens that ended
+  std::set<AttemptToken> ended;  // the newest kEndedTokensMax tokens that ended
   absl::Time retry_at = absl::InfinitePast();
   absl::Time claims_from = absl::InfinitePast();
   bool loading = false;

@@ -90,7 +90,7 @@ bool Builds(const Session& session, const domain::QueuedJob& job) {
 
 // A job that ran out of time or memory on a worker goes to another one, if any other takes offers for its target.
 bool Avoids(const DispatchState& state, const Session& session, const domain::QueuedJob& job) {
-  if (job.excluded_worker.empty() || job.excluded_worker != session.worker.worker) return false;
+  if (job.avoid_worker.empty() || job.avoid_worker != session.worker.worker) return false;
   return state.able[TargetIndex(job.target)] > 1;
 }
 
@@ -160,7 +160,7 @@ JobEntry* FindJob(DispatchState& state, JobId job) {
   return it == state.jobs.end() ? nullptr : &it->second;
 }
 
-JobEntry* FindToken(DispatchState& state, Token token) {
+JobEntry* FindToken(DispatchState& state, AttemptToken token) {
   const auto it = state.by_token.find(token);
   return it == state.by_token.end() ? nullptr : FindJob(state, it->second);
 }
@@ -315,7 +315,7 @@ std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now) {
     Target target;
     const std::set<WaitKey>* waiting;
     std::optional<WaitKey> passed;  // the last job that nobody takes in this round; the search goes on behind it
-    bool hopeless = false;          // nobody takes any
+    bool no_taker = false;          // nobody takes any
   };
   std::vector<Group> groups;
   for (const auto& [key, waiting] : state.waiting)
@@ -324,7 +324,7 @@ std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now) {
     std::optional<WaitKey> best;
     Group* group = nullptr;
     for (Group& g : groups) {
-      if (g.hopeless || state.free[TargetIndex(g.target)].empty()) continue;
+      if (g.no_taker || state.free[TargetIndex(g.target)].empty()) continue;
       const auto it = g.passed ? g.waiting->upper_bound(*g.passed) : g.waiting->begin();
       if (it == g.waiting->end() || (best && *best < *it)) continue;
       best = *it;
@@ -336,8 +336,8 @@ std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now) {
     Session* session = Place(state, entry->job, has_source);
     if (session == nullptr) {
       // Free slots get fewer in a round, never more.
-      if (entry->job.excluded_worker.empty()) {
-        group->hopeless = true;
+      if (entry->job.avoid_worker.empty()) {
+        group->no_taker = true;
       } else {
         group->passed = best;
       }
@@ -360,9 +360,9 @@ Session* NameHolder(DispatchState& state, const domain::SessionRequest& request,
   return holds ? session : nullptr;
 }
 
-void AfterStandingStill(DispatchState& state, absl::Duration how_long) {
+void AfterClockJump(DispatchState& state, absl::Duration how_long) {
   state.leases_in_doubt = true;
-  std::set<std::pair<absl::Time, Token>> shifted;
+  std::set<std::pair<absl::Time, AttemptToken>> shifted;
   for (const auto& [until, token] : state.running_until) {
     JobEntry& entry = *FindToken(state, token);
     // One that began after the jump has lost nothing.
@@ -372,13 +372,13 @@ void AfterStandingStill(DispatchState& state, absl::Duration how_long) {
   state.running_until = std::move(shifted);
 }
 
-absl::Time OverdueAt(const DispatchState& state, const JobEntry& entry, Token token, absl::Time started) {
+absl::Time OverdueAt(const DispatchState& state, const JobEntry& entry, AttemptToken token, absl::Time started) {
   const absl::Time until = started + state.options.attempt_deadline + kOverdueGrace;
   return entry.phase == JobPhase::kRunning && entry.token == token ? std::max(until, entry.until) : until;
 }
 
-std::vector<Token> Overdue(const DispatchState& state, absl::Time now) {
-  std::vector<Token> tokens;
+std::vector<AttemptToken> Overdue(const DispatchState& state, absl::Time now) {
+  std::vector<AttemptToken> tokens;
   for (auto it = state.running_until.begin(); it != state.running_until.end() && it->first < now; ++it) {
     tokens.push_back(it->second);
     if (tokens.size() == domain::kClaimsMax) break;

@@ -14,7 +14,7 @@ namespace gofarm::dispatch {
 inline size_t TargetIndex(Target target) { return static_cast<size_t>(target) - 1; }
 
 JobEntry* FindJob(DispatchState& state, JobId job);
-JobEntry* FindToken(DispatchState& state, Token token);
+JobEntry* FindToken(DispatchState& state, AttemptToken token);
 Session* FindSession(DispatchState& state, SessionId session);
 Session* FindStream(DispatchState& state, StreamId stream);
 
@@ -26,7 +26,7 @@ void RemoveJob(DispatchState& state, JobId job, absl::Time now);
 // Where an entry goes: `token`, `session` and `until` as JobEntry tells for the phase.
 struct MoveTo {
   JobPhase phase = JobPhase::kWaiting;
-  Token token;
+  AttemptToken token;
   SessionId session;
   absl::Time until = absl::InfiniteFuture();
 };
@@ -59,14 +59,14 @@ Session* NameHolder(DispatchState& state, const domain::SessionRequest& request,
 // This process, the machine or its clock made a jump since the last tick: whoever was alive had no chance to be heard,
 // and builds may have stood still as well. No lease expires before all are extended, and running attempts keep the time
 // they had left.
-void AfterStandingStill(DispatchState& state, absl::Duration how_long);
+void AfterClockJump(DispatchState& state, absl::Duration how_long);
 
 // The deadline of this entry's attempt `token`. It counts from the attempt's start, however often its worker comes
 // back; what a running one was granted for standing still stays, though the store's clock went on meanwhile.
-absl::Time OverdueAt(const DispatchState& state, const JobEntry& entry, Token token, absl::Time started);
+absl::Time OverdueAt(const DispatchState& state, const JobEntry& entry, AttemptToken token, absl::Time started);
 
 // Running attempts beyond their deadline, at most kClaimsMax.
-std::vector<Token> Overdue(const DispatchState& state, absl::Time now);
+std::vector<AttemptToken> Overdue(const DispatchState& state, absl::Time now);
 
 // The other targets of the job's module, version and toolset that the mirror holds, ascending.
 std::vector<Target> SiblingsOf(const DispatchState& state, const domain::QueuedJob& job);

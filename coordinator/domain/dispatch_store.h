@@ -45,7 +45,7 @@ struct QueuedJob {
   int priority = 0;           // higher goes first
   absl::Time queued_at = absl::UnixEpoch();
   absl::Time not_before = absl::InfinitePast();  // backoff
-  std::string excluded_worker;  // where it ran out of time or memory: another worker is tried first; empty: none
+  std::string avoid_worker;  // where it ran out of time or memory: another worker is tried first; empty: none
 
   bool operator==(const QueuedJob&) const = default;
 };
@@ -59,7 +59,7 @@ enum class ClaimOutcome { kWon, kJobGone, kSessionGone };  // kJobGone: ended, c
 struct ClaimResult {
   JobId job;
   SessionId session;
-  Token token;  // kWon
+  AttemptToken token;  // kWon
   ClaimOutcome outcome = ClaimOutcome::kJobGone;
 };
 // What the queue says of a job after a claim whose answer was lost.
@@ -67,12 +67,12 @@ struct ClaimState {
   JobId job;
   bool in_queue = false;  // false: ended or cancelled
   bool running = false;
-  Token token;  // of the open offer or the running attempt; 0: the job waits
+  AttemptToken token;  // of the open offer or the running attempt; 0: the job waits
   SessionId session;
 };
 
 struct OfferRef {
-  Token token;
+  AttemptToken token;
   JobId job;
   SessionId session;
   bool operator==(const OfferRef&) const = default;
@@ -85,7 +85,7 @@ enum class ReturnOutcome {
 
 // Hello, as far as the store cares.
 struct AnnouncedAttempt {
-  Token token;
+  AttemptToken token;
   JobId job;
   bool ended = false;
 };
@@ -103,16 +103,16 @@ struct SessionRequest {
 };
 
 struct RunningAttempt {
-  Token token;
+  AttemptToken token;
   QueuedJob job;
   SessionId session;
   absl::Duration age;  // since its start, by the store's clock
-  bool cancel_wanted = false;
+  bool cancel_requested = false;
 };
 // An attempt that ended as lost. `requeued` is the job as it stands in the queue again; empty when it ended (no tries
 // left, or a cancel was waiting).
 struct LostAttempt {
-  Token token;
+  AttemptToken token;
   JobId job;
   std::string worker;
   std::optional<QueuedJob> requeued;
@@ -120,7 +120,7 @@ struct LostAttempt {
 struct OpenedSession {
   SessionId session;
   std::vector<RunningAttempt> kept;   // announced and current; they belong to the new session now
-  std::vector<Token> dropped;         // announced, not current
+  std::vector<AttemptToken> dropped;  // announced, not current
   std::vector<LostAttempt> lost;      // of former sessions of this worker, not announced
   std::vector<SessionId> superseded;  // former sessions of this worker; their open offers went back to the queue
 };
@@ -132,7 +132,7 @@ struct ExpiredSessions {
 
 // The part of a completion that the queue and the fence care about.
 struct Completion {
-  Token token;
+  AttemptToken token;
   JobId job;
   AttemptOutcome outcome = AttemptOutcome::kBuilt;  // kBuilt, kPartial, kNothingToBuild, kFailed, kCancelled
   FailureClass failure = FailureClass::kNone;
@@ -202,7 +202,7 @@ class DispatchStore {
                                                       const std::vector<SessionId>& sessions) = 0;
   // Single attempts that outlived their deadline by far: lost, counted. Tokens that are not current are passed over.
   virtual absl::StatusOr<std::vector<LostAttempt>> LoseAttempts(const Scope& scope, int64_t epoch,
-                                                                const std::vector<Token>& tokens) = 0;
+                                                                const std::vector<AttemptToken>& tokens) = 0;
 
   // Ends the attempt if `token` is the job's current one, and with it the job or its next try; all in one transaction.
   virtual absl::StatusOr<CompleteResult> Complete(const Scope& scope, const Completion& completion) = 0;

@@ -5,22 +5,22 @@
 namespace gofarm::domain {
 namespace {
 
-JobEvent EventOf(AttemptOutcome outcome) {
+JobTransition TransitionOf(AttemptOutcome outcome) {
   switch (outcome) {
     case AttemptOutcome::kBuilt:
-      return JobEvent::kBuilt;
+      return JobTransition::kBuilt;
     case AttemptOutcome::kPartial:
-      return JobEvent::kPartial;
+      return JobTransition::kPartial;
     case AttemptOutcome::kNothingToBuild:
-      return JobEvent::kNothingToBuild;
+      return JobTransition::kNothingToBuild;
     case AttemptOutcome::kCancelled:
-      return JobEvent::kCancelled;
+      return JobTransition::kCancelled;
     case AttemptOutcome::kFailed:
     case AttemptOutcome::kLost:
     case AttemptOutcome::kRunning:
       break;
   }
-  return JobEvent::kFailed;
+  return JobTransition::kFailed;
 }
 
 // A partial result is final, unless what failed is the farm's own fault: then the rest may still come.
@@ -38,23 +38,23 @@ bool MayBeTriedAgain(const AttemptEnd& end) {
 
 }  // namespace
 
-EndDecision DecideEnd(AttemptEnd end, bool cancel_wanted, bool counts, const TryCounts& before, double random) {
-  if (end.outcome == AttemptOutcome::kCancelled && !cancel_wanted) {
+EndDecision DecideEnd(AttemptEnd end, bool cancel_requested, bool counts, const TryCounts& before, double random) {
+  if (end.outcome == AttemptOutcome::kCancelled && !cancel_requested) {
     end = {.outcome = AttemptOutcome::kFailed,
            .failure = FailureClass::kInternal,
            .detail = "the worker ended this attempt as cancelled, but nobody had cancelled it"};
   }
-  EndDecision decision{.end = std::move(end), .event = {}, .retry = {.counts = before}};
-  decision.event = EventOf(decision.end.outcome);
+  EndDecision decision{.end = std::move(end), .transition = {}, .retry = {.counts = before}};
+  decision.transition = TransitionOf(decision.end.outcome);
   if (!MayBeTriedAgain(decision.end)) return decision;
-  if (cancel_wanted) {
-    decision.event = JobEvent::kCancelled;
+  if (cancel_requested) {
+    decision.transition = JobTransition::kCancelled;
   } else if (!counts) {
     decision.retry.again = true;
   } else {
     decision.retry = DecideRetry(decision.end.failure, before, random);
   }
-  if (decision.retry.again) decision.event = JobEvent::kRequeued;
+  if (decision.retry.again) decision.transition = JobTransition::kRequeued;
   return decision;
 }
 

@@ -17,15 +17,15 @@ struct AttemptEnd {
 
 struct EndDecision {
   AttemptEnd end;  // as it is recorded
-  JobEvent event = JobEvent::kFailed;
-  RetryDecision retry;  // `again` when the event is kRequeued
+  JobTransition transition = JobTransition::kFailed;
+  RetryDecision retry;  // `again` when the transition is kRequeued
 };
 
-// `cancel_wanted`: somebody cancelled the running job. `counts`: among the job's tries; false only for losses that are
-// no fault of worker or job. `random` in [0, 1).
+// `cancel_requested`: somebody cancelled the running job. `counts`: among the job's tries; false only for losses that
+// are no fault of worker or job. `random` in [0, 1).
 //
 // A worker that reports an attempt as cancelled when nobody asked is at fault itself: the attempt failed with class
 // internal, and the job is tried again.
-EndDecision DecideEnd(AttemptEnd end, bool cancel_wanted, bool counts, const TryCounts& before, double random);
+EndDecision DecideEnd(AttemptEnd end, bool cancel_requested, bool counts, const TryCounts& before, double random);
 
 }  // namespace gofarm::domain

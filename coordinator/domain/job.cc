@@ -4,33 +4,33 @@
 
 namespace gofarm::domain {
 
-absl::StatusOr<JobState> Apply(JobState state, JobEvent event) {
+absl::StatusOr<JobState> Apply(JobState state, JobTransition transition) {
   switch (state) {
     case JobState::kQueued:
-      switch (event) {
-        case JobEvent::kStarted:
+      switch (transition) {
+        case JobTransition::kStarted:
           return JobState::kRunning;
-        case JobEvent::kCancelled:
+        case JobTransition::kCancelled:
           return JobState::kCancelled;
         default:
           break;
       }
       break;
     case JobState::kRunning:
-      switch (event) {
-        case JobEvent::kRequeued:
+      switch (transition) {
+        case JobTransition::kRequeued:
           return JobState::kQueued;
-        case JobEvent::kBuilt:
+        case JobTransition::kBuilt:
           return JobState::kBuilt;
-        case JobEvent::kPartial:
+        case JobTransition::kPartial:
           return JobState::kPartial;
-        case JobEvent::kNothingToBuild:
+        case JobTransition::kNothingToBuild:
           return JobState::kNothingToBuild;
-        case JobEvent::kFailed:
+        case JobTransition::kFailed:
           return JobState::kFailed;
-        case JobEvent::kCancelled:
+        case JobTransition::kCancelled:
           return JobState::kCancelled;
-        case JobEvent::kStarted:
+        case JobTransition::kStarted:
           break;
       }
       break;
@@ -41,24 +41,24 @@ absl::StatusOr<JobState> Apply(JobState state, JobEvent event) {
     case JobState::kCancelled:
       break;
   }
-  return absl::FailedPreconditionError(Cat("a job that is ", Name(state), " cannot become ", Name(event)));
+  return absl::FailedPreconditionError(Cat("a job that is ", Name(state), " cannot become ", Name(transition)));
 }
 
-std::string_view Name(JobEvent event) {
-  switch (event) {
-    case JobEvent::kStarted:
+std::string_view Name(JobTransition transition) {
+  switch (transition) {
+    case JobTransition::kStarted:
       return "started";
-    case JobEvent::kRequeued:
+    case JobTransition::kRequeued:
       return "requeued";
-    case JobEvent::kBuilt:
+    case JobTransition::kBuilt:
       return "built";
-    case JobEvent::kPartial:
+    case JobTransition::kPartial:
       return "partial";
-    case JobEvent::kNothingToBuild:
+    case JobTransition::kNothingToBuild:
       return "nothing_to_build";
-    case JobEvent::kFailed:
+    case JobTransition::kFailed:
       return "failed";
-    case JobEvent::kCancelled:
+    case JobTransition::kCancelled:
       return "cancelled";
   }
   return "";

@@ -8,7 +8,7 @@
 
 namespace gofarm::domain {
 
-enum class JobEvent : int {
+enum class JobTransition : int {
   kStarted = 1,  // a worker took the offer
   kRequeued,     // its attempt failed or was lost, and it is tried again
   kBuilt,
@@ -17,11 +17,11 @@ enum class JobEvent : int {
   kFailed,  // for good
   kCancelled,
 };
-inline constexpr int kJobEvents = 7;
+inline constexpr int kJobTransitions = 7;
 
-// FAILED_PRECONDITION when `event` cannot happen in `state`; an ended job takes no event.
-absl::StatusOr<JobState> Apply(JobState state, JobEvent event);
+// FAILED_PRECONDITION when `transition` cannot happen in `state`; an ended job takes none.
+absl::StatusOr<JobState> Apply(JobState state, JobTransition transition);
 
-std::string_view Name(JobEvent event);
+std::string_view Name(JobTransition transition);
 
 }  // namespace gofarm::domain

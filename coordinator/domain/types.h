@@ -114,7 +114,7 @@ struct AttemptFacts {
 };
 
 struct CompletedAttempt {
-  Token token;
+  AttemptToken token;
   JobId job;
   AttemptOutcome outcome = AttemptOutcome::kFailed;  // built, partial, nothing_to_build, failed or cancelled
   FailureClass failure_class = FailureClass::kNone;
@@ -131,7 +131,7 @@ struct CompletedAttempt {
 // ---- reading ------------------------------------------------------------------------------------------------------
 
 struct Attempt {
-  Token token;
+  AttemptToken token;
   std::string worker;
   AttemptOutcome outcome = AttemptOutcome::kRunning;
   absl::Time started_at = absl::InfinitePast();

@@ -39,29 +39,25 @@ inline constexpr size_t kDetailMax = 4096;    // sentences for people
 inline constexpr int kToolchainsMax = 256;    // in one report
 inline constexpr size_t kListMax = 10'000;    // of executables, failed programs, variants ... in one completion
 
-// ---- from workers; FAILED_PRECONDITION for another protocol version, else INVALID_ARGUMENT
-// ---------------------------
+// ---- from workers; FAILED_PRECONDITION for another protocol version, else INVALID_ARGUMENT --------------------------
 absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& hello);
 absl::StatusOr<service::LiveProgress> FromProgress(const v1::Progress& progress);
 absl::StatusOr<domain::WorkerReport> FromReport(const v1::WorkerReport& report);
 absl::StatusOr<domain::CompletedAttempt> FromComplete(const v1::CompleteRequest& request);
 
-// ---- from operators
-// ---------------------------------------------------------------------------------------------------
+// ---- from operators -------------------------------------------------------------------------------------------------
 absl::StatusOr<domain::SubmitRequest> FromSubmitHeader(const v1::SubmitChunk_Header& header);
 
-// ---- to workers
-// ---------------------------------------------------------------------------------------------------------
+// ---- to workers -----------------------------------------------------------------------------------------------------
 v1::CoordinatorMessage ToProto(int64_t epoch, const service::SessionMessage& message);
 
-// ---- to operators
-// -------------------------------------------------------------------------------------------------------
+// ---- to operators ---------------------------------------------------------------------------------------------------
 void ToProto(absl::Time time, v1::Timestamp& out);  // InfinitePast: 0
 void ToProto(const domain::JobCounts& counts, v1::JobCounts& out);
 void ToProto(const domain::Batch& batch, v1::Batch& out);
 void ToProto(const domain::Job& job, v1::Job& out);  // without wait reason and live progress
 void ToProto(const domain::ArtifactRow& row, v1::ArtifactRow& out);
-void ToProto(Token token, const service::LiveProgress& progress, v1::Progress& out);
+void ToProto(AttemptToken token, const service::LiveProgress& progress, v1::Progress& out);
 void ToProto(const service::BoardEvent& event, v1::JobEvent& out);
 void ToProto(const domain::WorkerReport& report, v1::WorkerRow& out);
 void ToProto(const domain::WorkerInfo& info, v1::WorkerRow& out);

@@ -138,7 +138,7 @@ void ToProto(const domain::ArtifactRow& in, v1::ArtifactRow& out) {
   out.set_job_id(in.job.value);
 }
 
-void ToProto(Token token, const service::LiveProgress& in, v1::Progress& out) {
+void ToProto(AttemptToken token, const service::LiveProgress& in, v1::Progress& out) {
   out.set_token(token.value);
   out.set_phase(static_cast<v1::Phase>(in.phase));
   out.set_variant(in.variant);

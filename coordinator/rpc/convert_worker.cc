@@ -151,7 +151,7 @@ absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& in) {
       return Wrong("hello.attempts",
                    Cat("token ", a.token(), " of job ", a.job_id(), " is no attempt, or named twice"));
     }
-    out.attempts.push_back({Token{a.token()}, JobId{a.job_id()}, a.ended()});
+    out.attempts.push_back({AttemptToken{a.token()}, JobId{a.job_id()}, a.ended()});
   }
   out.worker = in.name();
   out.instance = in.instance();
@@ -231,7 +231,7 @@ absl::StatusOr<domain::CompletedAttempt> FromComplete(const v1::CompleteRequest&
   GOFARM_RETURN_IF_ERROR(CheckNotNegative("complete.peak_memory_bytes", static_cast<double>(in.peak_memory_bytes())));
   GOFARM_RETURN_IF_ERROR(CheckNotNegative("complete.cpu_seconds", in.cpu_seconds()));
   domain::CompletedAttempt out;
-  out.token = Token{in.token()};
+  out.token = AttemptToken{in.token()};
   out.job = JobId{in.job_id()};
   out.outcome = static_cast<AttemptOutcome>(in.outcome());
   GOFARM_ASSIGN_OR_RETURN(out.failure_class, FromFailureClass("complete.failure_class", in.failure_class()));
@@ -269,8 +269,8 @@ v1::CoordinatorMessage ToProto(int64_t epoch, const service::SessionMessage& mes
       w.set_session_id(m.session.value);
       w.set_lease_seconds(absl::ToDoubleSeconds(m.lease));
       w.set_heartbeat_seconds(absl::ToDoubleSeconds(m.heartbeat));
-      for (const Token t : m.keep) w.add_keep(t.value);
-      for (const Token t : m.drop) w.add_drop(t.value);
+      for (const AttemptToken t : m.keep) w.add_keep(t.value);
+      for (const AttemptToken t : m.drop) w.add_drop(t.value);
       if (m.toolsets == nullptr) return;
       for (const Toolset& t : *m.toolsets) {
         v1::Toolset& toolset = *w.add_toolsets();

@@ -44,7 +44,7 @@ void FillJob(RpcContext& rpc, const domain::Job& job, v1::Job& out) {
   if (job.state != JobState::kRunning) return;
   for (v1::Attempt& attempt : *out.mutable_attempts()) {
     if (attempt.outcome() != v1::ATTEMPT_OUTCOME_RUNNING) continue;
-    const Token token{attempt.token()};
+    const AttemptToken token{attempt.token()};
     const std::optional<service::LiveProgress> live = rpc.parts.board.Of(token);
     if (!live) continue;
     ToProto(token, *live, *attempt.mutable_progress());

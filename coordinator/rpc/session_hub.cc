@@ -10,7 +10,7 @@
 namespace gofarm::rpc {
 namespace {
 
-void DropPast(absl::flat_hash_map<Token, absl::Time>& tokens) {
+void DropPast(absl::flat_hash_map<AttemptToken, absl::Time>& tokens) {
   const absl::Time now = absl::Now();
   for (auto it = tokens.begin(); it != tokens.end();) {
     const auto here = it++;
@@ -57,7 +57,7 @@ void SessionHub::Remove(dispatch::StreamId id) {
   }
 }
 
-absl::Status SessionHub::CheckToken(const Scope& scope, Token token) {
+absl::Status SessionHub::CheckToken(const Scope& scope, AttemptToken token) {
   if (token.value <= 0) return absl::InvalidArgumentError(Cat(token.value, " is no token"));
   {
     absl::MutexLock lock(&mutex_);
@@ -82,7 +82,7 @@ absl::Status SessionHub::CheckToken(const Scope& scope, Token token) {
       Cat("token ", token.value, " is not that of a running attempt; drop this attempt"));
 }
 
-void SessionHub::Forget(Token token) {
+void SessionHub::Forget(AttemptToken token) {
   absl::MutexLock lock(&mutex_);
   good_.erase(token);
 }

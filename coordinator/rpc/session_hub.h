@@ -34,7 +34,7 @@ class SessionStream {
 class SessionHub final : public service::SessionSink {
  public:
   // By the store.
-  using StateOf = std::function<absl::StatusOr<domain::TokenState>(const Scope&, Token)>;
+  using StateOf = std::function<absl::StatusOr<domain::TokenState>(const Scope&, AttemptToken)>;
   explicit SessionHub(StateOf state_of) : state_of_(std::move(state_of)) {}
 
   void Send(dispatch::StreamId stream, int64_t epoch, service::SessionMessage message) override;
@@ -46,8 +46,8 @@ class SessionHub final : public service::SessionSink {
 
   // FAILED_PRECONDITION: the token is stale, the worker drops that attempt. UNAVAILABLE: its Accept is not stored yet,
   // or the store does not answer: try again. Blocks.
-  absl::Status CheckToken(const Scope& scope, Token token);
-  void Forget(Token token);  // it ended
+  absl::Status CheckToken(const Scope& scope, AttemptToken token);
+  void Forget(AttemptToken token);  // it ended
 
   void SetReport(const std::string& worker, const domain::WorkerReport& report);
   std::optional<domain::WorkerReport> ReportOf(const std::string& worker) const;
@@ -59,7 +59,7 @@ class SessionHub final : public service::SessionSink {
   mutable absl::Mutex mutex_;
   absl::flat_hash_map<dispatch::StreamId, std::shared_ptr<SessionStream>> streams_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<std::string, domain::WorkerReport> reports_ ABSL_GUARDED_BY(mutex_);
-  absl::flat_hash_map<Token, absl::Time> good_ ABSL_GUARDED_BY(mutex_);  // until when
+  absl::flat_hash_map<AttemptToken, absl::Time> good_ ABSL_GUARDED_BY(mutex_);  // until when
 };
 
 }  // namespace gofarm::rpc

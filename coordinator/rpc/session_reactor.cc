@@ -45,7 +45,7 @@ absl::Status SessionReactor::Handle(const v1::WorkerMessage& message) {
     }
     case v1::WorkerMessage::kAccept:
       if (message.accept().token() <= 0) return absl::InvalidArgumentError("accept: no token");
-      return dispatch.Post(dispatch::AcceptReceived{stream_, Token{message.accept().token()}});
+      return dispatch.Post(dispatch::AcceptReceived{stream_, AttemptToken{message.accept().token()}});
     case v1::WorkerMessage::kRefuse:
       return HandleRefuse(message.refuse());
     case v1::WorkerMessage::kProgress:
@@ -86,14 +86,14 @@ absl::Status SessionReactor::HandleRefuse(const v1::Refuse& refuse) {
     return absl::InvalidArgumentError(
         Cat("refuse.detail: has ", refuse.detail().size(), " bytes, at most ", kDetailMax, " are allowed"));
   }
-  return rpc_.parts.dispatch.Post(dispatch::RefuseReceived{stream_, Token{refuse.token()},
+  return rpc_.parts.dispatch.Post(dispatch::RefuseReceived{stream_, AttemptToken{refuse.token()},
                                                            static_cast<dispatch::RefuseReason>(refuse.reason()),
                                                            EscapeForPrint(refuse.detail())});
 }
 
 absl::Status SessionReactor::HandleProgress(const v1::Progress& progress) {
   GOFARM_ASSIGN_OR_RETURN(service::LiveProgress checked, FromProgress(progress));
-  if (rpc_.parts.board.Report(Token{progress.token()}, worker_, std::move(checked))) return absl::OkStatus();
+  if (rpc_.parts.board.Report(AttemptToken{progress.token()}, worker_, std::move(checked))) return absl::OkStatus();
   // Dropped, and the session goes on: an attempt that moved away a moment ago is no reason to lose the others.
   static obs::RateLimit log_limit(absl::Seconds(10));
   if (log_limit.Pass()) obs::Warn("progress_dropped", {{"worker", worker_}, {"token", Cat(progress.token())}});

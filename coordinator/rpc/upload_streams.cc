@@ -40,7 +40,7 @@ void LogStream::Received(const v1::LogChunk& chunk) {
 }
 
 absl::Status LogStream::Handle(const v1::LogChunk& chunk) {
-  const Token token{chunk.token()};
+  const AttemptToken token{chunk.token()};
   bool first = false;
   {
     absl::MutexLock lock(&acks_mutex_);
@@ -154,7 +154,7 @@ absl::Status BlobStream::Handle(const v1::BlobChunk& chunk) {
 
 absl::Status BlobStream::Begin(const v1::BlobChunk::Header& header) {
   begun_ = true;
-  token_ = Token{header.token()};
+  token_ = AttemptToken{header.token()};
   size_ = header.size();
   GOFARM_RETURN_IF_ERROR(rpc_.parts.hub.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), token_));
   GOFARM_ASSIGN_OR_RETURN(upload_, rpc_.parts.blobs.BeginUpload(header.sha256(), header.size()));

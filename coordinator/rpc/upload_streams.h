@@ -56,7 +56,7 @@ class BlobStream final : public BidiStream<v1::BlobChunk, v1::BlobAck> {
   // Touched by the pool thread of the message in work only, and by PeerEnded, which comes when none is.
   std::unique_ptr<blob::Upload> upload_;
   bool begun_ = false;
-  Token token_;
+  AttemptToken token_;
   int64_t size_ = 0;
 };
 

@@ -36,7 +36,7 @@ grpc::ServerUnaryReactor* WorkerRpc::Complete(grpc::CallbackServerContext* conte
       // As AttemptService does with a report that breaks its rules: the attempt ends all the same, so that the job need
       // not wait for a worker that has nothing better to say.
       const absl::StatusOr<domain::CompleteResult> ended =
-          rpc_.parts.attempts.Complete(scope, {.token = Token{request->token()},
+          rpc_.parts.attempts.Complete(scope, {.token = AttemptToken{request->token()},
                                                .job = JobId{request->job_id()},
                                                .outcome = AttemptOutcome::kFailed,
                                                .failure_class = FailureClass::kInternal,

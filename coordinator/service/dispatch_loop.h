@@ -43,22 +43,22 @@ struct WelcomeMessage {
   SessionId session;
   absl::Duration lease;
   absl::Duration heartbeat;
-  std::vector<Token> keep;
-  std::vector<Token> drop;
+  std::vector<AttemptToken> keep;
+  std::vector<AttemptToken> drop;
   std::shared_ptr<const std::vector<Toolset>> toolsets;
 };
 struct OfferMessage {
-  Token token;
+  AttemptToken token;
   domain::QueuedJob job;
   std::vector<Target> siblings;
   absl::Duration deadline;  // the attempt may run this long from Accept
   OfferLimits limits;
 };
 struct CancelMessage {
-  Token token;
+  AttemptToken token;
 };
 struct DropMessage {
-  Token token;
+  AttemptToken token;
 };
 struct DrainMessage {};
 using SessionMessage = std::variant<WelcomeMessage, OfferMessage, CancelMessage, DropMessage, DrainMessage>;
@@ -78,9 +78,10 @@ class SessionSink {
 // Told of what happens to attempts, from the loop's thread, outside its lock; must be quick. The app wires it to the
 // progress board.
 struct DispatchObserver {
-  std::function<void(Token, const domain::QueuedJob&, const std::string& worker)>
-      running;                                                                        // accepted, or kept by a Hello
-  std::function<void(Token, const domain::QueuedJob&, const std::string& why)> lost;  // the job waits again or ended
+  std::function<void(AttemptToken, const domain::QueuedJob&, const std::string& worker)>
+      running;  // accepted, or kept by a Hello
+  std::function<void(AttemptToken, const domain::QueuedJob&, const std::string& why)>
+      lost;  // the job waits again or ended
 };
 
 struct DispatchLoopOptions {
@@ -107,7 +108,7 @@ struct WorkerView {
   absl::Time last_seen_at;
 };
 struct RunningView {
-  Token token;
+  AttemptToken token;
   domain::QueuedJob job;
   std::string worker;
   absl::Time started_at;

@@ -10,7 +10,7 @@ namespace gofarm::service {
 
 LogService::LogService(QueryService& queries, blob::LogStore& logs, const ProgressBoard& board)
     : queries_(queries), logs_(logs), board_(board) {
-  logs_.OnGrowth([this](Token) {
+  logs_.OnGrowth([this](AttemptToken) {
     absl::MutexLock lock(&mutex_);
     ++growths_;
   });
@@ -50,7 +50,7 @@ absl::StatusOr<domain::Attempt> LogService::AwaitAttempt(const Scope& scope, Job
 absl::Status LogService::Read(const Scope& scope, JobId job, int attempt, int64_t offset, bool follow,
                               const Sink& sink) {
   GOFARM_ASSIGN_OR_RETURN(domain::Attempt found, AwaitAttempt(scope, job, attempt, follow));
-  const Token token = found.token;
+  const AttemptToken token = found.token;
   absl::Time ask_at = absl::InfinitePast();
   bool ended = !follow || found.outcome != AttemptOutcome::kRunning;
   while (true) {

@@ -21,7 +21,7 @@ void ProgressBoard::Notify() {
   for (const auto& [id, changed] : listeners_) changed();
 }
 
-void ProgressBoard::Started(Token token, const BoardJob& job, std::string_view worker) {
+void ProgressBoard::Started(AttemptToken token, const BoardJob& job, std::string_view worker) {
   {
     absl::MutexLock lock(&mutex_);
     Live& live = live_[token];
@@ -33,7 +33,7 @@ void ProgressBoard::Started(Token token, const BoardJob& job, std::string_view w
   Notify();
 }
 
-bool ProgressBoard::Report(Token token, std::string_view worker, LiveProgress progress) {
+bool ProgressBoard::Report(AttemptToken token, std::string_view worker, LiveProgress progress) {
   {
     absl::MutexLock lock(&mutex_);
     const auto it = live_.find(token);
@@ -51,7 +51,8 @@ bool ProgressBoard::Report(Token token, std::string_view worker, LiveProgress pr
   return true;
 }
 
-void ProgressBoard::Ended(Token token, const std::vector<Phase>& phases, JobState state, std::string_view detail) {
+void ProgressBoard::Ended(AttemptToken token, const std::vector<Phase>& phases, JobState state,
+                          std::string_view detail) {
   {
     absl::MutexLock lock(&mutex_);
     const auto it = live_.find(token);
@@ -63,7 +64,7 @@ void ProgressBoard::Ended(Token token, const std::vector<Phase>& phases, JobStat
   Notify();
 }
 
-void ProgressBoard::Lost(Token token, std::string_view detail) {
+void ProgressBoard::Lost(AttemptToken token, std::string_view detail) {
   {
     absl::MutexLock lock(&mutex_);
     const auto it = live_.find(token);
@@ -82,15 +83,15 @@ void ProgressBoard::Tell(const BoardJob& job, std::string_view what, std::string
   Notify();
 }
 
-std::optional<LiveProgress> ProgressBoard::Of(Token token) const {
+std::optional<LiveProgress> ProgressBoard::Of(AttemptToken token) const {
   absl::MutexLock lock(&mutex_);
   const auto it = live_.find(token);
   if (it == live_.end()) return std::nullopt;
   return it->second.progress;
 }
 
-std::vector<std::pair<Token, BoardJob>> ProgressBoard::RunningOn(std::string_view worker) const {
-  std::vector<std::pair<Token, BoardJob>> out;
+std::vector<std::pair<AttemptToken, BoardJob>> ProgressBoard::RunningOn(std::string_view worker) const {
+  std::vector<std::pair<AttemptToken, BoardJob>> out;
   {
     absl::MutexLock lock(&mutex_);
     for (const auto& [token, live] : live_) {

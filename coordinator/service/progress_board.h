@@ -51,20 +51,20 @@ struct BoardEvent {
 class ProgressBoard {
  public:
   // An attempt runs (accepted by its worker, or announced again after a restart). Repeats change nothing.
-  void Started(Token token, const BoardJob& job, std::string_view worker);
+  void Started(AttemptToken token, const BoardJob& job, std::string_view worker);
   // Of an unknown or ended token: ignored. False: another worker than this one runs the attempt, and nothing was taken.
-  bool Report(Token token, std::string_view worker, LiveProgress progress);
+  bool Report(AttemptToken token, std::string_view worker, LiveProgress progress);
   // The attempt is over and its job is in state `state`. Phases among `phases` that come after what reports told are
   // made up first, so that a quick job shows all of its steps.
-  void Ended(Token token, const std::vector<Phase>& phases, JobState state, std::string_view detail);
+  void Ended(AttemptToken token, const std::vector<Phase>& phases, JobState state, std::string_view detail);
   // The attempt is gone without a result; its job waits again.
-  void Lost(Token token, std::string_view detail);
+  void Lost(AttemptToken token, std::string_view detail);
   // Events that belong to no running attempt: "queued", "cancelled".
   void Tell(const BoardJob& job, std::string_view what, std::string_view detail);
 
-  std::optional<LiveProgress> Of(Token token) const;
+  std::optional<LiveProgress> Of(AttemptToken token) const;
   // Of the attempts that run on `worker`.
-  std::vector<std::pair<Token, BoardJob>> RunningOn(std::string_view worker) const;
+  std::vector<std::pair<AttemptToken, BoardJob>> RunningOn(std::string_view worker) const;
 
   // Number of the newest event; what happens later has a larger one.
   int64_t Newest() const;
@@ -87,7 +87,7 @@ class ProgressBoard {
   void Notify() ABSL_LOCKS_EXCLUDED(mutex_, listeners_mutex_);
 
   mutable absl::Mutex mutex_;
-  absl::flat_hash_map<Token, Live> live_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<AttemptToken, Live> live_ ABSL_GUARDED_BY(mutex_);
   std::deque<BoardEvent> events_ ABSL_GUARDED_BY(mutex_);
   int64_t newest_ ABSL_GUARDED_BY(mutex_) = 0;
 

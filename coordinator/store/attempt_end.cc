@@ -23,7 +23,7 @@ absl::StatusOr<Ended> EndAttempt(Txn& txn, const LockedJob& job, const Ending& e
       domain::DecideEnd(ending.end, job.cancel_requested, ending.counts, job.counts, random());
   const domain::AttemptEnd& end = decided.end;
   const domain::RetryDecision& retry = decided.retry;
-  GOFARM_ASSIGN_OR_RETURN_CTX(const JobState next, domain::Apply(job.state, decided.event),
+  GOFARM_ASSIGN_OR_RETURN_CTX(const JobState next, domain::Apply(job.state, decided.transition),
                               Cat("end attempt ", ending.token.value));
 
   const int answered = end.outcome == AttemptOutcome::kLost ? 0 : static_cast<int>(next);
@@ -62,7 +62,7 @@ domain::QueuedJob QueuedJobOf(const pqxx::row& row) {
           .priority = row["priority"].as<int>(),
           .queued_at = TimeOf(row["queued_us"]),
           .not_before = TimeOf(row["not_before_us"]),
-          .excluded_worker = row["avoid_worker"].as<std::string>()};
+          .avoid_worker = row["avoid_worker"].as<std::string>()};
 }
 
 std::vector<domain::QueuedJob> QueuedJobs(Txn& txn, const std::vector<JobId>& ids) {

@@ -28,7 +28,7 @@ struct LockedJob {
 std::vector<LockedJob> LockJobs(Txn& txn, const std::vector<JobId>& ids);
 
 struct Ending {
-  Token token;
+  AttemptToken token;
   domain::AttemptEnd end;
   std::string worker;
   int executables = 0;

@@ -164,7 +164,7 @@ void CancelLocked(Txn& txn, const std::string& ids, CancelledJobs& result) {
     gone.push_back(result.cancelled.back().id);
   }
   for (const pqxx::row& row : txn.Run("request_cancel", ids)) {
-    result.to_cancel.push_back({.token = Token{row[0].as<int64_t>()}, .job = JobId{row[1].as<int64_t>()}});
+    result.to_cancel.push_back({.token = AttemptToken{row[0].as<int64_t>()}, .job = JobId{row[1].as<int64_t>()}});
   }
   txn.Run("delete_from_queue", Array(gone));
 }
@@ -358,7 +358,7 @@ absl::StatusOr<CancelledJobs> BatchStore::CancelJob(const Scope& scope, JobId id
     const pqxx::result locked = txn.Run("lock_job", id.value);
     if (locked.empty()) return absl::NotFoundError(Cat("no job ", id.value));
     const auto state = static_cast<JobState>(locked[0]["state"].as<int>());
-    GOFARM_RETURN_IF_ERROR_CTX(domain::Apply(state, domain::JobEvent::kCancelled).status(), Cat("job ", id.value));
+    GOFARM_RETURN_IF_ERROR_CTX(domain::Apply(state, domain::JobTransition::kCancelled).status(), Cat("job ", id.value));
     CancelledJobs result;
     CancelLocked(txn, Array(std::vector<JobId>{id}), result);
     return result;

@@ -31,7 +31,7 @@ struct EndedJob {
 // Whether this farm still builds it the way its recipe digest says. Pure: called inside the transaction.
 using CheckRetry = std::function<absl::Status(const EndedJob&)>;
 struct RunningRef {
-  Token token;
+  AttemptToken token;
   JobId job;
 };
 

@@ -30,7 +30,7 @@ absl::Status CheckEpoch(Txn& txn, int64_t epoch) {
 struct OfferArrays {
   std::string tokens, jobs, sessions;
   explicit OfferArrays(const std::vector<OfferRef>& offers) {
-    std::vector<Token> t;
+    std::vector<AttemptToken> t;
     std::vector<JobId> j;
     std::vector<SessionId> s;
     for (const OfferRef& offer : offers) {
@@ -52,7 +52,7 @@ std::vector<IdType> Ids(const pqxx::result& rows) {
 }
 
 struct Lease {
-  Token token;
+  AttemptToken token;
   JobId job;
   std::string worker;
 };
@@ -62,7 +62,7 @@ std::vector<Lease> LockLeases(Txn& txn, const char* jobs_statement, const char* 
   for (LockedJob& job : LockJobs(txn, Ids<JobId>(txn.Run(jobs_statement, keys)))) jobs[job.id] = job;
   std::vector<Lease> leases;
   for (const pqxx::row& row : txn.Run(leases_statement, keys)) {
-    leases.push_back({.token = Token{row["token"].as<int64_t>()},
+    leases.push_back({.token = AttemptToken{row["token"].as<int64_t>()},
                       .job = JobId{row["job_id"].as<int64_t>()},
                       .worker = row["worker"].as<std::string>()});
   }
@@ -165,9 +165,9 @@ absl::StatusOr<std::vector<ClaimResult>> PgDispatchStore::ClaimOffers(const Scop
   }
   return RunTransaction(pool_, scope, "claim offers", [&](Txn& txn) -> absl::StatusOr<Results> {
     GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
-    absl::flat_hash_map<JobId, Token> won;
+    absl::flat_hash_map<JobId, AttemptToken> won;
     for (const pqxx::row& row : txn.Run("claim_offers", Array(jobs), Array(sessions))) {
-      won[JobId{row[0].as<int64_t>()}] = Token{row[1].as<int64_t>()};
+      won[JobId{row[0].as<int64_t>()}] = AttemptToken{row[1].as<int64_t>()};
     }
     absl::flat_hash_set<SessionId> live;
     if (won.size() < claims.size()) {
@@ -198,7 +198,7 @@ absl::StatusOr<std::vector<domain::ClaimState>> PgDispatchStore::ReadClaims(cons
       known[id] = {.job = id,
                    .in_queue = true,
                    .running = row["running"].as<bool>(),
-                   .token = Token{row["token"].as<int64_t>()},
+                   .token = AttemptToken{row["token"].as<int64_t>()},
                    .session = SessionId{row["session_id"].as<int64_t>()}};
     }
     States states;
@@ -221,17 +221,17 @@ absl::StatusOr<std::vector<AcceptOutcome>> PgDispatchStore::AcceptOffers(const S
     absl::flat_hash_map<JobId, LockedJob> jobs;
     for (LockedJob& job : LockJobs(txn, ids)) jobs[job.id] = job;
 
-    absl::flat_hash_set<Token> running;
-    std::vector<Token> tokens;
+    absl::flat_hash_set<AttemptToken> running;
+    std::vector<AttemptToken> tokens;
     std::vector<JobId> started;
     std::vector<SessionId> sessions;
     std::vector<std::string> workers;
     for (const pqxx::row& row : txn.Run("accept_offers", arrays.tokens, arrays.jobs, arrays.sessions)) {
       const JobId id{row["job_id"].as<int64_t>()};
-      GOFARM_RETURN_IF_ERROR_CTX(domain::Apply(jobs[id].state, domain::JobEvent::kStarted).status(),
+      GOFARM_RETURN_IF_ERROR_CTX(domain::Apply(jobs[id].state, domain::JobTransition::kStarted).status(),
                                  Cat("start job ", id.value));
       started.push_back(id);
-      tokens.push_back(Token{row["token"].as<int64_t>()});
+      tokens.push_back(AttemptToken{row["token"].as<int64_t>()});
       sessions.push_back(SessionId{row["session_id"].as<int64_t>()});
       workers.push_back(row["worker"].as<std::string>());
       running.insert(tokens.back());
@@ -242,7 +242,8 @@ absl::StatusOr<std::vector<AcceptOutcome>> PgDispatchStore::AcceptOffers(const S
       txn.Run("start_jobs", Array(started));
     }
     if (running.size() < offers.size()) {
-      for (const Token token : Ids<Token>(txn.Run("attempts_alive_or_answered", arrays.tokens, arrays.jobs))) {
+      for (const AttemptToken token :
+           Ids<AttemptToken>(txn.Run("attempts_alive_or_answered", arrays.tokens, arrays.jobs))) {
         running.insert(token);
       }
     }
@@ -260,8 +261,9 @@ absl::StatusOr<std::vector<ReturnOutcome>> PgDispatchStore::ReturnOffers(const S
   const OfferArrays arrays(offers);
   return RunTransaction(pool_, scope, "return offers", [&](Txn& txn) -> absl::StatusOr<Outcomes> {
     GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
-    absl::flat_hash_set<Token> returned;
-    for (const Token token : Ids<Token>(txn.Run("return_offers", arrays.tokens, arrays.jobs, arrays.sessions))) {
+    absl::flat_hash_set<AttemptToken> returned;
+    for (const AttemptToken token :
+         Ids<AttemptToken>(txn.Run("return_offers", arrays.tokens, arrays.jobs, arrays.sessions))) {
       returned.insert(token);
     }
     Outcomes outcomes;
@@ -287,12 +289,12 @@ absl::StatusOr<domain::OpenedSession> PgDispatchStore::OpenSession(const Scope& 
 
         const std::string former = Array(opened.superseded);
         absl::flat_hash_map<JobId, LockedJob> jobs;
-        absl::flat_hash_map<Token, Lease> left;
+        absl::flat_hash_map<AttemptToken, Lease> left;
         for (Lease& held : LockLeases(txn, "jobs_of_sessions", "leases_of_sessions", former, jobs)) {
           left.emplace(held.token, std::move(held));
         }
-        std::vector<Token> kept;
-        absl::flat_hash_set<Token> seen;
+        std::vector<AttemptToken> kept;
+        absl::flat_hash_set<AttemptToken> seen;
         for (const domain::AnnouncedAttempt& announced : request.attempts) {
           if (!seen.insert(announced.token).second) continue;
           const auto held = left.find(announced.token);
@@ -308,11 +310,11 @@ absl::StatusOr<domain::OpenedSession> PgDispatchStore::OpenSession(const Scope& 
         if (!kept.empty()) {
           txn.Run("move_leases", Array(kept), opened.session.value);
           for (const pqxx::row& row : txn.Run("running_attempts", Array(kept))) {
-            opened.kept.push_back({.token = Token{row["token"].as<int64_t>()},
+            opened.kept.push_back({.token = AttemptToken{row["token"].as<int64_t>()},
                                    .job = QueuedJobOf(row),
                                    .session = opened.session,
                                    .age = absl::Microseconds(row["age_us"].as<int64_t>()),
-                                   .cancel_wanted = row["cancel_requested"].as<bool>()});
+                                   .cancel_requested = row["cancel_requested"].as<bool>()});
           }
         }
         GOFARM_ASSIGN_OR_RETURN(opened.lost,
@@ -362,7 +364,7 @@ absl::StatusOr<ExpiredSessions> PgDispatchStore::EndSessions(const Scope& scope,
 }
 
 absl::StatusOr<std::vector<LostAttempt>> PgDispatchStore::LoseAttempts(const Scope& scope, int64_t epoch,
-                                                                       const std::vector<Token>& tokens) {
+                                                                       const std::vector<AttemptToken>& tokens) {
   using Lost = std::vector<LostAttempt>;
   return RunTransaction(pool_, scope, "lose attempts", [&](Txn& txn) -> absl::StatusOr<Lost> {
     GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));

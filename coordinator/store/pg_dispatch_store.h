@@ -39,7 +39,7 @@ class PgDispatchStore final : public domain::DispatchStore {
   absl::StatusOr<domain::ExpiredSessions> EndSessions(const Scope& scope, int64_t epoch,
                                                       const std::vector<SessionId>& sessions) override;
   absl::StatusOr<std::vector<domain::LostAttempt>> LoseAttempts(const Scope& scope, int64_t epoch,
-                                                                const std::vector<Token>& tokens) override;
+                                                                const std::vector<AttemptToken>& tokens) override;
   absl::StatusOr<domain::CompleteResult> Complete(const Scope& scope, const domain::Completion& completion) override;
 
  private:

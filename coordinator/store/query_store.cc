@@ -37,7 +37,7 @@ Job JobOf(const pqxx::row& row) {
 
 Attempt AttemptOf(const pqxx::row& row) {
   Attempt attempt;
-  attempt.token = Token{row["token"].as<int64_t>()};
+  attempt.token = AttemptToken{row["token"].as<int64_t>()};
   attempt.worker = Str(row, "worker");
   attempt.outcome = static_cast<AttemptOutcome>(row["outcome"].as<int>());
   attempt.started_at = TimeOf(row["started_us"]);
@@ -230,7 +230,7 @@ absl::StatusOr<Attempt> QueryStore::FindAttempt(const Scope& scope, JobId job, i
   });
 }
 
-absl::StatusOr<domain::TokenState> QueryStore::StateOf(const Scope& scope, Token token) {
+absl::StatusOr<domain::TokenState> QueryStore::StateOf(const Scope& scope, AttemptToken token) {
   return RunTransaction(pool_, scope, "look up a token", [&](Txn& txn) -> absl::StatusOr<domain::TokenState> {
     const pqxx::result rows = txn.Run("token_state", token.value);
     if (rows[0]["running"].as<bool>()) return domain::TokenState::kRunning;

@@ -56,7 +56,7 @@ class QueryStore {
   // or attempt.
   absl::StatusOr<domain::Attempt> FindAttempt(const Scope& scope, JobId job, int number);
   // For log and blob uploads.
-  absl::StatusOr<domain::TokenState> StateOf(const Scope& scope, Token token);
+  absl::StatusOr<domain::TokenState> StateOf(const Scope& scope, AttemptToken token);
 
  private:
   Pool& pool_;

@@ -21,7 +21,7 @@ class AttemptStoreTest : public FarmTest {
   SessionId session_;
   BatchId batch_;
   JobId job_;
-  Token token_;
+  AttemptToken token_;
 };
 
 TEST_F(AttemptStoreTest, ABuiltAttemptEndsItsJobAndItsRowsOfTheHotTables) {
@@ -96,7 +96,7 @@ TEST_F(AttemptStoreTest, ARepeatOfARetriedFailureStillSaysQueued) {
   const auto report = FailedReport(token_, job_, FailureClass::kProxyError);
   EXPECT_EQ(Complete(report).job_state, JobState::kQueued);
   MakeDue(job_);
-  const Token next = Run(job_, session_);
+  const AttemptToken next = Run(job_, session_);
   Complete(BuiltReport(next, job_, {"example.com/a"}));
   const domain::CompleteResult again = Complete(report);
   EXPECT_EQ(again.outcome, CompleteOutcome::kEnded);
@@ -107,7 +107,7 @@ TEST_F(AttemptStoreTest, AStaleTokenIsRefused) {
   LetLeaseRunOut(session_);
   ASSERT_EQ(dispatch_->ExpireSessions(Now(), epoch_)->lost.size(), 1u);
   EXPECT_EQ(Complete(BuiltReport(token_, job_, {"example.com/a"})).outcome, CompleteOutcome::kStale);
-  EXPECT_EQ(Complete(BuiltReport(Token{999999}, job_, {"example.com/a"})).outcome, CompleteOutcome::kStale);
+  EXPECT_EQ(Complete(BuiltReport(AttemptToken{999999}, job_, {"example.com/a"})).outcome, CompleteOutcome::kStale);
   EXPECT_EQ(Complete(BuiltReport(token_, JobId{999999}, {"example.com/a"})).outcome, CompleteOutcome::kStale);
   EXPECT_EQ(Job(job_).state, JobState::kQueued);
   EXPECT_EQ(Count("SELECT count(*) FROM executables"), 0) << "nothing of a stale report is kept";
@@ -115,7 +115,7 @@ TEST_F(AttemptStoreTest, AStaleTokenIsRefused) {
 
 TEST_F(AttemptStoreTest, AnOfferThatIsNotAcceptedYetSaysSo) {
   const JobId other = OnlyJob(Submit({"example.com/b"}).batch.id);
-  const Token offer = Claim(other, session_);
+  const AttemptToken offer = Claim(other, session_);
   EXPECT_EQ(Complete(BuiltReport(offer, other, {"example.com/b"})).outcome, CompleteOutcome::kNotAccepted);
 }
 
@@ -131,12 +131,12 @@ TEST_F(AttemptStoreTest, OneOfTwoCompletionsAtOnceWins) {
 }
 
 TEST_F(AttemptStoreTest, AFaultOfTheFarmGoesBackToTheQueueFiveTimes) {
-  Token token = token_;
+  AttemptToken token = token_;
   for (int i = 1; i <= domain::kInfraRetriesMax; ++i) {
     const domain::CompleteResult result = Complete(FailedReport(token, job_, FailureClass::kDiskFull));
     ASSERT_EQ(result.job_state, JobState::kQueued) << i;
     ASSERT_TRUE(result.requeued.has_value());
-    EXPECT_EQ(result.requeued->excluded_worker, "worker-1");
+    EXPECT_EQ(result.requeued->avoid_worker, "worker-1");
     EXPECT_EQ(Count("SELECT infra_failures FROM jobs"), i);
     EXPECT_EQ(Count("SELECT count(*) FROM queue WHERE not_before > now()"), 1);
     EXPECT_GT(Job(job_).not_before, absl::UnixEpoch());
@@ -155,7 +155,7 @@ TEST_F(AttemptStoreTest, AFaultOfTheFarmGoesBackToTheQueueFiveTimes) {
 TEST_F(AttemptStoreTest, ATimeoutIsTriedOnceMoreElsewhere) {
   const domain::CompleteResult first = Complete(FailedReport(token_, job_, FailureClass::kTimeout));
   EXPECT_EQ(first.job_state, JobState::kQueued);
-  EXPECT_EQ(first.requeued->excluded_worker, "worker-1");
+  EXPECT_EQ(first.requeued->avoid_worker, "worker-1");
   EXPECT_EQ(Complete(FailedReport(Run(job_, session_), job_, FailureClass::kTimeout)).job_state, JobState::kFailed);
 }
 
@@ -194,7 +194,7 @@ TEST_F(AttemptStoreTest, AWorkerThatCancelsUnaskedIsAtFaultAndTheJobIsTriedAgain
   const domain::CompleteResult result = Complete(report);
   EXPECT_EQ(result.job_state, JobState::kQueued);
   ASSERT_TRUE(result.requeued.has_value());
-  EXPECT_EQ(result.requeued->excluded_worker, "worker-1");
+  EXPECT_EQ(result.requeued->avoid_worker, "worker-1");
   const domain::Job job = Job(job_);
   EXPECT_EQ(job.attempts[0].outcome, AttemptOutcome::kFailed);
   EXPECT_EQ(job.attempts[0].failure_class, FailureClass::kInternal);

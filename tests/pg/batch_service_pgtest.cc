@@ -63,7 +63,7 @@ class BatchServiceTest : public FarmTest {
   std::vector<JobId> queue_changes_;  // from which job on
   int ended_ = 0;
   service::BatchHooks hooks_;
-  std::set<Token> cancels_;
+  std::set<AttemptToken> cancels_;
   std::map<JobState, int> told_;
   std::map<std::string, int64_t> blobs_;
   std::unique_ptr<service::BatchService> service_;
@@ -122,11 +122,11 @@ TEST_F(BatchServiceTest, ARepeatedRequestIsAnsweredWithoutAskingAgain) {
 TEST_F(BatchServiceTest, CancelTellsTheWorkersOfRunningJobs) {
   const SessionId session = Hello("w").session;
   const auto receipt = service_->Submit(Now(), List({{"example.com/a", "v1.0.0"}, {"example.com/b", "v1.0.0"}}));
-  const Token token = Run(JobsOf(receipt->batch.id)[0].id, session);
+  const AttemptToken token = Run(JobsOf(receipt->batch.id)[0].id, session);
   const auto cancelled = service_->Cancel(Now(), receipt->batch.id);
   ASSERT_TRUE(cancelled.ok()) << cancelled.status();
   EXPECT_EQ(cancelled->state, BatchState::kCancelled);
-  EXPECT_EQ(cancels_, std::set<Token>{token});
+  EXPECT_EQ(cancels_, std::set<AttemptToken>{token});
   EXPECT_EQ(told_[JobState::kCancelled], 1);
 }
 
@@ -210,10 +210,11 @@ TEST_F(BatchServiceTest, ALyingReportEndsTheAttemptAsTheFarmsOwnFailure) {
 
 TEST_F(BatchServiceTest, AStaleTokenIsAFailedPrecondition) {
   const JobId job = OnlyJob(Submit({"example.com/a"}).batch.id);
-  const domain::CompletedAttempt report{.token = Token{4711}, .job = job, .outcome = AttemptOutcome::kNothingToBuild};
+  const domain::CompletedAttempt report{
+      .token = AttemptToken{4711}, .job = job, .outcome = AttemptOutcome::kNothingToBuild};
   EXPECT_EQ(attempt_service_->Complete(Now(), report).status().code(), absl::StatusCode::kFailedPrecondition);
   const SessionId session = Hello("w").session;
-  const Token offer = Claim(job, session);
+  const AttemptToken offer = Claim(job, session);
   EXPECT_EQ(attempt_service_->Complete(Now(), {.token = offer, .job = job, .outcome = AttemptOutcome::kNothingToBuild})
                 .status()
                 .code(),

@@ -71,7 +71,7 @@ TEST_F(BatchStoreTest, ASecondSubmissionJoinsWaitingRunningAndBuiltJobs) {
   const auto first = Submit({"example.com/a"});
   const JobId job = OnlyJob(first.batch.id);
   EXPECT_EQ(OnlyJob(Submit({"example.com/a"}).batch.id), job);
-  const Token token = Run(job, session);
+  const AttemptToken token = Run(job, session);
   EXPECT_EQ(OnlyJob(Submit({"example.com/a"}).batch.id), job);
   Complete(BuiltReport(token, job, {"example.com/a"}));
   const auto last = Submit({"example.com/a"});
@@ -146,7 +146,7 @@ TEST_F(BatchStoreTest, CancelEndsOnlyJobsThatNoOtherLiveBatchWants) {
   const auto first = Submit({"example.com/alone", "example.com/shared", "example.com/running"});
   const auto other = Submit({"example.com/shared"});
   const JobId running = JobsOf(first.batch.id)[2].id;
-  const Token token = Run(running, session);
+  const AttemptToken token = Run(running, session);
 
   const auto cancelled = batches_->Cancel(Now(), first.batch.id);
   ASSERT_TRUE(cancelled.ok()) << cancelled.status();

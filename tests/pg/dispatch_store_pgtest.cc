@@ -41,8 +41,8 @@ class PgContractFixture : public FarmTest {
     Sql(Cat("UPDATE queue SET not_before = not_before - interval '", absl::ToDoubleSeconds(d), " seconds'"));
   }
   JobState StateOf(JobId job) { return Job(job).state; }
-  std::vector<std::pair<Token, AttemptOutcome>> AttemptsOf(JobId job) {
-    std::vector<std::pair<Token, AttemptOutcome>> attempts;
+  std::vector<std::pair<AttemptToken, AttemptOutcome>> AttemptsOf(JobId job) {
+    std::vector<std::pair<AttemptToken, AttemptOutcome>> attempts;
     for (const domain::Attempt& attempt : Job(job).attempts) attempts.emplace_back(attempt.token, attempt.outcome);
     return attempts;
   }
@@ -105,7 +105,7 @@ TEST_F(DispatchStoreTest, TwoWhoClaimAtOnceNeverWinTheSameJob) {
   ASSERT_TRUE(one.ok()) << one.status();
   ASSERT_TRUE(two.ok()) << two.status();
   std::set<JobId> won;
-  std::set<Token> tokens;
+  std::set<AttemptToken> tokens;
   int wins = 0;
   for (const auto* results : {&*one, &*two}) {
     for (const domain::ClaimResult& result : *results) {
@@ -151,7 +151,7 @@ TEST_F(DispatchStoreTest, ACompletionAndAnExpiryAtOnceEndTheAttemptOnce) {
     const std::string module = Cat("example.com/m", i);
     const SessionId session = Hello(Cat("w", i)).session;
     const JobId job = OnlyJob(Submit({module}).batch.id);
-    const Token token = Run(job, session);
+    const AttemptToken token = Run(job, session);
     LetLeaseRunOut(session);
     absl::StatusOr<domain::CompleteResult> completed = absl::UnknownError("");
     std::thread other([&] { completed = attempts_->Complete(Now(), BuiltReport(token, job, {module})); });

@@ -91,19 +91,19 @@ class FarmTest : public PgTest {
     EXPECT_TRUE(opened.ok()) << opened.status();
     return *std::move(opened);
   }
-  Token Claim(JobId job, SessionId session) {
+  AttemptToken Claim(JobId job, SessionId session) {
     auto claims = dispatch_->ClaimOffers(Now(), epoch_, {{.job = job, .session = session}});
     EXPECT_TRUE(claims.ok()) << claims.status();
     EXPECT_EQ(claims->at(0).outcome, domain::ClaimOutcome::kWon);
     return claims->at(0).token;
   }
-  domain::AcceptOutcome Accept(Token token, JobId job, SessionId session) {
+  domain::AcceptOutcome Accept(AttemptToken token, JobId job, SessionId session) {
     auto outcomes = dispatch_->AcceptOffers(Now(), epoch_, {{.token = token, .job = job, .session = session}});
     EXPECT_TRUE(outcomes.ok()) << outcomes.status();
     return outcomes->at(0);
   }
-  Token Run(JobId job, SessionId session) {
-    const Token token = Claim(job, session);
+  AttemptToken Run(JobId job, SessionId session) {
+    const AttemptToken token = Claim(job, session);
     EXPECT_EQ(Accept(token, job, session), domain::AcceptOutcome::kRunning);
     return token;
   }
@@ -125,12 +125,12 @@ class FarmTest : public PgTest {
             .dependencies = {{.path = "example.com/d", .version = "v1.2.3", .h1 = "h1:x="}},
             .variant = "install"};
   }
-  static domain::CompletedAttempt BuiltReport(Token token, JobId job, const std::vector<std::string>& programs) {
+  static domain::CompletedAttempt BuiltReport(AttemptToken token, JobId job, const std::vector<std::string>& programs) {
     domain::CompletedAttempt report{.token = token, .job = job, .outcome = AttemptOutcome::kBuilt};
     for (const std::string& path : programs) report.executables.push_back(Program(path));
     return report;
   }
-  static domain::CompletedAttempt FailedReport(Token token, JobId job, FailureClass failure) {
+  static domain::CompletedAttempt FailedReport(AttemptToken token, JobId job, FailureClass failure) {
     return {.token = token,
             .job = job,
             .outcome = AttemptOutcome::kFailed,

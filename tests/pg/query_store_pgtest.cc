@@ -92,13 +92,13 @@ TEST_F(QueryStoreTest, ArtifactsAreFoundByBatchModuleTargetAndDigest) {
 TEST_F(QueryStoreTest, AttemptsAreNumberedFromOneAndZeroIsTheLast) {
   const JobId job = OnlyJob(Submit({"example.com/a"}).batch.id);
   EXPECT_EQ(queries_->FindAttempt(Now(), job, 0).status().code(), absl::StatusCode::kNotFound);
-  const Token first = Claim(job, session_);
+  const AttemptToken first = Claim(job, session_);
   EXPECT_EQ(*queries_->StateOf(Now(), first), domain::TokenState::kOffered) << "its worker may build already";
   ASSERT_EQ(Accept(first, job, session_), domain::AcceptOutcome::kRunning);
   EXPECT_EQ(*queries_->StateOf(Now(), first), domain::TokenState::kRunning);
   Complete(FailedReport(first, job, FailureClass::kProxyError));
   EXPECT_EQ(*queries_->StateOf(Now(), first), domain::TokenState::kStale);
-  const Token second = Run(job, session_);
+  const AttemptToken second = Run(job, session_);
   EXPECT_EQ(queries_->FindAttempt(Now(), job, 1)->token, first);
   EXPECT_EQ(queries_->FindAttempt(Now(), job, 2)->token, second);
   EXPECT_EQ(queries_->FindAttempt(Now(), job, 0)->token, second);

@@ -51,17 +51,19 @@ struct FarmServer::Parts {
         attempt_store(pool),
         dispatch_store(pool),
         queries(batch_store, query_store),
-        hub([this](const Scope& scope, Token token) { return query_store.StateOf(scope, token); }) {
+        hub([this](const Scope& scope, AttemptToken token) { return query_store.StateOf(scope, token); }) {
     const Toolset toolset = TestToolset();
     EXPECT_TRUE(store::ToolsetStore(pool).Pin(Scope::For(absl::Seconds(10)), toolset).ok());
     blobs = blob::OpenFolderBlobStore(dir).value();
     log_store = blob::OpenFolderLogStore(dir, 1 << 20).value();
     logs = std::make_unique<service::LogService>(queries, *log_store, board);
     service::DispatchObserver observer;
-    observer.running = [this](Token token, const domain::QueuedJob& job, const std::string& worker) {
+    observer.running = [this](AttemptToken token, const domain::QueuedJob& job, const std::string& worker) {
       board.Started(token, {job.id, job.module, job.version, job.target}, worker);
     };
-    observer.lost = [this](Token token, const domain::QueuedJob&, const std::string& why) { board.Lost(token, why); };
+    observer.lost = [this](AttemptToken token, const domain::QueuedJob&, const std::string& why) {
+      board.Lost(token, why);
+    };
     dispatch = std::make_unique<service::DispatchLoop>(
         service::DispatchLoopOptions{
             .holder = "test", .toolsets = std::make_shared<const std::vector<Toolset>>(std::vector<Toolset>{toolset})},

@@ -293,7 +293,7 @@ TEST_F(RefusalTest, WorkerThatStopsReadingLosesItsStreamAndNobodyElseDoes) {
   deaf.SayHello(FakeWorker::Hello("deaf"));
   deaf.HearWelcome();
   service::OfferMessage offer;
-  offer.token = Token{1};
+  offer.token = AttemptToken{1};
   offer.job.module = std::string(10'000, 'm');
   // The first stream of this coordinator. Far more than flow control and the queue hold.
   for (int i = 0; i < 5'000; ++i) server_->hub().Send(dispatch::StreamId{1}, 1, offer);

@@ -21,8 +21,8 @@ class MemoryFixture {
   void Cancel(JobId job) { store_.CancelJob(job); }
   void Pass(absl::Duration d) { clock_.Advance(d); }
   JobState StateOf(JobId job) { return store_.jobs().at(job).state; }
-  std::vector<std::pair<Token, AttemptOutcome>> AttemptsOf(JobId job) {
-    std::vector<std::pair<Token, AttemptOutcome>> attempts;
+  std::vector<std::pair<AttemptToken, AttemptOutcome>> AttemptsOf(JobId job) {
+    std::vector<std::pair<AttemptToken, AttemptOutcome>> attempts;
     for (const auto& [token, attempt] : store_.attempts()) {
       if (attempt.job == job) attempts.emplace_back(token, attempt.outcome);
     }

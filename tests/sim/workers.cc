@@ -163,7 +163,7 @@ void World::Carry(Worker& worker, const agent::Effect& effect) {
     const absl::Duration takes = size < 0.5    ? Between(absl::Milliseconds(20), absl::Seconds(3))
                                  : size < 0.75 ? Between(absl::Seconds(3), absl::Seconds(20))
                                                : Between(absl::Seconds(20), absl::Seconds(70));
-    const Token token = e->offer.token;
+    const AttemptToken token = e->offer.token;
     After(takes, [this, index, life, token] { FinishBuild(index, life, token); });
     After(takes / 2, [this, index, life, token] { AppendLog(index, life, token); });
   } else if (const auto* e = std::get_if<agent::StopBuild>(&effect)) {
@@ -193,7 +193,7 @@ void World::Carry(Worker& worker, const agent::Effect& effect) {
   }
 }
 
-void World::FinishBuild(int index, int life, Token token) {
+void World::FinishBuild(int index, int life, AttemptToken token) {
   Worker& worker = workers_[static_cast<size_t>(index)];
   if (!worker.up || worker.life != life) return;
   const auto build = worker.builds.find(token);
@@ -210,7 +210,7 @@ void World::FinishBuild(int index, int life, Token token) {
 }
 
 // A log append in the middle of the build: the first to learn of a token that is dead.
-void World::AppendLog(int index, int life, Token token) {
+void World::AppendLog(int index, int life, AttemptToken token) {
   Worker& worker = workers_[static_cast<size_t>(index)];
   if (!worker.up || worker.life != life || !worker.builds.contains(token)) return;
   if (!coordinator_.up || worker.partitioned || store_down_) return;
@@ -221,7 +221,7 @@ void World::AppendLog(int index, int life, Token token) {
   Tell(worker, agent::AttemptStale{token});
 }
 
-void World::CallComplete(int index, int life, Token token) {
+void World::CallComplete(int index, int life, AttemptToken token) {
   Worker& worker = workers_[static_cast<size_t>(index)];
   if (!worker.up || worker.life != life) return;
   const auto tell = [this, index, life, token](agent::CompleteAnswer answer, absl::Duration delay) {

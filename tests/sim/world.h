@@ -90,7 +90,7 @@ class World {
     bool partitioned = false;
     std::unique_ptr<agent::SessionState> state;
     LinkPtr link;
-    std::map<Token, Build> builds;
+    std::map<AttemptToken, Build> builds;
   };
   struct Coordinator {
     bool up = false;
@@ -144,9 +144,9 @@ class World {
                      std::function<dispatch::Event(dispatch::StreamId)> message);
   void Deliver(const LinkPtr& link, const std::string& what, std::function<void()> arrive);
   void Break(const LinkPtr& link, absl::Duration worker_learns, absl::Duration coordinator_learns);
-  void FinishBuild(int index, int life, Token token);
-  void AppendLog(int index, int life, Token token);
-  void CallComplete(int index, int life, Token token);
+  void FinishBuild(int index, int life, AttemptToken token);
+  void AppendLog(int index, int life, AttemptToken token);
+  void CallComplete(int index, int life, AttemptToken token);
   dispatch::Event HelloOf(const Worker& worker, const std::vector<agent::AnnouncedAttempt>& attempts,
                           dispatch::StreamId stream) const;
 
@@ -177,9 +177,9 @@ class World {
   std::map<dispatch::StreamId, LinkPtr> links_;
   int64_t last_stream_ = 0;
 
-  std::map<Token, int> accepted_by_;               // workers that said Accept
-  std::map<Token, JobId> offered_;                 // every token ever won
-  std::map<Token, AttemptOutcome> seen_outcomes_;  // of attempts, to see that an end is final
+  std::map<AttemptToken, int> accepted_by_;               // workers that said Accept
+  std::map<AttemptToken, JobId> offered_;                 // every token ever won
+  std::map<AttemptToken, AttemptOutcome> seen_outcomes_;  // of attempts, to see that an end is final
   std::map<JobId, int> final_completions_;
   std::set<JobId> cancels_asked_;
 

@@ -7,7 +7,7 @@
 //   void Cancel(JobId);                        // as batch cancel does
 //   void Pass(absl::Duration);                 // the store's own time goes on
 //   JobState StateOf(JobId);
-//   std::vector<std::pair<Token, AttemptOutcome>> AttemptsOf(JobId);   // by token
+//   std::vector<std::pair<AttemptToken, AttemptOutcome>> AttemptsOf(JobId);   // by token
 // Use: INSTANTIATE_TYPED_TEST_SUITE_P(Pg, DispatchStoreContract, PgFixture);
 #pragma once
 
@@ -27,7 +27,7 @@ namespace gofarm::testing {
 template <typename F>
 class DispatchStoreContract : public ::testing::Test {
  protected:
-  using Attempts = std::vector<std::pair<Token, AttemptOutcome>>;
+  using Attempts = std::vector<std::pair<AttemptToken, AttemptOutcome>>;
 
   void SetUp() override {
     const auto epoch = store().TakeLeadership(scope(), "contract test");
@@ -77,14 +77,15 @@ class DispatchStoreContract : public ::testing::Test {
     EXPECT_TRUE(states.ok()) << states.status();
     return states.ok() && states->size() == 1 ? states->front() : domain::ClaimState{};
   }
-  domain::CompleteResult Complete(Token token, JobId job, AttemptOutcome outcome = AttemptOutcome::kNothingToBuild,
+  domain::CompleteResult Complete(AttemptToken token, JobId job,
+                                  AttemptOutcome outcome = AttemptOutcome::kNothingToBuild,
                                   FailureClass failure = FailureClass::kNone) {
     const auto result = store().Complete(scope(), {token, job, outcome, failure, "detail"});
     EXPECT_TRUE(result.ok()) << result.status();
     return result.ok() ? *result : domain::CompleteResult{};
   }
   // An attempt of `job` that runs on `session`.
-  Token Run(JobId job, SessionId session) {
+  AttemptToken Run(JobId job, SessionId session) {
     const domain::ClaimResult won = Claim(job, session);
     EXPECT_EQ(won.outcome, domain::ClaimOutcome::kWon);
     EXPECT_EQ(Accept({won.token, job, session}), domain::AcceptOutcome::kRunning);
@@ -176,7 +177,7 @@ TYPED_TEST_P(DispatchStoreContract, OnlyTheOffersOwnSessionAccepts) {
   const SessionId session = this->Open("w").session;
   const SessionId other = this->Open("x").session;
   const JobId job = this->Job();
-  const Token token = this->Claim(job, session).token;
+  const AttemptToken token = this->Claim(job, session).token;
   EXPECT_EQ(this->Accept({token, job, other}), domain::AcceptOutcome::kStale);
   EXPECT_EQ(this->Accept({token, job, session}), domain::AcceptOutcome::kRunning);
 }
@@ -186,7 +187,7 @@ TYPED_TEST_P(DispatchStoreContract, ReadingClaimsTellsWhatBecameOfAJob) {
   const JobId job = this->Job();
   EXPECT_TRUE(this->Read(job).in_queue);
   EXPECT_FALSE(this->Read(job).token);
-  const Token token = this->Claim(job, session).token;
+  const AttemptToken token = this->Claim(job, session).token;
   EXPECT_EQ(this->Read(job).token, token);
   EXPECT_EQ(this->Read(job).session, session);
   EXPECT_FALSE(this->Read(job).running);
@@ -200,7 +201,7 @@ TYPED_TEST_P(DispatchStoreContract, ReadingClaimsTellsWhatBecameOfAJob) {
 TYPED_TEST_P(DispatchStoreContract, CompletingEndsTheJobAndARepeatGetsTheSameAnswer) {
   const SessionId session = this->Open("w").session;
   const JobId job = this->Job();
-  const Token token = this->Run(job, session);
+  const AttemptToken token = this->Run(job, session);
   const domain::CompleteResult first = this->Complete(token, job);
   EXPECT_EQ(first.outcome, domain::CompleteOutcome::kEnded);
   EXPECT_EQ(first.job_state, JobState::kNothingToBuild);
@@ -216,10 +217,10 @@ TYPED_TEST_P(DispatchStoreContract, CompletingEndsTheJobAndARepeatGetsTheSameAns
 TYPED_TEST_P(DispatchStoreContract, ATokenThatIsNotCurrentCompletesNothing) {
   const SessionId session = this->Open("w").session;
   const JobId job = this->Job();
-  const Token token = this->Run(job, session);
+  const AttemptToken token = this->Run(job, session);
   const JobId other = this->Job("example.com/other");
-  const Token others = this->Run(other, session);
-  EXPECT_EQ(this->Complete(Token{token.value + 1000}, job).outcome, domain::CompleteOutcome::kStale);
+  const AttemptToken others = this->Run(other, session);
+  EXPECT_EQ(this->Complete(AttemptToken{token.value + 1000}, job).outcome, domain::CompleteOutcome::kStale);
   EXPECT_EQ(this->Complete(others, job).outcome, domain::CompleteOutcome::kStale) << "another job's token";
   EXPECT_EQ(this->fixture_.StateOf(job), JobState::kRunning);
 }
@@ -227,7 +228,7 @@ TYPED_TEST_P(DispatchStoreContract, ATokenThatIsNotCurrentCompletesNothing) {
 TYPED_TEST_P(DispatchStoreContract, CompletingBeforeTheAcceptIsStoredIsToBeAskedAgain) {
   const SessionId session = this->Open("w").session;
   const JobId job = this->Job();
-  const Token token = this->Claim(job, session).token;
+  const AttemptToken token = this->Claim(job, session).token;
   EXPECT_EQ(this->Complete(token, job).outcome, domain::CompleteOutcome::kNotAccepted);
   this->Accept({token, job, session});
   EXPECT_EQ(this->Complete(token, job).outcome, domain::CompleteOutcome::kEnded);
@@ -249,7 +250,7 @@ TYPED_TEST_P(DispatchStoreContract, AFailureOfTheFarmIsTriedAgainLater) {
 TYPED_TEST_P(DispatchStoreContract, ACompletionIsAnsweredWithWhatWasRecorded) {
   const SessionId session = this->Open("w").session;
   const JobId job = this->Job();
-  const Token token = this->Run(job, session);
+  const AttemptToken token = this->Run(job, session);
   for (const bool repeated : {false, true}) {
     const auto result = this->Complete(token, job, AttemptOutcome::kCancelled);  // nobody asked for it
     EXPECT_EQ(result.repeated, repeated);
@@ -263,7 +264,7 @@ TYPED_TEST_P(DispatchStoreContract, RunningOutOfTimeIsTriedOnceElsewhere) {
   const JobId job = this->Job();
   const auto first = this->Complete(this->Run(job, session), job, AttemptOutcome::kFailed, FailureClass::kTimeout);
   ASSERT_TRUE(first.requeued.has_value());
-  EXPECT_EQ(first.requeued->excluded_worker, "w");
+  EXPECT_EQ(first.requeued->avoid_worker, "w");
   const auto second = this->Complete(this->Run(job, session), job, AttemptOutcome::kFailed, FailureClass::kTimeout);
   EXPECT_EQ(second.job_state, JobState::kFailed);
   EXPECT_FALSE(second.requeued.has_value());
@@ -274,11 +275,11 @@ TYPED_TEST_P(DispatchStoreContract, ASecondSessionKeepsWhatItAnnouncesAndLosesTh
   const JobId kept = this->Job("example.com/kept");
   const JobId lost = this->Job("example.com/lost");
   const JobId offered = this->Job("example.com/offered");
-  const Token kept_token = this->Run(kept, session);
-  const Token lost_token = this->Run(lost, session);
-  const Token offer = this->Claim(offered, session).token;
-  const domain::OpenedSession opened =
-      this->Open("w", {{kept_token, kept, false}, {Token{123456}, JobId{1}, true}, {offer, offered, false}}, "b");
+  const AttemptToken kept_token = this->Run(kept, session);
+  const AttemptToken lost_token = this->Run(lost, session);
+  const AttemptToken offer = this->Claim(offered, session).token;
+  const domain::OpenedSession opened = this->Open(
+      "w", {{kept_token, kept, false}, {AttemptToken{123456}, JobId{1}, true}, {offer, offered, false}}, "b");
   EXPECT_NE(opened.session, session);
   EXPECT_THAT(opened.superseded, ::testing::ElementsAre(session));
   ASSERT_EQ(opened.kept.size(), 1u);
@@ -286,8 +287,8 @@ TYPED_TEST_P(DispatchStoreContract, ASecondSessionKeepsWhatItAnnouncesAndLosesTh
   EXPECT_EQ(opened.kept[0].job.id, kept);
   EXPECT_EQ(opened.kept[0].job.module, "example.com/kept");
   EXPECT_EQ(opened.kept[0].session, opened.session);
-  EXPECT_FALSE(opened.kept[0].cancel_wanted);
-  EXPECT_THAT(opened.dropped, ::testing::UnorderedElementsAre(Token{123456}, offer))
+  EXPECT_FALSE(opened.kept[0].cancel_requested);
+  EXPECT_THAT(opened.dropped, ::testing::UnorderedElementsAre(AttemptToken{123456}, offer))
       << "an offer whose Accept was never stored is no attempt";
   ASSERT_EQ(opened.lost.size(), 1u);
   EXPECT_EQ(opened.lost[0].token, lost_token);
@@ -303,7 +304,7 @@ TYPED_TEST_P(DispatchStoreContract, ASecondSessionKeepsWhatItAnnouncesAndLosesTh
 TYPED_TEST_P(DispatchStoreContract, OtherWorkersSessionsAreLeftAlone) {
   const SessionId session = this->Open("w").session;
   const JobId job = this->Job();
-  const Token token = this->Run(job, session);
+  const AttemptToken token = this->Run(job, session);
   const domain::OpenedSession other = this->Open("x", {{token, job, false}});
   EXPECT_THAT(other.dropped, ::testing::ElementsAre(token)) << "announced by a worker that does not run it";
   EXPECT_EQ(this->Complete(token, job).outcome, domain::CompleteOutcome::kEnded);
@@ -313,9 +314,9 @@ TYPED_TEST_P(DispatchStoreContract, ASessionThatIsRenewedLivesAndOneThatIsNotExp
   const SessionId silent = this->Open("silent").session;
   const SessionId alive = this->Open("alive").session;
   const JobId job = this->Job();
-  const Token token = this->Run(job, silent);
+  const AttemptToken token = this->Run(job, silent);
   const JobId offered = this->Job("example.com/offered");
-  const Token offer = this->Claim(offered, silent).token;
+  const AttemptToken offer = this->Claim(offered, silent).token;
   this->fixture_.Pass(domain::kLease * 0.7);
   const auto gone =
       this->store().RenewSessions(this->scope(), this->epoch_, {alive, SessionId{987654}}, domain::kLease);
@@ -338,9 +339,9 @@ TYPED_TEST_P(DispatchStoreContract, ASessionThatIsRenewedLivesAndOneThatIsNotExp
 TYPED_TEST_P(DispatchStoreContract, ANewCoordinatorStartsEveryLeaseAnewAndTakesOffersBack) {
   const SessionId session = this->Open("w").session;
   const JobId job = this->Job();
-  const Token token = this->Run(job, session);
+  const AttemptToken token = this->Run(job, session);
   const JobId offered = this->Job("example.com/offered");
-  const Token offer = this->Claim(offered, session).token;
+  const AttemptToken offer = this->Claim(offered, session).token;
   this->fixture_.Pass(domain::kLease * 10);
   this->epoch_ = *this->store().TakeLeadership(this->scope(), "the next one");
   ASSERT_TRUE(this->store().ResetLeasesAtStart(this->scope(), this->epoch_, domain::kLease).ok());
@@ -355,7 +356,7 @@ TYPED_TEST_P(DispatchStoreContract, ANewCoordinatorStartsEveryLeaseAnewAndTakesO
 TYPED_TEST_P(DispatchStoreContract, ExtendingLeasesLeavesOffersOpen) {
   const SessionId session = this->Open("w").session;
   const JobId job = this->Job();
-  const Token offer = this->Claim(job, session).token;
+  const AttemptToken offer = this->Claim(job, session).token;
   this->fixture_.Pass(domain::kLease * 2);
   ASSERT_TRUE(this->store().ExtendLeases(this->scope(), this->epoch_, domain::kLease).ok());
   EXPECT_THAT(this->store().ExpireSessions(this->scope(), this->epoch_)->sessions, ::testing::IsEmpty());
@@ -365,7 +366,7 @@ TYPED_TEST_P(DispatchStoreContract, ExtendingLeasesLeavesOffersOpen) {
 TYPED_TEST_P(DispatchStoreContract, AFormerLeaderWritesNothing) {
   const SessionId session = this->Open("w").session;
   const JobId job = this->Job();
-  const Token token = this->Claim(job, session).token;
+  const AttemptToken token = this->Claim(job, session).token;
   const int64_t former = this->epoch_;
   this->epoch_ = *this->store().TakeLeadership(this->scope(), "the next one");
   EXPECT_GT(this->epoch_, former);
@@ -386,7 +387,7 @@ TYPED_TEST_P(DispatchStoreContract, GoodbyeLosesAttemptsAndCountsNothing) {
   const JobId job = this->Job();
   for (int i = 0; i < 2 * domain::kInfraRetriesMax; ++i) {
     const SessionId session = this->Open("w").session;
-    const Token token = this->Run(job, session);
+    const AttemptToken token = this->Run(job, session);
     const auto ended = this->store().EndSessions(this->scope(), this->epoch_, {session});
     ASSERT_TRUE(ended.ok());
     EXPECT_THAT(ended->sessions, ::testing::ElementsAre(session));
@@ -412,8 +413,8 @@ TYPED_TEST_P(DispatchStoreContract, AJobWhoseWorkersKeepDyingFailsInTheEnd) {
 TYPED_TEST_P(DispatchStoreContract, OverdueAttemptsAreLostAndOthersPassedOver) {
   const SessionId session = this->Open("w").session;
   const JobId job = this->Job();
-  const Token token = this->Run(job, session);
-  const auto lost = this->store().LoseAttempts(this->scope(), this->epoch_, {token, Token{123456}});
+  const AttemptToken token = this->Run(job, session);
+  const auto lost = this->store().LoseAttempts(this->scope(), this->epoch_, {token, AttemptToken{123456}});
   ASSERT_TRUE(lost.ok());
   ASSERT_EQ(lost->size(), 1u);
   EXPECT_EQ(lost->front().token, token);
@@ -426,9 +427,9 @@ TYPED_TEST_P(DispatchStoreContract, ACancelledOfferIsDeadAndACancelledAttemptEnd
   const JobId offered = this->Job("example.com/offered");
   const JobId running = this->Job("example.com/running");
   const JobId lost = this->Job("example.com/lost");
-  const Token offer = this->Claim(offered, session).token;
-  const Token token = this->Run(running, session);
-  const Token lost_token = this->Run(lost, session);
+  const AttemptToken offer = this->Claim(offered, session).token;
+  const AttemptToken token = this->Run(running, session);
+  const AttemptToken lost_token = this->Run(lost, session);
   this->fixture_.Cancel(offered);
   this->fixture_.Cancel(running);
   this->fixture_.Cancel(lost);
@@ -437,7 +438,7 @@ TYPED_TEST_P(DispatchStoreContract, ACancelledOfferIsDeadAndACancelledAttemptEnd
   EXPECT_THAT(this->Queue(), ::testing::IsEmpty());
   const domain::OpenedSession opened = this->Open("w", {{token, running, false}});
   ASSERT_EQ(opened.kept.size(), 1u);
-  EXPECT_TRUE(opened.kept[0].cancel_wanted) << "so that Cancel is sent again";
+  EXPECT_TRUE(opened.kept[0].cancel_requested) << "so that Cancel is sent again";
   ASSERT_EQ(opened.lost.size(), 1u);
   EXPECT_EQ(opened.lost[0].token, lost_token);
   EXPECT_FALSE(opened.lost[0].requeued.has_value()) << "nobody wants it any more";

@@ -31,11 +31,11 @@ MemoryDispatchStore::Cancelled MemoryDispatchStore::CancelJob(JobId id) {
   Job& job = jobs_.at(id);
   if (job.state == JobState::kQueued) {
     job.state = JobState::kCancelled;
-    job.token = Token{};
+    job.token = AttemptToken{};
     return {.removed = true};
   }
   if (job.state != JobState::kRunning) return {};
-  job.cancel_wanted = true;
+  job.cancel_requested = true;
   return {.running = job.token};
 }
 
@@ -51,7 +51,7 @@ absl::Status MemoryDispatchStore::RenewLeadership(const Scope&, int64_t epoch) {
 absl::Status MemoryDispatchStore::ResetLeasesAtStart(const Scope& scope, int64_t epoch, absl::Duration lease) {
   GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
   for (auto& [id, job] : jobs_) {
-    if (job.state == JobState::kQueued) job.token = Token{};
+    if (job.state == JobState::kQueued) job.token = AttemptToken{};
   }
   return fences_.reset_at_start ? ExtendLeases(scope, epoch, lease) : absl::OkStatus();
 }
@@ -86,7 +86,7 @@ absl::StatusOr<std::vector<domain::ClaimResult>> MemoryDispatchStore::ClaimOffer
     if (!sessions_.contains(claim.session)) {
       result.outcome = ClaimOutcome::kSessionGone;
     } else if (job != jobs_.end() && Waits(job->second)) {
-      job->second.token = result.token = Token{++last_token_};
+      job->second.token = result.token = AttemptToken{++last_token_};
       job->second.session = claim.session;
       result.outcome = ClaimOutcome::kWon;
     }
@@ -147,7 +147,7 @@ absl::StatusOr<std::vector<ReturnOutcome>> MemoryDispatchStore::ReturnOffers(
     const auto job = jobs_.find(offer.job);
     if (job == jobs_.end() || job->second.state != JobState::kQueued) continue;
     if (job->second.token != offer.token || job->second.session != offer.session) continue;
-    job->second.token = Token{};
+    job->second.token = AttemptToken{};
     outcome = ReturnOutcome::kReturned;
   }
   return outcomes;
@@ -158,15 +158,15 @@ absl::StatusOr<domain::OpenedSession> MemoryDispatchStore::OpenSession(const Sco
                                                                        absl::Duration lease) {
   GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
   domain::OpenedSession opened;
-  std::set<Token> left;
+  std::set<AttemptToken> left;
   for (const auto& [id, session] : sessions_) {
     if (session.worker != request.worker) continue;
     opened.superseded.push_back(id);
-    for (const Token token : RunningOf(id)) left.insert(token);
+    for (const AttemptToken token : RunningOf(id)) left.insert(token);
   }
   opened.session = SessionId{++last_session_};
   sessions_[opened.session] = {request.worker, request.instance, clock_.Now() + lease};
-  std::set<Token> seen;
+  std::set<AttemptToken> seen;
   for (const domain::AnnouncedAttempt& announced : request.attempts) {
     if (!seen.insert(announced.token).second) continue;
     if (!left.contains(announced.token) || attempts_.at(announced.token).job != announced.job) {
@@ -181,9 +181,9 @@ absl::StatusOr<domain::OpenedSession> MemoryDispatchStore::OpenSession(const Sco
                            .job = job.row,
                            .session = opened.session,
                            .age = clock_.Now() - attempt.started_at,
-                           .cancel_wanted = job.cancel_wanted});
+                           .cancel_requested = job.cancel_requested});
   }
-  for (const Token token : left) opened.lost.push_back(Lose(attempts_.at(token), /*counts=*/true));
+  for (const AttemptToken token : left) opened.lost.push_back(Lose(attempts_.at(token), /*counts=*/true));
   for (const SessionId id : opened.superseded) {
     ReturnOffersOf(id);
     sessions_.erase(id);
@@ -222,11 +222,11 @@ absl::StatusOr<domain::ExpiredSessions> MemoryDispatchStore::EndSessions(const S
   return EndAll(sessions, /*counts=*/false);
 }
 
-absl::StatusOr<std::vector<domain::LostAttempt>> MemoryDispatchStore::LoseAttempts(const Scope&, int64_t epoch,
-                                                                                   const std::vector<Token>& tokens) {
+absl::StatusOr<std::vector<domain::LostAttempt>> MemoryDispatchStore::LoseAttempts(
+    const Scope&, int64_t epoch, const std::vector<AttemptToken>& tokens) {
   GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
   std::vector<domain::LostAttempt> lost;
-  for (const Token token : tokens) {
+  for (const AttemptToken token : tokens) {
     const auto attempt = attempts_.find(token);
     if (attempt == attempts_.end() || attempt->second.outcome != AttemptOutcome::kRunning) continue;
     lost.push_back(Lose(attempt->second, /*counts=*/true));
@@ -267,13 +267,13 @@ std::optional<domain::QueuedJob> MemoryDispatchStore::End(Attempt& attempt, Atte
                                                           FailureClass failure, bool counts) {
   Job& job = jobs_.at(attempt.job);
   const domain::EndDecision decided = domain::DecideEnd({.outcome = outcome, .failure = failure, .detail = ""},
-                                                        job.cancel_wanted, counts, job.counts, kRandom);
+                                                        job.cancel_requested, counts, job.counts, kRandom);
   attempt.outcome = decided.end.outcome;
   attempt.failure = decided.end.failure;
-  job.token = Token{};
+  job.token = AttemptToken{};
   job.counts = decided.retry.counts;
   // Without its fence the store ends jobs once more that had ended; the state machine would refuse that.
-  const absl::StatusOr<JobState> next = domain::Apply(JobState::kRunning, decided.event);
+  const absl::StatusOr<JobState> next = domain::Apply(JobState::kRunning, decided.transition);
   GOFARM_CHECK(next.ok());
   job.state = *next;
   if (job.state != JobState::kQueued) {
@@ -282,7 +282,7 @@ std::optional<domain::QueuedJob> MemoryDispatchStore::End(Attempt& attempt, Atte
     return std::nullopt;
   }
   job.row.not_before = clock_.Now() + decided.retry.wait;
-  job.row.excluded_worker = decided.retry.avoid_worker ? attempt.worker : "";
+  job.row.avoid_worker = decided.retry.avoid_worker ? attempt.worker : "";
   return job.row;
 }
 
@@ -292,8 +292,8 @@ domain::LostAttempt MemoryDispatchStore::Lose(Attempt& attempt, bool counts) {
   return lost;
 }
 
-std::vector<Token> MemoryDispatchStore::RunningOf(SessionId session) const {
-  std::vector<Token> running;
+std::vector<AttemptToken> MemoryDispatchStore::RunningOf(SessionId session) const {
+  std::vector<AttemptToken> running;
   for (const auto& [token, attempt] : attempts_) {
     if (attempt.session == session && attempt.outcome == AttemptOutcome::kRunning) running.push_back(token);
   }
@@ -302,7 +302,7 @@ std::vector<Token> MemoryDispatchStore::RunningOf(SessionId session) const {
 
 void MemoryDispatchStore::ReturnOffersOf(SessionId session) {
   for (auto& [id, job] : jobs_) {
-    if (job.state == JobState::kQueued && job.token && job.session == session) job.token = Token{};
+    if (job.state == JobState::kQueued && job.token && job.session == session) job.token = AttemptToken{};
   }
 }
 
@@ -311,7 +311,7 @@ domain::ExpiredSessions MemoryDispatchStore::EndAll(const std::vector<SessionId>
   for (const SessionId id : sessions) {
     if (!sessions_.contains(id)) continue;
     ended.sessions.push_back(id);
-    for (const Token token : RunningOf(id)) ended.lost.push_back(Lose(attempts_.at(token), counts));
+    for (const AttemptToken token : RunningOf(id)) ended.lost.push_back(Lose(attempts_.at(token), counts));
     ReturnOffersOf(id);
     sessions_.erase(id);
   }

@@ -27,7 +27,7 @@ struct Fences {
 class MemoryDispatchStore final : public domain::DispatchStore {
  public:
   struct Attempt {
-    Token token;
+    AttemptToken token;
     JobId job;
     SessionId session;
     std::string worker;
@@ -41,8 +41,8 @@ class MemoryDispatchStore final : public domain::DispatchStore {
     JobState state = JobState::kQueued;
     FailureClass failure = FailureClass::kNone;
     domain::TryCounts counts;
-    bool cancel_wanted = false;
-    Token token;  // of the open offer or of the running attempt
+    bool cancel_requested = false;
+    AttemptToken token;  // of the open offer or of the running attempt
     SessionId session;
   };
   struct Session {
@@ -56,13 +56,13 @@ class MemoryDispatchStore final : public domain::DispatchStore {
   // What other stores do to the queue.
   JobId AddJob(domain::QueuedJob row);  // row.id is given here
   struct Cancelled {
-    bool removed = false;          // it waited or was offered: cancelled now
-    std::optional<Token> running;  // its attempt is to be cancelled
+    bool removed = false;                 // it waited or was offered: cancelled now
+    std::optional<AttemptToken> running;  // its attempt is to be cancelled
   };
   Cancelled CancelJob(JobId job);
 
   const std::map<JobId, Job>& jobs() const { return jobs_; }
-  const std::map<Token, Attempt>& attempts() const { return attempts_; }
+  const std::map<AttemptToken, Attempt>& attempts() const { return attempts_; }
   const std::map<SessionId, Session>& sessions() const { return sessions_; }
 
   absl::StatusOr<int64_t> TakeLeadership(const Scope& scope, const std::string& holder) override;
@@ -88,7 +88,7 @@ class MemoryDispatchStore final : public domain::DispatchStore {
   absl::StatusOr<domain::ExpiredSessions> EndSessions(const Scope& scope, int64_t epoch,
                                                       const std::vector<SessionId>& sessions) override;
   absl::StatusOr<std::vector<domain::LostAttempt>> LoseAttempts(const Scope& scope, int64_t epoch,
-                                                                const std::vector<Token>& tokens) override;
+                                                                const std::vector<AttemptToken>& tokens) override;
   absl::StatusOr<domain::CompleteResult> Complete(const Scope& scope, const domain::Completion& completion) override;
 
  private:
@@ -97,7 +97,7 @@ class MemoryDispatchStore final : public domain::DispatchStore {
   // Ends the attempt; its job ends or waits again.
   std::optional<domain::QueuedJob> End(Attempt& attempt, AttemptOutcome outcome, FailureClass failure, bool counts);
   domain::LostAttempt Lose(Attempt& attempt, bool counts);
-  std::vector<Token> RunningOf(SessionId session) const;
+  std::vector<AttemptToken> RunningOf(SessionId session) const;
   void ReturnOffersOf(SessionId session);
   domain::ExpiredSessions EndAll(const std::vector<SessionId>& sessions, bool counts);
 
@@ -108,7 +108,7 @@ class MemoryDispatchStore final : public domain::DispatchStore {
   int64_t last_token_ = 0;
   int64_t last_session_ = 0;
   std::map<JobId, Job> jobs_;
-  std::map<Token, Attempt> attempts_;
+  std::map<AttemptToken, Attempt> attempts_;
   std::map<SessionId, Session> sessions_;
 };
 

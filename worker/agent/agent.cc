@@ -77,7 +77,7 @@ class Agent::Impl {
   void LookAtProgress(absl::Time now);
   void LookAtSnapshot();
   void LookAtDisks();
-  Slot* SlotOf(Token token);
+  Slot* SlotOf(AttemptToken token);
   void Send(const v1::WorkerMessage& message);
 
   void Do(const Dial& e);
@@ -118,7 +118,7 @@ class Agent::Impl {
     std::shared_ptr<AttemptControl> control;
     absl::Time told_at = absl::InfinitePast();
   };
-  std::map<Token, Running> running_;
+  std::map<AttemptToken, Running> running_;
   WorkerSnapshot snapshot_;
   std::string fingerprint_;
   absl::Time snapshot_at_ = absl::InfinitePast();
@@ -173,8 +173,8 @@ void Agent::Impl::Received(int64_t link, const v1::CoordinatorMessage& message) 
                             .epoch = message.epoch(),
                             .session = SessionId{welcome.session_id()},
                             .heartbeat = absl::Seconds(welcome.heartbeat_seconds())};
-      for (const int64_t token : welcome.keep()) event.keep.push_back(Token{token});
-      for (const int64_t token : welcome.drop()) event.drop.push_back(Token{token});
+      for (const int64_t token : welcome.keep()) event.keep.push_back(AttemptToken{token});
+      for (const int64_t token : welcome.drop()) event.drop.push_back(AttemptToken{token});
       std::vector<Toolset> toolsets;
       for (const v1::Toolset& t : welcome.toolsets()) {
         Toolset toolset = ToolsetFromProto(t);
@@ -192,10 +192,10 @@ void Agent::Impl::Received(int64_t link, const v1::CoordinatorMessage& message) 
       taken = Post(OfferReceived{link, message.epoch(), OfferFromProto(message.offer())});
       break;
     case v1::CoordinatorMessage::kCancel:
-      taken = Post(CancelReceived{link, message.epoch(), Token{message.cancel().token()}});
+      taken = Post(CancelReceived{link, message.epoch(), AttemptToken{message.cancel().token()}});
       break;
     case v1::CoordinatorMessage::kDrop:
-      taken = Post(DropReceived{link, message.epoch(), Token{message.drop().token()}});
+      taken = Post(DropReceived{link, message.epoch(), AttemptToken{message.drop().token()}});
       break;
     case v1::CoordinatorMessage::kDrain:
       taken = Post(DrainReceived{link, message.epoch()});
@@ -268,11 +268,11 @@ void Agent::Impl::EachTick(absl::Time now) {
 }
 
 void Agent::Impl::LookAtProgress(absl::Time now) {
-  std::vector<Token> due;
+  std::vector<AttemptToken> due;
   for (auto& [token, running] : running_) {
     if (now - running.told_at >= kProgressInterval) due.push_back(token);
   }
-  for (const Token token : due) Feed(AttemptProgressed{token});
+  for (const AttemptToken token : due) Feed(AttemptProgressed{token});
 }
 
 void Agent::Impl::LookAtSnapshot() {
@@ -295,7 +295,7 @@ void Agent::Impl::LookAtDisks() {
   Feed(DiskSpace{least < build::kDiskFreeMin});
 }
 
-Slot* Agent::Impl::SlotOf(Token token) {
+Slot* Agent::Impl::SlotOf(AttemptToken token) {
   const auto it = running_.find(token);
   return it == running_.end() ? nullptr : slots_[static_cast<size_t>(it->second.slot)].get();
 }

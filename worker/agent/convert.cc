@@ -111,7 +111,7 @@ Toolset ToolsetFromProto(const v1::Toolset& in) {
 
 Offer OfferFromProto(const v1::Offer& in) {
   Offer out;
-  out.token = Token{in.token()};
+  out.token = AttemptToken{in.token()};
   out.job = JobId{in.job_id()};
   out.module = in.module();
   out.version = in.version();
@@ -166,7 +166,8 @@ build::BuildOrder OrderFromOffer(const Offer& offer, const Toolset& toolset, int
   return order;
 }
 
-void ProgressToProto(Token token, const build::BuildProgress& progress, absl::Duration in_phase, v1::Progress& out) {
+void ProgressToProto(AttemptToken token, const build::BuildProgress& progress, absl::Duration in_phase,
+                     v1::Progress& out) {
   out.set_token(token.value);
   out.set_phase(static_cast<v1::Phase>(progress.phase));
   out.set_variant(Clip(EscapeForPrint(progress.variant), kVariantMax));

@@ -12,7 +12,7 @@ using Attempt = SessionState::Attempt;
 using AttemptState = SessionState::AttemptState;
 using Link = SessionState::Link;
 
-bool Contains(const std::vector<Token>& tokens, Token token) {
+bool Contains(const std::vector<AttemptToken>& tokens, AttemptToken token) {
   return std::find(tokens.begin(), tokens.end(), token) != tokens.end();
 }
 
@@ -59,7 +59,7 @@ class Machine {
     s_.toolsets = e.toolsets;
     s_.heartbeat = std::max(e.heartbeat, absl::Milliseconds(100));
     s_.heartbeat_at = now_ + s_.heartbeat;
-    for (const Token token : Tokens()) {
+    for (const AttemptToken token : Tokens()) {
       // An attempt the coordinator says nothing of is none of its own.
       if (!Contains(e.keep, token)) Drop(token);
     }
@@ -197,8 +197,8 @@ class Machine {
  private:
   void Emit(Effect effect) { effects_.push_back(std::move(effect)); }
 
-  std::vector<Token> Tokens() const {
-    std::vector<Token> tokens;
+  std::vector<AttemptToken> Tokens() const {
+    std::vector<AttemptToken> tokens;
     for (const auto& [token, attempt] : s_.attempts) tokens.push_back(token);
     return tokens;
   }
@@ -260,7 +260,7 @@ class Machine {
   }
 
   // The attempt is no longer ours: nothing more is said of it.
-  void Drop(Token token) {
+  void Drop(AttemptToken token) {
     const auto it = s_.attempts.find(token);
     if (it == s_.attempts.end()) return;
     Attempt& attempt = it->second;
@@ -272,7 +272,7 @@ class Machine {
     }
   }
 
-  void Forget(Token token) {
+  void Forget(AttemptToken token) {
     const auto it = s_.attempts.find(token);
     s_.slots[static_cast<size_t>(it->second.slot)] = std::nullopt;
     s_.attempts.erase(it);

@@ -54,7 +54,7 @@ struct OfferLimits {
 };
 
 struct Offer {
-  Token token;
+  AttemptToken token;
   JobId job;
   std::string module;
   std::string version;
@@ -76,7 +76,7 @@ struct SessionConfig {
 };
 
 struct AnnouncedAttempt {
-  Token token;
+  AttemptToken token;
   JobId job;
   bool ended = false;
   bool operator==(const AnnouncedAttempt&) const = default;
@@ -101,8 +101,8 @@ struct WelcomeReceived {
   int64_t epoch = 0;
   SessionId session;
   absl::Duration heartbeat;
-  std::vector<Token> keep;
-  std::vector<Token> drop;
+  std::vector<AttemptToken> keep;
+  std::vector<AttemptToken> drop;
   std::vector<std::string> toolsets;  // names the agent can build with (it keeps the contents itself)
 };
 struct OfferReceived {
@@ -113,12 +113,12 @@ struct OfferReceived {
 struct CancelReceived {
   int64_t link = 0;
   int64_t epoch = 0;
-  Token token;
+  AttemptToken token;
 };
 struct DropReceived {
   int64_t link = 0;
   int64_t epoch = 0;
-  Token token;
+  AttemptToken token;
 };
 struct DrainReceived {
   int64_t link = 0;
@@ -126,21 +126,21 @@ struct DrainReceived {
 };
 // The build made progress; the agent keeps the latest value by token and limits the rate to about one a second a phase.
 struct AttemptProgressed {
-  Token token;
+  AttemptToken token;
 };
 // The build thread is done with it (whatever came of it, a stopped build too) and its processes are gone.
 struct AttemptFinished {
-  Token token;
+  AttemptToken token;
 };
 // Answer to SendComplete. kRetry: not answered (unavailable, or the store still had to take the Accept).
 enum class CompleteAnswer { kRecorded, kStale, kRetry };
 struct CompleteAnswered {
-  Token token;
+  AttemptToken token;
   CompleteAnswer answer = CompleteAnswer::kRetry;
   double random = 0;
 };
 struct AttemptStale {
-  Token token;
+  AttemptToken token;
 };                        // a log append or upload got FAILED_PRECONDITION for this token
 struct ReportChanged {};  // what SendReport would say has changed
 struct DiskSpace {
@@ -180,10 +180,10 @@ struct SendReady {
   bool disk_full = false;
 };
 struct SendAccept {
-  Token token;
+  AttemptToken token;
 };
 struct SendRefuse {
-  Token token;
+  AttemptToken token;
   RefuseReason reason = RefuseReason::kNoFreeSlot;
   std::string detail;
 };
@@ -196,19 +196,19 @@ struct StartBuild {
 // discarded.
 enum class StopWhy { kCancelled, kDropped };
 struct StopBuild {
-  Token token;
+  AttemptToken token;
   StopWhy why = StopWhy::kDropped;
 };
 // Upload what is missing (log tail, artifacts), then call Complete once; CompleteAnswered follows in every case, within
 // a deadline of the agent's choice.
 struct SendComplete {
-  Token token;
+  AttemptToken token;
 };
 struct DiscardResult {
-  Token token;
+  AttemptToken token;
 };  // forget the attempt: report, workspace, log tail
 struct SendProgress {
-  Token token;
+  AttemptToken token;
 };
 struct SendHeartbeat {};
 struct SendReport {};
@@ -226,7 +226,7 @@ struct SessionState {
   enum class Link { kDown, kDialing, kGreeted, kLive };  // kGreeted: Hello is sent, Welcome awaited
   enum class AttemptState { kBuilding, kFinished };      // kFinished: its completion is to be answered
   struct Attempt {
-    Token token;
+    AttemptToken token;
     JobId job;
     int slot = 0;
     AttemptState state = AttemptState::kBuilding;
@@ -249,8 +249,8 @@ struct SessionState {
   absl::Duration heartbeat = absl::Seconds(5);
   absl::Time heartbeat_at = absl::InfiniteFuture();
   absl::Time report_at = absl::InfiniteFuture();
-  std::map<Token, Attempt> attempts;        // in order, so that a run is the same each time
-  std::vector<std::optional<Token>> slots;  // who sits where
+  std::map<AttemptToken, Attempt> attempts;        // in order, so that a run is the same each time
+  std::vector<std::optional<AttemptToken>> slots;  // who sits where
   bool draining = false;
   bool disk_low = false;
   bool stopping = false;

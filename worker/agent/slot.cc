@@ -149,7 +149,7 @@ void Slot::Work() {
 }
 
 void Slot::Build(Attempt& attempt) {
-  const Token token = attempt.order.token;
+  const AttemptToken token = attempt.order.token;
   obs::Info("build_started", {{"token", Cat(token.value)},
                               {"job", Cat(attempt.order.job.value)},
                               {"module", Cat(attempt.order.module, "@", attempt.order.version)},

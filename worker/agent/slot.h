@@ -34,8 +34,8 @@ inline constexpr absl::Duration kCompleteTimeout = absl::Seconds(30);
 // The side of an attempt that the agent's loop sees.
 class AttemptControl {
  public:
-  explicit AttemptControl(Token token) : token_(token) {}
-  Token token() const { return token_; }
+  explicit AttemptControl(AttemptToken token) : token_(token) {}
+  AttemptToken token() const { return token_; }
 
   std::stop_source build;  // ends the build
   std::stop_source io;     // ends uploads and completion
@@ -49,7 +49,7 @@ class AttemptControl {
   Seen Look(absl::Time now) const;
 
  private:
-  const Token token_;
+  const AttemptToken token_;
   mutable absl::Mutex mutex_;
   build::BuildProgress progress_ ABSL_GUARDED_BY(mutex_);
   absl::Time phase_since_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();

@@ -26,7 +26,7 @@ absl::Status FromCode(const std::error_code& error, std::string_view action) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<AttemptFolder>> AttemptFolder::Make(const std::string& work_dir, Token token) {
+absl::StatusOr<std::unique_ptr<AttemptFolder>> AttemptFolder::Make(const std::string& work_dir, AttemptToken token) {
   const std::string parent = work_dir + "/attempts";
   GOFARM_RETURN_IF_ERROR(io::MakeFolders(parent, 0700));
   std::string path = Cat(parent, "/", token.value, "-XXXXXX");

@@ -19,7 +19,7 @@ namespace gofarm::build {
 // WORK/attempts/<token>-XXXXXX with 0700: builds reach what is bound into their sandbox only. Removed with the object.
 class AttemptFolder : public Workspace {
  public:
-  static absl::StatusOr<std::unique_ptr<AttemptFolder>> Make(const std::string& work_dir, Token token);
+  static absl::StatusOr<std::unique_ptr<AttemptFolder>> Make(const std::string& work_dir, AttemptToken token);
   ~AttemptFolder() override;
   AttemptFolder(const AttemptFolder&) = delete;
   AttemptFolder& operator=(const AttemptFolder&) = delete;

@@ -33,7 +33,7 @@ struct BuildLimits {
 };
 
 struct BuildOrder {
-  Token token;
+  AttemptToken token;
   JobId job;
   std::string module;
   std::string version;

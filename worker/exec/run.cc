@@ -107,7 +107,7 @@ int64_t LeastFree(const std::vector<std::string>& folders) {
 }
 
 // What sandbox-init said (see sandbox_init.cc).
-struct Told {
+struct InitReport {
   absl::Status error;
   std::optional<int> ran;
   bool ended = false;
@@ -115,18 +115,18 @@ struct Told {
   int64_t largest_bytes = 0;
 };
 
-void ReadLine(std::string_view line, Told& told) {
+void ReadLine(std::string_view line, InitReport& report) {
   const std::vector<absl::string_view> words = absl::StrSplit(Av(line), absl::MaxSplits(' ', 4));
   int code = 0;
-  if (words[0] == "error" && words.size() >= 3 && absl::SimpleAtoi(words[1], &code) && told.error.ok()) {
+  if (words[0] == "error" && words.size() >= 3 && absl::SimpleAtoi(words[1], &code) && report.error.ok()) {
     const size_t text = std::string_view("error ").size() + words[1].size() + 1;
-    told.error = absl::Status(static_cast<absl::StatusCode>(code), std::string(line.substr(text)));
+    report.error = absl::Status(static_cast<absl::StatusCode>(code), std::string(line.substr(text)));
   } else if (words[0] == "ran" && words.size() == 2 && absl::SimpleAtoi(words[1], &code)) {
-    told.ran = code;
+    report.ran = code;
   } else if (words[0] == "end" && words.size() == 4) {
     int64_t cpu = 0;
-    told.ended = absl::SimpleAtoi(words[2], &cpu) && absl::SimpleAtoi(words[3], &told.largest_bytes);
-    told.cpu_seconds = static_cast<double>(cpu) / 1e6;
+    report.ended = absl::SimpleAtoi(words[2], &cpu) && absl::SimpleAtoi(words[3], &report.largest_bytes);
+    report.cpu_seconds = static_cast<double>(cpu) / 1e6;
   }
 }
 
@@ -225,7 +225,7 @@ class RunningTree {
     }
     control_open_ = false;
     for (const absl::string_view line : absl::StrSplit(control_text_, '\n', absl::SkipEmpty())) {
-      ReadLine(Sv(line), told_);
+      ReadLine(Sv(line), init_report_);
     }
   }
 
@@ -247,25 +247,25 @@ class RunningTree {
   absl::StatusOr<SandboxResult> Conclude(const LimitWatch& watch, absl::Time started, int init_status) {
     SandboxResult result;
     result.seconds = absl::ToDoubleSeconds(absl::Now() - started);
-    result.cpu_seconds = std::max(watch.cpu_seconds(), told_.cpu_seconds);
-    result.peak_memory_bytes = std::max(watch.peak_memory_bytes(), told_.largest_bytes);
-    if (!told_.ended && told_.error.ok()) GOFARM_RETURN_IF_ERROR(EndTheRest());
+    result.cpu_seconds = std::max(watch.cpu_seconds(), init_report_.cpu_seconds);
+    result.peak_memory_bytes = std::max(watch.peak_memory_bytes(), init_report_.largest_bytes);
+    if (!init_report_.ended && init_report_.error.ok()) GOFARM_RETURN_IF_ERROR(EndTheRest());
     if (ended_by_) {
       result.ended_by = *ended_by_;
       return result;
     }
-    if (!told_.error.ok()) return Annotate(told_.error, "sandbox");
-    if (!told_.ended) {
+    if (!init_report_.error.ok()) return Annotate(init_report_.error, "sandbox");
+    if (!init_report_.ended) {
       if (!WIFSIGNALED(init_status)) return absl::InternalError("sandbox: sandbox-init ended without a word");
       result.ended_by = EndedBy::kSignal;
       result.signal = WTERMSIG(init_status);
       return result;
     }
-    if (told_.ran) {
+    if (init_report_.ran) {
       // bubblewrap turns a signal into 128 + its number.
-      const bool signal = *told_.ran > 128 && *told_.ran < 128 + NSIG;
+      const bool signal = *init_report_.ran > 128 && *init_report_.ran < 128 + NSIG;
       result.ended_by = signal ? EndedBy::kSignal : EndedBy::kExit;
-      (signal ? result.signal : result.exit_code) = signal ? *told_.ran - 128 : *told_.ran;
+      (signal ? result.signal : result.exit_code) = signal ? *init_report_.ran - 128 : *init_report_.ran;
       return result;
     }
     // The command never ran. Nothing hostile has written yet, so the text is bubblewrap's own.
@@ -287,7 +287,7 @@ class RunningTree {
   bool init_reaped_ = false;
   std::string control_text_;
   std::string tail_;
-  Told told_;
+  InitReport init_report_;
 };
 
 // Upper and work folders of earlier runs go before, this run's after; names are fixed, so only these two are touched.

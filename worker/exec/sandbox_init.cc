@@ -51,7 +51,7 @@ constexpr rlim_t kNoCore = 1;
 // The kernel's own choice under memory pressure should fall on a build and not on worker or database.
 constexpr std::string_view kOomScore = "700";
 
-void Tell(std::string_view line) {
+void Send(std::string_view line) {
   const std::string text = Cat(line, "\n");
   ssize_t ignored = send(kControlFd, text.data(), text.size(), MSG_NOSIGNAL);
   (void)ignored;
@@ -142,7 +142,7 @@ class Supervisor {
   char* const empty[] = {nullptr};
   execve(spec.bwrap.c_str(), argv.data(), empty);
   const std::string message = ErrnoStatus(errno, Cat("start ", spec.bwrap)).ToString();
-  Tell(Cat("error ", static_cast<int>(absl::StatusCode::kFailedPrecondition), " ", message));
+  Send(Cat("error ", static_cast<int>(absl::StatusCode::kFailedPrecondition), " ", message));
   _exit(127);
 }
 
@@ -195,7 +195,7 @@ void Supervisor::OnBwrapStatus() {
     const std::optional<int> first = JsonNumber(json_, "child-pid");
     if (!first) return;
     if (absl::Status limited = LimitProcesses(*first, spec_.sandbox.limits.processes); !limited.ok()) {
-      Tell(Cat("error ", limited.raw_code(), " ", limited.message()));
+      Send(Cat("error ", limited.raw_code(), " ", limited.message()));
       killing_ = true;
       return;
     }
@@ -207,7 +207,7 @@ void Supervisor::OnBwrapStatus() {
   if (told_exit_) return;
   if (const std::optional<int> code = JsonNumber(json_, "exit-code")) {
     told_exit_ = true;
-    Tell(Cat("ran ", *code));
+    Send(Cat("ran ", *code));
   }
 }
 
@@ -254,7 +254,7 @@ void Supervisor::WatchUntilAllGone() {
   getrusage(RUSAGE_CHILDREN, &usage);
   const int64_t cpu = (int64_t{usage.ru_utime.tv_sec} + usage.ru_stime.tv_sec) * 1000000 + usage.ru_utime.tv_usec +
                       usage.ru_stime.tv_usec;
-  Tell(Cat("end ", bwrap_result_, " ", cpu, " ", int64_t{usage.ru_maxrss} * 1024));
+  Send(Cat("end ", bwrap_result_, " ", cpu, " ", int64_t{usage.ru_maxrss} * 1024));
 }
 
 absl::Status Main() {
@@ -285,7 +285,7 @@ int SandboxInitMain() {
   if (getenv(kHostProbeVariable) != nullptr) HostProbeMain();
   const absl::Status status = Main();
   if (status.ok()) return 0;
-  Tell(Cat("error ", status.raw_code(), " ", EscapeForPrint(Sv(status.message()))));
+  Send(Cat("error ", status.raw_code(), " ", EscapeForPrint(Sv(status.message()))));
   return 1;
 }
 

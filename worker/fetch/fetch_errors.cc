@@ -156,7 +156,7 @@ FailureClass ClassifyPackageError(std::string_view message) {
   return failure == FailureClass::kInternal ? FailureClass::kCompileError : failure;
 }
 
-bool IsPassing(FailureClass failure) {
+bool IsTransient(FailureClass failure) {
   return failure == FailureClass::kProxyError || failure == FailureClass::kDiskFull ||
          failure == FailureClass::kInternal || failure == FailureClass::kToolchainBroken ||
          failure == FailureClass::kWorkerLost;

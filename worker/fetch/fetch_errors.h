@@ -21,7 +21,7 @@ FailureClass ClassifyFetchError(std::string_view message);
 FailureClass ClassifyPackageError(std::string_view message);
 
 // Another try may end otherwise (proxy_error, disk_full, internal): then the whole fetch fails, and nothing is kept.
-bool IsPassing(FailureClass failure);
+bool IsTransient(FailureClass failure);
 
 // What `go mod download -json MODULE@VERSION` prints; fields are empty where they are absent or the text is no JSON.
 struct DownloadAnswer {

@@ -64,7 +64,7 @@ class Walk {
     return absl::OkStatus();
   }
 
-  std::vector<Found> entries, strangers;
+  std::vector<Found> entries, foreign;
   int64_t total = 0;
 
  private:
@@ -93,7 +93,7 @@ class Walk {
     if (fstatat(cache_folder, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0 || IsKept(name, info))
       return absl::OkStatus();
     if (!S_ISDIR(info.st_mode) || !IsDigits(name)) {
-      Add(strangers, cache_folder, {cache, "", name}, info);
+      Add(foreign, cache_folder, {cache, "", name}, info);
       return absl::OkStatus();
     }
     const io::Fd folder(openat(cache_folder, name.c_str(), kOpenFolder));
@@ -101,7 +101,7 @@ class Walk {
     for (const std::string& inner : Names(folder.get())) {
       GOFARM_RETURN_IF_ERROR(scope_.Check());
       if (fstatat(folder.get(), inner.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) continue;
-      Add(IsEntry(inner, info.st_mode) ? entries : strangers, folder.get(), {cache, name, inner}, info);
+      Add(IsEntry(inner, info.st_mode) ? entries : foreign, folder.get(), {cache, name, inner}, info);
     }
     return absl::OkStatus();
   }
@@ -147,10 +147,10 @@ absl::Status PruneGoCacheFolders(const Scope& scope, const std::string& root, in
     done.bytes += found.bytes;
     ++count;
   };
-  for (const Found& stranger : walk.strangers) {
+  for (const Found& file : walk.foreign) {
     GOFARM_RETURN_IF_ERROR(scope.Check());
     // A young one may be a merge's temporary file.
-    if (stranger.used <= since) take(stranger, done.strangers);
+    if (file.used <= since) take(file, done.foreign);
   }
   std::sort(walk.entries.begin(), walk.entries.end(), [](const Found& a, const Found& b) { return a.used < b.used; });
   for (const Found& entry : walk.entries) {

@@ -196,7 +196,7 @@ class Builder {
       const std::string detail =
           Clip(Cat(EscapeForPrint(part->import_path), ": ", EscapeForPrint(part->error, true)), kProgramDetailMax);
       // The first decides, but what may pass goes before all others: it must not be kept as the program's fault.
-      if (program.failure == FailureClass::kNone || (IsPassing(failure) && !IsPassing(program.failure))) {
+      if (program.failure == FailureClass::kNone || (IsTransient(failure) && !IsTransient(program.failure))) {
         program.failure = failure;
         program.detail = detail;
       }

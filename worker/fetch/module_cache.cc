@@ -155,7 +155,7 @@ absl::Status PruneGoCaches(const Scope& scope, const CacheLayout& cache, const P
                                                   absl::Now() - limits.grace - absl::Hours(1), pruned);
   done.bytes += pruned.bytes;
   done.gocache_entries += pruned.entries;
-  done.gocache_strangers += pruned.strangers;
+  done.gocache_foreign_files += pruned.foreign;
   return status;
 }
 

@@ -41,7 +41,7 @@ struct Pruned {
   int64_t bytes = 0;
   int64_t modules = 0;
   int64_t gocache_entries = 0;
-  int64_t gocache_strangers = 0;  // what no go puts into its cache
+  int64_t gocache_foreign_files = 0;  // what no go puts into its cache
   int64_t listings = 0;
 };
 

@@ -238,7 +238,7 @@ class Fetch {
       return Failed(FailureClass::kSourceInvalid, fault);
     for (const Program& program : made.programs) {
       // Not the program's fault and perhaps over in a minute: nothing of this fetch is kept.
-      if (IsPassing(program.failure)) return Failed(program.failure, program.detail);
+      if (IsTransient(program.failure)) return Failed(program.failure, program.detail);
     }
     listing.targets.push_back(std::move(made));
     return {};

@@ -55,8 +55,8 @@ absl::Status ReadAt(int fd, int64_t offset, size_t size, std::string& data) {
   return absl::OkStatus();
 }
 
-absl::Status TryOnce(const Scope& scope, const std::shared_ptr<grpc::Channel>& channel, Token token, const Blob& blob,
-                     int fd, const UploadProgress& progress) {
+absl::Status TryOnce(const Scope& scope, const std::shared_ptr<grpc::Channel>& channel, AttemptToken token,
+                     const Blob& blob, int fd, const UploadProgress& progress) {
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(std::min(scope.deadline, absl::Now() + kTryMax)));
   const std::stop_callback cancel(scope.stop, [&context] { context.TryCancel(); });
@@ -99,7 +99,7 @@ void Wait(const Scope& scope, absl::Duration delay) {
 
 }  // namespace
 
-absl::Status UploadBlob(const Scope& scope, const Uplink& uplink, Token token, const Blob& blob,
+absl::Status UploadBlob(const Scope& scope, const Uplink& uplink, AttemptToken token, const Blob& blob,
                         const UploadProgress& progress, const UploadTrouble& trouble) {
   std::minstd_rand random{std::random_device{}()};
   int mismatches = 0;

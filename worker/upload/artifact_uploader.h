@@ -28,7 +28,7 @@ using UploadTrouble = std::function<void(const absl::Status& failure)>;
 
 // Tries again with backoff until the scope ends. FAILED_PRECONDITION: the token is stale. DATA_LOSS: the file is not
 // what its digest says (seen here or by the coordinator, twice). INVALID_ARGUMENT: the coordinator refuses such a blob.
-absl::Status UploadBlob(const Scope& scope, const Uplink& uplink, Token token, const Blob& blob,
+absl::Status UploadBlob(const Scope& scope, const Uplink& uplink, AttemptToken token, const Blob& blob,
                         const UploadProgress& progress = {}, const UploadTrouble& trouble = {});
 
 }  // namespace gofarm::upload

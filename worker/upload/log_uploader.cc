@@ -27,7 +27,8 @@ double Chance() {
 
 }  // namespace
 
-LogUploader::LogUploader(const Uplink& uplink, Token token, const LogSpool& spool, std::function<void()> on_stale)
+LogUploader::LogUploader(const Uplink& uplink, AttemptToken token, const LogSpool& spool,
+                         std::function<void()> on_stale)
     : uplink_(uplink), token_(token), spool_(spool), on_stale_(std::move(on_stale)), thread_([this] { Run(); }) {}
 
 LogUploader::~LogUploader() {

@@ -33,7 +33,7 @@ inline constexpr BackoffPolicy kUploadBackoff = {absl::Milliseconds(200), absl::
 class LogUploader {
  public:
   // `on_stale` is called once, from the uploader's thread, when the token is no longer the job's.
-  LogUploader(const Uplink& uplink, Token token, const LogSpool& spool, std::function<void()> on_stale);
+  LogUploader(const Uplink& uplink, AttemptToken token, const LogSpool& spool, std::function<void()> on_stale);
   ~LogUploader();  // stops sending and joins
   LogUploader(const LogUploader&) = delete;
   LogUploader& operator=(const LogUploader&) = delete;
@@ -51,7 +51,7 @@ class LogUploader {
   bool IsFlushed() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Uplink& uplink_;
-  const Token token_;
+  const AttemptToken token_;
   const LogSpool& spool_;
   const std::function<void()> on_stale_;
 

@@ -34,14 +34,14 @@ class LogStoreTest : public ::testing::Test {
     store_ = OpenFolderLogStore(dir_, bytes_max).value();
   }
   // Appends and waits for the acknowledgement.
-  absl::StatusOr<int64_t> Append(Token token, int64_t offset, std::string_view data) {
+  absl::StatusOr<int64_t> Append(AttemptToken token, int64_t offset, std::string_view data) {
     auto answer = std::make_shared<std::promise<absl::StatusOr<int64_t>>>();
     const absl::Status taken = store_->Append(
         token, offset, data, [answer](const absl::StatusOr<int64_t>& stored) { answer->set_value(stored); });
     if (!taken.ok()) return taken;
     return answer->get_future().get();
   }
-  std::string ReadAll(Token token, int64_t offset = 0, size_t limit = 1000) {
+  std::string ReadAll(AttemptToken token, int64_t offset = 0, size_t limit = 1000) {
     std::string out;
     while (true) {
       const LogSlice slice = store_->Read(token, offset, limit).value();
@@ -56,42 +56,42 @@ class LogStoreTest : public ::testing::Test {
 };
 
 TEST_F(LogStoreTest, AcknowledgesWhatIsStored) {
-  EXPECT_EQ(store_->StoredOffset(Token{7}).value(), 0);
-  EXPECT_EQ(Append(Token{7}, 0, "one\n").value(), 4);
-  EXPECT_EQ(Append(Token{7}, 4, "two\n").value(), 8);
-  EXPECT_EQ(store_->StoredOffset(Token{7}).value(), 8);
-  EXPECT_EQ(ReadAll(Token{7}), "one\ntwo\n");
-  EXPECT_EQ(ReadAll(Token{7}, 4), "two\n");
+  EXPECT_EQ(store_->StoredOffset(AttemptToken{7}).value(), 0);
+  EXPECT_EQ(Append(AttemptToken{7}, 0, "one\n").value(), 4);
+  EXPECT_EQ(Append(AttemptToken{7}, 4, "two\n").value(), 8);
+  EXPECT_EQ(store_->StoredOffset(AttemptToken{7}).value(), 8);
+  EXPECT_EQ(ReadAll(AttemptToken{7}), "one\ntwo\n");
+  EXPECT_EQ(ReadAll(AttemptToken{7}, 4), "two\n");
   EXPECT_EQ(io::ReadFile(Cat(dir_, "/logs/0/7.log"), 100).value(), "one\ntwo\n");
 }
 
 TEST_F(LogStoreTest, RepeatedAndOverlappingChunksAreStoredOnce) {
-  ASSERT_TRUE(Append(Token{7}, 0, "abcdef").ok());
-  EXPECT_EQ(Append(Token{7}, 0, "abcdef").value(), 6);
-  EXPECT_EQ(Append(Token{7}, 2, "cd").value(), 6);
-  EXPECT_EQ(Append(Token{7}, 4, "efgh").value(), 8);
-  EXPECT_EQ(ReadAll(Token{7}), "abcdefgh");
+  ASSERT_TRUE(Append(AttemptToken{7}, 0, "abcdef").ok());
+  EXPECT_EQ(Append(AttemptToken{7}, 0, "abcdef").value(), 6);
+  EXPECT_EQ(Append(AttemptToken{7}, 2, "cd").value(), 6);
+  EXPECT_EQ(Append(AttemptToken{7}, 4, "efgh").value(), 8);
+  EXPECT_EQ(ReadAll(AttemptToken{7}), "abcdefgh");
 }
 
 TEST_F(LogStoreTest, GapIsRefusedWithTheOffsetToSendFrom) {
-  ASSERT_TRUE(Append(Token{7}, 0, "abc").ok());
-  const absl::Status status = Append(Token{7}, 10, "x").status();
+  ASSERT_TRUE(Append(AttemptToken{7}, 0, "abc").ok());
+  const absl::Status status = Append(AttemptToken{7}, 10, "x").status();
   EXPECT_TRUE(absl::IsOutOfRange(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr("send from 3"));
 }
 
 TEST_F(LogStoreTest, NegativeOffsetsAndHugeChunksAreRefused) {
-  EXPECT_TRUE(absl::IsInvalidArgument(Append(Token{7}, -1, "x").status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(Append(Token{7}, 0, std::string(kLogChunkMax + 1, 'x')).status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(store_->Read(Token{7}, -1, 10).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(Append(AttemptToken{7}, -1, "x").status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(Append(AttemptToken{7}, 0, std::string(kLogChunkMax + 1, 'x')).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(store_->Read(AttemptToken{7}, -1, 10).status()));
 }
 
 TEST_F(LogStoreTest, LogGoesOnInANewProcess) {
-  ASSERT_TRUE(Append(Token{1234}, 0, "before ").ok());
+  ASSERT_TRUE(Append(AttemptToken{1234}, 0, "before ").ok());
   Open(1 << 20);
-  EXPECT_EQ(store_->StoredOffset(Token{1234}).value(), 7);
-  EXPECT_EQ(Append(Token{1234}, 7, "after").value(), 12);
-  EXPECT_EQ(ReadAll(Token{1234}), "before after");
+  EXPECT_EQ(store_->StoredOffset(AttemptToken{1234}).value(), 7);
+  EXPECT_EQ(Append(AttemptToken{1234}, 7, "after").value(), 12);
+  EXPECT_EQ(ReadAll(AttemptToken{1234}), "before after");
 }
 
 TEST_F(LogStoreTest, LongLogKeepsHeadAndTailWithinItsLimit) {
@@ -99,19 +99,20 @@ TEST_F(LogStoreTest, LongLogKeepsHeadAndTailWithinItsLimit) {
   std::string whole;
   for (int i = 0; i < 2000; ++i) {
     const std::string line = Cat("line ", i, "\n");
-    ASSERT_TRUE(store_->Append(Token{9}, static_cast<int64_t>(whole.size()), line, [](const auto&) {}).ok());
+    ASSERT_TRUE(store_->Append(AttemptToken{9}, static_cast<int64_t>(whole.size()), line, [](const auto&) {}).ok());
     whole += line;
   }
   const auto check = [&] {
-    const std::string kept = ReadAll(Token{9});
+    const std::string kept = ReadAll(AttemptToken{9});
     EXPECT_THAT(kept, StartsWith("line 0\nline 1\n"));
     EXPECT_THAT(kept, EndsWith("line 1998\nline 1999\n"));
     EXPECT_THAT(kept, HasSubstr("bytes of this log were left out here"));
     EXPECT_LE(io::TreeBytes(dir_), 4096);
     EXPECT_GE(io::TreeBytes(dir_), 3072);
-    EXPECT_EQ(store_->StoredOffset(Token{9}).value(), static_cast<int64_t>(whole.size()));
+    EXPECT_EQ(store_->StoredOffset(AttemptToken{9}).value(), static_cast<int64_t>(whole.size()));
   };
-  EXPECT_EQ(Append(Token{9}, static_cast<int64_t>(whole.size()), "").value(), static_cast<int64_t>(whole.size()));
+  EXPECT_EQ(Append(AttemptToken{9}, static_cast<int64_t>(whole.size()), "").value(),
+            static_cast<int64_t>(whole.size()));
   check();
   Open(4096);
   check();
@@ -121,18 +122,18 @@ TEST_F(LogStoreTest, ManyLogsGrowAtOnceAndIdleOnesAreClosed) {
   const int logs = static_cast<int>(kOpenLogsMax) + 100;
   for (int round = 0; round < 2; ++round) {
     for (int i = 1; i <= logs; ++i) {
-      ASSERT_TRUE(store_->Append(Token{i}, round * 5, "12345", [](const auto&) {}).ok()) << i;
+      ASSERT_TRUE(store_->Append(AttemptToken{i}, round * 5, "12345", [](const auto&) {}).ok()) << i;
     }
-    EXPECT_EQ(Append(Token{1}, 0, "").value(), (round + 1) * 5);
+    EXPECT_EQ(Append(AttemptToken{1}, 0, "").value(), (round + 1) * 5);
   }
-  for (const int i : {1, 100, logs}) EXPECT_EQ(ReadAll(Token{i}), "1234512345") << i;
+  for (const int i : {1, 100, logs}) EXPECT_EQ(ReadAll(AttemptToken{i}), "1234512345") << i;
 }
 
 TEST_F(LogStoreTest, FollowersAreToldOfGrowth) {
-  Token grown;
-  store_->OnGrowth([&](Token token) { grown = token; });
-  ASSERT_TRUE(Append(Token{5}, 0, "x").ok());
-  EXPECT_EQ(grown, Token{5});
+  AttemptToken grown;
+  store_->OnGrowth([&](AttemptToken token) { grown = token; });
+  ASSERT_TRUE(Append(AttemptToken{5}, 0, "x").ok());
+  EXPECT_EQ(grown, AttemptToken{5});
 }
 
 TEST_F(LogStoreTest, ManyAppendsShareOneSync) {
@@ -141,16 +142,16 @@ TEST_F(LogStoreTest, ManyAppendsShareOneSync) {
   const absl::Time start = absl::Now();
   for (int i = 0; i < 100; ++i) {
     done.push_back(std::make_shared<std::promise<void>>());
-    ASSERT_TRUE(store_->Append(Token{3}, i, "x", [p = done.back()](const auto&) { p->set_value(); }).ok());
+    ASSERT_TRUE(store_->Append(AttemptToken{3}, i, "x", [p = done.back()](const auto&) { p->set_value(); }).ok());
   }
   for (const auto& p : done) p->get_future().wait();
   EXPECT_LT(absl::Now() - start, 50 * kSyncInterval);
-  EXPECT_EQ(store_->StoredOffset(Token{3}).value(), 100);
+  EXPECT_EQ(store_->StoredOffset(AttemptToken{3}).value(), 100);
 }
 
 TEST_F(LogStoreTest, ATailThatSomebodyRemovedIsAnErrorAndNotAReadWithoutEnd) {
   Open(4000);  // head 2000, tails of 1000
-  const Token token{7};
+  const AttemptToken token{7};
   ASSERT_TRUE(Append(token, 0, std::string(2500, 'x')).ok());
   ASSERT_EQ(::unlink(Cat(dir_, "/logs/0/7.2000.tail").c_str()), 0);
   const absl::StatusOr<LogSlice> slice = store_->Read(token, 2000, 100);
@@ -159,7 +160,7 @@ TEST_F(LogStoreTest, ATailThatSomebodyRemovedIsAnErrorAndNotAReadWithoutEnd) {
 
 TEST_F(LogStoreTest, ALogThatSomebodyCutIsAnErrorAndNotAReadWithoutEnd) {
   Open(4000);
-  const Token token{7};
+  const AttemptToken token{7};
   ASSERT_TRUE(Append(token, 0, std::string(2500, 'x')).ok());
   ASSERT_EQ(::truncate(Cat(dir_, "/logs/0/7.2000.tail").c_str(), 100), 0);
   EXPECT_EQ(store_->Read(token, 2000, 1000)->data.size(), 100u);

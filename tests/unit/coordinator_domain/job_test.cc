@@ -9,23 +9,23 @@ namespace gofarm::domain {
 namespace {
 
 // Every pair of state and event; what is not listed must be refused.
-const std::map<std::pair<JobState, JobEvent>, JobState> kTable = {
-    {{JobState::kQueued, JobEvent::kStarted}, JobState::kRunning},
-    {{JobState::kQueued, JobEvent::kCancelled}, JobState::kCancelled},
-    {{JobState::kRunning, JobEvent::kRequeued}, JobState::kQueued},
-    {{JobState::kRunning, JobEvent::kBuilt}, JobState::kBuilt},
-    {{JobState::kRunning, JobEvent::kPartial}, JobState::kPartial},
-    {{JobState::kRunning, JobEvent::kNothingToBuild}, JobState::kNothingToBuild},
-    {{JobState::kRunning, JobEvent::kFailed}, JobState::kFailed},
-    {{JobState::kRunning, JobEvent::kCancelled}, JobState::kCancelled},
+const std::map<std::pair<JobState, JobTransition>, JobState> kTable = {
+    {{JobState::kQueued, JobTransition::kStarted}, JobState::kRunning},
+    {{JobState::kQueued, JobTransition::kCancelled}, JobState::kCancelled},
+    {{JobState::kRunning, JobTransition::kRequeued}, JobState::kQueued},
+    {{JobState::kRunning, JobTransition::kBuilt}, JobState::kBuilt},
+    {{JobState::kRunning, JobTransition::kPartial}, JobState::kPartial},
+    {{JobState::kRunning, JobTransition::kNothingToBuild}, JobState::kNothingToBuild},
+    {{JobState::kRunning, JobTransition::kFailed}, JobState::kFailed},
+    {{JobState::kRunning, JobTransition::kCancelled}, JobState::kCancelled},
 };
 
 TEST(JobStateMachineTest, AllowsExactlyTheTable) {
   int allowed = 0;
   for (int s = 1; s <= 7; ++s) {
-    for (int e = 1; e <= kJobEvents; ++e) {
+    for (int e = 1; e <= kJobTransitions; ++e) {
       const auto state = static_cast<JobState>(s);
-      const auto event = static_cast<JobEvent>(e);
+      const auto event = static_cast<JobTransition>(e);
       const absl::StatusOr<JobState> next = Apply(state, event);
       const auto row = kTable.find({state, event});
       if (row == kTable.end()) {
@@ -45,7 +45,7 @@ TEST(JobStateMachineTest, AnEndedJobTakesNoEvent) {
   for (int s = 1; s <= 7; ++s) {
     const auto state = static_cast<JobState>(s);
     if (!IsEnded(state)) continue;
-    for (int e = 1; e <= kJobEvents; ++e) EXPECT_FALSE(Apply(state, static_cast<JobEvent>(e)).ok());
+    for (int e = 1; e <= kJobTransitions; ++e) EXPECT_FALSE(Apply(state, static_cast<JobTransition>(e)).ok());
   }
 }
 

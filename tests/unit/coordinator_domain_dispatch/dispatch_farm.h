@@ -47,7 +47,7 @@ class Farm {
   std::vector<Effect> Live(absl::Duration d) {
     std::vector<Effect> all;
     for (const absl::Time end = now + d; now < end;) {
-      const std::vector<Effect> effects = Wait(std::min<absl::Duration>(kStoodStill / 2, end - now));
+      const std::vector<Effect> effects = Wait(std::min<absl::Duration>(kClockJump / 2, end - now));
       all.insert(all.end(), effects.begin(), effects.end());
     }
     return all;
@@ -93,7 +93,7 @@ class Farm {
     for (const Claim& claim : All<Claim>(effects)) {
       ClaimsAnswered answer{Answer::kDone, claim.claims, {}};
       for (const domain::ClaimRequest& c : claim.claims) {
-        answer.results.push_back({c.job, c.session, Token{++tokens}, domain::ClaimOutcome::kWon});
+        answer.results.push_back({c.job, c.session, AttemptToken{++tokens}, domain::ClaimOutcome::kWon});
       }
       for (const SendOffer& offer : All<SendOffer>(Step(answer))) offers.push_back(offer);
     }

@@ -77,7 +77,7 @@ class LockedStore : public domain::DispatchStore {
     return With([&](auto& m) { return m.EndSessions(s, epoch, ids); });
   }
   absl::StatusOr<std::vector<domain::LostAttempt>> LoseAttempts(const Scope& s, int64_t epoch,
-                                                                const std::vector<Token>& t) override {
+                                                                const std::vector<AttemptToken>& t) override {
     return With([&](auto& m) { return m.LoseAttempts(s, epoch, t); });
   }
   absl::StatusOr<domain::CompleteResult> Complete(const Scope& s, const domain::Completion& c) override {
@@ -139,7 +139,7 @@ class DispatchLoopTest : public ::testing::Test {
     options.holder = "test";
     options.toolsets = std::make_shared<const std::vector<Toolset>>(1, Toolset{.name = "t"});
     DispatchObserver observer;
-    observer.running = [this](Token token, const domain::QueuedJob&, const std::string&) {
+    observer.running = [this](AttemptToken token, const domain::QueuedJob&, const std::string&) {
       const absl::MutexLock lock(&mutex_);
       running_.push_back(token);
     };
@@ -178,7 +178,7 @@ class DispatchLoopTest : public ::testing::Test {
     EXPECT_TRUE(loop_->Post(dispatch::ReadyReceived{stream, 1, 0, false}).ok());
     return stream;
   }
-  bool WaitForRunning(Token token) {
+  bool WaitForRunning(AttemptToken token) {
     const auto there = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
       return std::find(running_.begin(), running_.end(), token) != running_.end();
     };
@@ -190,7 +190,7 @@ class DispatchLoopTest : public ::testing::Test {
   LockedStore store_{clock_};
   Streams streams_;
   absl::Mutex mutex_;
-  std::vector<Token> running_ ABSL_GUARDED_BY(mutex_);
+  std::vector<AttemptToken> running_ ABSL_GUARDED_BY(mutex_);
   absl::Notification leadership_lost_;
   std::optional<DispatchLoop> loop_;
 };

@@ -16,7 +16,7 @@ TEST(DispatchTest, AWorkerThatComesBackKeepsItsAttemptAndIsToldOfACancel) {
   domain::OpenedSession opened;
   opened.session = SessionId{++farm.sessions};
   opened.superseded = {SessionId{1}};
-  opened.kept = {{.token = offer.token, .job = job, .session = opened.session, .age = {}, .cancel_wanted = true}};
+  opened.kept = {{.token = offer.token, .job = job, .session = opened.session, .age = {}, .cancel_requested = true}};
   const auto effects = farm.Step(SessionOpened{second, Answer::kDone, opened});
   ASSERT_EQ(All<SendWelcome>(effects).size(), 1u);
   EXPECT_THAT(All<SendWelcome>(effects)[0].keep, ElementsAre(offer.token));
@@ -28,7 +28,7 @@ TEST(DispatchTest, ARestartedCoordinatorTakesTheBuildBack) {
   Farm farm;  // a new process: it knows nothing
   const QueuedJob job = farm.Job(10, "example.com/m", kX86);
   domain::OpenedSession opened;
-  opened.kept = {{.token = Token{77}, .job = job, .session = SessionId{1}, .age = {}}};
+  opened.kept = {{.token = AttemptToken{77}, .job = job, .session = SessionId{1}, .age = {}}};
   const StreamId a = farm.Worker("a", 2, {kX86, kArm}, opened);
   farm.Step(ReadyReceived{a, 1, 0, false});
   EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNone);
@@ -37,7 +37,7 @@ TEST(DispatchTest, ARestartedCoordinatorTakesTheBuildBack) {
   ASSERT_EQ(offers.size(), 1u);
   EXPECT_EQ(offers[0].stream, a) << "what it builds it has the source of";
   EXPECT_THAT(offers[0].siblings, ElementsAre(kX86));
-  farm.Step(AttemptEnded{Token{77}, JobId{10}, std::nullopt});
+  farm.Step(AttemptEnded{AttemptToken{77}, JobId{10}, std::nullopt});
   EXPECT_EQ(farm.state.jobs.size(), 1u);
 }
 
@@ -165,7 +165,7 @@ TEST(DispatchTest, NothingExpiresAfterTheCoordinatorStoodStillUntilLeasesAreExte
   farm.Step(SessionsEnded{});
   farm.Step(SessionsRenewed{});
   // A closed lid, a debugger, a machine that swaps: its worker was alive and could not be heard.
-  const auto effects = farm.Wait(kStoodStill + absl::Seconds(1));
+  const auto effects = farm.Wait(kClockJump + absl::Seconds(1));
   EXPECT_EQ(All<ExtendLeases>(effects).size(), 1u);
   EXPECT_THAT(All<ExpireSessions>(effects), IsEmpty());
   farm.Step(LeasesExtended{});
@@ -178,13 +178,13 @@ TEST(DispatchTest, AnAttemptsDeadlineCountsFromItsStartHoweverOftenItsWorkerCome
   const QueuedJob job = farm.Job(10);
   domain::OpenedSession opened;
   const absl::Duration age = farm.state.options.attempt_deadline - absl::Minutes(1);
-  opened.kept = {{.token = Token{77}, .job = job, .session = SessionId{1}, .age = age}};
+  opened.kept = {{.token = AttemptToken{77}, .job = job, .session = SessionId{1}, .age = age}};
   farm.Worker("a", 2, {kX86}, opened);
   EXPECT_EQ(farm.state.jobs.at(JobId{10}).since, farm.now - age);
   EXPECT_THAT(All<LoseAttempts>(farm.Live(absl::Minutes(1))), IsEmpty());
   const auto loses = All<LoseAttempts>(farm.Live(kOverdueGrace + absl::Seconds(1)));
   ASSERT_EQ(loses.size(), 1u);
-  EXPECT_THAT(loses[0].tokens, ElementsAre(Token{77}));
+  EXPECT_THAT(loses[0].tokens, ElementsAre(AttemptToken{77}));
 }
 
 TEST(DispatchTest, AJumpOfTheClockDoesNotMakeRunningAttemptsOverdue) {
@@ -208,7 +208,8 @@ TEST(DispatchTest, AWorkerThatComesBackAfterAJumpOfTheClockKeepsItsAttemptsTime)
   farm.Wait(absl::Hours(8));
   // Its stream broke meanwhile. The store knows when the attempt began, not how long everybody slept.
   domain::OpenedSession opened;
-  opened.kept = {{.token = Token{1}, .job = job, .session = SessionId{2}, .age = absl::Hours(8) + absl::Minutes(1)}};
+  opened.kept = {
+      {.token = AttemptToken{1}, .job = job, .session = SessionId{2}, .age = absl::Hours(8) + absl::Minutes(1)}};
   opened.superseded = {SessionId{1}};
   farm.Worker("a", 2, {kX86}, opened);
   EXPECT_THAT(All<LoseAttempts>(farm.Live(absl::Minutes(30))), IsEmpty());

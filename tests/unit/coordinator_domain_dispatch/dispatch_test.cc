@@ -92,7 +92,7 @@ TEST(DispatchTest, AJobInBackoffWaitsForItsTime) {
 TEST(DispatchTest, AJobAvoidsTheWorkerWhereItRanOutOfTimeIfThereIsAnother) {
   Farm farm;
   QueuedJob job = farm.Job(10);
-  job.excluded_worker = "a";
+  job.avoid_worker = "a";
   farm.Worker("a", 4);
   const StreamId b = farm.Hello("b", 1);
   farm.Opened(b);
@@ -105,7 +105,7 @@ TEST(DispatchTest, AJobAvoidsTheWorkerWhereItRanOutOfTimeIfThereIsAnother) {
 TEST(DispatchTest, AJobGoesBackToTheOnlyWorkerThereIs) {
   Farm farm;
   QueuedJob job = farm.Job(10);
-  job.excluded_worker = "a";
+  job.avoid_worker = "a";
   farm.Worker("a", 1);
   EXPECT_EQ(farm.Win(farm.Queue({job})).size(), 1u);
 }
@@ -242,10 +242,10 @@ TEST(DispatchTest, AClaimWonForASessionThatIsGoneIsReturned) {
   const auto claims = All<Claim>(farm.Queue({farm.Job(10)}));
   farm.Step(StreamClosed{a});
   const auto effects = farm.Step(ClaimsAnswered{
-      Answer::kDone, claims[0].claims, {{JobId{10}, SessionId{1}, Token{5}, domain::ClaimOutcome::kWon}}});
+      Answer::kDone, claims[0].claims, {{JobId{10}, SessionId{1}, AttemptToken{5}, domain::ClaimOutcome::kWon}}});
   EXPECT_THAT(All<SendOffer>(effects), IsEmpty());
   ASSERT_EQ(All<StoreReturn>(effects).size(), 1u);
-  EXPECT_EQ(All<StoreReturn>(effects)[0].offer.token, Token{5});
+  EXPECT_EQ(All<StoreReturn>(effects)[0].offer.token, AttemptToken{5});
 }
 
 TEST(DispatchTest, AClaimWhoseAnswerIsUnknownIsReadBackBeforeAnythingIsDecided) {
@@ -255,10 +255,12 @@ TEST(DispatchTest, AClaimWhoseAnswerIsUnknownIsReadBackBeforeAnythingIsDecided) 
   const auto effects = farm.Step(ClaimsAnswered{Answer::kUnknown, claims[0].claims, {}});
   ASSERT_EQ(All<ReadClaims>(effects).size(), 1u);
   EXPECT_THAT(All<Claim>(farm.Wait(absl::Seconds(5))), IsEmpty());
-  const auto read = farm.Step(ClaimsRead{
-      Answer::kDone, {JobId{10}}, {{.job = JobId{10}, .in_queue = true, .token = Token{9}, .session = SessionId{1}}}});
+  const auto read =
+      farm.Step(ClaimsRead{Answer::kDone,
+                           {JobId{10}},
+                           {{.job = JobId{10}, .in_queue = true, .token = AttemptToken{9}, .session = SessionId{1}}}});
   ASSERT_EQ(All<SendOffer>(read).size(), 1u);
-  EXPECT_EQ(All<SendOffer>(read)[0].token, Token{9});
+  EXPECT_EQ(All<SendOffer>(read)[0].token, AttemptToken{9});
 }
 
 TEST(DispatchTest, AFailedClaimIsMadeAgainALittleLater) {

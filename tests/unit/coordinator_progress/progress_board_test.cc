@@ -31,79 +31,80 @@ LiveProgress In(Phase phase) {
 TEST(ProgressBoardTest, EachPhaseIsToldOnce) {
   ProgressBoard board;
   board.Tell(kJob, "queued", "");
-  board.Started(Token{1}, kJob, "w1");
-  board.Started(Token{1}, kJob, "w1");
-  for (int i = 0; i < 3; ++i) board.Report(Token{1}, "w1", In(Phase::kFetch));
-  board.Report(Token{1}, "w1", In(Phase::kBuild));
-  board.Report(Token{1}, "w1", In(Phase::kCheck));
-  board.Ended(Token{1}, {Phase::kFetch, Phase::kBuild, Phase::kCheck}, JobState::kBuilt, "");
+  board.Started(AttemptToken{1}, kJob, "w1");
+  board.Started(AttemptToken{1}, kJob, "w1");
+  for (int i = 0; i < 3; ++i) board.Report(AttemptToken{1}, "w1", In(Phase::kFetch));
+  board.Report(AttemptToken{1}, "w1", In(Phase::kBuild));
+  board.Report(AttemptToken{1}, "w1", In(Phase::kCheck));
+  board.Ended(AttemptToken{1}, {Phase::kFetch, Phase::kBuild, Phase::kCheck}, JobState::kBuilt, "");
   EXPECT_THAT(Steps(board), ElementsAre("queued", "running", "fetch", "build", "check", "built"));
 }
 
 TEST(ProgressBoardTest, QuickJobShowsThePhasesThatNobodyReported) {
   ProgressBoard board;
-  board.Started(Token{1}, kJob, "w1");
-  board.Ended(Token{1}, {Phase::kFetch, Phase::kBuild, Phase::kCheck}, JobState::kBuilt, "");
+  board.Started(AttemptToken{1}, kJob, "w1");
+  board.Ended(AttemptToken{1}, {Phase::kFetch, Phase::kBuild, Phase::kCheck}, JobState::kBuilt, "");
   EXPECT_THAT(Steps(board), ElementsAre("running", "fetch", "build", "check", "built"));
 }
 
 TEST(ProgressBoardTest, LostFirstReportIsMadeUp) {
   ProgressBoard board;
-  board.Report(Token{1}, "w1", In(Phase::kFetch));  // before its Accept is stored
-  board.Started(Token{1}, kJob, "w1");
-  board.Report(Token{1}, "w1", In(Phase::kBuild));
+  board.Report(AttemptToken{1}, "w1", In(Phase::kFetch));  // before its Accept is stored
+  board.Started(AttemptToken{1}, kJob, "w1");
+  board.Report(AttemptToken{1}, "w1", In(Phase::kBuild));
   EXPECT_THAT(Steps(board), ElementsAre("running", "fetch", "build"));
 }
 
 TEST(ProgressBoardTest, NoPhaseIsToldAfterALaterOne) {
   ProgressBoard board;
-  board.Report(Token{1}, "w1", In(Phase::kSeed));  // before its Accept is stored
-  board.Started(Token{1}, kJob, "w1");
-  board.Report(Token{1}, "w1", In(Phase::kUpload));
-  board.Report(Token{1}, "w1", In(Phase::kSeed));  // C++ came up late: the build waits for another seed
-  EXPECT_EQ(board.Of(Token{1})->phase, Phase::kSeed) << "what it does now is shown all the same";
-  board.Ended(Token{1}, {Phase::kSeed, Phase::kFetch, Phase::kBuild, Phase::kCheck, Phase::kUpload}, JobState::kBuilt,
-              "");
+  board.Report(AttemptToken{1}, "w1", In(Phase::kSeed));  // before its Accept is stored
+  board.Started(AttemptToken{1}, kJob, "w1");
+  board.Report(AttemptToken{1}, "w1", In(Phase::kUpload));
+  board.Report(AttemptToken{1}, "w1", In(Phase::kSeed));  // C++ came up late: the build waits for another seed
+  EXPECT_EQ(board.Of(AttemptToken{1})->phase, Phase::kSeed) << "what it does now is shown all the same";
+  board.Ended(AttemptToken{1}, {Phase::kSeed, Phase::kFetch, Phase::kBuild, Phase::kCheck, Phase::kUpload},
+              JobState::kBuilt, "");
   EXPECT_THAT(Steps(board), ElementsAre("running", "fetch", "build", "check", "upload", "built"));
 }
 
 TEST(ProgressBoardTest, LateReportsOfEndedAttemptsChangeNothing) {
   ProgressBoard board;
-  board.Started(Token{1}, kJob, "w1");
-  board.Ended(Token{1}, {}, JobState::kFailed, "compile_error");
-  board.Report(Token{1}, "w1", In(Phase::kBuild));
-  board.Ended(Token{1}, {Phase::kBuild}, JobState::kBuilt, "");
-  board.Lost(Token{1}, "gone");
+  board.Started(AttemptToken{1}, kJob, "w1");
+  board.Ended(AttemptToken{1}, {}, JobState::kFailed, "compile_error");
+  board.Report(AttemptToken{1}, "w1", In(Phase::kBuild));
+  board.Ended(AttemptToken{1}, {Phase::kBuild}, JobState::kBuilt, "");
+  board.Lost(AttemptToken{1}, "gone");
   EXPECT_THAT(Steps(board), ElementsAre("running", "failed"));
-  EXPECT_FALSE(board.Of(Token{1}).has_value());
+  EXPECT_FALSE(board.Of(AttemptToken{1}).has_value());
 }
 
 TEST(ProgressBoardTest, OnlyTheWorkerThatRunsAnAttemptReportsItsProgress) {
   ProgressBoard board;
-  board.Started(Token{1}, kJob, "w1");
-  EXPECT_TRUE(board.Report(Token{1}, "w1", In(Phase::kFetch)));
-  EXPECT_FALSE(board.Report(Token{1}, "w2", In(Phase::kUpload)));
-  EXPECT_EQ(board.Of(Token{1})->phase, Phase::kFetch);
+  board.Started(AttemptToken{1}, kJob, "w1");
+  EXPECT_TRUE(board.Report(AttemptToken{1}, "w1", In(Phase::kFetch)));
+  EXPECT_FALSE(board.Report(AttemptToken{1}, "w2", In(Phase::kUpload)));
+  EXPECT_EQ(board.Of(AttemptToken{1})->phase, Phase::kFetch);
   EXPECT_THAT(Steps(board), ElementsAre("running", "fetch"));
-  EXPECT_TRUE(board.Report(Token{2}, "w2", In(Phase::kUpload))) << "of an unknown token: late or early, and no lie";
+  EXPECT_TRUE(board.Report(AttemptToken{2}, "w2", In(Phase::kUpload)))
+      << "of an unknown token: late or early, and no lie";
 }
 
 TEST(ProgressBoardTest, LostAttemptWaitsAgain) {
   ProgressBoard board;
-  board.Started(Token{1}, kJob, "w1");
+  board.Started(AttemptToken{1}, kJob, "w1");
   EXPECT_EQ(board.RunningOn("w1").size(), 1u);
-  board.Lost(Token{1}, "worker is gone");
+  board.Lost(AttemptToken{1}, "worker is gone");
   EXPECT_THAT(board.RunningOn("w1"), IsEmpty());
-  board.Started(Token{2}, kJob, "w2");
+  board.Started(AttemptToken{2}, kJob, "w2");
   EXPECT_THAT(Steps(board), ElementsAre("running", "queued", "running"));
 }
 
 // The worker ends an attempt as cancelled; what the store made of it is `result`.
 BoardEvent EndOf(const domain::CompleteResult& result) {
   ProgressBoard board;
-  board.Started(Token{1}, kJob, "w1");
-  TellEnd(board, {.token = Token{1}, .job = JobId{7}, .outcome = AttemptOutcome::kCancelled}, result);
-  EXPECT_FALSE(board.Of(Token{1}).has_value());
+  board.Started(AttemptToken{1}, kJob, "w1");
+  TellEnd(board, {.token = AttemptToken{1}, .job = JobId{7}, .outcome = AttemptOutcome::kCancelled}, result);
+  EXPECT_FALSE(board.Of(AttemptToken{1}).has_value());
   return board.Since(board.Newest() - 1, 1).at(0);
 }
 
@@ -138,11 +139,11 @@ TEST(ProgressBoardTest, ListenersHearEveryChangeUntilTheyLeave) {
   ProgressBoard board;
   int heard = 0;
   const int64_t id = board.Listen([&] { ++heard; });
-  board.Started(Token{1}, kJob, "w1");
-  board.Report(Token{1}, "w1", In(Phase::kBuild));
+  board.Started(AttemptToken{1}, kJob, "w1");
+  board.Report(AttemptToken{1}, "w1", In(Phase::kBuild));
   EXPECT_EQ(heard, 2);
   board.Unlisten(id);
-  board.Lost(Token{1}, "");
+  board.Lost(AttemptToken{1}, "");
   EXPECT_EQ(heard, 2);
 }
 
@@ -151,7 +152,7 @@ TEST(ProgressBoardTest, ManyThreadsReportAtOnce) {
   std::vector<std::thread> threads;
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&, t] {
-      const Token token{t + 1};
+      const AttemptToken token{t + 1};
       board.Started(token, kJob, "w");
       for (int i = 0; i < 500; ++i) board.Report(token, "w", In(static_cast<Phase>(2 + i % 4)));
       board.Ended(token, {}, JobState::kBuilt, "");

@@ -11,7 +11,7 @@ namespace gofarm::service {
 namespace {
 
 domain::CompletedAttempt Good() {
-  domain::CompletedAttempt a{.token = Token{1}, .job = JobId{1}, .outcome = AttemptOutcome::kBuilt};
+  domain::CompletedAttempt a{.token = AttemptToken{1}, .job = JobId{1}, .outcome = AttemptOutcome::kBuilt};
   a.executables = {{.name = "x",
                     .import_path = "example.com/a/x",
                     .size = 10,

@@ -31,7 +31,7 @@ TEST(OfferFromProtoTest, NumbersThatMakeNoSenseStateNothing) {
   offer.mutable_limits()->set_silence_seconds(1e300);
   offer.mutable_limits()->set_memory_bytes(-5);
   const Offer read = OfferFromProto(offer);
-  EXPECT_EQ(read.token, Token{7});
+  EXPECT_EQ(read.token, AttemptToken{7});
   EXPECT_EQ(read.target, Target::kRiscv64);
   EXPECT_THAT(read.siblings, testing::ElementsAre(Target::kX86_64));
   EXPECT_EQ(read.deadline, absl::ZeroDuration());
@@ -67,7 +67,7 @@ TEST(ReportToProtoTest, WhatComesFromAModuleIsEscaped) {
       {.import_path = "a.b/c", .name = "c", .failure = FailureClass::kLinkError, .detail = "d"});
   report.phases = {{Phase::kFetch, 1.5}, {Phase::kNone, 3}};
   v1::CompleteRequest out;
-  ReportToProto({.token = Token{5}, .job = JobId{6}}, report,
+  ReportToProto({.token = AttemptToken{5}, .job = JobId{6}}, report,
                 {.worker_build = "w", .log_bytes = 12, .upload_seconds = 2}, out);
   EXPECT_EQ(out.token(), 5);
   EXPECT_EQ(out.job_id(), 6);
@@ -92,7 +92,7 @@ TEST(ReportToProtoTest, AReportLargerThanAMessageLosesTextsButNoExecutable) {
     report.executables.push_back(std::move(e));
   }
   v1::CompleteRequest out;
-  ReportToProto({.token = Token{5}, .job = JobId{6}}, report, {}, out);
+  ReportToProto({.token = AttemptToken{5}, .job = JobId{6}}, report, {}, out);
   EXPECT_LE(out.ByteSizeLong(), kCompleteBytesMax);
   ASSERT_EQ(out.executables_size(), 100);
   EXPECT_EQ(out.executables(0).build_info(), "");
@@ -111,7 +111,7 @@ TEST(ReportToProtoTest, AReportThatCannotFitIsAFailureThatSaysSo) {
                                       .detail = "d"});
   }
   v1::CompleteRequest out;
-  ReportToProto({.token = Token{5}, .job = JobId{6}}, report, {}, out);
+  ReportToProto({.token = AttemptToken{5}, .job = JobId{6}}, report, {}, out);
   EXPECT_LE(out.ByteSizeLong(), kCompleteBytesMax);
   EXPECT_EQ(out.outcome(), v1::ATTEMPT_OUTCOME_FAILED);
   EXPECT_EQ(out.failure_class(), v1::FAILURE_CLASS_OUTPUT_LIMIT) << "no other try would end otherwise";

@@ -26,17 +26,17 @@ class SessionLogicTest : public ::testing::Test {
     return On(Tick{0.5});
   }
   // Dialled, greeted and welcomed.
-  std::vector<Effect> GoLive(std::vector<Token> keep = {}, std::vector<Token> drop = {}) {
+  std::vector<Effect> GoLive(std::vector<AttemptToken> keep = {}, std::vector<AttemptToken> drop = {}) {
     if (state_.link == SessionState::Link::kDown) On(Started{0});
     On(Connected{state_.link_number});
     return On(Welcome(std::move(keep), std::move(drop)));
   }
-  WelcomeReceived Welcome(std::vector<Token> keep = {}, std::vector<Token> drop = {}) const {
+  WelcomeReceived Welcome(std::vector<AttemptToken> keep = {}, std::vector<AttemptToken> drop = {}) const {
     return {state_.link_number, epoch_, SessionId{1}, absl::Seconds(5), std::move(keep), std::move(drop), {"t"}};
   }
   std::vector<Effect> Offered(int64_t token, Target target = Target::kX86_64, const std::string& toolset = "t") {
     Offer offer;
-    offer.token = Token{token};
+    offer.token = AttemptToken{token};
     offer.job = JobId{token + 100};
     offer.target = target;
     offer.toolset = toolset;
@@ -61,7 +61,7 @@ TEST_F(SessionLogicTest, AWelcomedWorkerSaysHowManySlotsAreFree) {
 TEST_F(SessionLogicTest, AnOfferIsAcceptedAndItsBuildStartsInAFreeSlot) {
   GoLive();
   const auto effects = Offered(1);
-  EXPECT_EQ(All<SendAccept>(effects).at(0).token, Token{1});
+  EXPECT_EQ(All<SendAccept>(effects).at(0).token, AttemptToken{1});
   EXPECT_EQ(All<StartBuild>(effects).at(0).slot, 0);
   EXPECT_EQ(All<SendReady>(effects).at(0).free_slots, 1);
   EXPECT_EQ(All<StartBuild>(Offered(2)).at(0).slot, 1);
@@ -138,9 +138,9 @@ TEST_F(SessionLogicTest, AWorkerThatCannotIsolateRefusesEverything) {
 TEST_F(SessionLogicTest, ASlotIsFreeOnceTheCompletionIsAnswered) {
   GoLive();
   Offered(1);
-  EXPECT_EQ(All<SendComplete>(On(AttemptFinished{Token{1}})).at(0).token, Token{1});
+  EXPECT_EQ(All<SendComplete>(On(AttemptFinished{AttemptToken{1}})).at(0).token, AttemptToken{1});
   EXPECT_EQ(state_.FreeSlots(), 1);
-  const auto effects = On(CompleteAnswered{Token{1}, CompleteAnswer::kRecorded, 0});
+  const auto effects = On(CompleteAnswered{AttemptToken{1}, CompleteAnswer::kRecorded, 0});
   EXPECT_EQ(All<DiscardResult>(effects).size(), 1u);
   EXPECT_EQ(All<SendReady>(effects).at(0).free_slots, 2);
 }
@@ -148,13 +148,13 @@ TEST_F(SessionLogicTest, ASlotIsFreeOnceTheCompletionIsAnswered) {
 TEST_F(SessionLogicTest, ACompletionIsRepeatedUntilItIsAnswered) {
   GoLive();
   Offered(1);
-  On(AttemptFinished{Token{1}});
+  On(AttemptFinished{AttemptToken{1}});
   for (int i = 1; i <= 4; ++i) {
-    EXPECT_THAT(On(CompleteAnswered{Token{1}, CompleteAnswer::kRetry, 0.99}), IsEmpty());
+    EXPECT_THAT(On(CompleteAnswered{AttemptToken{1}, CompleteAnswer::kRetry, 0.99}), IsEmpty());
     EXPECT_THAT(All<SendComplete>(On(Tick{})), IsEmpty()) << "not at once";
     EXPECT_EQ(All<SendComplete>(Wait(kCompleteBackoff.longest)).size(), 1u);
   }
-  EXPECT_EQ(All<DiscardResult>(On(CompleteAnswered{Token{1}, CompleteAnswer::kStale, 0})).size(), 1u);
+  EXPECT_EQ(All<DiscardResult>(On(CompleteAnswered{AttemptToken{1}, CompleteAnswer::kStale, 0})).size(), 1u);
 }
 
 TEST_F(SessionLogicTest, LosingTheSessionEndsNoBuildAndHelloTellsOfIt) {
@@ -166,49 +166,49 @@ TEST_F(SessionLogicTest, LosingTheSessionEndsNoBuildAndHelloTellsOfIt) {
   ASSERT_EQ(All<Dial>(effects).size(), 1u);
   EXPECT_EQ(All<Dial>(effects)[0].address, 1) << "the other coordinator's address is tried next";
   EXPECT_GT(All<Dial>(effects)[0].after, absl::ZeroDuration());
-  EXPECT_THAT(All<SendComplete>(On(AttemptFinished{Token{2}})), IsEmpty()) << "nobody to tell";
+  EXPECT_THAT(All<SendComplete>(On(AttemptFinished{AttemptToken{2}})), IsEmpty()) << "nobody to tell";
   const auto hello = All<SendHello>(On(Connected{state_.link_number}));
   ASSERT_EQ(hello.size(), 1u);
-  EXPECT_THAT(hello[0].attempts,
-              ElementsAre(AnnouncedAttempt{Token{1}, JobId{101}, false}, AnnouncedAttempt{Token{2}, JobId{102}, true}));
-  const auto welcomed = On(Welcome({Token{1}, Token{2}}));
+  EXPECT_THAT(hello[0].attempts, ElementsAre(AnnouncedAttempt{AttemptToken{1}, JobId{101}, false},
+                                             AnnouncedAttempt{AttemptToken{2}, JobId{102}, true}));
+  const auto welcomed = On(Welcome({AttemptToken{1}, AttemptToken{2}}));
   EXPECT_THAT(All<StopBuild>(welcomed), IsEmpty());
-  EXPECT_EQ(All<SendComplete>(welcomed).at(0).token, Token{2}) << "what waited goes out now";
+  EXPECT_EQ(All<SendComplete>(welcomed).at(0).token, AttemptToken{2}) << "what waited goes out now";
 }
 
 TEST_F(SessionLogicTest, WhatWelcomeDoesNotKeepIsEndedAndThrownAway) {
   GoLive();
   Offered(1);
   Offered(2);
-  On(AttemptFinished{Token{2}});
-  On(CompleteAnswered{Token{2}, CompleteAnswer::kRetry, 0});
+  On(AttemptFinished{AttemptToken{2}});
+  On(CompleteAnswered{AttemptToken{2}, CompleteAnswer::kRetry, 0});
   On(Disconnected{state_.link_number, 0});
   On(Connected{state_.link_number});
-  const auto effects = On(Welcome({}, {Token{1}, Token{2}}));
-  EXPECT_EQ(All<StopBuild>(effects).at(0).token, Token{1});
+  const auto effects = On(Welcome({}, {AttemptToken{1}, AttemptToken{2}}));
+  EXPECT_EQ(All<StopBuild>(effects).at(0).token, AttemptToken{1});
   EXPECT_EQ(All<StopBuild>(effects).at(0).why, StopWhy::kDropped);
-  EXPECT_EQ(All<DiscardResult>(effects).at(0).token, Token{2});
-  const auto finished = On(AttemptFinished{Token{1}});
+  EXPECT_EQ(All<DiscardResult>(effects).at(0).token, AttemptToken{2});
+  const auto finished = On(AttemptFinished{AttemptToken{1}});
   EXPECT_THAT(All<SendComplete>(finished), IsEmpty());
-  EXPECT_EQ(All<DiscardResult>(finished).at(0).token, Token{1});
+  EXPECT_EQ(All<DiscardResult>(finished).at(0).token, AttemptToken{1});
   EXPECT_EQ(state_.FreeSlots(), 2);
 }
 
 TEST_F(SessionLogicTest, CancelEndsTheBuildAndReportsIt) {
   GoLive();
   Offered(1);
-  const CancelReceived cancel{state_.link_number, epoch_, Token{1}};
+  const CancelReceived cancel{state_.link_number, epoch_, AttemptToken{1}};
   EXPECT_EQ(All<StopBuild>(On(cancel)).at(0).why, StopWhy::kCancelled);
   EXPECT_THAT(On(cancel), IsEmpty()) << "a repeat";
-  EXPECT_EQ(All<SendComplete>(On(AttemptFinished{Token{1}})).size(), 1u);
+  EXPECT_EQ(All<SendComplete>(On(AttemptFinished{AttemptToken{1}})).size(), 1u);
 }
 
 TEST_F(SessionLogicTest, DropAfterCancelIsSilent) {
   GoLive();
   Offered(1);
-  On(CancelReceived{state_.link_number, epoch_, Token{1}});
-  EXPECT_THAT(On(DropReceived{state_.link_number, epoch_, Token{1}}), IsEmpty()) << "it stops already";
-  const auto effects = On(AttemptFinished{Token{1}});
+  On(CancelReceived{state_.link_number, epoch_, AttemptToken{1}});
+  EXPECT_THAT(On(DropReceived{state_.link_number, epoch_, AttemptToken{1}}), IsEmpty()) << "it stops already";
+  const auto effects = On(AttemptFinished{AttemptToken{1}});
   EXPECT_THAT(All<SendComplete>(effects), IsEmpty());
   EXPECT_EQ(All<DiscardResult>(effects).size(), 1u);
 }
@@ -216,21 +216,21 @@ TEST_F(SessionLogicTest, DropAfterCancelIsSilent) {
 TEST_F(SessionLogicTest, AStaleTokenEndsItsBuild) {
   GoLive();
   Offered(1);
-  EXPECT_EQ(All<StopBuild>(On(AttemptStale{Token{1}})).at(0).why, StopWhy::kDropped);
+  EXPECT_EQ(All<StopBuild>(On(AttemptStale{AttemptToken{1}})).at(0).why, StopWhy::kDropped);
 }
 
 TEST_F(SessionLogicTest, ADropWhileTheCompletionIsUnderWayWaitsForItsAnswer) {
   GoLive();
   Offered(1);
-  On(AttemptFinished{Token{1}});
-  EXPECT_THAT(On(DropReceived{state_.link_number, epoch_, Token{1}}), IsEmpty());
-  EXPECT_EQ(All<DiscardResult>(On(CompleteAnswered{Token{1}, CompleteAnswer::kRetry, 0})).size(), 1u);
+  On(AttemptFinished{AttemptToken{1}});
+  EXPECT_THAT(On(DropReceived{state_.link_number, epoch_, AttemptToken{1}}), IsEmpty());
+  EXPECT_EQ(All<DiscardResult>(On(CompleteAnswered{AttemptToken{1}, CompleteAnswer::kRetry, 0})).size(), 1u);
 }
 
 TEST_F(SessionLogicTest, AFormerLeaderIsIgnoredAndLeft) {
   GoLive();
   Offered(1);
-  const auto effects = On(DropReceived{state_.link_number, epoch_ - 1, Token{1}});
+  const auto effects = On(DropReceived{state_.link_number, epoch_ - 1, AttemptToken{1}});
   EXPECT_THAT(All<StopBuild>(effects), IsEmpty());
   ASSERT_EQ(All<Hangup>(effects).size(), 1u);
   On(Disconnected{state_.link_number, 0});
@@ -246,9 +246,9 @@ TEST_F(SessionLogicTest, MessagesOfAFormerLinkChangeNothing) {
   const int64_t old = state_.link_number;
   On(Disconnected{old, 0});
   EXPECT_THAT(On(Disconnected{old, 0}), IsEmpty());
-  EXPECT_THAT(On(DropReceived{old, epoch_, Token{1}}), IsEmpty());
-  GoLive({Token{1}});
-  EXPECT_THAT(On(CancelReceived{old, epoch_, Token{1}}), IsEmpty());
+  EXPECT_THAT(On(DropReceived{old, epoch_, AttemptToken{1}}), IsEmpty());
+  GoLive({AttemptToken{1}});
+  EXPECT_THAT(On(CancelReceived{old, epoch_, AttemptToken{1}}), IsEmpty());
 }
 
 TEST_F(SessionLogicTest, DialsAreJitteredAndFurtherApartUpToALimit) {
@@ -285,17 +285,17 @@ TEST_F(SessionLogicTest, AnOrderlyStopEndsBuildsSaysGoodbyeAndLeaves) {
   GoLive();
   Offered(1);
   const auto effects = On(StopRequested{});
-  EXPECT_EQ(All<StopBuild>(effects).at(0).token, Token{1});
+  EXPECT_EQ(All<StopBuild>(effects).at(0).token, AttemptToken{1});
   EXPECT_EQ(All<SendGoodbye>(effects).size(), 1u);
   EXPECT_THAT(All<Exit>(effects), IsEmpty()) << "a build's processes still live";
-  EXPECT_EQ(All<Exit>(On(AttemptFinished{Token{1}})).size(), 1u);
+  EXPECT_EQ(All<Exit>(On(AttemptFinished{AttemptToken{1}})).size(), 1u);
   EXPECT_THAT(On(Tick{}), IsEmpty());
 }
 
 TEST_F(SessionLogicTest, AnOrderlyStopWaitsForACompletionButNotForEver) {
   GoLive();
   Offered(1);
-  On(AttemptFinished{Token{1}});
+  On(AttemptFinished{AttemptToken{1}});
   EXPECT_THAT(All<SendGoodbye>(On(StopRequested{})), IsEmpty());
   EXPECT_THAT(All<Exit>(Wait(kStopGrace - absl::Seconds(1))), IsEmpty());
   const auto effects = Wait(absl::Seconds(1));
@@ -311,10 +311,10 @@ TEST_F(SessionLogicTest, AWorkerWithoutACoordinatorStopsAtOnce) {
 TEST_F(SessionLogicTest, ProgressGoesOutOnlyWhileTheSessionLives) {
   GoLive();
   Offered(1);
-  EXPECT_EQ(All<SendProgress>(On(AttemptProgressed{Token{1}})).size(), 1u);
-  EXPECT_THAT(On(AttemptProgressed{Token{9}}), IsEmpty());
+  EXPECT_EQ(All<SendProgress>(On(AttemptProgressed{AttemptToken{1}})).size(), 1u);
+  EXPECT_THAT(On(AttemptProgressed{AttemptToken{9}}), IsEmpty());
   On(Disconnected{state_.link_number, 0});
-  EXPECT_THAT(On(AttemptProgressed{Token{1}}), IsEmpty());
+  EXPECT_THAT(On(AttemptProgressed{AttemptToken{1}}), IsEmpty());
 }
 
 }  // namespace

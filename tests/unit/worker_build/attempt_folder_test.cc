@@ -32,7 +32,7 @@ class AttemptFolderTest : public ::testing::Test {
   }
 
   std::string MakeAttempt(std::unique_ptr<AttemptFolder>& folder) {
-    auto made = AttemptFolder::Make(work_, Token{7});
+    auto made = AttemptFolder::Make(work_, AttemptToken{7});
     EXPECT_TRUE(made.ok()) << made.status();
     folder = *std::move(made);
     return folder->MakeInside("out").value();

@@ -80,7 +80,7 @@ RunnerRig::RunnerRig(const std::string& work, const fetch::ProxyEnvironment& pro
 BuildOrder OrderOf(std::string module, std::string version, Target target) {
   static int64_t next_token = 1;
   BuildOrder order;
-  order.token = Token{next_token++};
+  order.token = AttemptToken{next_token++};
   order.job = JobId{1};
   order.module = std::move(module);
   order.version = std::move(version);

@@ -123,7 +123,7 @@ TEST_F(OutFolderTest, ASourceWithALinkIsNotCopied) {
 TEST_F(OutFolderTest, AnAttemptsFolderIsPrivateAndGoesWithIt) {
   std::string path;
   {
-    const auto attempt = AttemptFolder::Make(folder_, Token{42});
+    const auto attempt = AttemptFolder::Make(folder_, AttemptToken{42});
     ASSERT_TRUE(attempt.ok()) << attempt.status();
     path = (*attempt)->path();
     EXPECT_THAT(path, HasSubstr("/attempts/42-"));

@@ -32,7 +32,7 @@ class GoCachePruneTest : public ::testing::Test {
     const timespec long_ago[2] = {{1'600'000'000, 0}, {1'600'000'000, 0}};
     ASSERT_EQ(utimensat(AT_FDCWD, path.c_str(), long_ago, 0), 0);
   }
-  // Strangers go by the time of their last change, which nobody can set back: tests have them grow old by `grace`.
+  // Foreign files go by the time of their last change, which nobody can set back: tests have them grow old by `grace`.
   static constexpr absl::Duration kAllIsOld = -absl::Hours(2);
   Pruned Prune(absl::Duration grace = absl::Hours(2), int64_t bytes = 1) const {
     const auto pruned = PruneCache(Scope::For(absl::Minutes(1)), CacheLayout(base_),
@@ -68,7 +68,7 @@ TEST_F(GoCachePruneTest, WhatMayNotGoPushesNothingElseOut) {
   EXPECT_TRUE(fs::exists(Shared() + "/ab/one-a"));
 }
 
-TEST_F(GoCachePruneTest, StrangersGoOnceTheyAreOldWhateverTheBudget) {
+TEST_F(GoCachePruneTest, ForeignFilesGoOnceTheyAreOldWhateverTheBudget) {
   fs::create_directories(Shared() + "/ab/inner/deep");
   WriteOld(Shared() + "/ab/inner/deep/one-a");
   WriteOld(Shared() + "/ab/two-d.merge");
@@ -82,9 +82,9 @@ TEST_F(GoCachePruneTest, StrangersGoOnceTheyAreOldWhateverTheBudget) {
   fs::create_directory_symlink(base_ + "/host", Shared() + "/cd");
   fs::create_directory_symlink(base_ + "/host", Shared() + "/ab/inner/out");
   WriteOld(Shared() + "/ab/one-a");
-  EXPECT_EQ(Prune(absl::Hours(2), 1 << 30).gocache_strangers, 0) << "young ones stay: a merge may be writing them";
+  EXPECT_EQ(Prune(absl::Hours(2), 1 << 30).gocache_foreign_files, 0) << "young ones stay: a merge may be writing them";
   const Pruned pruned = Prune(kAllIsOld, 1 << 30);
-  EXPECT_EQ(pruned.gocache_strangers, 7);
+  EXPECT_EQ(pruned.gocache_foreign_files, 7);
   EXPECT_GE(pruned.bytes, 4 * 4096);
   EXPECT_EQ(pruned.gocache_entries, 0);
   for (const char* name : {"/ab/inner", "/ab/two-d.merge", "/hidden", "/elsewhere", "/trim.txt", "/ab/out", "/cd"}) {
@@ -94,7 +94,7 @@ TEST_F(GoCachePruneTest, StrangersGoOnceTheyAreOldWhateverTheBudget) {
   EXPECT_TRUE(fs::exists(base_ + "/host/secret"));
 }
 
-TEST_F(GoCachePruneTest, YoungStrangersCountAgainstTheBudget) {
+TEST_F(GoCachePruneTest, YoungForeignFilesCountAgainstTheBudget) {
   WriteOld(Shared() + "/ab/one-a");
   std::ofstream(Shared() + "/ab/hidden") << std::string(2 << 20, 'x');
   EXPECT_EQ(Prune(absl::Hours(2), 1 << 20).gocache_entries, 1);
@@ -108,7 +108,7 @@ TEST_F(GoCachePruneTest, WhatGoKeepsStays) {
   // Newer versions of Go keep a program in a folder of its own.
   fs::create_directories(Shared() + "/ab/two-d");
   WriteOld(Shared() + "/ab/two-d/program");
-  EXPECT_EQ(Prune(kAllIsOld, 1 << 30).gocache_strangers, 0);
+  EXPECT_EQ(Prune(kAllIsOld, 1 << 30).gocache_foreign_files, 0);
   for (const char* name : {"README", "trim.txt", "testexpire.txt", "fuzz/example.test/seed", "ab/two-d/program"}) {
     EXPECT_TRUE(fs::exists(Shared() + "/" + name)) << name;
   }
@@ -120,7 +120,7 @@ TEST_F(GoCachePruneTest, WhatGoKeepsStays) {
 TEST_F(GoCachePruneTest, OurOwnMarksStayWhileTheyAreEmpty) {
   std::ofstream(Shared() + "/gofarm-seeded-x86_64").close();
   WriteOld(Shared() + "/gofarm-seeded-hidden");
-  EXPECT_EQ(Prune(kAllIsOld, 1 << 30).gocache_strangers, 1);
+  EXPECT_EQ(Prune(kAllIsOld, 1 << 30).gocache_foreign_files, 1);
   EXPECT_TRUE(fs::exists(Shared() + "/gofarm-seeded-x86_64"));
   EXPECT_FALSE(fs::exists(Shared() + "/gofarm-seeded-hidden"));
 }
