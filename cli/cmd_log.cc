@@ -6,9 +6,9 @@
 #include "cli/embedded/farm_control.h"
 #include "cli/follow.h"
 #include "cli/output.h"
-#include "common/base/json_writer.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/json/writer.h"
 
 namespace gofarm::cli {
 

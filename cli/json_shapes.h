@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "common/base/json_writer.h"
+#include "common/json/writer.h"
 
 namespace gofarm::v1 {
 class ArtifactPage;

@@ -9,12 +9,12 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "common/base/json_writer.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/config/table.h"
 #include "common/config/toolsets.h"
 #include "common/io/files.h"
+#include "common/json/writer.h"
 #include "worker/exec/subprocess.h"
 #include "worker/fetch/module_cache.h"
 

@@ -1,54 +1,51 @@
 #include "cli/embedded/farm_file.h"
 
-#include <simdjson.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <utility>
 
-#include "common/base/json_writer.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "common/json/fields.h"
 
 namespace gofarm::embedded {
 namespace {
 
 constexpr int64_t kFarmFileMax = 1 << 20;
 
-void WriteProcess(JsonWriter& json, const ProcessId& process) {
-  json.Field("pid", process.pid).Field("start_time", process.start_time);
-}
-
-void WritePart(JsonWriter& json, const PartState& part) {
-  json.BeginObject().Field("name", part.name);
-  WriteProcess(json, part.process);
-  json.Field("state", part.state).Field("restarts", part.restarts).Field("detail", part.detail).EndObject();
-}
-
-std::string TextOf(simdjson::dom::element object, std::string_view key) {
-  std::string_view value;
-  return object[key].get(value) == simdjson::SUCCESS ? std::string(value) : std::string();
-}
-
-int64_t NumberOf(simdjson::dom::element object, std::string_view key) {
-  int64_t value = 0;
-  return object[key].get(value) == simdjson::SUCCESS ? value : 0;
-}
-
-ProcessId ReadProcess(simdjson::dom::element object) {
-  return {.pid = static_cast<int>(NumberOf(object, "pid")), .start_time = NumberOf(object, "start_time")};
-}
-
-PartState ReadPart(simdjson::dom::element object) {
-  return {.name = TextOf(object, "name"),
-          .process = ReadProcess(object),
-          .state = TextOf(object, "state"),
-          .restarts = static_cast<int>(NumberOf(object, "restarts")),
-          .detail = TextOf(object, "detail")};
-}
-
 }  // namespace
+
+template <typename Form, json::Is<ProcessId> P>
+void Fields(Form& form, P& p) {
+  form.Field("pid", p.pid);
+  form.Field("start_time", p.start_time);
+}
+
+template <typename Form, json::Is<PartState> P>
+void Fields(Form& form, P& p) {
+  form.Field("name", p.name);
+  Fields(form, p.process);
+  form.Field("state", p.state);
+  form.Field("restarts", p.restarts);
+  form.Field("detail", p.detail);
+}
+
+template <typename Form, json::Is<FarmFile> F>
+void Fields(Form& form, F& f) {
+  form.Field("state", f.state);
+  form.Field("dir", f.dir);
+  form.Field("run_dir", f.run);
+  form.Field("grpc_address", f.grpc_address);
+  form.Field("http_url", f.http_url);
+  form.Field("cache_dir", f.cache_dir);
+  form.Field("started_at", f.started_at);
+  form.Field("supervisor", f.supervisor);
+  form.Field("postgres", f.postgres);
+  form.Field("coordinator", f.coordinator);
+  form.Field("workers", f.workers);
+}
 
 std::vector<ProcessId> FarmFile::Processes() const {
   std::vector<ProcessId> all;
@@ -59,54 +56,11 @@ std::vector<ProcessId> FarmFile::Processes() const {
   return all;
 }
 
-std::string ToJson(const FarmFile& farm) {
-  JsonWriter json;
-  json.BeginObject()
-      .Field("state", farm.state)
-      .Field("dir", farm.dir)
-      .Field("run_dir", farm.run)
-      .Field("grpc_address", farm.grpc_address)
-      .Field("http_url", farm.http_url)
-      .Field("cache_dir", farm.cache_dir)
-      .Field("started_at", farm.started_at);
-  json.Key("supervisor").BeginObject();
-  WriteProcess(json, farm.supervisor);
-  json.EndObject();
-  json.Key("postgres");
-  WritePart(json, farm.postgres);
-  json.Key("coordinator");
-  WritePart(json, farm.coordinator);
-  json.Key("workers").BeginArray();
-  for (const PartState& worker : farm.workers) WritePart(json, worker);
-  json.EndArray().EndObject();
-  return json.Take();
-}
+std::string ToJson(const FarmFile& farm) { return json::Write(farm); }
 
 absl::StatusOr<FarmFile> ParseFarmFile(std::string_view text) {
-  simdjson::dom::parser parser;
-  simdjson::dom::element root;
-  if (const simdjson::error_code error = parser.parse(text.data(), text.size()).get(root); error != simdjson::SUCCESS) {
-    return absl::InvalidArgumentError(simdjson::error_message(error));
-  }
-  if (!root.is_object()) return absl::InvalidArgumentError("it holds no object");
-  FarmFile farm{.state = TextOf(root, "state"),
-                .dir = TextOf(root, "dir"),
-                .run = TextOf(root, "run_dir"),
-                .grpc_address = TextOf(root, "grpc_address"),
-                .http_url = TextOf(root, "http_url"),
-                .cache_dir = TextOf(root, "cache_dir")};
-  std::string error;
-  if (const std::string started = TextOf(root, "started_at"); !started.empty()) {
-    absl::ParseTime(absl::RFC3339_full, started, &farm.started_at, &error);
-  }
-  simdjson::dom::element part;
-  if (root["supervisor"].get(part) == simdjson::SUCCESS) farm.supervisor = ReadProcess(part);
-  if (root["postgres"].get(part) == simdjson::SUCCESS) farm.postgres = ReadPart(part);
-  if (root["coordinator"].get(part) == simdjson::SUCCESS) farm.coordinator = ReadPart(part);
-  simdjson::dom::array workers;
-  if (root["workers"].get(workers) == simdjson::SUCCESS) {
-    for (const simdjson::dom::element worker : workers) farm.workers.push_back(ReadPart(worker));
-  }
+  FarmFile farm;
+  GOFARM_RETURN_IF_ERROR(json::Read(text, json::Rule::kLenient, farm));
   return farm;
 }
 

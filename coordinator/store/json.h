@@ -1,5 +1,5 @@
-// The jsonb columns as values and back. Reading is lenient: what is missing keeps its default, so that a column written
-// by an older coordinator is still shown. Pure. Inside the store only.
+// The jsonb columns as values and back. Reading is lenient (json::Rule): a column written by another version of the
+// coordinator is still shown. Pure. Inside the store only.
 #pragma once
 
 #include <map>

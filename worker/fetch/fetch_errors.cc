@@ -1,9 +1,9 @@
 #include "worker/fetch/fetch_errors.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <initializer_list>
+
+#include "common/json/fields.h"
 
 namespace gofarm::fetch {
 namespace {
@@ -162,22 +162,20 @@ bool IsTransient(FailureClass failure) {
          failure == FailureClass::kWorkerLost;
 }
 
+template <typename Form, json::Is<DownloadAnswer> A>
+void Fields(Form& form, A& a) {
+  form.Field("Path", a.path);
+  form.Field("Version", a.version);
+  form.Field("Error", a.error);
+  form.Field("Zip", a.zip);
+  form.Field("Dir", a.dir);
+  form.Field("Sum", a.sum);
+  form.Field("GoMod", a.go_mod);
+}
+
 DownloadAnswer ParseDownloadAnswer(std::string_view json) {
   DownloadAnswer answer;
-  simdjson::dom::parser parser;
-  simdjson::dom::element root;
-  if (parser.parse(simdjson::padded_string(json)).get(root) != simdjson::SUCCESS || !root.is_object()) return answer;
-  const auto read = [&](const char* name, std::string& out) {
-    std::string_view text;
-    if (root[name].get(text) == simdjson::SUCCESS) out = text;
-  };
-  read("Path", answer.path);
-  read("Version", answer.version);
-  read("Error", answer.error);
-  read("Zip", answer.zip);
-  read("Dir", answer.dir);
-  read("Sum", answer.sum);
-  read("GoMod", answer.go_mod);
+  json::Read(json, json::Rule::kLenient, answer).IgnoreError();
   return answer;
 }
 

@@ -1,7 +1,5 @@
 #include "worker/fetch/go_list.h"
 
-#include <simdjson.h>
-
 #include <algorithm>
 #include <deque>
 #include <set>
@@ -12,95 +10,78 @@
 #include "common/base/text.h"
 #include "common/gomod/main_function.h"
 #include "common/gomod/path.h"
+#include "common/json/fields.h"
 #include "worker/fetch/fetch_errors.h"
 
 namespace gofarm::fetch {
 namespace {
 
-namespace dom = simdjson::dom;
+struct PackageError {
+  std::string message, position;
+};
 
-std::string Text(const dom::object& object, std::string_view name) {
-  std::string_view text;
-  return object[name].get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
+void Fields(json::FieldReader& form, PackageError& e) {
+  form.Field("Err", e.message);
+  form.Field("Pos", e.position);
 }
 
-bool Flag(const dom::object& object, std::string_view name) {
-  bool value = false;
-  return object[name].get(value) == simdjson::SUCCESS && value;
+bool HasAny(json::FieldReader& form, std::string_view name) {
+  std::vector<std::string> files;
+  form.Field(name, files);
+  return !files.empty();
 }
 
-std::vector<std::string> Texts(const dom::object& object, std::string_view name) {
-  std::vector<std::string> all;
-  dom::array array;
-  if (object[name].get(array) != simdjson::SUCCESS) return all;
-  for (const dom::element item : array) {
-    std::string_view text;
-    if (item.get(text) == simdjson::SUCCESS) all.emplace_back(text);
-  }
-  return all;
+}  // namespace
+
+// Found by json::FieldReader beside the types, so not in the unnamed namespace.
+void Fields(json::FieldReader& form, GoListModule& m) {
+  form.Field("Path", m.path);
+  form.Field("Version", m.version);
+  form.Field("Dir", m.dir);
+  form.Field("Sum", m.sum);
+  form.Field("Main", m.main);
+  std::optional<GoListModule> replace;
+  form.Field("Replace", replace);
+  if (!replace.has_value()) return;
+  m.replace_path = replace->path;
+  m.replace_version = replace->version;
+  if (m.sum.empty()) m.sum = replace->sum;
+  if (m.dir.empty()) m.dir = replace->dir;
 }
 
-bool HasAny(const dom::object& object, std::string_view name) {
-  dom::array array;
-  return object[name].get(array) == simdjson::SUCCESS && array.size() > 0;
+void Fields(json::FieldReader& form, GoListPackage& p) {
+  form.Field("ImportPath", p.import_path);
+  form.Field("Name", p.name);
+  form.Field("Dir", p.dir);
+  form.Field("Standard", p.standard);
+  form.Field("Module", p.module);
+  form.Field("GoFiles", p.go_files);
+  std::vector<std::string> cgo_files;
+  form.Field("CgoFiles", cgo_files);
+  p.cgo = !cgo_files.empty();
+  p.go_files.insert(p.go_files.end(), cgo_files.begin(), cgo_files.end());
+  p.cxx = HasAny(form, "CXXFiles");
+  p.swig_cxx = HasAny(form, "SwigCXXFiles");
+  p.swig = HasAny(form, "SwigFiles") || p.swig_cxx;
+  p.c = HasAny(form, "CFiles") || HasAny(form, "MFiles") || HasAny(form, "FFiles");
+  p.assembly = HasAny(form, "SFiles");
+  p.syso = HasAny(form, "SysoFiles");
+  form.Field("Imports", p.imports);
+  std::map<std::string, std::string> renamed;
+  form.Field("ImportMap", renamed);
+  for (std::string& import : p.imports) {
+    if (const auto found = renamed.find(import); found != renamed.end()) import = found->second;
+  }
+  std::optional<PackageError> error;
+  form.Field("Error", error);
+  if (!error.has_value()) return;
+  p.error = error->message.empty() ? "package has an error without a message" : error->message;
+  // The position is a path of this machine; its last element tells enough.
+  const std::string& position = error->position;
+  if (!position.empty()) p.error = Cat(position.substr(position.rfind('/') + 1), ": ", p.error);
 }
 
-GoListModule ReadModule(const dom::object& object) {
-  GoListModule module;
-  module.path = Text(object, "Path");
-  module.version = Text(object, "Version");
-  module.dir = Text(object, "Dir");
-  module.sum = Text(object, "Sum");
-  module.main = Flag(object, "Main");
-  dom::object replace;
-  if (object["Replace"].get(replace) == simdjson::SUCCESS) {
-    module.replace_path = Text(replace, "Path");
-    module.replace_version = Text(replace, "Version");
-    if (module.sum.empty()) module.sum = Text(replace, "Sum");
-    if (module.dir.empty()) module.dir = Text(replace, "Dir");
-  }
-  return module;
-}
-
-GoListPackage ReadPackage(const dom::object& object) {
-  GoListPackage package;
-  package.import_path = Text(object, "ImportPath");
-  package.name = Text(object, "Name");
-  package.dir = Text(object, "Dir");
-  package.standard = Flag(object, "Standard");
-  dom::object part;
-  if (object["Module"].get(part) == simdjson::SUCCESS) package.module = ReadModule(part);
-  package.go_files = Texts(object, "GoFiles");
-  for (std::string& file : Texts(object, "CgoFiles")) {
-    package.cgo = true;
-    package.go_files.push_back(std::move(file));
-  }
-  package.cxx = HasAny(object, "CXXFiles");
-  package.swig_cxx = HasAny(object, "SwigCXXFiles");
-  package.swig = HasAny(object, "SwigFiles") || package.swig_cxx;
-  package.c = HasAny(object, "CFiles") || HasAny(object, "MFiles") || HasAny(object, "FFiles");
-  package.assembly = HasAny(object, "SFiles");
-  package.syso = HasAny(object, "SysoFiles");
-  absl::flat_hash_map<std::string, std::string> renamed;
-  if (object["ImportMap"].get(part) == simdjson::SUCCESS) {
-    for (const auto& [from, to] : part) {
-      std::string_view text;
-      if (to.get(text) == simdjson::SUCCESS) renamed[std::string(from)] = std::string(text);
-    }
-  }
-  for (std::string& import : Texts(object, "Imports")) {
-    const auto found = renamed.find(import);
-    package.imports.push_back(found == renamed.end() ? std::move(import) : found->second);
-  }
-  if (object["Error"].get(part) == simdjson::SUCCESS) {
-    package.error = Text(part, "Err");
-    if (package.error.empty()) package.error = "package has an error without a message";
-    // The position is a path of this machine; its last element tells enough.
-    const std::string position = Text(part, "Pos");
-    if (!position.empty()) package.error = Cat(position.substr(position.rfind('/') + 1), ": ", package.error);
-  }
-  return package;
-}
+namespace {
 
 std::string MessageOf(std::string_view error) {
   // "debugger.go:32:2: found packages ..." -> the message alone.
@@ -243,26 +224,24 @@ const std::string_view kGoListFields =
     "ImportPath,Name,Dir,Standard,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,FFiles,SFiles,SwigFiles,SwigCXXFiles,"
     "SysoFiles,Imports,ImportMap,Error";
 
-absl::StatusOr<std::vector<GoListPackage>> ParseGoList(std::string_view json) {
+absl::StatusOr<std::vector<GoListPackage>> ParseGoList(std::string_view text) {
   std::vector<GoListPackage> packages;
   // One document a package, each ending in a brace at the start of a line; inside one all lines are indented. So only
   // one document's tree is in memory at a time.
-  dom::parser parser;
+  json::Parser parser;
   while (true) {
-    const size_t start = json.find_first_not_of(" \t\r\n");
+    const size_t start = text.find_first_not_of(" \t\r\n");
     if (start == std::string_view::npos) break;
-    json.remove_prefix(start);
-    const size_t end = json.find("\n}");
-    const size_t length = end == std::string_view::npos ? json.size() : end + 2;
-    dom::object object;
-    if (parser.parse(json.data(), length, /*realloc_if_needed=*/true).get(object) != simdjson::SUCCESS) {
-      return absl::InvalidArgumentError("go list answered broken JSON");
-    }
+    text.remove_prefix(start);
+    const size_t end = text.find("\n}");
+    const size_t length = end == std::string_view::npos ? text.size() : end + 2;
+    absl::StatusOr<json::FieldReader> reader = parser.Object(text.substr(0, length), json::Rule::kLenient);
+    if (!reader.ok()) return absl::InvalidArgumentError("go list answered broken JSON");
     if (packages.size() >= kPackagesMax) {
       return absl::ResourceExhaustedError(Cat("module needs more than ", kPackagesMax, " packages"));
     }
-    packages.push_back(ReadPackage(object));
-    json.remove_prefix(length);
+    Fields(*reader, packages.emplace_back());
+    text.remove_prefix(length);
   }
   return packages;
 }

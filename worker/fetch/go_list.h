@@ -1,5 +1,5 @@
 // Reads what `go list -e -deps -json` prints for one target and works out the target's listing: programs, what keeps
-// them from loading, what kind of source they are made of. The text describes a stranger's source: bounded, and a field
+// them from loading, what kind of source they are made of. The text describes foreign source: bounded, and a field
 // of an unexpected type counts as absent. Pure, but for reading the source files of programs through `read_file`.
 #pragma once
 

@@ -1,4 +1,4 @@
-#include "common/base/json_writer.h"
+#include "common/json/writer.h"
 
 #include <charconv>
 #include <cmath>
