@@ -3,19 +3,34 @@
 #   gofarm_program(NAME SOURCES main.cc DEPS ...)                  written to GOFARM_BIN_DIR
 #   gofarm_test(NAME [GRPC] [LABEL unit|pg|rpc|e2e|sim] [TIMEOUT s] [NO_TSAN] SOURCES ... DEPS ...)
 #                                                                one GoogleTest executable = one ctest
-# GRPC: reuses the precompiled gRPC and protobuf headers, which are most of our compile time.
+# Every target reuses one of three sets of precompiled headers, since parsing headers is most of our compile time: the
+# standard library and Abseil; the same with GoogleTest; the same with gRPC and protobuf (GRPC). A source names what it
+# uses all the same: the clang build has no precompiled headers but gRPC's, and would miss them.
+
+option(GOFARM_PCH "precompile the headers of the standard library, Abseil and GoogleTest" ON)
+set(gofarm_base_headers
+  <algorithm> <atomic> <cstdint> <deque> <functional> <map> <memory> <optional> <set> <stop_token> <string> <string_view>
+  <thread> <utility> <variant> <vector> <absl/container/flat_hash_map.h> <absl/status/statusor.h> <absl/strings/str_cat.h>
+  <absl/strings/str_join.h> <absl/strings/str_split.h> <absl/synchronization/mutex.h> <absl/time/clock.h> <absl/time/time.h>)
 
 file(WRITE ${CMAKE_BINARY_DIR}/pch.cc "")
-add_library(gofarm_pch_grpc STATIC ${CMAKE_BINARY_DIR}/pch.cc)
-target_compile_features(gofarm_pch_grpc PUBLIC cxx_std_20)
-target_link_libraries(gofarm_pch_grpc PRIVATE gofarm_warnings)
+function(gofarm_pch name)
+  add_library(${name} STATIC ${CMAKE_BINARY_DIR}/pch.cc)
+  target_compile_features(${name} PUBLIC cxx_std_20)
+  target_link_libraries(${name} PRIVATE gofarm_warnings)
+  target_precompile_headers(${name} PRIVATE ${gofarm_base_headers} ${ARGN})
+endfunction()
+if(GOFARM_PCH)
+  gofarm_pch(gofarm_pch_base)
+  if(GOFARM_TESTS)
+    gofarm_pch(gofarm_pch_test <gmock/gmock.h> <gtest/gtest.h>)
+    target_link_libraries(gofarm_pch_test PRIVATE GTest::gmock)
+  endif()
+endif()
+gofarm_pch(gofarm_pch_grpc <grpcpp/grpcpp.h> <gofarm/v1/farm.grpc.pb.h> <gofarm/v1/worker.grpc.pb.h>)
 add_dependencies(gofarm_pch_grpc gofarm_proto)
 target_include_directories(gofarm_pch_grpc SYSTEM PRIVATE ${CMAKE_BINARY_DIR}/gen)
 target_link_libraries(gofarm_pch_grpc PRIVATE protobuf::libprotobuf gRPC::grpc++)
-target_precompile_headers(gofarm_pch_grpc PRIVATE
-  <string> <vector> <memory> <functional> <optional> <thread> <absl/status/statusor.h> <absl/strings/str_cat.h>
-  <absl/synchronization/mutex.h> <absl/time/time.h> <grpcpp/grpcpp.h>
-  <gofarm/v1/farm.grpc.pb.h> <gofarm/v1/worker.grpc.pb.h>)
 
 # Tests that also run under address and undefined-behaviour sanitizers: pure code and unit tests, none that needs a database,
 # a sandbox or a network.
@@ -28,9 +43,14 @@ function(gofarm_common_settings name)
   target_link_libraries(${name} PRIVATE gofarm_warnings)
 endfunction()
 
-function(gofarm_use_pch name)
-  target_link_libraries(${name} PRIVATE gofarm_proto protobuf::libprotobuf gRPC::grpc++)
-  target_precompile_headers(${name} REUSE_FROM gofarm_pch_grpc)
+# `kind`: base or test. `grpc`: gRPC's headers instead.
+function(gofarm_use_pch name kind grpc)
+  if(grpc)
+    target_link_libraries(${name} PRIVATE gofarm_proto protobuf::libprotobuf gRPC::grpc++)
+    target_precompile_headers(${name} REUSE_FROM gofarm_pch_grpc)
+  elseif(GOFARM_PCH)
+    target_precompile_headers(${name} REUSE_FROM gofarm_pch_${kind})
+  endif()
 endfunction()
 
 function(gofarm_library name)
@@ -38,9 +58,7 @@ function(gofarm_library name)
   add_library(${name} STATIC ${arg_SOURCES})
   gofarm_common_settings(${name})
   target_link_libraries(${name} PUBLIC ${arg_DEPS})
-  if(arg_GRPC)
-    gofarm_use_pch(${name})
-  endif()
+  gofarm_use_pch(${name} base ${arg_GRPC})
 endfunction()
 
 function(gofarm_program name)
@@ -49,9 +67,7 @@ function(gofarm_program name)
   gofarm_common_settings(${name})
   target_link_libraries(${name} PRIVATE ${arg_DEPS})
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${GOFARM_BIN_DIR})
-  if(arg_GRPC)
-    gofarm_use_pch(${name})
-  endif()
+  gofarm_use_pch(${name} base ${arg_GRPC})
 endfunction()
 
 function(gofarm_test name)
@@ -65,9 +81,7 @@ function(gofarm_test name)
   add_executable(${name} ${arg_SOURCES})
   gofarm_common_settings(${name})
   target_link_libraries(${name} PRIVATE ${arg_DEPS} GTest::gmock GTest::gtest_main)
-  if(arg_GRPC)
-    gofarm_use_pch(${name})
-  endif()
+  gofarm_use_pch(${name} test ${arg_GRPC})
   add_test(NAME ${name} COMMAND ${name})
   set(environment "GOFARM_BIN_DIR=${GOFARM_BIN_DIR}" "GOFARM_SOURCE_DIR=${CMAKE_SOURCE_DIR}")
   # In every build, so that tests/run.sh can ask the release build which tests there will be.

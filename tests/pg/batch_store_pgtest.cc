@@ -195,9 +195,21 @@ TEST_F(BatchStoreTest, ASubmissionNeverJoinsAJobThatACancelTakesAway) {
 TEST_F(BatchStoreTest, CancellingADoneBatchChangesNothing) {
   const SessionId session = Hello("w").session;
   const auto batch = SubmitAndFail("example.com/a", FailureClass::kCompileError, session);
+  const domain::Job before = Job(OnlyJob(batch.batch.id));
   const auto cancelled = batches_->Cancel(Now(), batch.batch.id);
   ASSERT_TRUE(cancelled.ok());
   EXPECT_EQ(cancelled->batch.state, BatchState::kDone);
+  EXPECT_EQ(cancelled->batch.jobs.failed, 1);
+  EXPECT_THAT(cancelled->jobs.cancelled, ::testing::IsEmpty());
+  EXPECT_THAT(cancelled->jobs.to_cancel, ::testing::IsEmpty());
+  EXPECT_EQ(Count("SELECT count(*) FROM batches WHERE cancelled_at IS NOT NULL"), 0);
+  EXPECT_EQ(Count("SELECT count(*) FROM jobs WHERE cancel_requested"), 0);
+  const domain::Job after = Job(OnlyJob(batch.batch.id));
+  EXPECT_EQ(after.id, before.id);
+  EXPECT_EQ(after.state, JobState::kFailed);
+  EXPECT_EQ(after.failure_class, FailureClass::kCompileError);
+  EXPECT_EQ(after.ended_at, before.ended_at);
+  EXPECT_EQ(after.attempts.size(), before.attempts.size());
   EXPECT_EQ(batches_->Cancel(Now(), BatchId{999999}).status().code(), absl::StatusCode::kNotFound);
 }
 

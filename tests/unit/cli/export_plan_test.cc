@@ -5,6 +5,8 @@
 
 #include <filesystem>
 
+#include "common/base/text.h"
+
 namespace gofarm::cli {
 namespace {
 
@@ -74,7 +76,7 @@ TEST(ExportPlanTest, NoNameLeadsOutOfTheFolder) {
 
 TEST(ExportPlanTest, SumLinesAreWhatSha256sumReads) {
   const std::vector<ExportFile> files = PlanExport({Item("a.test/m", "a.test/m", "m")});
-  EXPECT_EQ(SumLine(files[0]), std::string(64, 'a') + "  a.test/m@v1.0.0/riscv64/m\n");
+  EXPECT_EQ(SumLine(files[0]), Cat(std::string(64, 'a'), "  a.test/m@v1.0.0/riscv64/m\n"));
 }
 
 }  // namespace

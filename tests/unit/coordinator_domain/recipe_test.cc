@@ -26,6 +26,11 @@ TEST(RecipeTest, TheDigestDoesNotChangeByAccident) {
 }
 
 TEST(RecipeTest, EveryFieldCounts) {
+  // A field that is added does not compile here until it has a line below.
+  {
+    [[maybe_unused]] const auto& [module, version, target, toolset_digest, policy] = Hey();
+    [[maybe_unused]] const auto& [recipe_version, sandbox_layout, flags, variants] = policy;
+  }
   std::set<std::string> digests = {RecipeDigest(Hey())};
   const auto differs = [&](auto change) {
     Recipe r = Hey();
@@ -73,13 +78,28 @@ TEST(ToolsetDigestTest, IgnoresTheOrderOfArchivesAndTheDigestItself) {
   EXPECT_EQ(ToolsetDigest(Pins()), ToolsetDigest(other));
 }
 
-TEST(ToolsetDigestTest, ChangesWithEveryPin) {
-  Toolset other = Pins();
-  other.archives[1].sha256[0] = '3';
-  EXPECT_NE(ToolsetDigest(Pins()), ToolsetDigest(other));
-  other = Pins();
-  other.go_versions.push_back("1.27.0");
-  EXPECT_NE(ToolsetDigest(Pins()), ToolsetDigest(other));
+TEST(ToolsetDigestTest, EveryPinCounts) {
+  // As above: a new field needs a line below.
+  {
+    [[maybe_unused]] const auto& [name, go_versions, zig_version, archives, digest] = Pins();
+    [[maybe_unused]] const auto& [kind, version, host_arch, source, locator, sha256] = archives[0];
+  }
+  std::set<std::string> digests = {ToolsetDigest(Pins())};
+  const auto differs = [&](auto change) {
+    Toolset t = Pins();
+    change(t);
+    EXPECT_TRUE(digests.insert(ToolsetDigest(t)).second) << CanonicalForm(t);
+  };
+  differs([](Toolset& t) { t.name = "u"; });
+  differs([](Toolset& t) { t.go_versions.push_back("1.27.0"); });
+  differs([](Toolset& t) { t.zig_version = "0.16.0"; });
+  differs([](Toolset& t) { t.archives.pop_back(); });
+  differs([](Toolset& t) { t.archives[1].kind = "go"; });
+  differs([](Toolset& t) { t.archives[1].version = "0.16.0"; });
+  differs([](Toolset& t) { t.archives[1].host_arch = "aarch64"; });
+  differs([](Toolset& t) { t.archives[1].source = "url"; });
+  differs([](Toolset& t) { t.archives[1].locator = "y"; });
+  differs([](Toolset& t) { t.archives[1].sha256[0] = '3'; });
 }
 
 }  // namespace

@@ -7,6 +7,8 @@
 #include <fstream>
 #include <string>
 
+#include "common/base/text.h"
+
 namespace gofarm::digest {
 namespace {
 
@@ -73,8 +75,8 @@ TEST(DigestFileTest, AMissingFileIsNotFoundAndNamed) {
 TEST(IsLowerHexTest, TakesOnlyTheExactFormOfADigest) {
   EXPECT_TRUE(IsLowerHex(kSha256Abc));
   EXPECT_FALSE(IsLowerHex(std::string(kSha256Abc).substr(1)));
-  EXPECT_FALSE(IsLowerHex(std::string(63, 'a') + "A"));
-  EXPECT_FALSE(IsLowerHex(std::string(63, 'a') + "/"));
+  EXPECT_FALSE(IsLowerHex(Cat(std::string(63, 'a'), "A")));
+  EXPECT_FALSE(IsLowerHex(Cat(std::string(63, 'a'), "/")));
 }
 
 }  // namespace

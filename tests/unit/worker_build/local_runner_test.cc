@@ -318,6 +318,8 @@ TEST_F(LocalRunnerTest, AStopEndsItWithinFiveSecondsAndLeavesNothing) {
 
 TEST_F(LocalRunnerTest, EveryLogLineIsTagged) {
   Run(Local({{"main.go", "package main\n\nfunc main() { undefined() }\n"}}));
+  EXPECT_THAT(listener_.log, HasSubstr("build/install| "));
+  EXPECT_THAT(listener_.log, HasSubstr("undefined: undefined"));
   std::string_view rest = listener_.log;
   while (!rest.empty()) {
     const std::string line(rest.substr(0, rest.find('\n')));

@@ -82,7 +82,7 @@ TEST(LogLinesTest, KeepsAllOfAShortTry) {
 TEST(LogLinesTest, KeepsHeadAndTailOfALongOne) {
   Collected c;
   c.lines.Feed("first error\n");
-  const std::string line = std::string(999, 'x') + "\n";
+  const std::string line = Cat(std::string(999, 'x'), "\n");
   for (int i = 0; i < 20'000; ++i) c.lines.Feed(line);
   c.lines.Feed("last error\n");
   const std::string kept = c.lines.Kept();

@@ -88,7 +88,7 @@ TEST_F(LogSpoolTest, ALogThatFitsHeadAndTailExactlyLosesNothing) {
 
 TEST_F(LogSpoolTest, OneLineLongerThanEverythingIsCut) {
   const auto spool = Make(100);
-  spool->Append(std::string(10'000, 'x') + "\nlast\n");
+  spool->Append(Cat(std::string(10'000, 'x'), "\nlast\n"));
   spool->Close();
   EXPECT_EQ(All(*spool), "log| 10001 bytes left out: the log is longer than its limit of 100 bytes\nlast\n");
 }
