@@ -10,6 +10,7 @@ enum class JobState : int { kQueued = 1, kRunning, kBuilt, kPartial, kNothingToB
 enum class BatchState : int { kRunning = 1, kDone, kCancelled };
 enum class AttemptOutcome : int { kRunning = 1, kBuilt, kPartial, kNothingToBuild, kFailed, kCancelled, kLost };
 enum class Phase : int { kNone = 0, kSeed = 1, kFetch, kBuild, kCheck, kUpload };
+inline constexpr int kPhases = 5;
 enum class WaitReason : int {
   kNone = 0,
   kNoWorker,

@@ -413,11 +413,11 @@ void Agent::Impl::Do(const SendProgress& e) {
   const auto it = running_.find(e.token);
   if (it == running_.end()) return;
   const absl::Time now = absl::Now();
-  const AttemptControl::Seen seen = it->second.control->Look(now);
+  const Progress progress = it->second.control->Look(now);
   it->second.told_at = now;
-  if (seen.progress.phase == Phase::kNone) return;
+  if (progress.phase == Phase::kNone) return;
   v1::WorkerMessage message;
-  ProgressToProto(e.token, seen.progress, seen.in_phase, *message.mutable_progress());
+  ProgressToProto(e.token, progress, *message.mutable_progress());
   Send(message);
 }
 

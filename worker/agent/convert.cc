@@ -166,15 +166,15 @@ build::BuildOrder OrderFromOffer(const Offer& offer, const Toolset& toolset, int
   return order;
 }
 
-void ProgressToProto(AttemptToken token, const build::BuildProgress& progress, absl::Duration in_phase,
-                     v1::Progress& out) {
+void ProgressToProto(AttemptToken token, const Progress& progress, v1::Progress& out) {
   out.set_token(token.value);
   out.set_phase(static_cast<v1::Phase>(progress.phase));
   out.set_variant(Clip(EscapeForPrint(progress.variant), kVariantMax));
   out.set_detail(Detail(EscapeForPrint(progress.detail)));
   out.set_bytes_done(std::max<int64_t>(0, progress.bytes_done));
   out.set_bytes_total(std::max<int64_t>(0, progress.bytes_total));
-  out.set_phase_seconds(std::max(0.0, absl::ToDoubleSeconds(in_phase)));
+  out.set_phase_seconds(std::max(0.0, progress.phase_seconds));
+  for (const Phase phase : progress.phases) out.add_phases(static_cast<v1::Phase>(phase));
 }
 
 void ReportToProto(const build::BuildOrder& order, const build::BuildReport& report, const AttemptExtras& extras,

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "common/vocab/progress.h"
 #include "common/vocab/toolset.h"
 #include "worker/agent/session_logic.h"
 #include "worker/build/runner.h"
@@ -32,8 +33,7 @@ bool CanBuildOn(const Toolset& toolset, std::string_view host_arch);
 // `memory_per_slot` where the offer states no cap.
 build::BuildOrder OrderFromOffer(const Offer& offer, const Toolset& toolset, int slot, int64_t memory_per_slot);
 
-void ProgressToProto(AttemptToken token, const build::BuildProgress& progress, absl::Duration in_phase,
-                     v1::Progress& out);
+void ProgressToProto(AttemptToken token, const Progress& progress, v1::Progress& out);
 
 // What the agent knows beside the build's own report.
 struct AttemptExtras {

@@ -16,17 +16,24 @@
 
 namespace gofarm::agent {
 
-bool AttemptControl::SetProgress(const build::BuildProgress& progress, absl::Time now) {
+bool AttemptControl::SetProgress(const Progress& progress, absl::Time now) {
   absl::MutexLock lock(&mutex_);
   const bool news = progress.phase != progress_.phase || progress.variant != progress_.variant;
   if (progress.phase != progress_.phase) phase_since_ = now;
+  std::vector<Phase> phases = std::move(progress_.phases);
+  if (progress.phase != Phase::kNone && std::find(phases.begin(), phases.end(), progress.phase) == phases.end()) {
+    phases.push_back(progress.phase);
+  }
   progress_ = progress;
+  progress_.phases = std::move(phases);
   return news;
 }
 
-AttemptControl::Seen AttemptControl::Look(absl::Time now) const {
+Progress AttemptControl::Look(absl::Time now) const {
   absl::MutexLock lock(&mutex_);
-  return {progress_, progress_.phase == Phase::kNone ? absl::ZeroDuration() : now - phase_since_};
+  Progress seen = progress_;
+  if (seen.phase != Phase::kNone) seen.phase_seconds = absl::ToDoubleSeconds(now - phase_since_);
+  return seen;
 }
 
 // In the order of construction: the uploader's thread reads the spool, so it goes first.
@@ -57,7 +64,7 @@ class Listener : public build::BuildListener {
            const std::function<void(Event)>& post)
       : control_(control), spool_(spool), log_(log), post_(post) {}
 
-  void OnProgress(const build::BuildProgress& progress) override {
+  void OnProgress(const Progress& progress) override {
     if (control_.SetProgress(progress, absl::Now())) post_(AttemptProgressed{control_.token()});
   }
   void OnLog(std::string_view lines) override {
@@ -194,7 +201,7 @@ absl::Status Slot::UploadAll(const Scope& scope, Attempt& attempt) {
   int64_t total = 0;
   for (const upload::Blob& blob : blobs) total += blob.size;
   int64_t before = 0;
-  build::BuildProgress progress{.phase = Phase::kUpload, .bytes_total = total};
+  Progress progress{.phase = Phase::kUpload, .bytes_total = total};
   const auto tell = [&](int64_t done) {
     if (before + done > progress.bytes_done) progress.detail.clear();  // it goes on
     progress.bytes_done = before + done;
@@ -211,7 +218,7 @@ absl::Status Slot::UploadAll(const Scope& scope, Attempt& attempt) {
   return absl::OkStatus();
 }
 
-void Slot::Tell(const Attempt& attempt, const build::BuildProgress& progress) const {
+void Slot::Tell(const Attempt& attempt, const Progress& progress) const {
   if (attempt.control->SetProgress(progress, absl::Now())) environment_.post(AttemptProgressed{attempt.order.token});
 }
 

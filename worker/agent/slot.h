@@ -41,17 +41,14 @@ class AttemptControl {
   std::stop_source io;     // ends uploads and completion
 
   // True when the phase or variant changed: worth telling at once.
-  bool SetProgress(const build::BuildProgress& progress, absl::Time now);
-  struct Seen {
-    build::BuildProgress progress;
-    absl::Duration in_phase;
-  };
-  Seen Look(absl::Time now) const;
+  bool SetProgress(const Progress& progress, absl::Time now);
+  // The latest, with the time in its phase and every phase reached so far.
+  Progress Look(absl::Time now) const;
 
  private:
   const AttemptToken token_;
   mutable absl::Mutex mutex_;
-  build::BuildProgress progress_ ABSL_GUARDED_BY(mutex_);
+  Progress progress_ ABSL_GUARDED_BY(mutex_);
   absl::Time phase_since_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
 };
 
@@ -90,7 +87,7 @@ class Slot {
   void Build(Attempt& attempt);
   CompleteAnswer CompleteOnce(Attempt& attempt);
   absl::Status UploadAll(const Scope& scope, Attempt& attempt);
-  void Tell(const Attempt& attempt, const build::BuildProgress& progress) const;
+  void Tell(const Attempt& attempt, const Progress& progress) const;
 
   const SlotEnvironment environment_;
   absl::Mutex mutex_;

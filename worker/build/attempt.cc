@@ -166,7 +166,7 @@ bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Prog
   packages_compiled_ = 0;
   report_.variants.push_back({variant_name_, "failed", "", 0, RecordedArgv(planned), RecordedEnvironment(planned),
                               planned.go_mod, planned.working_directory});
-  ShowProgress({Phase::kBuild, variant_name_, Cat(pending.size(), " programs"), 0, 0});
+  ShowProgress({.phase = Phase::kBuild, .variant = variant_name_, .detail = Cat(pending.size(), " programs")});
   if (!MakeFolders(planned)) return false;
 
   const absl::Time started = absl::Now();
@@ -440,7 +440,7 @@ void Attempt::EnterPhase(Phase phase) {
   phase_ = phase;
   phase_started_ = absl::Now();
   progress_shown_ = absl::InfinitePast();
-  ShowProgress({phase, phase == Phase::kBuild ? VariantName(FirstVariant(*listing_)) : "", "", 0, 0});
+  ShowProgress({.phase = phase, .variant = phase == Phase::kBuild ? VariantName(FirstVariant(*listing_)) : ""});
 }
 
 void Attempt::LeavePhase() {
@@ -462,7 +462,7 @@ void Attempt::Say(std::string_view tag, std::string_view text) {
   lines.Finish();
 }
 
-void Attempt::ShowProgress(BuildProgress progress) {
+void Attempt::ShowProgress(Progress progress) {
   progress_shown_ = absl::Now();
   listener_.OnProgress(progress);
 }
@@ -474,7 +474,7 @@ fetch::FetchProgress Attempt::ProgressOf(Phase phase, std::string tag) {
     const bool new_step = step != last;
     if (new_step) last = std::string(step);
     if (new_step || absl::Now() - progress_shown_ >= kProgressEvery) {
-      ShowProgress({phase, "", EscapeForPrint(step), done, total});
+      ShowProgress({.phase = phase, .detail = EscapeForPrint(step), .bytes_done = done, .bytes_total = total});
     }
   };
 }
@@ -492,7 +492,9 @@ void Attempt::CountPackages(std::string_view tagged_lines) {
     last = line;
   }
   if (last.empty() || absl::Now() - progress_shown_ < kProgressEvery) return;
-  ShowProgress({Phase::kBuild, variant_name_, Cat(packages_compiled_, " packages compiled, now ", last), 0, 0});
+  ShowProgress({.phase = Phase::kBuild,
+                .variant = variant_name_,
+                .detail = Cat(packages_compiled_, " packages compiled, now ", last)});
 }
 
 int64_t Attempt::MemoryBytes() const {

@@ -77,7 +77,7 @@ class Attempt {
   void EnterPhase(Phase phase);
   void LeavePhase();
   void Say(std::string_view tag, std::string_view text);
-  void ShowProgress(BuildProgress progress);
+  void ShowProgress(Progress progress);
   fetch::FetchProgress ProgressOf(Phase phase, std::string tag);
   void CountPackages(std::string_view tagged_lines);
   int64_t MemoryBytes() const;

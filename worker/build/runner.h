@@ -13,6 +13,7 @@
 #include "common/base/ids.h"
 #include "common/base/scope.h"
 #include "common/vocab/failure.h"
+#include "common/vocab/progress.h"
 #include "common/vocab/target.h"
 #include "common/vocab/toolset.h"
 
@@ -109,19 +110,12 @@ struct BuildReport {
   std::unique_ptr<Workspace> workspace;
 };
 
-struct BuildProgress {
-  Phase phase = Phase::kNone;
-  std::string variant;
-  std::string detail;
-  int64_t bytes_done = 0;
-  int64_t bytes_total = 0;
-};
-
 // Called from the thread that runs the build. Log lines come whole, tagged "phase/variant| text\n", already escaped.
 class BuildListener {
  public:
   virtual ~BuildListener() = default;
-  virtual void OnProgress(const BuildProgress& progress) = 0;
+  // Without phase_seconds and phases: the listener keeps the time and the steps.
+  virtual void OnProgress(const Progress& progress) = 0;
   virtual void OnLog(std::string_view lines) = 0;
 };
 

@@ -7,6 +7,7 @@
 #include <cmath>
 
 #include "common/base/text.h"
+#include "worker/agent/slot.h"
 
 namespace gofarm::agent {
 namespace {
@@ -56,6 +57,23 @@ TEST(CanBuildOnTest, NeedsAnArchiveOfEveryToolForThisHost) {
   EXPECT_FALSE(CanBuildOn(toolset, "aarch64"));
   toolset.go_versions.push_back("1.27.0");
   EXPECT_FALSE(CanBuildOn(toolset, "x86_64"));
+}
+
+TEST(ProgressToProtoTest, EveryMessageHoldsEveryPhaseReachedSoFarOnce) {
+  AttemptControl control(AttemptToken{5});
+  const absl::Time start = absl::UnixEpoch();
+  EXPECT_TRUE(control.SetProgress({.phase = Phase::kSeed}, start));
+  EXPECT_TRUE(control.SetProgress({.phase = Phase::kFetch}, start + absl::Seconds(1)));
+  EXPECT_TRUE(control.SetProgress({.phase = Phase::kSeed, .detail = "C++ too"}, start + absl::Seconds(2)));
+  EXPECT_TRUE(control.SetProgress({.phase = Phase::kBuild, .variant = "install"}, start + absl::Seconds(3)));
+  EXPECT_FALSE(control.SetProgress({.phase = Phase::kBuild, .variant = "install", .detail = "next"}, start));
+  v1::Progress out;
+  ProgressToProto(control.token(), control.Look(start + absl::Seconds(7)), out);
+  EXPECT_EQ(out.token(), 5);
+  EXPECT_EQ(out.phase(), v1::PHASE_BUILD);
+  EXPECT_EQ(out.phase_seconds(), 4);
+  EXPECT_EQ(out.detail(), "next");
+  EXPECT_THAT(out.phases(), testing::ElementsAre(v1::PHASE_SEED, v1::PHASE_FETCH, v1::PHASE_BUILD));
 }
 
 TEST(ReportToProtoTest, WhatComesFromAModuleIsEscaped) {

@@ -302,7 +302,7 @@ TEST_F(LocalRunnerTest, AStopEndsItWithinFiveSecondsAndLeavesNothing) {
   const BuildOrder order = Local(files);
   std::stop_source stop;
   absl::Time stopped = absl::InfinitePast();
-  listener_.on_progress = [&](const BuildProgress& p) {
+  listener_.on_progress = [&](const Progress& p) {
     if (p.phase == Phase::kBuild && p.detail.find("compiled") != std::string::npos && !stop.stop_requested()) {
       stopped = absl::Now();
       stop.request_stop();

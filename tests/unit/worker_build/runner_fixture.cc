@@ -57,7 +57,7 @@ Toolset DefaultToolset() {
   return toolset;
 }
 
-void Listener::OnProgress(const BuildProgress& p) {
+void Listener::OnProgress(const Progress& p) {
   progress.push_back(p);
   if (on_progress) on_progress(p);
 }

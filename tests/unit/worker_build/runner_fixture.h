@@ -21,12 +21,12 @@ Toolset DefaultToolset();
 
 class Listener : public BuildListener {
  public:
-  void OnProgress(const BuildProgress& progress) override;
+  void OnProgress(const Progress& progress) override;
   void OnLog(std::string_view lines) override { log += lines; }
 
   std::string log;
-  std::vector<BuildProgress> progress;
-  std::function<void(const BuildProgress&)> on_progress;
+  std::vector<Progress> progress;
+  std::function<void(const Progress&)> on_progress;
 };
 
 class RunnerRig {
