@@ -16,7 +16,7 @@
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "common/io/http_client.h"
-#include "common/obs/metrics.h"
+#include "common/metrics/metrics.h"
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/blob/log_store.h"
 #include "coordinator/http/http_server.h"
@@ -116,7 +116,7 @@ class Coordinator {
   const AppConfig& config_;
   sync::StopSignals& signals_;
   const absl::Time started_at_ = absl::Now();
-  obs::Metrics metrics_;
+  metrics::Registry metrics_;
   store::Pool pool_;
   store::Pool dispatch_pool_;  // of its own: watches and lists must not keep leases from being renewed
   store::ToolsetStore toolset_store_{pool_};

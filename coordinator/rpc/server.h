@@ -10,7 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "common/obs/metrics.h"
+#include "common/metrics/metrics.h"
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/rpc/session_hub.h"
 #include "coordinator/service/attempt_service.h"
@@ -59,7 +59,7 @@ struct ServerParts {
   SessionHub& hub;
   std::function<absl::Status(const Scope&, const std::string& worker, const domain::WorkerReport&)> save_report;
   FarmFacts facts;
-  obs::Metrics* metrics = nullptr;
+  gofarm::metrics::Registry* metrics = nullptr;
 };
 
 // OK, or INVALID_ARGUMENT for what is no address, FAILED_PRECONDITION, naming TLS, for one beyond this machine.

@@ -45,7 +45,7 @@ Toolset TestToolset() {
 }  // namespace
 
 struct FarmServer::Parts {
-  Parts(store::Pool& pool, const std::string& dir, obs::Metrics& metrics)
+  Parts(store::Pool& pool, const std::string& dir, metrics::Registry& metrics)
       : batch_store(pool),
         query_store(pool),
         attempt_store(pool),
@@ -137,7 +137,7 @@ struct FarmServer::Parts {
   std::unique_ptr<rpc::Server> rpc;
 };
 
-FarmServer::FarmServer(store::Pool& pool, const std::string& dir, obs::Metrics& metrics)
+FarmServer::FarmServer(store::Pool& pool, const std::string& dir, metrics::Registry& metrics)
     : parts_(std::make_unique<Parts>(pool, dir, metrics)) {}
 FarmServer::~FarmServer() = default;
 const std::string& FarmServer::address() const { return parts_->rpc->address(); }

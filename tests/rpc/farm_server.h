@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "common/obs/metrics.h"
+#include "common/metrics/metrics.h"
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/blob/log_store.h"
 #include "coordinator/rpc/server.h"
@@ -39,7 +39,7 @@ class RpcTest : public PgTest {
   bool MetricsSoonHave(const std::string& line);
 
   std::string dir_;
-  obs::Metrics metrics_;  // of all servers of a test
+  metrics::Registry metrics_;  // of all servers of a test
   std::unique_ptr<FarmServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Farm::Stub> farm_;
@@ -48,7 +48,7 @@ class RpcTest : public PgTest {
 
 class FarmServer {
  public:
-  FarmServer(store::Pool& pool, const std::string& dir, obs::Metrics& metrics);
+  FarmServer(store::Pool& pool, const std::string& dir, metrics::Registry& metrics);
   ~FarmServer();
   const std::string& address() const;
   rpc::SessionHub& hub();

@@ -19,6 +19,7 @@ MAY = {
     "common/sync": ["common/base", "common/obs"],
     "common/io": ["common/base", "common/obs"],
     "common/obs": ["common/base"],
+    "common/metrics": ["common/base"],
     # vocab: the pins of deploy/toolsets.toml are read straight into the type every side uses.
     "common/config": ["common/base", "common/obs", "common/vocab"] + PROTO,
     "common/rpc": ["common/base", "common/obs"] + PROTO,
@@ -43,7 +44,7 @@ HOMES = {
     r"pqxx/": ["coordinator/store"],
     r"curl/": ["common/io"],
     r"archive(_entry)?\.h": ["common/io"],
-    r"prometheus/": ["common/obs"],
+    r"prometheus/": ["common/metrics"],
     r"spdlog/": ["common/obs"],
     r"toml\+\+/": ["common/config"],
     r"openssl/": ["common/digest"],

@@ -11,7 +11,7 @@
 #include <thread>
 
 #include "common/base/text.h"
-#include "common/obs/metrics.h"
+#include "common/metrics/metrics.h"
 
 namespace gofarm::http {
 namespace {
@@ -61,7 +61,7 @@ class HttpServerTest : public ::testing::Test {
     routes["/throws"] = []() -> Response { throw std::runtime_error("boom"); };
     server_ = HttpServer::Start("127.0.0.1:0", std::move(routes), absl::Seconds(1)).value();
   }
-  obs::Metrics metrics_;
+  metrics::Registry metrics_;
   absl::Status ready_;
   std::unique_ptr<HttpServer> server_;
 };

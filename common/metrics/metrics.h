@@ -1,5 +1,6 @@
-// The only door to prometheus-cpp. Metrics are made once (name, help, labels from closed sets; never module names) and
-// held by reference; Add, Set and Observe are thread-safe and lock-free enough for hot paths.
+// The only door to prometheus-cpp; apart from common/obs, so that who only logs needs none. Metrics are made once
+// (name, help, labels from closed sets; never module names) and held by reference; Add, Set and Observe are thread-safe
+// and lock-free enough for hot paths.
 #pragma once
 
 #include <map>
@@ -7,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace gofarm::obs {
+namespace gofarm::metrics {
 
 using Labels = std::map<std::string, std::string>;
 
@@ -28,10 +29,10 @@ class Histogram {
 };
 
 // Thread-safe. The same name and labels give the same metric; a name keeps the kind and help of its first use.
-class Metrics {
+class Registry {
  public:
-  Metrics();
-  ~Metrics();
+  Registry();
+  ~Registry();
   Counter& GetCounter(const std::string& name, const std::string& help, const Labels& labels = {});
   Gauge& GetGauge(const std::string& name, const std::string& help, const Labels& labels = {});
   Histogram& GetHistogram(const std::string& name, const std::string& help, const std::vector<double>& bounds,
@@ -44,4 +45,4 @@ class Metrics {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace gofarm::obs
+}  // namespace gofarm::metrics

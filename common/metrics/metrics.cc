@@ -1,4 +1,4 @@
-#include "common/obs/metrics.h"
+#include "common/metrics/metrics.h"
 
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
@@ -11,7 +11,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 
-namespace gofarm::obs {
+namespace gofarm::metrics {
 namespace {
 
 class CounterImpl final : public Counter {
@@ -43,7 +43,7 @@ using Key = std::pair<std::string, Labels>;
 
 }  // namespace
 
-struct Metrics::Impl {
+struct Registry::Impl {
   prometheus::Registry registry{prometheus::Registry::InsertBehavior::Merge};
   absl::Mutex mutex;
   std::map<Key, std::unique_ptr<CounterImpl>> counters ABSL_GUARDED_BY(mutex);
@@ -51,10 +51,10 @@ struct Metrics::Impl {
   std::map<Key, std::unique_ptr<HistogramImpl>> histograms ABSL_GUARDED_BY(mutex);
 };
 
-Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
-Metrics::~Metrics() = default;
+Registry::Registry() : impl_(std::make_unique<Impl>()) {}
+Registry::~Registry() = default;
 
-Counter& Metrics::GetCounter(const std::string& name, const std::string& help, const Labels& labels) {
+Counter& Registry::GetCounter(const std::string& name, const std::string& help, const Labels& labels) {
   absl::MutexLock lock(&impl_->mutex);
   auto& slot = impl_->counters[{name, labels}];
   if (!slot) {
@@ -64,7 +64,7 @@ Counter& Metrics::GetCounter(const std::string& name, const std::string& help, c
   return *slot;
 }
 
-Gauge& Metrics::GetGauge(const std::string& name, const std::string& help, const Labels& labels) {
+Gauge& Registry::GetGauge(const std::string& name, const std::string& help, const Labels& labels) {
   absl::MutexLock lock(&impl_->mutex);
   auto& slot = impl_->gauges[{name, labels}];
   if (!slot) {
@@ -74,8 +74,8 @@ Gauge& Metrics::GetGauge(const std::string& name, const std::string& help, const
   return *slot;
 }
 
-Histogram& Metrics::GetHistogram(const std::string& name, const std::string& help, const std::vector<double>& bounds,
-                                 const Labels& labels) {
+Histogram& Registry::GetHistogram(const std::string& name, const std::string& help, const std::vector<double>& bounds,
+                                  const Labels& labels) {
   absl::MutexLock lock(&impl_->mutex);
   auto& slot = impl_->histograms[{name, labels}];
   if (!slot) {
@@ -85,6 +85,6 @@ Histogram& Metrics::GetHistogram(const std::string& name, const std::string& hel
   return *slot;
 }
 
-std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(impl_->registry.Collect()); }
+std::string Registry::Text() const { return prometheus::TextSerializer().Serialize(impl_->registry.Collect()); }
 
-}  // namespace gofarm::obs
+}  // namespace gofarm::metrics
