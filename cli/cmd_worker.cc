@@ -6,13 +6,13 @@
 
 #include "cli/commands.h"
 #include "cli/embedded/farm_control.h"
-#include "cli/embedded/process.h"
 #include "cli/json_shapes.h"
 #include "cli/names.h"
 #include "cli/output.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/process/program.h"
 #include "gofarm/v1/farm.pb.h"
 
 namespace gofarm::cli {
@@ -128,7 +128,7 @@ Exit WorkerShow(const Globals& globals, const std::string& name) {
 Exit WorkerCache(const Globals& globals, const std::string& verb, const std::string& cache_dir,
                  const std::vector<std::string>& arguments) {
   GOFARM_ASSIGN_OR_RETURN(const std::string folder, CacheFolder(globals, cache_dir));
-  GOFARM_ASSIGN_OR_RETURN(const std::string program, embedded::FindSibling("gofarm-worker"));
+  GOFARM_ASSIGN_OR_RETURN(const std::string program, process::FindSibling("gofarm-worker"));
   std::vector<std::string> words{program, "cache", verb, "--cache-dir", folder};
   if (globals.json) words.insert(words.end(), {"--output", "json"});
   words.insert(words.end(), arguments.begin(), arguments.end());

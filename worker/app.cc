@@ -17,6 +17,7 @@
 #include "common/config/toolsets.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
+#include "common/process/program.h"
 #include "worker/agent/agent.h"
 #include "worker/build/local_runner.h"
 #include "worker/build/seeder.h"
@@ -40,13 +41,6 @@ constexpr absl::Duration kToolchainsInterval = absl::Seconds(2);
 constexpr absl::Duration kCacheInterval = absl::Minutes(10);
 constexpr absl::Duration kFirstCacheLook = absl::Seconds(30);  // not while the farm starts
 constexpr absl::Duration kPruneMax = absl::Minutes(10);
-
-absl::StatusOr<std::string> OwnProgram() {
-  char path[PATH_MAX];
-  const ssize_t n = ::readlink("/proc/self/exe", path, sizeof path);
-  if (n <= 0 || n >= static_cast<ssize_t>(sizeof path)) return ErrnoStatus(errno, "read /proc/self/exe");
-  return std::string(path, static_cast<size_t>(n));
-}
 
 // Empty again, whatever an earlier process left there.
 absl::Status FreshFolder(const std::string& folder) {
@@ -146,7 +140,7 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   const std::string probing = config.work_dir + "/probe";
   for (const std::string& folder : {spool, scratch, seeding, probing}) GOFARM_RETURN_IF_ERROR(FreshFolder(folder));
 
-  GOFARM_ASSIGN_OR_RETURN(const std::string self, OwnProgram());
+  GOFARM_ASSIGN_OR_RETURN(const std::string self, process::SelfExecutable());
   const exec::Sandbox sandbox({.self_exe = self, .probe_folder = probing});
   const absl::Status isolation = sandbox.Probe(Scope::For(kProbeMax, stop));
   if (stop.stop_requested()) return absl::OkStatus();

@@ -15,7 +15,7 @@
 #include "common/config/toolsets.h"
 #include "common/io/files.h"
 #include "common/json/writer.h"
-#include "worker/exec/subprocess.h"
+#include "common/process/run.h"
 #include "worker/fetch/module_cache.h"
 
 namespace gofarm::worker {
@@ -130,13 +130,13 @@ void PrintToolchains(const std::vector<fetch::InstalledToolchain>& toolchains, b
 
 absl::StatusOr<fetch::ProxyEnvironment> ProxyOfGo(const Scope& scope, fetch::ToolchainStore& store) {
   GOFARM_ASSIGN_OR_RETURN(const std::string go, store.BootstrapGo(scope));
-  exec::SubprocessSpec spec;
+  process::Command spec;
   spec.argv = {go, "env", "GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE"};
-  spec.environment = exec::InheritedEnvironment({"GOTOOLCHAIN", "GOWORK", "GO111MODULE", "GOFLAGS"});
+  spec.environment = process::InheritedEnvironment({"GOTOOLCHAIN", "GOWORK", "GO111MODULE", "GOFLAGS"});
   spec.environment.emplace_back("GOTOOLCHAIN", "local");
   spec.environment.emplace_back("GOWORK", "off");
   spec.working_directory = "/";
-  GOFARM_ASSIGN_OR_RETURN_CTX(const exec::SubprocessResult result, exec::RunSubprocess(scope.Within(kGoEnvMax), spec),
+  GOFARM_ASSIGN_OR_RETURN_CTX(const process::CommandResult result, process::Run(scope.Within(kGoEnvMax), spec),
                               "go env");
   const std::vector<std::string> lines = absl::StrSplit(result.out, '\n');
   if (result.exit_code != 0 || lines.size() < 4) {

@@ -12,11 +12,12 @@
 
 #include "absl/time/clock.h"
 #include "cli/embedded/log_tail.h"
-#include "cli/embedded/process.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "common/process/program.h"
+#include "common/process/spawn.h"
 
 namespace gofarm::embedded {
 namespace {
@@ -44,19 +45,19 @@ absl::Status WriteConfigs(const FarmPaths& paths, const Settings& settings, cons
   return absl::OkStatus();
 }
 
-std::vector<ProcessId> Living(const std::vector<ProcessId>& processes) {
-  std::vector<ProcessId> living;
-  std::copy_if(processes.begin(), processes.end(), std::back_inserter(living), IsAlive);
+std::vector<process::ProcessId> Living(const std::vector<process::ProcessId>& processes) {
+  std::vector<process::ProcessId> living;
+  std::copy_if(processes.begin(), processes.end(), std::back_inserter(living), process::IsAlive);
   return living;
 }
 
 // SIGKILL for all of them; the error names what is still there after a while.
-absl::Status KillAll(const std::vector<ProcessId>& processes) {
-  for (const ProcessId& process : processes) SendSignal(process, SIGKILL);
+absl::Status KillAll(const std::vector<process::ProcessId>& processes) {
+  for (const process::ProcessId& process : processes) process::SendSignal(process, SIGKILL);
   const Scope scope = Scope::For(kKillPatience);
   std::string left;
-  for (const ProcessId& process : processes) {
-    if (!WaitUntilGone(scope, process)) left += Cat(left.empty() ? "" : ", ", process.pid);
+  for (const process::ProcessId& process : processes) {
+    if (!process::WaitUntilGone(scope, process)) left += Cat(left.empty() ? "" : ", ", process.pid);
   }
   if (left.empty()) return absl::OkStatus();
   return absl::InternalError(
@@ -65,18 +66,18 @@ absl::Status KillAll(const std::vector<ProcessId>& processes) {
 
 // What a supervisor that was killed left behind, in the order of an orderly stop.
 absl::Status EndLeftovers(const FarmFile& farm, const Say& say) {
-  const std::vector<ProcessId> parts = Living(farm.Processes());
+  const std::vector<process::ProcessId> parts = Living(farm.Processes());
   if (parts.empty()) return absl::OkStatus();
   say(Cat("ending ", parts.size(), parts.size() == 1 ? " process" : " processes",
           " that a killed supervisor left behind"));
-  std::vector<ProcessId> family = DescendantsOf(parts);
+  std::vector<process::ProcessId> family = process::DescendantsOf(parts);
   family.insert(family.end(), parts.begin(), parts.end());
   const auto end = [](const PartState& part, int signal, const Scope& scope) {
-    if (SendSignal(part.process, signal)) WaitUntilGone(scope, part.process);
+    if (process::SendSignal(part.process, signal)) process::WaitUntilGone(scope, part.process);
   };
   const Scope workers = Scope::For(kWorkerStop);
-  for (const PartState& worker : farm.workers) SendSignal(worker.process, SIGTERM);
-  for (const PartState& worker : farm.workers) WaitUntilGone(workers, worker.process);
+  for (const PartState& worker : farm.workers) process::SendSignal(worker.process, SIGTERM);
+  for (const PartState& worker : farm.workers) process::WaitUntilGone(workers, worker.process);
   end(farm.coordinator, SIGTERM, Scope::For(kCoordinatorStop));
   end(farm.postgres, SIGINT, Scope::For(kPostgresStop));
   return KillAll(Living(family));
@@ -164,7 +165,7 @@ absl::StatusOr<FarmView> LookAt(const std::string& dir) {
   GOFARM_ASSIGN_OR_RETURN(std::optional<FarmFile> file, ReadFarmFile(dir));
   if (!file || TellsOfAnother(*file, dir)) return view;
   view.file = *std::move(file);
-  view.supervised = IsAlive(view.file.supervisor);
+  view.supervised = process::IsAlive(view.file.supervisor);
   view.leftovers = !view.supervised && !Living(view.file.Processes()).empty();
   return view;
 }
@@ -172,8 +173,8 @@ absl::StatusOr<FarmView> LookAt(const std::string& dir) {
 absl::StatusOr<SupervisorOptions> LoadFarm(const Scope& scope, const std::string& dir) {
   SupervisorOptions options;
   options.paths = PathsFor(dir);
-  GOFARM_ASSIGN_OR_RETURN(options.coordinator_exe, FindSibling("gofarm-coordinator"));
-  GOFARM_ASSIGN_OR_RETURN(options.worker_exe, FindSibling("gofarm-worker"));
+  GOFARM_ASSIGN_OR_RETURN(options.coordinator_exe, process::FindSibling("gofarm-coordinator"));
+  GOFARM_ASSIGN_OR_RETURN(options.worker_exe, process::FindSibling("gofarm-worker"));
   GOFARM_ASSIGN_OR_RETURN(options.postgres, FindPostgres(scope, options.paths.Cluster()));
   GOFARM_ASSIGN_OR_RETURN(options.settings, ReadSettings(options.paths));
   return options;
@@ -195,7 +196,7 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
   GOFARM_ASSIGN_OR_RETURN_CTX(FarmView view, LookAt(request.dir), "look at the farm");
   if (view.supervised && view.file.state == "stopping") {
     say(Cat("the farm in ", request.dir, " is just stopping; waiting until it is down"));
-    if (!WaitUntilGone(scope.Within(kFarmStop), view.file.supervisor)) {
+    if (!process::WaitUntilGone(scope.Within(kFarmStop), view.file.supervisor)) {
       return absl::InternalError(Cat("the farm in ", request.dir, " does not stop; end it with gofarm down"));
     }
     GOFARM_ASSIGN_OR_RETURN_CTX(view, LookAt(request.dir), "look at the farm");
@@ -260,13 +261,13 @@ absl::Status StartOrRepair(const Scope& scope, const Prepared& prepared) {
   const FarmPaths& paths = prepared.options.paths;
   if (prepared.running) {
     GOFARM_ASSIGN_OR_RETURN(const FarmView view, LookAt(paths.dir));
-    if (SendSignal(view.file.supervisor, SIGHUP)) return absl::OkStatus();
+    if (process::SendSignal(view.file.supervisor, SIGHUP)) return absl::OkStatus();
     // It ended in between: start another.
   }
-  const std::string self = SelfExecutable();
+  GOFARM_ASSIGN_OR_RETURN(const std::string self, process::SelfExecutable());
   const std::string log = paths.LogOf("supervisor");
   const int64_t log_size = LogSize(log);
-  GOFARM_RETURN_IF_ERROR(SpawnDetached({self, "up", "--foreground", "--supervise", "--dir", paths.dir}, log));
+  GOFARM_RETURN_IF_ERROR(process::SpawnDetached({self, "up", "--foreground", "--supervise", "--dir", paths.dir}, log));
   const Scope wait = scope.Within(kStartPatience);
   while (!wait.Done()) {
     GOFARM_ASSIGN_OR_RETURN(const FarmView view, LookAt(paths.dir));
@@ -287,11 +288,11 @@ absl::StatusOr<bool> TakeDown(const std::string& dir, const Say& say) {
   if (!view.supervised && !view.leftovers) return false;
   if (view.supervised) {
     say(Cat("stopping the farm in ", dir, " (workers, coordinator, PostgreSQL)"));
-    std::vector<ProcessId> family = DescendantsOf({view.file.supervisor});
-    SendSignal(view.file.supervisor, SIGTERM);
-    if (!WaitUntilGone(Scope::For(kFarmStop + absl::Seconds(10)), view.file.supervisor)) {
+    std::vector<process::ProcessId> family = process::DescendantsOf({view.file.supervisor});
+    process::SendSignal(view.file.supervisor, SIGTERM);
+    if (!process::WaitUntilGone(Scope::For(kFarmStop + absl::Seconds(10)), view.file.supervisor)) {
       say("it does not stop in time; killing it");
-      const std::vector<ProcessId> now = DescendantsOf({view.file.supervisor});
+      const std::vector<process::ProcessId> now = process::DescendantsOf({view.file.supervisor});
       family.insert(family.end(), now.begin(), now.end());
       family.push_back(view.file.supervisor);
     }

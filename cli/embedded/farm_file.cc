@@ -10,18 +10,23 @@
 #include "common/io/files.h"
 #include "common/json/fields.h"
 
-namespace gofarm::embedded {
-namespace {
-
-constexpr int64_t kFarmFileMax = 1 << 20;
-
-}  // namespace
+// Beside its type: json::Fields are found by argument-dependent look-up.
+namespace gofarm::process {
 
 template <typename Form, json::Is<ProcessId> P>
 void Fields(Form& form, P& p) {
   form.Field("pid", p.pid);
   form.Field("start_time", p.start_time);
 }
+
+}  // namespace gofarm::process
+
+namespace gofarm::embedded {
+namespace {
+
+constexpr int64_t kFarmFileMax = 1 << 20;
+
+}  // namespace
 
 template <typename Form, json::Is<PartState> P>
 void Fields(Form& form, P& p) {
@@ -47,8 +52,8 @@ void Fields(Form& form, F& f) {
   form.Field("workers", f.workers);
 }
 
-std::vector<ProcessId> FarmFile::Processes() const {
-  std::vector<ProcessId> all;
+std::vector<process::ProcessId> FarmFile::Processes() const {
+  std::vector<process::ProcessId> all;
   for (const PartState& worker : workers) all.push_back(worker.process);
   all.push_back(coordinator.process);
   all.push_back(postgres.process);

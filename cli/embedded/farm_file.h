@@ -9,13 +9,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "cli/embedded/process.h"
+#include "common/process/identity.h"
 
 namespace gofarm::embedded {
 
 struct PartState {
   std::string name;            // "postgres", "coordinator", "worker-1"
-  ProcessId process;           // pid 0: not running
+  process::ProcessId process;  // pid 0: not running
   std::string state = "down";  // "starting", "running", "restarting", "stopping", "down"
   int restarts = 0;            // since the supervisor started
   std::string detail;          // why it does not run, when it should
@@ -29,13 +29,13 @@ struct FarmFile {
   std::string http_url;
   std::string cache_dir;
   absl::Time started_at = absl::InfinitePast();
-  ProcessId supervisor;
+  process::ProcessId supervisor;
   PartState postgres{.name = "postgres"};
   PartState coordinator{.name = "coordinator"};
   std::vector<PartState> workers;
 
   // Every process that was started, supervisor last.
-  std::vector<ProcessId> Processes() const;
+  std::vector<process::ProcessId> Processes() const;
 };
 
 std::string ToJson(const FarmFile& farm);

@@ -19,6 +19,8 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "common/process/proc_fs.h"
+#include "common/process/program.h"
 
 namespace gofarm::embedded {
 namespace {
@@ -52,10 +54,12 @@ std::vector<std::string> Candidates(const Scope& scope) {
     }
     closedir(versions);
   }
-  if (const std::string config = FindInPath("pg_config"); !config.empty()) {
-    const absl::StatusOr<CommandResult> result =
-        RunCommand(scope.Within(absl::Seconds(10)), {.argv = {config, "--bindir"}});
-    if (result.ok()) add(std::string(absl::StripAsciiWhitespace(result->output)));
+  if (const absl::StatusOr<std::string> config = process::FindProgram("pg_config"); config.ok()) {
+    const absl::StatusOr<process::CommandResult> result =
+        process::Run(scope.Within(absl::Seconds(10)), {.argv = {*config, "--bindir"},
+                                                       .environment = process::InheritedEnvironment(),
+                                                       .leads = process::Leads::kGroup});
+    if (result.ok()) add(std::string(absl::StripAsciiWhitespace(result->out)));
   }
   return folders;
 }
@@ -65,29 +69,23 @@ std::string FirstLine(const std::string& file) {
   return text.ok() ? text->substr(0, text->find('\n')) : std::string();
 }
 
-// All of PostgreSQL's processes work in their cluster's folder, and hardly anything else does.
-bool WorksIn(int pid, const std::string& cluster) {
-  struct stat works {
-  }, here{};
-  return stat(Cat("/proc/", pid, "/cwd").c_str(), &works) == 0 && stat(cluster.c_str(), &here) == 0 &&
-         works.st_dev == here.st_dev && works.st_ino == here.st_ino;
+// All there is: PGDATA, PGOPTIONS, LC_* and the like of the caller would change what happens.
+process::Variables PostgresEnvironment() {
+  return {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}, {"LC_ALL", "C"}, {"TZ", "UTC"}};
 }
 
-SpawnSpec AsPostgres(std::vector<std::string> argv) {
-  // Nothing of the caller's environment: PGDATA, PGOPTIONS, LC_* and the like would all change what happens.
+process::Command AsPostgres(std::vector<std::string> argv) {
   return {.argv = std::move(argv),
-          .environment = {{"PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"},
-                          {"LC_ALL", "C"},
-                          {"TZ", "UTC"}},
-          .clean_environment = true,
+          .environment = PostgresEnvironment(),
+          .leads = process::Leads::kGroup,
           .not_as_root = true};
 }
 
-absl::Status RunOrSay(const Scope& scope, const SpawnSpec& spec, const std::string& input = "") {
-  GOFARM_ASSIGN_OR_RETURN(const CommandResult result, RunCommand(scope, spec, input));
+absl::Status RunOrSay(const Scope& scope, const process::Command& spec) {
+  GOFARM_ASSIGN_OR_RETURN(const process::CommandResult result, process::Run(scope, spec));
   if (result.exit_code == 0) return absl::OkStatus();
   return absl::InternalError(Cat(spec.argv[0], " ended with exit code ", result.exit_code, ": ",
-                                 Clip(EscapeForPrint(Sv(absl::StripAsciiWhitespace(result.errors))), 2000)));
+                                 Clip(EscapeForPrint(Sv(absl::StripAsciiWhitespace(result.err))), 2000)));
 }
 
 }  // namespace
@@ -111,10 +109,10 @@ absl::StatusOr<PostgresPrograms> FindPostgres(const Scope& scope, const std::str
   PostgresPrograms best;
   std::string seen;
   for (const std::string& folder : Candidates(scope)) {
-    const absl::StatusOr<CommandResult> result =
-        RunCommand(scope.Within(absl::Seconds(10)), AsPostgres({folder + "/postgres", "--version"}));
+    const absl::StatusOr<process::CommandResult> result =
+        process::Run(scope.Within(absl::Seconds(10)), AsPostgres({folder + "/postgres", "--version"}));
     if (!result.ok()) continue;
-    const int major = MajorOfVersionText(result->output);
+    const int major = MajorOfVersionText(result->out);
     if (major == 0) continue;
     seen += Cat(seen.empty() ? "" : ", ", major, " in ", folder);
     if (wanted != 0 ? major == wanted && best.major == 0 : major > best.major)
@@ -139,10 +137,9 @@ absl::Status InitCluster(const Scope& scope, const PostgresPrograms& programs, c
       RunOrSay(scope, AsPostgres({programs.folder + "/initdb", "-D", fresh, "-U", kDatabaseUser, "--auth=trust",
                                   "--encoding=UTF8", "--locale=C", "--data-checksums", "--no-instructions"})),
       "make the farm's database");
-  GOFARM_RETURN_IF_ERROR_CTX(
-      RunOrSay(scope, AsPostgres({programs.folder + "/postgres", "--single", "-D", fresh, "postgres"}),
-               Cat("CREATE DATABASE ", kDatabase, " OWNER ", kDatabaseUser, ";\n")),
-      "make the farm's database");
+  process::Command create = AsPostgres({programs.folder + "/postgres", "--single", "-D", fresh, "postgres"});
+  create.input = Cat("CREATE DATABASE ", kDatabase, " OWNER ", kDatabaseUser, ";\n");
+  GOFARM_RETURN_IF_ERROR_CTX(RunOrSay(scope, create), "make the farm's database");
   if (rename(fresh.c_str(), paths.Cluster().c_str()) != 0) {
     return ErrnoStatus(errno, Cat("rename ", fresh, " to ", paths.Cluster()));
   }
@@ -192,18 +189,20 @@ void RemoveStaleLocks(const FarmPaths& paths) {
     const std::string line = FirstLine(file);
     int pid = 0;
     if (line.empty() || !absl::SimpleAtoi(line, &pid)) continue;
-    if (Identify(pid).pid == 0 || !WorksIn(pid, paths.Cluster())) unlink(file.c_str());
+    // All of PostgreSQL's processes work in their cluster's folder, and hardly anything else does.
+    if (process::Identify(pid).pid == 0 || !process::WorksIn(pid, paths.Cluster())) unlink(file.c_str());
   }
 }
 
-SpawnSpec PostgresCommand(const PostgresPrograms& programs, const FarmPaths& paths) {
-  SpawnSpec spec = AsPostgres({programs.folder + "/postgres", "-D", paths.Cluster()});
-  spec.log_file = paths.LogOf("postgres");
-  spec.death_signal = SIGINT;  // fast shutdown
-  return spec;
+process::DaemonSpec PostgresCommand(const PostgresPrograms& programs, const FarmPaths& paths) {
+  return {.argv = {programs.folder + "/postgres", "-D", paths.Cluster()},
+          .environment = PostgresEnvironment(),
+          .log_file = paths.LogOf("postgres"),
+          .death_signal = SIGINT,  // fast shutdown
+          .not_as_root = true};
 }
 
-bool PostgresIsReady(const FarmPaths& paths, const ProcessId& postmaster) {
+bool PostgresIsReady(const FarmPaths& paths, const process::ProcessId& postmaster) {
   const absl::StatusOr<std::string> text = io::ReadFile(paths.Cluster() + "/postmaster.pid", kSmallFileMax);
   if (!text.ok()) return false;
   // Line 1 is the pid, line 8 the state, padded with blanks: what pg_ctl looks at.

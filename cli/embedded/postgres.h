@@ -1,6 +1,6 @@
 // The farm's private PostgreSQL: found on the machine, its cluster made on the first run, reachable through a unix
 // socket in the private run folder only. PostgreSQL refuses to run as root, so root's farm runs it in a user namespace
-// (see SpawnSpec::not_as_root), where root's closed folders stay within its reach. No shared state.
+// (see process::ChildSpec::not_as_root), where root's closed folders stay within its reach. No shared state.
 #pragma once
 
 #include <string>
@@ -9,8 +9,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cli/embedded/farm_paths.h"
-#include "cli/embedded/process.h"
 #include "common/base/scope.h"
+#include "common/process/run.h"
 
 namespace gofarm::embedded {
 
@@ -38,8 +38,8 @@ std::string PostgresConf(const FarmPaths& paths);
 // of this cluster's (any more): numbers are used again, by another farm's PostgreSQL too, and it would refuse to start.
 void RemoveStaleLocks(const FarmPaths& paths);
 
-SpawnSpec PostgresCommand(const PostgresPrograms& programs, const FarmPaths& paths);
+process::DaemonSpec PostgresCommand(const PostgresPrograms& programs, const FarmPaths& paths);
 // True once this process accepts connections.
-bool PostgresIsReady(const FarmPaths& paths, const ProcessId& postmaster);
+bool PostgresIsReady(const FarmPaths& paths, const process::ProcessId& postmaster);
 
 }  // namespace gofarm::embedded

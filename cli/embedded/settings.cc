@@ -14,11 +14,12 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
-#include "cli/embedded/process.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/config/table.h"
 #include "common/io/files.h"
+#include "common/process/program.h"
+#include "common/process/run.h"
 
 namespace gofarm::embedded {
 namespace {
@@ -35,16 +36,18 @@ constexpr const char* kGoVariables[] = {"GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPR
 
 absl::StatusOr<std::string> BootstrapGo(const Scope& scope, const std::string& worker_exe,
                                         const std::string& cache_dir) {
-  GOFARM_ASSIGN_OR_RETURN(const CommandResult result,
-                          RunCommand(scope, {.argv = {worker_exe, "toolchain", "bootstrap", "--cache-dir", cache_dir},
-                                             .show_errors = true}));
+  GOFARM_ASSIGN_OR_RETURN(const process::CommandResult result,
+                          process::Run(scope, {.argv = {worker_exe, "toolchain", "bootstrap", "--cache-dir", cache_dir},
+                                               .environment = process::InheritedEnvironment(),
+                                               .leads = process::Leads::kGroup,
+                                               .show_errors = true}));
   if (result.exit_code != 0) {
     return absl::FailedPreconditionError(Cat("there is no go in PATH, and `", worker_exe,
                                              " toolchain bootstrap` got none (exit code ", result.exit_code,
                                              "); install Go, or set GOPROXY, GOSUMDB, GONOSUMDB and GOPRIVATE"));
   }
   // The path is the last line; whatever comes before is news for people.
-  const std::vector<std::string> lines = absl::StrSplit(result.output, '\n', absl::SkipWhitespace());
+  const std::vector<std::string> lines = absl::StrSplit(result.out, '\n', absl::SkipWhitespace());
   if (lines.empty()) return absl::InternalError(Cat(worker_exe, " toolchain bootstrap printed no path"));
   return std::string(absl::StripAsciiWhitespace(lines.back()));
 }
@@ -126,20 +129,21 @@ absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment&
     complete = complete && values[i].has_value();
   }
   if (!complete) {
-    std::string go = FindInPath("go");
-    if (go.empty()) {
-      GOFARM_ASSIGN_OR_RETURN(go, BootstrapGo(scope, worker_exe, cache_dir));
-    }
+    absl::StatusOr<std::string> found = process::FindProgram("go");
+    if (!found.ok()) found = BootstrapGo(scope, worker_exe, cache_dir);
+    GOFARM_ASSIGN_OR_RETURN(const std::string go, std::move(found));
     // In a folder without go.mod or go.work, whose toolchain line could start a download.
     GOFARM_ASSIGN_OR_RETURN(
-        const CommandResult result,
-        RunCommand(scope.Within(absl::Seconds(30)),
-                   {.argv = {go, "env", kGoVariables[0], kGoVariables[1], kGoVariables[2], kGoVariables[3]},
-                    .environment = {{"GOTOOLCHAIN", "local"}, {"GOWORK", "off"}, {"GO111MODULE", ""}}}));
+        const process::CommandResult result,
+        process::Run(
+            scope.Within(absl::Seconds(30)),
+            {.argv = {go, "env", kGoVariables[0], kGoVariables[1], kGoVariables[2], kGoVariables[3]},
+             .environment = process::InheritedWith({{"GOTOOLCHAIN", "local"}, {"GOWORK", "off"}, {"GO111MODULE", ""}}),
+             .leads = process::Leads::kGroup}));
     if (result.exit_code != 0) {
-      return absl::FailedPreconditionError(Cat(go, " env: ", Clip(EscapeForPrint(result.errors), 1000)));
+      return absl::FailedPreconditionError(Cat(go, " env: ", Clip(EscapeForPrint(result.err), 1000)));
     }
-    const std::vector<std::string> lines = absl::StrSplit(result.output, '\n');
+    const std::vector<std::string> lines = absl::StrSplit(result.out, '\n');
     for (size_t i = 0; i < 4; ++i) {
       if (!values[i]) values[i] = i < lines.size() ? lines[i] : "";
     }

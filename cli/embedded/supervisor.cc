@@ -45,11 +45,11 @@ struct Part {
   RestartPolicy policy;
   absl::Time started_at;
   std::string last_end;
-  std::function<SpawnSpec()> command;
+  std::function<process::DaemonSpec()> command;
   int stop_signal = SIGTERM;
   absl::Duration stop_patience;
   bool started_before = false;
-  bool told_to_stop = false;
+  bool stop_sent = false;
   bool killed = false;
 
   bool alive() const { return shown.process.pid != 0; }
@@ -112,9 +112,11 @@ Supervisor::Supervisor(const SupervisorOptions& options) : options_(options) {
   postgres_.stop_patience = kPostgresStop;
   coordinator_.shown.name = "coordinator";
   coordinator_.command = [this, &paths] {
-    return SpawnSpec{.argv = {options_.coordinator_exe, "--config", paths.CoordinatorConfig(), "--dir", paths.dir},
-                     .log_file = paths.LogOf("coordinator"),
-                     .death_signal = SIGTERM};
+    return process::DaemonSpec{
+        .argv = {options_.coordinator_exe, "--config", paths.CoordinatorConfig(), "--dir", paths.dir},
+        .environment = process::InheritedEnvironment(),
+        .log_file = paths.LogOf("coordinator"),
+        .death_signal = SIGTERM};
   };
   coordinator_.stop_patience = kCoordinatorStop;
   AddWorkers(options_.settings.workers);
@@ -124,7 +126,7 @@ Supervisor::Supervisor(const SupervisorOptions& options) : options_(options) {
   farm_.http_url = Cat("http://127.0.0.1:", options_.settings.http_port);
   farm_.cache_dir = options_.settings.cache_dir;
   farm_.started_at = now_;
-  farm_.supervisor = Identify(getpid());
+  farm_.supervisor = process::Identify(getpid());
 }
 
 void Supervisor::AddWorkers(int count) {
@@ -134,9 +136,11 @@ void Supervisor::AddWorkers(int count) {
     worker.shown.name = FarmPaths::WorkerName(number);
     worker.command = [this, number] {
       const FarmPaths& paths = options_.paths;
-      return SpawnSpec{.argv = {options_.worker_exe, "--config", paths.WorkerConfig(number), "--dir", paths.dir},
-                       .log_file = paths.LogOf(FarmPaths::WorkerName(number)),
-                       .death_signal = SIGTERM};
+      return process::DaemonSpec{
+          .argv = {options_.worker_exe, "--config", paths.WorkerConfig(number), "--dir", paths.dir},
+          .environment = process::InheritedEnvironment(),
+          .log_file = paths.LogOf(FarmPaths::WorkerName(number)),
+          .death_signal = SIGTERM};
     };
     worker.stop_patience = kWorkerStop;
   }
@@ -207,7 +211,7 @@ void Supervisor::Ended(Part& part, int status) {
 }
 
 void Supervisor::Start(Part& part) {
-  const absl::StatusOr<ProcessId> process = SpawnDaemon(part.command());
+  const absl::StatusOr<process::ProcessId> process = process::SpawnDaemon(part.command());
   if (part.started_before) ++part.shown.restarts;
   part.started_before = true;
   part.started_at = now_;
@@ -253,16 +257,16 @@ bool Supervisor::Stopped(Part& part) {
   }
   part.shown.state = "stopping";
   const bool is_postgres = &part == &postgres_;
-  if (!part.told_to_stop) {
-    part.told_to_stop = true;
-    SendSignal(part.shown.process, part.stop_signal);
+  if (!part.stop_sent) {
+    part.stop_sent = true;
+    process::SendSignal(part.shown.process, part.stop_signal);
   } else if ((hurry_ && !is_postgres) ||
              now_ - stop_stage_at_ > part.stop_patience + (is_postgres ? kPostgresQuit : absl::ZeroDuration())) {
     if (!part.killed) obs::Warn("part_killed", {{"part", part.shown.name}});
     part.killed = true;
-    SendSignal(part.shown.process, SIGKILL);
+    process::SendSignal(part.shown.process, SIGKILL);
   } else if (is_postgres && now_ - stop_stage_at_ > part.stop_patience) {
-    SendSignal(part.shown.process, SIGQUIT);
+    process::SendSignal(part.shown.process, SIGQUIT);
   }
   return false;
 }
@@ -274,20 +278,20 @@ bool Supervisor::KeepStopping() {
   for (Part& worker : workers_) stopped = Stopped(worker) && stopped;
   if (!stopped) return false;
   for (Part* part : {&coordinator_, &postgres_}) {
-    if (part->alive() && !part->told_to_stop) stop_stage_at_ = now_;
+    if (part->alive() && !part->stop_sent) stop_stage_at_ = now_;
     if (!Stopped(*part)) return false;
   }
   orphans_from_ = now_;
   orphans_until_ = now_ + kOrphanWatch;
-  return DescendantsOf({farm_.supervisor}).empty();
+  return process::DescendantsOf({farm_.supervisor}).empty();
 }
 
 void Supervisor::SweepOrphans() {
   if (now_ < orphans_from_ || now_ > orphans_until_) return;
-  for (const ProcessId& child : ChildrenOfSelf()) {
+  for (const process::ProcessId& child : process::ChildrenOfSelf()) {
     bool ours = false;
     for (const Part* part : Parts()) ours = ours || part->shown.process.pid == child.pid;
-    if (!ours && SendSignal(child, SIGKILL)) obs::Info("orphan_killed", {{"pid", Cat(child.pid)}});
+    if (!ours && process::SendSignal(child, SIGKILL)) obs::Info("orphan_killed", {{"pid", Cat(child.pid)}});
   }
 }
 

@@ -30,35 +30,25 @@ std::string ParentOf(const std::string& path) {
 
 }  // namespace
 
-Fd& Fd::operator=(Fd&& other) noexcept {
-  if (this != &other) {
-    Close();
-    fd_ = other.Release();
-  }
-  return *this;
-}
-
-int Fd::Release() { return std::exchange(fd_, -1); }
-
-void Fd::Close() {
-  if (fd_ >= 0) close(std::exchange(fd_, -1));
-}
-
-absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t limit) {
-  Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) return ErrnoStatus(errno, Cat("open ", path));
+absl::StatusOr<std::string> ReadAll(int fd, int64_t limit, std::string_view path_for_errors) {
   std::string content;
   char buffer[65536];
   while (true) {
-    const ssize_t n = read(fd.get(), buffer, sizeof buffer);
+    const ssize_t n = read(fd, buffer, sizeof buffer);
     if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return ErrnoStatus(errno, Cat("read ", path));
+    if (n < 0) return ErrnoStatus(errno, Cat("read ", path_for_errors));
     if (n == 0) return content;
     content.append(buffer, static_cast<size_t>(n));
     if (static_cast<int64_t>(content.size()) > limit) {
-      return absl::ResourceExhaustedError(Cat("read ", path, ": larger than ", limit, " bytes"));
+      return absl::ResourceExhaustedError(Cat("read ", path_for_errors, ": larger than ", limit, " bytes"));
     }
   }
+}
+
+absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t limit) {
+  const Fd fd(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) return ErrnoStatus(errno, Cat("open ", path));
+  return ReadAll(fd.get(), limit, path);
 }
 
 absl::Status WriteAll(int fd, std::string_view bytes, std::string_view path_for_errors) {

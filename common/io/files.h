@@ -7,31 +7,17 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/io/fd.h"
 
 namespace gofarm::io {
-
-// Owns a file descriptor.
-class Fd {
- public:
-  Fd() = default;
-  explicit Fd(int fd) : fd_(fd) {}
-  Fd(Fd&& other) noexcept : fd_(other.Release()) {}
-  Fd& operator=(Fd&& other) noexcept;
-  ~Fd() { Close(); }
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-  int Release();
-  void Close();
-
- private:
-  int fd_ = -1;
-};
 
 // RESOURCE_EXHAUSTED when the file is larger than `limit`.
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t limit);
 // Temporary file beside `path`, fsync, rename, fsync of the folder: readers see the old or the new content, also after
 // a crash.
 absl::Status WriteFileAtomic(const std::string& path, std::string_view content, int mode = 0644);
+// All that is left to read from `fd`; RESOURCE_EXHAUSTED beyond `limit` bytes.
+absl::StatusOr<std::string> ReadAll(int fd, int64_t limit, std::string_view path_for_errors);
 absl::Status WriteAll(int fd, std::string_view bytes, std::string_view path_for_errors);
 absl::Status SyncFolder(const std::string& folder);
 absl::Status MakeFolders(const std::string& folder, int mode = 0755);

@@ -19,10 +19,10 @@
 #include <sstream>
 
 #include "absl/time/clock.h"
-#include "cli/embedded/process.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/io/files.h"
+#include "common/process/run.h"
 
 namespace gofarm {
 namespace {
@@ -184,17 +184,18 @@ class CliVerbsTest : public ::testing::Test {
     server_->Shutdown(std::chrono::system_clock::now());
     EXPECT_TRUE(io::RemoveTree(top_).ok());
   }
-  embedded::SpawnSpec Command(std::vector<std::string> arguments) const {
+  process::Command Command(std::vector<std::string> arguments) const {
     const char* const bin = std::getenv("GOFARM_BIN_DIR");
     arguments.insert(arguments.begin(), std::string(bin == nullptr ? "build/bin" : bin) + "/gofarm");
     return {.argv = std::move(arguments),
             .environment = {{"GOFARM_SERVER", address_}, {"GOFARM_DIR", ""}, {"USER", "ann"}}};
   }
-  embedded::CommandResult Gofarm(std::vector<std::string> arguments) const {
-    const absl::StatusOr<embedded::CommandResult> result =
-        embedded::RunCommand(Scope::For(absl::Seconds(60)), Command(std::move(arguments)));
+  process::CommandResult Gofarm(std::vector<std::string> arguments) const {
+    process::Command command = Command(std::move(arguments));
+    command.environment = process::InheritedWith(command.environment);
+    const absl::StatusOr<process::CommandResult> result = process::Run(Scope::For(absl::Seconds(60)), command);
     EXPECT_TRUE(result.ok()) << result.status();
-    return result.value_or(embedded::CommandResult{.exit_code = -1});
+    return result.value_or(process::CommandResult{.exit_code = -1});
   }
   static bool IsOneDocument(const std::string& text) {
     simdjson::dom::parser parser;
@@ -219,45 +220,45 @@ class CliVerbsTest : public ::testing::Test {
 
 TEST_F(CliVerbsTest, EachKindOfErrorHasItsExitCodeAndIsToldOnStderr) {
   farm_.failures = {{grpc::StatusCode::NOT_FOUND, "no batch 999999"}};
-  embedded::CommandResult r = Gofarm({"batch", "show", "999999"});
+  process::CommandResult r = Gofarm({"batch", "show", "999999"});
   EXPECT_EQ(r.exit_code, 2);
-  EXPECT_THAT(r.errors, HasSubstr("999999"));
-  EXPECT_EQ(r.output, "");
+  EXPECT_THAT(r.err, HasSubstr("999999"));
+  EXPECT_EQ(r.out, "");
   farm_.failures = {{grpc::StatusCode::INTERNAL, "the disk burns"}};
   r = Gofarm({"batch", "show", "7", "--output", "json"});
   EXPECT_EQ(r.exit_code, 4);
-  EXPECT_THAT(r.errors, HasSubstr("the disk burns"));
-  EXPECT_EQ(r.output, "");
+  EXPECT_THAT(r.err, HasSubstr("the disk burns"));
+  EXPECT_EQ(r.out, "");
 }
 
 TEST_F(CliVerbsTest, EveryLineOfARefusalIsPrintedAndEscaped) {
   farm_.failures = {{grpc::StatusCode::INVALID_ARGUMENT, "line 1: unknown version\nline 9: bad\x1b[31m"}};
-  const embedded::CommandResult r = Gofarm({"submit", "a.test/m@v1.0.0"});
+  const process::CommandResult r = Gofarm({"submit", "a.test/m@v1.0.0"});
   EXPECT_EQ(r.exit_code, 2);
-  EXPECT_THAT(r.errors, AllOf(HasSubstr("gofarm: line 1: unknown version\n"), HasSubstr("gofarm: line 9: bad"),
-                              Not(HasSubstr("\x1b"))));
+  EXPECT_THAT(r.err, AllOf(HasSubstr("gofarm: line 1: unknown version\n"), HasSubstr("gofarm: line 9: bad"),
+                           Not(HasSubstr("\x1b"))));
 }
 
 TEST_F(CliVerbsTest, AnUnreachableFarmIsToldWithinTwoSecondsWithWhatToDo) {
   server_->Shutdown(std::chrono::system_clock::now());
   const absl::Time began = absl::Now();
-  const embedded::CommandResult r = Gofarm({"batch", "list"});
+  const process::CommandResult r = Gofarm({"batch", "list"});
   EXPECT_EQ(r.exit_code, 3);
-  EXPECT_THAT(r.errors, AllOf(HasSubstr("gofarm up"), HasSubstr("--server"), HasSubstr(address_)));
+  EXPECT_THAT(r.err, AllOf(HasSubstr("gofarm up"), HasSubstr("--server"), HasSubstr(address_)));
   EXPECT_LT(absl::Now() - began, absl::Seconds(3));
 }
 
 TEST_F(CliVerbsTest, ACoordinatorThatIsBusyForAMomentIsAskedAgain) {
   farm_.failures = {{grpc::StatusCode::UNAVAILABLE, "restarting"}, {grpc::StatusCode::UNAVAILABLE, "restarting"}};
-  const embedded::CommandResult r = Gofarm({"batch", "list", "--output", "json"});
-  EXPECT_EQ(r.exit_code, 0) << r.errors;
-  EXPECT_TRUE(IsOneDocument(r.output)) << r.output;
+  const process::CommandResult r = Gofarm({"batch", "list", "--output", "json"});
+  EXPECT_EQ(r.exit_code, 0) << r.err;
+  EXPECT_TRUE(IsOneDocument(r.out)) << r.out;
 }
 
 TEST_F(CliVerbsTest, OptionsMayStandBetweenModulesAndTakeOneValueEach) {
-  const embedded::CommandResult r = Gofarm({"submit", "--target", "x86_64", "a.test/m@v1.0.0", "--target", "riscv64",
-                                            "b.test/n", "--output", "json", "--force"});
-  EXPECT_EQ(r.exit_code, 0) << r.errors;
+  const process::CommandResult r = Gofarm({"submit", "--target", "x86_64", "a.test/m@v1.0.0", "--target", "riscv64",
+                                           "b.test/n", "--output", "json", "--force"});
+  EXPECT_EQ(r.exit_code, 0) << r.err;
   ASSERT_EQ(farm_.chunks.size(), 2u);
   const v1::SubmitChunk::Header& header = farm_.chunks[0].header();
   EXPECT_THAT(header.targets(), ElementsAre(v1::TARGET_X86_64, v1::TARGET_RISCV64));
@@ -265,8 +266,8 @@ TEST_F(CliVerbsTest, OptionsMayStandBetweenModulesAndTakeOneValueEach) {
   EXPECT_EQ(header.submitter(), "ann");
   ASSERT_EQ(farm_.chunks[1].entries().entries_size(), 2);
   EXPECT_EQ(farm_.chunks[1].entries().entries(1).module(), "b.test/n");
-  EXPECT_TRUE(IsOneDocument(r.output)) << r.output;
-  EXPECT_THAT(r.errors, HasSubstr("warning: the proxy did not answer"));
+  EXPECT_TRUE(IsOneDocument(r.out)) << r.out;
+  EXPECT_THAT(r.err, HasSubstr("warning: the proxy did not answer"));
 }
 
 TEST_F(CliVerbsTest, ASubmissionWhoseAnswerIsLostKeepsItsRequestId) {
@@ -280,21 +281,21 @@ TEST_F(CliVerbsTest, ASubmissionWhoseAnswerIsLostKeepsItsRequestId) {
 TEST_F(CliVerbsTest, WhatIsWrongByItselfNeedsNoFarm) {
   server_->Shutdown(std::chrono::system_clock::now());
   std::ofstream(top_ + "/list") << "a.test/m\nGitHub.com/x/y\n";
-  embedded::CommandResult r = Gofarm({"submit", "--file", top_ + "/list"});
+  process::CommandResult r = Gofarm({"submit", "--file", top_ + "/list"});
   EXPECT_EQ(r.exit_code, 2);
-  EXPECT_THAT(r.errors, HasSubstr("line 2:"));
+  EXPECT_THAT(r.err, HasSubstr("line 2:"));
   r = Gofarm({"submit", "a.test/m", "--target", "sparc"});
   EXPECT_EQ(r.exit_code, 2);
-  EXPECT_THAT(r.errors, HasSubstr("sparc"));
+  EXPECT_THAT(r.err, HasSubstr("sparc"));
   r = Gofarm({"submit", "--file", "/dev/null"});
   EXPECT_EQ(r.exit_code, 2);
-  EXPECT_THAT(r.errors, HasSubstr("names no modules"));
+  EXPECT_THAT(r.err, HasSubstr("names no modules"));
   r = Gofarm({"submit", "--flavour", "x", "a.test/m"});
   EXPECT_EQ(r.exit_code, 2);
-  EXPECT_THAT(r.errors, HasSubstr("--flavour"));
+  EXPECT_THAT(r.err, HasSubstr("--flavour"));
   r = Gofarm({"artifact", "get", "123", "-o", top_ + "/f"});
   EXPECT_EQ(r.exit_code, 2);
-  EXPECT_THAT(r.errors, HasSubstr("123"));
+  EXPECT_THAT(r.err, HasSubstr("123"));
   EXPECT_EQ(Gofarm({"batch", "retry", "7"}).exit_code, 2);
   EXPECT_EQ(Gofarm({}).exit_code, 2);
   EXPECT_EQ(Gofarm({"--help"}).exit_code, 0);
@@ -303,12 +304,12 @@ TEST_F(CliVerbsTest, WhatIsWrongByItselfNeedsNoFarm) {
 TEST_F(CliVerbsTest, WaitPrintsEveryStepAndOnlyTheBatchOnStdout) {
   // The server's events pass over "fetch" and "check".
   StreamOf({{BatchWith(0, 0, 1), {"queued"}}, {BatchWith(0, 0, 1), {"build"}}, {BatchWith(1, 0, 0), {"built"}}});
-  const embedded::CommandResult r = Gofarm({"submit", "a.test/m", "--wait", "--output", "json"});
-  EXPECT_EQ(r.exit_code, 0) << r.errors;
-  EXPECT_TRUE(IsOneDocument(r.output)) << r.output;
-  EXPECT_THAT(r.output, HasSubstr("\"built\": 1"));
+  const process::CommandResult r = Gofarm({"submit", "a.test/m", "--wait", "--output", "json"});
+  EXPECT_EQ(r.exit_code, 0) << r.err;
+  EXPECT_TRUE(IsOneDocument(r.out)) << r.out;
+  EXPECT_THAT(r.out, HasSubstr("\"built\": 1"));
   for (const char* step : {"queued", "fetch", "build", "check", "built"})
-    EXPECT_THAT(r.errors, HasSubstr(Cat("x86_64: ", step)));
+    EXPECT_THAT(r.err, HasSubstr(Cat("x86_64: ", step)));
 }
 
 TEST_F(CliVerbsTest, AFailedJobMakesExitCodeOne) {
@@ -320,22 +321,22 @@ TEST_F(CliVerbsTest, AWatchComesBackWhenItsStreamIsCut) {
   StreamOf({{BatchWith(0, 0, 1), {"queued"}}}, {grpc::StatusCode::UNAVAILABLE, "killed"});
   StreamOf({{BatchWith(0, 0, 1), {}}}, grpc::Status::OK);  // an orderly stop in the middle
   StreamOf({{BatchWith(1, 0, 0), {"built"}}});
-  const embedded::CommandResult r = Gofarm({"batch", "watch", "7"});
-  EXPECT_EQ(r.exit_code, 0) << r.errors;
+  const process::CommandResult r = Gofarm({"batch", "watch", "7"});
+  EXPECT_EQ(r.exit_code, 0) << r.err;
   EXPECT_EQ(farm_.watches, 3);
-  EXPECT_THAT(r.output, HasSubstr("built"));
+  EXPECT_THAT(r.out, HasSubstr("built"));
 }
 
 TEST_F(CliVerbsTest, CtrlCDetachesSaysHowToComeBackAndCancelsNothing) {
   StreamOf({{BatchWith(0, 0, 1), {"queued"}}}, grpc::Status::OK, /*hang=*/true);
-  embedded::SpawnSpec spec = Command({"batch", "watch", "7"});
-  spec.log_file = top_ + "/log";
-  const absl::StatusOr<embedded::ProcessId> watch = embedded::SpawnDaemon(spec);
+  const process::Command command = Command({"batch", "watch", "7"});
+  const absl::StatusOr<process::ProcessId> watch = process::SpawnDaemon(
+      {.argv = command.argv, .environment = process::InheritedWith(command.environment), .log_file = top_ + "/log"});
   ASSERT_TRUE(watch.ok()) << watch.status();
   const auto log = [&] { return io::ReadFile(top_ + "/log", 1 << 20).value_or(""); };
   const Scope scope = Scope::For(absl::Seconds(30));
   while (log().find("queued") == std::string::npos && !scope.Done()) absl::SleepFor(absl::Milliseconds(10));
-  ASSERT_TRUE(embedded::SendSignal(*watch, SIGINT));
+  ASSERT_TRUE(process::SendSignal(*watch, SIGINT));
   int status = 0;
   ASSERT_EQ(waitpid(watch->pid, &status, 0), watch->pid);
   EXPECT_EQ(WEXITSTATUS(status), 130);
@@ -344,7 +345,7 @@ TEST_F(CliVerbsTest, CtrlCDetachesSaysHowToComeBackAndCancelsNothing) {
 }
 
 // Runs the program on a terminal of 40 columns until its screen shows `wanted`; then Ctrl-C.
-std::string OnATerminal(const embedded::SpawnSpec& spec, const std::string& wanted, int& status) {
+std::string OnATerminal(const process::Command& spec, const std::string& wanted, int& status) {
   winsize size{.ws_row = 12, .ws_col = 40, .ws_xpixel = 0, .ws_ypixel = 0};
   int terminal = -1;
   // All made before the fork: this process has threads.
@@ -391,7 +392,7 @@ TEST_F(CliVerbsTest, ANarrowTerminalGetsAPictureThatFitsAndCtrlCSaysHowToComeBac
   running.mutable_progress()->set_phase(v1::PHASE_FETCH);
   running.mutable_progress()->set_bytes_done(3 << 20);
   running.mutable_progress()->set_bytes_total(4 << 20);
-  embedded::SpawnSpec spec = Command({"batch", "watch", "7", "--server", address_});
+  process::Command spec = Command({"batch", "watch", "7", "--server", address_});
   int status = 0;
   const std::string screen = OnATerminal(spec, "fetch", status);
   EXPECT_EQ(WEXITSTATUS(status), 130);
@@ -404,20 +405,20 @@ TEST_F(CliVerbsTest, ANarrowTerminalGetsAPictureThatFitsAndCtrlCSaysHowToComeBac
 TEST_F(CliVerbsTest, ADownloadThatIsCutGoesOnWhereItWas) {
   farm_.blob = std::string(100'000, 'x') + "end";
   farm_.cut_download_at = 40'000;
-  const embedded::CommandResult r = Gofarm({"artifact", "get", digest::Sha256Hex(farm_.blob), "-o", top_ + "/f"});
-  EXPECT_EQ(r.exit_code, 0) << r.errors;
+  const process::CommandResult r = Gofarm({"artifact", "get", digest::Sha256Hex(farm_.blob), "-o", top_ + "/f"});
+  EXPECT_EQ(r.exit_code, 0) << r.err;
   EXPECT_THAT(farm_.offsets, ElementsAre(0, 40'000, 80'000));
   EXPECT_EQ(io::ReadFile(top_ + "/f", 1 << 20).value_or(""), farm_.blob);
 }
 
 TEST_F(CliVerbsTest, BytesThatAreNotWhatTheDigestSaysLeaveNoFile) {
   farm_.blob = "not it";
-  const embedded::CommandResult r = Gofarm({"artifact", "get", std::string(64, 'a'), "-o", top_ + "/f"});
+  const process::CommandResult r = Gofarm({"artifact", "get", std::string(64, 'a'), "-o", top_ + "/f"});
   EXPECT_EQ(r.exit_code, 4);
-  EXPECT_THAT(r.errors, HasSubstr(digest::Sha256Hex("not it")));
-  const absl::StatusOr<embedded::CommandResult> left =
-      embedded::RunCommand(Scope::For(absl::Seconds(5)), {.argv = {"/bin/ls", top_}});
-  EXPECT_EQ(left->output, "s\n");
+  EXPECT_THAT(r.err, HasSubstr(digest::Sha256Hex("not it")));
+  const absl::StatusOr<process::CommandResult> left = process::Run(
+      Scope::For(absl::Seconds(5)), {.argv = {"/bin/ls", top_}, .environment = process::InheritedEnvironment()});
+  EXPECT_EQ(left->out, "s\n");
 }
 
 TEST_F(CliVerbsTest, AnExportStaysInItsFolderWhateverTheServerNames) {
@@ -433,25 +434,26 @@ TEST_F(CliVerbsTest, AnExportStaysInItsFolderWhateverTheServerNames) {
     row.set_size(7);
   }
   const std::string out = top_ + "/a/b/c/out";
-  const embedded::CommandResult r = Gofarm({"artifact", "export", "--batch", "7", out});
-  EXPECT_EQ(r.exit_code, 0) << r.errors;
-  const absl::StatusOr<embedded::CommandResult> check = embedded::RunCommand(
+  const process::CommandResult r = Gofarm({"artifact", "export", "--batch", "7", out});
+  EXPECT_EQ(r.exit_code, 0) << r.err;
+  const absl::StatusOr<process::CommandResult> check = process::Run(
       Scope::For(absl::Seconds(10)), {.argv = {"/bin/sh", "-c",
                                                "cd \"$1\" && sha256sum --quiet -c SHA256SUMS && wc -l <SHA256SUMS && "
                                                "cd \"$2\" && find . -name '*evil*' -type f ! -path './a/b/c/out/*'",
-                                               "sh", out, top_}});
+                                               "sh", out, top_},
+                                      .environment = process::InheritedEnvironment()});
   ASSERT_TRUE(check.ok()) << check.status();
-  EXPECT_EQ(check->output, "3\n") << check->errors;
+  EXPECT_EQ(check->out, "3\n") << check->err;
   struct stat info {};
   ASSERT_EQ(stat((out + "/ok@v1.0.0/x86_64/ok").c_str(), &info), 0);
   EXPECT_NE(info.st_mode & 0100, 0u);
 }
 
 TEST_F(CliVerbsTest, PagesOfAListBecomeOneArray) {
-  const embedded::CommandResult r = Gofarm({"batch", "list", "--output", "json"});
+  const process::CommandResult r = Gofarm({"batch", "list", "--output", "json"});
   simdjson::dom::parser parser;
   simdjson::dom::array batches;
-  ASSERT_EQ(parser.parse(r.output).get(batches), simdjson::SUCCESS) << r.output;
+  ASSERT_EQ(parser.parse(r.out).get(batches), simdjson::SUCCESS) << r.out;
   EXPECT_EQ(batches.size(), 2u);
 }
 

@@ -18,6 +18,7 @@ MAY = {
     "common/json": ["common/base"],
     "common/sync": ["common/base", "common/obs"],
     "common/io": ["common/base", "common/obs"],
+    "common/process": ["common/base", "common/io"],
     "common/obs": ["common/base"],
     "common/metrics": ["common/base"],
     # vocab: the pins of deploy/toolsets.toml are read straight into the type every side uses.
@@ -51,7 +52,7 @@ HOMES = {
     r"blake3\.h": ["common/digest"],
     r"simdjson": ["common/json"],
     r"boost/beast": ["coordinator/http"],
-    r"boost/asio": ["common/sync", "coordinator/http", "worker/exec"],
+    r"boost/asio": ["coordinator/http"],
     r"grpcpp/": ["common/rpc", "coordinator/rpc", "worker/agent", "worker/upload", "cli"],
     r"CLI/": ["cli", "coordinator", "worker"],
 }

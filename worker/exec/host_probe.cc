@@ -14,7 +14,8 @@
 
 #include "absl/strings/str_split.h"
 #include "common/base/text.h"
-#include "worker/exec/fd.h"
+#include "common/io/fd.h"
+#include "common/process/proc_fs.h"
 
 namespace gofarm::exec {
 namespace {
@@ -29,8 +30,8 @@ void Expect(bool holds, std::string_view what) {
 }
 
 bool CanWrite(const std::string& path) {
-  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
-  return fd.valid() && write(fd.get(), "x", 1) == 1;  // errno stays: closing what was open sets none
+  const io::Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  return fd && write(fd.get(), "x", 1) == 1;  // errno stays: closing what was open sets none
 }
 
 // A full disk tells nothing about the mount that stands on it.
@@ -50,7 +51,7 @@ std::string StatusLine(const std::string& status, std::string_view name) {
 
 int Interfaces() {
   int count = -2;  // the header of the table
-  for (const absl::string_view line : absl::StrSplit(ReadProcFile("/proc/net/dev"), '\n')) {
+  for (const absl::string_view line : absl::StrSplit(process::ReadProcFile("/proc/net/dev"), '\n')) {
     if (!line.empty()) ++count;
   }
   return count;
@@ -60,7 +61,7 @@ int Interfaces() {
 
 void HostProbeMain() {
   const std::string folder = getenv(kHostProbeVariable);
-  const std::string status = ReadProcFile("/proc/self/status");
+  const std::string status = process::ReadProcFile("/proc/self/status");
   for (const char* set : {"CapInh:\t", "CapPrm:\t", "CapEff:\t", "CapBnd:\t", "CapAmb:\t"}) {
     Expect(StatusLine(status, set) == "0000000000000000", Cat("empty capability set ", std::string_view(set, 6)));
   }

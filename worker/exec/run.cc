@@ -24,11 +24,12 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
-#include "worker/exec/fd.h"
+#include "common/process/pipes.h"
+#include "common/process/proc_fs.h"
+#include "common/process/spawn.h"
+#include "common/process/stop_wake.h"
 #include "worker/exec/limit_watch.h"
 #include "worker/exec/sampler.h"
-#include "worker/exec/spawn.h"
-#include "worker/exec/stop_wake.h"
 #include "worker/exec/tree.h"
 
 namespace gofarm::exec {
@@ -132,16 +133,16 @@ void ReadLine(std::string_view line, InitReport& report) {
 
 class RunningTree {
  public:
-  RunningTree(const SandboxSpec& spec, const OutputSink& output, pid_t init, UniqueFd out, UniqueFd control)
+  RunningTree(const SandboxSpec& spec, const OutputSink& output, pid_t init, io::Fd out, io::Fd control)
       : spec_(spec), output_(output), init_(init), out_(std::move(out)), control_(std::move(control)) {
-    SetNonBlocking(out_.get());
-    SetNonBlocking(control_.get());
+    process::SetNonBlocking(out_.get());
+    process::SetNonBlocking(control_.get());
   }
 
   // Also when a sink threw: sandbox-init sees the closed socket and ends the tree by itself.
   ~RunningTree() {
     if (init_reaped_) return;
-    control_.Reset();
+    control_.Close();
     kill(init_, SIGKILL);
     while (waitpid(init_, nullptr, 0) < 0 && errno == EINTR) {
     }
@@ -150,7 +151,7 @@ class RunningTree {
   absl::StatusOr<SandboxResult> WaitForEnd(const Scope& scope) {
     const absl::Time started = absl::Now();
     LimitWatch watch(spec_.limits, started, scope.deadline);
-    const StopWake stop(scope.stop);
+    const process::StopWake stop(scope.stop);
     FolderWatcher folders(spec_.watched, init_, spec_.limits.output_bytes);
     const std::vector<std::string> disks = WritableDisks(spec_);
     absl::Time next_sample = started;
@@ -201,9 +202,9 @@ class RunningTree {
   bool ReadOutput() {
     char buffer[65536];
     bool some = false;
-    for (int i = 0; i < kReadsAtOnce && out_.valid(); ++i) {
+    for (int i = 0; i < kReadsAtOnce && out_; ++i) {
       const ssize_t n = read(out_.get(), buffer, sizeof buffer);
-      if (n == 0) out_.Reset();
+      if (n == 0) out_.Close();
       if (n <= 0) break;
       some = true;
       const std::string_view data(buffer, static_cast<size_t>(n));
@@ -234,7 +235,7 @@ class RunningTree {
     const absl::Time give_up = absl::Now() + kDeathWait;
     for (const pid_t pid : last_pids_) {
       while (true) {
-        const std::optional<ProcStat> stat = ReadProcStat(pid);
+        const std::optional<process::ProcStat> stat = process::ReadProcStat(pid);
         if (!stat || stat->state == 'Z') break;
         if (absl::Now() >= give_up) return absl::InternalError("sandbox: processes live on after sandbox-init died");
         kill(pid, SIGKILL);
@@ -279,7 +280,7 @@ class RunningTree {
   const SandboxSpec& spec_;
   const OutputSink& output_;
   const pid_t init_;
-  UniqueFd out_, control_;
+  io::Fd out_, control_;
   std::vector<pid_t> last_pids_;
   std::optional<EndedBy> ended_by_;
   absl::Time killed_at_;
@@ -303,22 +304,20 @@ absl::StatusOr<SandboxResult> RunTree(const Scope& scope, const std::string& sel
                                       const OutputSink& output) {
   const std::string encoded = EncodeInitSpec(spec);
   if (encoded.size() > kInitSpecMax) return absl::InvalidArgumentError("sandbox: the command is too long");
-  GOFARM_ASSIGN_OR_RETURN(const UniqueFd spec_file, MakeMemoryFile(encoded));
-  GOFARM_ASSIGN_OR_RETURN(PipeEnds out, MakePipe());
-  GOFARM_ASSIGN_OR_RETURN(PipeEnds control, MakeSocketPair());
-  UniqueFd null(open("/dev/null", O_RDONLY | O_CLOEXEC));
-  if (null.valid()) null = UniqueFd(fcntl(null.get(), F_DUPFD_CLOEXEC, 10));
-  if (!null.valid()) return ErrnoStatus(errno, "open /dev/null");
+  GOFARM_ASSIGN_OR_RETURN(const io::Fd spec_file, process::MakeMemoryFile(encoded));
+  GOFARM_ASSIGN_OR_RETURN(process::PipeEnds out, process::MakePipe());
+  GOFARM_ASSIGN_OR_RETURN(process::PipeEnds control, process::MakeSocketPair());
+  GOFARM_ASSIGN_OR_RETURN(const io::Fd null, process::OpenForChild("/dev/null", O_RDONLY));
 
-  ChildSpec child;
+  process::ChildSpec child;
   child.path = self_exe;
   child.argv = {self_exe, "sandbox-init"};
   child.working_directory = "/";
   child.fds = {
       {null.get(), 0}, {out.write.get(), 1}, {out.write.get(), 2}, {spec_file.get(), 3}, {control.write.get(), 4}};
-  GOFARM_ASSIGN_OR_RETURN_CTX(const pid_t init, SpawnChild(child), "sandbox");
-  out.write.Reset();
-  control.write.Reset();
+  GOFARM_ASSIGN_OR_RETURN_CTX(const pid_t init, process::SpawnChild(child), "sandbox");
+  out.write.Close();
+  control.write.Close();
   RunningTree tree(spec.sandbox, output, init, std::move(out.read), std::move(control.read));
   return tree.WaitForEnd(scope);
 }

@@ -4,25 +4,10 @@
 #include <sys/types.h>
 
 #include <cstdint>
-#include <optional>
 #include <stop_token>
-#include <string_view>
 #include <vector>
 
 namespace gofarm::exec {
-
-struct ProcStat {
-  pid_t pid = 0;
-  char state = '?';
-  pid_t parent = 0;
-  pid_t session = 0;
-  int64_t own_ticks = 0;     // user and system time of the process
-  int64_t reaped_ticks = 0;  // of the children it waited for
-};
-
-// One line of /proc/PID/stat. The name of a program may hold blanks and parentheses.
-std::optional<ProcStat> ParseProcStat(std::string_view line);
-std::optional<ProcStat> ReadProcStat(pid_t pid);
 
 struct TreeSample {
   std::vector<pid_t> pids;  // all below the root, without it
@@ -38,9 +23,5 @@ TreeSample SampleTree(pid_t root);
 // folder finds those. What is mapped only, on its way through a socket, or held by a process that shuts its /proc
 // folder to an ordinary user stays unseen. Gives up early at `enough` or on stop.
 int64_t OpenUnlinkedBytes(pid_t root, int64_t enough, const std::stop_token& stop);
-
-// Ends what is left of a session, its leader included, by SIGKILL. The leader must not be reaped before (its number
-// could be somebody else's). Returns the number of processes met.
-int KillSession(pid_t session);
 
 }  // namespace gofarm::exec

@@ -13,12 +13,12 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
-#include "worker/exec/fd.h"
+#include "common/io/files.h"
+#include "common/process/program.h"
+#include "common/process/run.h"
 #include "worker/exec/host_probe.h"
 #include "worker/exec/init_spec.h"
 #include "worker/exec/run.h"
-#include "worker/exec/spawn.h"
-#include "worker/exec/subprocess.h"
 #include "worker/exec/tree.h"
 
 namespace gofarm::exec {
@@ -29,10 +29,10 @@ constexpr absl::Duration kProbeWait = absl::Seconds(30);
 bool IsRoot() { return geteuid() == 0; }
 
 absl::Status CheckBwrapVersion(const Scope& scope, const std::string& bwrap) {
-  SubprocessSpec spec;
+  process::Command spec;
   spec.argv = {bwrap, "--version"};
   spec.stdout_max = 4096;
-  GOFARM_ASSIGN_OR_RETURN(const SubprocessResult result, RunSubprocess(scope.Within(kProbeWait), spec));
+  GOFARM_ASSIGN_OR_RETURN(const process::CommandResult result, process::Run(scope.Within(kProbeWait), spec));
   const std::vector<absl::string_view> words =
       absl::StrSplit(result.out, absl::ByAnyChar(" .\n"), absl::SkipWhitespace());
   int major = 0, minor = 0;
@@ -80,9 +80,9 @@ absl::Status TryRoom(const std::string& base) {
     if (mkdir((base + name).c_str(), 0700) != 0 && errno != EEXIST) return ErrnoStatus(errno, Cat("make ", base, name));
   }
   const std::string path = base + "/room/file";
-  const UniqueFd file(open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
-  if (!file.valid()) return ErrnoStatus(errno, Cat("make ", path));
-  return WriteAll(file.get(), std::string_view(kSome, sizeof kSome));
+  const io::Fd file(open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600));
+  if (!file) return ErrnoStatus(errno, Cat("make ", path));
+  return io::WriteAll(file.get(), std::string_view(kSome, sizeof kSome), path);
 }
 
 absl::Status MakeFolders(const std::string& base) {
@@ -172,7 +172,7 @@ absl::StatusOr<SandboxResult> Sandbox::Run(const Scope& scope, const SandboxSpec
   GOFARM_RETURN_IF_ERROR(CheckSpec(spec));
   InitSpec init;
   init.sandbox = spec;
-  GOFARM_ASSIGN_OR_RETURN_CTX(init.bwrap, ResolveProgram(options_.bwrap), "sandbox: install bubblewrap");
+  GOFARM_ASSIGN_OR_RETURN_CTX(init.bwrap, process::FindProgram(options_.bwrap), "sandbox: install bubblewrap");
   init.uid = IsRoot() ? BuildUid(spec.slot) : -1;
   return RunInSandbox(scope, options_.self_exe, init, output);
 }
@@ -183,7 +183,7 @@ absl::Status Sandbox::GiveToBuilds(const std::string& folder, int slot) const {
 }
 
 absl::Status Sandbox::Probe(const Scope& scope) const {
-  const absl::StatusOr<std::string> bwrap = ResolveProgram(options_.bwrap);
+  const absl::StatusOr<std::string> bwrap = process::FindProgram(options_.bwrap);
   absl::Status status = bwrap.status();
   if (status.ok()) status = CheckBwrapVersion(scope, *bwrap);
   const bool tools = status.ok();

@@ -27,8 +27,9 @@
 #include "absl/strings/numbers.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/io/files.h"
+#include "common/process/pipes.h"
 #include "worker/exec/bwrap_args.h"
-#include "worker/exec/fd.h"
 #include "worker/exec/host_probe.h"
 #include "worker/exec/init_spec.h"
 #include "worker/exec/sampler.h"
@@ -114,12 +115,12 @@ class Supervisor {
   void KillChildren();
 
   const InitSpec& spec_;
-  UniqueFd status_, block_, child_events_;
+  io::Fd status_, block_, child_events_;
   pid_t bwrap_ = 0;
   int bwrap_result_ = 0;
   std::string json_;
   bool released_ = false;
-  bool told_exit_ = false;
+  bool exit_sent_ = false;
   bool killing_ = false;
   bool all_gone_ = false;
 };
@@ -147,39 +148,39 @@ class Supervisor {
 }
 
 absl::Status Supervisor::Start(Staged staged) {
-  GOFARM_ASSIGN_OR_RETURN(PipeEnds status, MakePipe());
-  GOFARM_ASSIGN_OR_RETURN(PipeEnds block, MakePipe());
-  UniqueFd filter;
+  GOFARM_ASSIGN_OR_RETURN(process::PipeEnds status, process::MakePipe());
+  GOFARM_ASSIGN_OR_RETURN(process::PipeEnds block, process::MakePipe());
+  io::Fd filter;
   if (spec_.defences.system_call_filter) {
-    GOFARM_ASSIGN_OR_RETURN(filter, MakeMemoryFile(SeccompProgram()));
+    GOFARM_ASSIGN_OR_RETURN(filter, process::MakeMemoryFile(SeccompProgram()));
   }
   staged.status_fd = status.write.get();
   staged.block_fd = block.read.get();
   staged.seccomp_fd = filter.get();
   std::string joined;
   for (const std::string& arg : BwrapOptions(spec_, staged)) joined.append(arg).push_back('\0');
-  GOFARM_ASSIGN_OR_RETURN(const UniqueFd args, MakeMemoryFile(joined));
+  GOFARM_ASSIGN_OR_RETURN(const io::Fd args, process::MakeMemoryFile(joined));
 
   if (prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0) return ErrnoStatus(errno, "become the reaper");
   sigset_t child_signal;
   sigemptyset(&child_signal);
   sigaddset(&child_signal, SIGCHLD);
   sigprocmask(SIG_BLOCK, &child_signal, nullptr);
-  child_events_ = UniqueFd(signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK));
-  if (!child_events_.valid()) return ErrnoStatus(errno, "watch children");
+  child_events_ = io::Fd(signalfd(-1, &child_signal, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!child_events_) return ErrnoStatus(errno, "watch children");
 
   std::vector<int> inherited = {staged.status_fd, staged.block_fd, args.get()};
-  if (filter.valid()) inherited.push_back(filter.get());
+  if (filter) inherited.push_back(filter.get());
   const pid_t self = getpid();
   bwrap_ = fork();
   if (bwrap_ < 0) return ErrnoStatus(errno, "fork for bubblewrap");
   if (bwrap_ == 0) BecomeBwrap(spec_, inherited, args.get(), self);
   status_ = std::move(status.read);
   block_ = std::move(block.write);
-  SetNonBlocking(status_.get());
+  process::SetNonBlocking(status_.get());
   // Its output pipe is the build's alone: the worker sees its end when the build is gone.
-  const UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (null.valid()) {
+  const io::Fd null(open("/dev/null", O_RDWR | O_CLOEXEC));
+  if (null) {
     dup2(null.get(), STDOUT_FILENO);
     dup2(null.get(), STDERR_FILENO);
   }
@@ -189,7 +190,7 @@ absl::Status Supervisor::Start(Staged staged) {
 void Supervisor::OnBwrapStatus() {
   char buffer[4096];
   const ssize_t n = read(status_.get(), buffer, sizeof buffer);
-  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) status_.Reset();
+  if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) status_.Close();
   if (n > 0 && json_.size() < kStatusMax) json_.append(buffer, static_cast<size_t>(n));
   if (!released_ && !killing_) {
     const std::optional<int> first = JsonNumber(json_, "child-pid");
@@ -202,11 +203,11 @@ void Supervisor::OnBwrapStatus() {
     released_ = true;
     ssize_t ignored = write(block_.get(), "x", 1);
     (void)ignored;
-    block_.Reset();
+    block_.Close();
   }
-  if (told_exit_) return;
+  if (exit_sent_) return;
   if (const std::optional<int> code = JsonNumber(json_, "exit-code")) {
-    told_exit_ = true;
+    exit_sent_ = true;
     Send(Cat("ran ", *code));
   }
 }
@@ -245,7 +246,7 @@ void Supervisor::WatchUntilAllGone() {
     Reap();
     if (killing_ && !all_gone_) KillChildren();
   }
-  while (status_.valid()) {  // bubblewrap is gone: what it said is all in the pipe
+  while (status_) {  // bubblewrap is gone: what it said is all in the pipe
     const size_t before = json_.size();
     OnBwrapStatus();
     if (json_.size() == before) break;
@@ -258,15 +259,15 @@ void Supervisor::WatchUntilAllGone() {
 }
 
 absl::Status Main() {
-  CloseFrom(kControlFd + 1);
+  process::CloseFrom(kControlFd + 1);
   fcntl(kSpecFd, F_SETFD, FD_CLOEXEC);
   fcntl(kControlFd, F_SETFD, FD_CLOEXEC);
-  GOFARM_ASSIGN_OR_RETURN_CTX(const std::string bytes, ReadAll(kSpecFd, kInitSpecMax), "read the sandbox spec");
+  GOFARM_ASSIGN_OR_RETURN(const std::string bytes, io::ReadAll(kSpecFd, kInitSpecMax, "the sandbox spec"));
   close(kSpecFd);
   GOFARM_ASSIGN_OR_RETURN(const InitSpec spec, DecodeInitSpec(bytes));
 
   GOFARM_RETURN_IF_ERROR(SetLimits(spec.sandbox.limits));
-  if (const UniqueFd score(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); score.valid()) {
+  if (const io::Fd score(open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC)); score) {
     ssize_t ignored = write(score.get(), kOomScore.data(), kOomScore.size());
     (void)ignored;
   }

@@ -17,7 +17,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
-#include "worker/exec/fd.h"
+#include "common/io/files.h"
 
 namespace gofarm::exec {
 namespace {
@@ -40,9 +40,9 @@ constexpr HostFile kNetworkFiles[] = {
 };
 
 absl::Status WriteFile(const std::string& path, std::string_view text) {
-  const UniqueFd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
-  if (!fd.valid()) return ErrnoStatus(errno, Cat("open ", path));
-  return Annotate(WriteAll(fd.get(), text), path);
+  const io::Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+  if (!fd) return ErrnoStatus(errno, Cat("open ", path));
+  return io::WriteAll(fd.get(), text, path);
 }
 
 absl::Status MakeFolder(const std::string& path, mode_t mode) {
@@ -52,15 +52,15 @@ absl::Status MakeFolder(const std::string& path, mode_t mode) {
 }
 
 struct Source {
-  UniqueFd fd;
+  io::Fd fd;
   bool folder = false;
 };
 
 absl::StatusOr<Source> OpenSource(const std::string& path) {
   Source source;
-  source.fd = UniqueFd(open(path.c_str(), O_PATH | O_CLOEXEC));
+  source.fd = io::Fd(open(path.c_str(), O_PATH | O_CLOEXEC));
   struct stat st;
-  if (!source.fd.valid() || fstat(source.fd.get(), &st) != 0) {
+  if (!source.fd || fstat(source.fd.get(), &st) != 0) {
     return ErrnoStatus(errno, Cat("open ", EscapeForPrint(path), " to mount it"));
   }
   source.folder = S_ISDIR(st.st_mode);
@@ -131,9 +131,9 @@ absl::Status StageEtc(const InitSpec& spec, const std::string& stage, Staged& st
   GOFARM_RETURN_IF_ERROR(MakeFolder(etc + "/ssl", 0755));
   GOFARM_RETURN_IF_ERROR(MakeFolder(etc + "/ssl/certs", 0755));
   for (const HostFile& file : kNetworkFiles) {
-    const UniqueFd from(open(file.source, O_RDONLY | O_CLOEXEC));
-    if (!from.valid()) continue;
-    GOFARM_ASSIGN_OR_RETURN_CTX(const std::string text, ReadAll(from.get(), size_t{1} << 20), file.source);
+    const io::Fd from(open(file.source, O_RDONLY | O_CLOEXEC));
+    if (!from) continue;
+    GOFARM_ASSIGN_OR_RETURN(const std::string text, io::ReadAll(from.get(), int64_t{1} << 20, file.source));
     GOFARM_RETURN_IF_ERROR(WriteFile(stage + file.dest, text));
   }
   return absl::OkStatus();

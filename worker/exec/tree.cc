@@ -12,7 +12,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
-#include "worker/exec/fd.h"
+#include "common/io/fd.h"
 
 namespace gofarm::exec {
 namespace {
@@ -50,8 +50,8 @@ std::vector<Entry> Entries(int folder) {
 int OpenFolderByForce(int parent, const char* name) {
   int fd = openat(parent, name, kOpenFolder);
   if (fd >= 0 || errno != EACCES) return fd;
-  const UniqueFd handle(openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
-  if (!handle.valid()) return -1;
+  const io::Fd handle(openat(parent, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!handle) return -1;
   if (chmod(Cat("/proc/self/fd/", handle.get()).c_str(), 0700) != 0) return -1;
   return openat(parent, name, kOpenFolder);
 }
@@ -77,8 +77,8 @@ absl::Status RemoveAt(Removal& removal, int parent, const char* name, int depth)
     }
     return ErrnoStatus(errno, Cat("remove ", removal.root, ": move a deep folder up"));
   }
-  const UniqueFd folder(OpenFolderByForce(parent, name));
-  if (!folder.valid()) return ErrnoStatus(errno, Cat("remove below ", removal.root));
+  const io::Fd folder(OpenFolderByForce(parent, name));
+  if (!folder) return ErrnoStatus(errno, Cat("remove below ", removal.root));
   struct stat st;
   if (fstat(folder.get(), &st) == 0 && (st.st_mode & S_IRWXU) != S_IRWXU) fchmod(folder.get(), 0700);
   if (depth == 0) removal.root_fd = folder.get();
@@ -111,8 +111,8 @@ class Adder {
     if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) != 0) return;
     total_ += std::max<int64_t>(int64_t{st.st_blocks} * 512, kEntryBytes);
     if (!folder_expected && !S_ISDIR(st.st_mode)) return;
-    const UniqueFd folder(openat(parent, name, kOpenFolder));
-    if (!folder.valid()) return;
+    const io::Fd folder(openat(parent, name, kOpenFolder));
+    if (!folder) return;
     for (const Entry& entry : Entries(folder.get())) {
       AddAt(folder.get(), entry.name.c_str(), entry.type == DT_DIR, depth + 1);
     }
@@ -136,9 +136,9 @@ absl::Status GiveAt(int parent, const char* name, int uid, bool for_all, int dep
   if (depth > kDepthMax)
     return absl::InvalidArgumentError(
         Cat("give ", root, " to builds: more than ", kDepthMax, " folders in one another"));
-  const UniqueFd handle(openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
+  const io::Fd handle(openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC));
   struct stat st;
-  if (!handle.valid() || fstat(handle.get(), &st) != 0) {
+  if (!handle || fstat(handle.get(), &st) != 0) {
     if (errno == ENOENT && depth > 0) return absl::OkStatus();  // a build that runs meanwhile removed it
     return ErrnoStatus(errno, Cat("give ", root, " to builds"));
   }
@@ -154,8 +154,8 @@ absl::Status GiveAt(int parent, const char* name, int uid, bool for_all, int dep
     return ErrnoStatus(errno, Cat("give ", root, " to builds: change a mode"));
   }
   if (!S_ISDIR(st.st_mode)) return absl::OkStatus();
-  const UniqueFd folder(openat(parent, name, kOpenFolder));
-  if (!folder.valid()) {
+  const io::Fd folder(openat(parent, name, kOpenFolder));
+  if (!folder) {
     if (depth > 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP)) return absl::OkStatus();
     return ErrnoStatus(errno, Cat("give ", root, " to builds: open a folder"));
   }

@@ -17,15 +17,15 @@
 
 namespace gofarm::fetch {
 
-absl::StatusOr<exec::SubprocessResult> RunWatched(const Scope& scope, const exec::SubprocessSpec& spec,
+absl::StatusOr<process::CommandResult> RunWatched(const Scope& scope, const process::Command& spec,
                                                   const std::function<bool()>& tick) {
   std::stop_source stop;
   const std::stop_callback chain(scope.stop, [&] { stop.request_stop(); });
-  absl::StatusOr<exec::SubprocessResult> result;
+  absl::StatusOr<process::CommandResult> result;
   absl::Notification done;
   // The child dies with its thread, so the thread that waits for it does nothing else.
   std::thread runner([&] {
-    result = exec::RunSubprocess(Scope{scope.deadline, stop.get_token()}, spec);
+    result = process::Run(Scope{scope.deadline, stop.get_token()}, spec);
     done.Notify();
   });
   bool enough = false;
@@ -60,12 +60,12 @@ int64_t BytesSince(const std::string& folder, absl::Time since, int64_t entries_
 
 absl::StatusOr<io::FileLock> WaitForLock(const Scope& scope, const std::string& path,
                                          const std::function<void()>& waiting) {
-  bool told = false;
+  bool announced = false;
   while (true) {
     absl::StatusOr<io::FileLock> lock = io::FileLock::TryAcquire(path);
     if (lock.ok() || lock.status().code() != absl::StatusCode::kUnavailable) return lock;
-    if (!told && waiting) waiting();
-    told = true;
+    if (!announced && waiting) waiting();
+    announced = true;
     GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("wait for lock ", path));
     absl::SleepFor(absl::Milliseconds(100));
   }

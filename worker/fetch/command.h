@@ -10,13 +10,13 @@
 #include "absl/time/time.h"
 #include "common/base/scope.h"
 #include "common/io/files.h"
-#include "worker/exec/subprocess.h"
+#include "common/process/run.h"
 
 namespace gofarm::fetch {
 
-// As exec::RunSubprocess. Calls `tick` about once a second, from the calling thread; false ends the child, and the
+// As process::Run. Calls `tick` about once a second, from the calling thread; false ends the child, and the
 // result is RESOURCE_EXHAUSTED. A slow tick is called less often.
-absl::StatusOr<exec::SubprocessResult> RunWatched(const Scope& scope, const exec::SubprocessSpec& spec,
+absl::StatusOr<process::CommandResult> RunWatched(const Scope& scope, const process::Command& spec,
                                                   const std::function<bool()>& tick);
 
 // Bytes of the files below `folder` that were written since `since`; looks at no more than `entries_max` entries.

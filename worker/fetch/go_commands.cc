@@ -10,6 +10,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "common/process/proc_fs.h"
 #include "worker/fetch/command.h"
 #include "worker/fetch/toolchain_source.h"
 
@@ -61,8 +62,8 @@ GoCommands::GoCommands(const CacheLayout& cache, const ProxyEnvironment& proxy, 
       started_(absl::Now()) {}
 
 StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, std::string_view goarch,
-                             std::string_view step, size_t stdout_max, exec::SubprocessResult& result) {
-  exec::SubprocessSpec spec;
+                             std::string_view step, size_t stdout_max, process::CommandResult& result) {
+  process::Command spec;
   spec.argv = std::move(argv);
   spec.environment = DownloadEnvironment(proxy_, cache_.Mod(), scratch_);
   for (auto& [name, value] : spec.environment) {
@@ -78,11 +79,11 @@ StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, 
   bool too_much = false;
   int64_t seen = 0;  // in full: an ordinary user is told less of an ended process
   if (progress_) progress_(step, 0, 0);
-  absl::StatusOr<exec::SubprocessResult> ran = RunWatched(scope.Within(limits_.command), spec, [&] {
+  absl::StatusOr<process::CommandResult> ran = RunWatched(scope.Within(limits_.command), spec, [&] {
     // What the folder grows by is good enough to show; other fetches download into it too, so it condemns no module.
     if (progress_) progress_(step, BytesSince(downloads, started_), 0);
     const pid_t pid = child;
-    if (pid != 0) seen = exec::BytesWrittenBy(pid).value_or(seen);
+    if (pid != 0) seen = process::BytesWrittenBy(pid).value_or(seen);
     too_much = written_ + seen > limits_.bytes_max;
     return !too_much;
   });
@@ -112,7 +113,7 @@ StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, 
 StepResult GoCommands::Download(const Scope& scope, const std::string& go, const std::string& module,
                                 const std::string& version, DownloadAnswer& answer) {
   if (const absl::Status made = io::MakeFolders(main_); !made.ok()) return FromStatus(scope, made);
-  exec::SubprocessResult result;
+  process::CommandResult result;
   StepResult step = RunGo(scope, {go, "mod", "download", "-json", Cat(module, "@", version)}, "amd64",
                           Cat("downloading ", module, "@", version), kDownloadJsonMax, result);
   if (!step.ok()) return step;
@@ -151,7 +152,7 @@ absl::Status GoCommands::MakeCopy(const std::string& module_folder, std::string_
 
 StepResult GoCommands::ListTarget(const Scope& scope, const std::string& go, Target target, const std::string& pattern,
                                   std::vector<GoListPackage>& packages) {
-  exec::SubprocessResult result;
+  process::CommandResult result;
   StepResult step =
       RunGo(scope, {go, "list", "-e", "-deps", "-tags", std::string(kTags), Cat("-json=", kGoListFields), pattern},
             InfoOf(target).goarch, Cat("listing for ", TargetName(target)), static_cast<size_t>(limits_.json_bytes_max),

@@ -11,9 +11,9 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/base/scope.h"
+#include "common/process/run.h"
 #include "common/vocab/failure.h"
 #include "common/vocab/target.h"
-#include "worker/exec/subprocess.h"
 #include "worker/fetch/cache_layout.h"
 #include "worker/fetch/fetch_errors.h"
 #include "worker/fetch/go_list.h"
@@ -58,7 +58,7 @@ class GoCommands {
 
  private:
   StepResult RunGo(const Scope& scope, std::vector<std::string> argv, std::string_view goarch, std::string_view step,
-                   size_t stdout_max, exec::SubprocessResult& result);
+                   size_t stdout_max, process::CommandResult& result);
 
   const CacheLayout& cache_;
   const ProxyEnvironment& proxy_;

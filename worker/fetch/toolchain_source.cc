@@ -16,7 +16,7 @@
 #include "common/gomod/path.h"
 #include "common/io/files.h"
 #include "common/io/http_client.h"
-#include "worker/exec/subprocess.h"
+#include "common/process/run.h"
 #include "worker/fetch/command.h"
 #include "worker/fetch/fetch_errors.h"
 
@@ -43,7 +43,7 @@ absl::Status CheckLocator(std::string_view locator, std::string_view separator) 
 }
 
 // Runs a tool that downloads into `scratch`, with progress by what it has written there.
-absl::StatusOr<exec::SubprocessResult> RunTool(const Scope& scope, const exec::SubprocessSpec& spec,
+absl::StatusOr<process::CommandResult> RunTool(const Scope& scope, const process::Command& spec,
                                                const std::string& scratch, std::string_view step,
                                                const FetchProgress& progress) {
   const absl::Time start = absl::Now();
@@ -75,12 +75,12 @@ absl::StatusOr<std::string> FromGoProxy(const Scope& scope, const Archive& archi
   const std::string mod = source.scratch + "/mod";
   const std::string work = source.scratch + "/work";
   GOFARM_RETURN_IF_ERROR(io::MakeFolders(work));
-  exec::SubprocessSpec spec;
+  process::Command spec;
   spec.argv = {source.go, "mod", "download", "-json", archive.locator};
   spec.environment = DownloadEnvironment(source.proxy, mod, work);
   spec.working_directory = work;
   spec.stdout_max = kToolOutputMax;
-  GOFARM_ASSIGN_OR_RETURN(const exec::SubprocessResult result, RunTool(scope, spec, mod, step, progress));
+  GOFARM_ASSIGN_OR_RETURN(const process::CommandResult result, RunTool(scope, spec, mod, step, progress));
   const DownloadAnswer answer = ParseDownloadAnswer(result.out);
   if (result.exit_code != 0 || !answer.error.empty() || answer.zip.empty()) {
     return ToolFailure(Cat("go mod download ", archive.locator), answer.error.empty() ? result.err : answer.error);
@@ -95,9 +95,9 @@ absl::StatusOr<std::string> FromPyPi(const Scope& scope, const Archive& archive,
   const std::string tmp = source.scratch + "/tmp";
   GOFARM_RETURN_IF_ERROR(io::MakeFolders(wheels));
   GOFARM_RETURN_IF_ERROR(io::MakeFolders(tmp));
-  exec::SubprocessSpec spec;
+  process::Command spec;
   // The user's own environment: pip knows its index, proxies and certificates from it.
-  spec.environment = exec::InheritedEnvironment({"TMPDIR", "PYTHONPATH", "PYTHONHOME"});
+  spec.environment = process::InheritedEnvironment({"TMPDIR", "PYTHONPATH", "PYTHONHOME"});
   spec.environment.emplace_back("TMPDIR", tmp);
   spec.argv = {"python3",
                "-m",
@@ -120,7 +120,7 @@ absl::StatusOr<std::string> FromPyPi(const Scope& scope, const Archive& archive,
   spec.argv.push_back(archive.locator);
   spec.working_directory = source.scratch;
   spec.stdout_max = kToolOutputMax;
-  absl::StatusOr<exec::SubprocessResult> result = RunTool(scope, spec, source.scratch, step, progress);
+  absl::StatusOr<process::CommandResult> result = RunTool(scope, spec, source.scratch, step, progress);
   if (!result.ok()) {
     if (result.status().code() == absl::StatusCode::kNotFound) {
       return absl::FailedPreconditionError("python3 is not installed; it brings the wheel of a toolchain");

@@ -9,8 +9,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
-#include "cli/embedded/process.h"
 #include "common/base/text.h"
+#include "common/process/run.h"
 
 namespace gofarm::cli {
 namespace {
@@ -24,27 +24,28 @@ std::string Program() {
   return Cat(folder == nullptr ? "." : folder, "/gofarm");
 }
 
-embedded::CommandResult Run(std::vector<std::string> argv) {
-  const absl::StatusOr<embedded::CommandResult> result = embedded::RunCommand(
+process::CommandResult Run(std::vector<std::string> argv) {
+  const absl::StatusOr<process::CommandResult> result = process::Run(
       Scope::For(absl::Seconds(30)),
-      {.argv = std::move(argv), .environment = {{"GOFARM_DIR", "/nonexistent/farm"}, {"GOFARM_SERVER", ""}}});
+      {.argv = std::move(argv),
+       .environment = process::InheritedWith({{"GOFARM_DIR", "/nonexistent/farm"}, {"GOFARM_SERVER", ""}})});
   EXPECT_TRUE(result.ok()) << result.status();
-  return result.value_or(embedded::CommandResult{});
+  return result.value_or(process::CommandResult{});
 }
 
-embedded::CommandResult Gofarm(const std::vector<std::string>& words) {
+process::CommandResult Gofarm(const std::vector<std::string>& words) {
   std::vector<std::string> argv{Program()};
   argv.insert(argv.end(), words.begin(), words.end());
   return Run(argv);
 }
 
-embedded::CommandResult Shell(const std::string& text) { return Run({"/bin/sh", "-c", text, "sh", Program()}); }
+process::CommandResult Shell(const std::string& text) { return Run({"/bin/sh", "-c", text, "sh", Program()}); }
 
 void ExpectWrong(const std::vector<std::string>& words, const std::string& message) {
-  const embedded::CommandResult result = Gofarm(words);
-  EXPECT_EQ(result.exit_code, 2) << result.errors;
-  EXPECT_THAT(result.errors, HasSubstr(message));
-  EXPECT_THAT(result.output, IsEmpty());
+  const process::CommandResult result = Gofarm(words);
+  EXPECT_EQ(result.exit_code, 2) << result.err;
+  EXPECT_THAT(result.err, HasSubstr(message));
+  EXPECT_THAT(result.out, IsEmpty());
 }
 
 TEST(WordsTest, AnUnknownVerbIsNamedWithTheNearOnes) {
@@ -80,9 +81,9 @@ TEST(WordsTest, AFarmThatIsNotThereIsExitThreeAndSaysHowToStartOne) {
                                              {"job", "show", "1"},
                                              {"artifact", "export", "--batch", "1", "/tmp/none"},
                                              {"worker", "list"}}) {
-    const embedded::CommandResult result = Gofarm(words);
+    const process::CommandResult result = Gofarm(words);
     EXPECT_EQ(result.exit_code, 3) << words[0];
-    EXPECT_THAT(result.errors, HasSubstr("gofarm up --dir /nonexistent/farm"));
+    EXPECT_THAT(result.err, HasSubstr("gofarm up --dir /nonexistent/farm"));
   }
   EXPECT_EQ(Gofarm({"status"}).exit_code, 3);
   EXPECT_EQ(Gofarm({"down"}).exit_code, 0);  // nothing to end
@@ -92,7 +93,7 @@ TEST(WordsTest, AFarmThatIsNotThereIsExitThreeAndSaysHowToStartOne) {
 void Collect(const std::vector<std::string>& path, std::vector<std::vector<std::string>>& verbs) {
   std::vector<std::string> words = path;
   words.push_back("--help");
-  const std::string help = Gofarm(words).output;
+  const std::string help = Gofarm(words).out;
   const size_t begin = help.find("Subcommands:\n");
   if (begin == std::string::npos) {
     verbs.push_back(path);
@@ -115,16 +116,16 @@ TEST(WordsTest, TheHelpOfEveryVerbHasAnExampleOfIt) {
     words.push_back("--help");
     std::string call = "gofarm";
     for (const std::string& word : verb) call += Cat(" ", word);
-    EXPECT_THAT(Gofarm(words).output, AllOf(HasSubstr("Example:\n  " + call), HasSubstr("--output json")));
+    EXPECT_THAT(Gofarm(words).out, AllOf(HasSubstr("Example:\n  " + call), HasSubstr("--output json")));
   }
 }
 
 TEST(WordsTest, OutputThatCannotBeWrittenIsNotPassedOver) {
-  const embedded::CommandResult full = Shell("\"$1\" version >/dev/full");
+  const process::CommandResult full = Shell("\"$1\" version >/dev/full");
   EXPECT_EQ(full.exit_code, 4);
-  EXPECT_THAT(full.errors, HasSubstr("write to standard output: No space left on device"));
+  EXPECT_THAT(full.err, HasSubstr("write to standard output: No space left on device"));
   // A reader that went away ends the program as SIGPIPE does, also where that is ignored.
-  EXPECT_EQ(Shell("trap '' PIPE; { sleep 0.2; \"$1\" version; echo $? >&2; } | true").errors, "141\n");
+  EXPECT_EQ(Shell("trap '' PIPE; { sleep 0.2; \"$1\" version; echo $? >&2; } | true").err, "141\n");
 }
 
 }  // namespace

@@ -13,7 +13,7 @@
 #include <optional>
 
 #include "cli/embedded/postgres.h"
-#include "cli/embedded/process.h"
+#include "common/process/run.h"
 
 namespace gofarm::embedded {
 namespace {
@@ -35,7 +35,7 @@ class FarmControlTest : public ::testing::Test {
   }
   // As if this test were the supervisor of the farm in `dir`.
   static void WriteRunning(const std::string& dir) {
-    FarmFile farm{.state = "running", .dir = dir, .run = dir + "/run", .supervisor = Identify(getpid())};
+    FarmFile farm{.state = "running", .dir = dir, .run = dir + "/run", .supervisor = process::Identify(getpid())};
     ASSERT_TRUE(WriteFarmFile(dir + "/farm.json", farm).ok());
   }
   static bool Supervised(const std::string& dir) {

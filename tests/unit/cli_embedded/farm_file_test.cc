@@ -47,7 +47,7 @@ TEST(FarmFileTest, AMissingFileIsNoFarmAndABrokenOneAnError) {
 }
 
 TEST(FarmFileTest, TheSupervisorIsTheLastOfItsProcesses) {
-  const std::vector<ProcessId> all = Sample().Processes();
+  const std::vector<process::ProcessId> all = Sample().Processes();
   ASSERT_EQ(all.size(), 4u);
   EXPECT_EQ(all.front().pid, 13);
   EXPECT_EQ(all.back().pid, 10);

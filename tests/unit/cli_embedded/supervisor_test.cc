@@ -75,10 +75,11 @@ class SupervisorTest : public ::testing::Test {
     return Until([&](const FarmFile& farm) { return farm.state == "running" && farm.supervisor.pid == supervisor_; });
   }
   std::string Query(const std::string& sql) const {
-    const absl::StatusOr<CommandResult> result = RunCommand(
+    const absl::StatusOr<process::CommandResult> result = process::Run(
         Scope::For(absl::Seconds(20)), {.argv = {options_.postgres.folder + "/psql", "-h", options_.paths.run, "-U",
-                                                 kDatabaseUser, "-d", kDatabase, "-tAc", sql}});
-    return result.ok() ? result->output + result->errors : result.status().ToString();
+                                                 kDatabaseUser, "-d", kDatabase, "-tAc", sql},
+                                        .environment = process::InheritedEnvironment()});
+    return result.ok() ? result->out + result->err : result.status().ToString();
   }
 
   std::string top_;
@@ -93,7 +94,7 @@ TEST_F(SupervisorTest, AllPartsComeUpAndDownLeavesNothing) {
   EXPECT_EQ(Query("show listen_addresses"), "\n");
   const FarmFile farm = Now();
   ASSERT_EQ(farm.workers.size(), 1u);
-  std::vector<ProcessId> family = DescendantsOf({farm.supervisor});
+  std::vector<process::ProcessId> family = process::DescendantsOf({farm.supervisor});
   EXPECT_GE(family.size(), 8u);  // two scripts with their sleeps, the postmaster with its helpers
   std::vector<std::string> news;
   const absl::StatusOr<bool> down =
@@ -105,7 +106,7 @@ TEST_F(SupervisorTest, AllPartsComeUpAndDownLeavesNothing) {
   EXPECT_EQ(waitpid(supervisor_, &status, 0), supervisor_);
   supervisor_ = -1;
   EXPECT_EQ(status, 0);
-  for (const ProcessId& process : family) EXPECT_FALSE(IsAlive(process)) << process.pid;
+  for (const process::ProcessId& process : family) EXPECT_FALSE(process::IsAlive(process)) << process.pid;
   EXPECT_NE(access(options_.paths.run.c_str(), F_OK), 0);
   EXPECT_EQ(Now().state, "down");
   EXPECT_EQ(Now().postgres.process.pid, 0);
@@ -135,12 +136,13 @@ TEST_F(SupervisorTest, AWorkerThatIsKilledIsStartedAgainAndItsChildrenEnd) {
   StartIt();
   ASSERT_TRUE(UntilRunning());
   const FarmFile before = Now();
-  std::vector<ProcessId> children;
+  std::vector<process::ProcessId> children;
   const Scope scope = Scope::For(absl::Seconds(10));
-  while (children.size() < 2 && !scope.Done()) children = DescendantsOf({before.workers[0].process});
+  while (children.size() < 2 && !scope.Done()) children = process::DescendantsOf({before.workers[0].process});
   ASSERT_EQ(children.size(), 2u);
   ASSERT_EQ(kill(before.workers[0].process.pid, SIGKILL), 0);
-  for (const ProcessId& child : children) EXPECT_TRUE(WaitUntilGone(Scope::For(absl::Seconds(5)), child));
+  for (const process::ProcessId& child : children)
+    EXPECT_TRUE(process::WaitUntilGone(Scope::For(absl::Seconds(5)), child));
   EXPECT_TRUE(Until([&](const FarmFile& farm) {
     return farm.state == "running" && farm.workers[0].process.pid != before.workers[0].process.pid;
   }));
@@ -186,10 +188,11 @@ TEST_F(SupervisorTest, NothingOutlivesASupervisorThatIsKilledAndTheNextOneFindsT
   ASSERT_TRUE(UntilRunning());
   Query("create table t (n int)");
   const FarmFile before = Now();
-  const std::vector<ProcessId> parts = {before.postgres.process, before.coordinator.process, before.workers[0].process};
+  const std::vector<process::ProcessId> parts = {before.postgres.process, before.coordinator.process,
+                                                 before.workers[0].process};
   kill(supervisor_, SIGKILL);
   waitpid(supervisor_, nullptr, 0);
-  for (const ProcessId& part : parts) EXPECT_TRUE(WaitUntilGone(Scope::For(absl::Seconds(20)), part));
+  for (const process::ProcessId& part : parts) EXPECT_TRUE(process::WaitUntilGone(Scope::For(absl::Seconds(20)), part));
   EXPECT_FALSE(LookAt(options_.paths.dir)->supervised);
   StartIt();
   ASSERT_TRUE(UntilRunning());
@@ -199,7 +202,7 @@ TEST_F(SupervisorTest, NothingOutlivesASupervisorThatIsKilledAndTheNextOneFindsT
 TEST_F(SupervisorTest, AFarmWhoseFolderIsRemovedEnds) {
   StartIt();
   ASSERT_TRUE(UntilRunning());
-  const std::vector<ProcessId> family = DescendantsOf({Now().supervisor});
+  const std::vector<process::ProcessId> family = process::DescendantsOf({Now().supervisor});
   ASSERT_TRUE(io::RemoveTree(options_.paths.dir).ok());
   // A new farm in its place is none of its business.
   ASSERT_TRUE(MakeFarmFolders(options_.paths).ok());
@@ -207,7 +210,7 @@ TEST_F(SupervisorTest, AFarmWhoseFolderIsRemovedEnds) {
   int status = 0;
   EXPECT_EQ(waitpid(supervisor_, &status, 0), supervisor_);  // as long as the test may last
   supervisor_ = -1;
-  for (const ProcessId& process : family) EXPECT_FALSE(IsAlive(process)) << process.pid;
+  for (const process::ProcessId& process : family) EXPECT_FALSE(process::IsAlive(process)) << process.pid;
   EXPECT_EQ(access(options_.paths.run.c_str(), F_OK), 0);
   EXPECT_NE(access(options_.paths.FarmFile().c_str(), F_OK), 0);
 }
@@ -219,15 +222,16 @@ TEST_F(SupervisorTest, DownEndsWhatAKilledSupervisorLeftBehind) {
   ASSERT_TRUE(UntilRunning());
   const FarmFile before = Now();
   const Scope scope = Scope::For(absl::Seconds(10));
-  while (DescendantsOf({before.workers[0].process}).empty() && !scope.Done()) absl::SleepFor(absl::Milliseconds(5));
+  while (process::DescendantsOf({before.workers[0].process}).empty() && !scope.Done())
+    absl::SleepFor(absl::Milliseconds(5));
   kill(supervisor_, SIGKILL);
   waitpid(supervisor_, nullptr, 0);
   supervisor_ = -1;
-  ASSERT_TRUE(IsAlive(before.workers[0].process));
+  ASSERT_TRUE(process::IsAlive(before.workers[0].process));
   const absl::StatusOr<bool> down = TakeDown(options_.paths.dir, [](const std::string&) {});
   ASSERT_TRUE(down.ok()) << down.status();
   EXPECT_TRUE(*down);
-  for (const ProcessId& process : before.Processes()) EXPECT_FALSE(IsAlive(process));
+  for (const process::ProcessId& process : before.Processes()) EXPECT_FALSE(process::IsAlive(process));
   EXPECT_NE(access(options_.paths.run.c_str(), F_OK), 0);
 }
 

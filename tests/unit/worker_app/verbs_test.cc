@@ -12,8 +12,8 @@
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/io/files.h"
+#include "common/process/run.h"
 #include "tests/support/zip_maker.h"
-#include "worker/exec/subprocess.h"
 #include "worker/fetch/toolchain.h"
 
 namespace gofarm::worker {
@@ -34,14 +34,14 @@ class WorkerVerbsTest : public ::testing::Test {
   }
   ~WorkerVerbsTest() override { EXPECT_TRUE(io::RemoveTree(base_).ok()); }
 
-  exec::SubprocessResult Worker(std::vector<std::string> arguments) {
-    exec::SubprocessSpec spec;
+  process::CommandResult Worker(std::vector<std::string> arguments) {
+    process::Command spec;
     spec.argv = std::move(arguments);
     spec.argv.insert(spec.argv.begin(), GOFARM_WORKER);
     spec.environment = {{"PATH", base_ + "/bin"}};
-    auto result = exec::RunSubprocess(Scope::For(absl::Minutes(1)), spec);
+    auto result = process::Run(Scope::For(absl::Minutes(1)), spec);
     EXPECT_TRUE(result.ok()) << result.status();
-    return result.ok() ? *std::move(result) : exec::SubprocessResult{.exit_code = -1};
+    return result.ok() ? *std::move(result) : process::CommandResult{.exit_code = -1};
   }
 
   // A Go and a zig in a folder of archives, and the file that pins them. The `go` on PATH only tells its proxy.
@@ -98,7 +98,7 @@ TEST_F(WorkerVerbsTest, WrongUsageIsExitCode2WithAReasonAndNothingOnStdout) {
       {{"--config", base_ + "/none.toml"}, "none.toml"},
   };
   for (const auto& c : cases) {
-    const exec::SubprocessResult result = Worker(c.arguments);
+    const process::CommandResult result = Worker(c.arguments);
     EXPECT_EQ(result.exit_code, 2) << c.reason;
     EXPECT_THAT(result.out, IsEmpty()) << c.reason;
     EXPECT_THAT(result.err, HasSubstr(c.reason));
@@ -108,11 +108,11 @@ TEST_F(WorkerVerbsTest, WrongUsageIsExitCode2WithAReasonAndNothingOnStdout) {
 
 TEST_F(WorkerVerbsTest, AnEmptyCacheHasNoToolchainsAndNoDamage) {
   for (const char* verb : {"list", "verify"}) {
-    const exec::SubprocessResult text = Worker({"toolchain", verb, "--cache-dir", cache_});
+    const process::CommandResult text = Worker({"toolchain", verb, "--cache-dir", cache_});
     EXPECT_EQ(text.exit_code, 0);
     EXPECT_THAT(text.out, IsEmpty());
     EXPECT_THAT(text.err, HasSubstr("no toolchain in " + cache_));
-    const exec::SubprocessResult json = Worker({"toolchain", verb, "--cache-dir", cache_, "--output", "json"});
+    const process::CommandResult json = Worker({"toolchain", verb, "--cache-dir", cache_, "--output", "json"});
     EXPECT_EQ(json.exit_code, 0);
     EXPECT_EQ(json.out, "[]\n");
   }
@@ -121,12 +121,12 @@ TEST_F(WorkerVerbsTest, AnEmptyCacheHasNoToolchainsAndNoDamage) {
 
 TEST_F(WorkerVerbsTest, WhatIsInstalledIsListedAndGood) {
   const std::string toolsets = Toolsets();
-  const exec::SubprocessResult installed =
+  const process::CommandResult installed =
       Worker({"toolchain", "install", "--cache-dir", cache_, "--toolsets", toolsets});
   EXPECT_EQ(installed.exit_code, 0) << installed.err;
   EXPECT_THAT(installed.out, HasSubstr("go 9.9.9  " + cache_));
   EXPECT_EQ(Worker({"toolchain", "list", "--cache-dir", cache_}).out, installed.out);
-  const exec::SubprocessResult verified = Worker({"toolchain", "verify", "--cache-dir", cache_});
+  const process::CommandResult verified = Worker({"toolchain", "verify", "--cache-dir", cache_});
   EXPECT_EQ(verified.exit_code, 0) << verified.err;
   EXPECT_EQ(verified.out, "go 9.9.9  good\nzig 9.9.9  good\n");
 }
@@ -145,7 +145,7 @@ TEST_F(WorkerVerbsTest, VerifyFindsEveryDamagedToolchain) {
   const std::string toolsets = Toolsets();
   ASSERT_EQ(Worker({"toolchain", "install", "--cache-dir", cache_, "--toolsets", toolsets}).exit_code, 0);
   WriteFileOrDie(OnlyFolder("go-") + "/root/src/fmt/print.go", "package evil\n");
-  exec::SubprocessResult verified = Worker({"toolchain", "verify", "--cache-dir", cache_});
+  process::CommandResult verified = Worker({"toolchain", "verify", "--cache-dir", cache_});
   EXPECT_EQ(verified.exit_code, 1);
   EXPECT_THAT(verified.out, HasSubstr("was changed since it was installed"));
   EXPECT_THAT(verified.out, HasSubstr("zig 9.9.9  good\n"));
@@ -162,7 +162,7 @@ TEST_F(WorkerVerbsTest, PruneTakesWhatKilledInstallationsLeftAlsoWithinTheBudget
   WriteFileOrDie(old + "/unpacked/zig", "half");
   WriteFileOrDie(young + "/unpacked/zig", "half");
   fs::last_write_time(old, fs::file_time_type::clock::now() - std::chrono::hours(24));
-  const exec::SubprocessResult pruned = Worker({"cache", "prune", "--cache-dir", cache_, "--mod-bytes", "1 GiB"});
+  const process::CommandResult pruned = Worker({"cache", "prune", "--cache-dir", cache_, "--mod-bytes", "1 GiB"});
   EXPECT_EQ(pruned.exit_code, 0) << pruned.err;
   EXPECT_FALSE(fs::exists(old));
   EXPECT_TRUE(fs::exists(young)) << "it may be at work";

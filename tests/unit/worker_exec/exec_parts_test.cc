@@ -1,4 +1,4 @@
-// The parts of worker/exec that need no process: limits, the sandbox's spec, arguments, /proc lines, folders.
+// The parts of worker/exec that need no process: limits, the sandbox's spec, arguments, folders.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <linux/filter.h>
@@ -13,7 +13,6 @@
 #include "worker/exec/bwrap_args.h"
 #include "worker/exec/init_spec.h"
 #include "worker/exec/limit_watch.h"
-#include "worker/exec/sampler.h"
 #include "worker/exec/seccomp.h"
 #include "worker/exec/tree.h"
 
@@ -173,29 +172,6 @@ TEST(SeccompTest, EveryJumpStaysInsideTheProgram) {
     }
   }
   EXPECT_EQ(BPF_CLASS(code[count - 1].code), BPF_RET);
-}
-
-TEST(ProcStatTest, ReadsNamesWithBlanksAndParentheses) {
-  const auto stat = ParseProcStat("42 (a) b (c) R 7 42 41 0 -1 4194304 1 2 3 4 10 20 30 40 20 0 1 0 5 6 7");
-  ASSERT_TRUE(stat);
-  EXPECT_EQ(stat->pid, 42);
-  EXPECT_EQ(stat->state, 'R');
-  EXPECT_EQ(stat->parent, 7);
-  EXPECT_EQ(stat->session, 41);
-  EXPECT_EQ(stat->own_ticks, 30);
-  EXPECT_EQ(stat->reaped_ticks, 70);
-}
-
-TEST(ProcStatTest, GarbageIsNothing) {
-  for (const char* line : {"", "42", "42 (a", "42 (a) R", "x (a) R 7 42 41 0 -1 1 1 2 3 4 10 20 30 40 20"}) {
-    EXPECT_FALSE(ParseProcStat(line)) << line;
-  }
-}
-
-TEST(ProcStatTest, ReadsThisProcess) {
-  const auto stat = ReadProcStat(getpid());
-  ASSERT_TRUE(stat);
-  EXPECT_EQ(stat->parent, getppid());
 }
 
 class TreeTest : public testing::Test {

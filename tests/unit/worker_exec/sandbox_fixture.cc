@@ -17,11 +17,13 @@
 #include <thread>
 
 #include "common/base/text.h"
-#include "worker/exec/fd.h"
+#include "common/process/pipes.h"
+#include "common/process/proc_fs.h"
+#include "common/process/program.h"
+#include "common/process/run.h"
+#include "common/process/spawn.h"
 #include "worker/exec/run.h"
 #include "worker/exec/sampler.h"
-#include "worker/exec/spawn.h"
-#include "worker/exec/subprocess.h"
 #include "worker/exec/tree.h"
 
 namespace gofarm::exec {
@@ -89,7 +91,7 @@ Seen SandboxTest::RunWeakened(const SandboxSpec& spec, const Defences& defences)
   InitSpec init;
   init.sandbox = spec;
   init.defences = defences;
-  init.bwrap = *ResolveProgram("bwrap");
+  init.bwrap = *process::FindProgram("bwrap");
   init.uid = SuiteRunsAsRoot() ? sandbox_.BuildUid(spec.slot) : -1;
   seen.result = RunInSandbox(Scope::For(absl::Minutes(1)), SelfExe(), init,
                              [&seen](std::string_view data) { seen.output.append(data); });
@@ -97,11 +99,11 @@ Seen SandboxTest::RunWeakened(const SandboxSpec& spec, const Defences& defences)
 }
 
 SandboxTest::Bare SandboxTest::RunBare(const std::vector<std::string>& arguments) const {
-  SubprocessSpec spec;
+  process::Command spec;
   spec.argv = {AttackerExe()};
   spec.argv.insert(spec.argv.end(), arguments.begin(), arguments.end());
-  spec.environment = InheritedEnvironment({});
-  const absl::StatusOr<SubprocessResult> result = RunSubprocess(Scope::For(absl::Minutes(1)), spec);
+  spec.environment = process::InheritedEnvironment({});
+  const absl::StatusOr<process::CommandResult> result = process::Run(Scope::For(absl::Minutes(1)), spec);
   if (!result.ok()) return {-1, result.status().ToString()};
   return {result->exit_code, result->out + result->err};
 }
@@ -119,8 +121,8 @@ std::vector<int> ProcessesWith(const std::string& marker) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const int pid = atoi(entry.path().filename().c_str());
     if (pid <= 0 || pid == getpid()) continue;
-    if (ReadProcFile(Cat("/proc/", pid, "/cmdline")).find(marker) == std::string::npos) continue;
-    const std::optional<ProcStat> stat = ReadProcStat(pid);
+    if (process::ReadProcFile(Cat("/proc/", pid, "/cmdline")).find(marker) == std::string::npos) continue;
+    const std::optional<process::ProcStat> stat = process::ReadProcStat(pid);
     if (stat && stat->state != 'Z') found.push_back(pid);
   }
   return found;
@@ -150,12 +152,12 @@ namespace {
 // a plain child.
 int Drive(const std::string& how, const std::string& marker) {
   if (how == "bare") {
-    ChildSpec child;
+    process::ChildSpec child;
     child.path = AttackerExe();
     child.argv = {child.path, "hold", "600", marker};
-    const absl::StatusOr<UniqueFd> null = MakeMemoryFile("");
+    const absl::StatusOr<io::Fd> null = process::MakeMemoryFile("");
     child.fds = {{null->get(), 0}, {null->get(), 1}, {null->get(), 2}};
-    if (!SpawnChild(child).ok()) return 1;
+    if (!process::SpawnChild(child).ok()) return 1;
     pause();
     return 0;
   }

@@ -16,11 +16,12 @@
 #include <thread>
 
 #include "common/base/text.h"
+#include "common/process/pipes.h"
+#include "common/process/proc_fs.h"
+#include "common/process/run.h"
+#include "common/process/spawn.h"
 #include "tests/unit/worker_exec/sandbox_fixture.h"
-#include "worker/exec/fd.h"
 #include "worker/exec/sampler.h"
-#include "worker/exec/spawn.h"
-#include "worker/exec/subprocess.h"
 
 namespace gofarm::exec {
 namespace {
@@ -33,12 +34,12 @@ using testing::Not;
 class HostileTest : public SandboxTest {};
 
 struct Listener {
-  UniqueFd fd;
+  io::Fd fd;
   std::string name;
 };
 
 Listener ListenTcp() {
-  Listener listener{UniqueFd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), ""};
+  Listener listener{io::Fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), ""};
   sockaddr_in at = {};
   at.sin_family = AF_INET;
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -51,7 +52,7 @@ Listener ListenTcp() {
 }
 
 Listener ListenAbstract() {
-  Listener listener{UniqueFd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)), Cat("gofarm-test-", getpid())};
+  Listener listener{io::Fd(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)), Cat("gofarm-test-", getpid())};
   sockaddr_un at = {};
   at.sun_family = AF_UNIX;
   memcpy(at.sun_path + 1, listener.name.data(), listener.name.size());
@@ -189,7 +190,7 @@ TEST_F(HostileTest, IsNeverKernelUidZero) {
   ASSERT_TRUE(EventuallyAtLeast(marker, 1, absl::Seconds(10)));
   int checked = 0;
   for (const int pid : ProcessesWith(marker)) {
-    const std::string status = ReadProcFile(Cat("/proc/", pid, "/status"));
+    const std::string status = process::ReadProcFile(Cat("/proc/", pid, "/status"));
     if (status.empty()) continue;
     ++checked;
     const int uid = sandbox_.BuildUid(3);
@@ -232,11 +233,11 @@ TEST_F(HostileTest, HidesNoMemoryFromTheSampler) {
 }
 
 TEST_F(HostileTest, TracesAndSignalsNoProcessOfTheHost) {
-  SubprocessSpec victim;
+  process::Command victim;
   const std::string marker = Cat("victim-", getpid());
   victim.argv = {AttackerExe(), "hold", "60", marker};
   std::stop_source stop;
-  std::thread holder([&] { (void)RunSubprocess(Scope::For(absl::Minutes(1), stop.get_token()), victim); });
+  std::thread holder([&] { (void)process::Run(Scope::For(absl::Minutes(1), stop.get_token()), victim); });
   ASSERT_TRUE(EventuallyAtLeast(marker, 1, absl::Seconds(10)));
   const std::string pid = Cat(ProcessesWith(marker).at(0));
   EXPECT_EQ(RunBare({"signal", pid}).exit_code, 0);
@@ -320,13 +321,13 @@ TEST_F(HostileTest, AForkStormDoesNotStarveAnotherSlot) {
 TEST_F(HostileTest, DiesWithTheWorkerWhateverKillsIt) {
   const std::string marker = Cat("orphan-", getpid());
   for (const std::string how : {"sandbox", "bare"}) {
-    ChildSpec worker;
+    process::ChildSpec worker;
     worker.path = SelfExe();
     worker.argv = {worker.path, "drive", how, marker};
-    for (char** e = environ; *e != nullptr; ++e) worker.environment.push_back(*e);
-    const absl::StatusOr<UniqueFd> null = MakeMemoryFile("");
+    worker.environment = process::InheritedEnvironment();
+    const absl::StatusOr<io::Fd> null = process::MakeMemoryFile("");
     worker.fds = {{null->get(), 0}, {null->get(), 1}, {null->get(), 2}};
-    const absl::StatusOr<pid_t> pid = SpawnChild(worker);
+    const absl::StatusOr<pid_t> pid = process::SpawnChild(worker);
     ASSERT_TRUE(pid.ok()) << pid.status();
     ASSERT_TRUE(EventuallyAtLeast(marker, how == "bare" ? 2 : 7, absl::Seconds(20))) << how;
     kill(*pid, SIGKILL);

@@ -13,6 +13,7 @@
 #include <thread>
 
 #include "common/base/text.h"
+#include "common/process/proc_fs.h"
 #include "tests/support/small_disk.h"
 #include "tests/unit/worker_exec/sandbox_fixture.h"
 #include "worker/exec/sampler.h"
@@ -330,7 +331,7 @@ TEST_F(SandboxTest, WhenTheKernelKillsItsReaperTheTreeGoesTooAndTheRunSaysSo) {
   ASSERT_TRUE(EventuallyAtLeast(marker, 6, absl::Seconds(10)));
   const std::vector<int> reapers = ProcessesWith(std::string("sandbox-init\0", 13));
   for (const int pid : reapers) {
-    const std::optional<ProcStat> stat = ReadProcStat(pid);
+    const std::optional<process::ProcStat> stat = process::ReadProcStat(pid);
     if (stat && stat->parent == getpid()) kill(pid, SIGKILL);
   }
   run.join();

@@ -14,9 +14,9 @@
 
 #include "absl/time/clock.h"
 #include "common/io/files.h"
+#include "common/process/run.h"
 #include "tests/support/proxy_folder.h"
 #include "tests/support/zip_maker.h"
-#include "worker/exec/subprocess.h"
 #include "worker/fetch/module_cache.h"
 #include "worker/fetch/toolchain_source.h"
 
@@ -33,11 +33,11 @@ using ::testing::HasSubstr;
 constexpr char kMain[] = "package main\n\nfunc main() {}\n";
 
 std::string GoEnv(const std::string& name) {
-  exec::SubprocessSpec spec;
+  process::Command spec;
   const char* given = std::getenv("GOFARM_TEST_GO");
   spec.argv = {given != nullptr && *given != '\0' ? given : "go", "env", name};
-  spec.environment = exec::InheritedEnvironment({});
-  const auto result = exec::RunSubprocess(Scope::For(absl::Seconds(30)), spec);
+  spec.environment = process::InheritedEnvironment({});
+  const auto result = process::Run(Scope::For(absl::Seconds(30)), spec);
   return result.ok() ? result->out.substr(0, result->out.find('\n')) : "";
 }
 
@@ -394,10 +394,10 @@ TEST_F(ModuleFetcherTest, AByteLimitEndsTheDownload) {
 // Its telemetry leaves a process behind, which would fill the folder again that the command's end removes.
 TEST_F(ModuleFetcherTest, GoKeepsNoTelemetry) {
   fs::create_directories(base_ + "/home");
-  exec::SubprocessSpec spec;
+  process::Command spec;
   spec.argv = {HostGo().path, "list", "std"};
   spec.environment = DownloadEnvironment({"off", "off", "", ""}, base_ + "/mod", base_ + "/home");
-  const auto result = exec::RunSubprocess(Scope::For(absl::Minutes(1)), spec);
+  const auto result = process::Run(Scope::For(absl::Minutes(1)), spec);
   ASSERT_TRUE(result.ok() && result->exit_code == 0) << result.status() << (result.ok() ? result->err : "");
   EXPECT_FALSE(fs::exists(base_ + "/home/.config"));
 }

@@ -18,9 +18,9 @@
 #include "common/base/text.h"
 #include "common/config/toolsets.h"
 #include "common/io/files.h"
+#include "common/process/run.h"
 #include "worker/build/recipe.h"
 #include "worker/build/seed_steps.h"
-#include "worker/exec/subprocess.h"
 
 namespace gofarm::build {
 namespace {
@@ -29,10 +29,10 @@ namespace fs = std::filesystem;
 using ::testing::HasSubstr;
 
 std::string GoEnv(const std::string& name) {
-  exec::SubprocessSpec spec;
+  process::Command spec;
   spec.argv = {"go", "env", name};
-  spec.environment = exec::InheritedEnvironment({});
-  const auto result = exec::RunSubprocess(Scope::For(absl::Seconds(30)), spec);
+  spec.environment = process::InheritedEnvironment({});
+  const auto result = process::Run(Scope::For(absl::Seconds(30)), spec);
   return result.ok() ? result->out.substr(0, result->out.find('\n')) : "";
 }
 

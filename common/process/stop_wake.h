@@ -3,9 +3,10 @@
 
 #include <stop_token>
 
-#include "worker/exec/fd.h"
+#include "absl/time/time.h"
+#include "common/io/fd.h"
 
-namespace gofarm::exec {
+namespace gofarm::process {
 
 class StopWake {
  public:
@@ -17,8 +18,12 @@ class StopWake {
     int fd;
     void operator()() const;
   };
-  UniqueFd event_;
+  io::Fd event_;
   std::stop_callback<Ring> callback_;  // last: its destructor waits for a running call, then the event may go
 };
 
-}  // namespace gofarm::exec
+// Until `wait` from now, as poll(2) wants it: rounded up, so that a deadline has passed when poll returns by it; at
+// most an hour.
+int PollTimeout(absl::Duration wait);
+
+}  // namespace gofarm::process
