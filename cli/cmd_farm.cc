@@ -61,8 +61,10 @@ absl::StatusOr<Observed> ObserveServer(const FarmChoice& choice) {
   shape.state = reply.state().empty() ? "running" : reply.state();
   shape.coordinator = {.pid = reply.coordinator_pid(), .state = "running"};
   for (const v1::WorkerRow& worker : reply.workers()) {
-    shape.workers.push_back(
-        {.name = worker.name(), .pid = worker.pid(), .state = worker.state(), .detail = worker.detail()});
+    shape.workers.push_back({.name = worker.name(),
+                             .pid = worker.pid(),
+                             .state = std::string(NameOf(worker.state())),
+                             .detail = worker.detail()});
   }
   return observed;
 }
@@ -109,7 +111,7 @@ absl::StatusOr<Observed> ObserveFolder(const std::string& dir) {
       if (worker.detail.empty()) worker.detail = "has not said Hello yet";
       all_well = false;
     } else {
-      worker.state = it->second->state();
+      worker.state = std::string(NameOf(it->second->state()));
       if (!it->second->detail().empty()) worker.detail = it->second->detail();
       all_well = all_well && worker.state == "connected";
     }

@@ -36,7 +36,7 @@ std::string Seeds(const v1::WorkerRow& worker) {
 }
 
 std::string WorkerText(const v1::WorkerRow& worker, const Terminal& terminal) {
-  const std::string state = EscapeForPrint(worker.state());
+  const std::string state(NameOf(worker.state()));
   std::string out =
       Cat(EscapeForPrint(worker.name()), ": ", Paint(terminal, ColorOfState(state), state),
           worker.detail().empty() ? "" : Cat(" (", EscapeForPrint(worker.detail()), ")"), "\n", "  pid ", worker.pid(),
@@ -94,7 +94,7 @@ Exit WorkerList(const Globals& globals) {
   for (const v1::WorkerRow& worker : reply.workers()) {
     if (!worker.detail().empty()) notes += Cat(worker.name(), ": ", EscapeForPrint(worker.detail()), "\n");
     table.Add({worker.name(),
-               {worker.state(), ColorOfState(worker.state())},
+               {std::string(NameOf(worker.state())), ColorOfState(NameOf(worker.state()))},
                worker.host_arch(),
                Cat(worker.pid()),
                Cat(worker.slots()),

@@ -152,7 +152,7 @@ void WriteWorker(JsonWriter& json, const v1::WorkerRow& worker) {
   json.Key("targets").BeginArray();
   for (const int target : worker.targets()) json.String(NameOf(static_cast<v1::Target>(target)));
   json.EndArray();
-  json.Field("state", worker.state())
+  json.Field("state", NameOf(worker.state()))
       .Field("detail", worker.detail())
       .Field("slots", static_cast<int64_t>(worker.slots()))
       .Field("free_slots", static_cast<int64_t>(worker.free_slots()));

@@ -8,6 +8,7 @@
 #include "common/base/text.h"
 #include "common/vocab/failure.h"
 #include "common/vocab/target.h"
+#include "common/vocab/worker_state.h"
 
 namespace gofarm::cli {
 namespace {
@@ -27,6 +28,21 @@ std::string_view NameOf(v1::AttemptOutcome outcome) { return Name(static_cast<At
 std::string_view NameOf(v1::Phase phase) { return Name(static_cast<Phase>(phase)); }
 std::string_view NameOf(v1::WaitReason reason) { return Name(static_cast<WaitReason>(reason)); }
 std::string_view NameOf(v1::FailureClass failure) { return Name(static_cast<FailureClass>(failure)); }
+std::string_view NameOf(v1::WorkerState state) {
+  return state == v1::WORKER_STATE_UNSPECIFIED ? "" : Name(static_cast<WorkerState>(state));
+}
+
+std::string_view StepOf(const v1::JobEvent& event) {
+  switch (event.step_case()) {
+    case v1::JobEvent::kState:
+      return NameOf(event.state());
+    case v1::JobEvent::kPhase:
+      return NameOf(event.phase());
+    case v1::JobEvent::STEP_NOT_SET:
+      break;
+  }
+  return kUnknown;
+}
 
 std::string FailureGist(v1::FailureClass failure, std::string_view detail) {
   if (failure == v1::FAILURE_CLASS_UNSPECIFIED) return "";

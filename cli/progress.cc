@@ -238,35 +238,13 @@ std::string StepLine(const StepEvent& event) {
 
 std::vector<std::string> StepLines::Add(const StepEvent& event) {
   if (HasEnded(event.job)) return {};
-  std::set<std::string>& printed = printed_[event.job];
-  // Back in the queue: another attempt may go through the same phases again.
-  if (event.step == "queued" && printed.count("queued") != 0 && last_[event.job] != "queued") printed.clear();
-  if (!printed.insert(event.step).second) return {};
-  last_[event.job] = event.step;
+  if (IsEndState(event.step)) {
+    ended_.insert(event.job);
+    printed_.erase(event.job);
+  } else if (!printed_[event.job].emplace(event.attempt, event.step).second) {
+    return {};
+  }
   return {StepLine(event)};
-}
-
-std::vector<std::string> StepLines::End(const StepEvent& event, const std::vector<std::string>& phases) {
-  std::vector<std::string> lines;
-  if (HasEnded(event.job)) return lines;
-  std::vector<std::string> steps{"queued"};
-  steps.insert(steps.end(), phases.begin(), phases.end());
-  if (event.step == "built" || event.step == "partial") {
-    // No program without these, even when they took no time worth a record.
-    for (const char* step : {"fetch", "build", "check"}) {
-      if (std::find(steps.begin(), steps.end(), step) == steps.end()) steps.push_back(step);
-    }
-  }
-  const auto before = printed_.find(event.job);
-  std::set<std::string> printed = before == printed_.end() ? std::set<std::string>() : before->second;
-  for (const std::string& step : steps) {
-    if (printed.insert(step).second) lines.push_back(StepLine({event.job, event.what, event.target, step, ""}));
-  }
-  lines.push_back(StepLine(event));
-  ended_.insert(event.job);
-  printed_.erase(event.job);
-  last_.erase(event.job);
-  return lines;
 }
 
 }  // namespace gofarm::cli

@@ -79,25 +79,22 @@ double EstimateSeconds(int64_t ended_since, int64_t left, double seconds);
 
 struct StepEvent {
   int64_t job = 0;
-  std::string what;  // module@version
+  int64_t attempt = 0;  // its token; 0: the step belongs to none
+  std::string what;     // module@version
   std::string target;
   std::string step;  // a job state or a phase
   std::string detail;
 };
 
-// Plain lines, each step of a job once per attempt at it, and what the server's events passed over filled in when the
-// job ended: quick phases may begin and end between two updates.
+// Plain lines, each step of a job once per attempt at it: a stream that begins again repeats what it knows.
 class StepLines {
  public:
-  // The lines to print now; none for a repetition.
+  // The line to print now; none for a repetition, and none after the job's end.
   std::vector<std::string> Add(const StepEvent& event);
-  // `phases`: what the job's attempts went through. Lines for those that were never printed, then the end.
-  std::vector<std::string> End(const StepEvent& event, const std::vector<std::string>& phases);
   bool HasEnded(int64_t job) const { return ended_.count(job) != 0; }
 
  private:
-  std::map<int64_t, std::set<std::string>> printed_;
-  std::map<int64_t, std::string> last_;
+  std::map<int64_t, std::set<std::pair<int64_t, std::string>>> printed_;  // attempts and steps of jobs that go on
   std::set<int64_t> ended_;
 };
 

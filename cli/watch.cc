@@ -26,14 +26,15 @@ constexpr absl::Duration kRedraw = absl::Milliseconds(200);
 constexpr absl::Duration kQuietMax = absl::Seconds(20);
 constexpr absl::Duration kFirstRetry = absl::Milliseconds(200);
 constexpr absl::Duration kLongestRetry = absl::Seconds(2);
-// Filling in passed-over steps asks for the job; a long list does not deserve that many calls.
-constexpr int64_t kFillInMax = 500;
+// What an ended job's line says comes from the job itself; a long list does not deserve that many calls.
+constexpr int64_t kAskedJobsMax = 500;
 
 StepEvent ToStep(const v1::JobEvent& event) {
   return {.job = event.job_id(),
+          .attempt = event.token(),
           .what = Cat(event.module(), "@", event.version()),
           .target = std::string(NameOf(event.target())),
-          .step = event.what(),
+          .step = std::string(StepOf(event)),
           .detail = event.detail()};
 }
 
@@ -49,19 +50,6 @@ StepEvent EndOf(const v1::Job& job) {
     step.detail += Cat(step.detail.empty() ? "" : ", ", failure);
   }
   return step;
-}
-
-// Those worth a line after the fact.
-std::vector<std::string> PhasesOf(const v1::Job& job) {
-  std::vector<std::string> phases;
-  for (const v1::Attempt& attempt : job.attempts()) {
-    for (const auto& [phase, seconds] : PhaseSeconds(attempt)) {
-      if (phase != v1::PHASE_FETCH && phase != v1::PHASE_BUILD && phase != v1::PHASE_CHECK) continue;
-      const std::string name(NameOf(phase));
-      if (std::find(phases.begin(), phases.end(), name) == phases.end()) phases.push_back(name);
-    }
-  }
-  return phases;
 }
 
 class Watcher {
@@ -80,7 +68,7 @@ class Watcher {
   BatchView Look(std::deque<v1::JobEvent>& events);
   void ShowPlain();
   void ShowEvent(const v1::JobEvent& event, int64_t jobs);
-  // Jobs that ended before the watch could see it.
+  // Ends of jobs that the stream said nothing of: it broke off when the batch had ended.
   void ShowUnseen(const v1::Batch& batch);
   void Print(const std::vector<std::string>& lines);
   void Draw(bool last);
@@ -164,40 +152,23 @@ void Watcher::Print(const std::vector<std::string>& lines) {
 }
 
 void Watcher::ShowEvent(const v1::JobEvent& event, int64_t jobs) {
-  const StepEvent step = ToStep(event);
-  if (!IsEndState(step.step)) {
-    Print(steps_.Add(step));
-    return;
-  }
-  if (steps_.HasEnded(step.job)) return;
+  StepEvent step = ToStep(event);
   v1::Job job;
-  if (jobs <= kFillInMax && client_.GetJob(step.job, job).ok() && IsEndState(NameOf(job.state()))) {
-    Print(steps_.End(EndOf(job), PhasesOf(job)));
-  } else {
-    Print(steps_.End(step, {}));
+  if (jobs <= kAskedJobsMax && IsEndState(step.step) && !steps_.HasEnded(step.job) &&
+      client_.GetJob(step.job, job).ok() && IsEndState(NameOf(job.state()))) {
+    step = EndOf(job);
   }
+  Print(steps_.Add(step));
 }
 
 void Watcher::ShowUnseen(const v1::Batch& batch) {
-  if (Total(batch.jobs()) > kFillInMax) return;
+  if (Total(batch.jobs()) > kAskedJobsMax) return;
   v1::ListJobsRequest request;
   request.set_batch_id(id_);
   v1::JobPage jobs;
   if (!client_.ListJobs(request, jobs).ok()) return;
   for (const v1::Job& job : jobs.jobs()) {
-    if (steps_.HasEnded(job.id()) || !IsEndState(NameOf(job.state()))) continue;
-    // Built for an earlier batch, this one only joined it.
-    bool earlier = job.attempts_size() > 0;
-    for (const v1::Attempt& attempt : job.attempts()) {
-      earlier = earlier && TimeOf(attempt.started_at()) < TimeOf(batch.created_at());
-    }
-    StepEvent end = EndOf(job);
-    if (earlier) {
-      end.detail = Cat("before this batch", end.detail.empty() ? "" : "; ", end.detail);
-      Print({StepLine(end)});
-      continue;
-    }
-    Print(steps_.End(end, PhasesOf(job)));
+    if (IsEndState(NameOf(job.state()))) Print(steps_.Add(EndOf(job)));
   }
 }
 
@@ -238,10 +209,9 @@ void Watcher::Draw(bool last) {
   // What went wrong stays on the screen above the bars.
   std::vector<std::string> above;
   for (const v1::JobEvent& event : events) {
-    if (event.what() != "failed" && event.what() != "partial") continue;
+    if (event.state() != v1::JOB_STATE_FAILED && event.state() != v1::JOB_STATE_PARTIAL) continue;
     const StepEvent step = ToStep(event);
-    if (steps_.HasEnded(step.job)) continue;
-    steps_.End(step, {});
+    if (steps_.Add(step).empty()) continue;
     above.push_back(Paint(canvas, ColorOfState(step.step), ClipToWidth(StepLine(step), canvas.columns)));
   }
   WriteOut(fd_, picture_.Next(above, RenderProgress(view, canvas), terminal_));

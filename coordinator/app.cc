@@ -23,8 +23,10 @@
 #include "coordinator/rpc/server.h"
 #include "coordinator/rpc/session_hub.h"
 #include "coordinator/service/attempt_service.h"
+#include "coordinator/service/batch_feed.h"
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/dispatch_loop.h"
+#include "coordinator/service/farm_view.h"
 #include "coordinator/service/log_service.h"
 #include "coordinator/service/module_proxy.h"
 #include "coordinator/service/progress_board.h"
@@ -139,6 +141,8 @@ class Coordinator {
   std::unique_ptr<service::DispatchLoop> dispatch_;
   std::unique_ptr<service::BatchService> batches_;
   std::unique_ptr<service::AttemptService> attempts_;
+  std::unique_ptr<service::FarmView> farm_;
+  std::unique_ptr<service::BatchFeeds> feeds_;
   std::unique_ptr<rpc::Server> rpc_;
   std::unique_ptr<http::HttpServer> http_;
   std::jthread collector_;
@@ -187,12 +191,18 @@ absl::Status Coordinator::OpenStores() {
 
 absl::Status Coordinator::StartDispatch() {
   service::DispatchObserver observer;
-  observer.running = [this](AttemptToken token, const domain::QueuedJob& job, const std::string& worker) {
-    board_.Started(token, {job.id, job.module, job.version, job.target}, worker);
+  observer.offered = [this](AttemptToken token, const domain::QueuedJob& job, const std::string& worker) {
+    board_.Offered(token, domain::RefOf(job), worker);
   };
-  observer.lost = [this](AttemptToken token, const domain::QueuedJob&, const std::string& why) {
+  observer.running = [this](AttemptToken token, const domain::QueuedJob& job, const std::string& worker,
+                            absl::Time since) { board_.Started(token, domain::RefOf(job), worker, since); };
+  observer.lost = [this](AttemptToken token, bool waits_again, const std::string& why) {
     hub_.Forget(token);
-    board_.Lost(token, why);
+    if (waits_again) {
+      board_.Ended(token, {}, JobState::kQueued, why);
+    } else {
+      board_.Forget(token);
+    }
   };
   dispatch_ = std::make_unique<service::DispatchLoop>(
       service::DispatchLoopOptions{.holder = Holder(),
@@ -213,22 +223,26 @@ absl::Status Coordinator::StartDispatch() {
                                                                          .goprivate = config_.goprivate},
                                                      HooksOfBatches());
   attempts_ = std::make_unique<service::AttemptService>(attempt_store_, HooksOfAttempts());
+  farm_ = std::make_unique<service::FarmView>(queries_, *dispatch_, board_,
+                                              [this](const std::string& worker) { return hub_.ReportOf(worker); });
+  feeds_ = std::make_unique<service::BatchFeeds>(queries_, board_,
+                                                 [this](const domain::Job& job) { return farm_->WhyWaiting(job); });
   return absl::OkStatus();
 }
 
 service::BatchHooks Coordinator::HooksOfBatches() {
   service::BatchHooks hooks;
   hooks.queue_changed = [this](JobId lowest) { dispatch_->QueueChanged(lowest); };
-  hooks.cancel_running = [this](const std::vector<store::RunningRef>& running) {
+  hooks.cancel_running = [this](const std::vector<domain::RunningRef>& running) {
     dispatch::CancelRequested event;
-    for (const store::RunningRef& r : running) event.tokens.push_back(r.token);
+    for (const domain::RunningRef& r : running) event.tokens.push_back(r.token);
     (void)dispatch_->Post(std::move(event));  // always taken, see dispatch_loop.h
   };
-  hooks.told = [this](const std::vector<store::JobRef>& jobs, JobState state) {
-    for (const store::JobRef& job : jobs) board_.Tell({job.id, job.module, job.version, job.target}, Name(state), "");
+  hooks.told = [this](const std::vector<domain::JobRef>& jobs, JobState state) {
+    for (const domain::JobRef& job : jobs) board_.Publish(job, state, "");
     if (state != JobState::kCancelled) return;
     dispatch::JobsRemoved removed;
-    for (const store::JobRef& job : jobs) removed.jobs.push_back(job.id);
+    for (const domain::JobRef& job : jobs) removed.jobs.push_back(job.id);
     // A mirror that does not hear of it loses the claim, which is harmless.
     if (!dispatch_->Post(std::move(removed)).ok()) dispatch_->QueueChanged();
   };
@@ -254,6 +268,8 @@ absl::Status Coordinator::StartListeners(const std::string& database_version) {
   GOFARM_ASSIGN_OR_RETURN(
       rpc_, rpc::Server::Start(config_.listen, {.batches = *batches_,
                                                 .queries = queries_,
+                                                .farm = *farm_,
+                                                .feeds = *feeds_,
                                                 .attempts = *attempts_,
                                                 .dispatch = *dispatch_,
                                                 .board = board_,

@@ -415,7 +415,7 @@ class Machine {
     ++s_.counters.offers_made;
     const StreamId stream = session->stream;
     Move(s_, entry, {JobPhase::kOffered, token, entry.session, now_ + kOfferTimeout}, now_);
-    Emit(SendOffer{stream, token, entry.job, SiblingsOf(s_, entry.job)});
+    Emit(SendOffer{stream, token, entry.job, SiblingsOf(s_, entry.job), session->worker.worker});
   }
 
   void Claimed(const domain::ClaimResult& result) {
@@ -467,7 +467,7 @@ class Machine {
     Move(s_, entry, {JobPhase::kRunning, token, session_id, OverdueAt(s_, entry, token, now_ - age)}, now_);
     entry.since = now_ - age;
     const Session* session = FindSession(s_, session_id);
-    Emit(NoteRunning{token, entry.job, session == nullptr ? "" : session->worker.worker});
+    Emit(NoteRunning{token, entry.job, session == nullptr ? "" : session->worker.worker, entry.since});
     if (entry.cancel) Cancel(entry);
   }
 
@@ -487,10 +487,11 @@ class Machine {
     if (session != nullptr && session->stream) Emit(SendCancel{session->stream, entry.token});
   }
 
+  // Its job was loaded from the queue: it runs no more.
   void Note(AttemptToken token, const JobEntry& entry) {
     RememberEnded(token);
     const Session* session = FindSession(s_, entry.session);
-    Emit(NoteLost{token, entry.job, session == nullptr ? "" : session->worker.worker});
+    Emit(NoteLost{token, entry.job, session == nullptr ? "" : session->worker.worker, /*waits_again=*/true});
   }
 
   void RememberEnded(AttemptToken token) {
@@ -505,7 +506,7 @@ class Machine {
       if (const JobEntry* entry = FindToken(s_, attempt.token)) {
         const Session* session = FindSession(s_, entry->session);
         if (session != nullptr && session->stream) Emit(SendDrop{session->stream, attempt.token});
-        Emit(NoteLost{attempt.token, entry->job, attempt.worker});
+        Emit(NoteLost{attempt.token, entry->job, attempt.worker, attempt.requeued.has_value()});
         RemoveJob(s_, entry->job.id, now_);
       }
       if (attempt.requeued) AddJob(s_, *attempt.requeued, now_);

@@ -211,6 +211,7 @@ struct SendOffer {
   AttemptToken token;
   domain::QueuedJob job;
   std::vector<Target> siblings;
+  std::string worker;
 };
 struct SendCancel {
   StreamId stream;
@@ -231,11 +232,13 @@ struct NoteRunning {
   AttemptToken token;
   domain::QueuedJob job;
   std::string worker;
+  absl::Time since;
 };
 struct NoteLost {
   AttemptToken token;
   domain::QueuedJob job;
   std::string worker;
+  bool waits_again = false;  // the store has its job in the queue; else it ended
 };
 
 using Effect = std::variant<OpenSession, Claim, ReadClaims, StoreAccept, StoreReturn, RenewSessions, ExtendLeases,

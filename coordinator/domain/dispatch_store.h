@@ -25,6 +25,7 @@
 #include "common/base/scope.h"
 #include "common/vocab/failure.h"
 #include "common/vocab/target.h"
+#include "coordinator/domain/queries.h"
 
 namespace gofarm::domain {
 
@@ -49,6 +50,8 @@ struct QueuedJob {
 
   bool operator==(const QueuedJob&) const = default;
 };
+
+inline JobRef RefOf(const QueuedJob& job) { return {job.id, job.module, job.version, job.target}; }
 
 struct ClaimRequest {
   JobId job;

@@ -8,14 +8,15 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/live.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/service/dispatch_loop.h"
-#include "coordinator/service/progress_board.h"
 
 namespace gofarm::v1 {
 class ArtifactRow;
 class Attempt;
 class Batch;
+class BatchUpdate;
 class CompleteRequest;
 class CoordinatorMessage;
 class Hello;
@@ -33,15 +34,16 @@ class WorkerRow;
 namespace gofarm::rpc {
 
 inline constexpr int kProtocolVersion = 1;
-inline constexpr size_t kNameMax = 64;        // of a worker or an instance: [A-Za-z0-9._-]
-inline constexpr size_t kShortTextMax = 200;  // versions, kinds, variants
-inline constexpr size_t kDetailMax = 4096;    // sentences for people
-inline constexpr int kToolchainsMax = 256;    // in one report
-inline constexpr size_t kListMax = 10'000;    // of executables, failed programs, variants ... in one completion
+inline constexpr size_t kNameMax = 64;           // of a worker or an instance: [A-Za-z0-9._-]
+inline constexpr size_t kShortTextMax = 200;     // versions, kinds, variants
+inline constexpr size_t kDetailMax = 4096;       // sentences for people
+inline constexpr int kToolchainsMax = 256;       // in one report
+inline constexpr size_t kJobBytesMax = 3 << 20;  // of a job in a message; well below kMessageBytesMax
+inline constexpr size_t kListMax = 10'000;       // of executables, failed programs, variants ... in one completion
 
 // ---- from workers; FAILED_PRECONDITION for another protocol version, else INVALID_ARGUMENT --------------------------
 absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& hello);
-absl::StatusOr<service::LiveProgress> FromProgress(const v1::Progress& progress);
+absl::StatusOr<Progress> FromProgress(const v1::Progress& progress);
 absl::StatusOr<domain::WorkerReport> FromReport(const v1::WorkerReport& report);
 absl::StatusOr<domain::CompletedAttempt> FromComplete(const v1::CompleteRequest& request);
 
@@ -55,12 +57,12 @@ v1::CoordinatorMessage ToProto(int64_t epoch, const service::SessionMessage& mes
 void ToProto(absl::Time time, v1::Timestamp& out);  // InfinitePast: 0
 void ToProto(const domain::JobCounts& counts, v1::JobCounts& out);
 void ToProto(const domain::Batch& batch, v1::Batch& out);
-void ToProto(const domain::Job& job, v1::Job& out);  // without wait reason and live progress
+void ToProto(const domain::JobView& view, v1::Job& out);
 void ToProto(const domain::ArtifactRow& row, v1::ArtifactRow& out);
-void ToProto(AttemptToken token, const service::LiveProgress& progress, v1::Progress& out);
-void ToProto(const service::BoardEvent& event, v1::JobEvent& out);
-void ToProto(const domain::WorkerReport& report, v1::WorkerRow& out);
-void ToProto(const domain::WorkerInfo& info, v1::WorkerRow& out);
-void ToProto(const service::WorkerView& view, v1::WorkerRow& out);
+void ToProto(AttemptToken token, const Progress& progress, v1::Progress& out);
+void ToProto(const domain::RunningJob& running, absl::Time now, v1::RunningJob& out);
+void ToProto(const domain::JobEvent& event, v1::JobEvent& out);
+void ToProto(const domain::WorkerView& view, absl::Time now, v1::WorkerRow& out);
+void ToProto(const domain::BatchUpdate& update, absl::Time now, v1::BatchUpdate& out);
 
 }  // namespace gofarm::rpc

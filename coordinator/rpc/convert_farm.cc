@@ -57,6 +57,66 @@ void ToProto(const domain::Attempt& in, v1::Attempt& out) {
   ToProto(in.facts, *out.mutable_facts());
 }
 
+void ToProto(const domain::WorkerReport& in, v1::WorkerRow& out) {
+  for (const domain::InstalledToolchain& t : in.toolchains) {
+    v1::InstalledToolchain& toolchain = *out.add_toolchains();
+    toolchain.set_kind(t.kind);
+    toolchain.set_version(t.version);
+    toolchain.set_path(t.path);
+    toolchain.set_sha256(t.sha256);
+  }
+  for (const domain::TargetReadiness& r : in.readiness) {
+    v1::TargetReadiness& readiness = *out.add_readiness();
+    readiness.set_target(ToProto(r.target));
+    readiness.set_state(r.state);
+    readiness.set_detail(r.detail);
+    readiness.set_seconds(r.seconds);
+    readiness.set_toolset(r.toolset);
+  }
+  out.set_cache_bytes(in.cache_bytes);
+  out.set_disk_free_bytes(in.disk_free_bytes);
+}
+
+void ToProto(const domain::Job& in, v1::Job& out) {
+  out.set_id(in.id.value);
+  for (const BatchId b : in.batches) out.add_batch_ids(b.value);
+  out.set_module(in.module);
+  out.set_version(in.version);
+  out.set_target(ToProto(in.target));
+  out.set_state(static_cast<v1::JobState>(in.state));
+  out.set_failure_class(ToProto(in.failure_class));
+  out.set_failure_detail(in.failure_detail);
+  for (const domain::Attempt& a : in.attempts) ToProto(a, *out.add_attempts());
+  for (const domain::ArtifactRow& e : in.executables) rpc::ToProto(e, *out.add_executables());
+  for (const domain::FailedProgram& p : in.failed_programs) {
+    v1::FailedProgram& program = *out.add_failed_programs();
+    program.set_import_path(p.import_path);
+    program.set_name(p.name);
+    program.set_failure_class(ToProto(p.failure_class));
+    program.set_failure_detail(p.failure_detail);
+  }
+  out.set_toolset(in.toolset);
+  out.set_recipe_digest(in.recipe_digest);
+  out.set_generation(in.generation);
+  rpc::ToProto(in.created_at, *out.mutable_created_at());
+}
+
+// Leaves out what variants were run with, and the go.mod files they were run on, of the oldest attempts first, until
+// the job fits kJobBytesMax. One attempt's report fits always; a job may have six.
+void FitJob(v1::Job& job) {
+  const auto leave_out = [&](const auto& from_variant) {
+    for (v1::Attempt& attempt : *job.mutable_attempts()) {
+      if (job.ByteSizeLong() <= kJobBytesMax) return;
+      for (v1::VariantTry& variant : *attempt.mutable_variants()) from_variant(variant);
+    }
+  };
+  leave_out([](v1::VariantTry& variant) { variant.clear_go_mod(); });
+  leave_out([](v1::VariantTry& variant) {
+    variant.clear_argv();
+    variant.clear_environment();
+  });
+}
+
 }  // namespace
 
 absl::StatusOr<domain::SubmitRequest> FromSubmitHeader(const v1::SubmitChunk_Header& in) {
@@ -100,28 +160,17 @@ void ToProto(const domain::Batch& in, v1::Batch& out) {
   out.set_executables(in.executables);
 }
 
-void ToProto(const domain::Job& in, v1::Job& out) {
-  out.set_id(in.id.value);
-  for (const BatchId b : in.batches) out.add_batch_ids(b.value);
-  out.set_module(in.module);
-  out.set_version(in.version);
-  out.set_target(ToProto(in.target));
-  out.set_state(static_cast<v1::JobState>(in.state));
-  out.set_failure_class(ToProto(in.failure_class));
-  out.set_failure_detail(in.failure_detail);
-  for (const domain::Attempt& a : in.attempts) ToProto(a, *out.add_attempts());
-  for (const domain::ArtifactRow& e : in.executables) ToProto(e, *out.add_executables());
-  for (const domain::FailedProgram& p : in.failed_programs) {
-    v1::FailedProgram& program = *out.add_failed_programs();
-    program.set_import_path(p.import_path);
-    program.set_name(p.name);
-    program.set_failure_class(ToProto(p.failure_class));
-    program.set_failure_detail(p.failure_detail);
+void ToProto(const domain::JobView& in, v1::Job& out) {
+  ToProto(in.job, out);
+  FitJob(out);
+  out.set_wait_reason(static_cast<v1::WaitReason>(in.wait_reason));
+  out.set_wait_detail(in.wait_detail);
+  if (!in.live) return;
+  for (v1::Attempt& attempt : *out.mutable_attempts()) {
+    if (attempt.token() != in.live.value) continue;
+    ToProto(in.live, in.progress, *attempt.mutable_progress());
+    attempt.set_phase(static_cast<v1::Phase>(in.progress.phase));
   }
-  out.set_toolset(in.toolset);
-  out.set_recipe_digest(in.recipe_digest);
-  out.set_generation(in.generation);
-  ToProto(in.created_at, *out.mutable_created_at());
 }
 
 void ToProto(const domain::ArtifactRow& in, v1::ArtifactRow& out) {
@@ -138,7 +187,7 @@ void ToProto(const domain::ArtifactRow& in, v1::ArtifactRow& out) {
   out.set_job_id(in.job.value);
 }
 
-void ToProto(AttemptToken token, const service::LiveProgress& in, v1::Progress& out) {
+void ToProto(AttemptToken token, const Progress& in, v1::Progress& out) {
   out.set_token(token.value);
   out.set_phase(static_cast<v1::Phase>(in.phase));
   out.set_variant(in.variant);
@@ -146,68 +195,52 @@ void ToProto(AttemptToken token, const service::LiveProgress& in, v1::Progress& 
   out.set_bytes_done(in.bytes_done);
   out.set_bytes_total(in.bytes_total);
   out.set_phase_seconds(in.phase_seconds);
+  for (const Phase phase : in.phases) out.add_phases(static_cast<v1::Phase>(phase));
 }
 
-void ToProto(const service::BoardEvent& in, v1::JobEvent& out) {
+void ToProto(const domain::RunningJob& in, absl::Time now, v1::RunningJob& out) {
+  out.set_job_id(in.job.id.value);
+  out.set_module(in.job.module);
+  out.set_version(in.job.version);
+  out.set_target(ToProto(in.job.target));
+  out.set_worker(in.worker);
+  out.set_seconds(absl::ToDoubleSeconds(now - in.started_at));
+  if (in.progress.phase != Phase::kNone) ToProto(in.token, in.progress, *out.mutable_progress());
+}
+
+void ToProto(const domain::JobEvent& in, v1::JobEvent& out) {
   out.set_sequence(in.sequence);
   out.set_job_id(in.job.id.value);
   out.set_module(in.job.module);
   out.set_version(in.job.version);
   out.set_target(ToProto(in.job.target));
-  out.set_what(in.what);
+  out.set_token(in.token.value);
+  if (const auto* state = std::get_if<JobState>(&in.step)) out.set_state(static_cast<v1::JobState>(*state));
+  if (const auto* phase = std::get_if<Phase>(&in.step)) out.set_phase(static_cast<v1::Phase>(*phase));
   out.set_detail(in.detail);
 }
 
-void ToProto(const domain::WorkerReport& in, v1::WorkerRow& out) {
-  out.clear_toolchains();
-  out.clear_readiness();
-  for (const domain::InstalledToolchain& t : in.toolchains) {
-    v1::InstalledToolchain& toolchain = *out.add_toolchains();
-    toolchain.set_kind(t.kind);
-    toolchain.set_version(t.version);
-    toolchain.set_path(t.path);
-    toolchain.set_sha256(t.sha256);
-  }
-  for (const domain::TargetReadiness& r : in.readiness) {
-    v1::TargetReadiness& readiness = *out.add_readiness();
-    readiness.set_target(ToProto(r.target));
-    readiness.set_state(r.state);
-    readiness.set_detail(r.detail);
-    readiness.set_seconds(r.seconds);
-    readiness.set_toolset(r.toolset);
-  }
-  out.set_cache_bytes(in.cache_bytes);
-  out.set_disk_free_bytes(in.disk_free_bytes);
-}
-
-void ToProto(const domain::WorkerInfo& in, v1::WorkerRow& out) {
+void ToProto(const domain::WorkerView& in, absl::Time now, v1::WorkerRow& out) {
   out.set_name(in.name);
   out.set_pid(in.pid);
   out.set_host_arch(in.host_arch);
-  out.clear_targets();
   for (const Target t : in.targets) out.add_targets(ToProto(t));
-  out.set_state("lost");
-  out.set_slots(in.slots);
-  out.set_build_version(in.build_version);
-  out.set_memory_bytes(in.memory_bytes);
-  ToProto(in.last_seen_at, *out.mutable_last_seen_at());
-  out.set_detail(in.has_session ? "not connected; its session's lease still runs" : "not connected");
-  ToProto(in.report, out);
-}
-
-void ToProto(const service::WorkerView& in, v1::WorkerRow& out) {
-  out.set_name(in.name);
-  out.set_pid(in.pid);
-  out.set_host_arch(in.host_arch);
-  out.clear_targets();
-  for (const Target t : in.targets) out.add_targets(ToProto(t));
-  out.set_state(in.state);
+  out.set_state(static_cast<v1::WorkerState>(in.state));
   out.set_detail(in.detail);
   out.set_slots(in.slots);
   out.set_free_slots(in.free_slots);
   out.set_build_version(in.build_version);
   out.set_memory_bytes(in.memory_bytes);
   ToProto(in.last_seen_at, *out.mutable_last_seen_at());
+  ToProto(in.report, out);
+  for (const domain::RunningJob& running : in.running) ToProto(running, now, *out.add_running());
+}
+
+void ToProto(const domain::BatchUpdate& in, absl::Time now, v1::BatchUpdate& out) {
+  ToProto(in.batch, *out.mutable_batch());
+  for (const domain::RunningJob& running : in.running) ToProto(running, now, *out.add_running());
+  for (const domain::JobEvent& event : in.events) ToProto(event, *out.add_events());
+  out.set_waiting(in.waiting);
 }
 
 }  // namespace gofarm::rpc

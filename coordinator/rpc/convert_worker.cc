@@ -1,5 +1,6 @@
 #include <gofarm/v1/worker.pb.h>
 
+#include <algorithm>
 #include <cmath>
 #include <set>
 
@@ -165,15 +166,24 @@ absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& in) {
   return out;
 }
 
-absl::StatusOr<service::LiveProgress> FromProgress(const v1::Progress& in) {
+absl::StatusOr<Progress> FromProgress(const v1::Progress& in) {
   if (in.token() <= 0) return Wrong("progress.token", Cat(in.token(), " is no token"));
   GOFARM_RETURN_IF_ERROR(CheckText("progress.variant", in.variant(), kShortTextMax));
   GOFARM_RETURN_IF_ERROR(CheckText("progress.detail", in.detail(), kDetailMax));
   GOFARM_RETURN_IF_ERROR(CheckNotNegative("progress.bytes_done", static_cast<double>(in.bytes_done())));
   GOFARM_RETURN_IF_ERROR(CheckNotNegative("progress.bytes_total", static_cast<double>(in.bytes_total())));
   GOFARM_RETURN_IF_ERROR(CheckNotNegative("progress.phase_seconds", in.phase_seconds()));
-  service::LiveProgress out;
+  Progress out;
   GOFARM_ASSIGN_OR_RETURN(out.phase, FromPhase("progress.phase", in.phase()));
+  GOFARM_RETURN_IF_ERROR(CheckCount("progress.phases", in.phases_size(), kPhases));
+  const auto reach = [&](Phase phase) {
+    if (std::find(out.phases.begin(), out.phases.end(), phase) == out.phases.end()) out.phases.push_back(phase);
+  };
+  for (const int number : in.phases()) {
+    GOFARM_ASSIGN_OR_RETURN(const Phase phase, FromPhase("progress.phases", number));
+    reach(phase);
+  }
+  reach(out.phase);
   out.variant = EscapeForPrint(in.variant());
   out.detail = EscapeForPrint(in.detail());
   out.bytes_done = in.bytes_done();

@@ -4,9 +4,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
-#include "coordinator/rpc/batch_watch.h"
 #include "coordinator/rpc/convert.h"
-#include "coordinator/rpc/farm_view.h"
 #include "coordinator/rpc/submit_reactor.h"
 #include "coordinator/rpc/write_stream.h"
 
@@ -51,8 +49,8 @@ ServerUnary BatchCall(RpcContext& rpc, ServerContext context, const char* method
 template <typename Call>
 ServerUnary JobCall(RpcContext& rpc, ServerContext context, const char* method, v1::Job* reply, Call call) {
   return Unary(rpc, rpc.operators, context, method, [&rpc, reply, call](const Scope& scope) -> absl::Status {
-    GOFARM_ASSIGN_OR_RETURN(const domain::Job job, call(scope));
-    FillJob(rpc, job, *reply);
+    GOFARM_ASSIGN_OR_RETURN(domain::Job job, call(scope));
+    ToProto(rpc.parts.farm.ViewOf(std::move(job)), *reply);
     return absl::OkStatus();
   });
 }
@@ -130,8 +128,15 @@ ServerUnary FarmRpc::RetryBatch(ServerContext context, const v1::RetryBatchReque
 
 ServerWrite<v1::BatchUpdate> FarmRpc::WatchBatch(ServerContext context, const v1::BatchRequest* request) {
   return OnThread<v1::BatchUpdate>(rpc_, rpc_.followers, context, "WatchBatch", absl::InfiniteDuration(),
-                                   [this, id = request->id()](auto& stream, const Scope& scope) {
-                                     return BatchWatch(rpc_, BatchId{id}).Run(stream, scope);
+                                   [this, id = request->id()](auto& stream, const Scope& scope) -> absl::Status {
+                                     GOFARM_ASSIGN_OR_RETURN(const auto watcher, rpc_.parts.feeds.Watch(BatchId{id}));
+                                     for (;;) {
+                                       GOFARM_ASSIGN_OR_RETURN(const auto update, watcher->Next(scope));
+                                       if (!update) return absl::OkStatus();
+                                       v1::BatchUpdate out;
+                                       ToProto(*update, absl::Now(), out);
+                                       GOFARM_RETURN_IF_ERROR(stream.Write(std::move(out)));
+                                     }
                                    });
 }
 
@@ -139,7 +144,7 @@ ServerWrite<v1::JobPage> FarmRpc::ListJobs(ServerContext context, const v1::List
   return OnThread<v1::JobPage>(
       rpc_, rpc_.lists, context, "ListJobs", kLongListMax, [this, asked = *request](auto& stream, const Scope& scope) {
         GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
-        store::JobFilter filter;
+        domain::JobFilter filter;
         filter.batch = BatchId{asked.batch_id()};
         if (asked.state() != v1::JOB_STATE_UNSPECIFIED) {
           if (!v1::JobState_IsValid(asked.state())) {
@@ -150,10 +155,10 @@ ServerWrite<v1::JobPage> FarmRpc::ListJobs(ServerContext context, const v1::List
         Pager<v1::JobPage> pager(stream);
         absl::Status written;
         GOFARM_RETURN_IF_ERROR(
-            rpc_.parts.queries.ListJobs(scope, filter, asked.limit(), [&](std::vector<domain::Job> page) {
-              for (const domain::Job& job : page) {
+            rpc_.parts.farm.ListJobs(scope, filter, asked.limit(), [&](std::vector<domain::JobView> page) {
+              for (const domain::JobView& job : page) {
                 v1::Job row;
-                FillJob(rpc_, job, row);
+                ToProto(job, row);
                 written = pager.Add(&v1::JobPage::mutable_jobs, std::move(row));
                 if (!written.ok()) return false;
               }
@@ -208,7 +213,7 @@ ServerWrite<v1::ArtifactPage> FarmRpc::ListArtifacts(ServerContext context, cons
       rpc_, rpc_.lists, context, "ListArtifacts", kLongListMax,
       [this, asked = *request](auto& stream, const Scope& scope) {
         GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
-        store::ArtifactFilter filter;
+        domain::ArtifactFilter filter;
         filter.batch = BatchId{asked.batch_id()};
         filter.module = asked.module();
         filter.sha256 = asked.sha256();
@@ -254,18 +259,17 @@ ServerWrite<v1::BlobData> FarmRpc::Download(ServerContext context, const v1::Dow
 
 ServerUnary FarmRpc::ListWorkers(ServerContext context, const v1::ListWorkersRequest*, v1::ListWorkersReply* reply) {
   return Unary(rpc_, rpc_.operators, context, "ListWorkers", [=, this](const Scope& scope) -> absl::Status {
-    GOFARM_ASSIGN_OR_RETURN(std::vector<v1::WorkerRow> rows, WorkerRows(rpc_, scope));
-    for (v1::WorkerRow& row : rows) *reply->add_workers() = std::move(row);
+    GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::WorkerView> workers, rpc_.parts.farm.Workers(scope));
+    for (const domain::WorkerView& worker : workers) ToProto(worker, absl::Now(), *reply->add_workers());
     return absl::OkStatus();
   });
 }
 
 ServerUnary FarmRpc::GetFarmStatus(ServerContext context, const v1::FarmStatusRequest*, v1::FarmStatus* reply) {
   return Unary(rpc_, rpc_.operators, context, "GetFarmStatus", [=, this](const Scope& scope) -> absl::Status {
-    GOFARM_ASSIGN_OR_RETURN(std::vector<v1::WorkerRow> rows, WorkerRows(rpc_, scope));
-    for (v1::WorkerRow& row : rows) *reply->add_workers() = std::move(row);
-    GOFARM_ASSIGN_OR_RETURN(const domain::JobCounts counts, rpc_.parts.queries.CountJobs(scope));
-    ToProto(counts, *reply->mutable_jobs());
+    GOFARM_ASSIGN_OR_RETURN(const domain::FarmStatus status, rpc_.parts.farm.Status(scope));
+    for (const domain::WorkerView& worker : status.workers) ToProto(worker, absl::Now(), *reply->add_workers());
+    ToProto(status.jobs, *reply->mutable_jobs());
     const FarmFacts& facts = rpc_.parts.facts;
     reply->set_state("running");
     reply->set_coordinator_pid(facts.pid);

@@ -14,8 +14,10 @@
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/rpc/session_hub.h"
 #include "coordinator/service/attempt_service.h"
+#include "coordinator/service/batch_feed.h"
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/dispatch_loop.h"
+#include "coordinator/service/farm_view.h"
 #include "coordinator/service/log_service.h"
 #include "coordinator/service/progress_board.h"
 #include "coordinator/service/query_service.h"
@@ -51,6 +53,8 @@ struct FarmFacts {
 struct ServerParts {
   service::BatchService& batches;
   service::QueryService& queries;
+  const service::FarmView& farm;
+  service::BatchFeeds& feeds;
   service::AttemptService& attempts;
   service::DispatchLoop& dispatch;
   service::ProgressBoard& board;

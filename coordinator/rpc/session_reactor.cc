@@ -92,7 +92,7 @@ absl::Status SessionReactor::HandleRefuse(const v1::Refuse& refuse) {
 }
 
 absl::Status SessionReactor::HandleProgress(const v1::Progress& progress) {
-  GOFARM_ASSIGN_OR_RETURN(service::LiveProgress checked, FromProgress(progress));
+  GOFARM_ASSIGN_OR_RETURN(Progress checked, FromProgress(progress));
   if (rpc_.parts.board.Report(AttemptToken{progress.token()}, worker_, std::move(checked))) return absl::OkStatus();
   // Dropped, and the session goes on: an attempt that moved away a moment ago is no reason to lose the others.
   static obs::RateLimit log_limit(absl::Seconds(10));

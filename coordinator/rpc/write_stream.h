@@ -38,10 +38,7 @@ class WriteStream final : public grpc::ServerWriteReactor<Out> {
   void Run() {
     absl::Status status;
     try {
-      const std::stop_callback on_stop(server_stop_, [this] {
-        stop_.request_stop();
-        Wake();
-      });
+      const std::stop_callback on_stop(server_stop_, [this] { stop_.request_stop(); });
       status = body_(*this, scope_);
     } catch (const std::exception& e) {
       obs::Error("stream_threw", {{"what", e.what()}});
@@ -68,22 +65,6 @@ class WriteStream final : public grpc::ServerWriteReactor<Out> {
     }
     this->StartWrite(&out_);
     return absl::OkStatus();
-  }
-
-  // Until Wake, the peer's end or `longest`.
-  void Wait(absl::Duration longest) {
-    absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(
-        absl::Condition(
-            +[](WriteStream* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return self->woken_ || self->gone_; },
-            this),
-        std::min(longest, scope_.Remaining()));
-    woken_ = false;
-  }
-  // From any thread, while the body runs.
-  void Wake() {
-    absl::MutexLock lock(&mutex_);
-    woken_ = true;
   }
 
  private:
@@ -113,11 +94,7 @@ class WriteStream final : public grpc::ServerWriteReactor<Out> {
     writing_ = false;
     failed_ |= !ok;
   }
-  void OnCancel() override {
-    stop_.request_stop();
-    absl::MutexLock lock(&mutex_);
-    gone_ = true;
-  }
+  void OnCancel() override { stop_.request_stop(); }
   void OnDone() override {
     ended_(status_);
     delete this;
@@ -134,8 +111,6 @@ class WriteStream final : public grpc::ServerWriteReactor<Out> {
   absl::Mutex mutex_;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
   bool failed_ ABSL_GUARDED_BY(mutex_) = false;
-  bool gone_ ABSL_GUARDED_BY(mutex_) = false;
-  bool woken_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace gofarm::rpc

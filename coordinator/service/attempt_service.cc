@@ -24,15 +24,14 @@ domain::CompletedAttempt Refused(const domain::CompletedAttempt& report, const a
 }  // namespace
 
 void TellEnd(ProgressBoard& board, const domain::CompletedAttempt& attempt, const domain::CompleteResult& result) {
-  if (result.job_state == JobState::kQueued) {
-    board.Lost(attempt.token, attempt.outcome == AttemptOutcome::kCancelled
-                                  ? std::string("again: its worker ended it unasked")
-                                  : Cat("again after ", Name(result.recorded_failure)));
-    return;
-  }
   std::vector<Phase> phases;
   for (const domain::PhaseTime& p : attempt.phases) phases.push_back(p.phase);
-  board.Ended(attempt.token, phases, result.job_state, Name(result.recorded_failure));
+  std::string detail(Name(result.recorded_failure));
+  if (result.job_state == JobState::kQueued) {
+    detail = attempt.outcome == AttemptOutcome::kCancelled ? "again: its worker ended it unasked"
+                                                           : Cat("again after ", detail);
+  }
+  board.Ended(attempt.token, phases, result.job_state, detail);
 }
 
 absl::Status AttemptService::CheckBlobs(const domain::CompletedAttempt& attempt) const {

@@ -75,7 +75,7 @@ absl::StatusOr<domain::Job> BatchService::CancelJob(const Scope& scope, JobId id
 }
 
 absl::StatusOr<domain::Job> BatchService::RetryJob(const Scope& scope, JobId id) {
-  GOFARM_ASSIGN_OR_RETURN(const store::JobRef successor,
+  GOFARM_ASSIGN_OR_RETURN(const domain::JobRef successor,
                           batches_.RetryJob(scope, id, [this](const auto& job) { return CheckRetry(job); }));
   Tell({successor}, JobState::kQueued);
   if (hooks_.queue_changed) hooks_.queue_changed(successor.id);
@@ -83,7 +83,7 @@ absl::StatusOr<domain::Job> BatchService::RetryJob(const Scope& scope, JobId id)
 }
 
 absl::Status BatchService::CheckRetry(const store::EndedJob& job) const {
-  const store::JobRef& ref = job.ref;
+  const domain::JobRef& ref = job.ref;
   const auto toolset = std::find_if(rules_.toolsets.begin(), rules_.toolsets.end(),
                                     [&](const Toolset& t) { return t.name == job.toolset; });
   if (toolset == rules_.toolsets.end()) {
@@ -102,7 +102,7 @@ absl::Status BatchService::CheckRetry(const store::EndedJob& job) const {
                                            "@", ref.version, " again"));
 }
 
-void BatchService::Tell(const std::vector<store::JobRef>& jobs, JobState state) const {
+void BatchService::Tell(const std::vector<domain::JobRef>& jobs, JobState state) const {
   if (!hooks_.told || jobs.empty()) return;
   if (jobs.size() <= kToldMax) {
     hooks_.told(jobs, state);

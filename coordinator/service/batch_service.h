@@ -35,9 +35,9 @@ inline constexpr double kProxyShare = 0.6;      // of a submission's time; the r
 struct BatchHooks {
   // The queue's rows from this job on may be new or changed; 0: any of them.
   std::function<void(JobId lowest)> queue_changed;
-  std::function<void(const std::vector<store::RunningRef>&)> cancel_running;
+  std::function<void(const std::vector<domain::RunningRef>&)> cancel_running;
   // For progress lines: these jobs are in that state now. The first kToldMax when there are very many.
-  std::function<void(const std::vector<store::JobRef>&, JobState)> told;
+  std::function<void(const std::vector<domain::JobRef>&, JobState)> told;
 };
 
 // How this farm builds; digests of toolsets are filled in.
@@ -64,7 +64,7 @@ class BatchService {
 
  private:
   absl::Status CheckRetry(const store::EndedJob& job) const;
-  void Tell(const std::vector<store::JobRef>& jobs, JobState state) const;
+  void Tell(const std::vector<domain::JobRef>& jobs, JobState state) const;
 
   store::BatchStore& batches_;
   store::QueryStore& queries_;

@@ -118,23 +118,23 @@ class DispatchLoop::Impl {
 
   int64_t Epoch() const { return epoch_; }
 
-  std::vector<WorkerView> Workers() const {
-    std::vector<WorkerView> views;
+  std::vector<domain::WorkerView> Workers() const {
+    std::vector<domain::WorkerView> views;
     const absl::MutexLock lock(&state_mutex_);
     for (const auto& [id, session] : state_.sessions) {
-      WorkerView view = ViewOf(session.worker);
+      domain::WorkerView view = ViewOf(session.worker);
       view.session = id;
       view.last_seen_at = session.last_seen;
       view.free_slots = session.stream ? session.reported_free : 0;
       if (view.name.empty()) continue;  // its stream closed before Welcome
       if (!session.stream) {
-        view.state = "lost";
+        view.state = WorkerState::kLost;
         view.detail = "the connection broke; its attempts are kept until the lease runs out";
       } else if (!session.worker.isolation_error.empty()) {
-        view.state = "cannot_isolate";
+        view.state = WorkerState::kCannotIsolate;
         view.detail = session.worker.isolation_error;
       } else {
-        view.state = session.draining || session.leaving ? "draining" : "connected";
+        view.state = session.draining || session.leaving ? WorkerState::kDraining : WorkerState::kConnected;
         if (clock_.Now() - session.namesake_at < dispatch::kNamesakeShown) {
           view.detail = Cat("another worker that calls itself ", view.name, " (pid ", session.namesake_pid,
                             " on its machine) is refused: give each a name of its own");
@@ -145,25 +145,13 @@ class DispatchLoop::Impl {
       views.push_back(std::move(view));
     }
     for (const auto& [name, former] : state_.former) {
-      WorkerView view = ViewOf(former.worker);
-      view.state = "lost";
+      domain::WorkerView view = ViewOf(former.worker);
+      view.state = WorkerState::kLost;
       view.detail = "no session";
       view.last_seen_at = former.last_seen;
       views.push_back(std::move(view));
     }
     std::sort(views.begin(), views.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
-    return views;
-  }
-
-  std::vector<RunningView> Running() const {
-    std::vector<RunningView> views;
-    const absl::MutexLock lock(&state_mutex_);
-    for (const auto& [until, token] : state_.running_until) {
-      const dispatch::JobEntry& entry = state_.jobs.at(state_.by_token.at(token));
-      const auto session = state_.sessions.find(entry.session);
-      views.push_back(
-          {token, entry.job, session == state_.sessions.end() ? "" : session->second.worker.worker, entry.since});
-    }
     return views;
   }
 
@@ -195,8 +183,8 @@ class DispatchLoop::Impl {
   }
 
  private:
-  static WorkerView ViewOf(const domain::SessionRequest& worker) {
-    WorkerView view;
+  static domain::WorkerView ViewOf(const domain::SessionRequest& worker) {
+    domain::WorkerView view;
     view.name = worker.worker;
     view.instance = worker.instance;
     view.host_arch = worker.host_arch;
@@ -264,6 +252,7 @@ class DispatchLoop::Impl {
                                         options_.toolsets});
             },
             [&](const dispatch::SendOffer& e) {
+              if (observer_.offered) observer_.offered(e.token, e.job, e.worker);
               sink_.Send(e.stream, epoch_, OfferMessage{e.token, e.job, e.siblings, deadline_, options_.limits});
             },
             [&](const dispatch::SendCancel& e) { sink_.Send(e.stream, epoch_, CancelMessage{e.token}); },
@@ -275,12 +264,12 @@ class DispatchLoop::Impl {
             [&](const dispatch::NoteRunning& e) {
               obs::Info("attempt_running",
                         {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
-              if (observer_.running) observer_.running(e.token, e.job, e.worker);
+              if (observer_.running) observer_.running(e.token, e.job, e.worker, e.since);
             },
             [&](const dispatch::NoteLost& e) {
               obs::Warn("attempt_lost",
                         {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
-              if (observer_.lost) observer_.lost(e.token, e.job, Cat("worker ", e.worker, " lost it"));
+              if (observer_.lost) observer_.lost(e.token, e.waits_again, Cat("worker ", e.worker, " lost it"));
             },
             [&](const auto&) { GOFARM_CHECK(!"a store effect outside the lane"); },
         },
@@ -327,8 +316,7 @@ dispatch::StreamId DispatchLoop::NewStream() { return impl_->NewStream(); }
 absl::Status DispatchLoop::Post(dispatch::Event event) { return impl_->Post(std::move(event)); }
 void DispatchLoop::QueueChanged(JobId lowest) { impl_->QueueChanged(lowest); }
 int64_t DispatchLoop::Epoch() const { return impl_->Epoch(); }
-std::vector<WorkerView> DispatchLoop::Workers() const { return impl_->Workers(); }
-std::vector<RunningView> DispatchLoop::Running() const { return impl_->Running(); }
+std::vector<domain::WorkerView> DispatchLoop::Workers() const { return impl_->Workers(); }
 dispatch::WhyWaiting DispatchLoop::Why(JobId job) const { return impl_->Why(job); }
 DispatchStats DispatchLoop::Stats() const { return impl_->Stats(); }
 

@@ -22,6 +22,7 @@
 #include "common/vocab/toolset.h"
 #include "coordinator/domain/dispatch.h"
 #include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/live.h"
 
 namespace gofarm::service {
 
@@ -78,10 +79,12 @@ class SessionSink {
 // Told of what happens to attempts, from the loop's thread, outside its lock; must be quick. The app wires it to the
 // progress board.
 struct DispatchObserver {
-  std::function<void(AttemptToken, const domain::QueuedJob&, const std::string& worker)>
-      running;  // accepted, or kept by a Hello
-  std::function<void(AttemptToken, const domain::QueuedJob&, const std::string& why)>
-      lost;  // the job waits again or ended
+  // An offer goes out; what its worker reports comes later.
+  std::function<void(AttemptToken, const domain::QueuedJob&, const std::string& worker)> offered;
+  // Accepted, or kept by a Hello.
+  std::function<void(AttemptToken, const domain::QueuedJob&, const std::string& worker, absl::Time since)> running;
+  // The job waits again; else it ended, and the store knows how.
+  std::function<void(AttemptToken, bool waits_again, const std::string& why)> lost;
 };
 
 struct DispatchLoopOptions {
@@ -92,27 +95,6 @@ struct DispatchLoopOptions {
   absl::Duration attempt_slack = absl::Minutes(30);
 };
 
-struct WorkerView {
-  std::string name;
-  std::string instance;
-  std::string host_arch;
-  std::string build_version;
-  int pid = 0;
-  std::vector<Target> targets;
-  int slots = 0;
-  int free_slots = 0;
-  int64_t memory_bytes = 0;
-  std::string state;   // "connected", "draining", "lost", "cannot_isolate"
-  std::string detail;  // why
-  SessionId session;
-  absl::Time last_seen_at;
-};
-struct RunningView {
-  AttemptToken token;
-  domain::QueuedJob job;
-  std::string worker;
-  absl::Time started_at;
-};
 struct DispatchStats {
   int64_t epoch = 0;
   int64_t waiting = 0;  // jobs in the mirror that wait
@@ -154,8 +136,8 @@ class DispatchLoop {
   void QueueChanged(JobId lowest = {});
 
   int64_t Epoch() const;
-  std::vector<WorkerView> Workers() const;
-  std::vector<RunningView> Running() const;
+  // Without reports and running jobs, by name.
+  std::vector<domain::WorkerView> Workers() const;
   dispatch::WhyWaiting Why(JobId job) const;
   DispatchStats Stats() const;
 

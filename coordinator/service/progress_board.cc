@@ -5,15 +5,25 @@
 
 namespace gofarm::service {
 
-void ProgressBoard::Push(const BoardJob& job, std::string_view what, std::string_view detail) {
+void ProgressBoard::Push(const domain::JobRef& job, AttemptToken token, Step step, std::string_view detail) {
   if (events_.size() >= kBoardEventsMax) events_.pop_front();
-  events_.push_back(BoardEvent{++newest_, job, std::string(what), std::string(detail)});
+  events_.push_back({++newest_, job, token, step, std::string(detail)});
 }
 
-void ProgressBoard::TellPhase(Live& live, Phase phase, std::string_view detail) {
-  if (phase <= live.phase_told) return;
-  live.phase_told = phase;
-  Push(live.job, Name(phase), detail);
+void ProgressBoard::Run(Live& live) {
+  if (live.runs) return;
+  live.runs = true;
+  offered_.erase(live.now.token);
+  Push(live.now.job, live.now.token, JobState::kRunning, live.now.worker);
+  // Reports that overtook the store's answer to the Accept.
+  PublishPhases(live, live.now.progress.phases);
+}
+
+void ProgressBoard::PublishPhases(Live& live, const std::vector<Phase>& phases) {
+  for (const Phase phase : phases) {
+    if (!live.published.insert(phase).second) continue;
+    Push(live.now.job, live.now.token, phase, phase == live.now.progress.phase ? live.now.progress.detail : "");
+  }
 }
 
 void ProgressBoard::Notify() {
@@ -21,31 +31,70 @@ void ProgressBoard::Notify() {
   for (const auto& [id, changed] : listeners_) changed();
 }
 
-void ProgressBoard::Started(AttemptToken token, const BoardJob& job, std::string_view worker) {
+bool ProgressBoard::IsOver(AttemptToken token, JobId job) const {
+  const auto newest = by_job_.find(job);
+  return ended_.count(token) != 0 || (newest != by_job_.end() && newest->second > token);
+}
+
+ProgressBoard::Live& ProgressBoard::Take(AttemptToken token, const domain::JobRef& job, std::string_view worker) {
+  AttemptToken& newest = by_job_[job.id];
+  if (newest != token) {
+    live_.erase(newest);
+    offered_.erase(newest);
+    newest = token;
+  }
+  Live& live = live_[token];
+  live.now.token = token;
+  live.now.job = job;
+  live.now.worker = std::string(worker);
+  return live;
+}
+
+void ProgressBoard::Remove(AttemptToken token) {
+  ended_.insert(token);
+  if (ended_.size() > kBoardEndedMax) ended_.erase(ended_.begin());
+  const auto it = live_.find(token);
+  if (it == live_.end()) return;
+  if (const auto job = by_job_.find(it->second.now.job.id); job != by_job_.end() && job->second == token) {
+    by_job_.erase(job);
+  }
+  offered_.erase(token);
+  live_.erase(it);
+}
+
+void ProgressBoard::Offered(AttemptToken token, const domain::JobRef& job, std::string_view worker) {
+  absl::MutexLock lock(&mutex_);
+  if (live_.count(token) != 0 || IsOver(token, job.id)) return;
+  Take(token, job, worker);
+  offered_.insert(token);
+  if (offered_.size() <= kBoardOffersMax) return;
+  const auto oldest = live_.find(*offered_.begin());
+  by_job_.erase(oldest->second.now.job.id);
+  live_.erase(oldest);
+  offered_.erase(offered_.begin());
+}
+
+void ProgressBoard::Started(AttemptToken token, const domain::JobRef& job, std::string_view worker, absl::Time since) {
   {
     absl::MutexLock lock(&mutex_);
-    Live& live = live_[token];
-    live.worker = std::string(worker);
-    if (live.job.id) return;
-    live.job = job;
-    Push(job, Name(JobState::kRunning), worker);
+    if (IsOver(token, job.id)) return;
+    Live& live = Take(token, job, worker);
+    if (live.runs) return;
+    live.now.started_at = since;
+    Run(live);
   }
   Notify();
 }
 
-bool ProgressBoard::Report(AttemptToken token, std::string_view worker, LiveProgress progress) {
+bool ProgressBoard::Report(AttemptToken token, std::string_view worker, Progress progress) {
   {
     absl::MutexLock lock(&mutex_);
     const auto it = live_.find(token);
     if (it == live_.end()) return true;
     Live& live = it->second;
-    if (live.worker != worker) return false;
-    // A first report may come before the store took the Accept, and is lost then: whoever builds has fetched.
-    for (int p = static_cast<int>(Phase::kFetch); p < static_cast<int>(progress.phase); ++p) {
-      TellPhase(live, static_cast<Phase>(p), "");
-    }
-    TellPhase(live, progress.phase, progress.detail);
-    live.progress = std::move(progress);
+    if (live.now.worker != worker) return false;
+    live.now.progress = std::move(progress);
+    if (live.runs) PublishPhases(live, live.now.progress.phases);
   }
   Notify();
   return true;
@@ -56,49 +105,54 @@ void ProgressBoard::Ended(AttemptToken token, const std::vector<Phase>& phases, 
   {
     absl::MutexLock lock(&mutex_);
     const auto it = live_.find(token);
-    if (it == live_.end()) return;
-    for (const Phase phase : phases) TellPhase(it->second, phase, "");
-    Push(it->second.job, Name(state), detail);
-    live_.erase(it);
+    if (it == live_.end()) {
+      Remove(token);
+      return;
+    }
+    Live& live = it->second;
+    Run(live);  // the store ends only what ran
+    live.now.progress.phase = Phase::kNone;
+    PublishPhases(live, phases);
+    Push(live.now.job, token, state, detail);
+    Remove(token);
   }
   Notify();
 }
 
-void ProgressBoard::Lost(AttemptToken token, std::string_view detail) {
+void ProgressBoard::Forget(AttemptToken token) {
   {
     absl::MutexLock lock(&mutex_);
-    const auto it = live_.find(token);
-    if (it == live_.end()) return;
-    Push(it->second.job, Name(JobState::kQueued), detail);
-    live_.erase(it);
+    Remove(token);
   }
   Notify();
 }
 
-void ProgressBoard::Tell(const BoardJob& job, std::string_view what, std::string_view detail) {
+void ProgressBoard::Publish(const domain::JobRef& job, JobState state, std::string_view detail) {
   {
     absl::MutexLock lock(&mutex_);
-    Push(job, what, detail);
+    if (const auto offer = by_job_.find(job.id); offer != by_job_.end() && offered_.count(offer->second) != 0) {
+      Remove(offer->second);
+    }
+    Push(job, AttemptToken{}, state, detail);
   }
   Notify();
 }
 
-std::optional<LiveProgress> ProgressBoard::Of(AttemptToken token) const {
+std::optional<Progress> ProgressBoard::Of(AttemptToken token) const {
   absl::MutexLock lock(&mutex_);
   const auto it = live_.find(token);
   if (it == live_.end()) return std::nullopt;
-  return it->second.progress;
+  return it->second.now.progress;
 }
 
-std::vector<std::pair<AttemptToken, BoardJob>> ProgressBoard::RunningOn(std::string_view worker) const {
-  std::vector<std::pair<AttemptToken, BoardJob>> out;
-  {
-    absl::MutexLock lock(&mutex_);
-    for (const auto& [token, live] : live_) {
-      if (live.worker == worker) out.emplace_back(token, live.job);
-    }
+std::vector<domain::RunningJob> ProgressBoard::Running(
+    size_t limit, const std::function<bool(const domain::RunningJob&)>& wanted) const {
+  std::vector<domain::RunningJob> out;
+  absl::MutexLock lock(&mutex_);
+  for (const auto& [token, live] : live_) {
+    if (out.size() >= limit) break;
+    if (live.runs && wanted(live.now)) out.push_back(live.now);
   }
-  std::sort(out.begin(), out.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
   return out;
 }
 
@@ -107,7 +161,7 @@ int64_t ProgressBoard::Newest() const {
   return newest_;
 }
 
-std::vector<BoardEvent> ProgressBoard::Since(int64_t sequence, size_t limit) const {
+std::vector<domain::JobEvent> ProgressBoard::Since(int64_t sequence, size_t limit) const {
   absl::MutexLock lock(&mutex_);
   // Sequence numbers in the ring have no gaps.
   const int64_t oldest = newest_ - static_cast<int64_t>(events_.size());

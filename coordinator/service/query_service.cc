@@ -22,7 +22,7 @@ absl::StatusOr<std::vector<domain::Batch>> QueryService::ListBatches(const Scope
 
 absl::StatusOr<domain::Job> QueryService::GetJob(const Scope& scope, JobId id) { return queries_.GetJob(scope, id); }
 
-absl::Status QueryService::ListJobs(const Scope& scope, const store::JobFilter& filter, int64_t limit,
+absl::Status QueryService::ListJobs(const Scope& scope, const domain::JobFilter& filter, int64_t limit,
                                     const Pages<domain::Job>& pages) {
   if (filter.batch) GOFARM_RETURN_IF_ERROR(batches_.Get(scope, filter.batch).status());
   JobId after;
@@ -46,10 +46,10 @@ absl::Status QueryService::ListJobIds(const Scope& scope, BatchId batch, const P
   }
 }
 
-absl::Status QueryService::ListArtifacts(const Scope& scope, const store::ArtifactFilter& filter, int64_t limit,
+absl::Status QueryService::ListArtifacts(const Scope& scope, const domain::ArtifactFilter& filter, int64_t limit,
                                          const Pages<domain::ArtifactRow>& pages) {
   if (filter.batch) GOFARM_RETURN_IF_ERROR(batches_.Get(scope, filter.batch).status());
-  store::ArtifactCursor after;
+  domain::ArtifactCursor after;
   for (int64_t taken = 0; limit == 0 || taken < limit;) {
     GOFARM_ASSIGN_OR_RETURN(
         std::vector<domain::ArtifactRow> page,

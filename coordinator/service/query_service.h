@@ -1,35 +1,30 @@
 // What operators read, page by page. Thread-safe; blocks its thread.
 #pragma once
 
-#include <functional>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/scope.h"
 #include "coordinator/domain/types.h"
+#include "coordinator/service/batch_source.h"
 #include "coordinator/store/batch_store.h"
 #include "coordinator/store/query_store.h"
 
 namespace gofarm::service {
 
-class QueryService {
+class QueryService final : public BatchSource {
  public:
   QueryService(store::BatchStore& batches, store::QueryStore& queries) : batches_(batches), queries_(queries) {}
 
-  // Takes one page; false ends the listing.
-  template <typename Row>
-  using Pages = std::function<bool(std::vector<Row> page)>;
-
-  absl::StatusOr<domain::Batch> GetBatch(const Scope& scope, BatchId id);
+  absl::StatusOr<domain::Batch> GetBatch(const Scope& scope, BatchId id) override;
   absl::StatusOr<std::vector<domain::Batch>> ListBatches(const Scope& scope, int64_t limit);  // 0: all; newest first
   absl::StatusOr<domain::Job> GetJob(const Scope& scope, JobId id);
-  // In id order; limit 0: all. NOT_FOUND: the filter names an unknown batch.
-  absl::Status ListJobs(const Scope& scope, const store::JobFilter& filter, int64_t limit,
-                        const Pages<domain::Job>& pages);
-  // Ids alone of all jobs of a batch, in order: of a huge one they come twenty times as fast.
-  absl::Status ListJobIds(const Scope& scope, BatchId batch, const Pages<JobId>& pages);
-  absl::Status ListArtifacts(const Scope& scope, const store::ArtifactFilter& filter, int64_t limit,
+  absl::Status ListJobs(const Scope& scope, const domain::JobFilter& filter, int64_t limit,
+                        const Pages<domain::Job>& pages) override;
+  absl::Status ListJobIds(const Scope& scope, BatchId batch, const Pages<JobId>& pages) override;
+  // By job and import path; limit 0: all. NOT_FOUND: the filter names an unknown batch.
+  absl::Status ListArtifacts(const Scope& scope, const domain::ArtifactFilter& filter, int64_t limit,
                              const Pages<domain::ArtifactRow>& pages);
   absl::StatusOr<std::vector<domain::WorkerInfo>> Workers(const Scope& scope);
   absl::StatusOr<domain::JobCounts> CountJobs(const Scope& scope);

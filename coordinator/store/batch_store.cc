@@ -16,6 +16,7 @@ namespace gofarm::store {
 namespace {
 
 using domain::Batch;
+using domain::JobRef;
 using domain::WantedJob;
 
 // Rows of one statement: large enough to be quick, small enough to stay far below statement_timeout.

@@ -13,34 +13,26 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/base/scope.h"
+#include "coordinator/domain/queries.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/store/pool.h"
 
 namespace gofarm::store {
 
-struct JobRef {
-  JobId id;
-  std::string module, version;
-  Target target = Target::kX86_64;
-};
 // A job that ended and is to be built again, as it was recorded.
 struct EndedJob {
-  JobRef ref;
+  domain::JobRef ref;
   std::string toolset, recipe_digest;
 };
 // Whether this farm still builds it the way its recipe digest says. Pure: called inside the transaction.
 using CheckRetry = std::function<absl::Status(const EndedJob&)>;
-struct RunningRef {
-  AttemptToken token;
-  JobId job;
-};
 
 struct InsertedBatch {
   domain::Batch batch;
-  bool repeated = false;              // the request id was known: the first answer, nothing stored
-  int64_t new_jobs = 0;               // not joined
-  JobId lowest_changed;               // of the queue's rows that are new or more urgent now; 0: none
-  std::vector<JobRef> queued_sample;  // the first kSampleMax new ones, for progress lines
+  bool repeated = false;                      // the request id was known: the first answer, nothing stored
+  int64_t new_jobs = 0;                       // not joined
+  JobId lowest_changed;                       // of the queue's rows that are new or more urgent now; 0: none
+  std::vector<domain::JobRef> queued_sample;  // the first kSampleMax new ones, for progress lines
 };
 inline constexpr size_t kSampleMax = 256;
 // A submission repeated within this time gets the first answer; after that its request id is unknown again.
@@ -48,8 +40,8 @@ inline constexpr absl::Duration kRequestIdRetention = absl::Hours(24 * 7);
 inline constexpr int kRequestIdsAtOnce = 10'000;  // forgotten in one statement
 
 struct CancelledJobs {
-  std::vector<JobRef> cancelled;      // they waited; they are cancelled now
-  std::vector<RunningRef> to_cancel;  // they run: their workers must be told
+  std::vector<domain::JobRef> cancelled;      // they waited; they are cancelled now
+  std::vector<domain::RunningRef> to_cancel;  // they run: their workers must be told
 };
 
 class BatchStore {
@@ -77,7 +69,7 @@ class BatchStore {
 
   struct Retried {
     domain::Batch batch;
-    std::vector<JobRef> queued;  // at most kSampleMax
+    std::vector<domain::JobRef> queued;  // at most kSampleMax
     int64_t retried = 0;
     JobId lowest_queued;  // 0: all were joined
   };
@@ -90,7 +82,7 @@ class BatchStore {
   absl::StatusOr<CancelledJobs> CancelJob(const Scope& scope, JobId id);
   // The job that takes its place in every live batch that had it. FAILED_PRECONDITION unless it failed, was cancelled
   // or is partial; what `check` says.
-  absl::StatusOr<JobRef> RetryJob(const Scope& scope, JobId id, const CheckRetry& check);
+  absl::StatusOr<domain::JobRef> RetryJob(const Scope& scope, JobId id, const CheckRetry& check);
 
  private:
   Pool& pool_;

@@ -104,7 +104,7 @@ absl::StatusOr<Job> QueryStore::GetJob(const Scope& scope, JobId id) {
   });
 }
 
-absl::StatusOr<std::vector<Job>> QueryStore::JobPage(const Scope& scope, const JobFilter& filter, JobId after,
+absl::StatusOr<std::vector<Job>> QueryStore::JobPage(const Scope& scope, const domain::JobFilter& filter, JobId after,
                                                      int limit) {
   return RunTransaction(pool_, scope, "list jobs", [&](Txn& txn) -> absl::StatusOr<std::vector<Job>> {
     const int state = filter.state ? static_cast<int>(*filter.state) : 0;
@@ -130,8 +130,9 @@ absl::StatusOr<std::vector<JobId>> QueryStore::JobIdPage(const Scope& scope, Bat
   });
 }
 
-absl::StatusOr<std::vector<ArtifactRow>> QueryStore::ArtifactPage(const Scope& scope, const ArtifactFilter& filter,
-                                                                  const ArtifactCursor& after, int limit) {
+absl::StatusOr<std::vector<ArtifactRow>> QueryStore::ArtifactPage(const Scope& scope,
+                                                                  const domain::ArtifactFilter& filter,
+                                                                  const domain::ArtifactCursor& after, int limit) {
   return RunTransaction(pool_, scope, "list artifacts", [&](Txn& txn) -> absl::StatusOr<std::vector<ArtifactRow>> {
     const int target = filter.target ? static_cast<int>(*filter.target) : 0;
     const int rows_max = std::clamp(limit, 1, kArtifactPageMax);

@@ -2,12 +2,12 @@
 // its size, and what ends meanwhile disturbs nothing.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/scope.h"
+#include "coordinator/domain/queries.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/store/pool.h"
 
@@ -17,23 +17,6 @@ inline constexpr int kJobPageMax = 500;
 inline constexpr int kJobIdPageMax = 20'000;
 inline constexpr int kArtifactPageMax = 2000;
 
-struct JobFilter {
-  BatchId batch;                  // 0: all
-  std::optional<JobState> state;  // none: all
-};
-
-struct ArtifactFilter {
-  BatchId batch;
-  std::string module;
-  std::optional<Target> target;
-  std::string sha256;
-};
-// Where a page of artifacts ended.
-struct ArtifactCursor {
-  JobId job;
-  std::string import_path;
-};
-
 class QueryStore {
  public:
   explicit QueryStore(Pool& pool) : pool_(pool) {}
@@ -42,12 +25,14 @@ class QueryStore {
   absl::StatusOr<domain::Job> GetJob(const Scope& scope, JobId id);
   // In id order, those after `after`, at most min(limit, kJobPageMax). Empty: the end. Variants come without their
   // commands and go.mod: only GetJob has those.
-  absl::StatusOr<std::vector<domain::Job>> JobPage(const Scope& scope, const JobFilter& filter, JobId after, int limit);
+  absl::StatusOr<std::vector<domain::Job>> JobPage(const Scope& scope, const domain::JobFilter& filter, JobId after,
+                                                   int limit);
   // Only the ids, of a batch: in order, those after `after`, at most kJobIdPageMax. Empty: the end.
   absl::StatusOr<std::vector<JobId>> JobIdPage(const Scope& scope, BatchId batch, JobId after);
   // Executables of the jobs' results, by job and import path. Empty: the end.
-  absl::StatusOr<std::vector<domain::ArtifactRow>> ArtifactPage(const Scope& scope, const ArtifactFilter& filter,
-                                                                const ArtifactCursor& after, int limit);
+  absl::StatusOr<std::vector<domain::ArtifactRow>> ArtifactPage(const Scope& scope,
+                                                                const domain::ArtifactFilter& filter,
+                                                                const domain::ArtifactCursor& after, int limit);
   absl::StatusOr<std::vector<domain::WorkerInfo>> Workers(const Scope& scope);
   // The last report of a worker, for `worker list` after a restart.
   absl::Status SaveWorkerReport(const Scope& scope, const std::string& worker, const domain::WorkerReport& report);

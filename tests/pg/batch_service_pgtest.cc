@@ -25,10 +25,10 @@ class BatchServiceTest : public FarmTest {
     toolset_.digest = domain::ToolsetDigest(toolset_);
     service::BatchHooks hooks;
     hooks.queue_changed = [this](JobId lowest) { queue_changes_.push_back(lowest); };
-    hooks.cancel_running = [this](const std::vector<store::RunningRef>& running) {
-      for (const store::RunningRef& ref : running) cancels_.insert(ref.token);
+    hooks.cancel_running = [this](const std::vector<domain::RunningRef>& running) {
+      for (const domain::RunningRef& ref : running) cancels_.insert(ref.token);
     };
-    hooks.told = [this](const std::vector<store::JobRef>& jobs, JobState state) {
+    hooks.told = [this](const std::vector<domain::JobRef>& jobs, JobState state) {
       told_[state] += static_cast<int>(jobs.size());
     };
     hooks_ = hooks;

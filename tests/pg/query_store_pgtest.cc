@@ -67,9 +67,9 @@ TEST_F(QueryStoreTest, ArtifactsAreFoundByBatchModuleTargetAndDigest) {
   Build(jobs[1].id, {"example.com/b"});
   Build(OnlyJob(Submit({"example.com/c"}).batch.id), {"example.com/c"});
 
-  const auto names = [&](const store::ArtifactFilter& filter) {
+  const auto names = [&](const domain::ArtifactFilter& filter) {
     std::vector<std::string> out;
-    store::ArtifactCursor after;
+    domain::ArtifactCursor after;
     for (;;) {
       const auto page = queries_->ArtifactPage(Now(), filter, after, 1);
       EXPECT_TRUE(page.ok()) << page.status();

@@ -12,8 +12,10 @@
 #include "coordinator/domain/recipe.h"
 #include "coordinator/domain/toolset.h"
 #include "coordinator/service/attempt_service.h"
+#include "coordinator/service/batch_feed.h"
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/dispatch_loop.h"
+#include "coordinator/service/farm_view.h"
 #include "coordinator/service/log_service.h"
 #include "coordinator/service/module_proxy.h"
 #include "coordinator/service/progress_board.h"
@@ -58,11 +60,17 @@ struct FarmServer::Parts {
     log_store = blob::OpenFolderLogStore(dir, 1 << 20).value();
     logs = std::make_unique<service::LogService>(queries, *log_store, board);
     service::DispatchObserver observer;
-    observer.running = [this](AttemptToken token, const domain::QueuedJob& job, const std::string& worker) {
-      board.Started(token, {job.id, job.module, job.version, job.target}, worker);
+    observer.offered = [this](AttemptToken token, const domain::QueuedJob& job, const std::string& worker) {
+      board.Offered(token, domain::RefOf(job), worker);
     };
-    observer.lost = [this](AttemptToken token, const domain::QueuedJob&, const std::string& why) {
-      board.Lost(token, why);
+    observer.running = [this](AttemptToken token, const domain::QueuedJob& job, const std::string& worker,
+                              absl::Time since) { board.Started(token, domain::RefOf(job), worker, since); };
+    observer.lost = [this](AttemptToken token, bool waits_again, const std::string& why) {
+      if (waits_again) {
+        board.Ended(token, {}, JobState::kQueued, why);
+      } else {
+        board.Forget(token);
+      }
     };
     dispatch = std::make_unique<service::DispatchLoop>(
         service::DispatchLoopOptions{
@@ -72,13 +80,13 @@ struct FarmServer::Parts {
     EXPECT_TRUE(started.ok()) << started;
     service::BatchHooks batch_hooks;
     batch_hooks.queue_changed = [this](JobId lowest) { dispatch->QueueChanged(lowest); };
-    batch_hooks.cancel_running = [this](const std::vector<store::RunningRef>& running) {
+    batch_hooks.cancel_running = [this](const std::vector<domain::RunningRef>& running) {
       dispatch::CancelRequested event;
-      for (const store::RunningRef& r : running) event.tokens.push_back(r.token);
+      for (const domain::RunningRef& r : running) event.tokens.push_back(r.token);
       (void)dispatch->Post(std::move(event));
     };
-    batch_hooks.told = [this](const std::vector<store::JobRef>& jobs, JobState state) {
-      for (const store::JobRef& job : jobs) board.Tell({job.id, job.module, job.version, job.target}, Name(state), "");
+    batch_hooks.told = [this](const std::vector<domain::JobRef>& jobs, JobState state) {
+      for (const domain::JobRef& job : jobs) board.Publish(job, state, "");
     };
     batches = std::make_unique<service::BatchService>(
         batch_store, query_store, proxy,
@@ -92,10 +100,16 @@ struct FarmServer::Parts {
       (void)dispatch->Post(dispatch::AttemptEnded{attempt.token, attempt.job, result.requeued});
     };
     attempts = std::make_unique<service::AttemptService>(attempt_store, attempt_hooks);
+    farm = std::make_unique<service::FarmView>(queries, *dispatch, board,
+                                               [this](const std::string& worker) { return hub.ReportOf(worker); });
+    feeds = std::make_unique<service::BatchFeeds>(queries, board,
+                                                  [this](const domain::Job& job) { return farm->WhyWaiting(job); });
     auto server = rpc::Server::Start(
         Cat("unix:", dir, "/s"),
         {.batches = *batches,
          .queries = queries,
+         .farm = *farm,
+         .feeds = *feeds,
          .attempts = *attempts,
          .dispatch = *dispatch,
          .board = board,
@@ -134,6 +148,8 @@ struct FarmServer::Parts {
   std::unique_ptr<service::DispatchLoop> dispatch;
   std::unique_ptr<service::BatchService> batches;
   std::unique_ptr<service::AttemptService> attempts;
+  std::unique_ptr<service::FarmView> farm;
+  std::unique_ptr<service::BatchFeeds> feeds;
   std::unique_ptr<rpc::Server> rpc;
 };
 
@@ -278,10 +294,11 @@ void FakeWorker::SayAccept(int64_t token) {
   message.mutable_accept()->set_token(token);
   Say(message);
 }
-void FakeWorker::SayPhase(int64_t token, v1::Phase phase) {
+void FakeWorker::SayPhases(int64_t token, const std::vector<v1::Phase>& phases) {
   v1::WorkerMessage message;
   message.mutable_progress()->set_token(token);
-  message.mutable_progress()->set_phase(phase);
+  message.mutable_progress()->set_phase(phases.back());
+  for (const v1::Phase phase : phases) message.mutable_progress()->add_phases(phase);
   Say(message);
 }
 

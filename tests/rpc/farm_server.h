@@ -70,7 +70,7 @@ class FakeWorker {
   void SayHello(const v1::Hello& hello);
   void SayReady(int slots);
   void SayAccept(int64_t token);
-  void SayPhase(int64_t token, v1::Phase phase);
+  void SayPhases(int64_t token, const std::vector<v1::Phase>& phases);  // the last is the one it is in
   // The next message, or one without kind when the stream ended.
   v1::CoordinatorMessage Hear();
   v1::Welcome HearWelcome();

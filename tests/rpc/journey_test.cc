@@ -7,6 +7,7 @@
 
 #include "common/base/text.h"
 #include "common/digest/digest.h"
+#include "common/vocab/failure.h"
 #include "tests/rpc/farm_server.h"
 
 namespace gofarm::testing {
@@ -21,6 +22,9 @@ const std::string kBytes = std::string(200'000, 'x') + "program";
 
 class JourneyTest : public RpcTest {
  protected:
+  static std::string StepOf(const v1::JobEvent& e) {
+    return std::string(e.has_state() ? Name(static_cast<JobState>(e.state())) : Name(static_cast<Phase>(e.phase())));
+  }
   // The events of a whole watch.
   std::vector<std::string> Watch(int64_t batch, v1::BatchUpdate* last = nullptr) {
     v1::BatchRequest request;
@@ -30,7 +34,7 @@ class JourneyTest : public RpcTest {
     std::vector<std::string> events;
     v1::BatchUpdate update;
     while (stream->Read(&update)) {
-      for (const v1::JobEvent& e : update.events()) events.push_back(e.what());
+      for (const v1::JobEvent& e : update.events()) events.push_back(StepOf(e));
       if (last != nullptr) *last = update;
     }
     const grpc::Status status = stream->Finish();
@@ -113,7 +117,7 @@ TEST_F(JourneyTest, JobGoesFromSubmissionToDownload) {
   EXPECT_EQ(offer.toolset(), "t1");
   EXPECT_GT(offer.deadline_seconds(), 0);
   AppendWhenAccepted(offer.token(), 0, "build/install| hello\n");
-  worker.SayPhase(offer.token(), v1::PHASE_BUILD);
+  worker.SayPhases(offer.token(), {v1::PHASE_FETCH, v1::PHASE_BUILD});
   EXPECT_EQ(AppendLog(*worker_, offer.token(), 21, "build/install| more\n"), 41);
 
   const std::string sha256 = digest::Sha256Hex(kBytes);
@@ -149,6 +153,33 @@ TEST_F(JourneyTest, WatchThatComesLateShowsEveryStep) {
   EXPECT_THAT(Watch(batch, &last), ElementsAre("queued", "running", "fetch", "build", "check", "upload", "built"));
   EXPECT_EQ(last.batch().state(), v1::BATCH_STATE_DONE);
   EXPECT_EQ(last.batch().executables(), 1);
+}
+
+TEST_F(JourneyTest, WatchThatComesLateShowsWhatARunningAttemptCameTo) {
+  FakeWorker worker(*worker_);
+  worker.SayHello(FakeWorker::Hello("w1"));
+  worker.HearWelcome();
+  v1::BatchRequest request;
+  request.set_id(Submit({kModule}, "r1").batch().id());
+  const v1::Offer offer = TakeOffer(worker);
+  AppendWhenAccepted(offer.token(), 0, "x\n");
+  worker.SayPhases(offer.token(), {v1::PHASE_SEED, v1::PHASE_FETCH, v1::PHASE_BUILD});
+  const auto context = Context();
+  const auto stream = farm_->WatchBatch(context.get(), request);
+  std::vector<std::string> steps;
+  v1::BatchUpdate update;
+  while ((steps.empty() || steps.back() != "build") && stream->Read(&update)) {
+    for (const v1::JobEvent& e : update.events()) {
+      steps.push_back(StepOf(e));
+      EXPECT_EQ(e.token(), steps.back() == "queued" ? 0 : offer.token());
+    }
+  }
+  EXPECT_THAT(steps, ElementsAre("queued", "running", "seed", "fetch", "build")) << "check and upload did not come yet";
+  ASSERT_EQ(update.running_size(), 1);
+  EXPECT_EQ(update.running(0).worker(), "w1");
+  EXPECT_EQ(update.running(0).progress().phase(), v1::PHASE_BUILD);
+  context->TryCancel();
+  EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
 TEST_F(JourneyTest, RepeatedRequestGetsTheFirstAnswerAndMakesNothingNew) {
@@ -213,11 +244,12 @@ TEST_F(JourneyTest, ProgramWhoseBytesNeverCameIsNoProgram) {
 
 TEST_F(JourneyTest, RestartedCoordinatorTakesItsBuildBack) {
   v1::Offer offer;
+  int64_t batch = 0;
   {
     FakeWorker worker(*worker_);
     worker.SayHello(FakeWorker::Hello("w1"));
     worker.HearWelcome();
-    Submit({kModule}, "r1");
+    batch = Submit({kModule}, "r1").batch().id();
     offer = TakeOffer(worker);
     AppendWhenAccepted(offer.token(), 0, "before\n");
   }
@@ -233,7 +265,7 @@ TEST_F(JourneyTest, RestartedCoordinatorTakesItsBuildBack) {
   EXPECT_THAT(welcome.keep(), ElementsAre(offer.token()));
   EXPECT_THAT(welcome.drop(), ElementsAre(offer.token() + 1000));
   EXPECT_EQ(AppendLog(*worker_, offer.token(), 7, "after\n"), 13);
-  worker.SayPhase(offer.token(), v1::PHASE_BUILD);
+  worker.SayPhases(offer.token(), {v1::PHASE_FETCH, v1::PHASE_BUILD});
   ASSERT_TRUE(Upload(*worker_, offer.token(), digest::Sha256Hex(kBytes), kBytes).ok());
   EXPECT_EQ(Complete(Built(offer.token(), offer.job_id(), "example.com/hello", kBytes)).job_state(),
             v1::JOB_STATE_BUILT);
@@ -241,6 +273,7 @@ TEST_F(JourneyTest, RestartedCoordinatorTakesItsBuildBack) {
   ASSERT_EQ(job.attempts_size(), 1);
   EXPECT_EQ(job.attempts(0).token(), offer.token());
   EXPECT_EQ(ReadLog(offer.job_id()), "before\nafter\n");
+  EXPECT_THAT(Watch(batch), ElementsAre("queued", "running", "fetch", "build", "check", "upload", "built"));
 }
 
 TEST_F(JourneyTest, FollowedLogEndsWithItsAttempt) {
@@ -374,7 +407,7 @@ TEST_F(JourneyTest, WorkersAreShownWithWhatTheyReport) {
   }
   EXPECT_EQ(status.state(), "running");
   EXPECT_EQ(status.workers(0).name(), "w1");
-  EXPECT_EQ(status.workers(0).state(), "connected");
+  EXPECT_EQ(status.workers(0).state(), v1::WORKER_STATE_CONNECTED);
   EXPECT_EQ(status.workers(0).toolchains(0).path(), "/cache/go/bin/go");
   EXPECT_EQ(status.workers(0).readiness(0).state(), "ready");
 }

@@ -90,6 +90,16 @@ TEST_F(RefusalTest, GarbageOnASessionEndsItWithWordsAndTheNextOneWorks) {
       [](v1::WorkerMessage& m) {
         m.mutable_progress()->set_token(1);
         m.mutable_progress()->set_phase(v1::PHASE_BUILD);
+        m.mutable_progress()->add_phases(static_cast<v1::Phase>(77));
+      },
+      [](v1::WorkerMessage& m) {
+        m.mutable_progress()->set_token(1);
+        m.mutable_progress()->set_phase(v1::PHASE_BUILD);
+        for (int i = 0; i < 1000; ++i) m.mutable_progress()->add_phases(v1::PHASE_BUILD);
+      },
+      [](v1::WorkerMessage& m) {
+        m.mutable_progress()->set_token(1);
+        m.mutable_progress()->set_phase(v1::PHASE_BUILD);
         m.mutable_progress()->set_bytes_done(-1);
       },
       [](v1::WorkerMessage& m) {
@@ -116,7 +126,7 @@ TEST_F(RefusalTest, ProgressOfAnUnknownTokenIsIgnored) {
   FakeWorker worker(*worker_);
   worker.SayHello(FakeWorker::Hello("w1"));
   worker.HearWelcome();
-  worker.SayPhase(424242, v1::PHASE_BUILD);
+  worker.SayPhases(424242, {v1::PHASE_BUILD});
   v1::BatchRequest request;
   request.set_id(1);
   v1::FarmStatus status;
@@ -137,7 +147,7 @@ TEST_F(RefusalTest, ProgressOfAnotherWorkersAttemptIsDroppedAndCounted) {
   FakeWorker liar(*worker_);
   liar.SayHello(FakeWorker::Hello("w2"));
   liar.HearWelcome();
-  liar.SayPhase(offer.token(), v1::PHASE_UPLOAD);
+  liar.SayPhases(offer.token(), {v1::PHASE_UPLOAD});
   EXPECT_TRUE(MetricsSoonHave("gofarm_progress_dropped_total 1"));
   const v1::Job job = GetJob(offer.job_id());
   ASSERT_EQ(job.attempts_size(), 1);

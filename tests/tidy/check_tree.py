@@ -117,6 +117,8 @@ def check_text(name, lines):
         if name.startswith("coordinator/") and name.endswith((".cc", ".h")):
             if re.search(r'"\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM)\b', line):
                 faults.append((name, number, "SQL lives in coordinator/sql/*.sql"))
+        if name.startswith("coordinator/rpc/") and name.endswith(SOURCE) and re.search(r"\bstore::", line):
+            faults.append((name, number, "handlers call services, which take and return domain types"))
     if name.endswith(SOURCE + (".py", ".sh")) and len(lines) > LINES_MAX:
         faults.append((name, LINES_MAX, f"{len(lines)} lines: more than one idea in a file ({LINES_MAX} at most)"))
     return faults
@@ -171,6 +173,8 @@ def self_test():
             return f"the include table forbids {name} to say {line}"
     if not check_text("coordinator/store/x.cc", ['  txn.exec("SELECT 1 FROM jobs");']):
         return "SQL in code is not seen"
+    if not check_text("coordinator/rpc/x.cc", ["  store::JobFilter filter;"]):
+        return "a handler that names the store is not seen"
     return None
 
 

@@ -114,7 +114,7 @@ v1::WorkerRow SampleWorker() {
   worker.set_host_arch("x86_64");
   worker.add_targets(v1::TARGET_X86_64);
   worker.add_targets(v1::TARGET_LOONGARCH64);
-  worker.set_state("connected");
+  worker.set_state(v1::WORKER_STATE_CONNECTED);
   worker.set_slots(2);
   v1::InstalledToolchain& go = *worker.add_toolchains();
   go.set_kind("go");

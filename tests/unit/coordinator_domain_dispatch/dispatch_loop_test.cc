@@ -139,7 +139,11 @@ class DispatchLoopTest : public ::testing::Test {
     options.holder = "test";
     options.toolsets = std::make_shared<const std::vector<Toolset>>(1, Toolset{.name = "t"});
     DispatchObserver observer;
-    observer.running = [this](AttemptToken token, const domain::QueuedJob&, const std::string&) {
+    observer.offered = [this](AttemptToken token, const domain::QueuedJob&, const std::string& worker) {
+      const absl::MutexLock lock(&mutex_);
+      offered_.emplace_back(token, worker);
+    };
+    observer.running = [this](AttemptToken token, const domain::QueuedJob&, const std::string&, absl::Time) {
       const absl::MutexLock lock(&mutex_);
       running_.push_back(token);
     };
@@ -190,6 +194,7 @@ class DispatchLoopTest : public ::testing::Test {
   LockedStore store_{clock_};
   Streams streams_;
   absl::Mutex mutex_;
+  std::vector<std::pair<AttemptToken, std::string>> offered_ ABSL_GUARDED_BY(mutex_);
   std::vector<AttemptToken> running_ ABSL_GUARDED_BY(mutex_);
   absl::Notification leadership_lost_;
   std::optional<DispatchLoop> loop_;
@@ -207,9 +212,10 @@ TEST_F(DispatchLoopTest, AJobGoesFromTheQueueToAWorkerAndItsEndFreesIt) {
   ASSERT_TRUE(loop_->Post(dispatch::AcceptReceived{stream, offer->second.token}).ok());
   ASSERT_TRUE(WaitForRunning(offer->second.token));
   EXPECT_EQ(StateOf(job), JobState::kRunning);
-  const auto running = loop_->Running();
-  ASSERT_EQ(running.size(), 1u);
-  EXPECT_EQ(running[0].worker, "w");
+  {
+    const absl::MutexLock lock(&mutex_);
+    EXPECT_THAT(offered_, ::testing::ElementsAre(std::pair(offer->second.token, std::string("w"))));
+  }
   EXPECT_EQ(loop_->Stats().offers_accepted, 1);
 
   ASSERT_TRUE(
@@ -235,13 +241,13 @@ TEST_F(DispatchLoopTest, WorkersAreShownAndOnesThatLeftAreLost) {
   const dispatch::StreamId stream = Worker("w");
   auto workers = loop_->Workers();
   ASSERT_EQ(workers.size(), 1u);
-  EXPECT_EQ(workers[0].state, "connected");
+  EXPECT_EQ(workers[0].state, WorkerState::kConnected);
   EXPECT_EQ(workers[0].pid, 5);
   ASSERT_TRUE(loop_->Post(dispatch::GoodbyeReceived{stream}).ok());
   EXPECT_TRUE(streams_.ReasonOf(stream).ok());
   workers = loop_->Workers();
   ASSERT_EQ(workers.size(), 1u);
-  EXPECT_EQ(workers[0].state, "lost");
+  EXPECT_EQ(workers[0].state, WorkerState::kLost);
 }
 
 TEST_F(DispatchLoopTest, ASecondSessionOfANameReplacesTheFirst) {
@@ -261,7 +267,7 @@ TEST_F(DispatchLoopTest, ASecondWorkerOfALiveNameIsRefusedAndShownBesideTheFirst
   EXPECT_THAT(std::string(why.message()), ::testing::HasSubstr("a name of its own"));
   const auto workers = loop_->Workers();
   ASSERT_EQ(workers.size(), 1u);
-  EXPECT_EQ(workers[0].state, "connected");
+  EXPECT_EQ(workers[0].state, WorkerState::kConnected);
   EXPECT_EQ(workers[0].pid, 5);
   EXPECT_THAT(workers[0].detail, ::testing::HasSubstr("pid 6"));
   clock_.Advance(dispatch::kNamesakeShown);

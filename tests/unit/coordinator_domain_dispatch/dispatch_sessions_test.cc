@@ -53,7 +53,8 @@ TEST(DispatchTest, ARestartedWorkersAttemptIsLostAndItsJobWaitsAgain) {
   opened.superseded = {SessionId{1}};
   opened.lost = {{offer.token, JobId{10}, "a", job}};
   const auto effects = farm.Step(SessionOpened{second, Answer::kDone, opened});
-  EXPECT_EQ(All<NoteLost>(effects).size(), 1u);
+  ASSERT_EQ(All<NoteLost>(effects).size(), 1u);
+  EXPECT_TRUE(All<NoteLost>(effects)[0].waits_again);
   ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
   EXPECT_EQ(All<CloseStream>(effects)[0].stream, first);
   EXPECT_EQ(farm.Win(farm.Step(ReadyReceived{second, 1, 0, false})).size(), 1u) << "it runs again at once";

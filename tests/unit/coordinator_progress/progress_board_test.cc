@@ -1,4 +1,4 @@
-// The board: every step of a job is told once, in order, however quick or disordered its reports come.
+// The board: every step of a job is published once, in order, and none that nobody told.
 #include "coordinator/service/progress_board.h"
 
 #include <gmock/gmock.h>
@@ -14,120 +14,202 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-const BoardJob kJob = {JobId{7}, "example.com/m", "v1.0.0", Target::kX86_64};
+const domain::JobRef kJob = {JobId{7}, "example.com/m", "v1.0.0", Target::kX86_64};
+const absl::Time kNoon = absl::FromUnixSeconds(1'700'000'000);
 
 std::vector<std::string> Steps(const ProgressBoard& board, int64_t after = 0) {
   std::vector<std::string> out;
-  for (const BoardEvent& e : board.Since(after, 1000)) out.push_back(e.what);
+  for (const domain::JobEvent& e : board.Since(after, 1000)) {
+    out.emplace_back(std::visit([](auto step) { return Name(step); }, e.step));
+  }
   return out;
 }
 
-LiveProgress In(Phase phase) {
-  LiveProgress p;
-  p.phase = phase;
+// A worker's report: what it does, the last of the phases it came to.
+Progress In(std::vector<Phase> phases) {
+  Progress p;
+  p.phase = phases.back();
+  p.phases = std::move(phases);
   return p;
 }
 
-TEST(ProgressBoardTest, EachPhaseIsToldOnce) {
+void Start(ProgressBoard& board, int64_t token, const std::string& worker = "w1") {
+  board.Started(AttemptToken{token}, kJob, worker, kNoon);
+}
+
+std::vector<domain::RunningJob> Running(const ProgressBoard& board) {
+  return board.Running(100, [](const domain::RunningJob&) { return true; });
+}
+
+TEST(ProgressBoardTest, EachPhaseIsPublishedOnce) {
   ProgressBoard board;
-  board.Tell(kJob, "queued", "");
-  board.Started(AttemptToken{1}, kJob, "w1");
-  board.Started(AttemptToken{1}, kJob, "w1");
-  for (int i = 0; i < 3; ++i) board.Report(AttemptToken{1}, "w1", In(Phase::kFetch));
-  board.Report(AttemptToken{1}, "w1", In(Phase::kBuild));
-  board.Report(AttemptToken{1}, "w1", In(Phase::kCheck));
+  board.Publish(kJob, JobState::kQueued, "");
+  Start(board, 1);
+  Start(board, 1);
+  for (int i = 0; i < 3; ++i) board.Report(AttemptToken{1}, "w1", In({Phase::kFetch}));
+  board.Report(AttemptToken{1}, "w1", In({Phase::kFetch, Phase::kBuild}));
+  board.Report(AttemptToken{1}, "w1", In({Phase::kFetch, Phase::kBuild, Phase::kCheck}));
   board.Ended(AttemptToken{1}, {Phase::kFetch, Phase::kBuild, Phase::kCheck}, JobState::kBuilt, "");
   EXPECT_THAT(Steps(board), ElementsAre("queued", "running", "fetch", "build", "check", "built"));
 }
 
-TEST(ProgressBoardTest, QuickJobShowsThePhasesThatNobodyReported) {
+TEST(ProgressBoardTest, OneReportNamesThePhasesThatWentByUnseen) {
   ProgressBoard board;
-  board.Started(AttemptToken{1}, kJob, "w1");
+  Start(board, 1);
+  board.Report(AttemptToken{1}, "w1", In({Phase::kSeed, Phase::kFetch, Phase::kBuild}));
+  EXPECT_THAT(Steps(board), ElementsAre("running", "seed", "fetch", "build"));
+}
+
+TEST(ProgressBoardTest, AQuickJobShowsThePhasesOfItsLastReport) {
+  ProgressBoard board;
+  Start(board, 1);
   board.Ended(AttemptToken{1}, {Phase::kFetch, Phase::kBuild, Phase::kCheck}, JobState::kBuilt, "");
   EXPECT_THAT(Steps(board), ElementsAre("running", "fetch", "build", "check", "built"));
 }
 
-TEST(ProgressBoardTest, LostFirstReportIsMadeUp) {
+TEST(ProgressBoardTest, WhatNobodyReportedIsNotPublished) {
   ProgressBoard board;
-  board.Report(AttemptToken{1}, "w1", In(Phase::kFetch));  // before its Accept is stored
-  board.Started(AttemptToken{1}, kJob, "w1");
-  board.Report(AttemptToken{1}, "w1", In(Phase::kBuild));
-  EXPECT_THAT(Steps(board), ElementsAre("running", "fetch", "build"));
+  Start(board, 1);
+  board.Report(AttemptToken{1}, "w1", In({Phase::kBuild}));
+  board.Ended(AttemptToken{1}, {}, JobState::kBuilt, "");
+  EXPECT_THAT(Steps(board), ElementsAre("running", "build", "built"));
 }
 
-TEST(ProgressBoardTest, NoPhaseIsToldAfterALaterOne) {
+TEST(ProgressBoardTest, ReportsBetweenOfferAndAcceptAreKeptAndPublishedInOrder) {
   ProgressBoard board;
-  board.Report(AttemptToken{1}, "w1", In(Phase::kSeed));  // before its Accept is stored
-  board.Started(AttemptToken{1}, kJob, "w1");
-  board.Report(AttemptToken{1}, "w1", In(Phase::kUpload));
-  board.Report(AttemptToken{1}, "w1", In(Phase::kSeed));  // C++ came up late: the build waits for another seed
-  EXPECT_EQ(board.Of(AttemptToken{1})->phase, Phase::kSeed) << "what it does now is shown all the same";
-  board.Ended(AttemptToken{1}, {Phase::kSeed, Phase::kFetch, Phase::kBuild, Phase::kCheck, Phase::kUpload},
-              JobState::kBuilt, "");
-  EXPECT_THAT(Steps(board), ElementsAre("running", "fetch", "build", "check", "upload", "built"));
+  board.Offered(AttemptToken{1}, kJob, "w1");
+  EXPECT_THAT(Steps(board), IsEmpty()) << "an offer may be refused";
+  EXPECT_TRUE(board.Report(AttemptToken{1}, "w1", In({Phase::kFetch})));
+  EXPECT_FALSE(board.Report(AttemptToken{1}, "w2", In({Phase::kUpload}))) << "it was not offered to this one";
+  EXPECT_EQ(board.Of(AttemptToken{1})->phase, Phase::kFetch);
+  EXPECT_THAT(Running(board), IsEmpty());
+  Start(board, 1);
+  EXPECT_THAT(Steps(board), ElementsAre("running", "fetch"));
+  ASSERT_EQ(Running(board).size(), 1u);
+  EXPECT_EQ(Running(board)[0].started_at, kNoon);
+}
+
+TEST(ProgressBoardTest, AnEndThatOvertakesTheAcceptIsTheLastWord) {
+  ProgressBoard board;
+  board.Offered(AttemptToken{1}, kJob, "w1");
+  board.Ended(AttemptToken{1}, {Phase::kFetch}, JobState::kFailed, "source_unavailable");
+  Start(board, 1);  // the dispatcher takes the store's answer only now
+  EXPECT_THAT(Steps(board), ElementsAre("running", "fetch", "failed"));
+  EXPECT_THAT(Running(board), IsEmpty());
+}
+
+TEST(ProgressBoardTest, AnOfferThatWasRefusedMakesRoomForTheNextAndACancelEndsIt) {
+  ProgressBoard board;
+  board.Offered(AttemptToken{1}, kJob, "w1");
+  board.Offered(AttemptToken{2}, kJob, "w2");
+  EXPECT_FALSE(board.Of(AttemptToken{1}).has_value());
+  EXPECT_TRUE(board.Of(AttemptToken{2}).has_value());
+  Start(board, 1);  // late news
+  EXPECT_THAT(Steps(board), IsEmpty());
+  board.Publish(kJob, JobState::kCancelled, "");
+  EXPECT_FALSE(board.Of(AttemptToken{2}).has_value());
+  EXPECT_THAT(Steps(board), ElementsAre("cancelled"));
+}
+
+TEST(ProgressBoardTest, OnlySoManyOffersAreRemembered) {
+  ProgressBoard board;
+  for (int64_t n = 1; n <= static_cast<int64_t>(kBoardOffersMax) + 1; ++n) {
+    board.Offered(AttemptToken{n}, {JobId{n}, "m", "v1.0.0", Target::kX86_64}, "w1");
+  }
+  EXPECT_FALSE(board.Of(AttemptToken{1}).has_value());
+  EXPECT_TRUE(board.Of(AttemptToken{2}).has_value());
+  board.Started(AttemptToken{1}, {JobId{1}, "m", "v1.0.0", Target::kX86_64}, "w1", kNoon);
+  EXPECT_EQ(Running(board).size(), 1u) << "it is taken up again when it runs";
+}
+
+TEST(ProgressBoardTest, APhaseThatComesBackIsShownAndNotPublishedAgain) {
+  ProgressBoard board;
+  Start(board, 1);
+  board.Report(AttemptToken{1}, "w1", In({Phase::kSeed, Phase::kFetch, Phase::kBuild}));
+  Progress again = In({Phase::kSeed, Phase::kFetch, Phase::kBuild});
+  again.phase = Phase::kSeed;  // C++ came up late: the build waits for another seed
+  board.Report(AttemptToken{1}, "w1", again);
+  EXPECT_EQ(board.Of(AttemptToken{1})->phase, Phase::kSeed);
+  EXPECT_THAT(Steps(board), ElementsAre("running", "seed", "fetch", "build"));
 }
 
 TEST(ProgressBoardTest, LateReportsOfEndedAttemptsChangeNothing) {
   ProgressBoard board;
-  board.Started(AttemptToken{1}, kJob, "w1");
+  Start(board, 1);
   board.Ended(AttemptToken{1}, {}, JobState::kFailed, "compile_error");
-  board.Report(AttemptToken{1}, "w1", In(Phase::kBuild));
+  board.Report(AttemptToken{1}, "w1", In({Phase::kBuild}));
   board.Ended(AttemptToken{1}, {Phase::kBuild}, JobState::kBuilt, "");
-  board.Lost(AttemptToken{1}, "gone");
+  board.Forget(AttemptToken{1});
+  Start(board, 1);
   EXPECT_THAT(Steps(board), ElementsAre("running", "failed"));
   EXPECT_FALSE(board.Of(AttemptToken{1}).has_value());
 }
 
 TEST(ProgressBoardTest, OnlyTheWorkerThatRunsAnAttemptReportsItsProgress) {
   ProgressBoard board;
-  board.Started(AttemptToken{1}, kJob, "w1");
-  EXPECT_TRUE(board.Report(AttemptToken{1}, "w1", In(Phase::kFetch)));
-  EXPECT_FALSE(board.Report(AttemptToken{1}, "w2", In(Phase::kUpload)));
+  Start(board, 1);
+  EXPECT_TRUE(board.Report(AttemptToken{1}, "w1", In({Phase::kFetch})));
+  EXPECT_FALSE(board.Report(AttemptToken{1}, "w2", In({Phase::kUpload})));
   EXPECT_EQ(board.Of(AttemptToken{1})->phase, Phase::kFetch);
   EXPECT_THAT(Steps(board), ElementsAre("running", "fetch"));
-  EXPECT_TRUE(board.Report(AttemptToken{2}, "w2", In(Phase::kUpload)))
+  EXPECT_TRUE(board.Report(AttemptToken{2}, "w2", In({Phase::kUpload})))
       << "of an unknown token: late or early, and no lie";
 }
 
-TEST(ProgressBoardTest, LostAttemptWaitsAgain) {
+TEST(ProgressBoardTest, ALostAttemptsJobWaitsAgainOrItsEndIsTheStoresToTell) {
   ProgressBoard board;
-  board.Started(AttemptToken{1}, kJob, "w1");
-  EXPECT_EQ(board.RunningOn("w1").size(), 1u);
-  board.Lost(AttemptToken{1}, "worker is gone");
-  EXPECT_THAT(board.RunningOn("w1"), IsEmpty());
-  board.Started(AttemptToken{2}, kJob, "w2");
+  Start(board, 1);
+  board.Ended(AttemptToken{1}, {}, JobState::kQueued, "worker is gone");
+  EXPECT_THAT(Running(board), IsEmpty());
+  Start(board, 2, "w2");
+  EXPECT_THAT(Steps(board), ElementsAre("running", "queued", "running"));
+  board.Forget(AttemptToken{2});
+  EXPECT_THAT(Running(board), IsEmpty());
   EXPECT_THAT(Steps(board), ElementsAre("running", "queued", "running"));
 }
 
-// The worker ends an attempt as cancelled; what the store made of it is `result`.
-BoardEvent EndOf(const domain::CompleteResult& result) {
+TEST(ProgressBoardTest, WhatRunsIsListedByTokenUpToALimit) {
   ProgressBoard board;
-  board.Started(AttemptToken{1}, kJob, "w1");
+  for (int64_t n = 9; n > 0; --n) {
+    board.Started(AttemptToken{n}, {JobId{n}, "m", "v1.0.0", Target::kX86_64}, "w1", kNoon);
+  }
+  const auto odd = [](const domain::RunningJob& running) { return running.job.id.value % 2 == 1; };
+  const std::vector<domain::RunningJob> running = board.Running(2, odd);
+  ASSERT_EQ(running.size(), 2u);
+  EXPECT_EQ(running[0].token, AttemptToken{1});
+  EXPECT_EQ(running[1].token, AttemptToken{3});
+}
+
+// The worker ends an attempt as cancelled; what the store made of it is `result`.
+domain::JobEvent EndOf(const domain::CompleteResult& result) {
+  ProgressBoard board;
+  Start(board, 1);
   TellEnd(board, {.token = AttemptToken{1}, .job = JobId{7}, .outcome = AttemptOutcome::kCancelled}, result);
   EXPECT_FALSE(board.Of(AttemptToken{1}).has_value());
   return board.Since(board.Newest() - 1, 1).at(0);
 }
 
 TEST(ProgressBoardTest, AnEndIsShownAsItWasRecordedNotAsItsWorkerToldIt) {
+  using Step = std::variant<JobState, Phase>;
   domain::CompleteResult result{.outcome = domain::CompleteOutcome::kEnded,
                                 .job_state = JobState::kQueued,
                                 .recorded = AttemptOutcome::kFailed,
                                 .recorded_failure = FailureClass::kInternal};
-  EXPECT_EQ(EndOf(result).what, "queued");
+  EXPECT_EQ(EndOf(result).step, Step(JobState::kQueued));
   EXPECT_EQ(EndOf(result).detail, "again: its worker ended it unasked");
   result.job_state = JobState::kFailed;  // no try is left
-  EXPECT_EQ(EndOf(result).what, "failed");
+  EXPECT_EQ(EndOf(result).step, Step(JobState::kFailed));
   EXPECT_EQ(EndOf(result).detail, "internal");
   result = {.outcome = domain::CompleteOutcome::kEnded,
             .job_state = JobState::kCancelled,
             .recorded = AttemptOutcome::kCancelled};
-  EXPECT_EQ(EndOf(result).what, "cancelled");
+  EXPECT_EQ(EndOf(result).step, Step(JobState::kCancelled));
   EXPECT_EQ(EndOf(result).detail, "");
 }
 
 TEST(ProgressBoardTest, RingForgetsTheOldestAndReadersGoOn) {
   ProgressBoard board;
-  for (size_t i = 0; i < kBoardEventsMax + 10; ++i) board.Tell(kJob, i < 20 ? "old" : "new", "");
+  for (size_t i = 0; i < kBoardEventsMax + 10; ++i) board.Publish(kJob, JobState::kQueued, "");
   EXPECT_EQ(board.Newest(), static_cast<int64_t>(kBoardEventsMax) + 10);
   EXPECT_EQ(board.Since(0, 1).at(0).sequence, 11);
   EXPECT_EQ(board.Since(board.Newest() - 2, 100).size(), 2u);
@@ -139,11 +221,11 @@ TEST(ProgressBoardTest, ListenersHearEveryChangeUntilTheyLeave) {
   ProgressBoard board;
   int heard = 0;
   const int64_t id = board.Listen([&] { ++heard; });
-  board.Started(AttemptToken{1}, kJob, "w1");
-  board.Report(AttemptToken{1}, "w1", In(Phase::kBuild));
+  Start(board, 1);
+  board.Report(AttemptToken{1}, "w1", In({Phase::kBuild}));
   EXPECT_EQ(heard, 2);
   board.Unlisten(id);
-  board.Lost(AttemptToken{1}, "");
+  board.Ended(AttemptToken{1}, {}, JobState::kQueued, "");
   EXPECT_EQ(heard, 2);
 }
 
@@ -153,8 +235,10 @@ TEST(ProgressBoardTest, ManyThreadsReportAtOnce) {
   for (int t = 0; t < 8; ++t) {
     threads.emplace_back([&, t] {
       const AttemptToken token{t + 1};
-      board.Started(token, kJob, "w");
-      for (int i = 0; i < 500; ++i) board.Report(token, "w", In(static_cast<Phase>(2 + i % 4)));
+      const domain::JobRef job = {JobId{t + 1}, "example.com/m", "v1.0.0", Target::kX86_64};
+      board.Offered(token, job, "w");
+      board.Started(token, job, "w", kNoon);
+      for (int i = 0; i < 500; ++i) board.Report(token, "w", In({static_cast<Phase>(2 + i % 4)}));
       board.Ended(token, {}, JobState::kBuilt, "");
     });
   }

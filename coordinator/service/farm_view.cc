@@ -1,0 +1,108 @@
+#include "coordinator/service/farm_view.h"
+
+#include <map>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+
+namespace gofarm::service {
+namespace {
+
+// A worker that this coordinator has no session of.
+domain::WorkerView ViewOfKnown(domain::WorkerInfo info) {
+  domain::WorkerView view;
+  view.name = std::move(info.name);
+  view.pid = info.pid;
+  view.host_arch = std::move(info.host_arch);
+  view.targets = std::move(info.targets);
+  view.state = WorkerState::kLost;
+  view.detail = info.has_session ? "not connected; its session's lease still runs" : "not connected";
+  view.slots = info.slots;
+  view.build_version = std::move(info.build_version);
+  view.memory_bytes = info.memory_bytes;
+  view.last_seen_at = info.last_seen_at;
+  view.report = std::move(info.report);
+  return view;
+}
+
+}  // namespace
+
+domain::JobView FarmView::ViewOf(domain::Job job) const {
+  domain::JobView view{.job = std::move(job)};
+  if (view.job.state == JobState::kQueued) {
+    dispatch::WhyWaiting why = dispatch_.Why(view.job.id);
+    const absl::Duration rest = view.job.not_before - absl::Now();
+    if (why.reason == WaitReason::kNone && rest > absl::ZeroDuration()) {
+      why.reason = WaitReason::kBackoff;
+      why.detail = Cat("tried again in ", absl::FormatDuration(absl::Floor(rest, absl::Seconds(1)) + absl::Seconds(1)));
+    }
+    view.wait_reason = why.reason;
+    view.wait_detail = std::move(why.detail);
+    return view;
+  }
+  if (view.job.state != JobState::kRunning) return view;
+  for (const domain::Attempt& attempt : view.job.attempts) {
+    if (attempt.outcome != AttemptOutcome::kRunning) continue;
+    std::optional<Progress> live = board_.Of(attempt.token);
+    if (!live) continue;
+    view.live = attempt.token;
+    view.progress = *std::move(live);
+    if (view.progress.phase == Phase::kSeed) {
+      view.wait_reason = WaitReason::kTargetSeeding;
+      view.wait_detail = view.progress.detail;
+    }
+  }
+  return view;
+}
+
+std::string FarmView::WhyWaiting(const domain::Job& job) const {
+  const domain::JobView view = ViewOf(job);
+  if (view.wait_reason == WaitReason::kNone) return "";
+  return Cat(Name(view.wait_reason), view.wait_detail.empty() ? "" : ": ", view.wait_detail);
+}
+
+absl::Status FarmView::ListJobs(const Scope& scope, const domain::JobFilter& filter, int64_t limit,
+                                const Pages<domain::JobView>& pages) const {
+  return queries_.ListJobs(scope, filter, limit, [&](std::vector<domain::Job> page) {
+    std::vector<domain::JobView> views;
+    views.reserve(page.size());
+    for (domain::Job& job : page) views.push_back(ViewOf(std::move(job)));
+    return pages(std::move(views));
+  });
+}
+
+absl::StatusOr<std::vector<domain::WorkerView>> FarmView::Workers(const Scope& scope) const {
+  std::map<std::string, domain::WorkerView> rows;
+  GOFARM_ASSIGN_OR_RETURN(std::vector<domain::WorkerInfo> known, queries_.Workers(scope));
+  for (domain::WorkerInfo& info : known) {
+    const std::string name = info.name;
+    rows[name] = ViewOfKnown(std::move(info));
+  }
+  for (domain::WorkerView& view : dispatch_.Workers()) {
+    domain::WorkerView& row = rows[view.name];
+    domain::WorkerReport stored = std::move(row.report);
+    row = std::move(view);
+    std::optional<domain::WorkerReport> report = report_of_(row.name);
+    row.report = report ? *std::move(report) : std::move(stored);
+  }
+  const auto any = [](const domain::RunningJob&) { return true; };
+  for (domain::RunningJob& running : board_.Running(kWorkersRunningMax, any)) {
+    if (const auto row = rows.find(running.worker); row != rows.end())
+      row->second.running.push_back(std::move(running));
+  }
+  std::vector<domain::WorkerView> out;
+  out.reserve(rows.size());
+  for (auto& [name, row] : rows) out.push_back(std::move(row));
+  return out;
+}
+
+absl::StatusOr<domain::FarmStatus> FarmView::Status(const Scope& scope) const {
+  domain::FarmStatus status;
+  GOFARM_ASSIGN_OR_RETURN(status.workers, Workers(scope));
+  GOFARM_ASSIGN_OR_RETURN(status.jobs, queries_.CountJobs(scope));
+  return status;
+}
+
+}  // namespace gofarm::service
