@@ -21,16 +21,19 @@
 #include "coordinator/blob/log_store.h"
 #include "coordinator/http/http_server.h"
 #include "coordinator/rpc/server.h"
-#include "coordinator/rpc/session_hub.h"
+#include "coordinator/rpc/session_streams.h"
+#include "coordinator/service/attempt_fence.h"
 #include "coordinator/service/attempt_service.h"
 #include "coordinator/service/batch_feed.h"
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/dispatch_loop.h"
 #include "coordinator/service/farm_view.h"
+#include "coordinator/service/job_news.h"
 #include "coordinator/service/log_service.h"
 #include "coordinator/service/module_proxy.h"
 #include "coordinator/service/progress_board.h"
 #include "coordinator/service/query_service.h"
+#include "coordinator/service/worker_reports.h"
 #include "coordinator/store/artifact_store.h"
 #include "coordinator/store/attempt_store.h"
 #include "coordinator/store/batch_store.h"
@@ -107,8 +110,6 @@ class Coordinator {
   absl::Status OpenStores();
   absl::Status StartDispatch();
   absl::Status StartListeners(const std::string& database_version);
-  service::BatchHooks HooksOfBatches();
-  service::AttemptHooks HooksOfAttempts();
   absl::Status Ready();
   std::string MetricsText();
   void Collect(const std::stop_token& stop);
@@ -135,9 +136,16 @@ class Coordinator {
   service::ProgressBoard board_;
   service::QueryService queries_{batch_store_, query_store_};
   std::unique_ptr<service::LogService> logs_;
-  rpc::SessionHub hub_{[this](const Scope& scope, AttemptToken token) { return query_store_.StateOf(scope, token); }};
+  rpc::SessionStreams sessions_;
+  service::AttemptFence fence_{
+      [this](const Scope& scope, AttemptToken token) { return query_store_.FactsOf(scope, token); }, RealClock()};
+  service::WorkerReports reports_{
+      [this](const Scope& scope, const std::string& worker, const domain::WorkerReport& report) {
+        return query_store_.SaveWorkerReport(scope, worker, report);
+      }};
   std::atomic<bool> leading_{false};
-  absl::Status lost_leadership_;  // written before the stop is requested, read after it
+  absl::Status lost_leadership_;            // written before the stop is requested, read after it
+  std::unique_ptr<service::JobNews> news_;  // called by the loop until that is gone
   std::unique_ptr<service::DispatchLoop> dispatch_;
   std::unique_ptr<service::BatchService> batches_;
   std::unique_ptr<service::AttemptService> attempts_;
@@ -190,25 +198,13 @@ absl::Status Coordinator::OpenStores() {
 }
 
 absl::Status Coordinator::StartDispatch() {
-  service::DispatchObserver observer;
-  observer.offered = [this](AttemptToken token, const domain::QueuedJob& job, const std::string& worker) {
-    board_.Offered(token, domain::RefOf(job), worker);
-  };
-  observer.running = [this](AttemptToken token, const domain::QueuedJob& job, const std::string& worker,
-                            absl::Time since) { board_.Started(token, domain::RefOf(job), worker, since); };
-  observer.lost = [this](AttemptToken token, bool waits_again, const std::string& why) {
-    hub_.Forget(token);
-    if (waits_again) {
-      board_.Ended(token, {}, JobState::kQueued, why);
-    } else {
-      board_.Forget(token);
-    }
-  };
   dispatch_ = std::make_unique<service::DispatchLoop>(
       service::DispatchLoopOptions{.holder = Holder(),
                                    .toolsets = std::make_shared<const std::vector<Toolset>>(config_.toolsets),
                                    .limits = config_.limits},
-      dispatch_store_, hub_, observer, RealClock());
+      dispatch_store_, sessions_, RealClock());
+  news_ = std::make_unique<service::JobNews>(board_, fence_, *dispatch_, metrics_);
+  dispatch_->Observe(*news_);
   dispatch_->OnLeadershipLost([this](const absl::Status& why) {
     lost_leadership_ = why;
     leading_ = false;
@@ -221,72 +217,34 @@ absl::Status Coordinator::StartDispatch() {
                                                                          .toolsets = config_.toolsets,
                                                                          .policy = domain::CurrentPolicy(),
                                                                          .goprivate = config_.goprivate},
-                                                     HooksOfBatches());
-  attempts_ = std::make_unique<service::AttemptService>(attempt_store_, HooksOfAttempts());
-  farm_ = std::make_unique<service::FarmView>(queries_, *dispatch_, board_,
-                                              [this](const std::string& worker) { return hub_.ReportOf(worker); });
+                                                     *news_);
+  attempts_ = std::make_unique<service::AttemptService>(
+      attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); }, *news_);
+  farm_ = std::make_unique<service::FarmView>(queries_, *dispatch_, board_, reports_);
   feeds_ = std::make_unique<service::BatchFeeds>(queries_, board_,
                                                  [this](const domain::Job& job) { return farm_->WhyWaiting(job); });
   return absl::OkStatus();
 }
 
-service::BatchHooks Coordinator::HooksOfBatches() {
-  service::BatchHooks hooks;
-  hooks.queue_changed = [this](JobId lowest) { dispatch_->QueueChanged(lowest); };
-  hooks.cancel_running = [this](const std::vector<domain::RunningRef>& running) {
-    dispatch::CancelRequested event;
-    for (const domain::RunningRef& r : running) event.tokens.push_back(r.token);
-    (void)dispatch_->Post(std::move(event));  // always taken, see dispatch_loop.h
-  };
-  hooks.told = [this](const std::vector<domain::JobRef>& jobs, JobState state) {
-    for (const domain::JobRef& job : jobs) board_.Publish(job, state, "");
-    if (state != JobState::kCancelled) return;
-    dispatch::JobsRemoved removed;
-    for (const domain::JobRef& job : jobs) removed.jobs.push_back(job.id);
-    // A mirror that does not hear of it loses the claim, which is harmless.
-    if (!dispatch_->Post(std::move(removed)).ok()) dispatch_->QueueChanged();
-  };
-  return hooks;
-}
-
-service::AttemptHooks Coordinator::HooksOfAttempts() {
-  service::AttemptHooks hooks;
-  hooks.blob_size = [this](const std::string& sha256) { return blobs_->Renew(sha256); };
-  hooks.ended = [this](const domain::CompletedAttempt& attempt, const domain::CompleteResult& result) {
-    hub_.Forget(attempt.token);
-    service::TellEnd(board_, attempt, result);
-    (void)dispatch_->Post(dispatch::AttemptEnded{attempt.token, attempt.job, result.requeued});  // always taken
-    metrics_
-        .GetCounter("gofarm_attempts_ended_total", "Attempts that were completed, by outcome.",
-                    {{"outcome", std::string(Name(result.recorded))}})
-        .Add(result.repeated ? 0 : 1);
-  };
-  return hooks;
-}
-
 absl::Status Coordinator::StartListeners(const std::string& database_version) {
-  GOFARM_ASSIGN_OR_RETURN(
-      rpc_, rpc::Server::Start(config_.listen, {.batches = *batches_,
-                                                .queries = queries_,
-                                                .farm = *farm_,
-                                                .feeds = *feeds_,
-                                                .attempts = *attempts_,
-                                                .dispatch = *dispatch_,
-                                                .board = board_,
-                                                .logs = *logs_,
-                                                .blobs = *blobs_,
-                                                .hub = hub_,
-                                                .save_report =
-                                                    [this](const Scope& scope, const std::string& worker,
-                                                           const domain::WorkerReport& report) {
-                                                      return query_store_.SaveWorkerReport(scope, worker, report);
-                                                    },
-                                                .facts = {.version = kVersion,
-                                                          .database_version = database_version,
-                                                          .toolset = config_.default_toolset.name,
-                                                          .started_at = started_at_,
-                                                          .pid = ::getpid()},
-                                                .metrics = &metrics_}));
+  GOFARM_ASSIGN_OR_RETURN(rpc_, rpc::Server::Start(config_.listen, {.batches = *batches_,
+                                                                    .queries = queries_,
+                                                                    .farm = *farm_,
+                                                                    .feeds = *feeds_,
+                                                                    .attempts = *attempts_,
+                                                                    .dispatch = *dispatch_,
+                                                                    .board = board_,
+                                                                    .logs = *logs_,
+                                                                    .blobs = *blobs_,
+                                                                    .sessions = sessions_,
+                                                                    .fence = fence_,
+                                                                    .reports = reports_,
+                                                                    .facts = {.version = kVersion,
+                                                                              .database_version = database_version,
+                                                                              .toolset = config_.default_toolset.name,
+                                                                              .started_at = started_at_,
+                                                                              .pid = ::getpid()},
+                                                                    .metrics = &metrics_}));
   if (config_.http.empty()) return absl::OkStatus();
   GOFARM_ASSIGN_OR_RETURN(
       http_, http::HttpServer::Start(

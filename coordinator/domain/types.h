@@ -174,6 +174,10 @@ struct Job {
 
 // What a token stands for right now. kOffered: its worker may build already, and the Accept is not stored yet.
 enum class TokenState { kStale, kOffered, kRunning };
+struct TokenFacts {
+  TokenState state = TokenState::kStale;
+  std::string worker;  // that runs the attempt; empty unless kRunning
+};
 
 // ---- workers --------------------------------------------------------------------------------------------------------
 

@@ -95,7 +95,7 @@ class Server::Impl {
     if (server_ == nullptr) return;
     server_->GetHealthCheckService()->SetServingStatus(false);
     rpc_.stop.request_stop();
-    rpc_.parts.hub.CloseAll(absl::UnavailableError("the coordinator stops; dial again"));
+    rpc_.parts.sessions.CloseAll(absl::UnavailableError("the coordinator stops; dial again"));
     server_->Shutdown(absl::ToChronoTime(absl::Now() + kStopGrace));
     rpc_.followers.Join();
     rpc_.lists.Join();

@@ -3,7 +3,6 @@
 // Every call has a deadline, the client's or a default. Start and Stop once, from one thread.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <string>
 
@@ -12,7 +11,8 @@
 #include "absl/time/time.h"
 #include "common/metrics/metrics.h"
 #include "coordinator/blob/blob_store.h"
-#include "coordinator/rpc/session_hub.h"
+#include "coordinator/rpc/session_streams.h"
+#include "coordinator/service/attempt_fence.h"
 #include "coordinator/service/attempt_service.h"
 #include "coordinator/service/batch_feed.h"
 #include "coordinator/service/batch_service.h"
@@ -21,6 +21,7 @@
 #include "coordinator/service/log_service.h"
 #include "coordinator/service/progress_board.h"
 #include "coordinator/service/query_service.h"
+#include "coordinator/service/worker_reports.h"
 
 namespace gofarm::rpc {
 
@@ -60,8 +61,9 @@ struct ServerParts {
   service::ProgressBoard& board;
   service::LogService& logs;
   blob::BlobStore& blobs;
-  SessionHub& hub;
-  std::function<absl::Status(const Scope&, const std::string& worker, const domain::WorkerReport&)> save_report;
+  SessionStreams& sessions;
+  service::AttemptFence& fence;
+  service::WorkerReports& reports;
   FarmFacts facts;
   gofarm::metrics::Registry* metrics = nullptr;
 };

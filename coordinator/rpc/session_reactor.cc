@@ -69,7 +69,7 @@ absl::Status SessionReactor::HandleHello(const v1::Hello& hello) {
   rpc_.ticker.Drop(hello_timer_);
   worker_ = request.worker;
   stream_ = rpc_.parts.dispatch.NewStream();
-  rpc_.parts.hub.Add(stream_, std::static_pointer_cast<SessionReactor>(shared_from_this()));
+  rpc_.parts.sessions.Add(stream_, std::static_pointer_cast<SessionReactor>(shared_from_this()));
   obs::Info("worker_says_hello", {{"worker", worker_},
                                   {"instance", request.instance},
                                   {"build", request.build_version},
@@ -108,11 +108,11 @@ absl::Status SessionReactor::HandleProgress(const v1::Progress& progress) {
 
 absl::Status SessionReactor::HandleReport(const v1::WorkerReport& report) {
   GOFARM_ASSIGN_OR_RETURN(domain::WorkerReport checked, FromReport(report));
-  rpc_.parts.hub.SetReport(worker_, checked);
-  // A full pool drops it: the next one comes within half a minute, and the hub has it already.
+  rpc_.parts.reports.Show(worker_, checked);
+  // A full pool drops it: the next one comes within half a minute, and this one is shown already.
   rpc_.workers.TryPost([&rpc = rpc_, worker = worker_, checked = std::move(checked)] {
     const absl::Status saved =
-        rpc.parts.save_report(Scope::For(absl::Seconds(10), rpc.stop.get_token()), worker, checked);
+        rpc.parts.reports.Save(Scope::For(absl::Seconds(10), rpc.stop.get_token()), worker, checked);
     if (!saved.ok()) obs::Warn("report_not_saved", {{"worker", worker}, {"error", std::string(saved.message())}});
   });
   return absl::OkStatus();
@@ -121,7 +121,7 @@ absl::Status SessionReactor::HandleReport(const v1::WorkerReport& report) {
 void SessionReactor::Gone() {
   rpc_.ticker.Drop(hello_timer_);
   if (!stream_) return;
-  rpc_.parts.hub.Remove(stream_);
+  rpc_.parts.sessions.Remove(stream_);
   // Always taken, see dispatch_loop.h.
   if (const absl::Status posted = rpc_.parts.dispatch.Post(dispatch::StreamClosed{stream_}); !posted.ok()) {
     obs::Warn("stream_end_not_told", {{"worker", worker_}, {"error", std::string(posted.message())}});

@@ -8,7 +8,7 @@
 
 #include "coordinator/rpc/bidi_stream.h"
 #include "coordinator/rpc/rpc_context.h"
-#include "coordinator/rpc/session_hub.h"
+#include "coordinator/rpc/session_streams.h"
 
 namespace gofarm::rpc {
 

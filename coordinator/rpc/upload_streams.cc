@@ -50,7 +50,8 @@ absl::Status LogStream::Handle(const v1::LogChunk& chunk) {
       return absl::InvalidArgumentError(Cat("this stream is the log of attempt ", token_, ", not of ", chunk.token()));
     }
   }
-  GOFARM_RETURN_IF_ERROR(rpc_.parts.hub.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), token));
+  GOFARM_RETURN_IF_ERROR(
+      rpc_.parts.fence.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), LocalPeer(), token));
   blob::LogStore& logs = rpc_.parts.logs.store();
   if (first && chunk.data().empty()) {
     GOFARM_ASSIGN_OR_RETURN(const int64_t stored, logs.StoredOffset(token));
@@ -144,7 +145,8 @@ absl::Status BlobStream::Handle(const v1::BlobChunk& chunk) {
   }
   if (upload_ == nullptr) return absl::OkStatus();  // whole already; what is under way does not matter
   // Cached for some seconds: a worker that lost its attempt stops soon, not at once.
-  GOFARM_RETURN_IF_ERROR(rpc_.parts.hub.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), token_));
+  GOFARM_RETURN_IF_ERROR(
+      rpc_.parts.fence.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), LocalPeer(), token_));
   if (absl::Status appended = upload_->Append(chunk.data()); !appended.ok()) {
     upload_.reset();
     return appended;
@@ -156,7 +158,8 @@ absl::Status BlobStream::Begin(const v1::BlobChunk::Header& header) {
   begun_ = true;
   token_ = AttemptToken{header.token()};
   size_ = header.size();
-  GOFARM_RETURN_IF_ERROR(rpc_.parts.hub.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), token_));
+  GOFARM_RETURN_IF_ERROR(
+      rpc_.parts.fence.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), LocalPeer(), token_));
   GOFARM_ASSIGN_OR_RETURN(upload_, rpc_.parts.blobs.BeginUpload(header.sha256(), header.size()));
   if (upload_ == nullptr) {
     Answer(size_, true);

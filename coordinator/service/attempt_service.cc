@@ -23,21 +23,9 @@ domain::CompletedAttempt Refused(const domain::CompletedAttempt& report, const a
 
 }  // namespace
 
-void TellEnd(ProgressBoard& board, const domain::CompletedAttempt& attempt, const domain::CompleteResult& result) {
-  std::vector<Phase> phases;
-  for (const domain::PhaseTime& p : attempt.phases) phases.push_back(p.phase);
-  std::string detail(Name(result.recorded_failure));
-  if (result.job_state == JobState::kQueued) {
-    detail = attempt.outcome == AttemptOutcome::kCancelled ? "again: its worker ended it unasked"
-                                                           : Cat("again after ", detail);
-  }
-  board.Ended(attempt.token, phases, result.job_state, detail);
-}
-
 absl::Status AttemptService::CheckBlobs(const domain::CompletedAttempt& attempt) const {
-  if (!hooks_.blob_size) return absl::OkStatus();
   const auto check = [&](const std::string& what, const std::string& sha256, int64_t size) -> absl::Status {
-    const absl::StatusOr<int64_t> stored = hooks_.blob_size(sha256);
+    const absl::StatusOr<int64_t> stored = blob_size_(sha256);
     if (absl::IsNotFound(stored.status())) {
       return absl::FailedPreconditionError(Cat(what, ": its bytes (", sha256, ") were never uploaded"));
     }
@@ -63,7 +51,7 @@ absl::StatusOr<domain::CompleteResult> AttemptService::Record(const Scope& scope
     case domain::CompleteOutcome::kNotAccepted:
       return absl::UnavailableError(Cat("attempt ", attempt.token.value, " is not accepted yet: ask again"));
   }
-  if (hooks_.ended) hooks_.ended(attempt, result);
+  news_.AttemptEnded(attempt, result);
   return result;
 }
 

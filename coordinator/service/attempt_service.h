@@ -4,13 +4,14 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/scope.h"
 #include "coordinator/domain/dispatch_store.h"
 #include "coordinator/domain/types.h"
-#include "coordinator/service/progress_board.h"
+#include "coordinator/service/job_news.h"
 #include "coordinator/store/attempt_store.h"
 
 namespace gofarm::service {
@@ -27,19 +28,12 @@ inline constexpr size_t kArgumentsMax = 20'000;
 inline constexpr size_t kArgumentBytesMax = 16 << 10;
 inline constexpr size_t kPhasesMax = 64;
 
-struct AttemptHooks {
-  // The size of a stored blob, whose age is renewed; NOT_FOUND when it is not stored.
-  std::function<absl::StatusOr<int64_t>(const std::string& sha256)> blob_size;
-  // Told after the transaction (not for stale tokens); must be quick and must not call back.
-  std::function<void(const domain::CompletedAttempt&, const domain::CompleteResult&)> ended;
-};
-
-// Shows the end of an attempt as it was recorded, which need not be what its worker said.
-void TellEnd(ProgressBoard& board, const domain::CompletedAttempt& attempt, const domain::CompleteResult& result);
-
 class AttemptService {
  public:
-  AttemptService(store::AttemptStore& attempts, AttemptHooks hooks) : attempts_(attempts), hooks_(std::move(hooks)) {}
+  // The size of a stored blob, whose age is renewed; NOT_FOUND when it is not stored.
+  using BlobSize = std::function<absl::StatusOr<int64_t>(const std::string& sha256)>;
+  AttemptService(store::AttemptStore& attempts, BlobSize blob_size, JobNews& news)
+      : attempts_(attempts), blob_size_(std::move(blob_size)), news_(news) {}
 
   // FAILED_PRECONDITION: a stale token, or an executable whose blob is not stored; INVALID_ARGUMENT: a report that
   // breaks the rules. A current attempt with such a report ends as failed with class internal. UNAVAILABLE: the
@@ -51,7 +45,8 @@ class AttemptService {
   absl::StatusOr<domain::CompleteResult> Record(const Scope& scope, const domain::CompletedAttempt& attempt);
 
   store::AttemptStore& attempts_;
-  const AttemptHooks hooks_;
+  const BlobSize blob_size_;
+  JobNews& news_;
 };
 
 }  // namespace gofarm::service

@@ -18,8 +18,8 @@ std::string DefaultName(const std::vector<CheckedModule>& modules) {
 }  // namespace
 
 BatchService::BatchService(store::BatchStore& batches, store::QueryStore& queries, ModuleProxy& proxy, BatchRules rules,
-                           BatchHooks hooks)
-    : batches_(batches), queries_(queries), proxy_(proxy), rules_(std::move(rules)), hooks_(std::move(hooks)) {}
+                           JobNews& news)
+    : batches_(batches), queries_(queries), proxy_(proxy), rules_(std::move(rules)), news_(news) {}
 
 absl::StatusOr<domain::BatchReceipt> BatchService::Submit(const Scope& scope, const domain::SubmitRequest& request) {
   domain::BatchReceipt receipt;
@@ -47,38 +47,35 @@ absl::StatusOr<domain::BatchReceipt> BatchService::Submit(const Scope& scope, co
   receipt.batch = std::move(inserted.batch);
   receipt.repeated_request = inserted.repeated;
   if (inserted.repeated) return receipt;
-  Tell(inserted.queued_sample, JobState::kQueued);
-  if (inserted.lowest_changed && hooks_.queue_changed) hooks_.queue_changed(inserted.lowest_changed);
+  news_.Queued(inserted.queued_sample, inserted.lowest_changed);
   return receipt;
 }
 
 absl::StatusOr<domain::Batch> BatchService::Cancel(const Scope& scope, BatchId id) {
   GOFARM_ASSIGN_OR_RETURN(store::BatchStore::Cancelled cancelled, batches_.Cancel(scope, id));
-  Tell(cancelled.jobs.cancelled, JobState::kCancelled);
-  if (!cancelled.jobs.to_cancel.empty() && hooks_.cancel_running) hooks_.cancel_running(cancelled.jobs.to_cancel);
+  news_.Cancelled(cancelled.jobs.cancelled);
+  news_.CancelRunning(cancelled.jobs.to_cancel);
   return std::move(cancelled.batch);
 }
 
 absl::StatusOr<domain::Batch> BatchService::Retry(const Scope& scope, BatchId id) {
   GOFARM_ASSIGN_OR_RETURN(store::BatchStore::Retried retried,
                           batches_.RetryFailed(scope, id, [this](const auto& job) { return CheckRetry(job); }));
-  Tell(retried.queued, JobState::kQueued);
-  if (retried.lowest_queued && hooks_.queue_changed) hooks_.queue_changed(retried.lowest_queued);
+  news_.Queued(retried.queued, retried.lowest_queued);
   return std::move(retried.batch);
 }
 
 absl::StatusOr<domain::Job> BatchService::CancelJob(const Scope& scope, JobId id) {
   GOFARM_ASSIGN_OR_RETURN(const store::CancelledJobs cancelled, batches_.CancelJob(scope, id));
-  Tell(cancelled.cancelled, JobState::kCancelled);
-  if (!cancelled.to_cancel.empty() && hooks_.cancel_running) hooks_.cancel_running(cancelled.to_cancel);
+  news_.Cancelled(cancelled.cancelled);
+  news_.CancelRunning(cancelled.to_cancel);
   return queries_.GetJob(scope, id);
 }
 
 absl::StatusOr<domain::Job> BatchService::RetryJob(const Scope& scope, JobId id) {
   GOFARM_ASSIGN_OR_RETURN(const domain::JobRef successor,
                           batches_.RetryJob(scope, id, [this](const auto& job) { return CheckRetry(job); }));
-  Tell({successor}, JobState::kQueued);
-  if (hooks_.queue_changed) hooks_.queue_changed(successor.id);
+  news_.Queued({successor}, successor.id);
   return queries_.GetJob(scope, successor.id);
 }
 
@@ -100,16 +97,6 @@ absl::Status BatchService::CheckRetry(const store::EndedJob& job) const {
   return absl::FailedPreconditionError(Cat("job ", ref.id.value,
                                            " was made by an older release, whose recipe differs: submit ", ref.module,
                                            "@", ref.version, " again"));
-}
-
-void BatchService::Tell(const std::vector<domain::JobRef>& jobs, JobState state) const {
-  if (!hooks_.told || jobs.empty()) return;
-  if (jobs.size() <= kToldMax) {
-    hooks_.told(jobs, state);
-  } else {
-    hooks_.told({jobs.begin(), jobs.begin() + kToldMax}, state);
-    if (hooks_.queue_changed) hooks_.queue_changed(JobId{});
-  }
 }
 
 }  // namespace gofarm::service

@@ -2,7 +2,6 @@
 // nothing of it is stored. Thread-safe; every method blocks its thread (database, proxy).
 #pragma once
 
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,6 +12,7 @@
 #include "common/vocab/toolset.h"
 #include "coordinator/domain/recipe.h"
 #include "coordinator/domain/types.h"
+#include "coordinator/service/job_news.h"
 #include "coordinator/service/module_proxy.h"
 #include "coordinator/store/batch_store.h"
 #include "coordinator/store/query_store.h"
@@ -28,17 +28,7 @@ inline constexpr int kPriorityMax = 1000;           // and -kPriorityMax
 inline constexpr size_t kCheckedVersionsMax = 100;  // more modules are not asked for, but for their latest version
 inline constexpr int kProxyRequestsAtOnce = 16;
 inline constexpr size_t kErrorsShownMax = 100;  // lines of a refusal; the rest is counted
-inline constexpr size_t kToldMax = 1000;        // jobs in one call of BatchHooks::told
 inline constexpr double kProxyShare = 0.6;      // of a submission's time; the rest is for storing it
-
-// Told after the transaction; must be quick and must not call back.
-struct BatchHooks {
-  // The queue's rows from this job on may be new or changed; 0: any of them.
-  std::function<void(JobId lowest)> queue_changed;
-  std::function<void(const std::vector<domain::RunningRef>&)> cancel_running;
-  // For progress lines: these jobs are in that state now. The first kToldMax when there are very many.
-  std::function<void(const std::vector<domain::JobRef>&, JobState)> told;
-};
 
 // How this farm builds; digests of toolsets are filled in.
 struct BatchRules {
@@ -51,7 +41,7 @@ struct BatchRules {
 class BatchService {
  public:
   BatchService(store::BatchStore& batches, store::QueryStore& queries, ModuleProxy& proxy, BatchRules rules,
-               BatchHooks hooks);
+               JobNews& news);
 
   // INVALID_ARGUMENT: one line per error, each prefixed "line N: " where it concerns a line.
   absl::StatusOr<domain::BatchReceipt> Submit(const Scope& scope, const domain::SubmitRequest& request);
@@ -64,13 +54,12 @@ class BatchService {
 
  private:
   absl::Status CheckRetry(const store::EndedJob& job) const;
-  void Tell(const std::vector<domain::JobRef>& jobs, JobState state) const;
 
   store::BatchStore& batches_;
   store::QueryStore& queries_;
   ModuleProxy& proxy_;
   const BatchRules rules_;
-  const BatchHooks hooks_;
+  JobNews& news_;
 };
 
 }  // namespace gofarm::service

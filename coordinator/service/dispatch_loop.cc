@@ -61,13 +61,11 @@ bool AlwaysTaken(const dispatch::Event& event) {
 
 class DispatchLoop::Impl {
  public:
-  Impl(DispatchLoopOptions options, domain::DispatchStore& store, SessionSink& sink, DispatchObserver observer,
-       const Clock& clock)
+  Impl(DispatchLoopOptions options, domain::DispatchStore& store, SessionSink& sink, const Clock& clock)
       : options_(std::move(options)),
         deadline_(options_.limits.wall + options_.attempt_slack),
         store_(store),
         sink_(sink),
-        observer_(std::move(observer)),
         clock_(clock),
         lane_(store, [this](dispatch::Event event) { Push(std::move(event)); }),
         state_(dispatch::Options{.attempt_deadline = deadline_}) {}
@@ -75,6 +73,7 @@ class DispatchLoop::Impl {
   ~Impl() { Stop(); }
 
   StoreLane& lane() { return lane_; }
+  void Observe(DispatchObserver& observer) { observer_ = &observer; }
 
   absl::Status Start(const Scope& scope) {
     GOFARM_ASSIGN_OR_RETURN_CTX(const int64_t epoch, store_.TakeLeadership(scope, options_.holder), "take leadership");
@@ -252,7 +251,7 @@ class DispatchLoop::Impl {
                                         options_.toolsets});
             },
             [&](const dispatch::SendOffer& e) {
-              if (observer_.offered) observer_.offered(e.token, e.job, e.worker);
+              if (observer_ != nullptr) observer_->Offered(e.token, e.job, e.worker);
               sink_.Send(e.stream, epoch_, OfferMessage{e.token, e.job, e.siblings, deadline_, options_.limits});
             },
             [&](const dispatch::SendCancel& e) { sink_.Send(e.stream, epoch_, CancelMessage{e.token}); },
@@ -264,12 +263,12 @@ class DispatchLoop::Impl {
             [&](const dispatch::NoteRunning& e) {
               obs::Info("attempt_running",
                         {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
-              if (observer_.running) observer_.running(e.token, e.job, e.worker, e.since);
+              if (observer_ != nullptr) observer_->Running(e.token, e.job, e.worker, e.since);
             },
             [&](const dispatch::NoteLost& e) {
               obs::Warn("attempt_lost",
                         {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
-              if (observer_.lost) observer_.lost(e.token, e.waits_again, Cat("worker ", e.worker, " lost it"));
+              if (observer_ != nullptr) observer_->Lost(e.token, e.waits_again, Cat("worker ", e.worker, " lost it"));
             },
             [&](const auto&) { GOFARM_CHECK(!"a store effect outside the lane"); },
         },
@@ -284,7 +283,7 @@ class DispatchLoop::Impl {
   const absl::Duration deadline_;
   domain::DispatchStore& store_;
   SessionSink& sink_;
-  const DispatchObserver observer_;
+  DispatchObserver* observer_ = nullptr;  // set before Start
   const Clock& clock_;
   int64_t epoch_ = 0;  // set by Start, before any thread reads it
 
@@ -304,10 +303,11 @@ class DispatchLoop::Impl {
 };
 
 DispatchLoop::DispatchLoop(DispatchLoopOptions options, domain::DispatchStore& store, SessionSink& sink,
-                           DispatchObserver observer, const Clock& clock)
-    : impl_(std::make_unique<Impl>(std::move(options), store, sink, std::move(observer), clock)) {}
+                           const Clock& clock)
+    : impl_(std::make_unique<Impl>(std::move(options), store, sink, clock)) {}
 DispatchLoop::~DispatchLoop() = default;
 absl::Status DispatchLoop::Start(const Scope& scope) { return impl_->Start(scope); }
+void DispatchLoop::Observe(DispatchObserver& observer) { impl_->Observe(observer); }
 void DispatchLoop::OnLeadershipLost(std::function<void(const absl::Status&)> lost_leadership) {
   impl_->lane().OnLeadershipLost(std::move(lost_leadership));
 }

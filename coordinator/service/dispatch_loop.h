@@ -76,15 +76,28 @@ class SessionSink {
   virtual void Close(dispatch::StreamId stream, const absl::Status& why) = 0;
 };
 
-// Told of what happens to attempts, from the loop's thread, outside its lock; must be quick. The app wires it to the
-// progress board.
-struct DispatchObserver {
+// Hears what happens to attempts, on the loop's thread and outside its lock; must be quick.
+class DispatchObserver {
+ public:
+  virtual ~DispatchObserver() = default;
   // An offer goes out; what its worker reports comes later.
-  std::function<void(AttemptToken, const domain::QueuedJob&, const std::string& worker)> offered;
+  virtual void Offered(AttemptToken token, const domain::QueuedJob& job, const std::string& worker) = 0;
   // Accepted, or kept by a Hello.
-  std::function<void(AttemptToken, const domain::QueuedJob&, const std::string& worker, absl::Time since)> running;
+  virtual void Running(AttemptToken token, const domain::QueuedJob& job, const std::string& worker,
+                       absl::Time since) = 0;
   // The job waits again; else it ended, and the store knows how.
-  std::function<void(AttemptToken, bool waits_again, const std::string& why)> lost;
+  virtual void Lost(AttemptToken token, bool waits_again, const std::string& why) = 0;
+};
+
+// What the loop takes from the services.
+class DispatchPort {
+ public:
+  virtual ~DispatchPort() = default;
+  // RESOURCE_EXHAUSTED when the queue is full: the reactor then closes its stream with it. StreamClosed, AttemptEnded
+  // and CancelRequested are always taken (they are bounded by streams and running attempts).
+  virtual absl::Status Post(dispatch::Event event) = 0;
+  // New or changed rows in the queue (submit, retry), from the job id `lowest` on (0: unknown); cheap and coalesced.
+  virtual void QueueChanged(JobId lowest) = 0;
 };
 
 struct DispatchLoopOptions {
@@ -110,16 +123,16 @@ struct DispatchStats {
   int64_t events_refused = 0;
 };
 
-class DispatchLoop {
+class DispatchLoop final : public DispatchPort {
  public:
-  DispatchLoop(DispatchLoopOptions options, domain::DispatchStore& store, SessionSink& sink, DispatchObserver observer,
-               const Clock& clock);
-  ~DispatchLoop();  // Stop
+  DispatchLoop(DispatchLoopOptions options, domain::DispatchStore& store, SessionSink& sink, const Clock& clock);
+  ~DispatchLoop() override;  // Stop
   DispatchLoop(const DispatchLoop&) = delete;
   DispatchLoop& operator=(const DispatchLoop&) = delete;
 
   // Takes the leadership, resets the leases, starts both threads. Until it returned OK no stream may be opened.
   absl::Status Start(const Scope& scope);
+  void Observe(DispatchObserver& observer);  // before Start
   // `lost_leadership` is called once, from the database thread, when another coordinator took over: the process must
   // end.
   void OnLeadershipLost(std::function<void(const absl::Status&)> lost_leadership);  // before Start
@@ -129,11 +142,8 @@ class DispatchLoop {
 
   // Streams get their number here, before HelloReceived is posted.
   dispatch::StreamId NewStream();
-  // RESOURCE_EXHAUSTED when the queue is full: the reactor then closes its stream with it. StreamClosed, AttemptEnded
-  // and CancelRequested are always taken (they are bounded by streams and running attempts).
-  absl::Status Post(dispatch::Event event);
-  // New or changed rows in the queue (submit, retry), from the job id `lowest` on (0: unknown); cheap and coalesced.
-  void QueueChanged(JobId lowest = {});
+  absl::Status Post(dispatch::Event event) override;
+  void QueueChanged(JobId lowest) override;
 
   int64_t Epoch() const;
   // Without reports and running jobs, by name.

@@ -84,7 +84,7 @@ absl::StatusOr<std::vector<domain::WorkerView>> FarmView::Workers(const Scope& s
     domain::WorkerView& row = rows[view.name];
     domain::WorkerReport stored = std::move(row.report);
     row = std::move(view);
-    std::optional<domain::WorkerReport> report = report_of_(row.name);
+    std::optional<domain::WorkerReport> report = reports_.Of(row.name);
     row.report = report ? *std::move(report) : std::move(stored);
   }
   const auto any = [](const domain::RunningJob&) { return true; };

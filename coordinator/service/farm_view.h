@@ -3,8 +3,6 @@
 // store.
 #pragma once
 
-#include <functional>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +13,7 @@
 #include "coordinator/service/dispatch_loop.h"
 #include "coordinator/service/progress_board.h"
 #include "coordinator/service/query_service.h"
+#include "coordinator/service/worker_reports.h"
 
 namespace gofarm::service {
 
@@ -22,10 +21,9 @@ inline constexpr size_t kWorkersRunningMax = 20'000;  // jobs shown below their 
 
 class FarmView {
  public:
-  // The last report of a connected worker, if there is one.
-  using ReportOf = std::function<std::optional<domain::WorkerReport>(const std::string& worker)>;
-  FarmView(QueryService& queries, const DispatchLoop& dispatch, const ProgressBoard& board, ReportOf report_of)
-      : queries_(queries), dispatch_(dispatch), board_(board), report_of_(std::move(report_of)) {}
+  FarmView(QueryService& queries, const DispatchLoop& dispatch, const ProgressBoard& board,
+           const WorkerReports& reports)
+      : queries_(queries), dispatch_(dispatch), board_(board), reports_(reports) {}
 
   // A job of the store with why it waits, or with what its running attempt does.
   domain::JobView ViewOf(domain::Job job) const;
@@ -44,7 +42,7 @@ class FarmView {
   QueryService& queries_;
   const DispatchLoop& dispatch_;
   const ProgressBoard& board_;
-  const ReportOf report_of_;
+  const WorkerReports& reports_;
 };
 
 }  // namespace gofarm::service

@@ -231,11 +231,16 @@ absl::StatusOr<Attempt> QueryStore::FindAttempt(const Scope& scope, JobId job, i
   });
 }
 
-absl::StatusOr<domain::TokenState> QueryStore::StateOf(const Scope& scope, AttemptToken token) {
-  return RunTransaction(pool_, scope, "look up a token", [&](Txn& txn) -> absl::StatusOr<domain::TokenState> {
+absl::StatusOr<domain::TokenFacts> QueryStore::FactsOf(const Scope& scope, AttemptToken token) {
+  return RunTransaction(pool_, scope, "look up a token", [&](Txn& txn) -> absl::StatusOr<domain::TokenFacts> {
     const pqxx::result rows = txn.Run("token_state", token.value);
-    if (rows[0]["running"].as<bool>()) return domain::TokenState::kRunning;
-    return rows[0]["offered"].as<bool>() ? domain::TokenState::kOffered : domain::TokenState::kStale;
+    domain::TokenFacts facts{.worker = rows[0]["running_on"].as<std::string>()};
+    if (!facts.worker.empty()) {
+      facts.state = domain::TokenState::kRunning;
+    } else if (rows[0]["offered"].as<bool>()) {
+      facts.state = domain::TokenState::kOffered;
+    }
+    return facts;
   });
 }
 

@@ -41,7 +41,7 @@ class QueryStore {
   // or attempt.
   absl::StatusOr<domain::Attempt> FindAttempt(const Scope& scope, JobId job, int number);
   // For log and blob uploads.
-  absl::StatusOr<domain::TokenState> StateOf(const Scope& scope, AttemptToken token);
+  absl::StatusOr<domain::TokenFacts> FactsOf(const Scope& scope, AttemptToken token);
 
  private:
   Pool& pool_;

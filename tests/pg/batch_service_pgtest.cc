@@ -1,9 +1,13 @@
 // Submissions and completions through the services, down to the database.
 #include <map>
 #include <set>
+#include <variant>
 
+#include "common/base/clock.h"
+#include "common/obs/metrics.h"
 #include "coordinator/service/attempt_service.h"
 #include "coordinator/service/batch_service.h"
+#include "coordinator/service/job_news.h"
 #include "coordinator/service/query_service.h"
 #include "tests/pg/farm_fixture.h"
 
@@ -18,35 +22,45 @@ class FakeProxy final : public service::ModuleProxy {
   absl::StatusOr<std::string> Latest(const Scope&, const std::string&) override { return std::string("v1.5.0"); }
 };
 
+// What the dispatcher is given.
+class FakeDispatch final : public service::DispatchPort {
+ public:
+  absl::Status Post(dispatch::Event event) override {
+    if (const auto* cancel = std::get_if<dispatch::CancelRequested>(&event))
+      cancels.insert(cancel->tokens.begin(), cancel->tokens.end());
+    if (std::holds_alternative<dispatch::AttemptEnded>(event)) ++ended;
+    if (const auto* gone = std::get_if<dispatch::JobsRemoved>(&event))
+      removed.insert(gone->jobs.begin(), gone->jobs.end());
+    return absl::OkStatus();
+  }
+  void QueueChanged(JobId lowest) override { queue_changes.push_back(lowest); }
+
+  std::vector<JobId> queue_changes;  // from which job on
+  std::set<AttemptToken> cancels;
+  std::set<JobId> removed;
+  int ended = 0;
+};
+
 class BatchServiceTest : public FarmTest {
  protected:
   void SetUp() override {
     FarmTest::SetUp();
     toolset_.digest = domain::ToolsetDigest(toolset_);
-    service::BatchHooks hooks;
-    hooks.queue_changed = [this](JobId lowest) { queue_changes_.push_back(lowest); };
-    hooks.cancel_running = [this](const std::vector<domain::RunningRef>& running) {
-      for (const domain::RunningRef& ref : running) cancels_.insert(ref.token);
-    };
-    hooks.told = [this](const std::vector<domain::JobRef>& jobs, JobState state) {
-      told_[state] += static_cast<int>(jobs.size());
-    };
-    hooks_ = hooks;
     Restart({toolset_}, domain::CurrentPolicy());
-    service::AttemptHooks attempt_hooks;
-    attempt_hooks.blob_size = [this](const std::string& sha256) -> absl::StatusOr<int64_t> {
-      const auto blob = blobs_.find(sha256);
-      if (blob == blobs_.end()) return absl::NotFoundError("no blob");
-      return blob->second;
-    };
-    attempt_hooks.ended = [this](const domain::CompletedAttempt&, const domain::CompleteResult&) { ++ended_; };
-    attempt_service_ = std::make_unique<service::AttemptService>(*attempts_, std::move(attempt_hooks));
+    attempt_service_ = std::make_unique<service::AttemptService>(
+        *attempts_,
+        [this](const std::string& sha256) -> absl::StatusOr<int64_t> {
+          const auto blob = blobs_.find(sha256);
+          if (blob == blobs_.end()) return absl::NotFoundError("no blob");
+          return blob->second;
+        },
+        news_);
   }
   // A coordinator with another configuration or of another release.
   void Restart(const std::vector<Toolset>& toolsets, const domain::RecipePolicy& policy) {
     service_ = std::make_unique<service::BatchService>(
         *batches_, *queries_, proxy_,
-        service::BatchRules{.toolset = toolsets[0], .toolsets = toolsets, .policy = policy, .goprivate = ""}, hooks_);
+        service::BatchRules{.toolset = toolsets[0], .toolsets = toolsets, .policy = policy, .goprivate = ""}, news_);
   }
   domain::SubmitRequest List(const std::vector<std::pair<std::string, std::string>>& modules) {
     domain::SubmitRequest request = Request();
@@ -60,11 +74,12 @@ class BatchServiceTest : public FarmTest {
   }
 
   FakeProxy proxy_;
-  std::vector<JobId> queue_changes_;  // from which job on
-  int ended_ = 0;
-  service::BatchHooks hooks_;
-  std::set<AttemptToken> cancels_;
-  std::map<JobState, int> told_;
+  service::ProgressBoard board_;
+  service::AttemptFence fence_{
+      [this](const Scope& scope, AttemptToken token) { return queries_->FactsOf(scope, token); }, RealClock()};
+  obs::Metrics metrics_;
+  FakeDispatch dispatch_;
+  service::JobNews news_{board_, fence_, dispatch_, metrics_};
   std::map<std::string, int64_t> blobs_;
   std::unique_ptr<service::BatchService> service_;
   std::unique_ptr<service::AttemptService> attempt_service_;
@@ -76,25 +91,25 @@ TEST_F(BatchServiceTest, ASubmissionStoresItsBatchAndTellsTheDispatcher) {
   EXPECT_EQ(receipt->batch.jobs.queued, 2);
   EXPECT_EQ(receipt->batch.name, "2 modules");
   EXPECT_EQ(JobsOf(receipt->batch.id)[1].version, "v1.5.0") << "the resolved version is recorded";
-  EXPECT_EQ(queue_changes_, std::vector<JobId>{JobsOf(receipt->batch.id)[0].id});
-  EXPECT_EQ(told_[JobState::kQueued], 2);
+  EXPECT_EQ(dispatch_.queue_changes, std::vector<JobId>{JobsOf(receipt->batch.id)[0].id});
+  EXPECT_EQ(board_.Newest(), 2) << "both are shown as queued";
 }
 
 TEST_F(BatchServiceTest, TheDispatcherHearsFromWhichJobOnTheQueueChanged) {
   const JobId older = OnlyJob(service_->Submit(Now(), List({{"example.com/a", "v1.0.0"}}))->batch.id);
-  queue_changes_.clear();
+  dispatch_.queue_changes.clear();
   domain::SubmitRequest request = List({{"example.com/a", "v1.0.0"}, {"example.com/b", "v1.0.0"}});
   const auto mixed = service_->Submit(Now(), request);
   ASSERT_TRUE(mixed.ok()) << mixed.status();
   const JobId newer = JobsOf(mixed->batch.id)[1].id;
-  EXPECT_EQ(queue_changes_, std::vector<JobId>{newer}) << "the joined one is as urgent as it was";
+  EXPECT_EQ(dispatch_.queue_changes, std::vector<JobId>{newer}) << "the joined one is as urgent as it was";
   request.request_id = Request().request_id;
   ASSERT_TRUE(service_->Submit(Now(), request).ok());
-  EXPECT_EQ(queue_changes_.size(), 1u) << "nothing is new and nothing more urgent";
+  EXPECT_EQ(dispatch_.queue_changes.size(), 1u) << "nothing is new and nothing more urgent";
   request.request_id = Request().request_id;
   request.priority = 7;
   ASSERT_TRUE(service_->Submit(Now(), request).ok());
-  EXPECT_EQ(queue_changes_, (std::vector<JobId>{newer, older})) << "both are more urgent now";
+  EXPECT_EQ(dispatch_.queue_changes, (std::vector<JobId>{newer, older})) << "both are more urgent now";
 }
 
 TEST_F(BatchServiceTest, ARefusedSubmissionStoresNothing) {
@@ -106,7 +121,7 @@ TEST_F(BatchServiceTest, ARefusedSubmissionStoresNothing) {
   EXPECT_NE(receipt.status().message().find("line 3: "), absl::string_view::npos) << "errors of all kinds at once";
   EXPECT_EQ(Count("SELECT count(*) FROM batches"), 0);
   EXPECT_EQ(Count("SELECT count(*) FROM jobs"), 0);
-  EXPECT_TRUE(queue_changes_.empty());
+  EXPECT_TRUE(dispatch_.queue_changes.empty());
 }
 
 TEST_F(BatchServiceTest, ARepeatedRequestIsAnsweredWithoutAskingAgain) {
@@ -126,8 +141,8 @@ TEST_F(BatchServiceTest, CancelTellsTheWorkersOfRunningJobs) {
   const auto cancelled = service_->Cancel(Now(), receipt->batch.id);
   ASSERT_TRUE(cancelled.ok()) << cancelled.status();
   EXPECT_EQ(cancelled->state, BatchState::kCancelled);
-  EXPECT_EQ(cancels_, std::set<AttemptToken>{token});
-  EXPECT_EQ(told_[JobState::kCancelled], 1);
+  EXPECT_EQ(dispatch_.cancels, std::set<AttemptToken>{token});
+  EXPECT_EQ(dispatch_.removed, std::set<JobId>{JobsOf(receipt->batch.id)[1].id});
 }
 
 TEST_F(BatchServiceTest, JobVerbsAnswerTheJobAsItIsNow) {
@@ -147,7 +162,7 @@ TEST_F(BatchServiceTest, RetryOfABatchQueuesItsFailedJobsAgain) {
   const auto retried = service_->Retry(Now(), batch.batch.id);
   ASSERT_TRUE(retried.ok()) << retried.status();
   EXPECT_EQ(retried->jobs.queued, 1);
-  EXPECT_EQ(queue_changes_, std::vector<JobId>{OnlyJob(batch.batch.id)});
+  EXPECT_EQ(dispatch_.queue_changes, std::vector<JobId>{OnlyJob(batch.batch.id)});
 }
 
 TEST_F(BatchServiceTest, ARetryIsTheSameRecipeAndIsRefusedWhereThatRecipeIsBuiltNoLonger) {
@@ -188,7 +203,7 @@ TEST_F(BatchServiceTest, ACompletionNeedsItsBytes) {
   const auto good = attempt_service_->Complete(Now(), report);
   ASSERT_TRUE(good.ok()) << good.status();
   EXPECT_EQ(good->job_state, JobState::kBuilt);
-  EXPECT_EQ(ended_, 1);
+  EXPECT_EQ(dispatch_.ended, 1);
   blobs_.clear();
   EXPECT_TRUE(attempt_service_->Complete(Now(), report)->repeated) << "a repeat needs them no more";
 }

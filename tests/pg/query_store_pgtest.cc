@@ -93,11 +93,12 @@ TEST_F(QueryStoreTest, AttemptsAreNumberedFromOneAndZeroIsTheLast) {
   const JobId job = OnlyJob(Submit({"example.com/a"}).batch.id);
   EXPECT_EQ(queries_->FindAttempt(Now(), job, 0).status().code(), absl::StatusCode::kNotFound);
   const AttemptToken first = Claim(job, session_);
-  EXPECT_EQ(*queries_->StateOf(Now(), first), domain::TokenState::kOffered) << "its worker may build already";
+  EXPECT_EQ(queries_->FactsOf(Now(), first)->state, domain::TokenState::kOffered) << "its worker may build already";
   ASSERT_EQ(Accept(first, job, session_), domain::AcceptOutcome::kRunning);
-  EXPECT_EQ(*queries_->StateOf(Now(), first), domain::TokenState::kRunning);
+  EXPECT_EQ(queries_->FactsOf(Now(), first)->state, domain::TokenState::kRunning);
+  EXPECT_EQ(queries_->FactsOf(Now(), first)->worker, "w");
   Complete(FailedReport(first, job, FailureClass::kProxyError));
-  EXPECT_EQ(*queries_->StateOf(Now(), first), domain::TokenState::kStale);
+  EXPECT_EQ(queries_->FactsOf(Now(), first)->state, domain::TokenState::kStale);
   const AttemptToken second = Run(job, session_);
   EXPECT_EQ(queries_->FindAttempt(Now(), job, 1)->token, first);
   EXPECT_EQ(queries_->FindAttempt(Now(), job, 2)->token, second);

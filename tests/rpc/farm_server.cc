@@ -16,6 +16,7 @@
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/dispatch_loop.h"
 #include "coordinator/service/farm_view.h"
+#include "coordinator/service/job_news.h"
 #include "coordinator/service/log_service.h"
 #include "coordinator/service/module_proxy.h"
 #include "coordinator/service/progress_board.h"
@@ -52,80 +53,48 @@ struct FarmServer::Parts {
         query_store(pool),
         attempt_store(pool),
         dispatch_store(pool),
-        queries(batch_store, query_store),
-        hub([this](const Scope& scope, AttemptToken token) { return query_store.StateOf(scope, token); }) {
+        queries(batch_store, query_store) {
     const Toolset toolset = TestToolset();
     EXPECT_TRUE(store::ToolsetStore(pool).Pin(Scope::For(absl::Seconds(10)), toolset).ok());
     blobs = blob::OpenFolderBlobStore(dir).value();
     log_store = blob::OpenFolderLogStore(dir, 1 << 20).value();
     logs = std::make_unique<service::LogService>(queries, *log_store, board);
-    service::DispatchObserver observer;
-    observer.offered = [this](AttemptToken token, const domain::QueuedJob& job, const std::string& worker) {
-      board.Offered(token, domain::RefOf(job), worker);
-    };
-    observer.running = [this](AttemptToken token, const domain::QueuedJob& job, const std::string& worker,
-                              absl::Time since) { board.Started(token, domain::RefOf(job), worker, since); };
-    observer.lost = [this](AttemptToken token, bool waits_again, const std::string& why) {
-      if (waits_again) {
-        board.Ended(token, {}, JobState::kQueued, why);
-      } else {
-        board.Forget(token);
-      }
-    };
     dispatch = std::make_unique<service::DispatchLoop>(
         service::DispatchLoopOptions{
             .holder = "test", .toolsets = std::make_shared<const std::vector<Toolset>>(std::vector<Toolset>{toolset})},
-        dispatch_store, hub, observer, RealClock());
+        dispatch_store, sessions, RealClock());
+    news = std::make_unique<service::JobNews>(board, fence, *dispatch, metrics);
+    dispatch->Observe(*news);
     const absl::Status started = dispatch->Start(Scope::For(absl::Seconds(20)));
     EXPECT_TRUE(started.ok()) << started;
-    service::BatchHooks batch_hooks;
-    batch_hooks.queue_changed = [this](JobId lowest) { dispatch->QueueChanged(lowest); };
-    batch_hooks.cancel_running = [this](const std::vector<domain::RunningRef>& running) {
-      dispatch::CancelRequested event;
-      for (const domain::RunningRef& r : running) event.tokens.push_back(r.token);
-      (void)dispatch->Post(std::move(event));
-    };
-    batch_hooks.told = [this](const std::vector<domain::JobRef>& jobs, JobState state) {
-      for (const domain::JobRef& job : jobs) board.Publish(job, state, "");
-    };
     batches = std::make_unique<service::BatchService>(
         batch_store, query_store, proxy,
         service::BatchRules{
             .toolset = toolset, .toolsets = {toolset}, .policy = domain::CurrentPolicy(), .goprivate = ""},
-        batch_hooks);
-    service::AttemptHooks attempt_hooks;
-    attempt_hooks.blob_size = [this](const std::string& sha256) { return blobs->Renew(sha256); };
-    attempt_hooks.ended = [this](const domain::CompletedAttempt& attempt, const domain::CompleteResult& result) {
-      service::TellEnd(board, attempt, result);
-      (void)dispatch->Post(dispatch::AttemptEnded{attempt.token, attempt.job, result.requeued});
-    };
-    attempts = std::make_unique<service::AttemptService>(attempt_store, attempt_hooks);
-    farm = std::make_unique<service::FarmView>(queries, *dispatch, board,
-                                               [this](const std::string& worker) { return hub.ReportOf(worker); });
+        *news);
+    attempts = std::make_unique<service::AttemptService>(
+        attempt_store, [this](const std::string& sha256) { return blobs->Renew(sha256); }, *news);
+    farm = std::make_unique<service::FarmView>(queries, *dispatch, board, reports);
     feeds = std::make_unique<service::BatchFeeds>(queries, board,
                                                   [this](const domain::Job& job) { return farm->WhyWaiting(job); });
-    auto server = rpc::Server::Start(
-        Cat("unix:", dir, "/s"),
-        {.batches = *batches,
-         .queries = queries,
-         .farm = *farm,
-         .feeds = *feeds,
-         .attempts = *attempts,
-         .dispatch = *dispatch,
-         .board = board,
-         .logs = *logs,
-         .blobs = *blobs,
-         .hub = hub,
-         .save_report =
-             [this](const Scope& scope, const std::string& worker, const domain::WorkerReport& report) {
-               return query_store.SaveWorkerReport(scope, worker, report);
-             },
-         .facts = {.version = "test",
-                   .database_version = "15",
-                   .toolset = toolset.name,
-                   .started_at = absl::Now(),
-                   .pid = 1},
-         .metrics = &metrics});
+    auto server = rpc::Server::Start(Cat("unix:", dir, "/s"), {.batches = *batches,
+                                                               .queries = queries,
+                                                               .farm = *farm,
+                                                               .feeds = *feeds,
+                                                               .attempts = *attempts,
+                                                               .dispatch = *dispatch,
+                                                               .board = board,
+                                                               .logs = *logs,
+                                                               .blobs = *blobs,
+                                                               .sessions = sessions,
+                                                               .fence = fence,
+                                                               .reports = reports,
+                                                               .facts = {.version = "test",
+                                                                         .database_version = "15",
+                                                                         .toolset = toolset.name,
+                                                                         .started_at = absl::Now(),
+                                                                         .pid = 1},
+                                                               .metrics = &metrics});
     EXPECT_TRUE(server.ok()) << server.status();
     rpc = *std::move(server);
   }
@@ -144,7 +113,14 @@ struct FarmServer::Parts {
   service::ProgressBoard board;
   service::QueryService queries;
   std::unique_ptr<service::LogService> logs;
-  rpc::SessionHub hub;
+  rpc::SessionStreams sessions;
+  service::AttemptFence fence{
+      [this](const Scope& scope, AttemptToken token) { return query_store.FactsOf(scope, token); }, RealClock()};
+  service::WorkerReports reports{
+      [this](const Scope& scope, const std::string& worker, const domain::WorkerReport& report) {
+        return query_store.SaveWorkerReport(scope, worker, report);
+      }};
+  std::unique_ptr<service::JobNews> news;  // called by the loop until that is gone
   std::unique_ptr<service::DispatchLoop> dispatch;
   std::unique_ptr<service::BatchService> batches;
   std::unique_ptr<service::AttemptService> attempts;
@@ -157,7 +133,7 @@ FarmServer::FarmServer(store::Pool& pool, const std::string& dir, metrics::Regis
     : parts_(std::make_unique<Parts>(pool, dir, metrics)) {}
 FarmServer::~FarmServer() = default;
 const std::string& FarmServer::address() const { return parts_->rpc->address(); }
-rpc::SessionHub& FarmServer::hub() { return parts_->hub; }
+rpc::SessionStreams& FarmServer::sessions() { return parts_->sessions; }
 blob::BlobStore& FarmServer::blobs() { return *parts_->blobs; }
 
 void RpcTest::SetUp() {

@@ -14,7 +14,7 @@
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/blob/log_store.h"
 #include "coordinator/rpc/server.h"
-#include "coordinator/rpc/session_hub.h"
+#include "coordinator/rpc/session_streams.h"
 #include "tests/support/pg_fixture.h"
 
 namespace gofarm::testing {
@@ -51,7 +51,7 @@ class FarmServer {
   FarmServer(store::Pool& pool, const std::string& dir, metrics::Registry& metrics);
   ~FarmServer();
   const std::string& address() const;
-  rpc::SessionHub& hub();
+  rpc::SessionStreams& sessions();
   blob::BlobStore& blobs();
 
  private:

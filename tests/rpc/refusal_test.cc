@@ -306,7 +306,7 @@ TEST_F(RefusalTest, WorkerThatStopsReadingLosesItsStreamAndNobodyElseDoes) {
   offer.token = AttemptToken{1};
   offer.job.module = std::string(10'000, 'm');
   // The first stream of this coordinator. Far more than flow control and the queue hold.
-  for (int i = 0; i < 5'000; ++i) server_->hub().Send(dispatch::StreamId{1}, 1, offer);
+  for (int i = 0; i < 5'000; ++i) server_->sessions().Send(dispatch::StreamId{1}, 1, offer);
   const grpc::Status status = deaf.AwaitEnd();
   EXPECT_FALSE(status.ok());
   FakeWorker other(*worker_);

@@ -132,27 +132,29 @@ class Streams final : public SessionSink {
   std::deque<std::pair<dispatch::StreamId, absl::Status>> closed_ ABSL_GUARDED_BY(mutex_);
 };
 
-class DispatchLoopTest : public ::testing::Test {
+class DispatchLoopTest : public ::testing::Test, public DispatchObserver {
  protected:
   void SetUp() override {
     DispatchLoopOptions options;
     options.holder = "test";
     options.toolsets = std::make_shared<const std::vector<Toolset>>(1, Toolset{.name = "t"});
-    DispatchObserver observer;
-    observer.offered = [this](AttemptToken token, const domain::QueuedJob&, const std::string& worker) {
-      const absl::MutexLock lock(&mutex_);
-      offered_.emplace_back(token, worker);
-    };
-    observer.running = [this](AttemptToken token, const domain::QueuedJob&, const std::string&, absl::Time) {
-      const absl::MutexLock lock(&mutex_);
-      running_.push_back(token);
-    };
-    loop_.emplace(options, store_, streams_, observer, clock_);
+    loop_.emplace(options, store_, streams_, clock_);
+    loop_->Observe(*this);
     loop_->OnLeadershipLost([this](const absl::Status&) {
       if (!leadership_lost_.HasBeenNotified()) leadership_lost_.Notify();
     });
     ASSERT_TRUE(loop_->Start(Scope::For(kPatience)).ok());
   }
+
+  void Offered(AttemptToken token, const domain::QueuedJob&, const std::string& worker) override {
+    const absl::MutexLock lock(&mutex_);
+    offered_.emplace_back(token, worker);
+  }
+  void Running(AttemptToken token, const domain::QueuedJob&, const std::string&, absl::Time) override {
+    const absl::MutexLock lock(&mutex_);
+    running_.push_back(token);
+  }
+  void Lost(AttemptToken, bool, const std::string&) override {}
 
   JobId AddJob(const std::string& module) {
     return store_.With([&](testing::MemoryDispatchStore& m) {

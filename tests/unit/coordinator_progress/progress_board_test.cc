@@ -6,8 +6,6 @@
 
 #include <thread>
 
-#include "coordinator/service/attempt_service.h"
-
 namespace gofarm::service {
 namespace {
 
@@ -178,33 +176,6 @@ TEST(ProgressBoardTest, WhatRunsIsListedByTokenUpToALimit) {
   ASSERT_EQ(running.size(), 2u);
   EXPECT_EQ(running[0].token, AttemptToken{1});
   EXPECT_EQ(running[1].token, AttemptToken{3});
-}
-
-// The worker ends an attempt as cancelled; what the store made of it is `result`.
-domain::JobEvent EndOf(const domain::CompleteResult& result) {
-  ProgressBoard board;
-  Start(board, 1);
-  TellEnd(board, {.token = AttemptToken{1}, .job = JobId{7}, .outcome = AttemptOutcome::kCancelled}, result);
-  EXPECT_FALSE(board.Of(AttemptToken{1}).has_value());
-  return board.Since(board.Newest() - 1, 1).at(0);
-}
-
-TEST(ProgressBoardTest, AnEndIsShownAsItWasRecordedNotAsItsWorkerToldIt) {
-  using Step = std::variant<JobState, Phase>;
-  domain::CompleteResult result{.outcome = domain::CompleteOutcome::kEnded,
-                                .job_state = JobState::kQueued,
-                                .recorded = AttemptOutcome::kFailed,
-                                .recorded_failure = FailureClass::kInternal};
-  EXPECT_EQ(EndOf(result).step, Step(JobState::kQueued));
-  EXPECT_EQ(EndOf(result).detail, "again: its worker ended it unasked");
-  result.job_state = JobState::kFailed;  // no try is left
-  EXPECT_EQ(EndOf(result).step, Step(JobState::kFailed));
-  EXPECT_EQ(EndOf(result).detail, "internal");
-  result = {.outcome = domain::CompleteOutcome::kEnded,
-            .job_state = JobState::kCancelled,
-            .recorded = AttemptOutcome::kCancelled};
-  EXPECT_EQ(EndOf(result).step, Step(JobState::kCancelled));
-  EXPECT_EQ(EndOf(result).detail, "");
 }
 
 TEST(ProgressBoardTest, RingForgetsTheOldestAndReadersGoOn) {

@@ -1,0 +1,27 @@
+// Who is on the other end of a call, and what that lets them do. common/rpc reads it from the connection.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace gofarm {
+
+// Viewer, operator, admin: each may do what the one before may, and more. A worker is none of them.
+enum class Role : int { kNone = 0, kWorker, kViewer, kOperator, kAdmin };
+// "worker", "viewer", "operator", "admin"; kNone is "nobody".
+std::string_view Name(Role role);
+
+struct PeerIdentity {
+  Role role = Role::kNone;
+  std::string name;  // unique among the identities of a farm
+
+  bool operator==(const PeerIdentity&) const = default;
+};
+
+// Whoever may open the coordinator's unix socket or loopback port: an admin, whose embedded workers use it too.
+PeerIdentity LocalPeer();
+
+// May `peer` speak as the worker of this name: say Hello, bring logs and artifacts?
+bool MayActAs(const PeerIdentity& peer, std::string_view worker);
+
+}  // namespace gofarm

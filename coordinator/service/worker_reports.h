@@ -1,0 +1,38 @@
+// The last report of each worker: shown at once, saved so that it outlives the coordinator. Thread-safe; Save blocks.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/scope.h"
+#include "coordinator/domain/types.h"
+
+namespace gofarm::service {
+
+inline constexpr size_t kReportsMax = 5'000;  // workers; of more, only the store has the reports
+
+class WorkerReports {
+ public:
+  // By the store.
+  using SaveReport = std::function<absl::Status(const Scope&, const std::string& worker, const domain::WorkerReport&)>;
+  explicit WorkerReports(SaveReport save) : save_(std::move(save)) {}
+
+  void Show(const std::string& worker, const domain::WorkerReport& report);
+  absl::Status Save(const Scope& scope, const std::string& worker, const domain::WorkerReport& report) const {
+    return save_(scope, worker, report);
+  }
+  std::optional<domain::WorkerReport> Of(const std::string& worker) const;
+
+ private:
+  const SaveReport save_;
+  mutable absl::Mutex mutex_;
+  absl::flat_hash_map<std::string, domain::WorkerReport> reports_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace gofarm::service
