@@ -27,6 +27,7 @@ constexpr absl::Duration kPoll = absl::Milliseconds(150);
 constexpr absl::Duration kStatusDeadline = absl::Seconds(2);
 // Started and ended so many times within `up`: it will not get better by waiting.
 constexpr int kHopeless = 4;
+constexpr char kStandby[] = "standby";  // FarmStatus.state of a coordinator that does not lead
 
 void Say(const std::string& line) { PrintErr(Cat("gofarm: ", EscapeForPrint(line, /*keep_newlines=*/true), "\n")); }
 
@@ -59,7 +60,8 @@ absl::StatusOr<Observed> ObserveServer(const FarmChoice& choice) {
   }
   TakeReply(reply, observed);
   shape.state = reply.state().empty() ? "running" : reply.state();
-  shape.coordinator = {.pid = reply.coordinator_pid(), .state = "running"};
+  shape.detail = reply.detail();
+  shape.coordinator = {.pid = reply.coordinator_pid(), .state = shape.state, .detail = reply.detail()};
   for (const v1::WorkerRow& worker : reply.workers()) {
     shape.workers.push_back({.name = worker.name(),
                              .pid = worker.pid(),
@@ -94,7 +96,12 @@ absl::StatusOr<Observed> ObserveFolder(const std::string& dir) {
                             FarmClient::Connect({.dir = dir, .named_by = "--dir"}));
     v1::FarmStatus reply;
     answered = client->GetFarmStatus(kStatusDeadline, reply);
-    if (answered.ok()) TakeReply(reply, observed);
+    if (answered.ok() && reply.state() == kStandby) {
+      shape.coordinator.state = shape.state = kStandby;
+      shape.coordinator.detail = reply.detail();
+    } else if (answered.ok()) {
+      TakeReply(reply, observed);
+    }
   }
   if (shape.coordinator.detail.empty() && !answered.ok()) {
     shape.coordinator.detail = Cat("does not answer: ", Sv(answered.message()));

@@ -42,7 +42,7 @@ struct StatusPart {
 };
 struct StatusShape {
   std::string dir;
-  std::string state;  // "running", "starting", "degraded", "stopping", "down"
+  std::string state;  // "running", "starting", "degraded", "stopping", "standby", "down"
   std::string grpc_address;
   std::string http_url;
   std::string cache_dir;

@@ -1,5 +1,5 @@
-// The whole coordinator: builds its parts in order, runs until a signal or the loss of the leadership, takes them down
-// in the reverse order. Everything durable is in PostgreSQL and below data_dir, so a kill at any moment and a new start
+// The whole coordinator: stands by until it leads, leads (leading.h) until a signal or until another coordinator does,
+// and stands by again. Everything durable is in PostgreSQL and below data_dir, so a kill at any moment and a new start
 // go on where it stopped.
 #pragma once
 
@@ -14,8 +14,6 @@ inline constexpr int kExitNoDatabase = 3;  // the database did not answer for kD
 inline constexpr int kExitInternal = 4;
 
 inline constexpr absl::Duration kDatabasePatience = absl::Seconds(60);
-inline constexpr absl::Duration kCollectEvery = absl::Hours(24);
-inline constexpr absl::Duration kCollectFirst = absl::Minutes(10);  // after the start
 inline constexpr int kDatabaseConnections = 16;
 inline constexpr int kDispatchConnections = 2;
 

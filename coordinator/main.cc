@@ -29,8 +29,8 @@ constexpr char kAbout[] =
 constexpr char kFooter[] =
     "Exit codes: 0 stopped by SIGTERM or SIGINT; 2 wrong usage or configuration, or something that a person has to "
     "resolve\n"
-    "(the message says what); 3 the database did not answer for a minute; 4 internal error or another coordinator "
-    "leads.";
+    "(the message says what); 3 the database did not answer for a minute; 4 internal error. "
+    "A coordinator of a farm that another one leads stands by and takes over when that one ends.";
 
 int Main(int argc, char** argv) {
   using namespace gofarm;

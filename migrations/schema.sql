@@ -21,12 +21,14 @@ CREATE TABLE toolsets (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
--- The one row that says who leads: every message to workers carries its epoch.
+-- The one row that says who leads, and until when: every message to workers carries its epoch. holder_id stands in the
+-- leader's data_dir: its next process takes at once.
 CREATE TABLE coordinator (
-    only_row   boolean PRIMARY KEY DEFAULT true CHECK (only_row),
-    epoch      bigint NOT NULL DEFAULT 0,
-    holder     text NOT NULL DEFAULT '',
-    renewed_at timestamptz NOT NULL DEFAULT now()
+    only_row         boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    epoch            bigint NOT NULL DEFAULT 0,
+    holder           text NOT NULL DEFAULT '',
+    lease_expires_at timestamptz NOT NULL DEFAULT now(),
+    holder_id        text NOT NULL DEFAULT ''
 );
 INSERT INTO coordinator DEFAULT VALUES;
 

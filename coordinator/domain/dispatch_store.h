@@ -6,8 +6,9 @@
 //
 // Errors: OK means committed. UNKNOWN means the commit's answer was lost: it may have happened, and the caller reads
 // back (ReadClaims) or repeats an idempotent call (AcceptOffers, ReturnOffers, Complete, the leases).
-// FAILED_PRECONDITION means another coordinator leads (the epoch is not current): nothing was written and this process
-// must end. Every other code means nothing was written. Zero rows moved is an answer, never an error.
+// FAILED_PRECONDITION means another coordinator leads (the epoch is not current, see leadership.h): nothing was written
+// and this coordinator stands by. Every other code means nothing was written. Zero rows moved is an answer, never an
+// error.
 //
 // Time: leases and not_before are judged by the store's own clock; nobody passes "now" in.
 // Threads: an implementation is called from one thread at a time by the dispatch loop, Complete from any thread.
@@ -159,11 +160,6 @@ struct CompleteResult {
 class DispatchStore {
  public:
   virtual ~DispatchStore() = default;
-
-  // Makes the caller the leader and returns its epoch, higher than any before. Later calls of former leaders fail.
-  virtual absl::StatusOr<int64_t> TakeLeadership(const Scope& scope, const std::string& holder) = 0;
-  // FAILED_PRECONDITION when another one leads.
-  virtual absl::Status RenewLeadership(const Scope& scope, int64_t epoch) = 0;
 
   // At the start of a coordinator: every live session's lease becomes now + `lease` (also one that ran out while no
   // coordinator could renew it), every offer that was not accepted returns to the queue.

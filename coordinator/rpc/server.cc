@@ -47,14 +47,30 @@ absl::Status FreeSocket(const std::string& path) {
 
 absl::Status CheckListen(const std::string& address) { return CheckLocalAddress(address); }
 
+absl::StatusOr<std::unique_ptr<grpc::Server>> BindServer(grpc::ServerBuilder& builder, const std::string& address,
+                                                         std::string& bound) {
+  GOFARM_RETURN_IF_ERROR(CheckListen(address));
+  const bool is_unix = address.substr(0, 5) == "unix:";
+  if (is_unix) GOFARM_RETURN_IF_ERROR(FreeSocket(address.substr(5)));
+  int port = 0;
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  // Two coordinators must not share a port unnoticed.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || (!is_unix && port == 0)) {
+    return absl::UnavailableError(Cat("listen on ", address, ": it is taken, or not an address of this machine"));
+  }
+  // The folder decides who may come in; the socket is for its owner and group.
+  if (is_unix && ::chmod(address.substr(5).c_str(), 0660) != 0) return ErrnoStatus(errno, Cat("protect ", address));
+  bound = is_unix ? address : Cat(address.substr(0, address.rfind(':')), ":", port);
+  return server;
+}
+
 class Server::Impl {
  public:
   explicit Impl(ServerParts parts) : rpc_(std::move(parts)), worker_(rpc_), farm_(rpc_) {}
 
   absl::Status Start(const std::string& address) {
-    GOFARM_RETURN_IF_ERROR(CheckListen(address));
-    const bool is_unix = address.substr(0, 5) == "unix:";
-    if (is_unix) GOFARM_RETURN_IF_ERROR(FreeSocket(address.substr(5)));
     static const bool once = [] {
       grpc::EnableDefaultHealthCheckService(true);
       grpc::reflection::InitProtoReflectionServerBuilderPlugin();
@@ -65,28 +81,18 @@ class Server::Impl {
     quota.Resize(kQuotaBytes);
     quota.SetMaxThreads(kQuotaThreads);
     grpc::ServerBuilder builder;
-    int port = 0;
-    builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
     builder.RegisterService(&worker_);
     builder.RegisterService(&farm_);
     builder.SetResourceQuota(quota);
     builder.SetMaxReceiveMessageSize(kMessageBytesMax);
     builder.SetMaxSendMessageSize(kMessageBytesMax);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnection);
-    // Two coordinators must not share a port unnoticed.
-    builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
     // Workers and clients ping every 20 s, also between calls.
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-    server_ = builder.BuildAndStart();
-    if (server_ == nullptr || (!is_unix && port == 0)) {
-      return absl::UnavailableError(Cat("listen on ", address, ": it is taken, or not an address of this machine"));
-    }
-    // The folder decides who may come in; the socket is for its owner and group.
-    if (is_unix && ::chmod(address.substr(5).c_str(), 0660) != 0) return ErrnoStatus(errno, Cat("protect ", address));
-    address_ = is_unix ? address : Cat(address.substr(0, address.rfind(':')), ":", port);
+    GOFARM_ASSIGN_OR_RETURN(server_, BindServer(builder, address, address_));
     server_->GetHealthCheckService()->SetServingStatus(true);
     return absl::OkStatus();
   }

@@ -23,6 +23,11 @@
 #include "coordinator/service/query_service.h"
 #include "coordinator/service/worker_reports.h"
 
+namespace grpc {
+class Server;
+class ServerBuilder;
+}  // namespace grpc
+
 namespace gofarm::rpc {
 
 // A log and an upload or completion for every slot of the largest worker, and some.
@@ -74,6 +79,11 @@ absl::Status CheckListen(const std::string& address);
 // Removes a socket that nobody listens on any more, left by a process that was killed: it is in the way of the next
 // one. UNAVAILABLE: somebody does; FAILED_PRECONDITION: it is something else.
 absl::Status FreeSocket(const std::string& path);
+
+// Binds `address` (an old socket of a dead process is removed) and starts what the builder holds. `bound` gets the
+// address that clients dial. UNAVAILABLE when it cannot be bound.
+absl::StatusOr<std::unique_ptr<grpc::Server>> BindServer(grpc::ServerBuilder& builder, const std::string& address,
+                                                         std::string& bound);
 
 class Server {
  public:

@@ -75,11 +75,9 @@ class DispatchLoop::Impl {
   StoreLane& lane() { return lane_; }
   void Observe(DispatchObserver& observer) { observer_ = &observer; }
 
-  absl::Status Start(const Scope& scope) {
-    GOFARM_ASSIGN_OR_RETURN_CTX(const int64_t epoch, store_.TakeLeadership(scope, options_.holder), "take leadership");
+  absl::Status Start(const Scope& scope, int64_t epoch) {
     GOFARM_RETURN_IF_ERROR_CTX(store_.ResetLeasesAtStart(scope, epoch, domain::kLease), "reset leases");
     epoch_ = epoch;
-    obs::Info("leadership_taken", {{"epoch", Cat(epoch)}, {"holder", options_.holder}});
     lane_.Start(epoch);
     thread_ = std::thread([this] { Run(); });
     return absl::OkStatus();
@@ -306,7 +304,7 @@ DispatchLoop::DispatchLoop(DispatchLoopOptions options, domain::DispatchStore& s
                            const Clock& clock)
     : impl_(std::make_unique<Impl>(std::move(options), store, sink, clock)) {}
 DispatchLoop::~DispatchLoop() = default;
-absl::Status DispatchLoop::Start(const Scope& scope) { return impl_->Start(scope); }
+absl::Status DispatchLoop::Start(const Scope& scope, int64_t epoch) { return impl_->Start(scope, epoch); }
 void DispatchLoop::Observe(DispatchObserver& observer) { impl_->Observe(observer); }
 void DispatchLoop::OnLeadershipLost(std::function<void(const absl::Status&)> lost_leadership) {
   impl_->lane().OnLeadershipLost(std::move(lost_leadership));

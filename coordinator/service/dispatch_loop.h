@@ -101,7 +101,6 @@ class DispatchPort {
 };
 
 struct DispatchLoopOptions {
-  std::string holder;  // who leads: host and pid, for people
   std::shared_ptr<const std::vector<Toolset>> toolsets;
   OfferLimits limits;
   // Beyond wall time of the build itself: fetch, seeding, upload.
@@ -130,11 +129,11 @@ class DispatchLoop final : public DispatchPort {
   DispatchLoop(const DispatchLoop&) = delete;
   DispatchLoop& operator=(const DispatchLoop&) = delete;
 
-  // Takes the leadership, resets the leases, starts both threads. Until it returned OK no stream may be opened.
-  absl::Status Start(const Scope& scope);
+  // Of the leader of `epoch`: resets the leases, starts both threads. Until it returned OK no stream may be opened.
+  absl::Status Start(const Scope& scope, int64_t epoch);
   void Observe(DispatchObserver& observer);  // before Start
-  // `lost_leadership` is called once, from the database thread, when another coordinator took over: the process must
-  // end.
+  // `lost_leadership` is called once, from the database thread, when a write was refused since another coordinator
+  // leads.
   void OnLeadershipLost(std::function<void(const absl::Status&)> lost_leadership);  // before Start
   // Leases stay: the next coordinator takes the builds back. Workers that are taken down with the farm say Goodbye
   // before.

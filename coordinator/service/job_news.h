@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "common/obs/metrics.h"
+#include "common/metrics/metrics.h"
 #include "coordinator/domain/dispatch_store.h"
 #include "coordinator/domain/queries.h"
 #include "coordinator/domain/types.h"
@@ -23,7 +23,7 @@ inline constexpr size_t kNewsJobsMax = 1000;
 class JobNews final : public DispatchObserver {
  public:
   // All of it outlives this.
-  JobNews(ProgressBoard& board, AttemptFence& fence, DispatchPort& dispatch, obs::Metrics& metrics)
+  JobNews(ProgressBoard& board, AttemptFence& fence, DispatchPort& dispatch, metrics::Registry& metrics)
       : board_(board), fence_(fence), dispatch_(dispatch), metrics_(metrics) {}
 
   // These jobs (or the first of many) wait now. `lowest`: the queue's rows may be new or changed from this job on; 0:
@@ -46,7 +46,7 @@ class JobNews final : public DispatchObserver {
   ProgressBoard& board_;
   AttemptFence& fence_;
   DispatchPort& dispatch_;
-  obs::Metrics& metrics_;
+  metrics::Registry& metrics_;
 };
 
 }  // namespace gofarm::service

@@ -73,7 +73,7 @@ void StoreLane::Run() {
     std::deque<dispatch::Effect> effects;
     {
       const absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithTimeout(absl::Condition(this, &StoreLane::HasWork), kLeadershipCheck);
+      mutex_.Await(absl::Condition(this, &StoreLane::HasWork));
       if (stopping_) return;
       effects.swap(waiting_);
     }
@@ -84,7 +84,6 @@ void StoreLane::Run() {
       }
       CarryOut(effects);
     }
-    CheckLeadership();
   }
 }
 
@@ -170,18 +169,11 @@ void StoreLane::Expire() {
   answer_(dispatch::SessionsEnded{answer, ValueOr(ended)});
 }
 
-void StoreLane::CheckLeadership() {
-  if (absl::Now() < leadership_at_) return;
-  leadership_at_ = absl::Now() + kLeadershipCheck;
-  AnswerOf("renew_leadership", store_.RenewLeadership(CallScope(), epoch_));
-}
-
 dispatch::Answer StoreLane::AnswerOf(std::string_view call, const absl::Status& status) {
   if (status.ok()) return dispatch::Answer::kDone;
   static obs::RateLimit log_limit(absl::Seconds(1));
   if (log_limit.Pass()) obs::Warn("store_call_failed", {{"call", std::string(call)}, {"error", status.ToString()}});
   if (absl::IsFailedPrecondition(status) && !std::exchange(told_lost_, true)) {
-    obs::Error("leadership_lost", {{"epoch", Cat(epoch_)}, {"error", status.ToString()}});
     if (lost_) lost_(status);
   }
   return absl::IsUnknown(status) ? dispatch::Answer::kUnknown : dispatch::Answer::kFailed;

@@ -1,6 +1,6 @@
 // The database thread of the dispatch loop: store effects go in, are carried out one after the other in their order,
 // and each is answered by exactly one event. Neighbours of one kind (claims, accepts, returns) go into one transaction.
-// It also notices when another coordinator leads.
+// A write that is refused because another coordinator leads is told once.
 //
 // Threads: Add and Stop from any thread; `answer` is called from the lane's thread and must not wait for the lane.
 #pragma once
@@ -20,7 +20,6 @@
 
 namespace gofarm::service {
 
-inline constexpr absl::Duration kLeadershipCheck = absl::Seconds(5);
 // An expiry that waited longer behind other calls is not made: the renewals behind it waited as long.
 inline constexpr absl::Duration kExpiryWaitMax = absl::Seconds(10);
 
@@ -48,7 +47,6 @@ class StoreLane {
   void Return(std::vector<domain::OfferRef> offers);
   void One(const dispatch::Effect& effect);
   void Expire();
-  void CheckLeadership();
   // What the status means for the dispatcher; tells of lost leadership and logs failures.
   dispatch::Answer AnswerOf(std::string_view call, const absl::Status& status);
 
@@ -58,7 +56,6 @@ class StoreLane {
   std::function<void(const absl::Status&)> lost_;
   bool told_lost_ = false;  // lane's thread
   int64_t epoch_ = 0;
-  absl::Time leadership_at_ = absl::InfinitePast();
 
   absl::Mutex mutex_;
   std::deque<dispatch::Effect> waiting_ ABSL_GUARDED_BY(mutex_);

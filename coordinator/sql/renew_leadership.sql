@@ -1,1 +1,3 @@
-UPDATE coordinator SET renewed_at = now() WHERE epoch = $1::bigint
+UPDATE coordinator SET lease_expires_at = now() + $2::double precision * interval '1 second'
+ WHERE epoch = $1::bigint
+RETURNING epoch

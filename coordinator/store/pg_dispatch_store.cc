@@ -110,20 +110,6 @@ constexpr std::string_view kOverdue = "the attempt outlived its deadline";
 
 }  // namespace
 
-absl::StatusOr<int64_t> PgDispatchStore::TakeLeadership(const Scope& scope, const std::string& holder) {
-  return RunTransaction(pool_, scope, "take the leadership", [&](Txn& txn) -> absl::StatusOr<int64_t> {
-    return txn.Run("take_leadership", holder)[0][0].as<int64_t>();
-  });
-}
-
-absl::Status PgDispatchStore::RenewLeadership(const Scope& scope, int64_t epoch) {
-  return RunTransaction(pool_, scope, "renew the leadership", [&](Txn& txn) -> absl::Status {
-    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
-    txn.Run("renew_leadership", epoch);
-    return absl::OkStatus();
-  });
-}
-
 absl::Status PgDispatchStore::ResetLeasesAtStart(const Scope& scope, int64_t epoch, absl::Duration lease) {
   return RunTransaction(pool_, scope, "reset the leases", [&](Txn& txn) -> absl::Status {
     GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));

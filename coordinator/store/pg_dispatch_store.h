@@ -16,8 +16,6 @@ class PgDispatchStore final : public domain::DispatchStore {
  public:
   explicit PgDispatchStore(Pool& pool, Random random = SystemRandom) : pool_(pool), random_(std::move(random)) {}
 
-  absl::StatusOr<int64_t> TakeLeadership(const Scope& scope, const std::string& holder) override;
-  absl::Status RenewLeadership(const Scope& scope, int64_t epoch) override;
   absl::Status ResetLeasesAtStart(const Scope& scope, int64_t epoch, absl::Duration lease) override;
   absl::Status ExtendLeases(const Scope& scope, int64_t epoch, absl::Duration lease) override;
   absl::StatusOr<std::vector<domain::QueuedJob>> LoadQueue(const Scope& scope, JobId after, int limit) override;

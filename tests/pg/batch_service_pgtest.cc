@@ -4,7 +4,7 @@
 #include <variant>
 
 #include "common/base/clock.h"
-#include "common/obs/metrics.h"
+#include "common/metrics/metrics.h"
 #include "coordinator/service/attempt_service.h"
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/job_news.h"
@@ -77,7 +77,7 @@ class BatchServiceTest : public FarmTest {
   service::ProgressBoard board_;
   service::AttemptFence fence_{
       [this](const Scope& scope, AttemptToken token) { return queries_->FactsOf(scope, token); }, RealClock()};
-  obs::Metrics metrics_;
+  metrics::Registry metrics_;
   FakeDispatch dispatch_;
   service::JobNews news_{board_, fence_, dispatch_, metrics_};
   std::map<std::string, int64_t> blobs_;

@@ -22,6 +22,10 @@ class PgContractFixture : public FarmTest {
   void TestBody() override {}
 
   domain::DispatchStore& store() { return *dispatch_; }
+  leadership::LeadershipStore& leadership() {
+    Sql("UPDATE coordinator SET lease_expires_at = now() WHERE holder_id = 'test'");  // of FarmTest::SetUp
+    return *leadership_;
+  }
   JobId AddJob(const std::string& module, const std::string& version, Target target, int priority) {
     domain::SubmitRequest request = Request();
     request.priority = priority;
@@ -37,6 +41,8 @@ class PgContractFixture : public FarmTest {
   // The database's clock cannot be moved, but all that it is compared with can.
   void Pass(absl::Duration d) {
     Sql(Cat("UPDATE sessions SET lease_expires_at = lease_expires_at - interval '", absl::ToDoubleSeconds(d),
+            " seconds'"));
+    Sql(Cat("UPDATE coordinator SET lease_expires_at = lease_expires_at - interval '", absl::ToDoubleSeconds(d),
             " seconds'"));
     Sql(Cat("UPDATE queue SET not_before = not_before - interval '", absl::ToDoubleSeconds(d), " seconds'"));
   }

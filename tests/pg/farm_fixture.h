@@ -15,6 +15,7 @@
 #include "coordinator/domain/toolset.h"
 #include "coordinator/store/attempt_store.h"
 #include "coordinator/store/batch_store.h"
+#include "coordinator/store/leadership_store.h"
 #include "coordinator/store/pg_dispatch_store.h"
 #include "coordinator/store/query_store.h"
 #include "coordinator/store/toolset_store.h"
@@ -32,7 +33,8 @@ class FarmTest : public PgTest {
     queries_ = std::make_unique<store::QueryStore>(*pool_);
     toolset_ = {.name = "t1", .go_versions = {"1.26.8"}, .zig_version = "0.15.2"};
     ASSERT_TRUE(store::ToolsetStore(*pool_).Pin(Now(), toolset_).ok());
-    epoch_ = *dispatch_->TakeLeadership(Now(), "test");
+    leadership_ = std::make_unique<store::PgLeadershipStore>(*pool_);
+    epoch_ = leadership_->Take(Now(), {.id = "test", .holder = "test"}, leadership::kLease)->leader.epoch;
   }
   static Scope Now() { return Scope::For(absl::Minutes(1)); }
 
@@ -160,6 +162,7 @@ class FarmTest : public PgTest {
   std::unique_ptr<store::BatchStore> batches_;
   std::unique_ptr<store::AttemptStore> attempts_;
   std::unique_ptr<store::PgDispatchStore> dispatch_;
+  std::unique_ptr<store::PgLeadershipStore> leadership_;
   std::unique_ptr<store::QueryStore> queries_;
 };
 

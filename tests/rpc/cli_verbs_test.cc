@@ -314,8 +314,7 @@ TEST_F(CliVerbsTest, WaitPrintsEveryStepAndOnlyTheBatchOnStdout) {
   EXPECT_EQ(r.exit_code, 0) << r.err;
   EXPECT_TRUE(IsOneDocument(r.out)) << r.out;
   EXPECT_THAT(r.out, HasSubstr("\"built\": 1"));
-  for (const char* step : {"queued", "fetch", "build", "built"})
-    EXPECT_THAT(r.err, HasSubstr(Cat("x86_64: ", step)));
+  for (const char* step : {"queued", "fetch", "build", "built"}) EXPECT_THAT(r.err, HasSubstr(Cat("x86_64: ", step)));
   EXPECT_THAT(r.err, Not(HasSubstr("x86_64: check"))) << "nobody reported it";
 }
 

@@ -23,6 +23,7 @@
 #include "coordinator/service/query_service.h"
 #include "coordinator/store/attempt_store.h"
 #include "coordinator/store/batch_store.h"
+#include "coordinator/store/leadership_store.h"
 #include "coordinator/store/pg_dispatch_store.h"
 #include "coordinator/store/query_store.h"
 #include "coordinator/store/toolset_store.h"
@@ -60,12 +61,15 @@ struct FarmServer::Parts {
     log_store = blob::OpenFolderLogStore(dir, 1 << 20).value();
     logs = std::make_unique<service::LogService>(queries, *log_store, board);
     dispatch = std::make_unique<service::DispatchLoop>(
-        service::DispatchLoopOptions{
-            .holder = "test", .toolsets = std::make_shared<const std::vector<Toolset>>(std::vector<Toolset>{toolset})},
+        service::DispatchLoopOptions{.toolsets =
+                                         std::make_shared<const std::vector<Toolset>>(std::vector<Toolset>{toolset})},
         dispatch_store, sessions, RealClock());
     news = std::make_unique<service::JobNews>(board, fence, *dispatch, metrics);
     dispatch->Observe(*news);
-    const absl::Status started = dispatch->Start(Scope::For(absl::Seconds(20)));
+    const auto taken = store::PgLeadershipStore(pool).Take(Scope::For(absl::Seconds(20)),
+                                                           {.id = "test", .holder = "test"}, leadership::kLease);
+    EXPECT_TRUE(taken.ok()) << taken.status();
+    const absl::Status started = dispatch->Start(Scope::For(absl::Seconds(20)), taken->leader.epoch);
     EXPECT_TRUE(started.ok()) << started;
     batches = std::make_unique<service::BatchService>(
         batch_store, query_store, proxy,

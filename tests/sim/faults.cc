@@ -32,7 +32,10 @@ void World::Submit(int module, int targets) {
   }
   Say([&] { return Cat("submitted ", targets, " jobs from ", lowest.value); });
   // Without a coordinator the rows wait for the next one's load; sometimes the poke gets lost as well.
-  if (!Chance(0.1)) Tell(dispatch::QueueChanged{Chance(0.5) ? lowest : JobId{}}, coordinator_.life);
+  const Coordinator* coordinator = AnyLeading();
+  if (coordinator != nullptr && !Chance(0.1)) {
+    Tell(dispatch::QueueChanged{Chance(0.5) ? lowest : JobId{}}, coordinator->epoch);
+  }
 }
 
 void World::CancelSomeJob() {
@@ -42,8 +45,11 @@ void World::CancelSomeJob() {
   cancels_asked_.insert(job);
   ++result_.counts.cancels;
   Say([&] { return Cat("cancelled job ", job.value, cancelled.removed ? ", which waited" : ""); });
-  if (cancelled.removed) Tell(dispatch::JobsRemoved{{job}}, coordinator_.life);
-  if (cancelled.running) Tell(dispatch::CancelRequested{{*cancelled.running}}, coordinator_.life);
+  const Coordinator* coordinator = AnyLeading();
+  if (coordinator == nullptr) return;
+  const int64_t epoch = coordinator->epoch;
+  if (cancelled.removed) Tell(dispatch::JobsRemoved{{job}}, epoch);
+  if (cancelled.running) Tell(dispatch::CancelRequested{{*cancelled.running}}, epoch);
 }
 
 void World::PlanFaults() {
@@ -51,7 +57,15 @@ void World::PlanFaults() {
     for (uint64_t i = Next() % (most + 1); i > 0; --i) After(Between(absl::Seconds(1), last), what);
   };
   const auto any_worker = [this] { return static_cast<int>(Next() % workers_.size()); };
-  some(2, kFaultsEnd, [this] { CrashCoordinator(Between(absl::Milliseconds(300), absl::Seconds(45))); });
+  const auto any_coordinator = [this] { return static_cast<int>(Next() % coordinators_.size()); };
+  some(2, kFaultsEnd, [this, any_coordinator] {
+    CrashCoordinator(any_coordinator(), Between(absl::Milliseconds(300), absl::Seconds(45)));
+  });
+  some(1, kFaultsEnd, [this, any_coordinator] {
+    StopCoordinator(any_coordinator(), Between(absl::Milliseconds(300), absl::Seconds(45)));
+  });
+  some(1, kFaultsEnd,
+       [this, any_coordinator] { PauseCoordinator(any_coordinator(), Between(absl::Seconds(1), absl::Seconds(45))); });
   some(3, kFaultsEnd,
        [this, any_worker] { CrashWorker(any_worker(), Between(absl::Milliseconds(300), absl::Seconds(45))); });
   some(4, kFaultsEnd, [this, any_worker] {
@@ -69,6 +83,7 @@ void World::PlanFaults() {
     Say([] { return "store: down"; });
     After(Between(absl::Seconds(1), absl::Seconds(50)), [this] {
       store_down_ = false;
+      store_up_at_ = clock_.now;
       Say([] { return "store: up"; });
     });
   });
@@ -80,36 +95,6 @@ void World::PlanFaults() {
     After(Between(absl::Seconds(1), absl::Seconds(40)),
           [this, index] { Tell(workers_[static_cast<size_t>(index)], agent::DiskSpace{false}); });
   });
-}
-
-void World::CrashCoordinator(absl::Duration back_after) {
-  if (!coordinator_.up) return;
-  ++result_.counts.coordinator_crashes;
-  Say([] { return "coordinator: crashed"; });
-  coordinator_.up = false;
-  coordinator_.state.reset();
-  const int life = ++coordinator_.life;
-  const auto links = links_;
-  for (const auto& [stream, link] : links) {
-    Break(link, Chance(0.1) ? Between(absl::Seconds(5), absl::Seconds(30)) : Between({}, absl::Seconds(1)), {});
-  }
-  After(back_after, [this, life] { StartCoordinator(life); });
-}
-
-void World::StartCoordinator(int life) {
-  if (store_down_) {
-    After(absl::Seconds(1), [this, life] { StartCoordinator(life); });
-    return;
-  }
-  coordinator_.epoch = *store_.TakeLeadership(Scope{}, "sim");
-  (void)store_.ResetLeasesAtStart(Scope{}, coordinator_.epoch, domain::kLease);
-  leader_since_ = clock_.now;
-  coordinator_.state =
-      std::make_unique<dispatch::DispatchState>(dispatch::Options{.attempt_deadline = absl::Seconds(90)});
-  coordinator_.lane_free = coordinator_.answers_free = clock_.now;
-  coordinator_.up = true;
-  Say([&] { return Cat("coordinator: leads, epoch ", coordinator_.epoch); });
-  TickCoordinator(life);
 }
 
 void World::CrashWorker(int index, absl::Duration back_after) {
@@ -131,6 +116,7 @@ void World::StartWorker(int index) {
   if (worker.up) return;
   agent::SessionConfig config;
   config.slots = worker.slots;
+  config.coordinators = kCoordinators;
   config.targets = {kAllTargets.begin(), kAllTargets.end()};
   // One of several workers builds only two targets; a lone one builds all, so that every job can end.
   if (worker.index == 1) config.targets.resize(2);

@@ -64,19 +64,32 @@ void World::CheckWorker(const Worker& worker) {
   }
 }
 
-void World::CheckCoordinator() {
-  if (!coordinator_.up) return;
-  const std::string broken = dispatch::CheckInvariants(*coordinator_.state);
-  if (!broken.empty()) Fail(Cat("coordinator's books: ", broken));
+void World::CheckCoordinator(const Coordinator& coordinator) {
+  const std::string broken = dispatch::CheckInvariants(*coordinator.state);
+  if (!broken.empty()) Fail(Cat(coordinator.name, "'s books: ", broken));
+}
+
+// Nobody but its former process deposes a leader whose lease runs, and one that is gone is followed soon after its
+// lease.
+void World::CheckTake(const Coordinator& taker) {
+  const bool again = last_leader_ == taker.index;
+  if (!again && clock_.now < leader_until_) Fail(Cat(taker.name, " took the leadership of one whose lease runs"));
+  const absl::Time free_from = std::max({leader_until_, faults_end_, store_up_at_, taker.ready_at});
+  if (!again && clock_.now > free_from + absl::Seconds(3)) Fail(Cat(taker.name, " took the leadership late"));
+  result_.counts.takeovers += !again && last_leader_ >= 0;
+  result_.counts.returns_to_lead += again;
+  last_leader_ = taker.index;
+  leader_until_ = clock_.now + taker.leadership.timing.lease;
 }
 
 // A coordinator that was away could renew nothing: workers get one whole lease to come back to the new one. And whoever
 // is heard does not expire, whatever the store was doing meanwhile.
-void World::CheckExpiry(const domain::ExpiredSessions& expired) {
+void World::CheckExpiry(const domain::ExpiredSessions& expired, int64_t epoch) {
+  const Coordinator* coordinator = Leading(epoch);
   for (const SessionId id : expired.sessions) {
-    if (!coordinator_.up) break;
-    const auto session = coordinator_.state->sessions.find(id);
-    if (session == coordinator_.state->sessions.end() || !session->second.stream) continue;
+    if (coordinator == nullptr) break;
+    const auto session = coordinator->state->sessions.find(id);
+    if (session == coordinator->state->sessions.end() || !session->second.stream) continue;
     if (session->second.last_seen > clock_.now - domain::kHeartbeatInterval * 2) {
       Fail(Cat("session ", id.value, " expired although its worker is heard"));
     }
@@ -99,7 +112,14 @@ void World::CheckCompletion(const Worker& worker, const domain::Completion& comp
 }
 
 bool World::Settled() const {
-  if (!coordinator_.up || !coordinator_.state->jobs.empty() || !coordinator_.state->returns.empty()) return false;
+  int leading = 0;
+  for (const Coordinator& coordinator : coordinators_) {
+    if (!coordinator.up || clock_.now < coordinator.paused_until) return false;
+    if (coordinator.state == nullptr) continue;
+    ++leading;
+    if (!coordinator.state->jobs.empty() || !coordinator.state->returns.empty()) return false;
+  }
+  if (leading != 1) return false;
   for (const auto& [id, job] : store_.jobs()) {
     if (!IsEnded(job.state)) return false;
   }
@@ -117,13 +137,18 @@ std::string World::Unsettled() const {
       text += Cat(" store job ", id.value, " state ", static_cast<int>(job.state), " token ", job.token.value, ";");
     }
   }
-  if (!coordinator_.up) return text + " no coordinator";
-  std::vector<JobId> held;
-  for (const auto& [id, entry] : coordinator_.state->jobs) held.push_back(id);
-  std::sort(held.begin(), held.end());
-  for (const JobId id : held) {
-    const dispatch::JobEntry& entry = coordinator_.state->jobs.at(id);
-    text += Cat(" mirror job ", id.value, " phase ", static_cast<int>(entry.phase), " token ", entry.token.value, ";");
+  for (const Coordinator& coordinator : coordinators_) {
+    text += Cat(" ", coordinator.name, coordinator.up ? " role " : " is down, role ",
+                static_cast<int>(coordinator.leadership.role), ";");
+    if (coordinator.state == nullptr) continue;
+    std::vector<JobId> held;
+    for (const auto& [id, entry] : coordinator.state->jobs) held.push_back(id);
+    std::sort(held.begin(), held.end());
+    for (const JobId id : held) {
+      const dispatch::JobEntry& entry = coordinator.state->jobs.at(id);
+      text +=
+          Cat(" mirror job ", id.value, " phase ", static_cast<int>(entry.phase), " token ", entry.token.value, ";");
+    }
   }
   for (const Worker& worker : workers_) {
     if (!worker.up) {

@@ -9,6 +9,7 @@ namespace {
 class MemoryFixture {
  public:
   domain::DispatchStore& store() { return store_; }
+  leadership::LeadershipStore& leadership() { return store_; }
   JobId AddJob(const std::string& module, const std::string& version, Target target, int priority) {
     clock_.Advance(absl::Milliseconds(1));
     return store_.AddJob({.module = module,

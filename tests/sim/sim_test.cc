@@ -41,16 +41,24 @@ TEST(SimulationTest, NoSeedBreaksAnInvariantAndEveryFarmSettles) {
     FAIL() << "seed " << seed << ": " << result.violation << "\nreplay: sim_test --seed " << seed;
   }
   std::cout << kSeeds << " seeds, " << counts.steps << " steps; coordinator crashes " << counts.coordinator_crashes
-            << ", worker crashes " << counts.worker_crashes << ", broken streams " << counts.breaks << ", partitions "
-            << counts.partitions << ", store outages " << counts.store_outages << ", unknown answers "
-            << counts.unknown_answers << ", cancels unasked " << counts.unasked_cancels << ", messages dropped "
-            << counts.dropped << " duplicated " << counts.duplicated << ", calls of dead coordinators "
-            << counts.zombie_writes << ", goodbyes " << counts.goodbyes << "; attempts accepted " << counts.accepted
-            << " lost " << counts.lost << " kept " << counts.kept << ", stale accepts " << counts.stale_accepts
-            << ", completions stale " << counts.stale_completions << " repeated " << counts.repeated_completions
-            << " before their accept " << counts.not_accepted_yet << "\n";
+            << " stops " << counts.coordinator_stops << " pauses " << counts.coordinator_pauses << ", takeovers "
+            << counts.takeovers << " by the former leader " << counts.returns_to_lead << ", deposals "
+            << counts.deposals << ", worker crashes " << counts.worker_crashes << ", broken streams " << counts.breaks
+            << ", partitions " << counts.partitions << ", store outages " << counts.store_outages
+            << ", unknown answers " << counts.unknown_answers << ", cancels unasked " << counts.unasked_cancels
+            << ", messages dropped " << counts.dropped << " duplicated " << counts.duplicated
+            << ", calls of dead coordinators " << counts.zombie_writes << ", goodbyes " << counts.goodbyes
+            << "; attempts accepted " << counts.accepted << " lost " << counts.lost << " kept " << counts.kept
+            << ", stale accepts " << counts.stale_accepts << ", completions stale " << counts.stale_completions
+            << " repeated " << counts.repeated_completions << " before their accept " << counts.not_accepted_yet
+            << "\n";
   // The faults must really happen, else the suite proves nothing.
   EXPECT_GT(counts.coordinator_crashes, 500);
+  EXPECT_GT(counts.coordinator_stops, 100);
+  EXPECT_GT(counts.coordinator_pauses, 100);
+  EXPECT_GT(counts.takeovers, 100);
+  EXPECT_GT(counts.returns_to_lead, 100);
+  EXPECT_GT(counts.deposals, 50);
   EXPECT_GT(counts.worker_crashes, 500);
   EXPECT_GT(counts.unknown_answers, 500);
   EXPECT_GT(counts.dropped, 500);
@@ -96,6 +104,7 @@ void ExpectFound(const testing::Fences& fences) {
 TEST(SimulationMutantTest, CompletionsWithoutTheTokenFenceAreFound) { ExpectFound({.complete = false}); }
 TEST(SimulationMutantTest, AcceptsWithoutTheTokenFenceAreFound) { ExpectFound({.accept = false}); }
 TEST(SimulationMutantTest, LeasesThatAreNotResetAtStartAreFound) { ExpectFound({.reset_at_start = false}); }
+TEST(SimulationMutantTest, ALeadershipThatIsTakenWithinItsLeaseIsFound) { ExpectFound({.leader_lease = false}); }
 TEST(SimulationMutantTest, AFormerLeaderThatStillWritesIsFound) { ExpectFound({.epoch = false}); }
 
 }  // namespace

@@ -64,14 +64,16 @@ void World::Break(const LinkPtr& link, absl::Duration worker_learns, absl::Durat
     if (std::exchange(link->coordinator_knows, true)) return;
     links_.erase(link->stream);
     Say([&] { return Cat("coordinator: stream ", link->stream.value, " is gone"); });
-    Tell(dispatch::StreamClosed{link->stream}, link->coordinator_life);
+    Tell(dispatch::StreamClosed{link->stream}, link->epoch);
   });
 }
 
 void World::DialNow(int index, int life, int64_t number) {
   Worker& worker = workers_[static_cast<size_t>(index)];
   if (!worker.up || worker.life != life || worker.state->link_number != number) return;
-  if (!coordinator_.up || worker.partitioned) {
+  // A paused one still has its listener; one that stands by refuses the stream.
+  const Coordinator& dialled = coordinators_[static_cast<size_t>(worker.state->address)];
+  if (!dialled.up || dialled.state == nullptr || worker.partitioned) {
     After(Between(absl::Milliseconds(1), absl::Seconds(2)), [this, index, life, number] {
       Worker& late = workers_[static_cast<size_t>(index)];
       if (late.up && late.life == life) Tell(late, agent::Disconnected{number, Random()});
@@ -82,7 +84,7 @@ void World::DialNow(int index, int life, int64_t number) {
   link->number = number;
   link->worker = index;
   link->worker_life = life;
-  link->coordinator_life = coordinator_.life;
+  link->epoch = dialled.epoch;
   link->stream = dispatch::StreamId{++last_stream_};
   links_[link->stream] = link;
   worker.link = link;
@@ -95,7 +97,7 @@ void World::ToCoordinator(Worker& worker, const std::string& what,
   const LinkPtr link = worker.link;
   if (link == nullptr) return;
   Deliver(link, Cat(worker.name, " -> ", what), [this, link, message] {
-    if (!link->coordinator_knows) Tell(message(link->stream), link->coordinator_life);
+    if (!link->coordinator_knows) Tell(message(link->stream), link->epoch);
   });
 }
 
@@ -213,7 +215,7 @@ void World::FinishBuild(int index, int life, AttemptToken token) {
 void World::AppendLog(int index, int life, AttemptToken token) {
   Worker& worker = workers_[static_cast<size_t>(index)];
   if (!worker.up || worker.life != life || !worker.builds.contains(token)) return;
-  if (!coordinator_.up || worker.partitioned || store_down_) return;
+  if (Reached(worker) == nullptr || store_down_) return;
   const auto attempt = store_.attempts().find(token);
   if (attempt != store_.attempts().end() && attempt->second.outcome == AttemptOutcome::kRunning) return;
   const auto& job = store_.jobs().at(worker.builds.at(token).offer.job);
@@ -231,7 +233,8 @@ void World::CallComplete(int index, int life, AttemptToken token) {
     });
   };
   const auto retry = [&] { tell(agent::CompleteAnswer::kRetry, Between(absl::Milliseconds(1), absl::Seconds(3))); };
-  if (!coordinator_.up || worker.partitioned || store_down_ || (Faulty() && Chance(0.05))) return retry();
+  const Coordinator* reached = Reached(worker);
+  if (reached == nullptr || store_down_ || (Faulty() && Chance(0.05))) return retry();
   const bool unknown = Faulty() && Chance(0.05);
   if (unknown && Chance(0.5)) return retry();  // never reached the store
 
@@ -245,10 +248,10 @@ void World::CallComplete(int index, int life, AttemptToken token) {
                " job state ", static_cast<int>(result->job_state));
   });
   if (unknown) return retry();  // the store took it, the coordinator does not know
-  const int coordinator_life = coordinator_.life;
+  const int64_t epoch = reached->epoch;
   if (result->outcome == domain::CompleteOutcome::kEnded) {
     const dispatch::AttemptEnded ended{token, completion.job, result->requeued};
-    After(Between({}, absl::Milliseconds(20)), [this, ended, coordinator_life] { Tell(ended, coordinator_life); });
+    After(Between({}, absl::Milliseconds(20)), [this, ended, epoch] { Tell(ended, epoch); });
   }
   if (Faulty() && Chance(0.05)) return retry();  // the answer is lost on its way
   const agent::CompleteAnswer answer =

@@ -8,6 +8,7 @@ namespace gofarm::sim {
 namespace {
 
 constexpr absl::Duration kTick = absl::Milliseconds(500);
+constexpr absl::Duration kExpiryWaitMax = absl::Seconds(10);  // that of service/store_lane.h
 
 uint64_t Mix(uint64_t hash, std::string_view text) {
   for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 1099511628211ull;
@@ -17,7 +18,9 @@ uint64_t Mix(uint64_t hash, std::string_view text) {
 }  // namespace
 
 void SimCounts::Add(const SimCounts& o) {
-  steps += o.steps, coordinator_crashes += o.coordinator_crashes, worker_crashes += o.worker_crashes;
+  steps += o.steps, coordinator_crashes += o.coordinator_crashes, coordinator_stops += o.coordinator_stops,
+      coordinator_pauses += o.coordinator_pauses, takeovers += o.takeovers, returns_to_lead += o.returns_to_lead,
+      deposals += o.deposals, worker_crashes += o.worker_crashes;
   breaks += o.breaks, partitions += o.partitions, store_outages += o.store_outages;
   unknown_answers += o.unknown_answers, dropped += o.dropped, duplicated += o.duplicated;
   unasked_cancels += o.unasked_cancels, zombie_writes += o.zombie_writes, goodbyes += o.goodbyes, cancels += o.cancels,
@@ -32,6 +35,7 @@ World::World(const SimOptions& options)
     : options_(options),
       random_state_(options.seed * 0x9E3779B97F4A7C15ull + 1),
       store_(clock_, options.fences),
+      store_up_at_(start_),
       leader_since_(start_) {
   result_.fingerprint = 14695981039346656037ull;
 }
@@ -69,7 +73,12 @@ SimResult World::Run() {
     worker.name = Cat("w", i);
     worker.slots = 1 + static_cast<int>(Next() % 3);
   }
-  StartCoordinator(++coordinator_.life);
+  for (int i = 0; i < kCoordinators; ++i) {
+    Coordinator& coordinator = coordinators_.emplace_back();
+    coordinator.index = i;
+    coordinator.name = Cat("c", i);
+  }
+  for (int i = 0; i < kCoordinators; ++i) After(i * absl::Milliseconds(100), [this, i] { StartCoordinator(i); });
   for (int i = 0; i < workers; ++i) After(Between({}, absl::Seconds(5)), [this, i] { StartWorker(i); });
   PlanJobs();
   PlanFaults();
@@ -87,18 +96,26 @@ SimResult World::Run() {
   return std::move(result_);
 }
 
-// ---- coordinator ----------------------------------------------------------------------------------------------------
+// ---- dispatcher -----------------------------------------------------------------------------------------------------
 
-void World::TickCoordinator(int life) {
-  if (life != coordinator_.life || !coordinator_.up) return;
-  Tell(dispatch::Tick{}, life);
-  After(kTick, [this, life] { TickCoordinator(life); });
+void World::TickDispatcher(int64_t epoch) {
+  const Coordinator* coordinator = Leading(epoch);
+  if (coordinator == nullptr) return;
+  // A paused one runs no timer, and one tick when it wakes.
+  if (clock_.now >= coordinator->paused_until) Tell(dispatch::Tick{}, epoch);
+  After(std::max(kTick, coordinator->paused_until - clock_.now), [this, epoch] { TickDispatcher(epoch); });
 }
 
-void World::Tell(const dispatch::Event& event, int life) {
-  if (life != coordinator_.life || !coordinator_.up) return;
-  for (const dispatch::Effect& effect : dispatch::Step(*coordinator_.state, event, clock_.now)) Carry(effect);
-  CheckCoordinator();
+void World::Tell(const dispatch::Event& event, int64_t epoch) {
+  Coordinator* coordinator = Leading(epoch);
+  if (coordinator == nullptr) return;
+  if (clock_.now < coordinator->paused_until) {
+    return After(coordinator->paused_until - clock_.now, [this, event, epoch] { Tell(event, epoch); });
+  }
+  for (const dispatch::Effect& effect : dispatch::Step(*coordinator->state, event, clock_.now)) {
+    Carry(*coordinator, effect);
+  }
+  CheckCoordinator(*coordinator);
 }
 
 World::LinkPtr World::LinkOf(dispatch::StreamId stream) const {
@@ -116,8 +133,8 @@ void World::ToWorker(dispatch::StreamId stream, const std::string& what,
   });
 }
 
-void World::Carry(const dispatch::Effect& effect) {
-  const int64_t epoch = coordinator_.epoch;
+void World::Carry(Coordinator& coordinator, const dispatch::Effect& effect) {
+  const int64_t epoch = coordinator.epoch;
   if (const auto* e = std::get_if<dispatch::SendWelcome>(&effect)) {
     result_.counts.kept += static_cast<int64_t>(e->keep.size());
     ToWorker(e->stream, Cat("Welcome session ", e->session.value), [e = *e, epoch](const LinkPtr& link) {
@@ -156,23 +173,30 @@ void World::Carry(const dispatch::Effect& effect) {
     ++result_.counts.lost;
     Say([&] { return Cat("coordinator: token ", e->token.value, " of job ", e->job.id.value, " is lost"); });
   } else if (!std::holds_alternative<dispatch::NoteRunning>(effect)) {
-    Lane(effect);
+    Lane(coordinator, effect);
   }
 }
 
 // The lane: one call after the other, each with its own fate.
-void World::Lane(const dispatch::Effect& effect) {
+void World::Lane(Coordinator& coordinator, const dispatch::Effect& effect) {
   absl::Duration takes = Between(absl::Milliseconds(1), absl::Milliseconds(20));
   if (Faulty() && Chance(0.03)) takes = Between(absl::Seconds(1), absl::Seconds(12));
-  coordinator_.lane_free = std::max(coordinator_.lane_free, clock_.now) + takes;
-  const int life = coordinator_.life;
-  const int64_t epoch = coordinator_.epoch;
-  After(coordinator_.lane_free - clock_.now, [this, effect, life, epoch] { CallStore(effect, life, epoch); });
+  coordinator.lane_free = std::max(coordinator.lane_free, clock_.now) + takes;
+  const int64_t epoch = coordinator.epoch;
+  After(coordinator.lane_free - clock_.now, [this, effect, epoch] { CallStore(effect, epoch); });
 }
 
-void World::CallStore(const dispatch::Effect& effect, int life, int64_t epoch) {
-  const bool dead = life != coordinator_.life || !coordinator_.up;
-  if (dead) {
+void World::CallStore(const dispatch::Effect& effect, int64_t epoch) {
+  Coordinator* coordinator = Leading(epoch);
+  if (coordinator != nullptr && clock_.now < coordinator->paused_until) {
+    const absl::Duration wait = coordinator->paused_until - clock_.now;
+    // As the store lane: an expiry that waited for long is not made, since the renewals waited as long.
+    if (std::holds_alternative<dispatch::ExpireSessions>(effect) && wait > kExpiryWaitMax) {
+      return Tell(dispatch::SessionsEnded{dispatch::Answer::kFailed, {}}, epoch);  // when it wakes
+    }
+    return After(wait, [this, effect, epoch] { CallStore(effect, epoch); });
+  }
+  if (coordinator == nullptr) {
     // Sent before its coordinator died: it may still reach the store, and nobody hears the answer.
     if (Chance(0.4)) return;
     const absl::Duration late = Chance(0.5) ? absl::ZeroDuration() : Between({}, absl::Seconds(60));
@@ -182,7 +206,7 @@ void World::CallStore(const dispatch::Effect& effect, int life, int64_t epoch) {
       Say([&] { return Cat("store: call of a dead coordinator, epoch ", epoch); });
       const std::string before = StoreText();
       Execute(effect, epoch, dispatch::Answer::kDone, /*run=*/true);
-      if (epoch < coordinator_.epoch && StoreText() != before)
+      if (epoch < store_.epoch() && StoreText() != before)
         Fail(Cat("the leader of epoch ", epoch, " wrote after its end"));
       CheckStore();
     });
@@ -204,21 +228,29 @@ void World::CallStore(const dispatch::Effect& effect, int life, int64_t epoch) {
     forced = dispatch::Answer::kUnknown;
     run = run && Chance(0.3);
     ++result_.counts.unknown_answers;
-    const auto session = coordinator_.state->sessions.find(e->offer.session);
-    if (session != coordinator_.state->sessions.end()) {
+    const auto session = coordinator->state->sessions.find(e->offer.session);
+    if (session != coordinator->state->sessions.end()) {
       if (const LinkPtr link = LinkOf(session->second.stream))
         Break(link, absl::Milliseconds(1), absl::Milliseconds(1));
     }
   }
+  const bool over = epoch < store_.epoch();
+  const std::string before = over ? StoreText() : "";
   std::optional<dispatch::Event> answer = Execute(effect, epoch, forced, run);
+  if (over && StoreText() != before) Fail(Cat("the leader of epoch ", epoch, " wrote after its end"));
   CheckStore();
-  if (answer) Answer(std::move(*answer), life);
+  if (answer) Answer(std::move(*answer), *coordinator);
+  // What the store lane tells of a call that was refused because another coordinator leads.
+  const bool reads =
+      std::holds_alternative<dispatch::LoadQueue>(effect) || std::holds_alternative<dispatch::ReadClaims>(effect);
+  if (over && run && !reads && options_.fences.epoch) Tell(*coordinator, leadership::Deposed{"refused"});
 }
 
-void World::Answer(dispatch::Event event, int life) {
+void World::Answer(dispatch::Event event, Coordinator& coordinator) {
   const absl::Duration takes = Between({}, absl::Milliseconds(5));
-  coordinator_.answers_free = std::max(coordinator_.answers_free, clock_.now) + takes;
-  After(coordinator_.answers_free - clock_.now, [this, event = std::move(event), life] { Tell(event, life); });
+  coordinator.answers_free = std::max(coordinator.answers_free, clock_.now) + takes;
+  After(coordinator.answers_free - clock_.now,
+        [this, event = std::move(event), epoch = coordinator.epoch] { Tell(event, epoch); });
 }
 
 namespace {
@@ -294,7 +326,7 @@ std::optional<dispatch::Event> World::Execute(const dispatch::Effect& effect, in
     domain::ExpiredSessions ended;
     if (run) ended = ValueOf(store_.ExpireSessions(scope, epoch), answer);
     for (const SessionId id : ended.sessions) Say([&] { return Cat("store: session ", id.value, " expired"); });
-    CheckExpiry(ended);
+    CheckExpiry(ended, epoch);
     return dispatch::SessionsEnded{answer, told ? ended : domain::ExpiredSessions{}};
   }
   if (const auto* e = std::get_if<dispatch::EndSessions>(&effect)) {

@@ -1,7 +1,7 @@
 // One simulated farm: the real Step machines of coordinator and workers on a fake clock, over a network that drops,
-// duplicates, delays, reorders and breaks, and a store that fails, answers "unknown" and outlives everybody.
-// Coordinator and workers crash and come back. Everything follows from the seed; after kFaultsEnd nothing fails any
-// more and all must settle.
+// duplicates, delays, reorders and breaks, and a store that fails, answers "unknown" and outlives everybody. Two
+// coordinators: one leads, the other stands by; both and the workers crash, stop, are paused and come back. Everything
+// follows from the seed; after kFaultsEnd nothing fails any more and all must settle.
 #pragma once
 
 #include <cstdint>
@@ -17,11 +17,13 @@
 #include "absl/time/time.h"
 #include "common/base/clock.h"
 #include "coordinator/domain/dispatch.h"
+#include "coordinator/domain/leadership.h"
 #include "tests/support/memory_dispatch_store.h"
 #include "worker/agent/session_logic.h"
 
 namespace gofarm::sim {
 
+inline constexpr int kCoordinators = 2;
 inline constexpr absl::Duration kFaultsEnd = absl::Seconds(90);
 inline constexpr absl::Duration kSettledBy =
     absl::Minutes(45);  // virtual; most seeds settle within seconds of kFaultsEnd
@@ -34,7 +36,8 @@ struct SimOptions {
 
 // What a run went through, so that the suite can show that its faults really happen.
 struct SimCounts {
-  int64_t steps = 0, coordinator_crashes = 0, worker_crashes = 0, breaks = 0, partitions = 0, store_outages = 0,
+  int64_t steps = 0, coordinator_crashes = 0, coordinator_stops = 0, coordinator_pauses = 0, takeovers = 0,
+          returns_to_lead = 0, deposals = 0, worker_crashes = 0, breaks = 0, partitions = 0, store_outages = 0,
           unknown_answers = 0, dropped = 0, duplicated = 0, unasked_cancels = 0, zombie_writes = 0, goodbyes = 0,
           cancels = 0, accepted = 0, lost = 0, kept = 0, stale_accepts = 0, stale_completions = 0,
           repeated_completions = 0, not_accepted_yet = 0;
@@ -67,7 +70,7 @@ class World {
     int64_t number = 0;  // as the worker counts
     int worker = 0;
     int worker_life = 0;
-    int coordinator_life = 0;
+    int64_t epoch = 0;  // of the leadership that the stream belongs to
     dispatch::StreamId stream;
     bool broken = false;        // nothing sent on it arrives any more
     bool worker_knows = false;  // Disconnected was told
@@ -93,8 +96,14 @@ class World {
     std::map<AttemptToken, Build> builds;
   };
   struct Coordinator {
+    int index = 0;
+    std::string name;
     bool up = false;
     int life = 0;
+    leadership::State leadership;
+    absl::Time paused_until = absl::InfinitePast();  // nothing of it runs before
+    absl::Time ready_at;                             // since when it could take the leadership
+    // While it leads.
     int64_t epoch = 0;
     std::unique_ptr<dispatch::DispatchState> state;
     absl::Time lane_free;
@@ -116,21 +125,37 @@ class World {
   void PlanFaults();
   void Submit(int module, int targets);
   void CancelSomeJob();
-  void CrashCoordinator(absl::Duration back_after);
-  void StartCoordinator(int life);
+  void CrashCoordinator(int index, absl::Duration back_after);
+  void StopCoordinator(int index, absl::Duration back_after);
+  void PauseCoordinator(int index, absl::Duration how_long);
+  void StartCoordinator(int index);
   void CrashWorker(int index, absl::Duration back_after);
   void StartWorker(int index);
   void Partition(int index, absl::Duration how_long);
 
-  // Coordinator.
-  void TickCoordinator(int life);
-  void Tell(const dispatch::Event& event, int life);
-  void Carry(const dispatch::Effect& effect);
-  void Lane(const dispatch::Effect& effect);
-  void CallStore(const dispatch::Effect& effect, int life, int64_t epoch);
+  // Leadership (coordinators.cc).
+  void TickLeadership(int index, int life);
+  void Tell(Coordinator& coordinator, const leadership::Event& event);
+  void CallStore(int index, int life, const leadership::Effect& effect);
+  std::optional<leadership::Event> Execute(Coordinator& coordinator, const leadership::Effect& effect);
+  void BeginLeading(Coordinator& coordinator);
+  void EndLeading(Coordinator& coordinator);
+  void KillCoordinator(Coordinator& coordinator, absl::Duration back_after);
+  Coordinator* Leading(int64_t epoch);
+  // The coordinator that this worker's calls reach; nullptr: none that leads and runs.
+  Coordinator* Reached(const Worker& worker);
+  // One that a client may reach: it leads, or does not know yet that it does no more.
+  Coordinator* AnyLeading();
+
+  // Dispatcher.
+  void TickDispatcher(int64_t epoch);
+  void Tell(const dispatch::Event& event, int64_t epoch);
+  void Carry(Coordinator& coordinator, const dispatch::Effect& effect);
+  void Lane(Coordinator& coordinator, const dispatch::Effect& effect);
+  void CallStore(const dispatch::Effect& effect, int64_t epoch);
   std::optional<dispatch::Event> Execute(const dispatch::Effect& effect, int64_t epoch, dispatch::Answer forced,
                                          bool run);
-  void Answer(dispatch::Event event, int life);
+  void Answer(dispatch::Event event, Coordinator& coordinator);
   LinkPtr LinkOf(dispatch::StreamId stream) const;
   void ToWorker(dispatch::StreamId stream, const std::string& what,
                 std::function<agent::Event(const LinkPtr&)> message);
@@ -154,8 +179,9 @@ class World {
   void CheckStore();
   std::string StoreText() const;  // all that the store holds
   void CheckWorker(const Worker& worker);
-  void CheckCoordinator();
-  void CheckExpiry(const domain::ExpiredSessions& expired);
+  void CheckCoordinator(const Coordinator& coordinator);
+  void CheckTake(const Coordinator& taker);
+  void CheckExpiry(const domain::ExpiredSessions& expired, int64_t epoch);
   void CheckCompletion(const Worker& worker, const domain::Completion& completion,
                        const domain::CompleteResult& result);
   bool Settled() const;
@@ -171,8 +197,12 @@ class World {
 
   testing::MemoryDispatchStore store_;
   bool store_down_ = false;
+  absl::Time store_up_at_;
+  // As it was given out, seen from outside the store.
   absl::Time leader_since_;
-  Coordinator coordinator_;
+  absl::Time leader_until_ = absl::InfinitePast();
+  int last_leader_ = -1;
+  std::vector<Coordinator> coordinators_;
   std::vector<Worker> workers_;
   std::map<dispatch::StreamId, LinkPtr> links_;
   int64_t last_stream_ = 0;

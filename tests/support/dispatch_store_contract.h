@@ -3,6 +3,7 @@
 //
 // A fixture F is default-constructible (a fresh, empty store per test) and has:
 //   domain::DispatchStore& store();
+//   leadership::LeadershipStore& leadership();
 //   JobId AddJob(const std::string& module, const std::string& version, Target target, int priority);
 //   void Cancel(JobId);                        // as batch cancel does
 //   void Pass(absl::Duration);                 // the store's own time goes on
@@ -19,7 +20,9 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/text.h"
 #include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/leadership.h"
 #include "coordinator/domain/retry_policy.h"
 
 namespace gofarm::testing {
@@ -29,10 +32,15 @@ class DispatchStoreContract : public ::testing::Test {
  protected:
   using Attempts = std::vector<std::pair<AttemptToken, AttemptOutcome>>;
 
-  void SetUp() override {
-    const auto epoch = store().TakeLeadership(scope(), "contract test");
-    ASSERT_TRUE(epoch.ok()) << epoch.status();
-    epoch_ = *epoch;
+  void SetUp() override { epoch_ = Lead("first"); }
+
+  // The epoch of a leadership that this one took at once: the lease before it is over, or it has the same id.
+  int64_t Lead(const std::string& id) {
+    const auto answer =
+        fixture_.leadership().Take(scope(), {.id = id, .holder = Cat("holder of ", id)}, leadership::kLease);
+    EXPECT_TRUE(answer.ok()) << answer.status();
+    EXPECT_TRUE(answer.ok() && answer->taken);
+    return answer.ok() ? answer->leader.epoch : 0;
   }
 
   domain::DispatchStore& store() { return fixture_.store(); }
@@ -343,7 +351,7 @@ TYPED_TEST_P(DispatchStoreContract, ANewCoordinatorStartsEveryLeaseAnewAndTakesO
   const JobId offered = this->Job("example.com/offered");
   const AttemptToken offer = this->Claim(offered, session).token;
   this->fixture_.Pass(domain::kLease * 10);
-  this->epoch_ = *this->store().TakeLeadership(this->scope(), "the next one");
+  this->epoch_ = this->Lead("first");
   ASSERT_TRUE(this->store().ResetLeasesAtStart(this->scope(), this->epoch_, domain::kLease).ok());
   EXPECT_THAT(this->store().ExpireSessions(this->scope(), this->epoch_)->sessions, ::testing::IsEmpty());
   EXPECT_EQ(this->Accept({offer, offered, session}), domain::AcceptOutcome::kStale);
@@ -368,12 +376,10 @@ TYPED_TEST_P(DispatchStoreContract, AFormerLeaderWritesNothing) {
   const JobId job = this->Job();
   const AttemptToken token = this->Claim(job, session).token;
   const int64_t former = this->epoch_;
-  this->epoch_ = *this->store().TakeLeadership(this->scope(), "the next one");
+  this->epoch_ = this->Lead("first");
   EXPECT_GT(this->epoch_, former);
   domain::DispatchStore& store = this->store();
   const auto refused = [](const absl::Status& status) { return absl::IsFailedPrecondition(status); };
-  EXPECT_TRUE(refused(store.RenewLeadership(this->scope(), former)));
-  EXPECT_TRUE(store.RenewLeadership(this->scope(), this->epoch_).ok());
   EXPECT_TRUE(refused(store.ClaimOffers(this->scope(), former, {{job, session}}).status()));
   EXPECT_TRUE(refused(store.AcceptOffers(this->scope(), former, {{token, job, session}}).status()));
   EXPECT_TRUE(refused(store.ReturnOffers(this->scope(), former, {{token, job, session}}).status()));
@@ -381,6 +387,48 @@ TYPED_TEST_P(DispatchStoreContract, AFormerLeaderWritesNothing) {
   EXPECT_TRUE(refused(store.ExpireSessions(this->scope(), former).status()));
   EXPECT_TRUE(refused(store.ResetLeasesAtStart(this->scope(), former, domain::kLease)));
   EXPECT_EQ(this->Accept({token, job, session}), domain::AcceptOutcome::kRunning) << "the offer is untouched";
+}
+
+TYPED_TEST_P(DispatchStoreContract, TheLeadershipIsTakenWhenItsLeaseIsOverAndByItsOwnIdAtOnce) {
+  leadership::LeadershipStore& store = this->fixture_.leadership();
+  const auto take = [&](const std::string& id) {
+    return *store.Take(this->scope(), {.id = id, .holder = "holder of " + id}, leadership::kLease);
+  };
+  const leadership::TakeAnswer early = take("second");
+  EXPECT_FALSE(early.taken);
+  EXPECT_EQ(early.leader.epoch, this->epoch_);
+  EXPECT_EQ(early.leader.holder, "holder of first");
+  EXPECT_GT(early.leader.lease_left, absl::ZeroDuration());
+  EXPECT_LE(early.leader.lease_left, leadership::kLease);
+
+  this->fixture_.Pass(leadership::kLease * 0.7);
+  ASSERT_TRUE(store.Renew(this->scope(), this->epoch_, leadership::kLease).ok());
+  this->fixture_.Pass(leadership::kLease * 0.7);
+  EXPECT_FALSE(take("second").taken) << "it was renewed";
+  this->fixture_.Pass(leadership::kLease * 0.7);
+  ASSERT_TRUE(store.Renew(this->scope(), this->epoch_, leadership::kLease).ok()) << "nobody took it meanwhile";
+  EXPECT_FALSE(take("second").taken);
+
+  const leadership::TakeAnswer again = take("first");
+  EXPECT_TRUE(again.taken) << "the former process of the same id is dead";
+  EXPECT_GT(again.leader.epoch, this->epoch_);
+  EXPECT_TRUE(absl::IsFailedPrecondition(store.Renew(this->scope(), this->epoch_, leadership::kLease)));
+
+  this->fixture_.Pass(leadership::kLease * 1.1);
+  const leadership::TakeAnswer late = take("second");
+  EXPECT_TRUE(late.taken);
+  EXPECT_GT(late.leader.epoch, again.leader.epoch);
+  EXPECT_TRUE(absl::IsFailedPrecondition(store.Renew(this->scope(), again.leader.epoch, leadership::kLease)));
+  EXPECT_FALSE(take("first").taken);
+}
+
+TYPED_TEST_P(DispatchStoreContract, ALeadershipThatIsGivenBackIsFreeAtOnceAndOnlyItsLeaderGivesItBack) {
+  leadership::LeadershipStore& store = this->fixture_.leadership();
+  const leadership::Claim second{.id = "second", .holder = "b"};
+  ASSERT_TRUE(store.Release(this->scope(), this->epoch_ - 1).ok());
+  EXPECT_FALSE(store.Take(this->scope(), second, leadership::kLease)->taken);
+  ASSERT_TRUE(store.Release(this->scope(), this->epoch_).ok());
+  EXPECT_TRUE(store.Take(this->scope(), second, leadership::kLease)->taken);
 }
 
 TYPED_TEST_P(DispatchStoreContract, GoodbyeLosesAttemptsAndCountsNothing) {
@@ -456,8 +504,10 @@ REGISTER_TYPED_TEST_SUITE_P(DispatchStoreContract, QueueComesByPriorityThenAge, 
                             RunningOutOfTimeIsTriedOnceElsewhere, ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest,
                             OtherWorkersSessionsAreLeftAlone, ASessionThatIsRenewedLivesAndOneThatIsNotExpires,
                             ANewCoordinatorStartsEveryLeaseAnewAndTakesOffersBack, ExtendingLeasesLeavesOffersOpen,
-                            AFormerLeaderWritesNothing, GoodbyeLosesAttemptsAndCountsNothing,
-                            AJobWhoseWorkersKeepDyingFailsInTheEnd, OverdueAttemptsAreLostAndOthersPassedOver,
+                            AFormerLeaderWritesNothing, TheLeadershipIsTakenWhenItsLeaseIsOverAndByItsOwnIdAtOnce,
+                            ALeadershipThatIsGivenBackIsFreeAtOnceAndOnlyItsLeaderGivesItBack,
+                            GoodbyeLosesAttemptsAndCountsNothing, AJobWhoseWorkersKeepDyingFailsInTheEnd,
+                            OverdueAttemptsAreLostAndOthersPassedOver,
                             ACancelledOfferIsDeadAndACancelledAttemptEndsTheJob);
 
 }  // namespace gofarm::testing

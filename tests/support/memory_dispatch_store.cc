@@ -44,9 +44,29 @@ absl::Status MemoryDispatchStore::CheckEpoch(int64_t epoch) const {
   return absl::FailedPreconditionError(Cat("epoch ", epoch, " is over"));
 }
 
-absl::StatusOr<int64_t> MemoryDispatchStore::TakeLeadership(const Scope&, const std::string&) { return ++epoch_; }
+absl::StatusOr<leadership::TakeAnswer> MemoryDispatchStore::Take(const Scope&, const leadership::Claim& claim,
+                                                                 absl::Duration lease) {
+  leadership::TakeAnswer answer;
+  if (!fences_.leader_lease || leader_until_ <= clock_.Now() || leader_.id == claim.id) {
+    answer.taken = true;
+    ++epoch_;
+    leader_ = claim;
+    leader_until_ = clock_.Now() + lease;
+  }
+  answer.leader = {.epoch = epoch_, .holder = leader_.holder, .lease_left = leader_until_ - clock_.Now()};
+  return answer;
+}
 
-absl::Status MemoryDispatchStore::RenewLeadership(const Scope&, int64_t epoch) { return CheckEpoch(epoch); }
+absl::Status MemoryDispatchStore::Renew(const Scope&, int64_t epoch, absl::Duration lease) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  leader_until_ = clock_.Now() + lease;
+  return absl::OkStatus();
+}
+
+absl::Status MemoryDispatchStore::Release(const Scope&, int64_t epoch) {
+  if (epoch == epoch_) leader_until_ = clock_.Now();
+  return absl::OkStatus();
+}
 
 absl::Status MemoryDispatchStore::ResetLeasesAtStart(const Scope& scope, int64_t epoch, absl::Duration lease) {
   GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));

@@ -12,6 +12,7 @@
 #include "common/base/clock.h"
 #include "coordinator/domain/dispatch_store.h"
 #include "coordinator/domain/ending.h"
+#include "coordinator/domain/leadership.h"
 #include "coordinator/domain/retry_policy.h"
 
 namespace gofarm::testing {
@@ -22,9 +23,10 @@ struct Fences {
   bool accept = true;          // an accept needs the job's open offer and a live session
   bool reset_at_start = true;  // leases start anew with a new coordinator
   bool epoch = true;           // a former leader writes nothing
+  bool leader_lease = true;    // nobody takes the leadership before its lease is over
 };
 
-class MemoryDispatchStore final : public domain::DispatchStore {
+class MemoryDispatchStore final : public domain::DispatchStore, public leadership::LeadershipStore {
  public:
   struct Attempt {
     AttemptToken token;
@@ -64,9 +66,12 @@ class MemoryDispatchStore final : public domain::DispatchStore {
   const std::map<JobId, Job>& jobs() const { return jobs_; }
   const std::map<AttemptToken, Attempt>& attempts() const { return attempts_; }
   const std::map<SessionId, Session>& sessions() const { return sessions_; }
+  int64_t epoch() const { return epoch_; }
 
-  absl::StatusOr<int64_t> TakeLeadership(const Scope& scope, const std::string& holder) override;
-  absl::Status RenewLeadership(const Scope& scope, int64_t epoch) override;
+  absl::StatusOr<leadership::TakeAnswer> Take(const Scope& scope, const leadership::Claim& claim,
+                                              absl::Duration lease) override;
+  absl::Status Renew(const Scope& scope, int64_t epoch, absl::Duration lease) override;
+  absl::Status Release(const Scope& scope, int64_t epoch) override;
   absl::Status ResetLeasesAtStart(const Scope& scope, int64_t epoch, absl::Duration lease) override;
   absl::Status ExtendLeases(const Scope& scope, int64_t epoch, absl::Duration lease) override;
   absl::StatusOr<std::vector<domain::QueuedJob>> LoadQueue(const Scope& scope, JobId after, int limit) override;
@@ -104,6 +109,8 @@ class MemoryDispatchStore final : public domain::DispatchStore {
   const Clock& clock_;
   const Fences fences_;
   int64_t epoch_ = 0;
+  leadership::Claim leader_;
+  absl::Time leader_until_ = absl::InfinitePast();
   int64_t last_job_ = 0;
   int64_t last_token_ = 0;
   int64_t last_session_ = 0;

@@ -31,11 +31,10 @@ class LockedStore : public domain::DispatchStore {
     return fn(store_);
   }
 
-  absl::StatusOr<int64_t> TakeLeadership(const Scope& s, const std::string& holder) override {
-    return With([&](auto& m) { return m.TakeLeadership(s, holder); });
-  }
-  absl::Status RenewLeadership(const Scope& s, int64_t epoch) override {
-    return With([&](auto& m) { return m.RenewLeadership(s, epoch); });
+  // As another coordinator that took over; its epoch.
+  int64_t Lead() {
+    return With(
+        [&](auto& m) { return m.Take(Scope{}, {.id = "one", .holder = ""}, leadership::kLease)->leader.epoch; });
   }
   absl::Status ResetLeasesAtStart(const Scope& s, int64_t epoch, absl::Duration lease) override {
     return With([&](auto& m) { return m.ResetLeasesAtStart(s, epoch, lease); });
@@ -136,14 +135,13 @@ class DispatchLoopTest : public ::testing::Test, public DispatchObserver {
  protected:
   void SetUp() override {
     DispatchLoopOptions options;
-    options.holder = "test";
     options.toolsets = std::make_shared<const std::vector<Toolset>>(1, Toolset{.name = "t"});
     loop_.emplace(options, store_, streams_, clock_);
     loop_->Observe(*this);
     loop_->OnLeadershipLost([this](const absl::Status&) {
       if (!leadership_lost_.HasBeenNotified()) leadership_lost_.Notify();
     });
-    ASSERT_TRUE(loop_->Start(Scope::For(kPatience)).ok());
+    ASSERT_TRUE(loop_->Start(Scope::For(kPatience), store_.Lead()).ok());
   }
 
   void Offered(AttemptToken token, const domain::QueuedJob&, const std::string& worker) override {
@@ -289,7 +287,8 @@ TEST_F(DispatchLoopTest, AStopLosesNoAttempt) {
 }
 
 TEST_F(DispatchLoopTest, AnotherLeaderIsNoticed) {
-  ASSERT_TRUE(store_.TakeLeadership(Scope{}, "another").ok());
+  store_.Lead();
+  EXPECT_TRUE(loop_->Post(dispatch::HelloReceived{loop_->NewStream(), {.worker = "w", .instance = "i"}}).ok());
   EXPECT_TRUE(leadership_lost_.WaitForNotificationWithTimeout(kPatience));
 }
 
@@ -308,7 +307,7 @@ class SlowStore final : public LockedStore {
 TEST(StoreLaneTest, AnExpiryThatWaitedLongBehindOtherCallsIsNotMade) {
   testing::FakeClock clock;
   SlowStore store(clock);
-  const int64_t epoch = *store.TakeLeadership(Scope{}, "test");
+  const int64_t epoch = store.Lead();
   ASSERT_TRUE(store.OpenSession(Scope{}, epoch, {.worker = "w", .instance = "i"}, domain::kLease).ok());
   clock.Advance(2 * domain::kLease);  // its renewal stands behind the same slow call
   dispatch::SessionsEnded ended;

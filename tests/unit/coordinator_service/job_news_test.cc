@@ -65,7 +65,7 @@ class JobNewsTest : public ::testing::Test {
                       },
                       clock_};
   FakeDispatch dispatch_;
-  obs::Metrics metrics_;
+  metrics::Registry metrics_;
   JobNews news_{board_, fence_, dispatch_, metrics_};
 };
 

@@ -1,0 +1,124 @@
+#include "coordinator/leading.h"
+
+#include <condition_variable>
+#include <mutex>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/obs/log.h"
+
+namespace gofarm::coordinator {
+namespace {
+
+// A worker keeps its logs within the limit; this cap is for one that does not.
+constexpr int64_t kLogSlack = 1 << 20;
+constexpr absl::Duration kCollectCallMax = absl::Seconds(30);
+
+}  // namespace
+
+Leading::Leading(LeadingParts parts, int64_t epoch)
+    : parts_(parts),
+      epoch_(epoch),
+      batch_store_(parts.pool),
+      query_store_(parts.pool),
+      attempt_store_(parts.pool),
+      artifact_store_(parts.pool),
+      dispatch_store_(parts.dispatch_pool),
+      fence_([this](const Scope& scope, AttemptToken token) { return query_store_.FactsOf(scope, token); },
+             RealClock()),
+      reports_([this](const Scope& scope, const std::string& worker, const domain::WorkerReport& report) {
+        return query_store_.SaveWorkerReport(scope, worker, report);
+      }) {}
+
+absl::Status Leading::Start(const Scope& scope) {
+  const AppConfig& config = parts_.config;
+  GOFARM_ASSIGN_OR_RETURN(blobs_, blob::OpenFolderBlobStore(config.data_dir));
+  GOFARM_ASSIGN_OR_RETURN(log_store_, blob::OpenFolderLogStore(config.data_dir, config.limits.log_bytes + kLogSlack));
+  logs_ = std::make_unique<service::LogService>(queries_, *log_store_, board_);
+  dispatch_ = std::make_unique<service::DispatchLoop>(
+      service::DispatchLoopOptions{.toolsets = std::make_shared<const std::vector<Toolset>>(config.toolsets),
+                                   .limits = config.limits},
+      dispatch_store_, sessions_, RealClock());
+  news_ = std::make_unique<service::JobNews>(board_, fence_, *dispatch_, parts_.metrics);
+  dispatch_->Observe(*news_);
+  dispatch_->OnLeadershipLost([this](const absl::Status& why) { parts_.leadership.Lost(why); });
+  GOFARM_RETURN_IF_ERROR_CTX(dispatch_->Start(scope, epoch_), "start the dispatcher");
+  batches_ = std::make_unique<service::BatchService>(batch_store_, query_store_, parts_.proxy,
+                                                     service::BatchRules{.toolset = config.default_toolset,
+                                                                         .toolsets = config.toolsets,
+                                                                         .policy = domain::CurrentPolicy(),
+                                                                         .goprivate = config.goprivate},
+                                                     *news_);
+  attempts_ = std::make_unique<service::AttemptService>(
+      attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); }, *news_);
+  farm_ = std::make_unique<service::FarmView>(queries_, *dispatch_, board_, reports_);
+  feeds_ = std::make_unique<service::BatchFeeds>(queries_, board_,
+                                                 [this](const domain::Job& job) { return farm_->WhyWaiting(job); });
+  GOFARM_ASSIGN_OR_RETURN(rpc_, rpc::Server::Start(config.listen, {.batches = *batches_,
+                                                                   .queries = queries_,
+                                                                   .farm = *farm_,
+                                                                   .feeds = *feeds_,
+                                                                   .attempts = *attempts_,
+                                                                   .dispatch = *dispatch_,
+                                                                   .board = board_,
+                                                                   .logs = *logs_,
+                                                                   .blobs = *blobs_,
+                                                                   .sessions = sessions_,
+                                                                   .fence = fence_,
+                                                                   .reports = reports_,
+                                                                   .facts = parts_.facts,
+                                                                   .metrics = &parts_.metrics}));
+  collector_ = std::jthread([this](const std::stop_token& stop) { Collect(stop); });
+  return absl::OkStatus();
+}
+
+void Leading::Stop() {
+  collector_.request_stop();
+  if (rpc_ != nullptr) rpc_->Stop();
+  if (dispatch_ != nullptr) dispatch_->Stop();
+  if (collector_.joinable()) collector_.join();
+}
+
+void Leading::Collect(const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any wake;
+  absl::Duration wait = kCollectFirst;
+  while (true) {
+    {
+      std::unique_lock lock(mutex);
+      wake.wait_for(lock, stop, absl::ToChronoNanoseconds(wait), [] { return false; });
+    }
+    if (stop.stop_requested()) return;
+    wait = kCollectEvery;
+    CollectBlobs(stop);
+    ForgetRequestIds(stop);
+  }
+}
+
+void Leading::CollectBlobs(const std::stop_token& stop) {
+  const absl::StatusOr<blob::Collected> collected =
+      blobs_->Collect(blob::kUnreferencedMinAge, [&](const std::vector<std::string>& digests) {
+        return artifact_store_.Referenced(Scope::For(kCollectCallMax, stop), digests);
+      });
+  if (!collected.ok()) {
+    obs::Warn("blobs_not_collected", {{"error", std::string(collected.status().message())}});
+    return;
+  }
+  obs::Info(
+      "blobs_collected",
+      {{"blobs", Cat(collected->blobs)}, {"partials", Cat(collected->partials)}, {"bytes", Cat(collected->bytes)}});
+}
+
+void Leading::ForgetRequestIds(const std::stop_token& stop) {
+  const absl::StatusOr<int64_t> forgotten =
+      batch_store_.ForgetRequestIds(Scope::For(kCollectCallMax, stop), store::kRequestIdRetention);
+  if (!forgotten.ok()) {
+    obs::Warn("request_ids_not_forgotten", {{"error", std::string(forgotten.status().message())}});
+  } else if (*forgotten > 0) {
+    obs::Info("request_ids_forgotten", {{"batches", Cat(*forgotten)}});
+  }
+}
+
+}  // namespace gofarm::coordinator

@@ -1,0 +1,95 @@
+// What lives as long as this coordinator leads: dispatcher, services, the gRPC server, the collector. Made when the
+// leadership begins, taken down whole when it ends; what lives as long as the process is in app.cc.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <thread>
+
+#include "common/metrics/metrics.h"
+#include "coordinator/app_config.h"
+#include "coordinator/blob/blob_store.h"
+#include "coordinator/blob/log_store.h"
+#include "coordinator/rpc/server.h"
+#include "coordinator/rpc/session_streams.h"
+#include "coordinator/service/attempt_fence.h"
+#include "coordinator/service/attempt_service.h"
+#include "coordinator/service/batch_feed.h"
+#include "coordinator/service/batch_service.h"
+#include "coordinator/service/dispatch_loop.h"
+#include "coordinator/service/farm_view.h"
+#include "coordinator/service/job_news.h"
+#include "coordinator/service/leadership.h"
+#include "coordinator/service/log_service.h"
+#include "coordinator/service/module_proxy.h"
+#include "coordinator/service/progress_board.h"
+#include "coordinator/service/query_service.h"
+#include "coordinator/service/worker_reports.h"
+#include "coordinator/store/artifact_store.h"
+#include "coordinator/store/attempt_store.h"
+#include "coordinator/store/batch_store.h"
+#include "coordinator/store/pg_dispatch_store.h"
+#include "coordinator/store/pool.h"
+#include "coordinator/store/query_store.h"
+
+namespace gofarm::coordinator {
+
+inline constexpr absl::Duration kCollectEvery = absl::Hours(24);
+inline constexpr absl::Duration kCollectFirst = absl::Minutes(10);  // after the start
+
+// What the process lends; all of it outlives every Leading.
+struct LeadingParts {
+  const AppConfig& config;
+  const rpc::FarmFacts& facts;
+  metrics::Registry& metrics;
+  store::Pool& pool;
+  store::Pool& dispatch_pool;  // of its own: watches and lists must not keep leases from being renewed
+  service::ModuleProxy& proxy;
+  service::Leadership& leadership;
+};
+
+class Leading {
+ public:
+  Leading(LeadingParts parts, int64_t epoch);
+
+  // FAILED_PRECONDITION: another coordinator leads by now.
+  absl::Status Start(const Scope& scope);
+  // Hangs up on workers and clients. Leases stay: the next leader takes the builds back.
+  void Stop();
+
+  // Both after Start.
+  const std::string& address() const { return rpc_->address(); }
+  service::DispatchStats Stats() const { return dispatch_->Stats(); }
+
+ private:
+  void Collect(const std::stop_token& stop);
+  void CollectBlobs(const std::stop_token& stop);
+  void ForgetRequestIds(const std::stop_token& stop);
+
+  // Members are made in this order and die in the reverse one: whoever calls another one stands below it.
+  const LeadingParts parts_;
+  const int64_t epoch_;
+  store::BatchStore batch_store_;
+  store::QueryStore query_store_;
+  store::AttemptStore attempt_store_;
+  store::ArtifactStore artifact_store_;
+  store::PgDispatchStore dispatch_store_;
+  std::unique_ptr<blob::BlobStore> blobs_;
+  std::unique_ptr<blob::LogStore> log_store_;
+  service::ProgressBoard board_;
+  service::QueryService queries_{batch_store_, query_store_};
+  std::unique_ptr<service::LogService> logs_;
+  rpc::SessionStreams sessions_;
+  service::AttemptFence fence_;
+  service::WorkerReports reports_;
+  std::unique_ptr<service::JobNews> news_;  // called by the loop until that is gone
+  std::unique_ptr<service::DispatchLoop> dispatch_;
+  std::unique_ptr<service::BatchService> batches_;
+  std::unique_ptr<service::AttemptService> attempts_;
+  std::unique_ptr<service::FarmView> farm_;
+  std::unique_ptr<service::BatchFeeds> feeds_;
+  std::unique_ptr<rpc::Server> rpc_;
+  std::jthread collector_;
+};
+
+}  // namespace gofarm::coordinator

@@ -1,0 +1,100 @@
+#include "coordinator/rpc/standby_server.h"
+
+#include <gofarm/v1/farm.pb.h>
+#include <grpcpp/generic/async_generic_service.h>
+#include <grpcpp/grpcpp.h>
+
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/rpc/grpc_status.h"
+
+namespace gofarm::rpc {
+namespace {
+
+constexpr char kStatusMethod[] = "/gofarm.v1.Farm/GetFarmStatus";
+
+class Refusal final : public grpc::ServerGenericBidiReactor {
+ public:
+  explicit Refusal(const absl::Status& why) { Finish(ToGrpc(why)); }
+  void OnDone() override { delete this; }
+};
+
+// Answers one request with bytes that are ready.
+class Reply final : public grpc::ServerGenericBidiReactor {
+ public:
+  explicit Reply(const std::string& bytes) {
+    const grpc::Slice slice(bytes);
+    reply_ = grpc::ByteBuffer(&slice, 1);
+    StartRead(&request_);
+  }
+  void OnReadDone(bool ok) override {
+    if (!ok) return Finish({grpc::StatusCode::CANCELLED, "no request came"});
+    StartWriteAndFinish(&reply_, {}, grpc::Status::OK);
+  }
+  void OnDone() override { delete this; }
+
+ private:
+  grpc::ByteBuffer request_;
+  grpc::ByteBuffer reply_;
+};
+
+}  // namespace
+
+std::string StandbyText(const service::LeadershipView& view) { return Cat("this coordinator stands by: ", view.why); }
+
+class StandbyServer::Impl final : public grpc::CallbackGenericService {
+ public:
+  Impl(FarmFacts facts, std::function<service::LeadershipView()> view)
+      : facts_(std::move(facts)), view_(std::move(view)) {}
+
+  absl::Status Start(const std::string& address) {
+    grpc::ServerBuilder builder;
+    builder.RegisterCallbackGenericService(this);
+    std::string bound;
+    GOFARM_ASSIGN_OR_RETURN(server_, BindServer(builder, address, bound));
+    if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus(false);
+    return absl::OkStatus();
+  }
+
+  void Stop() {
+    if (server_ == nullptr) return;
+    server_->Shutdown(absl::ToChronoTime(absl::Now() + kStopGrace));
+    server_->Wait();
+    server_.reset();
+  }
+
+  grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override {
+    const service::LeadershipView view = view_();
+    if (context->method() != kStatusMethod) return new Refusal(absl::UnavailableError(StandbyText(view)));
+    v1::FarmStatus status;
+    status.set_state("standby");
+    status.set_leader(view.holder);
+    status.set_detail(view.why);
+    status.set_coordinator_pid(facts_.pid);
+    status.set_version(facts_.version);
+    status.set_uptime_seconds(absl::ToDoubleSeconds(absl::Now() - facts_.started_at));
+    status.set_database_version(facts_.database_version);
+    status.set_toolset(facts_.toolset);
+    return new Reply(status.SerializeAsString());
+  }
+
+ private:
+  const FarmFacts facts_;
+  const std::function<service::LeadershipView()> view_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+absl::StatusOr<std::unique_ptr<StandbyServer>> StandbyServer::Start(const std::string& address, FarmFacts facts,
+                                                                    std::function<service::LeadershipView()> view) {
+  auto impl = std::make_unique<Impl>(std::move(facts), std::move(view));
+  GOFARM_RETURN_IF_ERROR_CTX(impl->Start(address), "grpc");
+  return std::unique_ptr<StandbyServer>(new StandbyServer(std::move(impl)));
+}
+
+StandbyServer::StandbyServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+StandbyServer::~StandbyServer() { Stop(); }
+void StandbyServer::Stop() { impl_->Stop(); }
+
+}  // namespace gofarm::rpc

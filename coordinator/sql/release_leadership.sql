@@ -1,0 +1,1 @@
+UPDATE coordinator SET lease_expires_at = now() WHERE epoch = $1::bigint
