@@ -1,48 +1,123 @@
-// HTTP GET with a deadline and a byte budget; also file:// for a folder that stands in for a proxy. The only home of
-// libcurl. Thread-safe; one easy handle a call, so each call blocks its thread only.
+// HTTP requests with a deadline and bounds on every part of the answer; also file:// (GET) for a folder that stands in
+// for a server. The only home of libcurl (with url.cc). A call blocks its thread only. Connections are kept and used
+// again by later calls of the same client, so a client is made once and shared; it is thread-safe.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/base/scope.h"
+#include "common/io/http_headers.h"
+#include "common/io/request_budget.h"
+#include "common/io/url.h"
 
 namespace gofarm::io {
 
+inline constexpr size_t kIdleHandlesMax = 32;      // each keeps its last connections open
+inline constexpr int kAnswerHeadersMax = 200;      // fields of one answer
+inline constexpr size_t kErrorBodyMax = 64 << 10;  // of what a server says instead of what a sink waits for
+inline constexpr size_t kBudgetHostsMax = 256;
+
+// What is sent: its size is known before, and it can be sent again from the start (a redirect, a connection that the
+// server had closed). Used by one call at a time.
+class BodySource {
+ public:
+  virtual ~BodySource() = default;
+  virtual int64_t size() const = 0;
+  virtual absl::Status Rewind() = 0;
+  // Some bytes, at most `limit`; 0 only at the end.
+  virtual absl::StatusOr<size_t> Read(char* out, size_t limit) = 0;
+};
+
+class StringBody final : public BodySource {
+ public:
+  explicit StringBody(std::string text) : text_(std::move(text)) {}
+  int64_t size() const override { return static_cast<int64_t>(text_.size()); }
+  absl::Status Rewind() override {
+    at_ = 0;
+    return absl::OkStatus();
+  }
+  absl::StatusOr<size_t> Read(char* out, size_t limit) override;
+
+ private:
+  const std::string text_;
+  size_t at_ = 0;
+};
+
+struct HttpRequest {
+  HttpMethod method = HttpMethod::kGet;
+  std::string url;
+  HttpHeaders headers;         // Authorization and Cookie go to the first origin only
+  BodySource* body = nullptr;  // of POST, PUT and PATCH; null sends an empty one
+  std::optional<ByteRange> range;
+  bool compressed = true;  // gzip or deflate is accepted and undone; never with a range
+};
+
 struct HttpLimits {
-  int64_t body_bytes = 16 << 20;
-  int redirects = 5;
+  int64_t body_bytes = 16 << 20;  // of the answer, after decompression
+  size_t header_bytes = 64 << 10;
+  RedirectPolicy redirects;
+  // A transfer slower than this for this long is ended, though its scope may have time left.
+  int64_t low_speed_bytes = 1;  // a second
+  absl::Duration low_speed_time = absl::Minutes(2);
+  absl::Duration connect_time = absl::Seconds(15);
+  // For URLs that come from outside: every address that is connected to, after each redirect too, must be public;
+  // file:// is refused. It connects directly, without a configured proxy, which would resolve names by itself.
+  bool public_addresses_only = false;
 };
 
 struct HttpResponse {
-  int status = 0;  // of file://: 200 or 404
-  std::string body;
+  int status = 0;  // of file://: 200, 206 or 404
+  HttpHeaders headers;
+  std::string body;  // of Send with a sink: what came with another status than 2xx, cut at kErrorBodyMax
+  std::string url;   // that gave this answer, after redirects; may hold a secret
+  std::optional<int64_t> content_length;  // as announced; null also when the body was compressed
+  std::optional<absl::Duration> retry_after;
+  int redirects = 0;
+  int new_connections = 0;  // 0: a kept one was used
 };
-
-// A URL without user, password and query, fit for logs and messages.
-std::string RedactUrl(std::string_view url);
 
 class HttpClient {
  public:
   // `user_agent` says who asks.
   explicit HttpClient(std::string user_agent);
   ~HttpClient();
+  HttpClient(const HttpClient&) = delete;
+  HttpClient& operator=(const HttpClient&) = delete;
 
-  // An HTTP error status is an answer, not an error. UNAVAILABLE: no answer (refused, reset, DNS, TLS);
-  // DEADLINE_EXCEEDED, CANCELLED by the scope; RESOURCE_EXHAUSTED: the body is larger than its budget.
-  absl::StatusOr<HttpResponse> Get(const Scope& scope, const std::string& url, const HttpLimits& limits = {}) const;
+  // An HTTP error status is an answer, not an error. UNAVAILABLE: no answer (refused, reset, cut, DNS, TLS, too slow, a
+  // redirect loop); DEADLINE_EXCEEDED, CANCELLED by the scope; RESOURCE_EXHAUSTED: body or header fields are larger
+  // than their limits; PERMISSION_DENIED: redirect or address rule; INVALID_ARGUMENT: no URL, bad header field. What
+  // `request.body` returns comes back as it is.
+  absl::StatusOr<HttpResponse> Send(const Scope& scope, const HttpRequest& request,
+                                    const HttpLimits& limits = {}) const;
+  absl::StatusOr<HttpResponse> Get(const Scope& scope, const std::string& url, const HttpLimits& limits = {}) const {
+    return Send(scope, {.url = url}, limits);
+  }
 
-  // The body goes to `sink` piece by piece (false ends the transfer); `total` is the announced size, 0 when unknown.
-  using BodySink = std::function<bool(std::string_view piece, int64_t total)>;
-  absl::StatusOr<int> Download(const Scope& scope, const std::string& url, const HttpLimits& limits,
-                               const BodySink& sink) const;
+  // The body of a 2xx answer goes to `sink` piece by piece, with the status and header fields it came with; a status
+  // other than OK ends the transfer and is returned.
+  using BodySink = std::function<absl::Status(const HttpResponse& head, std::string_view piece)>;
+  absl::StatusOr<HttpResponse> Send(const Scope& scope, const HttpRequest& request, const HttpLimits& limits,
+                                    const BodySink& sink) const;
+
+  // Every request to `host` (lower case, without port), redirects included, waits for its turn. May be changed at any
+  // time. RESOURCE_EXHAUSTED beyond kBudgetHostsMax hosts.
+  absl::Status SetBudget(const std::string& host, const BudgetLimits& limits);
 
  private:
+  class Pool;
+  class Budgets;
   const std::string user_agent_;
+  const std::unique_ptr<Pool> pool_;
+  const std::unique_ptr<Budgets> budgets_;
 };
 
 }  // namespace gofarm::io

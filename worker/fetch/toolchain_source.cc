@@ -150,22 +150,22 @@ absl::StatusOr<int> DownloadTo(const Scope& scope, const std::string& url, const
   if (!file) return ErrnoStatus(errno, Cat("create ", path));
   io::HttpLimits limits;
   limits.body_bytes = kArchiveBytesMax;
-  absl::Status written;
   int64_t bytes = 0;
   absl::Time reported = absl::Now();
   const io::HttpClient client("gofarm-worker");
-  absl::StatusOr<int> status = client.Download(scope, url, limits, [&](std::string_view piece, int64_t total) {
-    written = io::WriteAll(file.get(), piece, path);
+  const auto write = [&](const io::HttpResponse& head, std::string_view piece) {
+    GOFARM_RETURN_IF_ERROR(io::WriteAll(file.get(), piece, path));
     bytes += static_cast<int64_t>(piece.size());
     if (progress && absl::Now() - reported > absl::Seconds(1)) {
       reported = absl::Now();
-      progress(step, bytes, total);
+      progress(step, bytes, head.content_length.value_or(0));
     }
-    return written.ok();
-  });
-  // First: to the client a reader that gives up looks like a cancel, which nobody asked for.
-  GOFARM_RETURN_IF_ERROR(written);
-  return status;
+    return absl::OkStatus();
+  };
+  // An archive is compressed already, and its digest is that of the bytes as they are stored.
+  const io::HttpRequest request{.url = url, .compressed = false};
+  GOFARM_ASSIGN_OR_RETURN(const io::HttpResponse response, client.Send(scope, request, limits, write));
+  return response.status;
 }
 
 absl::Status HttpFailure(std::string_view url, int status) {
