@@ -133,9 +133,10 @@ absl::Status Coordinator::Start() {
       service::LeadershipOptions{.holder = Holder(), .hold_folder = [this] { return data_dir_.Hold(); }},
       leadership_store_);
   if (config_.http.empty()) return absl::OkStatus();
-  GOFARM_ASSIGN_OR_RETURN(
-      http_, http::HttpServer::Start(
-                 config_.http, http::OperationsRoutes([this] { return MetricsText(); }, [this] { return Ready(); })));
+  http::Router router;
+  http::AddOperations(
+      router, [this] { return MetricsText(); }, [this] { return Ready(); });
+  GOFARM_ASSIGN_OR_RETURN(http_, http::HttpServer::Start(config_.http, std::move(router)));
   return absl::OkStatus();
 }
 

@@ -1,42 +1,42 @@
-// A small listener for GET: /metrics, /healthz, /readyz and what comes later. Bounded in connections, header size and
-// time; plaintext, hence loopback only. Thread-safe; handlers run on the server's own threads, may block for a moment
-// and must bound their waits themselves.
+// The listener for GET and HEAD: metrics, health, and what people and clients read later, streams included. Bounded in
+// connections, header size and time: for a request, for each piece of an answer, for silence between requests.
+// Plaintext, hence loopback only. Handlers that may block and pieces of streams have bounded threads of their own, so a
+// quick handler answers whatever they wait for; a stream that waits for news occupies no thread. Thread-safe.
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "coordinator/http/router.h"
 
 namespace gofarm::http {
 
-inline constexpr int kConnectionsMax = 64;
+inline constexpr int kConnectionsMax = 400;  // more are closed at once
+inline constexpr int kStreamsMax = 300;      // answers under way that are streams; more get 503
 inline constexpr size_t kHeaderBytesMax = 8 << 10;
 inline constexpr size_t kBodyBytesMax = 1 << 10;  // nothing here takes a body
-inline constexpr absl::Duration kRequestTimeout = absl::Seconds(10);
-inline constexpr int kThreads = 4;  // a readiness probe that waits for the database must not hide that we are alive
+inline constexpr int kIoThreads = 2;
+inline constexpr int kHandlerThreads = 4;
+inline constexpr size_t kHandlerQueueMax = 64;  // requests that wait for a handler's thread; more get 503
+inline constexpr int kStreamThreads = 4;
 
-struct Response {
-  int status = 200;
-  std::string body;
-  std::string content_type = "text/plain; charset=utf-8";
+struct HttpServerOptions {
+  absl::Duration request_time = absl::Seconds(10);  // for a request to come whole, from the end of the one before
+  absl::Duration piece_time = absl::Seconds(20);    // for the client to take an answer, or a piece of a stream
 };
-
-// By exact path, query left out.
-using Routes = std::map<std::string, std::function<Response()>>;
 
 class HttpServer {
  public:
   // `address` is HOST:PORT on this machine (port 0: any free one). INVALID_ARGUMENT when it is none,
-  // FAILED_PRECONDITION, naming TLS, when it reaches further; UNAVAILABLE when it cannot be bound. `request_timeout` is
-  // shorter in tests.
-  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, Routes routes,
-                                                           absl::Duration request_timeout = kRequestTimeout);
-  ~HttpServer();  // ends connections, joins
+  // FAILED_PRECONDITION, naming TLS, when it reaches further; UNAVAILABLE when it cannot be bound.
+  static absl::StatusOr<std::unique_ptr<HttpServer>> Start(const std::string& address, Router router,
+                                                           HttpServerOptions options = {});
+  // Ends connections and streams, waits for handlers, joins.
+  ~HttpServer();
 
   int port() const;
 
@@ -51,6 +51,6 @@ absl::Status CheckAddress(const std::string& address);
 
 // /metrics (`metrics` gives the text), /healthz (OK as long as the process answers) and /readyz (503 with the reason
 // when `ready` is not OK).
-Routes OperationsRoutes(std::function<std::string()> metrics, std::function<absl::Status()> ready);
+void AddOperations(Router& router, std::function<std::string()> metrics, std::function<absl::Status()> ready);
 
 }  // namespace gofarm::http

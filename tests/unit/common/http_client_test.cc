@@ -6,10 +6,13 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <atomic>
 #include <filesystem>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "tests/support/raw_http_server.h"

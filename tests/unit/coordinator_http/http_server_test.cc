@@ -1,17 +1,15 @@
 // The operators' HTTP listener, spoken to over real sockets with bytes written by hand.
 #include "coordinator/http/http_server.h"
 
-#include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <thread>
 
 #include "common/base/text.h"
 #include "common/metrics/metrics.h"
+#include "tests/unit/coordinator_http/raw_client.h"
 
 namespace gofarm::http {
 namespace {
@@ -21,45 +19,21 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 using ::testing::StartsWith;
 
-int Connect(int port) {
-  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_port = htons(static_cast<uint16_t>(port));
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  const timeval limit = {.tv_sec = 10, .tv_usec = 0};
-  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-  EXPECT_EQ(::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to), 0);
-  return fd;
-}
-
-std::string ReadToEnd(int fd) {
-  std::string out;
-  char buffer[4096];
-  ssize_t n;
-  while ((n = ::recv(fd, buffer, sizeof buffer, 0)) > 0) out.append(buffer, static_cast<size_t>(n));
-  return out;
-}
-
-std::string Say(int port, const std::string& request) {
-  const int fd = Connect(port);
-  ::send(fd, request.data(), request.size(), MSG_NOSIGNAL);
-  std::string answer = ReadToEnd(fd);
-  ::close(fd);
-  return answer;
-}
-
-std::string Get(int port, const std::string& path) {
-  return Say(port, Cat("GET ", path, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"));
-}
-
 class HttpServerTest : public ::testing::Test {
  protected:
   HttpServerTest() {
     metrics_.GetCounter("gofarm_jobs_ended_total", "Jobs that ended.", {{"state", "built"}}).Add(3);
-    Routes routes = OperationsRoutes([this] { return metrics_.Text(); }, [this] { return ready_; });
-    routes["/throws"] = []() -> Response { throw std::runtime_error("boom"); };
-    server_ = HttpServer::Start("127.0.0.1:0", std::move(routes), absl::Seconds(1)).value();
+    Router router;
+    AddOperations(
+        router, [this] { return metrics_.Text(); }, [this] { return ready_; });
+    router.Get("/throws", Router::Kind::kBlocking,
+               [](const Request&) -> Response { throw std::runtime_error("boom"); });
+    router.Get("/batches/{id}", Router::Kind::kBlocking, [](const Request& request) {
+      return Response{.body = Cat("batch=", request.Parameter("id"), " page=", request.Query("page"),
+                                  " accept=", request.headers.Get("ACCEPT"), "\n"),
+                      .headers = {{"X-More", "1"}}};
+    });
+    server_ = HttpServer::Start("127.0.0.1:0", std::move(router), {.request_time = absl::Seconds(1)}).value();
   }
   metrics::Registry metrics_;
   absl::Status ready_;
@@ -122,21 +96,30 @@ TEST_F(HttpServerTest, SilentConnectionsAreClosedAndTooManyAreTurnedAway) {
   EXPECT_THAT(Get(server_->port(), "/healthz"), StartsWith("HTTP/1.1 200"));
 }
 
+TEST_F(HttpServerTest, HandlersGetParametersQueryAndFields) {
+  EXPECT_THAT(
+      Say(server_->port(),
+          "GET /batches/a%20b?page=2&x=1 HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nConnection: close\r\n\r\n"),
+      AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("X-More: 1"), HasSubstr("batch=a b page=2 accept=text/html")));
+  EXPECT_THAT(Get(server_->port(), "/batches/%2e%2e"), StartsWith("HTTP/1.1 400"));
+  EXPECT_THAT(Get(server_->port(), "/batches/"), StartsWith("HTTP/1.1 404"));
+}
+
 TEST(HttpAddressTest, OnlyThisMachineWithoutTls) {
   for (const std::string far : {"0.0.0.0:0", "192.168.1.1:80", "[::]:0"}) {
-    const absl::Status status = HttpServer::Start(far, {}).status();
+    const absl::Status status = HttpServer::Start(far, Router()).status();
     EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
     EXPECT_THAT(std::string(status.message()), HasSubstr("TLS"));
   }
   for (const std::string bad : {"", "7071", "host:", "example.org:80", "127.0.0.1:70000", "127.0.0.1:-1"}) {
-    EXPECT_TRUE(absl::IsInvalidArgument(HttpServer::Start(bad, {}).status())) << bad;
+    EXPECT_TRUE(absl::IsInvalidArgument(HttpServer::Start(bad, Router()).status())) << bad;
   }
 }
 
 TEST(HttpAddressTest, TakenPortIsNamed) {
-  const auto first = HttpServer::Start("127.0.0.1:0", {}).value();
+  const auto first = HttpServer::Start("127.0.0.1:0", Router()).value();
   const std::string address = Cat("127.0.0.1:", first->port());
-  const absl::Status status = HttpServer::Start(address, {}).status();
+  const absl::Status status = HttpServer::Start(address, Router()).status();
   EXPECT_TRUE(absl::IsUnavailable(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr(address));
 }
