@@ -51,18 +51,6 @@ absl::StatusOr<int> MigrateWhenThere(store::Pool& pool, const std::stop_token& s
   }
 }
 
-// Of every entry without user, password and query, fit for the log.
-std::string RedactProxies(const std::string& goproxy) {
-  std::string out;
-  for (size_t begin = 0; begin <= goproxy.size();) {
-    const size_t end = std::min(goproxy.find_first_of(",|", begin), goproxy.size());
-    out += io::RedactUrl(goproxy.substr(begin, end - begin));
-    if (end < goproxy.size()) out += goproxy[end];
-    begin = end + 1;
-  }
-  return out;
-}
-
 std::string Holder() {
   char host[256] = "";
   ::gethostname(host, sizeof host - 1);
@@ -177,7 +165,7 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                              {"http", http_ ? Cat("http://127.0.0.1:", http_->port()) : "off"},
                              {"epoch", Cat(epoch)},
                              {"toolset", config_.default_toolset.name},
-                             {"goproxy", RedactProxies(config_.goproxy)},
+                             {"goproxy", goproxy::Redacted(config_.goproxy)},
                              {"goprivate", config_.goprivate},
                              {"database", facts_.database_version},
                              {"data_dir", config_.data_dir}});

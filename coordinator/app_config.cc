@@ -78,8 +78,13 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
     table.Fault("default_toolset", Cat("there is no toolset \"", EscapeForPrint(wanted), "\""));
   }
 
-  out.goproxy = config::Overlay("", "GOFARM_COORDINATOR_GOPROXY", table.Str("goproxy", ""));
-  if (out.goproxy.empty()) out.goproxy = config::Overlay("", "GOPROXY", "");
+  std::string proxies = config::Overlay("", "GOFARM_COORDINATOR_GOPROXY", table.Str("goproxy", ""));
+  if (proxies.empty()) proxies = config::Overlay("", "GOPROXY", "");
+  if (absl::StatusOr<goproxy::List> list = goproxy::Parse(proxies); list.ok()) {
+    out.goproxy = *std::move(list);
+  } else {
+    table.Fault("goproxy", Sv(list.status().message()));
+  }
   out.goprivate = table.Str("goprivate", "");
 
   const service::OfferLimits defaults;

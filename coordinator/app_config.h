@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/goproxy/list.h"
 #include "common/obs/log.h"
 #include "common/vocab/toolset.h"
 #include "coordinator/service/dispatch_loop.h"
@@ -27,7 +28,7 @@ struct AppConfig {
   std::string data_dir;
   std::vector<Toolset> toolsets;  // digests filled in
   Toolset default_toolset;
-  std::string goproxy;
+  goproxy::List goproxy;
   std::string goprivate;
   service::OfferLimits limits;
   obs::Level log_level = obs::Level::kInfo;

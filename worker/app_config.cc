@@ -11,6 +11,7 @@
 #include "absl/strings/str_split.h"
 #include "common/base/text.h"
 #include "common/config/table.h"
+#include "common/goproxy/list.h"
 #include "common/rpc/channel.h"
 
 namespace gofarm::worker {
@@ -59,21 +60,12 @@ void CheckFolder(std::string& folder, std::string_view key, std::string_view wha
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
 }
 
-// What go would only say with the first module, as a failure of that module's job.
-void CheckGoProxy(const std::string& goproxy, config::Table& table) {
-  if (goproxy.empty()) return;
-  for (const absl::string_view text : absl::StrSplit(goproxy, absl::ByAnyChar(",|"))) {
-    const absl::string_view entry = absl::StripAsciiWhitespace(text);
-    const bool url = absl::StartsWith(entry, "https://") || absl::StartsWith(entry, "http://") ||
-                     absl::StartsWith(entry, "file:///");
-    if (!url && !entry.empty() && entry != "off" && entry != "direct") {
-      table.Fault("goproxy",
-                  Cat("\"", EscapeForPrint(Sv(entry)), "\" is no http, https or file URL, nor off or direct"));
-    }
-  }
-  if (goproxy != "off" && fetch::WithoutDirect(goproxy) == "off") {
-    table.Fault("goproxy", "names no proxy (direct is left out: the farm fetches through proxies only)");
-  }
+// A bad list is a fault here: go would only report it with the first module, as a failure of that module's job.
+goproxy::List ReadGoProxy(const std::string& goproxy, config::Table& table) {
+  if (goproxy.empty()) return {};
+  absl::StatusOr<goproxy::List> list = goproxy::ParseWithoutDirect(goproxy);
+  if (!list.ok()) table.Fault("goproxy", Sv(list.status().message()));
+  return list.ok() ? *std::move(list) : goproxy::List{};
 }
 
 std::vector<Target> ReadTargets(config::Table& table) {
@@ -138,8 +130,7 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   out.memory_bytes_per_slot =
       table.Bytes("memory_bytes_per_slot", DefaultMemoryPerSlot(out.slots, memory), kMemoryMin, kBytesMax);
   out.targets = ReadTargets(table);
-  out.proxy.goproxy = First("", "GOFARM_WORKER_GOPROXY", table.Str("goproxy", ""));
-  CheckGoProxy(out.proxy.goproxy, table);
+  out.proxy.goproxy = ReadGoProxy(First("", "GOFARM_WORKER_GOPROXY", table.Str("goproxy", "")), table);
   out.proxy.gosumdb = table.Str("gosumdb", "");
   out.proxy.gonosumdb = table.Str("gonosumdb", "");
   out.proxy.goprivate = table.Str("goprivate", "");

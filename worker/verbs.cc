@@ -13,6 +13,7 @@
 #include "common/base/text.h"
 #include "common/config/table.h"
 #include "common/config/toolsets.h"
+#include "common/goproxy/list.h"
 #include "common/io/files.h"
 #include "common/json/writer.h"
 #include "common/process/run.h"
@@ -143,7 +144,8 @@ absl::StatusOr<fetch::ProxyEnvironment> ProxyOfGo(const Scope& scope, fetch::Too
     return absl::FailedPreconditionError(Cat("ask ", go, " env for GOPROXY: ", Clip(EscapeForPrint(result.err), 500),
                                              "; write goproxy into the configuration"));
   }
-  return fetch::ProxyEnvironment{lines[0], lines[1], lines[2], lines[3]};
+  GOFARM_ASSIGN_OR_RETURN_CTX(goproxy::List proxies, goproxy::Parse(lines[0]), Cat(go, " env GOPROXY"));
+  return fetch::ProxyEnvironment{std::move(proxies), lines[1], lines[2], lines[3]};
 }
 
 absl::Status ToolchainInstall(const Scope& scope, const CacheArgs& args) {

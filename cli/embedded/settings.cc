@@ -17,6 +17,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/config/table.h"
+#include "common/goproxy/list.h"
 #include "common/io/files.h"
 #include "common/process/program.h"
 #include "common/process/run.h"
@@ -95,27 +96,11 @@ absl::Status WriteSettings(const FarmPaths& paths, const Settings& settings) {
                              0600);
 }
 
-absl::StatusOr<std::string> WithoutDirect(std::string_view goproxy) {
-  std::string out;
-  char separator = ',';
-  for (size_t begin = 0; begin <= goproxy.size();) {
-    size_t end = goproxy.find_first_of(",|", begin);
-    if (end == std::string_view::npos) end = goproxy.size();
-    const std::string_view entry = Sv(absl::StripAsciiWhitespace(Av(goproxy.substr(begin, end - begin))));
-    if (!entry.empty() && entry != "direct") {
-      if (!out.empty()) out += separator;
-      out += entry;
-      // What follows this entry: on which failures the next one is asked.
-      separator = end < goproxy.size() ? goproxy[end] : ',';
-    }
-    begin = end + 1;
-  }
-  if (out.empty()) {
-    return absl::InvalidArgumentError(
-        Cat("GOPROXY=\"", EscapeForPrint(goproxy),
-            "\" names no proxy (direct is left out: the farm fetches through proxies only); set GOPROXY"));
-  }
-  return out;
+absl::StatusOr<std::string> FarmProxies(std::string_view goproxy) {
+  const absl::StatusOr<goproxy::List> list = goproxy::ParseWithoutDirect(goproxy);
+  if (list.ok()) return goproxy::ToText(*list);
+  // Without the value: it may hold a password.
+  return absl::InvalidArgumentError(Cat("GOPROXY: ", Sv(list.status().message()), "; set GOPROXY"));
 }
 
 absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment& environment,
@@ -149,7 +134,7 @@ absl::StatusOr<GoSettings> FindGoSettings(const Scope& scope, const Environment&
     }
   }
   GoSettings go{.gosumdb = *values[1], .gonosumdb = *values[2], .goprivate = *values[3]};
-  GOFARM_ASSIGN_OR_RETURN(go.goproxy, WithoutDirect(*values[0]));
+  GOFARM_ASSIGN_OR_RETURN(go.goproxy, FarmProxies(*values[0]));
   return go;
 }
 
@@ -185,7 +170,7 @@ std::vector<std::string> IgnoredGoSettings(const Environment& environment, const
   for (size_t i = 0; i < 4; ++i) {
     const std::optional<std::string> set = environment(kGoVariables[i]);
     if (!set || set->empty()) continue;
-    const std::string wanted = i == 0 ? WithoutDirect(*set).value_or(*set) : *set;
+    const std::string wanted = i == 0 ? FarmProxies(*set).value_or(*set) : *set;
     if (wanted != *values[i]) lines.push_back(Cat("the farm keeps its ", kGoVariables[i], " until gofarm down"));
   }
   return lines;

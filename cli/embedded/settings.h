@@ -34,9 +34,8 @@ struct GoSettings {
   std::string goprivate;
 };
 
-// A GOPROXY list without `direct`; the separators of what stays are kept. INVALID_ARGUMENT when nothing is left: builds
-// get their sources from proxies only.
-absl::StatusOr<std::string> WithoutDirect(std::string_view goproxy);
+// The proxies of a GOPROXY list as the farm keeps them (goproxy::ParseWithoutDirect). INVALID_ARGUMENT says what to do.
+absl::StatusOr<std::string> FarmProxies(std::string_view goproxy);
 
 using Environment = std::function<std::optional<std::string>(const char* name)>;
 Environment ProcessEnvironment();

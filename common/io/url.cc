@@ -98,17 +98,6 @@ absl::StatusOr<Url> ResolveUrl(const Url& base, std::string_view reference) {
   return Read(handle, reference);
 }
 
-std::string RedactUrl(std::string_view url) {
-  const size_t scheme = url.find("://");
-  if (scheme == std::string_view::npos) return EscapeForPrint(url.substr(0, url.find('?')));
-  std::string_view rest = url.substr(scheme + 3);
-  rest = rest.substr(0, rest.find_first_of("?#"));
-  const size_t slash = std::min(rest.find('/'), rest.size());
-  const size_t at = rest.substr(0, slash).rfind('@');
-  if (at != std::string_view::npos) rest.remove_prefix(at + 1);
-  return EscapeForPrint(Cat(url.substr(0, scheme + 3), rest));
-}
-
 bool IsPublicAddress(const sockaddr& address) {
   if (address.sa_family == AF_INET) {
     return IsPublicV4(ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr));

@@ -8,6 +8,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/io/http_headers.h"
+#include "common/io/redact_url.h"
 
 struct sockaddr;
 
@@ -26,9 +27,6 @@ struct Url {
 absl::StatusOr<Url> ParseUrl(std::string_view text);
 // `reference` as a Location header gives it, relative or absolute.
 absl::StatusOr<Url> ResolveUrl(const Url& base, std::string_view reference);
-
-// A URL without user, password and query, fit for logs and messages.
-std::string RedactUrl(std::string_view url);
 
 // False for loopback, private, link-local, shared, multicast, documentation and reserved addresses, also of IPv4 inside
 // IPv6.

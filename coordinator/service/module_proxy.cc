@@ -21,27 +21,6 @@ constexpr int64_t kInfoBytesMax = 1 << 20;
 constexpr int64_t kListBytesMax = 16 << 20;
 constexpr size_t kReasonShownMax = 160;
 
-struct ProxyUrl {
-  std::string base;              // without a slash at its end
-  bool go_on_after_any = false;  // "|" behind it: also after failures that say nothing about the module
-};
-
-std::vector<ProxyUrl> ParseGoProxy(std::string_view goproxy) {
-  std::vector<ProxyUrl> urls;
-  while (!goproxy.empty()) {
-    const size_t end = goproxy.find_first_of(",|");
-    const std::string_view part = Sv(absl::StripAsciiWhitespace(Av(goproxy.substr(0, end))));
-    const bool bar = end != std::string_view::npos && goproxy[end] == '|';
-    goproxy = end == std::string_view::npos ? std::string_view() : goproxy.substr(end + 1);
-    if (part == "off") break;
-    if (part.empty() || part == "direct" || part == "noproxy") continue;
-    std::string base(part);
-    while (!base.empty() && base.back() == '/') base.pop_back();
-    urls.push_back({.base = std::move(base), .go_on_after_any = bar});
-  }
-  return urls;
-}
-
 // One line of the proxy's own words.
 std::string Reason(const std::string& body) {
   const std::string_view line = std::string_view(body).substr(0, body.find('\n'));
@@ -93,7 +72,7 @@ absl::Status StatusOf(const Fetched& fetched) {
 
 class HttpModuleProxy final : public ModuleProxy {
  public:
-  HttpModuleProxy(std::vector<ProxyUrl> urls, const io::HttpClient& http) : urls_(std::move(urls)), http_(http) {}
+  HttpModuleProxy(goproxy::List proxies, const io::HttpClient& http) : proxies_(std::move(proxies)), http_(http) {}
 
   VersionAnswer Check(const Scope& scope, const std::string& module, const std::string& version) override {
     const absl::StatusOr<std::string> escaped = gomod::EscapeVersion(version);
@@ -130,11 +109,13 @@ class HttpModuleProxy final : public ModuleProxy {
     const absl::StatusOr<std::string> path = gomod::EscapePath(module);
     if (!path.ok()) return {.state = VersionState::kAbsent, .detail = std::string(path.status().message())};
     Fetched worst{.state = VersionState::kAbsent};
-    if (urls_.empty()) return {.state = VersionState::kUnknown, .detail = "no module proxy is configured (goproxy)"};
-    for (const ProxyUrl& url : urls_) {
-      const std::string shown = io::RedactUrl(url.base);
+    if (!proxies_.HasProxy())
+      return {.state = VersionState::kUnknown, .detail = "no module proxy is configured (goproxy)"};
+    for (const goproxy::Entry& proxy : proxies_.entries) {
+      if (proxy.kind == goproxy::Entry::Kind::kOff) break;
+      const std::string shown = io::RedactUrl(proxy.url);
       const absl::StatusOr<io::HttpResponse> response =
-          http_.Get(scope.Within(kProxyRequestMax), Cat(url.base, "/", *path, rest), {.body_bytes = bytes_max});
+          http_.Get(scope.Within(kProxyRequestMax), proxy.UrlOf(Cat("/", *path, rest)), {.body_bytes = bytes_max});
       Fetched fetched;
       if (!response.ok()) {
         fetched.detail = Cat(shown, ": ", EscapeForPrint(Sv(response.status().message())));
@@ -153,7 +134,7 @@ class HttpModuleProxy final : public ModuleProxy {
           (fetched.state == VersionState::kRefused && worst.state == VersionState::kAbsent)) {
         worst = std::move(fetched);
       }
-      if (!absent && !url.go_on_after_any) break;
+      if (!proxy.GoesOn(absent)) break;
     }
     return worst;
   }
@@ -204,14 +185,14 @@ class HttpModuleProxy final : public ModuleProxy {
     return version;
   }
 
-  const std::vector<ProxyUrl> urls_;
+  const goproxy::List proxies_;
   const io::HttpClient& http_;
 };
 
 }  // namespace
 
-std::unique_ptr<ModuleProxy> MakeModuleProxy(const std::string& goproxy, const io::HttpClient& http) {
-  return std::make_unique<HttpModuleProxy>(ParseGoProxy(goproxy), http);
+std::unique_ptr<ModuleProxy> MakeModuleProxy(const goproxy::List& proxies, const io::HttpClient& http) {
+  return std::make_unique<HttpModuleProxy>(goproxy::WithoutDirect(proxies), http);
 }
 
 }  // namespace gofarm::service

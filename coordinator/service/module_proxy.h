@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/base/scope.h"
+#include "common/goproxy/list.h"
 
 namespace gofarm::io {
 class HttpClient;
@@ -41,8 +42,7 @@ class ModuleProxy {
   virtual absl::StatusOr<std::string> Latest(const Scope& scope, const std::string& module) = 0;
 };
 
-// `goproxy` as in the environment variable: URLs (http, https, file) separated by "," (go on after 404 and 410) or "|"
-// (go on after any failure); "direct" is dropped, "off" ends the list. `http` must outlive the result.
-std::unique_ptr<ModuleProxy> MakeModuleProxy(const std::string& goproxy, const io::HttpClient& http);
+// "direct" is left out. `http` must outlive the result.
+std::unique_ptr<ModuleProxy> MakeModuleProxy(const goproxy::List& proxies, const io::HttpClient& http);
 
 }  // namespace gofarm::service

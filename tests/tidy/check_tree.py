@@ -18,6 +18,7 @@ MAY = {
     "common/json": ["common/base"],
     "common/sync": ["common/base", "common/obs"],
     "common/io": ["common/base", "common/obs"],
+    "common/goproxy": ["common/base", "common/io"],
     "common/process": ["common/base", "common/io"],
     "common/obs": ["common/base"],
     "common/metrics": ["common/base"],

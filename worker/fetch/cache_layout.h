@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "common/base/text.h"
+#include "common/goproxy/list.h"
 #include "common/vocab/toolset.h"
 
 namespace gofarm::fetch {
@@ -34,7 +35,7 @@ class CacheLayout {
 
 // The part of the environment that says where modules come from, as configured (the values of `go env`).
 struct ProxyEnvironment {
-  std::string goproxy;  // `direct` is dropped wherever it is used
+  goproxy::List goproxy;  // `direct` is dropped wherever it is used
   std::string gosumdb;
   std::string gonosumdb;
   std::string goprivate;
@@ -42,9 +43,5 @@ struct ProxyEnvironment {
 
 // What is configured, and for each value that is not, that of `otherwise`.
 ProxyEnvironment FilledUp(ProxyEnvironment configured, const ProxyEnvironment& otherwise);
-
-// "a,direct|b" -> "a|b"; "off" when nothing is left. Both separators are kept, since they differ in when the next is
-// asked.
-std::string WithoutDirect(std::string_view goproxy);
 
 }  // namespace gofarm::fetch

@@ -192,21 +192,16 @@ absl::StatusOr<std::string> FromProxyWithoutGo(const Scope& scope, const Archive
   GOFARM_ASSIGN_OR_RETURN(const std::string version,
                           gomod::EscapeVersion(std::string_view(archive.locator).substr(at + 1)));
   const std::string path = source.scratch + "/archive";
-  const std::string proxies = WithoutDirect(source.proxy.goproxy);
   absl::Status failure = absl::FailedPreconditionError("goproxy names no proxy");
-  for (size_t begin = 0; begin < proxies.size();) {
-    const size_t end = std::min(proxies.find_first_of(",|", begin), proxies.size());
-    std::string url = proxies.substr(begin, end - begin);
-    if (url == "off") break;
-    while (url.back() == '/') url.pop_back();
-    url += Cat("/", module, "/@v/", version, ".zip");
+  for (const goproxy::Entry& proxy : goproxy::WithoutDirect(source.proxy.goproxy).entries) {
+    if (proxy.kind == goproxy::Entry::Kind::kOff) break;
+    const std::string url = proxy.UrlOf(Cat("/", module, "/@v/", version, ".zip"));
     const absl::StatusOr<int> status = DownloadTo(scope, url, path, step, progress);
     if (status.ok() && *status == 200) return path;
     failure = status.ok() ? HttpFailure(url, *status) : status.status();
     GOFARM_RETURN_IF_ERROR(scope.Check());
     const bool absent = status.ok() && (*status == 404 || *status == 410);
-    if (!absent && end < proxies.size() && proxies[end] == ',') break;
-    begin = end + 1;
+    if (!proxy.GoesOn(absent)) break;
   }
   return Annotate(failure,
                   Cat("Go from the module proxy without a checksum database (another way: a toolset whose archive has "
@@ -240,7 +235,7 @@ std::vector<std::pair<std::string, std::string>> DownloadEnvironment(const Proxy
       {"GONOSUMDB", proxy.gonosumdb},
       {"GOPATH", scratch + "/gopath"},
       {"GOPRIVATE", proxy.goprivate},
-      {"GOPROXY", WithoutDirect(proxy.goproxy)},
+      {"GOPROXY", goproxy::ToText(goproxy::WithoutDirect(proxy.goproxy))},
       {"GOSUMDB", proxy.gosumdb},
       {"GOTOOLCHAIN", "local"},
       {"GOVCS", "*:off"},

@@ -23,17 +23,14 @@ Environment From(const std::map<std::string, std::string>& values) {
   };
 }
 
-TEST(GoProxyTest, DirectIsLeftOutAndSeparatorsStay) {
-  EXPECT_EQ(WithoutDirect("https://a.test,direct").value(), "https://a.test");
-  EXPECT_EQ(WithoutDirect("https://a.test|https://b.test,direct").value(), "https://a.test|https://b.test");
-  EXPECT_EQ(WithoutDirect("https://a.test,direct|file:///p").value(), "https://a.test,file:///p");
-  EXPECT_EQ(WithoutDirect(" file:///p , https://a.test ").value(), "file:///p,https://a.test");
-  EXPECT_EQ(WithoutDirect("off").value(), "off");
+TEST(GoProxyTest, TheFarmKeepsWhatItsPartsUnderstand) {
+  EXPECT_EQ(FarmProxies("https://a.test,direct|file:///p").value(), "https://a.test,file:///p");
+  EXPECT_EQ(FarmProxies("off").value(), "off");
 }
 
-TEST(GoProxyTest, NothingButDirectIsRefusedWithWhatToDo) {
-  for (const char* value : {"direct", "", ",|", "direct,direct"}) {
-    const absl::Status status = WithoutDirect(value).status();
+TEST(GoProxyTest, WhatNamesNoProxyIsRefusedWithWhatToDo) {
+  for (const char* value : {"direct", "", "word"}) {
+    const absl::Status status = FarmProxies(value).status();
     EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << value;
     EXPECT_THAT(std::string(status.message()), HasSubstr("set GOPROXY"));
   }

@@ -66,6 +66,14 @@ TEST_F(AppConfigTest, AllFaultsComeAtOnceWithTheirLines) {
                     HasSubstr("database_url"), HasSubstr("data_dir")));
 }
 
+TEST_F(AppConfigTest, AProxyThatGoCannotUseIsAFault) {
+  EXPECT_THAT(Faults(File(Cat(kGood, "goproxy = \"https://a.test,word\"\n"))),
+              AllOf(HasSubstr(":3: goproxy"), HasSubstr("\"word\" is no http, https or file URL")));
+  const auto config = LoadAppConfig(File(Cat(kGood, "goproxy = \"a.test,direct\"\n")));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(goproxy::ToText(config->goproxy), "https://a.test,direct");
+}
+
 TEST_F(AppConfigTest, ListenerBeyondThisMachineIsRefusedAlsoWhenAllElseIsMissing) {
   const std::string faults = Faults({.config = "/dev/null", .listen = "0.0.0.0:0"});
   EXPECT_THAT(faults,

@@ -36,10 +36,11 @@ class ModuleProxyTest : public ::testing::Test {
         go_mod.empty() ? Cat("module ", escaped, "\n\ngo 1.21\n") : go_mod);
   }
   VersionAnswer Check(const std::string& goproxy, const std::string& module, const std::string& version) {
-    return MakeModuleProxy(goproxy, http_)->Check(Scope::For(absl::Seconds(10)), module, version);
+    return MakeModuleProxy(goproxy::Parse(goproxy).value(), http_)
+        ->Check(Scope::For(absl::Seconds(10)), module, version);
   }
   absl::StatusOr<std::string> Latest(const std::string& goproxy, const std::string& module) {
-    return MakeModuleProxy(goproxy, http_)->Latest(Scope::For(absl::Seconds(10)), module);
+    return MakeModuleProxy(goproxy::Parse(goproxy).value(), http_)->Latest(Scope::For(absl::Seconds(10)), module);
   }
 
   std::string root_;

@@ -47,7 +47,7 @@ TEST_F(WorkerConfigTest, ReadsTheWholeFile) {
   EXPECT_EQ(config->slots, 3);
   EXPECT_EQ(config->memory_bytes_per_slot, int64_t{2} << 30);
   EXPECT_THAT(config->targets, ElementsAre(Target::kRiscv64, Target::kX86_64));
-  EXPECT_EQ(config->proxy.goproxy, "file:///p");
+  EXPECT_EQ(goproxy::ToText(config->proxy.goproxy), "file:///p");
   EXPECT_EQ(config->module_cache_bytes, int64_t{1} << 30);
 }
 
@@ -91,10 +91,10 @@ TEST_F(WorkerConfigTest, AProxyThatGoCannotUseIsAFaultHereAndNotOfEachJob) {
     return std::string(config.status().message());
   };
   for (const char* good :
-       {"", "off", "https://a.example,direct", "http://a.example|file:///p", " https://a.example , off"}) {
+       {"", "off", "https://a.example,direct", "http://a.example|file:///p", " https://a.example , off", "b.example"}) {
     EXPECT_EQ(fault_of(good), "") << good;
   }
-  EXPECT_THAT(fault_of("https://a.example,b.example"), HasSubstr("\"b.example\" is no http, https or file URL"));
+  EXPECT_THAT(fault_of("https://a.example,word"), HasSubstr("\"word\" is no http, https or file URL"));
   EXPECT_THAT(fault_of("file://p"), HasSubstr(":4: "));
   EXPECT_THAT(fault_of("direct"), HasSubstr("names no proxy"));
 }

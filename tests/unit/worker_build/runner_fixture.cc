@@ -46,7 +46,7 @@ std::string MakeFolder(const std::string& folder) {
 }  // namespace
 
 fetch::ProxyEnvironment ProxyOfThisMachine() {
-  return {GoEnv("GOPROXY"), GoEnv("GOSUMDB"), GoEnv("GONOSUMDB"), GoEnv("GOPRIVATE")};
+  return {goproxy::Parse(GoEnv("GOPROXY")).value(), GoEnv("GOSUMDB"), GoEnv("GONOSUMDB"), GoEnv("GOPRIVATE")};
 }
 
 Toolset DefaultToolset() {

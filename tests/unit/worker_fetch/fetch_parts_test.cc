@@ -18,21 +18,12 @@ using ::testing::IsEmpty;
 
 // A configuration that names only its checksum database must not lose that to what `go env` says.
 TEST(FilledUpTest, WhatIsConfiguredStaysAndTheRestComesFromGo) {
-  const ProxyEnvironment of_go{"https://a.example", "sum.example", "", "corp.example"};
-  const ProxyEnvironment both = FilledUp({.goproxy = "", .gosumdb = "off", .gonosumdb = "x.example"}, of_go);
-  EXPECT_EQ(both.goproxy, "https://a.example");
+  const ProxyEnvironment of_go{goproxy::Parse("https://a.example").value(), "sum.example", "", "corp.example"};
+  const ProxyEnvironment both = FilledUp({.gosumdb = "off", .gonosumdb = "x.example"}, of_go);
+  EXPECT_EQ(goproxy::ToText(both.goproxy), "https://a.example");
   EXPECT_EQ(both.gosumdb, "off");
   EXPECT_EQ(both.gonosumdb, "x.example");
   EXPECT_EQ(both.goprivate, "corp.example");
-}
-
-TEST(WithoutDirectTest, DropsDirectAndKeepsTheOrderAndTheSeparators) {
-  EXPECT_EQ(WithoutDirect("https://a.example,direct"), "https://a.example");
-  EXPECT_EQ(WithoutDirect("https://a.example|https://b.example,direct"), "https://a.example|https://b.example");
-  EXPECT_EQ(WithoutDirect("direct,https://a.example,off"), "https://a.example,off");
-  EXPECT_EQ(WithoutDirect("file:///tmp/proxy"), "file:///tmp/proxy");
-  EXPECT_EQ(WithoutDirect("direct"), "off");
-  EXPECT_EQ(WithoutDirect(""), "off");
 }
 
 TEST(ClassifyFetchErrorTest, KnowsWhoIsConcerned) {

@@ -66,7 +66,8 @@ class ModuleFetcherTest : public ::testing::Test {
   CacheLayout Cache() const { return CacheLayout(base_ + "/cache"); }
 
   ModuleFetcher Fetcher(const std::string& goproxy, FetchLimits limits = {}) {
-    return ModuleFetcher(Cache(), {.goproxy = goproxy, .gosumdb = "off"}, base_ + "/scratch", limits);
+    return ModuleFetcher(Cache(), {.goproxy = goproxy::Parse(goproxy).value(), .gosumdb = "off"}, base_ + "/scratch",
+                         limits);
   }
 
   static FetchRequest Request(const std::string& module, const std::string& version,
@@ -396,7 +397,8 @@ TEST_F(ModuleFetcherTest, GoKeepsNoTelemetry) {
   fs::create_directories(base_ + "/home");
   process::Command spec;
   spec.argv = {HostGo().path, "list", "std"};
-  spec.environment = DownloadEnvironment({"off", "off", "", ""}, base_ + "/mod", base_ + "/home");
+  spec.environment =
+      DownloadEnvironment({goproxy::Parse("off").value(), "off", "", ""}, base_ + "/mod", base_ + "/home");
   const auto result = process::Run(Scope::For(absl::Minutes(1)), spec);
   ASSERT_TRUE(result.ok() && result->exit_code == 0) << result.status() << (result.ok() ? result->err : "");
   EXPECT_FALSE(fs::exists(base_ + "/home/.config"));
@@ -567,8 +569,9 @@ TEST_F(ModuleFetcherTest, PruneTakesWhatWasUsedLongestAgoAndNothingYoung) {
 }
 
 TEST_F(ModuleFetcherTest, RealModulesComeThroughTheRealProxy) {
-  ModuleFetcher fetcher(Cache(), {GoEnv("GOPROXY"), GoEnv("GOSUMDB"), GoEnv("GONOSUMDB"), GoEnv("GOPRIVATE")},
-                        base_ + "/scratch");
+  ModuleFetcher fetcher(
+      Cache(), {goproxy::Parse(GoEnv("GOPROXY")).value(), GoEnv("GOSUMDB"), GoEnv("GONOSUMDB"), GoEnv("GOPRIVATE")},
+      base_ + "/scratch");
   const auto fetch = [&](const char* module, const char* version) {
     return fetcher.FetchAndList(Scope::For(absl::Minutes(5)), Request(module, version));
   };

@@ -144,7 +144,7 @@ TEST_F(ToolchainTest, WithoutAChecksumDatabaseGoComesFromTheProxyByItsDigest) {
   Archive archive{
       "go", "9.9.9", ToolchainStore::HostArch(), "goproxy", "golang.org/toolchain@" + version, digest::Sha256Hex(zip)};
   const auto install = [&](const std::string& goproxy) {
-    ToolchainStore store(CacheLayout(base_ + "/cache"), {.goproxy = goproxy, .gosumdb = "off"});
+    ToolchainStore store(CacheLayout(base_ + "/cache"), {.goproxy = goproxy::Parse(goproxy).value(), .gosumdb = "off"});
     return store.Install(Scope::For(absl::Minutes(1)), archive);
   };
   const auto absent = install(empty.url() + ",direct");

@@ -62,8 +62,8 @@ struct Farm {
   explicit Farm(const std::string& base)
       : work(base + "/work"),
         cache(base + "/cache"),
-        toolchains(fetch::CacheLayout(ToolchainCache()),
-                   {GoEnv("GOPROXY"), GoEnv("GOSUMDB"), GoEnv("GONOSUMDB"), GoEnv("GOPRIVATE")}),
+        toolchains(fetch::CacheLayout(ToolchainCache()), {goproxy::Parse(GoEnv("GOPROXY")).value(), GoEnv("GOSUMDB"),
+                                                          GoEnv("GONOSUMDB"), GoEnv("GOPRIVATE")}),
         sandbox(MakeSandbox()) {
     fs::create_directories(work);
   }
