@@ -11,6 +11,7 @@
 #include "common/base/text.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/grpc_status.h"
+#include "common/sync/wait.h"
 #include "gofarm/v1/farm.grpc.pb.h"
 
 namespace gofarm::cli {
@@ -18,7 +19,6 @@ namespace {
 
 constexpr absl::Duration kRetryPause = absl::Milliseconds(200);
 constexpr absl::Duration kConnectSlice = absl::Milliseconds(100);  // how late a stop may be seen
-constexpr absl::Duration kStopPoll = absl::Milliseconds(20);
 constexpr int kEntriesPerChunk = 1000;
 
 using Stub = v1::Farm::Stub;
@@ -105,7 +105,7 @@ struct FarmClient::Impl {
     while (!scope.Done() &&
            !channel->WaitForConnected(absl::ToChronoTime(std::min(scope.deadline, absl::Now() + kConnectSlice)))) {
     }
-    while (!scope.Done() && absl::Now() < least) absl::SleepFor(kStopPoll);
+    sync::SleepFor(scope, least - absl::Now());
   }
 
   // Repeats `call` while the farm may be coming back.

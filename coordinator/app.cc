@@ -13,6 +13,7 @@
 #include "common/base/text.h"
 #include "common/io/http_client.h"
 #include "common/metrics/metrics.h"
+#include "common/sync/wait.h"
 #include "coordinator/data_dir.h"
 #include "coordinator/http/http_server.h"
 #include "coordinator/leading.h"
@@ -47,7 +48,7 @@ absl::StatusOr<int> MigrateWhenThere(store::Pool& pool, const std::stop_token& s
     if (absl::IsDeadlineExceeded(applied.status()) && !away.ok()) applied = away;
     if (!absl::IsUnavailable(applied.status()) || patience.Done()) return applied;
     if (failures == 1) obs::Warn("database_away", {{"error", std::string(away.message())}});
-    absl::SleepFor(std::min(BackoffDelay(pace, failures, 0.5), patience.Remaining()));
+    sync::SleepFor(patience, BackoffDelay(pace, failures, 0.5));
   }
 }
 

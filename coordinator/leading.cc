@@ -1,13 +1,12 @@
 #include "coordinator/leading.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <utility>
 
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
+#include "common/sync/wait.h"
 
 namespace gofarm::coordinator {
 namespace {
@@ -82,16 +81,7 @@ void Leading::Stop() {
 }
 
 void Leading::Collect(const std::stop_token& stop) {
-  std::mutex mutex;
-  std::condition_variable_any wake;
-  absl::Duration wait = kCollectFirst;
-  while (true) {
-    {
-      std::unique_lock lock(mutex);
-      wake.wait_for(lock, stop, absl::ToChronoNanoseconds(wait), [] { return false; });
-    }
-    if (stop.stop_requested()) return;
-    wait = kCollectEvery;
+  for (absl::Duration wait = kCollectFirst; sync::SleepFor(stop, wait); wait = kCollectEvery) {
     CollectBlobs(stop);
     ForgetRequestIds(stop);
   }

@@ -4,9 +4,7 @@
 
 #include <cerrno>
 #include <climits>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <set>
 #include <thread>
 #include <utility>
@@ -18,6 +16,7 @@
 #include "common/io/files.h"
 #include "common/obs/log.h"
 #include "common/process/program.h"
+#include "common/sync/wait.h"
 #include "worker/agent/agent.h"
 #include "worker/build/local_runner.h"
 #include "worker/build/seeder.h"
@@ -78,11 +77,8 @@ class CacheKeeper {
 
  private:
   void Run(const std::stop_token& stop) {
-    std::mutex mutex;
-    std::condition_variable_any woken;
-    std::unique_lock lock(mutex);
     absl::Time cache_at = absl::Now() + kFirstCacheLook;
-    while (!stop.stop_requested()) {
+    do {
       std::vector<fetch::InstalledToolchain> installed = toolchains_.List();
       {
         absl::MutexLock guard(&mutex_);
@@ -92,8 +88,7 @@ class CacheKeeper {
         LookAtCache(stop);
         cache_at = absl::Now() + kCacheInterval;
       }
-      woken.wait_for(lock, stop, absl::ToChronoMilliseconds(kToolchainsInterval), [] { return false; });
-    }
+    } while (sync::SleepFor(stop, kToolchainsInterval));
   }
 
   void LookAtCache(const std::stop_token& stop) {

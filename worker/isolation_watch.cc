@@ -1,11 +1,10 @@
 #include "worker/isolation_watch.h"
 
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "common/sync/wait.h"
 
 namespace gofarm::worker {
 namespace {
@@ -27,17 +26,13 @@ IsolationWatch::IsolationWatch(IsolationWatchOptions options, const absl::Status
       thread_([this, able = Verdict(known)](const std::stop_token& stop) { Run(stop, able); }) {}
 
 void IsolationWatch::Run(const std::stop_token& stop, std::optional<bool> able) {
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
   int failures = able.value_or(false) ? 0 : 1;
   while (true) {
     const absl::Duration pause =
         failures == 0
             ? options_.while_able
             : BackoffDelay(options_.while_unable, failures, std::uniform_real_distribution<double>(0.0, 1.0)(random_));
-    woken.wait_for(lock, stop, absl::ToChronoMilliseconds(pause), [] { return false; });
-    if (stop.stop_requested()) return;
+    if (!sync::SleepFor(stop, pause)) return;
     const absl::Status now = options_.probe(Scope::For(options_.probe_max, stop));
     if (stop.stop_requested()) return;
     // No verdict: what is known stays, and how soon to look again too, as room may be made at any time.

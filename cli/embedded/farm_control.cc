@@ -18,6 +18,7 @@
 #include "common/io/files.h"
 #include "common/process/program.h"
 #include "common/process/spawn.h"
+#include "common/sync/wait.h"
 
 namespace gofarm::embedded {
 namespace {
@@ -127,7 +128,7 @@ absl::Status CheckFarmFolder(const FarmPaths& paths) {
 }
 
 absl::StatusOr<io::FileLock> TakeTurn(const Scope& scope, const FarmPaths& paths, const Say& say) {
-  bool told = false;
+  bool announced = false;
   while (true) {
     absl::StatusOr<io::FileLock> turn = io::FileLock::TryAcquire(paths.ControlLock());
     if (turn.ok() || !absl::IsUnavailable(turn.status())) return turn;
@@ -135,9 +136,9 @@ absl::StatusOr<io::FileLock> TakeTurn(const Scope& scope, const FarmPaths& paths
       return absl::UnavailableError(
           Cat("another gofarm up or down is still at work on ", paths.dir, "; end it, or try again when it is done"));
     }
-    if (!told) say(Cat("another gofarm up or down is at work on ", paths.dir, "; waiting for it"));
-    told = true;
-    absl::SleepFor(kPoll);
+    if (!announced) say(Cat("another gofarm up or down is at work on ", paths.dir, "; waiting for it"));
+    announced = true;
+    sync::SleepFor(scope, kPoll);
   }
 }
 
@@ -149,7 +150,7 @@ bool LockIsHeld(const FarmPaths& paths) {
 // The lock is a supervisor's, and one that has just begun is named in the file in a moment. Whoever else holds it would
 // keep ours from starting, and only its log would say so.
 absl::Status WaitForLock(const Scope& scope, const FarmPaths& paths, FarmView& view) {
-  for (; !view.supervised && LockIsHeld(paths); absl::SleepFor(kPoll)) {
+  for (; !view.supervised && LockIsHeld(paths); sync::SleepFor(scope, kPoll)) {
     GOFARM_ASSIGN_OR_RETURN(view, LookAt(paths.dir));
     if (!scope.Done()) continue;
     return absl::InternalError(Cat(paths.LockFile(), " is held by another process, which has not told what it runs (",
@@ -272,7 +273,7 @@ absl::Status StartOrRepair(const Scope& scope, const Prepared& prepared) {
   while (!wait.Done()) {
     GOFARM_ASSIGN_OR_RETURN(const FarmView view, LookAt(paths.dir));
     if (view.supervised) return absl::OkStatus();
-    absl::SleepFor(kPoll);
+    sync::SleepFor(wait, kPoll);
   }
   return absl::InternalError(Cat("the supervisor did not start; the end of ", log, ":\n", Tail(log, 10, log_size)));
 }

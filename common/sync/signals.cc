@@ -7,11 +7,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
-#include <condition_variable>
 #include <cstdint>
-#include <mutex>
 
 #include "common/base/check.h"
+#include "common/sync/wait.h"
 
 namespace gofarm::sync {
 namespace {
@@ -56,18 +55,8 @@ StopSignals::~StopSignals() {
   close(wake_fd_);
 }
 
-void StopSignals::Wait() {
-  std::mutex mutex;
-  std::condition_variable_any changed;
-  std::unique_lock lock(mutex);
-  changed.wait(lock, source_.get_token(), [] { return false; });
-}
+void StopSignals::Wait() { WaitForStop(source_.get_token()); }
 
 void StopSignals::RequestStop() { source_.request_stop(); }
-
-void UnblockSignals() {
-  const sigset_t set = StopSet();
-  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
-}
 
 }  // namespace gofarm::sync

@@ -25,7 +25,4 @@ class StopSignals {
   std::thread thread_;
 };
 
-// For children: the signal mask of a fresh process. Call between fork and exec.
-void UnblockSignals();
-
 }  // namespace gofarm::sync

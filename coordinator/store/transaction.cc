@@ -6,6 +6,7 @@
 #include "absl/time/clock.h"
 #include "common/base/backoff.h"
 #include "common/base/ids.h"
+#include "common/sync/wait.h"
 #include "coordinator/store/attempt_store.h"
 
 namespace gofarm::store {
@@ -22,9 +23,8 @@ void LimitStatements(pqxx::work& work, const Scope& scope, absl::Duration statem
 bool Pause(const Scope& scope, int failures) {
   static const BackoffPolicy policy = {.first = absl::Milliseconds(10), .longest = absl::Milliseconds(500)};
   const absl::Duration wait = BackoffDelay(policy, failures, SystemRandom());
-  if (scope.stop.stop_requested() || scope.Remaining() <= wait) return false;
-  absl::SleepFor(wait);
-  return true;
+  if (scope.Remaining() <= wait) return false;
+  return sync::SleepFor(scope, wait);
 }
 
 }  // namespace internal_txn

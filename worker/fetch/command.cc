@@ -14,6 +14,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/sync/wait.h"
 
 namespace gofarm::fetch {
 
@@ -67,7 +68,7 @@ absl::StatusOr<io::FileLock> WaitForLock(const Scope& scope, const std::string& 
     if (!announced && waiting) waiting();
     announced = true;
     GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("wait for lock ", path));
-    absl::SleepFor(absl::Milliseconds(100));
+    sync::SleepFor(scope, absl::Milliseconds(100));
   }
 }
 

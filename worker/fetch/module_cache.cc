@@ -14,6 +14,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/io/files.h"
+#include "common/sync/wait.h"
 #include "worker/fetch/go_cache_prune.h"
 
 namespace gofarm::fetch {
@@ -203,7 +204,7 @@ absl::StatusOr<io::Fd> ModuleCacheLock::LockFile(const Scope& scope, const std::
   while (flock(fd.get(), operation | LOCK_NB) != 0) {
     if (errno != EWOULDBLOCK && errno != EINTR) return ErrnoStatus(errno, Cat("lock ", path));
     GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("wait for lock ", path));
-    absl::SleepFor(absl::Milliseconds(20));
+    sync::SleepFor(scope, absl::Milliseconds(20));
   }
   return fd;
 }
@@ -225,11 +226,8 @@ absl::StatusOr<ModuleCacheLock> ModuleCacheLock::Acquire(const Scope& scope, con
       if (alone.ok()) return ModuleCacheLock(*std::move(alone), std::move(closed));
       if (!absl::IsDeadlineExceeded(alone.status())) return alone.status();
     }
-    const absl::Time again = absl::Now() + kGateOpenMin;
-    while (absl::Now() < again) {
-      GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("wait for lock ", room));
-      absl::SleepFor(absl::Milliseconds(100));
-    }
+    sync::SleepFor(scope, kGateOpenMin);
+    GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("wait for lock ", room));
   }
 }
 

@@ -8,9 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <condition_variable>
 #include <memory>
-#include <mutex>
 #include <random>
 #include <stop_token>
 #include <utility>
@@ -21,6 +19,7 @@
 #include "common/io/files.h"
 #include "common/obs/log.h"
 #include "common/rpc/grpc_status.h"
+#include "common/sync/wait.h"
 #include "worker/upload/finish_stream.h"
 #include "worker/upload/log_uploader.h"
 
@@ -89,14 +88,6 @@ absl::Status TryOnce(const Scope& scope, const std::shared_ptr<grpc::Channel>& c
   return rpc::FromGrpc(stream->Finish());
 }
 
-// Until `delay` is over or the scope ends.
-void Wait(const Scope& scope, absl::Duration delay) {
-  std::mutex mutex;
-  std::condition_variable_any woken;
-  std::unique_lock lock(mutex);
-  woken.wait_for(lock, scope.stop, absl::ToChronoNanoseconds(std::min(delay, scope.Remaining())), [] { return false; });
-}
-
 }  // namespace
 
 absl::Status UploadBlob(const Scope& scope, const Uplink& uplink, AttemptToken token, const Blob& blob,
@@ -121,7 +112,7 @@ absl::Status UploadBlob(const Scope& scope, const Uplink& uplink, AttemptToken t
       obs::Warn("upload_interrupted",
                 {{"token", Cat(token.value)}, {"sha256", blob.sha256}, {"error", status.ToString()}});
     }
-    Wait(scope, BackoffDelay(kUploadBackoff, failures, std::uniform_real_distribution<double>(0, 1)(random)));
+    sync::SleepFor(scope, BackoffDelay(kUploadBackoff, failures, std::uniform_real_distribution<double>(0, 1)(random)));
   }
 }
 
