@@ -212,7 +212,7 @@ absl::Status WaitUntilUp(const embedded::FarmPaths& paths, int workers) {
       if (greeted && worker.state != "connected")
         news(worker.name, Cat(worker.name, " is ", worker.state, ": ", worker.detail));
     }
-    // A supervisor that was just told of more workers has not started them yet.
+    // A supervisor that just got more workers may not have started them yet.
     for (int n = static_cast<int>(shape.workers.size()) + 1; n <= workers; ++n) {
       missing += Cat(missing.empty() ? "" : "\n", embedded::FarmPaths::WorkerName(n), ": not started yet");
     }

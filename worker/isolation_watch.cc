@@ -13,7 +13,7 @@ namespace {
 // looks.
 constexpr int kFailuresToBelieve = 2;
 
-// Nothing when the disk was too full to tell.
+// Nothing when the disk was too full to see.
 std::optional<bool> Verdict(const absl::Status& look) {
   if (absl::IsResourceExhausted(look)) return std::nullopt;
   return look.ok();

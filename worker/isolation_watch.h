@@ -1,7 +1,7 @@
 // Looks again and again whether this host can isolate builds. A worker that could not at its start goes to work once
 // somebody has mended the host; one whose host changes under it (user namespaces switched off) takes no further job
-// instead of failing one after the other. A look that a full disk kept from telling (RESOURCE_EXHAUSTED) changes
-// nothing; where it was the first one, the next verdict is told whatever it is.
+// instead of failing one after the other. A look that a full disk made useless (RESOURCE_EXHAUSTED) changes
+// nothing; where it was the first one, the next verdict is reported whatever it is.
 //
 // A thread of its own; the destructor stops and joins it. `changed` is called from that thread.
 #pragma once

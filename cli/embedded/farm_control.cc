@@ -84,12 +84,13 @@ absl::Status EndLeftovers(const FarmFile& farm, const Say& say) {
   return KillAll(Living(family));
 }
 
-// Whether the file tells of a farm in another folder. One that was moved tells of itself: its old folder is gone.
+// Whether the file describes a farm in another folder. After a move it names the old folder, which is gone: not
+// another.
 bool TellsOfAnother(const FarmFile& file, const std::string& dir) {
-  struct stat told {
+  struct stat named {
   }, here{};
-  return stat(file.dir.c_str(), &told) == 0 && stat(dir.c_str(), &here) == 0 &&
-         (told.st_dev != here.st_dev || told.st_ino != here.st_ino);
+  return stat(file.dir.c_str(), &named) == 0 && stat(dir.c_str(), &here) == 0 &&
+         (named.st_dev != here.st_dev || named.st_ino != here.st_ino);
 }
 
 // Also what we may not look at: it is for the next step to say so.
@@ -153,7 +154,8 @@ absl::Status WaitForLock(const Scope& scope, const FarmPaths& paths, FarmView& v
   for (; !view.supervised && LockIsHeld(paths); sync::SleepFor(scope, kPoll)) {
     GOFARM_ASSIGN_OR_RETURN(view, LookAt(paths.dir));
     if (!scope.Done()) continue;
-    return absl::InternalError(Cat(paths.LockFile(), " is held by another process, which has not told what it runs (",
+    return absl::InternalError(Cat(paths.LockFile(),
+                                   " is held by another process, which has not written what it runs (",
                                    paths.FarmFile(), "); see who it is with: fuser -v ", paths.LockFile()));
   }
   return absl::OkStatus();
@@ -303,7 +305,7 @@ absl::StatusOr<bool> TakeDown(const std::string& dir, const Say& say) {
   }
   const std::string run = view.file.run.empty() ? paths.run : view.file.run;
   GOFARM_RETURN_IF_ERROR(io::RemoveTree(run));
-  // Nothing runs any more; a file that still names dead processes deceives nobody.
+  // Nothing runs any more: a file that still names dead processes does no harm.
   if (const absl::Status written =
           WriteFarmFile(paths.FarmFile(), FarmFile{.dir = dir, .cache_dir = view.file.cache_dir});
       !written.ok()) {

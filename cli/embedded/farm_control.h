@@ -1,5 +1,5 @@
 // What `gofarm up`, `down` and `status` do to an embedded farm from outside: prepare its folder, start its supervisor
-// or have the running one repair things, end it, look at it. Nothing here speaks to the coordinator. Thread-safe as far
+// or have the running one repair things, end it, look at it. Nothing here calls the coordinator. Thread-safe as far
 // as different folders are concerned. `up` and `down` of one folder take turns (DIR/control.lock), so that neither
 // finds the other's work half done.
 #pragma once
@@ -18,7 +18,7 @@
 
 namespace gofarm::embedded {
 
-// One line of news for people.
+// Gets one line of progress for the user.
 using Say = std::function<void(const std::string& line)>;
 
 // A `down` waits so long for an `up` that is at work on the folder (it may be downloading a first Go), then gives up.
@@ -29,7 +29,7 @@ struct FarmView {
   bool leftovers = false;   // it does not, but something that it started does
   FarmFile file;
 };
-// A farm.json that came along when a farm's folder was copied tells of the other farm: then nothing runs here.
+// A farm.json that came along when a farm's folder was copied describes the other farm: then nothing runs here.
 absl::StatusOr<FarmView> LookAt(const std::string& dir);
 
 struct UpRequest {

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::string_view kLongestSocket = "/coordinator.sock";
 
-// FNV-1a: only has to tell one user's farms apart.
+// FNV-1a: only has to differ between one user's farms.
 std::string ShortHash(std::string_view text) {
   uint64_t hash = 14695981039346656037u;
   for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;

@@ -47,7 +47,7 @@ absl::StatusOr<std::string> BootstrapGo(const Scope& scope, const std::string& w
                                              " toolchain bootstrap` got none (exit code ", result.exit_code,
                                              "); install Go, or set GOPROXY, GOSUMDB, GONOSUMDB and GOPRIVATE"));
   }
-  // The path is the last line; whatever comes before is news for people.
+  // The path is the last line; the lines before it are progress.
   const std::vector<std::string> lines = absl::StrSplit(result.out, '\n', absl::SkipWhitespace());
   if (lines.empty()) return absl::InternalError(Cat(worker_exe, " toolchain bootstrap printed no path"));
   return std::string(absl::StripAsciiWhitespace(lines.back()));
@@ -158,7 +158,7 @@ absl::StatusOr<GoSettings> KeptGoSettings(const FarmPaths& paths) {
                         .goprivate = table.Str("goprivate", kLost)};
   const std::string* const values[] = {&kept.goproxy, &kept.gosumdb, &kept.gonosumdb, &kept.goprivate};
   const bool lost = std::any_of(std::begin(values), std::end(values), [](const std::string* v) { return *v == kLost; });
-  // The file's other keys are the worker's business, so nobody asks whether all of it is right.
+  // Only these keys are checked here; the worker checks the others.
   if (!lost && !kept.goproxy.empty()) return kept;
   const absl::Status faults = table.Finish();
   return refusal(faults.ok() ? "goproxy, gosumdb, gonosumdb or goprivate is missing" : faults.message());

@@ -36,7 +36,7 @@ inline constexpr absl::Duration kFarmStop = absl::Seconds(75);
 // A log that is longer is copied to NAME.log.1 and emptied.
 inline constexpr int64_t kLogFileMax = int64_t{64} << 20;
 
-// Runs until it was told to stop and everything has ended. UNAVAILABLE when another supervisor holds the folder. The
+// Runs until a stop signal came and everything has ended. UNAVAILABLE when another supervisor holds the folder. The
 // folders and configuration files must be there. Call it from the main thread of a process without other threads.
 absl::Status RunSupervisor(const SupervisorOptions& options);
 

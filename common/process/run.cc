@@ -126,7 +126,7 @@ class Running {
       const ssize_t n = send(in_.get(), unsent_.data(), unsent_.size(), MSG_NOSIGNAL);
       if (n < 0 && errno == EINTR) continue;
       if (n < 0 && errno == EAGAIN) return;
-      if (n < 0) unsent_ = {};  // it does not read its input: its own business
+      if (n < 0) unsent_ = {};  // a program that does not read its input is no error
       if (n > 0) unsent_.remove_prefix(static_cast<size_t>(n));
     }
     in_.Close();
@@ -202,7 +202,7 @@ absl::StatusOr<CommandResult> Run(const Scope& scope, const Command& command) {
   if (command.input.empty()) {
     GOFARM_ASSIGN_OR_RETURN(child_input, OpenForChild("/dev/null", O_RDONLY));
   } else {
-    // A socket and no pipe: only there can a write to a reader that is gone be told to raise no SIGPIPE.
+    // A socket, not a pipe: only send() can write to a closed reader without SIGPIPE.
     GOFARM_ASSIGN_OR_RETURN(PipeEnds pair, MakeSocketPair());
     input = std::move(pair.read);
     child_input = std::move(pair.write);

@@ -34,7 +34,7 @@ bool CanWrite(const std::string& path) {
   return fd && write(fd.get(), "x", 1) == 1;  // errno stays: closing what was open sets none
 }
 
-// A full disk tells nothing about the mount that stands on it.
+// A full disk says nothing about the mount that stands on it.
 void ExpectWritable(const std::string& path, std::string_view what) {
   if (CanWrite(path)) return;
   const bool full = errno == ENOSPC || errno == EDQUOT;

@@ -230,7 +230,7 @@ class RunningTree {
     }
   }
 
-  // Without sandbox-init's word that all is gone (somebody killed it), those last seen are waited for.
+  // Without sandbox-init's report that all is gone (it was killed), the processes last seen are waited for.
   absl::Status EndTheRest() {
     const absl::Time give_up = absl::Now() + kDeathWait;
     for (const pid_t pid : last_pids_) {

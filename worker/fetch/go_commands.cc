@@ -77,7 +77,7 @@ StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, 
   std::atomic<pid_t> child = 0;
   spec.on_started = [&child](pid_t pid) { child = pid; };
   bool too_much = false;
-  int64_t seen = 0;  // in full: an ordinary user is told less of an ended process
+  int64_t seen = 0;  // in full: of an ended process the kernel shows an ordinary user less
   if (progress_) progress_(step, 0, 0);
   absl::StatusOr<process::CommandResult> ran = RunWatched(scope.Within(limits_.command), spec, [&] {
     // What the folder grows by is good enough to show; other fetches download into it too, so it condemns no module.

@@ -71,7 +71,7 @@ class GoCommands {
   int64_t written_ = 0;  // by the commands before this one
 };
 
-// What go wrote to stderr without the lines that only tell its progress.
+// What go wrote to stderr without the lines that only show its progress.
 std::string ErrorLines(std::string_view stderr_text);
 
 }  // namespace gofarm::fetch

@@ -76,7 +76,7 @@ void Fields(json::FieldReader& form, GoListPackage& p) {
   form.Field("Error", error);
   if (!error.has_value()) return;
   p.error = error->message.empty() ? "package has an error without a message" : error->message;
-  // The position is a path of this machine; its last element tells enough.
+  // The position is a path of this machine; its last element is enough.
   const std::string& position = error->position;
   if (!position.empty()) p.error = Cat(position.substr(position.rfind('/') + 1), ": ", p.error);
 }
@@ -163,8 +163,8 @@ class Builder {
     program.dir = package.import_path == input_.module ? "." : Below(package.import_path, input_.module);
     program.has_main_func = HasMain(package, input_);
     if (!package.module->main && package.module->version != input_.version) {
-      // The choice of versions raised the module itself. Go installs no other version than the one it was told, and
-      // neither does the farm.
+      // The choice of versions raised the module itself. Go installs no other version than the one it was asked for,
+      // and neither does the farm.
       program.failure = FailureClass::kSourceInvalid;
       program.detail = Clip(EscapeForPrint(Cat(package.import_path, ": what it imports requires ", input_.module, "@",
                                                package.module->version, ", so ", input_.version, " cannot be built")),

@@ -109,8 +109,8 @@ TEST_F(FarmControlTest, DownWaitsForItsTurnAndSaysSo) {
 
 TEST_F(FarmControlTest, ALockThatAStrangerHoldsIsNamedInsteadOfTakenForAFarm) {
   const std::string dir = Folder("farm");
-  const absl::StatusOr<io::FileLock> stranger = io::FileLock::TryAcquire(PathsFor(dir).LockFile());
-  ASSERT_TRUE(stranger.ok());
+  const absl::StatusOr<io::FileLock> foreign = io::FileLock::TryAcquire(PathsFor(dir).LockFile());
+  ASSERT_TRUE(foreign.ok());
   const absl::StatusOr<bool> down = TakeDown(dir, [](const std::string&) {});
   EXPECT_THAT(std::string(down.status().message()), HasSubstr(dir + "/lock is held by another process"));
 }

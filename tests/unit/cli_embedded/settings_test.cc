@@ -113,25 +113,25 @@ TEST(SettingsTest, KeptProxiesThatCannotBeReadAreAnErrorWithReasonAndWayOut) {
   char pattern[] = "/tmp/gofarm-settings-XXXXXX";
   const FarmPaths paths = PathsFor(mkdtemp(pattern));
   const std::string file = paths.WorkerConfig(1);
-  const auto told = [&] {
+  const auto refusal = [&] {
     const absl::StatusOr<GoSettings> kept = KeptGoSettings(paths);
     EXPECT_FALSE(kept.ok());
     EXPECT_THAT(std::string(kept.status().message()), ::testing::AllOf(HasSubstr(file), HasSubstr("gofarm down")));
     return std::string(kept.status().message());
   };
   ASSERT_TRUE(io::WriteFileAtomic(file, "goproxy = \"https://a.test\nname = 3\n").ok());
-  EXPECT_THAT(told(), HasSubstr(":1"));
+  EXPECT_THAT(refusal(), HasSubstr(":1"));
   const std::string good =
       WorkerToml(paths, {.workers = 1}, {.goproxy = "file:///p"}, 1, {.slots = 2, .memory_bytes_per_slot = 1});
   ASSERT_TRUE(io::WriteFileAtomic(file, good + "gosumdb_is = \"unknown here\"\n").ok());
   EXPECT_TRUE(KeptGoSettings(paths).ok()) << "other keys are the worker's business";
   ASSERT_TRUE(io::WriteFileAtomic(file, "goproxy = 5\ngosumdb = \"\"\ngonosumdb = \"\"\ngoprivate = \"\"\n").ok());
-  EXPECT_THAT(told(), HasSubstr("goproxy must be text"));
+  EXPECT_THAT(refusal(), HasSubstr("goproxy must be text"));
   ASSERT_TRUE(io::WriteFileAtomic(file, "").ok());
-  told();
+  refusal();
   ASSERT_EQ(unlink(file.c_str()), 0);
   ASSERT_TRUE(io::MakeFolders(file).ok());
-  told();
+  refusal();
   EXPECT_TRUE(io::RemoveTree(paths.dir).ok());
 }
 

@@ -155,7 +155,7 @@ TEST_F(SupervisorTest, APartThatKeepsCrashingMakesTheFarmDegradedAndSaysWhy) {
     return farm.state == "degraded" && farm.coordinator.detail.find("3 times in a row") != std::string::npos;
   }));
   EXPECT_THAT(Now().coordinator.detail, ::testing::AllOf(HasSubstr("exit code 3"), HasSubstr("out of cheese")));
-  // Repaired, and told so: it does not wait for its next try.
+  // Repaired, and asked to look (SIGHUP): it does not wait for its next try.
   Script("coordinator", kSleeper);
   kill(supervisor_, SIGHUP);
   EXPECT_TRUE(UntilRunning());

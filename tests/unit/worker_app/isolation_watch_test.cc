@@ -26,18 +26,18 @@ class Host {
     options.probe = [this](const Scope&) { return Probe(); };
     options.changed = [this](const absl::Status& now) {
       absl::MutexLock lock(&mutex_);
-      told_.push_back(std::string(now.message()));
+      reported_.push_back(std::string(now.message()));
     };
     options.while_able = absl::Milliseconds(1);
     options.while_unable = {absl::Milliseconds(1), absl::Milliseconds(2), 2.0};
     return options;
   }
-  // What was told by the time that the host was looked at so often.
-  std::vector<std::string> ToldAfter(size_t looks) {
+  // What was reported by the time that the host was looked at so often.
+  std::vector<std::string> ReportedAfter(size_t looks) {
     absl::MutexLock lock(&mutex_);
     const auto enough = [this, looks]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return looks_ >= looks; };
     EXPECT_TRUE(mutex_.AwaitWithTimeout(absl::Condition(&enough), absl::Seconds(20)));
-    return told_;
+    return reported_;
   }
 
  private:
@@ -49,45 +49,45 @@ class Host {
   absl::Mutex mutex_;
   std::vector<absl::Status> answers_;
   size_t looks_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<std::string> told_ ABSL_GUARDED_BY(mutex_);
+  std::vector<std::string> reported_ ABSL_GUARDED_BY(mutex_);
 };
 
-TEST(IsolationWatchTest, AMendedHostIsNoticedAndToldOnce) {
+TEST(IsolationWatchTest, AMendedHostIsNoticedAndReportedOnce) {
   Host host({false, false, true});
   const IsolationWatch watch(host.Options(), absl::FailedPreconditionError("no namespaces"));
-  EXPECT_EQ(host.ToldAfter(6), std::vector<std::string>{""});
+  EXPECT_EQ(host.ReportedAfter(6), std::vector<std::string>{""});
 }
 
-TEST(IsolationWatchTest, AHostThatBreaksLaterIsToldWithTheReasonAndMayBeMendedAgain) {
+TEST(IsolationWatchTest, AHostThatBreaksLaterIsReportedWithTheReasonAndMayBeMendedAgain) {
   Host host({true, true, false, false, false, true});
   const IsolationWatch watch(host.Options(), absl::OkStatus());
-  EXPECT_EQ(host.ToldAfter(8), (std::vector<std::string>{"no namespaces", ""}));
+  EXPECT_EQ(host.ReportedAfter(8), (std::vector<std::string>{"no namespaces", ""}));
 }
 
 TEST(IsolationWatchTest, OneFailedLookOfABusyMachineChangesNothing) {
   Host host({true, false, true, false, true});
   const IsolationWatch watch(host.Options(), absl::OkStatus());
-  EXPECT_TRUE(host.ToldAfter(8).empty());
+  EXPECT_TRUE(host.ReportedAfter(8).empty());
 }
 
 TEST(IsolationWatchTest, AFullDiskIsNoVerdictOnTheHost) {
   const absl::Status full = absl::ResourceExhaustedError("no room");
   Host able({full, full, full, full});
   const IsolationWatch watch_able(able.Options(), absl::OkStatus());
-  EXPECT_TRUE(able.ToldAfter(8).empty());
+  EXPECT_TRUE(able.ReportedAfter(8).empty());
   Host unable({full, full, absl::OkStatus()});
   const IsolationWatch watch_unable(unable.Options(), absl::FailedPreconditionError("no namespaces"));
-  EXPECT_EQ(unable.ToldAfter(6), std::vector<std::string>{""});
+  EXPECT_EQ(unable.ReportedAfter(6), std::vector<std::string>{""});
 }
 
-TEST(IsolationWatchTest, TheFirstVerdictAfterAFullDiskIsToldWhateverItIs) {
+TEST(IsolationWatchTest, TheFirstVerdictAfterAFullDiskIsReportedWhateverItIs) {
   const absl::Status full = absl::ResourceExhaustedError("no room");
   Host able({full, absl::OkStatus()});
   const IsolationWatch watch_able(able.Options(), full);
-  EXPECT_EQ(able.ToldAfter(6), std::vector<std::string>{""});
+  EXPECT_EQ(able.ReportedAfter(6), std::vector<std::string>{""});
   Host unable({full, absl::FailedPreconditionError("no namespaces")});
   const IsolationWatch watch_unable(unable.Options(), full);
-  EXPECT_EQ(unable.ToldAfter(6), std::vector<std::string>{"no namespaces"});
+  EXPECT_EQ(unable.ReportedAfter(6), std::vector<std::string>{"no namespaces"});
 }
 
 TEST(IsolationWatchTest, AStopDoesNotWaitForTheNextLook) {
