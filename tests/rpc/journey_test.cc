@@ -178,6 +178,15 @@ TEST_F(JourneyTest, WatchThatComesLateShowsWhatARunningAttemptCameTo) {
   ASSERT_EQ(update.running_size(), 1);
   EXPECT_EQ(update.running(0).worker(), "w1");
   EXPECT_EQ(update.running(0).progress().phase(), v1::PHASE_BUILD);
+  const v1::Job job = GetJob(offer.job_id());
+  ASSERT_EQ(job.attempts_size(), 1);
+  EXPECT_EQ(job.attempts(0).phase(), v1::PHASE_BUILD);
+  EXPECT_EQ(job.attempts(0).progress().phases_size(), 3);
+  v1::ListWorkersReply workers;
+  ASSERT_TRUE(farm_->ListWorkers(Context().get(), {}, &workers).ok());
+  ASSERT_EQ(workers.workers_size(), 1);
+  ASSERT_EQ(workers.workers(0).running_size(), 1);
+  EXPECT_EQ(workers.workers(0).running(0).job_id(), offer.job_id());
   context->TryCancel();
   EXPECT_EQ(stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
