@@ -186,7 +186,7 @@ std::vector<std::string> PlainNews::Lines(const BatchView& view, absl::Time now)
   std::vector<std::string> lines;
   std::map<int64_t, Seen> running;
   size_t more = 0;
-  const bool due = now - running_told_at_ >= kNewsEvery;
+  const bool due = now - running_shown_at_ >= kNewsEvery;
   for (const RunningView& job : view.jobs) {
     const std::string amount = AmountOf(job);
     std::string does = EscapeForPrint(job.detail);
@@ -194,14 +194,14 @@ std::vector<std::string> PlainNews::Lines(const BatchView& view, absl::Time now)
     const std::string step = StepOf(job);
     const auto before = running_.find(job.job);
     Seen seen = before == running_.end() ? Seen() : before->second;
-    // A new phase has a line of its own already (StepLines), so it counts as told.
-    if (seen.phase != step) seen = {.phase = step, .phase_since = now, .told = does, .told_at = now};
-    if (due && now - seen.phase_since >= kNewsEvery && (seen.told != does || now - seen.told_at >= kSilenceMax)) {
+    // A new phase has a line of its own already (StepLines), so it counts as shown.
+    if (seen.phase != step) seen = {.phase = step, .phase_since = now, .shown = does, .shown_at = now};
+    if (due && now - seen.phase_since >= kNewsEvery && (seen.shown != does || now - seen.shown_at >= kSilenceMax)) {
       if (lines.size() + 1 < kNewsLinesMax) {
         lines.push_back(Cat("job ", job.job, " ", EscapeForPrint(job.what), " ", job.target, ": ", step, ", ",
                             HumanSeconds(job.seconds), " so far", does.empty() ? "" : Cat(" (", Clip(does, 300), ")")));
-        seen.told = does;
-        seen.told_at = now;
+        seen.shown = does;
+        seen.shown_at = now;
       } else {
         ++more;
       }
@@ -210,7 +210,7 @@ std::vector<std::string> PlainNews::Lines(const BatchView& view, absl::Time now)
   }
   running_ = std::move(running);
   if (more > 0) lines.push_back(Cat("and ", more, more == 1 ? " more job goes on" : " more jobs go on"));
-  if (!lines.empty()) running_told_at_ = now;
+  if (!lines.empty()) running_shown_at_ = now;
   if (std::string obstacle = Obstacle(view, now); !obstacle.empty()) lines.push_back(std::move(obstacle));
   return lines;
 }
@@ -223,9 +223,9 @@ std::string PlainNews::Obstacle(const BatchView& view, absl::Time now) {
     obstacle_.clear();
     return "";
   }
-  if (now - obstacle_told_at_ < (line == obstacle_ ? kSilenceMax : kNewsEvery)) return "";
+  if (now - obstacle_shown_at_ < (line == obstacle_ ? kSilenceMax : kNewsEvery)) return "";
   obstacle_ = line;
-  obstacle_told_at_ = now;
+  obstacle_shown_at_ = now;
   return line;
 }
 

@@ -114,15 +114,15 @@ class PlainNews {
   struct Seen {
     std::string phase;
     absl::Time phase_since;
-    std::string told;  // what it did when it was told of last
-    absl::Time told_at;
+    std::string shown;  // what it did when it had a line last
+    absl::Time shown_at;
   };
   std::string Obstacle(const BatchView& view, absl::Time now);
 
   std::map<int64_t, Seen> running_;
-  absl::Time running_told_at_ = absl::InfinitePast();
+  absl::Time running_shown_at_ = absl::InfinitePast();
   std::string obstacle_;
-  absl::Time obstacle_told_at_ = absl::InfinitePast();
+  absl::Time obstacle_shown_at_ = absl::InfinitePast();
 };
 
 std::string StepLine(const StepEvent& event);

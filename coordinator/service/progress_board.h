@@ -1,8 +1,8 @@
 // What running attempts do right now, in memory only: the latest report of each attempt, and a bounded ring of the
 // steps of all jobs. The board publishes what it is given (an offer, an Accept, a report, an end), each step of an
-// attempt once, and makes up nothing. A restarted coordinator begins with an empty board; the store is the truth, and
-// what was missed is read from there (batch_steps.h). Thread-safe; listeners are called outside the board's lock, must
-// be quick and must not call back.
+// attempt once, and adds nothing of its own. A restarted coordinator begins with an empty board; the store is the
+// truth, and what was missed is read from there (batch_steps.h). Thread-safe; listeners are called outside the board's
+// lock, must be quick and must not call back.
 #pragma once
 
 #include <cstdint>

@@ -305,7 +305,7 @@ TEST_F(BatchFeedTest, AQuietBatchIsHeardOfByTheHeartbeat) {
   Next(*watcher);
   const absl::Time began = absl::Now();
   EXPECT_THAT(Next(*watcher).events, IsEmpty());
-  EXPECT_GE(absl::Now() - began, absl::Milliseconds(50)) << "unchanged counts are read often and told seldom";
+  EXPECT_GE(absl::Now() - began, absl::Milliseconds(50)) << "unchanged counts are read often and published seldom";
 }
 
 TEST_F(BatchFeedTest, AtMostSoManyUpdatesASecond) {

@@ -1,4 +1,4 @@
-// The board: every step of a job is published once, in order, and none that nobody told.
+// The board: every step of a job is published once, in order, and none that nobody reported.
 #include "coordinator/service/progress_board.h"
 
 #include <gmock/gmock.h>
@@ -154,7 +154,7 @@ TEST(ProgressBoardTest, OnlyTheWorkerThatRunsAnAttemptReportsItsProgress) {
       << "of an unknown token: late or early, and no lie";
 }
 
-TEST(ProgressBoardTest, ALostAttemptsJobWaitsAgainOrItsEndIsTheStoresToTell) {
+TEST(ProgressBoardTest, ALostAttemptsJobWaitsAgainOrItsEndIsInTheStore) {
   ProgressBoard board;
   Start(board, 1);
   board.Ended(AttemptToken{1}, {}, JobState::kQueued, "worker is gone");
