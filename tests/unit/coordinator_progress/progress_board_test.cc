@@ -120,6 +120,19 @@ TEST(ProgressBoardTest, OnlySoManyOffersAreRemembered) {
   EXPECT_EQ(Running(board).size(), 1u) << "it is taken up again when it runs";
 }
 
+TEST(ProgressBoardTest, TheNewestEndsAreRemembered) {
+  ProgressBoard board;
+  const auto job = [](int64_t n) { return domain::JobRef{JobId{n}, "m", "v1.0.0", Target::kX86_64}; };
+  for (int64_t n = 1; n <= static_cast<int64_t>(kBoardEndedMax) + 1; ++n) {
+    board.Offered(AttemptToken{n}, job(n), "w1");
+    board.Ended(AttemptToken{n}, {}, JobState::kBuilt, "");
+  }
+  board.Started(AttemptToken{2}, job(2), "w1", kNoon);
+  EXPECT_THAT(Running(board), IsEmpty());
+  board.Started(AttemptToken{1}, job(1), "w1", kNoon);
+  EXPECT_EQ(Running(board).size(), 1u) << "only so many";
+}
+
 TEST(ProgressBoardTest, APhaseThatComesBackIsShownAndNotPublishedAgain) {
   ProgressBoard board;
   Start(board, 1);
