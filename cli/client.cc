@@ -162,7 +162,7 @@ absl::StatusOr<std::unique_ptr<FarmClient>> FarmClient::Connect(const FarmChoice
     address = view.file.grpc_address;
   }
   GOFARM_RETURN_IF_ERROR(rpc::CheckLocalAddress(address));
-  impl->channel = rpc::MakeChannel(address);
+  impl->channel = rpc::MakeChannel(address, rpc::Credentials::Plaintext());
   impl->stub = v1::Farm::NewStub(impl->channel);
   return std::unique_ptr<FarmClient>(new FarmClient(std::move(impl)));
 }

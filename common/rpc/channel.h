@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "absl/status/status.h"
+#include "common/rpc/credentials.h"
 
 namespace grpc {
 class Channel;
@@ -24,7 +25,7 @@ inline constexpr int kMetadataBytesMax = 128 << 10;
 // FAILED_PRECONDITION, naming TLS, for one beyond this machine.
 absl::Status CheckLocalAddress(std::string_view address);
 
-// Keepalive on, plaintext, reconnect backoff between 100 ms and 5 s.
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address);
+// Keepalive on, reconnect backoff between 100 ms and 5 s.
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const Credentials& credentials);
 
 }  // namespace gofarm::rpc

@@ -4,8 +4,9 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "coordinator/rpc/call.h"
 #include "coordinator/rpc/convert.h"
-#include "coordinator/rpc/submit_reactor.h"
+#include "coordinator/rpc/submit_stream.h"
 #include "coordinator/rpc/write_stream.h"
 
 namespace gofarm::rpc {
@@ -25,12 +26,11 @@ absl::Status CheckLimit(int64_t limit) {
 template <typename Out>
 ServerWrite<Out> OnThread(RpcContext& rpc, StreamThreads& threads, ServerContext context, const char* method,
                           absl::Duration longest, typename WriteStream<Out>::Body body) {
-  const absl::Time began = absl::Now();
-  auto* stream = new WriteStream<Out>(context, rpc.ScopeOf(*context, longest), std::move(body),
-                                      [&rpc, context, method, began](const absl::Status& status) {
-                                        CountCall(rpc, method, StatusForClient(*context, status), began);
-                                      });
-  if (!threads.TryRun([stream] { stream->Run(); })) {
+  const Call call(rpc, context, method);
+  auto* stream = new WriteStream<Out>(call, longest, std::move(body));
+  if (!call.admitted().ok()) {
+    stream->Refuse(call.admitted());
+  } else if (!threads.TryRun([stream] { stream->Run(); })) {
     stream->Refuse(absl::ResourceExhaustedError(Cat("coordinator is busy: ", threads.threads_max(),
                                                     " streams of this kind are open; try again when one ends")));
   }
@@ -87,13 +87,13 @@ class Pager {
 }  // namespace
 
 ServerRead<v1::SubmitChunk> FarmRpc::Submit(ServerContext context, v1::SubmitReply* reply) {
-  const auto reactor = std::make_shared<SubmitReactor>(context, rpc_, reply);
-  reactor->Start();
-  return reactor.get();
+  const auto stream = std::make_shared<SubmitStream>(Call(rpc_, context, "/gofarm.v1.Farm/Submit"), reply);
+  stream->Start();
+  return stream.get();
 }
 
 ServerWrite<v1::BatchPage> FarmRpc::ListBatches(ServerContext context, const v1::ListBatchesRequest* request) {
-  return OnThread<v1::BatchPage>(rpc_, rpc_.lists, context, "ListBatches", kCallMax,
+  return OnThread<v1::BatchPage>(rpc_, rpc_.lists, context, "/gofarm.v1.Farm/ListBatches", kCallMax,
                                  [this, limit = request->limit()](auto& stream, const Scope& scope) {
                                    GOFARM_RETURN_IF_ERROR(CheckLimit(limit));
                                    GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Batch> batches,
@@ -109,25 +109,26 @@ ServerWrite<v1::BatchPage> FarmRpc::ListBatches(ServerContext context, const v1:
 }
 
 ServerUnary FarmRpc::GetBatch(ServerContext context, const v1::BatchRequest* request, v1::Batch* reply) {
-  return BatchCall(rpc_, context, "GetBatch", reply, [this, id = BatchId{request->id()}](const Scope& scope) {
-    return rpc_.parts.queries.GetBatch(scope, id);
-  });
+  return BatchCall(
+      rpc_, context, "/gofarm.v1.Farm/GetBatch", reply,
+      [this, id = BatchId{request->id()}](const Scope& scope) { return rpc_.parts.queries.GetBatch(scope, id); });
 }
 
 ServerUnary FarmRpc::CancelBatch(ServerContext context, const v1::BatchRequest* request, v1::Batch* reply) {
-  return BatchCall(rpc_, context, "CancelBatch", reply, [this, id = BatchId{request->id()}](const Scope& scope) {
-    return rpc_.parts.batches.Cancel(scope, id);
-  });
+  return BatchCall(
+      rpc_, context, "/gofarm.v1.Farm/CancelBatch", reply,
+      [this, id = BatchId{request->id()}](const Scope& scope) { return rpc_.parts.batches.Cancel(scope, id); });
 }
 
 ServerUnary FarmRpc::RetryBatch(ServerContext context, const v1::RetryBatchRequest* request, v1::Batch* reply) {
-  return BatchCall(rpc_, context, "RetryBatch", reply, [this, id = BatchId{request->id()}](const Scope& scope) {
-    return rpc_.parts.batches.Retry(scope, id);
-  });
+  return BatchCall(
+      rpc_, context, "/gofarm.v1.Farm/RetryBatch", reply,
+      [this, id = BatchId{request->id()}](const Scope& scope) { return rpc_.parts.batches.Retry(scope, id); });
 }
 
 ServerWrite<v1::BatchUpdate> FarmRpc::WatchBatch(ServerContext context, const v1::BatchRequest* request) {
-  return OnThread<v1::BatchUpdate>(rpc_, rpc_.followers, context, "WatchBatch", absl::InfiniteDuration(),
+  return OnThread<v1::BatchUpdate>(rpc_, rpc_.followers, context, "/gofarm.v1.Farm/WatchBatch",
+                                   absl::InfiniteDuration(),
                                    [this, id = request->id()](auto& stream, const Scope& scope) -> absl::Status {
                                      GOFARM_ASSIGN_OR_RETURN(const auto watcher, rpc_.parts.feeds.Watch(BatchId{id}));
                                      for (;;) {
@@ -142,7 +143,8 @@ ServerWrite<v1::BatchUpdate> FarmRpc::WatchBatch(ServerContext context, const v1
 
 ServerWrite<v1::JobPage> FarmRpc::ListJobs(ServerContext context, const v1::ListJobsRequest* request) {
   return OnThread<v1::JobPage>(
-      rpc_, rpc_.lists, context, "ListJobs", kLongListMax, [this, asked = *request](auto& stream, const Scope& scope) {
+      rpc_, rpc_.lists, context, "/gofarm.v1.Farm/ListJobs", kLongListMax,
+      [this, asked = *request](auto& stream, const Scope& scope) {
         GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
         domain::JobFilter filter;
         filter.batch = BatchId{asked.batch_id()};
@@ -170,21 +172,21 @@ ServerWrite<v1::JobPage> FarmRpc::ListJobs(ServerContext context, const v1::List
 }
 
 ServerUnary FarmRpc::GetJob(ServerContext context, const v1::JobRequest* request, v1::Job* reply) {
-  return JobCall(rpc_, context, "GetJob", reply, [this, id = JobId{request->id()}](const Scope& scope) {
+  return JobCall(rpc_, context, "/gofarm.v1.Farm/GetJob", reply, [this, id = JobId{request->id()}](const Scope& scope) {
     return rpc_.parts.queries.GetJob(scope, id);
   });
 }
 
 ServerUnary FarmRpc::CancelJob(ServerContext context, const v1::JobRequest* request, v1::Job* reply) {
-  return JobCall(rpc_, context, "CancelJob", reply, [this, id = JobId{request->id()}](const Scope& scope) {
-    return rpc_.parts.batches.CancelJob(scope, id);
-  });
+  return JobCall(
+      rpc_, context, "/gofarm.v1.Farm/CancelJob", reply,
+      [this, id = JobId{request->id()}](const Scope& scope) { return rpc_.parts.batches.CancelJob(scope, id); });
 }
 
 ServerUnary FarmRpc::RetryJob(ServerContext context, const v1::JobRequest* request, v1::Job* reply) {
-  return JobCall(rpc_, context, "RetryJob", reply, [this, id = JobId{request->id()}](const Scope& scope) {
-    return rpc_.parts.batches.RetryJob(scope, id);
-  });
+  return JobCall(
+      rpc_, context, "/gofarm.v1.Farm/RetryJob", reply,
+      [this, id = JobId{request->id()}](const Scope& scope) { return rpc_.parts.batches.RetryJob(scope, id); });
 }
 
 ServerWrite<v1::LogData> FarmRpc::ReadLog(ServerContext context, const v1::ReadLogRequest* request) {
@@ -204,13 +206,13 @@ ServerWrite<v1::LogData> FarmRpc::ReadLog(ServerContext context, const v1::ReadL
     return stream.Write(std::move(end));
   };
   const bool follow = request->follow();
-  return OnThread<v1::LogData>(rpc_, follow ? rpc_.followers : rpc_.transfers, context, "ReadLog",
+  return OnThread<v1::LogData>(rpc_, follow ? rpc_.followers : rpc_.transfers, context, "/gofarm.v1.Farm/ReadLog",
                                follow ? absl::InfiniteDuration() : kLongListMax, std::move(body));
 }
 
 ServerWrite<v1::ArtifactPage> FarmRpc::ListArtifacts(ServerContext context, const v1::ListArtifactsRequest* request) {
   return OnThread<v1::ArtifactPage>(
-      rpc_, rpc_.lists, context, "ListArtifacts", kLongListMax,
+      rpc_, rpc_.lists, context, "/gofarm.v1.Farm/ListArtifacts", kLongListMax,
       [this, asked = *request](auto& stream, const Scope& scope) {
         GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
         domain::ArtifactFilter filter;
@@ -242,7 +244,7 @@ ServerWrite<v1::ArtifactPage> FarmRpc::ListArtifacts(ServerContext context, cons
 }
 
 ServerWrite<v1::BlobData> FarmRpc::Download(ServerContext context, const v1::DownloadRequest* request) {
-  return OnThread<v1::BlobData>(rpc_, rpc_.transfers, context, "Download", kTransferMax,
+  return OnThread<v1::BlobData>(rpc_, rpc_.transfers, context, "/gofarm.v1.Farm/Download", kTransferMax,
                                 [this, asked = *request](auto& stream, const Scope&) {
                                   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<blob::Reader> reader,
                                                           rpc_.parts.blobs.Open(asked.sha256(), asked.offset()));
@@ -258,27 +260,30 @@ ServerWrite<v1::BlobData> FarmRpc::Download(ServerContext context, const v1::Dow
 }
 
 ServerUnary FarmRpc::ListWorkers(ServerContext context, const v1::ListWorkersRequest*, v1::ListWorkersReply* reply) {
-  return Unary(rpc_, rpc_.operators, context, "ListWorkers", [=, this](const Scope& scope) -> absl::Status {
-    GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::WorkerView> workers, rpc_.parts.farm.Workers(scope));
-    for (const domain::WorkerView& worker : workers) ToProto(worker, absl::Now(), *reply->add_workers());
-    return absl::OkStatus();
-  });
+  return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Farm/ListWorkers",
+               [=, this](const Scope& scope) -> absl::Status {
+                 GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::WorkerView> workers, rpc_.parts.farm.Workers(scope));
+                 for (const domain::WorkerView& worker : workers) ToProto(worker, absl::Now(), *reply->add_workers());
+                 return absl::OkStatus();
+               });
 }
 
 ServerUnary FarmRpc::GetFarmStatus(ServerContext context, const v1::FarmStatusRequest*, v1::FarmStatus* reply) {
-  return Unary(rpc_, rpc_.operators, context, "GetFarmStatus", [=, this](const Scope& scope) -> absl::Status {
-    GOFARM_ASSIGN_OR_RETURN(const domain::FarmStatus status, rpc_.parts.farm.Status(scope));
-    for (const domain::WorkerView& worker : status.workers) ToProto(worker, absl::Now(), *reply->add_workers());
-    ToProto(status.jobs, *reply->mutable_jobs());
-    const FarmFacts& facts = rpc_.parts.facts;
-    reply->set_state("running");
-    reply->set_coordinator_pid(facts.pid);
-    reply->set_version(facts.version);
-    reply->set_uptime_seconds(absl::ToDoubleSeconds(absl::Now() - facts.started_at));
-    reply->set_database_version(facts.database_version);
-    reply->set_toolset(facts.toolset);
-    return absl::OkStatus();
-  });
+  return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Farm/GetFarmStatus",
+               [=, this](const Scope& scope) -> absl::Status {
+                 GOFARM_ASSIGN_OR_RETURN(const domain::FarmStatus status, rpc_.parts.farm.Status(scope));
+                 for (const domain::WorkerView& worker : status.workers)
+                   ToProto(worker, absl::Now(), *reply->add_workers());
+                 ToProto(status.jobs, *reply->mutable_jobs());
+                 const FarmFacts& facts = rpc_.parts.facts;
+                 reply->set_state("running");
+                 reply->set_coordinator_pid(facts.pid);
+                 reply->set_version(facts.version);
+                 reply->set_uptime_seconds(absl::ToDoubleSeconds(absl::Now() - facts.started_at));
+                 reply->set_database_version(facts.database_version);
+                 reply->set_toolset(facts.toolset);
+                 return absl::OkStatus();
+               });
 }
 
 }  // namespace gofarm::rpc

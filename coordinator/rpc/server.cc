@@ -15,6 +15,7 @@
 #include "common/io/files.h"
 #include "common/obs/log.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/credentials.h"
 #include "coordinator/rpc/farm_rpc.h"
 #include "coordinator/rpc/rpc_context.h"
 #include "coordinator/rpc/worker_rpc.h"
@@ -45,15 +46,21 @@ absl::Status FreeSocket(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status CheckListen(const std::string& address) { return CheckLocalAddress(address); }
+absl::Status CheckListen(const std::string& address) { return Credentials::Plaintext().CheckAddress(address); }
 
 absl::StatusOr<std::unique_ptr<grpc::Server>> BindServer(grpc::ServerBuilder& builder, const std::string& address,
                                                          std::string& bound) {
   GOFARM_RETURN_IF_ERROR(CheckListen(address));
   const bool is_unix = address.substr(0, 5) == "unix:";
   if (is_unix) GOFARM_RETURN_IF_ERROR(FreeSocket(address.substr(5)));
+  static const bool once = [] {
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    return true;
+  }();
+  (void)once;
   int port = 0;
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort(address, Credentials::Plaintext().OfServer(), &port);
   // Two coordinators must not share a port unnoticed.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
@@ -71,12 +78,6 @@ class Server::Impl {
   explicit Impl(ServerParts parts) : rpc_(std::move(parts)), worker_(rpc_), farm_(rpc_) {}
 
   absl::Status Start(const std::string& address) {
-    static const bool once = [] {
-      grpc::EnableDefaultHealthCheckService(true);
-      grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-      return true;
-    }();
-    (void)once;
     grpc::ResourceQuota quota("gofarm-coordinator");
     quota.Resize(kQuotaBytes);
     quota.SetMaxThreads(kQuotaThreads);
@@ -101,7 +102,6 @@ class Server::Impl {
     if (server_ == nullptr) return;
     server_->GetHealthCheckService()->SetServingStatus(false);
     rpc_.stop.request_stop();
-    rpc_.parts.sessions.CloseAll(absl::UnavailableError("the coordinator stops; dial again"));
     server_->Shutdown(absl::ToChronoTime(absl::Now() + kStopGrace));
     rpc_.followers.Join();
     rpc_.lists.Join();

@@ -3,14 +3,18 @@
 // Every call has a deadline, the client's or a default. Start and Stop once, from one thread.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/metrics/metrics.h"
+#include "common/vocab/peer.h"
 #include "coordinator/blob/blob_store.h"
+#include "coordinator/rpc/authorization.h"
 #include "coordinator/rpc/session_streams.h"
 #include "coordinator/service/attempt_fence.h"
 #include "coordinator/service/attempt_service.h"
@@ -46,6 +50,7 @@ inline constexpr int kListsMax = 32;                     // lists at once: likew
 inline constexpr int kTransfersMax = 64;                 // logs and downloads at once: likewise
 inline constexpr int kSubmissionsMax = 16;               // submissions at once
 inline constexpr size_t kSubmissionBytesMax = 64 << 20;  // of one, as it is held: 200,000 modules of 300 bytes each
+inline constexpr absl::Duration kSubmitReadMax = absl::Minutes(2);  // for a client to send all of its submission
 inline constexpr absl::Duration kStopGrace = absl::Seconds(5);
 
 struct FarmFacts {
@@ -71,6 +76,10 @@ struct ServerParts {
   service::WorkerReports& reports;
   FarmFacts facts;
   gofarm::metrics::Registry* metrics = nullptr;
+  // Asked for every call of both services.
+  std::function<absl::Status(std::string_view method, const PeerIdentity&)> authorize =
+      [](std::string_view method, const PeerIdentity& peer) { return Allow(method, peer, {}); };
+  absl::Duration submit_read_max = kSubmitReadMax;
 };
 
 // OK, or INVALID_ARGUMENT for what is no address, FAILED_PRECONDITION, naming TLS, for one beyond this machine.

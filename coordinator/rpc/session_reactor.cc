@@ -6,15 +6,15 @@
 
 namespace gofarm::rpc {
 
-SessionReactor::SessionReactor(grpc::CallbackServerContext* context, RpcContext& rpc)
-    : BidiStream(context, rpc.ticker, {.queue_max = kSessionQueueMax, .idle_max = kSessionIdleMax}), rpc_(rpc) {}
+SessionReactor::SessionReactor(const Call& call)
+    : BidiStream(call, {.queue_max = kSessionQueueMax, .idle_max = kSessionIdleMax}), rpc_(call.rpc()) {}
 
-void SessionReactor::Begin() {
+absl::Status SessionReactor::Open() {
   hello_timer_ = rpc_.ticker.After(kHelloMax, [weak = weak_from_this()] {
     const auto self = std::static_pointer_cast<SessionReactor>(weak.lock());
     if (self) self->Close(absl::DeadlineExceededError("no Hello came; a worker speaks first"));
   });
-  Start();
+  return absl::OkStatus();
 }
 
 void SessionReactor::SendMessage(int64_t epoch, const service::SessionMessage& message) {
@@ -66,6 +66,9 @@ absl::Status SessionReactor::Handle(const v1::WorkerMessage& message) {
 absl::Status SessionReactor::HandleHello(const v1::Hello& hello) {
   if (stream_) return absl::InvalidArgumentError("Hello came twice on one session");
   GOFARM_ASSIGN_OR_RETURN(domain::SessionRequest request, FromHello(hello));
+  if (!MayActAs(call().peer(), request.worker)) {
+    return absl::PermissionDeniedError(Cat("worker ", call().peer().name, " may not call itself ", request.worker));
+  }
   rpc_.ticker.Drop(hello_timer_);
   worker_ = request.worker;
   stream_ = rpc_.parts.dispatch.NewStream();

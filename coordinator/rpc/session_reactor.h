@@ -14,15 +14,13 @@ namespace gofarm::rpc {
 
 class SessionReactor final : public BidiStream<v1::WorkerMessage, v1::CoordinatorMessage>, public SessionStream {
  public:
-  SessionReactor(grpc::CallbackServerContext* context, RpcContext& rpc);
-
-  // Once: the time limit for Hello begins.
-  void Begin();
+  explicit SessionReactor(const Call& call);
 
   void SendMessage(int64_t epoch, const service::SessionMessage& message) override;
   void CloseWith(const absl::Status& why) override { Close(why); }
 
  private:
+  absl::Status Open() override;
   void Received(const v1::WorkerMessage& message) override;
   void Gone() override;
   absl::Status Handle(const v1::WorkerMessage& message);

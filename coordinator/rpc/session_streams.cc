@@ -1,7 +1,6 @@
 #include "coordinator/rpc/session_streams.h"
 
 #include <utility>
-#include <vector>
 
 namespace gofarm::rpc {
 
@@ -17,15 +16,6 @@ void SessionStreams::Send(dispatch::StreamId stream, int64_t epoch, service::Ses
 
 void SessionStreams::Close(dispatch::StreamId stream, const absl::Status& why) {
   if (const std::shared_ptr<SessionStream> found = Find(stream)) found->CloseWith(why);
-}
-
-void SessionStreams::CloseAll(const absl::Status& why) {
-  std::vector<std::shared_ptr<SessionStream>> all;
-  {
-    absl::MutexLock lock(&mutex_);
-    for (const auto& [id, stream] : streams_) all.push_back(stream);
-  }
-  for (const auto& stream : all) stream->CloseWith(why);
 }
 
 void SessionStreams::Add(dispatch::StreamId id, std::shared_ptr<SessionStream> stream) {

@@ -23,7 +23,6 @@ class SessionStreams final : public service::SessionSink {
  public:
   void Send(dispatch::StreamId stream, int64_t epoch, service::SessionMessage message) override;
   void Close(dispatch::StreamId stream, const absl::Status& why) override;
-  void CloseAll(const absl::Status& why);
 
   void Add(dispatch::StreamId id, std::shared_ptr<SessionStream> stream);
   void Remove(dispatch::StreamId id);

@@ -9,6 +9,8 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/rpc/grpc_status.h"
+#include "common/rpc/peer.h"
+#include "coordinator/rpc/authorization.h"
 
 namespace gofarm::rpc {
 namespace {
@@ -54,7 +56,7 @@ class StandbyServer::Impl final : public grpc::CallbackGenericService {
     builder.RegisterCallbackGenericService(this);
     std::string bound;
     GOFARM_ASSIGN_OR_RETURN(server_, BindServer(builder, address, bound));
-    if (auto* health = server_->GetHealthCheckService()) health->SetServingStatus(false);
+    server_->GetHealthCheckService()->SetServingStatus(false);
     return absl::OkStatus();
   }
 
@@ -67,7 +69,9 @@ class StandbyServer::Impl final : public grpc::CallbackGenericService {
 
   grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override {
     const service::LeadershipView view = view_();
-    if (context->method() != kStatusMethod) return new Refusal(absl::UnavailableError(StandbyText(view)));
+    absl::Status allowed = Allow(context->method(), PeerOf(*context), {.standby = StandbyText(view)});
+    if (allowed.ok() && context->method() != kStatusMethod) allowed = absl::UnavailableError(StandbyText(view));
+    if (!allowed.ok()) return new Refusal(allowed);
     v1::FarmStatus status;
     status.set_state("standby");
     status.set_leader(view.holder);

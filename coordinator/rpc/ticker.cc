@@ -24,17 +24,6 @@ int64_t Ticker::After(absl::Duration wait, std::function<void()> run) {
   return id;
 }
 
-void Ticker::Hasten(int64_t id) {
-  absl::MutexLock lock(&mutex_);
-  const auto it = when_.find(id);
-  if (it == when_.end() || it->second == absl::InfinitePast()) return;
-  auto node = due_.extract({it->second, id});
-  node.key().first = absl::InfinitePast();
-  due_.insert(std::move(node));
-  it->second = absl::InfinitePast();
-  changed_ = true;
-}
-
 void Ticker::Drop(int64_t id) {
   absl::MutexLock lock(&mutex_);
   const auto it = when_.find(id);

@@ -1,5 +1,5 @@
-// One thread that runs small functions later: streams that wait for news, and time limits of streams. Thread-safe;
-// functions run on the ticker's thread and must not wait.
+// One thread that runs small functions later: the time limits of streams. Thread-safe; functions run on the ticker's
+// thread and must not wait.
 #pragma once
 
 #include <cstdint>
@@ -24,8 +24,6 @@ class Ticker {
 
   // Never 0. After the destructor began nothing runs.
   int64_t After(absl::Duration wait, std::function<void()> run);
-  // Runs it now instead of later; nothing when it ran or was dropped.
-  void Hasten(int64_t id);
   void Drop(int64_t id);
 
  private:

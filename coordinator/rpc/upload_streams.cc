@@ -19,8 +19,7 @@ void OnPool(sync::BoundedPool& pool, Stream* stream, Handle handle, std::functio
     try {
       status = handle();
     } catch (const std::exception& e) {
-      obs::Error("upload_threw", {{"what", e.what()}});
-      status = absl::InternalError("internal error of the coordinator; see its log");
+      status = ThrewStatus(stream->call().method(), e);
     }
     if (!status.ok()) stream->Close(status);
     next();
@@ -51,7 +50,7 @@ absl::Status LogStream::Handle(const v1::LogChunk& chunk) {
     }
   }
   GOFARM_RETURN_IF_ERROR(
-      rpc_.parts.fence.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), LocalPeer(), token));
+      rpc_.parts.fence.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), call().peer(), token));
   blob::LogStore& logs = rpc_.parts.logs.store();
   if (first && chunk.data().empty()) {
     GOFARM_ASSIGN_OR_RETURN(const int64_t stored, logs.StoredOffset(token));
@@ -146,7 +145,7 @@ absl::Status BlobStream::Handle(const v1::BlobChunk& chunk) {
   if (upload_ == nullptr) return absl::OkStatus();  // whole already; what is under way does not matter
   // Cached for some seconds: a worker that lost its attempt stops soon, not at once.
   GOFARM_RETURN_IF_ERROR(
-      rpc_.parts.fence.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), LocalPeer(), token_));
+      rpc_.parts.fence.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), call().peer(), token_));
   if (absl::Status appended = upload_->Append(chunk.data()); !appended.ok()) {
     upload_.reset();
     return appended;
@@ -159,7 +158,7 @@ absl::Status BlobStream::Begin(const v1::BlobChunk::Header& header) {
   token_ = AttemptToken{header.token()};
   size_ = header.size();
   GOFARM_RETURN_IF_ERROR(
-      rpc_.parts.fence.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), LocalPeer(), token_));
+      rpc_.parts.fence.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), call().peer(), token_));
   GOFARM_ASSIGN_OR_RETURN(upload_, rpc_.parts.blobs.BeginUpload(header.sha256(), header.size()));
   if (upload_ == nullptr) {
     Answer(size_, true);

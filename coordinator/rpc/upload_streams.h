@@ -22,8 +22,8 @@ inline constexpr size_t kBlobChunkMax = 1 << 20;
 
 class LogStream final : public BidiStream<v1::LogChunk, v1::LogAck> {
  public:
-  LogStream(grpc::CallbackServerContext* context, RpcContext& rpc)
-      : BidiStream(context, rpc.ticker, {.queue_max = 64, .idle_max = kLogIdleMax}), rpc_(rpc) {}
+  explicit LogStream(const Call& call)
+      : BidiStream(call, {.queue_max = 64, .idle_max = kLogIdleMax}), rpc_(call.rpc()) {}
 
  private:
   void Received(const v1::LogChunk& chunk) override;
@@ -41,8 +41,8 @@ class LogStream final : public BidiStream<v1::LogChunk, v1::LogAck> {
 
 class BlobStream final : public BidiStream<v1::BlobChunk, v1::BlobAck> {
  public:
-  BlobStream(grpc::CallbackServerContext* context, RpcContext& rpc)
-      : BidiStream(context, rpc.ticker, {.queue_max = 16, .idle_max = kUploadIdleMax}), rpc_(rpc) {}
+  explicit BlobStream(const Call& call)
+      : BidiStream(call, {.queue_max = 16, .idle_max = kUploadIdleMax}), rpc_(call.rpc()) {}
 
  private:
   void Received(const v1::BlobChunk& chunk) override;

@@ -15,8 +15,8 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/base/scope.h"
-#include "common/obs/log.h"
 #include "common/rpc/grpc_status.h"
+#include "coordinator/rpc/call.h"
 
 namespace gofarm::rpc {
 
@@ -26,29 +26,25 @@ template <typename Out>
 class WriteStream final : public grpc::ServerWriteReactor<Out> {
  public:
   using Body = std::function<absl::Status(WriteStream&, const Scope&)>;
-  using Ended = std::function<void(const absl::Status&)>;
 
-  // When gRPC is done with it, `ended` (must be quick) is told its status, and it deletes itself. Run or Refuse must be
-  // called once. The body's scope is cancelled when the peer is gone and when `scope.stop` is.
-  WriteStream(grpc::CallbackServerContext* context, const Scope& scope, Body body, Ended ended)
-      : context_(context), server_stop_(scope.stop), scope_(scope), body_(std::move(body)), ended_(std::move(ended)) {
+  // Run or Refuse must be called once; it deletes itself when gRPC is done with it. The body's scope is cancelled when
+  // the peer is gone and when the server stops.
+  WriteStream(Call call, absl::Duration longest, Body body)
+      : call_(std::move(call)), scope_(call_.ScopeFor(longest)), body_(std::move(body)) {
     scope_.stop = stop_.get_token();
   }
 
   void Run() {
     absl::Status status;
     try {
-      const std::stop_callback on_stop(server_stop_, [this] { stop_.request_stop(); });
+      const std::stop_callback on_stop(call_.rpc().stop.get_token(), [this] { stop_.request_stop(); });
       status = body_(*this, scope_);
     } catch (const std::exception& e) {
-      obs::Error("stream_threw", {{"what", e.what()}});
-      status = absl::InternalError("internal error of the coordinator; see its log");
+      status = ThrewStatus(call_.method(), e);
     }
     body_ = nullptr;
     // Clients dial again after UNAVAILABLE.
-    if (absl::IsCancelled(status) && server_stop_.stop_requested()) {
-      status = absl::UnavailableError("the coordinator stops; dial again");
-    }
+    if (absl::IsCancelled(status) && call_.rpc().stop.stop_requested()) status = StoppingStatus();
     if (absl::Status last = AwaitWrite(); status.ok()) status = last;
     End(status);
   }
@@ -82,7 +78,7 @@ class WriteStream final : public grpc::ServerWriteReactor<Out> {
         return failed_ ? absl::CancelledError("the peer is gone") : absl::OkStatus();
       }
     }
-    context_->TryCancel();
+    call_.context()->TryCancel();
     absl::MutexLock lock(&mutex_);
     mutex_.Await(absl::Condition(
         +[](WriteStream* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return !self->writing_; }, this));
@@ -96,16 +92,14 @@ class WriteStream final : public grpc::ServerWriteReactor<Out> {
   }
   void OnCancel() override { stop_.request_stop(); }
   void OnDone() override {
-    ended_(status_);
+    call_.CountDone(status_);
     delete this;
   }
 
-  grpc::CallbackServerContext* const context_;
-  const std::stop_token server_stop_;
+  const Call call_;
   std::stop_source stop_;
   Scope scope_;
   Body body_;
-  const Ended ended_;
   absl::Status status_;  // written once, before Finish
   Out out_;
   absl::Mutex mutex_;

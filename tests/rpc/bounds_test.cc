@@ -9,7 +9,7 @@
 #include "common/digest/digest.h"
 #include "common/io/files.h"
 #include "coordinator/rpc/server.h"
-#include "coordinator/rpc/submit_reactor.h"
+#include "coordinator/rpc/submit_stream.h"
 #include "tests/rpc/farm_server.h"
 
 namespace gofarm::testing {
@@ -83,6 +83,17 @@ TEST_F(BoundsTest, SubmissionsThatNeverEndAreLimitedInNumber) {
   status = grpc::Status(StatusCode::UNKNOWN, "not asked");
   for (int i = 0; !status.ok() && i < 1000; ++i) Submit({"example.com/hello@v1.0.0"}, Cat("later", i), false, &status);
   EXPECT_TRUE(status.ok()) << "their places are free again: " << status.error_message();
+}
+
+TEST_F(BoundsTest, ASubmissionIsLimitedInTime) {
+  adjust_ = [](rpc::ServerParts& parts) { parts.submit_read_max = absl::Milliseconds(300); };
+  Restart();
+  Submission slow = Begin("slow");
+  const grpc::Status status = slow.stream->Finish();
+  EXPECT_EQ(status.error_code(), StatusCode::DEADLINE_EXCEEDED);
+  EXPECT_THAT(status.error_message(), HasSubstr("did not end within 300ms; nothing was stored"));
+  EXPECT_EQ(Sql("SELECT count(*) FROM batches"), "0");
+  Submit({"example.com/hello@v1.0.0"}, "quick");
 }
 
 TEST_F(BoundsTest, ASubmissionIsLimitedInBytesBeforeItIsWhole) {

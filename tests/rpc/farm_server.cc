@@ -49,7 +49,7 @@ Toolset TestToolset() {
 }  // namespace
 
 struct FarmServer::Parts {
-  Parts(store::Pool& pool, const std::string& dir, metrics::Registry& metrics)
+  Parts(store::Pool& pool, const std::string& dir, metrics::Registry& metrics, const Adjust& adjust)
       : batch_store(pool),
         query_store(pool),
         attempt_store(pool),
@@ -81,24 +81,26 @@ struct FarmServer::Parts {
     farm = std::make_unique<service::FarmView>(queries, *dispatch, board, reports);
     feeds = std::make_unique<service::BatchFeeds>(queries, board,
                                                   [this](const domain::Job& job) { return farm->WhyWaiting(job); });
-    auto server = rpc::Server::Start(Cat("unix:", dir, "/s"), {.batches = *batches,
-                                                               .queries = queries,
-                                                               .farm = *farm,
-                                                               .feeds = *feeds,
-                                                               .attempts = *attempts,
-                                                               .dispatch = *dispatch,
-                                                               .board = board,
-                                                               .logs = *logs,
-                                                               .blobs = *blobs,
-                                                               .sessions = sessions,
-                                                               .fence = fence,
-                                                               .reports = reports,
-                                                               .facts = {.version = "test",
-                                                                         .database_version = "15",
-                                                                         .toolset = toolset.name,
-                                                                         .started_at = absl::Now(),
-                                                                         .pid = 1},
-                                                               .metrics = &metrics});
+    rpc::ServerParts parts{.batches = *batches,
+                           .queries = queries,
+                           .farm = *farm,
+                           .feeds = *feeds,
+                           .attempts = *attempts,
+                           .dispatch = *dispatch,
+                           .board = board,
+                           .logs = *logs,
+                           .blobs = *blobs,
+                           .sessions = sessions,
+                           .fence = fence,
+                           .reports = reports,
+                           .facts = {.version = "test",
+                                     .database_version = "15",
+                                     .toolset = toolset.name,
+                                     .started_at = absl::Now(),
+                                     .pid = 1},
+                           .metrics = &metrics};
+    if (adjust) adjust(parts);
+    auto server = rpc::Server::Start(Cat("unix:", dir, "/s"), std::move(parts));
     EXPECT_TRUE(server.ok()) << server.status();
     rpc = *std::move(server);
   }
@@ -133,8 +135,8 @@ struct FarmServer::Parts {
   std::unique_ptr<rpc::Server> rpc;
 };
 
-FarmServer::FarmServer(store::Pool& pool, const std::string& dir, metrics::Registry& metrics)
-    : parts_(std::make_unique<Parts>(pool, dir, metrics)) {}
+FarmServer::FarmServer(store::Pool& pool, const std::string& dir, metrics::Registry& metrics, const Adjust& adjust)
+    : parts_(std::make_unique<Parts>(pool, dir, metrics, adjust)) {}
 FarmServer::~FarmServer() = default;
 const std::string& FarmServer::address() const { return parts_->rpc->address(); }
 rpc::SessionStreams& FarmServer::sessions() { return parts_->sessions; }
@@ -152,8 +154,8 @@ void RpcTest::Restart() {
   worker_.reset();
   channel_.reset();
   server_.reset();
-  server_ = std::make_unique<FarmServer>(*pool_, dir_, metrics_);
-  channel_ = rpc::MakeChannel(server_->address());
+  server_ = std::make_unique<FarmServer>(*pool_, dir_, metrics_, adjust_);
+  channel_ = rpc::MakeChannel(server_->address(), rpc::Credentials::Plaintext());
   farm_ = v1::Farm::NewStub(channel_);
   worker_ = v1::Worker::NewStub(channel_);
 }

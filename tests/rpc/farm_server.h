@@ -6,6 +6,7 @@
 #include <gofarm/v1/worker.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -39,7 +40,8 @@ class RpcTest : public PgTest {
   bool MetricsSoonHave(const std::string& line);
 
   std::string dir_;
-  metrics::Registry metrics_;  // of all servers of a test
+  metrics::Registry metrics_;                      // of all servers of a test
+  std::function<void(rpc::ServerParts&)> adjust_;  // of the next Restart
   std::unique_ptr<FarmServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Farm::Stub> farm_;
@@ -48,7 +50,9 @@ class RpcTest : public PgTest {
 
 class FarmServer {
  public:
-  FarmServer(store::Pool& pool, const std::string& dir, metrics::Registry& metrics);
+  // Changes what the server is given, before it starts.
+  using Adjust = std::function<void(rpc::ServerParts&)>;
+  FarmServer(store::Pool& pool, const std::string& dir, metrics::Registry& metrics, const Adjust& adjust);
   ~FarmServer();
   const std::string& address() const;
   rpc::SessionStreams& sessions();

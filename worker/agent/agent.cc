@@ -141,7 +141,8 @@ Agent::Impl::Impl(AgentOptions options, build::Runner* runner)
                            .isolation_unproven = options_.isolation_unproven}) {
   GOFARM_CHECK(!options_.coordinators.empty() && options_.slots >= 1);
   GOFARM_CHECK(runner_ != nullptr || !options_.isolation_error.empty());
-  for (const std::string& address : options_.coordinators) channels_.push_back(rpc::MakeChannel(address));
+  for (const std::string& address : options_.coordinators)
+    channels_.push_back(rpc::MakeChannel(address, rpc::Credentials::Plaintext()));
   for (int i = 0; i < options_.slots; ++i) {
     slots_.push_back(std::make_unique<Slot>(SlotEnvironment{.runner = runner_,
                                                             .uplink = &uplink_,

@@ -10,7 +10,9 @@
 
 #include "common/base/text.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/credentials.h"
 #include "common/rpc/grpc_status.h"
+#include "common/rpc/peer.h"
 
 namespace gofarm::rpc {
 namespace {
@@ -27,6 +29,28 @@ TEST(CheckLocalAddressTest, TakesThisMachineOnly) {
   for (const char* bad : {"", "localhost", "127.0.0.1:99999", "127.0.0.1:x", "unix:relative"}) {
     EXPECT_EQ(CheckLocalAddress(bad).code(), absl::StatusCode::kInvalidArgument) << bad;
   }
+}
+
+TEST(PeerTest, ThisMachineIsAnAdminAndEverybodyElseNobody) {
+  for (const char* local : {"unix:", "unix:/run/s", "ipv4:127.0.0.1:7070", "ipv6:%5B::1%5D:7070", "ipv6:[::1]:7070"}) {
+    EXPECT_EQ(PeerAt(local), LocalPeer()) << local;
+  }
+  for (const char* far : {"", "ipv4:10.0.0.1:7070", "ipv4:1.127.0.1:7070", "ipv6:%5B2001:db8::1%5D:7070", "x:unix:"}) {
+    EXPECT_EQ(PeerAt(far), PeerIdentity{}) << far;
+  }
+}
+
+TEST(PeerTest, OnlyAnAdminActsForWorkersOfAnyName) {
+  EXPECT_TRUE(MayActAs(LocalPeer(), "w1"));
+  EXPECT_TRUE(MayActAs({.role = Role::kWorker, .name = "w1"}, "w1"));
+  EXPECT_FALSE(MayActAs({.role = Role::kWorker, .name = "w1"}, "w2"));
+  EXPECT_FALSE(MayActAs({.role = Role::kOperator, .name = "w1"}, "w1"));
+  EXPECT_FALSE(MayActAs({}, ""));
+}
+
+TEST(CredentialsTest, PlaintextStaysOnThisMachine) {
+  EXPECT_TRUE(Credentials::Plaintext().CheckAddress("127.0.0.1:0").ok());
+  EXPECT_EQ(Credentials::Plaintext().CheckAddress("10.0.0.1:70").code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(GrpcStatusTest, GoesBothWaysAndEscapesTheMessage) {
@@ -61,7 +85,7 @@ class LongRefusalTest : public ::testing::Test {
   }
   std::string Address() const { return Cat("unix:", folder_, "/s"); }
   absl::Status Refused(int64_t lines) const {
-    const auto stub = v1::Farm::NewStub(MakeChannel(Address()));
+    const auto stub = v1::Farm::NewStub(MakeChannel(Address(), Credentials::Plaintext()));
     grpc::ClientContext context;
     context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(20));
     v1::BatchRequest request;

@@ -1,0 +1,65 @@
+#include "coordinator/rpc/authorization.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "common/base/text.h"
+
+namespace gofarm::rpc {
+namespace {
+
+struct Rule {
+  std::string_view method;
+  Role least;
+  bool on_standby = false;
+};
+
+constexpr Rule kRules[] = {
+    {"/gofarm.v1.Farm/Submit", Role::kOperator},
+    {"/gofarm.v1.Farm/ListBatches", Role::kViewer},
+    {"/gofarm.v1.Farm/GetBatch", Role::kViewer},
+    {"/gofarm.v1.Farm/CancelBatch", Role::kOperator},
+    {"/gofarm.v1.Farm/RetryBatch", Role::kOperator},
+    {"/gofarm.v1.Farm/WatchBatch", Role::kViewer},
+    {"/gofarm.v1.Farm/ListJobs", Role::kViewer},
+    {"/gofarm.v1.Farm/GetJob", Role::kViewer},
+    {"/gofarm.v1.Farm/CancelJob", Role::kOperator},
+    {"/gofarm.v1.Farm/RetryJob", Role::kOperator},
+    {"/gofarm.v1.Farm/ReadLog", Role::kViewer},
+    {"/gofarm.v1.Farm/ListArtifacts", Role::kViewer},
+    {"/gofarm.v1.Farm/Download", Role::kViewer},
+    {"/gofarm.v1.Farm/ListWorkers", Role::kViewer},
+    {"/gofarm.v1.Farm/GetFarmStatus", Role::kViewer, /*on_standby=*/true},
+    {"/gofarm.v1.Worker/Session", Role::kWorker},
+    {"/gofarm.v1.Worker/AppendLog", Role::kWorker},
+    {"/gofarm.v1.Worker/UploadBlob", Role::kWorker},
+    {"/gofarm.v1.Worker/Complete", Role::kWorker},
+    {"/grpc.health.v1.Health/Check", Role::kViewer, /*on_standby=*/true},
+    {"/grpc.health.v1.Health/Watch", Role::kViewer, /*on_standby=*/true},
+    {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Role::kViewer, /*on_standby=*/true},
+};
+
+// An admin's socket serves embedded workers too; no other role stands for a worker's.
+bool Suffices(Role role, Role least) {
+  if (role == Role::kAdmin) return true;
+  if (role == Role::kWorker || least == Role::kWorker) return role == least;
+  return role >= least;
+}
+
+}  // namespace
+
+absl::Status Allow(std::string_view method, const PeerIdentity& peer, const CallFacts& facts) {
+  const Rule* rule =
+      std::find_if(std::begin(kRules), std::end(kRules), [&](const Rule& r) { return r.method == method; });
+  if (rule == std::end(kRules)) {
+    return absl::UnimplementedError(Cat("this coordinator has no method ", EscapeForPrint(method)));
+  }
+  if (!Suffices(peer.role, rule->least)) {
+    return absl::PermissionDeniedError(Cat(method, " takes the role ", Name(rule->least), "; this is ", Name(peer.role),
+                                           peer.name.empty() ? "" : " ", peer.name));
+  }
+  if (!facts.standby.empty() && !rule->on_standby) return absl::UnavailableError(facts.standby);
+  return absl::OkStatus();
+}
+
+}  // namespace gofarm::rpc

@@ -1,0 +1,41 @@
+#include "coordinator/rpc/call.h"
+
+#include <string>
+
+#include "common/rpc/peer.h"
+
+namespace gofarm::rpc {
+
+Call::Call(RpcContext& rpc, grpc::CallbackServerContext* context, const char* method)
+    : rpc_(rpc),
+      context_(context),
+      method_(method),
+      peer_(PeerOf(*context)),
+      admitted_(rpc.parts.authorize(method, peer_)) {}
+
+void Call::Count(const absl::Status& status) const {
+  gofarm::metrics::Registry* metrics = rpc_.parts.metrics;
+  if (metrics == nullptr) return;
+  const std::string method(method_);
+  const std::string name = method.substr(method.rfind('/') + 1);
+  metrics
+      ->GetCounter("gofarm_rpc_calls_total", "Calls that ended, by method and status code.",
+                   {{"method", name}, {"code", absl::StatusCodeToString(status.code())}})
+      .Add();
+  metrics
+      ->GetHistogram("gofarm_rpc_seconds", "Time of calls in their handler.", {0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60},
+                     {{"method", name}})
+      .Observe(absl::ToDoubleSeconds(absl::Now() - began_));
+}
+
+void Call::CountDone(const absl::Status& status) const {
+  const bool never_got = context_->IsCancelled() && !absl::IsDeadlineExceeded(status);
+  Count(never_got ? absl::CancelledError("the peer was gone before the end") : status);
+}
+
+absl::Status ThrewStatus(const char* method, const std::exception& e) {
+  obs::Error("rpc_threw", {{"method", method}, {"what", e.what()}});
+  return absl::InternalError("internal error of the coordinator; see its log");
+}
+
+}  // namespace gofarm::rpc

@@ -1,0 +1,77 @@
+#include "coordinator/rpc/authorization.h"
+
+#include <gmock/gmock.h>
+#include <gofarm/v1/farm.pb.h>
+#include <gofarm/v1/worker.pb.h>
+#include <google/protobuf/descriptor.h>
+#include <gtest/gtest.h>
+
+#include <vector>
+
+#include "common/base/text.h"
+
+namespace gofarm::rpc {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr char kGetBatch[] = "/gofarm.v1.Farm/GetBatch";
+constexpr char kSubmit[] = "/gofarm.v1.Farm/Submit";
+constexpr char kComplete[] = "/gofarm.v1.Worker/Complete";
+
+absl::StatusCode As(Role role, std::string_view method) {
+  return Allow(method, {.role = role, .name = "x"}, {}).code();
+}
+
+TEST(AllowTest, NamesEveryMethodOfEveryService) {
+  for (const auto* file : {v1::FarmStatus::descriptor()->file(), v1::Hello::descriptor()->file()}) {
+    ASSERT_GT(file->service_count(), 0);
+    for (int s = 0; s < file->service_count(); ++s) {
+      for (int m = 0; m < file->service(s)->method_count(); ++m) {
+        const std::string method = Cat("/", file->service(s)->full_name(), "/", file->service(s)->method(m)->name());
+        EXPECT_TRUE(Allow(method, LocalPeer(), {}).ok()) << method;
+        EXPECT_EQ(As(Role::kNone, method), absl::StatusCode::kPermissionDenied) << method;
+      }
+    }
+  }
+}
+
+TEST(AllowTest, AMethodThatIsNotNamedIsRefusedToEverybody) {
+  EXPECT_EQ(As(Role::kAdmin, "/gofarm.v1.Farm/Format"), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(As(Role::kAdmin, "GetBatch"), absl::StatusCode::kUnimplemented);
+  EXPECT_EQ(As(Role::kAdmin, ""), absl::StatusCode::kUnimplemented);
+}
+
+TEST(AllowTest, EachRoleMayDoWhatTheOneBeforeMayAndWorkersAreApart) {
+  using enum absl::StatusCode;
+  struct Row {
+    Role role;
+    absl::StatusCode reads, changes, works;
+  };
+  for (const Row& row : {Row{Role::kNone, kPermissionDenied, kPermissionDenied, kPermissionDenied},
+                         Row{Role::kWorker, kPermissionDenied, kPermissionDenied, kOk},
+                         Row{Role::kViewer, kOk, kPermissionDenied, kPermissionDenied},
+                         Row{Role::kOperator, kOk, kOk, kPermissionDenied}, Row{Role::kAdmin, kOk, kOk, kOk}}) {
+    EXPECT_EQ(As(row.role, kGetBatch), row.reads) << Name(row.role);
+    EXPECT_EQ(As(row.role, kSubmit), row.changes) << Name(row.role);
+    EXPECT_EQ(As(row.role, kComplete), row.works) << Name(row.role);
+  }
+  EXPECT_THAT(std::string(Allow(kSubmit, {.role = Role::kViewer, .name = "eve"}, {}).message()),
+              HasSubstr("takes the role operator; this is viewer eve"));
+}
+
+TEST(AllowTest, OnStandbyOnlyStatusAndHealthAreAnswered) {
+  const CallFacts standby{.standby = "this coordinator stands by: b leads"};
+  for (const char* method : {kGetBatch, kSubmit, kComplete, "/gofarm.v1.Worker/Session"}) {
+    const absl::Status status = Allow(method, LocalPeer(), standby);
+    EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << method;
+    EXPECT_EQ(status.message(), "this coordinator stands by: b leads");
+  }
+  for (const char* method : {"/gofarm.v1.Farm/GetFarmStatus", "/grpc.health.v1.Health/Check"}) {
+    EXPECT_TRUE(Allow(method, LocalPeer(), standby).ok()) << method;
+    EXPECT_EQ(Allow(method, {}, standby).code(), absl::StatusCode::kPermissionDenied) << method;
+  }
+}
+
+}  // namespace
+}  // namespace gofarm::rpc
