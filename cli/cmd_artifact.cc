@@ -12,6 +12,7 @@
 #include "cli/json_shapes.h"
 #include "cli/names.h"
 #include "cli/output.h"
+#include "common/base/hex.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
@@ -20,8 +21,6 @@
 
 namespace gofarm::cli {
 namespace {
-
-constexpr int kSha256Digits = 64;
 
 // `left`: jobs of the batch that have not ended.
 absl::StatusOr<std::vector<ExportFile>> PlanOf(FarmClient& client, int64_t batch, int64_t& left) {
@@ -34,7 +33,7 @@ absl::StatusOr<std::vector<ExportFile>> PlanOf(FarmClient& client, int64_t batch
   GOFARM_RETURN_IF_ERROR(client.ListArtifacts(request, page));
   std::vector<ExportItem> items;
   for (const v1::ArtifactRow& row : page.artifacts()) {
-    if (!digest::IsLowerHex(row.sha256(), kSha256Digits)) {
+    if (!IsLowerHex(row.sha256())) {
       return absl::DataLossError(Cat("the farm names \"", EscapeForPrint(row.sha256()), "\" as a SHA-256"));
     }
     items.push_back({.module = row.module(),
@@ -139,7 +138,7 @@ Exit ArtifactList(const Globals& globals, const ArtifactListArgs& args) {
 }
 
 Exit ArtifactGet(const Globals& globals, const std::string& sha256, const std::string& file) {
-  if (!digest::IsLowerHex(sha256, kSha256Digits)) {
+  if (!IsLowerHex(sha256)) {
     return absl::InvalidArgumentError(Cat(
         "\"", EscapeForPrint(sha256), "\" is no SHA-256: 64 digits of 0-9a-f, as `gofarm artifact list` shows them"));
   }

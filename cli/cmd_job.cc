@@ -75,9 +75,13 @@ std::string AttemptText(const v1::Attempt& attempt, const Terminal& terminal) {
                HumanBytes(attempt.peak_memory_bytes()), "\n");
   }
   for (const v1::VariantTry& variant : attempt.variants()) {
-    out += Cat("    variant ", EscapeForPrint(variant.variant()), ": ", EscapeForPrint(variant.outcome()),
+    out += Cat("    variant ", EscapeForPrint(variant.variant()), ": ", NameOf(variant.outcome()),
                variant.fingerprint().empty() ? "" : Cat(" (", EscapeForPrint(variant.fingerprint()), ")"), ", ",
                HumanSeconds(variant.seconds()), "\n");
+  }
+  for (const v1::Omission& omission : attempt.omitted()) {
+    out += Cat("    the report was too large and leaves out ", NameOf(omission.part()), " of ", omission.items(),
+               omission.items() == 1 ? " item\n" : " items\n");
   }
   if (attempt.failure_class() != v1::FAILURE_CLASS_UNSPECIFIED) {
     out += Cat("    ", NameOf(attempt.failure_class()), "\n");

@@ -21,7 +21,7 @@ void WriteTexts(JsonWriter& json, std::string_view key, const google::protobuf::
 void WriteVariant(JsonWriter& json, const v1::VariantTry& variant, Detail detail) {
   json.BeginObject()
       .Field("variant", variant.variant())
-      .Field("outcome", variant.outcome())
+      .Field("outcome", NameOf(variant.outcome()))
       .Field("fingerprint", variant.fingerprint())
       .Field("seconds", Milliseconds(variant.seconds()));
   if (detail == Detail::kFull) {
@@ -56,8 +56,11 @@ void WriteAttempt(JsonWriter& json, const v1::Attempt& attempt, Detail detail) {
       .Field("module_h1", facts.module_h1())
       .Field("bytes_fetched", facts.bytes_fetched())
       .Field("dependency_count", static_cast<int64_t>(facts.dependency_count()))
-      .Field("log_bytes", facts.log_bytes())
-      .EndObject();
+      .Field("log_bytes", facts.log_bytes());
+  json.Key("omitted").BeginObject();
+  for (const v1::Omission& omission : attempt.omitted()) json.Field(NameOf(omission.part()), int64_t{omission.items()});
+  json.EndObject();
+  json.EndObject();
 }
 
 template <typename Items, typename Write>

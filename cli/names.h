@@ -23,6 +23,8 @@ std::string_view NameOf(v1::FailureClass failure);
 std::string_view NameOf(v1::WorkerState state);
 // Of the state or the phase that the job came to.
 std::string_view StepOf(const v1::JobEvent& event);
+std::string_view NameOf(v1::VariantOutcome outcome);
+std::string_view NameOf(v1::ReportPart part);
 
 // "compile_error: x.go:1:1: undefined: y": the class, and of the detail the first line that says something (compilers
 // put

@@ -90,13 +90,6 @@ CREATE TABLE attempts (
     ended_at          timestamptz,
     failure_class     smallint NOT NULL DEFAULT 0 CHECK (failure_class BETWEEN 0 AND 17),
     failure_detail    text NOT NULL DEFAULT '',
-    variants          jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(variants) = 'array'),
-    phases            jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(phases) = 'array'),
-    facts             jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(facts) = 'object'),
-    peak_memory_bytes bigint NOT NULL DEFAULT 0 CHECK (peak_memory_bytes >= 0),
-    cpu_seconds       double precision NOT NULL DEFAULT 0 CHECK (cpu_seconds >= 0),
-    log_sha256        sha256_hex,
-    log_bytes         bigint NOT NULL DEFAULT 0 CHECK (log_bytes >= 0),
     -- The job's state after the completion: a repeated completion gets the same answer.
     answered_state    smallint CHECK (answered_state BETWEEN 1 AND 7),
     CONSTRAINT attempt_ended_has_time CHECK ((outcome <> 1) = (ended_at IS NOT NULL))
@@ -123,21 +116,15 @@ CREATE TABLE executables (
     blake3       text NOT NULL CHECK (blake3 ~ '^[0-9a-f]{64}$'),
     main_version text NOT NULL,
     go_version   text NOT NULL,
-    build_info   text NOT NULL,
-    dependencies jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(dependencies) = 'array'),
-    variant      text NOT NULL,
     PRIMARY KEY (token, import_path)
 );
 CREATE INDEX executables_sha256 ON executables (sha256);
 
-CREATE TABLE failed_programs (
-    token          bigint NOT NULL REFERENCES attempts (token),
-    import_path    text NOT NULL,
-    job_id         bigint NOT NULL REFERENCES jobs (id),
-    name           text NOT NULL,
-    failure_class  smallint NOT NULL CHECK (failure_class BETWEEN 1 AND 17),
-    failure_detail text NOT NULL,
-    PRIMARY KEY (token, import_path)
+-- What the worker of an attempt reported, whole, as coordinator/store/json.cc writes it. Columns elsewhere are what
+-- statements ask for; all else is read from here: provenance, failed programs, facts.
+CREATE TABLE reports (
+    token    bigint PRIMARY KEY REFERENCES attempts (token),
+    document jsonb NOT NULL CHECK (jsonb_typeof(document) = 'object')
 );
 
 -- The last that each worker said of itself.

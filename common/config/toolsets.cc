@@ -5,16 +5,13 @@
 #include <set>
 #include <utility>
 
+#include "common/base/hex.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "gofarm_toolsets_embedded.h"
 
 namespace gofarm::config {
 namespace {
-
-bool IsSha256(std::string_view text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
 
 // Names end up in paths: letters, digits, dots, dashes, plus and underscore, not starting with a dot.
 bool IsPlainName(std::string_view text) {
@@ -40,7 +37,7 @@ Archive ReadArchive(Table& t) {
     t.Fault("source", "must be goproxy, pypi, url or folder");
   }
   if (a.locator.empty() || a.locator[0] == '-') t.Fault("locator", "says where the archive is found");
-  if (!IsSha256(a.sha256)) t.Fault("sha256", "must be 64 lower-case hexadecimal digits");
+  if (!IsLowerHex(a.sha256)) t.Fault("sha256", "must be 64 lower-case hexadecimal digits");
   return a;
 }
 

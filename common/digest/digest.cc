@@ -117,12 +117,4 @@ std::string Hex(std::string_view bytes) {
   return out;
 }
 
-bool IsLowerHex(std::string_view text, size_t count) {
-  if (text.size() != count) return false;
-  for (const char c : text) {
-    if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'))) return false;
-  }
-  return true;
-}
-
 }  // namespace gofarm::digest

@@ -57,7 +57,4 @@ std::string Sha256Hex(std::string_view bytes);
 std::string Blake3Hex(std::string_view bytes);
 std::string Hex(std::string_view bytes);
 
-// True for `count` lower-case hex digits (64: either digest).
-bool IsLowerHex(std::string_view text, size_t count = 64);
-
 }  // namespace gofarm::digest

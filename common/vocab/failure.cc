@@ -1,43 +1,38 @@
 #include "common/vocab/failure.h"
 
-#include <array>
+#include "common/vocab/names.h"
 
 namespace gofarm {
 namespace {
-
-template <size_t N>
-std::string_view Lookup(const std::array<std::string_view, N>& names, int number) {
-  return number >= 0 && static_cast<size_t>(number) < N ? names[static_cast<size_t>(number)] : "unknown";
-}
 
 constexpr std::array<std::string_view, 8> kJobStates = {"",        "queued",           "running", "built",
                                                         "partial", "nothing_to_build", "failed",  "cancelled"};
 
 }  // namespace
 
-std::string_view Name(JobState state) { return Lookup(kJobStates, static_cast<int>(state)); }
+std::string_view Name(JobState state) { return NameIn(kJobStates, static_cast<int>(state)); }
 
 std::string_view Name(BatchState state) {
   static constexpr std::array<std::string_view, 4> kNames = {"", "running", "done", "cancelled"};
-  return Lookup(kNames, static_cast<int>(state));
+  return NameIn(kNames, static_cast<int>(state));
 }
 
 std::string_view Name(AttemptOutcome outcome) {
   static constexpr std::array<std::string_view, 8> kNames = {
       "", "running", "built", "partial", "nothing_to_build", "failed", "cancelled", "lost"};
 
-  return Lookup(kNames, static_cast<int>(outcome));
+  return NameIn(kNames, static_cast<int>(outcome));
 }
 
 std::string_view Name(Phase phase) {
   static constexpr std::array<std::string_view, 6> kNames = {"", "seed", "fetch", "build", "check", "upload"};
-  return Lookup(kNames, static_cast<int>(phase));
+  return NameIn(kNames, static_cast<int>(phase));
 }
 
 std::string_view Name(WaitReason reason) {
   static constexpr std::array<std::string_view, 7> kNames = {
       "", "no_worker", "no_worker_for_target", "no_free_slot", "backoff", "target_seeding", "offered"};
-  return Lookup(kNames, static_cast<int>(reason));
+  return NameIn(kNames, static_cast<int>(reason));
 }
 
 std::string_view Name(FailureClass failure) {
@@ -59,14 +54,9 @@ std::string_view Name(FailureClass failure) {
                                                               "toolchain_broken",
                                                               "worker_lost",
                                                               "internal"};
-  return Lookup(kNames, static_cast<int>(failure));
+  return NameIn(kNames, static_cast<int>(failure));
 }
 
-std::optional<JobState> ParseJobState(std::string_view name) {
-  for (int i = 1; i < static_cast<int>(kJobStates.size()); ++i) {
-    if (kJobStates[static_cast<size_t>(i)] == name) return static_cast<JobState>(i);
-  }
-  return std::nullopt;
-}
+std::optional<JobState> ParseJobState(std::string_view name) { return ParseIn<JobState>(kJobStates, name); }
 
 }  // namespace gofarm

@@ -2,11 +2,11 @@
 
 #include <unistd.h>
 
+#include "common/base/hex.h"
+
 namespace gofarm::blob {
 
-bool IsDigest(std::string_view sha256) {
-  return sha256.size() == 64 && sha256.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
+bool IsDigest(std::string_view sha256) { return IsLowerHex(sha256); }
 
 FileOps RealFileOps() {
   return FileOps{

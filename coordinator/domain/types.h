@@ -12,6 +12,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/vocab/failure.h"
+#include "common/vocab/report.h"
 #include "common/vocab/target.h"
 
 namespace gofarm::domain {
@@ -64,68 +65,11 @@ struct BatchReceipt {
   bool repeated_request = false;
 };
 
-// ---- results of an attempt, mirroring worker.proto ---------------------------------------------------------------
+// ---- results of an attempt ------------------------------------------------------------------------------------------
 
-struct Dependency {
-  std::string path, version, h1, replace_path, replace_version;
-};
-
-struct Executable {
-  std::string name;
-  std::string import_path;
-  int64_t size = 0;
-  std::string sha256, blake3;  // lower-case hex
-  std::string main_version, go_version, build_info;
-  std::vector<Dependency> dependencies;
-  std::string variant;
-};
-
-struct FailedProgram {
-  std::string import_path;
-  std::string name;
-  FailureClass failure_class = FailureClass::kInternal;
-  std::string failure_detail;
-};
-
-struct VariantTry {
-  std::string variant, outcome, fingerprint;
-  double seconds = 0;
-  std::vector<std::string> argv, environment;
-  std::string go_mod, working_directory;
-};
-
-struct PhaseTime {
-  Phase phase = Phase::kNone;
-  double seconds = 0;
-};
-
-struct AttemptFacts {
-  std::string go_version, zig_version, go_sha256, zig_sha256;
-  int sandbox_layout = 0;
-  std::string worker_build;
-  std::string log_sha256;
-  std::string module_h1;
-  int64_t bytes_fetched = 0;
-  int dependency_count = 0;
-  std::string licences_sha256;
-  int64_t licences_size = 0;
-  bool used_shared_cache = false;
-  int64_t log_bytes = 0;
-};
-
-struct CompletedAttempt {
+struct CompletedAttempt : AttemptReport {
   AttemptToken token;
   JobId job;
-  AttemptOutcome outcome = AttemptOutcome::kFailed;  // built, partial, nothing_to_build, failed or cancelled
-  FailureClass failure_class = FailureClass::kNone;
-  std::string failure_detail;
-  std::vector<Executable> executables;
-  std::vector<FailedProgram> failed_programs;
-  std::vector<VariantTry> variants;
-  std::vector<PhaseTime> phases;
-  int64_t peak_memory_bytes = 0;
-  double cpu_seconds = 0;
-  AttemptFacts facts;
 };
 
 // ---- reading ------------------------------------------------------------------------------------------------------
@@ -136,13 +80,10 @@ struct Attempt {
   AttemptOutcome outcome = AttemptOutcome::kRunning;
   absl::Time started_at = absl::InfinitePast();
   absl::Time ended_at = absl::InfinitePast();
-  std::vector<VariantTry> variants;
-  std::vector<PhaseTime> phases;
-  int64_t peak_memory_bytes = 0;
-  double cpu_seconds = 0;
+  // As recorded, which need not be what the report says (see DecideEnd).
   FailureClass failure_class = FailureClass::kNone;
   std::string failure_detail;
-  AttemptFacts facts;
+  AttemptReport report;  // empty of an attempt that runs or was lost; lists leave out what only one job's page shows
 };
 
 struct ArtifactRow {

@@ -39,12 +39,12 @@ inline constexpr size_t kShortTextMax = 200;     // versions, kinds, variants
 inline constexpr size_t kDetailMax = 4096;       // sentences for people
 inline constexpr int kToolchainsMax = 256;       // in one report
 inline constexpr size_t kJobBytesMax = 3 << 20;  // of a job in a message; well below kMessageBytesMax
-inline constexpr size_t kListMax = 10'000;       // of executables, failed programs, variants ... in one completion
 
 // ---- from workers; FAILED_PRECONDITION for another protocol version, else INVALID_ARGUMENT --------------------------
 absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& hello);
 absl::StatusOr<Progress> FromProgress(const v1::Progress& progress);
 absl::StatusOr<domain::WorkerReport> FromReport(const v1::WorkerReport& report);
+// Its report is judged by the service.
 absl::StatusOr<domain::CompletedAttempt> FromComplete(const v1::CompleteRequest& request);
 
 // ---- from operators -------------------------------------------------------------------------------------------------

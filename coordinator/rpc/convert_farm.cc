@@ -1,6 +1,7 @@
 #include <gofarm/v1/farm.pb.h>
 
 #include "common/base/text.h"
+#include "common/wire/report.h"
 #include "coordinator/rpc/convert.h"
 
 namespace gofarm::rpc {
@@ -9,52 +10,23 @@ namespace {
 v1::FailureClass ToProto(FailureClass c) { return static_cast<v1::FailureClass>(c); }
 v1::Target ToProto(Target t) { return static_cast<v1::Target>(t); }
 
-void ToProto(const domain::AttemptFacts& in, v1::AttemptFacts& out) {
-  out.set_go_version(in.go_version);
-  out.set_zig_version(in.zig_version);
-  out.set_go_sha256(in.go_sha256);
-  out.set_zig_sha256(in.zig_sha256);
-  out.set_sandbox_layout(in.sandbox_layout);
-  out.set_worker_build(in.worker_build);
-  out.set_log_sha256(in.log_sha256);
-  out.set_module_h1(in.module_h1);
-  out.set_bytes_fetched(in.bytes_fetched);
-  out.set_dependency_count(in.dependency_count);
-  out.set_licences_sha256(in.licences_sha256);
-  out.set_licences_size(in.licences_size);
-  out.set_used_shared_cache(in.used_shared_cache);
-  out.set_log_bytes(in.log_bytes);
-}
-
 void ToProto(const domain::Attempt& in, v1::Attempt& out) {
   out.set_token(in.token.value);
   out.set_worker(in.worker);
   out.set_outcome(static_cast<v1::AttemptOutcome>(in.outcome));
   rpc::ToProto(in.started_at, *out.mutable_started_at());
   rpc::ToProto(in.ended_at, *out.mutable_ended_at());
-  for (const domain::VariantTry& v : in.variants) {
-    v1::VariantTry& variant = *out.add_variants();
-    variant.set_variant(v.variant);
-    variant.set_outcome(v.outcome);
-    variant.set_fingerprint(v.fingerprint);
-    variant.set_seconds(v.seconds);
-    for (const std::string& a : v.argv) variant.add_argv(a);
-    for (const std::string& e : v.environment) variant.add_environment(e);
-    variant.set_go_mod(v.go_mod);
-    variant.set_working_directory(v.working_directory);
-  }
-  for (const domain::PhaseTime& p : in.phases) {
-    v1::PhaseTime& phase = *out.add_phases();
-    phase.set_phase(static_cast<v1::Phase>(p.phase));
-    phase.set_seconds(p.seconds);
-  }
+  const AttemptReport& report = in.report;
+  for (const VariantTry& v : report.variants) wire::ToProto(v, *out.add_variants());
+  for (const PhaseTime& p : report.phases) wire::ToProto(p, *out.add_phases());
   // Where it ended; of a running one the board knows.
-  if (!in.phases.empty()) out.set_phase(static_cast<v1::Phase>(in.phases.back().phase));
-  out.set_peak_memory_bytes(in.peak_memory_bytes);
-  out.set_cpu_seconds(in.cpu_seconds);
+  if (!report.phases.empty()) out.set_phase(static_cast<v1::Phase>(report.phases.back().phase));
+  out.set_peak_memory_bytes(report.peak_memory_bytes);
+  out.set_cpu_seconds(report.cpu_seconds);
   out.set_failure_class(ToProto(in.failure_class));
   out.set_failure_detail(in.failure_detail);
-  ToProto(in.facts, *out.mutable_facts());
+  wire::ToProto(report.facts, *out.mutable_facts());
+  for (const Omission& o : report.omitted) wire::ToProto(o, *out.add_omitted());
 }
 
 void ToProto(const domain::WorkerReport& in, v1::WorkerRow& out) {
@@ -88,13 +60,7 @@ void ToProto(const domain::Job& in, v1::Job& out) {
   out.set_failure_detail(in.failure_detail);
   for (const domain::Attempt& a : in.attempts) ToProto(a, *out.add_attempts());
   for (const domain::ArtifactRow& e : in.executables) rpc::ToProto(e, *out.add_executables());
-  for (const domain::FailedProgram& p : in.failed_programs) {
-    v1::FailedProgram& program = *out.add_failed_programs();
-    program.set_import_path(p.import_path);
-    program.set_name(p.name);
-    program.set_failure_class(ToProto(p.failure_class));
-    program.set_failure_detail(p.failure_detail);
-  }
+  for (const FailedProgram& p : in.failed_programs) wire::ToProto(p, *out.add_failed_programs());
   out.set_toolset(in.toolset);
   out.set_recipe_digest(in.recipe_digest);
   out.set_generation(in.generation);

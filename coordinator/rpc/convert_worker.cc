@@ -6,6 +6,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/wire/report.h"
 #include "coordinator/rpc/convert.h"
 
 namespace gofarm::rpc {
@@ -54,70 +55,6 @@ absl::StatusOr<Phase> FromPhase(std::string_view what, int number) {
   if (number >= static_cast<int>(Phase::kSeed) && number <= static_cast<int>(Phase::kUpload))
     return static_cast<Phase>(number);
   return Wrong(what, Cat("phase number ", number, " is unknown"));
-}
-
-absl::StatusOr<FailureClass> FromFailureClass(std::string_view what, int number) {
-  if (number >= 0 && number <= static_cast<int>(FailureClass::kInternal)) return static_cast<FailureClass>(number);
-  return Wrong(what, Cat("failure class number ", number, " is unknown"));
-}
-
-absl::StatusOr<domain::Executable> FromExecutable(const v1::Executable& in) {
-  domain::Executable out;
-  GOFARM_RETURN_IF_ERROR(CheckNotNegative("executable.size", static_cast<double>(in.size())));
-  GOFARM_RETURN_IF_ERROR(CheckCount("executable.dependencies", in.dependencies_size(), 2 * kListMax));
-  out.name = in.name();
-  out.import_path = in.import_path();
-  out.size = in.size();
-  out.sha256 = in.sha256();
-  out.blake3 = in.blake3();
-  out.main_version = in.main_version();
-  out.go_version = in.go_version();
-  out.build_info = in.build_info();
-  out.variant = in.variant();
-  out.dependencies.reserve(static_cast<size_t>(in.dependencies_size()));
-  for (const v1::Dependency& d : in.dependencies()) {
-    out.dependencies.push_back({d.path(), d.version(), d.h1(), d.replace_path(), d.replace_version()});
-  }
-  return out;
-}
-
-absl::StatusOr<domain::VariantTry> FromVariant(const v1::VariantTry& in) {
-  domain::VariantTry out;
-  GOFARM_RETURN_IF_ERROR(CheckNotNegative("variant.seconds", in.seconds()));
-  GOFARM_RETURN_IF_ERROR(CheckCount("variant.argv", in.argv_size(), 2 * kListMax));
-  GOFARM_RETURN_IF_ERROR(CheckCount("variant.environment", in.environment_size(), 2 * kListMax));
-  out.variant = in.variant();
-  out.outcome = in.outcome();
-  out.fingerprint = in.fingerprint();
-  out.seconds = in.seconds();
-  out.argv.assign(in.argv().begin(), in.argv().end());
-  out.environment.assign(in.environment().begin(), in.environment().end());
-  out.go_mod = in.go_mod();
-  out.working_directory = in.working_directory();
-  return out;
-}
-
-absl::StatusOr<domain::AttemptFacts> FromFacts(const v1::AttemptFacts& in) {
-  for (const int64_t n : {in.bytes_fetched(), in.licences_size(), in.log_bytes(), int64_t{in.dependency_count()},
-                          int64_t{in.sandbox_layout()}}) {
-    GOFARM_RETURN_IF_ERROR(CheckNotNegative("facts", static_cast<double>(n)));
-  }
-  domain::AttemptFacts out;
-  out.go_version = in.go_version();
-  out.zig_version = in.zig_version();
-  out.go_sha256 = in.go_sha256();
-  out.zig_sha256 = in.zig_sha256();
-  out.sandbox_layout = in.sandbox_layout();
-  out.worker_build = in.worker_build();
-  out.log_sha256 = in.log_sha256();
-  out.module_h1 = in.module_h1();
-  out.bytes_fetched = in.bytes_fetched();
-  out.dependency_count = in.dependency_count();
-  out.licences_sha256 = in.licences_sha256();
-  out.licences_size = in.licences_size();
-  out.used_shared_cache = in.used_shared_cache();
-  out.log_bytes = in.log_bytes();
-  return out;
 }
 
 }  // namespace
@@ -230,42 +167,9 @@ absl::StatusOr<domain::CompletedAttempt> FromComplete(const v1::CompleteRequest&
   if (in.token() <= 0 || in.job_id() <= 0) {
     return Wrong("complete", Cat("token ", in.token(), " of job ", in.job_id(), " is no attempt"));
   }
-  if (in.outcome() < v1::ATTEMPT_OUTCOME_BUILT || in.outcome() > v1::ATTEMPT_OUTCOME_CANCELLED) {
-    return Wrong("complete.outcome",
-                 Cat("outcome number ", static_cast<int>(in.outcome()), " is none that a worker reports"));
-  }
-  GOFARM_RETURN_IF_ERROR(CheckCount("complete.executables", in.executables_size(), kListMax));
-  GOFARM_RETURN_IF_ERROR(CheckCount("complete.failed_programs", in.failed_programs_size(), kListMax));
-  GOFARM_RETURN_IF_ERROR(CheckCount("complete.variants", in.variants_size(), kListMax));
-  GOFARM_RETURN_IF_ERROR(CheckCount("complete.phases", in.phases_size(), kListMax));
-  GOFARM_RETURN_IF_ERROR(CheckNotNegative("complete.peak_memory_bytes", static_cast<double>(in.peak_memory_bytes())));
-  GOFARM_RETURN_IF_ERROR(CheckNotNegative("complete.cpu_seconds", in.cpu_seconds()));
-  domain::CompletedAttempt out;
+  domain::CompletedAttempt out{wire::ReportFromProto(in)};
   out.token = AttemptToken{in.token()};
   out.job = JobId{in.job_id()};
-  out.outcome = static_cast<AttemptOutcome>(in.outcome());
-  GOFARM_ASSIGN_OR_RETURN(out.failure_class, FromFailureClass("complete.failure_class", in.failure_class()));
-  out.failure_detail = in.failure_detail();
-  for (const v1::Executable& e : in.executables()) {
-    GOFARM_ASSIGN_OR_RETURN(domain::Executable executable, FromExecutable(e));
-    out.executables.push_back(std::move(executable));
-  }
-  for (const v1::FailedProgram& p : in.failed_programs()) {
-    GOFARM_ASSIGN_OR_RETURN(const FailureClass why, FromFailureClass("complete.failed_programs", p.failure_class()));
-    out.failed_programs.push_back({p.import_path(), p.name(), why, p.failure_detail()});
-  }
-  for (const v1::VariantTry& v : in.variants()) {
-    GOFARM_ASSIGN_OR_RETURN(domain::VariantTry variant, FromVariant(v));
-    out.variants.push_back(std::move(variant));
-  }
-  for (const v1::PhaseTime& p : in.phases()) {
-    GOFARM_ASSIGN_OR_RETURN(const Phase phase, FromPhase("complete.phases", p.phase()));
-    GOFARM_RETURN_IF_ERROR(CheckNotNegative("complete.phases.seconds", p.seconds()));
-    out.phases.push_back({phase, p.seconds()});
-  }
-  out.peak_memory_bytes = in.peak_memory_bytes();
-  out.cpu_seconds = in.cpu_seconds();
-  GOFARM_ASSIGN_OR_RETURN(out.facts, FromFacts(in.facts()));
   return out;
 }
 

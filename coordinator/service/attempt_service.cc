@@ -6,7 +6,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
-#include "coordinator/service/attempt_report.h"
+#include "common/vocab/report_check.h"
 
 namespace gofarm::service {
 namespace {
@@ -14,11 +14,10 @@ namespace {
 // A report that cannot be taken ends its attempt all the same: the worker has nothing better to say, and the job must
 // not wait for it. It counts among the farm's own failures, so another try follows.
 domain::CompletedAttempt Refused(const domain::CompletedAttempt& report, const absl::Status& why) {
-  return {.token = report.token,
-          .job = report.job,
-          .outcome = AttemptOutcome::kFailed,
-          .failure_class = FailureClass::kInternal,
-          .failure_detail = Clip(EscapeForPrint(Sv(why.message())), kDetailBytesMax)};
+  domain::CompletedAttempt out{.token = report.token, .job = report.job};
+  out.failure_class = FailureClass::kInternal;
+  out.failure_detail = Clip(EscapeForPrint(Sv(why.message())), kDetailBytesMax);
+  return out;
 }
 
 }  // namespace
@@ -33,8 +32,7 @@ absl::Status AttemptService::CheckBlobs(const domain::CompletedAttempt& attempt)
     if (*stored == size) return absl::OkStatus();
     return absl::InvalidArgumentError(Cat(what, ": reported with ", size, " bytes, stored with ", *stored));
   };
-  for (const domain::Executable& e : attempt.executables)
-    GOFARM_RETURN_IF_ERROR(check(e.import_path, e.sha256, e.size));
+  for (const Executable& e : attempt.executables) GOFARM_RETURN_IF_ERROR(check(e.import_path, e.sha256, e.size));
   if (attempt.facts.licences_sha256.empty()) return absl::OkStatus();
   return check("licences", attempt.facts.licences_sha256, attempt.facts.licences_size);
 }

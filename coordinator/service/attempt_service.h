@@ -16,18 +16,6 @@
 
 namespace gofarm::service {
 
-inline constexpr size_t kExecutablesMax = 4096;
-inline constexpr size_t kFailedProgramsMax = 4096;
-inline constexpr size_t kVariantsMax = 32;
-inline constexpr size_t kDependenciesMax = 20'000;
-inline constexpr size_t kDetailBytesMax = 4096;
-inline constexpr size_t kTextBytesMax = 1024;  // names, versions, paths
-inline constexpr size_t kBuildInfoBytesMax = 1 << 20;
-inline constexpr size_t kGoModBytesMax = 1 << 20;
-inline constexpr size_t kArgumentsMax = 20'000;
-inline constexpr size_t kArgumentBytesMax = 16 << 10;
-inline constexpr size_t kPhasesMax = 64;
-
 class AttemptService {
  public:
   // The size of a stored blob, whose age is renewed; NOT_FOUND when it is not stored.

@@ -96,7 +96,7 @@ std::vector<domain::JobEvent> BatchSteps::Backfill(const domain::Job& job, const
     const domain::Attempt& attempt = job.attempts.back();
     last = attempt.token;
     add(last, JobState::kRunning, attempt.worker);
-    for (const domain::PhaseTime& time : attempt.phases) {
+    for (const PhaseTime& time : attempt.report.phases) {
       if (time.phase != Phase::kNone) add(last, time.phase, "");
     }
     if (live) {

@@ -36,7 +36,7 @@ void JobNews::CancelRunning(const std::vector<domain::RunningRef>& running) {
 void JobNews::AttemptEnded(const domain::CompletedAttempt& attempt, const domain::CompleteResult& result) {
   fence_.Forget(attempt.token);
   std::vector<Phase> phases;
-  for (const domain::PhaseTime& p : attempt.phases) phases.push_back(p.phase);
+  for (const PhaseTime& p : attempt.phases) phases.push_back(p.phase);
   std::string detail(Name(result.recorded_failure));
   if (result.job_state == JobState::kQueued) {
     detail = attempt.outcome == AttemptOutcome::kCancelled ? "again: its worker ended it unasked"

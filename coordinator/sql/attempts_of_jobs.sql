@@ -1,6 +1,7 @@
-SELECT job_id, token, worker, outcome, (extract(epoch FROM started_at) * 1000000)::bigint AS started_us,
-       (extract(epoch FROM ended_at) * 1000000)::bigint AS ended_us, failure_class, failure_detail, variants, phases, facts,
-       peak_memory_bytes, cpu_seconds
-  FROM attempts
- WHERE job_id = ANY ($1::bigint[])
- ORDER BY job_id, token
+SELECT a.job_id, a.token, a.worker, a.outcome, (extract(epoch FROM a.started_at) * 1000000)::bigint AS started_us,
+       (extract(epoch FROM a.ended_at) * 1000000)::bigint AS ended_us, a.failure_class, a.failure_detail,
+       coalesce(r.document, '{}') AS report
+  FROM attempts a
+  LEFT JOIN reports r ON r.token = a.token
+ WHERE a.job_id = ANY ($1::bigint[])
+ ORDER BY a.job_id, a.token

@@ -1,5 +1,4 @@
-SELECT j.id AS job_id, f.import_path, f.name, f.failure_class, f.failure_detail
+SELECT j.id AS job_id, r.document -> 'failed_programs' AS failed_programs
   FROM jobs j
-  JOIN failed_programs f ON f.token = j.result_token
- WHERE j.id = ANY ($1::bigint[])
- ORDER BY j.id, f.import_path
+  JOIN reports r ON r.token = j.result_token
+ WHERE j.id = ANY ($1::bigint[]) AND r.document ? 'failed_programs'

@@ -37,10 +37,10 @@ absl::Status CheckReport(const CompletedAttempt& a) {
   const bool failed = a.outcome == AttemptOutcome::kFailed || a.outcome == AttemptOutcome::kPartial;
   if (failed != (a.failure_class != FailureClass::kNone)) return wrong("failure class and outcome do not fit");
   std::set<std::string_view> paths;
-  for (const domain::Executable& e : a.executables) {
+  for (const Executable& e : a.executables) {
     if (!paths.insert(e.import_path).second) return wrong(Cat("two executables of ", e.import_path));
   }
-  for (const domain::FailedProgram& f : a.failed_programs) {
+  for (const FailedProgram& f : a.failed_programs) {
     if (!paths.insert(f.import_path).second) return wrong(Cat("two results of ", f.import_path));
     if (f.failure_class == FailureClass::kNone) return wrong(Cat("no failure class for ", f.import_path));
   }
@@ -48,34 +48,21 @@ absl::Status CheckReport(const CompletedAttempt& a) {
 }
 
 void Record(Txn& txn, const CompletedAttempt& a) {
-  txn.Run("record_report", a.token.value, VariantsJson(a.variants), PhasesJson(a.phases), FactsJson(a.facts),
-          a.peak_memory_bytes, a.cpu_seconds, a.facts.log_sha256, a.facts.log_bytes);
+  txn.Run("record_report", a.token.value, AttemptReportJson(a));
   if (!a.executables.empty()) {
     std::vector<std::string> sha256, blake3;
     std::vector<int64_t> sizes;
-    for (const domain::Executable& e : a.executables) {
+    for (const Executable& e : a.executables) {
       sha256.push_back(e.sha256);
       blake3.push_back(e.blake3);
       sizes.push_back(e.size);
     }
     txn.Run("insert_artifacts", Array(sha256), Array(sizes), Array(blake3), "executable");
-    txn.Run("insert_executables", a.token.value, a.job.value, ExecutablesJson(a.executables));
+    txn.Run("insert_executables", a.token.value, a.job.value);
   }
   if (!a.facts.licences_sha256.empty()) {
     txn.Run("insert_artifacts", Array(std::vector<std::string>{a.facts.licences_sha256}),
             Array(std::vector<int64_t>{a.facts.licences_size}), Array(std::vector<std::string>{""}), "licences");
-  }
-  if (!a.failed_programs.empty()) {
-    std::vector<std::string> paths, names, details;
-    std::vector<int64_t> classes;
-    for (const domain::FailedProgram& f : a.failed_programs) {
-      paths.push_back(f.import_path);
-      names.push_back(f.name);
-      details.push_back(f.failure_detail);
-      classes.push_back(static_cast<int64_t>(f.failure_class));
-    }
-    txn.Run("insert_failed_programs", a.token.value, a.job.value, Array(paths), Array(names), Array(classes),
-            Array(details));
   }
 }
 

@@ -3,12 +3,13 @@
 #include "common/json/fields.h"
 #include "common/vocab/target.h"
 
-namespace gofarm::domain {
+namespace gofarm {
 
 template <typename Form, json::Is<VariantTry> V>
 void Fields(Form& form, V& v) {
   form.Field("variant", v.variant);
-  form.Field("outcome", v.outcome);
+  form.Named(
+      "outcome", v.outcome, [](VariantOutcome outcome) { return Name(outcome); }, ParseVariantOutcome);
   form.Field("fingerprint", v.fingerprint);
   form.Field("seconds", v.seconds);
   form.Field("argv", v.argv);
@@ -41,17 +42,17 @@ void Fields(Form& form, F& f) {
   form.Field("log_bytes", f.log_bytes);
 }
 
-// Only ever written: the columns are read one by one.
-void Fields(json::FieldWriter& form, const Dependency& d) {
+template <typename Form, json::Is<Dependency> D>
+void Fields(Form& form, D& d) {
   form.Field("path", d.path);
   form.Field("version", d.version);
   form.Field("h1", d.h1);
-  if (d.replace_path.empty()) return;
   form.Field("replace_path", d.replace_path);
   form.Field("replace_version", d.replace_version);
 }
 
-void Fields(json::FieldWriter& form, const Executable& e) {
+template <typename Form, json::Is<Executable> E>
+void Fields(Form& form, E& e) {
   form.Field("import_path", e.import_path);
   form.Field("name", e.name);
   form.Field("size", e.size);
@@ -63,6 +64,41 @@ void Fields(json::FieldWriter& form, const Executable& e) {
   form.Field("variant", e.variant);
   form.Field("dependencies", e.dependencies);
 }
+
+template <typename Form, json::Is<FailedProgram> P>
+void Fields(Form& form, P& p) {
+  form.Field("import_path", p.import_path);
+  form.Field("name", p.name);
+  form.Number("failure_class", p.failure_class, FailureClass::kInternal);
+  form.Field("failure_detail", p.failure_detail);
+}
+
+template <typename Form, json::Is<Omission> O>
+void Fields(Form& form, O& o) {
+  form.Named(
+      "part", o.part, [](ReportPart part) { return Name(part); }, ParseReportPart);
+  form.Field("items", o.items);
+}
+
+template <typename Form, json::Is<AttemptReport> R>
+void Fields(Form& form, R& r) {
+  form.Number("outcome", r.outcome, AttemptOutcome::kLost);
+  form.Number("failure_class", r.failure_class, FailureClass::kInternal);
+  form.Field("failure_detail", r.failure_detail);
+  form.Field("executables", r.executables);
+  form.Field("dependencies", r.dependencies);
+  form.Field("failed_programs", r.failed_programs);
+  form.Field("variants", r.variants);
+  form.Field("phases", r.phases);
+  form.Field("peak_memory_bytes", r.peak_memory_bytes);
+  form.Field("cpu_seconds", r.cpu_seconds);
+  form.Field("facts", r.facts);
+  form.Field("omitted", r.omitted);
+}
+
+}  // namespace gofarm
+
+namespace gofarm::domain {
 
 // What a worker said of itself when its session began: written from the request, read as what is known of the worker.
 template <typename Form, typename Hello>
@@ -128,20 +164,14 @@ Value Lenient(std::string_view text) {
 }  // namespace
 
 std::string LabelsJson(const std::map<std::string, std::string>& labels) { return json::Write(labels); }
-std::string VariantsJson(const std::vector<domain::VariantTry>& variants) { return json::Write(variants); }
-std::string PhasesJson(const std::vector<domain::PhaseTime>& phases) { return json::Write(phases); }
-std::string FactsJson(const domain::AttemptFacts& facts) { return json::Write(facts); }
-std::string ExecutablesJson(const std::vector<domain::Executable>& executables) { return json::Write(executables); }
+std::string AttemptReportJson(const AttemptReport& report) { return json::Write(report); }
 std::string HelloJson(const domain::SessionRequest& hello) { return json::Write(hello); }
 std::string ReportJson(const domain::WorkerReport& report) { return json::Write(report); }
 
-std::vector<domain::VariantTry> VariantsFromJson(std::string_view text) {
-  return Lenient<std::vector<domain::VariantTry>>(text);
+AttemptReport AttemptReportFromJson(std::string_view text) { return Lenient<AttemptReport>(text); }
+std::vector<FailedProgram> FailedProgramsFromJson(std::string_view text) {
+  return Lenient<std::vector<FailedProgram>>(text);
 }
-std::vector<domain::PhaseTime> PhasesFromJson(std::string_view text) {
-  return Lenient<std::vector<domain::PhaseTime>>(text);
-}
-domain::AttemptFacts FactsFromJson(std::string_view text) { return Lenient<domain::AttemptFacts>(text); }
 void HelloFromJson(std::string_view text, domain::WorkerInfo& worker) { ReadLenient(text, worker); }
 domain::WorkerReport ReportFromJson(std::string_view text) { return Lenient<domain::WorkerReport>(text); }
 

@@ -7,22 +7,19 @@
 #include <string_view>
 #include <vector>
 
+#include "common/vocab/report.h"
 #include "coordinator/domain/dispatch_store.h"
 #include "coordinator/domain/types.h"
 
 namespace gofarm::store {
 
 std::string LabelsJson(const std::map<std::string, std::string>& labels);
-std::string VariantsJson(const std::vector<domain::VariantTry>& variants);
-std::string PhasesJson(const std::vector<domain::PhaseTime>& phases);
-std::string FactsJson(const domain::AttemptFacts& facts);
-std::string ExecutablesJson(const std::vector<domain::Executable>& executables);
+std::string AttemptReportJson(const AttemptReport& report);  // the stored document
 std::string HelloJson(const domain::SessionRequest& hello);
 std::string ReportJson(const domain::WorkerReport& report);
 
-std::vector<domain::VariantTry> VariantsFromJson(std::string_view text);
-std::vector<domain::PhaseTime> PhasesFromJson(std::string_view text);
-domain::AttemptFacts FactsFromJson(std::string_view text);
+AttemptReport AttemptReportFromJson(std::string_view text);
+std::vector<FailedProgram> FailedProgramsFromJson(std::string_view text);
 void HelloFromJson(std::string_view text, domain::WorkerInfo& worker);
 domain::WorkerReport ReportFromJson(std::string_view text);
 

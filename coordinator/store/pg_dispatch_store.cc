@@ -362,11 +362,10 @@ absl::StatusOr<std::vector<LostAttempt>> PgDispatchStore::LoseAttempts(const Sco
 
 absl::StatusOr<domain::CompleteResult> PgDispatchStore::Complete(const Scope& scope,
                                                                  const domain::Completion& completion) {
-  const domain::CompletedAttempt attempt{.token = completion.token,
-                                         .job = completion.job,
-                                         .outcome = completion.outcome,
-                                         .failure_class = completion.failure,
-                                         .failure_detail = completion.detail};
+  domain::CompletedAttempt attempt{.token = completion.token, .job = completion.job};
+  attempt.outcome = completion.outcome;
+  attempt.failure_class = completion.failure;
+  attempt.failure_detail = completion.detail;
   return RunTransaction(pool_, scope, Cat("complete attempt ", completion.token.value),
                         [&](Txn& txn) { return CompleteAttempt(txn, attempt, random_); });
 }

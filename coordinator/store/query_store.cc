@@ -44,11 +44,7 @@ Attempt AttemptOf(const pqxx::row& row) {
   attempt.ended_at = TimeOf(row["ended_us"]);
   attempt.failure_class = static_cast<FailureClass>(row["failure_class"].as<int>());
   attempt.failure_detail = Str(row, "failure_detail");
-  attempt.variants = VariantsFromJson(row["variants"].c_str());
-  attempt.phases = PhasesFromJson(row["phases"].c_str());
-  attempt.facts = FactsFromJson(row["facts"].c_str());
-  attempt.peak_memory_bytes = row["peak_memory_bytes"].as<int64_t>();
-  attempt.cpu_seconds = row["cpu_seconds"].as<double>();
+  attempt.report = AttemptReportFromJson(row["report"].c_str());
   return attempt;
 }
 
@@ -83,10 +79,10 @@ void Complete(Txn& txn, std::vector<Job>& jobs, const char* attempts_statement) 
   for (const pqxx::row& row : txn.Run(attempts_statement, keys)) job_of(row).attempts.push_back(AttemptOf(row));
   for (const pqxx::row& row : txn.Run("executables_of_jobs", keys)) job_of(row).executables.push_back(ArtifactOf(row));
   for (const pqxx::row& row : txn.Run("failed_programs_of_jobs", keys)) {
-    job_of(row).failed_programs.push_back({.import_path = Str(row, "import_path"),
-                                           .name = Str(row, "name"),
-                                           .failure_class = static_cast<FailureClass>(row["failure_class"].as<int>()),
-                                           .failure_detail = Str(row, "failure_detail")});
+    std::vector<FailedProgram>& programs = job_of(row).failed_programs;
+    programs = FailedProgramsFromJson(row["failed_programs"].c_str());
+    std::sort(programs.begin(), programs.end(),
+              [](const FailedProgram& a, const FailedProgram& b) { return a.import_path < b.import_path; });
   }
 }
 

@@ -225,15 +225,13 @@ TEST_F(BatchServiceTest, ALyingReportEndsTheAttemptAsTheFarmsOwnFailure) {
 
 TEST_F(BatchServiceTest, AStaleTokenIsAFailedPrecondition) {
   const JobId job = OnlyJob(Submit({"example.com/a"}).batch.id);
-  const domain::CompletedAttempt report{
-      .token = AttemptToken{4711}, .job = job, .outcome = AttemptOutcome::kNothingToBuild};
+  domain::CompletedAttempt report{.token = AttemptToken{4711}, .job = job};
+  report.outcome = AttemptOutcome::kNothingToBuild;
   EXPECT_EQ(attempt_service_->Complete(Now(), report).status().code(), absl::StatusCode::kFailedPrecondition);
   const SessionId session = Hello("w").session;
   const AttemptToken offer = Claim(job, session);
-  EXPECT_EQ(attempt_service_->Complete(Now(), {.token = offer, .job = job, .outcome = AttemptOutcome::kNothingToBuild})
-                .status()
-                .code(),
-            absl::StatusCode::kUnavailable);
+  report.token = offer;
+  EXPECT_EQ(attempt_service_->Complete(Now(), report).status().code(), absl::StatusCode::kUnavailable);
 }
 
 TEST_F(BatchServiceTest, ListsAreCutByTheirLimitAndKnowTheirBatch) {

@@ -158,7 +158,9 @@ TEST_F(BatchStoreTest, CancelEndsOnlyJobsThatNoOtherLiveBatchWants) {
   EXPECT_EQ(Job(OnlyJob(other.batch.id)).state, JobState::kQueued);
   EXPECT_EQ(Job(running).state, JobState::kRunning) << "until its worker ended it";
 
-  Complete({.token = token, .job = running, .outcome = AttemptOutcome::kCancelled});
+  domain::CompletedAttempt cancelled{.token = token, .job = running};
+  cancelled.outcome = AttemptOutcome::kCancelled;
+  Complete(cancelled);
   EXPECT_EQ(Job(running).state, JobState::kCancelled);
 
   ASSERT_TRUE(batches_->Cancel(Now(), other.batch.id).ok());

@@ -89,8 +89,8 @@ class DispatchStoreTest : public FarmTest {
         "jobs "
         "WHERE state = 3");
     Sql("INSERT INTO artifacts (sha256, size, kind) SELECT recipe_digest, 1, 'executable' FROM jobs WHERE state = 3");
-    Sql("INSERT INTO executables (token, job_id, import_path, name, size, sha256, blake3, main_version, go_version, "
-        "build_info, variant) SELECT result_token, id, module, 'n', 1, recipe_digest, recipe_digest, '', '', '', '' "
+    Sql("INSERT INTO executables (token, job_id, import_path, name, size, sha256, blake3, main_version, "
+        "go_version) SELECT result_token, id, module, 'n', 1, recipe_digest, recipe_digest, '', '' "
         "FROM jobs WHERE state = 3");
     Sql("ANALYZE");
   }

@@ -115,7 +115,7 @@ class FarmTest : public PgTest {
     Sql(Cat("UPDATE sessions SET lease_expires_at = now() - interval '1 second' WHERE id = ", session.value));
   }
 
-  static domain::Executable Program(const std::string& import_path) {
+  static Executable Program(const std::string& import_path) {
     return {.name = import_path.substr(import_path.rfind('/') + 1),
             .import_path = import_path,
             .size = 100,
@@ -124,20 +124,21 @@ class FarmTest : public PgTest {
             .main_version = "v1.0.0",
             .go_version = "go1.26.8",
             .build_info = "path\tx\n",
-            .dependencies = {{.path = "example.com/d", .version = "v1.2.3", .h1 = "h1:x="}},
+            .dependencies = {0},
             .variant = "install"};
   }
   static domain::CompletedAttempt BuiltReport(AttemptToken token, JobId job, const std::vector<std::string>& programs) {
-    domain::CompletedAttempt report{.token = token, .job = job, .outcome = AttemptOutcome::kBuilt};
+    domain::CompletedAttempt report{.token = token, .job = job};
+    report.outcome = AttemptOutcome::kBuilt;
+    report.dependencies = {{.path = "example.com/d", .version = "v1.2.3", .h1 = "h1:x="}};
     for (const std::string& path : programs) report.executables.push_back(Program(path));
     return report;
   }
   static domain::CompletedAttempt FailedReport(AttemptToken token, JobId job, FailureClass failure) {
-    return {.token = token,
-            .job = job,
-            .outcome = AttemptOutcome::kFailed,
-            .failure_class = failure,
-            .failure_detail = "decisive lines"};
+    domain::CompletedAttempt report{.token = token, .job = job};
+    report.failure_class = failure;
+    report.failure_detail = "decisive lines";
+    return report;
   }
   domain::CompleteResult Complete(const domain::CompletedAttempt& report) {
     auto result = attempts_->Complete(Now(), report);

@@ -9,6 +9,7 @@
 
 #include "common/base/text.h"
 #include "coordinator/store/migrator.h"
+#include "coordinator/store/query_store.h"
 #include "coordinator_sql.h"
 #include "tests/support/pg_fixture.h"
 
@@ -30,7 +31,8 @@ std::string Catalog(const std::string& url) {
   std::string out;
   for (const char* query : {
            "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1",
-           "SELECT table_name, column_name, ordinal_position, data_type, domain_name, is_nullable, column_default, "
+           "SELECT table_name, column_name, row_number() OVER (PARTITION BY table_name ORDER BY ordinal_position), "
+           "data_type, domain_name, is_nullable, column_default, "
            "is_identity, identity_generation FROM information_schema.columns WHERE table_schema = 'public' ORDER BY 1, "
            "3",
            "SELECT coalesce(c.relname, t.typname), o.conname, o.contype, o.condeferrable, o.condeferred, "
@@ -77,6 +79,64 @@ TEST(SchemaTest, AllMigrationsTogetherMakeTheSchemaFile) {
   const std::string catalog = Catalog(migrated);
   EXPECT_NE(catalog.find("leases"), std::string::npos);
   EXPECT_EQ(catalog, Catalog(written));
+}
+
+TEST(MigrationTest, ReportsOfEarlierFarmsAreReadAsTheyWere) {
+  const std::string url = PgServer::Get().EmptyDatabase();
+  store::Pool pool({.url = url, .connections = 1});
+  std::vector<store::Migration> before;
+  for (const store::Migration& m : store::EmbeddedMigrations()) {
+    if (m.name.find("reports") != std::string_view::npos) break;
+    before.push_back(m);
+  }
+  ASSERT_LT(before.size(), store::EmbeddedMigrations().size());
+  ASSERT_TRUE(store::Migrate(Soon(), pool, before).ok());
+  {
+    pqxx::connection db(url);
+    pqxx::work txn(db);
+    txn.exec(R"sql(
+      INSERT INTO toolsets (name, digest, content) VALUES ('t', repeat('1', 64), '');
+      INSERT INTO jobs (recipe_digest, generation, module, version, target, toolset, state, failure_class, ended_at,
+                        result_token, executables)
+      VALUES (repeat('2', 64), 1, 'example.com/a', 'v1.0.0', 1, 't', 4, 6, now(), 2, 2);
+      INSERT INTO attempts (token, job_id, worker, outcome, ended_at, failure_class, failure_detail, variants, phases,
+                            facts, peak_memory_bytes, cpu_seconds, log_bytes)
+      VALUES (1, 1, 'w', 7, now(), 16, 'silent', '[]', '[]', '{}', 0, 0, 0),
+             (2, 1, 'w', 3, now(), 6, 'x.go:1', '[{"variant": "source", "outcome": "partial", "argv": ["go"]}]',
+              '[{"phase": 3, "seconds": 1.5}]', '{"module_h1": "h1:m=", "log_bytes": 9}', 77, 2.5, 9);
+      INSERT INTO artifacts (sha256, size, kind) VALUES (repeat('a', 64), 5, 'executable');
+      INSERT INTO executables (token, import_path, job_id, name, size, sha256, blake3, main_version, go_version,
+                               build_info, dependencies, variant)
+      VALUES (2, 'example.com/a/x', 1, 'x', 5, repeat('a', 64), repeat('b', 64), 'v1.0.0', 'go1.26.8', 'path x',
+              '[{"path": "d/2", "version": "v2", "h1": "h1:2="}, {"path": "d/1", "version": "v1", "h1": "h1:1="}]', 'source'),
+             (2, 'example.com/a/y', 1, 'y', 5, repeat('a', 64), repeat('b', 64), 'v1.0.0', 'go1.26.8', 'path y',
+              '[{"path": "d/2", "version": "v2", "h1": "h1:2="}]', 'source');
+      INSERT INTO failed_programs (token, import_path, job_id, name, failure_class, failure_detail)
+      VALUES (2, 'example.com/a/z', 1, 'z', 6, 'undefined: z'))sql");
+    txn.commit();
+  }
+  ASSERT_TRUE(store::Migrate(Soon(), pool).ok());
+  store::QueryStore queries(pool);
+  const absl::StatusOr<domain::Job> job = queries.GetJob(Soon(), JobId{1});
+  ASSERT_TRUE(job.ok()) << job.status();
+  ASSERT_EQ(job->attempts.size(), 2u);
+  EXPECT_EQ(job->attempts[0].report, AttemptReport{}) << "a lost attempt has none";
+  const AttemptReport& report = job->attempts[1].report;
+  EXPECT_EQ(report.outcome, AttemptOutcome::kPartial);
+  EXPECT_EQ(report.failure_class, FailureClass::kCompileError);
+  ASSERT_EQ(report.executables.size(), 2u);
+  ASSERT_EQ(report.dependencies.size(), 2u) << "each once";
+  ASSERT_EQ(report.executables[0].dependencies.size(), 2u);
+  EXPECT_EQ(report.dependencies.at(report.executables[0].dependencies[0]).path, "d/2") << "in its order";
+  EXPECT_EQ(report.dependencies.at(report.executables[1].dependencies.at(0)).h1, "h1:2=");
+  EXPECT_EQ(report.executables[1].build_info, "path y");
+  EXPECT_EQ(report.variants.at(0).outcome, VariantOutcome::kPartial);
+  EXPECT_EQ(report.phases.at(0).phase, Phase::kBuild);
+  EXPECT_EQ(report.facts.module_h1, "h1:m=");
+  EXPECT_EQ(report.peak_memory_bytes, 77);
+  ASSERT_EQ(job->failed_programs.size(), 1u);
+  EXPECT_EQ(job->failed_programs[0].failure_detail, "undefined: z");
+  EXPECT_EQ(job->executables.size(), 2u);
 }
 
 TEST(MigratorTest, AppliesNothingTheSecondTime) {

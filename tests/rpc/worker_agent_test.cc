@@ -47,11 +47,11 @@ class FakeRunner : public build::Runner {
       return report;
     }
     report.outcome = AttemptOutcome::kBuilt;
-    build::BuiltExecutable e;
+    Executable e;
     e.name = "tool";
     e.import_path = order.module;
-    e.file = Cat(folder_, "/tool-", order.token.value);
-    std::ofstream(e.file, std::ios::binary) << content_;
+    report.files.push_back(Cat(folder_, "/tool-", order.token.value));
+    std::ofstream(report.files[0], std::ios::binary) << content_;
     e.sha256 = digest::Sha256Hex(claimed_.empty() ? content_ : claimed_);
     e.blake3 = digest::Blake3Hex(content_);
     e.size = static_cast<int64_t>(content_.size());

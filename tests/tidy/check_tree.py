@@ -25,6 +25,7 @@ MAY = {
     # vocab: the pins of deploy/toolsets.toml are read straight into the type every side uses.
     "common/config": ["common/base", "common/obs", "common/vocab"] + PROTO,
     "common/rpc": ["common/base", "common/obs", "common/vocab"] + PROTO,
+    "common/wire": ["common/base", "common/vocab"] + PROTO,
     "coordinator/domain": ["common/base", "common/vocab", "common/digest", "common/gomod"],
     "coordinator/store": ["coordinator/domain", "coordinator/sql"] + COMMON,
     "coordinator/blob": COMMON,

@@ -20,81 +20,6 @@ absl::Duration FromSeconds(double seconds) {
 
 std::string Detail(std::string_view text) { return Clip(text, kDetailMax); }
 
-void ExecutableToProto(const build::BuiltExecutable& in, v1::Executable& out) {
-  out.set_name(in.name);
-  out.set_import_path(in.import_path);
-  out.set_size(in.size);
-  out.set_sha256(in.sha256);
-  out.set_blake3(in.blake3);
-  out.set_main_version(in.main_version);
-  out.set_go_version(in.go_version);
-  out.set_build_info(EscapeForPrint(in.build_info, /*keep_newlines=*/true));
-  out.set_variant(in.variant);
-  for (const build::Dependency& d : in.dependencies) {
-    v1::Dependency& dependency = *out.add_dependencies();
-    dependency.set_path(EscapeForPrint(d.path));
-    dependency.set_version(EscapeForPrint(d.version));
-    dependency.set_h1(EscapeForPrint(d.h1));
-    dependency.set_replace_path(EscapeForPrint(d.replace_path));
-    dependency.set_replace_version(EscapeForPrint(d.replace_version));
-  }
-}
-
-void VariantToProto(const build::VariantTry& in, v1::VariantTry& out) {
-  out.set_variant(in.variant);
-  out.set_outcome(in.outcome);
-  out.set_fingerprint(EscapeForPrint(in.fingerprint));
-  out.set_seconds(std::max(0.0, in.seconds));
-  for (const std::string& word : in.argv) out.add_argv(EscapeForPrint(word, true));
-  for (const std::string& variable : in.environment) out.add_environment(EscapeForPrint(variable, true));
-  out.set_go_mod(EscapeForPrint(in.go_mod, true));
-  out.set_working_directory(in.working_directory);
-}
-
-void FactsToProto(const build::AttemptFacts& in, const AttemptExtras& extras, v1::AttemptFacts& out) {
-  out.set_go_version(in.go_version);
-  out.set_zig_version(in.zig_version);
-  out.set_go_sha256(in.go_sha256);
-  out.set_zig_sha256(in.zig_sha256);
-  out.set_sandbox_layout(in.sandbox_layout);
-  out.set_worker_build(extras.worker_build);
-  out.set_log_sha256(extras.log_sha256);
-  out.set_module_h1(in.module_h1);
-  out.set_bytes_fetched(in.bytes_fetched);
-  out.set_dependency_count(in.dependency_count);
-  out.set_licences_sha256(in.licences_sha256);
-  out.set_licences_size(in.licences_size);
-  out.set_used_shared_cache(in.used_shared_cache);
-  out.set_log_bytes(extras.log_bytes);
-}
-
-void FitInto(size_t limit, v1::CompleteRequest& out) {
-  if (out.ByteSizeLong() <= limit) return;
-  for (v1::Executable& e : *out.mutable_executables()) e.clear_build_info();
-  if (out.ByteSizeLong() <= limit) return;
-  for (v1::VariantTry& v : *out.mutable_variants()) {
-    v.clear_go_mod();
-    v.clear_environment();
-  }
-  if (out.ByteSizeLong() <= limit) return;
-  for (v1::Executable& e : *out.mutable_executables()) e.clear_dependencies();
-  if (out.ByteSizeLong() <= limit) return;
-  for (v1::VariantTry& v : *out.mutable_variants()) v.clear_argv();
-  for (v1::FailedProgram& p : *out.mutable_failed_programs())
-    p.set_failure_detail(Clip(p.failure_detail(), kVariantMax));
-  if (out.ByteSizeLong() <= limit) return;
-  // Thousands of programs with the longest of paths. Sent all the same it would be refused for as long as the attempt
-  // lasts.
-  const int programs = out.executables_size() + out.failed_programs_size();
-  out.clear_executables();
-  out.clear_failed_programs();
-  out.clear_variants();
-  out.set_outcome(v1::ATTEMPT_OUTCOME_FAILED);
-  out.set_failure_class(v1::FAILURE_CLASS_OUTPUT_LIMIT);
-  out.set_failure_detail(
-      Cat("what is to be said of the module's ", programs, " programs is more than the ", limit, " bytes of a report"));
-}
-
 }  // namespace
 
 Toolset ToolsetFromProto(const v1::Toolset& in) {
@@ -175,49 +100,6 @@ void ProgressToProto(AttemptToken token, const Progress& progress, v1::Progress&
   out.set_bytes_total(std::max<int64_t>(0, progress.bytes_total));
   out.set_phase_seconds(std::max(0.0, progress.phase_seconds));
   for (const Phase phase : progress.phases) out.add_phases(static_cast<v1::Phase>(phase));
-}
-
-void ReportToProto(const build::BuildOrder& order, const build::BuildReport& report, const AttemptExtras& extras,
-                   v1::CompleteRequest& out) {
-  out.Clear();
-  out.set_token(order.token.value);
-  out.set_job_id(order.job.value);
-  out.set_outcome(static_cast<v1::AttemptOutcome>(report.outcome));
-  out.set_failure_class(static_cast<v1::FailureClass>(report.failure));
-  out.set_failure_detail(Detail(EscapeForPrint(report.detail, true)));
-  for (const build::BuiltExecutable& e : report.executables) ExecutableToProto(e, *out.add_executables());
-  for (const build::FailedProgram& p : report.failed_programs) {
-    v1::FailedProgram& program = *out.add_failed_programs();
-    program.set_import_path(EscapeForPrint(p.import_path));
-    program.set_name(EscapeForPrint(p.name));
-    program.set_failure_class(static_cast<v1::FailureClass>(p.failure));
-    program.set_failure_detail(Detail(EscapeForPrint(p.detail, true)));
-  }
-  for (const build::VariantTry& v : report.variants) VariantToProto(v, *out.add_variants());
-  for (const auto& [phase, seconds] : report.phases) {
-    if (phase == Phase::kNone) continue;
-    v1::PhaseTime& time = *out.add_phases();
-    time.set_phase(static_cast<v1::Phase>(phase));
-    time.set_seconds(std::max(0.0, seconds));
-  }
-  if (extras.upload_seconds > 0) {
-    v1::PhaseTime& time = *out.add_phases();
-    time.set_phase(v1::PHASE_UPLOAD);
-    time.set_seconds(extras.upload_seconds);
-  }
-  out.set_peak_memory_bytes(std::max<int64_t>(0, report.peak_memory_bytes));
-  out.set_cpu_seconds(std::max(0.0, report.cpu_seconds));
-  FactsToProto(report.facts, extras, *out.mutable_facts());
-  FitInto(kCompleteBytesMax, out);
-}
-
-void RefusedReportToProto(const build::BuildOrder& order, std::string_view why, const AttemptExtras& extras,
-                          v1::CompleteRequest& out) {
-  build::BuildReport report;
-  report.outcome = AttemptOutcome::kFailed;
-  report.failure = FailureClass::kInternal;
-  report.detail = std::string(why);
-  ReportToProto(order, report, extras, out);
 }
 
 }  // namespace gofarm::agent

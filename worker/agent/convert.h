@@ -12,7 +12,6 @@
 #include "worker/build/runner.h"
 
 namespace gofarm::v1 {
-class CompleteRequest;
 class Offer;
 class Progress;
 class Toolset;
@@ -20,8 +19,6 @@ class Toolset;
 
 namespace gofarm::agent {
 
-// Below rpc::kMessageBytesMax with room for what surrounds the message.
-inline constexpr size_t kCompleteBytesMax = 3 << 20;
 inline constexpr size_t kDetailMax = 4000;  // bytes of a sentence for people
 
 Toolset ToolsetFromProto(const v1::Toolset& toolset);
@@ -34,22 +31,5 @@ bool CanBuildOn(const Toolset& toolset, std::string_view host_arch);
 build::BuildOrder OrderFromOffer(const Offer& offer, const Toolset& toolset, int slot, int64_t memory_per_slot);
 
 void ProgressToProto(AttemptToken token, const Progress& progress, v1::Progress& out);
-
-// What the agent knows beside the build's own report.
-struct AttemptExtras {
-  std::string worker_build;
-  std::string log_sha256;
-  int64_t log_bytes = 0;
-  double upload_seconds = 0;
-};
-// Fits kCompleteBytesMax: build info texts (they stand in the artifacts too), then the variants' edited go.mod files
-// and environments, then dependencies are left out, the largest kind first. What still does not fit is reported as
-// failed, class output_limit.
-void ReportToProto(const build::BuildOrder& order, const build::BuildReport& report, const AttemptExtras& extras,
-                   v1::CompleteRequest& out);
-
-// What is said when the coordinator does not take a report: failed, class internal.
-void RefusedReportToProto(const build::BuildOrder& order, std::string_view why, const AttemptExtras& extras,
-                          v1::CompleteRequest& out);
 
 }  // namespace gofarm::agent

@@ -11,7 +11,8 @@
 #include "common/base/text.h"
 #include "common/obs/log.h"
 #include "common/rpc/grpc_status.h"
-#include "worker/agent/convert.h"
+#include "common/wire/report.h"
+#include "worker/agent/report.h"
 #include "worker/upload/artifact_uploader.h"
 
 namespace gofarm::agent {
@@ -165,9 +166,9 @@ void Slot::Build(Attempt& attempt) {
                                         attempt.order.limits.log_bytes);
   if (!spool.ok()) {
     attempt.report.outcome = AttemptOutcome::kFailed;
-    attempt.report.failure =
+    attempt.report.failure_class =
         absl::IsResourceExhausted(spool.status()) ? FailureClass::kDiskFull : FailureClass::kInternal;
-    attempt.report.detail = spool.status().ToString();
+    attempt.report.failure_detail = spool.status().ToString();
     return;
   }
   attempt.spool = *std::move(spool);
@@ -183,7 +184,7 @@ void Slot::Build(Attempt& attempt) {
   attempt.extras.log_bytes = attempt.spool->size();
   obs::Info("build_ended", {{"token", Cat(token.value)},
                             {"outcome", std::string(Name(attempt.report.outcome))},
-                            {"class", std::string(Name(attempt.report.failure))},
+                            {"class", std::string(Name(attempt.report.failure_class))},
                             {"executables", Cat(attempt.report.executables.size())},
                             {"seconds", Cat(absl::ToDoubleSeconds(absl::Now() - started))}});
 }
@@ -194,10 +195,13 @@ absl::Status Slot::UploadAll(const Scope& scope, Attempt& attempt) {
     GOFARM_RETURN_IF_ERROR(flushed);
   }
   std::vector<upload::Blob> blobs;
-  for (const build::BuiltExecutable& e : attempt.report.executables) blobs.push_back({e.file, e.sha256, e.size});
-  const build::AttemptFacts& facts = attempt.report.facts;
-  if (!facts.licences_sha256.empty())
-    blobs.push_back({facts.licences_file, facts.licences_sha256, facts.licences_size});
+  const build::BuildReport& report = attempt.report;
+  for (size_t i = 0; i < report.executables.size(); ++i) {
+    blobs.push_back({report.files.at(i), report.executables[i].sha256, report.executables[i].size});
+  }
+  if (!report.facts.licences_sha256.empty()) {
+    blobs.push_back({report.licences_file, report.facts.licences_sha256, report.facts.licences_size});
+  }
   int64_t total = 0;
   for (const upload::Blob& blob : blobs) total += blob.size;
   int64_t before = 0;
@@ -242,11 +246,11 @@ CompleteAnswer Slot::CompleteOnce(Attempt& attempt) {
     attempt.extras.upload_seconds += absl::ToDoubleSeconds(absl::Now() - started);
   }
   v1::CompleteRequest request;
-  if (attempt.refused) {
-    RefusedReportToProto(attempt.order, attempt.refusal, attempt.extras, request);
-  } else {
-    ReportToProto(attempt.order, attempt.report, attempt.extras, request);
-  }
+  request.set_token(attempt.order.token.value);
+  request.set_job_id(attempt.order.job.value);
+  wire::ToProto(
+      attempt.refused ? RefusedReport(attempt.refusal, attempt.extras) : FinalReport(attempt.report, attempt.extras),
+      request);
   const std::shared_ptr<grpc::Channel> channel = environment_.uplink->channel();
   if (channel == nullptr) return CompleteAnswer::kRetry;
   grpc::ClientContext context;

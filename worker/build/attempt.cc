@@ -164,8 +164,11 @@ bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Prog
   ++try_number_;
   variant_name_ = VariantName(variant);
   packages_compiled_ = 0;
-  report_.variants.push_back({variant_name_, "failed", "", 0, RecordedArgv(planned), RecordedEnvironment(planned),
-                              planned.go_mod, planned.working_directory});
+  report_.variants.push_back({.variant = variant_name_,
+                              .argv = RecordedArgv(planned),
+                              .environment = RecordedEnvironment(planned),
+                              .go_mod = planned.go_mod,
+                              .working_directory = planned.working_directory});
   ShowProgress({.phase = Phase::kBuild, .variant = variant_name_, .detail = Cat(pending.size(), " programs")});
   if (!MakeFolders(planned)) return false;
 
@@ -203,9 +206,9 @@ bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Prog
       Fail(program, verdicts.OfProgram(DependenciesOf(program)));
     }
   }
-  report_.variants.back().outcome = result.missing.empty()                   ? "built"
-                                    : result.missing.size() < pending.size() ? "partial"
-                                                                             : "failed";
+  report_.variants.back().outcome = result.missing.empty()                   ? VariantOutcome::kBuilt
+                                    : result.missing.size() < pending.size() ? VariantOutcome::kPartial
+                                                                             : VariantOutcome::kFailed;
   return true;
 }
 
@@ -353,14 +356,21 @@ bool Attempt::Check() {
   for (const Candidate& candidate : candidates_) {
     if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kInternal);
     const fetch::Program& program = *candidate.program;
-    absl::StatusOr<BuiltExecutable> built =
+    absl::StatusOr<VerifiedExecutable> built =
         VerifyExecutable(candidate.out_folder, candidate.relative,
                          {program.import_path, program.name, order_.module, DevelOr(candidate.variant, order_.version),
                           "go" + go_->version, order_.target});
     if (built.ok()) {
-      built->variant = VariantName(candidate.variant);
-      Say("check", Cat(program.import_path, ": ", built->size, " bytes, sha256 ", built->sha256));
-      report_.executables.push_back(*std::move(built));
+      Executable& executable = built->executable;
+      executable.variant = VariantName(candidate.variant);
+      for (Dependency& dependency : built->dependencies) {
+        const auto [place, is_new] = dependency_places_.try_emplace(dependency, report_.dependencies.size());
+        if (is_new) report_.dependencies.push_back(std::move(dependency));
+        executable.dependencies.push_back(static_cast<int>(place->second));
+      }
+      Say("check", Cat(program.import_path, ": ", executable.size, " bytes, sha256 ", executable.sha256));
+      report_.executables.push_back(std::move(executable));
+      report_.files.push_back(std::move(built->file));
       continue;
     }
     const std::string_view message = Sv(built.status().message());
@@ -379,7 +389,7 @@ bool Attempt::Record() {
   if (*size == 0) return true;
   const absl::StatusOr<digest::FileDigests> digests = digest::DigestFile(file);
   if (!digests.ok()) return EndWith(digests.status(), FailureClass::kInternal);
-  report_.facts.licences_file = file;
+  report_.licences_file = file;
   report_.facts.licences_sha256 = digests->sha256;
   report_.facts.licences_size = digests->size;
   return true;
@@ -389,8 +399,8 @@ void Attempt::Conclude() {
   for (auto& [path, program] : failed_) {
     // A trouble of the worker says nothing about the program: the whole attempt counts as failed, so that it is tried
     // again.
-    if (ConcernsWorker(program.failure)) {
-      End(program.failure, program.detail);
+    if (ConcernsWorker(program.failure_class)) {
+      End(program.failure_class, program.failure_detail);
       return;
     }
     report_.failed_programs.push_back(program);
@@ -400,17 +410,19 @@ void Attempt::Conclude() {
     return;
   }
   report_.outcome = report_.executables.empty() ? AttemptOutcome::kFailed : AttemptOutcome::kPartial;
-  report_.failure = report_.failed_programs.front().failure;
-  report_.detail = report_.failed_programs.front().detail;
+  report_.failure_class = report_.failed_programs.front().failure_class;
+  report_.failure_detail = report_.failed_programs.front().failure_detail;
 }
 
 bool Attempt::End(FailureClass failure, std::string_view detail) {
   report_.outcome = AttemptOutcome::kFailed;
-  report_.failure = failure;
-  report_.detail = DetailOf(detail);
+  report_.failure_class = failure;
+  report_.failure_detail = DetailOf(detail);
   report_.executables.clear();
+  report_.dependencies.clear();
+  report_.files.clear();
   report_.failed_programs.clear();
-  Say(Tag(), Cat("ended as ", Name(failure), ": ", report_.detail));
+  Say(Tag(), Cat("ended as ", Name(failure), ": ", report_.failure_detail));
   return false;
 }
 
@@ -447,11 +459,11 @@ void Attempt::LeavePhase() {
   if (phase_ == Phase::kNone) return;
   const double seconds = absl::ToDoubleSeconds(absl::Now() - phase_started_);
   const auto found =
-      std::find_if(report_.phases.begin(), report_.phases.end(), [&](const auto& p) { return p.first == phase_; });
+      std::find_if(report_.phases.begin(), report_.phases.end(), [&](const PhaseTime& p) { return p.phase == phase_; });
   if (found == report_.phases.end()) {
-    report_.phases.emplace_back(phase_, seconds);
+    report_.phases.push_back({phase_, seconds});
   } else {
-    found->second += seconds;
+    found->seconds += seconds;
   }
   phase_ = Phase::kNone;
 }

@@ -99,8 +99,9 @@ class Attempt {
   const fetch::TargetListing* target_ = nullptr;
   absl::flat_hash_set<std::string> packages_;
   std::vector<Candidate> candidates_;
-  std::map<std::string, FailedProgram> failed_;  // by import path
-  FileNames file_names_;                         // of the modules whose headers were missed
+  std::map<std::string, FailedProgram> failed_;     // by import path
+  std::map<Dependency, size_t> dependency_places_;  // in the report
+  FileNames file_names_;                            // of the modules whose headers were missed
 
   // Of the running try.
   int try_number_ = 0;

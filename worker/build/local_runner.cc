@@ -25,8 +25,8 @@ BuildReport LocalRunner::Run(const Scope& scope, const BuildOrder& order, BuildL
     return Attempt({options_, cache_, fetcher_, seeder_, sandbox_, running_}, scope, order, listener).Run();
   } catch (const std::exception& error) {
     BuildReport report;
-    report.failure = FailureClass::kInternal;
-    report.detail = DetailOf(Cat("unexpected exception: ", std::string(error.what())));
+    report.failure_class = FailureClass::kInternal;
+    report.failure_detail = DetailOf(Cat("unexpected exception: ", std::string(error.what())));
     return report;
   }
 }

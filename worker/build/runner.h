@@ -14,6 +14,7 @@
 #include "common/base/scope.h"
 #include "common/vocab/failure.h"
 #include "common/vocab/progress.h"
+#include "common/vocab/report.h"
 #include "common/vocab/target.h"
 #include "common/vocab/toolset.h"
 
@@ -45,68 +46,16 @@ struct BuildOrder {
   int slot = 0;
 };
 
-struct Dependency {
-  std::string path, version, h1, replace_path, replace_version;
-};
-
-struct BuiltExecutable {
-  std::string name;
-  std::string import_path;
-  std::string file;  // on the host, inside the workspace
-  int64_t size = 0;
-  std::string sha256, blake3;
-  std::string main_version, go_version, build_info;
-  std::vector<Dependency> dependencies;
-  std::string variant;
-};
-
-struct FailedProgram {
-  std::string import_path;
-  std::string name;
-  FailureClass failure = FailureClass::kInternal;
-  std::string detail;
-};
-
-struct VariantTry {
-  std::string variant;      // "install", "source", "noreplace", each also with "+lfs64"
-  std::string outcome;      // "built", "partial", "failed"
-  std::string fingerprint;  // of the failure that led to the next variant
-  double seconds = 0;
-  std::vector<std::string> argv;
-  std::vector<std::string> environment;  // NAME=value
-  std::string go_mod;                    // the edited go.mod of a source variant
-  std::string working_directory;
-};
-
-struct AttemptFacts {
-  std::string go_version, zig_version, go_sha256, zig_sha256;
-  int sandbox_layout = 0;
-  std::string module_h1;
-  int64_t bytes_fetched = 0;
-  int dependency_count = 0;
-  std::string licences_file;  // host path of the deterministic blob; empty when none
-  std::string licences_sha256;
-  int64_t licences_size = 0;
-  bool used_shared_cache = false;
-};
-
 // The folder that holds the executables until they are uploaded; its destructor removes it.
 class Workspace {
  public:
   virtual ~Workspace() = default;
 };
 
-struct BuildReport {
-  AttemptOutcome outcome = AttemptOutcome::kFailed;  // kBuilt, kPartial, kNothingToBuild, kFailed, kCancelled
-  FailureClass failure = FailureClass::kNone;
-  std::string detail;  // decisive log lines, escaped, at most 4 KiB
-  std::vector<BuiltExecutable> executables;
-  std::vector<FailedProgram> failed_programs;  // by import path
-  std::vector<VariantTry> variants;
-  std::vector<std::pair<Phase, double>> phases;
-  int64_t peak_memory_bytes = 0;
-  double cpu_seconds = 0;
-  AttemptFacts facts;
+// The attempt's report, without what the agent adds (log, upload, its own build), and where its files are.
+struct BuildReport : AttemptReport {
+  std::vector<std::string> files;  // of the executables, in their order: on the host, inside the workspace
+  std::string licences_file;       // host path of the deterministic blob; empty when none
   std::unique_ptr<Workspace> workspace;
 };
 

@@ -55,19 +55,20 @@ void Expect(std::string_view what, std::string_view have, std::string_view want,
                  have.empty() ? std::string("not stated") : EscapeForPrint(Clip(have, 256)), " and not ", want);
 }
 
-BuiltExecutable FromBuildInfo(const elf::BuildInfo& info) {
-  BuiltExecutable executable;
+VerifiedExecutable FromBuildInfo(const elf::BuildInfo& info) {
+  VerifiedExecutable verified;
+  Executable& executable = verified.executable;
   executable.main_version = info.main.version;
   executable.go_version = info.go_version;
   executable.build_info = EscapeForPrint(info.text, /*keep_newlines=*/true);
   for (const elf::DependencyInfo& d : info.dependencies) {
     // A replaced module's code, and so its h1, is the replacement's.
     const bool replaced = !d.replacement.path.empty();
-    executable.dependencies.push_back({EscapeForPrint(d.module.path), EscapeForPrint(d.module.version),
-                                       EscapeForPrint(replaced ? d.replacement.h1 : d.module.h1),
-                                       EscapeForPrint(d.replacement.path), EscapeForPrint(d.replacement.version)});
+    verified.dependencies.push_back({EscapeForPrint(d.module.path), EscapeForPrint(d.module.version),
+                                     EscapeForPrint(replaced ? d.replacement.h1 : d.module.h1),
+                                     EscapeForPrint(d.replacement.path), EscapeForPrint(d.replacement.version)});
   }
-  return executable;
+  return verified;
 }
 
 }  // namespace
@@ -76,8 +77,8 @@ bool IsPlainFileBelow(const std::string& folder, const std::string& relative) {
   return OpenPlainBelow(folder, relative).ok();
 }
 
-absl::StatusOr<BuiltExecutable> VerifyExecutable(const std::string& folder, const std::string& relative,
-                                                 const ExpectedExecutable& expected) {
+absl::StatusOr<VerifiedExecutable> VerifyExecutable(const std::string& folder, const std::string& relative,
+                                                    const ExpectedExecutable& expected) {
   const std::string path = Cat(folder, "/", relative);
   {
     GOFARM_ASSIGN_OR_RETURN(const io::Fd fd, OpenPlainBelow(folder, relative));
@@ -101,15 +102,16 @@ absl::StatusOr<BuiltExecutable> VerifyExecutable(const std::string& folder, cons
   }
   if (!reasons.empty()) return absl::FailedPreconditionError(Cat(expected.name, ": ", reasons));
 
-  BuiltExecutable executable = FromBuildInfo(*info);
+  VerifiedExecutable verified = FromBuildInfo(*info);
   GOFARM_ASSIGN_OR_RETURN(digest::FileDigests digests, digest::DigestFile(path));
+  verified.file = path;
+  Executable& executable = verified.executable;
   executable.name = expected.name;
   executable.import_path = expected.import_path;
-  executable.file = path;
   executable.size = digests.size;
   executable.sha256 = std::move(digests.sha256);
   executable.blake3 = std::move(digests.blake3);
-  return executable;
+  return verified;
 }
 
 }  // namespace gofarm::build

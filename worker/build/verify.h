@@ -4,10 +4,11 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/vocab/report.h"
 #include "common/vocab/target.h"
-#include "worker/build/runner.h"
 
 namespace gofarm::build {
 
@@ -20,12 +21,19 @@ struct ExpectedExecutable {
   Target target = Target::kX86_64;
 };
 
+struct VerifiedExecutable {
+  Executable executable;
+  std::string file;
+  std::vector<Dependency> dependencies;  // of its build info, in its order
+};
+
 // True when `relative` below `folder` is a regular file and no element on the way is a link.
 bool IsPlainFileBelow(const std::string& folder, const std::string& relative);
 
 // FAILED_PRECONDITION: the file is there and fails; the message gives every reason. NOT_FOUND: no plain file is there.
-// Others: it could not be read. On success the file is mode 0755 and all fields but `variant` are filled.
-absl::StatusOr<BuiltExecutable> VerifyExecutable(const std::string& folder, const std::string& relative,
-                                                 const ExpectedExecutable& expected);
+// Others: it could not be read. On success the file is mode 0755, and all fields of the executable are filled but
+// `variant` and `dependencies`.
+absl::StatusOr<VerifiedExecutable> VerifyExecutable(const std::string& folder, const std::string& relative,
+                                                    const ExpectedExecutable& expected);
 
 }  // namespace gofarm::build

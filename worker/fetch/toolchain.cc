@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "absl/strings/str_split.h"
+#include "common/base/hex.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/digest/digest.h"
@@ -43,7 +44,7 @@ absl::Status CheckArchive(const Archive& archive) {
   if (!plain(archive.version)) {
     return absl::InvalidArgumentError(Cat("toolchain version \"", EscapeForPrint(archive.version), "\" is no version"));
   }
-  if (!digest::IsLowerHex(archive.sha256)) {
+  if (!IsLowerHex(archive.sha256)) {
     return absl::InvalidArgumentError(
         Cat(archive.kind, " ", archive.version, ": sha256 is no SHA-256 in lower-case hex"));
   }

@@ -90,7 +90,10 @@ v1::Job SampleJob() {
   fetch.set_seconds(395.984282879);
   v1::VariantTry& variant = *lost.add_variants();
   variant.set_variant("install");
-  variant.set_outcome("failed");
+  variant.set_outcome(v1::VARIANT_OUTCOME_FAILED);
+  v1::Omission& omission = *lost.add_omitted();
+  omission.set_part(v1::REPORT_PART_BUILD_INFO);
+  omission.set_items(12);
   variant.set_fingerprint("off64_t");
   variant.set_seconds(2.000000731);
   variant.add_argv("/go/bin/go");

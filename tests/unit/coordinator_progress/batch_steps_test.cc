@@ -42,7 +42,7 @@ domain::Attempt Try(int64_t token, AttemptOutcome outcome, std::vector<Phase> ph
   attempt.worker = "w" + std::to_string(token);
   attempt.outcome = outcome;
   attempt.failure_class = failure;
-  for (const Phase phase : phases) attempt.phases.push_back({phase, 0.5});
+  for (const Phase phase : phases) attempt.report.phases.push_back({phase, 0.5});
   return attempt;
 }
 

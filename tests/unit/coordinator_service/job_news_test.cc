@@ -115,7 +115,8 @@ TEST_F(JobNewsTest, TheEndOfAnAttemptReachesBoardDispatcherFenceAndMetrics) {
   EXPECT_FALSE(IsAskedAgain());
   domain::CompleteResult result{
       .outcome = domain::CompleteOutcome::kEnded, .job_state = JobState::kBuilt, .recorded = AttemptOutcome::kBuilt};
-  const domain::CompletedAttempt attempt{.token = AttemptToken{1}, .job = JobId{7}, .outcome = AttemptOutcome::kBuilt};
+  domain::CompletedAttempt attempt{.token = AttemptToken{1}, .job = JobId{7}};
+  attempt.outcome = AttemptOutcome::kBuilt;
   news_.AttemptEnded(attempt, result);
   EXPECT_FALSE(board_.Of(AttemptToken{1}).has_value());
   EXPECT_EQ(Last().step, Step(JobState::kBuilt));
@@ -153,7 +154,9 @@ class EndOfAnAttemptTest : public JobNewsTest {
     domain::QueuedJob job;
     job.id = JobId{token};
     news_.Running(AttemptToken{token}, job, "w1", clock_.Now());
-    news_.AttemptEnded({.token = AttemptToken{token}, .job = job.id, .outcome = AttemptOutcome::kCancelled}, result);
+    domain::CompletedAttempt attempt{.token = AttemptToken{token}, .job = job.id};
+    attempt.outcome = AttemptOutcome::kCancelled;
+    news_.AttemptEnded(attempt, result);
     return Last();
   }
 };

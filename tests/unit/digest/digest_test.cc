@@ -7,6 +7,7 @@
 #include <fstream>
 #include <string>
 
+#include "common/base/hex.h"
 #include "common/base/text.h"
 
 namespace gofarm::digest {

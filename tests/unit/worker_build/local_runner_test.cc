@@ -70,26 +70,26 @@ const char kMain[] = "package main\n\nfunc main() { println(\"here\") }\n";
 
 std::vector<std::string> ImportPaths(const BuildReport& report, size_t skip) {
   std::vector<std::string> all;
-  for (const BuiltExecutable& e : report.executables)
+  for (const Executable& e : report.executables)
     all.push_back(e.import_path.substr(std::min(skip, e.import_path.size())));
   return all;
 }
 
 TEST_F(LocalRunnerTest, BuildsTheProgramsOfARealModule) {
   const BuildReport report = Run(OrderOf("github.com/BurntSushi/toml", "v1.6.0"));
-  ASSERT_EQ(Name(report.outcome), "built") << report.detail << listener_.log;
+  ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
   EXPECT_THAT(ImportPaths(report, 26), ElementsAre("/cmd/toml-test-decoder", "/cmd/toml-test-encoder", "/cmd/tomlv"));
-  for (const BuiltExecutable& e : report.executables) {
+  for (const Executable& e : report.executables) {
     EXPECT_EQ(e.main_version, "v1.6.0");
     EXPECT_EQ(e.go_version, "go1.26.8");
     EXPECT_EQ(e.variant, "install");
     EXPECT_THAT(e.sha256, MatchesRegex("[0-9a-f]{64}"));
     EXPECT_THAT(e.blake3, MatchesRegex("[0-9a-f]{64}"));
-    EXPECT_EQ(e.size, static_cast<int64_t>(fs::file_size(e.file)));
+    EXPECT_EQ(e.size, static_cast<int64_t>(fs::file_size(report.files.at(&e - report.executables.data()))));
   }
   EXPECT_THAT(report.failed_programs, IsEmpty());
   ASSERT_THAT(report.variants, SizeIs(1));
-  EXPECT_EQ(report.variants[0].outcome, "built");
+  EXPECT_EQ(report.variants[0].outcome, VariantOutcome::kBuilt);
   EXPECT_THAT(report.variants[0].argv, ::testing::IsSupersetOf({"/go/bin/go", "install", "-trimpath"}));
   EXPECT_TRUE(report.facts.used_shared_cache);
   EXPECT_THAT(report.facts.module_h1, ::testing::StartsWith("h1:"));
@@ -97,7 +97,7 @@ TEST_F(LocalRunnerTest, BuildsTheProgramsOfARealModule) {
   EXPECT_GT(report.cpu_seconds, 0);
   EXPECT_GT(report.peak_memory_bytes, 1 << 20);
   std::vector<Phase> phases;
-  for (const auto& [phase, seconds] : report.phases) phases.push_back(phase);
+  for (const PhaseTime& p : report.phases) phases.push_back(p.phase);
   EXPECT_THAT(phases, ElementsAre(Phase::kSeed, Phase::kFetch, Phase::kBuild, Phase::kCheck));
   EXPECT_THAT(listener_.log, HasSubstr("build/install| $ /go/bin/go install"));
 }
@@ -106,12 +106,12 @@ TEST_F(LocalRunnerTest, TheReportsWorkspaceTakesTheFilesWithIt) {
   std::string file;
   {
     const BuildReport report = Run(OrderOf("github.com/rakyll/hey", "v0.1.5"));
-    ASSERT_EQ(Name(report.outcome), "built") << report.detail << listener_.log;
+    ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
     ASSERT_THAT(report.executables, SizeIs(1));
-    file = report.executables[0].file;
+    file = report.files.at(0);
     EXPECT_TRUE(fs::exists(file));
-    EXPECT_FALSE(report.executables[0].dependencies.empty());
-    EXPECT_THAT(report.executables[0].dependencies[0].h1, ::testing::StartsWith("h1:"));
+    EXPECT_FALSE(report.dependencies.empty());
+    EXPECT_THAT(report.dependencies[0].h1, ::testing::StartsWith("h1:"));
   }
   EXPECT_FALSE(fs::exists(file));
   EXPECT_TRUE(fs::is_empty(attempts_));
@@ -128,18 +128,18 @@ TEST_F(LocalRunnerTest, EachProgramHasAnOutcomeOfItsOwn) {
                                  std::to_string(getpid()) + "/win\"\n\nfunc main() {}\n"},
       {"win/w_windows.go", "package win\n"},
   }));
-  ASSERT_EQ(Name(report.outcome), "partial") << report.detail << listener_.log;
+  ASSERT_EQ(Name(report.outcome), "partial") << report.failure_detail << listener_.log;
   ASSERT_THAT(report.executables, SizeIs(2));
   EXPECT_EQ(report.executables[0].name, "tool");
   EXPECT_EQ(report.executables[1].name, "tool");
   EXPECT_NE(report.executables[0].import_path, report.executables[1].import_path);
   std::vector<std::string> failures;
-  for (const FailedProgram& p : report.failed_programs) failures.push_back(Cat(p.name, " ", Name(p.failure)));
+  for (const FailedProgram& p : report.failed_programs) failures.push_back(Cat(p.name, " ", Name(p.failure_class)));
   EXPECT_THAT(failures,
               ElementsAre("bad compile_error", "constraint target_unsupported", "pcap system_library_missing"));
-  EXPECT_EQ(Name(report.failure), "compile_error");
-  EXPECT_THAT(report.detail, HasSubstr("undefined: undefined"));
-  EXPECT_THAT(report.failed_programs[1].detail, HasSubstr(" in /mod/gofarm.test/"));
+  EXPECT_EQ(Name(report.failure_class), "compile_error");
+  EXPECT_THAT(report.failure_detail, HasSubstr("undefined: undefined"));
+  EXPECT_THAT(report.failed_programs[1].failure_detail, HasSubstr(" in /mod/gofarm.test/"));
   EXPECT_FALSE(report.facts.used_shared_cache);
 }
 
@@ -150,13 +150,13 @@ TEST_F(LocalRunnerTest, LargeFileNamesAreRepairedAndTheGoodProgramIsNotBuiltTwic
        "package main\n\n// #include <sys/types.h>\n// off64_t f(void) { return 7; }\nimport \"C\"\n\nfunc main() { "
        "println(C.f()) }\n"},
   }));
-  ASSERT_EQ(Name(report.outcome), "built") << report.detail << listener_.log;
+  ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
   ASSERT_THAT(report.variants, SizeIs(2));
   EXPECT_EQ(report.variants[0].variant, "install");
-  EXPECT_EQ(report.variants[0].outcome, "partial");
+  EXPECT_EQ(report.variants[0].outcome, VariantOutcome::kPartial);
   EXPECT_EQ(report.variants[0].fingerprint, "large_file_names");
   EXPECT_EQ(report.variants[1].variant, "install+lfs64");
-  EXPECT_EQ(report.variants[1].outcome, "built");
+  EXPECT_EQ(report.variants[1].outcome, VariantOutcome::kBuilt);
   ASSERT_THAT(report.executables, SizeIs(2));
   EXPECT_EQ(report.executables[0].variant, "install");
   EXPECT_EQ(report.executables[1].variant, "install+lfs64");
@@ -169,7 +169,7 @@ TEST_F(LocalRunnerTest, CxxIsLinkedStaticallyToo) {
        "#include <map>\n#include <string>\nextern \"C\" int count() {\n  std::map<std::string, int> m{{\"a\", 1}};\n"
        "  return static_cast<int>(m.size());\n}\n"},
   }));
-  ASSERT_EQ(Name(report.outcome), "built") << report.detail << listener_.log;
+  ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
   EXPECT_FALSE(report.facts.used_shared_cache);
 }
 
@@ -181,7 +181,7 @@ TEST_F(LocalRunnerTest, ABrokenToolchainIsTriedOnceMoreWithFreshCachesAndThenBla
       {"crash/x.S", ".print \"thread 77 panic: reached unreachable code\"\n.err\n"},
   }));
   EXPECT_EQ(Name(report.outcome), "failed");
-  EXPECT_EQ(Name(report.failure), "toolchain_broken") << report.detail << listener_.log;
+  EXPECT_EQ(Name(report.failure_class), "toolchain_broken") << report.failure_detail << listener_.log;
   ASSERT_THAT(report.variants, SizeIs(2));
   EXPECT_EQ(report.variants[0].variant, "install");
   EXPECT_EQ(report.variants[1].variant, "install");
@@ -194,7 +194,7 @@ TEST_F(LocalRunnerTest, AReplacedFolderIsLeftOutAndTheFileSaysDevel) {
   const std::string go_mod = "module " + order.module + "\n\ngo 1.24\n\nreplace gofarm.test/other => ../other\n";
   order = Local({{"main.go", kMain}, {"go.mod", go_mod}});
   const BuildReport report = Run(order);
-  ASSERT_EQ(Name(report.outcome), "built") << report.detail << listener_.log;
+  ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
   ASSERT_THAT(report.variants, SizeIs(1));
   EXPECT_EQ(report.variants[0].variant, "noreplace");
   EXPECT_THAT(report.variants[0].go_mod, ::testing::Not(HasSubstr("replace")));
@@ -224,18 +224,18 @@ TEST_F(LocalRunnerTest, AnotherModulesFetchChangesNoVersionOfAModuleWithoutGoMod
     return rig.runner().Run(Scope::For(absl::Minutes(20)), OrderOf(module, version), listener_);
   };
   const BuildReport before = run(base + "/tool", "v1.2.3");
-  ASSERT_EQ(Name(before.outcome), "built") << before.detail << listener_.log;
+  ASSERT_EQ(Name(before.outcome), "built") << before.failure_detail << listener_.log;
   add_dep("v1.1.0");
   ASSERT_EQ(Name(run(base + "/other", "v1.0.0").outcome), "built") << listener_.log;
   const BuildReport after = run(base + "/tool", "v1.2.3");
-  ASSERT_EQ(Name(after.outcome), "built") << after.detail << listener_.log;
+  ASSERT_EQ(Name(after.outcome), "built") << after.failure_detail << listener_.log;
 
   ASSERT_THAT(after.executables, SizeIs(1));
-  const BuiltExecutable& tool = after.executables[0];
+  const Executable& tool = after.executables[0];
   EXPECT_EQ(tool.main_version, "v1.2.3");
   ASSERT_THAT(tool.dependencies, SizeIs(1));
-  EXPECT_EQ(tool.dependencies[0].version, "v1.0.0");
-  EXPECT_THAT(tool.dependencies[0].h1, ::testing::StartsWith("h1:"));
+  EXPECT_EQ(after.dependencies[0].version, "v1.0.0");
+  EXPECT_THAT(after.dependencies[0].h1, ::testing::StartsWith("h1:"));
   EXPECT_EQ(tool.sha256, before.executables[0].sha256);
   EXPECT_EQ(after.variants[0].variant, "install");
   EXPECT_THAT(after.variants[0].go_mod, HasSubstr(dep + " v1.0.0"));
@@ -244,7 +244,7 @@ TEST_F(LocalRunnerTest, AnotherModulesFetchChangesNoVersionOfAModuleWithoutGoMod
 
 TEST_F(LocalRunnerTest, ALibraryIsNothingToBuild) {
   const BuildReport report = Run(Local({{"lib.go", "package lib\n"}, {"tests/t.go", "package main\n"}}));
-  EXPECT_EQ(Name(report.outcome), "nothing_to_build") << report.detail << listener_.log;
+  EXPECT_EQ(Name(report.outcome), "nothing_to_build") << report.failure_detail << listener_.log;
   EXPECT_THAT(report.variants, IsEmpty());
 }
 
@@ -253,25 +253,25 @@ TEST_F(LocalRunnerTest, AnUnknownVersionIsSourceUnavailable) {
   order.version = "v9.9.9";
   const BuildReport report = Run(order);
   EXPECT_EQ(Name(report.outcome), "failed");
-  EXPECT_EQ(Name(report.failure), "source_unavailable") << report.detail;
+  EXPECT_EQ(Name(report.failure_class), "source_unavailable") << report.failure_detail;
 }
 
 TEST_F(LocalRunnerTest, LimitsEndABuildByTheirNames) {
   const BuildOrder order = Local({{"main.go", kMain}});
   BuildOrder limited = order;
   limited.limits.memory_bytes = 8 << 20;
-  EXPECT_EQ(Name(Run(limited).failure), "out_of_memory");
+  EXPECT_EQ(Name(Run(limited).failure_class), "out_of_memory");
   limited = order;
   limited.limits.wall = absl::Milliseconds(1);
-  EXPECT_EQ(Name(Run(limited).failure), "timeout");
+  EXPECT_EQ(Name(Run(limited).failure_class), "timeout");
   limited = order;
   limited.limits.output_bytes = 1 << 10;
   const BuildReport too_large = Run(limited);
-  EXPECT_EQ(Name(too_large.failure), "output_limit") << too_large.detail << listener_.log;
+  EXPECT_EQ(Name(too_large.failure_class), "output_limit") << too_large.failure_detail << listener_.log;
   LocalRunnerOptions full;
   full.disk_free_min = int64_t{1} << 60;
-  EXPECT_EQ(Name(Run(order, full).failure), "disk_full");
-  EXPECT_EQ(Name(Run(order, {}, Scope::For(absl::ZeroDuration())).failure), "timeout");
+  EXPECT_EQ(Name(Run(order, full).failure_class), "disk_full");
+  EXPECT_EQ(Name(Run(order, {}, Scope::For(absl::ZeroDuration())).failure_class), "timeout");
   // Control: without these limits the same module is built.
   EXPECT_EQ(Name(Run(order).outcome), "built");
 }
@@ -282,9 +282,9 @@ TEST_F(LocalRunnerTest, MuchMoreOutputThanTheLogTakesEndsTheBuild) {
   BuildOrder order = Local({{"main.go", text + "}\n"}});
   order.limits.log_bytes = 1;
   const BuildReport report = Run(order);
-  EXPECT_EQ(Name(report.failure), "output_limit") << report.detail;
+  EXPECT_EQ(Name(report.failure_class), "output_limit") << report.failure_detail;
   order.limits.log_bytes = 1 << 20;
-  EXPECT_EQ(Name(Run(order).failure), "compile_error");
+  EXPECT_EQ(Name(Run(order).failure_class), "compile_error");
 }
 
 TEST_F(LocalRunnerTest, AStopEndsItWithinFiveSecondsAndLeavesNothing) {
@@ -303,7 +303,7 @@ TEST_F(LocalRunnerTest, AStopEndsItWithinFiveSecondsAndLeavesNothing) {
   std::stop_source stop;
   absl::Time stopped = absl::InfinitePast();
   listener_.on_progress = [&](const Progress& p) {
-    if (p.phase == Phase::kBuild && p.detail.find("compiled") != std::string::npos && !stop.stop_requested()) {
+    if (p.phase == Phase::kBuild && p.failure_detail.find("compiled") != std::string::npos && !stop.stop_requested()) {
       stopped = absl::Now();
       stop.request_stop();
     }
@@ -311,8 +311,8 @@ TEST_F(LocalRunnerTest, AStopEndsItWithinFiveSecondsAndLeavesNothing) {
   const BuildReport report = Run(order, {}, Scope::For(absl::Minutes(20), stop.get_token()));
   ASSERT_TRUE(stop.stop_requested()) << "the build was over too soon: " << listener_.log;
   EXPECT_LT(absl::Now() - stopped, absl::Seconds(5));
-  EXPECT_EQ(Name(report.outcome), "cancelled") << report.detail;
-  EXPECT_EQ(report.failure, FailureClass::kNone);
+  EXPECT_EQ(Name(report.outcome), "cancelled") << report.failure_detail;
+  EXPECT_EQ(report.failure_class, FailureClass::kNone);
   EXPECT_THAT(report.executables, IsEmpty());
 }
 

@@ -1,17 +1,15 @@
-#include "coordinator/service/attempt_report.h"
+#include "common/vocab/report_check.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
-#include "coordinator/service/attempt_service.h"
-
-namespace gofarm::service {
+namespace gofarm {
 namespace {
 
-domain::CompletedAttempt Good() {
-  domain::CompletedAttempt a{.token = AttemptToken{1}, .job = JobId{1}, .outcome = AttemptOutcome::kBuilt};
+AttemptReport Good() {
+  AttemptReport a{.outcome = AttemptOutcome::kBuilt};
   a.executables = {{.name = "x",
                     .import_path = "example.com/a/x",
                     .size = 10,
@@ -21,26 +19,27 @@ domain::CompletedAttempt Good() {
                     .go_version = "go1.26.8",
                     .build_info = "path\tx\n",
                     .variant = "install"}};
-  a.variants = {{.variant = "install", .outcome = "built", .seconds = 1, .argv = {"go"}, .environment = {"A=b"}}};
+  a.variants = {
+      {.variant = "install", .outcome = VariantOutcome::kBuilt, .seconds = 1, .argv = {"go"}, .environment = {"A=b"}}};
   a.phases = {{.phase = Phase::kBuild, .seconds = 1}};
   return a;
 }
 
-absl::StatusCode CodeAfter(void (*change)(domain::CompletedAttempt&)) {
-  domain::CompletedAttempt a = Good();
+absl::StatusCode CodeAfter(void (*change)(AttemptReport&)) {
+  AttemptReport a = Good();
   change(a);
   return CleanReport(a).code();
 }
 
 TEST(CleanReportTest, AGoodReportStaysAsItIs) {
-  domain::CompletedAttempt a = Good();
+  AttemptReport a = Good();
   ASSERT_TRUE(CleanReport(a).ok());
   EXPECT_EQ(a.executables[0].build_info, "path\tx\n");
   EXPECT_EQ(a.variants[0].argv[0], "go");
 }
 
 TEST(CleanReportTest, TextIsMadeFitToBePrinted) {
-  domain::CompletedAttempt a = Good();
+  AttemptReport a = Good();
   a.failure_detail = std::string("line one\nred \033[31m ") + std::string(2 * kDetailBytesMax, 'x');
   a.variants[0].fingerprint = std::string("nul\0byte", 8);
   a.executables[0].main_version = "\xff";
@@ -51,15 +50,15 @@ TEST(CleanReportTest, TextIsMadeFitToBePrinted) {
   EXPECT_EQ(a.executables[0].main_version, "\\xff");
 }
 
-TEST(CleanReportTest, NumbersOutOfRangeAreMended) {
-  domain::CompletedAttempt a = Good();
-  a.peak_memory_bytes = -5;
-  a.cpu_seconds = std::numeric_limits<double>::quiet_NaN();
-  a.phases[0].seconds = -std::numeric_limits<double>::infinity();
-  ASSERT_TRUE(CleanReport(a).ok());
-  EXPECT_EQ(a.peak_memory_bytes, 0);
-  EXPECT_EQ(a.cpu_seconds, 0);
-  EXPECT_EQ(a.phases[0].seconds, 0);
+TEST(CleanReportTest, NumbersThatAreNoneAndValuesOutsideOfTheirSetsAreRefused) {
+  const auto kRefused = absl::StatusCode::kInvalidArgument;
+  EXPECT_EQ(CodeAfter([](auto& a) { a.peak_memory_bytes = -5; }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.cpu_seconds = std::numeric_limits<double>::quiet_NaN(); }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.phases[0].seconds = -std::numeric_limits<double>::infinity(); }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.facts.log_bytes = -1; }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.outcome = AttemptOutcome::kLost; }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.variants[0].outcome = static_cast<VariantOutcome>(0); }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.omitted = {{.part = static_cast<ReportPart>(99), .items = 1}}; }), kRefused);
 }
 
 TEST(CleanReportTest, WhatNamesThingsIsRefusedAndNeverMended) {
@@ -82,8 +81,10 @@ TEST(CleanReportTest, CountsHaveLimits) {
   EXPECT_EQ(CodeAfter([](auto& a) { a.variants.resize(kVariantsMax + 1); }), kRefused);
   EXPECT_EQ(CodeAfter([](auto& a) { a.phases.resize(kPhasesMax + 1); }), kRefused);
   EXPECT_EQ(CodeAfter([](auto& a) { a.variants[0].argv.resize(kArgumentsMax + 1); }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.dependencies.resize(kDependenciesMax + 1); }), kRefused);
   EXPECT_EQ(CodeAfter([](auto& a) { a.executables[0].dependencies.resize(kDependenciesMax + 1); }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.executables[0].dependencies = {0}; }), kRefused) << "there is none";
 }
 
 }  // namespace
-}  // namespace gofarm::service
+}  // namespace gofarm

@@ -1,0 +1,118 @@
+// What came of one attempt, as its worker reports it and as the farm keeps it. The same type on both sides: proto is
+// converted in common/wire, JSON of the stored document in coordinator/store. report_check.h holds the limits and the
+// one rule of what is taken. Plain data.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/vocab/failure.h"
+
+namespace gofarm {
+
+// Numbers as in proto/gofarm/v1/ids.proto.
+enum class VariantOutcome : int { kBuilt = 1, kPartial, kFailed };
+// The parts of a report that are left out when it would exceed its limit, in the order in which they go.
+enum class ReportPart : int {
+  kBuildInfo = 1,  // of executables
+  kGoMod,          // of variants
+  kEnvironment,    // of variants
+  kDependencies,   // of executables
+  kArgv,           // of variants
+  kFailureDetail,  // of failed programs: clipped
+  kPrograms        // executables and failed programs: the attempt counts as failed
+};
+inline constexpr int kReportParts = static_cast<int>(ReportPart::kPrograms);
+
+std::string_view Name(VariantOutcome outcome);  // "built", "partial", "failed"
+std::string_view Name(ReportPart part);         // "build_info", ...
+std::optional<VariantOutcome> ParseVariantOutcome(std::string_view name);
+std::optional<ReportPart> ParseReportPart(std::string_view name);
+
+struct Dependency {
+  std::string path, version, h1, replace_path, replace_version;
+  auto operator<=>(const Dependency&) const = default;
+};
+
+struct Executable {
+  std::string name;
+  std::string import_path;
+  int64_t size = 0;
+  std::string sha256, blake3;     // lower-case hex
+  std::string main_version;       // from the build info: "v1.3.2", or "(devel)" of a source variant
+  std::string go_version;         // "go1.26.8"
+  std::string build_info;         // the whole text, as `go version -m` reads it
+  std::vector<int> dependencies;  // indexes into AttemptReport::dependencies
+  std::string variant;
+  bool operator==(const Executable&) const = default;
+};
+
+struct FailedProgram {
+  std::string import_path;
+  std::string name;
+  FailureClass failure_class = FailureClass::kInternal;
+  std::string failure_detail;
+  bool operator==(const FailedProgram&) const = default;
+};
+
+struct VariantTry {
+  std::string variant;  // "install", "source", "noreplace", each also with "+lfs64"
+  VariantOutcome outcome = VariantOutcome::kFailed;
+  std::string fingerprint;  // of the failure that led to the next variant; empty when none
+  double seconds = 0;
+  std::vector<std::string> argv;
+  std::vector<std::string> environment;  // NAME=value
+  std::string go_mod;                    // the edited go.mod of a source variant
+  std::string working_directory;
+  bool operator==(const VariantTry&) const = default;
+};
+
+struct PhaseTime {
+  Phase phase = Phase::kNone;
+  double seconds = 0;
+  bool operator==(const PhaseTime&) const = default;
+};
+
+struct AttemptFacts {
+  std::string go_version, zig_version, go_sha256, zig_sha256;
+  int sandbox_layout = 0;
+  std::string worker_build;
+  std::string log_sha256;
+  std::string module_h1;  // of the main module's zip
+  int64_t bytes_fetched = 0;
+  int dependency_count = 0;
+  std::string licences_sha256;  // artifact of kind "licences"; empty when none was found
+  int64_t licences_size = 0;
+  bool used_shared_cache = false;
+  int64_t log_bytes = 0;
+  bool operator==(const AttemptFacts&) const = default;
+};
+
+// A part that the report does not hold, and of how many items it was left out.
+struct Omission {
+  ReportPart part = ReportPart::kBuildInfo;
+  int items = 0;
+  bool operator==(const Omission&) const = default;
+};
+
+struct AttemptReport {
+  AttemptOutcome outcome = AttemptOutcome::kFailed;  // built, partial, nothing_to_build, failed or cancelled
+  FailureClass failure_class = FailureClass::kNone;
+  std::string failure_detail;                  // the decisive log lines, escaped
+  std::vector<Executable> executables;         // by import path
+  std::vector<Dependency> dependencies;        // of all executables, each once
+  std::vector<FailedProgram> failed_programs;  // by import path
+  std::vector<VariantTry> variants;
+  std::vector<PhaseTime> phases;
+  int64_t peak_memory_bytes = 0;
+  double cpu_seconds = 0;
+  AttemptFacts facts;
+  std::vector<Omission> omitted;
+  bool operator==(const AttemptReport&) const = default;
+};
+
+}  // namespace gofarm
