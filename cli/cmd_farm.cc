@@ -161,7 +161,7 @@ std::string StatusText(const Observed& observed, const Terminal& terminal) {
     for (const v1::TargetReadiness& ready : worker.readiness()) {
       seeds.Add({worker.name(),
                  NameOf(ready.target()),
-                 {ready.state(), ColorOfState(ready.state())},
+                 {std::string(NameOf(ready.state())), ColorOfState(NameOf(ready.state()))},
                  HumanSeconds(ready.seconds()),
                  ready.detail()});
     }

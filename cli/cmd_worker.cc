@@ -30,7 +30,7 @@ std::string Targets(const v1::WorkerRow& worker) {
 std::string Seeds(const v1::WorkerRow& worker) {
   std::string out;
   for (const v1::TargetReadiness& ready : worker.readiness()) {
-    out += Cat(out.empty() ? "" : ", ", NameOf(ready.target()), " ", ready.state());
+    out += Cat(out.empty() ? "" : ", ", NameOf(ready.target()), " ", NameOf(ready.state()));
   }
   return out;
 }
@@ -50,7 +50,7 @@ std::string WorkerText(const v1::WorkerRow& worker, const Terminal& terminal) {
   TableText table({{"TARGET"}, {"SEEDS"}, {"TIME", true}, {"STEP", false, true}});
   for (const v1::TargetReadiness& ready : worker.readiness()) {
     table.Add({NameOf(ready.target()),
-               {ready.state(), ColorOfState(ready.state())},
+               {std::string(NameOf(ready.state())), ColorOfState(NameOf(ready.state()))},
                HumanSeconds(ready.seconds()),
                ready.detail()});
   }

@@ -173,7 +173,7 @@ void WriteWorker(JsonWriter& json, const v1::WorkerRow& worker) {
   for (const v1::TargetReadiness& ready : worker.readiness()) {
     json.BeginObject()
         .Field("target", NameOf(ready.target()))
-        .Field("state", ready.state())
+        .Field("state", NameOf(ready.state()))
         .Field("detail", ready.detail())
         .Field("seconds", Milliseconds(ready.seconds()))
         .Field("toolset", ready.toolset())
@@ -233,7 +233,7 @@ void WriteStatus(JsonWriter& json, const StatusShape& status, const v1::ListWork
         for (const v1::TargetReadiness& ready : row.readiness()) {
           json.BeginObject()
               .Field("target", NameOf(ready.target()))
-              .Field("state", ready.state())
+              .Field("state", NameOf(ready.state()))
               .Field("detail", ready.detail())
               .Field("seconds", Milliseconds(ready.seconds()))
               .EndObject();

@@ -9,6 +9,7 @@
 #include "common/vocab/failure.h"
 #include "common/vocab/report.h"
 #include "common/vocab/target.h"
+#include "common/vocab/worker_report.h"
 #include "common/vocab/worker_state.h"
 
 namespace gofarm::cli {
@@ -30,6 +31,7 @@ std::string_view NameOf(v1::Phase phase) { return Name(static_cast<Phase>(phase)
 std::string_view NameOf(v1::WaitReason reason) { return Name(static_cast<WaitReason>(reason)); }
 std::string_view NameOf(v1::VariantOutcome outcome) { return Name(static_cast<VariantOutcome>(outcome)); }
 std::string_view NameOf(v1::ReportPart part) { return Name(static_cast<ReportPart>(part)); }
+std::string_view NameOf(v1::ReadinessState state) { return Name(static_cast<ReadinessState>(state)); }
 std::string_view NameOf(v1::FailureClass failure) { return Name(static_cast<FailureClass>(failure)); }
 std::string_view NameOf(v1::WorkerState state) {
   return state == v1::WORKER_STATE_UNSPECIFIED ? "" : Name(static_cast<WorkerState>(state));

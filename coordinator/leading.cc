@@ -27,7 +27,7 @@ Leading::Leading(LeadingParts parts, int64_t epoch)
       dispatch_store_(parts.dispatch_pool),
       fence_([this](const Scope& scope, AttemptToken token) { return query_store_.FactsOf(scope, token); },
              RealClock()),
-      reports_([this](const Scope& scope, const std::string& worker, const domain::WorkerReport& report) {
+      reports_([this](const Scope& scope, const std::string& worker, const WorkerReport& report) {
         return query_store_.SaveWorkerReport(scope, worker, report);
       }) {}
 

@@ -67,7 +67,7 @@ class CacheKeeper {
     }
   }
 
-  void Fill(agent::WorkerSnapshot& snapshot) {
+  void Fill(WorkerReport& snapshot) {
     absl::MutexLock lock(&mutex_);
     for (const fetch::InstalledToolchain& t : installed_) {
       if (known_.contains(t.sha256)) snapshot.toolchains.push_back({t.kind, t.version, t.path, t.sha256});
@@ -180,12 +180,9 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
     for (const Toolset& toolset : toolsets) seeder.AddToolset(toolset);
   };
   options.snapshot = [&] {
-    agent::WorkerSnapshot snapshot;
+    WorkerReport snapshot;
     keeper.Fill(snapshot);
-    for (build::TargetReadiness& r : seeder.Readiness()) {
-      snapshot.readiness.push_back(
-          {std::move(r.toolset), r.target, std::move(r.state), std::move(r.detail), r.seconds});
-    }
+    snapshot.readiness = seeder.Readiness();
     return snapshot;
   };
   obs::Info("worker_ready", {{"name", config.name},

@@ -22,6 +22,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/vocab/failure.h"
+#include "common/vocab/session.h"
 #include "common/vocab/target.h"
 #include "coordinator/domain/dispatch_store.h"
 #include "coordinator/domain/placement.h"
@@ -49,16 +50,6 @@ inline constexpr absl::Duration kNamesakeShown = absl::Minutes(1);  // how long 
 inline constexpr int kSlotsMax = 1'024;                             // of one worker, whatever it says
 inline constexpr size_t kFormerWorkersMax = 1'000;                  // shown as lost
 inline constexpr size_t kEndedTokensMax = 8'192;  // remembered, so that late news of them changes nothing
-
-// Numbers as in proto/gofarm/v1/ids.proto.
-enum class RefuseReason : int {
-  kNoFreeSlot = 1,
-  kDraining,
-  kUnknownToolset,
-  kUnsupportedTarget,
-  kCannotIsolate,
-  kDiskFull
-};
 
 // ---- events from streams --------------------------------------------------------------------------------------------
 struct HelloReceived {

@@ -25,6 +25,7 @@
 #include "common/base/ids.h"
 #include "common/base/scope.h"
 #include "common/vocab/failure.h"
+#include "common/vocab/session.h"
 #include "common/vocab/target.h"
 #include "coordinator/domain/queries.h"
 
@@ -88,11 +89,6 @@ enum class ReturnOutcome {
 };  // kGone: nothing to return (ended, cancelled, accepted, returned before)
 
 // Hello, as far as the store cares.
-struct AnnouncedAttempt {
-  AttemptToken token;
-  JobId job;
-  bool ended = false;
-};
 struct SessionRequest {
   std::string worker;
   std::string instance;

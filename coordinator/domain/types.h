@@ -14,6 +14,7 @@
 #include "common/vocab/failure.h"
 #include "common/vocab/report.h"
 #include "common/vocab/target.h"
+#include "common/vocab/worker_report.h"
 
 namespace gofarm::domain {
 
@@ -121,23 +122,6 @@ struct TokenFacts {
 };
 
 // ---- workers --------------------------------------------------------------------------------------------------------
-
-struct InstalledToolchain {
-  std::string kind, version, path, sha256;
-};
-struct TargetReadiness {
-  Target target = Target::kX86_64;
-  std::string state;  // "waiting", "seeding", "ready", "failed"
-  std::string detail;
-  double seconds = 0;
-  std::string toolset;
-};
-struct WorkerReport {
-  std::vector<InstalledToolchain> toolchains;
-  std::vector<TargetReadiness> readiness;
-  int64_t cache_bytes = 0;
-  int64_t disk_free_bytes = 0;
-};
 
 // The last that is known of a worker, also of one that is gone.
 struct WorkerInfo {

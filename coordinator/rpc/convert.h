@@ -33,17 +33,15 @@ class WorkerRow;
 
 namespace gofarm::rpc {
 
-inline constexpr int kProtocolVersion = 1;
 inline constexpr size_t kNameMax = 64;           // of a worker or an instance: [A-Za-z0-9._-]
 inline constexpr size_t kShortTextMax = 200;     // versions, kinds, variants
 inline constexpr size_t kDetailMax = 4096;       // sentences for people
-inline constexpr int kToolchainsMax = 256;       // in one report
 inline constexpr size_t kJobBytesMax = 3 << 20;  // of a job in a message; well below kMessageBytesMax
 
 // ---- from workers; FAILED_PRECONDITION for another protocol version, else INVALID_ARGUMENT --------------------------
 absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& hello);
 absl::StatusOr<Progress> FromProgress(const v1::Progress& progress);
-absl::StatusOr<domain::WorkerReport> FromReport(const v1::WorkerReport& report);
+absl::StatusOr<WorkerReport> FromReport(const v1::WorkerReport& report);
 // Its report is judged by the service.
 absl::StatusOr<domain::CompletedAttempt> FromComplete(const v1::CompleteRequest& request);
 

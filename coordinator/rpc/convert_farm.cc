@@ -2,6 +2,7 @@
 
 #include "common/base/text.h"
 #include "common/wire/report.h"
+#include "common/wire/worker_report.h"
 #include "coordinator/rpc/convert.h"
 
 namespace gofarm::rpc {
@@ -29,22 +30,9 @@ void ToProto(const domain::Attempt& in, v1::Attempt& out) {
   for (const Omission& o : report.omitted) wire::ToProto(o, *out.add_omitted());
 }
 
-void ToProto(const domain::WorkerReport& in, v1::WorkerRow& out) {
-  for (const domain::InstalledToolchain& t : in.toolchains) {
-    v1::InstalledToolchain& toolchain = *out.add_toolchains();
-    toolchain.set_kind(t.kind);
-    toolchain.set_version(t.version);
-    toolchain.set_path(t.path);
-    toolchain.set_sha256(t.sha256);
-  }
-  for (const domain::TargetReadiness& r : in.readiness) {
-    v1::TargetReadiness& readiness = *out.add_readiness();
-    readiness.set_target(ToProto(r.target));
-    readiness.set_state(r.state);
-    readiness.set_detail(r.detail);
-    readiness.set_seconds(r.seconds);
-    readiness.set_toolset(r.toolset);
-  }
+void ToProto(const WorkerReport& in, v1::WorkerRow& out) {
+  for (const InstalledToolchain& t : in.toolchains) wire::ToProto(t, *out.add_toolchains());
+  for (const TargetReadiness& r : in.readiness) wire::ToProto(r, *out.add_readiness());
   out.set_cache_bytes(in.cache_bytes);
   out.set_disk_free_bytes(in.disk_free_bytes);
 }

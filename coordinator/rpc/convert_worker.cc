@@ -6,7 +6,9 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/vocab/session.h"
 #include "common/wire/report.h"
+#include "common/wire/worker_report.h"
 #include "coordinator/rpc/convert.h"
 
 namespace gofarm::rpc {
@@ -129,37 +131,9 @@ absl::StatusOr<Progress> FromProgress(const v1::Progress& in) {
   return out;
 }
 
-absl::StatusOr<domain::WorkerReport> FromReport(const v1::WorkerReport& in) {
-  GOFARM_RETURN_IF_ERROR(CheckCount("report.toolchains", in.toolchains_size(), kToolchainsMax));
-  GOFARM_RETURN_IF_ERROR(CheckCount("report.readiness", in.readiness_size(), kToolchainsMax));
-  GOFARM_RETURN_IF_ERROR(CheckNotNegative("report.cache_bytes", static_cast<double>(in.cache_bytes())));
-  GOFARM_RETURN_IF_ERROR(CheckNotNegative("report.disk_free_bytes", static_cast<double>(in.disk_free_bytes())));
-  domain::WorkerReport out;
-  out.cache_bytes = in.cache_bytes();
-  out.disk_free_bytes = in.disk_free_bytes();
-  for (const v1::InstalledToolchain& t : in.toolchains()) {
-    for (const std::string* text : {&t.kind(), &t.version(), &t.sha256()}) {
-      GOFARM_RETURN_IF_ERROR(CheckText("report.toolchains", *text, kShortTextMax));
-    }
-    GOFARM_RETURN_IF_ERROR(CheckText("report.toolchains.path", t.path(), kDetailMax));
-    out.toolchains.push_back(
-        {EscapeForPrint(t.kind()), EscapeForPrint(t.version()), EscapeForPrint(t.path()), EscapeForPrint(t.sha256())});
-  }
-  for (const v1::TargetReadiness& r : in.readiness()) {
-    domain::TargetReadiness ready;
-    GOFARM_ASSIGN_OR_RETURN(ready.target, FromTarget("report.readiness", r.target()));
-    if (r.state() != "waiting" && r.state() != "seeding" && r.state() != "ready" && r.state() != "failed") {
-      return Wrong("report.readiness", Cat("state \"", EscapeForPrint(Clip(r.state(), 40)), "\" is unknown"));
-    }
-    GOFARM_RETURN_IF_ERROR(CheckText("report.readiness.detail", r.detail(), kDetailMax));
-    GOFARM_RETURN_IF_ERROR(CheckText("report.readiness.toolset", r.toolset(), kShortTextMax));
-    GOFARM_RETURN_IF_ERROR(CheckNotNegative("report.readiness.seconds", r.seconds()));
-    ready.state = r.state();
-    ready.detail = EscapeForPrint(r.detail(), /*keep_newlines=*/true);
-    ready.seconds = r.seconds();
-    ready.toolset = EscapeForPrint(r.toolset());
-    out.readiness.push_back(std::move(ready));
-  }
+absl::StatusOr<WorkerReport> FromReport(const v1::WorkerReport& in) {
+  WorkerReport out = wire::WorkerReportFromProto(in);
+  GOFARM_RETURN_IF_ERROR(CleanReport(out));
   return out;
 }
 
@@ -211,7 +185,6 @@ v1::CoordinatorMessage ToProto(int64_t epoch, const service::SessionMessage& mes
       o.set_version(m.job.version);
       o.set_target(static_cast<v1::Target>(m.job.target));
       o.set_toolset(m.job.toolset);
-      o.set_recipe_digest(m.job.recipe_digest);
       for (const Target t : m.siblings) o.add_sibling_targets(static_cast<v1::Target>(t));
       o.set_deadline_seconds(absl::ToDoubleSeconds(m.deadline));
       v1::BuildLimits& limits = *o.mutable_limits();

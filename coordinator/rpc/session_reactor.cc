@@ -90,7 +90,7 @@ absl::Status SessionReactor::HandleRefuse(const v1::Refuse& refuse) {
         Cat("refuse.detail: has ", refuse.detail().size(), " bytes, at most ", kDetailMax, " are allowed"));
   }
   return rpc_.parts.dispatch.Post(dispatch::RefuseReceived{stream_, AttemptToken{refuse.token()},
-                                                           static_cast<dispatch::RefuseReason>(refuse.reason()),
+                                                           static_cast<RefuseReason>(refuse.reason()),
                                                            EscapeForPrint(refuse.detail())});
 }
 
@@ -110,7 +110,7 @@ absl::Status SessionReactor::HandleProgress(const v1::Progress& progress) {
 }
 
 absl::Status SessionReactor::HandleReport(const v1::WorkerReport& report) {
-  GOFARM_ASSIGN_OR_RETURN(domain::WorkerReport checked, FromReport(report));
+  GOFARM_ASSIGN_OR_RETURN(WorkerReport checked, FromReport(report));
   rpc_.parts.reports.Show(worker_, checked);
   // A full pool drops it: the next one comes within half a minute, and this one is shown already.
   rpc_.workers.TryPost([&rpc = rpc_, worker = worker_, checked = std::move(checked)] {

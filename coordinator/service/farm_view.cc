@@ -82,9 +82,9 @@ absl::StatusOr<std::vector<domain::WorkerView>> FarmView::Workers(const Scope& s
   }
   for (domain::WorkerView& view : dispatch_.Workers()) {
     domain::WorkerView& row = rows[view.name];
-    domain::WorkerReport stored = std::move(row.report);
+    WorkerReport stored = std::move(row.report);
     row = std::move(view);
-    std::optional<domain::WorkerReport> report = reports_.Of(row.name);
+    std::optional<WorkerReport> report = reports_.Of(row.name);
     row.report = report ? *std::move(report) : std::move(stored);
   }
   const auto any = [](const domain::RunningJob&) { return true; };

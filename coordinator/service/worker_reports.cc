@@ -2,13 +2,13 @@
 
 namespace gofarm::service {
 
-void WorkerReports::Show(const std::string& worker, const domain::WorkerReport& report) {
+void WorkerReports::Show(const std::string& worker, const WorkerReport& report) {
   absl::MutexLock lock(&mutex_);
   if (reports_.size() >= kReportsMax && !reports_.contains(worker)) return;
   reports_[worker] = report;
 }
 
-std::optional<domain::WorkerReport> WorkerReports::Of(const std::string& worker) const {
+std::optional<WorkerReport> WorkerReports::Of(const std::string& worker) const {
   absl::MutexLock lock(&mutex_);
   const auto it = reports_.find(worker);
   if (it == reports_.end()) return std::nullopt;

@@ -20,19 +20,19 @@ inline constexpr size_t kReportsMax = 5'000;  // workers; of more, only the stor
 class WorkerReports {
  public:
   // By the store.
-  using SaveReport = std::function<absl::Status(const Scope&, const std::string& worker, const domain::WorkerReport&)>;
+  using SaveReport = std::function<absl::Status(const Scope&, const std::string& worker, const WorkerReport&)>;
   explicit WorkerReports(SaveReport save) : save_(std::move(save)) {}
 
-  void Show(const std::string& worker, const domain::WorkerReport& report);
-  absl::Status Save(const Scope& scope, const std::string& worker, const domain::WorkerReport& report) const {
+  void Show(const std::string& worker, const WorkerReport& report);
+  absl::Status Save(const Scope& scope, const std::string& worker, const WorkerReport& report) const {
     return save_(scope, worker, report);
   }
-  std::optional<domain::WorkerReport> Of(const std::string& worker) const;
+  std::optional<WorkerReport> Of(const std::string& worker) const;
 
  private:
   const SaveReport save_;
   mutable absl::Mutex mutex_;
-  absl::flat_hash_map<std::string, domain::WorkerReport> reports_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, WorkerReport> reports_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace gofarm::service

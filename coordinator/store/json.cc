@@ -96,6 +96,32 @@ void Fields(Form& form, R& r) {
   form.Field("omitted", r.omitted);
 }
 
+template <typename Form, json::Is<InstalledToolchain> T>
+void Fields(Form& form, T& t) {
+  form.Field("kind", t.kind);
+  form.Field("version", t.version);
+  form.Field("path", t.path);
+  form.Field("sha256", t.sha256);
+}
+
+template <typename Form, json::Is<TargetReadiness> R>
+void Fields(Form& form, R& r) {
+  form.Named("target", r.target, TargetName, ParseTarget);
+  form.Named(
+      "state", r.state, [](ReadinessState state) { return Name(state); }, ParseReadinessState);
+  form.Field("detail", r.detail);
+  form.Field("seconds", r.seconds);
+  form.Field("toolset", r.toolset);
+}
+
+template <typename Form, json::Is<WorkerReport> R>
+void Fields(Form& form, R& r) {
+  form.Field("toolchains", r.toolchains);
+  form.Field("readiness", r.readiness);
+  form.Field("cache_bytes", r.cache_bytes);
+  form.Field("disk_free_bytes", r.disk_free_bytes);
+}
+
 }  // namespace gofarm
 
 namespace gofarm::domain {
@@ -119,31 +145,6 @@ void Fields(json::FieldWriter& form, const SessionRequest& r) {
 
 void Fields(json::FieldReader& form, WorkerInfo& w) { HelloFields(form, w); }
 
-template <typename Form, json::Is<InstalledToolchain> T>
-void Fields(Form& form, T& t) {
-  form.Field("kind", t.kind);
-  form.Field("version", t.version);
-  form.Field("path", t.path);
-  form.Field("sha256", t.sha256);
-}
-
-template <typename Form, json::Is<TargetReadiness> R>
-void Fields(Form& form, R& r) {
-  form.Named("target", r.target, TargetName, ParseTarget);
-  form.Field("state", r.state);
-  form.Field("detail", r.detail);
-  form.Field("seconds", r.seconds);
-  form.Field("toolset", r.toolset);
-}
-
-template <typename Form, json::Is<WorkerReport> R>
-void Fields(Form& form, R& r) {
-  form.Field("toolchains", r.toolchains);
-  form.Field("readiness", r.readiness);
-  form.Field("cache_bytes", r.cache_bytes);
-  form.Field("disk_free_bytes", r.disk_free_bytes);
-}
-
 }  // namespace gofarm::domain
 
 namespace gofarm::store {
@@ -166,13 +167,13 @@ Value Lenient(std::string_view text) {
 std::string LabelsJson(const std::map<std::string, std::string>& labels) { return json::Write(labels); }
 std::string AttemptReportJson(const AttemptReport& report) { return json::Write(report); }
 std::string HelloJson(const domain::SessionRequest& hello) { return json::Write(hello); }
-std::string ReportJson(const domain::WorkerReport& report) { return json::Write(report); }
+std::string ReportJson(const WorkerReport& report) { return json::Write(report); }
 
 AttemptReport AttemptReportFromJson(std::string_view text) { return Lenient<AttemptReport>(text); }
 std::vector<FailedProgram> FailedProgramsFromJson(std::string_view text) {
   return Lenient<std::vector<FailedProgram>>(text);
 }
 void HelloFromJson(std::string_view text, domain::WorkerInfo& worker) { ReadLenient(text, worker); }
-domain::WorkerReport ReportFromJson(std::string_view text) { return Lenient<domain::WorkerReport>(text); }
+WorkerReport ReportFromJson(std::string_view text) { return Lenient<WorkerReport>(text); }
 
 }  // namespace gofarm::store

@@ -16,11 +16,11 @@ namespace gofarm::store {
 std::string LabelsJson(const std::map<std::string, std::string>& labels);
 std::string AttemptReportJson(const AttemptReport& report);  // the stored document
 std::string HelloJson(const domain::SessionRequest& hello);
-std::string ReportJson(const domain::WorkerReport& report);
+std::string ReportJson(const WorkerReport& report);
 
 AttemptReport AttemptReportFromJson(std::string_view text);
 std::vector<FailedProgram> FailedProgramsFromJson(std::string_view text);
 void HelloFromJson(std::string_view text, domain::WorkerInfo& worker);
-domain::WorkerReport ReportFromJson(std::string_view text);
+WorkerReport ReportFromJson(std::string_view text);
 
 }  // namespace gofarm::store

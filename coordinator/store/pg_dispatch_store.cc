@@ -281,7 +281,7 @@ absl::StatusOr<domain::OpenedSession> PgDispatchStore::OpenSession(const Scope& 
         }
         std::vector<AttemptToken> kept;
         absl::flat_hash_set<AttemptToken> seen;
-        for (const domain::AnnouncedAttempt& announced : request.attempts) {
+        for (const AnnouncedAttempt& announced : request.attempts) {
           if (!seen.insert(announced.token).second) continue;
           const auto held = left.find(announced.token);
           if (held == left.end() || held->second.job != announced.job) {

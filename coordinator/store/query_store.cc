@@ -170,8 +170,7 @@ absl::StatusOr<std::vector<domain::WorkerInfo>> QueryStore::Workers(const Scope&
   });
 }
 
-absl::Status QueryStore::SaveWorkerReport(const Scope& scope, const std::string& worker,
-                                          const domain::WorkerReport& report) {
+absl::Status QueryStore::SaveWorkerReport(const Scope& scope, const std::string& worker, const WorkerReport& report) {
   return RunTransaction(pool_, scope, "save a worker's report", [&](Txn& txn) -> absl::Status {
     txn.Run("save_worker_report", worker, ReportJson(report));
     return absl::OkStatus();

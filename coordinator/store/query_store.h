@@ -35,7 +35,7 @@ class QueryStore {
                                                                 const domain::ArtifactCursor& after, int limit);
   absl::StatusOr<std::vector<domain::WorkerInfo>> Workers(const Scope& scope);
   // The last report of a worker, for `worker list` after a restart.
-  absl::Status SaveWorkerReport(const Scope& scope, const std::string& worker, const domain::WorkerReport& report);
+  absl::Status SaveWorkerReport(const Scope& scope, const std::string& worker, const WorkerReport& report);
   absl::StatusOr<domain::JobCounts> CountJobs(const Scope& scope);
   // Of the job's attempts the `number`th (1 = the first, 0 = the last), as brief as in JobPage. NOT_FOUND: no such job
   // or attempt.

@@ -79,7 +79,7 @@ class FarmTest : public PgTest {
     return *std::move(job);
   }
 
-  domain::OpenedSession Hello(const std::string& worker, std::vector<domain::AnnouncedAttempt> attempts = {}) {
+  domain::OpenedSession Hello(const std::string& worker, std::vector<AnnouncedAttempt> attempts = {}) {
     domain::SessionRequest hello{.worker = worker,
                                  .instance = "i",
                                  .host_arch = "x86_64",

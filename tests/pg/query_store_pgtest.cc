@@ -108,11 +108,14 @@ TEST_F(QueryStoreTest, AttemptsAreNumberedFromOneAndZeroIsTheLast) {
 }
 
 TEST_F(QueryStoreTest, AWorkerIsRememberedWithItsLastReport) {
-  const domain::WorkerReport report{
-      .toolchains = {{.kind = "go", .version = "1.26.8", .path = "/c/go", .sha256 = "s"}},
-      .readiness = {{.target = Target::kRiscv64, .state = "seeding", .detail = "std", .seconds = 1.5, .toolset = "t1"}},
-      .cache_bytes = 5,
-      .disk_free_bytes = 6};
+  const WorkerReport report{.toolchains = {{.kind = "go", .version = "1.26.8", .path = "/c/go", .sha256 = "s"}},
+                            .readiness = {{.target = Target::kRiscv64,
+                                           .state = ReadinessState::kSeeding,
+                                           .detail = "std",
+                                           .seconds = 1.5,
+                                           .toolset = "t1"}},
+                            .cache_bytes = 5,
+                            .disk_free_bytes = 6};
   ASSERT_TRUE(queries_->SaveWorkerReport(Now(), "w", report).ok());
   ASSERT_TRUE(dispatch_->EndSessions(Now(), epoch_, {session_}).ok());
   const auto workers = queries_->Workers(Now());

@@ -122,10 +122,9 @@ struct FarmServer::Parts {
   rpc::SessionStreams sessions;
   service::AttemptFence fence{
       [this](const Scope& scope, AttemptToken token) { return query_store.FactsOf(scope, token); }, RealClock()};
-  service::WorkerReports reports{
-      [this](const Scope& scope, const std::string& worker, const domain::WorkerReport& report) {
-        return query_store.SaveWorkerReport(scope, worker, report);
-      }};
+  service::WorkerReports reports{[this](const Scope& scope, const std::string& worker, const WorkerReport& report) {
+    return query_store.SaveWorkerReport(scope, worker, report);
+  }};
   std::unique_ptr<service::JobNews> news;  // called by the loop until that is gone
   std::unique_ptr<service::DispatchLoop> dispatch;
   std::unique_ptr<service::BatchService> batches;

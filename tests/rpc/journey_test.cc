@@ -405,7 +405,7 @@ TEST_F(JourneyTest, WorkersAreShownWithWhatTheyReport) {
   go.set_path("/cache/go/bin/go");
   v1::TargetReadiness& ready = *message.mutable_report()->add_readiness();
   ready.set_target(v1::TARGET_X86_64);
-  ready.set_state("ready");
+  ready.set_state(v1::READINESS_STATE_READY);
   worker.Say(message);
   worker.SayReady(2);
   v1::FarmStatus status;
@@ -418,7 +418,7 @@ TEST_F(JourneyTest, WorkersAreShownWithWhatTheyReport) {
   EXPECT_EQ(status.workers(0).name(), "w1");
   EXPECT_EQ(status.workers(0).state(), v1::WORKER_STATE_CONNECTED);
   EXPECT_EQ(status.workers(0).toolchains(0).path(), "/cache/go/bin/go");
-  EXPECT_EQ(status.workers(0).readiness(0).state(), "ready");
+  EXPECT_EQ(status.workers(0).readiness(0).state(), v1::READINESS_STATE_READY);
 }
 
 TEST_F(JourneyTest, WaitingJobSaysWhy) {

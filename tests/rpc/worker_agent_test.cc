@@ -164,9 +164,7 @@ class WorkerAgentTest : public testing::Test {
 
 TEST_F(WorkerAgentTest, AnOfferBecomesLogArtifactAndCompletion) {
   AgentOptions options = Options();
-  options.snapshot = [] {
-    return WorkerSnapshot{.toolchains = {{"go", "1.26.8", "/cache/go", "aa"}}, .cache_bytes = 5};
-  };
+  options.snapshot = [] { return WorkerReport{.toolchains = {{"go", "1.26.8", "/cache/go", "aa"}}, .cache_bytes = 5}; };
   StartAgent(std::move(options));
   const v1::Hello* hello = farm_.WaitForHello(1);
   ASSERT_NE(hello, nullptr);

@@ -101,16 +101,14 @@ void World::ToCoordinator(Worker& worker, const std::string& what,
   });
 }
 
-dispatch::Event World::HelloOf(const Worker& worker, const std::vector<agent::AnnouncedAttempt>& attempts,
+dispatch::Event World::HelloOf(const Worker& worker, const std::vector<AnnouncedAttempt>& attempts,
                                dispatch::StreamId stream) const {
   domain::SessionRequest request;
   request.worker = worker.name;
   request.instance = Cat(worker.life);
   request.targets = worker.state->config.targets;
   request.slots = worker.slots;
-  for (const agent::AnnouncedAttempt& attempt : attempts) {
-    request.attempts.push_back({attempt.token, attempt.job, attempt.ended});
-  }
+  request.attempts = attempts;
   return dispatch::HelloReceived{stream, std::move(request)};
 }
 
@@ -141,7 +139,7 @@ void World::Carry(Worker& worker, const agent::Effect& effect) {
     });
   } else if (const auto* e = std::get_if<agent::SendRefuse>(&effect)) {
     ToCoordinator(worker, Cat("Refuse token ", e->token.value), [e = *e](dispatch::StreamId stream) {
-      return dispatch::RefuseReceived{stream, e.token, static_cast<dispatch::RefuseReason>(e.reason), e.detail};
+      return dispatch::RefuseReceived{stream, e.token, e.reason, e.detail};
     });
   } else if (std::holds_alternative<agent::SendHeartbeat>(effect)) {
     ToCoordinator(worker, "Heartbeat", [](dispatch::StreamId stream) { return dispatch::HeartbeatReceived{stream}; });

@@ -172,7 +172,7 @@ class World {
   void FinishBuild(int index, int life, AttemptToken token);
   void AppendLog(int index, int life, AttemptToken token);
   void CallComplete(int index, int life, AttemptToken token);
-  dispatch::Event HelloOf(const Worker& worker, const std::vector<agent::AnnouncedAttempt>& attempts,
+  dispatch::Event HelloOf(const Worker& worker, const std::vector<AnnouncedAttempt>& attempts,
                           dispatch::StreamId stream) const;
 
   // Invariants (invariants.cc).

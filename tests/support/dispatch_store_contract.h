@@ -49,7 +49,7 @@ class DispatchStoreContract : public ::testing::Test {
   JobId Job(const std::string& module = "example.com/m", Target target = Target::kX86_64, int priority = 0) {
     return fixture_.AddJob(module, "v1.0.0", target, priority);
   }
-  domain::OpenedSession Open(const std::string& worker, std::vector<domain::AnnouncedAttempt> attempts = {},
+  domain::OpenedSession Open(const std::string& worker, std::vector<AnnouncedAttempt> attempts = {},
                              const std::string& instance = "a") {
     domain::SessionRequest request{.worker = worker,
                                    .instance = instance,

@@ -187,7 +187,7 @@ absl::StatusOr<domain::OpenedSession> MemoryDispatchStore::OpenSession(const Sco
   opened.session = SessionId{++last_session_};
   sessions_[opened.session] = {request.worker, request.instance, clock_.Now() + lease};
   std::set<AttemptToken> seen;
-  for (const domain::AnnouncedAttempt& announced : request.attempts) {
+  for (const AnnouncedAttempt& announced : request.attempts) {
     if (!seen.insert(announced.token).second) continue;
     if (!left.contains(announced.token) || attempts_.at(announced.token).job != announced.job) {
       opened.dropped.push_back(announced.token);

@@ -17,6 +17,7 @@
 #include "common/io/files.h"
 #include "common/obs/log.h"
 #include "common/rpc/channel.h"
+#include "common/wire/worker_report.h"
 #include "worker/agent/convert.h"
 #include "worker/agent/session_link.h"
 #include "worker/agent/session_logic.h"
@@ -26,13 +27,11 @@
 namespace gofarm::agent {
 namespace {
 
-constexpr int kProtocolVersion = 1;
 constexpr absl::Duration kTick = absl::Milliseconds(200);
 constexpr absl::Duration kProgressInterval = absl::Seconds(1);
 constexpr absl::Duration kSnapshotInterval = absl::Seconds(1);
 constexpr absl::Duration kDiskInterval = absl::Seconds(5);
 constexpr absl::Duration kGoodbyeTimeout = absl::Seconds(2);
-constexpr int kReadinessMax = 256;
 
 std::string RandomHex() {
   std::random_device device;
@@ -42,12 +41,12 @@ std::string RandomHex() {
 }
 
 // The part of a snapshot whose change is worth a report; seconds grow all the time.
-std::string Fingerprint(const WorkerSnapshot& snapshot) {
+std::string Fingerprint(const WorkerReport& snapshot) {
   std::string text;
-  for (const ToolchainReport& t : snapshot.toolchains)
+  for (const InstalledToolchain& t : snapshot.toolchains)
     text += Cat(t.kind, "\t", t.version, "\t", t.path, "\t", t.sha256, "\n");
-  for (const ReadinessReport& r : snapshot.readiness) {
-    text += Cat(r.toolset, "\t", static_cast<int>(r.target), "\t", r.state, "\t", r.detail, "\n");
+  for (const TargetReadiness& r : snapshot.readiness) {
+    text += Cat(r.toolset, "\t", static_cast<int>(r.target), "\t", Name(r.state), "\t", r.detail, "\n");
   }
   return text;
 }
@@ -119,7 +118,7 @@ class Agent::Impl {
     absl::Time told_at = absl::InfinitePast();
   };
   std::map<AttemptToken, Running> running_;
-  WorkerSnapshot snapshot_;
+  WorkerReport snapshot_;
   std::string fingerprint_;
   absl::Time snapshot_at_ = absl::InfinitePast();
   absl::Time disks_at_ = absl::InfinitePast();
@@ -430,26 +429,15 @@ void Agent::Impl::Do(const SendHeartbeat&) {
 
 void Agent::Impl::Do(const SendReport&) {
   v1::WorkerMessage message;
-  v1::WorkerReport& report = *message.mutable_report();
-  for (const ToolchainReport& t : snapshot_.toolchains) {
-    if (report.toolchains_size() == kReadinessMax) break;
-    v1::InstalledToolchain& toolchain = *report.add_toolchains();
-    toolchain.set_kind(t.kind);
-    toolchain.set_version(t.version);
-    toolchain.set_path(t.path);
-    toolchain.set_sha256(t.sha256);
+  WorkerReport report = snapshot_;
+  report.disk_free_bytes = disk_free_;
+  if (report.toolchains.size() > kWorkerReportRowsMax) report.toolchains.resize(kWorkerReportRowsMax);
+  if (report.readiness.size() > kWorkerReportRowsMax) report.readiness.resize(kWorkerReportRowsMax);
+  for (TargetReadiness& r : report.readiness) {
+    r.detail = Clip(EscapeForPrint(r.detail, /*keep_newlines=*/true), kDetailMax);
+    r.seconds = std::max(0.0, r.seconds);
   }
-  for (const ReadinessReport& r : snapshot_.readiness) {
-    if (report.readiness_size() == kReadinessMax) break;
-    v1::TargetReadiness& readiness = *report.add_readiness();
-    readiness.set_target(static_cast<v1::Target>(r.target));
-    readiness.set_state(r.state);
-    readiness.set_detail(Clip(EscapeForPrint(r.detail, true), kDetailMax));
-    readiness.set_seconds(std::max(0.0, r.seconds));
-    readiness.set_toolset(r.toolset);
-  }
-  report.set_cache_bytes(snapshot_.cache_bytes);
-  report.set_disk_free_bytes(disk_free_);
+  wire::ToProto(report, *message.mutable_report());
   Send(message);
 }
 

@@ -13,29 +13,12 @@
 #include "absl/status/status.h"
 #include "common/vocab/target.h"
 #include "common/vocab/toolset.h"
+#include "common/vocab/worker_report.h"
 #include "worker/build/runner.h"
 
 namespace gofarm::agent {
 
 inline constexpr size_t kEventsMax = 10'000;  // waiting events; a coordinator that sends more is hung up on
-
-struct ToolchainReport {
-  std::string kind, version, path, sha256;
-  bool operator==(const ToolchainReport&) const = default;
-};
-struct ReadinessReport {
-  std::string toolset;
-  Target target = Target::kX86_64;
-  std::string state;  // "waiting", "seeding", "ready", "failed"
-  std::string detail;
-  double seconds = 0;
-};
-// What `worker list`, `status` and `watch` show of this worker.
-struct WorkerSnapshot {
-  std::vector<ToolchainReport> toolchains;
-  std::vector<ReadinessReport> readiness;
-  int64_t cache_bytes = 0;
-};
 
 struct AgentOptions {
   std::string name;
@@ -52,7 +35,8 @@ struct AgentOptions {
   std::vector<std::string> watched_disks;  // folders whose file systems must have build::kDiskFreeMin free
   // A new Welcome named these; called from Run's thread, must not wait.
   std::function<void(const std::vector<Toolset>&)> toolsets_known;
-  std::function<WorkerSnapshot()> snapshot;  // about once a second, from Run's thread; must be quick
+  // All but disk_free_bytes; about once a second, from Run's thread; must be quick.
+  std::function<WorkerReport()> snapshot;
 };
 
 class Agent {

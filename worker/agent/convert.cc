@@ -42,7 +42,6 @@ Offer OfferFromProto(const v1::Offer& in) {
   out.version = in.version();
   out.target = static_cast<Target>(in.target());
   out.toolset = in.toolset();
-  out.recipe_digest = in.recipe_digest();
   for (const int target : in.sibling_targets()) {
     // One that this worker does not know is a later coordinator's; fetching for it would be wrong.
     if (v1::Target_IsValid(target) && target != v1::TARGET_UNSPECIFIED)

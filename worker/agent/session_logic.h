@@ -23,6 +23,7 @@
 #include "absl/time/time.h"
 #include "common/base/backoff.h"
 #include "common/base/ids.h"
+#include "common/vocab/session.h"
 #include "common/vocab/target.h"
 
 namespace gofarm::agent {
@@ -33,16 +34,6 @@ inline constexpr absl::Duration kReportInterval =
 inline constexpr absl::Duration kStopGrace = absl::Seconds(5);
 inline constexpr BackoffPolicy kDialBackoff = {absl::Milliseconds(500), absl::Seconds(5), 2.0};
 inline constexpr BackoffPolicy kCompleteBackoff = {absl::Milliseconds(200), absl::Seconds(10), 2.0};
-
-// Numbers as in proto/gofarm/v1/ids.proto.
-enum class RefuseReason : int {
-  kNoFreeSlot = 1,
-  kDraining,
-  kUnknownToolset,
-  kUnsupportedTarget,
-  kCannotIsolate,
-  kDiskFull
-};
 
 struct OfferLimits {
   absl::Duration wall;
@@ -60,7 +51,6 @@ struct Offer {
   std::string version;
   Target target = Target::kX86_64;
   std::string toolset;
-  std::string recipe_digest;
   std::vector<Target> siblings;
   absl::Duration deadline;  // the attempt may run this long from Accept
   OfferLimits limits;
@@ -73,13 +63,6 @@ struct SessionConfig {
   std::string isolation_error;  // not empty: every offer is refused
   // A full disk kept the host from being looked at: it counts as full until IsolationChanged tells of a look.
   bool isolation_unproven = false;
-};
-
-struct AnnouncedAttempt {
-  AttemptToken token;
-  JobId job;
-  bool ended = false;
-  bool operator==(const AnnouncedAttempt&) const = default;
 };
 
 // ---- events -------------------------------------------------------------------------------------------------------

@@ -31,21 +31,7 @@ namespace fs = std::filesystem;
 constexpr absl::Duration kPoll = absl::Milliseconds(500);
 constexpr absl::Duration kInstallMax = absl::Minutes(30);
 
-enum class State { kWaiting, kWorking, kReady, kFailed };
-
-std::string_view NameOf(State state) {
-  switch (state) {
-    case State::kWaiting:
-      return "waiting";
-    case State::kWorking:
-      return "seeding";
-    case State::kReady:
-      return "ready";
-    case State::kFailed:
-      return "failed";
-  }
-  return "waiting";
-}
+using State = ReadinessState;
 
 // Something to do with tries and an end: the installation of a toolset, or one seed.
 struct Work {
@@ -144,10 +130,10 @@ class Seeder::Impl {
         TargetReadiness row;
         row.toolset = entry.toolset.name;
         row.target = key.target;
-        row.state = &work == &entry.install && work.state == State::kWorking ? "waiting" : NameOf(work.state);
+        row.state = &work == &entry.install && work.state == State::kSeeding ? State::kWaiting : work.state;
         row.detail = key.cxx ? Cat("C++: ", work.detail) : work.detail;
         row.seconds = absl::ToDoubleSeconds(
-            work.spent + (work.state == State::kWorking ? absl::Now() - work.started_at : absl::ZeroDuration()));
+            work.spent + (work.state == State::kSeeding ? absl::Now() - work.started_at : absl::ZeroDuration()));
         all.push_back(std::move(row));
       }
     }
@@ -218,7 +204,7 @@ class Seeder::Impl {
       }
     }
     if (best.has_value()) {
-      best->work->state = State::kWorking;
+      best->work->state = State::kSeeding;
       best->work->detail = "starting";
       best->work->started_at = now;
       ++best->work->tries;

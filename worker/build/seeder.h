@@ -21,6 +21,7 @@
 #include "common/base/scope.h"
 #include "common/vocab/target.h"
 #include "common/vocab/toolset.h"
+#include "common/vocab/worker_report.h"
 #include "worker/exec/sandbox.h"
 #include "worker/fetch/cache_layout.h"
 #include "worker/fetch/toolchain.h"
@@ -45,14 +46,6 @@ struct Seed {
   std::string gocache;         // read-only; below /gocache of jobs with foreign C
   std::string zigcache;        // read-only; below /zigcache of every job
   std::string shared_gocache;  // writable; /gocache of all other jobs
-};
-
-struct TargetReadiness {
-  std::string toolset;  // name
-  Target target = Target::kX86_64;
-  std::string state;   // "waiting", "seeding", "ready", "failed"
-  std::string detail;  // step in words, or the error
-  double seconds = 0;  // spent on it so far
 };
 
 class Seeder {

@@ -126,7 +126,7 @@ v1::WorkerRow SampleWorker() {
   go.set_sha256(std::string(64, 'd'));
   v1::TargetReadiness& ready = *worker.add_readiness();
   ready.set_target(v1::TARGET_LOONGARCH64);
-  ready.set_state("seeding");
+  ready.set_state(v1::READINESS_STATE_SEEDING);
   ready.set_detail("linking");
   ready.set_seconds(12.500000001);
   return worker;

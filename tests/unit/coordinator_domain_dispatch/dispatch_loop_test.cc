@@ -162,7 +162,7 @@ class DispatchLoopTest : public ::testing::Test, public DispatchObserver {
   JobState StateOf(JobId job) {
     return store_.With([&](testing::MemoryDispatchStore& m) { return m.jobs().at(job).state; });
   }
-  dispatch::StreamId Worker(const std::string& name, std::vector<domain::AnnouncedAttempt> attempts = {}) {
+  dispatch::StreamId Worker(const std::string& name, std::vector<AnnouncedAttempt> attempts = {}) {
     const dispatch::StreamId stream = loop_->NewStream();
     EXPECT_TRUE(loop_
                     ->Post(dispatch::HelloReceived{stream,

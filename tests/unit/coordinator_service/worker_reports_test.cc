@@ -7,15 +7,15 @@
 namespace gofarm::service {
 namespace {
 
-domain::WorkerReport OfCacheBytes(int64_t bytes) {
-  domain::WorkerReport report;
+WorkerReport OfCacheBytes(int64_t bytes) {
+  WorkerReport report;
   report.cache_bytes = bytes;
   return report;
 }
 
 TEST(WorkerReportsTest, TheLastReportIsShownAndEachIsSaved) {
   std::vector<std::string> saved;
-  WorkerReports reports([&](const Scope&, const std::string& worker, const domain::WorkerReport& report) {
+  WorkerReports reports([&](const Scope&, const std::string& worker, const WorkerReport& report) {
     saved.push_back(Cat(worker, " ", report.cache_bytes));
     return absl::OkStatus();
   });
@@ -29,7 +29,7 @@ TEST(WorkerReportsTest, TheLastReportIsShownAndEachIsSaved) {
 }
 
 TEST(WorkerReportsTest, BeyondItsBoundNewWorkersAreNotShownAndKnownOnesAre) {
-  WorkerReports reports([](const Scope&, const std::string&, const domain::WorkerReport&) { return absl::OkStatus(); });
+  WorkerReports reports([](const Scope&, const std::string&, const WorkerReport&) { return absl::OkStatus(); });
   for (size_t i = 0; i < kReportsMax; ++i) reports.Show(Cat("w", i), OfCacheBytes(1));
   reports.Show("one more", OfCacheBytes(1));
   EXPECT_FALSE(reports.Of("one more").has_value());

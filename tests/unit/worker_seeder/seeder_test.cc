@@ -263,7 +263,7 @@ int SeedAll(const std::string& base, int parallel) {
               << " s\n";
   }
   for (const TargetReadiness& row : seeder.Readiness()) {
-    std::cout << TargetName(row.target) << " " << row.state << " " << row.seconds << " s " << row.detail << "\n";
+    std::cout << TargetName(row.target) << " " << Name(row.state) << " " << row.seconds << " s " << row.detail << "\n";
   }
   return 0;
 }
