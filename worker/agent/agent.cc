@@ -115,7 +115,7 @@ class Agent::Impl {
   struct Running {
     int slot = 0;
     std::shared_ptr<AttemptControl> control;
-    absl::Time told_at = absl::InfinitePast();
+    absl::Time published_at = absl::InfinitePast();
   };
   std::map<AttemptToken, Running> running_;
   WorkerReport snapshot_;
@@ -270,7 +270,7 @@ void Agent::Impl::EachTick(absl::Time now) {
 void Agent::Impl::LookAtProgress(absl::Time now) {
   std::vector<AttemptToken> due;
   for (auto& [token, running] : running_) {
-    if (now - running.told_at >= kProgressInterval) due.push_back(token);
+    if (now - running.published_at >= kProgressInterval) due.push_back(token);
   }
   for (const AttemptToken token : due) Feed(AttemptProgressed{token});
 }
@@ -414,7 +414,7 @@ void Agent::Impl::Do(const SendProgress& e) {
   if (it == running_.end()) return;
   const absl::Time now = absl::Now();
   const Progress progress = it->second.control->Look(now);
-  it->second.told_at = now;
+  it->second.published_at = now;
   if (progress.phase == Phase::kNone) return;
   v1::WorkerMessage message;
   ProgressToProto(e.token, progress, *message.mutable_progress());

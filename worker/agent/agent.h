@@ -52,7 +52,7 @@ class Agent {
   void Run(std::stop_token stop);
 
   // From any thread. Empty: builds can be isolated (again), offers are taken. Else none is any more and the text says
-  // why; what runs goes on. A change opens the session anew, since Hello is where coordinators are told.
+  // why; what runs goes on. A change opens the session anew, since Hello carries it.
   void IsolationChanged(std::string error);
 
  private:

@@ -158,8 +158,8 @@ class Machine {
     s_.config.isolation_error = e.error;
     s_.config.isolation_unproven = false;
     // Hello tells it, so the session is opened anew; builds go on. Words alone are not worth that.
-    const bool told = s_.link == Link::kGreeted || s_.link == Link::kLive;
-    if (could != e.error.empty() && told && !s_.stopping)
+    const bool greeted = s_.link == Link::kGreeted || s_.link == Link::kLive;
+    if (could != e.error.empty() && greeted && !s_.stopping)
       Emit(Hangup{s_.link_number, "what this worker can isolate has changed"});
     if (could && e.error.empty() && s_.DiskFull() != was_full && s_.link == Link::kLive) Ready();
   }

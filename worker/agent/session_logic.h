@@ -142,7 +142,7 @@ using Event = std::variant<Started, Connected, Disconnected, WelcomeReceived, Of
                            AttemptStale, ReportChanged, DiskSpace, IsolationChanged, Tick, StopRequested>;
 
 // ---- effects ------------------------------------------------------------------------------------------------------
-// Send* go to the current link and may fail silently: the loss of a link is told by Disconnected.
+// Send* go to the current link and may fail silently: Disconnected reports the loss of a link.
 
 // Close what is left of the former link, wait, then dial coordinator number `address` and open the session stream.
 struct Dial {

@@ -206,23 +206,24 @@ absl::Status Slot::UploadAll(const Scope& scope, Attempt& attempt) {
   for (const upload::Blob& blob : blobs) total += blob.size;
   int64_t before = 0;
   Progress progress{.phase = Phase::kUpload, .bytes_total = total};
-  const auto tell = [&](int64_t done) {
+  const auto publish = [&](int64_t done) {
     if (before + done > progress.bytes_done) progress.detail.clear();  // it goes on
     progress.bytes_done = before + done;
-    Tell(attempt, progress);
+    Publish(attempt, progress);
   };
   const auto trouble = [&](const absl::Status& failure) {
     progress.detail = TroubleText(failure);
-    Tell(attempt, progress);
+    Publish(attempt, progress);
   };
   for (const upload::Blob& blob : blobs) {
-    GOFARM_RETURN_IF_ERROR(upload::UploadBlob(scope, *environment_.uplink, attempt.order.token, blob, tell, trouble));
+    GOFARM_RETURN_IF_ERROR(
+        upload::UploadBlob(scope, *environment_.uplink, attempt.order.token, blob, publish, trouble));
     before += blob.size;
   }
   return absl::OkStatus();
 }
 
-void Slot::Tell(const Attempt& attempt, const Progress& progress) const {
+void Slot::Publish(const Attempt& attempt, const Progress& progress) const {
   if (attempt.control->SetProgress(progress, absl::Now())) environment_.post(AttemptProgressed{attempt.order.token});
 }
 
@@ -233,7 +234,7 @@ CompleteAnswer Slot::CompleteOnce(Attempt& attempt) {
   const auto give_up = [&](std::string_view what, const absl::Status& status) {
     if (absl::IsFailedPrecondition(status)) return CompleteAnswer::kStale;
     obs::Warn(what, {{"token", Cat(attempt.order.token.value)}, {"error", status.ToString()}});
-    Tell(attempt, {.phase = Phase::kUpload, .detail = TroubleText(status)});
+    Publish(attempt, {.phase = Phase::kUpload, .detail = TroubleText(status)});
     // Asking the same again would give the same answer; the job must learn that nothing comes of it.
     if (absl::IsDataLoss(status) || absl::IsInvalidArgument(status) || absl::IsOutOfRange(status)) {
       attempt.refused = true;

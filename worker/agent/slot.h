@@ -1,8 +1,8 @@
-// One place for one attempt at a time, with the one thread that owns it: the thread runs the build, then waits to be
-// told to complete it (upload what is missing, call Complete once) or to throw it away. Since everything of a slot
+// One place for one attempt at a time, with the one thread that owns it: the thread runs the build, then waits for the
+// command to complete it (upload what is missing, call Complete once) or to throw it away. Since everything of a slot
 // happens on its thread in order, a new attempt never meets what the former one left.
 //
-// Thread-safe. What happens is told through `post`, from the slot's threads.
+// Thread-safe. What happens is posted, from the slot's threads.
 #pragma once
 
 #include <deque>
@@ -87,7 +87,7 @@ class Slot {
   void Build(Attempt& attempt);
   CompleteAnswer CompleteOnce(Attempt& attempt);
   absl::Status UploadAll(const Scope& scope, Attempt& attempt);
-  void Tell(const Attempt& attempt, const Progress& progress) const;
+  void Publish(const Attempt& attempt, const Progress& progress) const;
 
   const SlotEnvironment environment_;
   absl::Mutex mutex_;

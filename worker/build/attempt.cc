@@ -13,6 +13,7 @@
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/io/files.h"
+#include "worker/build/build_sandbox.h"
 #include "worker/build/verify.h"
 
 namespace gofarm::build {
@@ -27,7 +28,7 @@ std::string DevelOr(const Variant& variant, const std::string& version) {
 
 }  // namespace
 
-Attempt::Attempt(const AttemptTools& tools, const Scope& scope, const BuildOrder& order, BuildListener& listener)
+Attempt::Attempt(const BuildTools& tools, const Scope& scope, const BuildOrder& order, BuildListener& listener)
     : tools_(tools), scope_(scope), order_(order), listener_(listener) {}
 
 BuildReport Attempt::Run() {
@@ -98,6 +99,7 @@ bool Attempt::Fetch() {
   report_.facts.bytes_fetched = listing_->bytes_fetched;
   report_.facts.dependency_count = static_cast<int>(target_->modules.size());
   report_.facts.used_shared_cache = MayShareGoCache(*target_);
+  headers_.emplace(tools_.cache.Mod(), order_.module, tools_.fetcher.SourceFolder(*listing_), *target_);
   for (const auto& [path, name] : target_->packages) packages_.insert(path);
   for (const fetch::Program& program : target_->programs) packages_.insert(program.import_path);
   Say("fetch", Cat(listing_->bytes_fetched, " bytes fetched, ", target_->modules.size(), " modules linked, go ",
@@ -190,7 +192,7 @@ bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Prog
   result.log = lines.Kept();
   const ParsedLog log(result.log, packages_);
   const LogVerdicts verdicts(
-      log, [this](std::string_view package, std::string_view name) { return ModuleHasHeader(package, name); });
+      log, [this](std::string_view package, std::string_view name) { return headers_->Has(package, name); });
   absl::flat_hash_map<std::string, const fetch::Program*> by_path;
   for (const fetch::Program* program : pending) by_path[program->import_path] = program;
   for (const PlannedCall& call : planned.calls) {
@@ -249,41 +251,26 @@ bool Attempt::MakeFolders(const PlannedTry& planned) {
                  absl::IsInvalidArgument(status) ? FailureClass::kSourceInvalid : FailureClass::kInternal);
 }
 
-// The zig cache is always a throw-away layer over the seed, the Go cache of a job with foreign C too. The layers live
-// as long as the attempt, so that a second try finds what the first one compiled.
-absl::Status Attempt::AddCaches(exec::SandboxSpec& spec) {
-  if (caches_folder_.empty()) {
-    GOFARM_ASSIGN_OR_RETURN(caches_folder_, folder_->MakeInside(Cat("caches-", try_number_)));
-    GOFARM_RETURN_IF_ERROR(io::MakeFolders(caches_folder_ + "/zig", 0700));
-    GOFARM_RETURN_IF_ERROR(io::MakeFolders(caches_folder_ + "/go", 0700));
-  }
-  spec.watched.push_back(caches_folder_);
-  spec.overlays.push_back({seed_.zigcache, caches_folder_ + "/zig", std::string(kZigCache), /*keep=*/true});
-  if (report_.facts.used_shared_cache) {
-    spec.binds.push_back({seed_.shared_gocache, std::string(kGoCache), true});
-  } else {
-    spec.overlays.push_back({seed_.gocache, caches_folder_ + "/go", std::string(kGoCache), /*keep=*/true});
-  }
-  return absl::OkStatus();
+absl::Status Attempt::MakeCaches() {
+  if (!caches_folder_.empty()) return absl::OkStatus();
+  GOFARM_ASSIGN_OR_RETURN(caches_folder_, folder_->MakeInside(Cat("caches-", try_number_)));
+  GOFARM_RETURN_IF_ERROR(io::MakeFolders(caches_folder_ + "/zig", 0700));
+  return io::MakeFolders(caches_folder_ + "/go", 0700);
 }
 
 bool Attempt::RunCall(const PlannedTry& planned, const PlannedCall& call, LogLines& lines) {
-  exec::SandboxSpec spec;
-  spec.argv = call.argv;
-  spec.environment = call.environment;
-  spec.working_directory = planned.working_directory;
-  spec.binds = {{go_->root, std::string(kGoRoot), false},
-                {toolchains_.zig.root, std::string(kZigRoot), false},
-                {tools_.cache.Mod(), std::string(kModCache), false},
-                {out_folder_, std::string(kOut), true},
-                {job_folder_, std::string(kJob), true}};
-  spec.watched = {out_folder_, job_folder_};
-  if (planned.UsesSrc()) {
-    spec.binds.push_back({source_folder_, std::string(kSrc), true});
-    spec.watched.push_back(source_folder_);
-  }
-  if (const absl::Status status = AddCaches(spec); !status.ok()) return EndWith(status, FailureClass::kInternal);
+  if (const absl::Status status = MakeCaches(); !status.ok()) return EndWith(status, FailureClass::kInternal);
   const BuildLimits& limits = order_.limits;
+  exec::SandboxSpec spec = BuildSandbox(planned, call,
+                                        {.go = go_->root,
+                                         .zig = toolchains_.zig.root,
+                                         .mod_cache = tools_.cache.Mod(),
+                                         .out = out_folder_,
+                                         .job = job_folder_,
+                                         .source = source_folder_,
+                                         .caches = caches_folder_,
+                                         .seed = seed_,
+                                         .shared_go_cache = report_.facts.used_shared_cache});
   spec.limits.wall = std::max(limits.wall - absl::Seconds(build_seconds_), absl::ZeroDuration());
   spec.limits.silence = limits.silence;
   spec.limits.memory_bytes = MemoryBytes();
@@ -519,22 +506,6 @@ std::string Attempt::Tag() const {
   std::string tag(phase_ == Phase::kNone ? "prepare" : Name(phase_));
   if (phase_ == Phase::kBuild && !variant_name_.empty()) tag += Cat("/", variant_name_);
   return tag;
-}
-
-bool Attempt::ModuleHasHeader(std::string_view package, std::string_view include_name) {
-  const auto inside = [&](std::string_view module) {
-    return package.starts_with(module) && (package.size() == module.size() || package[module.size()] == '/');
-  };
-  std::string folder;
-  size_t longest = 0;
-  for (const fetch::LinkedModule& module : target_->modules) {
-    if (inside(module.path) && module.path.size() > longest && !module.dir.empty()) {
-      longest = module.path.size();
-      folder = Cat(tools_.cache.Mod(), "/", module.dir);
-    }
-  }
-  if (inside(order_.module) && order_.module.size() >= longest) folder = tools_.fetcher.SourceFolder(*listing_);
-  return !folder.empty() && file_names_.HasBelow(folder, include_name);
 }
 
 absl::flat_hash_set<std::string> Attempt::DependenciesOf(const fetch::Program& program) const {

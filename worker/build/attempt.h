@@ -2,9 +2,9 @@
 // object per attempt, one thread.
 #pragma once
 
-#include <atomic>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +14,7 @@
 #include "absl/time/time.h"
 #include "worker/build/attempt_folder.h"
 #include "worker/build/classify.h"
+#include "worker/build/header_finder.h"
 #include "worker/build/local_runner.h"
 #include "worker/build/log_lines.h"
 #include "worker/build/plan.h"
@@ -24,19 +25,10 @@
 
 namespace gofarm::build {
 
-// What an attempt works with; all outlive it.
-struct AttemptTools {
-  const LocalRunnerOptions& options;
-  const fetch::CacheLayout& cache;
-  fetch::ModuleFetcher& fetcher;
-  Seeder& seeder;
-  const exec::Sandbox& sandbox;
-  const std::atomic<int>& running;  // attempts on this worker now, this one among them
-};
-
 class Attempt {
  public:
-  Attempt(const AttemptTools& tools, const Scope& scope, const BuildOrder& order, BuildListener& listener);
+  // All outlive it.
+  Attempt(const BuildTools& tools, const Scope& scope, const BuildOrder& order, BuildListener& listener);
 
   BuildReport Run();
 
@@ -61,7 +53,7 @@ class Attempt {
   bool RunTries(std::vector<const fetch::Program*> pending);
   bool RunTry(const Variant& variant, const std::vector<const fetch::Program*>& pending, TryResult& result);
   bool MakeFolders(const PlannedTry& planned);
-  absl::Status AddCaches(exec::SandboxSpec& spec);
+  absl::Status MakeCaches();
   bool RunCall(const PlannedTry& planned, const PlannedCall& call, LogLines& lines);
   bool JudgeEnd(const exec::SandboxResult& result);
   bool Check();
@@ -82,10 +74,9 @@ class Attempt {
   void CountPackages(std::string_view tagged_lines);
   int64_t MemoryBytes() const;
   std::string Tag() const;
-  bool ModuleHasHeader(std::string_view package, std::string_view include_name);
   absl::flat_hash_set<std::string> DependenciesOf(const fetch::Program& program) const;
 
-  const AttemptTools tools_;
+  const BuildTools& tools_;
   const Scope scope_;
   const BuildOrder& order_;
   BuildListener& listener_;
@@ -101,7 +92,7 @@ class Attempt {
   std::vector<Candidate> candidates_;
   std::map<std::string, FailedProgram> failed_;     // by import path
   std::map<Dependency, size_t> dependency_places_;  // in the report
-  FileNames file_names_;                            // of the modules whose headers were missed
+  std::optional<HeaderFinder> headers_;             // of the listed module
 
   // Of the running try.
   int try_number_ = 0;

@@ -13,16 +13,16 @@ namespace gofarm::build {
 
 LocalRunner::LocalRunner(LocalRunnerOptions options, fetch::CacheLayout cache, fetch::ModuleFetcher& fetcher,
                          Seeder& seeder, const exec::Sandbox& sandbox)
-    : options_(std::move(options)), cache_(std::move(cache)), fetcher_(fetcher), seeder_(seeder), sandbox_(sandbox) {
-  RemoveStaleAttempts(options_.work_dir);
+    : tools_{std::move(options), std::move(cache), fetcher, seeder, sandbox} {
+  RemoveStaleAttempts(tools_.options.work_dir);
 }
 
 BuildReport LocalRunner::Run(const Scope& scope, const BuildOrder& order, BuildListener& listener) {
   // The agent's thread must survive whatever a library below throws (bad_alloc, filesystem).
-  running_.fetch_add(1);
-  const absl::Cleanup leave = [this] { running_.fetch_sub(1); };
+  tools_.running.fetch_add(1);
+  const absl::Cleanup leave = [this] { tools_.running.fetch_sub(1); };
   try {
-    return Attempt({options_, cache_, fetcher_, seeder_, sandbox_, running_}, scope, order, listener).Run();
+    return Attempt(tools_, scope, order, listener).Run();
   } catch (const std::exception& error) {
     BuildReport report;
     report.failure_class = FailureClass::kInternal;

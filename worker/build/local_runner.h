@@ -27,6 +27,16 @@ struct LocalRunnerOptions {
 // A build that prints more than this many times its log limit ends as output_limit.
 inline constexpr int64_t kRawOutputPerLogByte = 64;
 
+// What the attempts of one worker work with, all at once.
+struct BuildTools {
+  const LocalRunnerOptions options;
+  const fetch::CacheLayout cache;
+  fetch::ModuleFetcher& fetcher;
+  Seeder& seeder;
+  const exec::Sandbox& sandbox;
+  std::atomic<int> running{0};  // attempts inside Run
+};
+
 class LocalRunner : public Runner {
  public:
   // All three outlive the runner. Removes what an earlier process left below the work folder.
@@ -36,12 +46,7 @@ class LocalRunner : public Runner {
   BuildReport Run(const Scope& scope, const BuildOrder& order, BuildListener& listener) override;
 
  private:
-  const LocalRunnerOptions options_;
-  const fetch::CacheLayout cache_;
-  fetch::ModuleFetcher& fetcher_;
-  Seeder& seeder_;
-  const exec::Sandbox& sandbox_;
-  std::atomic<int> running_{0};  // attempts inside Run
+  BuildTools tools_;
 };
 
 }  // namespace gofarm::build

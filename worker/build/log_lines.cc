@@ -26,10 +26,10 @@ std::string WithoutNumbers(std::string_view step) {
 bool StepLog::IsNews(std::string_view step, absl::Time now) {
   if (step == step_) return false;
   std::string words = WithoutNumbers(step);
-  if (words == words_ && now - told_at_ < kStepLogInterval) return false;
+  if (words == words_ && now - logged_at_ < kStepLogInterval) return false;
   step_ = std::string(step);
   words_ = std::move(words);
-  told_at_ = now;
+  logged_at_ = now;
   return true;
 }
 

@@ -28,7 +28,7 @@ class StepLog {
  private:
   std::string words_;
   std::string step_;
-  absl::Time told_at_ = absl::InfinitePast();
+  absl::Time logged_at_ = absl::InfinitePast();
 };
 
 class LogLines {

@@ -267,7 +267,7 @@ class Seeder::Impl {
     }
   }
 
-  void Tell(const Task& task, std::string_view step) {
+  void Show(const Task& task, std::string_view step) {
     absl::MutexLock lock(&mutex_);
     task.work->detail = step;
   }
@@ -276,7 +276,7 @@ class Seeder::Impl {
     GOFARM_ASSIGN_OR_RETURN(
         fetch::ToolchainStore::Installed installed,
         toolchains_.InstallToolset(scope, task.entry->toolset, [&](std::string_view step, int64_t bytes, int64_t) {
-          Tell(task, Cat(step, ", ", bytes >> 20, " MiB"));
+          Show(task, Cat(step, ", ", bytes >> 20, " MiB"));
         }));
     absl::MutexLock lock(&mutex_);
     task.entry->installed = std::move(installed);
@@ -296,7 +296,7 @@ class Seeder::Impl {
     GOFARM_RETURN_IF_ERROR(MakeClosedFolder(cache_.root() + "/gocache"));
     GOFARM_RETURN_IF_ERROR(io::MakeFolders(seeds));
     GOFARM_ASSIGN_OR_RETURN(const io::FileLock lock, fetch::WaitForLock(scope, folder + ".lock", [&] {
-                              Tell(task, "another process makes this seed");
+                              Show(task, "another process makes this seed");
                             }));
     std::error_code error;
     if (!fs::is_directory(folder, error)) {
@@ -312,7 +312,7 @@ class Seeder::Impl {
       order.parallel = std::max(1, options_.cores);
       order.step_wall = options_.step_wall;
       GOFARM_RETURN_IF_ERROR(io::RemoveTree(order.folder));  // of a process that was killed
-      const SeedProgress progress = [&](std::string_view step) { Tell(task, step); };
+      const SeedProgress progress = [&](std::string_view step) { Show(task, step); };
       const absl::Status made =
           task.key->cxx ? MakeCxxSeed(scope, sandbox_, order, Cat(seeds, "/", TargetName(task.key->target)), progress)
                         : MakeSeed(scope, sandbox_, order, progress);
@@ -328,7 +328,7 @@ class Seeder::Impl {
     const std::string shared = cache_.SharedGoCache(KeyOf(toolset));
     const std::string mark = Cat(shared, "/", fetch::kSeededMark, TargetName(task.key->target));
     if (fs::exists(mark, error)) return absl::OkStatus();
-    Tell(task, "filling the shared Go cache");
+    Show(task, "filling the shared Go cache");
     GOFARM_RETURN_IF_ERROR(MergeGoCache(scope, folder + "/gocache", shared));
     return io::WriteFileAtomic(mark, "");
   }

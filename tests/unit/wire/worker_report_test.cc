@@ -21,10 +21,11 @@ TEST(WorkerReportTest, NoFieldIsForgottenOnTheWayToTheVocabularyAndBack) {
 }
 
 WorkerReport Good() {
-  return {.toolchains = {{.kind = "go", .version = "1.26.8", .path = "/cache/go", .sha256 = "aa"}},
-          .readiness = {{.target = Target::kRiscv64, .state = ReadinessState::kSeeding, .detail = "std", .toolset = "t"}},
-          .cache_bytes = 5,
-          .disk_free_bytes = 6};
+  return {
+      .toolchains = {{.kind = "go", .version = "1.26.8", .path = "/cache/go", .sha256 = "aa"}},
+      .readiness = {{.target = Target::kRiscv64, .state = ReadinessState::kSeeding, .detail = "std", .toolset = "t"}},
+      .cache_bytes = 5,
+      .disk_free_bytes = 6};
 }
 
 absl::StatusCode CodeAfter(void (*change)(WorkerReport&)) {
