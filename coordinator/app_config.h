@@ -30,7 +30,7 @@ struct AppConfig {
   Toolset default_toolset;
   goproxy::List goproxy;
   std::string goprivate;
-  service::OfferLimits limits;
+  dispatch::OfferLimits limits;
   obs::Level log_level = obs::Level::kInfo;
 };
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "coordinator/domain/dispatch_mirror.h"
+#include "coordinator/domain/placement.h"
 
 namespace gofarm::dispatch {
 namespace {
@@ -29,13 +30,13 @@ class Machine {
   void On(const HelloReceived& e) {
     if (s_.greeting.contains(e.stream) || s_.streams.contains(e.stream)) return;
     if (s_.greeting.size() + s_.streams.size() >= kStreamsMax) {
-      Emit(CloseStream{e.stream, CloseWhy::kTooManyWorkers});
+      Emit(Close{e.stream, CloseWhy::kTooManyWorkers});
       return;
     }
     if (Session* holder = NameHolder(s_, e.request, now_)) {
       holder->namesake_at = now_;
       holder->namesake_pid = e.request.pid;
-      Emit(CloseStream{e.stream, CloseWhy::kNameTaken});
+      Emit(Close{e.stream, CloseWhy::kNameTaken});
       return;
     }
     domain::SessionRequest request = e.request;
@@ -52,8 +53,7 @@ class Machine {
   void On(const ReadyReceived& e) {
     Session* session = Heard(e.stream);
     if (session == nullptr) return;
-    session->reported_free = std::clamp(e.free_slots, 0, session->worker.slots);
-    session->free_memory_bytes = e.free_memory_bytes;
+    session->reported_free = std::clamp(e.free_slots, 0, session->hello.slots);
     session->draining = e.draining;
     session->disk_full = e.disk_full;
     Reindex(s_, *session, now_);
@@ -66,14 +66,14 @@ class Machine {
     if (session == nullptr) return;
     JobEntry* entry = FindToken(s_, e.token);
     if (entry == nullptr || entry->session != session->id || entry->phase == JobPhase::kReturning) {
-      Emit(SendDrop{e.stream, e.token});
+      Emit(Send{e.stream, Drop{e.token}});
       return;
     }
     if (entry->phase != JobPhase::kOffered) return;  // a repeat
     if (now_ > entry->until) {
       ++s_.counters.offers_timed_out;
       Return(*entry);
-      Emit(SendDrop{e.stream, e.token});
+      Emit(Send{e.stream, Drop{e.token}});
       return;
     }
     session->reported_free = std::max(0, session->reported_free - 1);
@@ -97,7 +97,7 @@ class Machine {
         session->refused.insert({entry->job.target, entry->job.toolset});
         break;
       case RefuseReason::kCannotIsolate:
-        session->worker.isolation_error = e.detail.empty() ? "builds cannot be isolated" : e.detail;
+        session->hello.isolation_error = e.detail.empty() ? "builds cannot be isolated" : e.detail;
         break;
       case RefuseReason::kDiskFull:
         session->paused_until = now_ + kPauseAfterTrouble;
@@ -134,7 +134,7 @@ class Machine {
     const bool connected = greeting != s_.greeting.end();
     if (!Done(e.answer)) {
       // The worker dials again; if this one was opened after all, the next Hello supersedes it.
-      if (connected) Emit(CloseStream{e.stream, CloseWhy::kStoreUnavailable});
+      if (connected) Emit(Close{e.stream, CloseWhy::kStoreUnavailable});
       if (connected) s_.greeting.erase(greeting);
       return;
     }
@@ -143,14 +143,14 @@ class Machine {
     session.id = id;
     session.last_seen = now_;
     if (connected) {
-      session.worker = std::move(greeting->second);
+      session.hello = std::move(greeting->second);
       session.stream = e.stream;
       session.heard = true;
       s_.streams[e.stream] = id;
       s_.greeting.erase(greeting);
       ++s_.connected;
     }
-    SendWelcome welcome{e.stream, id, {}, e.opened.dropped};
+    Welcome welcome{.session = id, .drop = e.opened.dropped, .toolsets = s_.options.toolsets};
     std::vector<AttemptToken> cancels;
     for (const domain::RunningAttempt& attempt : e.opened.kept) {
       welcome.keep.push_back(attempt.token);
@@ -159,18 +159,18 @@ class Machine {
     }
     ApplyLost(e.opened.lost);
     std::vector<SessionId> former = e.opened.superseded;
-    if (const auto it = s_.by_worker.find(session.worker.worker); connected && it != s_.by_worker.end()) {
+    if (const auto it = s_.by_worker.find(session.hello.name); connected && it != s_.by_worker.end()) {
       former.push_back(it->second);
     }
     for (const SessionId old : former) {
       if (old != id) Dissolve(old, CloseWhy::kSuperseded);
     }
     if (!connected) return;  // it runs out by its lease, or the next Hello supersedes it
-    s_.by_worker[session.worker.worker] = id;
-    s_.former.erase(session.worker.worker);
+    s_.by_worker[session.hello.name] = id;
+    s_.former.erase(session.hello.name);
     Reindex(s_, session, now_);
-    Emit(std::move(welcome));
-    for (const AttemptToken token : cancels) Emit(SendCancel{e.stream, token});
+    Emit(Send{e.stream, std::move(welcome)});
+    for (const AttemptToken token : cancels) Emit(Send{e.stream, dispatch::Cancel{token}});
   }
 
   void On(const ClaimsAnswered& e) {
@@ -230,7 +230,7 @@ class Machine {
         Running(*entry, offer.token, entry->session);
       } else {
         if (Session* session = FindSession(s_, entry->session); session != nullptr && session->stream) {
-          Emit(SendDrop{session->stream, offer.token});
+          Emit(Send{session->stream, Drop{offer.token}});
         }
         unread.push_back(offer.job);
       }
@@ -264,7 +264,7 @@ class Machine {
     if (!Done(e.answer)) s_.leases_in_doubt = true;
     for (const SessionId id : e.gone) {
       if (const Session* session = FindSession(s_, id); session != nullptr && session->stream) {
-        Emit(CloseStream{session->stream, CloseWhy::kSessionGone});
+        Emit(Close{session->stream, CloseWhy::kSessionGone});
       }
     }
   }
@@ -328,7 +328,7 @@ class Machine {
       if (entry == nullptr || entry->phase == JobPhase::kRunning || entry->phase == JobPhase::kAccepting) continue;
       if (entry->phase == JobPhase::kOffered) {
         const Session* session = FindSession(s_, entry->session);
-        if (session != nullptr && session->stream) Emit(SendDrop{session->stream, entry->token});
+        if (session != nullptr && session->stream) Emit(Send{session->stream, Drop{entry->token}});
       }
       RemoveJob(s_, job, now_);
     }
@@ -415,7 +415,12 @@ class Machine {
     ++s_.counters.offers_made;
     const StreamId stream = session->stream;
     Move(s_, entry, {JobPhase::kOffered, token, entry.session, now_ + kOfferTimeout}, now_);
-    Emit(SendOffer{stream, token, entry.job, SiblingsOf(s_, entry.job), session->worker.worker});
+    Emit(NoteOffered{token, entry.job, session->hello.name});
+    Emit(Send{stream, dispatch::Offer{.token = token,
+                                      .job = entry.job,
+                                      .siblings = SiblingsOf(s_, entry.job),
+                                      .deadline = s_.options.attempt_deadline,
+                                      .limits = s_.options.limits}});
   }
 
   void Claimed(const domain::ClaimResult& result) {
@@ -435,7 +440,7 @@ class Machine {
       case domain::ClaimOutcome::kSessionGone:
         if (ours) MoveToQueue(s_, *entry, now_);
         if (Session* session = FindSession(s_, result.session); session != nullptr && session->stream) {
-          Emit(CloseStream{session->stream, CloseWhy::kSessionGone});
+          Emit(Close{session->stream, CloseWhy::kSessionGone});
           // No more claims for it while its stream ends.
           session->leaving = true;
           Reindex(s_, *session, now_);
@@ -467,7 +472,7 @@ class Machine {
     Move(s_, entry, {JobPhase::kRunning, token, session_id, OverdueAt(s_, entry, token, now_ - age)}, now_);
     entry.since = now_ - age;
     const Session* session = FindSession(s_, session_id);
-    Emit(NoteRunning{token, entry.job, session == nullptr ? "" : session->worker.worker, entry.since});
+    Emit(NoteRunning{token, entry.job, session == nullptr ? "" : session->hello.name, entry.since});
     if (entry.cancel) Cancel(entry);
   }
 
@@ -484,14 +489,14 @@ class Machine {
 
   void Cancel(const JobEntry& entry) {
     const Session* session = FindSession(s_, entry.session);
-    if (session != nullptr && session->stream) Emit(SendCancel{session->stream, entry.token});
+    if (session != nullptr && session->stream) Emit(Send{session->stream, dispatch::Cancel{entry.token}});
   }
 
   // Its job was loaded from the queue: it runs no more.
   void Note(AttemptToken token, const JobEntry& entry) {
     RememberEnded(token);
     const Session* session = FindSession(s_, entry.session);
-    Emit(NoteLost{token, entry.job, session == nullptr ? "" : session->worker.worker, /*waits_again=*/true});
+    Emit(NoteLost{token, entry.job, session == nullptr ? "" : session->hello.name, /*waits_again=*/true});
   }
 
   void RememberEnded(AttemptToken token) {
@@ -505,7 +510,7 @@ class Machine {
       RememberEnded(attempt.token);
       if (const JobEntry* entry = FindToken(s_, attempt.token)) {
         const Session* session = FindSession(s_, entry->session);
-        if (session != nullptr && session->stream) Emit(SendDrop{session->stream, attempt.token});
+        if (session != nullptr && session->stream) Emit(Send{session->stream, Drop{attempt.token}});
         Emit(NoteLost{attempt.token, entry->job, attempt.worker, attempt.requeued.has_value()});
         RemoveJob(s_, entry->job.id, now_);
       }
@@ -517,7 +522,7 @@ class Machine {
   void Dissolve(SessionId id, CloseWhy why) {
     Session* session = FindSession(s_, id);
     if (session == nullptr) return;
-    if (session->stream) Emit(CloseStream{session->stream, why});
+    if (session->stream) Emit(Close{session->stream, why});
     Disconnect(*session);
     const std::set<AttemptToken> offers = session->offers;
     for (const AttemptToken token : offers) MoveToQueue(s_, *FindToken(s_, token), now_);

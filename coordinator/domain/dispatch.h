@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -24,8 +25,9 @@
 #include "common/vocab/failure.h"
 #include "common/vocab/session.h"
 #include "common/vocab/target.h"
+#include "common/vocab/toolset.h"
+#include "coordinator/domain/affinity.h"
 #include "coordinator/domain/dispatch_store.h"
-#include "coordinator/domain/placement.h"
 
 namespace gofarm::dispatch {
 
@@ -51,6 +53,16 @@ inline constexpr int kSlotsMax = 1'024;                             // of one wo
 inline constexpr size_t kFormerWorkersMax = 1'000;                  // shown as lost
 inline constexpr size_t kEndedTokensMax = 8'192;  // remembered, so that late news of them changes nothing
 
+// Of one build, as offers tell them to workers.
+struct OfferLimits {
+  absl::Duration wall = absl::Minutes(30);
+  absl::Duration silence = absl::Minutes(10);
+  int64_t memory_bytes = 0;  // 0: the worker's own cap per slot
+  int64_t log_bytes = int64_t{16} << 20;
+  int64_t output_bytes = int64_t{8} << 30;
+  int processes = 1024;
+};
+
 // ---- events from streams --------------------------------------------------------------------------------------------
 struct HelloReceived {
   StreamId stream;
@@ -59,7 +71,6 @@ struct HelloReceived {
 struct ReadyReceived {
   StreamId stream;
   int free_slots = 0;
-  int64_t free_memory_bytes = 0;
   bool draining = false;
   bool disk_full = false;
 };
@@ -190,35 +201,49 @@ struct LoadQueue {
   int limit = 0;
 };
 
+using StoreCall = std::variant<OpenSession, Claim, ReadClaims, StoreAccept, StoreReturn, RenewSessions, ExtendLeases,
+                               ExpireSessions, EndSessions, LoseAttempts, LoadQueue>;
+
 // ---- effects on streams ---------------------------------------------------------------------------------------------
-struct SendWelcome {
-  StreamId stream;
+// What goes down a session's stream, from here to the bytes on the wire; each also carries the leader's epoch.
+struct Welcome {
   SessionId session;
   std::vector<AttemptToken> keep;
   std::vector<AttemptToken> drop;
+  std::shared_ptr<const std::vector<Toolset>> toolsets;
 };
-struct SendOffer {
-  StreamId stream;
+struct Offer {
   AttemptToken token;
   domain::QueuedJob job;
   std::vector<Target> siblings;
-  std::string worker;
+  absl::Duration deadline;  // the attempt may run this long from Accept
+  OfferLimits limits;
 };
-struct SendCancel {
-  StreamId stream;
+struct Cancel {
   AttemptToken token;
 };
-struct SendDrop {
-  StreamId stream;
+struct Drop {
   AttemptToken token;
+};
+struct Drain {};
+using SessionMessage = std::variant<Welcome, Offer, Cancel, Drop, Drain>;
+
+struct Send {
+  StreamId stream;
+  SessionMessage message;
 };
 enum class CloseWhy { kSuperseded, kSessionGone, kStoreUnavailable, kTooManyWorkers, kNameTaken, kLeft };
-struct CloseStream {
+struct Close {
   StreamId stream;
   CloseWhy why = CloseWhy::kSessionGone;
 };
 
 // ---- notes for whoever shows the farm -------------------------------------------------------------------------------
+struct NoteOffered {
+  AttemptToken token;
+  domain::QueuedJob job;
+  std::string worker;
+};
 struct NoteRunning {
   AttemptToken token;
   domain::QueuedJob job;
@@ -232,14 +257,14 @@ struct NoteLost {
   bool waits_again = false;  // the store has its job in the queue; else it ended
 };
 
-using Effect = std::variant<OpenSession, Claim, ReadClaims, StoreAccept, StoreReturn, RenewSessions, ExtendLeases,
-                            ExpireSessions, EndSessions, LoseAttempts, LoadQueue, SendWelcome, SendOffer, SendCancel,
-                            SendDrop, CloseStream, NoteRunning, NoteLost>;
+using Effect = std::variant<StoreCall, Send, Close, NoteOffered, NoteRunning, NoteLost>;
 
 // ---- state ----------------------------------------------------------------------------------------------------------
 
 struct Options {
   absl::Duration attempt_deadline = absl::Minutes(60);  // as offers tell it to workers
+  OfferLimits limits;
+  std::shared_ptr<const std::vector<Toolset>> toolsets;
 };
 
 enum class JobPhase {
@@ -267,9 +292,8 @@ struct JobEntry {
 struct Session {
   SessionId id;
   StreamId stream;  // 0: the stream broke, the lease still runs
-  domain::SessionRequest worker;
+  domain::SessionRequest hello;
   int reported_free = 0;  // the last Ready, less what was accepted since
-  int64_t free_memory_bytes = 0;
   bool draining = false;
   bool disk_full = false;  // why it has no free slots
   bool leaving = false;    // it said Goodbye
@@ -292,7 +316,7 @@ struct Session {
 };
 
 struct FormerWorker {
-  domain::SessionRequest worker;
+  domain::SessionRequest hello;
   absl::Time last_seen;
 };
 
@@ -357,13 +381,6 @@ struct DispatchState {
 // Applies one event. Never fails: news of unknown streams, tokens and jobs changes nothing (or drops the worker's
 // work).
 std::vector<Effect> Step(DispatchState& state, const Event& event, absl::Time now);
-
-struct WhyWaiting {
-  WaitReason reason = WaitReason::kNone;  // kNone: it runs, or was not read from the store yet
-  std::string detail;
-};
-// Of a job that is queued or running.
-WhyWaiting WhyItWaits(const DispatchState& state, JobId job, absl::Time now);
 
 // Broken bookkeeping as text, empty when all indexes agree: for the simulation and tests. Walks everything.
 std::string CheckInvariants(const DispatchState& state);

@@ -65,8 +65,8 @@ std::string CheckSessions(const DispatchState& state) {
     if (session.claims != claims[id]) return name + "claims are miscounted";
     if (!session.stream && (session.indexed_free != 0 || !session.offers.empty()))
       return name + "offers without a stream";
-    if (session.indexed_free > session.worker.slots) return name + "more free slots than slots";
-    for (const Target target : session.worker.targets) {
+    if (session.indexed_free > session.hello.slots) return name + "more free slots than slots";
+    for (const Target target : session.hello.targets) {
       able[TargetIndex(target)] += session.indexed_able;
       free[TargetIndex(target)] += session.indexed_free > 0;
       if (session.indexed_free > 0 && !state.free[TargetIndex(target)].contains({-session.indexed_free, id})) {

@@ -11,6 +11,8 @@
 
 namespace gofarm::dispatch {
 
+// The order of the queue.
+WaitKey KeyOf(const domain::QueuedJob& job);
 inline size_t TargetIndex(Target target) { return static_cast<size_t>(target) - 1; }
 
 JobEntry* FindJob(DispatchState& state, JobId job);
@@ -46,12 +48,6 @@ void RemoveAbsent(DispatchState& state, const QueueLoaded& loaded, absl::Time no
 void Reindex(DispatchState& state, Session& session, absl::Time now);
 // Takes an empty session (no offers, nothing running) out of all indexes; remembered as a former worker.
 void RemoveSession(DispatchState& state, SessionId session, absl::Time now);
-
-// This session's worker has, or is about to have, the source of the job's module.
-void NoteSource(DispatchState& state, Session& session, const domain::QueuedJob& job);
-
-// Gives waiting jobs to free slots until one of both runs out; they are in kClaiming then.
-std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now);
 
 // Another process than the one that says Hello, connected and heard under the same name.
 Session* NameHolder(DispatchState& state, const domain::SessionRequest& request, absl::Time now);

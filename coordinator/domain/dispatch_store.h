@@ -5,13 +5,13 @@
 // both.
 //
 // Errors: OK means committed. UNKNOWN means the commit's answer was lost: it may have happened, and the caller reads
-// back (ReadClaims) or repeats an idempotent call (AcceptOffers, ReturnOffers, Complete, the leases).
+// back (ReadClaims) or repeats an idempotent call (AcceptOffers, ReturnOffers, the leases).
 // FAILED_PRECONDITION means another coordinator leads (the epoch is not current, see leadership.h): nothing was written
 // and this coordinator stands by. Every other code means nothing was written. Zero rows moved is an answer, never an
 // error.
 //
 // Time: leases and not_before are judged by the store's own clock; nobody passes "now" in.
-// Threads: an implementation is called from one thread at a time by the dispatch loop, Complete from any thread.
+// Threads: the dispatch loop calls from two threads, one of which only loads the queue.
 #pragma once
 
 #include <cstdint>
@@ -90,7 +90,7 @@ enum class ReturnOutcome {
 
 // Hello, as far as the store cares.
 struct SessionRequest {
-  std::string worker;
+  std::string name;
   std::string instance;
   std::string host_arch;
   std::string build_version;
@@ -130,14 +130,7 @@ struct ExpiredSessions {
   std::vector<LostAttempt> lost;
 };
 
-// The part of a completion that the queue and the fence care about.
-struct Completion {
-  AttemptToken token;
-  JobId job;
-  AttemptOutcome outcome = AttemptOutcome::kBuilt;  // kBuilt, kPartial, kNothingToBuild, kFailed, kCancelled
-  FailureClass failure = FailureClass::kNone;
-  std::string detail;
-};
+// Of a completion, by store/attempt_store; every store agrees by ending.h.
 enum class CompleteOutcome {
   kEnded,        // recorded now, or by an earlier call with this token: the answer is the same
   kStale,        // not the job's current attempt, and this token never completed: the worker drops its work
@@ -198,9 +191,6 @@ class DispatchStore {
   // Single attempts that outlived their deadline by far: lost, counted. Tokens that are not current are passed over.
   virtual absl::StatusOr<std::vector<LostAttempt>> LoseAttempts(const Scope& scope, int64_t epoch,
                                                                 const std::vector<AttemptToken>& tokens) = 0;
-
-  // Ends the attempt if `token` is the job's current one, and with it the job or its next try; all in one transaction.
-  virtual absl::StatusOr<CompleteResult> Complete(const Scope& scope, const Completion& completion) = 0;
 };
 
 }  // namespace gofarm::domain

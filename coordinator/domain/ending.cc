@@ -58,4 +58,25 @@ EndDecision DecideEnd(AttemptEnd end, bool cancel_requested, bool counts, const 
   return decision;
 }
 
+CompleteResult AnswerToPast(const std::optional<AnsweredAttempt>& answered, bool offered, JobState job_state) {
+  if (answered) {
+    return {.outcome = CompleteOutcome::kEnded,
+            .job_state = answered->job_state,
+            .requeued = {},
+            .repeated = true,
+            .recorded = answered->outcome,
+            .recorded_failure = answered->failure};
+  }
+  return {.outcome = offered ? CompleteOutcome::kNotAccepted : CompleteOutcome::kStale, .job_state = job_state};
+}
+
+CompleteResult AnswerToEnd(const EndDecision& decided, JobState job_state, std::optional<QueuedJob> requeued) {
+  return {.outcome = CompleteOutcome::kEnded,
+          .job_state = job_state,
+          .requeued = std::move(requeued),
+          .repeated = false,
+          .recorded = decided.end.outcome,
+          .recorded_failure = decided.end.failure};
+}
+
 }  // namespace gofarm::domain

@@ -1,31 +1,180 @@
 #include "coordinator/domain/placement.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "common/base/text.h"
+#include "coordinator/domain/dispatch_mirror.h"
 
 namespace gofarm::dispatch {
+namespace {
 
-std::string ModuleKey(const domain::QueuedJob& job) { return Cat(job.module, "@", job.version, " ", job.toolset); }
+constexpr size_t kRecentModulesMax = 16;  // per session
 
-void Affinity::Note(const std::string& module_key, const std::string& worker) {
-  Entry& entry = by_module_[module_key];
-  by_use_.erase(entry.used);
-  entry.used = ++clock_;
-  by_use_[entry.used] = module_key;
-  std::erase(entry.workers, worker);
-  entry.workers.insert(entry.workers.begin(), worker);
-  if (entry.workers.size() > kAffinityWorkersMax) entry.workers.pop_back();
-  if (by_module_.size() > kAffinityModulesMax) {
-    by_module_.erase(by_use_.begin()->second);
-    by_use_.erase(by_use_.begin());
+bool Builds(const Session& session, const domain::QueuedJob& job) {
+  const std::vector<Target>& targets = session.hello.targets;
+  return std::find(targets.begin(), targets.end(), job.target) != targets.end() &&
+         !session.refused.contains({job.target, job.toolset});
+}
+
+// A job that ran out of time or memory on a worker goes to another one, if any other takes offers for its target.
+bool Avoids(const DispatchState& state, const Session& session, const domain::QueuedJob& job) {
+  if (job.avoid_worker.empty() || job.avoid_worker != session.hello.name) return false;
+  return state.able[TargetIndex(job.target)] > 1;
+}
+
+bool Takes(const DispatchState& state, const Session& session, const domain::QueuedJob& job) {
+  return session.indexed_free > 0 && Builds(session, job) && !Avoids(state, session, job);
+}
+
+// Where the source is already, if that worker has a free slot; else the worker with the most free slots.
+Session* Place(DispatchState& state, const domain::QueuedJob& job, bool& has_source) {
+  has_source = true;
+  for (const std::string& worker : state.affinity.WorkersOf(ModuleKey(job))) {
+    const auto it = state.by_worker.find(worker);
+    Session* session = it == state.by_worker.end() ? nullptr : FindSession(state, it->second);
+    if (session != nullptr && Takes(state, *session, job)) return session;
+  }
+  has_source = false;
+  for (const auto& [minus_free, id] : state.free[TargetIndex(job.target)]) {
+    Session* session = FindSession(state, id);
+    if (Takes(state, *session, job)) return session;
+  }
+  return nullptr;
+}
+
+// A waiting job, no less urgent than `priority`, whose source this worker has: better for it than one that it would
+// have to fetch.
+JobEntry* LocalJob(DispatchState& state, const Session& session, int priority) {
+  JobEntry* best = nullptr;
+  for (const std::string& module : session.recent_modules) {
+    const auto it = state.by_module.find(module);
+    if (it == state.by_module.end()) continue;
+    for (const JobId id : it->second) {
+      JobEntry* entry = FindJob(state, id);
+      if (entry->phase != JobPhase::kWaiting || entry->job.priority < priority) continue;
+      if (!Takes(state, session, entry->job)) continue;
+      if (best == nullptr || KeyOf(entry->job) < KeyOf(best->job)) best = entry;
+    }
+  }
+  return best;
+}
+
+// The first of the workers that would build this job, and whether all of them are out of disk. Asked for each job of a
+// list: it ends at the first worker with room.
+struct Builders {
+  std::string first;  // empty: there is none
+  bool all_full = true;
+};
+Builders BuildersOf(const DispatchState& state, const domain::QueuedJob& job) {
+  Builders builders;
+  for (const auto& [id, session] : state.sessions) {
+    if (!session.Able() || !Builds(session, job)) continue;
+    if (builders.first.empty()) builders.first = session.hello.name;
+    if (!session.disk_full) return {builders.first, false};
+  }
+  return builders;
+}
+
+}  // namespace
+
+void NoteSource(DispatchState& state, Session& session, const domain::QueuedJob& job) {
+  const std::string module = ModuleKey(job);
+  state.affinity.Note(module, session.hello.name);
+  std::erase(session.recent_modules, module);
+  session.recent_modules.push_front(module);
+  if (session.recent_modules.size() > kRecentModulesMax) session.recent_modules.pop_back();
+}
+
+std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now) {
+  std::vector<domain::ClaimRequest> claims;
+  std::erase_if(state.waiting, [](const auto& group) { return group.second.empty(); });
+  struct Group {
+    Target target;
+    const std::set<WaitKey>* waiting;
+    std::optional<WaitKey> passed;  // the last job that nobody takes in this round; the search goes on behind it
+    bool no_taker = false;          // nobody takes any
+  };
+  std::vector<Group> groups;
+  for (const auto& [key, waiting] : state.waiting)
+    groups.push_back({.target = key.first, .waiting = &waiting, .passed = {}});
+  for (;;) {
+    std::optional<WaitKey> best;
+    Group* group = nullptr;
+    for (Group& g : groups) {
+      if (g.no_taker || state.free[TargetIndex(g.target)].empty()) continue;
+      const auto it = g.passed ? g.waiting->upper_bound(*g.passed) : g.waiting->begin();
+      if (it == g.waiting->end() || (best && *best < *it)) continue;
+      best = *it;
+      group = &g;
+    }
+    if (!best) return claims;
+    JobEntry* entry = FindJob(state, std::get<JobId>(*best));
+    bool has_source = false;
+    Session* session = Place(state, entry->job, has_source);
+    if (session == nullptr) {
+      // Free slots get fewer in a round, never more.
+      if (entry->job.avoid_worker.empty()) {
+        group->no_taker = true;
+      } else {
+        group->passed = best;
+      }
+      continue;
+    }
+    if (!has_source) {
+      if (JobEntry* local = LocalJob(state, *session, entry->job.priority)) entry = local;
+    }
+    NoteSource(state, *session, entry->job);
+    Move(state, *entry, {.phase = JobPhase::kClaiming, .session = session->id}, now);
+    claims.push_back({entry->job.id, session->id});
   }
 }
 
-const std::vector<std::string>& Affinity::WorkersOf(const std::string& module_key) const {
-  static const auto& nobody = *new std::vector<std::string>();
-  const auto it = by_module_.find(module_key);
-  return it == by_module_.end() ? nobody : it->second.workers;
+WhyWaiting WhyItWaits(const DispatchState& state, JobId job, absl::Time now) {
+  const auto it = state.jobs.find(job);
+  if (it == state.jobs.end()) {
+    // Not read yet, or one of more than the mirror holds.
+    if (state.connected == 0) return {WaitReason::kNoWorker, "no worker is connected"};
+    if (state.truncated) return {WaitReason::kNoFreeSlot, Cat("behind more than ", state.jobs.size(), " other jobs")};
+    return {};
+  }
+  const JobEntry& entry = it->second;
+  switch (entry.phase) {
+    case JobPhase::kRunning:
+      return {};
+    case JobPhase::kDelayed: {
+      const absl::Duration left = std::max(absl::Seconds(1), absl::Ceil(entry.job.not_before - now, absl::Seconds(1)));
+      return {WaitReason::kBackoff, Cat("tried again in ", absl::FormatDuration(left))};
+    }
+    case JobPhase::kClaiming:
+    case JobPhase::kReading:
+    case JobPhase::kOffered:
+    case JobPhase::kAccepting:
+    case JobPhase::kReturning: {
+      const auto session = state.sessions.find(entry.session);
+      return {WaitReason::kOffered,
+              session == state.sessions.end() ? "" : Cat("offered to worker ", session->second.hello.name)};
+    }
+    case JobPhase::kWaiting:
+      break;
+  }
+  if (state.connected == 0) return {WaitReason::kNoWorker, "no worker is connected"};
+  if (state.able[TargetIndex(entry.job.target)] == 0) {
+    return {WaitReason::kNoWorkerForTarget,
+            Cat("none of ", state.connected, " connected workers takes jobs for ", TargetName(entry.job.target))};
+  }
+  const Builders builders = BuildersOf(state, entry.job);
+  if (builders.first.empty()) {
+    return {WaitReason::kNoWorkerForTarget,
+            Cat("no connected worker has toolset ", entry.job.toolset, " for ", TargetName(entry.job.target),
+                "; if it left the configuration, cancel this job and submit the module again")};
+  }
+  if (builders.all_full) {
+    return {WaitReason::kNoFreeSlot,
+            Cat("the disk of worker ", builders.first, " is full; it takes jobs again when there is room")};
+  }
+  return {WaitReason::kNoFreeSlot, "every worker that could build it is busy"};
 }
 
 }  // namespace gofarm::dispatch

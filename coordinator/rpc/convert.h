@@ -49,7 +49,7 @@ absl::StatusOr<domain::CompletedAttempt> FromComplete(const v1::CompleteRequest&
 absl::StatusOr<domain::SubmitRequest> FromSubmitHeader(const v1::SubmitChunk_Header& header);
 
 // ---- to workers -----------------------------------------------------------------------------------------------------
-v1::CoordinatorMessage ToProto(int64_t epoch, const service::SessionMessage& message);
+v1::CoordinatorMessage ToProto(int64_t epoch, const dispatch::SessionMessage& message);
 
 // ---- to operators ---------------------------------------------------------------------------------------------------
 void ToProto(absl::Time time, v1::Timestamp& out);  // InfinitePast: 0

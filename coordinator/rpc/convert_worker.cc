@@ -93,7 +93,7 @@ absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& in) {
     }
     out.attempts.push_back({AttemptToken{a.token()}, JobId{a.job_id()}, a.ended()});
   }
-  out.worker = in.name();
+  out.name = in.name();
   out.instance = in.instance();
   out.host_arch = in.host_arch();
   out.build_version = EscapeForPrint(in.build_version());
@@ -147,16 +147,16 @@ absl::StatusOr<domain::CompletedAttempt> FromComplete(const v1::CompleteRequest&
   return out;
 }
 
-v1::CoordinatorMessage ToProto(int64_t epoch, const service::SessionMessage& message) {
+v1::CoordinatorMessage ToProto(int64_t epoch, const dispatch::SessionMessage& message) {
   v1::CoordinatorMessage out;
   out.set_epoch(epoch);
   struct Fill {
     v1::CoordinatorMessage& out;
-    void operator()(const service::WelcomeMessage& m) const {
+    void operator()(const dispatch::Welcome& m) const {
       v1::Welcome& w = *out.mutable_welcome();
       w.set_session_id(m.session.value);
-      w.set_lease_seconds(absl::ToDoubleSeconds(m.lease));
-      w.set_heartbeat_seconds(absl::ToDoubleSeconds(m.heartbeat));
+      w.set_lease_seconds(absl::ToDoubleSeconds(domain::kLease));
+      w.set_heartbeat_seconds(absl::ToDoubleSeconds(domain::kHeartbeatInterval));
       for (const AttemptToken t : m.keep) w.add_keep(t.value);
       for (const AttemptToken t : m.drop) w.add_drop(t.value);
       if (m.toolsets == nullptr) return;
@@ -177,7 +177,7 @@ v1::CoordinatorMessage ToProto(int64_t epoch, const service::SessionMessage& mes
         }
       }
     }
-    void operator()(const service::OfferMessage& m) const {
+    void operator()(const dispatch::Offer& m) const {
       v1::Offer& o = *out.mutable_offer();
       o.set_token(m.token.value);
       o.set_job_id(m.job.id.value);
@@ -195,9 +195,9 @@ v1::CoordinatorMessage ToProto(int64_t epoch, const service::SessionMessage& mes
       limits.set_output_bytes(m.limits.output_bytes);
       limits.set_processes(m.limits.processes);
     }
-    void operator()(const service::CancelMessage& m) const { out.mutable_cancel()->set_token(m.token.value); }
-    void operator()(const service::DropMessage& m) const { out.mutable_drop()->set_token(m.token.value); }
-    void operator()(const service::DrainMessage&) const { out.mutable_drain(); }
+    void operator()(const dispatch::Cancel& m) const { out.mutable_cancel()->set_token(m.token.value); }
+    void operator()(const dispatch::Drop& m) const { out.mutable_drop()->set_token(m.token.value); }
+    void operator()(const dispatch::Drain&) const { out.mutable_drain(); }
   };
   std::visit(Fill{out}, message);
   return out;

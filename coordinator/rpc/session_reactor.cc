@@ -17,7 +17,7 @@ absl::Status SessionReactor::Open() {
   return absl::OkStatus();
 }
 
-void SessionReactor::SendMessage(int64_t epoch, const service::SessionMessage& message) {
+void SessionReactor::SendMessage(int64_t epoch, const dispatch::SessionMessage& message) {
   Send(ToProto(epoch, message));
 }
 
@@ -36,12 +36,10 @@ absl::Status SessionReactor::Handle(const v1::WorkerMessage& message) {
   switch (message.kind_case()) {
     case v1::WorkerMessage::kReady: {
       const v1::Ready& ready = message.ready();
-      if (ready.free_slots() < 0 || ready.free_slots() > dispatch::kSlotsMax || ready.free_memory_bytes() < 0) {
-        return absl::InvalidArgumentError(Cat("ready: ", ready.free_slots(), " free slots and ",
-                                              ready.free_memory_bytes(), " free bytes are out of range"));
+      if (ready.free_slots() < 0 || ready.free_slots() > dispatch::kSlotsMax) {
+        return absl::InvalidArgumentError(Cat("ready: ", ready.free_slots(), " free slots are out of range"));
       }
-      return dispatch.Post(dispatch::ReadyReceived{stream_, ready.free_slots(), ready.free_memory_bytes(),
-                                                   ready.draining(), ready.disk_full()});
+      return dispatch.Post(dispatch::ReadyReceived{stream_, ready.free_slots(), ready.draining(), ready.disk_full()});
     }
     case v1::WorkerMessage::kAccept:
       if (message.accept().token() <= 0) return absl::InvalidArgumentError("accept: no token");
@@ -70,7 +68,7 @@ absl::Status SessionReactor::HandleHello(const v1::Hello& hello) {
     return absl::PermissionDeniedError(Cat("worker ", call().peer().name, " may not call itself ", request.worker));
   }
   rpc_.ticker.Drop(hello_timer_);
-  worker_ = request.worker;
+  worker_ = request.name;
   stream_ = rpc_.parts.dispatch.NewStream();
   rpc_.parts.sessions.Add(stream_, std::static_pointer_cast<SessionReactor>(shared_from_this()));
   obs::Info("worker_says_hello", {{"worker", worker_},

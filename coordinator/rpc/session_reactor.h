@@ -16,7 +16,7 @@ class SessionReactor final : public BidiStream<v1::WorkerMessage, v1::Coordinato
  public:
   explicit SessionReactor(const Call& call);
 
-  void SendMessage(int64_t epoch, const service::SessionMessage& message) override;
+  void SendMessage(int64_t epoch, const dispatch::SessionMessage& message) override;
   void CloseWith(const absl::Status& why) override { Close(why); }
 
  private:

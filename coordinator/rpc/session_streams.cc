@@ -10,7 +10,7 @@ std::shared_ptr<SessionStream> SessionStreams::Find(dispatch::StreamId id) const
   return it == streams_.end() ? nullptr : it->second;
 }
 
-void SessionStreams::Send(dispatch::StreamId stream, int64_t epoch, service::SessionMessage message) {
+void SessionStreams::Send(dispatch::StreamId stream, int64_t epoch, dispatch::SessionMessage message) {
   if (const std::shared_ptr<SessionStream> found = Find(stream)) found->SendMessage(epoch, message);
 }
 

@@ -15,13 +15,13 @@ namespace gofarm::rpc {
 class SessionStream {
  public:
   virtual ~SessionStream() = default;
-  virtual void SendMessage(int64_t epoch, const service::SessionMessage& message) = 0;
+  virtual void SendMessage(int64_t epoch, const dispatch::SessionMessage& message) = 0;
   virtual void CloseWith(const absl::Status& why) = 0;
 };
 
 class SessionStreams final : public service::SessionSink {
  public:
-  void Send(dispatch::StreamId stream, int64_t epoch, service::SessionMessage message) override;
+  void Send(dispatch::StreamId stream, int64_t epoch, dispatch::SessionMessage message) override;
   void Close(dispatch::StreamId stream, const absl::Status& why) override;
 
   void Add(dispatch::StreamId id, std::shared_ptr<SessionStream> stream);

@@ -9,7 +9,6 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "common/base/check.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
@@ -63,12 +62,13 @@ class DispatchLoop::Impl {
  public:
   Impl(DispatchLoopOptions options, domain::DispatchStore& store, SessionSink& sink, const Clock& clock)
       : options_(std::move(options)),
-        deadline_(options_.limits.wall + options_.attempt_slack),
         store_(store),
         sink_(sink),
         clock_(clock),
         lane_(store, [this](dispatch::Event event) { Push(std::move(event)); }),
-        state_(dispatch::Options{.attempt_deadline = deadline_}) {}
+        state_(dispatch::Options{.attempt_deadline = options_.limits.wall + options_.attempt_slack,
+                                 .limits = options_.limits,
+                                 .toolsets = options_.toolsets}) {}
 
   ~Impl() { Stop(); }
 
@@ -119,7 +119,7 @@ class DispatchLoop::Impl {
     std::vector<domain::WorkerView> views;
     const absl::MutexLock lock(&state_mutex_);
     for (const auto& [id, session] : state_.sessions) {
-      domain::WorkerView view = ViewOf(session.worker);
+      domain::WorkerView view = ViewOf(session.hello);
       view.session = id;
       view.last_seen_at = session.last_seen;
       view.free_slots = session.stream ? session.reported_free : 0;
@@ -127,9 +127,9 @@ class DispatchLoop::Impl {
       if (!session.stream) {
         view.state = WorkerState::kLost;
         view.detail = "the connection broke; its attempts are kept until the lease runs out";
-      } else if (!session.worker.isolation_error.empty()) {
+      } else if (!session.hello.isolation_error.empty()) {
         view.state = WorkerState::kCannotIsolate;
-        view.detail = session.worker.isolation_error;
+        view.detail = session.hello.isolation_error;
       } else {
         view.state = session.draining || session.leaving ? WorkerState::kDraining : WorkerState::kConnected;
         if (clock_.Now() - session.namesake_at < dispatch::kNamesakeShown) {
@@ -142,7 +142,7 @@ class DispatchLoop::Impl {
       views.push_back(std::move(view));
     }
     for (const auto& [name, former] : state_.former) {
-      domain::WorkerView view = ViewOf(former.worker);
+      domain::WorkerView view = ViewOf(former.hello);
       view.state = WorkerState::kLost;
       view.detail = "no session";
       view.last_seen_at = former.last_seen;
@@ -180,16 +180,16 @@ class DispatchLoop::Impl {
   }
 
  private:
-  static domain::WorkerView ViewOf(const domain::SessionRequest& worker) {
+  static domain::WorkerView ViewOf(const domain::SessionRequest& hello) {
     domain::WorkerView view;
-    view.name = worker.worker;
-    view.instance = worker.instance;
-    view.host_arch = worker.host_arch;
-    view.build_version = worker.build_version;
-    view.pid = worker.pid;
-    view.targets = worker.targets;
-    view.slots = worker.slots;
-    view.memory_bytes = worker.memory_bytes;
+    view.name = hello.name;
+    view.instance = hello.instance;
+    view.host_arch = hello.host_arch;
+    view.build_version = hello.build_version;
+    view.pid = hello.pid;
+    view.targets = hello.targets;
+    view.slots = hello.slots;
+    view.memory_bytes = hello.memory_bytes;
     return view;
   }
 
@@ -219,58 +219,45 @@ class DispatchLoop::Impl {
         events.push_back(dispatch::Tick{});
         tick_at = absl::Now() + kDispatchTick;
       }
-      std::vector<dispatch::Effect> store_effects;
-      for (const dispatch::Event& event : events) Decide(event, store_effects);
-      lane_.Add(std::move(store_effects));
+      std::vector<dispatch::StoreCall> calls;
+      for (const dispatch::Event& event : events) Decide(event, calls);
+      lane_.Add(std::move(calls));
     }
   }
 
-  void Decide(const dispatch::Event& event, std::vector<dispatch::Effect>& store_effects) {
+  void Decide(const dispatch::Event& event, std::vector<dispatch::StoreCall>& calls) {
     std::vector<dispatch::Effect> effects;
     {
       const absl::MutexLock lock(&state_mutex_);
       effects = dispatch::Step(state_, event, clock_.Now());
     }
-    for (dispatch::Effect& effect : effects) {
-      if (StoreLane::IsStoreEffect(effect)) {
-        store_effects.push_back(std::move(effect));
-      } else {
-        Carry(effect);
-      }
-    }
+    for (dispatch::Effect& effect : effects) Carry(std::move(effect), calls);
   }
 
-  void Carry(const dispatch::Effect& effect) {
-    std::visit(
-        Overloaded{
-            [&](const dispatch::SendWelcome& e) {
-              sink_.Send(e.stream, epoch_,
-                         WelcomeMessage{e.session, domain::kLease, domain::kHeartbeatInterval, e.keep, e.drop,
-                                        options_.toolsets});
-            },
-            [&](const dispatch::SendOffer& e) {
-              if (observer_ != nullptr) observer_->Offered(e.token, e.job, e.worker);
-              sink_.Send(e.stream, epoch_, OfferMessage{e.token, e.job, e.siblings, deadline_, options_.limits});
-            },
-            [&](const dispatch::SendCancel& e) { sink_.Send(e.stream, epoch_, CancelMessage{e.token}); },
-            [&](const dispatch::SendDrop& e) { sink_.Send(e.stream, epoch_, DropMessage{e.token}); },
-            [&](const dispatch::CloseStream& e) {
-              obs::Info("session_closed", {{"stream", Cat(e.stream.value)}, {"why", Cat(Av(StatusText(e.why)))}});
-              sink_.Close(e.stream, StatusOf(e.why));
-            },
-            [&](const dispatch::NoteRunning& e) {
-              obs::Info("attempt_running",
-                        {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
-              if (observer_ != nullptr) observer_->Running(e.token, e.job, e.worker, e.since);
-            },
-            [&](const dispatch::NoteLost& e) {
-              obs::Warn("attempt_lost",
-                        {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
-              if (observer_ != nullptr) observer_->Lost(e.token, e.waits_again, Cat("worker ", e.worker, " lost it"));
-            },
-            [&](const auto&) { GOFARM_CHECK(!"a store effect outside the lane"); },
-        },
-        effect);
+  void Carry(dispatch::Effect effect, std::vector<dispatch::StoreCall>& calls) {
+    std::visit(Overloaded{
+                   [&](dispatch::StoreCall& e) { calls.push_back(std::move(e)); },
+                   [&](dispatch::Send& e) { sink_.Send(e.stream, epoch_, std::move(e.message)); },
+                   [&](const dispatch::Close& e) {
+                     obs::Info("session_closed", {{"stream", Cat(e.stream.value)}, {"why", StatusText(e.why)}});
+                     sink_.Close(e.stream, StatusOf(e.why));
+                   },
+                   [&](const dispatch::NoteOffered& e) {
+                     if (observer_ != nullptr) observer_->Offered(e.token, e.job, e.worker);
+                   },
+                   [&](const dispatch::NoteRunning& e) {
+                     obs::Info("attempt_running",
+                               {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
+                     if (observer_ != nullptr) observer_->Running(e.token, e.job, e.worker, e.since);
+                   },
+                   [&](const dispatch::NoteLost& e) {
+                     obs::Warn("attempt_lost",
+                               {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
+                     if (observer_ != nullptr)
+                       observer_->Lost(e.token, e.waits_again, Cat("worker ", e.worker, " lost it"));
+                   },
+               },
+               effect);
   }
 
   static std::string StatusText(dispatch::CloseWhy why) {
@@ -278,7 +265,6 @@ class DispatchLoop::Impl {
   }
 
   const DispatchLoopOptions options_;
-  const absl::Duration deadline_;
   domain::DispatchStore& store_;
   SessionSink& sink_;
   DispatchObserver* observer_ = nullptr;  // set before Start

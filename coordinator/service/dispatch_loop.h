@@ -23,46 +23,13 @@
 #include "coordinator/domain/dispatch.h"
 #include "coordinator/domain/dispatch_store.h"
 #include "coordinator/domain/live.h"
+#include "coordinator/domain/placement.h"
 
 namespace gofarm::service {
 
 inline constexpr size_t kDispatchEventsMax = 65'536;  // posted and not yet taken; beyond it Post refuses
 inline constexpr absl::Duration kDispatchTick = absl::Milliseconds(250);
 inline constexpr absl::Duration kStoreCallTimeout = absl::Seconds(10);
-
-struct OfferLimits {
-  absl::Duration wall = absl::Minutes(30);
-  absl::Duration silence = absl::Minutes(10);
-  int64_t memory_bytes = 0;  // 0: the worker's own cap per slot
-  int64_t log_bytes = int64_t{16} << 20;
-  int64_t output_bytes = int64_t{8} << 30;
-  int processes = 1024;
-};
-
-// What goes down a session's stream; the reactor turns it into proto. Every one carries `epoch`.
-struct WelcomeMessage {
-  SessionId session;
-  absl::Duration lease;
-  absl::Duration heartbeat;
-  std::vector<AttemptToken> keep;
-  std::vector<AttemptToken> drop;
-  std::shared_ptr<const std::vector<Toolset>> toolsets;
-};
-struct OfferMessage {
-  AttemptToken token;
-  domain::QueuedJob job;
-  std::vector<Target> siblings;
-  absl::Duration deadline;  // the attempt may run this long from Accept
-  OfferLimits limits;
-};
-struct CancelMessage {
-  AttemptToken token;
-};
-struct DropMessage {
-  AttemptToken token;
-};
-struct DrainMessage {};
-using SessionMessage = std::variant<WelcomeMessage, OfferMessage, CancelMessage, DropMessage, DrainMessage>;
 
 // The streams of all workers. Called from the loop's thread only; never blocks, never calls back into the loop directly
 // (it may Post).
@@ -71,7 +38,7 @@ class SessionSink {
   virtual ~SessionSink() = default;
   // Queues the message for the stream; the queue is bounded. A stream that is gone or full: the message is thrown away,
   // the stream is closed, and dispatch::StreamClosed{stream} is (or was) posted.
-  virtual void Send(dispatch::StreamId stream, int64_t epoch, SessionMessage message) = 0;
+  virtual void Send(dispatch::StreamId stream, int64_t epoch, dispatch::SessionMessage message) = 0;
   // Ends the stream with this status; dispatch::StreamClosed{stream} follows.
   virtual void Close(dispatch::StreamId stream, const absl::Status& why) = 0;
 };
@@ -102,7 +69,7 @@ class DispatchPort {
 
 struct DispatchLoopOptions {
   std::shared_ptr<const std::vector<Toolset>> toolsets;
-  OfferLimits limits;
+  dispatch::OfferLimits limits;
   // Beyond wall time of the build itself: fetch, seeding, upload.
   absl::Duration attempt_slack = absl::Minutes(30);
 };

@@ -1,6 +1,5 @@
 #include "coordinator/service/store_lane.h"
 
-#include <iterator>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -20,85 +19,82 @@ T ValueOr(absl::StatusOr<T>& result) {
 
 // Takes neighbours of kind E from the front, as long as their parts fit into one call.
 template <typename E, typename T, typename Parts>
-std::vector<T> TakeNeighbours(std::deque<dispatch::Effect>& effects, Parts parts) {
+std::vector<T> TakeNeighbours(std::deque<dispatch::StoreCall>& calls, Parts parts) {
   std::vector<T> taken;
-  while (!effects.empty()) {
-    const E* effect = std::get_if<E>(&effects.front());
-    if (effect == nullptr) break;
-    const std::vector<T> more = parts(*effect);
+  while (!calls.empty()) {
+    const E* call = std::get_if<E>(&calls.front());
+    if (call == nullptr) break;
+    const std::vector<T> more = parts(*call);
     if (!taken.empty() && taken.size() + more.size() > static_cast<size_t>(domain::kClaimsMax)) break;
     taken.insert(taken.end(), more.begin(), more.end());
-    effects.pop_front();
+    calls.pop_front();
   }
   return taken;
 }
 
 }  // namespace
 
-bool StoreLane::IsStoreEffect(const dispatch::Effect& effect) {
-  return std::visit(
-      []<typename E>(const E&) {
-        return !(std::is_same_v<E, dispatch::SendWelcome> || std::is_same_v<E, dispatch::SendOffer> ||
-                 std::is_same_v<E, dispatch::SendCancel> || std::is_same_v<E, dispatch::SendDrop> ||
-                 std::is_same_v<E, dispatch::CloseStream> || std::is_same_v<E, dispatch::NoteRunning> ||
-                 std::is_same_v<E, dispatch::NoteLost>);
-      },
-      effect);
-}
-
 void StoreLane::Start(int64_t epoch) {
   epoch_ = epoch;
-  thread_ = std::thread([this] { Run(); });
+  const absl::MutexLock lock(&mutex_);
+  calls_.thread = std::thread([this] { Run(calls_); });
+  loads_.thread = std::thread([this] { Run(loads_); });
 }
 
-void StoreLane::Add(std::vector<dispatch::Effect> effects) {
-  if (effects.empty()) return;
+void StoreLane::Add(std::vector<dispatch::StoreCall> calls) {
+  if (calls.empty()) return;
   const absl::MutexLock lock(&mutex_);
-  for (const dispatch::Effect& effect : effects) {
-    if (std::holds_alternative<dispatch::ExpireSessions>(effect)) expiry_added_ = absl::Now();
+  for (dispatch::StoreCall& call : calls) {
+    if (std::holds_alternative<dispatch::ExpireSessions>(call)) expiry_added_ = absl::Now();
+    Lane& lane = std::holds_alternative<dispatch::LoadQueue>(call) ? loads_ : calls_;
+    lane.waiting.push_back(std::move(call));
   }
-  std::move(effects.begin(), effects.end(), std::back_inserter(waiting_));
 }
 
 void StoreLane::Stop() {
+  std::thread threads[2];
   {
     const absl::MutexLock lock(&mutex_);
-    stopping_ = true;
+    calls_.stopping = loads_.stopping = true;
+    threads[0] = std::move(calls_.thread);
+    threads[1] = std::move(loads_.thread);
   }
-  if (thread_.joinable()) thread_.join();
+  for (std::thread& thread : threads) {
+    if (thread.joinable()) thread.join();
+  }
 }
 
-void StoreLane::Run() {
+void StoreLane::Run(Lane& lane) {
   for (;;) {
-    std::deque<dispatch::Effect> effects;
+    Calls calls;
     {
       const absl::MutexLock lock(&mutex_);
-      mutex_.Await(absl::Condition(this, &StoreLane::HasWork));
-      if (stopping_) return;
-      effects.swap(waiting_);
+      mutex_.Await(absl::Condition(&lane, &Lane::HasWork));
+      if (lane.stopping) return;
+      calls.swap(lane.waiting);
     }
-    while (!effects.empty()) {
+    while (!calls.empty()) {
       {
         const absl::MutexLock lock(&mutex_);
-        if (stopping_) return;
+        if (lane.stopping) return;
       }
-      CarryOut(effects);
+      CarryOut(calls);
     }
   }
 }
 
-void StoreLane::CarryOut(std::deque<dispatch::Effect>& effects) {
-  if (std::holds_alternative<dispatch::Claim>(effects.front())) {
-    Claim(TakeNeighbours<dispatch::Claim, domain::ClaimRequest>(effects, [](const auto& e) { return e.claims; }));
-  } else if (std::holds_alternative<dispatch::StoreAccept>(effects.front())) {
+void StoreLane::CarryOut(Calls& calls) {
+  if (std::holds_alternative<dispatch::Claim>(calls.front())) {
+    Claim(TakeNeighbours<dispatch::Claim, domain::ClaimRequest>(calls, [](const auto& e) { return e.claims; }));
+  } else if (std::holds_alternative<dispatch::StoreAccept>(calls.front())) {
     Accept(TakeNeighbours<dispatch::StoreAccept, domain::OfferRef>(
-        effects, [](const auto& e) { return std::vector<domain::OfferRef>{e.offer}; }));
-  } else if (std::holds_alternative<dispatch::StoreReturn>(effects.front())) {
+        calls, [](const auto& e) { return std::vector<domain::OfferRef>{e.offer}; }));
+  } else if (std::holds_alternative<dispatch::StoreReturn>(calls.front())) {
     Return(TakeNeighbours<dispatch::StoreReturn, domain::OfferRef>(
-        effects, [](const auto& e) { return std::vector<domain::OfferRef>{e.offer}; }));
+        calls, [](const auto& e) { return std::vector<domain::OfferRef>{e.offer}; }));
   } else {
-    One(effects.front());
-    effects.pop_front();
+    One(calls.front());
+    calls.pop_front();
   }
 }
 
@@ -120,37 +116,51 @@ void StoreLane::Return(std::vector<domain::OfferRef> offers) {
   answer_(dispatch::ReturnsAnswered{answer, std::move(offers), ValueOr(outcomes)});
 }
 
-void StoreLane::One(const dispatch::Effect& effect) {
-  if (const auto* e = std::get_if<dispatch::OpenSession>(&effect)) {
-    auto opened = store_.OpenSession(CallScope(), epoch_, e->request, domain::kLease);
-    const dispatch::Answer answer = AnswerOf("open_session", opened.status());
-    answer_(dispatch::SessionOpened{e->stream, answer, ValueOr(opened)});
-  } else if (const auto* e = std::get_if<dispatch::ReadClaims>(&effect)) {
-    auto states = store_.ReadClaims(CallScope(), e->jobs);
-    const dispatch::Answer answer = AnswerOf("read_claims", states.status());
-    answer_(dispatch::ClaimsRead{answer, e->jobs, ValueOr(states)});
-  } else if (const auto* e = std::get_if<dispatch::RenewSessions>(&effect)) {
-    auto gone = store_.RenewSessions(CallScope(), epoch_, e->sessions, domain::kLease);
-    const dispatch::Answer answer = AnswerOf("renew_sessions", gone.status());
-    answer_(dispatch::SessionsRenewed{answer, ValueOr(gone)});
-  } else if (std::holds_alternative<dispatch::ExtendLeases>(effect)) {
-    answer_(
-        dispatch::LeasesExtended{AnswerOf("extend_leases", store_.ExtendLeases(CallScope(), epoch_, domain::kLease))});
-  } else if (std::holds_alternative<dispatch::ExpireSessions>(effect)) {
-    Expire();
-  } else if (const auto* e = std::get_if<dispatch::EndSessions>(&effect)) {
-    auto ended = store_.EndSessions(CallScope(), epoch_, e->sessions);
-    const dispatch::Answer answer = AnswerOf("end_sessions", ended.status());
-    answer_(dispatch::SessionsEnded{answer, ValueOr(ended)});
-  } else if (const auto* e = std::get_if<dispatch::LoseAttempts>(&effect)) {
-    auto lost = store_.LoseAttempts(CallScope(), epoch_, e->tokens);
-    const dispatch::Answer answer = AnswerOf("lose_attempts", lost.status());
-    answer_(dispatch::AttemptsLost{answer, e->tokens, ValueOr(lost)});
-  } else if (const auto* e = std::get_if<dispatch::LoadQueue>(&effect)) {
-    auto jobs = store_.LoadQueue(CallScope(), e->after, e->limit);
-    const dispatch::Answer answer = AnswerOf("load_queue", jobs.status());
-    answer_(dispatch::QueueLoaded{answer, e->after, e->issued, ValueOr(jobs)});
-  }
+// A kind of call that is not here does not compile.
+void StoreLane::One(const dispatch::StoreCall& call) {
+  struct Carrier {
+    StoreLane& self;
+
+    void operator()(const dispatch::Claim& e) const { self.Claim(e.claims); }
+    void operator()(const dispatch::StoreAccept& e) const { self.Accept({e.offer}); }
+    void operator()(const dispatch::StoreReturn& e) const { self.Return({e.offer}); }
+    void operator()(const dispatch::OpenSession& e) const {
+      auto opened = self.store_.OpenSession(CallScope(), self.epoch_, e.request, domain::kLease);
+      const dispatch::Answer answer = self.AnswerOf("open_session", opened.status());
+      self.answer_(dispatch::SessionOpened{e.stream, answer, ValueOr(opened)});
+    }
+    void operator()(const dispatch::ReadClaims& e) const {
+      auto states = self.store_.ReadClaims(CallScope(), e.jobs);
+      const dispatch::Answer answer = self.AnswerOf("read_claims", states.status());
+      self.answer_(dispatch::ClaimsRead{answer, e.jobs, ValueOr(states)});
+    }
+    void operator()(const dispatch::RenewSessions& e) const {
+      auto gone = self.store_.RenewSessions(CallScope(), self.epoch_, e.sessions, domain::kLease);
+      const dispatch::Answer answer = self.AnswerOf("renew_sessions", gone.status());
+      self.answer_(dispatch::SessionsRenewed{answer, ValueOr(gone)});
+    }
+    void operator()(const dispatch::ExtendLeases&) const {
+      const absl::Status extended = self.store_.ExtendLeases(CallScope(), self.epoch_, domain::kLease);
+      self.answer_(dispatch::LeasesExtended{self.AnswerOf("extend_leases", extended)});
+    }
+    void operator()(const dispatch::ExpireSessions&) const { self.Expire(); }
+    void operator()(const dispatch::EndSessions& e) const {
+      auto ended = self.store_.EndSessions(CallScope(), self.epoch_, e.sessions);
+      const dispatch::Answer answer = self.AnswerOf("end_sessions", ended.status());
+      self.answer_(dispatch::SessionsEnded{answer, ValueOr(ended)});
+    }
+    void operator()(const dispatch::LoseAttempts& e) const {
+      auto lost = self.store_.LoseAttempts(CallScope(), self.epoch_, e.tokens);
+      const dispatch::Answer answer = self.AnswerOf("lose_attempts", lost.status());
+      self.answer_(dispatch::AttemptsLost{answer, e.tokens, ValueOr(lost)});
+    }
+    void operator()(const dispatch::LoadQueue& e) const {
+      auto jobs = self.store_.LoadQueue(CallScope(), e.after, e.limit);
+      const dispatch::Answer answer = self.AnswerOf("load_queue", jobs.status());
+      self.answer_(dispatch::QueueLoaded{answer, e.after, e.issued, ValueOr(jobs)});
+    }
+  };
+  std::visit(Carrier{*this}, call);
 }
 
 void StoreLane::Expire() {
@@ -173,8 +183,13 @@ dispatch::Answer StoreLane::AnswerOf(std::string_view call, const absl::Status& 
   if (status.ok()) return dispatch::Answer::kDone;
   static obs::RateLimit log_limit(absl::Seconds(1));
   if (log_limit.Pass()) obs::Warn("store_call_failed", {{"call", std::string(call)}, {"error", status.ToString()}});
-  if (absl::IsFailedPrecondition(status) && !std::exchange(told_lost_, true)) {
-    if (lost_) lost_(status);
+  if (absl::IsFailedPrecondition(status) && lost_) {
+    bool first = false;
+    {
+      const absl::MutexLock lock(&mutex_);
+      first = !std::exchange(told_lost_, true);
+    }
+    if (first) lost_(status);
   }
   return absl::IsUnknown(status) ? dispatch::Answer::kUnknown : dispatch::Answer::kFailed;
 }

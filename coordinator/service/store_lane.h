@@ -1,8 +1,11 @@
-// The database thread of the dispatch loop: store effects go in, are carried out one after the other in their order,
-// and each is answered by exactly one event. Neighbours of one kind (claims, accepts, returns) go into one transaction.
+// The database threads of the dispatch loop: store calls go in, are carried out one after the other in their order, and
+// each is answered by exactly one event. Neighbours of one kind (claims, accepts, returns) go into one transaction.
+// Loads of the queue, which may take seconds, have a thread of their own: they never stand before claims and renewals.
+// The dispatcher tells by the number of the step that asked for a load what is newer than it.
 // A write that is refused because another coordinator leads is told once.
 //
-// Threads: Add and Stop from any thread; `answer` is called from the lane's thread and must not wait for the lane.
+// Threads: Add and Stop from any thread; `answer` is called from the lane's threads and must not wait for the lane. The
+// store is called from both threads at once.
 #pragma once
 
 #include <deque>
@@ -30,22 +33,26 @@ class StoreLane {
       : store_(store), answer_(std::move(answer)), expiry_wait_max_(expiry_wait_max) {}
   ~StoreLane() { Stop(); }
 
-  static bool IsStoreEffect(const dispatch::Effect& effect);
-
   void OnLeadershipLost(std::function<void(const absl::Status&)> lost) { lost_ = std::move(lost); }  // before Start
   void Start(int64_t epoch);
-  void Add(std::vector<dispatch::Effect> effects);
+  void Add(std::vector<dispatch::StoreCall> calls);
   // Finishes the call under way; what still waits is forgotten, as in a crash.
   void Stop();
 
  private:
-  bool HasWork() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return stopping_ || !waiting_.empty(); }
-  void Run();
-  void CarryOut(std::deque<dispatch::Effect>& effects);
+  using Calls = std::deque<dispatch::StoreCall>;
+  struct Lane {  // one thread and what waits for it
+    bool HasWork() const { return stopping || !waiting.empty(); }
+    Calls waiting;
+    bool stopping = false;
+    std::thread thread;
+  };
+  void Run(Lane& lane);
+  void CarryOut(Calls& calls);
   void Claim(std::vector<domain::ClaimRequest> claims);
   void Accept(std::vector<domain::OfferRef> offers);
   void Return(std::vector<domain::OfferRef> offers);
-  void One(const dispatch::Effect& effect);
+  void One(const dispatch::StoreCall& call);
   void Expire();
   // What the status means for the dispatcher; tells of lost leadership and logs failures.
   dispatch::Answer AnswerOf(std::string_view call, const absl::Status& status);
@@ -54,14 +61,13 @@ class StoreLane {
   const std::function<void(dispatch::Event)> answer_;
   const absl::Duration expiry_wait_max_;
   std::function<void(const absl::Status&)> lost_;
-  bool told_lost_ = false;  // lane's thread
   int64_t epoch_ = 0;
 
   absl::Mutex mutex_;
-  std::deque<dispatch::Effect> waiting_ ABSL_GUARDED_BY(mutex_);
+  Lane calls_ ABSL_GUARDED_BY(mutex_);
+  Lane loads_ ABSL_GUARDED_BY(mutex_);
+  bool told_lost_ ABSL_GUARDED_BY(mutex_) = false;
   absl::Time expiry_added_ ABSL_GUARDED_BY(mutex_);  // of the one ExpireSessions that may be under way
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
 };
 
 }  // namespace gofarm::service

@@ -16,12 +16,4 @@ absl::StatusOr<std::vector<std::string>> ArtifactStore::Referenced(const Scope& 
   });
 }
 
-absl::StatusOr<ArtifactStore::Known> ArtifactStore::Find(const Scope& scope, const std::string& sha256) {
-  return RunTransaction(pool_, scope, "find an artifact", [&](Txn& txn) -> absl::StatusOr<Known> {
-    const pqxx::result rows = txn.Run("find_artifact", sha256);
-    if (rows.empty()) return absl::NotFoundError(Cat("no artifact ", EscapeForPrint(Clip(sha256, 80))));
-    return Known{.kind = rows[0]["kind"].as<std::string>(), .size = rows[0]["size"].as<int64_t>()};
-  });
-}
-
 }  // namespace gofarm::store

@@ -16,12 +16,6 @@ class ArtifactStore {
 
   // Those of the digests that an attempt's record refers to: the others may be collected.
   absl::StatusOr<std::vector<std::string>> Referenced(const Scope& scope, const std::vector<std::string>& sha256);
-  // NOT_FOUND: nothing refers to it.
-  struct Known {
-    std::string kind;  // "executable", "licences"
-    int64_t size = 0;
-  };
-  absl::StatusOr<Known> Find(const Scope& scope, const std::string& sha256);
 
  private:
   Pool& pool_;

@@ -34,7 +34,7 @@ absl::StatusOr<Ended> EndAttempt(Txn& txn, const LockedJob& job, const Ending& e
   }
   txn.Run("delete_lease", ending.token.value, job.id.value);
 
-  Ended result{.job_state = next, .requeued = {}, .recorded = end.outcome, .failure = end.failure};
+  Ended result{.job_state = next, .requeued = {}, .decided = decided};
   if (next == JobState::kQueued) {
     txn.Run("requeue_job", job.id.value, static_cast<int>(next), retry.counts.infra_failures,
             retry.counts.worker_failures);

@@ -37,14 +37,9 @@ struct Ending {
 struct Ended {
   JobState job_state = JobState::kQueued;
   std::optional<domain::QueuedJob> requeued;
-  AttemptOutcome recorded = AttemptOutcome::kLost;
-  FailureClass failure = FailureClass::kNone;
+  domain::EndDecision decided;
 };
 absl::StatusOr<Ended> EndAttempt(Txn& txn, const LockedJob& job, const Ending& ending, const Random& random);
-
-// AttemptStore::Complete inside a transaction, without its checks of the report.
-absl::StatusOr<domain::CompleteResult> CompleteAttempt(Txn& txn, const domain::CompletedAttempt& attempt,
-                                                       const Random& random);
 
 // A row of load_queue_*, queued_jobs or running_attempts.
 domain::QueuedJob QueuedJobOf(const pqxx::row& row);

@@ -66,26 +66,20 @@ void Record(Txn& txn, const CompletedAttempt& a) {
   }
 }
 
-}  // namespace
-
 absl::StatusOr<CompleteResult> CompleteAttempt(Txn& txn, const CompletedAttempt& a, const Random& random) {
   const std::vector<LockedJob> jobs = LockJobs(txn, {a.job});
   if (jobs.empty()) return CompleteResult{.outcome = CompleteOutcome::kStale};
   const pqxx::result lease = txn.Run("lease_of_attempt", a.token.value, a.job.value);
   if (lease.empty()) {
-    CompleteResult result{.job_state = jobs[0].state};
-    const pqxx::result answered = txn.Run("answer_of_attempt", a.token.value, a.job.value);
-    if (!answered.empty()) {
-      result.outcome = CompleteOutcome::kEnded;
-      result.job_state = static_cast<JobState>(answered[0]["answered_state"].as<int>());
-      result.repeated = true;
-      result.recorded = static_cast<AttemptOutcome>(answered[0]["outcome"].as<int>());
-      result.recorded_failure = static_cast<FailureClass>(answered[0]["failure_class"].as<int>());
-    } else {
-      const bool offered = !txn.Run("open_offer", a.token.value, a.job.value).empty();
-      result.outcome = offered ? CompleteOutcome::kNotAccepted : CompleteOutcome::kStale;
+    std::optional<domain::AnsweredAttempt> answered;
+    const pqxx::result rows = txn.Run("answer_of_attempt", a.token.value, a.job.value);
+    if (!rows.empty()) {
+      answered = {.outcome = static_cast<AttemptOutcome>(rows[0]["outcome"].as<int>()),
+                  .failure = static_cast<FailureClass>(rows[0]["failure_class"].as<int>()),
+                  .job_state = static_cast<JobState>(rows[0]["answered_state"].as<int>())};
     }
-    return result;
+    const bool offered = !answered && !txn.Run("open_offer", a.token.value, a.job.value).empty();
+    return domain::AnswerToPast(answered, offered, jobs[0].state);
   }
   Record(txn, a);
   const Ending ending{.token = a.token,
@@ -93,13 +87,10 @@ absl::StatusOr<CompleteResult> CompleteAttempt(Txn& txn, const CompletedAttempt&
                       .worker = lease[0][0].as<std::string>(),
                       .executables = static_cast<int>(a.executables.size())};
   GOFARM_ASSIGN_OR_RETURN(Ended ended, EndAttempt(txn, jobs[0], ending, random));
-  return CompleteResult{.outcome = CompleteOutcome::kEnded,
-                        .job_state = ended.job_state,
-                        .requeued = std::move(ended.requeued),
-                        .repeated = false,
-                        .recorded = ended.recorded,
-                        .recorded_failure = ended.failure};
+  return domain::AnswerToEnd(ended.decided, ended.job_state, std::move(ended.requeued));
 }
+
+}  // namespace
 
 absl::StatusOr<CompleteResult> AttemptStore::Complete(const Scope& scope, const CompletedAttempt& attempt) {
   GOFARM_RETURN_IF_ERROR(CheckReport(attempt));

@@ -265,13 +265,13 @@ absl::StatusOr<domain::OpenedSession> PgDispatchStore::OpenSession(const Scope& 
                                                                    absl::Duration lease) {
   const std::string hello = HelloJson(request);
   return RunTransaction(
-      pool_, scope, Cat("open a session of ", request.worker), [&](Txn& txn) -> absl::StatusOr<domain::OpenedSession> {
+      pool_, scope, Cat("open a session of ", request.name), [&](Txn& txn) -> absl::StatusOr<domain::OpenedSession> {
         GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
         domain::OpenedSession opened;
-        txn.Run("save_worker", request.worker, hello);  // its row serialises sessions of one name
-        opened.superseded = Ids<SessionId>(txn.Run("sessions_of_worker", request.worker));
+        txn.Run("save_worker", request.name, hello);  // its row serialises sessions of one name
+        opened.superseded = Ids<SessionId>(txn.Run("sessions_of_worker", request.name));
         opened.session = Ids<SessionId>(
-            txn.Run("insert_session", request.worker, request.instance, epoch, absl::ToDoubleSeconds(lease), hello))[0];
+            txn.Run("insert_session", request.name, request.instance, epoch, absl::ToDoubleSeconds(lease), hello))[0];
 
         const std::string former = Array(opened.superseded);
         absl::flat_hash_map<JobId, LockedJob> jobs;
@@ -358,16 +358,6 @@ absl::StatusOr<std::vector<LostAttempt>> PgDispatchStore::LoseAttempts(const Sco
     const std::vector<Lease> leases = LockLeases(txn, "jobs_of_tokens", "leases_of_tokens", Array(tokens), jobs);
     return Lose(txn, leases, jobs, /*counts=*/true, std::string(kOverdue), random_);
   });
-}
-
-absl::StatusOr<domain::CompleteResult> PgDispatchStore::Complete(const Scope& scope,
-                                                                 const domain::Completion& completion) {
-  domain::CompletedAttempt attempt{.token = completion.token, .job = completion.job};
-  attempt.outcome = completion.outcome;
-  attempt.failure_class = completion.failure;
-  attempt.failure_detail = completion.detail;
-  return RunTransaction(pool_, scope, Cat("complete attempt ", completion.token.value),
-                        [&](Txn& txn) { return CompleteAttempt(txn, attempt, random_); });
 }
 
 }  // namespace gofarm::store

@@ -38,7 +38,6 @@ class PgDispatchStore final : public domain::DispatchStore {
                                                       const std::vector<SessionId>& sessions) override;
   absl::StatusOr<std::vector<domain::LostAttempt>> LoseAttempts(const Scope& scope, int64_t epoch,
                                                                 const std::vector<AttemptToken>& tokens) override;
-  absl::StatusOr<domain::CompleteResult> Complete(const Scope& scope, const domain::Completion& completion) override;
 
  private:
   Pool& pool_;

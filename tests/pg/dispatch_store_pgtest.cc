@@ -21,6 +21,7 @@ class PgContractFixture : public FarmTest {
   ~PgContractFixture() override { TearDown(); }
   void TestBody() override {}
 
+  using FarmTest::Complete;
   domain::DispatchStore& store() { return *dispatch_; }
   leadership::LeadershipStore& leadership() {
     Sql("UPDATE coordinator SET lease_expires_at = now() WHERE holder_id = 'test'");  // of FarmTest::SetUp

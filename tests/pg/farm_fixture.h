@@ -80,7 +80,7 @@ class FarmTest : public PgTest {
   }
 
   domain::OpenedSession Hello(const std::string& worker, std::vector<AnnouncedAttempt> attempts = {}) {
-    domain::SessionRequest hello{.worker = worker,
+    domain::SessionRequest hello{.name = worker,
                                  .instance = "i",
                                  .host_arch = "x86_64",
                                  .build_version = "b",

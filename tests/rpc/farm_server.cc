@@ -267,7 +267,6 @@ void FakeWorker::SayHello(const v1::Hello& hello) {
 void FakeWorker::SayReady(int slots) {
   v1::WorkerMessage message;
   message.mutable_ready()->set_free_slots(slots);
-  message.mutable_ready()->set_free_memory_bytes(int64_t{8} << 30);
   Say(message);
 }
 void FakeWorker::SayAccept(int64_t token) {

@@ -77,7 +77,6 @@ TEST_F(RefusalTest, GarbageOnASessionEndsItWithWordsAndTheNextOneWorks) {
       [](v1::WorkerMessage&) {},
       [](v1::WorkerMessage& m) { *m.mutable_hello() = FakeWorker::Hello("w1"); },
       [](v1::WorkerMessage& m) { m.mutable_ready()->set_free_slots(-3); },
-      [](v1::WorkerMessage& m) { m.mutable_ready()->set_free_memory_bytes(-3); },
       [](v1::WorkerMessage& m) { m.mutable_accept()->set_token(0); },
       [](v1::WorkerMessage& m) {
         m.mutable_refuse()->set_token(1);
@@ -302,7 +301,7 @@ TEST_F(RefusalTest, WorkerThatStopsReadingLosesItsStreamAndNobodyElseDoes) {
   FakeWorker deaf(*worker_);
   deaf.SayHello(FakeWorker::Hello("deaf"));
   deaf.HearWelcome();
-  service::OfferMessage offer;
+  dispatch::Offer offer;
   offer.token = AttemptToken{1};
   offer.job.module = std::string(10'000, 'm');
   // The first stream of this coordinator. Far more than flow control and the queue hold.

@@ -123,7 +123,7 @@ void World::BeginLeading(Coordinator& coordinator) {
   leader_since_ = clock_.now;
   coordinator.state =
       std::make_unique<dispatch::DispatchState>(dispatch::Options{.attempt_deadline = absl::Seconds(90)});
-  coordinator.lane_free = coordinator.answers_free = clock_.now;
+  coordinator.lane_free = coordinator.loads_free = coordinator.answers_free = clock_.now;
   TickDispatcher(coordinator.epoch);
 }
 

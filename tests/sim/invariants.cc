@@ -99,7 +99,7 @@ void World::CheckExpiry(const domain::ExpiredSessions& expired, int64_t epoch) {
   }
 }
 
-void World::CheckCompletion(const Worker& worker, const domain::Completion& completion,
+void World::CheckCompletion(const Worker& worker, const domain::CompletedAttempt& completion,
                             const domain::CompleteResult& result) {
   result_.counts.stale_completions += result.outcome == domain::CompleteOutcome::kStale;
   result_.counts.not_accepted_yet += result.outcome == domain::CompleteOutcome::kNotAccepted;

@@ -104,7 +104,7 @@ void World::ToCoordinator(Worker& worker, const std::string& what,
 dispatch::Event World::HelloOf(const Worker& worker, const std::vector<AnnouncedAttempt>& attempts,
                                dispatch::StreamId stream) const {
   domain::SessionRequest request;
-  request.worker = worker.name;
+  request.name = worker.name;
   request.instance = Cat(worker.life);
   request.targets = worker.state->config.targets;
   request.slots = worker.slots;
@@ -129,7 +129,7 @@ void World::Carry(Worker& worker, const agent::Effect& effect) {
     ToCoordinator(worker, Cat("Hello with ", e->attempts.size()), [hello](dispatch::StreamId) { return hello; });
   } else if (const auto* e = std::get_if<agent::SendReady>(&effect)) {
     ToCoordinator(worker, Cat("Ready ", e->free_slots), [e = *e](dispatch::StreamId stream) {
-      return dispatch::ReadyReceived{stream, e.free_slots, 0, e.draining, e.disk_full};
+      return dispatch::ReadyReceived{stream, e.free_slots, e.draining, e.disk_full};
     });
   } else if (const auto* e = std::get_if<agent::SendAccept>(&effect)) {
     accepted_by_[e->token] = index;
@@ -237,25 +237,26 @@ void World::CallComplete(int index, int life, AttemptToken token) {
   if (unknown && Chance(0.5)) return retry();  // never reached the store
 
   const Build& build = worker.builds.at(token);
-  const domain::Completion completion{token, build.offer.job, build.outcome, build.failure, ""};
-  const auto result = store_.Complete(Scope{}, completion);
-  CheckCompletion(worker, completion, *result);
+  const domain::CompletedAttempt completed{
+      .token = token, .job = build.offer.job, .outcome = build.outcome, .failure_class = build.failure};
+  const domain::CompleteResult result = store_.Complete(completed);
+  CheckCompletion(worker, completed, result);
   CheckStore();
   Say([&] {
-    return Cat(worker.name, ": completes token ", token.value, " outcome ", static_cast<int>(result->outcome),
-               " job state ", static_cast<int>(result->job_state));
+    return Cat(worker.name, ": completes token ", token.value, " outcome ", static_cast<int>(result.outcome),
+               " job state ", static_cast<int>(result.job_state));
   });
   if (unknown) return retry();  // the store took it, the coordinator does not know
   const int64_t epoch = reached->epoch;
-  if (result->outcome == domain::CompleteOutcome::kEnded) {
-    const dispatch::AttemptEnded ended{token, completion.job, result->requeued};
+  if (result.outcome == domain::CompleteOutcome::kEnded) {
+    const dispatch::AttemptEnded ended{token, completed.job, result.requeued};
     After(Between({}, absl::Milliseconds(20)), [this, ended, epoch] { Tell(ended, epoch); });
   }
   if (Faulty() && Chance(0.05)) return retry();  // the answer is lost on its way
   const agent::CompleteAnswer answer =
-      result->outcome == domain::CompleteOutcome::kEnded   ? agent::CompleteAnswer::kRecorded
-      : result->outcome == domain::CompleteOutcome::kStale ? agent::CompleteAnswer::kStale
-                                                           : agent::CompleteAnswer::kRetry;
+      result.outcome == domain::CompleteOutcome::kEnded   ? agent::CompleteAnswer::kRecorded
+      : result.outcome == domain::CompleteOutcome::kStale ? agent::CompleteAnswer::kStale
+                                                          : agent::CompleteAnswer::kRetry;
   tell(answer, Between(absl::Milliseconds(1), absl::Milliseconds(60)));
 }
 

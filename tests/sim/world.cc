@@ -133,60 +133,91 @@ void World::ToWorker(dispatch::StreamId stream, const std::string& what,
   });
 }
 
-void World::Carry(Coordinator& coordinator, const dispatch::Effect& effect) {
-  const int64_t epoch = coordinator.epoch;
-  if (const auto* e = std::get_if<dispatch::SendWelcome>(&effect)) {
-    result_.counts.kept += static_cast<int64_t>(e->keep.size());
-    ToWorker(e->stream, Cat("Welcome session ", e->session.value), [e = *e, epoch](const LinkPtr& link) {
-      return agent::WelcomeReceived{link->number, epoch, e.session, domain::kHeartbeatInterval, e.keep, e.drop, {"t"}};
-    });
-  } else if (const auto* e = std::get_if<dispatch::SendOffer>(&effect)) {
-    agent::Offer offer{.token = e->token,
-                       .job = e->job.id,
-                       .module = e->job.module,
-                       .version = e->job.version,
-                       .target = e->job.target,
-                       .toolset = e->job.toolset,
-                       .recipe_digest = "",
-                       .siblings = e->siblings,
-                       .deadline = absl::Seconds(90),
-                       .limits = {}};
-    ToWorker(e->stream, Cat("Offer token ", e->token.value, " job ", e->job.id.value),
-             [offer, epoch](const LinkPtr& link) {
-               return agent::OfferReceived{link->number, epoch, offer};
-             });
-  } else if (const auto* e = std::get_if<dispatch::SendCancel>(&effect)) {
-    ToWorker(e->stream, Cat("Cancel token ", e->token.value), [e = *e, epoch](const LinkPtr& link) {
-      return agent::CancelReceived{link->number, epoch, e.token};
-    });
-  } else if (const auto* e = std::get_if<dispatch::SendDrop>(&effect)) {
-    ToWorker(e->stream, Cat("Drop token ", e->token.value), [e = *e, epoch](const LinkPtr& link) {
-      return agent::DropReceived{link->number, epoch, e.token};
-    });
-  } else if (const auto* e = std::get_if<dispatch::CloseStream>(&effect)) {
-    // The end of a stream does not pass where nothing else does: its worker learns of it in its own time, and may have
-    // completed by then what the coordinator gave up.
-    if (const LinkPtr link = LinkOf(e->stream)) {
-      Break(link, link->broken ? absl::Minutes(2) : Between({}, absl::Seconds(1)), absl::Milliseconds(1));
+void World::ToWorker(const dispatch::Send& send, int64_t epoch) {
+  struct Carrier {
+    World& world;
+    const dispatch::StreamId stream;
+    const int64_t epoch;
+
+    void operator()(const dispatch::Welcome& e) const {
+      world.result_.counts.kept += static_cast<int64_t>(e.keep.size());
+      world.ToWorker(stream, Cat("Welcome session ", e.session.value), [e, epoch = epoch](const LinkPtr& link) {
+        return agent::WelcomeReceived{link->number, epoch,  e.session, domain::kHeartbeatInterval,
+                                      e.keep,       e.drop, {"t"}};
+      });
     }
-  } else if (const auto* e = std::get_if<dispatch::NoteLost>(&effect)) {
-    ++result_.counts.lost;
-    Say([&] { return Cat("coordinator: token ", e->token.value, " of job ", e->job.id.value, " is lost"); });
-  } else if (!std::holds_alternative<dispatch::NoteRunning>(effect)) {
-    Lane(coordinator, effect);
-  }
+    void operator()(const dispatch::Offer& e) const {
+      agent::Offer offer{.token = e.token,
+                         .job = e.job.id,
+                         .module = e.job.module,
+                         .version = e.job.version,
+                         .target = e.job.target,
+                         .toolset = e.job.toolset,
+                         .recipe_digest = "",
+                         .siblings = e.siblings,
+                         .deadline = e.deadline,
+                         .limits = {}};
+      world.ToWorker(stream, Cat("Offer token ", e.token.value, " job ", e.job.id.value),
+                     [offer, epoch = epoch](const LinkPtr& link) {
+                       return agent::OfferReceived{link->number, epoch, offer};
+                     });
+    }
+    void operator()(const dispatch::Cancel& e) const {
+      world.ToWorker(stream, Cat("Cancel token ", e.token.value), [e, epoch = epoch](const LinkPtr& link) {
+        return agent::CancelReceived{link->number, epoch, e.token};
+      });
+    }
+    void operator()(const dispatch::Drop& e) const {
+      world.ToWorker(stream, Cat("Drop token ", e.token.value), [e, epoch = epoch](const LinkPtr& link) {
+        return agent::DropReceived{link->number, epoch, e.token};
+      });
+    }
+    void operator()(const dispatch::Drain&) const {
+      world.ToWorker(stream, "Drain", [epoch = epoch](const LinkPtr& link) {
+        return agent::DrainReceived{link->number, epoch};
+      });
+    }
+  };
+  std::visit(Carrier{*this, send.stream, epoch}, send.message);
+}
+
+void World::Carry(Coordinator& coordinator, const dispatch::Effect& effect) {
+  struct Carrier {
+    World& world;
+    Coordinator& coordinator;
+
+    void operator()(const dispatch::StoreCall& e) const { world.Lane(coordinator, e); }
+    void operator()(const dispatch::Send& e) const { world.ToWorker(e, coordinator.epoch); }
+    void operator()(const dispatch::Close& e) const {
+      // The end of a stream does not pass where nothing else does: its worker learns of it in its own time, and may
+      // have completed by then what the coordinator gave up.
+      if (const LinkPtr link = world.LinkOf(e.stream)) {
+        world.Break(link, link->broken ? absl::Minutes(2) : world.Between({}, absl::Seconds(1)), absl::Milliseconds(1));
+      }
+    }
+    void operator()(const dispatch::NoteOffered&) const {}
+    void operator()(const dispatch::NoteRunning&) const {}
+    void operator()(const dispatch::NoteLost& e) const {
+      ++world.result_.counts.lost;
+      world.Say([&] { return Cat("coordinator: token ", e.token.value, " of job ", e.job.id.value, " is lost"); });
+    }
+  };
+  std::visit(Carrier{*this, coordinator}, effect);
 }
 
 // The lane: one call after the other, each with its own fate.
-void World::Lane(Coordinator& coordinator, const dispatch::Effect& effect) {
+void World::Lane(Coordinator& coordinator, const dispatch::StoreCall& effect) {
   absl::Duration takes = Between(absl::Milliseconds(1), absl::Milliseconds(20));
   if (Faulty() && Chance(0.03)) takes = Between(absl::Seconds(1), absl::Seconds(12));
-  coordinator.lane_free = std::max(coordinator.lane_free, clock_.now) + takes;
   const int64_t epoch = coordinator.epoch;
-  After(coordinator.lane_free - clock_.now, [this, effect, epoch] { CallStore(effect, epoch); });
+  // Loads of the queue have a lane of their own.
+  absl::Time& free =
+      std::holds_alternative<dispatch::LoadQueue>(effect) ? coordinator.loads_free : coordinator.lane_free;
+  free = std::max(free, clock_.now) + takes;
+  After(free - clock_.now, [this, effect, epoch] { CallStore(effect, epoch); });
 }
 
-void World::CallStore(const dispatch::Effect& effect, int64_t epoch) {
+void World::CallStore(const dispatch::StoreCall& effect, int64_t epoch) {
   Coordinator* coordinator = Leading(epoch);
   if (coordinator != nullptr && clock_.now < coordinator->paused_until) {
     const absl::Duration wait = coordinator->paused_until - clock_.now;
@@ -263,7 +294,7 @@ T ValueOf(absl::StatusOr<T> result, dispatch::Answer& answer) {
 }  // namespace
 
 // `run`: whether the store does it; `forced`: what the coordinator hears, if the store does not fail by itself.
-std::optional<dispatch::Event> World::Execute(const dispatch::Effect& effect, int64_t epoch, dispatch::Answer forced,
+std::optional<dispatch::Event> World::Execute(const dispatch::StoreCall& effect, int64_t epoch, dispatch::Answer forced,
                                               bool run) {
   dispatch::Answer answer = forced;
   const bool told = forced == dispatch::Answer::kDone;
@@ -272,7 +303,7 @@ std::optional<dispatch::Event> World::Execute(const dispatch::Effect& effect, in
     domain::OpenedSession opened;
     if (run) opened = ValueOf(store_.OpenSession(scope, epoch, e->request, domain::kLease), answer);
     Say([&] {
-      return Cat("store: open session ", opened.session.value, " of ", e->request.worker, ", kept ", opened.kept.size(),
+      return Cat("store: open session ", opened.session.value, " of ", e->request.name, ", kept ", opened.kept.size(),
                  " lost ", opened.lost.size(), " answer ", static_cast<int>(answer));
     });
     return dispatch::SessionOpened{e->stream, answer, told ? opened : domain::OpenedSession{}};

@@ -107,6 +107,7 @@ class World {
     int64_t epoch = 0;
     std::unique_ptr<dispatch::DispatchState> state;
     absl::Time lane_free;
+    absl::Time loads_free;
     absl::Time answers_free;
   };
 
@@ -151,12 +152,13 @@ class World {
   void TickDispatcher(int64_t epoch);
   void Tell(const dispatch::Event& event, int64_t epoch);
   void Carry(Coordinator& coordinator, const dispatch::Effect& effect);
-  void Lane(Coordinator& coordinator, const dispatch::Effect& effect);
-  void CallStore(const dispatch::Effect& effect, int64_t epoch);
-  std::optional<dispatch::Event> Execute(const dispatch::Effect& effect, int64_t epoch, dispatch::Answer forced,
+  void Lane(Coordinator& coordinator, const dispatch::StoreCall& effect);
+  void CallStore(const dispatch::StoreCall& effect, int64_t epoch);
+  std::optional<dispatch::Event> Execute(const dispatch::StoreCall& effect, int64_t epoch, dispatch::Answer forced,
                                          bool run);
   void Answer(dispatch::Event event, Coordinator& coordinator);
   LinkPtr LinkOf(dispatch::StreamId stream) const;
+  void ToWorker(const dispatch::Send& send, int64_t epoch);
   void ToWorker(dispatch::StreamId stream, const std::string& what,
                 std::function<agent::Event(const LinkPtr&)> message);
 
@@ -182,7 +184,7 @@ class World {
   void CheckCoordinator(const Coordinator& coordinator);
   void CheckTake(const Coordinator& taker);
   void CheckExpiry(const domain::ExpiredSessions& expired, int64_t epoch);
-  void CheckCompletion(const Worker& worker, const domain::Completion& completion,
+  void CheckCompletion(const Worker& worker, const domain::CompletedAttempt& completion,
                        const domain::CompleteResult& result);
   bool Settled() const;
   std::string Unsettled() const;

@@ -6,6 +6,7 @@
 //   leadership::LeadershipStore& leadership();
 //   JobId AddJob(const std::string& module, const std::string& version, Target target, int priority);
 //   void Cancel(JobId);                        // as batch cancel does
+//   domain::CompleteResult Complete(domain::CompletedAttempt);   // as the coordinator's attempt store does
 //   void Pass(absl::Duration);                 // the store's own time goes on
 //   JobState StateOf(JobId);
 //   std::vector<std::pair<AttemptToken, AttemptOutcome>> AttemptsOf(JobId);   // by token
@@ -24,6 +25,7 @@
 #include "coordinator/domain/dispatch_store.h"
 #include "coordinator/domain/leadership.h"
 #include "coordinator/domain/retry_policy.h"
+#include "coordinator/domain/types.h"
 
 namespace gofarm::testing {
 
@@ -51,7 +53,7 @@ class DispatchStoreContract : public ::testing::Test {
   }
   domain::OpenedSession Open(const std::string& worker, std::vector<AnnouncedAttempt> attempts = {},
                              const std::string& instance = "a") {
-    domain::SessionRequest request{.worker = worker,
+    domain::SessionRequest request{.name = worker,
                                    .instance = instance,
                                    .host_arch = "x86_64",
                                    .build_version = "test",
@@ -88,9 +90,11 @@ class DispatchStoreContract : public ::testing::Test {
   domain::CompleteResult Complete(AttemptToken token, JobId job,
                                   AttemptOutcome outcome = AttemptOutcome::kNothingToBuild,
                                   FailureClass failure = FailureClass::kNone) {
-    const auto result = store().Complete(scope(), {token, job, outcome, failure, "detail"});
-    EXPECT_TRUE(result.ok()) << result.status();
-    return result.ok() ? *result : domain::CompleteResult{};
+    return fixture_.Complete({.token = token,
+                              .job = job,
+                              .outcome = outcome,
+                              .failure_class = failure,
+                              .failure_detail = failure == FailureClass::kNone ? "" : "detail"});
   }
   // An attempt of `job` that runs on `session`.
   AttemptToken Run(JobId job, SessionId session) {

@@ -180,12 +180,12 @@ absl::StatusOr<domain::OpenedSession> MemoryDispatchStore::OpenSession(const Sco
   domain::OpenedSession opened;
   std::set<AttemptToken> left;
   for (const auto& [id, session] : sessions_) {
-    if (session.worker != request.worker) continue;
+    if (session.worker != request.name) continue;
     opened.superseded.push_back(id);
     for (const AttemptToken token : RunningOf(id)) left.insert(token);
   }
   opened.session = SessionId{++last_session_};
-  sessions_[opened.session] = {request.worker, request.instance, clock_.Now() + lease};
+  sessions_[opened.session] = {request.name, request.instance, clock_.Now() + lease};
   std::set<AttemptToken> seen;
   for (const AnnouncedAttempt& announced : request.attempts) {
     if (!seen.insert(announced.token).second) continue;
@@ -254,40 +254,35 @@ absl::StatusOr<std::vector<domain::LostAttempt>> MemoryDispatchStore::LoseAttemp
   return lost;
 }
 
-absl::StatusOr<domain::CompleteResult> MemoryDispatchStore::Complete(const Scope&,
-                                                                     const domain::Completion& completion) {
-  const auto attempt = attempts_.find(completion.token);
-  if (attempt == attempts_.end()) {
-    const auto job = jobs_.find(completion.job);
-    const bool open =
-        job != jobs_.end() && job->second.state == JobState::kQueued && job->second.token == completion.token;
-    return domain::CompleteResult{.outcome = open ? CompleteOutcome::kNotAccepted : CompleteOutcome::kStale};
+domain::CompleteResult MemoryDispatchStore::Complete(const domain::CompletedAttempt& completed) {
+  const auto job = jobs_.find(completed.job);
+  if (job == jobs_.end()) return {.outcome = CompleteOutcome::kStale};
+  const auto attempt = attempts_.find(completed.token);
+  const bool known = attempt != attempts_.end() && attempt->second.job == completed.job;
+  const bool running = known && attempt->second.outcome == AttemptOutcome::kRunning;
+  const bool lost = known && attempt->second.outcome == AttemptOutcome::kLost;
+  if (!running && !(lost && !fences_.complete)) {
+    std::optional<domain::AnsweredAttempt> answered;
+    if (known && !lost) {
+      answered = {
+          .outcome = attempt->second.outcome, .failure = attempt->second.failure, .job_state = attempt->second.answer};
+    }
+    const bool offered = job->second.state == JobState::kQueued && job->second.token == completed.token;
+    return domain::AnswerToPast(answered, offered, job->second.state);
   }
-  if (attempt->second.job != completion.job) return domain::CompleteResult{.outcome = CompleteOutcome::kStale};
-  const bool running = attempt->second.outcome == AttemptOutcome::kRunning;
-  const bool lost = attempt->second.outcome == AttemptOutcome::kLost;
-  if (!running && !lost) {
-    return domain::CompleteResult{.outcome = CompleteOutcome::kEnded,
-                                  .job_state = attempt->second.answer,
-                                  .requeued = {},
-                                  .repeated = true,
-                                  .recorded = attempt->second.outcome,
-                                  .recorded_failure = attempt->second.failure};
-  }
-  if (lost && fences_.complete) return domain::CompleteResult{.outcome = CompleteOutcome::kStale};
-  domain::CompleteResult result{.outcome = CompleteOutcome::kEnded};
-  result.requeued = End(attempt->second, completion.outcome, completion.failure, /*counts=*/true);
-  result.job_state = attempt->second.answer = jobs_.at(completion.job).state;
-  result.recorded = attempt->second.outcome;
-  result.recorded_failure = attempt->second.failure;
-  return result;
+  std::optional<domain::QueuedJob> requeued;
+  const domain::EndDecision decided =
+      End(attempt->second,
+          {.outcome = completed.outcome, .failure = completed.failure_class, .detail = completed.failure_detail},
+          /*counts=*/true, requeued);
+  attempt->second.answer = job->second.state;
+  return domain::AnswerToEnd(decided, job->second.state, std::move(requeued));
 }
 
-std::optional<domain::QueuedJob> MemoryDispatchStore::End(Attempt& attempt, AttemptOutcome outcome,
-                                                          FailureClass failure, bool counts) {
+domain::EndDecision MemoryDispatchStore::End(Attempt& attempt, const domain::AttemptEnd& end, bool counts,
+                                             std::optional<domain::QueuedJob>& requeued) {
   Job& job = jobs_.at(attempt.job);
-  const domain::EndDecision decided = domain::DecideEnd({.outcome = outcome, .failure = failure, .detail = ""},
-                                                        job.cancel_requested, counts, job.counts, kRandom);
+  domain::EndDecision decided = domain::DecideEnd(end, job.cancel_requested, counts, job.counts, kRandom);
   attempt.outcome = decided.end.outcome;
   attempt.failure = decided.end.failure;
   job.token = AttemptToken{};
@@ -299,16 +294,17 @@ std::optional<domain::QueuedJob> MemoryDispatchStore::End(Attempt& attempt, Atte
   if (job.state != JobState::kQueued) {
     job.failure =
         job.state == JobState::kFailed || job.state == JobState::kPartial ? decided.end.failure : FailureClass::kNone;
-    return std::nullopt;
+    return decided;
   }
   job.row.not_before = clock_.Now() + decided.retry.wait;
   job.row.avoid_worker = decided.retry.avoid_worker ? attempt.worker : "";
-  return job.row;
+  requeued = job.row;
+  return decided;
 }
 
 domain::LostAttempt MemoryDispatchStore::Lose(Attempt& attempt, bool counts) {
   domain::LostAttempt lost{.token = attempt.token, .job = attempt.job, .worker = attempt.worker, .requeued = {}};
-  lost.requeued = End(attempt, AttemptOutcome::kLost, FailureClass::kWorkerLost, counts);
+  End(attempt, {.outcome = AttemptOutcome::kLost, .failure = FailureClass::kWorkerLost}, counts, lost.requeued);
   return lost;
 }
 

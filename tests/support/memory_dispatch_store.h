@@ -14,6 +14,7 @@
 #include "coordinator/domain/ending.h"
 #include "coordinator/domain/leadership.h"
 #include "coordinator/domain/retry_policy.h"
+#include "coordinator/domain/types.h"
 
 namespace gofarm::testing {
 
@@ -62,6 +63,8 @@ class MemoryDispatchStore final : public domain::DispatchStore, public leadershi
     std::optional<AttemptToken> running;  // its attempt is to be cancelled
   };
   Cancelled CancelJob(JobId job);
+  // As store::AttemptStore, as far as the queue and the fence are concerned: by the same decisions (domain/ending.h).
+  domain::CompleteResult Complete(const domain::CompletedAttempt& completed);
 
   const std::map<JobId, Job>& jobs() const { return jobs_; }
   const std::map<AttemptToken, Attempt>& attempts() const { return attempts_; }
@@ -94,13 +97,13 @@ class MemoryDispatchStore final : public domain::DispatchStore, public leadershi
                                                       const std::vector<SessionId>& sessions) override;
   absl::StatusOr<std::vector<domain::LostAttempt>> LoseAttempts(const Scope& scope, int64_t epoch,
                                                                 const std::vector<AttemptToken>& tokens) override;
-  absl::StatusOr<domain::CompleteResult> Complete(const Scope& scope, const domain::Completion& completion) override;
 
  private:
   absl::Status CheckEpoch(int64_t epoch) const;
   bool Waits(const Job& job) const { return job.state == JobState::kQueued && !job.token; }
-  // Ends the attempt; its job ends or waits again.
-  std::optional<domain::QueuedJob> End(Attempt& attempt, AttemptOutcome outcome, FailureClass failure, bool counts);
+  // Ends the attempt; its job ends or waits again (`requeued`).
+  domain::EndDecision End(Attempt& attempt, const domain::AttemptEnd& end, bool counts,
+                          std::optional<domain::QueuedJob>& requeued);
   domain::LostAttempt Lose(Attempt& attempt, bool counts);
   std::vector<AttemptToken> RunningOf(SessionId session) const;
   void ReturnOffersOf(SessionId session);

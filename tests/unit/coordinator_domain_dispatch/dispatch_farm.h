@@ -8,9 +8,11 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "coordinator/domain/dispatch.h"
+#include "coordinator/domain/placement.h"
 
 namespace gofarm::dispatch {
 using domain::QueuedJob;
@@ -22,12 +24,37 @@ using ::testing::UnorderedElementsAre;
 inline constexpr Target kX86 = Target::kX86_64;
 inline constexpr Target kArm = Target::kAarch64;
 
+// A message with the stream it goes down.
+template <typename M>
+struct Sent : M {
+  StreamId stream;
+};
+
+// All effects of one kind: store calls, closed streams, notes, or Sent<M>.
+template <typename E>
+struct Kind {
+  static void Add(const Effect& effect, std::vector<E>& found) {
+    if constexpr (std::is_constructible_v<StoreCall, E>) {
+      const StoreCall* call = std::get_if<StoreCall>(&effect);
+      if (call != nullptr && std::holds_alternative<E>(*call)) found.push_back(std::get<E>(*call));
+    } else {
+      if (const E* e = std::get_if<E>(&effect)) found.push_back(*e);
+    }
+  }
+};
+template <typename M>
+struct Kind<Sent<M>> {
+  static void Add(const Effect& effect, std::vector<Sent<M>>& found) {
+    const Send* send = std::get_if<Send>(&effect);
+    if (send != nullptr && std::holds_alternative<M>(send->message)) {
+      found.push_back({std::get<M>(send->message), send->stream});
+    }
+  }
+};
 template <typename E>
 std::vector<E> All(const std::vector<Effect>& effects) {
   std::vector<E> found;
-  for (const Effect& effect : effects) {
-    if (const E* e = std::get_if<E>(&effect)) found.push_back(*e);
-  }
+  for (const Effect& effect : effects) Kind<E>::Add(effect, found);
   return found;
 }
 
@@ -71,14 +98,14 @@ class Farm {
                   domain::OpenedSession opened = {}) {
     const StreamId stream = Hello(name, slots, std::move(targets));
     Opened(stream, std::move(opened));
-    Step(ReadyReceived{stream, slots, 0, false});
+    Step(ReadyReceived{stream, slots, false});
     return stream;
   }
   StreamId Hello(const std::string& name, int slots, std::vector<Target> targets = {kX86, kArm},
                  const std::string& instance = "i") {
     const StreamId stream{++streams};
-    Step(HelloReceived{
-        stream, {.worker = name, .instance = instance, .pid = 7, .targets = std::move(targets), .slots = slots}});
+    Step(HelloReceived{stream,
+                       {.name = name, .instance = instance, .pid = 7, .targets = std::move(targets), .slots = slots}});
     return stream;
   }
   SessionId Opened(StreamId stream, domain::OpenedSession opened = {}) {
@@ -88,25 +115,25 @@ class Farm {
   }
 
   // The store gives every claim of `effects` a token; returns the offers that follow.
-  std::vector<SendOffer> Win(const std::vector<Effect>& effects) {
-    std::vector<SendOffer> offers;
+  std::vector<Sent<Offer>> Win(const std::vector<Effect>& effects) {
+    std::vector<Sent<Offer>> offers;
     for (const Claim& claim : All<Claim>(effects)) {
       ClaimsAnswered answer{Answer::kDone, claim.claims, {}};
       for (const domain::ClaimRequest& c : claim.claims) {
         answer.results.push_back({c.job, c.session, AttemptToken{++tokens}, domain::ClaimOutcome::kWon});
       }
-      for (const SendOffer& offer : All<SendOffer>(Step(answer))) offers.push_back(offer);
+      for (const Sent<Offer>& offer : All<Sent<Offer>>(Step(answer))) offers.push_back(offer);
     }
     return offers;
   }
   // The worker takes the offer, the store too.
-  void Run(const SendOffer& offer) {
+  void Run(const Sent<Offer>& offer) {
     const auto accepts = All<StoreAccept>(Step(AcceptReceived{offer.stream, offer.token}));
     ASSERT_EQ(accepts.size(), 1u);
     Step(AcceptsAnswered{Answer::kDone, {accepts[0].offer}, {domain::AcceptOutcome::kRunning}});
   }
-  std::string WorkerOf(const SendOffer& offer) const {
-    return state.sessions.at(state.streams.at(offer.stream)).worker.worker;
+  std::string WorkerOf(const Sent<Offer>& offer) const {
+    return state.sessions.at(state.streams.at(offer.stream)).hello.name;
   }
 
   DispatchState state;

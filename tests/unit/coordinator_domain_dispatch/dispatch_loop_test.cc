@@ -79,8 +79,8 @@ class LockedStore : public domain::DispatchStore {
                                                                 const std::vector<AttemptToken>& t) override {
     return With([&](auto& m) { return m.LoseAttempts(s, epoch, t); });
   }
-  absl::StatusOr<domain::CompleteResult> Complete(const Scope& s, const domain::Completion& c) override {
-    return With([&](auto& m) { return m.Complete(s, c); });
+  domain::CompleteResult Complete(const domain::CompletedAttempt& c) {
+    return With([&](auto& m) { return m.Complete(c); });
   }
 
  private:
@@ -91,7 +91,7 @@ class LockedStore : public domain::DispatchStore {
 // Keeps what was sent; Next waits for the next message of one kind and passes over others.
 class Streams final : public SessionSink {
  public:
-  void Send(dispatch::StreamId stream, int64_t, SessionMessage message) override {
+  void Send(dispatch::StreamId stream, int64_t, dispatch::SessionMessage message) override {
     const absl::MutexLock lock(&mutex_);
     sent_.emplace_back(stream, std::move(message));
   }
@@ -127,7 +127,7 @@ class Streams final : public SessionSink {
 
  private:
   absl::Mutex mutex_;
-  std::deque<std::pair<dispatch::StreamId, SessionMessage>> sent_ ABSL_GUARDED_BY(mutex_);
+  std::deque<std::pair<dispatch::StreamId, dispatch::SessionMessage>> sent_ ABSL_GUARDED_BY(mutex_);
   std::deque<std::pair<dispatch::StreamId, absl::Status>> closed_ ABSL_GUARDED_BY(mutex_);
 };
 
@@ -166,7 +166,7 @@ class DispatchLoopTest : public ::testing::Test, public DispatchObserver {
     const dispatch::StreamId stream = loop_->NewStream();
     EXPECT_TRUE(loop_
                     ->Post(dispatch::HelloReceived{stream,
-                                                   {.worker = name,
+                                                   {.name = name,
                                                     .instance = "i",
                                                     .host_arch = "x86_64",
                                                     .pid = 5,
@@ -174,12 +174,12 @@ class DispatchLoopTest : public ::testing::Test, public DispatchObserver {
                                                     .slots = 1,
                                                     .attempts = std::move(attempts)}})
                     .ok());
-    const auto welcome = streams_.Next<WelcomeMessage>();
+    const auto welcome = streams_.Next<dispatch::Welcome>();
     EXPECT_TRUE(welcome.has_value());
     if (welcome) {
       EXPECT_EQ(welcome->second.toolsets->at(0).name, "t");
     }
-    EXPECT_TRUE(loop_->Post(dispatch::ReadyReceived{stream, 1, 0, false}).ok());
+    EXPECT_TRUE(loop_->Post(dispatch::ReadyReceived{stream, 1, false}).ok());
     return stream;
   }
   bool WaitForRunning(AttemptToken token) {
@@ -204,7 +204,7 @@ TEST_F(DispatchLoopTest, AJobGoesFromTheQueueToAWorkerAndItsEndFreesIt) {
   const dispatch::StreamId stream = Worker("w");
   const JobId job = AddJob("example.com/m");
   loop_->QueueChanged(job);
-  const auto offer = streams_.Next<OfferMessage>();
+  const auto offer = streams_.Next<dispatch::Offer>();
   ASSERT_TRUE(offer.has_value());
   EXPECT_EQ(offer->first, stream);
   EXPECT_EQ(offer->second.job.id, job);
@@ -218,13 +218,14 @@ TEST_F(DispatchLoopTest, AJobGoesFromTheQueueToAWorkerAndItsEndFreesIt) {
   }
   EXPECT_EQ(loop_->Stats().offers_accepted, 1);
 
-  ASSERT_TRUE(
-      store_.Complete(Scope{}, {offer->second.token, job, AttemptOutcome::kBuilt, FailureClass::kNone, ""}).ok());
+  const domain::CompleteResult completed =
+      store_.Complete({.token = offer->second.token, .job = job, .outcome = AttemptOutcome::kNothingToBuild});
+  ASSERT_EQ(completed.outcome, domain::CompleteOutcome::kEnded);
   ASSERT_TRUE(loop_->Post(dispatch::AttemptEnded{offer->second.token, job, std::nullopt}).ok());
-  ASSERT_TRUE(loop_->Post(dispatch::ReadyReceived{stream, 1, 0, false}).ok());
+  ASSERT_TRUE(loop_->Post(dispatch::ReadyReceived{stream, 1, false}).ok());
   const JobId next = AddJob("example.com/next");
   loop_->QueueChanged(next);
-  const auto second = streams_.Next<OfferMessage>();
+  const auto second = streams_.Next<dispatch::Offer>();
   ASSERT_TRUE(second.has_value());
   EXPECT_EQ(second->second.job.id, next);
 }
@@ -261,7 +262,7 @@ TEST_F(DispatchLoopTest, ASecondWorkerOfALiveNameIsRefusedAndShownBesideTheFirst
   EXPECT_EQ(loop_->Workers()[0].detail, "");
   const dispatch::StreamId second = loop_->NewStream();
   ASSERT_TRUE(
-      loop_->Post(dispatch::HelloReceived{second, {.worker = "w", .instance = "other", .pid = 6, .slots = 1}}).ok());
+      loop_->Post(dispatch::HelloReceived{second, {.name = "w", .instance = "other", .pid = 6, .slots = 1}}).ok());
   const absl::Status why = streams_.ReasonOf(second);
   EXPECT_TRUE(absl::IsAlreadyExists(why)) << why;
   EXPECT_THAT(std::string(why.message()), ::testing::HasSubstr("a name of its own"));
@@ -278,7 +279,7 @@ TEST_F(DispatchLoopTest, AStopLosesNoAttempt) {
   const dispatch::StreamId stream = Worker("a");
   const JobId job = AddJob("example.com/a");
   loop_->QueueChanged(job);
-  const auto offer = streams_.Next<OfferMessage>();
+  const auto offer = streams_.Next<dispatch::Offer>();
   ASSERT_TRUE(offer.has_value());
   ASSERT_TRUE(loop_->Post(dispatch::AcceptReceived{stream, offer->second.token}).ok());
   ASSERT_TRUE(WaitForRunning(offer->second.token));
@@ -288,49 +289,97 @@ TEST_F(DispatchLoopTest, AStopLosesNoAttempt) {
 
 TEST_F(DispatchLoopTest, AnotherLeaderIsNoticed) {
   store_.Lead();
-  EXPECT_TRUE(loop_->Post(dispatch::HelloReceived{loop_->NewStream(), {.worker = "w", .instance = "i"}}).ok());
+  EXPECT_TRUE(loop_->Post(dispatch::HelloReceived{loop_->NewStream(), {.name = "w", .instance = "i"}}).ok());
   EXPECT_TRUE(leadership_lost_.WaitForNotificationWithTimeout(kPatience));
 }
 
-// Answers the queue's load only when it is let go.
+// Answers the queue's load, or the end of sessions, only when it is let go.
 class SlowStore final : public LockedStore {
  public:
   using LockedStore::LockedStore;
   absl::StatusOr<std::vector<domain::QueuedJob>> LoadQueue(const Scope& s, JobId after, int limit) override {
-    loading.Notify();
+    waiting.Notify();
     let_go.WaitForNotification();
     return LockedStore::LoadQueue(s, after, limit);
   }
-  absl::Notification loading, let_go;
+  absl::StatusOr<domain::ExpiredSessions> EndSessions(const Scope& s, int64_t epoch,
+                                                      const std::vector<SessionId>& ids) override {
+    waiting.Notify();
+    let_go.WaitForNotification();
+    return LockedStore::EndSessions(s, epoch, ids);
+  }
+  absl::Notification waiting, let_go;
+};
+
+// The lane's answers, by kind.
+class Answers {
+ public:
+  void Add(const dispatch::Event& event) {
+    const absl::MutexLock lock(&mutex_);
+    events_.push_back(event);
+  }
+  template <typename E>
+  std::optional<E> Await() {
+    const auto of_kind = [](const dispatch::Event& event) { return std::holds_alternative<E>(event); };
+    const auto there = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+      return std::any_of(events_.begin(), events_.end(), of_kind);
+    };
+    const absl::MutexLock lock(&mutex_);
+    if (!mutex_.AwaitWithTimeout(absl::Condition(&there), kPatience)) return std::nullopt;
+    return std::get<E>(*std::find_if(events_.begin(), events_.end(), of_kind));
+  }
+  template <typename E>
+  bool Has() {
+    const absl::MutexLock lock(&mutex_);
+    return std::any_of(events_.begin(), events_.end(),
+                       [](const dispatch::Event& event) { return std::holds_alternative<E>(event); });
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::vector<dispatch::Event> events_ ABSL_GUARDED_BY(mutex_);
 };
 
 TEST(StoreLaneTest, AnExpiryThatWaitedLongBehindOtherCallsIsNotMade) {
   testing::FakeClock clock;
   SlowStore store(clock);
   const int64_t epoch = store.Lead();
-  ASSERT_TRUE(store.OpenSession(Scope{}, epoch, {.worker = "w", .instance = "i"}, domain::kLease).ok());
+  ASSERT_TRUE(store.OpenSession(Scope{}, epoch, {.name = "w", .instance = "i"}, domain::kLease).ok());
   clock.Advance(2 * domain::kLease);  // its renewal stands behind the same slow call
-  dispatch::SessionsEnded ended;
-  absl::Notification answered;
+  Answers answers;
   StoreLane lane(
-      store,
-      [&](const dispatch::Event& event) {
-        if (const auto* e = std::get_if<dispatch::SessionsEnded>(&event)) {
-          ended = *e;
-          answered.Notify();
-        }
-      },
-      /*expiry_wait_max=*/absl::Milliseconds(1));
+      store, [&](const dispatch::Event& event) { answers.Add(event); }, /*expiry_wait_max=*/absl::Milliseconds(1));
   lane.Start(epoch);
-  lane.Add({dispatch::LoadQueue{}});
-  store.loading.WaitForNotification();
-  lane.Add({dispatch::ExpireSessions{}});
+  lane.Add({dispatch::EndSessions{}, dispatch::ExpireSessions{}, dispatch::ExtendLeases{}});
+  store.waiting.WaitForNotification();
   absl::SleepFor(absl::Milliseconds(5));
   store.let_go.Notify();
-  ASSERT_TRUE(answered.WaitForNotificationWithTimeout(kPatience));
+  ASSERT_TRUE(answers.Await<dispatch::LeasesExtended>().has_value());
   lane.Stop();
-  EXPECT_EQ(ended.answer, dispatch::Answer::kFailed) << "the dispatcher extends all leases then";
-  EXPECT_EQ(store.With([](auto& m) { return m.sessions().size(); }), 1u);
+  EXPECT_EQ(store.With([](auto& m) { return m.sessions().size(); }), 1u) << "the dispatcher extends all leases then";
+}
+
+TEST(StoreLaneTest, ASlowLoadOfTheQueueHoldsUpNeitherClaimsNorRenewals) {
+  testing::FakeClock clock;
+  SlowStore store(clock);
+  const int64_t epoch = store.Lead();
+  const SessionId session = store.OpenSession(Scope{}, epoch, {.name = "w", .instance = "i"}, domain::kLease)->session;
+  const JobId job = store.With([](auto& m) { return m.AddJob({.module = "m", .version = "v1.0.0", .toolset = "t"}); });
+  Answers answers;
+  StoreLane lane(store, [&](const dispatch::Event& event) { answers.Add(event); });
+  lane.Start(epoch);
+  lane.Add({dispatch::LoadQueue{.limit = 10}, dispatch::Claim{{{job, session}}}, dispatch::RenewSessions{{session}}});
+  store.waiting.WaitForNotification();
+  const auto claimed = answers.Await<dispatch::ClaimsAnswered>();
+  ASSERT_TRUE(claimed.has_value());
+  EXPECT_EQ(claimed->results.at(0).outcome, domain::ClaimOutcome::kWon);
+  const auto renewed = answers.Await<dispatch::SessionsRenewed>();
+  ASSERT_TRUE(renewed.has_value());
+  EXPECT_EQ(renewed->answer, dispatch::Answer::kDone);
+  EXPECT_FALSE(answers.Has<dispatch::QueueLoaded>());
+  store.let_go.Notify();
+  EXPECT_TRUE(answers.Await<dispatch::QueueLoaded>().has_value());
+  lane.Stop();
 }
 
 }  // namespace

@@ -8,7 +8,7 @@ TEST(DispatchTest, AWorkerThatComesBackKeepsItsAttemptAndIsToldOfACancel) {
   Farm farm;
   const StreamId first = farm.Worker("a", 1);
   const QueuedJob job = farm.Job(10);
-  const SendOffer offer = farm.Win(farm.Queue({job})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({job})).at(0);
   farm.Run(offer);
   farm.Step(StreamClosed{first});
   EXPECT_EQ(farm.state.running_until.size(), 1u) << "the lease runs on";
@@ -18,9 +18,9 @@ TEST(DispatchTest, AWorkerThatComesBackKeepsItsAttemptAndIsToldOfACancel) {
   opened.superseded = {SessionId{1}};
   opened.kept = {{.token = offer.token, .job = job, .session = opened.session, .age = {}, .cancel_requested = true}};
   const auto effects = farm.Step(SessionOpened{second, Answer::kDone, opened});
-  ASSERT_EQ(All<SendWelcome>(effects).size(), 1u);
-  EXPECT_THAT(All<SendWelcome>(effects)[0].keep, ElementsAre(offer.token));
-  EXPECT_EQ(All<SendCancel>(effects).size(), 1u);
+  ASSERT_EQ(All<Sent<Welcome>>(effects).size(), 1u);
+  EXPECT_THAT(All<Sent<Welcome>>(effects)[0].keep, ElementsAre(offer.token));
+  EXPECT_EQ(All<Sent<Cancel>>(effects).size(), 1u);
   EXPECT_EQ(farm.state.sessions.size(), 1u);
 }
 
@@ -30,7 +30,7 @@ TEST(DispatchTest, ARestartedCoordinatorTakesTheBuildBack) {
   domain::OpenedSession opened;
   opened.kept = {{.token = AttemptToken{77}, .job = job, .session = SessionId{1}, .age = {}}};
   const StreamId a = farm.Worker("a", 2, {kX86, kArm}, opened);
-  farm.Step(ReadyReceived{a, 1, 0, false});
+  farm.Step(ReadyReceived{a, 1, false});
   EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNone);
   farm.Worker("b", 4);
   const auto offers = farm.Win(farm.Queue({farm.Job(11, "example.com/m", kArm)}));
@@ -45,7 +45,7 @@ TEST(DispatchTest, ARestartedWorkersAttemptIsLostAndItsJobWaitsAgain) {
   Farm farm;
   const StreamId first = farm.Worker("a", 1);
   const QueuedJob job = farm.Job(10);
-  const SendOffer offer = farm.Win(farm.Queue({job})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({job})).at(0);
   farm.Run(offer);
   const StreamId second = farm.Hello("a", 1);
   domain::OpenedSession opened;
@@ -55,9 +55,9 @@ TEST(DispatchTest, ARestartedWorkersAttemptIsLostAndItsJobWaitsAgain) {
   const auto effects = farm.Step(SessionOpened{second, Answer::kDone, opened});
   ASSERT_EQ(All<NoteLost>(effects).size(), 1u);
   EXPECT_TRUE(All<NoteLost>(effects)[0].waits_again);
-  ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
-  EXPECT_EQ(All<CloseStream>(effects)[0].stream, first);
-  EXPECT_EQ(farm.Win(farm.Step(ReadyReceived{second, 1, 0, false})).size(), 1u) << "it runs again at once";
+  ASSERT_EQ(All<Close>(effects).size(), 1u);
+  EXPECT_EQ(All<Close>(effects)[0].stream, first);
+  EXPECT_EQ(farm.Win(farm.Step(ReadyReceived{second, 1, false})).size(), 1u) << "it runs again at once";
 }
 
 TEST(DispatchTest, ASecondProcessOfALiveWorkersNameIsRefused) {
@@ -65,7 +65,7 @@ TEST(DispatchTest, ASecondProcessOfALiveWorkersNameIsRefused) {
   const StreamId first = farm.Worker("a", 1);
   const auto closes_of_hello = [&](const std::string& instance) {
     farm.Hello("a", 1, {kX86}, instance);
-    return All<CloseStream>(farm.last);
+    return All<Close>(farm.last);
   };
   const auto refused = closes_of_hello("another");
   ASSERT_EQ(refused.size(), 1u);
@@ -101,7 +101,7 @@ TEST(DispatchTest, AWorkerThatIsGoneLeavesItsNameAtOnce) {
 TEST(DispatchTest, OpenOffersOfABrokenStreamAreReturned) {
   Farm farm;
   const StreamId a = farm.Worker("a", 1);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   const auto returns = All<StoreReturn>(farm.Step(StreamClosed{a}));
   ASSERT_EQ(returns.size(), 1u);
   EXPECT_EQ(returns[0].offer.token, offer.token);
@@ -120,8 +120,8 @@ TEST(DispatchTest, OneRenewalSpeaksForAllSessionsThatWereHeardAndSilentOnesExpir
   ASSERT_EQ(second.size(), 1u);
   EXPECT_THAT(second[0].sessions, ElementsAre(SessionId{2}));
   const auto effects = farm.Step(SessionsEnded{Answer::kDone, {{SessionId{1}}, {}}});
-  ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
-  EXPECT_EQ(All<CloseStream>(effects)[0].stream, a);
+  ASSERT_EQ(All<Close>(effects).size(), 1u);
+  EXPECT_EQ(All<Close>(effects)[0].stream, a);
   EXPECT_EQ(farm.state.former.count("a"), 1u);
 }
 
@@ -142,20 +142,20 @@ TEST(DispatchTest, AStoreThatCannotOpenASessionSendsTheWorkerAway) {
   Farm farm;
   const StreamId a = farm.Hello("a", 1);
   const auto effects = farm.Step(SessionOpened{a, Answer::kUnknown, {}});
-  ASSERT_EQ(All<CloseStream>(effects).size(), 1u);
-  EXPECT_EQ(All<CloseStream>(effects)[0].why, CloseWhy::kStoreUnavailable);
+  ASSERT_EQ(All<Close>(effects).size(), 1u);
+  EXPECT_EQ(All<Close>(effects)[0].why, CloseWhy::kStoreUnavailable);
 }
 
 TEST(DispatchTest, AWorkerThatSaysGoodbyeGetsNoMoreOffersAndItsSessionEnds) {
   Farm farm;
   const StreamId a = farm.Worker("a", 2);
   const QueuedJob job = farm.Job(10);
-  const SendOffer offer = farm.Win(farm.Queue({job})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({job})).at(0);
   farm.Run(offer);
   ASSERT_EQ(All<EndSessions>(farm.Step(GoodbyeReceived{a})).size(), 1u);
   EXPECT_THAT(All<Claim>(farm.Queue({farm.Job(11)})), IsEmpty());
   const auto effects = farm.Step(SessionsEnded{Answer::kDone, {{SessionId{1}}, {{offer.token, JobId{10}, "a", job}}}});
-  EXPECT_EQ(All<CloseStream>(effects).at(0).why, CloseWhy::kLeft);
+  EXPECT_EQ(All<Close>(effects).at(0).why, CloseWhy::kLeft);
   EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNoWorker);
 }
 
@@ -222,7 +222,7 @@ TEST(DispatchTest, AnAttemptThatBeganAfterTheClockJumpedGetsNoMoreThanItsTime) {
   farm.Worker("a", 2);
   farm.Wait({});
   farm.now += absl::Hours(8);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);  // before the first tick notices
+  const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);  // before the first tick notices
   farm.Run(offer);
   EXPECT_EQ(All<LoseAttempts>(farm.Live(farm.state.options.attempt_deadline + kOverdueGrace + absl::Seconds(1))).size(),
             1u);

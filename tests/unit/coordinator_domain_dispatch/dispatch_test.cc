@@ -16,7 +16,7 @@ TEST(DispatchTest, AModulesTargetsStayOnTheWorkerThatHasItsSource) {
   farm.Run(first[0]);
   const auto second = farm.Win(farm.Queue({farm.Job(11, "example.com/m", kArm), farm.Job(12, "example.com/other")}));
   ASSERT_EQ(second.size(), 2u);
-  for (const SendOffer& offer : second) {
+  for (const Sent<Offer>& offer : second) {
     if (offer.job.id == JobId{11}) {
       EXPECT_EQ(farm.WorkerOf(offer), "b");
     }
@@ -43,7 +43,7 @@ TEST(DispatchTest, AFreedSlotPrefersTheModuleWhoseSourceIsThere) {
   farm.now += absl::Seconds(1);
   farm.Queue({farm.Job(30, "example.com/m", kArm)});
   farm.Step(AttemptEnded{first[0].token, JobId{10}, std::nullopt});
-  const auto next = farm.Win(farm.Step(ReadyReceived{a, 1, 0, false}));
+  const auto next = farm.Win(farm.Step(ReadyReceived{a, 1, false}));
   ASSERT_EQ(next.size(), 1u);
   EXPECT_EQ(next[0].job.id, JobId{30});
 }
@@ -55,7 +55,7 @@ TEST(DispatchTest, AMoreUrgentJobGoesBeforeTheModuleWhoseSourceIsThere) {
   farm.Run(first[0]);
   farm.Queue({farm.Job(20, "example.com/m", kArm), farm.Job(30, "example.com/urgent", kX86, 1)});
   farm.Step(AttemptEnded{first[0].token, JobId{10}, std::nullopt});
-  const auto next = farm.Win(farm.Step(ReadyReceived{a, 1, 0, false}));
+  const auto next = farm.Win(farm.Step(ReadyReceived{a, 1, false}));
   ASSERT_EQ(next.size(), 1u);
   EXPECT_EQ(next[0].job.id, JobId{30});
 }
@@ -72,7 +72,7 @@ TEST(DispatchTest, JobsGoByPriorityThenAgeThenId) {
     order.push_back(offers[0].job.id.value);
     farm.Run(offers[0]);
     farm.Step(AttemptEnded{offers[0].token, offers[0].job.id, std::nullopt});
-    offers = farm.Win(farm.Step(ReadyReceived{a, 1, 0, false}));
+    offers = farm.Win(farm.Step(ReadyReceived{a, 1, false}));
   }
   EXPECT_THAT(order, ElementsAre(9, 7, 5, 6));
 }
@@ -97,7 +97,7 @@ TEST(DispatchTest, AJobAvoidsTheWorkerWhereItRanOutOfTimeIfThereIsAnother) {
   const StreamId b = farm.Hello("b", 1);
   farm.Opened(b);
   EXPECT_THAT(All<Claim>(farm.Queue({job})), IsEmpty()) << "b is busy, but it is there";
-  const auto offers = farm.Win(farm.Step(ReadyReceived{b, 1, 0, false}));
+  const auto offers = farm.Win(farm.Step(ReadyReceived{b, 1, false}));
   ASSERT_EQ(offers.size(), 1u);
   EXPECT_EQ(farm.WorkerOf(offers[0]), "b");
 }
@@ -124,24 +124,24 @@ TEST(DispatchTest, AWorkerGetsOnlyTargetsItBuildsAndNoMoreThanItsFreeSlots) {
 TEST(DispatchTest, AJobThatWaitsForDiskSpaceSaysSoUnlessAWorkerHasRoom) {
   Farm farm;
   const StreamId a = farm.Worker("a", 1);
-  farm.Step(ReadyReceived{a, 0, 0, false, /*disk_full=*/true});
+  farm.Step(ReadyReceived{a, 0, false, /*disk_full=*/true});
   EXPECT_THAT(All<Claim>(farm.Queue({farm.Job(10)})), IsEmpty());
   EXPECT_THAT(WhyItWaits(farm.state, JobId{10}, farm.now).detail, HasSubstr("the disk of worker a is full"));
   farm.Worker("b", 0);
   EXPECT_THAT(WhyItWaits(farm.state, JobId{10}, farm.now).detail, HasSubstr("busy")) << "b has room and no free slot";
-  EXPECT_EQ(All<Claim>(farm.Step(ReadyReceived{a, 1, 0, false})).size(), 1u);
+  EXPECT_EQ(All<Claim>(farm.Step(ReadyReceived{a, 1, false})).size(), 1u);
 }
 
 TEST(DispatchTest, DrainingWorkersAndThoseThatCannotIsolateGetNothing) {
   Farm farm;
   const StreamId a = farm.Worker("a", 1);
-  farm.Step(ReadyReceived{a, 1, 0, true});
+  farm.Step(ReadyReceived{a, 1, true});
   const StreamId b{++farm.streams};
-  farm.Step(HelloReceived{b, {.worker = "b", .targets = {kX86}, .slots = 1, .isolation_error = "no user namespaces"}});
+  farm.Step(HelloReceived{b, {.name = "b", .targets = {kX86}, .slots = 1, .isolation_error = "no user namespaces"}});
   farm.Opened(b);
-  farm.Step(ReadyReceived{b, 1, 0, false});
+  farm.Step(ReadyReceived{b, 1, false});
   EXPECT_THAT(All<Claim>(farm.Queue({farm.Job(10)})), IsEmpty());
-  EXPECT_EQ(All<Claim>(farm.Step(ReadyReceived{a, 1, 0, false})).size(), 1u) << "a takes offers again";
+  EXPECT_EQ(All<Claim>(farm.Step(ReadyReceived{a, 1, false})).size(), 1u) << "a takes offers again";
 }
 
 TEST(DispatchTest, AnOfferNamesTheSiblingTargetsThatAreQueuedOrRunning) {
@@ -158,13 +158,13 @@ TEST(DispatchTest, AnOfferNamesTheSiblingTargetsThatAreQueuedOrRunning) {
 TEST(DispatchTest, AnOfferThatNobodyTakesReturnsToTheQueueAfterTenSeconds) {
   Farm farm;
   const StreamId a = farm.Worker("a", 1);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   EXPECT_THAT(All<StoreReturn>(farm.Wait(kOfferTimeout)), IsEmpty());
   const auto returns = All<StoreReturn>(farm.Wait(absl::Milliseconds(1)));
   ASSERT_EQ(returns.size(), 1u);
   EXPECT_EQ(returns[0].offer.token, offer.token);
-  EXPECT_THAT(All<SendDrop>(farm.Step(AcceptReceived{a, offer.token})),
-              ElementsAre(::testing::Field(&SendDrop::token, offer.token)))
+  EXPECT_THAT(All<Sent<Drop>>(farm.Step(AcceptReceived{a, offer.token})),
+              ElementsAre(::testing::Field(&Sent<Drop>::token, offer.token)))
       << "too late";
   farm.Step(ReturnsAnswered{Answer::kDone, {returns[0].offer}, {domain::ReturnOutcome::kReturned}});
   EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kNoFreeSlot);
@@ -174,18 +174,18 @@ TEST(DispatchTest, AnOfferThatNobodyTakesReturnsToTheQueueAfterTenSeconds) {
 TEST(DispatchTest, AnAcceptAfterTheDeadlineIsDroppedEvenBeforeTheTick) {
   Farm farm;
   const StreamId a = farm.Worker("a", 1);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   farm.now += kOfferTimeout + absl::Milliseconds(1);
   const auto effects = farm.Step(AcceptReceived{a, offer.token});
   EXPECT_THAT(All<StoreAccept>(effects), IsEmpty());
-  EXPECT_EQ(All<SendDrop>(effects).size(), 1u);
+  EXPECT_EQ(All<Sent<Drop>>(effects).size(), 1u);
   EXPECT_EQ(All<StoreReturn>(effects).size(), 1u);
 }
 
 TEST(DispatchTest, ARefusedOfferReturnsAndTheWorkerIsLeftInPeace) {
   Farm farm;
   const StreamId a = farm.Worker("a", 2);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   const auto returns = All<StoreReturn>(farm.Step(RefuseReceived{a, offer.token, RefuseReason::kUnknownToolset, ""}));
   ASSERT_EQ(returns.size(), 1u);
   const auto after = farm.Step(ReturnsAnswered{Answer::kDone, {returns[0].offer}, {domain::ReturnOutcome::kReturned}});
@@ -197,7 +197,7 @@ TEST(DispatchTest, ARefusedOfferReturnsAndTheWorkerIsLeftInPeace) {
 TEST(DispatchTest, AnAttemptRunsOnlyOnceItsAcceptIsStored) {
   Farm farm;
   const StreamId a = farm.Worker("a", 1);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   const auto accepts = All<StoreAccept>(farm.Step(AcceptReceived{a, offer.token}));
   ASSERT_EQ(accepts.size(), 1u);
   EXPECT_EQ(WhyItWaits(farm.state, JobId{10}, farm.now).reason, WaitReason::kOffered);
@@ -211,11 +211,11 @@ TEST(DispatchTest, AnAttemptRunsOnlyOnceItsAcceptIsStored) {
 TEST(DispatchTest, AStaleAcceptIsDroppedAndTheJobIsReadAnew) {
   Farm farm;
   const StreamId a = farm.Worker("a", 1);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   farm.Step(AcceptReceived{a, offer.token});
   const auto effects = farm.Step(
       AcceptsAnswered{Answer::kDone, {{offer.token, JobId{10}, SessionId{1}}}, {domain::AcceptOutcome::kStale}});
-  EXPECT_EQ(All<SendDrop>(effects).size(), 1u);
+  EXPECT_EQ(All<Sent<Drop>>(effects).size(), 1u);
   EXPECT_EQ(All<ReadClaims>(effects).size(), 1u);
   farm.Step(ClaimsRead{Answer::kDone, {JobId{10}}, {{.job = JobId{10}, .in_queue = false}}});
   EXPECT_THAT(farm.state.jobs, IsEmpty());
@@ -224,7 +224,7 @@ TEST(DispatchTest, AStaleAcceptIsDroppedAndTheJobIsReadAnew) {
 TEST(DispatchTest, AnAcceptThatTheStoreDidNotAnswerIsAskedAgain) {
   Farm farm;
   const StreamId a = farm.Worker("a", 1);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   const auto accepts = All<StoreAccept>(farm.Step(AcceptReceived{a, offer.token}));
   for (const Answer answer : {Answer::kFailed, Answer::kUnknown}) {
     EXPECT_THAT(All<StoreAccept>(farm.Step(AcceptsAnswered{answer, {accepts[0].offer}, {}})), IsEmpty());
@@ -243,7 +243,7 @@ TEST(DispatchTest, AClaimWonForASessionThatIsGoneIsReturned) {
   farm.Step(StreamClosed{a});
   const auto effects = farm.Step(ClaimsAnswered{
       Answer::kDone, claims[0].claims, {{JobId{10}, SessionId{1}, AttemptToken{5}, domain::ClaimOutcome::kWon}}});
-  EXPECT_THAT(All<SendOffer>(effects), IsEmpty());
+  EXPECT_THAT(All<Sent<Offer>>(effects), IsEmpty());
   ASSERT_EQ(All<StoreReturn>(effects).size(), 1u);
   EXPECT_EQ(All<StoreReturn>(effects)[0].offer.token, AttemptToken{5});
 }
@@ -259,8 +259,8 @@ TEST(DispatchTest, AClaimWhoseAnswerIsUnknownIsReadBackBeforeAnythingIsDecided) 
       farm.Step(ClaimsRead{Answer::kDone,
                            {JobId{10}},
                            {{.job = JobId{10}, .in_queue = true, .token = AttemptToken{9}, .session = SessionId{1}}}});
-  ASSERT_EQ(All<SendOffer>(read).size(), 1u);
-  EXPECT_EQ(All<SendOffer>(read)[0].token, AttemptToken{9});
+  ASSERT_EQ(All<Sent<Offer>>(read).size(), 1u);
+  EXPECT_EQ(All<Sent<Offer>>(read)[0].token, AttemptToken{9});
 }
 
 TEST(DispatchTest, AFailedClaimIsMadeAgainALittleLater) {
@@ -286,9 +286,9 @@ TEST(DispatchTest, ClaimsGoOutInCallsOfAtMostFiveHundred) {
 TEST(DispatchTest, CancellingARunningAttemptTellsItsWorker) {
   Farm farm;
   const StreamId a = farm.Worker("a", 1);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   farm.Run(offer);
-  const auto cancels = All<SendCancel>(farm.Step(CancelRequested{{offer.token}}));
+  const auto cancels = All<Sent<Cancel>>(farm.Step(CancelRequested{{offer.token}}));
   ASSERT_EQ(cancels.size(), 1u);
   EXPECT_EQ(cancels[0].stream, a);
   EXPECT_EQ(cancels[0].token, offer.token);
@@ -297,28 +297,28 @@ TEST(DispatchTest, CancellingARunningAttemptTellsItsWorker) {
 TEST(DispatchTest, AnAttemptCancelledWhileItsAcceptIsStoredIsToldAsSoonAsItRuns) {
   Farm farm;
   const StreamId a = farm.Worker("a", 1);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   farm.Step(AcceptReceived{a, offer.token});
-  EXPECT_THAT(All<SendCancel>(farm.Step(CancelRequested{{offer.token}})), IsEmpty());
+  EXPECT_THAT(All<Sent<Cancel>>(farm.Step(CancelRequested{{offer.token}})), IsEmpty());
   const auto effects = farm.Step(
       AcceptsAnswered{Answer::kDone, {{offer.token, JobId{10}, SessionId{1}}}, {domain::AcceptOutcome::kRunning}});
-  EXPECT_EQ(All<SendCancel>(effects).size(), 1u);
+  EXPECT_EQ(All<Sent<Cancel>>(effects).size(), 1u);
 }
 
 TEST(DispatchTest, ACancelledJobLeavesTheQueueAndAnOpenOfferIsTakenBack) {
   Farm farm;
   farm.Worker("a", 1);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10), farm.Job(11)})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10), farm.Job(11)})).at(0);
   const auto effects = farm.Step(JobsRemoved{{JobId{10}, JobId{11}}});
   EXPECT_THAT(farm.state.jobs, IsEmpty());
-  ASSERT_EQ(All<SendDrop>(effects).size(), 1u);
-  EXPECT_EQ(All<SendDrop>(effects)[0].token, offer.token);
+  ASSERT_EQ(All<Sent<Drop>>(effects).size(), 1u);
+  EXPECT_EQ(All<Sent<Drop>>(effects)[0].token, offer.token);
 }
 
 TEST(DispatchTest, AnEndedAttemptFreesTheJobAndATryAgainWaitsForItsTime) {
   Farm farm;
   farm.Worker("a", 1);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   farm.Run(offer);
   QueuedJob again = farm.Job(10);
   again.not_before = farm.now + absl::Seconds(5);
@@ -331,14 +331,14 @@ TEST(DispatchTest, AnEndedAttemptFreesTheJobAndATryAgainWaitsForItsTime) {
 TEST(DispatchTest, AnAttemptFarBeyondItsDeadlineIsLost) {
   Farm farm;
   farm.Worker("a", 1);
-  const SendOffer offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
   farm.Run(offer);
   const auto loses =
       All<LoseAttempts>(farm.Live(farm.state.options.attempt_deadline + kOverdueGrace + absl::Seconds(1)));
   ASSERT_EQ(loses.size(), 1u);
   const auto effects =
       farm.Step(AttemptsLost{Answer::kDone, loses[0].tokens, {{offer.token, JobId{10}, "a", std::nullopt}}});
-  EXPECT_EQ(All<SendDrop>(effects).size(), 1u);
+  EXPECT_EQ(All<Sent<Drop>>(effects).size(), 1u);
   EXPECT_THAT(farm.state.jobs, IsEmpty());
 }
 
@@ -347,7 +347,7 @@ TEST(DispatchTest, AJobWhoseToolsetNoWorkerHasSaysSo) {
   const StreamId a = farm.Worker("a", 2);
   QueuedJob old = farm.Job(10);
   old.toolset = "retired";
-  const SendOffer offer = farm.Win(farm.Queue({old})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({old})).at(0);
   farm.Step(RefuseReceived{a, offer.token, RefuseReason::kUnknownToolset, ""});
   farm.Step(
       ReturnsAnswered{Answer::kDone, {{offer.token, JobId{10}, SessionId{1}}}, {domain::ReturnOutcome::kReturned}});
@@ -392,10 +392,10 @@ TEST(DispatchTest, SeventyThousandJobsAndTwoThousandWorkersArePlacedWithoutScans
   for (int i = 1; i <= 2000; ++i) {
     const StreamId stream{i};
     const std::vector<Target> all(kAllTargets.begin(), kAllTargets.end());
-    dispatch::Step(farm.state, HelloReceived{stream, {.worker = "w" + std::to_string(i), .targets = all, .slots = 4}},
+    dispatch::Step(farm.state, HelloReceived{stream, {.name = "w" + std::to_string(i), .targets = all, .slots = 4}},
                    farm.now);
     dispatch::Step(farm.state, SessionOpened{stream, Answer::kDone, {.session = SessionId{i}}}, farm.now);
-    for (const Claim& claim : All<Claim>(dispatch::Step(farm.state, ReadyReceived{stream, 4, 0, false}, farm.now))) {
+    for (const Claim& claim : All<Claim>(dispatch::Step(farm.state, ReadyReceived{stream, 4, false}, farm.now))) {
       claimed += claim.claims.size();
       std::set<std::string> modules;
       for (const domain::ClaimRequest& c : claim.claims) modules.insert(farm.state.jobs.at(c.job).job.module);
@@ -411,7 +411,7 @@ TEST(DispatchTest, AHugeQueueThatEveryWorkerTurnsDownIsNotLookedThrough) {
   const StreamId a = farm.Worker("a", 4, {kX86});
   QueuedJob first = farm.Job(1);
   first.toolset = "retired";
-  const SendOffer offer = farm.Win(farm.Queue({first})).at(0);
+  const Sent<Offer> offer = farm.Win(farm.Queue({first})).at(0);
   farm.Step(RefuseReceived{a, offer.token, RefuseReason::kUnknownToolset, ""});
   std::vector<QueuedJob> jobs;
   for (int i = 2; i <= 100'000; ++i) {

@@ -1,4 +1,4 @@
-#include "coordinator/domain/placement.h"
+#include "coordinator/domain/affinity.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

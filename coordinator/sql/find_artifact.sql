@@ -1,1 +1,0 @@
-SELECT kind, size FROM artifacts WHERE sha256 = $1::text
