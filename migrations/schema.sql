@@ -157,6 +157,10 @@ CREATE TABLE queue (
     offered_token   bigint UNIQUE,
     -- No foreign key: ending a session returns its offers in the same transaction.
     offered_session bigint,
+    -- Whose it is, by the first batch that wants it.
+    submitter       text NOT NULL DEFAULT '',
+    labels          jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(labels) = 'object'),
+    memory_bytes    bigint NOT NULL DEFAULT 0 CHECK (memory_bytes >= 0),  -- that its build takes; 0: not known
     CONSTRAINT offer_is_whole CHECK ((offered_token IS NULL) = (offered_session IS NULL)),
     CONSTRAINT running_is_not_offered CHECK (NOT (running AND offered_token IS NOT NULL))
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);

@@ -15,6 +15,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -49,6 +50,10 @@ struct QueuedJob {
   absl::Time queued_at = absl::UnixEpoch();
   absl::Time not_before = absl::InfinitePast();  // backoff
   std::string avoid_worker;  // where it ran out of time or memory: another worker is tried first; empty: none
+  // Of the first batch that wants it; for shares and admission.
+  std::string submitter;
+  std::map<std::string, std::string> labels;
+  int64_t memory_bytes = 0;  // that its build takes; 0: not known
 
   bool operator==(const QueuedJob&) const = default;
 };

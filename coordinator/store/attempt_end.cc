@@ -3,6 +3,7 @@
 #include "common/base/status_macros.h"
 #include "common/vocab/target.h"
 #include "coordinator/domain/job.h"
+#include "coordinator/store/json.h"
 
 namespace gofarm::store {
 
@@ -62,7 +63,10 @@ domain::QueuedJob QueuedJobOf(const pqxx::row& row) {
           .priority = row["priority"].as<int>(),
           .queued_at = TimeOf(row["queued_us"]),
           .not_before = TimeOf(row["not_before_us"]),
-          .avoid_worker = row["avoid_worker"].as<std::string>()};
+          .avoid_worker = row["avoid_worker"].as<std::string>(),
+          .submitter = row["submitter"].as<std::string>(),
+          .labels = LabelsFromJson(row["labels"].c_str()),
+          .memory_bytes = row["memory_bytes"].as<int64_t>()};
 }
 
 std::vector<domain::QueuedJob> QueuedJobs(Txn& txn, const std::vector<JobId>& ids) {

@@ -217,13 +217,13 @@ absl::StatusOr<Successors> Replace(Txn& txn, const std::vector<BatchId>& batches
     }
     drop_done();
   }
-  txn.Run("enqueue_jobs", Array(IdsOf(result.added)));
   std::vector<JobId> old_ids, new_ids;
   for (const auto& [old_id, ref] : result.of) {
     old_ids.push_back(old_id);
     new_ids.push_back(ref.id);
   }
   txn.Run("relink_jobs", Array(batches), Array(old_ids), Array(new_ids));
+  txn.Run("enqueue_jobs", Array(IdsOf(result.added)));
   return result;
 }
 

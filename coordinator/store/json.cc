@@ -169,6 +169,11 @@ std::string AttemptReportJson(const AttemptReport& report) { return json::Write(
 std::string HelloJson(const domain::SessionRequest& hello) { return json::Write(hello); }
 std::string ReportJson(const WorkerReport& report) { return json::Write(report); }
 
+std::map<std::string, std::string> LabelsFromJson(std::string_view text) {
+  // Most jobs have none, and a load of the queue reads many.
+  if (text == "{}") return {};
+  return Lenient<std::map<std::string, std::string>>(text);
+}
 AttemptReport AttemptReportFromJson(std::string_view text) { return Lenient<AttemptReport>(text); }
 std::vector<FailedProgram> FailedProgramsFromJson(std::string_view text) {
   return Lenient<std::vector<FailedProgram>>(text);

@@ -18,6 +18,7 @@ std::string AttemptReportJson(const AttemptReport& report);  // the stored docum
 std::string HelloJson(const domain::SessionRequest& hello);
 std::string ReportJson(const WorkerReport& report);
 
+std::map<std::string, std::string> LabelsFromJson(std::string_view text);
 AttemptReport AttemptReportFromJson(std::string_view text);
 std::vector<FailedProgram> FailedProgramsFromJson(std::string_view text);
 void HelloFromJson(std::string_view text, domain::WorkerInfo& worker);

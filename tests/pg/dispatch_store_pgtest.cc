@@ -97,6 +97,33 @@ class DispatchStoreTest : public FarmTest {
   }
 };
 
+TEST_F(DispatchStoreTest, AJobOfTheQueueIsItsFirstSubmittersAlsoWhenItIsTriedAgain) {
+  domain::SubmitRequest first = Request();
+  first.submitter = "ann";
+  first.labels = {{"team", "tools"}};
+  const auto batch = batches_->Insert(Now(), first, Wanted({"example.com/m"}), toolset_.name);
+  ASSERT_TRUE(batch.ok()) << batch.status();
+  domain::SubmitRequest second = Request();
+  second.submitter = "bob";
+  ASSERT_TRUE(batches_->Insert(Now(), second, Wanted({"example.com/m"}), toolset_.name).ok());
+  const auto is_anns = [&] {
+    const auto queue = dispatch_->LoadQueue(Now(), JobId{}, 10);
+    ASSERT_TRUE(queue.ok()) << queue.status();
+    ASSERT_EQ(queue->size(), 1u);
+    EXPECT_EQ(queue->at(0).submitter, "ann");
+    EXPECT_EQ(queue->at(0).labels, first.labels);
+    EXPECT_EQ(queue->at(0).memory_bytes, 0);
+  };
+  is_anns();
+  const JobId job = OnlyJob(batch->batch.id);
+  const SessionId session = Hello("w").session;
+  const domain::CompleteResult failed = Complete(FailedReport(Run(job, session), job, FailureClass::kProxyError));
+  ASSERT_TRUE(failed.requeued.has_value());
+  EXPECT_EQ(failed.requeued->submitter, "ann");
+  EXPECT_EQ(failed.requeued->labels, first.labels);
+  is_anns();
+}
+
 TEST_F(DispatchStoreTest, TwoWhoClaimAtOnceNeverWinTheSameJob) {
   constexpr int kJobs = 200;
   std::vector<std::string> modules;

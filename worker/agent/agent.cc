@@ -359,7 +359,6 @@ void Agent::Impl::Do(const SendReady& e) {
   v1::WorkerMessage message;
   v1::Ready& ready = *message.mutable_ready();
   ready.set_free_slots(e.free_slots);
-  ready.set_free_memory_bytes(options_.memory_bytes_per_slot * e.free_slots);
   ready.set_draining(e.draining);
   ready.set_disk_full(e.disk_full);
   Send(message);
