@@ -64,8 +64,8 @@ absl::Status SessionReactor::Handle(const v1::WorkerMessage& message) {
 absl::Status SessionReactor::HandleHello(const v1::Hello& hello) {
   if (stream_) return absl::InvalidArgumentError("Hello came twice on one session");
   GOFARM_ASSIGN_OR_RETURN(domain::SessionRequest request, FromHello(hello));
-  if (!MayActAs(call().peer(), request.worker)) {
-    return absl::PermissionDeniedError(Cat("worker ", call().peer().name, " may not call itself ", request.worker));
+  if (!MayActAs(call().peer(), request.name)) {
+    return absl::PermissionDeniedError(Cat("worker ", call().peer().name, " may not call itself ", request.name));
   }
   rpc_.ticker.Drop(hello_timer_);
   worker_ = request.name;

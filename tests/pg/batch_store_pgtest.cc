@@ -158,9 +158,9 @@ TEST_F(BatchStoreTest, CancelEndsOnlyJobsThatNoOtherLiveBatchWants) {
   EXPECT_EQ(Job(OnlyJob(other.batch.id)).state, JobState::kQueued);
   EXPECT_EQ(Job(running).state, JobState::kRunning) << "until its worker ended it";
 
-  domain::CompletedAttempt cancelled{.token = token, .job = running};
-  cancelled.outcome = AttemptOutcome::kCancelled;
-  Complete(cancelled);
+  domain::CompletedAttempt ended{.token = token, .job = running};
+  ended.outcome = AttemptOutcome::kCancelled;
+  Complete(ended);
   EXPECT_EQ(Job(running).state, JobState::kCancelled);
 
   ASSERT_TRUE(batches_->Cancel(Now(), other.batch.id).ok());

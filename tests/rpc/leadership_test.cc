@@ -71,7 +71,7 @@ class Coordinator {
                             Cat("database_url = \"", database, "\"\ndata_dir = \"", dir_, "/data\"\nlisten = \"",
                                 address(), "\"\nhttp = \"127.0.0.1:", http_port_, "\"\ngoproxy = \"off\"\n"))
             .ok());
-    channel_ = rpc::MakeChannel(address());
+    channel_ = rpc::MakeChannel(address(), rpc::Credentials::Plaintext());
   }
   ~Coordinator() { Kill(SIGKILL); }
 

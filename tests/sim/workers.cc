@@ -237,8 +237,9 @@ void World::CallComplete(int index, int life, AttemptToken token) {
   if (unknown && Chance(0.5)) return retry();  // never reached the store
 
   const Build& build = worker.builds.at(token);
-  const domain::CompletedAttempt completed{
-      .token = token, .job = build.offer.job, .outcome = build.outcome, .failure_class = build.failure};
+  domain::CompletedAttempt completed{.token = token, .job = build.offer.job};
+  completed.outcome = build.outcome;
+  completed.failure_class = build.failure;
   const domain::CompleteResult result = store_.Complete(completed);
   CheckCompletion(worker, completed, result);
   CheckStore();

@@ -153,7 +153,6 @@ void World::ToWorker(const dispatch::Send& send, int64_t epoch) {
                          .version = e.job.version,
                          .target = e.job.target,
                          .toolset = e.job.toolset,
-                         .recipe_digest = "",
                          .siblings = e.siblings,
                          .deadline = e.deadline,
                          .limits = {}};

@@ -90,11 +90,11 @@ class DispatchStoreContract : public ::testing::Test {
   domain::CompleteResult Complete(AttemptToken token, JobId job,
                                   AttemptOutcome outcome = AttemptOutcome::kNothingToBuild,
                                   FailureClass failure = FailureClass::kNone) {
-    return fixture_.Complete({.token = token,
-                              .job = job,
-                              .outcome = outcome,
-                              .failure_class = failure,
-                              .failure_detail = failure == FailureClass::kNone ? "" : "detail"});
+    domain::CompletedAttempt ended{.token = token, .job = job};
+    ended.outcome = outcome;
+    ended.failure_class = failure;
+    if (failure != FailureClass::kNone) ended.failure_detail = "detail";
+    return fixture_.Complete(ended);
   }
   // An attempt of `job` that runs on `session`.
   AttemptToken Run(JobId job, SessionId session) {

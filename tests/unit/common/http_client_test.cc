@@ -347,7 +347,7 @@ TEST_F(HttpClientTest, AddressesOfThisNetworkAreRefusedForUrlsFromOutside) {
   Server server(Always(200, "", "internal"));
   const std::string port = server.url().substr(server.url().rfind(':'));
   EXPECT_EQ(client_.Get(Soon(), server.url()).value().body, "internal") << "the control: it can be reached";
-  for (const std::string& host : {"127.0.0.1", "localhost", "127.1", "[::1]", "0.0.0.0"}) {
+  for (const char* host : {"127.0.0.1", "localhost", "127.1", "[::1]", "0.0.0.0"}) {
     const absl::Status status =
         client_.Get(Soon(), Cat("http://", host, port), {.public_addresses_only = true}).status();
     EXPECT_TRUE(absl::IsPermissionDenied(status)) << host << status;

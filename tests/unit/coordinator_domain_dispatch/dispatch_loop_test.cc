@@ -218,8 +218,9 @@ TEST_F(DispatchLoopTest, AJobGoesFromTheQueueToAWorkerAndItsEndFreesIt) {
   }
   EXPECT_EQ(loop_->Stats().offers_accepted, 1);
 
-  const domain::CompleteResult completed =
-      store_.Complete({.token = offer->second.token, .job = job, .outcome = AttemptOutcome::kNothingToBuild});
+  domain::CompletedAttempt ended{.token = offer->second.token, .job = job};
+  ended.outcome = AttemptOutcome::kNothingToBuild;
+  const domain::CompleteResult completed = store_.Complete(ended);
   ASSERT_EQ(completed.outcome, domain::CompleteOutcome::kEnded);
   ASSERT_TRUE(loop_->Post(dispatch::AttemptEnded{offer->second.token, job, std::nullopt}).ok());
   ASSERT_TRUE(loop_->Post(dispatch::ReadyReceived{stream, 1, false}).ok());

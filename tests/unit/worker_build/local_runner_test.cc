@@ -55,7 +55,7 @@ class LocalRunnerTest : public ::testing::Test {
     std::map<std::string, std::string> all = files;
     all.emplace("go.mod", "module " + module + "\n\ngo 1.24\n");
     gofarm::testing::ProxyFolder(work_ + "/proxy").Add(module, version, all);
-    proxy_ = {"file://" + work_ + "/proxy", "off", "", ""};
+    proxy_ = {goproxy::Parse("file://" + work_ + "/proxy").value(), "off", "", ""};
     return OrderOf(module, version);
   }
 
@@ -208,7 +208,7 @@ TEST_F(LocalRunnerTest, AnotherModulesFetchChangesNoVersionOfAModuleWithoutGoMod
   const std::string base =
       "gofarm.test/pin" + std::to_string(getpid()) + "x" + std::to_string(absl::ToUnixSeconds(absl::Now()));
   gofarm::testing::ProxyFolder proxy(work_ + "/proxy");
-  proxy_ = {"file://" + work_ + "/proxy", "off", "", ""};
+  proxy_ = {goproxy::Parse("file://" + work_ + "/proxy").value(), "off", "", ""};
   const std::string dep = base + "/dep";
   const std::string main = "package main\n\nimport \"" + dep + "\"\n\nfunc main() { println(dep.V) }\n";
   const auto add_dep = [&](const std::string& version) {
@@ -303,7 +303,7 @@ TEST_F(LocalRunnerTest, AStopEndsItWithinFiveSecondsAndLeavesNothing) {
   std::stop_source stop;
   absl::Time stopped = absl::InfinitePast();
   listener_.on_progress = [&](const Progress& p) {
-    if (p.phase == Phase::kBuild && p.failure_detail.find("compiled") != std::string::npos && !stop.stop_requested()) {
+    if (p.phase == Phase::kBuild && p.detail.find("compiled") != std::string::npos && !stop.stop_requested()) {
       stopped = absl::Now();
       stop.request_stop();
     }

@@ -177,7 +177,7 @@ TEST_F(SeededTest, AJobCompilesNothingOfStdAndNothingOfMusl) {
     if (getenv("GOFARM_SEEDER_TEST_FOLDER") == nullptr) {
       EXPECT_THAT(said, HasSubstr("waits for x86_64: compiling std with Go"));
     }
-    EXPECT_EQ(seeder.Readiness()[0].state, "ready");
+    EXPECT_EQ(seeder.Readiness()[0].state, ReadinessState::kReady);
     EXPECT_TRUE(fs::exists(seed->shared_gocache + "/gofarm-seeded-x86_64"));
 
     const auto tools = seeder.WaitToolchains(Scope::For(absl::Seconds(10)), toolset);
@@ -223,7 +223,7 @@ TEST(SeederTest, AFailureIsToldWithItsReasonAfterBoundedTries) {
     EXPECT_FALSE(steps.empty());
     EXPECT_EQ(seed.status().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(std::string(seed.status().message()), HasSubstr("has no archive of go 1.0.0"));
-    EXPECT_EQ(seeder.Readiness()[0].state, "failed");
+    EXPECT_EQ(seeder.Readiness()[0].state, ReadinessState::kFailed);
   }
   EXPECT_TRUE(io::RemoveTree(base).ok());
 }
