@@ -301,23 +301,23 @@ TEST_F(BatchFeedTest, WhatNothingRunsForIsSaid) {
 TEST_F(BatchFeedTest, AQuietBatchIsHeardOfByTheHeartbeat) {
   source_.SetJobs({Stored(1, JobState::kQueued)});
   Open({.least = absl::ZeroDuration(), .refresh = absl::Milliseconds(5), .heartbeat = absl::Milliseconds(100)});
+  const absl::Time began = absl::Now();
   const auto watcher = Watch();
   Next(*watcher);
-  const absl::Time began = absl::Now();
   EXPECT_THAT(Next(*watcher).events, IsEmpty());
-  EXPECT_GE(absl::Now() - began, absl::Milliseconds(50)) << "unchanged counts are read often and published seldom";
+  EXPECT_GE(absl::Now() - began, absl::Milliseconds(100)) << "unchanged counts are read often and published seldom";
 }
 
 TEST_F(BatchFeedTest, AtMostSoManyUpdatesASecond) {
   source_.SetJobs({Stored(1, JobState::kRunning)});
   Open({.least = absl::Milliseconds(50), .refresh = absl::Milliseconds(1)});
+  const absl::Time began = absl::Now();
   const auto watcher = Watch();
   board_.Started(AttemptToken{5}, Ref(1), "w1", kNoon);
-  Next(*watcher);
-  const absl::Time began = absl::Now();
-  for (int i = 0; i < 4; ++i) Next(*watcher);
+  for (int i = 0; i < 5; ++i) Next(*watcher);
+  const int reads = source_.reads();
   EXPECT_GE(absl::Now() - began, absl::Milliseconds(4 * 50));
-  EXPECT_LE(source_.reads(), 2 + (absl::Now() - began) / absl::Milliseconds(50) + 1);
+  EXPECT_LE(reads, (absl::Now() - began) / absl::Milliseconds(50) + 1);
 }
 
 TEST(PaceAfterTest, CountsOfAHugeBatchTakeAFifthOfTheTimeAtMost) {
