@@ -56,7 +56,6 @@ class BlobStore {
   // spoilt it, and the upload takes its place. Two uploads of one digest at once both succeed; only the first is
   // resumable.
   virtual absl::StatusOr<std::unique_ptr<Upload>> BeginUpload(const std::string& sha256, int64_t size) = 0;
-  virtual absl::StatusOr<bool> Has(const std::string& sha256) = 0;
   // The size of a stored blob, whose age is renewed; NOT_FOUND names the digest.
   virtual absl::StatusOr<int64_t> Renew(const std::string& sha256) = 0;
   // OUT_OF_RANGE when `offset` lies beyond the end.

@@ -75,14 +75,6 @@ class FolderBlobStore final : public BlobStore {
 
   absl::StatusOr<std::unique_ptr<Upload>> BeginUpload(const std::string& sha256, int64_t size) override;
 
-  absl::StatusOr<bool> Has(const std::string& sha256) override {
-    GOFARM_RETURN_IF_ERROR(CheckDigest(sha256));
-    struct stat st;
-    if (::stat(PathOf(sha256).c_str(), &st) == 0) return true;
-    if (errno == ENOENT) return false;
-    return ErrnoStatus(errno, Cat("look for blob ", sha256));
-  }
-
   absl::StatusOr<int64_t> Renew(const std::string& sha256) override {
     GOFARM_RETURN_IF_ERROR(CheckDigest(sha256));
     absl::MutexLock lock(&mutex_);

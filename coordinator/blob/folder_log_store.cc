@@ -72,7 +72,6 @@ class FolderLogStore final : public LogStore {
 
   absl::Status Append(AttemptToken token, int64_t offset, std::string_view data, Done done) override;
   absl::StatusOr<LogSlice> Read(AttemptToken token, int64_t offset, size_t limit) override;
-  void OnGrowth(std::function<void(AttemptToken)> growth) override { growth_ = std::move(growth); }
 
  private:
   std::string FolderOf(AttemptToken token) const { return Cat(logs_, "/", token.value / 1000); }
@@ -94,7 +93,6 @@ class FolderLogStore final : public LogStore {
   const std::string logs_;
   const int64_t head_max_;
   const int64_t tail_max_;
-  std::function<void(AttemptToken)> growth_;  // set before use
   absl::Mutex mutex_;
   absl::flat_hash_map<AttemptToken, std::shared_ptr<OpenLog>> open_ ABSL_GUARDED_BY(mutex_);
   absl::flat_hash_map<AttemptToken, std::shared_ptr<OpenLog>> dirty_ ABSL_GUARDED_BY(mutex_);
@@ -219,7 +217,6 @@ absl::Status FolderLogStore::Append(AttemptToken token, int64_t offset, std::str
     absl::MutexLock lock(&mutex_);
     dirty_[token] = log;
   }
-  if (growth_) growth_(token);
   return written;
 }
 

@@ -40,8 +40,6 @@ class LogStore {
   virtual absl::Status Append(AttemptToken token, int64_t offset, std::string_view data, Done done) = 0;
   // What can be read from `offset` now, synced or not. An empty slice at the end, also for a log that is not there.
   virtual absl::StatusOr<LogSlice> Read(AttemptToken token, int64_t offset, size_t limit) = 0;
-  // Called on every append to any log, for those who follow; must be quick. Set once, before use.
-  virtual void OnGrowth(std::function<void(AttemptToken)> growth) = 0;
 };
 
 // `bytes_max` is per log.

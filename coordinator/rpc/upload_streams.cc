@@ -51,7 +51,7 @@ absl::Status LogStream::Handle(const v1::LogChunk& chunk) {
   }
   GOFARM_RETURN_IF_ERROR(
       rpc_.parts.fence.CheckToken(Scope::For(kTokenCheckMax, rpc_.stop.get_token()), call().peer(), token));
-  blob::LogStore& logs = rpc_.parts.logs.store();
+  service::LogService& logs = rpc_.parts.logs;
   if (first && chunk.data().empty()) {
     GOFARM_ASSIGN_OR_RETURN(const int64_t stored, logs.StoredOffset(token));
     {

@@ -9,29 +9,12 @@
 namespace gofarm::service {
 
 LogService::LogService(QueryService& queries, blob::LogStore& logs, const ProgressBoard& board)
-    : queries_(queries), logs_(logs), board_(board) {
-  logs_.OnGrowth([this](AttemptToken) {
-    absl::MutexLock lock(&mutex_);
-    ++growths_;
-  });
-}
+    : queries_(queries), logs_(logs), board_(board) {}
 
-int64_t LogService::Growths() const {
-  absl::MutexLock lock(&mutex_);
-  return growths_;
-}
-
-void LogService::AwaitGrowth(const Scope& scope, int64_t seen) {
-  struct Wanted {
-    LogService* self;
-    int64_t seen;
-  } wanted{this, seen};
-  absl::MutexLock lock(&mutex_);
-  mutex_.AwaitWithTimeout(
-      absl::Condition(
-          +[](Wanted* w) ABSL_EXCLUSIVE_LOCKS_REQUIRED(w->self->mutex_) { return w->self->growths_ != w->seen; },
-          &wanted),
-      std::min(kFollowCheck, scope.Remaining()));
+absl::Status LogService::Append(AttemptToken token, int64_t offset, std::string_view data, blob::LogStore::Done done) {
+  const absl::Status taken = logs_.Append(token, offset, data, std::move(done));
+  growth_.Grew(token);
+  return taken;
 }
 
 absl::StatusOr<domain::Attempt> LogService::AwaitAttempt(const Scope& scope, JobId job, int attempt, bool follow) {
@@ -51,11 +34,11 @@ absl::Status LogService::Read(const Scope& scope, JobId job, int attempt, int64_
                               const Sink& sink) {
   GOFARM_ASSIGN_OR_RETURN(domain::Attempt found, AwaitAttempt(scope, job, attempt, follow));
   const AttemptToken token = found.token;
+  LogGrowth::Follower follower(growth_, token);
   absl::Time ask_at = absl::InfinitePast();
   bool ended = !follow || found.outcome != AttemptOutcome::kRunning;
   while (true) {
     GOFARM_RETURN_IF_ERROR(scope.Check());
-    const int64_t seen = Growths();
     GOFARM_ASSIGN_OR_RETURN(blob::LogSlice slice, logs_.Read(token, offset, kLogSliceMax));
     offset = slice.next_offset;
     if (!slice.data.empty()) GOFARM_RETURN_IF_ERROR(sink(std::move(slice.data)));
@@ -70,7 +53,7 @@ absl::Status LogService::Read(const Scope& scope, JobId job, int attempt, int64_
       ended = now.token != token || now.outcome != AttemptOutcome::kRunning;
       if (ended) continue;
     }
-    AwaitGrowth(scope, seen);
+    (void)follower.Await(std::min(absl::Now() + kFollowCheck, scope.deadline));
   }
 }
 

@@ -1,16 +1,16 @@
-// Logs as operators read them: by job and number of the attempt, at once or followed to the attempt's end. Thread-safe;
-// blocks its thread.
+// The one door to the logs. Workers' bytes go in by the attempt's token; operators read them by job and number of the
+// attempt, at once or followed to the attempt's end. Thread-safe; Read blocks its thread.
 #pragma once
 
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <string_view>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "common/base/scope.h"
 #include "coordinator/blob/log_store.h"
+#include "coordinator/service/log_growth.h"
 #include "coordinator/service/progress_board.h"
 #include "coordinator/service/query_service.h"
 
@@ -22,7 +22,6 @@ inline constexpr absl::Duration kFollowCheck =
 
 class LogService {
  public:
-  // Registers itself with the store as the one that is told of growth, so it is made before the store is used.
   LogService(QueryService& queries, blob::LogStore& logs, const ProgressBoard& board);
 
   // Gives the log from `offset` on to `sink`, piece by piece, until its end; with `follow`, until the attempt ended
@@ -31,19 +30,17 @@ class LogService {
   using Sink = std::function<absl::Status(std::string piece)>;
   absl::Status Read(const Scope& scope, JobId job, int attempt, int64_t offset, bool follow, const Sink& sink);
 
-  blob::LogStore& store() { return logs_; }
+  // As of LogStore. Append wakes those who follow this log.
+  absl::StatusOr<int64_t> StoredOffset(AttemptToken token) { return logs_.StoredOffset(token); }
+  absl::Status Append(AttemptToken token, int64_t offset, std::string_view data, blob::LogStore::Done done);
 
  private:
   absl::StatusOr<domain::Attempt> AwaitAttempt(const Scope& scope, JobId job, int attempt, bool follow);
-  // Until any log grew after `seen`, or kFollowCheck.
-  void AwaitGrowth(const Scope& scope, int64_t seen);
-  int64_t Growths() const;
 
   QueryService& queries_;
   blob::LogStore& logs_;
   const ProgressBoard& board_;
-  mutable absl::Mutex mutex_;
-  int64_t growths_ ABSL_GUARDED_BY(mutex_) = 0;
+  LogGrowth growth_;
 };
 
 }  // namespace gofarm::service

@@ -229,7 +229,7 @@ TEST_F(JourneyTest, UploadWithWrongBytesIsDataLossAndCanBeginAgain) {
   std::string wrong = kBytes;
   wrong[1000] = 'y';
   EXPECT_EQ(Upload(*worker_, offer.token(), sha256, wrong).error_code(), grpc::StatusCode::DATA_LOSS);
-  EXPECT_FALSE(server_->blobs().Has(sha256).value());
+  EXPECT_TRUE(absl::IsNotFound(server_->blobs().Open(sha256, 0).status()));
   int64_t offset = -1;
   EXPECT_TRUE(Upload(*worker_, offer.token(), sha256, kBytes, &offset).ok());
   EXPECT_EQ(offset, 0);

@@ -352,6 +352,14 @@ TEST_F(HttpClientTest, AddressesOfThisNetworkAreRefusedForUrlsFromOutside) {
         client_.Get(Soon(), Cat("http://", host, port), {.public_addresses_only = true}).status();
     EXPECT_TRUE(absl::IsPermissionDenied(status)) << host << status;
   }
+  // Names that this machine knows as addresses of its own: refused when they are resolved, or unknown here.
+  char name[256] = {};
+  EXPECT_EQ(::gethostname(name, sizeof name - 1), 0);
+  for (const char* host : {"ip6-localhost", "ip6-loopback", static_cast<const char*>(name)}) {
+    const absl::Status status =
+        client_.Get(Soon(), Cat("http://", host, port), {.public_addresses_only = true}).status();
+    EXPECT_TRUE(absl::IsPermissionDenied(status) || absl::IsUnavailable(status)) << host << status;
+  }
   EXPECT_EQ(server.requests().size(), 1u);
 }
 

@@ -129,13 +129,6 @@ TEST_F(LogStoreTest, ManyLogsGrowAtOnceAndIdleOnesAreClosed) {
   for (const int i : {1, 100, logs}) EXPECT_EQ(ReadAll(AttemptToken{i}), "1234512345") << i;
 }
 
-TEST_F(LogStoreTest, FollowersAreToldOfGrowth) {
-  AttemptToken grown;
-  store_->OnGrowth([&](AttemptToken token) { grown = token; });
-  ASSERT_TRUE(Append(AttemptToken{5}, 0, "x").ok());
-  EXPECT_EQ(grown, AttemptToken{5});
-}
-
 TEST_F(LogStoreTest, ManyAppendsShareOneSync) {
   // 100 appends, all acknowledged by at most a few group commits: far quicker than one interval each.
   std::vector<std::shared_ptr<std::promise<void>>> done;

@@ -15,8 +15,7 @@ using ::testing::HasSubstr;
 class RouterTest : public ::testing::Test {
  protected:
   RouterTest() {
-    for (const std::string pattern :
-         {"/", "/batches", "/batches/{id}", "/batches/new", "/jobs/{id}/log", "/p/{module...}"}) {
+    for (const char* pattern : {"/", "/batches", "/batches/{id}", "/batches/new", "/jobs/{id}/log", "/p/{module...}"}) {
       router_.Get(pattern, Router::Kind::kQuick, [pattern](const Request&) { return Response{.body = pattern}; });
     }
   }
