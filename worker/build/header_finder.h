@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "worker/build/attempt_folder.h"
 #include "worker/fetch/listing.h"
