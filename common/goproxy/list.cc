@@ -25,7 +25,16 @@ bool IsProxyUrl(absl::string_view url) {
   // A file URL has no host.
   if (absl::StartsWith(url, "file:///")) return true;
   if (!absl::ConsumePrefix(&url, "https://") && !absl::ConsumePrefix(&url, "http://")) return false;
-  return !url.empty() && url[0] != '/';
+  // A port is a number: "file:p/q" is no host with the port "p".
+  absl::string_view host = url.substr(0, url.find('/'));
+  if (const size_t at = host.rfind('@'); at != absl::string_view::npos) host.remove_prefix(at + 1);
+  const size_t colon = host.rfind(':');
+  if (colon != absl::string_view::npos && host.find(']', colon) == absl::string_view::npos) {
+    const absl::string_view port = host.substr(colon + 1);
+    if (!std::all_of(port.begin(), port.end(), [](unsigned char c) { return absl::ascii_isdigit(c); })) return false;
+    host = host.substr(0, colon);
+  }
+  return !host.empty();
 }
 
 template <typename UrlText>
