@@ -1,8 +1,5 @@
-SELECT j.id AS job_id, e.name, e.import_path, j.module, j.version, j.target, e.size, e.sha256, e.blake3, e.main_version,
-       e.go_version
-  FROM executables e
-  JOIN jobs j ON j.result_token = e.token AND j.id = e.job_id
- WHERE e.sha256 = $5::text AND ($6::text = '' OR j.module = $6::text) AND j.id >= $1::bigint
-   AND ($3::smallint = 0 OR j.target = $3::smallint) AND (j.id > $1::bigint OR e.import_path > $2::text)
- ORDER BY j.id, e.import_path
+SELECT r.* FROM artifact_rows r
+ WHERE r.sha256 = $5::text AND ($6::text = '' OR r.module = $6::text) AND r.job_id >= $1::bigint
+   AND ($3::smallint = 0 OR r.target = $3::smallint) AND (r.job_id > $1::bigint OR r.import_path > $2::text)
+ ORDER BY r.job_id, r.import_path
  LIMIT $4::bigint
