@@ -55,19 +55,35 @@ void ToProto(const domain::Job& in, v1::Job& out) {
   rpc::ToProto(in.created_at, *out.mutable_created_at());
 }
 
-// Leaves out what variants were run with, and the go.mod files they were run on, of the oldest attempts first, until
-// the job fits kJobBytesMax. One attempt's report fits always; a job may have six.
+// Leaves out parts of variants, of the oldest attempts first, and says so in each attempt's `omitted`, until the
+// job fits kJobBytesMax. One attempt's report fits always; a job may have six.
+template <typename Clear>
+void LeaveOut(v1::Job& job, v1::ReportPart part, Clear clear) {
+  for (v1::Attempt& attempt : *job.mutable_attempts()) {
+    if (job.ByteSizeLong() <= kJobBytesMax) return;
+    int items = 0;
+    for (v1::VariantTry& variant : *attempt.mutable_variants()) items += clear(variant) ? 1 : 0;
+    if (items == 0) continue;
+    v1::Omission& omission = *attempt.add_omitted();
+    omission.set_part(part);
+    omission.set_items(items);
+  }
+}
 void FitJob(v1::Job& job) {
-  const auto leave_out = [&](const auto& from_variant) {
-    for (v1::Attempt& attempt : *job.mutable_attempts()) {
-      if (job.ByteSizeLong() <= kJobBytesMax) return;
-      for (v1::VariantTry& variant : *attempt.mutable_variants()) from_variant(variant);
-    }
-  };
-  leave_out([](v1::VariantTry& variant) { variant.clear_go_mod(); });
-  leave_out([](v1::VariantTry& variant) {
-    variant.clear_argv();
+  LeaveOut(job, v1::REPORT_PART_GO_MOD, [](v1::VariantTry& variant) {
+    const bool had = !variant.go_mod().empty();
+    variant.clear_go_mod();
+    return had;
+  });
+  LeaveOut(job, v1::REPORT_PART_ENVIRONMENT, [](v1::VariantTry& variant) {
+    const bool had = variant.environment_size() > 0;
     variant.clear_environment();
+    return had;
+  });
+  LeaveOut(job, v1::REPORT_PART_ARGV, [](v1::VariantTry& variant) {
+    const bool had = variant.argv_size() > 0;
+    variant.clear_argv();
+    return had;
   });
 }
 

@@ -301,9 +301,9 @@ TEST_F(RefusalTest, WorkerThatStopsReadingLosesItsStreamAndNobodyElseDoes) {
   FakeWorker deaf(*worker_);
   deaf.SayHello(FakeWorker::Hello("deaf"));
   deaf.HearWelcome();
-  dispatch::Offer offer;
+  Offer offer;
   offer.token = AttemptToken{1};
-  offer.job.module = std::string(10'000, 'm');
+  offer.module = std::string(10'000, 'm');
   // The first stream of this coordinator. Far more than flow control and the queue hold.
   for (int i = 0; i < 5'000; ++i) server_->sessions().Send(dispatch::StreamId{1}, 1, offer);
   const grpc::Status status = deaf.AwaitEnd();
