@@ -23,6 +23,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/vocab/failure.h"
+#include "common/vocab/offer.h"
 #include "common/vocab/session.h"
 #include "common/vocab/target.h"
 #include "common/vocab/toolset.h"
@@ -46,22 +47,12 @@ inline constexpr absl::Duration kReloadLate = absl::Seconds(60);  // ... of one 
 inline constexpr size_t kSmallMirror = 5'000;
 inline constexpr size_t kStreamsMax = 5'000;
 // While a worker was heard within this time, another process that says its name is refused: two of them would replace
-// each other without end. After that its stream may be a connection that died unseen, and the newcomer takes over.
+// each other without end. After that its stream may be a connection that died unseen, and the new process takes over.
 inline constexpr absl::Duration kNameHeld = absl::Seconds(15);      // three heartbeats
 inline constexpr absl::Duration kNamesakeShown = absl::Minutes(1);  // how long a refused one stands in `worker list`
 inline constexpr int kSlotsMax = 1'024;                             // of one worker, whatever it says
 inline constexpr size_t kFormerWorkersMax = 1'000;                  // shown as lost
 inline constexpr size_t kEndedTokensMax = 8'192;  // remembered, so that late news of them changes nothing
-
-// Of one build, as offers tell them to workers.
-struct OfferLimits {
-  absl::Duration wall = absl::Minutes(30);
-  absl::Duration silence = absl::Minutes(10);
-  int64_t memory_bytes = 0;  // 0: the worker's own cap per slot
-  int64_t log_bytes = int64_t{16} << 20;
-  int64_t output_bytes = int64_t{8} << 30;
-  int processes = 1024;
-};
 
 // ---- events from streams --------------------------------------------------------------------------------------------
 struct HelloReceived {
@@ -92,7 +83,7 @@ struct GoodbyeReceived {
 };
 struct StreamClosed {
   StreamId stream;
-};  // exactly once, last of its stream, whoever ended it
+};  // exactly once, last of its stream, whichever side ended it
 
 // ---- answers of the store -------------------------------------------------------------------------------------------
 enum class Answer { kDone, kFailed, kUnknown };  // kFailed: nothing was written; kUnknown: perhaps
@@ -212,13 +203,6 @@ struct Welcome {
   std::vector<AttemptToken> drop;
   std::shared_ptr<const std::vector<Toolset>> toolsets;
 };
-struct Offer {
-  AttemptToken token;
-  domain::QueuedJob job;
-  std::vector<Target> siblings;
-  absl::Duration deadline;  // the attempt may run this long from Accept
-  OfferLimits limits;
-};
 struct Cancel {
   AttemptToken token;
 };
@@ -238,7 +222,8 @@ struct Close {
   CloseWhy why = CloseWhy::kSessionGone;
 };
 
-// ---- notes for whoever shows the farm -------------------------------------------------------------------------------
+// ---- notes for those who show the farm
+// -------------------------------------------------------------------------------
 struct NoteOffered {
   AttemptToken token;
   domain::QueuedJob job;
@@ -262,8 +247,8 @@ using Effect = std::variant<StoreCall, Send, Close, NoteOffered, NoteRunning, No
 // ---- state ----------------------------------------------------------------------------------------------------------
 
 struct Options {
-  absl::Duration attempt_deadline = absl::Minutes(60);  // as offers tell it to workers
-  OfferLimits limits;
+  absl::Duration attempt_deadline = absl::Minutes(60);  // as offers state it
+  BuildLimits limits;
   std::shared_ptr<const std::vector<Toolset>> toolsets;
 };
 

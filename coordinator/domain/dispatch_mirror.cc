@@ -175,7 +175,7 @@ std::vector<JobEntry> MergeLoad(DispatchState& state, const QueueLoaded& loaded,
     if (entry->phase == JobPhase::kRunning) {
       not_running.push_back(*entry);
     } else if (entry->phase != JobPhase::kWaiting && entry->phase != JobPhase::kDelayed) {
-      continue;  // an answer of the store is under way and will tell
+      continue;  // an answer of the store is under way and will decide
     } else if (entry->job == job) {
       continue;
     }

@@ -25,7 +25,7 @@ Session* FindStream(DispatchState& state, StreamId stream);
 bool AddJob(DispatchState& state, const domain::QueuedJob& job, absl::Time now, bool beyond_limit = false);
 void RemoveJob(DispatchState& state, JobId job, absl::Time now);
 
-// Where an entry goes: `token`, `session` and `until` as JobEntry tells for the phase.
+// Where an entry goes: `token`, `session` and `until` as JobEntry describes for the phase.
 struct MoveTo {
   JobPhase phase = JobPhase::kWaiting;
   AttemptToken token;
@@ -52,7 +52,7 @@ void RemoveSession(DispatchState& state, SessionId session, absl::Time now);
 // Another process than the one that says Hello, connected and heard under the same name.
 Session* NameHolder(DispatchState& state, const domain::SessionRequest& request, absl::Time now);
 
-// This process, the machine or its clock made a jump since the last tick: whoever was alive had no chance to be heard,
+// This process, the machine or its clock made a jump since the last tick: workers that were alive could not reach it,
 // and builds may have stood still as well. No lease expires before all are extended, and running attempts keep the time
 // they had left.
 void AfterClockJump(DispatchState& state, absl::Duration how_long);

@@ -100,7 +100,7 @@ struct State {
   bool folder_held = false;  // once held, as long as the process lives
   bool asking = false;       // an answer is awaited
   absl::Time due = absl::InfinitePast();
-  Leader leader;    // as last heard of: of this coordinator while it leads
+  Leader leader;    // as last read; of this coordinator while it leads
   std::string why;  // why it does not lead, for people; empty while it leads
 };
 

@@ -228,5 +228,28 @@ TEST(DispatchTest, AnAttemptThatBeganAfterTheClockJumpedGetsNoMoreThanItsTime) {
             1u);
 }
 
+TEST(DispatchTest, WhatAHelloSaysIsBounded) {
+  Farm farm;
+  domain::SessionRequest request{.name = "a", .instance = "i", .targets = {kArm, kX86, kArm}, .slots = kSlotsMax + 1};
+  for (int i = 1; i <= domain::kAnnouncedMax + 1; ++i) request.attempts.push_back({AttemptToken{i}, JobId{i}});
+  const auto opens = All<OpenSession>(farm.Step(HelloReceived{StreamId{1}, request}));
+  ASSERT_EQ(opens.size(), 1u);
+  EXPECT_EQ(opens[0].request.slots, kSlotsMax);
+  EXPECT_THAT(opens[0].request.targets, ElementsAre(kX86, kArm)) << "each once";
+  EXPECT_EQ(opens[0].request.attempts.size(), static_cast<size_t>(domain::kAnnouncedMax));
+  request.slots = -3;
+  request.name = "b";
+  EXPECT_EQ(All<OpenSession>(farm.Step(HelloReceived{StreamId{2}, request})).at(0).request.slots, 0);
+}
+
+TEST(DispatchTest, StreamsBeyondTheLimitAreClosedUnasked) {
+  Farm farm;
+  for (size_t i = 0; i < kStreamsMax; ++i) farm.state.greeting[StreamId{static_cast<int64_t>(100 + i)}] = {};
+  const auto effects = farm.Step(HelloReceived{StreamId{1}, {.name = "a", .instance = "i", .slots = 1}});
+  ASSERT_EQ(All<Close>(effects).size(), 1u);
+  EXPECT_EQ(All<Close>(effects)[0].why, CloseWhy::kTooManyWorkers);
+  EXPECT_THAT(All<OpenSession>(effects), IsEmpty());
+}
+
 }  // namespace
 }  // namespace gofarm::dispatch
