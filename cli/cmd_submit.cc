@@ -59,7 +59,7 @@ Exit Submit(const Globals& globals, const SubmitArgs& args) {
   }
   const sync::StopSignals signals;
   absl::StatusOr<std::unique_ptr<FarmClient>> client = ConnectTo(globals);
-  // What is wrong here is wrong without a farm; with one, it tells all faults at once.
+  // What is wrong here is wrong without a farm; a farm reports all faults at once.
   if (!client.ok()) return parsed.errors.empty() ? client.status() : Refusal(parsed.errors);
   (*client)->StopWith(signals.token());
   v1::SubmitReply reply;

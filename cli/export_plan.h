@@ -25,8 +25,8 @@ struct ExportFile {
   ExportItem item;
 };
 
-// Sorted by path. Programs that clash in name are told apart by their package path inside the module ("cmd_tool"). The
-// same program from two jobs is taken from the newer one.
+// Sorted by path. Programs with the same name are distinguished by their package path inside the module ("cmd_tool").
+// The same program from two jobs is taken from the newer one.
 std::vector<ExportFile> PlanExport(const std::vector<ExportItem>& items);
 
 // One path element that is safe on any disk: no separator, no control character, neither "." nor "..", not hidden, not

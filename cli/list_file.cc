@@ -53,7 +53,7 @@ void ParseList(std::string_view text, Parsed& parsed) {
     text.remove_prefix(std::min(end + 1, text.size()));
     // Neither module paths nor versions can hold a '#'.
     content = content.substr(0, content.find('#'));
-    // Only blanks are stripped: other control characters are faults that the line is told for.
+    // Only blanks are stripped: other control characters are faults, reported with their line.
     while (!content.empty() && (content.back() == ' ' || content.back() == '\t' || content.back() == '\r')) {
       content.remove_suffix(1);
     }

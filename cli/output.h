@@ -31,11 +31,11 @@ Exit AskAndShow(const Globals& globals, int64_t id, absl::Status (FarmClient::*a
 }
 
 void PrintOut(std::string_view text);  // stdout
-void PrintErr(std::string_view text);  // stderr; what goes wrong there has nobody to be told
+void PrintErr(std::string_view text);  // stderr; a failure there cannot be reported anywhere
 // To one of the two, whole. A reader of stdout that went away ends the process with kExitReaderGone: what SIGPIPE does
 // to programs, also where it is ignored, so that nothing goes on for ever into a closed pipe.
 void WriteOut(int fd, std::string_view text);
-// The first failure of writing to stdout (a full disk), for main to report: nobody else looks at it.
+// The first failure of writing to stdout (a full disk), for main to report; only main reads it.
 absl::Status OutputWritten();
 // Every line of an error message, escaped, to stderr.
 void PrintError(const absl::Status& status);

@@ -1,4 +1,4 @@
-// The faults of a submission as the farm tells them and as this side knows them, in one list. Pure.
+// Merges the faults of a submission that the farm reported with those found here. Pure.
 #pragma once
 
 #include <string>
@@ -8,7 +8,7 @@
 namespace gofarm::cli {
 
 // `told`: the farm's refusal, one fault a line, "line N: " before those that have one, and at its end maybe "and N more
-// errors" (or lines), since the farm tells a limited number. `known`: the faults found here ("line N: ..."), all of
+// errors" (or lines), since the farm reports a limited number. `known`: the faults found here ("line N: ..."), all of
 // them, but none that only the module proxy knows. The result holds both, by line, each line of the list once.
 std::string MergeRefusals(std::string_view told, const std::vector<std::string>& known);
 

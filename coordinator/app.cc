@@ -58,8 +58,8 @@ std::string Holder() {
   return Cat(host, " pid ", ::getpid());
 }
 
-// What lives as long as the process. Members are made in this order and die in the reverse one: whoever calls another
-// one stands below it.
+// What lives as long as the process. Members are made in this order and destroyed in the reverse one: what calls
+// another one stands below it.
 class Coordinator {
  public:
   Coordinator(const AppConfig& config, sync::StopSignals& signals)
@@ -158,7 +158,6 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .leadership = *leadership_},
                   epoch);
   const absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));
-  absl::Status deposed;
   if (started.ok()) {
     Publish(&leading);
     obs::Info("farm_ready", {{"version", kVersion},
@@ -170,7 +169,7 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                              {"goprivate", config_.goprivate},
                              {"database", facts_.database_version},
                              {"data_dir", config_.data_dir}});
-    deposed = leadership_->AwaitDeposal(signals_.token());
+    leadership_->AwaitDeposal(signals_.token());
   } else if (absl::IsFailedPrecondition(started)) {
     leadership_->Lost(started);
   }

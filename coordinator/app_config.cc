@@ -87,7 +87,7 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   }
   out.goprivate = table.Str("goprivate", "");
 
-  const dispatch::OfferLimits defaults;
+  const BuildLimits defaults;
   out.limits.wall = table.Duration("wall_seconds", defaults.wall, absl::Seconds(1), absl::Hours(24));
   out.limits.silence = table.Duration("silence_seconds", defaults.silence, absl::Seconds(1), absl::Hours(24));
   out.limits.memory_bytes = table.Bytes("memory_bytes", defaults.memory_bytes, 0, int64_t{1} << 42);

@@ -30,7 +30,7 @@ struct AppConfig {
   Toolset default_toolset;
   goproxy::List goproxy;
   std::string goprivate;
-  dispatch::OfferLimits limits;
+  BuildLimits limits;
   obs::Level log_level = obs::Level::kInfo;
 };
 

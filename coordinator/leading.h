@@ -66,7 +66,7 @@ class Leading {
   void CollectBlobs(const std::stop_token& stop);
   void ForgetRequestIds(const std::stop_token& stop);
 
-  // Members are made in this order and die in the reverse one: whoever calls another one stands below it.
+  // Members are made in this order and destroyed in the reverse one: what calls another one stands below it.
   const LeadingParts parts_;
   const int64_t epoch_;
   store::BatchStore batch_store_;

@@ -139,7 +139,7 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   const exec::Sandbox sandbox({.self_exe = self, .probe_folder = probing});
   const absl::Status isolation = sandbox.Probe(Scope::For(kProbeMax, stop));
   if (stop.stop_requested()) return absl::OkStatus();
-  // Of a full disk the agent speaks as of any other; builds wait until a later look has shown that they can be
+  // The agent reports a full disk as any other; builds wait until a later look has shown that they can be
   // isolated.
   const bool unproven = absl::IsResourceExhausted(isolation);
   if (!isolation.ok())

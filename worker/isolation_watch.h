@@ -1,5 +1,5 @@
 // Looks again and again whether this host can isolate builds. A worker that could not at its start goes to work once
-// somebody has mended the host; one whose host changes under it (user namespaces switched off) takes no further job
+// the host was repaired; one whose host changes under it (user namespaces switched off) takes no further job
 // instead of failing one after the other. A look that a full disk made useless (RESOURCE_EXHAUSTED) changes
 // nothing; where it was the first one, the next verdict is reported whatever it is.
 //

@@ -272,7 +272,7 @@ bool Supervisor::Stopped(Part& part) {
 }
 
 bool Supervisor::KeepStopping() {
-  // Workers first: their builds end as lost while the coordinator is there to hear of it and puts them back in the
+  // Workers first: their builds end as lost while the coordinator still runs and puts them back in the
   // queue.
   bool stopped = true;
   for (Part& worker : workers_) stopped = Stopped(worker) && stopped;

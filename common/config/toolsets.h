@@ -1,4 +1,4 @@
-// Reads the file of toolsets (deploy/toolsets.toml tells its form): the one source of pins.
+// Reads the file of toolsets (deploy/toolsets.toml describes its form): the one source of pins.
 #pragma once
 
 #include <string>

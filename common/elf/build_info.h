@@ -1,5 +1,5 @@
 // Go's build information inside an executable: which Go made it, from which modules, with which settings. Read from the
-// bytes of a file that a stranger's build made, so every length is bounded. Thread-safe: pure functions.
+// bytes of a file that an untrusted build made, so every length is bounded. Thread-safe: pure functions.
 #pragma once
 
 #include <string>

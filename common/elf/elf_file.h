@@ -1,4 +1,4 @@
-// A bounded reader of 64-bit little-endian ELF files, for files that a stranger may have made: no offset, size or count
+// A bounded reader of 64-bit little-endian ELF files, for untrusted files: no offset, size or count
 // of the file is used before it was checked against the bytes that are there. Thread-safe once made.
 #pragma once
 
@@ -52,7 +52,7 @@ struct Note {
 };
 
 // The bytes of a file and its parsed headers. The file is mapped privately; it must not be truncated while in use, so
-// callers look at files that nobody else can write any more (the build has ended).
+// callers look at files that no other process can write any more (the build has ended).
 class ElfFile {
  public:
   // INVALID_ARGUMENT: not a 64-bit little-endian ELF file, or its headers point outside it (the message says which).

@@ -1,4 +1,4 @@
-// A reader of go.mod that knows the directives the farm acts on and passes over the others. For files of strangers:
+// A reader of go.mod that knows the directives the farm acts on and passes over the others. For untrusted files:
 // size and counts are bounded, and what cannot be understood is an error with its line. Pure.
 #pragma once
 

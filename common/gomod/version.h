@@ -41,7 +41,7 @@ bool IsInAny(absl::Span<const VersionRange> ranges, std::string_view version);
 std::string ChooseLatest(std::string_view module_path, absl::Span<const std::string> versions,
                          absl::Span<const VersionRange> retracted, bool newest_has_go_mod = true);
 
-// The version whose go.mod tells what is retracted: the highest of all, retracted or not (releases before
+// The version whose go.mod says what is retracted: the highest of all, retracted or not (releases before
 // pre-releases).
 std::string NewestOf(std::string_view module_path, absl::Span<const std::string> versions);
 

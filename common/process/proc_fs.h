@@ -1,4 +1,4 @@
-// The one reader of /proc: what the kernel tells about processes, without any privilege. A process may be gone, or be
+// The one reader of /proc: what the kernel reports about processes, without any privilege. A process may be gone, or be
 // another one of the same number, by the time an answer is used: identity.h has what is safe against that.
 // Thread-safe: no state. Uses memory, so nothing of this runs between fork and exec.
 #pragma once

@@ -1,5 +1,5 @@
 // absl::Status and grpc::Status are the same 17 codes; messages are escaped and clipped to what an HTTP/2 trailer
-// holds: at a line's end, saying how many lines are missing, where there are several (a refusal tells all faults of a
+// holds: at a line's end, saying how many lines are missing, where there are several (a refusal lists all faults of a
 // list).
 #pragma once
 

@@ -21,7 +21,7 @@ struct PeerIdentity {
 // Whoever may open the coordinator's unix socket or loopback port: an admin, whose embedded workers use it too.
 PeerIdentity LocalPeer();
 
-// May `peer` speak as the worker of this name: say Hello, bring logs and artifacts?
+// May `peer` act as the worker of this name: say Hello, bring logs and artifacts?
 bool MayActAs(const PeerIdentity& peer, std::string_view worker);
 
 }  // namespace gofarm

@@ -27,7 +27,7 @@ bool IsRest(std::string_view segment) { return IsParameter(segment) && segment.s
 // "/a/b" is {"a", "b"}, "/" is {""}.
 std::vector<std::string> Segments(std::string_view path) { return absl::StrSplit(Av(path.substr(1)), '/'); }
 
-// A slash inside a segment would be taken for a border by whoever makes a path of it, a dot segment for a way out.
+// A slash inside a segment would be taken for a border by code that makes a path of it, a dot segment for a way out.
 std::optional<std::vector<std::string>> DecodedSegments(std::string_view path) {
   std::vector<std::string> segments = Segments(path);
   for (std::string& segment : segments) {

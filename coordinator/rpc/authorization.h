@@ -1,8 +1,8 @@
 // Who may call what: one table, asked for every call before anything is done for it. Pure.
 //
 // Call (call.h) asks for the methods of the Farm and Worker services, whatever their kind. gRPC's own services (health,
-// reflection) have no handler of ours and are open to whoever may connect; the table names them for listeners whose
-// credentials ask before the handler.
+// reflection) have no handler of ours and are open to every peer that may connect; the table names them for listeners
+// whose credentials ask before the handler.
 #pragma once
 
 #include <string>

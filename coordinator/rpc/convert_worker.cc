@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/vocab/session.h"
+#include "common/wire/offer.h"
 #include "common/wire/report.h"
 #include "common/wire/worker_report.h"
 #include "coordinator/rpc/convert.h"
@@ -177,24 +178,7 @@ v1::CoordinatorMessage ToProto(int64_t epoch, const dispatch::SessionMessage& me
         }
       }
     }
-    void operator()(const dispatch::Offer& m) const {
-      v1::Offer& o = *out.mutable_offer();
-      o.set_token(m.token.value);
-      o.set_job_id(m.job.id.value);
-      o.set_module(m.job.module);
-      o.set_version(m.job.version);
-      o.set_target(static_cast<v1::Target>(m.job.target));
-      o.set_toolset(m.job.toolset);
-      for (const Target t : m.siblings) o.add_sibling_targets(static_cast<v1::Target>(t));
-      o.set_deadline_seconds(absl::ToDoubleSeconds(m.deadline));
-      v1::BuildLimits& limits = *o.mutable_limits();
-      limits.set_wall_seconds(absl::ToDoubleSeconds(m.limits.wall));
-      limits.set_silence_seconds(absl::ToDoubleSeconds(m.limits.silence));
-      limits.set_memory_bytes(m.limits.memory_bytes);
-      limits.set_log_bytes(m.limits.log_bytes);
-      limits.set_output_bytes(m.limits.output_bytes);
-      limits.set_processes(m.limits.processes);
-    }
+    void operator()(const Offer& m) const { wire::ToProto(m, *out.mutable_offer()); }
     void operator()(const dispatch::Cancel& m) const { out.mutable_cancel()->set_token(m.token.value); }
     void operator()(const dispatch::Drop& m) const { out.mutable_drop()->set_token(m.token.value); }
     void operator()(const dispatch::Drain&) const { out.mutable_drain(); }

@@ -1,4 +1,4 @@
-// Submissions and what operators do to batches and jobs. Everything that is wrong with a submission is told at once and
+// Submissions and what operators do to batches and jobs. All faults of a submission are reported at once and
 // nothing of it is stored. Thread-safe; every method blocks its thread (database, proxy).
 #pragma once
 
@@ -33,7 +33,7 @@ inline constexpr double kProxyShare = 0.6;      // of a submission's time; the r
 // How this farm builds; digests of toolsets are filled in.
 struct BatchRules {
   Toolset toolset;                // of new jobs
-  std::vector<Toolset> toolsets;  // all that workers are told of
+  std::vector<Toolset> toolsets;  // all that workers get
   domain::RecipePolicy policy;
   std::string goprivate;  // globs, as in GOPRIVATE: modules that are asked of no proxy, so this farm cannot have them
 };

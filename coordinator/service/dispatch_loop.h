@@ -69,7 +69,7 @@ class DispatchPort {
 
 struct DispatchLoopOptions {
   std::shared_ptr<const std::vector<Toolset>> toolsets;
-  dispatch::OfferLimits limits;
+  BuildLimits limits;
   // Beyond wall time of the build itself: fetch, seeding, upload.
   absl::Duration attempt_slack = absl::Minutes(30);
 };

@@ -1,4 +1,4 @@
-// What happens to jobs and attempts, and who must hear of it: the progress board (for people), the dispatcher, the
+// What happens to jobs and attempts, and who is notified of it: the progress board (for people), the dispatcher, the
 // attempt fence, the metrics. The services call it after their transactions, the dispatch loop as its observer. Any
 // thread; never waits.
 #pragma once

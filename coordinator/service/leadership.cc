@@ -34,15 +34,13 @@ absl::StatusOr<std::optional<int64_t>> Leadership::AwaitTurn(const std::stop_tok
   return state_.leader.epoch;
 }
 
-absl::Status Leadership::AwaitDeposal(const std::stop_token& stop) {
+void Leadership::AwaitDeposal(const std::stop_token& stop) {
   const std::stop_callback wake(stop, [this] { const absl::MutexLock lock(&mutex_); });
   const absl::MutexLock lock(&mutex_);
   const auto decided = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return stop.stop_requested() || state_.role != leadership::Role::kLeading;
   };
   mutex_.Await(absl::Condition(&decided));
-  if (state_.role == leadership::Role::kLeading) return absl::OkStatus();
-  return absl::FailedPreconditionError(state_.why);
 }
 
 void Leadership::Lost(const absl::Status& why) { Feed(leadership::Deposed{Text(why)}); }

@@ -1,5 +1,5 @@
 // Carries domain/leadership: asks the store for the leadership, renews it on a thread of its own, so that no other call
-// stands before a renewal, and tells the app when it begins and when another coordinator has taken it.
+// stands before a renewal, and notifies the app when it begins and when another coordinator has taken it.
 //
 // Thread-safe. The store and what `hold_folder` touches must outlive it.
 #pragma once
@@ -46,8 +46,8 @@ class Leadership {
   // Blocks until this coordinator leads and returns its epoch; nullopt: `stop`, or `patience` is over. An error: it
   // never will.
   absl::StatusOr<std::optional<int64_t>> AwaitTurn(const std::stop_token& stop, absl::Duration patience);
-  // Blocks until another coordinator leads, and says why it is known; OK: `stop`.
-  absl::Status AwaitDeposal(const std::stop_token& stop);
+  // Blocks until another coordinator leads, or `stop`.
+  void AwaitDeposal(const std::stop_token& stop);
   // A write was refused because another coordinator leads.
   void Lost(const absl::Status& why);
   // What lived as long as the leadership is taken down: a deposed coordinator stands by again, another one gives its

@@ -1,4 +1,4 @@
-// Wakes those who follow a log when that log grows, and nobody else. Thread-safe.
+// Wakes those who follow a log when that log grows, and no others. Thread-safe.
 #pragma once
 
 #include <memory>

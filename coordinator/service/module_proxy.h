@@ -1,5 +1,5 @@
 // What the coordinator asks a Go module proxy before it stores a submission: does this version exist, which is the
-// latest. An interface, so that tests need no network; MakeModuleProxy speaks the real protocol. Thread-safe.
+// latest. An interface, so that tests need no network; MakeModuleProxy uses the real protocol. Thread-safe.
 #pragma once
 
 #include <memory>

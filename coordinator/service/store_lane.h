@@ -1,8 +1,8 @@
 // The database threads of the dispatch loop: store calls go in, are carried out one after the other in their order, and
 // each is answered by exactly one event. Neighbours of one kind (claims, accepts, returns) go into one transaction.
 // Loads of the queue, which may take seconds, have a thread of their own: they never stand before claims and renewals.
-// The dispatcher tells by the number of the step that asked for a load what is newer than it.
-// A write that is refused because another coordinator leads is told once.
+// The number of the step that asked for a load shows the dispatcher what is newer than it.
+// A write that is refused because another coordinator leads is reported once.
 //
 // Threads: Add and Stop from any thread; `answer` is called from the lane's threads and must not wait for the lane. The
 // store is called from both threads at once.
@@ -54,7 +54,7 @@ class StoreLane {
   void Return(std::vector<domain::OfferRef> offers);
   void One(const dispatch::StoreCall& call);
   void Expire();
-  // What the status means for the dispatcher; tells of lost leadership and logs failures.
+  // What the status means for the dispatcher; reports lost leadership and logs failures.
   dispatch::Answer AnswerOf(std::string_view call, const absl::Status& status);
 
   domain::DispatchStore& store_;

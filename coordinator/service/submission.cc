@@ -124,7 +124,7 @@ CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::str
     if (!fits.ok()) {
       errors.Add(entry.line, std::string(fits.message()));
     } else if (gomod::MatchPrefixPatterns(goprivate, entry.module)) {
-      // Go would go round the proxies for it, and a farm has no other way. Nor is its name told to a proxy.
+      // Go would bypass the proxies for it, and a farm has no other source. A proxy must not learn its name either.
       errors.Add(entry.line, Cat(entry.module,
                                  ": goprivate (GOPRIVATE) keeps this module from module proxies, and a farm gets "
                                  "modules from nowhere else; let a proxy serve it and name it in gonosumdb instead"));

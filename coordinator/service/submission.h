@@ -1,5 +1,5 @@
 // The steps of a submission: check what was written, resolve versions through the proxy, name the jobs. Errors of all
-// steps are collected, so that one answer tells everything. Inside the service only; CheckRequest and Expand are pure.
+// steps are collected, so that one answer holds all of them. Inside the service only; CheckRequest and Expand are pure.
 #pragma once
 
 #include <map>
@@ -16,7 +16,7 @@
 
 namespace gofarm::service {
 
-// Messages by line (0: the submission as a whole), told in that order.
+// Messages by line (0: the submission as a whole), reported in that order.
 class Errors {
  public:
   void Add(int line, std::string text) { by_line_.emplace(line, std::move(text)); }

@@ -41,7 +41,7 @@ inline constexpr int kRequestIdsAtOnce = 10'000;  // forgotten in one statement
 
 struct CancelledJobs {
   std::vector<domain::JobRef> cancelled;      // they waited; they are cancelled now
-  std::vector<domain::RunningRef> to_cancel;  // they run: their workers must be told
+  std::vector<domain::RunningRef> to_cancel;  // they run: their workers must stop them
 };
 
 class BatchStore {

@@ -1,4 +1,4 @@
-// domain::DispatchStore over PostgreSQL; its meaning is told there and tested by
+// domain::DispatchStore over PostgreSQL; its meaning is described there and tested by
 // tests/support/dispatch_store_contract.h.
 #pragma once
 

@@ -34,7 +34,7 @@ std::string ConnectString(const std::string& url) {
 }
 
 Connection::Connection(const PoolOptions& options) : db_(ConnectString(options.url)), quiet_(db_) {
-  // A connection that broke is replaced by the pool; should pqxx mend one silently, it sets these again.
+  // A connection that broke is replaced by the pool; should pqxx reconnect silently, it sets these again.
   const auto set = [&](const char* name, const std::string& value) { db_.set_variable(name, db_.quote(value)); };
   set("client_encoding", "UTF8");
   set("application_name", options.application_name);

@@ -24,7 +24,8 @@ class FakeRunner : public build::Runner {
  public:
   explicit FakeRunner(std::string folder) : folder_(std::move(folder)) {}
 
-  build::BuildReport Run(const Scope& scope, const build::BuildOrder& order, build::BuildListener& listener) override {
+  build::BuildReport Run(const Scope& scope, const build::AcceptedOffer& offer,
+                         build::BuildListener& listener) override {
     listener.OnProgress({.phase = Phase::kFetch, .detail = "downloading", .bytes_done = 1, .bytes_total = 2});
     listener.OnLog("fetch/| go: downloading\n");
     listener.OnProgress({.phase = Phase::kBuild, .variant = "install"});
@@ -34,12 +35,12 @@ class FakeRunner : public build::Runner {
     bool stopped = false;
     {
       absl::MutexLock lock(&mutex_);
-      running_.insert(order.token.value);
-      while (!released_.contains(order.token.value) && !scope.Done()) {
+      running_.insert(offer.token.value);
+      while (!released_.contains(offer.token.value) && !scope.Done()) {
         released_changed_.WaitWithTimeout(&mutex_, absl::Milliseconds(20));
       }
-      stopped = !released_.contains(order.token.value);
-      running_.erase(order.token.value);
+      stopped = !released_.contains(offer.token.value);
+      running_.erase(offer.token.value);
     }
     build::BuildReport report;
     if (stopped) {
@@ -49,8 +50,8 @@ class FakeRunner : public build::Runner {
     report.outcome = AttemptOutcome::kBuilt;
     Executable e;
     e.name = "tool";
-    e.import_path = order.module;
-    report.files.push_back(Cat(folder_, "/tool-", order.token.value));
+    e.import_path = offer.module;
+    report.files.push_back(Cat(folder_, "/tool-", offer.token.value));
     std::ofstream(report.files[0], std::ios::binary) << content_;
     e.sha256 = digest::Sha256Hex(claimed_.empty() ? content_ : claimed_);
     e.blake3 = digest::Blake3Hex(content_);
@@ -121,7 +122,7 @@ class WorkerAgentTest : public testing::Test {
     thread_.join();
     agent_.reset();
   }
-  // Of the kinds that tests compare, in the order they came, for one token.
+  // Of the kinds that tests compare, in the offer they came, for one token.
   std::vector<std::string> Said(int64_t token) {
     std::vector<std::string> said;
     for (const v1::WorkerMessage& m : farm_.messages) {

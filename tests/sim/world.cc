@@ -146,18 +146,9 @@ void World::ToWorker(const dispatch::Send& send, int64_t epoch) {
                                       e.keep,       e.drop, {"t"}};
       });
     }
-    void operator()(const dispatch::Offer& e) const {
-      agent::Offer offer{.token = e.token,
-                         .job = e.job.id,
-                         .module = e.job.module,
-                         .version = e.job.version,
-                         .target = e.job.target,
-                         .toolset = e.job.toolset,
-                         .siblings = e.siblings,
-                         .deadline = e.deadline,
-                         .limits = {}};
-      world.ToWorker(stream, Cat("Offer token ", e.token.value, " job ", e.job.id.value),
-                     [offer, epoch = epoch](const LinkPtr& link) {
+    void operator()(const Offer& e) const {
+      world.ToWorker(stream, Cat("Offer token ", e.token.value, " job ", e.job.value),
+                     [offer = e, epoch = epoch](const LinkPtr& link) {
                        return agent::OfferReceived{link->number, epoch, offer};
                      });
     }

@@ -78,7 +78,7 @@ class World {
   };
   using LinkPtr = std::shared_ptr<Link>;
   struct Build {
-    agent::Offer offer;
+    Offer offer;
     bool running = true;
     bool cancelled = false;
     AttemptOutcome outcome = AttemptOutcome::kBuilt;

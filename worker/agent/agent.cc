@@ -17,6 +17,7 @@
 #include "common/io/files.h"
 #include "common/obs/log.h"
 #include "common/rpc/channel.h"
+#include "common/wire/offer.h"
 #include "common/wire/worker_report.h"
 #include "worker/agent/convert.h"
 #include "worker/agent/session_link.h"
@@ -189,7 +190,7 @@ void Agent::Impl::Received(int64_t link, const v1::CoordinatorMessage& message) 
       break;
     }
     case v1::CoordinatorMessage::kOffer:
-      taken = Post(OfferReceived{link, message.epoch(), OfferFromProto(message.offer())});
+      taken = Post(OfferReceived{link, message.epoch(), wire::OfferFromProto(message.offer())});
       break;
     case v1::CoordinatorMessage::kCancel:
       taken = Post(CancelReceived{link, message.epoch(), AttemptToken{message.cancel().token()}});
@@ -386,8 +387,8 @@ void Agent::Impl::Do(const StartBuild& e) {
   Slot& slot = *slots_[static_cast<size_t>(e.slot)];
   running_[e.offer.token] = {
       .slot = e.slot,
-      .control = slot.Start(OrderFromOffer(e.offer, toolset->second, e.slot, options_.memory_bytes_per_slot),
-                            e.offer.deadline)};
+      .control =
+          slot.Start(Accepted(e.offer, toolset->second, e.slot, options_.memory_bytes_per_slot), e.offer.deadline)};
 }
 
 void Agent::Impl::Do(const StopBuild& e) {

@@ -1,5 +1,5 @@
-// The worker's life with its coordinators: dials them in turn, speaks the session, runs offered builds in its slots and
-// hands in what came of them. The deciding is session_logic's; here are the threads, the clock and gRPC around it.
+// The worker's side of its sessions: dials coordinators in turn, carries the session, runs offered builds in its slots
+// and hands in what came of them. The deciding is session_logic's; here are the threads, the clock and gRPC around it.
 // Run's thread owns the state machine; links, slots and uploads have threads of their own that only post events to it.
 #pragma once
 

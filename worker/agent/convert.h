@@ -12,7 +12,6 @@
 #include "worker/build/runner.h"
 
 namespace gofarm::v1 {
-class Offer;
 class Progress;
 class Toolset;
 }  // namespace gofarm::v1
@@ -22,13 +21,12 @@ namespace gofarm::agent {
 inline constexpr size_t kDetailMax = 4000;  // bytes of a sentence for people
 
 Toolset ToolsetFromProto(const v1::Toolset& toolset);
-Offer OfferFromProto(const v1::Offer& offer);
 
 // Has archives for this host architecture: one zig, and every Go it names.
 bool CanBuildOn(const Toolset& toolset, std::string_view host_arch);
 
 // `memory_per_slot` where the offer states no cap.
-build::BuildOrder OrderFromOffer(const Offer& offer, const Toolset& toolset, int slot, int64_t memory_per_slot);
+build::AcceptedOffer Accepted(const Offer& offer, const Toolset& toolset, int slot, int64_t memory_per_slot);
 
 void ProgressToProto(AttemptToken token, const Progress& progress, v1::Progress& out);
 

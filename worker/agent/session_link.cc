@@ -126,7 +126,7 @@ void SessionLink::Write() {
       stream->calls->WritesDone();
       return;
     }
-    // A broken stream also ends the reader, which tells.
+    // A broken stream also ends the reader, which reports it.
     if (!stream->calls->Write(*message)) return;
   }
 }

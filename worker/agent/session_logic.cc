@@ -157,7 +157,7 @@ class Machine {
     const bool was_full = s_.DiskFull();
     s_.config.isolation_error = e.error;
     s_.config.isolation_unproven = false;
-    // Hello tells it, so the session is opened anew; builds go on. Words alone are not worth that.
+    // Hello carries it, so the session is opened anew; builds go on. A change of wording alone does not need that.
     const bool greeted = s_.link == Link::kGreeted || s_.link == Link::kLive;
     if (could != e.error.empty() && greeted && !s_.stopping)
       Emit(Hangup{s_.link_number, "what this worker can isolate has changed"});

@@ -23,6 +23,7 @@
 #include "absl/time/time.h"
 #include "common/base/backoff.h"
 #include "common/base/ids.h"
+#include "common/vocab/offer.h"
 #include "common/vocab/session.h"
 #include "common/vocab/target.h"
 
@@ -35,33 +36,12 @@ inline constexpr absl::Duration kStopGrace = absl::Seconds(5);
 inline constexpr BackoffPolicy kDialBackoff = {absl::Milliseconds(500), absl::Seconds(5), 2.0};
 inline constexpr BackoffPolicy kCompleteBackoff = {absl::Milliseconds(200), absl::Seconds(10), 2.0};
 
-struct OfferLimits {
-  absl::Duration wall;
-  absl::Duration silence;
-  int64_t memory_bytes = 0;  // 0: the worker's own cap per slot
-  int64_t log_bytes = 0;
-  int64_t output_bytes = 0;
-  int processes = 0;
-};
-
-struct Offer {
-  AttemptToken token;
-  JobId job;
-  std::string module;
-  std::string version;
-  Target target = Target::kX86_64;
-  std::string toolset;
-  std::vector<Target> siblings;
-  absl::Duration deadline;  // the attempt may run this long from Accept
-  OfferLimits limits;
-};
-
 struct SessionConfig {
   int slots = 1;
   std::vector<Target> targets;
   int coordinators = 1;         // how many addresses there are to dial
   std::string isolation_error;  // not empty: every offer is refused
-  // A full disk kept the host from being looked at: it counts as full until IsolationChanged tells of a look.
+  // A full disk kept the host from being looked at: it counts as full until IsolationChanged reports a check.
   bool isolation_unproven = false;
 };
 

@@ -39,7 +39,7 @@ Progress AttemptControl::Look(absl::Time now) const {
 
 // In the order of construction: the uploader's thread reads the spool, so it goes first.
 struct Slot::Attempt {
-  build::BuildOrder order;
+  build::AcceptedOffer offer;
   absl::Time deadline;
   std::shared_ptr<AttemptControl> control;
   build::BuildReport report;
@@ -96,11 +96,11 @@ Slot::~Slot() {
   thread_.join();
 }
 
-std::shared_ptr<AttemptControl> Slot::Start(build::BuildOrder order, absl::Duration deadline) {
+std::shared_ptr<AttemptControl> Slot::Start(build::AcceptedOffer offer, absl::Duration deadline) {
   auto attempt = std::make_unique<Attempt>();
-  auto control = std::make_shared<AttemptControl>(order.token);
-  attempt->deadline = absl::Now() + (deadline > absl::ZeroDuration() ? deadline : 2 * order.limits.wall);
-  attempt->order = std::move(order);
+  auto control = std::make_shared<AttemptControl>(offer.token);
+  attempt->deadline = absl::Now() + (deadline > absl::ZeroDuration() ? deadline : 2 * offer.limits.wall);
+  attempt->offer = std::move(offer);
   attempt->control = control;
   {
     absl::MutexLock lock(&mutex_);
@@ -143,11 +143,11 @@ void Slot::Work() {
       case Command::Kind::kBuild:
         attempt = std::move(command.attempt);
         Build(*attempt);
-        environment_.post(AttemptFinished{attempt->order.token});
+        environment_.post(AttemptFinished{attempt->offer.token});
         break;
       case Command::Kind::kComplete:
         if (attempt == nullptr) break;
-        environment_.post(CompleteAnswered{attempt->order.token, CompleteOnce(*attempt)});
+        environment_.post(CompleteAnswered{attempt->offer.token, CompleteOnce(*attempt)});
         break;
       case Command::Kind::kDiscard:
         attempt.reset();
@@ -157,13 +157,13 @@ void Slot::Work() {
 }
 
 void Slot::Build(Attempt& attempt) {
-  const AttemptToken token = attempt.order.token;
+  const AttemptToken token = attempt.offer.token;
   obs::Info("build_started", {{"token", Cat(token.value)},
-                              {"job", Cat(attempt.order.job.value)},
-                              {"module", Cat(attempt.order.module, "@", attempt.order.version)},
-                              {"target", std::string(TargetName(attempt.order.target))}});
+                              {"job", Cat(attempt.offer.job.value)},
+                              {"module", Cat(attempt.offer.module, "@", attempt.offer.version)},
+                              {"target", std::string(TargetName(attempt.offer.target))}});
   auto spool = upload::LogSpool::Create(Cat(environment_.spool_folder, "/", token.value, ".log"),
-                                        attempt.order.limits.log_bytes);
+                                        attempt.offer.limits.log_bytes);
   if (!spool.ok()) {
     attempt.report.outcome = AttemptOutcome::kFailed;
     attempt.report.failure_class =
@@ -177,7 +177,7 @@ void Slot::Build(Attempt& attempt) {
   Listener listener(*attempt.control, *attempt.spool, *attempt.log, environment_.post);
   const absl::Time started = absl::Now();
   attempt.report =
-      environment_.runner->Run(Scope{attempt.deadline, attempt.control->build.get_token()}, attempt.order, listener);
+      environment_.runner->Run(Scope{attempt.deadline, attempt.control->build.get_token()}, attempt.offer, listener);
   attempt.spool->Close();
   attempt.log->Wake();
   attempt.extras.log_sha256 = attempt.spool->sha256();
@@ -217,14 +217,14 @@ absl::Status Slot::UploadAll(const Scope& scope, Attempt& attempt) {
   };
   for (const upload::Blob& blob : blobs) {
     GOFARM_RETURN_IF_ERROR(
-        upload::UploadBlob(scope, *environment_.uplink, attempt.order.token, blob, publish, trouble));
+        upload::UploadBlob(scope, *environment_.uplink, attempt.offer.token, blob, publish, trouble));
     before += blob.size;
   }
   return absl::OkStatus();
 }
 
 void Slot::Publish(const Attempt& attempt, const Progress& progress) const {
-  if (attempt.control->SetProgress(progress, absl::Now())) environment_.post(AttemptProgressed{attempt.order.token});
+  if (attempt.control->SetProgress(progress, absl::Now())) environment_.post(AttemptProgressed{attempt.offer.token});
 }
 
 CompleteAnswer Slot::CompleteOnce(Attempt& attempt) {
@@ -233,7 +233,7 @@ CompleteAnswer Slot::CompleteOnce(Attempt& attempt) {
   attempt.extras.worker_build = environment_.worker_build;
   const auto give_up = [&](std::string_view what, const absl::Status& status) {
     if (absl::IsFailedPrecondition(status)) return CompleteAnswer::kStale;
-    obs::Warn(what, {{"token", Cat(attempt.order.token.value)}, {"error", status.ToString()}});
+    obs::Warn(what, {{"token", Cat(attempt.offer.token.value)}, {"error", status.ToString()}});
     Publish(attempt, {.phase = Phase::kUpload, .detail = TroubleText(status)});
     // Asking the same again would give the same answer; the job must learn that nothing comes of it.
     if (absl::IsDataLoss(status) || absl::IsInvalidArgument(status) || absl::IsOutOfRange(status)) {
@@ -247,8 +247,8 @@ CompleteAnswer Slot::CompleteOnce(Attempt& attempt) {
     attempt.extras.upload_seconds += absl::ToDoubleSeconds(absl::Now() - started);
   }
   v1::CompleteRequest request;
-  request.set_token(attempt.order.token.value);
-  request.set_job_id(attempt.order.job.value);
+  request.set_token(attempt.offer.token.value);
+  request.set_job_id(attempt.offer.job.value);
   wire::ToProto(
       attempt.refused ? RefusedReport(attempt.refusal, attempt.extras) : FinalReport(attempt.report, attempt.extras),
       request);

@@ -68,7 +68,7 @@ class Slot {
   Slot& operator=(const Slot&) = delete;
 
   // AttemptFinished follows.
-  std::shared_ptr<AttemptControl> Start(build::BuildOrder order, absl::Duration deadline);
+  std::shared_ptr<AttemptControl> Start(build::AcceptedOffer offer, absl::Duration deadline);
   // CompleteAnswered follows.
   void Complete();
   // Ends uploads at once; files go when the slot's thread comes to it.

@@ -28,8 +28,8 @@ std::string DevelOr(const Variant& variant, const std::string& version) {
 
 }  // namespace
 
-Attempt::Attempt(const BuildTools& tools, const Scope& scope, const BuildOrder& order, BuildListener& listener)
-    : tools_(tools), scope_(scope), order_(order), listener_(listener) {}
+Attempt::Attempt(const BuildTools& tools, const Scope& scope, const AcceptedOffer& offer, BuildListener& listener)
+    : tools_(tools), scope_(scope), offer_(offer), listener_(listener) {}
 
 BuildReport Attempt::Run() {
   if (Prepare() && WaitForSeed(/*cxx=*/false) && Fetch() && Build() && Check() && Record()) Conclude();
@@ -47,7 +47,7 @@ bool Attempt::Prepare() {
                                               tools_.options.disk_free_min / kMiB));
     }
   }
-  absl::StatusOr<std::unique_ptr<AttemptFolder>> folder = AttemptFolder::Make(tools_.options.work_dir, order_.token);
+  absl::StatusOr<std::unique_ptr<AttemptFolder>> folder = AttemptFolder::Make(tools_.options.work_dir, offer_.token);
   if (!folder.ok()) return EndWith(folder.status(), FailureClass::kInternal);
   folder_ = folder->get();
   report_.workspace = *std::move(folder);
@@ -59,14 +59,14 @@ bool Attempt::WaitForSeed(bool cxx) {
   const fetch::FetchProgress progress = ProgressOf(Phase::kSeed, "seed");
   if (!cxx) {
     absl::StatusOr<fetch::ToolchainStore::Installed> installed =
-        tools_.seeder.WaitToolchains(scope_, order_.toolset, progress);
+        tools_.seeder.WaitToolchains(scope_, offer_.pins, progress);
     if (!installed.ok()) return EndWith(installed.status(), FailureClass::kToolchainBroken);
     toolchains_ = *std::move(installed);
     report_.facts.zig_version = toolchains_.zig.version;
     report_.facts.zig_sha256 = toolchains_.zig.sha256;
     report_.facts.sandbox_layout = exec::kSandboxLayout;
   }
-  absl::StatusOr<Seed> seed = tools_.seeder.WaitReady(scope_, order_.toolset, order_.target, cxx, progress);
+  absl::StatusOr<Seed> seed = tools_.seeder.WaitReady(scope_, offer_.pins, offer_.target, cxx, progress);
   if (!seed.ok()) return EndWith(seed.status(), FailureClass::kToolchainBroken);
   seed_ = *std::move(seed);
   return true;
@@ -74,9 +74,9 @@ bool Attempt::WaitForSeed(bool cxx) {
 
 bool Attempt::Fetch() {
   EnterPhase(Phase::kFetch);
-  fetch::FetchRequest request{order_.module, order_.version, {order_.target}, order_.toolset, toolchains_.gos};
-  for (const Target sibling : order_.siblings) {
-    if (sibling != order_.target) request.targets.push_back(sibling);
+  fetch::FetchRequest request{offer_.module, offer_.version, {offer_.target}, offer_.pins, toolchains_.gos};
+  for (const Target sibling : offer_.siblings) {
+    if (sibling != offer_.target) request.targets.push_back(sibling);
   }
   fetch::FetchOutcome outcome = tools_.fetcher.FetchAndList(scope_, request, ProgressOf(Phase::kFetch, "fetch"));
   if (outcome.stopped) return EndWith(absl::CancelledError("stopped"), FailureClass::kInternal);
@@ -85,12 +85,12 @@ bool Attempt::Fetch() {
     return End(failure, InSandboxTerms(outcome.detail));
   }
   listing_ = std::move(outcome.listing);
-  target_ = listing_->Find(order_.target);
+  target_ = listing_->Find(offer_.target);
   for (const fetch::InstalledToolchain& go : toolchains_.gos) {
     if (go.version == listing_->go_version) go_ = &go;
   }
   if (target_ == nullptr || go_ == nullptr) {
-    return End(FailureClass::kInternal, Cat("the listing has no ", TargetName(order_.target),
+    return End(FailureClass::kInternal, Cat("the listing has no ", TargetName(offer_.target),
                                             " or wants a Go that is not installed: ", listing_->go_version));
   }
   report_.facts.go_version = go_->version;
@@ -99,7 +99,7 @@ bool Attempt::Fetch() {
   report_.facts.bytes_fetched = listing_->bytes_fetched;
   report_.facts.dependency_count = static_cast<int>(target_->modules.size());
   report_.facts.used_shared_cache = MayShareGoCache(*target_);
-  headers_.emplace(tools_.cache.Mod(), order_.module, tools_.fetcher.SourceFolder(*listing_), *target_);
+  headers_.emplace(tools_.cache.Mod(), offer_.module, tools_.fetcher.SourceFolder(*listing_), *target_);
   for (const auto& [path, name] : target_->packages) packages_.insert(path);
   for (const fetch::Program& program : target_->programs) packages_.insert(program.import_path);
   Say("fetch", Cat(listing_->bytes_fetched, " bytes fetched, ", target_->modules.size(), " modules linked, go ",
@@ -110,7 +110,7 @@ bool Attempt::Fetch() {
 bool Attempt::Build() {
   const ProgramSplit programs = SplitPrograms(*target_);
   if (programs.buildable.empty() && programs.broken.empty()) {
-    Say("fetch", Cat("no programs for ", TargetName(order_.target)));
+    Say("fetch", Cat("no programs for ", TargetName(offer_.target)));
     report_.outcome = AttemptOutcome::kNothingToBuild;
     return false;
   }
@@ -151,7 +151,7 @@ bool Attempt::RunTries(std::vector<const fetch::Program*> pending) {
 
 bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Program*>& pending, TryResult& result) {
   PlanInput input{*listing_,
-                  order_.target,
+                  offer_.target,
                   variant,
                   pending,
                   HostGoarch(fetch::ToolchainStore::HostArch()),
@@ -239,10 +239,10 @@ bool Attempt::MakeFolders(const PlannedTry& planned) {
         GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(source_folder_ + "/go.mod", planned.go_mod));
       if (!planned.go_sum.empty())
         GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(source_folder_ + "/go.sum", planned.go_sum));
-      GOFARM_RETURN_IF_ERROR(tools_.sandbox.GiveToBuilds(source_folder_, order_.slot));
+      GOFARM_RETURN_IF_ERROR(tools_.sandbox.GiveToBuilds(source_folder_, offer_.slot));
     }
-    GOFARM_RETURN_IF_ERROR(tools_.sandbox.GiveToBuilds(out_folder_, order_.slot));
-    return tools_.sandbox.GiveToBuilds(job_folder_, order_.slot);
+    GOFARM_RETURN_IF_ERROR(tools_.sandbox.GiveToBuilds(out_folder_, offer_.slot));
+    return tools_.sandbox.GiveToBuilds(job_folder_, offer_.slot);
   };
   const absl::Status status = all();
   // What cannot be copied or given away as it is (INVALID_ARGUMENT) is the source's own doing.
@@ -260,7 +260,7 @@ absl::Status Attempt::MakeCaches() {
 
 bool Attempt::RunCall(const PlannedTry& planned, const PlannedCall& call, LogLines& lines) {
   if (const absl::Status status = MakeCaches(); !status.ok()) return EndWith(status, FailureClass::kInternal);
-  const BuildLimits& limits = order_.limits;
+  const BuildLimits& limits = offer_.limits;
   exec::SandboxSpec spec = BuildSandbox(planned, call,
                                         {.go = go_->root,
                                          .zig = toolchains_.zig.root,
@@ -276,7 +276,7 @@ bool Attempt::RunCall(const PlannedTry& planned, const PlannedCall& call, LogLin
   spec.limits.memory_bytes = MemoryBytes();
   spec.limits.output_bytes = limits.output_bytes;
   spec.limits.processes = limits.processes;
-  spec.slot = order_.slot;
+  spec.slot = offer_.slot;
 
   // Too much output ends the build through a stop of its own; a stop from outside is passed on.
   std::stop_source stop;
@@ -299,7 +299,7 @@ bool Attempt::JudgeEnd(const exec::SandboxResult& result) {
   build_seconds_ += result.seconds;
   report_.cpu_seconds += result.cpu_seconds;
   report_.peak_memory_bytes = std::max(report_.peak_memory_bytes, result.peak_memory_bytes);
-  const BuildLimits& limits = order_.limits;
+  const BuildLimits& limits = offer_.limits;
   switch (result.ended_by) {
     case exec::EndedBy::kExit:
       return true;  // which programs are there decides, not the exit code
@@ -345,8 +345,8 @@ bool Attempt::Check() {
     const fetch::Program& program = *candidate.program;
     absl::StatusOr<VerifiedExecutable> built =
         VerifyExecutable(candidate.out_folder, candidate.relative,
-                         {program.import_path, program.name, order_.module, DevelOr(candidate.variant, order_.version),
-                          "go" + go_->version, order_.target});
+                         {program.import_path, program.name, offer_.module, DevelOr(candidate.variant, offer_.version),
+                          "go" + go_->version, offer_.target});
     if (built.ok()) {
       Executable& executable = built->executable;
       executable.variant = VariantName(candidate.variant);
@@ -371,7 +371,7 @@ bool Attempt::Check() {
 bool Attempt::Record() {
   if (report_.executables.empty()) return true;
   const std::string file = folder_->path() + "/licences";
-  const absl::StatusOr<int64_t> size = tools_.fetcher.WriteLicences(*listing_, order_.target, file);
+  const absl::StatusOr<int64_t> size = tools_.fetcher.WriteLicences(*listing_, offer_.target, file);
   if (!size.ok()) return EndWith(Annotate(size.status(), "gather the licences"), FailureClass::kInternal);
   if (*size == 0) return true;
   const absl::StatusOr<digest::FileDigests> digests = digest::DigestFile(file);
@@ -497,9 +497,9 @@ void Attempt::CountPackages(std::string_view tagged_lines) {
 }
 
 int64_t Attempt::MemoryBytes() const {
-  const int64_t worker = tools_.options.memory_bytes_per_slot, order = order_.limits.memory_bytes;
-  if (order <= 0) return worker;
-  return worker <= 0 ? order : std::min(order, worker);
+  const int64_t worker = tools_.options.memory_bytes_per_slot, asked = offer_.limits.memory_bytes;
+  if (asked <= 0) return worker;
+  return worker <= 0 ? asked : std::min(asked, worker);
 }
 
 std::string Attempt::Tag() const {

@@ -1,4 +1,4 @@
-// One attempt from order to report: the phases in their order, each of which may end it. Used by LocalRunner only; one
+// One attempt from offer to report: the phases in their order, each of which may end it. Used by LocalRunner only; one
 // object per attempt, one thread.
 #pragma once
 
@@ -28,7 +28,7 @@ namespace gofarm::build {
 class Attempt {
  public:
   // All outlive it.
-  Attempt(const BuildTools& tools, const Scope& scope, const BuildOrder& order, BuildListener& listener);
+  Attempt(const BuildTools& tools, const Scope& scope, const AcceptedOffer& offer, BuildListener& listener);
 
   BuildReport Run();
 
@@ -78,7 +78,7 @@ class Attempt {
 
   const BuildTools& tools_;
   const Scope scope_;
-  const BuildOrder& order_;
+  const AcceptedOffer& offer_;
   BuildListener& listener_;
   BuildReport report_;
 

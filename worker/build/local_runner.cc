@@ -17,12 +17,12 @@ LocalRunner::LocalRunner(LocalRunnerOptions options, fetch::CacheLayout cache, f
   RemoveStaleAttempts(tools_.options.work_dir);
 }
 
-BuildReport LocalRunner::Run(const Scope& scope, const BuildOrder& order, BuildListener& listener) {
+BuildReport LocalRunner::Run(const Scope& scope, const AcceptedOffer& offer, BuildListener& listener) {
   // The agent's thread must survive whatever a library below throws (bad_alloc, filesystem).
   tools_.running.fetch_add(1);
   const absl::Cleanup leave = [this] { tools_.running.fetch_sub(1); };
   try {
-    return Attempt(tools_, scope, order, listener).Run();
+    return Attempt(tools_, scope, offer, listener).Run();
   } catch (const std::exception& error) {
     BuildReport report;
     report.failure_class = FailureClass::kInternal;

@@ -20,7 +20,7 @@ struct LocalRunnerOptions {
   std::string work_dir;  // an existing folder of this worker; attempts live below it
   int cores = 1;
   int slots = 1;
-  int64_t memory_bytes_per_slot = int64_t{6} << 30;  // cap of an order that states none
+  int64_t memory_bytes_per_slot = int64_t{6} << 30;  // cap of an offer that states none
   int64_t disk_free_min = kDiskFreeMin;              // less is disk_full before anything starts
 };
 
@@ -43,7 +43,7 @@ class LocalRunner : public Runner {
   LocalRunner(LocalRunnerOptions options, fetch::CacheLayout cache, fetch::ModuleFetcher& fetcher, Seeder& seeder,
               const exec::Sandbox& sandbox);
 
-  BuildReport Run(const Scope& scope, const BuildOrder& order, BuildListener& listener) override;
+  BuildReport Run(const Scope& scope, const AcceptedOffer& offer, BuildListener& listener) override;
 
  private:
   BuildTools tools_;

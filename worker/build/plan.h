@@ -1,4 +1,4 @@
-// From an order and what fetching found out to the exact commands of one try: argv, environment, folders, and where
+// From an offer and what fetching found out to the exact commands of one try: argv, environment, folders, and where
 // each program will lie. Pure: the runner carries it out, the report quotes it.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What a build is to the rest of the worker: an order goes in, a report comes out. The agent knows this header only;
+// What a build is to the rest of the worker: an offer goes in, a report comes out. The agent knows this header only;
 // decorators and tests implement it too. No proto here: the agent converts.
 #pragma once
 
@@ -13,6 +13,7 @@
 #include "common/base/ids.h"
 #include "common/base/scope.h"
 #include "common/vocab/failure.h"
+#include "common/vocab/offer.h"
 #include "common/vocab/progress.h"
 #include "common/vocab/report.h"
 #include "common/vocab/target.h"
@@ -25,24 +26,9 @@ namespace gofarm::build {
 // (exec::SandboxLimits::disk_free_bytes), so that one that begins has something to write to.
 inline constexpr int64_t kDiskFreeMin = int64_t{1} << 30;
 
-struct BuildLimits {
-  absl::Duration wall = absl::Minutes(30);
-  absl::Duration silence = absl::Minutes(10);
-  int64_t memory_bytes = int64_t{6} << 30;
-  int64_t log_bytes = int64_t{16} << 20;
-  int64_t output_bytes = int64_t{8} << 30;
-  int processes = 1024;
-};
-
-struct BuildOrder {
-  AttemptToken token;
-  JobId job;
-  std::string module;
-  std::string version;
-  Target target = Target::kX86_64;
-  std::vector<Target> siblings;  // fetch and list these too, in the same go
-  Toolset toolset;
-  BuildLimits limits;
+// An offer that this worker took: with the toolset it names, the slot it runs in, and limits that fit the slot.
+struct AcceptedOffer : Offer {
+  Toolset pins;
   int slot = 0;
 };
 
@@ -73,7 +59,7 @@ class Runner {
   virtual ~Runner() = default;
   // Blocks until the build ended. A stop of `scope` gives kCancelled, its deadline kTimeout. Never throws; every
   // failure is in the report. Thread-safe: one call a slot at a time.
-  virtual BuildReport Run(const Scope& scope, const BuildOrder& order, BuildListener& listener) = 0;
+  virtual BuildReport Run(const Scope& scope, const AcceptedOffer& offer, BuildListener& listener) = 0;
 };
 
 }  // namespace gofarm::build

@@ -126,7 +126,7 @@ absl::Status RunProbe(const Scope& scope, const Sandbox& sandbox, const std::str
     if (output.size() < 4096) output.append(data.substr(0, 4096));
   });
   if (!ran.ok()) {
-    // ENOSPC also means that no further namespace or mount is allowed, which no room on a disk mends.
+    // ENOSPC also means that no further namespace or mount is allowed, which free space does not fix.
     return absl::IsCancelled(ran.status()) ? ran.status() : absl::FailedPreconditionError(ran.status().message());
   }
   const SandboxResult& result = *ran;

@@ -45,7 +45,7 @@ struct SandboxLimits {
   absl::Duration silence = absl::Minutes(10);  // neither a byte of output nor CPU time used
   int64_t memory_bytes = int64_t{6} << 30;     // resident memory of the whole tree, sampled every 100 ms
   int64_t output_bytes = int64_t{8} << 30;     // under `watched` and in files unlinked but open, sampled every second
-  // A run ends when less is left on a disk that it can write to, whoever filled it: database, logs and other slots may
+  // A run ends when less is left on a disk that it can write to, whatever filled it: database, logs and other slots may
   // stand on the same one. Sampled every 100 ms.
   int64_t disk_free_bytes = int64_t{256} << 20;
   int processes = 1024;

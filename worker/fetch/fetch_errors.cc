@@ -103,10 +103,10 @@ const Words kSourceUnavailable = {
 }  // namespace
 
 FailureClass ClassifyFetchError(std::string_view message) {
-  // What a server wrote is its own tale, not Go's finding; only one sentence of it counts.
-  const size_t tale = message.find("server response:");
-  const bool try_later = tale != std::string_view::npos && Holds(message.substr(tale), "fetch timed out");
-  message = message.substr(0, tale);
+  // Text after "server response:" is the proxy's; only "fetch timed out" in it matters.
+  const size_t answer = message.find("server response:");
+  const bool try_later = answer != std::string_view::npos && Holds(message.substr(answer), "fetch timed out");
+  message = message.substr(0, answer);
   // The order decides: what ends a download on this machine, then what the module itself is guilty of, then what may
   // pass.
   if (HoldsAny(message, kDiskFull)) return kDiskFull.failure;

@@ -166,7 +166,7 @@ absl::Status PruneListings(const Scope& scope, const CacheLayout& cache, const P
                     done.listings);
 }
 
-// What killed processes left: halves of toolchains. Half a seed is removed by whoever makes it again.
+// What killed processes left: halves of toolchains. An incomplete seed is removed by the process that makes it again.
 void RemoveLeftovers(const CacheLayout& cache, const PruneLimits& limits) {
   const absl::Time old = absl::Now() - limits.grace - absl::Hours(1);
   std::error_code error;

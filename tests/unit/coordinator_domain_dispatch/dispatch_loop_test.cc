@@ -204,10 +204,10 @@ TEST_F(DispatchLoopTest, AJobGoesFromTheQueueToAWorkerAndItsEndFreesIt) {
   const dispatch::StreamId stream = Worker("w");
   const JobId job = AddJob("example.com/m");
   loop_->QueueChanged(job);
-  const auto offer = streams_.Next<dispatch::Offer>();
+  const auto offer = streams_.Next<Offer>();
   ASSERT_TRUE(offer.has_value());
   EXPECT_EQ(offer->first, stream);
-  EXPECT_EQ(offer->second.job.id, job);
+  EXPECT_EQ(offer->second.job, job);
   EXPECT_EQ(offer->second.deadline, absl::Minutes(60));
   ASSERT_TRUE(loop_->Post(dispatch::AcceptReceived{stream, offer->second.token}).ok());
   ASSERT_TRUE(WaitForRunning(offer->second.token));
@@ -226,9 +226,9 @@ TEST_F(DispatchLoopTest, AJobGoesFromTheQueueToAWorkerAndItsEndFreesIt) {
   ASSERT_TRUE(loop_->Post(dispatch::ReadyReceived{stream, 1, false}).ok());
   const JobId next = AddJob("example.com/next");
   loop_->QueueChanged(next);
-  const auto second = streams_.Next<dispatch::Offer>();
+  const auto second = streams_.Next<Offer>();
   ASSERT_TRUE(second.has_value());
-  EXPECT_EQ(second->second.job.id, next);
+  EXPECT_EQ(second->second.job, next);
 }
 
 TEST_F(DispatchLoopTest, WhatAWaitingJobWaitsForCanBeAsked) {
@@ -280,7 +280,7 @@ TEST_F(DispatchLoopTest, AStopLosesNoAttempt) {
   const dispatch::StreamId stream = Worker("a");
   const JobId job = AddJob("example.com/a");
   loop_->QueueChanged(job);
-  const auto offer = streams_.Next<dispatch::Offer>();
+  const auto offer = streams_.Next<Offer>();
   ASSERT_TRUE(offer.has_value());
   ASSERT_TRUE(loop_->Post(dispatch::AcceptReceived{stream, offer->second.token}).ok());
   ASSERT_TRUE(WaitForRunning(offer->second.token));

@@ -17,7 +17,7 @@ TEST(DispatchTest, AModulesTargetsStayOnTheWorkerThatHasItsSource) {
   const auto second = farm.Win(farm.Queue({farm.Job(11, "example.com/m", kArm), farm.Job(12, "example.com/other")}));
   ASSERT_EQ(second.size(), 2u);
   for (const Sent<Offer>& offer : second) {
-    if (offer.job.id == JobId{11}) {
+    if (offer.job == JobId{11}) {
       EXPECT_EQ(farm.WorkerOf(offer), "b");
     }
   }
@@ -45,7 +45,7 @@ TEST(DispatchTest, AFreedSlotPrefersTheModuleWhoseSourceIsThere) {
   farm.Step(AttemptEnded{first[0].token, JobId{10}, std::nullopt});
   const auto next = farm.Win(farm.Step(ReadyReceived{a, 1, false}));
   ASSERT_EQ(next.size(), 1u);
-  EXPECT_EQ(next[0].job.id, JobId{30});
+  EXPECT_EQ(next[0].job, JobId{30});
 }
 
 TEST(DispatchTest, AMoreUrgentJobGoesBeforeTheModuleWhoseSourceIsThere) {
@@ -57,7 +57,7 @@ TEST(DispatchTest, AMoreUrgentJobGoesBeforeTheModuleWhoseSourceIsThere) {
   farm.Step(AttemptEnded{first[0].token, JobId{10}, std::nullopt});
   const auto next = farm.Win(farm.Step(ReadyReceived{a, 1, false}));
   ASSERT_EQ(next.size(), 1u);
-  EXPECT_EQ(next[0].job.id, JobId{30});
+  EXPECT_EQ(next[0].job, JobId{30});
 }
 
 TEST(DispatchTest, JobsGoByPriorityThenAgeThenId) {
@@ -69,9 +69,9 @@ TEST(DispatchTest, JobsGoByPriorityThenAgeThenId) {
   const StreamId a = farm.Worker("a", 1);
   auto offers = farm.Win(farm.last);
   while (!offers.empty()) {
-    order.push_back(offers[0].job.id.value);
+    order.push_back(offers[0].job.value);
     farm.Run(offers[0]);
-    farm.Step(AttemptEnded{offers[0].token, offers[0].job.id, std::nullopt});
+    farm.Step(AttemptEnded{offers[0].token, offers[0].job, std::nullopt});
     offers = farm.Win(farm.Step(ReadyReceived{a, 1, false}));
   }
   EXPECT_THAT(order, ElementsAre(9, 7, 5, 6));

@@ -21,34 +21,25 @@ Toolset SomeToolset() {
           .digest = "dd"};
 }
 
-TEST(OfferFromProtoTest, NumbersThatMakeNoSenseStateNothing) {
-  v1::Offer offer;
-  offer.set_token(7);
-  offer.set_target(v1::TARGET_RISCV64);
-  offer.add_sibling_targets(v1::TARGET_X86_64);
-  offer.add_sibling_targets(static_cast<v1::Target>(99));
-  offer.set_deadline_seconds(std::nan(""));
-  offer.mutable_limits()->set_wall_seconds(-1);
-  offer.mutable_limits()->set_silence_seconds(1e300);
-  offer.mutable_limits()->set_memory_bytes(-5);
-  const Offer read = OfferFromProto(offer);
-  EXPECT_EQ(read.token, AttemptToken{7});
-  EXPECT_EQ(read.target, Target::kRiscv64);
-  EXPECT_THAT(read.siblings, testing::ElementsAre(Target::kX86_64));
-  EXPECT_EQ(read.deadline, absl::ZeroDuration());
-  const build::BuildOrder order = OrderFromOffer(read, SomeToolset(), 3, 1000);
-  EXPECT_EQ(order.slot, 3);
-  EXPECT_EQ(order.limits.wall, build::BuildLimits{}.wall);
-  EXPECT_EQ(order.limits.silence, build::BuildLimits{}.silence);
-  EXPECT_EQ(order.limits.memory_bytes, 1000);
+TEST(AcceptedTest, HasWhatTheOfferHasAndWhatTheWorkerAdds) {
+  Offer offer{.token = AttemptToken{7}, .module = "a.test/m", .target = Target::kRiscv64};
+  offer.limits.wall = absl::Seconds(5);
+  const build::AcceptedOffer accepted = Accepted(offer, SomeToolset(), 3, 1000);
+  EXPECT_EQ(accepted.token, AttemptToken{7});
+  EXPECT_EQ(accepted.module, "a.test/m");
+  EXPECT_EQ(accepted.target, Target::kRiscv64);
+  EXPECT_EQ(accepted.limits.wall, absl::Seconds(5));
+  EXPECT_EQ(accepted.pins.digest, SomeToolset().digest);
+  EXPECT_EQ(accepted.slot, 3);
+  EXPECT_EQ(accepted.limits.memory_bytes, 1000) << "none was stated";
 }
 
-TEST(OrderFromOfferTest, TheWorkersOwnMemoryCapHolds) {
+TEST(AcceptedTest, TheWorkersOwnMemoryCapHolds) {
   Offer offer;
   offer.limits.memory_bytes = 5000;
-  EXPECT_EQ(OrderFromOffer(offer, SomeToolset(), 0, 1000).limits.memory_bytes, 1000);
+  EXPECT_EQ(Accepted(offer, SomeToolset(), 0, 1000).limits.memory_bytes, 1000);
   offer.limits.memory_bytes = 500;
-  EXPECT_EQ(OrderFromOffer(offer, SomeToolset(), 0, 1000).limits.memory_bytes, 500);
+  EXPECT_EQ(Accepted(offer, SomeToolset(), 0, 1000).limits.memory_bytes, 500);
 }
 
 TEST(CanBuildOnTest, NeedsAnArchiveOfEveryToolForThisHost) {

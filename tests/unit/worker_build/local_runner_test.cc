@@ -1,4 +1,4 @@
-// The runner from order to report with real Go, zig, sandbox and modules, and with modules made to fail in one way
+// The runner from offer to report with real Go, zig, sandbox and modules, and with modules made to fail in one way
 // each.
 #include "worker/build/local_runner.h"
 
@@ -40,16 +40,16 @@ class LocalRunnerTest : public ::testing::Test {
     fs::remove_all(work_);
   }
 
-  BuildReport Run(const BuildOrder& order, LocalRunnerOptions options = {},
+  BuildReport Run(const AcceptedOffer& offer, LocalRunnerOptions options = {},
                   Scope scope = Scope::For(absl::Minutes(20))) {
     RunnerRig rig(work_, proxy_, options);
-    BuildReport report = rig.runner().Run(scope, order, listener_);
+    BuildReport report = rig.runner().Run(scope, offer, listener_);
     attempts_ = rig.work_dir() + "/attempts";
     return report;
   }
   // A module that only this test's proxy folder knows. Its version differs from run to run, since the cache may be
   // shared.
-  BuildOrder Local(const std::map<std::string, std::string>& files) {
+  AcceptedOffer Local(const std::map<std::string, std::string>& files) {
     const std::string module = "gofarm.test/runner" + std::to_string(getpid());
     const std::string version = "v0.0." + std::to_string(++local_version_);
     std::map<std::string, std::string> all = files;
@@ -190,10 +190,10 @@ TEST_F(LocalRunnerTest, ABrokenToolchainIsTriedOnceMoreWithFreshCachesAndThenBla
 }
 
 TEST_F(LocalRunnerTest, AReplacedFolderIsLeftOutAndTheFileSaysDevel) {
-  BuildOrder order = Local({{"main.go", kMain}});
-  const std::string go_mod = "module " + order.module + "\n\ngo 1.24\n\nreplace gofarm.test/other => ../other\n";
-  order = Local({{"main.go", kMain}, {"go.mod", go_mod}});
-  const BuildReport report = Run(order);
+  AcceptedOffer offer = Local({{"main.go", kMain}});
+  const std::string go_mod = "module " + offer.module + "\n\ngo 1.24\n\nreplace gofarm.test/other => ../other\n";
+  offer = Local({{"main.go", kMain}, {"go.mod", go_mod}});
+  const BuildReport report = Run(offer);
   ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
   ASSERT_THAT(report.variants, SizeIs(1));
   EXPECT_EQ(report.variants[0].variant, "noreplace");
@@ -249,42 +249,42 @@ TEST_F(LocalRunnerTest, ALibraryIsNothingToBuild) {
 }
 
 TEST_F(LocalRunnerTest, AnUnknownVersionIsSourceUnavailable) {
-  BuildOrder order = Local({{"main.go", kMain}});
-  order.version = "v9.9.9";
-  const BuildReport report = Run(order);
+  AcceptedOffer offer = Local({{"main.go", kMain}});
+  offer.version = "v9.9.9";
+  const BuildReport report = Run(offer);
   EXPECT_EQ(Name(report.outcome), "failed");
   EXPECT_EQ(Name(report.failure_class), "source_unavailable") << report.failure_detail;
 }
 
 TEST_F(LocalRunnerTest, LimitsEndABuildByTheirNames) {
-  const BuildOrder order = Local({{"main.go", kMain}});
-  BuildOrder limited = order;
+  const AcceptedOffer offer = Local({{"main.go", kMain}});
+  AcceptedOffer limited = offer;
   limited.limits.memory_bytes = 8 << 20;
   EXPECT_EQ(Name(Run(limited).failure_class), "out_of_memory");
-  limited = order;
+  limited = offer;
   limited.limits.wall = absl::Milliseconds(1);
   EXPECT_EQ(Name(Run(limited).failure_class), "timeout");
-  limited = order;
+  limited = offer;
   limited.limits.output_bytes = 1 << 10;
   const BuildReport too_large = Run(limited);
   EXPECT_EQ(Name(too_large.failure_class), "output_limit") << too_large.failure_detail << listener_.log;
   LocalRunnerOptions full;
   full.disk_free_min = int64_t{1} << 60;
-  EXPECT_EQ(Name(Run(order, full).failure_class), "disk_full");
-  EXPECT_EQ(Name(Run(order, {}, Scope::For(absl::ZeroDuration())).failure_class), "timeout");
+  EXPECT_EQ(Name(Run(offer, full).failure_class), "disk_full");
+  EXPECT_EQ(Name(Run(offer, {}, Scope::For(absl::ZeroDuration())).failure_class), "timeout");
   // Control: without these limits the same module is built.
-  EXPECT_EQ(Name(Run(order).outcome), "built");
+  EXPECT_EQ(Name(Run(offer).outcome), "built");
 }
 
 TEST_F(LocalRunnerTest, MuchMoreOutputThanTheLogTakesEndsTheBuild) {
   std::string text = "package main\n\nfunc main() {\n";
   for (int i = 0; i < 8; ++i) text += "\tundefined" + std::to_string(i) + "()\n";
-  BuildOrder order = Local({{"main.go", text + "}\n"}});
-  order.limits.log_bytes = 1;
-  const BuildReport report = Run(order);
+  AcceptedOffer offer = Local({{"main.go", text + "}\n"}});
+  offer.limits.log_bytes = 1;
+  const BuildReport report = Run(offer);
   EXPECT_EQ(Name(report.failure_class), "output_limit") << report.failure_detail;
-  order.limits.log_bytes = 1 << 20;
-  EXPECT_EQ(Name(Run(order).failure_class), "compile_error");
+  offer.limits.log_bytes = 1 << 20;
+  EXPECT_EQ(Name(Run(offer).failure_class), "compile_error");
 }
 
 TEST_F(LocalRunnerTest, AStopEndsItWithinFiveSecondsAndLeavesNothing) {
@@ -299,7 +299,7 @@ TEST_F(LocalRunnerTest, AStopEndsItWithinFiveSecondsAndLeavesNothing) {
     imports += "import _ \"gofarm.test/runner" + std::to_string(getpid()) + "/" + name + "\"\n";
   }
   files["main.go"] = "package main\n\n" + imports + "\nfunc main() {}\n";
-  const BuildOrder order = Local(files);
+  const AcceptedOffer offer = Local(files);
   std::stop_source stop;
   absl::Time stopped = absl::InfinitePast();
   listener_.on_progress = [&](const Progress& p) {
@@ -308,7 +308,7 @@ TEST_F(LocalRunnerTest, AStopEndsItWithinFiveSecondsAndLeavesNothing) {
       stop.request_stop();
     }
   };
-  const BuildReport report = Run(order, {}, Scope::For(absl::Minutes(20), stop.get_token()));
+  const BuildReport report = Run(offer, {}, Scope::For(absl::Minutes(20), stop.get_token()));
   ASSERT_TRUE(stop.stop_requested()) << "the build was over too soon: " << listener_.log;
   EXPECT_LT(absl::Now() - stopped, absl::Seconds(5));
   EXPECT_EQ(Name(report.outcome), "cancelled") << report.failure_detail;

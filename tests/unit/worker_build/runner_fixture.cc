@@ -77,16 +77,16 @@ RunnerRig::RunnerRig(const std::string& work, const fetch::ProxyEnvironment& pro
   runner_ = std::make_unique<LocalRunner>(options, cache_, fetcher_, *seeder_, sandbox_);
 }
 
-BuildOrder OrderOf(std::string module, std::string version, Target target) {
+AcceptedOffer OrderOf(std::string module, std::string version, Target target) {
   static int64_t next_token = 1;
-  BuildOrder order;
-  order.token = AttemptToken{next_token++};
-  order.job = JobId{1};
-  order.module = std::move(module);
-  order.version = std::move(version);
-  order.target = target;
-  order.toolset = DefaultToolset();
-  return order;
+  AcceptedOffer offer;
+  offer.token = AttemptToken{next_token++};
+  offer.job = JobId{1};
+  offer.module = std::move(module);
+  offer.version = std::move(version);
+  offer.target = target;
+  offer.pins = DefaultToolset();
+  return offer;
 }
 
 }  // namespace gofarm::build

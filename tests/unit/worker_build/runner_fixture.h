@@ -47,6 +47,6 @@ class RunnerRig {
   std::unique_ptr<LocalRunner> runner_;
 };
 
-BuildOrder OrderOf(std::string module, std::string version, Target target = Target::kX86_64);
+AcceptedOffer OrderOf(std::string module, std::string version, Target target = Target::kX86_64);
 
 }  // namespace gofarm::build
