@@ -290,7 +290,7 @@ absl::Status FarmClient::Download(const Scope& scope, const std::string& sha256,
   v1::BlobData data;
   while (reader->Read(&data)) {
     offset += static_cast<int64_t>(data.data().size());
-    if (const absl::Status taken = on_data(data.data()); !taken.ok()) {
+    if (absl::Status taken = on_data(data.data()); !taken.ok()) {
       context.TryCancel();
       while (reader->Read(&data)) {
       }

@@ -1,5 +1,5 @@
-// One farm as seen by a command: the gRPC stub with deadlines, and with the patience that a restarting coordinator
-// deserves: an embedded farm whose supervisor lives is asked again for a while, anything else fails within two seconds.
+// One farm as seen by a command: the gRPC stub with deadlines, and with patience while a coordinator
+// restarts: an embedded farm whose supervisor lives is asked again for a while, anything else fails within two seconds.
 // Lists come back whole, in one page. Thread-safe. Messages of failures say what to do.
 #pragma once
 

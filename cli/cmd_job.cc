@@ -233,7 +233,7 @@ Exit JobLog(const Globals& globals, int64_t id, int attempt, bool follow) {
       }
     });
     if (status.ok()) break;
-    // A build may print nothing for minutes: a stream that is cut at once tells that nobody is there, one that ends
+    // A build may print nothing for minutes: a stream that is cut at once means that nobody is there, one that ends
     // otherwise that somebody does not answer.
     const bool cut = absl::IsUnavailable(status) || absl::IsCancelled(status);
     if (cut && absl::Now() - began > kStreamLived) away_since = absl::InfiniteFuture();

@@ -1,6 +1,6 @@
 // What `submit` was given, as entries for the coordinator: MODULE[@VERSION] arguments and lists, one a line, with blank
-// lines and # comments. Module paths and versions are checked by the same rules as on the server, so that faults can be
-// told without one; faulty entries are kept, since the server finds all faults of a list at once, also those that only
+// lines and # comments. Module paths and versions are checked by the same rules as on the server, so that faults are
+// found without one; faulty entries are kept, since the server finds all faults of a list at once, also those that only
 // the module proxy knows. Pure functions but for ReadList.
 #pragma once
 

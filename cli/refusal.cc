@@ -20,10 +20,10 @@ int64_t NumberAfter(std::string_view word, std::string_view text) {
 
 }  // namespace
 
-std::string MergeRefusals(std::string_view told, const std::vector<std::string>& known) {
+std::string MergeRefusals(std::string_view refusal, const std::vector<std::string>& known) {
   std::map<int64_t, std::string> by_line;  // 0: what concerns no line
   int64_t untold = 0;
-  for (const absl::string_view part : absl::StrSplit(Av(told), '\n', absl::SkipEmpty())) {
+  for (const absl::string_view part : absl::StrSplit(Av(refusal), '\n', absl::SkipEmpty())) {
     const std::string_view line = Sv(part);
     if (const int64_t more = NumberAfter("and ", line); more > 0) {
       untold += more;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sets up and passes the tests: tests/run.sh [--full] [--only REGEX]
 #   without --full: one GCC build, unit tests (also under asan and ubsan), store, gRPC, simulation, sandbox and end-to-end tests
-#   --full: also clang with -Wthread-safety, the thread sanitizer, the whole table of modules, a submission of 100,000 lines,
+#   --full: also clang with -Wthread-safety, clang-tidy, the thread sanitizer, the whole table of modules, a submission of 100,000 lines,
 #           benchmarks; takes hours
 #   --only: the tests whose names match; clang and benchmarks are left out then
 set -euo pipefail
@@ -70,6 +70,8 @@ if [ -n "$full" ]; then
   if [ -z "$only" ]; then
     phase "clang with thread-safety analysis"
     bash deploy/setup/build.sh clang
+    phase "clang-tidy"
+    bash tests/tidy/clang_tidy.sh
   fi
   if some -L threads; then
     phase "thread sanitizer"

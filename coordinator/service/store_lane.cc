@@ -37,8 +37,8 @@ std::vector<T> TakeNeighbours(std::deque<dispatch::StoreCall>& calls, Parts part
 void StoreLane::Start(int64_t epoch) {
   epoch_ = epoch;
   const absl::MutexLock lock(&mutex_);
-  calls_.thread = std::thread([this] { Run(calls_); });
-  loads_.thread = std::thread([this] { Run(loads_); });
+  calls_.thread = std::thread([this] { Run(&StoreLane::calls_); });
+  loads_.thread = std::thread([this] { Run(&StoreLane::loads_); });
 }
 
 void StoreLane::Add(std::vector<dispatch::StoreCall> calls) {
@@ -64,11 +64,12 @@ void StoreLane::Stop() {
   }
 }
 
-void StoreLane::Run(Lane& lane) {
+void StoreLane::Run(Lane StoreLane::*which) {
   for (;;) {
     Calls calls;
     {
       const absl::MutexLock lock(&mutex_);
+      Lane& lane = this->*which;
       mutex_.Await(absl::Condition(&lane, &Lane::HasWork));
       if (lane.stopping) return;
       calls.swap(lane.waiting);
@@ -76,7 +77,7 @@ void StoreLane::Run(Lane& lane) {
     while (!calls.empty()) {
       {
         const absl::MutexLock lock(&mutex_);
-        if (lane.stopping) return;
+        if ((this->*which).stopping) return;
       }
       CarryOut(calls);
     }

@@ -47,7 +47,7 @@ class StoreLane {
     bool stopping = false;
     std::thread thread;
   };
-  void Run(Lane& lane);
+  void Run(Lane StoreLane::*which);
   void CarryOut(Calls& calls);
   void Claim(std::vector<domain::ClaimRequest> claims);
   void Accept(std::vector<domain::OfferRef> offers);
