@@ -102,8 +102,7 @@ void Machine::On(const RefuseReceived& e) {
       session->reported_free = 0;
       break;
   }
-  Return(*entry);
-  Reindex(s_, *session, now_);
+  Return(*entry);  // brings the indexes up to date as well
 }
 
 void Machine::On(const GoodbyeReceived& e) {

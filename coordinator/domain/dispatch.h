@@ -268,7 +268,7 @@ struct JobEntry {
   JobPhase phase = JobPhase::kWaiting;
   AttemptToken token;   // from kOffered on
   SessionId session;    // from kClaiming on
-  absl::Time since;     // of this phase; kRunning: the attempt's start
+  absl::Time started;   // kRunning: the attempt
   absl::Time until;     // kOffered: the offer's end; kRunning: when it is overdue
   int64_t changed = 0;  // number of the step that put it into this phase
   bool cancel = false;  // a running attempt that is to be cancelled
@@ -324,7 +324,6 @@ struct DispatchState {
   std::set<std::pair<absl::Time, AttemptToken>> offers_until;   // kOffered
   std::set<std::pair<absl::Time, AttemptToken>> running_until;  // kRunning
   bool truncated = false;                                       // the store has more than the last whole load took
-  size_t last_whole_load = 0;                                   // its number of jobs
 
   // Sessions.
   std::map<SessionId, Session> sessions;

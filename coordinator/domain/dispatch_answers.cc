@@ -10,9 +10,9 @@ void Machine::On(const SessionOpened& e) {
   const auto greeting = s_.greeting.find(e.stream);
   const bool connected = greeting != s_.greeting.end();
   if (!Done(e.answer)) {
-    // The worker dials again; if this one was opened after all, the next Hello supersedes it.
+    // The worker dials again; if this one was opened after all, the next Hello supersedes it. The end of its stream
+    // ends the greeting.
     if (connected) Emit(Close{e.stream, CloseWhy::kStoreUnavailable});
-    if (connected) s_.greeting.erase(greeting);
     return;
   }
   const SessionId id = e.opened.session;
@@ -186,7 +186,6 @@ void Machine::On(const QueueLoaded& e) {
   }
   for (const JobEntry& entry : MergeLoad(s_, e, now_)) Note(entry.token, entry);
   if (e.after) return;
-  s_.last_whole_load = e.jobs.size();
   s_.whole_load_at = now_ + (e.jobs.size() > kSmallMirror ? kReloadLate : kReloadSoon);
   s_.truncated = e.jobs.size() >= static_cast<size_t>(domain::kQueueLoadMax);
   if (!s_.truncated) RemoveAbsent(s_, e, now_);
@@ -259,9 +258,9 @@ void Machine::Running(JobEntry& entry, AttemptToken token, SessionId session_id,
     return;
   }
   Move(s_, entry, {JobPhase::kRunning, token, session_id, OverdueAt(s_, entry, token, now_ - age)}, now_);
-  entry.since = now_ - age;
+  entry.started = now_ - age;
   const Session* session = FindSession(s_, session_id);
-  Emit(NoteRunning{token, entry.job, session == nullptr ? "" : session->hello.name, entry.since});
+  Emit(NoteRunning{token, entry.job, session == nullptr ? "" : session->hello.name, entry.started});
   if (entry.cancel) Cancel(entry);
 }
 
@@ -305,7 +304,7 @@ void Machine::Dissolve(SessionId id, CloseWhy why) {
   std::vector<JobId> unread;
   for (const AttemptToken token : session->running) unread.push_back(FindToken(s_, token)->job.id);
   Read(unread);
-  RemoveSession(s_, id, now_);
+  RemoveSession(s_, id);
 }
 
 }  // namespace gofarm::dispatch

@@ -40,7 +40,10 @@ std::string CheckJobs(const DispatchState& state) {
     }
   }
   for (const auto& [group, keys] : state.waiting) waiting -= keys.size();
-  for (const auto& [module, jobs] : state.by_module) in_modules += jobs.size();
+  for (const auto& [module, jobs] : state.by_module) {
+    in_modules += jobs.size();
+    if (jobs.empty()) return "a module without jobs is left in its index";
+  }
   if (waiting != 0) return "queues hold jobs that do not wait";
   if (delayed != state.delayed.size()) return "delayed jobs are miscounted";
   if (tokens != state.by_token.size()) return "tokens without an entry";
@@ -57,12 +60,14 @@ std::string CheckSessions(const DispatchState& state) {
   for (const auto& [id, entry] : state.jobs) {
     claims[entry.session] += entry.phase == JobPhase::kClaiming || entry.phase == JobPhase::kReading;
   }
-  size_t connected = 0;
+  size_t connected = 0, named = 0;
   for (const auto& [id, session] : state.sessions) {
     const std::string name = Cat("session ", id.value, ": ");
     connected += bool(session.stream);
     if (session.reported_free < 0) return name + "negative free slots";
     if (session.claims != claims[id]) return name + "claims are miscounted";
+    if (session.indexed_able != session.Able()) return name + "its fields changed and the index was not told";
+    named += !session.hello.name.empty();
     if (!session.stream && (session.indexed_free != 0 || !session.offers.empty()))
       return name + "offers without a stream";
     if (session.indexed_free > session.hello.slots) return name + "more free slots than slots";
@@ -81,6 +86,16 @@ std::string CheckSessions(const DispatchState& state) {
   if (connected != static_cast<size_t>(state.connected) || connected != state.streams.size()) {
     return "connected sessions are miscounted";
   }
+  for (const auto& [stream, request] : state.greeting) {
+    if (state.streams.contains(stream)) return Cat("stream ", stream.value, " is welcomed and still greets");
+  }
+  for (const auto& [name, id] : state.by_worker) {
+    const auto session = state.sessions.find(id);
+    if (session == state.sessions.end() || session->second.hello.name != name) {
+      return Cat("worker ", name, " leads to another session");
+    }
+  }
+  if (named != state.by_worker.size()) return "workers are miscounted";
   return "";
 }
 

@@ -118,7 +118,6 @@ bool AddJob(DispatchState& state, const domain::QueuedJob& job, absl::Time now, 
   JobEntry& entry = state.jobs[job.id];
   entry.job = job;
   entry.phase = job.not_before > now ? JobPhase::kDelayed : JobPhase::kWaiting;
-  entry.since = now;
   entry.changed = state.steps;
   state.by_module[ModuleKey(job)].push_back(job.id);
   Index(state, entry, now);
@@ -141,7 +140,6 @@ void Move(DispatchState& state, JobEntry& entry, const MoveTo& to, absl::Time no
   entry.phase = to.phase;
   entry.token = to.token;
   entry.session = to.session;
-  entry.since = now;
   entry.until = to.until;
   entry.changed = state.steps;
   Index(state, entry, now);
@@ -215,18 +213,12 @@ void Reindex(DispatchState& state, Session& session, absl::Time now) {
   if (session.paused_until > now) state.paused.insert({session.paused_until, session.id});
 }
 
-void RemoveSession(DispatchState& state, SessionId id, absl::Time now) {
-  Session* session = FindSession(state, id);
+void RemoveSession(DispatchState& state, SessionId id) {
+  const Session* session = FindSession(state, id);
   if (session == nullptr) return;
-  GOFARM_CHECK(session->offers.empty() && session->running.empty());
-  if (session->stream) {
-    state.streams.erase(session->stream);
-    session->stream = StreamId{};
-    --state.connected;
-  }
-  Reindex(state, *session, now);
-  const auto by_worker = state.by_worker.find(session->hello.name);
-  if (by_worker != state.by_worker.end() && by_worker->second == id) state.by_worker.erase(by_worker);
+  GOFARM_CHECK(!session->stream && session->offers.empty() && session->running.empty());
+  // A name's former session ends before the next one takes the name.
+  state.by_worker.erase(session->hello.name);
   if (!session->hello.name.empty()) {
     if (state.former.size() >= kFormerWorkersMax) state.former.erase(state.former.begin());
     state.former[session->hello.name] = {session->hello, session->last_seen};
@@ -248,7 +240,7 @@ void AfterClockJump(DispatchState& state, absl::Duration how_long) {
   for (const auto& [until, token] : state.running_until) {
     JobEntry& entry = *FindToken(state, token);
     // One that began after the jump has lost nothing.
-    if (entry.since <= state.last_tick) entry.until += how_long;
+    if (entry.started <= state.last_tick) entry.until += how_long;
     shifted.insert({entry.until, token});
   }
   state.running_until = std::move(shifted);

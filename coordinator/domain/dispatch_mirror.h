@@ -46,8 +46,9 @@ void RemoveAbsent(DispatchState& state, const QueueLoaded& loaded, absl::Time no
 
 // After any change of a session's fields: brings `free`, `able` and `paused` up to date.
 void Reindex(DispatchState& state, Session& session, absl::Time now);
-// Takes an empty session (no offers, nothing running) out of all indexes; remembered as a former worker.
-void RemoveSession(DispatchState& state, SessionId session, absl::Time now);
+// Takes a session that holds nothing any more (no stream, no offers, nothing running) out of all indexes; remembered as
+// a former worker.
+void RemoveSession(DispatchState& state, SessionId session);
 
 // Another process than the one that says Hello, connected and heard under the same name.
 Session* NameHolder(DispatchState& state, const domain::SessionRequest& request, absl::Time now);

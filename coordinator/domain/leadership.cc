@@ -17,7 +17,7 @@ class Machine {
   std::vector<Effect> Finish() && { return std::move(effects_); }
 
   void On(const Tick&) {
-    if (s_.asking || now_ < s_.due) return;
+    if (now_ < s_.due) return;
     switch (s_.role) {
       case Role::kStandby:
         if (s_.folder_held) {
@@ -31,24 +31,18 @@ class Machine {
         break;
       case Role::kEnding:
       case Role::kReleased:
-        s_.due = absl::InfiniteFuture();
         break;
     }
   }
 
   void On(const FolderHeld&) {
-    s_.asking = false;
     s_.folder_held = true;
     s_.due = now_;
   }
 
-  void On(const FolderBusy& e) {
-    s_.asking = false;
-    StandBy(e.why, s_.timing.ask_every);
-  }
+  void On(const FolderBusy& e) { StandBy(e.why, s_.timing.ask_every); }
 
   void On(const TakeAnswered& e) {
-    s_.asking = false;
     if (s_.role != Role::kStandby) return;
     s_.leader = e.answer.leader;
     if (e.answer.taken) {
@@ -63,7 +57,6 @@ class Machine {
   }
 
   void On(const CallFailed& e) {
-    s_.asking = false;
     // A leader that cannot reach the store leads on: nobody else can take it there either, and if somebody could, this
     // one's next write says so.
     if (s_.role == Role::kLeading) s_.due = now_ + s_.timing.ask_every;
@@ -71,12 +64,10 @@ class Machine {
   }
 
   void On(const Renewed&) {
-    s_.asking = false;
     if (s_.role == Role::kLeading) s_.due = now_ + s_.timing.renew_every;
   }
 
   void On(const Deposed& e) {
-    s_.asking = false;
     if (s_.role != Role::kLeading) return;
     s_.role = Role::kEnding;
     s_.why = e.why;
@@ -97,7 +88,6 @@ class Machine {
 
  private:
   void Ask(Effect effect) {
-    s_.asking = true;
     s_.due = absl::InfiniteFuture();
     effects_.push_back(std::move(effect));
   }

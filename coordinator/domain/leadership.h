@@ -97,11 +97,10 @@ using Effect = std::variant<HoldFolder, Take, Renew, Release>;
 struct State {
   Timing timing;
   Role role = Role::kStandby;
-  bool folder_held = false;  // once held, as long as the process lives
-  bool asking = false;       // an answer is awaited
-  absl::Time due = absl::InfinitePast();
-  Leader leader;    // as last read; of this coordinator while it leads
-  std::string why;  // why it does not lead, for people; empty while it leads
+  bool folder_held = false;               // once held, as long as the process lives
+  absl::Time due = absl::InfinitePast();  // of the next tick; never while an answer is awaited
+  Leader leader;                          // as last read; of this coordinator while it leads
+  std::string why;                        // why it does not lead, for people; empty while it leads
 };
 
 std::vector<Effect> Step(State& state, const Event& event, absl::Time now);

@@ -41,17 +41,16 @@ constexpr std::array<std::string_view, 9> kSourcesWordsFollow = {"error: undefin
                                                                  "error: unable to find framework ",
                                                                  ">>> "};
 
-// Where the message begins in "file.go:12:3: message" or "file.s:12: message"; npos without a position.
+// Where the message begins in "file.go:12:3: message" or "file.s:12: message"; npos without a position. The number
+// before the blank ends the position, be it the line's or the column's.
 size_t AfterPosition(std::string_view line) {
   const auto skip_number = [&line](size_t at) {
     while (at < line.size() && line[at] >= '0' && line[at] <= '9') ++at;
     return at;
   };
   for (size_t colon = line.find(':'); colon != std::string_view::npos; colon = line.find(':', colon + 1)) {
-    size_t end = skip_number(colon + 1);
+    const size_t end = skip_number(colon + 1);
     if (end == colon + 1 || end >= line.size() || line[end] != ':') continue;
-    if (const size_t column = skip_number(end + 1); column > end + 1 && column < line.size() && line[column] == ':')
-      end = column;
     if (end + 1 < line.size() && line[end + 1] == ' ') return end + 2;
   }
   return std::string_view::npos;

@@ -51,5 +51,25 @@ TEST(EndingTest, ACancelThatNobodyAskedForIsAFaultOfTheWorker) {
             JobTransition::kFailed);
 }
 
+TEST(EndingTest, ARepeatGetsTheAnswerThatTheFirstCallGot) {
+  const CompleteResult repeat = AnswerToPast(
+      AnsweredAttempt{
+          .outcome = AttemptOutcome::kFailed, .failure = FailureClass::kTimeout, .job_state = JobState::kFailed},
+      /*offered=*/true, JobState::kQueued);
+  EXPECT_EQ(repeat.outcome, CompleteOutcome::kEnded);
+  EXPECT_TRUE(repeat.repeated);
+  EXPECT_EQ(repeat.job_state, JobState::kFailed);
+  EXPECT_EQ(repeat.recorded, AttemptOutcome::kFailed);
+  EXPECT_EQ(repeat.recorded_failure, FailureClass::kTimeout);
+}
+
+TEST(EndingTest, ATokenThatNeverCompletedIsStaleUnlessItsAcceptIsUnderWay) {
+  EXPECT_EQ(AnswerToPast(std::nullopt, /*offered=*/true, JobState::kQueued).outcome, CompleteOutcome::kNotAccepted);
+  const CompleteResult stale = AnswerToPast(std::nullopt, /*offered=*/false, JobState::kBuilt);
+  EXPECT_EQ(stale.outcome, CompleteOutcome::kStale);
+  EXPECT_EQ(stale.job_state, JobState::kBuilt);
+  EXPECT_FALSE(stale.repeated);
+}
+
 }  // namespace
 }  // namespace gofarm::domain

@@ -73,6 +73,30 @@ TEST_F(LeadershipTest, WhileAnotherOneLeadsItAsksOftenAndWhenTheLeaseEnds) {
   EXPECT_TRUE(Feed(Tick{}).empty()) << "a lease that is over by a moment is no reason to ask without end";
   now_ += kAskEvery;
   EXPECT_EQ(Feed(Tick{}).size(), 1u);
+  Feed(TakeAnswered{{.taken = true, .leader = {.epoch = 8, .holder = "me", .lease_left = kLease}}});
+  EXPECT_EQ(state_.why, "") << "it leads";
+}
+
+TEST_F(LeadershipTest, NothingIsDueWhileAnAnswerIsAwaitedOrNothingIsLeftToAskFor) {
+  ASSERT_TRUE(AsksAfter<HoldFolder>({}));
+  EXPECT_EQ(state_.due, absl::InfiniteFuture());
+  Feed(FolderHeld{});
+  ASSERT_TRUE(AsksAfter<Take>({}));
+  EXPECT_EQ(state_.due, absl::InfiniteFuture());
+  Feed(TakeAnswered{{.taken = true, .leader = {.epoch = 7, .holder = "me", .lease_left = kLease}}});
+  State stopped = state_;
+  Feed(Deposed{"b leads"});
+  EXPECT_EQ(state_.due, absl::InfiniteFuture()) << "the end of what is being taken down is awaited";
+  Step(stopped, Ended{}, now_);
+  EXPECT_EQ(stopped.due, absl::InfiniteFuture()) << "it asks for nothing any more";
+}
+
+TEST_F(LeadershipTest, OneThatIsDeposedByTheAnswerToItsRenewalAsksAgainOnceAllIsTakenDown) {
+  Lead();
+  ASSERT_TRUE(AsksAfter<Renew>(kRenewEvery));
+  Feed(Deposed{"b leads"});
+  Feed(Ended{});
+  EXPECT_TRUE(AsksAfter<Take>(kAskEvery));
 }
 
 TEST_F(LeadershipTest, AStoreThatDoesNotAnswerDeposesNobody) {
@@ -116,6 +140,7 @@ TEST_F(LeadershipTest, OneThatStopsGivesItsLeaseBackAndAsksNoMore) {
   ASSERT_TRUE(std::holds_alternative<Release>(effects[0]));
   EXPECT_EQ(std::get<Release>(effects[0]).epoch, 9);
   EXPECT_EQ(state_.role, Role::kReleased);
+  EXPECT_EQ(state_.why, "it gave the leadership up");
   now_ += 10 * kLease;
   EXPECT_TRUE(Feed(Tick{}).empty());
 }

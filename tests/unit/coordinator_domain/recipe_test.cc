@@ -47,6 +47,8 @@ TEST(RecipeTest, EveryFieldCounts) {
   differs([](Recipe& r) { r.policy.recipe_version = 2; });
 }
 
+TEST(RecipeTest, ThePolicyNamesTheLayoutOfTheSandbox) { EXPECT_EQ(CurrentPolicy(7).sandbox_layout, 7); }
+
 TEST(CanonicalTextTest, AValueCannotPassForAnotherField) {
   const std::string one = CanonicalText("k").Add("a", "x\nb 1:y").text();
   const std::string two = CanonicalText("k").Add("a", "x").Add("b", "y").text();

@@ -38,6 +38,10 @@ TEST(AffinityTest, TheModuleThatWasNotUsedForLongestIsForgottenAtTheLimit) {
   EXPECT_EQ(affinity.size(), kAffinityModulesMax);
   EXPECT_THAT(affinity.WorkersOf("old"), IsEmpty());
   EXPECT_THAT(affinity.WorkersOf("used again"), ElementsAre("b", "a"));
+  affinity.Note("two too many", "a");
+  EXPECT_EQ(affinity.size(), kAffinityModulesMax);
+  EXPECT_THAT(affinity.WorkersOf("m0"), IsEmpty());
+  EXPECT_THAT(affinity.WorkersOf("used again"), ElementsAre("b", "a")) << "its first use does not count any more";
 }
 
 TEST(ModuleKeyTest, TargetsOfOneModuleVersionAndToolsetBelongTogether) {

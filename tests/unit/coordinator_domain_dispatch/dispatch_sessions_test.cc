@@ -181,7 +181,7 @@ TEST(DispatchTest, AnAttemptsDeadlineCountsFromItsStartHoweverOftenItsWorkerCome
   const absl::Duration age = farm.state.options.attempt_deadline - absl::Minutes(1);
   opened.kept = {{.token = AttemptToken{77}, .job = job, .session = SessionId{1}, .age = age}};
   farm.Worker("a", 2, {kX86}, opened);
-  EXPECT_EQ(farm.state.jobs.at(JobId{10}).since, farm.now - age);
+  EXPECT_EQ(farm.state.jobs.at(JobId{10}).started, farm.now - age);
   EXPECT_THAT(All<LoseAttempts>(farm.Live(absl::Minutes(1))), IsEmpty());
   const auto loses = All<LoseAttempts>(farm.Live(kOverdueGrace + absl::Seconds(1)));
   ASSERT_EQ(loses.size(), 1u);
@@ -226,6 +226,144 @@ TEST(DispatchTest, AnAttemptThatBeganAfterTheClockJumpedGetsNoMoreThanItsTime) {
   farm.Run(offer);
   EXPECT_EQ(All<LoseAttempts>(farm.Live(farm.state.options.attempt_deadline + kOverdueGrace + absl::Seconds(1))).size(),
             1u);
+}
+
+TEST(DispatchTest, ACancelThatAWorkerWasToldBeforeItsStreamBrokeIsToldOnceMoreAfterItsWelcome) {
+  Farm farm;
+  farm.Worker("a", 1);
+  const QueuedJob job = farm.Job(10);
+  const Sent<Offer> offer = farm.Win(farm.Queue({job})).at(0);
+  farm.Run(offer);
+  farm.Step(CancelRequested{{offer.token}});
+  const StreamId again = farm.Hello("a", 1);
+  domain::OpenedSession opened;
+  opened.kept = {{.token = offer.token, .job = job, .session = SessionId{2}, .age = {}, .cancel_requested = true}};
+  opened.superseded = {SessionId{1}};
+  farm.Opened(again, opened);
+  std::vector<std::string> down;
+  for (const Effect& effect : farm.last) {
+    if (const Send* send = std::get_if<Send>(&effect)) {
+      EXPECT_EQ(send->stream, again);
+      down.push_back(std::holds_alternative<Welcome>(send->message)            ? "welcome"
+                     : std::holds_alternative<dispatch::Cancel>(send->message) ? "cancel"
+                                                                               : "other");
+    }
+  }
+  EXPECT_THAT(down, ElementsAre("welcome", "cancel"));
+  EXPECT_THAT(All<Sent<Cancel>>(farm.Step(CancelRequested{{offer.token}})), IsEmpty()) << "it was told";
+}
+
+TEST(DispatchTest, AWorkerThatWasWelcomedAndSaysNothingYetIsAlive) {
+  Farm farm;
+  farm.Opened(farm.Hello("a", 1));
+  farm.Hello("a", 1, {kX86}, "another");
+  EXPECT_EQ(All<Close>(farm.last).at(0).why, CloseWhy::kNameTaken);
+  const auto renewals = All<RenewSessions>(farm.Wait({}));
+  ASSERT_EQ(renewals.size(), 1u);
+  EXPECT_THAT(renewals[0].sessions, ElementsAre(SessionId{1}));
+}
+
+TEST(DispatchTest, AStreamThatBrokeBeforeItsSessionWasOpenedIsNotWelcomed) {
+  Farm farm;
+  const StreamId a = farm.Hello("a", 1);
+  farm.Step(StreamClosed{a});
+  const SessionId session = farm.Opened(a);
+  EXPECT_THAT(All<Sent<Welcome>>(farm.last), IsEmpty());
+  EXPECT_EQ(farm.state.sessions.count(session), 1u) << "it ends by its lease";
+  farm.Step(SessionsEnded{Answer::kDone, {{session}, {}}});
+  EXPECT_THAT(farm.state.sessions, IsEmpty());
+  EXPECT_THAT(farm.state.former, IsEmpty()) << "it was never there";
+
+  const StreamId b = farm.Hello("b", 1);
+  farm.Step(StreamClosed{b});
+  EXPECT_THAT(All<Close>(farm.Step(SessionOpened{b, Answer::kFailed, {}})), IsEmpty()) << "nothing is left to close";
+}
+
+// The store's answer to an earlier Hello, which named the older session as superseded, was lost.
+TEST(DispatchTest, TheFormerSessionOfANameEndsEvenWhenTheStoreDoesNotNameIt) {
+  Farm farm;
+  const StreamId first = farm.Worker("a", 1);
+  const StreamId second = farm.Hello("a", 1);
+  farm.Opened(second);
+  const auto closes = All<Close>(farm.last);
+  ASSERT_EQ(closes.size(), 1u);
+  EXPECT_EQ(closes[0].stream, first);
+  EXPECT_EQ(closes[0].why, CloseWhy::kSuperseded);
+  EXPECT_EQ(farm.state.sessions.size(), 1u);
+  EXPECT_THAT(farm.state.former, IsEmpty()) << "a worker that is there is not lost";
+}
+
+TEST(DispatchTest, OfTheFormerWorkersOnlySoManyAreRemembered) {
+  Farm farm;
+  for (size_t i = 0; i < kFormerWorkersMax; ++i) farm.state.former["former " + std::to_string(i)] = {};
+  farm.Worker("last", 1);
+  farm.Step(SessionsEnded{Answer::kDone, {{SessionId{1}}, {}}});
+  EXPECT_EQ(farm.state.former.size(), kFormerWorkersMax);
+  EXPECT_EQ(farm.state.former.count("last"), 1u);
+}
+
+TEST(DispatchTest, AnExpiredSessionsOffersWaitAgainAndWhatItRanIsReadBack) {
+  Farm farm;
+  farm.Worker("a", 2);
+  const auto offers = farm.Win(farm.Queue({farm.Job(10), farm.Job(11)}));
+  ASSERT_EQ(offers.size(), 2u);
+  farm.Run(offers[0]);
+  const auto reads = All<ReadClaims>(farm.Step(SessionsEnded{Answer::kDone, {{SessionId{1}}, {}}}));
+  ASSERT_EQ(reads.size(), 1u);
+  EXPECT_THAT(reads[0].jobs, ElementsAre(offers[0].job));
+  farm.Worker("b", 2);
+  const auto elsewhere = farm.Win(farm.last);
+  ASSERT_EQ(elsewhere.size(), 1u);
+  EXPECT_EQ(elsewhere[0].job, offers[1].job);
+}
+
+TEST(DispatchTest, ASessionThatTheStoreHasNoMoreIsClosedAtItsRenewal) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  farm.Worker("b", 1);
+  farm.Wait({});
+  const auto closes = All<Close>(farm.Step(SessionsRenewed{Answer::kDone, {SessionId{1}, SessionId{77}}}));
+  ASSERT_EQ(closes.size(), 1u);
+  EXPECT_EQ(closes[0].stream, a);
+  EXPECT_EQ(closes[0].why, CloseWhy::kSessionGone);
+}
+
+TEST(DispatchTest, LeasesAreExtendedBeforeAnythingExpiresWhenTheStoreDidNotAnswerTheLastExpiry) {
+  Farm farm;
+  farm.Worker("a", 1);
+  ASSERT_EQ(All<ExpireSessions>(farm.Wait({})).size(), 1u);
+  farm.Step(SessionsEnded{Answer::kFailed, {}});
+  const auto effects = farm.Wait(absl::Seconds(1));
+  EXPECT_EQ(All<ExtendLeases>(effects).size(), 1u);
+  EXPECT_THAT(All<ExpireSessions>(effects), IsEmpty());
+}
+
+TEST(DispatchTest, ExpiryIsAskedForOnceASecondAndOneCallAtATime) {
+  Farm farm;
+  farm.Worker("a", 1);
+  ASSERT_EQ(All<ExpireSessions>(farm.Wait({})).size(), 1u);
+  EXPECT_THAT(All<ExpireSessions>(farm.Wait(absl::Seconds(2))), IsEmpty()) << "its answer is awaited";
+  farm.Step(SessionsEnded{});
+  EXPECT_EQ(All<ExpireSessions>(farm.Wait({})).size(), 1u);
+  farm.Step(SessionsEnded{});
+  EXPECT_THAT(All<ExpireSessions>(farm.Wait(absl::Milliseconds(999))), IsEmpty());
+  EXPECT_EQ(All<ExpireSessions>(farm.Wait(absl::Milliseconds(1))).size(), 1u);
+}
+
+TEST(DispatchTest, LeasesAreRenewedEveryFiveSecondsAndOneCallAtATime) {
+  Farm farm;
+  const StreamId a = farm.Worker("a", 1);
+  const auto renewals_after = [&](absl::Duration d) {
+    farm.Step(HeartbeatReceived{a});
+    return All<RenewSessions>(farm.Wait(d)).size();
+  };
+  ASSERT_EQ(renewals_after({}), 1u);
+  EXPECT_EQ(renewals_after(absl::Seconds(5)), 0u) << "its answer is awaited";
+  farm.Step(SessionsRenewed{});
+  EXPECT_EQ(renewals_after({}), 1u);
+  farm.Step(SessionsRenewed{});
+  EXPECT_EQ(renewals_after(absl::Seconds(4)), 0u);
+  EXPECT_EQ(renewals_after(absl::Seconds(1)), 1u);
 }
 
 TEST(DispatchTest, WhatAHelloSaysIsBounded) {

@@ -229,6 +229,7 @@ TEST(DispatchTest, AnAcceptThatTheStoreDidNotAnswerIsAskedAgain) {
   for (const Answer answer : {Answer::kFailed, Answer::kUnknown}) {
     EXPECT_THAT(All<StoreAccept>(farm.Step(AcceptsAnswered{answer, {accepts[0].offer}, {}})), IsEmpty());
     EXPECT_EQ(All<StoreAccept>(farm.Wait(kStoreRetry)).size(), 1u);
+    EXPECT_THAT(All<StoreAccept>(farm.Wait(kStoreRetry)), IsEmpty()) << "its answer is awaited";
   }
   farm.Step(AcceptsAnswered{Answer::kDone, {accepts[0].offer}, {domain::AcceptOutcome::kRunning}});
   EXPECT_EQ(farm.state.running_until.size(), 1u);

@@ -110,6 +110,9 @@ const Case kCases[] = {
      "panic"},
     {"zig lost its cache", "# example.com/m/a\nerror: unable to create compilation: FileNotFound\n",
      FailureClass::kToolchainBroken, "FileNotFound"},
+    {"a compiler's message about no package", "x/m.go:3:8: something new\n", FailureClass::kCompileError,
+     "something new"},
+    {"a name of a file without a position", "m.go: something new: 3\n", FailureClass::kInternal, "something new"},
     {"std itself does not compile", "# runtime/cgo\nerror: failed to check cache: FileNotFound\n",
      FailureClass::kToolchainBroken, "# runtime/cgo"},
     {"nothing that is known", "go: something new\n", FailureClass::kInternal, "something new"},
@@ -154,6 +157,26 @@ TEST(LogVerdictsTest, TheOrderInWhichPackagesFailDoesNotMatter) {
   EXPECT_EQ(one.failure, FailureClass::kSystemLibraryMissing);
   EXPECT_EQ(one.failure, other.failure);
   EXPECT_EQ(one.detail, other.detail);
+}
+
+TEST(LogVerdictsTest, WeightGoesBeforeTheOrderOfNames) {
+  const Classified got = Classify(
+      "# example.com/m/a\na.go:2:23: undefined: z\n"
+      "# example.com/m/b\nmain.go:1:2: fatal error: 'pcap.h' file not found\n"
+      "# example.com/m/c\nc.go:2:23: undefined: z\n",
+      {"example.com/m/a", "example.com/m/b", "example.com/m/c"});
+  EXPECT_EQ(got.failure, FailureClass::kSystemLibraryMissing);
+  EXPECT_THAT(got.detail, HasSubstr("# example.com/m/b\n"));
+}
+
+TEST(LogVerdictsTest, TheDetailIsTheLinesFromJustBeforeTheDecisiveOneOn) {
+  const Classified got = Classify(
+      "# example.com/m/a\nfirst.c:1:2: warning: w\nIn file included from x.c:1:\n"
+      "x.c:3:2: fatal error: 'pcap.h' file not found\n1 error generated.\n",
+      {"example.com/m/a"});
+  EXPECT_EQ(got.detail,
+            "# example.com/m/a\nIn file included from x.c:1:\nx.c:3:2: fatal error: 'pcap.h' file not found\n"
+            "1 error generated.");
 }
 
 TEST(LogVerdictsTest, AHeaderThatTheModuleHasItselfIsNoSystemLibrary) {
@@ -209,6 +232,14 @@ TEST(LogVerdictsTest, WordsOfACompilerBeforeAColonAreNoPackage) {
   ASSERT_EQ(log.sections().size(), 2u);
   EXPECT_EQ(log.sections()[1].package, "example.com/m/a");
   EXPECT_EQ(log.sections()[1].lines.size(), 2u);
+}
+
+TEST(LogVerdictsTest, ThePackageThatGoCompilesNextEndsWhatWasSaidAboutTheOneBefore) {
+  const ParsedLog log("# example.com/m/a\na.go:1:2: undefined: z\nexample.com/m/b\nsomething else\n", kPackages);
+  ASSERT_EQ(log.sections().size(), 3u);
+  EXPECT_EQ(log.sections()[1].lines.size(), 1u);
+  EXPECT_EQ(log.sections()[2].package, "");
+  EXPECT_THAT(log.sections()[2].lines, testing::ElementsAre("something else"));
 }
 
 TEST(DetailTest, IsBoundedEscapedAndWithoutTheLinkersCommandLine) {

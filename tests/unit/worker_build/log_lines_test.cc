@@ -79,6 +79,14 @@ TEST(LogLinesTest, KeepsAllOfAShortTry) {
   EXPECT_EQ(c.lines.Kept(), "one\ntwo\n");
 }
 
+TEST(LogLinesTest, NothingIsLeftOutBeforeTheTailIsTwiceItsSize) {
+  Collected c;
+  const std::string line = Cat(std::string(999, 'x'), "\n");
+  const size_t lines = (kKeptHeadMax + 2 * kKeptTailMax) / line.size() - 2;
+  for (size_t i = 0; i < lines; ++i) c.lines.Feed(line);
+  EXPECT_EQ(c.lines.Kept().size(), lines * line.size());
+}
+
 TEST(LogLinesTest, KeepsHeadAndTailOfALongOne) {
   Collected c;
   c.lines.Feed("first error\n");

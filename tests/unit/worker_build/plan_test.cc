@@ -117,6 +117,8 @@ TEST_F(PlanTest, MoreSlotsThanCoresStillBuild) {
 // The sampler would end it as out_of_memory on an idle worker, while it builds on a busy one.
 TEST_F(PlanTest, IdleCoresAreTakenAsFarAsTheMemoryOfTheSlotGoes) {
   EXPECT_EQ(ShareOf(64, 42, 1, int64_t{6} << 30).parallel, 8);
+  EXPECT_EQ(ShareOf(64, 42, 1, int64_t{3} << 30).parallel, 4);
+  EXPECT_EQ(ShareOf(64, 42, 1, int64_t{3} << 30).memory_bytes, int64_t{3} << 30);
   EXPECT_EQ(ShareOf(64, 1, 1, int64_t{6} << 30).parallel, 64);  // what the operator gave each slot stays
 }
 
@@ -175,6 +177,7 @@ TEST_F(PlanTest, ASourceVariantBuildsTheCopyWithTheListingsGoMod) {
   listing_.go_sum = "sums\n";
   EXPECT_EQ(FirstVariant(listing_), (Variant{Base::kNoReplace, false}));
   const PlannedTry planned = Plan(FirstVariant(listing_));
+  EXPECT_EQ(planned.variant, FirstVariant(listing_));
   EXPECT_TRUE(planned.needs_source);
   EXPECT_EQ(planned.working_directory, "/src");
   EXPECT_EQ(planned.go_mod, listing_.go_mod);
@@ -206,6 +209,14 @@ TEST_F(PlanTest, TheRecordHoldsEveryCallAndWhatDiffersInIt) {
   EXPECT_THAT(std::vector<std::string>(second, second + 5),
               ElementsAre("&&", "env", "GOPATH=/out/c1", "/go/bin/go", "install"));
   EXPECT_THAT(RecordedEnvironment(planned), IsSupersetOf({"GOPATH=/out", "GOARCH=arm64", "GOFLAGS="}));
+}
+
+TEST_F(PlanTest, TheRecordNamesNoVariablesForACallWhoseEnvironmentIsTheFirstOnes) {
+  Programs({Main("example.com/m/a/tool", "tool", "a/tool"), Main("example.com/m/b/tool", "tool", "b/tool")});
+  const std::vector<std::string> argv = RecordedArgv(Plan({Base::kSource, false}));
+  const auto second = std::find(argv.begin(), argv.end(), "&&");
+  ASSERT_NE(second, argv.end());
+  EXPECT_THAT(std::vector<std::string>(second, second + 3), ElementsAre("&&", "/go/bin/go", "build"));
 }
 
 TEST(SplitProgramsTest, WithoutFuncMainIsNoProgramAndBrokenOnesAreNotBuilt) {

@@ -65,6 +65,8 @@ const Case kCases[] = {
      Fingerprint::kNone},
     {"a quoted source line", "   37 | thread 1 panic: internal compiler error\n", Fingerprint::kNone},
     {"a warning of zig", "warning: unable to open library directory '/nosuch': FileNotFound\n", Fingerprint::kNone},
+    {"an error of zig that says nothing of its own files", "error: unsupported linker arg: --foo\n",
+     Fingerprint::kNone},
     {"an ordinary compile error", "# golang.org/x/sys/unix\nztypes_linux.go:22:11: undefined: Timespec\n",
      Fingerprint::kNone},
     {"nothing", "", Fingerprint::kNone},

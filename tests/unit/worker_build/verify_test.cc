@@ -1,5 +1,5 @@
-// What a hostile build may leave in its output folder, and that nothing of it passes for an executable. Good files are
-// tried with the real toolchain in local_runner_test.
+// What a hostile build may leave in its output folder, and that nothing of it passes for an executable. A good file is
+// made by gcc here, with build info as Go's linker writes it; local_runner_test has those of the real toolchain.
 #include "worker/build/verify.h"
 
 #include <gmock/gmock.h>
@@ -11,12 +11,17 @@
 #include <filesystem>
 #include <fstream>
 
+#include "common/base/text.h"
+#include "common/digest/digest.h"
+#include "tests/unit/elf/elf_fixture.h"
 #include "worker/build/attempt_folder.h"
 
 namespace gofarm::build {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
+using testing::Not;
 
 namespace fs = std::filesystem;
 
@@ -32,10 +37,33 @@ class OutFolderTest : public testing::Test {
 
   void Write(const std::string& name, const std::string& text) { std::ofstream(folder_ + "/" + name) << text; }
   absl::Status Verify(const std::string& relative) {
-    return VerifyExecutable(folder_ + "/out", relative,
-                            {"example.com/m/tool", "tool", "example.com/m", "v1.0.0", "go1.26.8", Target::kX86_64})
-        .status();
+    return VerifyExecutable(folder_ + "/out", relative, tool_).status();
   }
+  // A static program of gcc at out/bin/tool whose build info says this.
+  void Program(std::string_view go_version, std::string_view module_text, std::string_view flags = kGoodFlags) {
+    const std::string marked = Cat(std::string(16, 'm'), module_text, std::string(16, 'm'));
+    std::string bytes = Cat("\xff Go buildinf:", std::string("\x08\x02", 2), std::string(16, '\0'));
+    for (const std::string_view text : {go_version, std::string_view(marked)}) {
+      size_t length = text.size();
+      for (; length >= 0x80; length >>= 7) bytes += static_cast<char>(0x80 | (length & 0x7f));
+      bytes += static_cast<char>(length);
+      bytes += text;
+    }
+    std::string numbers;
+    for (const char c : bytes) numbers += Cat(static_cast<int>(static_cast<unsigned char>(c)), ",");
+    Write("tool.c", Cat("__attribute__((aligned(16), used, section(\".go.buildinfo\"))) unsigned char info[] = {",
+                        numbers, "};\nint main(void) { return 0; }\n"));
+    elf::RunShell(Cat("gcc ", flags, " -o ", folder_, "/out/bin/tool ", folder_, "/tool.c"));
+  }
+
+  static constexpr std::string_view kGoodFlags =
+      "-static-pie -fPIE -s -Wl,--build-id=none -Wl,-z,relro,-z,now -Wl,-z,noexecstack";
+#if defined(__x86_64__)
+  static constexpr Target kHost = Target::kX86_64;
+#else
+  static constexpr Target kHost = Target::kAarch64;
+#endif
+  const ExpectedExecutable tool_{"example.com/m/tool", "tool", "example.com/m", "v1.0.0", "go1.26.8", kHost};
 
   std::string folder_;
 };
@@ -85,6 +113,61 @@ TEST_F(OutFolderTest, AnOrdinaryDynamicProgramFailsWithItsReasons) {
   const absl::Status status = Verify("bin/tool");
   EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("interpreter"));
+}
+
+TEST_F(OutFolderTest, OfAGoodProgramEverythingIsReported) {
+  Program("go1.26.8",
+          "path\texample.com/m/tool\n"
+          "mod\texample.com/m\tv1.0.0\th1:main=\n"
+          "dep\texample.com/a\tv1.1.0\th1:aaa=\n"
+          "dep\texample.com/b\tv1.2.0\n"
+          "=>\texample.com/c\tv1.3.0\th1:ccc=\n");
+  const auto verified = VerifyExecutable(folder_ + "/out", "bin/tool", tool_);
+  ASSERT_TRUE(verified.ok()) << verified.status();
+  const std::string file = folder_ + "/out/bin/tool";
+  EXPECT_EQ(verified->file, file);
+  const Executable& executable = verified->executable;
+  EXPECT_EQ(executable.name, "tool");
+  EXPECT_EQ(executable.import_path, "example.com/m/tool");
+  EXPECT_EQ(executable.main_version, "v1.0.0");
+  EXPECT_EQ(executable.go_version, "go1.26.8");
+  EXPECT_THAT(executable.build_info, HasSubstr("mod\texample.com/m\tv1.0.0\th1:main=\n"));
+  EXPECT_EQ(executable.size, static_cast<int64_t>(fs::file_size(file)));
+  const auto digests = digest::DigestFile(file);
+  ASSERT_TRUE(digests.ok()) << digests.status();
+  EXPECT_EQ(executable.sha256, digests->sha256);
+  EXPECT_EQ(executable.blake3, digests->blake3);
+  ASSERT_EQ(verified->dependencies.size(), 2u);
+  EXPECT_EQ(verified->dependencies[0].path, "example.com/a");
+  EXPECT_EQ(verified->dependencies[0].h1, "h1:aaa=");
+  EXPECT_EQ(verified->dependencies[1].replace_path, "example.com/c");
+  EXPECT_EQ(verified->dependencies[1].h1, "h1:ccc=") << "the replacement's code is what was built";
+}
+
+TEST_F(OutFolderTest, AProgramOfAnotherModuleVersionPackageOrGoSaysAllThatDiffers) {
+  Program("go1.25.3", "path\texample.com/other/tool\nmod\texample.com/other\tv2.0.0\n");
+  const absl::Status status = Verify("bin/tool");
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_EQ(std::string(status.message()),
+            "tool: build info: main module is example.com/other and not example.com/m; "
+            "build info: version is v2.0.0 and not v1.0.0; "
+            "build info: package is example.com/other/tool and not example.com/m/tool; "
+            "build info: Go is go1.25.3 and not go1.26.8");
+}
+
+TEST_F(OutFolderTest, AProgramThatFailsTheGateInTwoWaysSaysBothAndWhatDiffersInItsBuildInfo) {
+  Program("go1.26.8", "path\texample.com/m/tool\nmod\texample.com/m\t\n",
+          "-static-pie -fPIE -Wl,--build-id=sha1 -Wl,-z,relro,-z,now -Wl,-z,noexecstack");
+  EXPECT_EQ(std::string(Verify("bin/tool").message()),
+            "tool: is not stripped (has a symbol table); has a GNU build id, which differs between equal builds; "
+            "build info: version is not stated and not v1.0.0");
+}
+
+TEST_F(OutFolderTest, AProgramThatIsNoneOfGosSaysSo) {
+  elf::RunShell(Cat("echo 'int main(void) { return 0; }' | gcc ", kGoodFlags, " -o ", folder_, "/out/bin/tool -xc -"));
+  const absl::Status status = Verify("bin/tool");
+  EXPECT_TRUE(absl::IsFailedPrecondition(status)) << status;
+  EXPECT_THAT(std::string(status.message()), AllOf(HasSubstr("it is no Go program"), Not(HasSubstr("; "))));
 }
 
 TEST_F(OutFolderTest, TextIsNoProgram) {
