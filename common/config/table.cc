@@ -50,6 +50,15 @@ struct Table::Impl {
     asked.clear();
     table = nullptr;
   }
+  std::unique_ptr<Impl> Child(std::string_view key, const toml::table* of) const {
+    auto child = std::make_unique<Impl>();
+    child->faults = faults;
+    child->root = root;
+    child->table = of;
+    child->prefix = Cat(prefix, key, ".");
+    child->nested = true;
+    return child;
+  }
   std::string Known() const {
     std::string out;
     for (const std::string& k : asked) out += Cat(out.empty() ? "" : ", ", k);
@@ -118,6 +127,15 @@ int64_t Table::Int(std::string_view key, int64_t fallback, int64_t min, int64_t 
   const auto v = node->value_exact<int64_t>();
   if (v && *v >= min && *v <= max) return *v;
   impl_->Wrong(key, *node, Cat("a whole number from ", min, " to ", max));
+  return fallback;
+}
+
+double Table::Number(std::string_view key, double fallback, double min, double max) {
+  const toml::node* node = impl_->Find(key);
+  if (node == nullptr) return fallback;
+  const auto v = node->is_string() ? std::nullopt : node->value<double>();
+  if (v && *v >= min && *v <= max) return *v;
+  impl_->Wrong(key, *node, Cat("a number from ", min, " to ", max));
   return fallback;
 }
 
@@ -207,15 +225,28 @@ std::vector<Table> Table::Tables(std::string_view key) {
       impl_->Wrong(key, item, "a table");
       continue;
     }
-    auto child = std::make_unique<Impl>();
-    child->faults = impl_->faults;
-    child->root = impl_->root;
-    child->table = table;
-    child->prefix = Cat(impl_->prefix, key, ".");
-    child->nested = true;
-    out.push_back(Table(std::move(child)));
+    out.push_back(Table(impl_->Child(key, table)));
   }
   return out;
+}
+
+Table Table::Sub(std::string_view key) {
+  static const toml::table kEmpty;
+  const toml::node* node = impl_->Find(key);
+  const toml::table* table = node == nullptr ? &kEmpty : node->as_table();
+  if (table == nullptr) {
+    impl_->Wrong(key, *node, Cat("a table, written [", impl_->prefix, key, "]"));
+    table = &kEmpty;
+  }
+  return Table(impl_->Child(key, table));
+}
+
+std::vector<std::string> Table::Keys() {
+  std::vector<std::string> keys;
+  if (impl_->table == nullptr) return keys;
+  for (const auto& [key, node] : *impl_->table) keys.emplace_back(key.str());
+  for (const std::string& key : keys) impl_->Find(key);
+  return keys;
 }
 
 void Table::Fault(std::string_view key, std::string_view message) {

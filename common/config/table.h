@@ -28,12 +28,17 @@ class Table {
 
   std::string Str(std::string_view key, std::string_view fallback);
   int64_t Int(std::string_view key, int64_t fallback, int64_t min, int64_t max);
+  double Number(std::string_view key, double fallback, double min, double max);
   bool Bool(std::string_view key, bool fallback);
   // Seconds as a number, or text such as "30s", "10m", "1h30m".
   absl::Duration Duration(std::string_view key, absl::Duration fallback, absl::Duration min, absl::Duration max);
   // Bytes as a number, or text such as "512 MiB", "6GiB".
   int64_t Bytes(std::string_view key, int64_t fallback, int64_t min, int64_t max);
   std::vector<std::string> StrList(std::string_view key, const std::vector<std::string>& fallback);
+  // The table `[key]`, empty when there is none. It reports into this table's list of faults and must not outlive it.
+  Table Sub(std::string_view key);
+  // Its keys, in the order of their names; all of them count as known.
+  std::vector<std::string> Keys();
   // The tables of `[[key]]`, in order. They report into this table's list of faults and must not outlive it.
   std::vector<Table> Tables(std::string_view key);
 

@@ -186,8 +186,11 @@ absl::Status Reader::Directive(std::string_view verb, const Line& line, size_t f
   } else if (verb == "exclude") {
     if (line.tokens.size() != first + 2) return Wrong(line.number, "usage: exclude PATH VERSION");
     file_.exclusions.push_back({line.tokens[first], line.tokens[first + 1]});
+  } else if (verb == "tool" || verb == "ignore") {
+    if (line.tokens.size() != first + 1) return Wrong(line.number, Cat("usage: ", verb, " PATH"));
+    (verb == "tool" ? file_.tools : file_.ignores).push_back(line.tokens[first]);
   }
-  return absl::OkStatus();  // tool, ignore, godebug and what newer Go versions add
+  return absl::OkStatus();  // godebug and what newer Go versions add
 }
 
 absl::Status Reader::Take(const Line& line) {
@@ -244,6 +247,18 @@ std::vector<VersionRange> GoModFile::RetractedRanges() const {
 }
 
 absl::StatusOr<GoModFile> ParseGoMod(std::string_view text) { return Reader().Read(text); }
+
+bool IsIgnoredFolder(const GoModFile& file, std::string_view folder) {
+  if (folder.empty()) return false;
+  const auto framed = [](std::string_view path) {
+    return Cat(absl::StartsWith(Av(path), "/") ? "" : "/", path, absl::EndsWith(Av(path), "/") ? "" : "/");
+  };
+  const std::string here = framed(folder);
+  return std::any_of(file.ignores.begin(), file.ignores.end(), [&](const std::string& pattern) {
+    if (absl::StartsWith(pattern, "./")) return absl::StartsWith(here, framed(std::string_view(pattern).substr(2)));
+    return absl::StrContains(here, framed(pattern));
+  });
+}
 
 absl::StatusOr<std::string> DropFolderReplacements(std::string_view text) {
   GOFARM_ASSIGN_OR_RETURN(const GoModFile file, ParseGoMod(text));

@@ -46,12 +46,17 @@ struct GoModFile {
   std::vector<Replacement> replacements;
   std::vector<ModuleVersion> exclusions;
   std::vector<Retraction> retractions;
+  std::vector<std::string> tools;    // import paths
+  std::vector<std::string> ignores;  // folders, "./" in front: from the root
 
   std::vector<VersionRange> RetractedRanges() const;
 };
 
 // INVALID_ARGUMENT: "go.mod:12: ...". Versions that are not canonical are kept as they stand.
 absl::StatusOr<GoModFile> ParseGoMod(std::string_view text);
+
+// Is the folder ("a/b", "" for the root) one that the module's ignore lines leave out?
+bool IsIgnoredFolder(const GoModFile& file, std::string_view folder);
 
 // The same text without the replace directives whose new path is a folder; blocks that end up empty stay.
 absl::StatusOr<std::string> DropFolderReplacements(std::string_view text);

@@ -330,13 +330,13 @@ void SetMethod(CURL* h, HttpMethod method, bool with_body, Transfer& t) {
   curl_easy_setopt(h, CURLOPT_CUSTOMREQUEST, std::string(MethodName(method)).c_str());
 }
 
-void SetLimits(CURL* h, const HttpLimits& limits, absl::Duration left, Transfer& t) {
+void SetLimits(CURL* h, const HttpLimits& limits, bool public_only, absl::Duration left, Transfer& t) {
   curl_easy_setopt(h, CURLOPT_TIMEOUT_MS, static_cast<long>(std::max<int64_t>(absl::ToInt64Milliseconds(left), 1)));
   curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT_MS, static_cast<long>(absl::ToInt64Milliseconds(limits.connect_time)));
   curl_easy_setopt(h, CURLOPT_LOW_SPEED_LIMIT, static_cast<long>(limits.low_speed_bytes));
   curl_easy_setopt(h, CURLOPT_LOW_SPEED_TIME,
                    static_cast<long>(std::max<int64_t>(absl::ToInt64Seconds(limits.low_speed_time), 1)));
-  if (limits.public_addresses_only) {
+  if (public_only) {
     curl_easy_setopt(h, CURLOPT_PROXY, "");
     curl_easy_setopt(h, CURLOPT_OPENSOCKETFUNCTION, &OnOpenSocket);
     curl_easy_setopt(h, CURLOPT_OPENSOCKETDATA, &t);
@@ -380,10 +380,11 @@ absl::StatusOr<HttpResponse> HttpClient::Send(const Scope& scope, const HttpRequ
   for (int redirects = 0;; ++redirects) {
     const std::string what = Cat(MethodName(hop.method), " ", RedactUrl(hop.url.text));
     const bool file = hop.url.scheme == "file";
-    if (file && (request.method != HttpMethod::kGet || limits.public_addresses_only)) {
+    const bool public_only = limits.public_addresses_only && !(limits.may_be_private && limits.may_be_private(hop.url));
+    if (file && (request.method != HttpMethod::kGet || public_only)) {
       return absl::InvalidArgumentError(Cat(what, ": a file is not asked so"));
     }
-    if (limits.public_addresses_only && !MayBePublicHost(hop.url.host)) return Annotate(NotPublic(hop.url.host), what);
+    if (public_only && !MayBePublicHost(hop.url.host)) return Annotate(NotPublic(hop.url.host), what);
 
     Transfer t{
         .scope = &scope, .limits = &limits, .sink = sink ? &sink : nullptr, .file = file, .range = request.range};
@@ -427,7 +428,7 @@ absl::StatusOr<HttpResponse> HttpClient::Send(const Scope& scope, const HttpRequ
     if (!range.empty()) curl_easy_setopt(h, CURLOPT_RANGE, range.c_str());
     if (request.compressed && range.empty()) curl_easy_setopt(h, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
     SetMethod(h, hop.method, hop.with_body, t);
-    SetLimits(h, limits, left, t);
+    SetLimits(h, limits, public_only, left, t);
     const CURLcode code = left <= absl::ZeroDuration() ? CURLE_OPERATION_TIMEDOUT : curl_easy_perform(h);
     long made = 0;
     curl_easy_getinfo(h, CURLINFO_NUM_CONNECTS, &made);

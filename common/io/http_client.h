@@ -71,6 +71,9 @@ struct HttpLimits {
   // For URLs that come from outside: every address that is connected to, after each redirect too, must be public;
   // file:// is refused. It connects directly, without a configured proxy, which would resolve names by itself.
   bool public_addresses_only = false;
+  // Exceptions, asked for the first URL and for each redirect's: true and this one may lead anywhere, as without the
+  // rule. An operator's own server may stand on a private address; what it redirects to is from outside again.
+  std::function<bool(const Url& url)> may_be_private;
 };
 
 struct HttpResponse {

@@ -98,6 +98,22 @@ absl::StatusOr<Url> ResolveUrl(const Url& base, std::string_view reference) {
   return Read(handle, reference);
 }
 
+std::string PercentEncode(std::string_view text, std::string_view kept) {
+  constexpr char kDigits[] = "0123456789ABCDEF";
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const bool plain = absl::ascii_isalnum(byte) || std::string_view("-._~").find(c) != std::string_view::npos;
+    if (plain || kept.find(c) != std::string_view::npos) {
+      out += c;
+    } else {
+      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return out;
+}
+
 bool IsPublicAddress(const sockaddr& address) {
   if (address.sa_family == AF_INET) {
     return IsPublicV4(ntohl(reinterpret_cast<const sockaddr_in&>(address).sin_addr.s_addr));

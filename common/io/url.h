@@ -28,6 +28,9 @@ absl::StatusOr<Url> ParseUrl(std::string_view text);
 // `reference` as a Location header gives it, relative or absolute.
 absl::StatusOr<Url> ResolveUrl(const Url& base, std::string_view reference);
 
+// What is neither a letter, a digit, one of "-._~" nor in `kept` becomes %XX: for a part of a path or a query.
+std::string PercentEncode(std::string_view text, std::string_view kept = "");
+
 // False for loopback, private, link-local, shared, multicast, documentation and reserved addresses, also of IPv4 inside
 // IPv6.
 bool IsPublicAddress(const sockaddr& address);

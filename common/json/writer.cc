@@ -152,6 +152,12 @@ JsonWriter& JsonWriter::Null() {
   return *this;
 }
 
+JsonWriter& JsonWriter::Raw(std::string_view json) {
+  BeforeValue();
+  out_ += json;
+  return *this;
+}
+
 JsonWriter& JsonWriter::Time(absl::Time time) {
   if (time == absl::InfinitePast()) return Null();
   return String(FormatUtc(time));

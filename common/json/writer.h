@@ -24,6 +24,7 @@ class JsonWriter {
   JsonWriter& Double(double number);  // the shortest text that reads back the same; 0 for what is no number
   JsonWriter& Bool(bool value);
   JsonWriter& Null();
+  JsonWriter& Raw(std::string_view json);  // a value that is JSON already
   // RFC 3339 in UTC, ending in Z, at most microseconds; null for the infinite past.
   JsonWriter& Time(absl::Time time);
 

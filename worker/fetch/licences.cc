@@ -4,17 +4,16 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <cctype>
 #include <cerrno>
 #include <filesystem>
 #include <set>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/gomod/licence_name.h"
 #include "common/io/files.h"
 #include "worker/fetch/module_fetcher.h"
 
@@ -26,15 +25,6 @@ namespace fs = std::filesystem;
 constexpr int64_t kFileMax = 1 << 20;
 constexpr int64_t kBlobMax = 32 << 20;
 constexpr int kFilesPerModuleMax = 64;
-
-bool IsLicenceName(std::string name) {
-  std::transform(name.begin(), name.end(), name.begin(), [](unsigned char c) { return std::toupper(c); });
-  for (const std::string_view start : {"LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE", "PATENTS",
-                                       "MIT-LICENSE", "APACHE-LICENSE"}) {
-    if (name.rfind(start, 0) == 0 && name.find(".GO") == std::string::npos) return true;
-  }
-  return false;
-}
 
 }  // namespace
 
@@ -56,7 +46,7 @@ absl::StatusOr<int64_t> ModuleFetcher::WriteLicences(const Listing& listing, Tar
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(Cat(cache_.Mod(), "/", dir), error)) {
       if (entry.symlink_status(error).type() == fs::file_type::regular &&
-          IsLicenceName(entry.path().filename().string())) {
+          gomod::IsLicenceName(entry.path().filename().string())) {
         files.push_back(entry.path().filename().string());
       }
     }

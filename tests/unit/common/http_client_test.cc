@@ -363,6 +363,25 @@ TEST_F(HttpClientTest, AddressesOfThisNetworkAreRefusedForUrlsFromOutside) {
   EXPECT_EQ(server.requests().size(), 1u);
 }
 
+TEST_F(HttpClientTest, AnExceptionFromThePublicRuleHoldsForItsUrlAloneAndNotForWhereItRedirects) {
+  Server internal(Always(200, "", "internal"));
+  Server mirror([&](const Request& request, Peer& peer) {
+    if (request.target == "/own") return peer.Answer(302, "Location: /here\r\n", "");
+    if (request.target == "/away") return peer.Answer(302, Cat("Location: ", internal.url(), "/x\r\n"), "");
+    return peer.Answer(200, "", "mirror");
+  });
+  const Url own = ParseUrl(mirror.url()).value();
+  HttpLimits limits{.public_addresses_only = true};
+  limits.may_be_private = [&](const Url& url) { return url.SameOrigin(own); };
+  EXPECT_EQ(client_.Get(Soon(), mirror.url() + "/own", limits).value().body, "mirror");
+  const absl::Status away = client_.Get(Soon(), mirror.url() + "/away", limits).status();
+  EXPECT_TRUE(absl::IsPermissionDenied(away)) << away;
+  EXPECT_EQ(internal.requests().size(), 0u);
+  // The control: with this exception too it is reached.
+  limits.may_be_private = [](const Url& url) { return url.host == "127.0.0.1"; };
+  EXPECT_EQ(client_.Get(Soon(), mirror.url() + "/away", limits).value().body, "internal");
+}
+
 TEST_F(HttpClientTest, RequestsWaitForTheirHostsBudget) {
   std::atomic<int> now_open = 0, most_open = 0;
   Server server([&](const Request&, Peer& peer) {

@@ -216,5 +216,12 @@ TEST(NextHopTest, TargetsThatARuleForbidsAreNamedRedacted) {
   EXPECT_TRUE(absl::IsInvalidArgument(Next("https://a/", HttpMethod::kGet, 302, "javascript:alert(1)").status()));
 }
 
+TEST(PercentEncodeTest, OnlyPlainLettersAndWhatIsKeptStay) {
+  EXPECT_EQ(PercentEncode("github.com/a_b~c-D1"), "github.com%2Fa_b~c-D1");
+  EXPECT_EQ(PercentEncode("a/b c", "/"), "a/b%20c");
+  EXPECT_EQ(PercentEncode("name==\"main\"&x"), "name%3D%3D%22main%22%26x");
+  EXPECT_EQ(PercentEncode(std::string_view("\0\xff", 2)), "%00%FF");
+}
+
 }  // namespace
 }  // namespace gofarm::io

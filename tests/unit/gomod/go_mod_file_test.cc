@@ -108,6 +108,19 @@ TEST(ParseGoModTest, AFileOfTooManyDirectivesIsRefused) {
   EXPECT_EQ(ParseGoMod(text).status().code(), absl::StatusCode::kInvalidArgument);
 }
 
+TEST(ParseGoModTest, ToolAndIgnoreLinesAreKept) {
+  const auto file = ParseGoMod("module a.b/c\n\ntool x.y/z/cmd\n\nignore (\n\t./docs\n\tgen\n)\n");
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_THAT(file->tools, testing::ElementsAre("x.y/z/cmd"));
+  EXPECT_TRUE(IsIgnoredFolder(*file, "docs"));
+  EXPECT_TRUE(IsIgnoredFolder(*file, "docs/deep"));
+  EXPECT_FALSE(IsIgnoredFolder(*file, "a/docs"));
+  EXPECT_FALSE(IsIgnoredFolder(*file, "docs2"));
+  EXPECT_TRUE(IsIgnoredFolder(*file, "a/gen/b"));
+  EXPECT_FALSE(IsIgnoredFolder(*file, "a/gen2"));
+  EXPECT_FALSE(IsIgnoredFolder(*file, ""));
+}
+
 TEST(DropFolderReplacementsTest, LeavesEverythingElseAsItStands) {
   const auto text = DropFolderReplacements(kWhole);
   ASSERT_TRUE(text.ok()) << text.status();
