@@ -5,6 +5,7 @@
 #include <fstream>
 #include <map>
 #include <pqxx/pqxx>
+#include <regex>
 #include <thread>
 
 #include "common/base/text.h"
@@ -223,6 +224,9 @@ TEST(StatementsTest, EveryStatementFitsTheSchema) {
   pqxx::connection db(PgServer::Get().NewDatabase());
   EXPECT_GT(sql::kAll.size(), 50u);
   for (const sql::EmbeddedFile& file : sql::kAll) {
+    // COPY, TRUNCATE and the like cannot be prepared; catalog_index_pgtest runs them.
+    static const std::regex kUtility("(--[^\\n]*\\n)*(COPY|TRUNCATE|CREATE|ALTER|DROP) ");
+    if (std::regex_search(std::string(file.text), kUtility, std::regex_constants::match_continuous)) continue;
     try {
       // In SQL, since libpqxx 6 puts its own off until a first use.
       pqxx::nontransaction(db).exec(Cat("PREPARE ", db.quote_name(std::string(file.name)), " AS ", file.text));

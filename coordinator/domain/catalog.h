@@ -1,0 +1,111 @@
+// What the catalog's stages read and write, row by row: see migrations/V0008__catalog_stages.sql. Plain values.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/catalog/types.h"
+
+namespace gofarm::catalog {
+
+// A module that a stage takes up now.
+struct Claimed {
+  int32_t module_id = 0;
+  std::string path;
+  std::string latest;  // by the index alone
+  int failures = 0;    // in a row, without an answer
+};
+
+// What remains of a module's turn in its stage's work list.
+struct WorkDone {
+  int32_t module_id = 0;
+  absl::Time due_at = absl::InfiniteFuture();  // InfiniteFuture: when something changes
+  int failures = 0;
+};
+
+struct ReachRow {
+  int32_t module_id = 0;
+  std::string version;
+  Reachability state = Reachability::kUnknown;
+  std::string detail;
+  std::string declared_path;
+  std::string go_version;
+  std::string deprecated;
+  bool retracted = false;
+  int64_t zip_bytes = 0;
+  std::optional<absl::Time> absent_since;
+  absl::Time checked_at;
+};
+
+struct EnrichmentRow {
+  int32_t module_id = 0;
+  std::string repository;
+  bool known = false;
+  std::optional<int64_t> stars;
+  bool archived = false;
+  bool fork = false;
+  std::optional<std::string> license;
+  std::optional<int64_t> importers;
+  bool deprecated = false;
+  std::optional<std::string> description;
+  std::optional<absl::Time> pushed_at;
+  std::string document = "{}";  // JSON: all facts with their sources
+  std::string detail;
+  absl::Time checked_at;
+};
+
+enum class DemandKind { kNone = 0, kToolDirective = 1, kToolsImport = 2, kInstallLine = 3 };
+struct Demand {
+  std::string import_path;
+  DemandKind kind = DemandKind::kNone;
+};
+
+struct DetectionRow {
+  int32_t module_id = 0;
+  std::string version;
+  std::string undecided;
+  int crashes = 0;
+  std::string declared_path;
+  int64_t programs = 0;
+  int targets = 0;
+  std::string document = "{}";  // JSON: the detection
+  std::vector<Demand> demand;   // on others
+  std::string words;            // for the search: names of programs, synopsis
+  absl::Time checked_at;
+};
+
+// What a selection looks at. One for each module that has a program of any kind.
+struct Candidate {
+  int32_t module_id = 0;
+  std::string path;
+  std::string version;
+  std::string repository;  // host/owner/name as it is called now; empty: not known
+  int64_t programs = 0;    // of kind program
+  int64_t other_programs = 0;
+  int targets = 0;  // bit n - 1: target n has a program that is forecast as buildable
+  Reachability reach = Reachability::kNone;
+  bool eligible = false;
+  std::string declared_path;
+  bool declared_is_other_module = false;  // another module of the index has the declared path
+  bool archived = false;
+  bool fork = false;
+  bool deprecated = false;
+  bool retracted = false;
+  std::optional<int64_t> stars;
+  std::optional<int64_t> importers;
+  int64_t demand = 0;
+  std::string license;
+  absl::Time last_indexed_at = absl::InfinitePast();
+};
+
+struct DecisionRow {
+  int32_t module_id = 0;
+  std::string version;
+  bool selected = false;
+  std::string reason;
+};
+
+}  // namespace gofarm::catalog

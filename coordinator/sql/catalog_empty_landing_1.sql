@@ -1,0 +1,1 @@
+TRUNCATE catalog_landing_1

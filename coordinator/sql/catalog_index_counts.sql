@@ -1,0 +1,1 @@
+SELECT modules, versions FROM catalog_index_state

@@ -1,0 +1,1 @@
+SELECT packed FROM catalog_landing WHERE half = $1::smallint

@@ -1,0 +1,1 @@
+CREATE TABLE catalog_versions_new (LIKE catalog_versions)

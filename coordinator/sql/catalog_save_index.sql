@@ -1,0 +1,1 @@
+UPDATE catalog_index_state SET modules = $1::integer, versions = $2::bigint

@@ -1,0 +1,1 @@
+SELECT stage, running FROM catalog_stages ORDER BY stage

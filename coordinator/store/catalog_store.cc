@@ -1,0 +1,576 @@
+#include "coordinator/store/catalog_store.h"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_split.h"
+#include "common/base/status_macros.h"
+#include "common/json/writer.h"
+#include "coordinator/store/transaction.h"
+
+namespace gofarm::store {
+namespace {
+
+using catalog::Claimed;
+using catalog::DetectionRow;
+using catalog::EnrichmentRow;
+using catalog::ReachRow;
+using catalog::Stage;
+using catalog::WorkDone;
+
+// Writes only while this coordinator leads; the row stays locked against a new leader until the transaction ends.
+template <typename Body>
+absl::Status Write(Pool& pool, const Scope& scope, int64_t epoch, std::string_view what, Body body) {
+  return RunTransaction(pool, scope, what, [&](Txn& txn) -> absl::Status {
+    if (txn.Run("check_epoch", epoch).empty()) {
+      return absl::FailedPreconditionError(Cat("epoch ", epoch, " is over: another coordinator leads this farm"));
+    }
+    return body(txn);
+  });
+}
+
+std::vector<int64_t> Numbers(absl::Span<const int32_t> values) { return {values.begin(), values.end()}; }
+std::string StageArray(absl::Span<const Stage> stages) {
+  std::vector<int64_t> numbers;
+  for (const Stage stage : stages) numbers.push_back(static_cast<int64_t>(stage));
+  return Array(numbers);
+}
+std::pair<std::string, std::string> VersionArrays(const StageVersions& versions) {
+  std::vector<int64_t> stages, numbers;
+  for (const auto& [stage, version] : versions) {
+    stages.push_back(static_cast<int64_t>(stage));
+    numbers.push_back(version);
+  }
+  return {Array(stages), Array(numbers)};
+}
+
+double Seconds(absl::Time time) { return absl::ToDoubleSeconds(time - absl::UnixEpoch()); }
+
+// jsonb holds no NUL; nothing of ours does, and what came from outside may.
+std::string WithoutNul(std::string text) {
+  std::erase(text, '\0');
+  return text;
+}
+
+// The array of objects that jsonb_to_recordset reads.
+class Records {
+ public:
+  Records() { json_.BeginArray(); }
+  template <typename Fill>
+  void Add(Fill fill) {
+    json_.BeginObject();
+    fill(json_);
+    json_.EndObject();
+    ++size_;
+  }
+  bool empty() const { return size_ == 0; }
+  std::string Take() {
+    json_.EndArray();
+    return json_.Take();
+  }
+
+ private:
+  JsonWriter json_;
+  int size_ = 0;
+};
+
+void Text(JsonWriter& json, std::string_view key, const std::string& text) { json.Field(key, WithoutNul(text)); }
+template <typename Value, typename Put>
+void Optional(JsonWriter& json, std::string_view key, const std::optional<Value>& value, Put put) {
+  json.Key(key);
+  value ? put(*value) : void(json.Null());
+}
+
+void FinishWork(Txn& txn, Stage stage, int stage_version, absl::Span<const WorkDone> work) {
+  Records records;
+  for (const WorkDone& w : work) {
+    records.Add([&](JsonWriter& json) {
+      json.Field("module_id", static_cast<int64_t>(w.module_id)).Field("failures", w.failures).Key("due");
+      w.due_at == absl::InfiniteFuture() ? json.Null() : json.Double(Seconds(w.due_at));
+    });
+  }
+  if (!records.empty()) txn.Run("catalog_finish_work", static_cast<int>(stage), stage_version, records.Take());
+}
+
+std::optional<absl::Time> MaybeTime(const pqxx::field& field) {
+  if (field.is_null()) return std::nullopt;
+  return absl::FromUnixMicros(field.as<int64_t>());
+}
+template <typename Value>
+std::optional<Value> Maybe(const pqxx::field& field) {
+  if (field.is_null()) return std::nullopt;
+  return field.as<Value>();
+}
+
+ReachRow ReachFrom(const pqxx::row& row) {
+  return {.module_id = row["module_id"].as<int32_t>(),
+          .version = row["version"].as<std::string>(),
+          .state = static_cast<catalog::Reachability>(row["state"].as<int>()),
+          .detail = row["detail"].as<std::string>(),
+          .declared_path = row["declared_path"].as<std::string>(),
+          .go_version = row["go_version"].as<std::string>(),
+          .deprecated = row["deprecated"].as<std::string>(),
+          .retracted = row["retracted"].as<bool>(),
+          .zip_bytes = row["zip_bytes"].as<int64_t>(),
+          .absent_since = MaybeTime(row["absent_us"]),
+          .checked_at = TimeOf(row["checked_us"])};
+}
+
+EnrichmentRow EnrichmentFrom(const pqxx::row& row) {
+  return {.module_id = row["module_id"].as<int32_t>(),
+          .repository = row["repository"].as<std::string>(),
+          .known = row["known"].as<bool>(),
+          .stars = Maybe<int64_t>(row["stars"]),
+          .archived = row["archived"].as<bool>(),
+          .fork = row["fork"].as<bool>(),
+          .license = Maybe<std::string>(row["license"]),
+          .importers = Maybe<int64_t>(row["importers"]),
+          .deprecated = row["deprecated"].as<bool>(),
+          .description = Maybe<std::string>(row["description"]),
+          .pushed_at = MaybeTime(row["pushed_us"]),
+          .document = row["document"].as<std::string>(),
+          .detail = row["detail"].as<std::string>(),
+          .checked_at = TimeOf(row["checked_us"])};
+}
+
+DetectionRow DetectionFrom(const pqxx::row& row) {
+  return {.module_id = row["module_id"].as<int32_t>(),
+          .version = row["version"].as<std::string>(),
+          .undecided = row["undecided"].as<std::string>(),
+          .crashes = row["crashes"].as<int>(),
+          .declared_path = row["declared_path"].as<std::string>(),
+          .programs = row["programs"].as<int64_t>(),
+          .targets = row["targets"].as<int>(),
+          .document = row["document"].as<std::string>(),
+          .checked_at = TimeOf(row["checked_us"])};
+}
+
+// Rows by module: `from` makes one of them.
+template <typename Row>
+absl::StatusOr<std::map<int32_t, Row>> RowsOf(Pool& pool, const Scope& scope, const char* statement,
+                                              absl::Span<const int32_t> modules, Row (*from)(const pqxx::row&)) {
+  using Rows = std::map<int32_t, Row>;
+  return RunTransaction(pool, scope, statement, [&](Txn& txn) -> absl::StatusOr<Rows> {
+    Rows rows;
+    for (const pqxx::row& row : txn.Run(statement, Array(Numbers(modules)))) {
+      Row made = from(row);
+      const int32_t id = made.module_id;
+      rows.emplace(id, std::move(made));
+    }
+    return rows;
+  });
+}
+
+void SaveDemand(Txn& txn, absl::Span<const DetectionRow> rows) {
+  std::vector<int64_t> modules;
+  Records records;
+  for (const DetectionRow& row : rows) {
+    modules.push_back(row.module_id);
+    for (const catalog::Demand& d : row.demand) {
+      records.Add([&](JsonWriter& json) {
+        Text(json, "import_path", d.import_path);
+        json.Field("kind", static_cast<int64_t>(d.kind)).Field("from_module", static_cast<int64_t>(row.module_id));
+      });
+    }
+  }
+  txn.Run("catalog_forget_demand", Array(modules));
+  if (!records.empty()) txn.Run("catalog_save_demand", records.Take());
+}
+
+template <typename Row>
+void SaveSearch(Txn& txn, absl::Span<const Row> rows) {
+  std::vector<int64_t> modules;
+  for (const Row& row : rows) modules.push_back(row.module_id);
+  if (!modules.empty()) txn.Run("catalog_save_search", Array(modules));
+}
+
+}  // namespace
+
+absl::StatusOr<std::map<Stage, bool>> CatalogStore::Running(const Scope& scope) {
+  using Flags = std::map<Stage, bool>;
+  return RunTransaction(pool_, scope, "read which stages run", [&](Txn& txn) -> absl::StatusOr<Flags> {
+    Flags flags;
+    for (const pqxx::row& row : txn.Run("catalog_stage_flags")) {
+      flags[static_cast<Stage>(row[0].as<int>())] = row[1].as<bool>();
+    }
+    return flags;
+  });
+}
+
+absl::Status CatalogStore::SetRunning(const Scope& scope, int64_t epoch, absl::Span<const Stage> stages, bool running) {
+  return Write(pool_, scope, epoch, "turn stages on or off", [&](Txn& txn) {
+    for (const Stage stage : stages) txn.Run("catalog_set_stage", static_cast<int>(stage), running);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<Enrolled> CatalogStore::Enroll(const Scope& scope, int64_t epoch, Stage stage,
+                                              absl::Time eligible_since) {
+  Enrolled enrolled;
+  const int number = static_cast<int>(stage);
+  const std::string terms =
+      stage == Stage::kDetect ? "" : absl::FormatTime(absl::RFC3339_sec, eligible_since, absl::UTCTimeZone());
+  GOFARM_RETURN_IF_ERROR(
+      Write(pool_, scope, epoch, Cat("take up what ", Name(stage), " follows"), [&](Txn& txn) -> absl::Status {
+        const pqxx::row cursor = txn.Run("catalog_cursor", number)[0];
+        const int64_t from = cursor["terms"].as<std::string>() == terms ? cursor["revision"].as<int64_t>() : 0;
+        const pqxx::result rows = stage == Stage::kDetect
+                                      ? txn.Run("catalog_enroll_reachable", from, kEnrollPage)
+                                      : txn.Run("catalog_enroll_eligible", number, from, Seconds(eligible_since),
+                                                stage == Stage::kReach, kEnrollPage);
+        enrolled = {.read = rows[0]["read"].as<int64_t>(), .enrolled = rows[0]["enrolled"].as<int64_t>()};
+        if (enrolled.read > 0) {
+          txn.Run("catalog_move_cursor", number, rows[0]["revision"].as<int64_t>(), terms);
+        }
+        return absl::OkStatus();
+      }));
+  return enrolled;
+}
+
+absl::StatusOr<std::vector<Claimed>> CatalogStore::Claim(const Scope& scope, Stage stage, int stage_version,
+                                                         int limit) {
+  using Set = std::vector<Claimed>;
+  return RunTransaction(pool_, scope, Cat("claim work of ", Name(stage)), [&](Txn& txn) -> absl::StatusOr<Set> {
+    Set set;
+    for (const pqxx::row& row :
+         txn.Run("catalog_claim_work", static_cast<int>(stage), stage_version, std::min(limit, kClaimMax))) {
+      set.push_back({.module_id = row["module_id"].as<int32_t>(),
+                     .path = row["path"].as<std::string>(),
+                     .latest = row["latest"].as<std::string>(),
+                     .failures = row["failures"].as<int>()});
+    }
+    return set;
+  });
+}
+
+absl::StatusOr<std::map<Stage, StageCounts>> CatalogStore::Counts(const Scope& scope, const StageVersions& versions) {
+  using All = std::map<Stage, StageCounts>;
+  return RunTransaction(pool_, scope, "count the work of the stages", [&](Txn& txn) -> absl::StatusOr<All> {
+    const auto [stages, numbers] = VersionArrays(versions);
+    All all;
+    for (const pqxx::row& row : txn.Run("catalog_stage_counts", stages, numbers)) {
+      all[static_cast<Stage>(row["stage"].as<int>())] = {.done = row["done"].as<int64_t>(),
+                                                         .backlog = row["backlog"].as<int64_t>()};
+    }
+    return all;
+  });
+}
+
+absl::StatusOr<std::map<Stage, StagePending>> CatalogStore::Pending(const Scope& scope, const StageVersions& versions) {
+  using All = std::map<Stage, StagePending>;
+  return RunTransaction(pool_, scope, "look for work of the stages", [&](Txn& txn) -> absl::StatusOr<All> {
+    const auto [stages, numbers] = VersionArrays(versions);
+    All all;
+    for (const pqxx::row& row : txn.Run("catalog_stages_pending", stages, numbers)) {
+      all[static_cast<Stage>(row["stage"].as<int>())] = {.due = row["due"].as<bool>(),
+                                                         .unread = row["unread"].as<bool>()};
+    }
+    return all;
+  });
+}
+
+absl::Status CatalogStore::Refresh(const Scope& scope, int64_t epoch, int32_t module_id,
+                                   absl::Span<const Stage> stages) {
+  return Write(pool_, scope, epoch, "make a module due", [&](Txn& txn) {
+    txn.Run("catalog_refresh_work", module_id, StageArray(stages));
+    return absl::OkStatus();
+  });
+}
+
+absl::Status CatalogStore::SaveReach(const Scope& scope, int64_t epoch, int stage_version,
+                                     absl::Span<const ReachRow> rows, absl::Span<const WorkDone> work) {
+  return Write(pool_, scope, epoch, "store what reach found", [&](Txn& txn) {
+    Records records;
+    for (const ReachRow& r : rows) {
+      records.Add([&](JsonWriter& json) {
+        json.Field("module_id", static_cast<int64_t>(r.module_id));
+        Text(json, "version", r.version);
+        json.Field("state", static_cast<int64_t>(r.state));
+        Text(json, "detail", r.detail);
+        Text(json, "declared_path", r.declared_path);
+        Text(json, "go_version", r.go_version);
+        Text(json, "deprecated", r.deprecated);
+        json.Field("retracted", r.retracted).Field("zip_bytes", r.zip_bytes);
+        Optional(json, "absent_since", r.absent_since, [&](absl::Time t) { json.Double(Seconds(t)); });
+        json.Field("checked_at", Seconds(r.checked_at));
+      });
+    }
+    if (!records.empty()) txn.Run("catalog_save_reach", records.Take());
+    FinishWork(txn, Stage::kReach, stage_version, work);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status CatalogStore::SaveEnrichment(const Scope& scope, int64_t epoch, int stage_version,
+                                          absl::Span<const EnrichmentRow> rows, absl::Span<const WorkDone> work) {
+  return Write(pool_, scope, epoch, "store what enrich found", [&](Txn& txn) {
+    Records records;
+    for (const EnrichmentRow& r : rows) {
+      records.Add([&](JsonWriter& json) {
+        const auto number = [&](int64_t n) { json.Int(n); };
+        const auto text = [&](const std::string& t) { json.String(WithoutNul(t)); };
+        json.Field("module_id", static_cast<int64_t>(r.module_id));
+        Text(json, "repository", r.repository);
+        json.Field("known", r.known);
+        Optional(json, "stars", r.stars, number);
+        json.Field("archived", r.archived).Field("fork", r.fork);
+        Optional(json, "license", r.license, text);
+        Optional(json, "importers", r.importers, number);
+        json.Field("deprecated", r.deprecated);
+        Optional(json, "description", r.description, text);
+        Optional(json, "pushed_at", r.pushed_at, [&](absl::Time t) { json.Double(Seconds(t)); });
+        json.Key("document").Raw(r.document);
+        Text(json, "detail", r.detail);
+        json.Field("checked_at", Seconds(r.checked_at));
+      });
+    }
+    if (!records.empty()) txn.Run("catalog_save_enrichment", records.Take());
+    SaveSearch(txn, rows);
+    FinishWork(txn, Stage::kEnrich, stage_version, work);
+    return absl::OkStatus();
+  });
+}
+
+absl::Status CatalogStore::SaveDetections(const Scope& scope, int64_t epoch, int stage_version,
+                                          absl::Span<const DetectionRow> rows, absl::Span<const WorkDone> work) {
+  return Write(pool_, scope, epoch, "store what detect found", [&](Txn& txn) {
+    Records records;
+    for (const DetectionRow& r : rows) {
+      records.Add([&](JsonWriter& json) {
+        json.Field("module_id", static_cast<int64_t>(r.module_id));
+        Text(json, "version", r.version);
+        Text(json, "undecided", r.undecided);
+        json.Field("crashes", r.crashes);
+        Text(json, "declared_path", r.declared_path);
+        json.Field("programs", r.programs).Field("targets", r.targets);
+        Text(json, "words", r.words);
+        json.Key("document").Raw(r.document);
+        json.Field("checked_at", Seconds(r.checked_at));
+      });
+    }
+    if (!records.empty()) txn.Run("catalog_save_detections", records.Take());
+    SaveDemand(txn, rows);
+    SaveSearch(txn, rows);
+    FinishWork(txn, Stage::kDetect, stage_version, work);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::map<int32_t, ReachRow>> CatalogStore::ReachOf(const Scope& scope,
+                                                                  absl::Span<const int32_t> modules) {
+  return RowsOf<ReachRow>(pool_, scope, "catalog_reach_of", modules, ReachFrom);
+}
+absl::StatusOr<std::map<int32_t, EnrichmentRow>> CatalogStore::EnrichmentOf(const Scope& scope,
+                                                                            absl::Span<const int32_t> modules) {
+  return RowsOf<EnrichmentRow>(pool_, scope, "catalog_enrichment_of", modules, EnrichmentFrom);
+}
+absl::StatusOr<std::map<int32_t, DetectionRow>> CatalogStore::DetectionsOf(const Scope& scope,
+                                                                           absl::Span<const int32_t> modules) {
+  return RowsOf<DetectionRow>(pool_, scope, "catalog_detections_of", modules, DetectionFrom);
+}
+
+absl::StatusOr<std::vector<catalog::Candidate>> CatalogStore::Candidates(const Scope& scope, int32_t after,
+                                                                         absl::Time eligible_since) {
+  using Page = std::vector<catalog::Candidate>;
+  return RunTransaction(pool_, scope, "read candidates", [&](Txn& txn) -> absl::StatusOr<Page> {
+    Page page;
+    for (const pqxx::row& row : txn.Run("catalog_candidates", after, kCandidatePage, Seconds(eligible_since))) {
+      const int64_t programs = row["programs"].as<int64_t>();
+      page.push_back({.module_id = row["id"].as<int32_t>(),
+                      .path = row["path"].as<std::string>(),
+                      .version = row["version"].as<std::string>(),
+                      .repository = row["repository"].as<std::string>(),
+                      .programs = programs,
+                      .other_programs = row["all_programs"].as<int64_t>() - programs,
+                      .targets = row["targets"].as<int>(),
+                      .reach = static_cast<catalog::Reachability>(row["state"].as<int>()),
+                      .eligible = row["eligible"].as<bool>(),
+                      .declared_path = row["declared_path"].as<std::string>(),
+                      .declared_is_other_module = row["declared_is_other"].as<bool>(),
+                      .archived = row["archived"].as<bool>(),
+                      .fork = row["fork"].as<bool>(),
+                      .deprecated = row["deprecated"].as<bool>(),
+                      .retracted = row["retracted"].as<bool>(),
+                      .stars = Maybe<int64_t>(row["stars"]),
+                      .importers = Maybe<int64_t>(row["importers"]),
+                      .demand = row["demand"].as<int64_t>(),
+                      .license = row["license"].as<std::string>(),
+                      .last_indexed_at = TimeOf(row["last_us"])});
+    }
+    return page;
+  });
+}
+
+absl::Status CatalogStore::SaveDecisions(const Scope& scope, int64_t epoch,
+                                         absl::Span<const catalog::DecisionRow> rows) {
+  return Write(pool_, scope, epoch, "store decisions", [&](Txn& txn) {
+    Records records;
+    for (const catalog::DecisionRow& d : rows) {
+      records.Add([&](JsonWriter& json) {
+        json.Field("module_id", static_cast<int64_t>(d.module_id));
+        Text(json, "version", d.version);
+        json.Field("selected", d.selected);
+        Text(json, "reason", d.reason);
+      });
+    }
+    if (!records.empty()) txn.Run("catalog_save_decisions", records.Take());
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<Unsubmitted>> CatalogStore::NotSubmitted(const Scope& scope, int limit, bool again) {
+  using Rows = std::vector<Unsubmitted>;
+  return RunTransaction(pool_, scope, "read what was selected", [&](Txn& txn) -> absl::StatusOr<Rows> {
+    Rows rows;
+    for (const pqxx::row& row : txn.Run("catalog_unsubmitted", limit, again)) {
+      rows.push_back({.module_id = row["module_id"].as<int32_t>(),
+                      .path = row["path"].as<std::string>(),
+                      .version = row["version"].as<std::string>()});
+    }
+    return rows;
+  });
+}
+
+absl::Status CatalogStore::MarkSubmitted(const Scope& scope, int64_t epoch, absl::Span<const Unsubmitted> modules,
+                                         BatchId batch) {
+  return Write(pool_, scope, epoch, "mark what was submitted", [&](Txn& txn) {
+    Records records;
+    for (const Unsubmitted& m : modules) {
+      records.Add([&](JsonWriter& json) {
+        json.Field("module_id", static_cast<int64_t>(m.module_id));
+        Text(json, "version", m.version);
+      });
+    }
+    if (!records.empty()) txn.Run("catalog_mark_submitted", records.Take(), batch.value);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<CatalogStore::Imported> CatalogStore::Import(const Scope& scope, int64_t epoch,
+                                                            const std::string& origin,
+                                                            absl::Span<const std::string> names) {
+  Imported imported;
+  GOFARM_RETURN_IF_ERROR(Write(pool_, scope, epoch, "import a list", [&](Txn& txn) {
+    const std::string all = Array(names);
+    txn.Run("catalog_save_origins", all, WithoutNul(origin));
+    std::set<std::string> found;
+    std::set<int64_t> ids;
+    for (const pqxx::row& row : txn.Run("catalog_modules_below", all)) {
+      found.insert(row[0].as<std::string>());
+      ids.insert(row[1].as<int64_t>());
+    }
+    txn.Run("catalog_enroll_modules", StageArray({Stage::kEnrich, Stage::kReach}),
+            Array(std::vector<int64_t>(ids.begin(), ids.end())));
+    imported = {.modules = static_cast<int64_t>(ids.size()),
+                .names_unknown = static_cast<int64_t>(names.size() - found.size())};
+    return absl::OkStatus();
+  }));
+  return imported;
+}
+
+absl::StatusOr<std::vector<catalog::VerdictCheck>> CatalogStore::ForecastOutcomes(const Scope& scope) {
+  using Checks = std::vector<catalog::VerdictCheck>;
+  return RunTransaction(pool_, scope, "compare forecasts with outcomes", [&](Txn& txn) -> absl::StatusOr<Checks> {
+    std::map<std::string, catalog::VerdictCheck> by_verdict;
+    for (const pqxx::row& row : txn.Run("catalog_forecast_outcomes")) {
+      const std::string verdict = row["verdict"].as<std::string>(), came = row["came"].as<std::string>();
+      const int64_t jobs = row["jobs"].as<int64_t>();
+      by_verdict[verdict].forecast += jobs;
+      by_verdict[came].outcomes += jobs;
+      if (verdict == came) by_verdict[verdict].right += jobs;
+    }
+    Checks checks;
+    for (auto& [verdict, check] : by_verdict) {
+      check.verdict = verdict;
+      if (check.forecast > 0) check.precision = static_cast<double>(check.right) / static_cast<double>(check.forecast);
+      if (check.outcomes > 0) check.recall = static_cast<double>(check.right) / static_cast<double>(check.outcomes);
+      checks.push_back(check);
+    }
+    return checks;
+  });
+}
+
+absl::StatusOr<std::vector<catalog::FunnelStep>> CatalogStore::Funnel(const Scope& scope, absl::Time eligible_since) {
+  using Steps = std::vector<catalog::FunnelStep>;
+  return RunTransaction(pool_, scope, "count the funnel", [&](Txn& txn) -> absl::StatusOr<Steps> {
+    const pqxx::row row = txn.Run("catalog_funnel", Seconds(eligible_since))[0];
+    Steps steps;
+    for (const char* step : {"indexed", "eligible", "enriched", "reachable", "programs", "selected"}) {
+      steps.push_back({.step = step, .count = row[step].as<int64_t>()});
+    }
+    return steps;
+  });
+}
+
+absl::StatusOr<ModuleRecord> CatalogStore::Find(const Scope& scope, const std::string& path) {
+  return RunTransaction(pool_, scope, "read a module", [&](Txn& txn) -> absl::StatusOr<ModuleRecord> {
+    const pqxx::result found = txn.Run("catalog_find_module", path);
+    if (found.empty()) {
+      return absl::NotFoundError(Cat("the catalog has no module ", EscapeForPrint(path),
+                                     "; paths are as in the index, capitals included: gofarm catalog search WORD"));
+    }
+    ModuleRecord record;
+    const pqxx::row& m = found[0];
+    record.module = {.id = m["id"].as<int32_t>(),
+                     .path = m["path"].as<std::string>(),
+                     .latest = m["latest"].as<std::string>(),
+                     .versions = m["versions"].as<int64_t>(),
+                     .first_indexed_at = TimeOf(m["first_us"]),
+                     .last_indexed_at = TimeOf(m["last_us"])};
+    const int32_t id = record.module.id;
+    const std::string ids = Array(std::vector<int64_t>{id});
+    for (const pqxx::row& row : txn.Run("catalog_enrichment_of", ids)) record.enrichment = EnrichmentFrom(row);
+    for (const pqxx::row& row : txn.Run("catalog_reach_of", ids)) record.reach = ReachFrom(row);
+    for (const pqxx::row& row : txn.Run("catalog_detections_of", ids)) record.detection = DetectionFrom(row);
+    for (const pqxx::row& row : txn.Run("catalog_work_of", id)) {
+      record.work.push_back({.stage = static_cast<Stage>(row["stage"].as<int>()),
+                             .stage_version = row["stage_version"].as<int>(),
+                             .due_at = MaybeTime(row["due_us"]).value_or(absl::InfiniteFuture()),
+                             .failures = row["failures"].as<int>()});
+    }
+    for (const pqxx::row& row : txn.Run("catalog_demand_on", path, id)) {
+      record.demand[static_cast<catalog::DemandKind>(row["kind"].as<int>())] = row["modules"].as<int64_t>();
+    }
+    std::vector<std::string> names{path};
+    if (record.enrichment) names.push_back(record.enrichment->repository);
+    for (const pqxx::row& row : txn.Run("catalog_origins_of", Array(names))) {
+      record.origins.push_back(row[0].as<std::string>());
+    }
+    for (const pqxx::row& row : txn.Run("catalog_decision_of", id)) {
+      record.decision = catalog::Decision{.selected = row["selected"].as<bool>(),
+                                          .reason = row["reason"].as<std::string>(),
+                                          .at = TimeOf(row["decided_us"])};
+    }
+    return record;
+  });
+}
+
+absl::StatusOr<std::vector<catalog::SearchHit>> CatalogStore::Search(const Scope& scope, const std::string& words,
+                                                                     int limit) {
+  using Hits = std::vector<catalog::SearchHit>;
+  return RunTransaction(pool_, scope, "search the catalog", [&](Txn& txn) -> absl::StatusOr<Hits> {
+    Hits hits;
+    for (const pqxx::row& row :
+         txn.Run("catalog_search", WithoutNul(words), std::min(limit, kSearchLimitMax), kSearchCandidates)) {
+      catalog::SearchHit hit{.module = row["path"].as<std::string>(),
+                             .latest = row["latest"].as<std::string>(),
+                             .synopsis = row["synopsis"].as<std::string>(),
+                             .stars = row["stars"].as<int64_t>(),
+                             .demand = row["importers"].as<int64_t>()};
+      for (const absl::string_view name : absl::StrSplit(row["programs"].as<std::string>(), ' ', absl::SkipEmpty())) {
+        hit.programs.emplace_back(name);
+      }
+      hits.push_back(std::move(hit));
+    }
+    return hits;
+  });
+}
+
+absl::StatusOr<int64_t> CatalogStore::TableBytes(const Scope& scope) {
+  return RunTransaction(pool_, scope, "measure the catalog", [&](Txn& txn) -> absl::StatusOr<int64_t> {
+    return txn.Run("catalog_table_bytes")[0][0].as<int64_t>();
+  });
+}
+
+}  // namespace gofarm::store
