@@ -1,8 +1,12 @@
-// What the coordinator asks a Go module proxy before it stores a submission: does this version exist, which is the
-// latest. An interface, so that tests need no network; MakeModuleProxy uses the real protocol. Thread-safe.
+// What the coordinator asks a Go module proxy: before it stores a submission, whether a version exists and which is the
+// latest; for the catalog also the go.mod of a version and where its zip stands. Interfaces, so that tests need no
+// network; the two Make functions use the real protocol. Thread-safe.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,10 +14,7 @@
 #include "absl/time/time.h"
 #include "common/base/scope.h"
 #include "common/goproxy/list.h"
-
-namespace gofarm::io {
-class HttpClient;
-}
+#include "common/io/http_client.h"
 
 namespace gofarm::service {
 
@@ -22,7 +23,7 @@ inline constexpr absl::Duration kProxyRequestMax = absl::Seconds(20);  // one qu
 enum class VersionState {
   kThere,
   kAbsent,   // 404 or 410
-  kRefused,  // 403
+  kRefused,  // 403 or 451
   kUnknown,  // no answer, or one that says nothing: never "gone"
 };
 struct VersionAnswer {
@@ -42,7 +43,37 @@ class ModuleProxy {
   virtual absl::StatusOr<std::string> Latest(const Scope& scope, const std::string& module) = 0;
 };
 
+struct ModAnswer {
+  VersionState state = VersionState::kUnknown;
+  std::string detail;
+  std::string text;  // of kThere: the go.mod, or the one line that a proxy makes up where a version has none
+};
+
+struct ZipAnswer {
+  VersionState state = VersionState::kUnknown;
+  std::string detail;
+  std::optional<int64_t> bytes;  // of kThere, when the proxy says it
+  std::string url;               // of kThere: where it is to be asked for; the proxy may redirect from there
+};
+
+class ModuleSource : public ModuleProxy {
+ public:
+  // `module` and `version` are checked already. A go.mod of more than 16 MiB is unknown: Go would not take it.
+  virtual ModAnswer Mod(const Scope& scope, const std::string& module, const std::string& version) = 0;
+  // By the cheapest request: HEAD, or one byte where that is not answered.
+  virtual ZipAnswer Zip(const Scope& scope, const std::string& module, const std::string& version) = 0;
+};
+
 // "direct" is left out. `http` must outlive the result.
 std::unique_ptr<ModuleProxy> MakeModuleProxy(const goproxy::List& proxies, const io::HttpClient& http);
+
+// How requests are made: by whatever keeps a budget and asks again. It sets the time of a request.
+using ProxyAsk =
+    std::function<absl::StatusOr<io::HttpResponse>(const Scope& scope, const io::HttpRequest& request,
+                                                   const io::HttpLimits& limits, const io::HttpClient::BodySink& sink)>;
+// For many questions. Bulk readers are asked to put /cached-only before each path, which has a proxy answer with what
+// it stores and fetch nothing. A mirror need not know it, so it is used only with a proxy that gave the same go.mod
+// with and without it; and what is not there under it is asked for without it, since that is no absence.
+std::unique_ptr<ModuleSource> MakeModuleSource(const goproxy::List& proxies, ProxyAsk ask);
 
 }  // namespace gofarm::service

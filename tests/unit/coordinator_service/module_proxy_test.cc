@@ -133,6 +133,7 @@ TEST_F(ModuleProxyTest, StatusesMeanWhatTheyMean) {
   EXPECT_EQ(state("410 Gone", "gone"), VersionState::kAbsent);
   EXPECT_EQ(state("404 Not Found", "not found: fetch timed out"), VersionState::kUnknown);
   EXPECT_EQ(state("403 Forbidden", "no"), VersionState::kRefused);
+  EXPECT_EQ(state("451 Unavailable For Legal Reasons", "no"), VersionState::kRefused);
   EXPECT_EQ(state("429 Too Many Requests", ""), VersionState::kUnknown);
   EXPECT_EQ(state("503 Service Unavailable", ""), VersionState::kUnknown);
 }

@@ -1,0 +1,408 @@
+#include "coordinator/catalog/catalog.h"
+
+#include <algorithm>
+#include <atomic>
+#include <filesystem>
+#include <set>
+#include <thread>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/gomod/path.h"
+#include "common/obs/log.h"
+#include "common/sync/wait.h"
+#include "coordinator/catalog/detect_stage.h"
+#include "coordinator/catalog/enrich_stage.h"
+#include "coordinator/catalog/index_stage.h"
+#include "coordinator/catalog/reach_stage.h"
+#include "coordinator/catalog/select_stage.h"
+#include "coordinator/catalog/source_lists.h"
+#include "coordinator/catalog/upstream.h"
+#include "coordinator/catalog/views.h"
+#include "coordinator/store/catalog_index_store.h"
+#include "coordinator/store/catalog_store.h"
+
+namespace gofarm::catalog {
+namespace {
+
+constexpr absl::Duration kCountMax = absl::Seconds(20);
+constexpr absl::Duration kBudgetsLookEvery = absl::Seconds(5);
+
+std::string StageNames() {
+  std::string names;
+  for (const Stage stage : kStages) names += Cat(names.empty() ? "" : ", ", Name(stage));
+  return names;
+}
+
+absl::Status CheckPath(const std::string& module) {
+  if (module.size() > kPathMax)
+    return absl::InvalidArgumentError(Cat("a module path has at most ", kPathMax, " bytes"));
+  return gomod::CheckModulePath(module);
+}
+
+}  // namespace
+
+class Catalog::Impl {
+ public:
+  Impl(CatalogParts parts, int64_t epoch)
+      : parts_(std::move(parts)),
+        epoch_(epoch),
+        store_(parts_.pool),
+        index_store_(parts_.pool),
+        index_(parts_.config, epoch, parts_.pool, index_store_, parts_.upstream, parts_.data_dir, parts_.yield),
+        enrich_(parts_.config, epoch, store_, parts_.upstream),
+        reach_(
+            parts_.config, epoch, store_,
+            [this](const Scope& scope, absl::Span<const int32_t> modules) { return VersionsOfSet(scope, modules); },
+            parts_.upstream),
+        detect_(parts_.config, epoch, store_, parts_.upstream.proxies(), parts_.upstream.http(), parts_.go_version),
+        selector_(parts_.config, epoch, store_, parts_.batches) {
+    const std::pair<Stage, StageTurn*> turns[] = {{Stage::kIndex, &index_},
+                                                  {Stage::kEnrich, &enrich_},
+                                                  {Stage::kReach, &reach_},
+                                                  {Stage::kDetect, &detect_},
+                                                  {Stage::kSelect, &selector_}};
+    for (const auto& [stage, turn] : turns) loops_.push_back(std::make_unique<StageLoop>(stage, *turn, parts_.lost));
+  }
+
+  absl::Status Start(const Scope& scope) {
+    GOFARM_ASSIGN_OR_RETURN(const auto running, store_.Running(scope));
+    for (const std::unique_ptr<StageLoop>& loop : loops_) {
+      const auto it = running.find(loop->stage());
+      if (it != running.end() && it->second) loop->SetRunning(true);
+      loop->Start();
+    }
+    watcher_ = std::jthread([this](const std::stop_token& stop) { Watch(stop); });
+    return absl::OkStatus();
+  }
+
+  void Stop() {
+    watcher_.request_stop();
+    for (const std::unique_ptr<StageLoop>& loop : loops_) loop->Stop();
+    if (watcher_.joinable()) watcher_.join();
+  }
+
+  absl::StatusOr<CatalogStatus> SetRunning(const Scope& scope, const std::vector<std::string>& names, bool running) {
+    std::vector<Stage> stages;
+    for (const std::string& name : names) {
+      const std::optional<Stage> stage = ParseStage(name);
+      if (!stage) {
+        return absl::InvalidArgumentError(
+            Cat("\"", EscapeForPrint(Clip(name, 40)), "\" is no stage; the stages are ", StageNames()));
+      }
+      stages.push_back(*stage);
+    }
+    if (stages.empty()) stages.assign(kStages.begin(), kStages.end());
+    GOFARM_RETURN_IF_ERROR(store_.SetRunning(scope, epoch_, stages, running));
+    for (const std::unique_ptr<StageLoop>& loop : loops_) {
+      if (std::find(stages.begin(), stages.end(), loop->stage()) != stages.end()) loop->SetRunning(running);
+    }
+    return Status(scope, /*fresh=*/false);
+  }
+
+  absl::StatusOr<CatalogStatus> Status(const Scope& scope, bool fresh) {
+    std::map<Stage, StageFacts> facts;
+    for (const std::unique_ptr<StageLoop>& loop : loops_) facts[loop->stage()] = loop->Facts();
+    CatalogStatus status;
+    // Facts first: what a turn that ends now leaves to the next stage is seen in the tables.
+    if (fresh) GOFARM_RETURN_IF_ERROR(Settle(scope, facts, status));
+    GOFARM_ASSIGN_OR_RETURN(const Counted counted, CountedNow(scope));
+    status.as_of = counted.at;
+    status.settings = SettingsOf(parts_.config);
+    for (const Stage stage : kStages) {
+      const StageFacts& f = facts[stage];
+      const std::string waits = f.running ? WhyWaits(stage) : "";
+      const auto it = counted.stages.find(stage);
+      StageStatus s{.name = std::string(Name(stage)),
+                    .state = !f.running      ? "paused"
+                             : waits.empty() ? "running"
+                                             : "waits",
+                    .rate = f.rate,
+                    .errors = f.errors};
+      if (it != counted.stages.end()) {
+        s.done = it->second.done;
+        s.backlog = it->second.backlog;
+      }
+      if (stage == Stage::kIndex) {
+        s.done = counted.index.versions;
+        s.backlog = counted.index.landed + (f.running && !f.resting && !index_.caught_up() ? 1 : 0);
+      }
+      if (s.backlog > 0 && s.rate > 0) s.eta_seconds = static_cast<double>(s.backlog) / s.rate;
+      status.stages.push_back(std::move(s));
+    }
+    const absl::Time now = absl::Now();
+    for (const GateStatus& gate : parts_.upstream.Status()) {
+      if (gate.paused_until <= now) continue;
+      status.hosts.push_back(
+          {.host = std::string(ServiceName(gate.service)), .paused_until = gate.paused_until, .reason = gate.reason});
+    }
+    return status;
+  }
+
+  absl::StatusOr<std::vector<FunnelStep>> Funnel(const Scope& scope) {
+    return store_.Funnel(scope, parts_.config.eligible_since);
+  }
+
+  absl::StatusOr<CatalogStats> Stats(const Scope& scope) {
+    GOFARM_ASSIGN_OR_RETURN(const domain::IndexStats stats, index_store_.Stats(scope));
+    GOFARM_ASSIGN_OR_RETURN(const int64_t bytes, store_.TableBytes(scope));
+    return CatalogStats{.modules = stats.modules,
+                        .versions = stats.versions,
+                        .rejected = stats.rejected,
+                        .stuck = stats.stuck,
+                        .landed = stats.landed,
+                        .bytes = bytes};
+  }
+
+  absl::StatusOr<ModuleView> Show(const Scope& scope, const std::string& module) {
+    GOFARM_RETURN_IF_ERROR(CheckPath(module));
+    GOFARM_ASSIGN_OR_RETURN(const store::ModuleRecord record, store_.Find(scope, module));
+    return ViewOf(record, parts_.config, Versions(), absl::Now());
+  }
+
+  absl::StatusOr<WhyView> Why(const Scope& scope, const std::string& module) {
+    GOFARM_RETURN_IF_ERROR(CheckPath(module));
+    GOFARM_ASSIGN_OR_RETURN(const store::ModuleRecord record, store_.Find(scope, module));
+    return WhyOf(record, parts_.config, Versions(), absl::Now());
+  }
+
+  absl::Status ListVersions(const Scope& scope, const std::string& module, const VersionSink& sink) {
+    GOFARM_RETURN_IF_ERROR(CheckPath(module));
+    GOFARM_ASSIGN_OR_RETURN(const store::ModuleRecord record, store_.Find(scope, module));
+    for (std::string after;;) {
+      GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::IndexedVersion> page,
+                              index_store_.Versions(scope, record.module.id, after, store::kVersionsPageMax));
+      if (page.empty()) return absl::OkStatus();
+      after = page.back().version;
+      std::vector<VersionRow> rows;
+      for (const domain::IndexedVersion& v : page) rows.push_back({.version = v.version, .indexed_at = v.indexed_at});
+      if (!sink(std::move(rows))) return absl::OkStatus();
+    }
+  }
+
+  absl::StatusOr<std::vector<SearchHit>> Search(const Scope& scope, const std::string& words, int limit) {
+    if (words.size() > kSearchWordsMax) {
+      return absl::InvalidArgumentError(Cat("a search has at most ", kSearchWordsMax, " bytes"));
+    }
+    if (limit < 0) return absl::InvalidArgumentError(Cat("limit ", limit, " is out of range; 0 means 50"));
+    return store_.Search(scope, words, limit == 0 ? 50 : limit);
+  }
+
+  absl::StatusOr<ModuleView> Refresh(const Scope& scope, const std::string& module, const std::string& name) {
+    GOFARM_RETURN_IF_ERROR(CheckPath(module));
+    std::vector<Stage> stages{Stage::kEnrich, Stage::kReach, Stage::kDetect};
+    if (!name.empty()) {
+      const std::optional<Stage> stage = ParseStage(name);
+      if (!stage || std::find(stages.begin(), stages.end(), *stage) == stages.end()) {
+        return absl::InvalidArgumentError(
+            Cat("\"", EscapeForPrint(Clip(name, 40)), "\" cannot be refreshed; enrich, reach and detect can"));
+      }
+      stages = {*stage};
+    }
+    GOFARM_ASSIGN_OR_RETURN(const store::ModuleRecord record, store_.Find(scope, module));
+    GOFARM_RETURN_IF_ERROR(store_.Refresh(scope, epoch_, record.module.id, stages));
+    for (const std::unique_ptr<StageLoop>& loop : loops_) loop->Kick();
+    return Show(scope, module);
+  }
+
+  absl::StatusOr<SelectionResult> Select(const Scope& scope, const SelectionRequest& request) {
+    return selector_.Select(scope, request);
+  }
+  absl::StatusOr<std::vector<VerdictCheck>> CheckForecast(const Scope& scope) { return store_.ForecastOutcomes(scope); }
+
+  absl::StatusOr<std::unique_ptr<Ingestion>> BeginIngestion(const Scope& scope) {
+    GOFARM_ASSIGN_OR_RETURN(std::unique_ptr<Ingestion> ingestion, index_.BeginIngestion(scope));
+    return ingestion;
+  }
+
+  absl::StatusOr<ImportResult> Import(const Scope& scope, const std::string& origin, const std::string& text) {
+    GOFARM_ASSIGN_OR_RETURN(const SourceList list, ParseSourceList(text, origin));
+    std::vector<std::string> names;
+    for (const SourceEntry& entry : list.entries) names.push_back(entry.name);
+    GOFARM_ASSIGN_OR_RETURN(const store::CatalogStore::Imported imported, store_.Import(scope, epoch_, origin, names));
+    for (const std::unique_ptr<StageLoop>& loop : loops_) loop->Kick();
+    return ImportResult{.items = static_cast<int64_t>(list.entries.size()) + list.repeated + list.skipped_count,
+                        .modules = imported.modules,
+                        .repositories = imported.names_unknown,
+                        .skipped = list.skipped_count,
+                        .origin = origin};
+  }
+
+ private:
+  struct Counted {
+    absl::Time at = absl::InfinitePast();
+    std::map<Stage, store::StageCounts> stages;
+    domain::IndexStats index;
+  };
+
+  static store::StageVersions Versions() {
+    return {{Stage::kEnrich, kEnrichVersion}, {Stage::kReach, kReachVersion}, {Stage::kDetect, kDetectVersion}};
+  }
+
+  // Why a running stage does nothing, and what for.
+  std::vector<Service> ServicesOf(Stage stage) const {
+    switch (stage) {
+      case Stage::kIndex:
+        return {Service::kIndex};
+      case Stage::kEnrich:
+        if (!parts_.upstream.github().has_token()) return {Service::kDepsdev, Service::kPkgsite};
+        return {Service::kDepsdev, Service::kPkgsite, Service::kGithub};
+      case Stage::kReach:
+      case Stage::kDetect:
+        return {Service::kProxy};
+      case Stage::kNone:
+      case Stage::kSelect:
+        break;
+    }
+    return {};
+  }
+  std::string WhyWaits(Stage stage) const {
+    for (const Service service : ServicesOf(stage)) {
+      if (std::string why = parts_.upstream.WhyPaused(service, absl::Now()); !why.empty()) return why;
+    }
+    return "";
+  }
+
+  // Nothing that is due is left but what waits for paused services.
+  absl::Status Settle(const Scope& scope, const std::map<Stage, StageFacts>& facts, CatalogStatus& status) {
+    GOFARM_ASSIGN_OR_RETURN(const auto pending, store_.Pending(scope, Versions()));
+    std::set<std::string> held;
+    status.settled = true;
+    for (const auto& [stage, f] : facts) {
+      if (!f.running || stage == Stage::kSelect) continue;
+      const auto it = pending.find(stage);
+      const bool unread = it != pending.end() && it->second.unread;
+      const bool due = stage == Stage::kIndex ? !index_.caught_up() : it != pending.end() && it->second.due;
+      if (!due && !unread && f.resting) continue;
+      bool paused = false;
+      for (const Service service : ServicesOf(stage)) {
+        if (parts_.upstream.WhyPaused(service, absl::Now()).empty()) continue;
+        paused = true;
+        held.emplace(ServiceName(service));
+      }
+      if (!paused || unread) status.settled = false;
+    }
+    if (status.settled) status.held_up_by.assign(held.begin(), held.end());
+    return absl::OkStatus();
+  }
+
+  absl::StatusOr<Counted> CountedNow(const Scope& scope) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      asked_at_ = absl::Now();
+      if (counted_.at != absl::InfinitePast()) return counted_;
+    }
+    return Count(scope);
+  }
+  absl::StatusOr<Counted> Count(const Scope& scope) {
+    Counted counted{.at = absl::Now()};
+    GOFARM_ASSIGN_OR_RETURN(counted.stages, store_.Counts(scope, Versions()));
+    GOFARM_ASSIGN_OR_RETURN(counted.index, index_store_.Stats(scope));
+    const absl::MutexLock lock(&mutex_);
+    counted_ = counted;
+    return counted;
+  }
+
+  // Keeps the counts young while somebody asks for them, and takes up budgets that were changed in the file.
+  void Watch(const std::stop_token& stop) {
+    std::filesystem::file_time_type seen{};
+    for (absl::Duration since_budgets = kBudgetsLookEvery; sync::SleepFor(stop, absl::Seconds(1));
+         since_budgets += absl::Seconds(1)) {
+      bool count = false;
+      {
+        const absl::MutexLock lock(&mutex_);
+        const absl::Time now = absl::Now();
+        count = now - asked_at_ < 4 * kStatusAge && now - counted_.at >= kStatusAge / 2;
+      }
+      if (count) {
+        if (const auto counted = Count(Scope::For(kCountMax, stop)); !counted.ok() && !stop.stop_requested()) {
+          obs::Warn("catalog_not_counted", {{"error", std::string(counted.status().message())}});
+        }
+      }
+      if (since_budgets < kBudgetsLookEvery || parts_.config_file.empty()) continue;
+      since_budgets = absl::ZeroDuration();
+      std::error_code error;
+      const auto changed = std::filesystem::last_write_time(parts_.config_file, error);
+      if (error || changed == seen) continue;
+      const bool first = seen == std::filesystem::file_time_type{};
+      seen = changed;
+      if (first) continue;
+      if (const absl::StatusOr<Budgets> budgets = ReloadBudgets(parts_.config_file); budgets.ok()) {
+        parts_.upstream.SetBudgets(*budgets);
+        obs::Info("catalog_budgets_changed", {{"file", parts_.config_file}});
+      } else {
+        obs::Warn("catalog_budgets_not_read", {{"error", std::string(budgets.status().message())}});
+      }
+    }
+  }
+
+  absl::StatusOr<std::map<int32_t, std::vector<std::string>>> VersionsOfSet(const Scope& scope,
+                                                                            absl::Span<const int32_t> modules) {
+    std::map<int32_t, std::vector<std::string>> all;
+    for (const int32_t module : modules) {
+      GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::IndexedVersion> page,
+                              index_store_.Versions(scope, module, "", store::kVersionsPageMax));
+      for (const domain::IndexedVersion& v : page) all[module].push_back(v.version);
+    }
+    return all;
+  }
+
+  const CatalogParts parts_;
+  const int64_t epoch_;
+  store::CatalogStore store_;
+  store::CatalogIndexStore index_store_;
+  IndexStage index_;
+  EnrichStage enrich_;
+  ReachStage reach_;
+  DetectStage detect_;
+  Selector selector_;
+  std::vector<std::unique_ptr<StageLoop>> loops_;
+  absl::Mutex mutex_;
+  Counted counted_ ABSL_GUARDED_BY(mutex_);
+  absl::Time asked_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  std::jthread watcher_;
+};
+
+Catalog::Catalog(CatalogParts parts, int64_t epoch) : impl_(std::make_unique<Impl>(std::move(parts), epoch)) {}
+Catalog::~Catalog() { Stop(); }
+
+absl::Status Catalog::Start(const Scope& scope) { return impl_->Start(scope); }
+void Catalog::Stop() { impl_->Stop(); }
+absl::StatusOr<CatalogStatus> Catalog::SetRunning(const Scope& scope, const std::vector<std::string>& stages,
+                                                  bool running) {
+  return impl_->SetRunning(scope, stages, running);
+}
+absl::StatusOr<CatalogStatus> Catalog::Status(const Scope& scope, bool fresh) { return impl_->Status(scope, fresh); }
+absl::StatusOr<std::vector<FunnelStep>> Catalog::Funnel(const Scope& scope) { return impl_->Funnel(scope); }
+absl::StatusOr<CatalogStats> Catalog::Stats(const Scope& scope) { return impl_->Stats(scope); }
+absl::StatusOr<ModuleView> Catalog::Show(const Scope& scope, const std::string& module) {
+  return impl_->Show(scope, module);
+}
+absl::StatusOr<WhyView> Catalog::Why(const Scope& scope, const std::string& module) {
+  return impl_->Why(scope, module);
+}
+absl::Status Catalog::Versions(const Scope& scope, const std::string& module, const VersionSink& sink) {
+  return impl_->ListVersions(scope, module, sink);
+}
+absl::StatusOr<std::vector<SearchHit>> Catalog::Search(const Scope& scope, const std::string& words, int limit) {
+  return impl_->Search(scope, words, limit);
+}
+absl::StatusOr<ModuleView> Catalog::Refresh(const Scope& scope, const std::string& module, const std::string& stage) {
+  return impl_->Refresh(scope, module, stage);
+}
+absl::StatusOr<SelectionResult> Catalog::Select(const Scope& scope, const SelectionRequest& request) {
+  return impl_->Select(scope, request);
+}
+absl::StatusOr<std::vector<VerdictCheck>> Catalog::CheckForecast(const Scope& scope) {
+  return impl_->CheckForecast(scope);
+}
+absl::StatusOr<std::unique_ptr<Ingestion>> Catalog::BeginIngestion(const Scope& scope) {
+  return impl_->BeginIngestion(scope);
+}
+absl::StatusOr<ImportResult> Catalog::Import(const Scope& scope, const std::string& origin, const std::string& text) {
+  return impl_->Import(scope, origin, text);
+}
+
+}  // namespace gofarm::catalog

@@ -1,0 +1,224 @@
+#include "coordinator/catalog/detect_stage.h"
+
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/godetect/detect.h"
+#include "common/godetect/detection_json.h"
+#include "common/godetect/module_source.h"
+#include "common/godetect/parser_child.h"
+#include "common/gomod/path.h"
+#include "coordinator/catalog/parallel.h"
+
+namespace gofarm::catalog {
+namespace {
+
+absl::StatusOr<std::unique_ptr<godetect::ModuleSource>> OpenModule(const Scope& scope, const goproxy::List& proxies,
+                                                                   const io::HttpClient& http,
+                                                                   const std::string& module,
+                                                                   const std::string& version) {
+  GOFARM_ASSIGN_OR_RETURN(const std::string path, gomod::EscapePath(module));
+  GOFARM_ASSIGN_OR_RETURN(const std::string escaped, gomod::EscapeVersion(version));
+  absl::Status worst = absl::NotFoundError("no proxy is asked");
+  bool first = true;
+  for (const goproxy::Entry& proxy : proxies.entries) {
+    if (proxy.kind != goproxy::Entry::Kind::kProxy) break;
+    absl::StatusOr<std::unique_ptr<godetect::ByteReader>> reader =
+        godetect::OpenHttpFile(scope, http, proxy.UrlOf(Cat("/", path, "/@v/", escaped, ".zip")), io::HttpLimits(),
+                               godetect::RangeRules(), nullptr);
+    if (reader.ok()) return godetect::OpenZip(scope, *std::move(reader), Cat(module, "@", version, "/"));
+    const bool absent = absl::IsNotFound(reader.status());
+    if (first || !absent) worst = reader.status();
+    first = false;
+    if (!proxy.GoesOn(absent)) break;
+  }
+  return worst;
+}
+
+std::string ErrorClassOf(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+      return "absent";
+    case absl::StatusCode::kPermissionDenied:
+      return "refused";
+    case absl::StatusCode::kDeadlineExceeded:
+      return "timeout";
+    case absl::StatusCode::kUnavailable:
+      return "unreachable";
+    case absl::StatusCode::kResourceExhausted:
+      return "too_large";
+    case absl::StatusCode::kAborted:
+      return "parser_ended";
+    case absl::StatusCode::kInvalidArgument:
+      return "invalid_module";
+    default:
+      return "internal";
+  }
+}
+
+absl::Duration Again(int failures) {
+  absl::Duration wait = kDetectAgainFirst;
+  for (int i = 1; i < failures && wait < kDetectAgainMax; ++i) wait *= 2;
+  return std::min(wait, kDetectAgainMax);
+}
+
+void AddDemand(const std::string& path, DemandKind kind, const godetect::Detection& detection,
+               std::set<std::pair<std::string, DemandKind>>& seen, std::vector<Demand>& out) {
+  if (out.size() >= kDemandMax || path.find('.') == std::string::npos) return;
+  if (!gomod::CheckImportPath(path).ok()) return;
+  if (gomod::IsInModule(path, detection.module) || gomod::IsInModule(path, detection.declared_module)) return;
+  if (seen.emplace(path, kind).second) out.push_back({.import_path = path, .kind = kind});
+}
+
+}  // namespace
+
+DetectionRow RowOf(const Claimed& module, const std::string& version, const godetect::Detection& detection,
+                   absl::Time now) {
+  DetectionRow row{.module_id = module.module_id,
+                   .version = version,
+                   .declared_path = detection.declared_module,
+                   .document = godetect::ToJson(detection),
+                   .checked_at = now};
+  for (const godetect::Program& program : detection.programs) {
+    if (program.kind == godetect::ProgramKind::kProgram) ++row.programs;
+    const std::string word = Cat(row.words.empty() ? "" : " ", program.name);
+    if (row.words.size() + word.size() <= kWordsBytesMax) row.words += word;
+  }
+  for (const Target target : kAllTargets) {
+    const auto it = detection.forecast.find(std::string(TargetName(target)));
+    if (it != detection.forecast.end() && it->second.verdict == godetect::Verdict::kBuildable) {
+      row.targets |= 1 << (static_cast<int>(target) - 1);
+    }
+  }
+  std::set<std::pair<std::string, DemandKind>> seen;
+  for (const std::string& path : detection.tools) {
+    AddDemand(path, DemandKind::kToolDirective, detection, seen, row.demand);
+  }
+  for (const std::string& path : detection.blank_imports) {
+    AddDemand(path, DemandKind::kToolsImport, detection, seen, row.demand);
+  }
+  for (const godetect::InstallLine& line : detection.install_lines) {
+    AddDemand(line.path, DemandKind::kInstallLine, detection, seen, row.demand);
+  }
+  return row;
+}
+
+// A parser for each thread that asks, kept from module to module.
+class ParserPool {
+ public:
+  explicit ParserPool(Scope scope) : scope_(std::move(scope)) {}
+  std::unique_ptr<godetect::ParserChild> Take() {
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (!idle_.empty()) {
+        std::unique_ptr<godetect::ParserChild> parser = std::move(idle_.back());
+        idle_.pop_back();
+        return parser;
+      }
+    }
+    return std::make_unique<godetect::ParserChild>(scope_);
+  }
+  void Give(std::unique_ptr<godetect::ParserChild> parser) {
+    const absl::MutexLock lock(&mutex_);
+    idle_.push_back(std::move(parser));
+  }
+
+ private:
+  const Scope scope_;
+  absl::Mutex mutex_;
+  std::vector<std::unique_ptr<godetect::ParserChild>> idle_ ABSL_GUARDED_BY(mutex_);
+};
+
+DetectStage::Found DetectStage::One(const Scope& scope, const Claimed& module, const ReachRow& reach,
+                                    const std::optional<DetectionRow>& before, ParserPool& parsers) const {
+  Found found{.attempted = true, .work = {.module_id = module.module_id}};
+  const Scope mine = scope.Within(kDetectOneMax);
+  absl::StatusOr<std::unique_ptr<godetect::ModuleSource>> source =
+      OpenModule(mine, proxies_, http_, module.path, reach.version);
+  const auto detect = [&]() -> absl::StatusOr<godetect::Detection> {
+    if (!source.ok()) return source.status();
+    std::unique_ptr<godetect::ParserChild> parser = parsers.Take();
+    absl::StatusOr<godetect::Detection> found = godetect::Detect(
+        mine, **source, *parser, {.module = module.path, .version = reach.version, .go_version = go_version_});
+    parsers.Give(std::move(parser));
+    return found;
+  };
+  const absl::StatusOr<godetect::Detection> detection = detect();
+  const absl::Time now = absl::Now();
+  if (detection.ok()) {
+    found.row = RowOf(module, reach.version, *detection, now);
+    return found;
+  }
+  const absl::Status& why = detection.status();
+  if (scope.Done()) {
+    found.attempted = false;
+    return found;
+  }
+  found.error = ErrorClassOf(why);
+  found.row = {.module_id = module.module_id,
+               .version = reach.version,
+               .undecided = Clip(EscapeForPrint(Sv(why.message())), 1000),
+               .checked_at = now};
+  const bool same_version = before && before->version == reach.version;
+  if (absl::IsAborted(why)) {
+    found.row.crashes = (same_version ? before->crashes : 0) + 1;
+    if (found.row.crashes >= kCrashesMax) {
+      found.row.undecided = Cat("set aside after ", found.row.crashes, " crashes of the parser: ", found.row.undecided);
+    } else {
+      found.work.due_at = now + kDetectAgainFirst;
+    }
+  } else if (!absl::IsInvalidArgument(why) && !absl::IsResourceExhausted(why)) {
+    // Nothing was learned of the module itself, and nothing that is known is taken back.
+    if (before) found.row = {};
+    found.work.failures = module.failures + 1;
+    found.work.due_at = now + Again(found.work.failures);
+  }
+  return found;
+}
+
+absl::StatusOr<StageTurn::Done> DetectStage::Turn(const Scope& scope) {
+  Done done;
+  GOFARM_ASSIGN_OR_RETURN(const store::Enrolled enrolled,
+                          store_.Enroll(scope, epoch_, Stage::kDetect, config_.eligible_since));
+  done.taken_up = enrolled.read;
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<Claimed> set,
+                          store_.Claim(scope, Stage::kDetect, kDetectVersion, kDetectSet));
+  if (set.empty()) return done;
+  std::vector<int32_t> ids;
+  for (const Claimed& module : set) ids.push_back(module.module_id);
+  GOFARM_ASSIGN_OR_RETURN(const auto reach, store_.ReachOf(scope, ids));
+  GOFARM_ASSIGN_OR_RETURN(const auto before, store_.DetectionsOf(scope, ids));
+  std::vector<Found> found(set.size());
+  ParserPool parsers(scope);
+  ForEachInParallel(scope, set.size(), kDetectThreads, [&](size_t i) {
+    const auto at = reach.find(set[i].module_id);
+    if (at == reach.end() || at->second.state != Reachability::kAvailable) {
+      // It went away since it was enrolled: reach enrolls it again.
+      found[i] = {.attempted = true, .row = {}, .work = {.module_id = set[i].module_id}, .error = "unreachable now"};
+      return;
+    }
+    const auto known = before.find(set[i].module_id);
+    found[i] = One(scope, set[i], at->second,
+                   known == before.end() ? std::nullopt : std::optional<DetectionRow>(known->second), parsers);
+  });
+  std::vector<DetectionRow> rows;
+  std::vector<WorkDone> work;
+  for (Found& f : found) {
+    if (!f.attempted) continue;
+    if (!f.error.empty()) ++done.errors[f.error];
+    work.push_back(f.work);
+    if (f.row.module_id != 0) rows.push_back(std::move(f.row));
+  }
+  GOFARM_RETURN_IF_ERROR(store_.SaveDetections(scope, epoch_, kDetectVersion, rows, work));
+  done.modules = static_cast<int64_t>(work.size());
+  GOFARM_RETURN_IF_ERROR(scope.Check());
+  return done;
+}
+
+}  // namespace gofarm::catalog

@@ -1,0 +1,177 @@
+#include "coordinator/catalog/index_stage.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/obs/log.h"
+#include "coordinator/catalog/index_cursor.h"
+#include "coordinator/catalog/index_lines.h"
+#include "coordinator/catalog/line_ingest.h"
+#include "coordinator/catalog/packed_rows.h"
+#include "coordinator/catalog/parallel.h"
+
+namespace gofarm::catalog {
+namespace {
+
+KeyingOptions OptionsFor(const Config& config, const std::string& data_dir, const std::function<void()>& yield) {
+  KeyingOptions options;
+  options.store.folder = data_dir;
+  options.store.free_floor = config.disk_free_floor;
+  options.breathe = yield;
+  return options;
+}
+
+// How many lines of the page were rows or rejects.
+domain::IndexLanding LandingOf(PageStep step, const domain::IndexSlice& slice, IndexBlock& block) {
+  domain::IndexLanding landing{.next = std::move(step.next), .lines = static_cast<int>(step.fresh.size())};
+  for (const IndexLine& line : step.fresh) PackRow(landing.packed, line.path, line.version, line.micros);
+  for (BadLine& bad : block.bad) {
+    landing.rejects.push_back(
+        {.digest = std::move(bad.digest), .line = std::move(bad.text), .reason = std::move(bad.reason)});
+  }
+  if (step.stuck) landing.stuck_since = slice.since;
+  return landing;
+}
+
+}  // namespace
+
+class IndexStage::FileIngestion final : public Ingestion {
+ public:
+  FileIngestion(const Scope& scope, IndexStage& stage)
+      : stage_(stage), ingest_(std::make_unique<LineIngest>(scope, stage.pool_, stage.epoch_, stage.keying_)) {}
+  ~FileIngestion() override {
+    ingest_.reset();
+    stage_.ingesting_ = false;
+  }
+  absl::Status Add(std::string_view bytes) override { return ingest_->Add(bytes); }
+  absl::StatusOr<IngestResult> Finish() override {
+    GOFARM_ASSIGN_OR_RETURN(const IngestCounts counts, ingest_->Finish());
+    return IngestResult{.lines = counts.lines,
+                        .stored = counts.stored,
+                        .known = counts.known,
+                        .rejected = counts.rejected,
+                        .seconds = absl::ToDoubleSeconds(counts.took)};
+  }
+
+ private:
+  IndexStage& stage_;
+  std::unique_ptr<LineIngest> ingest_;
+};
+
+IndexStage::IndexStage(const Config& config, int64_t epoch, store::Pool& pool, store::CatalogIndexStore& store,
+                       Upstream& upstream, std::string data_dir, std::function<void()> yield)
+    : config_(config),
+      epoch_(epoch),
+      pool_(pool),
+      store_(store),
+      upstream_(upstream),
+      data_dir_(std::move(data_dir)),
+      yield_(std::move(yield)),
+      keying_(OptionsFor(config, data_dir_, yield_)) {}
+
+absl::StatusOr<std::unique_ptr<Ingestion>> IndexStage::BeginIngestion(const Scope& scope) {
+  if (ingesting_.exchange(true)) {
+    return absl::ResourceExhaustedError("another index file is on its way; try again when it has ended");
+  }
+  return std::unique_ptr<Ingestion>(std::make_unique<FileIngestion>(scope, *this));
+}
+
+absl::Status IndexStage::CheckRoom() const {
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(data_dir_, error);
+  if (error || static_cast<int64_t>(space.available) >= config_.disk_free_floor) return absl::OkStatus();
+  return absl::ResourceExhaustedError(Cat("the index is not read on: only ", space.available >> 20,
+                                          " MiB are free where ", data_dir_, " stands, and disk_free_floor is ",
+                                          config_.disk_free_floor >> 20, " MiB; free some space"));
+}
+
+absl::StatusOr<std::vector<domain::IndexSlice>> IndexStage::Slices(const Scope& scope) {
+  GOFARM_ASSIGN_OR_RETURN(std::vector<domain::IndexSlice> slices, store_.Slices(scope));
+  if (!slices.empty()) return slices;
+  slices = CutSlices(config_.index_since - kIndexLead, absl::Now(), kSlicesMax);
+  GOFARM_RETURN_IF_ERROR(store_.SetSlices(scope, epoch_, slices));
+  obs::Info("catalog_back_fill_begins", {{"slices", Cat(slices.size() - 1)}, {"since", slices.back().since}});
+  return slices;
+}
+
+IndexStage::Read IndexStage::ReadSlice(const Scope& scope, domain::IndexSlice slice) {
+  Read read;
+  IndexReader reader;
+  while (read.pages < kPagesAtOnce && !slice.done && !read.caught_up && !scope.Done()) {
+    yield_();
+    absl::StatusOr<IndexPage> page = upstream_.index().Page(scope, slice.since);
+    if (!page.ok()) {
+      read.status = page.status();
+      return read;
+    }
+    IndexBlock block;
+    reader.Read(page->body, block);
+    absl::StatusOr<PageStep> step = TakePage(slice, block.rows, page->full);
+    if (!step.ok()) {
+      read.status = step.status();
+      return read;
+    }
+    if (step->stuck) obs::Warn("catalog_index_stuck", {{"since", slice.since}});
+    read.caught_up = step->caught_up;
+    domain::IndexLanding landing = LandingOf(*std::move(step), slice, block);
+    const int lines = landing.lines;
+    const absl::StatusOr<std::vector<bool>> landed = store_.Land(scope, epoch_, {&landing, 1});
+    if (!landed.ok()) {
+      read.status = landed.status();
+      return read;
+    }
+    // Moved by somebody else: the next turn reads the slices again.
+    if (landed->size() != 1 || !landed->front()) return read;
+    ++read.pages;
+    read.rows += lines;
+    slice = std::move(landing.next);
+    ++slice.moves;
+  }
+  return read;
+}
+
+absl::StatusOr<StageTurn::Done> IndexStage::Turn(const Scope& scope) {
+  Done done;
+  GOFARM_RETURN_IF_ERROR(CheckRoom());
+  const bool paused = !upstream_.WhyPaused(Service::kIndex, absl::Now()).empty();
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::IndexSlice> slices, Slices(scope));
+  std::vector<domain::IndexSlice> open;
+  bool back_fill = false;
+  for (const domain::IndexSlice& slice : slices) {
+    if (slice.done) continue;
+    if (slice.slice != 0) back_fill = true;
+    const bool due = slice.slice != 0 || follow_full_ || absl::Now() - followed_at_ >= kFollowEvery;
+    if (due && !paused) open.push_back(slice);
+  }
+  std::vector<Read> reads(open.size());
+  ForEachInParallel(scope, open.size(), kSlicesMax + 1, [&](size_t i) { reads[i] = ReadSlice(scope, open[i]); });
+  absl::Status failed;
+  for (size_t i = 0; i < open.size(); ++i) {
+    done.taken_up += reads[i].pages;
+    done.modules += reads[i].rows;
+    if (open[i].slice == 0 && reads[i].status.ok() && reads[i].pages > 0) {
+      followed_at_ = absl::Now();
+      follow_full_ = !reads[i].caught_up;
+    }
+    if (!reads[i].status.ok() && (failed.ok() || absl::IsFailedPrecondition(reads[i].status))) failed = reads[i].status;
+  }
+  GOFARM_ASSIGN_OR_RETURN(const domain::IndexStats stats, store_.Stats(scope));
+  if (IsKeyingDue(stats.landed, stats.versions, back_fill)) {
+    GOFARM_ASSIGN_OR_RETURN(const KeyedCounts keyed, KeyLanded(scope, pool_, epoch_, keying_));
+    done.taken_up += keyed.rows;
+    // What landed while it was keyed is the next turn's.
+    caught_up_ = false;
+  } else {
+    caught_up_ = !back_fill && !follow_full_ && stats.landed == 0;
+  }
+  // Keying went on in spite of it; a paused index is no failure of the stage.
+  if (!failed.ok() && upstream_.WhyPaused(Service::kIndex, absl::Now()).empty()) return failed;
+  return done;
+}
+
+}  // namespace gofarm::catalog

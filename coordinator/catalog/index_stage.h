@@ -1,0 +1,67 @@
+// Stage "index": the back-fill in slices side by side, then the head once a minute, and keying of what landed. Files
+// (`catalog ingest`) come in beside it and move no slice.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "coordinator/catalog/catalog.h"
+#include "coordinator/catalog/config.h"
+#include "coordinator/catalog/keying.h"
+#include "coordinator/catalog/stage_loop.h"
+#include "coordinator/catalog/upstream.h"
+#include "coordinator/domain/catalog_index.h"
+#include "coordinator/store/catalog_index_store.h"
+
+namespace gofarm::catalog {
+
+inline constexpr absl::Duration kFollowEvery = absl::Seconds(60);
+inline constexpr int kPagesAtOnce = 50;  // of one slice in one turn
+// The back-fill begins so long before index_since: a module that was first seen shortly before it is not to look new.
+inline constexpr absl::Duration kIndexLead = absl::Hours(24 * 31);
+
+class IndexStage final : public StageTurn {
+ public:
+  // `yield`: called between blocks of work; it waits while builds need the machine.
+  IndexStage(const Config& config, int64_t epoch, store::Pool& pool, store::CatalogIndexStore& store,
+             Upstream& upstream, std::string data_dir, std::function<void()> yield);
+
+  absl::StatusOr<Done> Turn(const Scope& scope) override;
+  // Everything that the index had was read, the last page was short, and all of it is keyed.
+  bool caught_up() const { return caught_up_; }
+
+  // RESOURCE_EXHAUSTED: another file is on its way.
+  absl::StatusOr<std::unique_ptr<Ingestion>> BeginIngestion(const Scope& scope);
+
+ private:
+  class FileIngestion;
+  struct Read {
+    int64_t pages = 0;
+    int64_t rows = 0;
+    bool caught_up = false;  // of slice 0
+    absl::Status status;
+  };
+  absl::StatusOr<std::vector<domain::IndexSlice>> Slices(const Scope& scope);
+  // Up to kPagesAtOnce pages of one slice.
+  Read ReadSlice(const Scope& scope, domain::IndexSlice slice);
+  absl::Status CheckRoom() const;
+
+  const Config& config_;
+  const int64_t epoch_;
+  store::Pool& pool_;
+  store::CatalogIndexStore& store_;
+  Upstream& upstream_;
+  const std::string data_dir_;
+  const std::function<void()> yield_;
+  const KeyingOptions keying_;
+  absl::Time followed_at_ = absl::InfinitePast();  // own thread
+  bool follow_full_ = true;                        // own thread
+  std::atomic<bool> caught_up_{false};
+  std::atomic<bool> ingesting_{false};
+};
+
+}  // namespace gofarm::catalog

@@ -1,0 +1,158 @@
+#include "coordinator/catalog/line_ingest.h"
+
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "coordinator/catalog/packed_rows.h"
+
+namespace gofarm::catalog {
+
+absl::StatusOr<KeyedCounts> KeyLanded(const Scope& scope, store::Pool& pool, int64_t epoch,
+                                      const KeyingOptions& options) {
+  store::CatalogIndexStore store(pool);
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<int> half, store.CloseHalf(scope, epoch));
+  if (!half.has_value()) return KeyedCounts{};
+  Keyer keyer(scope, pool.options(), epoch, options, half);
+  {
+    GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<store::KeyingReader> reader,
+                            store::KeyingReader::Open(scope, pool.options()));
+    LineRun run;
+    std::vector<IndexLine> lines;
+    const auto add_page = [&](std::string_view packed) -> absl::Status {
+      if (options.breathe != nullptr) options.breathe();
+      lines.clear();
+      GOFARM_RETURN_IF_ERROR(UnpackRows(packed, [&](std::string_view path, std::string_view version, int64_t micros) {
+        lines.push_back({.path = path, .version = version, .micros = micros});
+      }));
+      run.Add(lines);
+      return run.Full() ? keyer.Add(std::exchange(run, {})) : absl::OkStatus();
+    };
+    GOFARM_RETURN_IF_ERROR_CTX(reader->Landed(scope, *half, add_page), "read what the index's pages brought");
+    if (!run.empty()) GOFARM_RETURN_IF_ERROR(keyer.Add(std::move(run)));
+  }
+  return keyer.Finish();
+}
+
+LineIngest::LineIngest(const Scope& scope, store::Pool& pool, int64_t epoch, const KeyingOptions& options)
+    : scope_(scope),
+      epoch_(epoch),
+      store_(pool),
+      began_(absl::Now()),
+      decompressor_([this](std::string_view bytes) { return AddLines(bytes); }, kIngestBytesMax),
+      keyer_(scope, pool.options(), epoch, options) {
+  pending_.reserve(2 * kIngestBlock);
+  thread_ = std::thread([this] { Read(); });
+}
+
+LineIngest::~LineIngest() {
+  if (!thread_.joinable()) return;
+  Fail(absl::CancelledError("the ingest was given up"));
+  blocks_.End();
+  thread_.join();
+}
+
+void LineIngest::Fail(const absl::Status& status) {
+  const absl::MutexLock lock(&mutex_);
+  if (failed_.ok()) failed_ = status;
+}
+
+absl::Status LineIngest::failed() const {
+  const absl::MutexLock lock(&mutex_);
+  return failed_;
+}
+
+absl::Status LineIngest::Add(std::string_view bytes) {
+  GOFARM_RETURN_IF_ERROR(scope_.Check());
+  absl::Status status = decompressor_.Add(bytes);
+  if (!status.ok()) Fail(status);
+  return status;
+}
+
+absl::Status LineIngest::HandBlock(size_t size) {
+  std::string rest;
+  rest.reserve(2 * kIngestBlock);
+  rest.append(pending_, size, std::string::npos);
+  pending_.resize(size);
+  return blocks_.Put(std::exchange(pending_, std::move(rest))) ? absl::OkStatus() : failed();
+}
+
+absl::Status LineIngest::AddLines(std::string_view bytes) {
+  while (!bytes.empty()) {
+    if (skipping_) {
+      const size_t newline = bytes.find('\n');
+      if (newline == std::string_view::npos) return absl::OkStatus();
+      bytes.remove_prefix(newline);
+      skipping_ = false;
+    }
+    const size_t room = std::min(bytes.size(), kIngestBlock);
+    pending_.append(bytes.substr(0, room));
+    bytes.remove_prefix(room);
+    if (pending_.size() < kIngestBlock) continue;
+    const size_t newline = pending_.rfind('\n');
+    if (newline == std::string::npos) {
+      // What is kept of it is long enough to be refused, once its newline has come.
+      pending_.resize(kIngestBlock);
+      skipping_ = true;
+      continue;
+    }
+    GOFARM_RETURN_IF_ERROR(HandBlock(newline + 1));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<IngestCounts> LineIngest::Finish() {
+  absl::Status status = decompressor_.Finish();
+  if (status.ok() && !pending_.empty()) {
+    if (pending_.back() != '\n') pending_ += '\n';
+    status = HandBlock(pending_.size());
+  }
+  if (!status.ok()) Fail(status);
+  blocks_.End();
+  thread_.join();
+  GOFARM_RETURN_IF_ERROR(failed());
+  GOFARM_RETURN_IF_ERROR(KeepRejects(1));
+  GOFARM_ASSIGN_OR_RETURN(const KeyedCounts keyed, keyer_.Finish());
+  return IngestCounts{.lines = good_ + rejected_,
+                      .stored = keyed.stored,
+                      .known = keyed.known,
+                      .rejected = rejected_,
+                      .took = absl::Now() - began_};
+}
+
+void LineIngest::Read() {
+  absl::Status status;
+  while (status.ok()) {
+    const std::optional<std::string> block = blocks_.Take();
+    if (!block.has_value() || !failed().ok()) break;
+    status = ReadBlock(*block);
+  }
+  if (status.ok() && failed().ok() && !run_.empty()) status = keyer_.Add(std::move(run_));
+  if (!status.ok()) Fail(status);
+  blocks_.Close();
+}
+
+absl::Status LineIngest::ReadBlock(std::string_view block) {
+  block_.Clear();
+  reader_.Read(block, block_);
+  run_.Add(block_.rows);
+  good_ += static_cast<int64_t>(block_.rows.size());
+  rejected_ += block_.bad_lines;
+  for (BadLine& bad : block_.bad) {
+    rejects_.try_emplace(bad.digest, domain::IndexReject{bad.digest, std::move(bad.text), std::move(bad.reason)});
+  }
+  GOFARM_RETURN_IF_ERROR(KeepRejects(kRejectsAtOnce));
+  return run_.Full() ? keyer_.Add(std::exchange(run_, {})) : absl::OkStatus();
+}
+
+absl::Status LineIngest::KeepRejects(size_t at_least) {
+  if (rejects_.size() < at_least) return absl::OkStatus();
+  std::vector<domain::IndexReject> rejects;
+  for (auto& [digest, reject] : rejects_) rejects.push_back(std::move(reject));
+  rejects_.clear();
+  return store_.AddRejects(scope_, epoch_, rejects);
+}
+
+}  // namespace gofarm::catalog

@@ -1,0 +1,23 @@
+#include "coordinator/catalog/proxy_ask.h"
+
+namespace gofarm::catalog {
+
+absl::StatusOr<std::vector<std::string>> ProxyUrls(const goproxy::List& proxies) {
+  std::vector<std::string> urls;
+  for (const goproxy::Entry& entry : proxies.entries) {
+    if (entry.kind == goproxy::Entry::Kind::kProxy) urls.push_back(entry.url);
+  }
+  if (urls.empty()) {
+    return absl::FailedPreconditionError("no module proxy is configured (goproxy): the catalog cannot ask for modules");
+  }
+  return urls;
+}
+
+service::ProxyAsk AskThrough(ServiceGate& gate) {
+  return [&gate](const Scope& scope, const io::HttpRequest& request, const io::HttpLimits& limits,
+                 const io::HttpClient::BodySink& sink) {
+    return gate.Ask(scope, request, {.body_bytes = limits.body_bytes, .try_time = kProxyTryTime}, sink);
+  };
+}
+
+}  // namespace gofarm::catalog

@@ -1,0 +1,44 @@
+// Stage 5: decides about all modules with programs, and makes batches of what was selected through the same door as a
+// person's. On its own only with `auto_select`; `catalog select` asks for it at any time. Thread-safe.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "coordinator/catalog/catalog.h"
+#include "coordinator/catalog/config.h"
+#include "coordinator/catalog/stage_loop.h"
+#include "coordinator/store/catalog_store.h"
+
+namespace gofarm::catalog {
+
+inline constexpr size_t kDecisionsAtOnce = 2'000;  // rows of one statement
+
+class Selector final : public StageTurn {
+ public:
+  Selector(const Config& config, int64_t epoch, store::CatalogStore& store, service::BatchService& batches)
+      : config_(config), epoch_(epoch), store_(store), batches_(batches) {}
+
+  absl::StatusOr<SelectionResult> Select(const Scope& scope, const SelectionRequest& request);
+  // With auto_select: a selection when one is due.
+  absl::StatusOr<Done> Turn(const Scope& scope) override;
+
+ private:
+  absl::StatusOr<SelectionResult> DecideAll(const Scope& scope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Submit(const Scope& scope, const SelectionRequest& request, int limit, SelectionResult& result)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Config& config_;
+  const int64_t epoch_;
+  store::CatalogStore& store_;
+  service::BatchService& batches_;
+  absl::Mutex mutex_;  // one selection at a time
+  absl::Time next_auto_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  absl::CivilDay auto_day_ ABSL_GUARDED_BY(mutex_);
+  int auto_today_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace gofarm::catalog

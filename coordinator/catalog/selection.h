@@ -1,0 +1,26 @@
+// Which modules become jobs. Every candidate gets a decision and the one reason that decided it; of several modules
+// that are the same program only one is selected. Pure.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "coordinator/catalog/config.h"
+#include "coordinator/domain/catalog.h"
+
+namespace gofarm::catalog {
+
+// Of one module by itself.
+DecisionRow Judge(const Candidate& candidate, const SelectionRules& rules);
+
+// Of all of them, in their order. One program once: of the majors of a module the highest, of paths that differ in
+// letter case only, and of modules that were one repository under two names, the most wanted.
+std::vector<DecisionRow> Select(const std::vector<Candidate>& candidates, const SelectionRules& rules);
+
+// What a module without any program, or without a detection, is told.
+std::string WhyNoCandidate(const std::optional<ReachRow>& reach, const std::optional<DetectionRow>& detection,
+                           bool eligible);
+
+}  // namespace gofarm::catalog
