@@ -1,42 +1,23 @@
 #include "cli/client.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
-#include "cli/embedded/farm_control.h"
+#include "cli/client_impl.h"
+#include "cli/request_id.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/grpc_status.h"
-#include "common/sync/wait.h"
 #include "gofarm/v1/farm.grpc.pb.h"
 
 namespace gofarm::cli {
 namespace {
 
-constexpr absl::Duration kRetryPause = absl::Milliseconds(200);
-constexpr absl::Duration kConnectSlice = absl::Milliseconds(100);  // how late a stop may be seen
 constexpr int kEntriesPerChunk = 1000;
 
 using Stub = v1::Farm::Stub;
-
-std::string RequestId() {
-  unsigned char bytes[16];
-  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) {
-    // Only has to differ from other requests of the same farm.
-    const int64_t now = absl::GetCurrentTimeNanos();
-    return Cat("r", now, "-", getpid());
-  }
-  std::string id;
-  for (const unsigned char b : bytes) {
-    id += "0123456789abcdef"[b >> 4];
-    id += "0123456789abcdef"[b & 15];
-  }
-  return id;
-}
 
 template <typename Request>
 Request WithId(int64_t id) {
@@ -46,17 +27,6 @@ Request WithId(int64_t id) {
 }
 
 std::chrono::system_clock::time_point Deadline(absl::Duration d) { return absl::ToChronoTime(absl::Now() + d); }
-
-// Cancels a call when the scope is stopped, and gives it the scope's deadline.
-class Bound {
- public:
-  Bound(const Scope& scope, grpc::ClientContext& context) : on_stop_(scope.stop, [&context] { context.TryCancel(); }) {
-    if (scope.deadline < absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(scope.deadline));
-  }
-
- private:
-  std::stop_callback<std::function<void()>> on_stop_;
-};
 
 }  // namespace
 
@@ -70,80 +40,6 @@ absl::Status NoFarm(const FarmChoice& choice, std::string_view why) {
                                     "; start it with `gofarm up --dir ", EscapeForPrint(choice.dir),
                                     "`, or name another with --dir or --server"));
 }
-
-struct FarmClient::Impl {
-  FarmChoice choice;
-  std::shared_ptr<grpc::Channel> channel;
-  std::unique_ptr<Stub> stub;
-  std::stop_token stop;
-
-  bool SupervisorLives() const {
-    const absl::StatusOr<embedded::FarmView> view = embedded::LookAt(choice.dir);
-    return view.ok() && view->supervised;
-  }
-  absl::Duration Patience() const { return choice.dir.empty() ? kServerPatience : kRestartPatience; }
-
-  absl::Status Explain(const absl::Status& status) const {
-    if (absl::IsUnavailable(status) && !choice.dir.empty() && SupervisorLives()) {
-      return absl::UnavailableError(Cat("the farm in ", EscapeForPrint(choice.dir),
-                                        " is up, but its coordinator does not answer: ", Sv(status.message()),
-                                        "; see gofarm status and gofarm logs coordinator"));
-    }
-    if (absl::IsUnavailable(status)) return NoFarm(choice, Sv(status.message()));
-    if (absl::IsDeadlineExceeded(status)) {
-      return Annotate(status, Cat("the farm ", choice.server.empty() ? "in " : "at ",
-                                  EscapeForPrint(choice.server.empty() ? choice.dir : choice.server),
-                                  " did not answer in time; see gofarm status, or try again"));
-    }
-    return status;
-  }
-
-  void AwaitFarm(const Scope& scope) const {
-    const absl::Time least = absl::Now() + kRetryPause;
-    // gRPC's sync client reads from a connection only while a thread waits for something on its channel. Whoever sleeps
-    // between calls that fail at once lets the handshake of the next connection time out, again and again.
-    while (!scope.Done() &&
-           !channel->WaitForConnected(absl::ToChronoTime(std::min(scope.deadline, absl::Now() + kConnectSlice)))) {
-    }
-    sync::SleepFor(scope, least - absl::Now());
-  }
-
-  // Repeats `call` while the farm may be coming back.
-  absl::Status Patiently(const std::function<absl::Status()>& call) const {
-    const absl::Time give_up = absl::Now() + Patience();
-    while (true) {
-      const absl::Status status = call();
-      if (stop.stop_requested() && !status.ok()) return absl::CancelledError("interrupted");
-      if (!absl::IsUnavailable(status)) return Explain(status);
-      if (absl::Now() >= give_up || (!choice.dir.empty() && !SupervisorLives())) return Explain(status);
-      AwaitFarm(Scope::For(kRetryPause, stop));
-    }
-  }
-
-  template <typename Request, typename Reply>
-  absl::Status Unary(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Reply*), const Request& request,
-                     Reply& reply, absl::Duration deadline = kCallDeadline) const {
-    return Patiently([&] {
-      grpc::ClientContext context;
-      const Bound bound(Scope::For(deadline, stop), context);
-      return rpc::FromGrpc((stub.get()->*method)(&context, request, &reply));
-    });
-  }
-
-  template <typename Request, typename Page>
-  absl::Status List(std::unique_ptr<grpc::ClientReader<Page>> (Stub::*method)(grpc::ClientContext*, const Request&),
-                    const Request& request, Page& all) const {
-    return Patiently([&] {
-      all.Clear();
-      grpc::ClientContext context;
-      const Bound bound(Scope::For(kListDeadline, stop), context);
-      const std::unique_ptr<grpc::ClientReader<Page>> reader = (stub.get()->*method)(&context, request);
-      Page page;
-      while (reader->Read(&page)) all.MergeFrom(page);
-      return rpc::FromGrpc(reader->Finish());
-    });
-  }
-};
 
 FarmClient::FarmClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 FarmClient::~FarmClient() = default;
@@ -164,6 +60,7 @@ absl::StatusOr<std::unique_ptr<FarmClient>> FarmClient::Connect(const FarmChoice
   GOFARM_RETURN_IF_ERROR(rpc::CheckLocalAddress(address));
   impl->channel = rpc::MakeChannel(address, rpc::Credentials::Plaintext());
   impl->stub = v1::Farm::NewStub(impl->channel);
+  impl->catalog = v1::Catalog::NewStub(impl->channel);
   return std::unique_ptr<FarmClient>(new FarmClient(std::move(impl)));
 }
 
@@ -180,7 +77,7 @@ absl::Status FarmClient::Submit(const SubmitOptions& options, const std::vector<
   v1::SubmitChunk header;
   v1::SubmitChunk::Header& h = *header.mutable_header();
   // One id for all tries: the batch is made once, whatever answer got lost.
-  h.set_request_id(RequestId());
+  h.set_request_id(NewRequestId());
   h.set_name(options.name);
   h.set_submitter(options.submitter);
   h.set_force(options.force);

@@ -92,6 +92,7 @@ class FarmClient {
   const FarmChoice& choice() const;
 
  private:
+  friend class CatalogClient;
   struct Impl;
   explicit FarmClient(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -75,8 +75,32 @@ Exit WorkerShow(const Globals& globals, const std::string& name);
 Exit WorkerCache(const Globals& globals, const std::string& verb, const std::string& cache_dir,
                  const std::vector<std::string>& arguments);
 
+// Stages by name; none: all. `wait`: until nothing that is due is left.
+Exit CatalogRun(const Globals& globals, const std::vector<std::string>& stages, bool wait);
+Exit CatalogPause(const Globals& globals, const std::vector<std::string>& stages);
+Exit CatalogIngest(const Globals& globals, const std::string& path);
+Exit CatalogImport(const Globals& globals, const std::string& path, const std::string& origin);
+Exit CatalogStatusVerb(const Globals& globals);
+Exit CatalogFunnel(const Globals& globals);
+Exit CatalogStatsVerb(const Globals& globals);
+Exit CatalogForecast(const Globals& globals);
+Exit CatalogShow(const Globals& globals, const std::string& module);
+Exit CatalogVersions(const Globals& globals, const std::string& module);
+Exit CatalogWhy(const Globals& globals, const std::string& module);
+Exit CatalogSearch(const Globals& globals, const std::vector<std::string>& words, int limit);
+Exit CatalogRefresh(const Globals& globals, const std::string& module, const std::string& stage);
+struct CatalogSelectArgs {
+  bool dry_run = false;
+  bool submit = false;
+  std::string name;
+};
+Exit CatalogSelect(const Globals& globals, const CatalogSelectArgs& args);
+
 // `part`: "coordinator", "worker", also "postgres" and "supervisor".
 Exit Logs(const Globals& globals, const std::string& part, bool follow);
+
+// `what`: MODULE[@VERSION], a folder or a zip file.
+Exit CatalogDetect(const Globals& globals, const std::string& what);
 
 struct UpArgs {
   std::string cache_dir;

@@ -16,6 +16,7 @@
 #include "cli/nearest.h"
 #include "cli/output.h"
 #include "common/base/text.h"
+#include "common/godetect/parser_child.h"
 
 namespace gofarm::cli {
 namespace {
@@ -231,6 +232,90 @@ void AddWorker(Parser& p, WorkerArgs& args) {
   }
 }
 
+struct CatalogArgs {
+  std::vector<std::string> stages;
+  bool wait = false;
+  std::string path;
+  std::string origin;
+  bool check = false;
+  std::string module;
+  std::vector<std::string> words;
+  int limit = 0;
+  std::string stage;
+  CatalogSelectArgs select;
+  std::string detected;
+};
+void AddCatalog(Parser& p, CatalogArgs& args) {
+  CLI::App* catalog = p.Group(&p.app, "catalog", "which modules there are, and which of them become programs");
+  const auto stages = [&](CLI::App* verb) {
+    verb->add_option("stages", args.stages, "index, enrich, reach, detect or select; all when left out")
+        ->type_name("STAGE");
+  };
+  CLI::App* run =
+      p.Verb(catalog, "run", "turn stages on; they stay on", "gofarm catalog run --wait\ngofarm catalog run index",
+             [&] { return CatalogRun(p.globals, args.stages, args.wait); });
+  stages(run);
+  run->add_flag("--wait", args.wait, "show a bar for each until nothing that is due is left");
+  stages(p.Verb(catalog, "pause", "turn stages off", "gofarm catalog pause enrich",
+                [&] { return CatalogPause(p.globals, args.stages); }));
+  p.Verb(catalog, "ingest", "read a file of index lines",
+         "gofarm catalog ingest index.jsonl.zst\nzcat day.gz | gofarm catalog ingest -",
+         [&] { return CatalogIngest(p.globals, args.path); })
+      ->add_option("file", args.path, "JSON lines, plain, gzip or zstd; - for standard input")
+      ->required()
+      ->type_name("FILE|-");
+  CLI::App* import = p.Verb(catalog, "import", "read a list of modules or repositories",
+                            "gofarm catalog import README.md --origin awesome-go",
+                            [&] { return CatalogImport(p.globals, args.path, args.origin); });
+  import->add_option("file", args.path, "Markdown of the awesome-go kind, or one a line; - for standard input")
+      ->required()
+      ->type_name("FILE|-");
+  import->add_option("--origin", args.origin, "where it is from; FILE when left out");
+  p.Verb(catalog, "status", "how far each stage is, and what is paused", "gofarm catalog status",
+         [&] { return CatalogStatusVerb(p.globals); });
+  p.Verb(catalog, "funnel", "how many modules are left at each step", "gofarm catalog funnel",
+         [&] { return CatalogFunnel(p.globals); });
+  p.Verb(catalog, "stats", "how much the catalog holds", "gofarm catalog stats",
+         [&] { return CatalogStatsVerb(p.globals); });
+  p.Verb(catalog, "forecast", "how right the forecasts were", "gofarm catalog forecast --check",
+         [&] { return CatalogForecast(p.globals); })
+      ->add_flag("--check", args.check, "compare them with what the farm built")
+      ->required();
+  const auto of_module = [&](const char* name, const char* help, const char* example, Action action) {
+    CLI::App* verb = p.Verb(catalog, name, help, example, std::move(action));
+    verb->add_option("module", args.module, "path of the module")->required()->type_name("MODULE");
+    return verb;
+  };
+  of_module("show", "what is known of one module", "gofarm catalog show github.com/rakyll/hey",
+            [&] { return CatalogShow(p.globals, args.module); });
+  of_module("versions", "its versions in the index", "gofarm catalog versions github.com/rakyll/hey",
+            [&] { return CatalogVersions(p.globals, args.module); });
+  of_module("why", "each stage's result, and what kept or dropped it", "gofarm catalog why github.com/rakyll/hey",
+            [&] { return CatalogWhy(p.globals, args.module); });
+  of_module("refresh", "look at it again now", "gofarm catalog refresh github.com/rakyll/hey --stage reach", [&] {
+    return CatalogRefresh(p.globals, args.module, args.stage);
+  })->add_option("--stage", args.stage, "enrich, reach or detect; all three when left out");
+  CLI::App* search =
+      p.Verb(catalog, "search", "modules and programs by name, path, synopsis and topic",
+             "gofarm catalog search http load", [&] { return CatalogSearch(p.globals, args.words, args.limit); });
+  search->add_option("words", args.words, "what to look for")->required()->type_name("WORD");
+  search->add_option("--limit", args.limit, "at most so many")->check(AtLeast(1));
+  CLI::App* select = p.Verb(catalog, "select", "decide which modules are built",
+                            "gofarm catalog select --dry-run\ngofarm catalog select --submit --name weekly",
+                            [&] { return CatalogSelect(p.globals, args.select); });
+  select->add_flag("--dry-run", args.select.dry_run, "only show what would be selected, and why the rest is not");
+  select->add_flag("--submit", args.select.submit, "make a batch of what was in none yet");
+  select->add_option("--name", args.select.name, "a name for the batch");
+  p.Verb(catalog, "detect", "which packages of a module are programs, for which targets; needs no farm",
+         "gofarm catalog detect github.com/rakyll/hey@v0.1.5\n"
+         "gofarm catalog detect ./my-module --output json",
+         [&] { return CatalogDetect(p.globals, args.detected); })
+      ->add_option("module", args.detected, "a module of the proxy (GOPROXY), a folder, or a module's zip file")
+      ->required()
+      ->type_name("MODULE[@VERSION]|DIR|ZIP")
+      ->check(NotEmpty());
+}
+
 void AddLogs(Parser& p, std::string& part, bool& follow) {
   CLI::App* logs = p.Verb(&p.app, "logs", "what the daemons of an embedded farm wrote",
                           "gofarm logs worker --follow\ngofarm logs coordinator | grep level=error",
@@ -331,6 +416,8 @@ int Main(int argc, char** argv) {
   AddJob(p, job);
   AddArtifact(p, artifact);
   AddWorker(p, worker);
+  CatalogArgs catalog;
+  AddCatalog(p, catalog);
   AddLogs(p, part, follow);
   try {
     p.app.parse(argc, argv);
@@ -358,6 +445,7 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    if (gofarm::godetect::IsParserChild(argc, argv)) return gofarm::godetect::RunParserChild(argc, argv);
     return gofarm::cli::Main(argc, argv);
   } catch (const std::exception& error) {
     gofarm::cli::PrintError(absl::InternalError(error.what()));

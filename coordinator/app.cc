@@ -9,11 +9,13 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/backoff.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/http_client.h"
 #include "common/metrics/metrics.h"
 #include "common/sync/wait.h"
+#include "coordinator/catalog/upstream.h"
 #include "coordinator/data_dir.h"
 #include "coordinator/http/http_server.h"
 #include "coordinator/leading.h"
@@ -68,6 +70,9 @@ class Coordinator {
         pool_({.url = config.database_url, .connections = kDatabaseConnections}),
         dispatch_pool_({.url = config.database_url, .connections = kDispatchConnections}),
         leadership_pool_({.url = config.database_url, .connections = 1}),
+        catalog_pool_({.url = config.database_url,
+                       .connections = kCatalogConnections,
+                       .application_name = "gofarm-coordinator catalog"}),
         data_dir_(config.data_dir),
         http_client_(Cat("gofarm/", kVersion)),
         proxy_(service::MakeModuleProxy(config.goproxy, http_client_)) {}
@@ -94,10 +99,12 @@ class Coordinator {
   store::Pool pool_;
   store::Pool dispatch_pool_;
   store::Pool leadership_pool_;  // of its own: nothing stands before a renewal
+  store::Pool catalog_pool_;
   store::PgLeadershipStore leadership_store_{leadership_pool_};
   DataDir data_dir_;
   io::HttpClient http_client_;
   std::unique_ptr<service::ModuleProxy> proxy_;
+  std::unique_ptr<catalog::Upstream> upstream_;
   rpc::FarmFacts facts_;
   std::unique_ptr<service::Leadership> leadership_;
   absl::Mutex leading_mutex_;
@@ -118,6 +125,9 @@ absl::Status Coordinator::Start() {
   store::ToolsetStore toolsets(pool_);
   for (const Toolset& toolset : config_.toolsets) GOFARM_RETURN_IF_ERROR(toolsets.Pin(scope, toolset));
   GOFARM_RETURN_IF_ERROR(data_dir_.Prepare());
+  GOFARM_ASSIGN_OR_RETURN_CTX(upstream_,
+                              catalog::Upstream::Make(config_.catalog, config_.goproxy, kVersion, RealClock()),
+                              "set up the catalog");
   leadership_ = std::make_unique<service::Leadership>(
       service::LeadershipOptions{.holder = Holder(), .hold_folder = [this] { return data_dir_.Hold(); }},
       leadership_store_);
@@ -154,7 +164,9 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .metrics = metrics_,
                    .pool = pool_,
                    .dispatch_pool = dispatch_pool_,
+                   .catalog_pool = catalog_pool_,
                    .proxy = *proxy_,
+                   .upstream = *upstream_,
                    .leadership = *leadership_},
                   epoch);
   const absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));

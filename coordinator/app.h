@@ -15,6 +15,7 @@ inline constexpr int kExitInternal = 4;
 
 inline constexpr absl::Duration kDatabasePatience = absl::Seconds(60);
 inline constexpr int kDatabaseConnections = 16;
+inline constexpr int kCatalogConnections = 12;
 inline constexpr int kDispatchConnections = 3;  // calls in their order, loads of the queue, and one in reserve
 
 // What stands behind `--version` and in the log.

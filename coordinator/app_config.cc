@@ -95,6 +95,9 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   out.limits.log_bytes = table.Bytes("log_bytes_max", defaults.log_bytes, 64 << 10, int64_t{1} << 34);
   out.limits.processes = static_cast<int>(table.Int("processes", defaults.processes, 16, 1 << 20));
 
+  out.catalog = catalog::LoadConfig(table);
+  out.file = flags.config;
+
   const std::string level =
       flags.log_level.empty() ? config::Overlay("", "GOFARM_COORDINATOR_LOG_LEVEL", "info") : flags.log_level;
   if (!obs::ParseLevel(level, out.log_level)) {

@@ -8,6 +8,7 @@
 #include "common/goproxy/list.h"
 #include "common/obs/log.h"
 #include "common/vocab/toolset.h"
+#include "coordinator/catalog/config.h"
 #include "coordinator/service/dispatch_loop.h"
 
 namespace gofarm::coordinator {
@@ -31,6 +32,8 @@ struct AppConfig {
   goproxy::List goproxy;
   std::string goprivate;
   BuildLimits limits;
+  catalog::Config catalog;
+  std::string file;  // of the configuration; empty: none
   obs::Level log_level = obs::Level::kInfo;
 };
 

@@ -2,9 +2,11 @@
 
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/gomod/version.h"
 #include "common/obs/log.h"
 #include "common/sync/wait.h"
 
@@ -14,6 +16,17 @@ namespace {
 // A worker keeps its logs within the limit; this cap is for one that does not.
 constexpr int64_t kLogSlack = 1 << 20;
 constexpr absl::Duration kCollectCallMax = absl::Seconds(30);
+// Between two blocks of the catalog's bulk work, while jobs wait.
+constexpr absl::Duration kBulkYield = absl::Milliseconds(20);
+
+// The Go that a module without wishes is built with.
+std::string NewestGo(const Toolset& toolset) {
+  std::string newest;
+  for (const std::string& version : toolset.go_versions) {
+    if (newest.empty() || gomod::CompareGoVersion(version, newest) > 0) newest = version;
+  }
+  return newest;
+}
 
 }  // namespace
 
@@ -55,6 +68,21 @@ absl::Status Leading::Start(const Scope& scope) {
   farm_ = std::make_unique<service::FarmView>(queries_, *dispatch_, board_, reports_);
   feeds_ = std::make_unique<service::BatchFeeds>(queries_, board_,
                                                  [this](const domain::Job& job) { return farm_->WhyWaiting(job); });
+  catalog_ = std::make_unique<catalog::Catalog>(
+      catalog::CatalogParts{.config = config.catalog,
+                            .pool = parts_.catalog_pool,
+                            .data_dir = config.data_dir,
+                            .batches = *batches_,
+                            .upstream = parts_.upstream,
+                            .yield =
+                                [this] {
+                                  if (dispatch_->Stats().waiting > 0) absl::SleepFor(kBulkYield);
+                                },
+                            .go_version = NewestGo(config.default_toolset),
+                            .config_file = config.file,
+                            .lost = [this](const absl::Status& why) { parts_.leadership.Lost(why); }},
+      epoch_);
+  GOFARM_RETURN_IF_ERROR_CTX(catalog_->Start(scope), "start the catalog");
   GOFARM_ASSIGN_OR_RETURN(rpc_, rpc::Server::Start(config.listen, {.batches = *batches_,
                                                                    .queries = queries_,
                                                                    .farm = *farm_,
@@ -67,6 +95,7 @@ absl::Status Leading::Start(const Scope& scope) {
                                                                    .sessions = sessions_,
                                                                    .fence = fence_,
                                                                    .reports = reports_,
+                                                                   .catalog = catalog_.get(),
                                                                    .facts = parts_.facts,
                                                                    .metrics = &parts_.metrics}));
   collector_ = std::jthread([this](const std::stop_token& stop) { Collect(stop); });
@@ -76,6 +105,7 @@ absl::Status Leading::Start(const Scope& scope) {
 void Leading::Stop() {
   collector_.request_stop();
   if (rpc_ != nullptr) rpc_->Stop();
+  if (catalog_ != nullptr) catalog_->Stop();
   if (dispatch_ != nullptr) dispatch_->Stop();
   if (collector_.joinable()) collector_.join();
 }

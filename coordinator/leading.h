@@ -10,6 +10,8 @@
 #include "coordinator/app_config.h"
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/blob/log_store.h"
+#include "coordinator/catalog/catalog.h"
+#include "coordinator/catalog/upstream.h"
 #include "coordinator/rpc/server.h"
 #include "coordinator/rpc/session_streams.h"
 #include "coordinator/service/attempt_fence.h"
@@ -44,7 +46,9 @@ struct LeadingParts {
   metrics::Registry& metrics;
   store::Pool& pool;
   store::Pool& dispatch_pool;  // of its own: watches and lists must not keep leases from being renewed
+  store::Pool& catalog_pool;   // of its own: counting a million rows stands before no submission
   service::ModuleProxy& proxy;
+  catalog::Upstream& upstream;
   service::Leadership& leadership;
 };
 
@@ -88,6 +92,7 @@ class Leading {
   std::unique_ptr<service::AttemptService> attempts_;
   std::unique_ptr<service::FarmView> farm_;
   std::unique_ptr<service::BatchFeeds> feeds_;
+  std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<rpc::Server> rpc_;
   std::jthread collector_;
 };

@@ -5,6 +5,7 @@
 #include <iostream>
 
 #include "common/base/text.h"
+#include "common/godetect/parser_child.h"
 #include "common/sync/signals.h"
 #include "coordinator/app.h"
 #include "coordinator/app_config.h"
@@ -65,6 +66,7 @@ int Main(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   try {
+    if (gofarm::godetect::IsParserChild(argc, argv)) return gofarm::godetect::RunParserChild(argc, argv);
     return Main(argc, argv);
   } catch (const std::exception& e) {
     std::fprintf(stderr, "gofarm-coordinator: %s\n", e.what());

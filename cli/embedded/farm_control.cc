@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
+#include "cli/embedded/catalog_settings.h"
 #include "cli/embedded/log_tail.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
@@ -34,10 +35,11 @@ int64_t MemoryBytes() {
   return static_cast<int64_t>(pages) * page;
 }
 
-absl::Status WriteConfigs(const FarmPaths& paths, const Settings& settings, const GoSettings& go) {
+absl::Status WriteConfigs(const FarmPaths& paths, const Settings& settings, const GoSettings& go,
+                          const CatalogSettings& catalog) {
   const bool has_toolsets = access(paths.ToolsetsFile().c_str(), R_OK) == 0;
-  GOFARM_RETURN_IF_ERROR(
-      io::WriteFileAtomic(paths.CoordinatorConfig(), CoordinatorToml(paths, settings, go, has_toolsets), 0600));
+  GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(
+      paths.CoordinatorConfig(), Cat(CoordinatorToml(paths, settings, go, has_toolsets), CatalogToml(catalog)), 0600));
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const WorkerShare share = ShareOfWorker(settings.workers, cores, MemoryBytes());
   for (int n = 1; n <= settings.workers; ++n) {
@@ -255,8 +257,13 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
   } else {
     for (const std::string& line : IgnoredGoSettings(environment, go)) say(line);
   }
+  CatalogSettings catalog = FindCatalogSettings(environment);
+  if (prepared.running) {
+    GOFARM_ASSIGN_OR_RETURN(catalog, KeptCatalogSettings(options.paths));
+    for (const std::string& line : IgnoredCatalogSettings(environment, catalog)) say(line);
+  }
   GOFARM_RETURN_IF_ERROR(WriteSettings(options.paths, settings));
-  GOFARM_RETURN_IF_ERROR(WriteConfigs(options.paths, settings, go));
+  GOFARM_RETURN_IF_ERROR(WriteConfigs(options.paths, settings, go, catalog));
   return prepared;
 }
 

@@ -6,6 +6,7 @@
 #include "common/base/text.h"
 #include "coordinator/rpc/call.h"
 #include "coordinator/rpc/convert.h"
+#include "coordinator/rpc/on_thread.h"
 #include "coordinator/rpc/submit_stream.h"
 #include "coordinator/rpc/write_stream.h"
 
@@ -20,21 +21,6 @@ constexpr int64_t kLimitMax = int64_t{1} << 40;
 absl::Status CheckLimit(int64_t limit) {
   if (limit >= 0 && limit < kLimitMax) return absl::OkStatus();
   return absl::InvalidArgumentError(Cat("limit ", limit, " is out of range; 0 means all"));
-}
-
-// A stream whose body blocks: on a thread of `threads`, since it goes at its reader's pace.
-template <typename Out>
-ServerWrite<Out> OnThread(RpcContext& rpc, StreamThreads& threads, ServerContext context, const char* method,
-                          absl::Duration longest, typename WriteStream<Out>::Body body) {
-  const Call call(rpc, context, method);
-  auto* stream = new WriteStream<Out>(call, longest, std::move(body));
-  if (!call.admitted().ok()) {
-    stream->Refuse(call.admitted());
-  } else if (!threads.TryRun([stream] { stream->Run(); })) {
-    stream->Refuse(absl::ResourceExhaustedError(Cat("coordinator is busy: ", threads.threads_max(),
-                                                    " streams of this kind are open; try again when one ends")));
-  }
-  return stream;
 }
 
 // Unary calls that answer with a batch or a job as `call` finds or leaves it.

@@ -21,6 +21,8 @@ namespace gofarm::rpc {
 inline constexpr int kOperatorThreads = 6;
 inline constexpr int kWorkerThreads = 4;
 inline constexpr int kBlobThreads = 4;
+inline constexpr int kCatalogThreads = 4;
+inline constexpr int kIngestThreads = 2;  // one ingestion, and one that is refused
 inline constexpr size_t kOperatorQueueMax = 256;
 inline constexpr size_t kWorkerQueueMax = 8'192;  // a completion and a few chunks of every slot of a large farm
 
@@ -33,6 +35,9 @@ struct RpcContext {
   sync::BoundedPool operators{"rpc_operators", kOperatorThreads, kOperatorQueueMax};
   sync::BoundedPool workers{"rpc_workers", kWorkerThreads, kWorkerQueueMax};
   sync::BoundedPool blobs{"rpc_blobs", kBlobThreads, kWorkerQueueMax};
+  // Of their own: a slow count of a million rows holds up no submission.
+  sync::BoundedPool catalog{"rpc_catalog", kCatalogThreads, kOperatorQueueMax};
+  sync::BoundedPool ingest{"rpc_ingest", kIngestThreads, kOperatorQueueMax};
   StreamThreads followers{kFollowersMax};
   StreamThreads lists{kListsMax};
   StreamThreads transfers{kTransfersMax};

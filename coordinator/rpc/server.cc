@@ -16,6 +16,7 @@
 #include "common/obs/log.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/credentials.h"
+#include "coordinator/rpc/catalog_rpc.h"
 #include "coordinator/rpc/farm_rpc.h"
 #include "coordinator/rpc/rpc_context.h"
 #include "coordinator/rpc/worker_rpc.h"
@@ -75,7 +76,7 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> BindServer(grpc::ServerBuilder& bu
 
 class Server::Impl {
  public:
-  explicit Impl(ServerParts parts) : rpc_(std::move(parts)), worker_(rpc_), farm_(rpc_) {}
+  explicit Impl(ServerParts parts) : rpc_(std::move(parts)), worker_(rpc_), farm_(rpc_), catalog_(rpc_) {}
 
   absl::Status Start(const std::string& address) {
     grpc::ResourceQuota quota("gofarm-coordinator");
@@ -84,6 +85,7 @@ class Server::Impl {
     grpc::ServerBuilder builder;
     builder.RegisterService(&worker_);
     builder.RegisterService(&farm_);
+    if (rpc_.parts.catalog != nullptr) builder.RegisterService(&catalog_);
     builder.SetResourceQuota(quota);
     builder.SetMaxReceiveMessageSize(kMessageBytesMax);
     builder.SetMaxSendMessageSize(kMessageBytesMax);
@@ -109,6 +111,8 @@ class Server::Impl {
     rpc_.operators.Stop();
     rpc_.workers.Stop();
     rpc_.blobs.Stop();
+    rpc_.catalog.Stop();
+    rpc_.ingest.Stop();
     server_->Wait();
     server_.reset();
   }
@@ -120,6 +124,7 @@ class Server::Impl {
   RpcContext rpc_;
   WorkerRpc worker_;
   FarmRpc farm_;
+  CatalogRpc catalog_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

@@ -32,6 +32,10 @@ class Server;
 class ServerBuilder;
 }  // namespace grpc
 
+namespace gofarm::catalog {
+class Catalog;
+}
+
 namespace gofarm::rpc {
 
 // A log and an upload or completion for every slot of the largest worker, and some.
@@ -74,6 +78,7 @@ struct ServerParts {
   SessionStreams& sessions;
   service::AttemptFence& fence;
   service::WorkerReports& reports;
+  catalog::Catalog* catalog = nullptr;  // null: this coordinator has none
   FarmFacts facts;
   gofarm::metrics::Registry* metrics = nullptr;
   // Asked for every call of both services.

@@ -1,0 +1,147 @@
+#include "coordinator/rpc/catalog_rpc.h"
+
+#include <memory>
+#include <utility>
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/catalog/fields.h"
+#include "coordinator/catalog/catalog.h"
+#include "coordinator/rpc/call.h"
+#include "coordinator/rpc/catalog_streams.h"
+#include "coordinator/rpc/on_thread.h"
+
+namespace gofarm::rpc {
+namespace {
+
+constexpr size_t kStagesMax = 16;  // names in one request
+
+// A unary call that answers with the document of what `ask` finds.
+template <typename Ask>
+ServerUnary Document(RpcContext& rpc, ServerContext context, const char* method, v1::CatalogDocument* reply, Ask ask) {
+  return Unary(rpc, rpc.catalog, context, method, [&rpc, reply, ask](const Scope& scope) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(const auto found, ask(*rpc.parts.catalog, scope));
+    reply->set_json(json::Write(found));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<catalog::CatalogStatus> TurnStages(catalog::Catalog& catalog, const Scope& scope,
+                                                  const std::vector<std::string>& stages, bool running) {
+  if (stages.size() > kStagesMax) return absl::InvalidArgumentError(Cat("at most ", kStagesMax, " stages are named"));
+  return catalog.SetRunning(scope, stages, running);
+}
+
+std::vector<std::string> Names(const v1::StagesRequest& request) {
+  return {request.stages().begin(), request.stages().end()};
+}
+
+}  // namespace
+
+ServerUnary CatalogRpc::RunStages(ServerContext context, const v1::StagesRequest* request, v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/RunStages", reply,
+                  [stages = Names(*request)](catalog::Catalog& catalog, const Scope& scope) {
+                    return TurnStages(catalog, scope, stages, true);
+                  });
+}
+
+ServerUnary CatalogRpc::PauseStage(ServerContext context, const v1::StagesRequest* request,
+                                   v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/PauseStage", reply,
+                  [stages = Names(*request)](catalog::Catalog& catalog, const Scope& scope) {
+                    return TurnStages(catalog, scope, stages, false);
+                  });
+}
+
+ServerUnary CatalogRpc::GetCatalogStatus(ServerContext context, const v1::CatalogStatusRequest* request,
+                                         v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/GetCatalogStatus", reply,
+                  [fresh = request->fresh()](catalog::Catalog& catalog, const Scope& scope) {
+                    return catalog.Status(scope, fresh);
+                  });
+}
+
+ServerRead<v1::IngestChunk> CatalogRpc::Ingest(ServerContext context, v1::CatalogDocument* reply) {
+  const auto stream = std::make_shared<IngestStream>(Call(rpc_, context, "/gofarm.v1.Catalog/Ingest"), reply);
+  stream->Start();
+  return stream.get();
+}
+
+ServerRead<v1::ImportChunk> CatalogRpc::ImportList(ServerContext context, v1::CatalogDocument* reply) {
+  const auto stream = std::make_shared<ImportStream>(Call(rpc_, context, "/gofarm.v1.Catalog/ImportList"), reply);
+  stream->Start();
+  return stream.get();
+}
+
+ServerUnary CatalogRpc::GetCatalogStats(ServerContext context, const v1::CatalogRequest*, v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/GetCatalogStats", reply,
+                  [](catalog::Catalog& catalog, const Scope& scope) { return catalog.Stats(scope); });
+}
+
+ServerUnary CatalogRpc::GetFunnel(ServerContext context, const v1::CatalogRequest*, v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/GetFunnel", reply,
+                  [](catalog::Catalog& catalog, const Scope& scope) { return catalog.Funnel(scope); });
+}
+
+ServerUnary CatalogRpc::ShowModule(ServerContext context, const v1::ModuleRequest* request,
+                                   v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/ShowModule", reply,
+                  [module = request->module()](catalog::Catalog& catalog, const Scope& scope) {
+                    return catalog.Show(scope, module);
+                  });
+}
+
+ServerUnary CatalogRpc::WhyModule(ServerContext context, const v1::ModuleRequest* request, v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/WhyModule", reply,
+                  [module = request->module()](catalog::Catalog& catalog, const Scope& scope) {
+                    return catalog.Why(scope, module);
+                  });
+}
+
+ServerWrite<v1::CatalogDocument> CatalogRpc::ListVersions(ServerContext context, const v1::ModuleRequest* request) {
+  return OnThread<v1::CatalogDocument>(
+      rpc_, rpc_.lists, context, "/gofarm.v1.Catalog/ListVersions", kLongListMax,
+      [this, module = request->module()](auto& stream, const Scope& scope) {
+        absl::Status written;
+        GOFARM_RETURN_IF_ERROR(rpc_.parts.catalog->Versions(scope, module, [&](std::vector<catalog::VersionRow> page) {
+          v1::CatalogDocument document;
+          document.set_json(json::Write(page));
+          written = stream.Write(std::move(document));
+          return written.ok();
+        }));
+        return written;
+      });
+}
+
+ServerUnary CatalogRpc::SearchModules(ServerContext context, const v1::SearchRequest* request,
+                                      v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/SearchModules", reply,
+                  [asked = *request](catalog::Catalog& catalog, const Scope& scope) {
+                    return catalog.Search(scope, asked.words(), asked.limit());
+                  });
+}
+
+ServerUnary CatalogRpc::RefreshModule(ServerContext context, const v1::RefreshRequest* request,
+                                      v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/RefreshModule", reply,
+                  [asked = *request](catalog::Catalog& catalog, const Scope& scope) {
+                    return catalog.Refresh(scope, asked.module(), asked.stage());
+                  });
+}
+
+ServerUnary CatalogRpc::Select(ServerContext context, const v1::SelectRequest* request, v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/Select", reply,
+                  [asked = *request](catalog::Catalog& catalog, const Scope& scope) {
+                    return catalog.Select(scope, {.submit = asked.submit(),
+                                                  .name = asked.name(),
+                                                  .submitter = asked.submitter(),
+                                                  .request_id = asked.request_id()});
+                  });
+}
+
+ServerUnary CatalogRpc::CheckForecast(ServerContext context, const v1::CatalogRequest*, v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/CheckForecast", reply,
+                  [](catalog::Catalog& catalog, const Scope& scope) { return catalog.CheckForecast(scope); });
+}
+
+}  // namespace gofarm::rpc

@@ -1,0 +1,39 @@
+// The Catalog service: what operators ask of the catalog. Answers are the documents of common/catalog/fields.h.
+#pragma once
+
+#include <gofarm/v1/catalog.grpc.pb.h>
+
+#include "coordinator/rpc/farm_rpc.h"
+#include "coordinator/rpc/rpc_context.h"
+
+namespace gofarm::rpc {
+
+class CatalogRpc final : public v1::Catalog::CallbackService {
+ public:
+  explicit CatalogRpc(RpcContext& rpc) : rpc_(rpc) {}
+
+  ServerUnary RunStages(ServerContext context, const v1::StagesRequest* request, v1::CatalogDocument* reply) override;
+  ServerUnary PauseStage(ServerContext context, const v1::StagesRequest* request, v1::CatalogDocument* reply) override;
+  ServerUnary GetCatalogStatus(ServerContext context, const v1::CatalogStatusRequest* request,
+                               v1::CatalogDocument* reply) override;
+  ServerRead<v1::IngestChunk> Ingest(ServerContext context, v1::CatalogDocument* reply) override;
+  ServerRead<v1::ImportChunk> ImportList(ServerContext context, v1::CatalogDocument* reply) override;
+  ServerUnary GetCatalogStats(ServerContext context, const v1::CatalogRequest* request,
+                              v1::CatalogDocument* reply) override;
+  ServerUnary GetFunnel(ServerContext context, const v1::CatalogRequest* request, v1::CatalogDocument* reply) override;
+  ServerUnary ShowModule(ServerContext context, const v1::ModuleRequest* request, v1::CatalogDocument* reply) override;
+  ServerUnary WhyModule(ServerContext context, const v1::ModuleRequest* request, v1::CatalogDocument* reply) override;
+  ServerWrite<v1::CatalogDocument> ListVersions(ServerContext context, const v1::ModuleRequest* request) override;
+  ServerUnary SearchModules(ServerContext context, const v1::SearchRequest* request,
+                            v1::CatalogDocument* reply) override;
+  ServerUnary RefreshModule(ServerContext context, const v1::RefreshRequest* request,
+                            v1::CatalogDocument* reply) override;
+  ServerUnary Select(ServerContext context, const v1::SelectRequest* request, v1::CatalogDocument* reply) override;
+  ServerUnary CheckForecast(ServerContext context, const v1::CatalogRequest* request,
+                            v1::CatalogDocument* reply) override;
+
+ private:
+  RpcContext& rpc_;
+};
+
+}  // namespace gofarm::rpc

@@ -1,0 +1,30 @@
+// A server stream whose body blocks, on a thread of its own.
+#pragma once
+
+#include <utility>
+
+#include "common/base/text.h"
+#include "coordinator/rpc/call.h"
+#include "coordinator/rpc/rpc_context.h"
+#include "coordinator/rpc/stream_threads.h"
+#include "coordinator/rpc/write_stream.h"
+
+namespace gofarm::rpc {
+
+// On a thread of `threads`, since it goes at its reader's pace.
+template <typename Out>
+grpc::ServerWriteReactor<Out>* OnThread(RpcContext& rpc, StreamThreads& threads, grpc::CallbackServerContext* context,
+                                        const char* method, absl::Duration longest,
+                                        typename WriteStream<Out>::Body body) {
+  const Call call(rpc, context, method);
+  auto* stream = new WriteStream<Out>(call, longest, std::move(body));
+  if (!call.admitted().ok()) {
+    stream->Refuse(call.admitted());
+  } else if (!threads.TryRun([stream] { stream->Run(); })) {
+    stream->Refuse(absl::ResourceExhaustedError(Cat("coordinator is busy: ", threads.threads_max(),
+                                                    " streams of this kind are open; try again when one ends")));
+  }
+  return stream;
+}
+
+}  // namespace gofarm::rpc
