@@ -23,12 +23,12 @@ configure() {
     "-DPKG_CONFIG_EXECUTABLE=$work/pkg-config" >"$work/log" 2>&1
 }
 configure "worker;cli" || { tail -20 "$work/log" >&2; fail "worker and CLI ask for a package that only others need"; }
-configure cli CURL LibArchive || { tail -20 "$work/log" >&2; fail "the CLI asks for a package that only others need"; }
+configure cli LibArchive || { tail -20 "$work/log" >&2; fail "the CLI asks for a package that only others need"; }
 if configure coordinator; then fail "the coordinator is configured without its packages, so the packages are not hidden"; fi
 
 links() { readelf -d "$bin_dir/$1" | grep -E "NEEDED.*\[($2)" >&2; }
 others='libpqxx|libprometheus|libpq\.|libgtest|libgmock'
 if links gofarm-worker "$others"; then fail "gofarm-worker is linked with what only others need"; fi
-if links gofarm "$others|libcurl|libarchive"; then fail "gofarm is linked with what only others need"; fi
+if links gofarm "$others|libarchive"; then fail "gofarm is linked with what only others need"; fi
 links gofarm-coordinator libpqxx 2>/dev/null || fail "gofarm-coordinator is not linked with libpqxx, so this looks at nothing"
 echo "check_components: worker and CLI need no more than is theirs"

@@ -32,7 +32,9 @@ SLOW_SECONDS_MAX = 600
 KEYWORDS = {"return", "if", "else", "for", "while", "switch", "case", "default", "break", "continue", "do", "using",
             "namespace", "const", "constexpr", "static", "struct", "class", "enum", "template", "typename", "public",
             "private", "protected", "friend", "throw", "delete", "goto", "auto", "explicit", "virtual", "operator",
-            "GOFARM_ASSIGN_OR_RETURN", "GOFARM_ASSIGN_OR_RETURN_CTX", "static_assert"}
+            "GOFARM_ASSIGN_OR_RETURN", "GOFARM_ASSIGN_OR_RETURN_CTX", "static_assert",
+            # It guards against what cannot happen, so no test can ask for it.
+            "GOFARM_CHECK"}
 SWITCH = "gofarm_mutant_is"
 PRELUDE = f"""#include <cstdlib>
 namespace {{
