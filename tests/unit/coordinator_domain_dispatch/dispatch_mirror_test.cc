@@ -39,6 +39,7 @@ TEST(DispatchTest, ALoadThatIsOlderThanAChangeDoesNotUndoIt) {
   Farm farm;
   farm.Worker("a", 1);
   const auto claims = All<Claim>(farm.Queue({farm.Job(10)}));
+  farm.Step(Tick{});
   const int64_t asked = farm.state.steps;
   farm.Step(ClaimsAnswered{Answer::kFailed, claims[0].claims, {}});  // it waits again, since the load was asked for
   farm.Step(QueueLoaded{Answer::kDone, JobId{1}, asked, {Urgent(farm.Job(10))}});

@@ -102,6 +102,17 @@ TEST(DispatchTest, AJobAvoidsTheWorkerWhereItRanOutOfTimeIfThereIsAnother) {
   EXPECT_EQ(farm.WorkerOf(offers[0]), "b");
 }
 
+TEST(DispatchTest, AJobThatAvoidsTheFreeWorkerDoesNotHoldUpTheOnesBehindIt) {
+  Farm farm;
+  QueuedJob job = farm.Job(10);
+  job.avoid_worker = "a";
+  farm.Worker("a", 1);
+  farm.Worker("b", 0);
+  const auto claims = All<Claim>(farm.Queue({job, farm.Job(11)}));
+  ASSERT_EQ(claims.size(), 1u);
+  EXPECT_THAT(claims[0].claims, ElementsAre(domain::ClaimRequest{JobId{11}, SessionId{1}}));
+}
+
 TEST(DispatchTest, AJobGoesBackToTheOnlyWorkerThereIs) {
   Farm farm;
   QueuedJob job = farm.Job(10);
