@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -15,6 +16,7 @@
 #include "common/io/http_client.h"
 #include "common/metrics/metrics.h"
 #include "common/sync/wait.h"
+#include "coordinator/catalog/catalog_metrics.h"
 #include "coordinator/catalog/upstream.h"
 #include "coordinator/data_dir.h"
 #include "coordinator/http/http_server.h"
@@ -96,6 +98,7 @@ class Coordinator {
   const AppConfig& config_;
   sync::StopSignals& signals_;
   metrics::Registry metrics_;
+  catalog::CatalogMetrics catalog_metrics_{metrics_};
   store::Pool pool_;
   store::Pool dispatch_pool_;
   store::Pool leadership_pool_;  // of its own: nothing stands before a renewal
@@ -167,6 +170,7 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .catalog_pool = catalog_pool_,
                    .proxy = *proxy_,
                    .upstream = *upstream_,
+                   .catalog_metrics = catalog_metrics_,
                    .leadership = *leadership_},
                   epoch);
   const absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));
@@ -210,12 +214,18 @@ absl::Status Coordinator::Ready() {
 
 std::string Coordinator::MetricsText() {
   service::DispatchStats stats;
+  std::optional<catalog::CatalogStatus> catalog_status;
   bool leads = false;
   {
     const absl::MutexLock lock(&leading_mutex_);
     leads = leading_ != nullptr;
-    if (leads) stats = leading_->Stats();
+    if (leads) {
+      stats = leading_->Stats();
+      catalog_status = leading_->LastCatalogStatus();
+    }
   }
+  catalog_metrics_.Show(catalog_status);
+  catalog_metrics_.Show(upstream_->Status(), absl::Now());
   const std::pair<const char*, int64_t> gauges[] = {
       {"waiting", stats.waiting}, {"offered", stats.offered}, {"running", stats.running}};
   for (const auto& [state, n] : gauges) {

@@ -74,6 +74,7 @@ absl::Status Leading::Start(const Scope& scope) {
                             .data_dir = config.data_dir,
                             .batches = *batches_,
                             .upstream = parts_.upstream,
+                            .metrics = parts_.catalog_metrics,
                             .yield =
                                 [this] {
                                   if (dispatch_->Stats().waiting > 0) absl::SleepFor(kBulkYield);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -11,6 +12,7 @@
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/blob/log_store.h"
 #include "coordinator/catalog/catalog.h"
+#include "coordinator/catalog/catalog_metrics.h"
 #include "coordinator/catalog/upstream.h"
 #include "coordinator/rpc/server.h"
 #include "coordinator/rpc/session_streams.h"
@@ -49,6 +51,7 @@ struct LeadingParts {
   store::Pool& catalog_pool;   // of its own: counting a million rows stands before no submission
   service::ModuleProxy& proxy;
   catalog::Upstream& upstream;
+  catalog::CatalogMetrics& catalog_metrics;
   service::Leadership& leadership;
 };
 
@@ -64,6 +67,7 @@ class Leading {
   // Both after Start.
   const std::string& address() const { return rpc_->address(); }
   service::DispatchStats Stats() const { return dispatch_->Stats(); }
+  std::optional<catalog::CatalogStatus> LastCatalogStatus() { return catalog_->LastStatus(); }
 
  private:
   void Collect(const std::stop_token& stop);

@@ -18,9 +18,14 @@ class CounterImpl final : public Counter {
  public:
   explicit CounterImpl(prometheus::Counter& c) : c_(c) {}
   void Add(double n) override { c_.Increment(n); }
+  void RaiseTo(double total) override {
+    const absl::MutexLock lock(&mutex_);
+    if (const double more = total - c_.Value(); more > 0) c_.Increment(more);
+  }
 
  private:
   prometheus::Counter& c_;
+  absl::Mutex mutex_;  // two scrapes must not both add the same difference
 };
 class GaugeImpl final : public Gauge {
  public:

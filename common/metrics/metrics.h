@@ -16,6 +16,8 @@ class Counter {
  public:
   virtual ~Counter() = default;
   virtual void Add(double n = 1) = 0;
+  // Shows what is counted elsewhere. A total below the one that is shown changes nothing.
+  virtual void RaiseTo(double total) = 0;
 };
 class Gauge {
  public:

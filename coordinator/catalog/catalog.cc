@@ -13,6 +13,7 @@
 #include "common/gomod/path.h"
 #include "common/obs/log.h"
 #include "common/sync/wait.h"
+#include "coordinator/catalog/catalog_metrics.h"
 #include "coordinator/catalog/detect_stage.h"
 #include "coordinator/catalog/enrich_stage.h"
 #include "coordinator/catalog/index_stage.h"
@@ -64,7 +65,9 @@ class Catalog::Impl {
                                                   {Stage::kReach, &reach_},
                                                   {Stage::kDetect, &detect_},
                                                   {Stage::kSelect, &selector_}};
-    for (const auto& [stage, turn] : turns) loops_.push_back(std::make_unique<StageLoop>(stage, *turn, parts_.lost));
+    for (const auto& [stage, turn] : turns) {
+      loops_.push_back(std::make_unique<StageLoop>(stage, *turn, parts_.metrics.Of(stage), parts_.lost));
+    }
   }
 
   absl::Status Start(const Scope& scope) {
@@ -103,41 +106,25 @@ class Catalog::Impl {
   }
 
   absl::StatusOr<CatalogStatus> Status(const Scope& scope, bool fresh) {
-    std::map<Stage, StageFacts> facts;
-    for (const std::unique_ptr<StageLoop>& loop : loops_) facts[loop->stage()] = loop->Facts();
+    const std::map<Stage, StageFacts> facts = Facts();
     CatalogStatus status;
     // Facts first: what a turn that ends now leaves to the next stage is seen in the tables.
     if (fresh) GOFARM_RETURN_IF_ERROR(Settle(scope, facts, status));
     GOFARM_ASSIGN_OR_RETURN(const Counted counted, CountedNow(scope));
-    status.as_of = counted.at;
-    status.settings = SettingsOf(parts_.config);
-    for (const Stage stage : kStages) {
-      const StageFacts& f = facts[stage];
-      const std::string waits = f.running ? WhyWaits(stage) : "";
-      const auto it = counted.stages.find(stage);
-      StageStatus s{.name = std::string(Name(stage)),
-                    .state = !f.running      ? "paused"
-                             : waits.empty() ? "running"
-                                             : "waits",
-                    .rate = f.rate,
-                    .errors = f.errors};
-      if (it != counted.stages.end()) {
-        s.done = it->second.done;
-        s.backlog = it->second.backlog;
-      }
-      if (stage == Stage::kIndex) {
-        s.done = counted.index.versions;
-        s.backlog = counted.index.landed + (f.running && !f.resting && !index_.caught_up() ? 1 : 0);
-      }
-      if (s.backlog > 0 && s.rate > 0) s.eta_seconds = static_cast<double>(s.backlog) / s.rate;
-      status.stages.push_back(std::move(s));
+    Describe(facts, counted, status);
+    return status;
+  }
+
+  std::optional<CatalogStatus> LastStatus() {
+    Counted counted;
+    {
+      const absl::MutexLock lock(&mutex_);
+      scraped_at_ = absl::Now();
+      if (counted_.at == absl::InfinitePast()) return std::nullopt;
+      counted = counted_;
     }
-    const absl::Time now = absl::Now();
-    for (const GateStatus& gate : parts_.upstream.Status()) {
-      if (gate.paused_until <= now) continue;
-      status.hosts.push_back(
-          {.host = std::string(ServiceName(gate.service)), .paused_until = gate.paused_until, .reason = gate.reason});
-    }
+    CatalogStatus status;
+    Describe(Facts(), counted, status);
     return status;
   }
 
@@ -265,6 +252,43 @@ class Catalog::Impl {
     return "";
   }
 
+  std::map<Stage, StageFacts> Facts() const {
+    std::map<Stage, StageFacts> facts;
+    for (const std::unique_ptr<StageLoop>& loop : loops_) facts[loop->stage()] = loop->Facts();
+    return facts;
+  }
+  void Describe(const std::map<Stage, StageFacts>& facts, const Counted& counted, CatalogStatus& status) const {
+    status.as_of = counted.at;
+    status.settings = SettingsOf(parts_.config);
+    for (const Stage stage : kStages) {
+      const StageFacts& f = facts.at(stage);
+      const std::string waits = f.running ? WhyWaits(stage) : "";
+      const auto it = counted.stages.find(stage);
+      StageStatus s{.name = std::string(Name(stage)),
+                    .state = !f.running      ? "paused"
+                             : waits.empty() ? "running"
+                                             : "waits",
+                    .rate = f.rate,
+                    .errors = f.errors};
+      if (it != counted.stages.end()) {
+        s.done = it->second.done;
+        s.backlog = it->second.backlog;
+      }
+      if (stage == Stage::kIndex) {
+        s.done = counted.index.versions;
+        s.backlog = counted.index.landed + (f.running && !f.resting && !index_.caught_up() ? 1 : 0);
+      }
+      if (s.backlog > 0 && s.rate > 0) s.eta_seconds = static_cast<double>(s.backlog) / s.rate;
+      status.stages.push_back(std::move(s));
+    }
+    const absl::Time now = absl::Now();
+    for (const GateStatus& gate : parts_.upstream.Status()) {
+      if (gate.paused_until <= now) continue;
+      status.hosts.push_back(
+          {.host = std::string(ServiceName(gate.service)), .paused_until = gate.paused_until, .reason = gate.reason});
+    }
+  }
+
   // Nothing that is due is left but what waits for paused services.
   absl::Status Settle(const Scope& scope, const std::map<Stage, StageFacts>& facts, CatalogStatus& status) {
     GOFARM_ASSIGN_OR_RETURN(const auto pending, store_.Pending(scope, Versions()));
@@ -314,7 +338,9 @@ class Catalog::Impl {
       {
         const absl::MutexLock lock(&mutex_);
         const absl::Time now = absl::Now();
-        count = now - asked_at_ < 4 * kStatusAge && now - counted_.at >= kStatusAge / 2;
+        const absl::Duration age = now - counted_.at;
+        count = (now - asked_at_ < 4 * kStatusAge && age >= kStatusAge / 2) ||
+                (now - scraped_at_ < 4 * kGaugeAge && age >= kGaugeAge);
       }
       if (count) {
         if (const auto counted = Count(Scope::For(kCountMax, stop)); !counted.ok() && !stop.stop_requested()) {
@@ -362,6 +388,7 @@ class Catalog::Impl {
   absl::Mutex mutex_;
   Counted counted_ ABSL_GUARDED_BY(mutex_);
   absl::Time asked_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  absl::Time scraped_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   std::jthread watcher_;
 };
 
@@ -375,6 +402,7 @@ absl::StatusOr<CatalogStatus> Catalog::SetRunning(const Scope& scope, const std:
   return impl_->SetRunning(scope, stages, running);
 }
 absl::StatusOr<CatalogStatus> Catalog::Status(const Scope& scope, bool fresh) { return impl_->Status(scope, fresh); }
+std::optional<CatalogStatus> Catalog::LastStatus() { return impl_->LastStatus(); }
 absl::StatusOr<std::vector<FunnelStep>> Catalog::Funnel(const Scope& scope) { return impl_->Funnel(scope); }
 absl::StatusOr<CatalogStats> Catalog::Stats(const Scope& scope) { return impl_->Stats(scope); }
 absl::StatusOr<ModuleView> Catalog::Show(const Scope& scope, const std::string& module) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -26,9 +27,11 @@ class BatchService;
 
 namespace gofarm::catalog {
 
+class CatalogMetrics;
 class Upstream;
 
 inline constexpr absl::Duration kStatusAge = absl::Seconds(5);  // of counts that `status` shows without `fresh`
+inline constexpr absl::Duration kGaugeAge = absl::Seconds(15);  // of counts that only a scrape asks for
 inline constexpr size_t kPathMax = 1024;                        // bytes of a module path that is asked for
 inline constexpr size_t kSearchWordsMax = 400;                  // bytes of a search
 inline constexpr int kSubmitAtOnceMax = 50'000;                 // modules of one batch that the selection makes
@@ -55,6 +58,7 @@ struct CatalogParts {
   const std::string& data_dir;  // for what does not fit into memory
   service::BatchService& batches;
   Upstream& upstream;
+  CatalogMetrics& metrics;
   std::function<void()> yield;  // called between blocks of bulk work; it waits while builds need the machine
   std::string go_version;       // of the Go that builds: what a forecast goes by
   std::string config_file;      // whose budgets are taken up when it changes; empty: none
@@ -77,6 +81,8 @@ class Catalog {
   absl::StatusOr<CatalogStatus> SetRunning(const Scope& scope, const std::vector<std::string>& stages, bool running);
   // `fresh`: counted now, with CatalogStatus::settled; else at most kStatusAge old.
   absl::StatusOr<CatalogStatus> Status(const Scope& scope, bool fresh);
+  // What was counted last, without waiting; asks for younger counts. Null: nothing was counted yet.
+  std::optional<CatalogStatus> LastStatus();
   absl::StatusOr<std::vector<FunnelStep>> Funnel(const Scope& scope);
   absl::StatusOr<CatalogStats> Stats(const Scope& scope);
 

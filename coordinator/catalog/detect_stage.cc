@@ -200,7 +200,7 @@ absl::StatusOr<StageTurn::Done> DetectStage::Turn(const Scope& scope) {
     const auto at = reach.find(set[i].module_id);
     if (at == reach.end() || at->second.state != Reachability::kAvailable) {
       // It went away since it was enrolled: reach enrolls it again.
-      found[i] = {.attempted = true, .row = {}, .work = {.module_id = set[i].module_id}, .error = "unreachable now"};
+      found[i] = {.attempted = true, .row = {}, .work = {.module_id = set[i].module_id}, .error = "unreachable_now"};
       return;
     }
     const auto known = before.find(set[i].module_id);

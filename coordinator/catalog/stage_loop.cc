@@ -10,8 +10,9 @@
 
 namespace gofarm::catalog {
 
-StageLoop::StageLoop(Stage stage, StageTurn& turn, std::function<void(const absl::Status&)> lost)
-    : stage_(stage), turn_(turn), lost_(std::move(lost)) {}
+StageLoop::StageLoop(Stage stage, StageTurn& turn, StageCounters& counters,
+                     std::function<void(const absl::Status&)> lost)
+    : stage_(stage), turn_(turn), counters_(counters), lost_(std::move(lost)) {}
 
 StageLoop::~StageLoop() { Stop(); }
 
@@ -60,6 +61,13 @@ bool StageLoop::Await(absl::Duration rest) {
 
 void StageLoop::Note(const absl::StatusOr<StageTurn::Done>& done) {
   const absl::Time now = absl::Now();
+  const std::string failed = done.ok() ? "" : absl::IsUnavailable(done.status()) ? "unavailable" : "internal";
+  if (done.ok()) {
+    counters_.AddModules(done->modules);
+    for (const auto& [name, count] : done->errors) counters_.AddErrors(name, count);
+  } else {
+    counters_.AddErrors(failed, 1);
+  }
   bool log = false;
   {
     const absl::MutexLock lock(&mutex_);
@@ -71,7 +79,7 @@ void StageLoop::Note(const absl::StatusOr<StageTurn::Done>& done) {
       resting_ = done->modules == 0 && done->taken_up == 0 && !kicked_;
       return;
     }
-    ++errors_[absl::IsUnavailable(done.status()) ? "unavailable" : "internal"];
+    ++errors_[failed];
     last_error_ = std::string(done.status().message());
     log = now - logged_at_ >= kErrorLogEvery;
     if (log) logged_at_ = now;

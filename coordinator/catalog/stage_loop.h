@@ -18,6 +18,7 @@
 #include "absl/time/time.h"
 #include "common/base/scope.h"
 #include "common/catalog/types.h"
+#include "coordinator/catalog/catalog_metrics.h"
 #include "coordinator/catalog/rate_meter.h"
 
 namespace gofarm::catalog {
@@ -35,7 +36,7 @@ class StageTurn {
   struct Done {
     int64_t taken_up = 0;                   // changes that were read; 0 and no modules: nothing is due
     int64_t modules = 0;                    // that have a result now
-    std::map<std::string, int64_t> errors;  // of single modules, by class
+    std::map<std::string, int64_t> errors;  // of single modules, by class: one of kStageErrors
   };
   virtual absl::StatusOr<Done> Turn(const Scope& scope) = 0;
 };
@@ -50,8 +51,8 @@ struct StageFacts {
 
 class StageLoop {
  public:
-  // `turn` must outlive the loop. `lost`: called once when another coordinator leads.
-  StageLoop(Stage stage, StageTurn& turn, std::function<void(const absl::Status&)> lost);
+  // `turn` and `counters` must outlive the loop. `lost`: called once when another coordinator leads.
+  StageLoop(Stage stage, StageTurn& turn, StageCounters& counters, std::function<void(const absl::Status&)> lost);
   ~StageLoop();  // Stop
   StageLoop(const StageLoop&) = delete;
   StageLoop& operator=(const StageLoop&) = delete;
@@ -75,6 +76,7 @@ class StageLoop {
 
   const Stage stage_;
   StageTurn& turn_;
+  StageCounters& counters_;
   const std::function<void(const absl::Status&)> lost_;
   mutable absl::Mutex mutex_;
   bool running_ ABSL_GUARDED_BY(mutex_) = false;

@@ -24,7 +24,7 @@ namespace gofarm::catalog {
 class Upstream {
  public:
   // Opens no connection. A farm without a module proxy has a catalog all the same, whose reach and detect stages say
-  // so. `config` and `proxies` must outlive it.
+  // so. `proxies` must outlive it.
   static absl::StatusOr<std::unique_ptr<Upstream>> Make(const Config& config, const goproxy::List& proxies,
                                                         const std::string& version, const Clock& clock);
 
@@ -44,11 +44,9 @@ class Upstream {
   std::string WhyPaused(Service service, absl::Time now) const;
 
  private:
-  Upstream(const Config& config, const goproxy::List& proxies, std::string user_agent)
-      : config_(config), proxies_(proxies), http_(std::move(user_agent)) {}
+  Upstream(const goproxy::List& proxies, std::string user_agent) : proxies_(proxies), http_(std::move(user_agent)) {}
   ServiceGate* GateOf(Service service) const;
 
-  const Config& config_;
   const goproxy::List& proxies_;
   io::HttpClient http_;
   std::vector<std::unique_ptr<ServiceGate>> gates_;

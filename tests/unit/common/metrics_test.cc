@@ -18,5 +18,16 @@ TEST(MetricsTest, TheSameNameAndLabelsAreOneMetric) {
   EXPECT_THAT(text, ::testing::HasSubstr("gofarm_phase_seconds_bucket{phase=\"build\",le=\"10\"} 1"));
 }
 
+TEST(MetricsTest, ACounterShowsATotalThatIsCountedElsewhereAndNeverGoesBack) {
+  Registry metrics;
+  Counter& requests = metrics.GetCounter("gofarm_requests_total", "Requests.");
+  requests.RaiseTo(5);
+  requests.RaiseTo(5);
+  requests.RaiseTo(3);
+  EXPECT_THAT(metrics.Text(), ::testing::HasSubstr("gofarm_requests_total 5\n"));
+  requests.RaiseTo(9);
+  EXPECT_THAT(metrics.Text(), ::testing::HasSubstr("gofarm_requests_total 9\n"));
+}
+
 }  // namespace
 }  // namespace gofarm::metrics

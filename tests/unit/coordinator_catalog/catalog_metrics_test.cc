@@ -1,0 +1,103 @@
+#include "coordinator/catalog/catalog_metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/synchronization/notification.h"
+#include "coordinator/catalog/stage_loop.h"
+
+namespace gofarm::catalog {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(CatalogMetricsTest, EverySeriesStandsThereFromTheStart) {
+  metrics::Registry registry;
+  const CatalogMetrics metrics(registry);
+  const std::string text = registry.Text();
+  for (const Stage stage : kStages) {
+    EXPECT_THAT(text, HasSubstr("gofarm_catalog_backlog{stage=\"" + std::string(Name(stage)) + "\"} 0\n"));
+    for (const std::string_view error : kStageErrors) {
+      EXPECT_THAT(text, HasSubstr("gofarm_catalog_errors_total{class=\"" + std::string(error) + "\",stage=\"" +
+                                  std::string(Name(stage)) + "\"} 0\n"));
+    }
+  }
+  for (const Service service : kServices) {
+    EXPECT_THAT(text, HasSubstr("gofarm_catalog_requests_total{service=\"" + std::string(ServiceName(service)) + "\"} 0\n"));
+  }
+}
+
+TEST(CatalogMetricsTest, AnErrorOfNoKnownClassIsInternal) {
+  metrics::Registry registry;
+  CatalogMetrics metrics(registry);
+  metrics.Of(Stage::kReach).AddErrors("no_answer", 2);
+  metrics.Of(Stage::kReach).AddErrors("example.com/a module's name", 1);
+  const std::string text = registry.Text();
+  EXPECT_THAT(text, HasSubstr("gofarm_catalog_errors_total{class=\"no_answer\",stage=\"reach\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("gofarm_catalog_errors_total{class=\"internal\",stage=\"reach\"} 1\n"));
+  EXPECT_THAT(text, Not(HasSubstr("example.com")));
+}
+
+TEST(CatalogMetricsTest, AFollowerShowsNoBacklog) {
+  metrics::Registry registry;
+  CatalogMetrics metrics(registry);
+  metrics.Show(CatalogStatus{.stages = {{.name = "detect", .state = "running", .backlog = 7},
+                                        {.name = "reach", .state = "waits", .backlog = 3}}});
+  EXPECT_THAT(registry.Text(), HasSubstr("gofarm_catalog_backlog{stage=\"detect\"} 7\n"));
+  EXPECT_THAT(registry.Text(), HasSubstr("gofarm_catalog_stage_running{stage=\"detect\"} 1\n"));
+  EXPECT_THAT(registry.Text(), HasSubstr("gofarm_catalog_stage_running{stage=\"reach\"} 0\n"));
+  metrics.Show(std::nullopt);
+  EXPECT_THAT(registry.Text(), HasSubstr("gofarm_catalog_backlog{stage=\"detect\"} 0\n"));
+}
+
+TEST(CatalogMetricsTest, AServicesCountsAreShownAsItsGateHasThem) {
+  metrics::Registry registry;
+  CatalogMetrics metrics(registry);
+  const absl::Time now = absl::UnixEpoch() + absl::Hours(1);
+  const GateStatus gate{.service = Service::kDepsdev,
+                        .paused_until = now + absl::Minutes(1),
+                        .requests = 12,
+                        .answers = 9,
+                        .bytes = 4096,
+                        .errors = {{"timeout", 3}}};
+  metrics.Show({gate}, now);
+  metrics.Show({gate}, now);
+  const std::string text = registry.Text();
+  EXPECT_THAT(text, HasSubstr("gofarm_catalog_requests_total{service=\"depsdev\"} 12\n"));
+  EXPECT_THAT(text, HasSubstr("gofarm_catalog_received_bytes_total{service=\"depsdev\"} 4096\n"));
+  EXPECT_THAT(text, HasSubstr("gofarm_catalog_request_errors_total{class=\"timeout\",service=\"depsdev\"} 3\n"));
+  EXPECT_THAT(text, HasSubstr("gofarm_catalog_service_paused{service=\"depsdev\"} 1\n"));
+  metrics.Show({gate}, now + absl::Minutes(2));
+  EXPECT_THAT(registry.Text(), HasSubstr("gofarm_catalog_service_paused{service=\"depsdev\"} 0\n"));
+}
+
+class OneTurn final : public StageTurn {
+ public:
+  absl::StatusOr<Done> Turn(const Scope&) override {
+    ++turns;
+    if (turns == 1) return Done{.taken_up = 1, .modules = 5, .errors = {{"absent", 2}}};
+    if (turns == 2) return absl::UnavailableError("the database does not answer");
+    return absl::FailedPreconditionError("another coordinator leads");
+  }
+  int turns = 0;
+};
+
+TEST(StageLoopTest, CountsModulesAndErrorsAndEndsWhenAnotherLeads) {
+  metrics::Registry registry;
+  CatalogMetrics metrics(registry);
+  OneTurn turn;
+  absl::Notification lost;
+  StageLoop loop(Stage::kDetect, turn, metrics.Of(Stage::kDetect), [&](const absl::Status&) { lost.Notify(); });
+  loop.SetRunning(true);
+  loop.Start();
+  ASSERT_TRUE(lost.WaitForNotificationWithTimeout(absl::Seconds(30)));
+  loop.Stop();
+  const std::string text = registry.Text();
+  EXPECT_THAT(text, HasSubstr("gofarm_catalog_modules_total{stage=\"detect\"} 5\n"));
+  EXPECT_THAT(text, HasSubstr("gofarm_catalog_errors_total{class=\"absent\",stage=\"detect\"} 2\n"));
+  EXPECT_THAT(text, HasSubstr("gofarm_catalog_errors_total{class=\"unavailable\",stage=\"detect\"} 1\n"));
+}
+
+}  // namespace
+}  // namespace gofarm::catalog
