@@ -38,12 +38,13 @@ CatalogMetrics::CatalogMetrics(metrics::Registry& registry) {
     OfService of{
         .requests = &registry.GetCounter("gofarm_catalog_requests_total",
                                          "Requests to an outside service, tries included, by service.", labels),
-        .answers = &registry.GetCounter("gofarm_catalog_answers_total", "Usable answers of a service, by service.",
-                                        labels),
-        .bytes = &registry.GetCounter("gofarm_catalog_received_bytes_total", "Bytes of bodies that were kept, by service.",
-                                      labels),
-        .paused = &registry.GetGauge("gofarm_catalog_service_paused",
-                                     "1: the service is not asked, because it failed or wished so; by service.", labels),
+        .answers =
+            &registry.GetCounter("gofarm_catalog_answers_total", "Usable answers of a service, by service.", labels),
+        .bytes = &registry.GetCounter("gofarm_catalog_received_bytes_total",
+                                      "Bytes of bodies that were kept, by service.", labels),
+        .paused =
+            &registry.GetGauge("gofarm_catalog_service_paused",
+                               "1: the service is not asked, because it failed or wished so; by service.", labels),
         .errors = {}};
     for (const ErrorClass error : kErrorClasses) {
       const std::string name(ErrorClassName(error));

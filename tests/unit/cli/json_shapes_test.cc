@@ -4,28 +4,13 @@
 #include <gofarm/v1/farm.pb.h>
 #include <gtest/gtest.h>
 
-#include <cstdlib>
-#include <fstream>
-#include <sstream>
-
 #include "cli/names.h"
+#include "tests/support/golden.h"
 
 namespace gofarm::cli {
 namespace {
 
-void ExpectGolden(const std::string& name, const std::string& text) {
-  const char* const source = std::getenv("GOFARM_SOURCE_DIR");
-  ASSERT_NE(source, nullptr) << "run by ctest, or set GOFARM_SOURCE_DIR";
-  const std::string path = std::string(source) + "/tests/golden/cli/" + name;
-  if (std::getenv("GOFARM_ACCEPT") != nullptr) {
-    std::ofstream(path) << text;
-    return;
-  }
-  std::ifstream in(path);
-  std::stringstream golden;
-  golden << in.rdbuf();
-  EXPECT_EQ(text, golden.str()) << path;
-}
+void ExpectGolden(const std::string& name, const std::string& text) { testing::ExpectGolden("cli/" + name, text); }
 
 constexpr int64_t kNoon = 1'700'000'000'250'000;
 

@@ -24,7 +24,8 @@ TEST(CatalogMetricsTest, EverySeriesStandsThereFromTheStart) {
     }
   }
   for (const Service service : kServices) {
-    EXPECT_THAT(text, HasSubstr("gofarm_catalog_requests_total{service=\"" + std::string(ServiceName(service)) + "\"} 0\n"));
+    EXPECT_THAT(text,
+                HasSubstr("gofarm_catalog_requests_total{service=\"" + std::string(ServiceName(service)) + "\"} 0\n"));
   }
 }
 
