@@ -21,7 +21,8 @@ inline constexpr char kPkgsiteUrl[] = "https://pkg.go.dev";
 struct Budgets {
   io::BudgetLimits index = {.per_second = 50, .burst = 10, .concurrent = 30};
   io::BudgetLimits proxy = {.per_second = 50, .burst = 10, .concurrent = 32};
-  io::BudgetLimits pkgsite = {.per_second = 40, .burst = 10, .concurrent = 16};
+  // It refuses more than 45 in any second: rate and burst together stay below.
+  io::BudgetLimits pkgsite = {.per_second = 40, .burst = 2, .concurrent = 16};
   io::BudgetLimits depsdev = {.per_second = 5, .burst = 2, .concurrent = 4};
   io::BudgetLimits github = {.per_second = 0, .burst = 1, .concurrent = 2};
 };

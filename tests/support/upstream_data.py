@@ -17,6 +17,7 @@ import time
 import zipfile
 
 MICRO = 1_000_000
+TRUTH_MODULES_MAX = 20_000  # above it only the index is counted
 
 # module -> repository, stars, description, homepage, licence, topics, importers
 CORPUS = {
@@ -354,6 +355,11 @@ class World:
     def truth(self):
         """What a catalog must count, of what it can see."""
         distinct = self.lines + len(self.extras) - self.bad
-        return {"lines": self.lines + len(self.extras), "distinct": distinct, "bad": self.bad,
-                "modules": self.count + len(self.corpus) + self.stuck, "eligible": self.eligible + len(self.corpus),
-                "stuck": 1 if self.stuck > 2000 else 0, "corpus": sorted(self.corpus)}
+        truth = {"lines": self.lines + len(self.extras), "distinct": distinct, "bad": self.bad,
+                 "modules": self.count + len(self.corpus) + self.stuck, "eligible": self.eligible + len(self.corpus),
+                 "stuck": 1 if self.stuck > 2000 else 0, "corpus": sorted(self.corpus)}
+        if self.eligible <= TRUTH_MODULES_MAX:
+            modules = list(self.corpus.values()) + [self.generated(k) for k in range(self.eligible)]
+            there = [m for m in modules if m.state in ("there", "flap")]
+            truth.update(reachable=len(there), programs=sum(m.program for m in there), absent=sorted(m.path for m in modules if m.state in ("404", "410")))
+        return truth

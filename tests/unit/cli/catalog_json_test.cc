@@ -97,9 +97,10 @@ TEST(CatalogJsonTest, SearchSelectImportAndCheck) {
                                          .considered = 9,
                                          .reasons = {{"deprecated", 6}, {"selected: more than 2 stars", 3}}});
   ExpectGolden("import", ImportResult{.items = 10, .modules = 7, .repositories = 2, .skipped = 1, .origin = "list.md"});
-  ExpectGolden("forecast_check",
-               std::vector<VerdictCheck>{
-                   {.verdict = "buildable", .forecast = 10, .right = 9, .outcomes = 12, .precision = 0.9, .recall = 0.75}});
+  ExpectGolden(
+      "forecast_check",
+      std::vector<VerdictCheck>{
+          {.verdict = "buildable", .forecast = 10, .right = 9, .outcomes = 12, .precision = 0.9, .recall = 0.75}});
 }
 
 }  // namespace

@@ -1,5 +1,6 @@
 #include "coordinator/catalog/service_gate.h"
 
+#include <algorithm>
 #include <atomic>
 #include <stop_token>
 #include <thread>
@@ -7,6 +8,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "coordinator/catalog/config.h"
 #include "tests/unit/coordinator_catalog/gate_fixture.h"
 
 namespace gofarm::catalog {
@@ -254,6 +256,25 @@ TEST_F(ServiceGateTest, TheUserAgentNamesFarmAndContact) {
 TEST_F(ServiceGateTest, AGateNeedsAnAddress) {
   EXPECT_TRUE(absl::IsInvalidArgument(ServiceGate::Make({}, http_, clock_).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(ServiceGate::Make({.urls = {"ftp://x"}}, http_, clock_).status()));
+}
+
+TEST(BudgetsTest, NoSecondHoldsMoreThanPkgsiteAllows) {
+  // 45 requests in any second, by its documentation.
+  io::RequestBudget budget;
+  budget.SetLimits(Budgets{}.pkgsite);
+  const absl::Time begin = absl::UnixEpoch();
+  std::vector<absl::Time> taken;
+  for (absl::Time now = begin; now < begin + absl::Seconds(3); now += absl::Milliseconds(1)) {
+    while (budget.TryTake(now)) {
+      budget.Release();
+      taken.push_back(now);
+    }
+  }
+  for (size_t i = 0; i < taken.size(); ++i) {
+    const auto end = std::lower_bound(taken.begin(), taken.end(), taken[i] + absl::Seconds(1));
+    EXPECT_LE(end - (taken.begin() + static_cast<ptrdiff_t>(i)), 45) << absl::FormatDuration(taken[i] - begin);
+  }
+  EXPECT_GE(taken.size(), 3 * 40u);
 }
 
 }  // namespace
