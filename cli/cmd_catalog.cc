@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -56,20 +57,19 @@ absl::StatusOr<Asked> Ask(const Globals& globals) {
 }
 
 std::string Bar(double share, int width) {
-  const int full = static_cast<int>(std::clamp(share, 0.0, 1.0) * width + 0.5);
+  const int full = static_cast<int>(std::lround(std::clamp(share, 0.0, 1.0) * width));
   std::string out;
   for (int i = 0; i < width; ++i) out += i < full ? "█" : "░";
   return out;
 }
 
-std::string Percent(double share) { return Cat(static_cast<int>(share * 100 + 0.5), " %"); }
+std::string Percent(double share) { return Cat(std::llround(share * 100), " %"); }
 
 std::string When(absl::Time time) { return time == absl::InfinitePast() ? "-" : FormatUtc(time).substr(0, 19); }
 
 std::string Rate(double per_second) {
   if (per_second <= 0) return "-";
-  return per_second >= 10 ? Cat(static_cast<int64_t>(per_second + 0.5), "/s")
-                          : Cat(static_cast<int64_t>(per_second * 60 + 0.5), "/min");
+  return per_second >= 10 ? Cat(std::llround(per_second), "/s") : Cat(std::llround(per_second * 60), "/min");
 }
 
 std::string Errors(const std::map<std::string, int64_t>& errors) {

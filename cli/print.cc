@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -193,7 +194,7 @@ std::string HumanSeconds(double seconds) {
     std::snprintf(buffer, sizeof buffer, "%.1fs", seconds);
     return buffer;
   }
-  const int64_t whole = static_cast<int64_t>(std::min(seconds, 1e9) + 0.5);
+  const int64_t whole = std::llround(std::min(seconds, 1e9));
   if (whole < 60) {
     std::snprintf(buffer, sizeof buffer, "%ds", static_cast<int>(whole));
   } else if (whole < 3600) {

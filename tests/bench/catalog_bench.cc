@@ -7,10 +7,12 @@
 //   land URL FILE                       pages of 2,000 lines into the landing table
 //   key URL FOLDER                      what landed
 //   ingest URL FILE FOLDER              a file
+//   serve FILE                          the lines as an index server, until it is ended; prints {"port": N}
 #include <fcntl.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -33,6 +35,7 @@
 #include "coordinator/catalog/line_ingest.h"
 #include "coordinator/catalog/line_run.h"
 #include "coordinator/catalog/packed_rows.h"
+#include "coordinator/http/http_server.h"
 #include "coordinator/store/leadership_store.h"
 #include "coordinator/store/migrator.h"
 
@@ -73,8 +76,8 @@ std::string ReadAll(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-// 1,515,437 modules of 18,518,000 versions: a few have thousands, half of them one or two. Of the versions about half
-// are pseudo-versions.
+// 1,515,437 modules of 18,518,000 versions, in 546 days: a few have thousands, half of them one or two. Of the versions
+// about half are pseudo-versions.
 void Generate(int64_t lines, const std::string& path, uint64_t seed) {
   const auto modules = static_cast<uint64_t>(std::max(1.0, static_cast<double>(lines) / 12.22));
   std::mt19937_64 random(seed);
@@ -82,7 +85,7 @@ void Generate(int64_t lines, const std::string& path, uint64_t seed) {
   std::vector<uint32_t> next(modules);
   std::string out;
   const int64_t from = 1'704'067'200'000'000;  // 2024-01-01
-  const int64_t step = int64_t{546} * 86'400 * 1'000'000 / 18'518'000;
+  const int64_t step = int64_t{546} * 86'400 * 1'000'000 / std::max<int64_t>(lines, 1);
   int64_t micros = from;
   std::string last;
   for (int64_t i = 0; i < lines; ++i) {
@@ -324,6 +327,42 @@ void Ingest(const std::string& url, const std::string& lines_file, const std::st
         absl::ToDoubleSeconds(absl::Now() - began));
 }
 
+// As the public index: lines from `since` on, at most 2,000.
+void Serve(const std::string& lines_file) {
+  const std::string bytes = ReadAll(lines_file);
+  std::vector<std::pair<int64_t, size_t>> lines;  // time, offset
+  IndexBlock block;
+  catalog::IndexReader reader;
+  for (size_t at = 0; at < bytes.size();) {
+    block.Clear();
+    const std::string_view rest = std::string_view(bytes).substr(at, 1 << 20);
+    const size_t used = reader.Read(rest, block);
+    if (used == 0) break;
+    size_t from = at;
+    for (const IndexLine& row : block.rows) {
+      lines.emplace_back(row.micros, from);
+      from = bytes.find('\n', from) + 1;
+    }
+    at += used;
+  }
+  const auto page = [&](const http::Request& request) {
+    absl::Time since = absl::UnixEpoch();
+    std::string error;
+    if (!absl::ParseTime(absl::RFC3339_full, std::string(request.Query("since")), &since, &error))
+      since = absl::UnixEpoch();
+    const auto first = std::lower_bound(lines.begin(), lines.end(), std::pair(absl::ToUnixMicros(since), size_t{0}));
+    const auto end = first + std::min<ptrdiff_t>(lines.end() - first, kPageLines);
+    if (first == end) return http::Response{};
+    const size_t stop = end == lines.end() ? bytes.size() : end->second;
+    return http::Response{.body = bytes.substr(first->second, stop - first->second)};
+  };
+  http::Router router;
+  router.Get("/index", http::Router::Kind::kQuick, page);
+  const auto server = Must(http::HttpServer::Start("127.0.0.1:0", std::move(router)));
+  std::cout << absl::StrFormat("{\"port\": %d}\n", server->port()) << std::flush;
+  while (true) absl::SleepFor(absl::Hours(1));
+}
+
 int Main(int argc, char** argv) {
   const std::vector<std::string> args(argv + 1, argv + argc);
   const std::string verb = args.empty() ? "" : args[0];
@@ -339,8 +378,10 @@ int Main(int argc, char** argv) {
     Key(args[1], args[2]);
   } else if (verb == "ingest" && args.size() == 4) {
     Ingest(args[1], args[2], args[3]);
+  } else if (verb == "serve" && args.size() == 2) {
+    Serve(args[1]);
   } else {
-    Die("generate|encode|parse|land|key|ingest, see the head of catalog_bench.cc");
+    Die("generate|encode|parse|land|key|ingest|serve, see the head of catalog_bench.cc");
   }
   return 0;
 }

@@ -1,5 +1,5 @@
-// From the module index to built programs, by the CLI alone: a farm whose outside services are tests/support/upstream.py,
-// with every failure that they know, and whose coordinator is killed on the way.
+// From the module index to built programs, by the CLI alone: a farm whose outside services are
+// tests/support/upstream.py, with every failure that they know, and whose coordinator is killed on the way.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -23,15 +23,16 @@ namespace {
 
 constexpr char kToken[] = "upstream-token";
 // Small enough to be asked for in a minute within the services' budgets, with each kind of module in it.
-const std::vector<std::string> kWorld = {"--modules",  "900", "--lines",   "9000", "--eligible",
-                                         "220",        "--starred", "2", "--seed", "5"};
+const std::vector<std::string> kWorld = {"--modules", "900",       "--lines", "9000",   "--eligible",
+                                         "220",       "--starred", "2",       "--seed", "5"};
 
 // The outside services in a process of their own.
 class Services {
  public:
   explicit Services(const std::string& table) {
     std::vector<std::string> argv = {"python3", Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/support/upstream.py"),
-                                     "--table", table, "--token", kToken};
+                                     "--table", table,
+                                     "--token", kToken};
     argv.insert(argv.end(), kWorld.begin(), kWorld.end());
     std::vector<char*> args;
     for (std::string& a : argv) args.push_back(a.data());
@@ -79,15 +80,13 @@ class CatalogTest : public ::testing::Test {
     services_ = std::make_unique<Services>(folder_ + "/modules.tsv");
     const std::string& url = services_->url();
     farm_ = std::make_unique<Farm>(
-        1, std::vector<std::string>{Cat("GOPROXY=", url, "/proxy"), "GOSUMDB=off",
-                                    Cat("GOFARM_CATALOG_INDEX_URL=", url, "/index"),
-                                    Cat("GOFARM_CATALOG_DEPSDEV_URL=", url, "/depsdev"),
-                                    Cat("GOFARM_CATALOG_GITHUB_URL=", url, "/github"),
-                                    Cat("GOFARM_CATALOG_PKGSITE_URL=", url, "/pkgsite"),
-                                    Cat("GOFARM_CATALOG_GITHUB_TOKEN_FILE=", folder_, "/token"),
-                                    "GOFARM_CATALOG_ELIGIBLE_SINCE=2024-01-01T00:00:00Z",
-                                    "GOFARM_CATALOG_INDEX_SINCE=2019-04-10T00:00:00Z",
-                                    "GOFARM_CATALOG_ABSENT_AGAIN=1s"});
+        1, std::vector<std::string>{
+               Cat("GOPROXY=", url, "/proxy"), "GOSUMDB=off", Cat("GOFARM_CATALOG_INDEX_URL=", url, "/index"),
+               Cat("GOFARM_CATALOG_DEPSDEV_URL=", url, "/depsdev"), Cat("GOFARM_CATALOG_GITHUB_URL=", url, "/github"),
+               Cat("GOFARM_CATALOG_PKGSITE_URL=", url, "/pkgsite"),
+               Cat("GOFARM_CATALOG_GITHUB_TOKEN_FILE=", folder_, "/token"),
+               "GOFARM_CATALOG_ELIGIBLE_SINCE=2024-01-01T00:00:00Z", "GOFARM_CATALOG_INDEX_SINCE=2019-04-10T00:00:00Z",
+               "GOFARM_CATALOG_ABSENT_AGAIN=1s"});
   }
   ~CatalogTest() override {
     farm_.reset();
