@@ -354,10 +354,10 @@ class Catalog::Impl {
       if (error || changed == seen) continue;
       const bool first = seen == std::filesystem::file_time_type{};
       seen = changed;
-      if (first) continue;
       if (const absl::StatusOr<Budgets> budgets = ReloadBudgets(parts_.config_file); budgets.ok()) {
+        // The first look, too: the file may have changed since this process read it.
         parts_.upstream.SetBudgets(*budgets);
-        obs::Info("catalog_budgets_changed", {{"file", parts_.config_file}});
+        if (!first) obs::Info("catalog_budgets_changed", {{"file", parts_.config_file}});
       } else {
         obs::Warn("catalog_budgets_not_read", {{"error", std::string(budgets.status().message())}});
       }

@@ -161,8 +161,8 @@ class Farm:
         self.status = json.loads(self.gofarm("status", "--output", "json"))
         # Budgets are taken up from the file within some seconds.
         with open(self.folder / "farm/coordinator.toml", "a") as config:
-            config.write("\n[catalog.budgets]\nindex = { per_second = 100000, burst = 1000, concurrent = 30 }\n")
-        time.sleep(7)
+            config.write("\n[catalog.budgets.index]\nper_second = 0\nconcurrent = 30\n")
+        time.sleep(8)
         return self
 
     def __exit__(self, *_):
