@@ -136,7 +136,7 @@ absl::StatusOr<std::unique_ptr<godetect::ByteReader>> ProxyReader::OpenZip(const
   GOFARM_ASSIGN_OR_RETURN(const std::string escaped, gomod::EscapeVersion(version));
   std::unique_ptr<godetect::ByteReader> reader;
   GOFARM_RETURN_IF_ERROR(InTurn(module, Cat("/@v/", escaped, ".zip"), [&](const std::string& url) -> absl::Status {
-    GOFARM_ASSIGN_OR_RETURN(reader, godetect::OpenHttpFile(scope, http_, url, {}, {}, stats));
+    GOFARM_ASSIGN_OR_RETURN(reader, godetect::OpenHttpFile(scope, io::AskDirectly(http_), url, {}, {}, stats));
     return absl::OkStatus();
   }));
   return reader;

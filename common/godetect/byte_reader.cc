@@ -59,8 +59,8 @@ absl::StatusOr<io::Fd> MakeTemporaryFile() {
 
 class HttpFile final : public ByteReader {
  public:
-  HttpFile(const io::HttpClient& http, std::string url, io::HttpLimits limits, RangeRules rules, FetchStats* stats)
-      : http_(http), url_(std::move(url)), limits_(std::move(limits)), rules_(rules), stats_(stats) {}
+  HttpFile(io::HttpAsk ask, std::string url, io::HttpLimits limits, RangeRules rules, FetchStats* stats)
+      : ask_(std::move(ask)), url_(std::move(url)), limits_(std::move(limits)), rules_(rules), stats_(stats) {}
 
   absl::Status Open(const Scope& scope) {
     Round();
@@ -73,7 +73,7 @@ class HttpFile final : public ByteReader {
     limits.body_bytes = rules_.file_bytes_max;
     GOFARM_ASSIGN_OR_RETURN(
         const io::HttpResponse response,
-        http_.Send(scope, request, limits, [&](const io::HttpResponse& head, std::string_view piece) {
+        ask_(scope, request, limits, [&](const io::HttpResponse& head, std::string_view piece) {
           if (head.status == 206 && static_cast<int64_t>(body.size() + piece.size()) > rules_.tail_bytes) {
             return absl::InvalidArgumentError("a range longer than what was asked for");
           }
@@ -199,10 +199,9 @@ class HttpFile final : public ByteReader {
     std::string body;
     io::HttpLimits limits = limits_;
     limits.body_bytes = rules_.file_bytes_max;
-    GOFARM_ASSIGN_OR_RETURN(
-        const io::HttpResponse response,
-        http_.Send(scope, {.url = url_, .compressed = false}, limits,
-                   [&](const io::HttpResponse&, std::string_view piece) { return Keep(body, piece); }));
+    GOFARM_ASSIGN_OR_RETURN(const io::HttpResponse response,
+                            ask_(scope, {.url = url_, .compressed = false}, limits,
+                                 [&](const io::HttpResponse&, std::string_view piece) { return Keep(body, piece); }));
     CountBytes(static_cast<int64_t>(body.size()) + spooled_);
     if (response.status != 200) return StatusOfAnswer(response, io::RedactUrl(url_));
     const int64_t before = size_;
@@ -236,7 +235,7 @@ class HttpFile final : public ByteReader {
       io::HttpLimits limits = limits_;
       limits.body_bytes = span.size();
       io::HttpRequest request{.url = *url, .range = io::ByteRange{.first = span.begin, .length = span.size()}};
-      absl::StatusOr<io::HttpResponse> response = http_.Send(scope, request, limits);
+      absl::StatusOr<io::HttpResponse> response = ask_(scope, request, limits, nullptr);
       const bool last = url == &url_ || ranged_url_ == url_;
       if (!last && (!response.ok() || response->status != 206) && scope.Check().ok()) continue;  // it expired
       if (!response.ok()) return response.status();
@@ -283,7 +282,7 @@ class HttpFile final : public ByteReader {
     return absl::OkStatus();
   }
 
-  const io::HttpClient& http_;
+  const io::HttpAsk ask_;
   const std::string url_;
   const io::HttpLimits limits_;
   const RangeRules rules_;
@@ -356,10 +355,10 @@ absl::StatusOr<std::unique_ptr<ByteReader>> OpenLocalFile(const std::string& pat
   return std::make_unique<LocalFile>(std::move(fd), info.st_size, path);
 }
 
-absl::StatusOr<std::unique_ptr<ByteReader>> OpenHttpFile(const Scope& scope, const io::HttpClient& http,
-                                                         const std::string& url, const io::HttpLimits& limits,
-                                                         const RangeRules& rules, FetchStats* stats) {
-  auto file = std::make_unique<HttpFile>(http, url, limits, rules, stats);
+absl::StatusOr<std::unique_ptr<ByteReader>> OpenHttpFile(const Scope& scope, io::HttpAsk ask, const std::string& url,
+                                                         const io::HttpLimits& limits, const RangeRules& rules,
+                                                         FetchStats* stats) {
+  auto file = std::make_unique<HttpFile>(std::move(ask), url, limits, rules, stats);
   GOFARM_RETURN_IF_ERROR_CTX(file->Open(scope), Cat("read ", io::RedactUrl(url)));
   return file;
 }

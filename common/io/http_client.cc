@@ -466,4 +466,9 @@ absl::StatusOr<HttpResponse> HttpClient::Send(const Scope& scope, const HttpRequ
   }
 }
 
+HttpAsk AskDirectly(const HttpClient& http) {
+  return [&http](const Scope& scope, const HttpRequest& request, const HttpLimits& limits,
+                 const HttpClient::BodySink& sink) { return http.Send(scope, request, limits, sink); };
+}
+
 }  // namespace gofarm::io

@@ -123,4 +123,11 @@ class HttpClient {
   const std::unique_ptr<Budgets> budgets_;
 };
 
+// One request, made by whatever keeps a budget, asks again or counts; it may set the time of a try and which addresses
+// are allowed. As Send: the body of a 2xx answer goes to `sink` unless that is null. Thread-safe.
+using HttpAsk = std::function<absl::StatusOr<HttpResponse>(const Scope& scope, const HttpRequest& request,
+                                                           const HttpLimits& limits, const HttpClient::BodySink& sink)>;
+// Straight to the server. `http` must outlive the result.
+HttpAsk AskDirectly(const HttpClient& http);
+
 }  // namespace gofarm::io

@@ -58,7 +58,7 @@ class Catalog::Impl {
             parts_.config, epoch, store_,
             [this](const Scope& scope, absl::Span<const int32_t> modules) { return VersionsOfSet(scope, modules); },
             parts_.upstream),
-        detect_(parts_.config, epoch, store_, parts_.upstream.proxies(), parts_.upstream.http(), parts_.go_version),
+        detect_(parts_.config, epoch, store_, parts_.upstream, parts_.go_version),
         selector_(parts_.config, epoch, store_, parts_.batches) {
     const std::pair<Stage, StageTurn*> turns[] = {{Stage::kIndex, &index_},
                                                   {Stage::kEnrich, &enrich_},

@@ -19,26 +19,15 @@
 namespace gofarm::catalog {
 namespace {
 
-absl::StatusOr<std::unique_ptr<godetect::ModuleSource>> OpenModule(const Scope& scope, const goproxy::List& proxies,
-                                                                   const io::HttpClient& http,
+absl::StatusOr<std::unique_ptr<godetect::ModuleSource>> OpenModule(const Scope& scope, Upstream& upstream,
                                                                    const std::string& module,
                                                                    const std::string& version) {
-  GOFARM_ASSIGN_OR_RETURN(const std::string path, gomod::EscapePath(module));
-  GOFARM_ASSIGN_OR_RETURN(const std::string escaped, gomod::EscapeVersion(version));
-  absl::Status worst = absl::NotFoundError("no proxy is asked");
-  bool first = true;
-  for (const goproxy::Entry& proxy : proxies.entries) {
-    if (proxy.kind != goproxy::Entry::Kind::kProxy) break;
-    absl::StatusOr<std::unique_ptr<godetect::ByteReader>> reader =
-        godetect::OpenHttpFile(scope, http, proxy.UrlOf(Cat("/", path, "/@v/", escaped, ".zip")), io::HttpLimits(),
-                               godetect::RangeRules(), nullptr);
-    if (reader.ok()) return godetect::OpenZip(scope, *std::move(reader), Cat(module, "@", version, "/"));
-    const bool absent = absl::IsNotFound(reader.status());
-    if (first || !absent) worst = reader.status();
-    first = false;
-    if (!proxy.GoesOn(absent)) break;
-  }
-  return worst;
+  std::unique_ptr<godetect::ByteReader> reader;
+  GOFARM_RETURN_IF_ERROR(upstream.proxy()->OpenZip(scope, module, version, [&](const std::string& url) -> absl::Status {
+    GOFARM_ASSIGN_OR_RETURN(reader, godetect::OpenHttpFile(scope, upstream.ask_for_zips(), url, {}, {}, nullptr));
+    return absl::OkStatus();
+  }));
+  return godetect::OpenZip(scope, std::move(reader), Cat(module, "@", version, "/"));
 }
 
 std::string ErrorClassOf(const absl::Status& status) {
@@ -112,7 +101,7 @@ DetectionRow RowOf(const Claimed& module, const std::string& version, const gode
 // A parser for each thread that asks, kept from module to module.
 class ParserPool {
  public:
-  explicit ParserPool(Scope scope) : scope_(std::move(scope)) {}
+  ParserPool(Scope scope, std::string program) : scope_(std::move(scope)), program_(std::move(program)) {}
   std::unique_ptr<godetect::ParserChild> Take() {
     {
       const absl::MutexLock lock(&mutex_);
@@ -122,7 +111,7 @@ class ParserPool {
         return parser;
       }
     }
-    return std::make_unique<godetect::ParserChild>(scope_);
+    return std::make_unique<godetect::ParserChild>(scope_, godetect::ParserChildLimits(), program_);
   }
   void Give(std::unique_ptr<godetect::ParserChild> parser) {
     const absl::MutexLock lock(&mutex_);
@@ -131,6 +120,7 @@ class ParserPool {
 
  private:
   const Scope scope_;
+  const std::string program_;
   absl::Mutex mutex_;
   std::vector<std::unique_ptr<godetect::ParserChild>> idle_ ABSL_GUARDED_BY(mutex_);
 };
@@ -140,7 +130,7 @@ DetectStage::Found DetectStage::One(const Scope& scope, const Claimed& module, c
   Found found{.attempted = true, .work = {.module_id = module.module_id}};
   const Scope mine = scope.Within(kDetectOneMax);
   absl::StatusOr<std::unique_ptr<godetect::ModuleSource>> source =
-      OpenModule(mine, proxies_, http_, module.path, reach.version);
+      OpenModule(mine, upstream_, module.path, reach.version);
   const auto detect = [&]() -> absl::StatusOr<godetect::Detection> {
     if (!source.ok()) return source.status();
     std::unique_ptr<godetect::ParserChild> parser = parsers.Take();
@@ -156,7 +146,8 @@ DetectStage::Found DetectStage::One(const Scope& scope, const Claimed& module, c
     return found;
   }
   const absl::Status& why = detection.status();
-  if (scope.Done()) {
+  const bool no_answer = absl::IsUnavailable(why) || absl::IsDeadlineExceeded(why);
+  if (scope.Done() || (no_answer && !upstream_.WhyPaused(Service::kProxy, absl::Now()).empty())) {
     found.attempted = false;
     return found;
   }
@@ -187,6 +178,7 @@ absl::StatusOr<StageTurn::Done> DetectStage::Turn(const Scope& scope) {
   GOFARM_ASSIGN_OR_RETURN(const store::Enrolled enrolled,
                           store_.Enroll(scope, epoch_, Stage::kDetect, config_.eligible_since));
   done.taken_up = enrolled.read;
+  if (!upstream_.WhyPaused(Service::kProxy, absl::Now()).empty()) return done;
   GOFARM_ASSIGN_OR_RETURN(const std::vector<Claimed> set,
                           store_.Claim(scope, Stage::kDetect, kDetectVersion, kDetectSet));
   if (set.empty()) return done;
@@ -195,7 +187,7 @@ absl::StatusOr<StageTurn::Done> DetectStage::Turn(const Scope& scope) {
   GOFARM_ASSIGN_OR_RETURN(const auto reach, store_.ReachOf(scope, ids));
   GOFARM_ASSIGN_OR_RETURN(const auto before, store_.DetectionsOf(scope, ids));
   std::vector<Found> found(set.size());
-  ParserPool parsers(scope);
+  ParserPool parsers(scope, parser_);
   ForEachInParallel(scope, set.size(), kDetectThreads, [&](size_t i) {
     const auto at = reach.find(set[i].module_id);
     if (at == reach.end() || at->second.state != Reachability::kAvailable) {

@@ -7,10 +7,9 @@
 #include <vector>
 
 #include "common/godetect/detection.h"
-#include "common/goproxy/list.h"
-#include "common/io/http_client.h"
 #include "coordinator/catalog/config.h"
 #include "coordinator/catalog/stage_loop.h"
+#include "coordinator/catalog/upstream.h"
 #include "coordinator/domain/catalog.h"
 #include "coordinator/store/catalog_store.h"
 
@@ -28,21 +27,22 @@ inline constexpr size_t kWordsBytesMax = 4000;  // names for the search
 
 class DetectStage final : public StageTurn {
  public:
-  // `http` is asked for zips only, within the proxy's budget; `go_version`: of the Go that builds.
-  DetectStage(const Config& config, int64_t epoch, store::CatalogStore& store, const goproxy::List& proxies,
-              const io::HttpClient& http, std::string go_version)
+  // Zips come through the gate of the module proxy. `go_version`: of the Go that builds; `parser`: the program that is
+  // started to parse, empty for the running one.
+  DetectStage(const Config& config, int64_t epoch, store::CatalogStore& store, Upstream& upstream,
+              std::string go_version, std::string parser = "")
       : config_(config),
         epoch_(epoch),
         store_(store),
-        proxies_(proxies),
-        http_(http),
-        go_version_(std::move(go_version)) {}
+        upstream_(upstream),
+        go_version_(std::move(go_version)),
+        parser_(std::move(parser)) {}
 
   absl::StatusOr<Done> Turn(const Scope& scope) override;
 
  private:
   struct Found {
-    bool attempted = false;
+    bool attempted = false;  // else the scope ended, or the proxy was paused, before anything was learned
     DetectionRow row;
     WorkDone work;
     std::string error;  // class; empty: a result
@@ -53,9 +53,9 @@ class DetectStage final : public StageTurn {
   const Config& config_;
   const int64_t epoch_;
   store::CatalogStore& store_;
-  const goproxy::List& proxies_;
-  const io::HttpClient& http_;
+  Upstream& upstream_;
   const std::string go_version_;
+  const std::string parser_;
 };
 
 // The table row of what was found. Pure.

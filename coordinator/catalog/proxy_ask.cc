@@ -13,10 +13,10 @@ absl::StatusOr<std::vector<std::string>> ProxyUrls(const goproxy::List& proxies)
   return urls;
 }
 
-service::ProxyAsk AskThrough(ServiceGate& gate) {
-  return [&gate](const Scope& scope, const io::HttpRequest& request, const io::HttpLimits& limits,
-                 const io::HttpClient::BodySink& sink) {
-    return gate.Ask(scope, request, {.body_bytes = limits.body_bytes, .try_time = kProxyTryTime}, sink);
+io::HttpAsk AskThrough(ServiceGate& gate, absl::Duration try_time) {
+  return [&gate, try_time](const Scope& scope, const io::HttpRequest& request, const io::HttpLimits& limits,
+                           const io::HttpClient::BodySink& sink) {
+    return gate.Ask(scope, request, {.body_bytes = limits.body_bytes, .try_time = try_time}, sink);
   };
 }
 

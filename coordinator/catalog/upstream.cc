@@ -34,7 +34,7 @@ absl::StatusOr<std::unique_ptr<Upstream>> Upstream::Make(const Config& config, c
   if (!config.github_token_file.empty()) {
     GOFARM_ASSIGN_OR_RETURN(token, ReadToken(config.github_token_file));
   }
-  std::unique_ptr<Upstream> out(new Upstream(proxies, std::move(agent)));
+  std::unique_ptr<Upstream> out(new Upstream(std::move(agent)));
   const auto gate = [&](Service service, std::vector<std::string> urls) -> absl::StatusOr<ServiceGate*> {
     GOFARM_ASSIGN_OR_RETURN(std::unique_ptr<ServiceGate> made,
                             ServiceGate::Make({.service = service,
@@ -56,6 +56,7 @@ absl::StatusOr<std::unique_ptr<Upstream>> Upstream::Make(const Config& config, c
   if (absl::StatusOr<std::vector<std::string>> urls = ProxyUrls(proxies); urls.ok()) {
     GOFARM_ASSIGN_OR_RETURN(ServiceGate * proxy, gate(Service::kProxy, *std::move(urls)));
     out->proxy_ = service::MakeModuleSource(proxies, AskThrough(*proxy));
+    out->ask_for_zips_ = AskThrough(*proxy, kZipTryTime);
   }
   return out;
 }

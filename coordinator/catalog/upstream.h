@@ -24,7 +24,7 @@ namespace gofarm::catalog {
 class Upstream {
  public:
   // Opens no connection. A farm without a module proxy has a catalog all the same, whose reach and detect stages say
-  // so. `proxies` must outlive it.
+  // so.
   static absl::StatusOr<std::unique_ptr<Upstream>> Make(const Config& config, const goproxy::List& proxies,
                                                         const std::string& version, const Clock& clock);
 
@@ -34,9 +34,8 @@ class Upstream {
   PkgsiteClient& pkgsite() { return *pkgsite_; }
   // Null: no proxy is configured.
   service::ModuleSource* proxy() { return proxy_.get(); }
-  const goproxy::List& proxies() const { return proxies_; }
-  // For zips, by ranges.
-  const io::HttpClient& http() const { return http_; }
+  // Reads files of the module proxy through the same gate; only while proxy() is not null.
+  const io::HttpAsk& ask_for_zips() const { return ask_for_zips_; }
 
   void SetBudgets(const Budgets& budgets);
   std::vector<GateStatus> Status() const;
@@ -44,17 +43,17 @@ class Upstream {
   std::string WhyPaused(Service service, absl::Time now) const;
 
  private:
-  Upstream(const goproxy::List& proxies, std::string user_agent) : proxies_(proxies), http_(std::move(user_agent)) {}
+  explicit Upstream(std::string user_agent) : http_(std::move(user_agent)) {}
   ServiceGate* GateOf(Service service) const;
 
-  const goproxy::List& proxies_;
-  io::HttpClient http_;
+  const io::HttpClient http_;
   std::vector<std::unique_ptr<ServiceGate>> gates_;
   std::unique_ptr<IndexClient> index_;
   std::unique_ptr<DepsdevClient> depsdev_;
   std::unique_ptr<GithubClient> github_;
   std::unique_ptr<PkgsiteClient> pkgsite_;
   std::unique_ptr<service::ModuleSource> proxy_;
+  io::HttpAsk ask_for_zips_;
 };
 
 }  // namespace gofarm::catalog

@@ -117,7 +117,7 @@ class CachedOnly {
 
 class HttpModuleProxy final : public ModuleSource {
  public:
-  HttpModuleProxy(goproxy::List proxies, ProxyAsk ask, bool in_bulk)
+  HttpModuleProxy(goproxy::List proxies, io::HttpAsk ask, bool in_bulk)
       : proxies_(std::move(proxies)), ask_(std::move(ask)), in_bulk_(in_bulk), cached_only_(proxies_.entries.size()) {}
 
   VersionAnswer Check(const Scope& scope, const std::string& module, const std::string& version) override {
@@ -166,6 +166,20 @@ class HttpModuleProxy final : public ModuleSource {
     return {.state = zip.state, .detail = std::move(zip.detail), .bytes = zip.bytes, .url = std::move(zip.url)};
   }
 
+  absl::Status OpenZip(const Scope& scope, const std::string& module, const std::string& version,
+                       const OpenUrl& open) override {
+    GOFARM_ASSIGN_OR_RETURN(const std::string escaped, gomod::EscapeVersion(version));
+    absl::Status opened;
+    const Fetched zip = InTurn(module, Cat("/@v/", escaped, ".zip"), [&](size_t proxy, const std::string& path) {
+      return FetchInBulk(proxy, path, false, [&](const std::string& url) {
+        opened = open(url);
+        return ToFetched(url, opened);
+      });
+    });
+    GOFARM_RETURN_IF_ERROR(scope.Check());
+    return zip.state == VersionState::kThere ? opened : StatusOf(zip);
+  }
+
  private:
   struct Constraints {
     std::vector<gomod::VersionRange> retracted;
@@ -183,6 +197,29 @@ class HttpModuleProxy final : public ModuleSource {
     fetched.status = response->status;
     fetched.detail = Cat(" answers ", response->status);
     if (const std::string reason = Reason(response->body); !reason.empty()) fetched.detail += Cat(": ", reason);
+    return fetched;
+  }
+
+  // What the caller made of an address.
+  static Fetched ToFetched(const std::string& url, const absl::Status& opened) {
+    Fetched fetched{.state = VersionState::kThere, .url = url};
+    switch (opened.code()) {
+      case absl::StatusCode::kNotFound:
+        fetched.state = VersionState::kAbsent;
+        fetched.status = 404;
+        break;
+      case absl::StatusCode::kPermissionDenied:
+        fetched.state = VersionState::kRefused;
+        break;
+      case absl::StatusCode::kUnavailable:
+      case absl::StatusCode::kCancelled:
+      case absl::StatusCode::kDeadlineExceeded:
+        fetched.state = VersionState::kUnknown;
+        break;
+      default:
+        return fetched;
+    }
+    fetched.detail = Cat(": ", Sv(opened.message()));
     return fetched;
   }
 
@@ -321,7 +358,7 @@ class HttpModuleProxy final : public ModuleSource {
   }
 
   const goproxy::List proxies_;
-  const ProxyAsk ask_;
+  const io::HttpAsk ask_;
   const bool in_bulk_;
   CachedOnly cached_only_;
 };
@@ -336,7 +373,7 @@ std::unique_ptr<ModuleProxy> MakeModuleProxy(const goproxy::List& proxies, const
   return std::make_unique<HttpModuleProxy>(goproxy::WithoutDirect(proxies), ask, /*in_bulk=*/false);
 }
 
-std::unique_ptr<ModuleSource> MakeModuleSource(const goproxy::List& proxies, ProxyAsk ask) {
+std::unique_ptr<ModuleSource> MakeModuleSource(const goproxy::List& proxies, io::HttpAsk ask) {
   return std::make_unique<HttpModuleProxy>(goproxy::WithoutDirect(proxies), std::move(ask), /*in_bulk=*/true);
 }
 

@@ -62,18 +62,23 @@ class ModuleSource : public ModuleProxy {
   virtual ModAnswer Mod(const Scope& scope, const std::string& module, const std::string& version) = 0;
   // By the cheapest request: HEAD, or one byte where that is not answered.
   virtual ZipAnswer Zip(const Scope& scope, const std::string& module, const std::string& version) = 0;
+
+  // To read it: calls `open` with the addresses where the zip may be asked for, until it is there. `open` returns OK
+  // then; NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE, CANCELLED or DEADLINE_EXCEEDED for what an address answered; any
+  // other error means that it is there and useless, and is returned as it is. NOT_FOUND, PERMISSION_DENIED or
+  // UNAVAILABLE when it is nowhere.
+  using OpenUrl = std::function<absl::Status(const std::string& url)>;
+  virtual absl::Status OpenZip(const Scope& scope, const std::string& module, const std::string& version,
+                               const OpenUrl& open) = 0;
 };
 
 // "direct" is left out. `http` must outlive the result.
 std::unique_ptr<ModuleProxy> MakeModuleProxy(const goproxy::List& proxies, const io::HttpClient& http);
 
-// How requests are made: by whatever keeps a budget and asks again. It sets the time of a request.
-using ProxyAsk =
-    std::function<absl::StatusOr<io::HttpResponse>(const Scope& scope, const io::HttpRequest& request,
-                                                   const io::HttpLimits& limits, const io::HttpClient::BodySink& sink)>;
 // For many questions. Bulk readers are asked to put /cached-only before each path, which has a proxy answer with what
 // it stores and fetch nothing. A mirror need not know it, so it is used only with a proxy that gave the same go.mod
-// with and without it; and what is not there under it is asked for without it, since that is no absence.
-std::unique_ptr<ModuleSource> MakeModuleSource(const goproxy::List& proxies, ProxyAsk ask);
+// with and without it; and what is not there under it is asked for without it, since that is no absence. `ask` keeps
+// the budget and sets the time of a request.
+std::unique_ptr<ModuleSource> MakeModuleSource(const goproxy::List& proxies, io::HttpAsk ask);
 
 }  // namespace gofarm::service

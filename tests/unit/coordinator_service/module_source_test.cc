@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 
 #include "common/base/text.h"
 #include "common/io/http_client.h"
@@ -28,10 +29,7 @@ Scope Soon() { return Scope::For(absl::Seconds(10)); }
 class ModuleSourceTest : public ::testing::Test {
  protected:
   std::unique_ptr<ModuleSource> Source(const std::string& goproxy) {
-    return MakeModuleSource(
-        goproxy::Parse(goproxy).value(),
-        [this](const Scope& scope, const io::HttpRequest& request, const io::HttpLimits& limits,
-               const io::HttpClient::BodySink& sink) { return http_.Send(scope, request, limits, sink); });
+    return MakeModuleSource(goproxy::Parse(goproxy).value(), io::AskDirectly(http_));
   }
   ModAnswer Mod(ModuleSource& source, const std::string& version = "v1.0.0") {
     return source.Mod(Soon(), "example.com/a", version);
@@ -159,6 +157,33 @@ TEST_F(ModuleSourceTest, AFolderIsASourceToo) {
   EXPECT_EQ(zip.bytes, 500);
   std::filesystem::remove_all(root);
   EXPECT_EQ(Zip(*source).state, VersionState::kAbsent);
+}
+
+TEST_F(ModuleSourceTest, AZipIsOpenedWhereItIsByTheRulesOfAllFiles) {
+  Server empty([](const Request&, Peer& peer) { return peer.Answer(404, "", "not found"); });
+  Server full([](const Request&, Peer& peer) { return peer.Answer(200, "", kMod); });
+  const auto source = Source(Cat(empty.url(), ",", full.url()));
+  EXPECT_EQ(Mod(*source).state, VersionState::kThere);
+  const std::string there = full.url() + kZipPath, cached = Cat(full.url(), "/cached-only", kZipPath);
+  std::vector<std::string> asked;
+  const auto open = [&](std::map<std::string, absl::Status> answers) {
+    asked.clear();
+    return source->OpenZip(Soon(), "example.com/a", "v1.0.0", [&](const std::string& url) {
+      asked.push_back(url);
+      const auto answer = answers.find(url);
+      return answer == answers.end() ? absl::NotFoundError("answers 404") : answer->second;
+    });
+  };
+  EXPECT_TRUE(open({{cached, absl::OkStatus()}}).ok());
+  EXPECT_THAT(asked, ElementsAre(empty.url() + kZipPath, cached));
+  EXPECT_TRUE(open({{there, absl::OkStatus()}}).ok()) << "what is not cached may be there";
+  EXPECT_THAT(asked, ElementsAre(empty.url() + kZipPath, cached, there));
+  EXPECT_TRUE(absl::IsNotFound(open({})));
+  EXPECT_TRUE(absl::IsUnavailable(open({{cached, absl::UnavailableError("paused")}})));
+  EXPECT_TRUE(absl::IsPermissionDenied(open({{there, absl::PermissionDeniedError("no")}})));
+  const absl::Status useless = open({{cached, absl::InvalidArgumentError("no zip")}});
+  EXPECT_EQ(useless, absl::InvalidArgumentError("no zip"));
+  EXPECT_EQ(asked.size(), 2u);
 }
 
 TEST_F(ModuleSourceTest, AGoModThatIsTooLargeIsUnknown) {

@@ -80,7 +80,8 @@ const Scope& AMinute() {
 
 absl::StatusOr<std::unique_ptr<ModuleSource>> OpenUrl(const io::HttpClient& http, const std::string& url,
                                                       FetchStats* stats) {
-  absl::StatusOr<std::unique_ptr<ByteReader>> reader = OpenHttpFile(AMinute(), http, url, {}, {}, stats);
+  absl::StatusOr<std::unique_ptr<ByteReader>> reader =
+      OpenHttpFile(AMinute(), io::AskDirectly(http), url, {}, {}, stats);
   if (!reader.ok()) return reader.status();
   return OpenZip(AMinute(), *std::move(reader), kPrefix);
 }
@@ -150,7 +151,8 @@ TEST(ZipSourceTest, WhatTakesMuchMemoryGoesIntoAFile) {
   for (const bool with_ranges : {true, false}) {
     ZipServer server(zip, with_ranges);
     const io::HttpClient http("test");
-    auto reader = OpenHttpFile(AMinute(), http, server.server().url(), {}, {.memory_bytes = 200'000}, nullptr);
+    auto reader =
+        OpenHttpFile(AMinute(), io::AskDirectly(http), server.server().url(), {}, {.memory_bytes = 200'000}, nullptr);
     ASSERT_TRUE(reader.ok()) << reader.status();
     const auto source = OpenZip(AMinute(), *std::move(reader), kPrefix);
     ASSERT_TRUE(source.ok()) << source.status();
