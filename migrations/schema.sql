@@ -370,9 +370,22 @@ CREATE TABLE catalog_detections (
     words         text NOT NULL DEFAULT '',      -- names of its programs, for the search
     document      jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(document) = 'object'),
     checked_at    timestamptz NOT NULL,
-    revision      bigint NOT NULL
+    revision      bigint NOT NULL,
+    -- By target, with what is known of the dependencies; `targets` agrees with it.
+    forecast      jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(forecast) = 'object')
 );
 CREATE INDEX catalog_detections_programs ON catalog_detections (module_id) WHERE programs > 0;
+CREATE INDEX catalog_detections_revision ON catalog_detections (revision);
+
+-- detect: what the packages of a module bring to programs of other modules that import them. Compact JSON as text: it is
+-- read whole or not at all.
+CREATE TABLE catalog_packages (
+    module_id integer PRIMARY KEY REFERENCES catalog_modules (id),
+    version   text COLLATE "C" NOT NULL,
+    packages  integer NOT NULL CHECK (packages >= 0),
+    untold    integer NOT NULL CHECK (untold >= 0),  -- packages that are not told of: too costly to read, or no room
+    document  text NOT NULL
+);
 
 -- What other modules' files ask for by name: a tool directive, a blank import of tools.go, an install line.
 CREATE TABLE catalog_demand (

@@ -101,22 +101,22 @@ class HttpFile final : public ByteReader {
 
   absl::Status Prepare(const Scope& scope, std::vector<ByteSpan> spans) override {
     if (local_ != nullptr) return scope.Check();
-    std::vector<ByteSpan> missing;
-    for (const ByteSpan& span : spans) AddMissing(span, missing);
+    std::vector<ByteSpan> missing = Joined(spans);
     if (missing.empty()) return scope.Check();
-    missing = JoinSpans(std::move(missing), rules_, size_ / rules_.spare_share);
-    int64_t wanted = 0;
-    for (const ByteSpan& span : missing) wanted += span.size();
+    int64_t wanted = SizeOf(missing);
     if (static_cast<double>(wanted) >= rules_.whole_share * static_cast<double>(size_ - held_)) {
       missing.clear();
       AddMissing({0, size_}, missing);
       if (stats_ != nullptr) stats_->whole = true;
     }
     // Joined ranges may cover what is there already; that is cheaper than another request.
-    wanted = 0;
-    for (const ByteSpan& span : missing) wanted += span.size();
+    wanted = SizeOf(missing);
     if (held_ + wanted > rules_.memory_bytes) return Download(scope);
     return FetchAll(scope, missing);
+  }
+
+  int64_t BytesToFetch(std::vector<ByteSpan> spans) const override {
+    return local_ != nullptr ? 0 : SizeOf(Joined(spans));
   }
 
   absl::StatusOr<std::string> At(ByteSpan span) const override {
@@ -214,6 +214,18 @@ class HttpFile final : public ByteReader {
     if (bytes.empty()) return;
     held_ += static_cast<int64_t>(bytes.size());
     pieces_.insert_or_assign(begin, std::move(bytes));
+  }
+
+  // What is not there of a round's spans, as it is asked for.
+  std::vector<ByteSpan> Joined(const std::vector<ByteSpan>& spans) const {
+    std::vector<ByteSpan> missing;
+    for (const ByteSpan& span : spans) AddMissing(span, missing);
+    return missing.empty() ? missing : JoinSpans(std::move(missing), rules_, size_ / rules_.spare_share);
+  }
+  static int64_t SizeOf(const std::vector<ByteSpan>& spans) {
+    int64_t bytes = 0;
+    for (const ByteSpan& span : spans) bytes += span.size();
+    return bytes;
   }
 
   // The parts of `span` that are not there.

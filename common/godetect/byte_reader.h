@@ -26,6 +26,8 @@ class ByteReader {
   int64_t size() const { return size_; }
   // Makes these bytes ready, in one round where they are far away.
   virtual absl::Status Prepare(const Scope& scope, std::vector<ByteSpan> spans) = 0;
+  // How many bytes that fetches.
+  virtual int64_t BytesToFetch(std::vector<ByteSpan> /*spans*/) const { return 0; }
   // Of what was prepared. Within the file.
   virtual absl::StatusOr<std::string> At(ByteSpan span) const = 0;
 

@@ -12,6 +12,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/godetect/forecast.h"
+#include "common/godetect/package_maker.h"
 #include "common/godetect/package_rules.h"
 #include "common/godetect/read_files.h"
 #include "common/godetect/uses.h"
@@ -66,8 +67,9 @@ class Detector {
     GOFARM_RETURN_IF_ERROR(NameFolders());
     GOFARM_RETURN_IF_ERROR(ReadMainFolders());
     GOFARM_RETURN_IF_ERROR(ReadImports());
+    GOFARM_RETURN_IF_ERROR(ReadOtherHeads());
     TakePrograms();
-    TakePackages();
+    if (options_.packages) found_.packages = MakePackages(found_, folders_, uses_);
     if (uses_.GaveUp()) {
       return absl::ResourceExhaustedError(Cat("its programs import more than ", kVisitsMax, " packages of it in all"));
     }
@@ -96,7 +98,7 @@ class Detector {
     std::vector<std::pair<Folder*, size_t>> heads;
     for (auto& [dir, folder] : folders_) {
       for (size_t i = 0; folder.listed && i < folder.files.size(); ++i) {
-        if (!FitsAny(folder.files[i])) continue;
+        if (!folder.files[i].FitsAny()) continue;
         if (heads.size() >= kHeadsAlongMax) break;
         heads.emplace_back(&folder, i);
         wishes.push_back({.file = folder.files[i].index, .head = true, .bytes_max = kGoFileBytesMax});
@@ -211,30 +213,86 @@ class Detector {
   };
   absl::Status ReadHeaders(std::vector<HeaderWish> wishes) {
     while (!wishes.empty()) {
-      std::vector<HeaderWish> again;
-      size_t done = 0;
-      while (done < wishes.size()) {
-        std::vector<Wish> round;
-        int64_t bytes = 0;
-        const size_t begin = done;
-        for (; done < wishes.size() && bytes < kRoundBytesMax; ++done) {
-          const GoFile& file = wishes[done].folder->files[wishes[done].file];
-          const bool head = !file.head_was_short;
-          round.push_back({.file = file.index, .head = head, .bytes_max = kGoFileBytesMax});
-          bytes += head ? kHeadBytes : std::min(source_.files()[file.index].size, kGoFileBytesMax);
-        }
-        GOFARM_ASSIGN_OR_RETURN(std::vector<Text> texts, source_.Read(scope_, round));
-        for (size_t i = 0; i < texts.size(); ++i) {
-          const HeaderWish& wish = wishes[begin + i];
-          GoFile& file = wish.folder->files[wish.file];
-          if (!round[i].head) texts[i].whole = true;
-          TakeHeader(*wish.folder, wish.file, texts[i]);
-          if (!file.header) again.push_back(wish);
-        }
-      }
-      wishes = std::move(again);
+      GOFARM_ASSIGN_OR_RETURN(wishes, ReadOnce(wishes));
     }
     return absl::OkStatus();
+  }
+  static Wish WishOf(const HeaderWish& wish) {
+    const GoFile& file = wish.folder->files[wish.file];
+    return {.file = file.index, .head = !file.head_was_short, .bytes_max = kGoFileBytesMax};
+  }
+  // Returns those whose head was too short.
+  absl::StatusOr<std::vector<HeaderWish>> ReadOnce(const std::vector<HeaderWish>& wishes) {
+    std::vector<HeaderWish> again;
+    size_t done = 0;
+    while (done < wishes.size()) {
+      std::vector<Wish> round;
+      int64_t bytes = 0;
+      const size_t begin = done;
+      for (; done < wishes.size() && bytes < kRoundBytesMax; ++done) {
+        round.push_back(WishOf(wishes[done]));
+        const int64_t size = std::min(source_.files()[round.back().file].size, kGoFileBytesMax);
+        bytes += round.back().head ? kHeadBytes : size;
+      }
+      GOFARM_ASSIGN_OR_RETURN(std::vector<Text> texts, source_.Read(scope_, round));
+      for (size_t i = 0; i < texts.size(); ++i) {
+        const HeaderWish& wish = wishes[begin + i];
+        if (!round[i].head) texts[i].whole = true;
+        TakeHeader(*wish.folder, wish.file, texts[i]);
+        if (!wish.folder->files[wish.file].header) again.push_back(wish);
+      }
+    }
+    return again;
+  }
+
+  // What the packages of the module lack that nothing else asks for; those near the root first.
+  std::vector<HeaderWish> OtherHeads() {
+    if (!options_.packages) return {};
+    std::vector<std::pair<std::ptrdiff_t, Folder*>> folders;
+    for (auto& [dir, folder] : folders_) {
+      if (IsImportable(folder) && !IsRead(folder)) {
+        folders.emplace_back(std::count(dir.begin(), dir.end(), '/') + (dir.empty() ? 0 : 1), &folder);
+      }
+    }
+    std::stable_sort(folders.begin(), folders.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+    std::vector<HeaderWish> wishes;
+    for (const auto& [depth, folder] : folders) {
+      for (size_t i = 0; i < folder->files.size() && wishes.size() < kHeadsAlongMax; ++i) {
+        const GoFile& file = folder->files[i];
+        if (!file.test && file.FitsAny() && !file.header) wishes.push_back({folder, i});
+      }
+    }
+    return wishes;
+  }
+
+  // The first of them, as long as they fetch less than their share of the module.
+  std::vector<HeaderWish> Affordable(std::vector<HeaderWish> wishes) {
+    std::vector<Wish> round;
+    for (const HeaderWish& wish : wishes) round.push_back(WishOf(wish));
+    const auto cost = [&](size_t count) { return source_.BytesToFetch(absl::MakeConstSpan(round).first(count)); };
+    const int64_t left = source_.bytes() / kPackagesShare - fetched_for_packages_;
+    size_t count = wishes.size();
+    if (cost(count) > left) {
+      size_t too_many = count;
+      for (count = 0; count + 1 < too_many;) {
+        const size_t middle = count + (too_many - count) / 2;
+        (cost(middle) > left ? too_many : count) = middle;
+      }
+    }
+    fetched_for_packages_ += cost(count);
+    wishes.resize(count);
+    return wishes;
+  }
+
+  // In one round, and one more for long headers; of a module that is all here, everything.
+  absl::Status ReadOtherHeads() {
+    for (int round = 0;; ++round) {
+      const int64_t before = fetched_for_packages_;
+      const std::vector<HeaderWish> wishes = Affordable(OtherHeads());
+      if (wishes.empty()) return absl::OkStatus();
+      GOFARM_RETURN_IF_ERROR(ReadOnce(wishes).status());
+      if (round > 0 && fetched_for_packages_ > before) return absl::OkStatus();
+    }
   }
 
   absl::Status NameFolders() {
@@ -250,17 +308,13 @@ class Detector {
         if (unknown.empty()) continue;
         // The first did not decide; the next few are asked for together.
         for (size_t i = *unknown.begin(); i < folder.files.size() && unknown.size() < more; ++i) {
-          if (FitsAny(folder.files[i]) && !folder.files[i].header) unknown.insert(i);
+          if (folder.files[i].FitsAny() && !folder.files[i].header) unknown.insert(i);
         }
         for (const size_t i : unknown) wishes.push_back({&folder, i});
       }
       if (wishes.empty()) return absl::OkStatus();
       GOFARM_RETURN_IF_ERROR(ReadHeaders(std::move(wishes)));
     }
-  }
-
-  static bool FitsAny(const GoFile& file) {
-    return std::any_of(file.fits.begin(), file.fits.end(), [](bool fit) { return fit; });
   }
 
   // Whole texts of the files of packages main, heads of their tests; then who declares func main.
@@ -272,6 +326,8 @@ class Detector {
     // What the heads that are known say of imports is asked for in the same round; it is nearly all.
     std::vector<HeaderWish> imported = Missing(mains);
     if (imported.size() > kHeadsAlongMax) imported.resize(kHeadsAlongMax);
+    std::vector<HeaderWish> along;
+    if (!mains.empty()) along = Affordable(OtherHeads());
     const absl::flat_hash_set<Folder*> is_main(mains.begin(), mains.end());
     size_t done = 0;
     while (done < mains.size()) {
@@ -286,11 +342,18 @@ class Detector {
         whose.push_back(wish);
         bytes += kHeadBytes;
       }
+      const size_t along_begin = wishes.size();
+      for (const HeaderWish& wish : std::exchange(along, {})) {
+        wishes.push_back({.file = wish.folder->files[wish.file].index, .head = true, .bytes_max = kGoFileBytesMax});
+        whose.push_back(wish);
+        bytes += kHeadBytes;
+      }
+      const size_t along_end = wishes.size();
       for (; done < mains.size() && bytes < kRoundBytesMax; ++done) {
         Folder& folder = *mains[done];
         for (size_t i = 0; i < folder.files.size(); ++i) {
           const GoFile& file = folder.files[i];
-          if (!FitsAny(file) || (file.test && file.header)) continue;
+          if (!file.FitsAny() || (file.test && file.header)) continue;
           wishes.push_back({.file = file.index, .head = file.test, .bytes_max = kGoFileBytesMax});
           whose.push_back({&folder, i});
           bytes += file.test ? kHeadBytes : std::min(source_.files()[file.index].size, kGoFileBytesMax);
@@ -303,7 +366,7 @@ class Detector {
         GoFile& file = whose[i].folder->files[whose[i].file];
         if (!wishes[i].head) texts[i].whole = true;
         TakeHeader(*whose[i].folder, whose[i].file, texts[i]);
-        if (!file.header) short_ones.push_back(whose[i]);
+        if (!file.header && (i < along_begin || i >= along_end)) short_ones.push_back(whose[i]);
         by_file[file.index] = &texts[i].text;
       }
       GOFARM_RETURN_IF_ERROR(ReadHeaders(std::move(short_ones)));
@@ -345,9 +408,6 @@ class Detector {
       for (size_t t = 0; t < kTargets; ++t) program = program || IsProgram(folder, t);
       if (program) roots.push_back(&folder);
     }
-    for (const std::string& package : options_.packages) {
-      if (Folder* const folder = uses_.FolderOf(package)) roots.push_back(folder);
-    }
     return roots;
   }
 
@@ -366,7 +426,7 @@ class Detector {
       for (size_t i = 0; i < folder->files.size(); ++i) {
         const GoFile& file = folder->files[i];
         // A test cannot change what is built but by a broken constraint line; then it fails, which costs a build.
-        if (!FitsAny(file) || file.test) continue;
+        if (!file.FitsAny() || file.test) continue;
         if (!file.header) {
           missing.push_back({folder, i});
           whole = false;
@@ -399,7 +459,7 @@ class Detector {
     for (auto& [dir, folder] : folders_) {
       for (size_t i = 0; i < folder.files.size(); ++i) {
         const GoFile& file = folder.files[i];
-        if (FitsAny(file) && !file.test && !file.header) missing.push_back({&folder, i});
+        if (file.FitsAny() && !file.test && !file.header) missing.push_back({&folder, i});
       }
     }
     return missing;
@@ -447,16 +507,6 @@ class Detector {
               [](const Program& a, const Program& b) { return a.import_path < b.import_path; });
   }
 
-  void TakePackages() {
-    for (const std::string& path : options_.packages) {
-      Folder* const folder = uses_.FolderOf(path);
-      if (folder == nullptr) continue;
-      Package package{.import_path = path};
-      for (size_t t = 0; t < kTargets; ++t) AddUse(uses_.UseOf(*folder, t), package.uses);
-      found_.packages.push_back(std::move(package));
-    }
-  }
-
   const Scope& scope_;
   ModuleSource& source_;
   SourceParser& parser_;
@@ -465,6 +515,7 @@ class Detector {
   std::map<std::string, Folder> folders_;
   absl::flat_hash_set<Folder*> reached_;  // by imports from programs
   std::vector<Folder*> unfollowed_;
+  int64_t fetched_for_packages_ = 0;
   gomod::GoModFile go_mod_;
   std::string go_mod_error_;
   Detection found_;

@@ -19,6 +19,7 @@ namespace gofarm::godetect {
 inline constexpr int64_t kGoFileBytesMax = 16 << 20;  // of one file; more is decided by so much of it
 inline constexpr int64_t kRoundBytesMax = 48 << 20;   // of texts in memory
 inline constexpr size_t kProgramsMax = 20'000;
+inline constexpr int64_t kPackagesShare = 16;  // one in so many bytes of a module may be read for its packages alone
 
 struct DetectOptions {
   std::string module;      // empty: as go.mod declares
@@ -26,9 +27,9 @@ struct DetectOptions {
   std::string go_version;  // the Go that builds, such as "1.26.8"
   std::vector<std::string> tags = gomod::RecipeTags();
   std::vector<std::string> experiments = gomod::DefaultExperiments();
-  // Import paths (below the declared path) to be looked at though they are no programs: for forecasts of modules that
-  // import them.
-  std::vector<std::string> packages;
+  // Also what its packages are made of, for forecasts of modules that import them. Where the module is read by ranges,
+  // only as far as it costs little beside its size (kPackagesShare).
+  bool packages = false;
 };
 
 // INVALID_ARGUMENT: a module that the go command refuses, or no module path; ABORTED: the parser ended on one of its

@@ -3,6 +3,8 @@
 #include <array>
 #include <utility>
 
+#include "common/base/text.h"
+
 namespace gofarm::godetect {
 namespace {
 
@@ -43,6 +45,17 @@ constexpr std::array<std::pair<Verdict, std::string_view>, 5> kVerdicts = {{
 
 std::string_view KindName(ProgramKind kind) { return NameIn(kKinds, kind); }
 std::optional<ProgramKind> ParseKind(std::string_view name) { return ParseIn(kKinds, name); }
+std::string TextOf(const Need& need) {
+  switch (need.kind) {
+    case Need::Kind::kLibrary:
+      return Cat("library ", need.name);
+    case Need::Kind::kPkgConfig:
+      return Cat("pkg-config ", need.name);
+    case Need::Kind::kHeader:
+      return Cat("header ", need.name);
+  }
+  return need.name;
+}
 std::string_view NeedKindName(Need::Kind kind) { return NameIn(kNeedKinds, kind); }
 std::optional<Need::Kind> ParseNeedKind(std::string_view name) { return ParseIn(kNeedKinds, name); }
 std::string_view VerdictName(Verdict verdict) { return NameIn(kVerdicts, verdict); }

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/godetect/module_packages.h"
 #include "common/vocab/target.h"
 
 namespace gofarm::godetect {
@@ -26,6 +27,7 @@ struct Need {
 
   auto operator<=>(const Need&) const = default;
 };
+std::string TextOf(const Need& need);  // "library pcap"
 std::string_view NeedKindName(Need::Kind kind);
 std::optional<Need::Kind> ParseNeedKind(std::string_view name);
 
@@ -57,12 +59,6 @@ struct Program {
   std::vector<std::string> frameworks;
 };
 
-// A package that was asked for by name: what a forecast of another module follows.
-struct Package {
-  std::string import_path;  // below the declared path
-  std::vector<Use> uses;    // targets that have a file
-};
-
 struct ReplaceLine {
   std::string old_path, old_version, new_path, new_version;
 };
@@ -77,6 +73,8 @@ struct InstallLine {
 enum class Verdict { kBuildable, kNeedsLibrary, kExcluded, kGoTooNew, kNoProgram };
 std::string_view VerdictName(Verdict verdict);
 std::optional<Verdict> ParseVerdict(std::string_view name);
+// In the order of the enumeration: a build that lacks a library is worth more than one that is excluded.
+inline bool IsWorse(Verdict a, Verdict b) { return static_cast<int>(a) > static_cast<int>(b); }
 
 struct TargetForecast {
   Verdict verdict = Verdict::kNoProgram;
@@ -91,7 +89,7 @@ struct Detection {
   std::string toolchain;
   bool has_go_mod = false;
   std::vector<Program> programs;  // by import path
-  std::vector<Package> packages;
+  ModulePackages packages;        // when they were asked for; not part of the JSON
   std::vector<ReplaceLine> replaces;
   std::vector<std::string> requires_;      // module paths
   std::vector<std::string> tools;          // tool lines of go.mod

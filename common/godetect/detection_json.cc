@@ -35,12 +35,6 @@ void Fields(Form& form, P& program) {
   form.Field("uses", program.uses);
 }
 
-template <typename Form, json::Is<Package> P>
-void Fields(Form& form, P& package) {
-  form.Field("import_path", package.import_path);
-  form.Field("uses", package.uses);
-}
-
 template <typename Form, json::Is<ReplaceLine> R>
 void Fields(Form& form, R& line) {
   form.Field("old_path", line.old_path);
@@ -72,7 +66,6 @@ void Fields(Form& form, D& d) {
   form.Field("toolchain", d.toolchain);
   form.Field("programs", d.programs);
   form.Field("forecast", d.forecast);
-  form.Field("packages", d.packages);
   form.Field("requires", d.requires_);
   form.Field("replaces", d.replaces);
   form.Field("tool_directives", d.tools);

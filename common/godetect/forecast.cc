@@ -1,26 +1,14 @@
 #include "common/godetect/forecast.h"
 
 #include <algorithm>
-#include <deque>
 #include <set>
+#include <utility>
 
 #include "common/base/text.h"
 #include "common/gomod/version.h"
 
 namespace gofarm::godetect {
 namespace {
-
-std::string NeedText(const Need& need) {
-  switch (need.kind) {
-    case Need::Kind::kLibrary:
-      return Cat("library ", need.name);
-    case Need::Kind::kPkgConfig:
-      return Cat("pkg-config ", need.name);
-    case Need::Kind::kHeader:
-      return Cat("header ", need.name);
-  }
-  return need.name;
-}
 
 const Use* UseFor(const std::vector<Use>& uses, Target target) {
   for (const Use& use : uses) {
@@ -34,59 +22,30 @@ struct Outlook {
   std::string detail;
 };
 
-// Better first.
-int Rank(Verdict verdict) {
-  switch (verdict) {
-    case Verdict::kBuildable:
-      return 0;
-    case Verdict::kNeedsLibrary:
-      return 1;
-    case Verdict::kExcluded:
-      return 2;
-    case Verdict::kGoTooNew:
-      return 3;
-    case Verdict::kNoProgram:
-      return 4;
-  }
-  return 4;
-}
-
-Outlook OutlookOf(const Use& own, Target target, const Lookup& lookup) {
+Outlook OutlookOf(const Use& own, Target target, PackageGraph* graph) {
   Outlook outlook;
   const auto worsen = [&outlook](Verdict verdict, std::string detail) {
-    if (outlook.verdict == Verdict::kBuildable || Rank(verdict) > Rank(outlook.verdict)) {
+    if (outlook.verdict == Verdict::kBuildable || IsWorse(verdict, outlook.verdict)) {
       outlook = {verdict, std::move(detail)};
     }
   };
-  const auto take = [&](const Use& use, std::string_view module) {
-    const std::string brought = module.empty() ? "" : Cat(", brought by ", module);
-    if (!use.excluded.empty()) worsen(Verdict::kExcluded, Cat(use.excluded, brought));
-    if (use.needs.empty()) return;
-    // A library says more than the header that comes with it; needs are sorted by kind.
-    const Need& need = use.needs.front();
-    worsen(Verdict::kNeedsLibrary, Cat(NeedText(need), " (", need.package, ")", brought));
-  };
-  take(own, "");
-  std::deque<std::string> queue(own.imports.begin(), own.imports.end());
-  std::set<std::string> seen(own.imports.begin(), own.imports.end());
-  size_t unknown = 0;
-  std::string first_unknown;
-  while (!queue.empty()) {
-    const std::string path = std::move(queue.front());
-    queue.pop_front();
-    const KnownPackage* const package = lookup && seen.size() <= kForecastPackagesMax ? lookup(path, target) : nullptr;
-    if (package == nullptr) {
-      if (++unknown == 1) first_unknown = path;
-      continue;
-    }
-    take(package->use, package->module);
-    for (const std::string& import : package->use.imports) {
-      if (seen.insert(import).second) queue.push_back(import);
-    }
+  if (!own.excluded.empty()) worsen(Verdict::kExcluded, own.excluded);
+  // A library says more than the header that comes with it; needs are sorted by kind.
+  if (!own.needs.empty()) {
+    worsen(Verdict::kNeedsLibrary, Cat(TextOf(own.needs.front()), " (", own.needs.front().package, ")"));
   }
-  if (outlook.verdict == Verdict::kBuildable && unknown > 0) {
-    outlook.detail = Cat("dependencies unknown: ", first_unknown,
-                         unknown > 1 ? Cat(" and ", unknown - 1, unknown > 2 ? " others" : " other") : "");
+  PackageGraph::Found found;
+  if (graph != nullptr) {
+    found = graph->Follow(own.imports, target);
+  } else if (!own.imports.empty()) {
+    found.unknown = static_cast<int64_t>(own.imports.size());
+    found.first_unknown = own.imports.front();
+  }
+  if (found.verdict != Verdict::kBuildable) worsen(found.verdict, std::move(found.detail));
+  if (outlook.verdict == Verdict::kBuildable && found.unknown > 0) {
+    const int64_t others = found.unknown - 1;
+    outlook.detail = Cat("dependencies unknown: ", found.first_unknown,
+                         others == 0 ? "" : Cat(" and ", others, others == 1 ? " other" : " others"));
   }
   return outlook;
 }
@@ -94,7 +53,7 @@ Outlook OutlookOf(const Use& own, Target target, const Lookup& lookup) {
 }  // namespace
 
 std::map<std::string, TargetForecast> Forecast(const Detection& detection, std::string_view go_version,
-                                               const Lookup& lookup) {
+                                               PackageGraph* graph) {
   const bool too_new = gomod::IsGoVersion(detection.go_version) && gomod::IsGoVersion(go_version) &&
                        gomod::CompareGoVersion(detection.go_version, go_version) > 0;
   const bool has_real = std::any_of(detection.programs.begin(), detection.programs.end(),
@@ -116,8 +75,8 @@ std::map<std::string, TargetForecast> Forecast(const Detection& detection, std::
       if (has_real && program.kind != ProgramKind::kProgram) continue;
       const Use* const use = UseFor(program.uses, target);
       if (use == nullptr) continue;
-      Outlook outlook = OutlookOf(*use, target, lookup);
-      if (!any || Rank(outlook.verdict) < Rank(out.verdict)) {
+      Outlook outlook = OutlookOf(*use, target, graph);
+      if (!any || IsWorse(out.verdict, outlook.verdict)) {
         if (outlook.verdict != Verdict::kBuildable) outlook.detail = Cat(program.import_path, ": ", outlook.detail);
         out = {outlook.verdict, std::move(outlook.detail)};
       }
@@ -127,6 +86,14 @@ std::map<std::string, TargetForecast> Forecast(const Detection& detection, std::
     out.detail = Clip(out.detail, kForecastDetailMax);
   }
   return all;
+}
+
+std::vector<std::string> ImportsOf(const Detection& detection) {
+  std::set<std::string> paths;
+  for (const Program& program : detection.programs) {
+    for (const Use& use : program.uses) paths.insert(use.imports.begin(), use.imports.end());
+  }
+  return {paths.begin(), paths.end()};
 }
 
 }  // namespace gofarm::godetect

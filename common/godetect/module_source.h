@@ -41,6 +41,10 @@ class ModuleSource {
   // The texts in the order of the wishes. INVALID_ARGUMENT: the module is damaged or hostile; other errors are those of
   // files and HTTP.
   virtual absl::StatusOr<std::vector<Text>> Read(const Scope& scope, absl::Span<const Wish> wishes) = 0;
+  // How many bytes a round of these fetches from far away, about; 0 when all is here.
+  virtual int64_t BytesToFetch(absl::Span<const Wish>) const { return 0; }
+  // What that compares with: of the whole module as it is fetched.
+  virtual int64_t bytes() const { return 0; }
 
  protected:
   std::vector<SourceFile> files_;

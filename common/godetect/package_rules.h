@@ -32,6 +32,8 @@ struct GoFile {
   std::optional<gomod::GoHeader> header;
   bool head_was_short = false;  // the header is longer than a head
   std::optional<bool> main;     // declares func main; set for files of programs only
+
+  bool FitsAny() const { return fits[0] || fits[1] || fits[2] || fits[3]; }
 };
 
 // Which file's header has to be known to say what the package is called for the target, or its name.

@@ -67,6 +67,8 @@ class UseMaker {
   const PackageFiles& FilesFor(Folder& folder, size_t target);
   // Of the package and all of its own module that it imports.
   Use UseOf(Folder& root, size_t target);
+  // Of the package alone.
+  const Parts& PartsOf(Folder& folder, size_t target);
   // More than kVisitsMax packages were visited, and what was said since is not whole.
   bool GaveUp() const { return visits_ > kVisitsMax; }
 
@@ -74,7 +76,6 @@ class UseMaker {
   bool HasFile(std::string_view ending);
   bool LookUp(std::string_view ending) const;
   bool MayBeElsewhere(const std::string& import_path) const;
-  const Parts& PartsOf(Folder& folder, size_t target);
 
   const std::vector<SourceFile>& files_;
   const std::vector<gomod::BuildTags>& tags_;

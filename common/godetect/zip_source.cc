@@ -42,9 +42,7 @@ class ZipSource final : public ModuleSource {
   }
 
   absl::StatusOr<std::vector<Text>> Read(const Scope& scope, absl::Span<const Wish> wishes) override {
-    std::vector<ByteSpan> spans;
-    spans.reserve(wishes.size());
-    for (const Wish& wish : wishes) spans.push_back(Planned(wish));
+    const std::vector<ByteSpan> spans = AllPlanned(wishes);
     GOFARM_RETURN_IF_ERROR(reader_->Prepare(scope, spans));
     std::vector<Text> texts(wishes.size());
     for (size_t i = 0; i < wishes.size(); ++i) {
@@ -52,6 +50,11 @@ class ZipSource final : public ModuleSource {
     }
     return texts;
   }
+
+  int64_t BytesToFetch(absl::Span<const Wish> wishes) const override {
+    return reader_->BytesToFetch(AllPlanned(wishes));
+  }
+  int64_t bytes() const override { return reader_->size(); }
 
  private:
   // First where the record stands in nearly every zip; a comment may put it up to 64 KiB further to the front.
@@ -131,6 +134,12 @@ class ZipSource final : public ModuleSource {
     return absl::OkStatus();
   }
 
+  std::vector<ByteSpan> AllPlanned(absl::Span<const Wish> wishes) const {
+    std::vector<ByteSpan> spans;
+    spans.reserve(wishes.size());
+    for (const Wish& wish : wishes) spans.push_back(Planned(wish));
+    return spans;
+  }
   ByteSpan Planned(const Wish& wish) const {
     const io::ZipEntry& entry = entries_[wish.file];
     const int64_t packed = wish.head ? std::min(entry.packed, kHeadPackedBytes) : entry.packed;

@@ -16,6 +16,7 @@
 #include "coordinator/catalog/catalog_metrics.h"
 #include "coordinator/catalog/detect_stage.h"
 #include "coordinator/catalog/enrich_stage.h"
+#include "coordinator/catalog/forecaster.h"
 #include "coordinator/catalog/index_stage.h"
 #include "coordinator/catalog/reach_stage.h"
 #include "coordinator/catalog/select_stage.h"
@@ -59,7 +60,8 @@ class Catalog::Impl {
             [this](const Scope& scope, absl::Span<const int32_t> modules) { return VersionsOfSet(scope, modules); },
             parts_.upstream),
         detect_(parts_.config, epoch, store_, parts_.upstream, parts_.go_version),
-        selector_(parts_.config, epoch, store_, parts_.batches) {
+        forecaster_(epoch, store_, parts_.go_version),
+        selector_(parts_.config, epoch, store_, forecaster_, parts_.batches) {
     const std::pair<Stage, StageTurn*> turns[] = {{Stage::kIndex, &index_},
                                                   {Stage::kEnrich, &enrich_},
                                                   {Stage::kReach, &reach_},
@@ -146,7 +148,11 @@ class Catalog::Impl {
   absl::StatusOr<ModuleView> Show(const Scope& scope, const std::string& module) {
     GOFARM_RETURN_IF_ERROR(CheckPath(module));
     GOFARM_ASSIGN_OR_RETURN(const store::ModuleRecord record, store_.Find(scope, module));
-    return ViewOf(record, parts_.config, Versions(), absl::Now());
+    ModuleView view = ViewOf(record, parts_.config, Versions(), absl::Now());
+    if (!view.programs.empty()) {
+      GOFARM_ASSIGN_OR_RETURN(view.forecast, forecaster_.Of(scope, record.detection->document));
+    }
+    return view;
   }
 
   absl::StatusOr<WhyView> Why(const Scope& scope, const std::string& module) {
@@ -197,7 +203,10 @@ class Catalog::Impl {
   absl::StatusOr<SelectionResult> Select(const Scope& scope, const SelectionRequest& request) {
     return selector_.Select(scope, request);
   }
-  absl::StatusOr<std::vector<VerdictCheck>> CheckForecast(const Scope& scope) { return store_.ForecastOutcomes(scope); }
+  absl::StatusOr<std::vector<VerdictCheck>> CheckForecast(const Scope& scope) {
+    GOFARM_RETURN_IF_ERROR(forecaster_.Refresh(scope));
+    return store_.ForecastOutcomes(scope);
+  }
 
   absl::StatusOr<std::unique_ptr<Ingestion>> BeginIngestion(const Scope& scope) {
     GOFARM_ASSIGN_OR_RETURN(std::unique_ptr<Ingestion> ingestion, index_.BeginIngestion(scope));
@@ -383,6 +392,7 @@ class Catalog::Impl {
   EnrichStage enrich_;
   ReachStage reach_;
   DetectStage detect_;
+  Forecaster forecaster_;
   Selector selector_;
   std::vector<std::unique_ptr<StageLoop>> loops_;
   absl::Mutex mutex_;

@@ -14,6 +14,7 @@
 #include "common/godetect/module_source.h"
 #include "common/godetect/parser_child.h"
 #include "common/gomod/path.h"
+#include "coordinator/catalog/forecaster.h"
 #include "coordinator/catalog/parallel.h"
 
 namespace gofarm::catalog {
@@ -79,12 +80,10 @@ DetectionRow RowOf(const Claimed& module, const std::string& version, const gode
     const std::string word = Cat(row.words.empty() ? "" : " ", program.name);
     if (row.words.size() + word.size() <= kWordsBytesMax) row.words += word;
   }
-  for (const Target target : kAllTargets) {
-    const auto it = detection.forecast.find(std::string(TargetName(target)));
-    if (it != detection.forecast.end() && it->second.verdict == godetect::Verdict::kBuildable) {
-      row.targets |= 1 << (static_cast<int>(target) - 1);
-    }
-  }
+  row.targets = TargetsOf(detection.forecast);
+  row.packages = godetect::ToJson(detection.packages);
+  row.packages_told = static_cast<int64_t>(detection.packages.packages.size());
+  row.packages_untold = detection.packages.unread + detection.packages.cut;
   std::set<std::pair<std::string, DemandKind>> seen;
   for (const std::string& path : detection.tools) {
     AddDemand(path, DemandKind::kToolDirective, detection, seen, row.demand);
@@ -135,7 +134,8 @@ DetectStage::Found DetectStage::One(const Scope& scope, const Claimed& module, c
     if (!source.ok()) return source.status();
     std::unique_ptr<godetect::ParserChild> parser = parsers.Take();
     absl::StatusOr<godetect::Detection> found = godetect::Detect(
-        mine, **source, *parser, {.module = module.path, .version = reach.version, .go_version = go_version_});
+        mine, **source, *parser,
+        {.module = module.path, .version = reach.version, .go_version = go_version_, .packages = true});
     parsers.Give(std::move(parser));
     return found;
   };

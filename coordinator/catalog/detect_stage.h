@@ -15,7 +15,7 @@
 
 namespace gofarm::catalog {
 
-inline constexpr int kDetectVersion = 1;  // raised: every module is looked into again
+inline constexpr int kDetectVersion = 2;  // raised: every module is looked into again
 inline constexpr int kDetectSet = 64;     // modules of one turn
 inline constexpr int kDetectThreads = 8;  // modules at once: most of the time is waiting for the proxy
 inline constexpr int kCrashesMax = 2;

@@ -26,6 +26,7 @@ std::string KindOf(const std::string& reason) {
 }  // namespace
 
 absl::StatusOr<SelectionResult> Selector::DecideAll(const Scope& scope) {
+  GOFARM_RETURN_IF_ERROR(forecaster_.Refresh(scope));
   std::vector<Candidate> candidates;
   for (int32_t after = 0;;) {
     GOFARM_ASSIGN_OR_RETURN(std::vector<Candidate> page, store_.Candidates(scope, after, config_.eligible_since));

@@ -10,6 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "coordinator/catalog/catalog.h"
 #include "coordinator/catalog/config.h"
+#include "coordinator/catalog/forecaster.h"
 #include "coordinator/catalog/stage_loop.h"
 #include "coordinator/store/catalog_store.h"
 
@@ -19,8 +20,9 @@ inline constexpr size_t kDecisionsAtOnce = 2'000;  // rows of one statement
 
 class Selector final : public StageTurn {
  public:
-  Selector(const Config& config, int64_t epoch, store::CatalogStore& store, service::BatchService& batches)
-      : config_(config), epoch_(epoch), store_(store), batches_(batches) {}
+  Selector(const Config& config, int64_t epoch, store::CatalogStore& store, Forecaster& forecaster,
+           service::BatchService& batches)
+      : config_(config), epoch_(epoch), store_(store), forecaster_(forecaster), batches_(batches) {}
 
   absl::StatusOr<SelectionResult> Select(const Scope& scope, const SelectionRequest& request);
   // With auto_select: a selection when one is due.
@@ -34,6 +36,7 @@ class Selector final : public StageTurn {
   const Config& config_;
   const int64_t epoch_;
   store::CatalogStore& store_;
+  Forecaster& forecaster_;
   service::BatchService& batches_;
   absl::Mutex mutex_;  // one selection at a time
   absl::Time next_auto_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();

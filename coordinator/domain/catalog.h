@@ -74,7 +74,26 @@ struct DetectionRow {
   std::string document = "{}";  // JSON: the detection
   std::vector<Demand> demand;   // on others
   std::string words;            // for the search: names of programs, synopsis
+  // Compact JSON of godetect::ModulePackages; empty: nothing new is known of its packages.
+  std::string packages;
+  int64_t packages_told = 0;
+  int64_t packages_untold = 0;
   absl::Time checked_at;
+};
+
+// What a forecast is made of, and what it was. `document` and `forecast` are JSON.
+struct ForecastInput {
+  int32_t module_id = 0;
+  int64_t revision = 0;
+  int targets = 0;
+  std::string document;
+  std::string forecast;
+};
+struct ForecastRow {
+  int32_t module_id = 0;
+  int64_t revision = 0;  // of the detection that it was made from
+  int targets = 0;
+  std::string forecast;
 };
 
 // What a selection looks at. One for each module that has a program of any kind.

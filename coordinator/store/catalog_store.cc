@@ -178,6 +178,20 @@ void SaveDemand(Txn& txn, absl::Span<const DetectionRow> rows) {
   if (!records.empty()) txn.Run("catalog_save_demand", records.Take());
 }
 
+void SavePackages(Txn& txn, absl::Span<const DetectionRow> rows) {
+  Records records;
+  for (const DetectionRow& row : rows) {
+    if (row.packages.empty()) continue;
+    records.Add([&](JsonWriter& json) {
+      json.Field("module_id", static_cast<int64_t>(row.module_id));
+      Text(json, "version", row.version);
+      json.Field("packages", row.packages_told).Field("untold", row.packages_untold);
+      Text(json, "document", row.packages);
+    });
+  }
+  if (!records.empty()) txn.Run("catalog_save_packages", records.Take());
+}
+
 template <typename Row>
 void SaveSearch(Txn& txn, absl::Span<const Row> rows) {
   std::vector<int64_t> modules;
@@ -350,6 +364,7 @@ absl::Status CatalogStore::SaveDetections(const Scope& scope, int64_t epoch, int
       });
     }
     if (!records.empty()) txn.Run("catalog_save_detections", records.Take());
+    SavePackages(txn, rows);
     SaveDemand(txn, rows);
     SaveSearch(txn, rows);
     FinishWork(txn, Stage::kDetect, stage_version, work);
@@ -368,6 +383,57 @@ absl::StatusOr<std::map<int32_t, EnrichmentRow>> CatalogStore::EnrichmentOf(cons
 absl::StatusOr<std::map<int32_t, DetectionRow>> CatalogStore::DetectionsOf(const Scope& scope,
                                                                            absl::Span<const int32_t> modules) {
   return RowsOf<DetectionRow>(pool_, scope, "catalog_detections_of", modules, DetectionFrom);
+}
+
+absl::StatusOr<std::map<std::string, std::string>> CatalogStore::PackagesOf(const Scope& scope,
+                                                                            absl::Span<const std::string> modules) {
+  if (modules.size() > static_cast<size_t>(kPackagesOfMax)) {
+    return absl::InvalidArgumentError(Cat(modules.size(), " modules, at most ", kPackagesOfMax, " at once"));
+  }
+  using Documents = std::map<std::string, std::string>;
+  return RunTransaction(pool_, scope, "read what packages are made of", [&](Txn& txn) -> absl::StatusOr<Documents> {
+    Documents documents;
+    for (const pqxx::row& row : txn.Run("catalog_packages_of", Array(modules))) {
+      documents[row["path"].as<std::string>()] = row["document"].as<std::string>();
+    }
+    return documents;
+  });
+}
+
+absl::StatusOr<std::vector<catalog::ForecastInput>> CatalogStore::ForecastInputs(const Scope& scope, int32_t after) {
+  using Page = std::vector<catalog::ForecastInput>;
+  return RunTransaction(pool_, scope, "read what forecasts are made of", [&](Txn& txn) -> absl::StatusOr<Page> {
+    Page page;
+    for (const pqxx::row& row : txn.Run("catalog_forecast_inputs", after, kForecastPage)) {
+      page.push_back({.module_id = row["module_id"].as<int32_t>(),
+                      .revision = row["revision"].as<int64_t>(),
+                      .targets = row["targets"].as<int>(),
+                      .document = row["document"].as<std::string>(),
+                      .forecast = row["forecast"].as<std::string>()});
+    }
+    return page;
+  });
+}
+
+absl::Status CatalogStore::SaveForecasts(const Scope& scope, int64_t epoch,
+                                         absl::Span<const catalog::ForecastRow> rows) {
+  return Write(pool_, scope, epoch, "store forecasts", [&](Txn& txn) {
+    Records records;
+    for (const catalog::ForecastRow& row : rows) {
+      records.Add([&](JsonWriter& json) {
+        json.Field("module_id", static_cast<int64_t>(row.module_id)).Field("revision", row.revision);
+        json.Field("targets", row.targets).Key("forecast").Raw(row.forecast);
+      });
+    }
+    if (!records.empty()) txn.Run("catalog_save_forecasts", records.Take());
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<int64_t> CatalogStore::DetectionsHead(const Scope& scope) {
+  return RunTransaction(pool_, scope, "read the last detection's revision", [&](Txn& txn) -> absl::StatusOr<int64_t> {
+    return txn.Run("catalog_detections_head")[0][0].as<int64_t>();
+  });
 }
 
 absl::StatusOr<std::vector<catalog::Candidate>> CatalogStore::Candidates(const Scope& scope, int32_t after,

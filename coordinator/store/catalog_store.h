@@ -23,6 +23,8 @@ namespace gofarm::store {
 inline constexpr int kClaimMax = 500;            // modules of one claimed set
 inline constexpr int kEnrollPage = 5'000;        // modules that one call takes up
 inline constexpr int kCandidatePage = 5'000;     // of one page of candidates
+inline constexpr int kForecastPage = 500;        // modules with programs of one page
+inline constexpr int kPackagesOfMax = 2'000;     // paths that one call asks for
 inline constexpr int kSearchLimitMax = 500;      // hits of one search
 inline constexpr int kSearchCandidates = 5'000;  // matches that are ranked
 
@@ -109,6 +111,17 @@ class CatalogStore {
   absl::StatusOr<std::map<int32_t, catalog::DetectionRow>> DetectionsOf(const Scope& scope,
                                                                         absl::Span<const int32_t> modules);
 
+  // ---- forecasts ----
+  // What is known of the packages of these modules, as JSON by path; those of which nothing is known are left out.
+  // INVALID_ARGUMENT beyond kPackagesOfMax.
+  absl::StatusOr<std::map<std::string, std::string>> PackagesOf(const Scope& scope,
+                                                                absl::Span<const std::string> modules);
+  // Modules with programs by id, those after `after`, at most kForecastPage. Empty: the end.
+  absl::StatusOr<std::vector<catalog::ForecastInput>> ForecastInputs(const Scope& scope, int32_t after);
+  absl::Status SaveForecasts(const Scope& scope, int64_t epoch, absl::Span<const catalog::ForecastRow> rows);
+  // Grows with every detection that is stored.
+  absl::StatusOr<int64_t> DetectionsHead(const Scope& scope);
+
   // ---- selection ----
   // By id, those after `after`, at most kCandidatePage. Empty: the end.
   absl::StatusOr<std::vector<catalog::Candidate>> Candidates(const Scope& scope, int32_t after,
@@ -125,7 +138,7 @@ class CatalogStore {
   };
   absl::StatusOr<Imported> Import(const Scope& scope, int64_t epoch, const std::string& origin,
                                   absl::Span<const std::string> names);
-  // Of jobs that ended, by verdict.
+  // Of the last job of each version and target that ended, by verdict, where the version is still the one detected.
   absl::StatusOr<std::vector<catalog::VerdictCheck>> ForecastOutcomes(const Scope& scope);
 
   // ---- for people ----

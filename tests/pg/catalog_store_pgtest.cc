@@ -1,7 +1,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <pqxx/pqxx>
+
 #include "coordinator/store/catalog_store.h"
+#include "coordinator_sql.h"
 #include "tests/pg/farm_fixture.h"
 
 namespace gofarm::store {
@@ -294,6 +298,104 @@ TEST_F(CatalogStoreTest, AModuleThatIsNotThereIsNotFound) {
   const absl::Status status = store_->Find(Now(), "example.com/none").status();
   EXPECT_TRUE(absl::IsNotFound(status)) << status;
   EXPECT_THAT(std::string(status.message()), ::testing::HasSubstr("example.com/none"));
+}
+
+// Every verdict by itself: of what was forecast so, how much came; of what came so, how much was forecast.
+TEST_F(CatalogStoreTest, ForecastsAreComparedWithWhatCame) {
+  int modules = 0;
+  const auto add = [&](const std::string& verdict, int state, int failure, const std::string& version = "v1.0.0",
+                       const std::string& programs = "[{}]") {
+    const int id = ++modules;
+    AddModule(id, Cat("example.com/m", id));
+    Sql(Cat("INSERT INTO catalog_detections (module_id, version, document, forecast, checked_at, revision) VALUES (",
+            id, ", 'v1.0.0', '{\"programs\": ", programs, "}', '{\"aarch64\": {\"verdict\": \"", verdict,
+            "\"}}', now(), nextval('catalog_revisions'))"));
+    Sql(
+        Cat("INSERT INTO jobs (recipe_digest, generation, module, version, target, toolset, state, failure_class, "
+            "ended_at, result_token) VALUES (lpad(to_hex(",
+            id, "), 64, '0'), 1, 'example.com/m", id, "', '", version, "', 2, 't1', ", state, ", ", failure,
+            ", now(), 1)"));
+    return id;
+  };
+  constexpr int kBuilt = 3, kPartial = 4, kNothing = 5, kFailed = 6;
+  add("buildable", kBuilt, 0);
+  add("buildable", kPartial, 6);
+  const int again = add("buildable", kFailed, 6);  // compile error, then built
+  add("buildable", kFailed, 4);                    // a library that was not foreseen
+  add("needs_library", kFailed, 4);
+  add("needs_library", kBuilt, 0);
+  add("excluded", kNothing, 0);
+  add("no_program", kNothing, 0, "v1.0.0", "[]");
+  add("go_too_new", kFailed, 3);
+  add("buildable", kFailed, 7);            // link error
+  add("buildable", kFailed, 9);            // a timeout says nothing of the module
+  add("buildable", kFailed, 17);           // nor does the farm itself
+  add("buildable", kFailed, 6, "v0.9.0");  // another version than the one that is known
+  Sql(Cat(
+      "INSERT INTO jobs (recipe_digest, generation, module, version, target, toolset, state, failure_class, ended_at, "
+      "result_token) VALUES (lpad(to_hex(",
+      again, "), 64, '0'), 2, 'example.com/m", again, "', 'v1.0.0', 2, 't1', 3, 0, now(), 1)"));
+  std::map<std::string, catalog::VerdictCheck> checks;
+  const std::vector<catalog::VerdictCheck> all = *store_->ForecastOutcomes(Now());
+  for (const catalog::VerdictCheck& check : all) checks[check.verdict] = check;
+  const catalog::VerdictCheck buildable = checks["buildable"];
+  EXPECT_EQ(buildable.forecast, 5);
+  EXPECT_EQ(buildable.right, 3);
+  EXPECT_EQ(buildable.outcomes, 4);
+  EXPECT_DOUBLE_EQ(buildable.precision, 0.6);
+  EXPECT_DOUBLE_EQ(buildable.recall, 0.75);
+  EXPECT_DOUBLE_EQ(checks["needs_library"].precision, 0.5);
+  EXPECT_DOUBLE_EQ(checks["needs_library"].recall, 0.5);
+  for (const char* verdict : {"excluded", "no_program", "go_too_new"}) {
+    EXPECT_EQ(checks[verdict].forecast, 1) << verdict;
+    EXPECT_DOUBLE_EQ(checks[verdict].precision, 1) << verdict;
+    EXPECT_DOUBLE_EQ(checks[verdict].recall, 1) << verdict;
+  }
+  EXPECT_EQ(checks["other"].outcomes, 1);
+  EXPECT_THAT(checks, SizeIs(6));
+}
+
+TEST_F(CatalogStoreTest, PackagesAreFoundByPathsMostOfWhichAreNoModules) {
+  AddModule(1, "example.com/a");
+  AddModule(2, "example.com/b");
+  ASSERT_TRUE(
+      store_
+          ->SaveDetections(Now(), epoch_, 1,
+                           {{.module_id = 1, .version = "v1.0.0", .packages = "{\"cut\":1}", .checked_at = kNoon},
+                            {.module_id = 2, .version = "v1.0.0", .checked_at = kNoon}},
+                           {})
+          .ok());
+  const auto documents = *store_->PackagesOf(Now(), {"example.com/a/x", "example.com/a", "example.com/b"});
+  EXPECT_EQ(documents, (std::map<std::string, std::string>{{"example.com/a", "{\"cut\":1}"}}));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      store_->PackagesOf(Now(), std::vector<std::string>(kPackagesOfMax + 1, "example.com/a")).status()));
+}
+
+TEST_F(CatalogStoreTest, WhatForecastsFollowIsFoundByIndexes) {
+  Sql("INSERT INTO catalog_modules (id, versions, latest_indexed_at, first_indexed_at, last_indexed_at, revision, "
+      "path, latest) "
+      "SELECT i, 1, now(), now(), now(), i, 'example.com/m' || i, 'v1.0.0' FROM generate_series(1, 20000) AS i");
+  Sql("INSERT INTO catalog_packages (module_id, version, packages, untold, document) SELECT i, 'v1.0.0', 1, 0, '{}' "
+      "FROM generate_series(1, 20000) AS i");
+  Sql("INSERT INTO catalog_detections (module_id, version, checked_at, revision) SELECT i, 'v1.0.0', now(), i "
+      "FROM generate_series(1, 20000) AS i");
+  Sql("ANALYZE catalog_modules");
+  Sql("ANALYZE catalog_packages");
+  Sql("ANALYZE catalog_detections");
+  std::string paths;
+  for (int i = 0; i < kPackagesOfMax; ++i) paths += Cat(i == 0 ? "" : ",", "example.com/m", i, "/x");
+  const std::pair<std::string, std::string> statements[] = {{"catalog_packages_of", Cat("('{", paths, "}')")},
+                                                            {"catalog_detections_head", ""}};
+  pqxx::connection db(url_);
+  pqxx::nontransaction txn(db);
+  for (const auto& [name, arguments] : statements) {
+    const auto file = std::find_if(sql::kAll.begin(), sql::kAll.end(), [&](const auto& f) { return f.name == name; });
+    ASSERT_NE(file, sql::kAll.end());
+    txn.exec(Cat("PREPARE ", name, " AS ", file->text));
+    std::string plan;
+    for (const pqxx::row& row : txn.exec(Cat("EXPLAIN EXECUTE ", name, arguments))) plan += Cat(row[0].c_str(), "\n");
+    EXPECT_THAT(plan, ::testing::Not(::testing::HasSubstr("Seq Scan"))) << name;
+  }
 }
 
 // Claims stay cheap whatever the table holds: both halves go by the index.

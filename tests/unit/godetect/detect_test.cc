@@ -185,18 +185,6 @@ TEST(DetectTest, AForkIsToldByItsDeclaredPath) {
   EXPECT_EQ(found.programs[0].declared_path, "b.test/real/cmd");
 }
 
-TEST(DetectTest, PackagesMayBeAskedFor) {
-  const Detection found =
-      Found({{"go.mod", "module a.test/m\n"},
-             {"pcap/p.go", "package pcap\n// #cgo LDFLAGS: -lpcap\nimport \"C\"\nimport _ \"a.test/m/in\"\n"},
-             {"in/in.go", "package in\nimport _ \"x.test/y\"\n"}},
-            {.packages = {"a.test/m/pcap", "a.test/m/none"}});
-  EXPECT_THAT(found.programs, IsEmpty());
-  ASSERT_THAT(found.packages, SizeIs(1));
-  EXPECT_EQ(found.packages[0].uses[0].needs[0].name, "pcap");
-  EXPECT_THAT(found.packages[0].uses[0].imports, ElementsAre("x.test/y"));
-}
-
 TEST(DetectTest, AModuleThatTheParserDidNotSurviveIsUndecided) {
   class Crashing final : public SourceParser {
     absl::StatusOr<bool> DeclaresMain(std::string_view) override { return absl::AbortedError("ended by signal 6"); }

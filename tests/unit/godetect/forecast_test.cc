@@ -18,37 +18,41 @@ Detection OneProgram(std::vector<std::string> imports) {
   return found;
 }
 
-class Known {
- public:
-  void Add(const std::string& path, const std::string& module, Use use) { packages_[path] = {module, std::move(use)}; }
-  Lookup lookup() const {
-    return [this](std::string_view path, Target) -> const KnownPackage* {
-      const auto found = packages_.find(std::string(path));
-      return found == packages_.end() ? nullptr : &found->second;
-    };
-  }
-
- private:
-  std::map<std::string, KnownPackage> packages_;
-};
+// A module of one package at its root.
+ModulePackages OnePackage(std::vector<std::string> imports, PackagePart part = {}) {
+  for (size_t i = 0; i < imports.size(); ++i) part.imports.push_back(static_cast<int64_t>(i));
+  return {.imports = std::move(imports), .packages = {{.dir = "", .parts = {std::move(part)}}}};
+}
 
 TEST(ForecastTest, FollowsImportsIntoModulesThatAreKnown) {
-  Known known;
-  known.Add("b.test/b/x", "b.test/b", {.imports = {"c.test/pcap"}});
-  known.Add("c.test/pcap", "c.test",
-            {.imports = {"b.test/b/x"}, .needs = {{Need::Kind::kLibrary, "pcap", "c.test/pcap"}}});
-  const auto forecast = Forecast(OneProgram({"b.test/b/x"}), "1.26.8", known.lookup());
+  PackageGraph graph;
+  graph.Add("b.test/b", OnePackage({"c.test/pcap"}));
+  graph.Add("c.test/pcap", OnePackage({"b.test/b"}, {.need = "library pcap"}));
+  const auto forecast = Forecast(OneProgram({"b.test/b"}), "1.26.8", &graph);
   EXPECT_EQ(forecast.at("x86_64").verdict, Verdict::kNeedsLibrary);
-  EXPECT_THAT(forecast.at("x86_64").detail, HasSubstr("library pcap (c.test/pcap), brought by c.test"));
+  EXPECT_EQ(forecast.at("x86_64").detail, "a.test/m: library pcap (c.test/pcap), brought by c.test/pcap");
+}
+
+TEST(ForecastTest, WhatADependencyLacksForOneTargetExcludesThereOnly) {
+  PackageGraph graph;
+  ModulePackages one = OnePackage({});
+  one.packages[0].parts = {{.targets = TargetBit(Target::kLoongarch64), .excluded = "no file for this target"},
+                           {.targets = kAllTargetBits & ~TargetBit(Target::kLoongarch64)}};
+  graph.Add("b.test/b", one);
+  const auto forecast = Forecast(OneProgram({"b.test/b"}), "1.26.8", &graph);
+  EXPECT_EQ(forecast.at("x86_64").verdict, Verdict::kBuildable);
+  EXPECT_EQ(forecast.at("loongarch64").verdict, Verdict::kExcluded);
+  EXPECT_THAT(forecast.at("loongarch64").detail, HasSubstr("no file for this target, brought by b.test/b"));
 }
 
 TEST(ForecastTest, SaysWhatItCannotSee) {
   const auto blind = Forecast(OneProgram({"b.test/b", "c.test/c"}), "1.26.8");
   EXPECT_EQ(blind.at("x86_64").verdict, Verdict::kBuildable);
   EXPECT_EQ(blind.at("x86_64").detail, "dependencies unknown: b.test/b and 1 other");
-  Known known;
-  known.Add("b.test/b", "b.test/b", {});
-  EXPECT_EQ(Forecast(OneProgram({"b.test/b"}), "1.26.8", known.lookup()).at("x86_64").detail, "");
+  PackageGraph graph;
+  EXPECT_EQ(Forecast(OneProgram({"b.test/b"}), "1.26.8", &graph).at("x86_64").detail, "dependencies unknown: b.test/b");
+  graph.Add("b.test/b", OnePackage({}));
+  EXPECT_EQ(Forecast(OneProgram({"b.test/b"}), "1.26.8", &graph).at("x86_64").detail, "");
 }
 
 TEST(ForecastTest, TheBestProgramOfTheRightKindDecides) {

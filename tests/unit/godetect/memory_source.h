@@ -29,6 +29,18 @@ class MemorySource final : public ModuleSource {
     return out;
   }
 
+  // Sizes of what was not read yet, as if it lay far away.
+  int64_t BytesToFetch(absl::Span<const Wish> wishes) const override {
+    int64_t bytes = 0;
+    for (const Wish& wish : wishes) {
+      const int64_t size = files_[wish.file].size;
+      bytes += far_away == 0 ? 0 : wish.head ? std::min(size, kHeadBytes) : size;
+    }
+    return bytes;
+  }
+  int64_t bytes() const override { return far_away; }
+
+  int64_t far_away = 0;  // 0: it is all here; else its size
   int rounds = 0;
   std::vector<std::string> heads, whole;
 
