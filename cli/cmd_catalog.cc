@@ -272,7 +272,14 @@ std::string SelectText(const catalog::SelectionResult& r) {
   for (const auto& [count, reason] : reasons) table.Add({Cat(count), reason});
   std::string out = table.Render(OutTerminal());
   out += Cat(r.modules, " of ", r.considered, " modules with programs are selected");
-  if (r.batch_id != 0) out += Cat("; ", r.submitted, " of them became batch ", r.batch_id);
+  if (r.batch_id != 0) {
+    out += Cat("; ", r.submitted, " of them became batch ", r.batch_id, " of ", r.jobs, " jobs");
+  } else if (r.left_out == 0) {
+    out += Cat("; ", r.waiting, " of them are in no batch yet, which makes ", r.jobs, " jobs");
+  }
+  if (r.left_out != 0) {
+    out += Cat("; ", r.left_out, " were left out, as gofarm catalog why says of each: they cannot be fetched");
+  }
   return out + "\n";
 }
 

@@ -163,7 +163,10 @@ template <typename Form, json::Is<SelectionResult> R>
 void Fields(Form& form, R& r) {
   form.Field("batch_id", r.batch_id);
   form.Field("modules", r.modules);
+  form.Field("waiting", r.waiting);
   form.Field("submitted", r.submitted);
+  form.Field("left_out", r.left_out);
+  form.Field("jobs", r.jobs);
   form.Field("considered", r.considered);
   form.Field("reasons", r.reasons);
 }

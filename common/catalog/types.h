@@ -166,7 +166,10 @@ struct SearchHit {
 struct SelectionResult {
   int64_t batch_id = 0;  // 0: none was made
   int64_t modules = 0;   // selected
+  int64_t waiting = 0;   // of those, in no batch yet (before this one)
   int64_t submitted = 0;
+  int64_t left_out = 0;  // of the waiting, not taken by the door of batches: their decisions say why
+  int64_t jobs = 0;      // modules times the targets that are worth it: of the batch, or of the one that would be made
   int64_t considered = 0;
   std::map<std::string, int64_t> reasons;  // decision -> modules
 };

@@ -1,6 +1,7 @@
 #include "coordinator/catalog/select_stage.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -23,6 +24,12 @@ std::string KindOf(const std::string& reason) {
   return kind;
 }
 
+std::string SelectedBecause(const std::string& reason) { return Cat("selected: ", KindOf(reason)); }
+
+int64_t CountOf(const domain::JobCounts& jobs) {
+  return jobs.queued + jobs.running + jobs.built + jobs.partial + jobs.nothing_to_build + jobs.failed + jobs.cancelled;
+}
+
 }  // namespace
 
 absl::StatusOr<SelectionResult> Selector::DecideAll(const Scope& scope) {
@@ -42,28 +49,73 @@ absl::StatusOr<SelectionResult> Selector::DecideAll(const Scope& scope) {
   SelectionResult result{.considered = static_cast<int64_t>(rows.size())};
   for (const DecisionRow& row : rows) {
     result.modules += row.selected ? 1 : 0;
-    ++result.reasons[Cat(row.selected ? "selected: " : "", KindOf(row.reason))];
+    ++result.reasons[row.selected ? SelectedBecause(row.reason) : KindOf(row.reason)];
   }
   return result;
 }
 
+absl::Status Selector::LeaveOut(const Scope& scope, const std::vector<domain::LeftOut>& left_out,
+                                std::vector<store::Unsubmitted>& modules, SelectionResult& result) {
+  if (left_out.empty()) return absl::OkStatus();
+  std::vector<DecisionRow> rows;
+  std::vector<store::Unsubmitted> taken;
+  auto line = left_out.begin();  // by line, which is a module's place plus 1
+  for (size_t i = 0; i < modules.size(); ++i) {
+    store::Unsubmitted& module = modules[i];
+    if (line == left_out.end() || line->line != static_cast<int>(i) + 1) {
+      taken.push_back(std::move(module));
+      continue;
+    }
+    --result.reasons[SelectedBecause(module.reason)];
+    rows.push_back({.module_id = module.module_id,
+                    .version = std::move(module.version),
+                    .reason = Cat(kLeftOutReason, ": ", Clip(line->why, kLeftOutWhyMax))});
+    ++line;
+  }
+  modules = std::move(taken);
+  std::erase_if(result.reasons, [](const auto& reason) { return reason.second == 0; });
+  result.left_out = static_cast<int64_t>(rows.size());
+  result.modules -= result.left_out;
+  result.reasons[std::string(kLeftOutReason)] += result.left_out;
+  return store_.LeaveOut(scope, epoch_, rows, absl::Now());
+}
+
 absl::Status Selector::Submit(const Scope& scope, const SelectionRequest& request, int limit, SelectionResult& result) {
-  GOFARM_ASSIGN_OR_RETURN(const std::vector<store::Unsubmitted> modules,
-                          store_.NotSubmitted(scope, limit, /*again=*/false));
+  if (request.submit && !request.request_id.empty()) {
+    GOFARM_ASSIGN_OR_RETURN(const std::optional<domain::Batch> first, batches_.FirstAnswer(scope, request.request_id));
+    if (first) {
+      result.batch_id = first->id.value;
+      result.jobs = CountOf(first->jobs);
+      GOFARM_ASSIGN_OR_RETURN(result.submitted, store_.SubmittedIn(scope, first->id));
+      return absl::OkStatus();
+    }
+  }
+  GOFARM_ASSIGN_OR_RETURN(std::vector<store::Unsubmitted> modules, store_.NotSubmitted(scope, limit, /*again=*/false));
+  result.waiting = static_cast<int64_t>(modules.size());
   if (modules.empty()) return absl::OkStatus();
+  if (!request.submit) {
+    for (const store::Unsubmitted& module : modules)
+      result.jobs += static_cast<int64_t>(TargetsOf(module.targets).size());
+    return absl::OkStatus();
+  }
   domain::SubmitRequest submission;
   submission.request_id =
       request.request_id.empty() ? Cat("catalog-", epoch_, "-", absl::ToUnixMicros(absl::Now())) : request.request_id;
   submission.name = request.name.empty() ? "catalog" : request.name;
   submission.submitter = request.submitter.empty() ? "catalog" : request.submitter;
   submission.labels = {{"source", "catalog"}};
+  submission.leave_out = true;
   int line = 0;
   for (const store::Unsubmitted& module : modules) {
-    submission.entries.push_back({.line = ++line, .module = module.path, .version = module.version});
+    submission.entries.push_back(
+        {.line = ++line, .module = module.path, .version = module.version, .targets = TargetsOf(module.targets)});
   }
   GOFARM_ASSIGN_OR_RETURN(const domain::BatchReceipt receipt, batches_.Submit(scope, submission));
+  GOFARM_RETURN_IF_ERROR(LeaveOut(scope, receipt.left_out, modules, result));
+  if (receipt.batch.id == BatchId{}) return absl::OkStatus();
   result.batch_id = receipt.batch.id.value;
   result.submitted = static_cast<int64_t>(modules.size());
+  result.jobs = CountOf(receipt.batch.jobs);
   // A kill before this marks nothing: the next batch joins the same jobs.
   return store_.MarkSubmitted(scope, epoch_, modules, receipt.batch.id);
 }
@@ -71,7 +123,7 @@ absl::Status Selector::Submit(const Scope& scope, const SelectionRequest& reques
 absl::StatusOr<SelectionResult> Selector::Select(const Scope& scope, const SelectionRequest& request) {
   const absl::MutexLock lock(&mutex_);
   GOFARM_ASSIGN_OR_RETURN(SelectionResult result, DecideAll(scope));
-  if (request.submit) GOFARM_RETURN_IF_ERROR(Submit(scope, request, kSubmitAtOnceMax, result));
+  GOFARM_RETURN_IF_ERROR(Submit(scope, request, kSubmitAtOnceMax, result));
   return result;
 }
 

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -12,10 +13,14 @@
 #include "coordinator/catalog/config.h"
 #include "coordinator/catalog/forecaster.h"
 #include "coordinator/catalog/stage_loop.h"
+#include "coordinator/domain/types.h"
 #include "coordinator/store/catalog_store.h"
 
 namespace gofarm::catalog {
 
+// How the reason of a module begins that the door of batches did not take.
+inline constexpr std::string_view kLeftOutReason = "left out of the batch";
+inline constexpr size_t kLeftOutWhyMax = 500;      // bytes of the rest of it
 inline constexpr size_t kDecisionsAtOnce = 2'000;  // rows of one statement
 
 class Selector final : public StageTurn {
@@ -29,7 +34,11 @@ class Selector final : public StageTurn {
   absl::StatusOr<Done> Turn(const Scope& scope) override;
 
  private:
+  // Takes out of `modules` the lines that the door did not take, with their reasons as their decisions.
+  absl::Status LeaveOut(const Scope& scope, const std::vector<domain::LeftOut>& left_out,
+                        std::vector<store::Unsubmitted>& modules, SelectionResult& result);
   absl::StatusOr<SelectionResult> DecideAll(const Scope& scope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Makes a batch, or with `submit` false says how large it would be.
   absl::Status Submit(const Scope& scope, const SelectionRequest& request, int limit, SelectionResult& result)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 

@@ -71,6 +71,10 @@ DecisionRow Judge(const Candidate& c, const SelectionRules& rules) {
     row.reason = std::move(reason);
     return row;
   };
+  const auto yes = [&](std::string reason) {
+    row.selected = c.left_out.empty();
+    return no(row.selected ? std::move(reason) : c.left_out);
+  };
   if (const std::string* why = ListedIn(rules.deny, c.path)) return no(Cat("on the deny list: ", *why));
   if (c.reach != Reachability::kAvailable)
     return no(c.reach == Reachability::kNone ? "not checked for reachability yet"
@@ -78,10 +82,7 @@ DecisionRow Judge(const Candidate& c, const SelectionRules& rules) {
   if (!HasKind(c, rules)) return no("it has examples or test helpers only");
   if (c.targets == 0) return no("no target has a program that is forecast as buildable");
   if (c.declared_is_other_module) return no(Cat("a fork: its go.mod declares ", c.declared_path));
-  if (const std::string* why = ListedIn(rules.allow, c.path)) {
-    row.selected = true;
-    return no(Cat("on the allow list: ", *why));
-  }
+  if (const std::string* why = ListedIn(rules.allow, c.path)) return yes(Cat("on the allow list: ", *why));
   if (!c.eligible) return no("no version since eligible_since");
   if (c.last_indexed_at < rules.released_since) return no("no version since released_since");
   if (c.archived && !rules.archived) return no("its repository is archived");
@@ -97,9 +98,15 @@ DecisionRow Judge(const Candidate& c, const SelectionRules& rules) {
     return no(Cat("nobody asks for it: ", c.stars.value_or(0), " stars, ", c.importers.value_or(0),
                   " importers, wanted by ", c.demand, " modules"));
   }
-  row.selected = true;
-  row.reason = why;
-  return row;
+  return yes(why);
+}
+
+std::vector<Target> TargetsOf(int bits) {
+  std::vector<Target> targets;
+  for (const Target target : kAllTargets) {
+    if ((bits & 1 << (static_cast<int>(target) - 1)) != 0) targets.push_back(target);
+  }
+  return targets;
 }
 
 std::vector<DecisionRow> Select(const std::vector<Candidate>& candidates, const SelectionRules& rules) {

@@ -118,6 +118,8 @@ struct Candidate {
   int64_t demand = 0;
   std::string license;
   absl::Time last_indexed_at = absl::InfinitePast();
+  // Why the last batch did not take this version, as long as its reachability was not looked at again; else empty.
+  std::string left_out;
 };
 
 struct DecisionRow {

@@ -21,9 +21,10 @@ namespace gofarm::domain {
 // ---- asking -----------------------------------------------------------------------------------------------------
 
 struct SubmitEntry {
-  int line = 0;         // where it stood in the list; arguments count from 1
-  std::string module;   // as written
-  std::string version;  // as written; empty or "latest": resolve
+  int line = 0;                      // where it stood in the list; arguments count from 1
+  std::string module;                // as written
+  std::string version;               // as written; empty or "latest": resolve
+  std::vector<Target> targets = {};  // empty: those of the request
 };
 
 struct SubmitRequest {
@@ -35,6 +36,8 @@ struct SubmitRequest {
   int priority = 0;             // higher first
   std::map<std::string, std::string> labels;
   std::vector<SubmitEntry> entries;
+  // Entries that cannot be built, as their version is gone for one, are left out and told; else one refuses them all.
+  bool leave_out = false;
 };
 
 // One job that a batch wants, checked and resolved.
@@ -60,10 +63,16 @@ struct Batch {
   int64_t executables = 0;
 };
 
+struct LeftOut {
+  int line = 0;  // of its entry
+  std::string why;
+};
+
 struct BatchReceipt {
-  Batch batch;
+  Batch batch;  // id 0: every entry was left out, and nothing was stored
   std::vector<std::string> warnings;
   bool repeated_request = false;
+  std::vector<LeftOut> left_out;  // by line, each once
 };
 
 // ---- results of an attempt ------------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 #include "coordinator/service/batch_service.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "coordinator/service/submission.h"
@@ -15,6 +17,15 @@ std::string DefaultName(const std::vector<CheckedModule>& modules) {
   return Cat(modules.size(), " modules");
 }
 
+void LeaveOut(std::vector<domain::LeftOut> lines, std::vector<CheckedModule>& modules,
+              std::vector<domain::LeftOut>& left_out) {
+  absl::flat_hash_set<int> bad;
+  for (const domain::LeftOut& line : lines) bad.insert(line.line);
+  std::erase_if(modules, [&](const CheckedModule& module) { return bad.contains(module.line); });
+  left_out.insert(left_out.end(), std::make_move_iterator(lines.begin()), std::make_move_iterator(lines.end()));
+  std::sort(left_out.begin(), left_out.end(), [](const auto& a, const auto& b) { return a.line < b.line; });
+}
+
 }  // namespace
 
 BatchService::BatchService(store::BatchStore& batches, store::QueryStore& queries, ModuleProxy& proxy, BatchRules rules,
@@ -25,19 +36,23 @@ absl::StatusOr<domain::BatchReceipt> BatchService::Submit(const Scope& scope, co
   domain::BatchReceipt receipt;
   Errors errors;
   CheckedRequest checked = CheckRequest(request, rules_.goprivate, errors);
+  if (request.leave_out) receipt.left_out = errors.TakeLines();
   // A repeat gets its answer without asking the proxy again, which might answer otherwise by now.
   if (errors.empty()) {
     GOFARM_ASSIGN_OR_RETURN(std::optional<domain::Batch> first, batches_.FindByRequestId(scope, request.request_id));
     if (first) {
       receipt.batch = *std::move(first);
       receipt.repeated_request = true;
+      receipt.left_out.clear();
       return receipt;
     }
   }
   const absl::Duration left = scope.Remaining();
   ResolveVersions(scope.Within(left * kProxyShare), proxy_, checked.modules, errors, receipt.warnings);
+  if (request.leave_out) LeaveOut(errors.TakeLines(), checked.modules, receipt.left_out);
   GOFARM_RETURN_IF_ERROR(errors.ToStatus());
   GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), "submit");
+  if (checked.modules.empty()) return receipt;
 
   if (checked.header.name.empty()) checked.header.name = DefaultName(checked.modules);
   const std::vector<domain::WantedJob> jobs =

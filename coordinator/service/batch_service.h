@@ -2,6 +2,7 @@
 // nothing of it is stored. Thread-safe; every method blocks its thread (database, proxy).
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -43,8 +44,13 @@ class BatchService {
   BatchService(store::BatchStore& batches, store::QueryStore& queries, ModuleProxy& proxy, BatchRules rules,
                JobNews& news);
 
-  // INVALID_ARGUMENT: one line per error, each prefixed "line N: " where it concerns a line.
+  // INVALID_ARGUMENT: one line per error, each prefixed "line N: " where it concerns a line. With `leave_out` such
+  // lines are left out, and told in the receipt.
   absl::StatusOr<domain::BatchReceipt> Submit(const Scope& scope, const domain::SubmitRequest& request);
+  // The batch that a request id made, if any.
+  absl::StatusOr<std::optional<domain::Batch>> FirstAnswer(const Scope& scope, const std::string& request_id) {
+    return batches_.FindByRequestId(scope, request_id);
+  }
   absl::StatusOr<domain::Batch> Cancel(const Scope& scope, BatchId id);
   // A retry is a new generation of the same recipe, toolset included. FAILED_PRECONDITION when this farm builds that
   // recipe no longer: a new submission takes the recipe of now.

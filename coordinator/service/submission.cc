@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <atomic>
 #include <thread>
+#include <tuple>
+#include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
@@ -34,6 +37,21 @@ bool IsRequestId(std::string_view id) {
   });
 }
 
+// Empty: all targets are known.
+std::string UnknownTarget(const std::vector<Target>& targets) {
+  for (const Target target : targets) {
+    if (std::find(kAllTargets.begin(), kAllTargets.end(), target) == kAllTargets.end()) {
+      return Cat("unknown target number ", static_cast<int>(target), "; targets are ", kTargetNames);
+    }
+  }
+  return "";
+}
+
+void SortUnique(std::vector<Target>& targets) {
+  std::sort(targets.begin(), targets.end());
+  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+}
+
 void CheckHeader(domain::SubmitRequest& header, Errors& errors) {
   if (!IsRequestId(header.request_id)) {
     errors.Add(0, Cat("request id \"", Shown(header.request_id), "\" is not 1 to 64 of A-Z a-z 0-9 _ -"));
@@ -51,15 +69,9 @@ void CheckHeader(domain::SubmitRequest& header, Errors& errors) {
     CheckText("label", value, kLabelBytesMax, errors);
   }
   std::vector<Target>& targets = header.targets;
-  for (const Target target : targets) {
-    if (std::find(kAllTargets.begin(), kAllTargets.end(), target) == kAllTargets.end()) {
-      errors.Add(0, Cat("unknown target number ", static_cast<int>(target), "; targets are ", kTargetNames));
-      return;
-    }
-  }
+  if (std::string unknown = UnknownTarget(targets); !unknown.empty()) return errors.Add(0, std::move(unknown));
   if (targets.empty()) targets.assign(kAllTargets.begin(), kAllTargets.end());
-  std::sort(targets.begin(), targets.end());
-  targets.erase(std::unique(targets.begin(), targets.end()), targets.end());
+  SortUnique(targets);
 }
 
 // Runs `work(i)` for i below `count` on a few threads. These calls wait for a network, so a thread each is cheap.
@@ -76,6 +88,16 @@ void InParallel(size_t count, const Work& work) {
 }
 
 }  // namespace
+
+std::vector<domain::LeftOut> Errors::TakeLines() {
+  std::vector<domain::LeftOut> lines;
+  const auto begin = by_line_.upper_bound(0);
+  for (auto it = begin; it != by_line_.end(); ++it) {
+    if (lines.empty() || lines.back().line != it->first) lines.push_back({.line = it->first, .why = it->second});
+  }
+  by_line_.erase(begin, by_line_.end());
+  return lines;
+}
 
 absl::Status Errors::ToStatus() const {
   if (by_line_.empty()) return absl::OkStatus();
@@ -98,7 +120,8 @@ CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::str
                     .targets = request.targets,
                     .force = request.force,
                     .priority = request.priority,
-                    .labels = request.labels};
+                    .labels = request.labels,
+                    .leave_out = request.leave_out};
   CheckHeader(checked.header, errors);
   if (request.entries.empty()) {
     errors.Add(0, "batch names no modules");
@@ -109,7 +132,7 @@ CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::str
                       " are taken: split the list"));
     return checked;
   }
-  absl::flat_hash_set<std::pair<std::string, std::string>> seen;
+  absl::flat_hash_map<std::pair<std::string, std::string>, size_t> seen;
   for (const domain::SubmitEntry& entry : request.entries) {
     const std::string version = entry.version == "latest" ? "" : entry.version;
     // Both faults of a line at once.
@@ -119,6 +142,7 @@ CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::str
     if (!canonical.ok()) {
       errors.Add(entry.line, Cat(Sv(canonical.message()), "; write a full version like v1.2.3, or latest"));
     }
+    std::string unknown = UnknownTarget(entry.targets);
     if (!path.ok() || !canonical.ok()) continue;
     const absl::Status fits = version.empty() ? absl::OkStatus() : gomod::CheckPathMajor(entry.module, version);
     if (!fits.ok()) {
@@ -128,11 +152,19 @@ CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::str
       errors.Add(entry.line, Cat(entry.module,
                                  ": goprivate (GOPRIVATE) keeps this module from module proxies, and a farm gets "
                                  "modules from nowhere else; let a proxy serve it and name it in gonosumdb instead"));
-    } else if (seen.insert({entry.module, version}).second) {
-      checked.modules.push_back({.line = entry.line, .module = entry.module, .version = version});
+    } else if (!unknown.empty()) {
+      errors.Add(entry.line, std::move(unknown));
+    } else {
+      const auto [known, fresh] = seen.emplace(std::make_pair(entry.module, version), checked.modules.size());
+      if (fresh) checked.modules.push_back({.line = entry.line, .module = entry.module, .version = version});
+      std::vector<Target>& targets = checked.modules[known->second].targets;
+      const std::vector<Target>& wanted = entry.targets.empty() ? checked.header.targets : entry.targets;
+      targets.insert(targets.end(), wanted.begin(), wanted.end());
+      SortUnique(targets);
     }
   }
-  const size_t jobs = checked.modules.size() * checked.header.targets.size();
+  size_t jobs = 0;
+  for (const CheckedModule& module : checked.modules) jobs += module.targets.size();
   if (jobs > kJobsMax) {
     errors.Add(0, Cat("batch asks for ", jobs, " jobs, at most ", kJobsMax, " are taken: split the list"));
   }
@@ -192,10 +224,10 @@ std::vector<domain::WantedJob> Expand(const std::vector<CheckedModule>& modules,
                                       const std::string& toolset_digest, const domain::RecipePolicy& policy) {
   std::vector<domain::WantedJob> jobs;
   jobs.reserve(modules.size() * targets.size());
-  absl::flat_hash_set<std::pair<std::string_view, std::string_view>> seen;
+  absl::flat_hash_set<std::tuple<std::string_view, std::string_view, Target>> seen;
   for (const CheckedModule& module : modules) {
-    if (!seen.insert({module.module, module.version}).second) continue;
-    for (const Target target : targets) {
+    for (const Target target : module.targets.empty() ? targets : module.targets) {
+      if (!seen.insert({module.module, module.version, target}).second) continue;
       jobs.push_back({.module = module.module,
                       .version = module.version,
                       .target = target,

@@ -21,6 +21,8 @@ class Errors {
  public:
   void Add(int line, std::string text) { by_line_.emplace(line, std::move(text)); }
   bool empty() const { return by_line_.empty(); }
+  // Those that concern a line, with the first error of each; the others stay.
+  std::vector<domain::LeftOut> TakeLines();
   // INVALID_ARGUMENT with one error a line, "line N: " before those that have one; kErrorsShownMax at most.
   absl::Status ToStatus() const;
 
@@ -31,11 +33,13 @@ class Errors {
 struct CheckedModule {
   int line = 0;  // the first that names it
   std::string module;
-  std::string version;  // empty: the latest
+  std::string version;               // empty: the latest
+  std::vector<Target> targets = {};  // ascending; empty: those of the request
 };
 struct CheckedRequest {
-  domain::SubmitRequest header;        // without the entries; targets ascending and filled in
-  std::vector<CheckedModule> modules;  // in the order of the list, equal ones once
+  domain::SubmitRequest header;  // without the entries; targets ascending and filled in
+  // In the order of the list. Equal ones stand once, with the targets of all.
+  std::vector<CheckedModule> modules;
 };
 // `goprivate`: see BatchRules.
 CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::string& goprivate, Errors& errors);
@@ -45,7 +49,7 @@ CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::str
 void ResolveVersions(const Scope& scope, ModuleProxy& proxy, std::vector<CheckedModule>& modules, Errors& errors,
                      std::vector<std::string>& warnings);
 
-// Modules times targets with their recipe digests; what became equal by resolving "latest" counts once.
+// Modules times their targets with their recipe digests; what became equal by resolving "latest" counts once.
 std::vector<domain::WantedJob> Expand(const std::vector<CheckedModule>& modules, const std::vector<Target>& targets,
                                       const std::string& toolset_digest, const domain::RecipePolicy& policy);
 

@@ -1,7 +1,9 @@
--- Selected versions that no batch was made of yet, the most wanted first.
-SELECT m.path, d.version, d.module_id
+-- Selected versions that no batch was made of yet, the most starred first, with the targets that are worth a job. One
+-- that was looked into anew since it was decided about is the next selection's.
+SELECT m.path, d.version, d.module_id, d.reason, t.targets
   FROM catalog_decisions d
   JOIN catalog_modules m ON m.id = d.module_id
+  JOIN catalog_detections t ON t.module_id = d.module_id AND t.version = d.version AND t.targets > 0
   LEFT JOIN catalog_enrichment e ON e.module_id = d.module_id
  WHERE d.selected AND ($2::boolean OR d.submitted <> d.version)
  ORDER BY coalesce(e.stars, 0) DESC, m.path

@@ -192,6 +192,19 @@ void SavePackages(Txn& txn, absl::Span<const DetectionRow> rows) {
   if (!records.empty()) txn.Run("catalog_save_packages", records.Take());
 }
 
+std::string DecisionRecords(absl::Span<const catalog::DecisionRow> rows) {
+  Records records;
+  for (const catalog::DecisionRow& d : rows) {
+    records.Add([&](JsonWriter& json) {
+      json.Field("module_id", static_cast<int64_t>(d.module_id));
+      Text(json, "version", d.version);
+      json.Field("selected", d.selected);
+      Text(json, "reason", d.reason);
+    });
+  }
+  return records.Take();
+}
+
 template <typename Row>
 void SaveSearch(Txn& txn, absl::Span<const Row> rows) {
   std::vector<int64_t> modules;
@@ -462,7 +475,8 @@ absl::StatusOr<std::vector<catalog::Candidate>> CatalogStore::Candidates(const S
                       .importers = Maybe<int64_t>(row["importers"]),
                       .demand = row["demand"].as<int64_t>(),
                       .license = row["license"].as<std::string>(),
-                      .last_indexed_at = TimeOf(row["last_us"])});
+                      .last_indexed_at = TimeOf(row["last_us"]),
+                      .left_out = row["left_out"].as<std::string>()});
     }
     return page;
   });
@@ -470,18 +484,25 @@ absl::StatusOr<std::vector<catalog::Candidate>> CatalogStore::Candidates(const S
 
 absl::Status CatalogStore::SaveDecisions(const Scope& scope, int64_t epoch,
                                          absl::Span<const catalog::DecisionRow> rows) {
+  if (rows.empty()) return absl::OkStatus();
   return Write(pool_, scope, epoch, "store decisions", [&](Txn& txn) {
-    Records records;
-    for (const catalog::DecisionRow& d : rows) {
-      records.Add([&](JsonWriter& json) {
-        json.Field("module_id", static_cast<int64_t>(d.module_id));
-        Text(json, "version", d.version);
-        json.Field("selected", d.selected);
-        Text(json, "reason", d.reason);
-      });
-    }
-    if (!records.empty()) txn.Run("catalog_save_decisions", records.Take());
+    txn.Run("catalog_save_decisions", DecisionRecords(rows));
     return absl::OkStatus();
+  });
+}
+
+absl::Status CatalogStore::LeaveOut(const Scope& scope, int64_t epoch, absl::Span<const catalog::DecisionRow> rows,
+                                    absl::Time now) {
+  if (rows.empty()) return absl::OkStatus();
+  return Write(pool_, scope, epoch, "store what no batch takes", [&](Txn& txn) {
+    txn.Run("catalog_leave_out", DecisionRecords(rows), Seconds(now));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<int64_t> CatalogStore::SubmittedIn(const Scope& scope, BatchId batch) {
+  return RunTransaction(pool_, scope, "count what a batch was made of", [&](Txn& txn) -> absl::StatusOr<int64_t> {
+    return txn.Run("catalog_submitted_in", batch.value)[0][0].as<int64_t>();
   });
 }
 
@@ -492,7 +513,9 @@ absl::StatusOr<std::vector<Unsubmitted>> CatalogStore::NotSubmitted(const Scope&
     for (const pqxx::row& row : txn.Run("catalog_unsubmitted", limit, again)) {
       rows.push_back({.module_id = row["module_id"].as<int32_t>(),
                       .path = row["path"].as<std::string>(),
-                      .version = row["version"].as<std::string>()});
+                      .version = row["version"].as<std::string>(),
+                      .reason = row["reason"].as<std::string>(),
+                      .targets = row["targets"].as<int>()});
     }
     return rows;
   });

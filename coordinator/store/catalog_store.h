@@ -78,6 +78,8 @@ struct Unsubmitted {
   int32_t module_id = 0;
   std::string path;
   std::string version;
+  std::string reason = {};  // why it is selected
+  int targets = 0;          // bit n - 1: target n has a program that is forecast as buildable
 };
 
 class CatalogStore {
@@ -129,6 +131,10 @@ class CatalogStore {
   absl::Status SaveDecisions(const Scope& scope, int64_t epoch, absl::Span<const catalog::DecisionRow> rows);
   // Selected versions that no batch was made of yet (`again`: all selected ones), the most starred first.
   absl::StatusOr<std::vector<Unsubmitted>> NotSubmitted(const Scope& scope, int limit, bool again);
+  // Of these the door of batches said why it does not take them: they are not selected until reach, which is due for
+  // them now, has looked again.
+  absl::Status LeaveOut(const Scope& scope, int64_t epoch, absl::Span<const catalog::DecisionRow> rows, absl::Time now);
+  absl::StatusOr<int64_t> SubmittedIn(const Scope& scope, BatchId batch);  // modules
   absl::Status MarkSubmitted(const Scope& scope, int64_t epoch, absl::Span<const Unsubmitted> modules, BatchId batch);
 
   // Keeps what a list names, and takes up the modules of the index that it means, whatever their dates.

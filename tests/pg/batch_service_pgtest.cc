@@ -124,6 +124,32 @@ TEST_F(BatchServiceTest, ARefusedSubmissionStoresNothing) {
   EXPECT_TRUE(dispatch_.queue_changes.empty());
 }
 
+TEST_F(BatchServiceTest, WhatIsGoneIsLeftOutOfAListThatSaysSo) {
+  domain::SubmitRequest request =
+      List({{"example.com/a", "v1.0.0"}, {"example.com/b", "v1.99.99"}, {"Example.com/c", "v1.0.0"}});
+  request.leave_out = true;
+  request.entries[0].targets = {Target::kX86_64, Target::kRiscv64};
+  const auto receipt = service_->Submit(Now(), request);
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  EXPECT_EQ(receipt->batch.jobs.queued, 2) << "the targets of that entry alone";
+  ASSERT_EQ(receipt->left_out.size(), 2u);
+  EXPECT_EQ(receipt->left_out[0].line, 2);
+  EXPECT_NE(receipt->left_out[0].why.find("does not know this version"), std::string::npos);
+  EXPECT_EQ(receipt->left_out[1].line, 3);
+}
+
+TEST_F(BatchServiceTest, AListOfWhichNothingIsLeftMakesNoBatch) {
+  domain::SubmitRequest request = List({{"example.com/b", "v1.99.99"}});
+  request.leave_out = true;
+  const auto receipt = service_->Submit(Now(), request);
+  ASSERT_TRUE(receipt.ok()) << receipt.status();
+  EXPECT_EQ(receipt->batch.id, BatchId{});
+  EXPECT_EQ(receipt->left_out.size(), 1u);
+  EXPECT_EQ(Count("SELECT count(*) FROM batches"), 0);
+  request.priority = service::kPriorityMax + 1;
+  EXPECT_TRUE(absl::IsInvalidArgument(service_->Submit(Now(), request).status())) << "the rest is refused as ever";
+}
+
 TEST_F(BatchServiceTest, ARepeatedRequestIsAnsweredWithoutAskingAgain) {
   domain::SubmitRequest request = List({{"example.com/a", "v1.0.0"}});
   const auto first = service_->Submit(Now(), request);

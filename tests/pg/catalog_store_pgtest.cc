@@ -57,6 +57,17 @@ class CatalogStoreTest : public testing::FarmTest {
     std::sort(paths.begin(), paths.end());
     return paths;
   }
+  void AddDetection(int id, std::string version, int targets) {
+    const absl::Status saved = store_->SaveDetections(Now(), epoch_, 1,
+                                                      {{.module_id = id,
+                                                        .version = std::move(version),
+                                                        .programs = 1,
+                                                        .targets = targets,
+                                                        .document = R"({"programs":[{"name":"a"}]})",
+                                                        .checked_at = kNoon}},
+                                                      {});
+    EXPECT_TRUE(saved.ok()) << saved;
+  }
   static ReachRow Available(int id, std::string version = "v1.0.0") {
     return {.module_id = id, .version = std::move(version), .state = Reachability::kAvailable, .checked_at = kNoon};
   }
@@ -220,6 +231,7 @@ TEST_F(CatalogStoreTest, TextsOfStrangersAreStoredWhole) {
 
 TEST_F(CatalogStoreTest, ChangedDecisionsAreStoredAndUnchangedOnesLeaveNoDeadRow) {
   AddModule(1, "example.com/a");
+  AddDetection(1, "v1.0.0", 5);
   const std::vector<catalog::DecisionRow> rows{
       {.module_id = 1, .version = "v1.0.0", .selected = true, .reason = "why"}};
   ASSERT_TRUE(store_->SaveDecisions(Now(), epoch_, rows).ok());
@@ -228,14 +240,45 @@ TEST_F(CatalogStoreTest, ChangedDecisionsAreStoredAndUnchangedOnesLeaveNoDeadRow
   EXPECT_EQ(Sql("SELECT xmin::text FROM catalog_decisions"), before);
   auto waiting = *store_->NotSubmitted(Now(), 10, false);
   ASSERT_THAT(waiting, SizeIs(1));
+  EXPECT_EQ(waiting[0].targets, 5);
+  EXPECT_EQ(waiting[0].reason, "why");
   const int64_t batch = Count("INSERT INTO batches (request_id, name, submitter) VALUES ('r', 'n', 's') RETURNING id");
   ASSERT_TRUE(store_->MarkSubmitted(Now(), epoch_, waiting, BatchId{batch}).ok());
   EXPECT_THAT(*store_->NotSubmitted(Now(), 10, false), IsEmpty());
   EXPECT_THAT(*store_->NotSubmitted(Now(), 10, true), SizeIs(1));
+  EXPECT_EQ(*store_->SubmittedIn(Now(), BatchId{batch}), 1);
   ASSERT_TRUE(
       store_->SaveDecisions(Now(), epoch_, {{{.module_id = 1, .version = "v1.1.0", .selected = true, .reason = "why"}}})
           .ok());
+  EXPECT_THAT(*store_->NotSubmitted(Now(), 10, false), IsEmpty()) << "its programs are not known yet";
+  AddDetection(1, "v1.1.0", 1);
   EXPECT_THAT(*store_->NotSubmitted(Now(), 10, false), SizeIs(1)) << "a new version is built by itself";
+}
+
+TEST_F(CatalogStoreTest, WhatNoBatchTookStaysOutUntilReachLookedAgain) {
+  AddModule(1, "example.com/a");
+  EnrollAll(Stage::kReach);
+  ReachRow reach = Available(1);
+  ASSERT_TRUE(store_->SaveReach(Now(), epoch_, 1, {reach}, {WorkDone{.module_id = 1}}).ok());
+  AddDetection(1, "v1.0.0", 1);
+  const auto left_out = [&] { return store_->Candidates(Now(), 0, kSince)->at(0).left_out; };
+  const catalog::DecisionRow selected{.module_id = 1, .version = "v1.0.0", .selected = true, .reason = "why"};
+  ASSERT_TRUE(store_->SaveDecisions(Now(), epoch_, {selected}).ok());
+  EXPECT_EQ(left_out(), "");
+  const catalog::DecisionRow gone{.module_id = 1, .version = "v1.0.0", .reason = "left out"};
+  ASSERT_TRUE(store_->LeaveOut(Now(), epoch_, {gone}, kNoon + absl::Hours(1)).ok());
+  EXPECT_EQ(left_out(), "left out");
+  EXPECT_THAT(ClaimedPaths(Stage::kReach), ElementsAre("example.com/a")) << "it is looked at next";
+  ASSERT_TRUE(store_->SaveDecisions(Now(), epoch_, {gone}).ok());
+  EXPECT_EQ(left_out(), "left out") << "the same decision changes nothing";
+  reach.checked_at = kNoon + absl::Hours(2);
+  ASSERT_TRUE(store_->SaveReach(Now(), epoch_, 1, {reach}, {WorkDone{.module_id = 1}}).ok());
+  EXPECT_EQ(left_out(), "");
+  ASSERT_TRUE(store_->SaveDecisions(Now(), epoch_, {selected}).ok());
+  EXPECT_THAT(*store_->NotSubmitted(Now(), 10, false), SizeIs(1));
+  reach.checked_at = kNoon;
+  ASSERT_TRUE(store_->SaveReach(Now(), epoch_, 1, {reach}, {}).ok());
+  EXPECT_EQ(left_out(), "") << "a later decision is not taken for it";
 }
 
 TEST_F(CatalogStoreTest, SearchFindsPathsProgramsAndDescriptions) {

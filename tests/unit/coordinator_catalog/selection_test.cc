@@ -31,6 +31,21 @@ TEST(JudgeTest, AStarredProgramIsSelected) {
   EXPECT_THAT(row.reason, HasSubstr("10"));
 }
 
+TEST(JudgeTest, WhatNoBatchTookIsNotSelectedUntilItIsLookedAtAgain) {
+  Candidate c = Wanted();
+  c.left_out = "left out of the batch: gone";
+  EXPECT_EQ(ReasonOf(c), "left out of the batch: gone");
+  EXPECT_EQ(ReasonOf(c, {.allow = {{"example.com/m", "because"}}}), "left out of the batch: gone");
+  c.archived = true;
+  EXPECT_THAT(ReasonOf(c), HasSubstr("archived")) << "what keeps it out anyhow is told";
+}
+
+TEST(TargetsOfTest, EachBitIsATarget) {
+  EXPECT_THAT(TargetsOf(0), ::testing::IsEmpty());
+  EXPECT_THAT(TargetsOf(0b1001), ::testing::ElementsAre(Target::kX86_64, Target::kLoongarch64));
+  EXPECT_THAT(TargetsOf(15), ::testing::SizeIs(4));
+}
+
 TEST(JudgeTest, StarsImportersOrDemandSuffice) {
   Candidate c = Wanted();
   c.stars = 2;

@@ -240,6 +240,46 @@ TEST(ExpandTest, EveryModuleTimesEveryTargetSideBySide) {
   EXPECT_EQ(digests.size(), 4u);
 }
 
+TEST(ExpandTest, AModuleWithTargetsOfItsOwnHasThese) {
+  const std::vector<domain::WantedJob> jobs =
+      Expand({{.module = "example.com/a", .version = "v1.0.0", .targets = {Target::kRiscv64}},
+              {.module = "example.com/b", .version = "v1.0.0"}},
+             {Target::kX86_64}, "d", domain::CurrentPolicy());
+  ASSERT_EQ(jobs.size(), 2u);
+  EXPECT_EQ(jobs[0].target, Target::kRiscv64);
+  EXPECT_EQ(jobs[1].target, Target::kX86_64);
+}
+
+TEST(CheckRequestTest, AnEntryMayNameItsTargetsAndEqualOnesAddUp) {
+  domain::SubmitRequest request =
+      Request({{"example.com/a", "v1.0.0"}, {"example.com/b", "v1.0.0"}, {"example.com/a", "v1.0.0"}});
+  request.entries[0].targets = {Target::kRiscv64, Target::kAarch64, Target::kRiscv64};
+  request.entries[2].targets = {Target::kX86_64};
+  Errors errors;
+  const CheckedRequest checked = CheckRequest(request, "", errors);
+  EXPECT_TRUE(errors.empty()) << errors.ToStatus();
+  ASSERT_EQ(checked.modules.size(), 2u);
+  EXPECT_THAT(checked.modules[0].targets, ElementsAre(Target::kX86_64, Target::kAarch64, Target::kRiscv64));
+  EXPECT_THAT(checked.modules[1].targets, ElementsAre(Target::kX86_64)) << "those of the request";
+  request.entries[1].targets = {static_cast<Target>(9)};
+  EXPECT_THAT(MessageOf(request), HasSubstr("line 2: unknown target number 9"));
+}
+
+TEST(ErrorsTest, ThoseOfLinesCanBeTakenOut) {
+  Errors errors;
+  errors.Add(7, "late");
+  errors.Add(0, "all");
+  errors.Add(3, "first");
+  errors.Add(3, "second");
+  const std::vector<domain::LeftOut> lines = errors.TakeLines();
+  ASSERT_EQ(lines.size(), 2u);
+  EXPECT_EQ(lines[0].line, 3);
+  EXPECT_EQ(lines[0].why, "first");
+  EXPECT_EQ(lines[1].line, 7);
+  EXPECT_EQ(errors.ToStatus().message(), "all");
+  EXPECT_TRUE(Errors().TakeLines().empty());
+}
+
 TEST(ExpandTest, WhatLatestMadeEqualCountsOnce) {
   EXPECT_EQ(Expand({{.module = "example.com/a", .version = "v1.0.0"}, {.module = "example.com/a", .version = "v1.0.0"}},
                    {Target::kX86_64}, "d", domain::CurrentPolicy())

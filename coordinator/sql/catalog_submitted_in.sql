@@ -1,0 +1,1 @@
+SELECT count(*) FROM catalog_decisions WHERE batch_id = $1::bigint
