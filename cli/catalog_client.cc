@@ -153,4 +153,18 @@ CatalogClient::Document CatalogClient::Import(const std::string& origin, const s
   return std::move(*reply.mutable_json());
 }
 
+CatalogClient::Document CatalogClient::ImportTopic(const std::string& topic,
+                                                   const std::function<void(const std::string& so_far)>& progress) {
+  const FarmClient::Impl& impl = *farm_.impl_;
+  v1::ImportTopicRequest request;
+  request.set_topic(topic);
+  grpc::ClientContext context;
+  const Bound bound(Scope::For(kTopicDeadline, impl.stop), context);
+  const std::unique_ptr<grpc::ClientReader<v1::CatalogDocument>> reader = impl.catalog->ImportTopic(&context, request);
+  v1::CatalogDocument last;
+  while (reader->Read(&last)) progress(last.json());
+  GOFARM_RETURN_IF_ERROR(impl.Explain(rpc::FromGrpc(reader->Finish())));
+  return std::move(*last.mutable_json());
+}
+
 }  // namespace gofarm::cli

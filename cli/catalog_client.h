@@ -17,6 +17,7 @@ namespace gofarm::cli {
 
 inline constexpr absl::Duration kSelectDeadline = absl::Minutes(10);
 inline constexpr absl::Duration kIngestDeadline = absl::Hours(6);
+inline constexpr absl::Duration kTopicDeadline = absl::Hours(2);
 inline constexpr size_t kIngestChunk = 256 << 10;  // bytes of one message
 
 struct SelectOptions {
@@ -49,6 +50,8 @@ class CatalogClient {
   using Source = std::function<absl::StatusOr<std::string>()>;
   Document Ingest(const Scope& scope, const Source& read);
   Document Import(const std::string& origin, const std::string& text);
+  // `progress` hears how far it is, as the result so far. One try.
+  Document ImportTopic(const std::string& topic, const std::function<void(const std::string& so_far)>& progress);
 
  private:
   FarmClient& farm_;

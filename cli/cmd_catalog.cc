@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "cli/catalog_client.h"
 #include "cli/commands.h"
+#include "cli/list_url.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "common/base/status.h"
@@ -17,6 +18,7 @@
 #include "common/base/text.h"
 #include "common/catalog/fields.h"
 #include "common/io/fd.h"
+#include "common/io/redact_url.h"
 
 namespace gofarm::cli {
 namespace {
@@ -24,6 +26,7 @@ namespace {
 constexpr absl::Duration kWaitPoll = absl::Seconds(1);
 constexpr absl::Duration kPlainLineEvery = absl::Seconds(10);
 constexpr int kBarWidth = 30;
+constexpr size_t kOriginShownMax = 200;  // bytes of the name of a list that the coordinator keeps
 
 template <typename Value>
 absl::StatusOr<Value> Parse(const std::string& document) {
@@ -192,6 +195,30 @@ std::string IngestText(const catalog::IngestResult& r) {
              r.rejected, " rejected\n");
 }
 
+std::string ImportText(const catalog::ImportResult& r) {
+  std::string out = Cat(r.items, " entries of ", EscapeForPrint(r.origin), ": ", r.modules, " modules, ",
+                        r.repositories, " repositories, ", r.skipped, " skipped\n");
+  if (r.searches > 0) {
+    out += Cat(r.searches, r.searches == 1 ? " search" : " searches", ", as GitHub shows at most 1,000 of each\n");
+  }
+  if (!r.complete) out += Cat("not all of it: ", EscapeForPrint(r.detail), "; import it again to have the rest\n");
+  return out;
+}
+
+// GitHub's search takes its time: how far it is stands on a terminal meanwhile.
+Exit ImportTopic(const Globals& globals, const std::string& topic) {
+  GOFARM_ASSIGN_OR_RETURN(const Asked asked, Ask(globals));
+  const Terminal terminal = DescribeTerminal(STDERR_FILENO);
+  LivePicture picture;
+  const absl::StatusOr<std::string> document = asked.catalog->ImportTopic(topic, [&](const std::string& so_far) {
+    const absl::StatusOr<catalog::ImportResult> result = Parse<catalog::ImportResult>(so_far);
+    if (!result.ok() || !terminal.redraws) return;
+    PrintErr(picture.Next({}, {Cat(result->items, " repositories in ", result->searches, " searches of GitHub")},
+                          CanvasOf(terminal)));
+  });
+  return Show<catalog::ImportResult>(globals, document, ImportText);
+}
+
 std::string FunnelText(const std::vector<catalog::FunnelStep>& steps) {
   TableText table({{"STEP"}, {"MODULES", true}, {"OF BEFORE", true}, {""}});
   const double first = steps.empty() ? 0 : static_cast<double>(steps.front().count);
@@ -322,14 +349,22 @@ Exit CatalogIngest(const Globals& globals, const std::string& path) {
   return Show<catalog::IngestResult>(globals, document, IngestText);
 }
 
-Exit CatalogImport(const Globals& globals, const std::string& path, const std::string& origin) {
-  GOFARM_ASSIGN_OR_RETURN(const std::string text, ReadList(path));
+Exit CatalogImport(const Globals& globals, const CatalogImportArgs& args) {
+  if (!args.topic.empty()) return ImportTopic(globals, args.topic);
+  if (args.source.empty()) {
+    return absl::InvalidArgumentError("name a list (a file, - or a URL), or a topic with --github-topic");
+  }
+  std::string origin = args.origin;
+  std::string text;
+  if (IsListUrl(args.source)) {
+    GOFARM_ASSIGN_OR_RETURN(text, FetchList(Scope::For(kListUrlMax), args.source));
+    if (origin.empty()) origin = io::RedactUrl(args.source);
+  } else {
+    GOFARM_ASSIGN_OR_RETURN(text, ReadList(args.source));
+    if (origin.empty()) origin = args.source;
+  }
   GOFARM_ASSIGN_OR_RETURN(const Asked asked, Ask(globals));
-  return Show<catalog::ImportResult>(
-      globals, asked.catalog->Import(origin.empty() ? path : origin, text), [](const catalog::ImportResult& r) {
-        return Cat(r.items, " entries of ", EscapeForPrint(r.origin), ": ", r.modules, " modules, ", r.repositories,
-                   " repositories, ", r.skipped, " skipped\n");
-      });
+  return Show<catalog::ImportResult>(globals, asked.catalog->Import(Clip(origin, kOriginShownMax), text), ImportText);
 }
 
 Exit CatalogStatusVerb(const Globals& globals) {

@@ -79,7 +79,12 @@ Exit WorkerCache(const Globals& globals, const std::string& verb, const std::str
 Exit CatalogRun(const Globals& globals, const std::vector<std::string>& stages, bool wait);
 Exit CatalogPause(const Globals& globals, const std::vector<std::string>& stages);
 Exit CatalogIngest(const Globals& globals, const std::string& path);
-Exit CatalogImport(const Globals& globals, const std::string& path, const std::string& origin);
+struct CatalogImportArgs {
+  std::string source;  // a file, - or a URL; empty with a topic
+  std::string origin;  // empty: the source
+  std::string topic;   // of GitHub
+};
+Exit CatalogImport(const Globals& globals, const CatalogImportArgs& args);
 Exit CatalogStatusVerb(const Globals& globals);
 Exit CatalogFunnel(const Globals& globals);
 Exit CatalogStatsVerb(const Globals& globals);

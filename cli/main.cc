@@ -236,7 +236,7 @@ struct CatalogArgs {
   std::vector<std::string> stages;
   bool wait = false;
   std::string path;
-  std::string origin;
+  CatalogImportArgs import;
   bool check = false;
   std::string module;
   std::vector<std::string> words;
@@ -265,12 +265,21 @@ void AddCatalog(Parser& p, CatalogArgs& args) {
       ->required()
       ->type_name("FILE|-");
   CLI::App* import = p.Verb(catalog, "import", "read a list of modules or repositories",
-                            "gofarm catalog import README.md --origin awesome-go",
-                            [&] { return CatalogImport(p.globals, args.path, args.origin); });
-  import->add_option("file", args.path, "Markdown of the awesome-go kind, or one a line; - for standard input")
-      ->required()
-      ->type_name("FILE|-");
-  import->add_option("--origin", args.origin, "where it is from; FILE when left out");
+                            "gofarm catalog import README.md --origin awesome-go\n"
+                            "gofarm catalog import https://example.org/list.txt\n"
+                            "gofarm catalog import --github-topic cli",
+                            [&] { return CatalogImport(p.globals, args.import); });
+  CLI::Option* source =
+      import
+          ->add_option("source", args.import.source,
+                       "Markdown of the awesome-go kind, or one a line; this program fetches a URL; - for standard "
+                       "input")
+          ->type_name("FILE|URL|-");
+  import->add_option("--origin", args.import.origin, "where it is from; FILE or URL when left out")->needs(source);
+  import->add_option("--github-topic", args.import.topic, "what GitHub's search knows of Go repositories of this topic")
+      ->type_name("TOPIC")
+      ->excludes(source)
+      ->check(NotEmpty());
   p.Verb(catalog, "status", "how far each stage is, and what is paused", "gofarm catalog status",
          [&] { return CatalogStatusVerb(p.globals); });
   p.Verb(catalog, "funnel", "how many modules are left at each step", "gofarm catalog funnel",

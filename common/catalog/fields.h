@@ -178,6 +178,9 @@ void Fields(Form& form, R& r) {
   form.Field("modules", r.modules);
   form.Field("repositories", r.repositories);
   form.Field("skipped", r.skipped);
+  form.Field("searches", r.searches);
+  form.Field("complete", r.complete);
+  form.Field("detail", r.detail);
 }
 
 template <typename Form, json::Is<VerdictCheck> C>

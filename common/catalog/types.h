@@ -180,6 +180,9 @@ struct ImportResult {
   int64_t repositories = 0;  // no module known for them yet
   int64_t skipped = 0;
   std::string origin;
+  int64_t searches = 0;  // of GitHub's search, each of which shows at most 1,000 repositories
+  bool complete = true;  // false: part of the origin is not among the items
+  std::string detail;    // why not
 };
 
 struct VerdictCheck {

@@ -7,6 +7,8 @@
 #include <thread>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
+#include "absl/strings/ascii.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -215,18 +217,51 @@ class Catalog::Impl {
 
   absl::StatusOr<ImportResult> Import(const Scope& scope, const std::string& origin, const std::string& text) {
     GOFARM_ASSIGN_OR_RETURN(const SourceList list, ParseSourceList(text, origin));
-    std::vector<std::string> names;
-    for (const SourceEntry& entry : list.entries) names.push_back(entry.name);
-    GOFARM_ASSIGN_OR_RETURN(const store::CatalogStore::Imported imported, store_.Import(scope, epoch_, origin, names));
-    for (const std::unique_ptr<StageLoop>& loop : loops_) loop->Kick();
-    return ImportResult{.items = static_cast<int64_t>(list.entries.size()) + list.repeated + list.skipped_count,
-                        .modules = imported.modules,
-                        .repositories = imported.names_unknown,
+    std::vector<store::CatalogStore::ImportName> names;
+    for (const SourceEntry& entry : list.entries) names.push_back({.name = entry.name, .path = entry.path});
+    ImportResult result{.items = static_cast<int64_t>(list.entries.size()) + list.repeated + list.skipped_count,
                         .skipped = list.skipped_count,
                         .origin = origin};
+    GOFARM_RETURN_IF_ERROR(Keep(scope, names, result));
+    return result;
+  }
+
+  absl::StatusOr<ImportResult> ImportTopic(const Scope& scope, const std::string& topic,
+                                           const ImportProgress& progress) {
+    if (searching_.exchange(true)) {
+      return absl::ResourceExhaustedError("another search of GitHub is under way; try again when it has ended");
+    }
+    const absl::Cleanup done = [this] { searching_ = false; };
+    ImportResult result{.origin = Cat("github-topic:", topic)};
+    const auto so_far = [&](const GithubClient::TopicRepositories& found) {
+      result.items = static_cast<int64_t>(found.repositories.size());
+      result.searches = found.searches;
+      return !progress || progress(result);
+    };
+    GOFARM_ASSIGN_OR_RETURN(const GithubClient::TopicRepositories found,
+                            parts_.upstream.github().WithTopic(scope, topic, so_far));
+    so_far(found);
+    result.complete = found.incomplete.empty();
+    result.detail = found.incomplete;
+    std::vector<store::CatalogStore::ImportName> names;
+    for (const GithubRepository& repository : found.repositories) {
+      const std::string path = Cat("github.com/", repository.full_name);
+      names.push_back({.name = absl::AsciiStrToLower(path), .path = path});
+    }
+    GOFARM_RETURN_IF_ERROR(Keep(scope, names, result));
+    return result;
   }
 
  private:
+  absl::Status Keep(const Scope& scope, absl::Span<const store::CatalogStore::ImportName> names, ImportResult& result) {
+    GOFARM_ASSIGN_OR_RETURN(const store::CatalogStore::Imported imported,
+                            store_.Import(scope, epoch_, result.origin, names));
+    result.modules = imported.modules;
+    result.repositories = imported.names_unknown;
+    for (const std::unique_ptr<StageLoop>& loop : loops_) loop->Kick();
+    return absl::OkStatus();
+  }
+
   struct Counted {
     absl::Time at = absl::InfinitePast();
     std::map<Stage, store::StageCounts> stages;
@@ -399,6 +434,7 @@ class Catalog::Impl {
   Counted counted_ ABSL_GUARDED_BY(mutex_);
   absl::Time asked_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   absl::Time scraped_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
+  std::atomic<bool> searching_{false};
   std::jthread watcher_;
 };
 
@@ -441,6 +477,10 @@ absl::StatusOr<std::unique_ptr<Ingestion>> Catalog::BeginIngestion(const Scope& 
 }
 absl::StatusOr<ImportResult> Catalog::Import(const Scope& scope, const std::string& origin, const std::string& text) {
   return impl_->Import(scope, origin, text);
+}
+absl::StatusOr<ImportResult> Catalog::ImportTopic(const Scope& scope, const std::string& topic,
+                                                  const ImportProgress& progress) {
+  return impl_->ImportTopic(scope, topic, progress);
 }
 
 }  // namespace gofarm::catalog

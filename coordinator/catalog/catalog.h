@@ -103,6 +103,11 @@ class Catalog {
   // RESOURCE_EXHAUSTED: another ingestion is under way.
   absl::StatusOr<std::unique_ptr<Ingestion>> BeginIngestion(const Scope& scope);
   absl::StatusOr<ImportResult> Import(const Scope& scope, const std::string& origin, const std::string& text);
+  // The Go repositories of one of GitHub's topics. `progress` hears how far it is; false from it ends the search.
+  // INVALID_ARGUMENT when it is no topic; RESOURCE_EXHAUSTED: another search is under way.
+  using ImportProgress = std::function<bool(const ImportResult& so_far)>;
+  absl::StatusOr<ImportResult> ImportTopic(const Scope& scope, const std::string& topic,
+                                           const ImportProgress& progress);
 
  private:
   class Impl;

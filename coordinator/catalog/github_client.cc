@@ -397,7 +397,37 @@ absl::StatusOr<RepositoryAnswer> GithubClient::Repository(const Scope& scope, co
   return answer;
 }
 
-absl::StatusOr<GithubClient::TopicRepositories> GithubClient::WithTopic(const Scope& scope, const std::string& topic) {
+absl::StatusOr<github::SearchPage> GithubClient::SearchOnce(const Scope& scope, const std::string& query, int page) {
+  const std::string url = Cat(gate_.url(), "/search/repositories?q=", io::PercentEncode(query),
+                              "&sort=stars&order=desc&per_page=", kSearchPageItems, "&page=", page);
+  github::SearchPage found;
+  AskOptions options{.body_bytes = kGithubAnswerBytesMax};
+  options.retry.wait_in_place_max = kSearchWaitMax;
+  options.judge = [&](const io::HttpResponse& response) -> std::optional<BodyFault> {
+    if (response.status != 200) return std::nullopt;
+    found = github::SearchPage();
+    const absl::Status read = json::Read(response.body, json::Rule::kLenient, found);
+    if (read.ok()) return std::nullopt;
+    return BodyFault{.error = ErrorClass::kBadAnswer, .why = Cat("which is not its JSON: ", Sv(read.message()))};
+  };
+  GOFARM_ASSIGN_OR_RETURN(const io::HttpResponse response,
+                          gate_.Ask(scope, {.url = url, .headers = Headers()}, options));
+  if (response.status != 200) {
+    return absl::FailedPreconditionError(
+        Cat("GitHub answers ", response.status, " to a search: ", CleanText(response.body, 200)));
+  }
+  // The search's minute is used up: the next page would be refused.
+  int64_t remaining = 1, reset = 0;
+  if (absl::SimpleAtoi(Av(response.headers.Get("x-ratelimit-remaining")), &remaining) && remaining <= 0 &&
+      absl::SimpleAtoi(Av(response.headers.Get("x-ratelimit-reset")), &reset) &&
+      !gate_.WaitUntil(scope, absl::FromUnixSeconds(reset))) {
+    return Annotate(scope.Check(), "github: waiting for the next minute of its search");
+  }
+  return found;
+}
+
+absl::StatusOr<GithubClient::TopicRepositories> GithubClient::WithTopic(const Scope& scope, const std::string& topic,
+                                                                        const TopicProgress& progress) {
   if (!IsTopic(topic)) {
     return absl::InvalidArgumentError(
         Cat("\"", Clip(EscapeForPrint(topic), 60), "\" is no topic of GitHub: lower-case letters, digits and hyphens"));
@@ -409,53 +439,36 @@ absl::StatusOr<GithubClient::TopicRepositories> GithubClient::WithTopic(const Sc
   while (!slices.empty()) {
     const SearchSlice slice = slices.back();
     slices.pop_back();
+    ++out.searches;
     for (int page = 1; page <= kSearchResultsMax / kSearchPageItems; ++page) {
-      const std::string url = Cat(gate_.url(), "/search/repositories?q=", io::PercentEncode(SearchQuery(topic, slice)),
-                                  "&sort=stars&order=desc&per_page=", kSearchPageItems, "&page=", page);
-      github::SearchPage found;
-      AskOptions options{.body_bytes = kGithubAnswerBytesMax};
-      options.retry.wait_in_place_max = kSearchWaitMax;
-      options.judge = [&](const io::HttpResponse& response) -> std::optional<BodyFault> {
-        if (response.status != 200) return std::nullopt;
-        found = github::SearchPage();
-        const absl::Status read = json::Read(response.body, json::Rule::kLenient, found);
-        if (read.ok()) return std::nullopt;
-        return BodyFault{.error = ErrorClass::kBadAnswer, .why = Cat("which is not its JSON: ", Sv(read.message()))};
-      };
-      GOFARM_ASSIGN_OR_RETURN(const io::HttpResponse response,
-                              gate_.Ask(scope, {.url = url, .headers = Headers()}, options));
-      if (response.status != 200) {
-        return absl::FailedPreconditionError(
-            Cat("GitHub answers ", response.status, " to a search: ", CleanText(response.body, 200)));
+      const absl::StatusOr<github::SearchPage> found = SearchOnce(scope, SearchQuery(topic, slice), page);
+      if (!found.ok()) {
+        if (out.repositories.empty() || scope.Done()) return found.status();
+        out.incomplete = std::string(found.status().message());
+        return out;
       }
-      // The search's minute is used up: the next page would be refused.
-      int64_t remaining = 1, reset = 0;
-      if (absl::SimpleAtoi(Av(response.headers.Get("x-ratelimit-remaining")), &remaining) && remaining <= 0 &&
-          absl::SimpleAtoi(Av(response.headers.Get("x-ratelimit-reset")), &reset) &&
-          !gate_.WaitUntil(scope, absl::FromUnixSeconds(reset))) {
-        return Annotate(scope.Check(), "github: waiting for the next minute of its search");
-      }
-      if (page == 1 && found.total > kSearchResultsMax && !found.items.empty()) {
+      if (page == 1 && found->total > kSearchResultsMax && !found->items.empty()) {
         const std::vector<SearchSlice> parts =
-            SplitSlice(slice, std::max<int64_t>(found.items.front().stars, 0), today);
+            SplitSlice(slice, std::max<int64_t>(found->items.front().stars, 0), today);
         if (!parts.empty()) {
           slices.insert(slices.end(), parts.begin(), parts.end());
           break;
         }
-        out.complete = false;
+        out.incomplete = Cat("GitHub shows ", kSearchResultsMax, " of ", found->total, " that were made on one day");
       }
-      if (found.incomplete) out.complete = false;
-      for (const github::Repository& item : found.items) {
+      if (found->incomplete) out.incomplete = "GitHub gave up on part of the search";
+      for (const github::Repository& item : found->items) {
         GithubRepository repository = Clean(item);
         if (!repository.full_name.empty() && seen.insert(item.id).second) {
           out.repositories.push_back(std::move(repository));
         }
       }
       if (out.repositories.size() >= kTopicRepositoriesMax) {
-        out.complete = false;
+        out.incomplete = Cat("at most ", kTopicRepositoriesMax, " are taken");
         return out;
       }
-      if (static_cast<int>(found.items.size()) < kSearchPageItems) break;
+      if (progress && !progress(out)) return absl::CancelledError("github: nobody waits for the search any more");
+      if (static_cast<int>(found->items.size()) < kSearchPageItems) break;
     }
   }
   return out;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -22,6 +23,10 @@
 #include "coordinator/catalog/service_gate.h"
 
 namespace gofarm::catalog {
+
+namespace github {
+struct SearchPage;
+}
 
 inline constexpr size_t kGithubAliases = 100;  // one point of 5,000 an hour, with topics
 inline constexpr size_t kGithubAliasesMin = 5;
@@ -91,15 +96,21 @@ class GithubClient {
   absl::StatusOr<RepositoryAnswer> Repository(const Scope& scope, const GithubName& name, const std::string& etag = "");
 
   // Go repositories that carry the topic, most stars first within a slice of the search. INVALID_ARGUMENT when it is no
-  // topic.
+  // topic. An error only when nothing was found before it.
   struct TopicRepositories {
     std::vector<GithubRepository> repositories;
-    bool complete = true;  // false: GitHub gave up on part of the search, or a limit of ours was reached
+    int searches = 0;        // slices that were asked for
+    std::string incomplete;  // why something is missing: GitHub gave up on part of it, or a limit; empty: nothing is
   };
-  absl::StatusOr<TopicRepositories> WithTopic(const Scope& scope, const std::string& topic);
+  // Called after each page; false ends the search.
+  using TopicProgress = std::function<bool(const TopicRepositories& so_far)>;
+  absl::StatusOr<TopicRepositories> WithTopic(const Scope& scope, const std::string& topic,
+                                              const TopicProgress& progress = {});
 
  private:
   io::HttpHeaders Headers() const;
+  // One page of one search. Waits when it used up the search's minute.
+  absl::StatusOr<github::SearchPage> SearchOnce(const Scope& scope, const std::string& query, int page);
   // Fills the answers that the request brings. UNAVAILABLE and the like end the batch; true: less must be asked.
   absl::StatusOr<bool> AskAliases(const Scope& scope, absl::Span<const GithubName> names,
                                   absl::Span<RepositoryAnswer> answers);

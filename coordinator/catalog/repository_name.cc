@@ -34,11 +34,13 @@ bool IsHost(std::string_view host) {
          std::all_of(host.begin(), host.end(), [](char c) { return IsAlnum(c) || c == '-' || c == '.'; });
 }
 
-std::optional<std::string> Name(std::string_view host, const std::vector<std::string_view>& parts) {
+std::optional<std::string> Name(std::string_view host, const std::vector<std::string_view>& parts,
+                                Letters letters = Letters::kLower) {
   if (parts.size() < 2 || !std::all_of(parts.begin(), parts.end(), &IsPart)) return std::nullopt;
-  std::string name = absl::AsciiStrToLower(
-      Cat(host, "/", absl::StrJoin(parts, "/", [](std::string* out, std::string_view p) { out->append(p); })));
-  if (absl::EndsWith(name, ".git")) name.resize(name.size() - 4);
+  std::string name =
+      Cat(host, "/", absl::StrJoin(parts, "/", [](std::string* out, std::string_view p) { out->append(p); }));
+  if (letters == Letters::kLower) absl::AsciiStrToLower(&name);
+  if (absl::EndsWithIgnoreCase(name, ".git")) name.resize(name.size() - 4);
   if (name.size() > kRepositoryNameMax || name.back() == '/') return std::nullopt;
   return name;
 }
@@ -68,7 +70,7 @@ std::string_view WithoutMajor(std::string_view path) {
 
 }  // namespace
 
-std::optional<std::string> RepositoryOfUrl(std::string_view url) {
+std::optional<std::string> RepositoryOfUrl(std::string_view url, Letters letters) {
   absl::string_view rest = absl::StripAsciiWhitespace(Av(url));
   absl::ConsumePrefix(&rest, "git+");
   absl::ConsumePrefix(&rest, "scm:git:");
@@ -91,7 +93,7 @@ std::optional<std::string> RepositoryOfUrl(std::string_view url) {
   if (!IsHost(lower)) return std::nullopt;
   std::vector<std::string_view> parts = Parts(Sv(rest.substr(host_end + 1)));
   parts.resize(std::min(parts.size(), PartsOfRepository(lower, parts)));
-  return Name(lower, parts);
+  return Name(lower, parts, letters);
 }
 
 std::optional<std::string> RepositoryOfModule(std::string_view module) {

@@ -12,7 +12,8 @@ inline constexpr size_t kRepositoryNameMax = 300;
 
 // Of a link to a page of it, or of an address to clone from: https://, git@host:, with or without .git, /tree/...
 // behind it. Null when it names none. Any host is taken; in general the first two parts of the path are the repository.
-std::optional<std::string> RepositoryOfUrl(std::string_view url);
+enum class Letters { kLower, kAsWritten };  // module paths have capitals
+std::optional<std::string> RepositoryOfUrl(std::string_view url, Letters letters = Letters::kLower);
 
 // Of a module path whose host keeps repositories ("github.com/o/r/sub/v2" is in github.com/o/r), of gopkg.in and of
 // golang.org/x. Null for all other paths: those names lead to a repository through their own server alone.

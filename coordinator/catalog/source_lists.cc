@@ -73,23 +73,27 @@ std::optional<SourceEntry> ModuleOf(std::string_view text) {
   if (!spec.ok()) return std::nullopt;
   return SourceEntry{.kind = SourceEntry::Kind::kModule,
                      .name = spec->module,
+                     .path = spec->module,
                      .version = spec->version == "latest" ? "" : spec->version};
+}
+
+// A repository on a host that keeps such, else null.
+std::optional<SourceEntry> RepositoryEntryOf(std::string_view url) {
+  const std::optional<std::string> name = RepositoryOfUrl(url);
+  if (!name || !KeepsRepositories(*name)) return std::nullopt;
+  return SourceEntry{.kind = SourceEntry::Kind::kRepository,
+                     .name = *name,
+                     .path = RepositoryOfUrl(url, Letters::kAsWritten).value_or(*name)};
 }
 
 std::optional<SourceEntry> EntryOfUrl(std::string_view url) {
   absl::string_view rest = Av(url);
   if (!absl::ConsumePrefix(&rest, "https://") && !absl::ConsumePrefix(&rest, "http://")) {
-    // git@host:owner/name and the like.
-    const std::optional<std::string> repository = RepositoryOfUrl(url);
-    if (!repository || !KeepsRepositories(*repository)) return std::nullopt;
-    return SourceEntry{.kind = SourceEntry::Kind::kRepository, .name = *repository};
+    return RepositoryEntryOf(url);  // git@host:owner/name and the like
   }
   rest = absl::StripSuffix(rest.substr(0, rest.find_first_of("?#")), "/");
   if (const std::optional<std::string_view> page = BehindPageHost(rest)) return ModuleOf(*page);
-  const std::optional<std::string> repository = RepositoryOfUrl(url);
-  if (repository && KeepsRepositories(*repository)) {
-    return SourceEntry{.kind = SourceEntry::Kind::kRepository, .name = *repository};
-  }
+  if (std::optional<SourceEntry> repository = RepositoryEntryOf(url)) return repository;
   // A host of its own: its path is the module's, if it is one at all.
   return ModuleOf(Sv(rest));
 }
@@ -101,8 +105,8 @@ std::optional<SourceEntry> EntryOfLine(std::string_view line) {
   const std::string_view first = line.substr(0, line.find('/'));
   const std::optional<GithubName> name = GithubNameOf(line);
   if (!name || first.find('.') != std::string_view::npos) return std::nullopt;
-  return SourceEntry{.kind = SourceEntry::Kind::kRepository,
-                     .name = absl::AsciiStrToLower(Cat("github.com/", name->owner, "/", name->name))};
+  const std::string path = Cat("github.com/", name->owner, "/", name->name);
+  return SourceEntry{.kind = SourceEntry::Kind::kRepository, .name = absl::AsciiStrToLower(path), .path = path};
 }
 
 // Calls `each(line, number)`, without line ends and trailing blanks; false ends.

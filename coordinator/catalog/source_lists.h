@@ -24,6 +24,7 @@ struct SourceEntry {
   };
   Kind kind = Kind::kModule;
   std::string name;
+  std::string path;         // of the modules that it holds: the name with the capitals that the list gives it
   std::string version;      // of "module@version"; empty: the latest
   std::string origin;       // the list
   std::string section;      // the heading that it stands under

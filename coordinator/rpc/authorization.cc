@@ -35,6 +35,7 @@ constexpr Rule kRules[] = {
     {"/gofarm.v1.Catalog/GetCatalogStatus", Role::kViewer},
     {"/gofarm.v1.Catalog/Ingest", Role::kOperator},
     {"/gofarm.v1.Catalog/ImportList", Role::kOperator},
+    {"/gofarm.v1.Catalog/ImportTopic", Role::kOperator},
     {"/gofarm.v1.Catalog/GetCatalogStats", Role::kViewer},
     {"/gofarm.v1.Catalog/GetFunnel", Role::kViewer},
     {"/gofarm.v1.Catalog/ShowModule", Role::kViewer},

@@ -15,6 +15,8 @@ namespace gofarm::rpc {
 namespace {
 
 constexpr size_t kStagesMax = 16;  // names in one request
+// Without a token GitHub's search gives 10 pages a minute, and a large topic has some hundred.
+constexpr absl::Duration kTopicSearchMax = absl::Hours(2);
 
 // A unary call that answers with the document of what `ask` finds.
 template <typename Ask>
@@ -71,6 +73,22 @@ ServerRead<v1::ImportChunk> CatalogRpc::ImportList(ServerContext context, v1::Ca
   const auto stream = std::make_shared<ImportStream>(Call(rpc_, context, "/gofarm.v1.Catalog/ImportList"), reply);
   stream->Start();
   return stream.get();
+}
+
+ServerWrite<v1::CatalogDocument> CatalogRpc::ImportTopic(ServerContext context, const v1::ImportTopicRequest* request) {
+  return OnThread<v1::CatalogDocument>(
+      rpc_, rpc_.lists, context, "/gofarm.v1.Catalog/ImportTopic", kTopicSearchMax,
+      [this, topic = request->topic()](auto& stream, const Scope& scope) -> absl::Status {
+        const auto write = [&](const catalog::ImportResult& result) {
+          v1::CatalogDocument document;
+          document.set_json(json::Write(result));
+          return stream.Write(std::move(document));
+        };
+        GOFARM_ASSIGN_OR_RETURN(
+            const catalog::ImportResult result,
+            rpc_.parts.catalog->ImportTopic(scope, topic, [&](const auto& so_far) { return write(so_far).ok(); }));
+        return write(result);
+      });
 }
 
 ServerUnary CatalogRpc::GetCatalogStats(ServerContext context, const v1::CatalogRequest*, v1::CatalogDocument* reply) {

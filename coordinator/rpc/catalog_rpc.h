@@ -18,6 +18,7 @@ class CatalogRpc final : public v1::Catalog::CallbackService {
                                v1::CatalogDocument* reply) override;
   ServerRead<v1::IngestChunk> Ingest(ServerContext context, v1::CatalogDocument* reply) override;
   ServerRead<v1::ImportChunk> ImportList(ServerContext context, v1::CatalogDocument* reply) override;
+  ServerWrite<v1::CatalogDocument> ImportTopic(ServerContext context, const v1::ImportTopicRequest* request) override;
   ServerUnary GetCatalogStats(ServerContext context, const v1::CatalogRequest* request,
                               v1::CatalogDocument* reply) override;
   ServerUnary GetFunnel(ServerContext context, const v1::CatalogRequest* request, v1::CatalogDocument* reply) override;

@@ -6,7 +6,7 @@
 
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
-#include "common/json/writer.h"
+#include "coordinator/store/catalog_rows.h"
 #include "coordinator/store/transaction.h"
 
 namespace gofarm::store {
@@ -19,23 +19,6 @@ using catalog::ReachRow;
 using catalog::Stage;
 using catalog::WorkDone;
 
-// Writes only while this coordinator leads; the row stays locked against a new leader until the transaction ends.
-template <typename Body>
-absl::Status Write(Pool& pool, const Scope& scope, int64_t epoch, std::string_view what, Body body) {
-  return RunTransaction(pool, scope, what, [&](Txn& txn) -> absl::Status {
-    if (txn.Run("check_epoch", epoch).empty()) {
-      return absl::FailedPreconditionError(Cat("epoch ", epoch, " is over: another coordinator leads this farm"));
-    }
-    return body(txn);
-  });
-}
-
-std::vector<int64_t> Numbers(absl::Span<const int32_t> values) { return {values.begin(), values.end()}; }
-std::string StageArray(absl::Span<const Stage> stages) {
-  std::vector<int64_t> numbers;
-  for (const Stage stage : stages) numbers.push_back(static_cast<int64_t>(stage));
-  return Array(numbers);
-}
 std::pair<std::string, std::string> VersionArrays(const StageVersions& versions) {
   std::vector<int64_t> stages, numbers;
   for (const auto& [stage, version] : versions) {
@@ -43,43 +26,6 @@ std::pair<std::string, std::string> VersionArrays(const StageVersions& versions)
     numbers.push_back(version);
   }
   return {Array(stages), Array(numbers)};
-}
-
-double Seconds(absl::Time time) { return absl::ToDoubleSeconds(time - absl::UnixEpoch()); }
-
-// jsonb holds no NUL; nothing of ours does, and what came from outside may.
-std::string WithoutNul(std::string text) {
-  std::erase(text, '\0');
-  return text;
-}
-
-// The array of objects that jsonb_to_recordset reads.
-class Records {
- public:
-  Records() { json_.BeginArray(); }
-  template <typename Fill>
-  void Add(Fill fill) {
-    json_.BeginObject();
-    fill(json_);
-    json_.EndObject();
-    ++size_;
-  }
-  bool empty() const { return size_ == 0; }
-  std::string Take() {
-    json_.EndArray();
-    return json_.Take();
-  }
-
- private:
-  JsonWriter json_;
-  int size_ = 0;
-};
-
-void Text(JsonWriter& json, std::string_view key, const std::string& text) { json.Field(key, WithoutNul(text)); }
-template <typename Value, typename Put>
-void Optional(JsonWriter& json, std::string_view key, const std::optional<Value>& value, Put put) {
-  json.Key(key);
-  value ? put(*value) : void(json.Null());
 }
 
 void FinishWork(Txn& txn, Stage stage, int stage_version, absl::Span<const WorkDone> work) {
@@ -91,16 +37,6 @@ void FinishWork(Txn& txn, Stage stage, int stage_version, absl::Span<const WorkD
     });
   }
   if (!records.empty()) txn.Run("catalog_finish_work", static_cast<int>(stage), stage_version, records.Take());
-}
-
-std::optional<absl::Time> MaybeTime(const pqxx::field& field) {
-  if (field.is_null()) return std::nullopt;
-  return absl::FromUnixMicros(field.as<int64_t>());
-}
-template <typename Value>
-std::optional<Value> Maybe(const pqxx::field& field) {
-  if (field.is_null()) return std::nullopt;
-  return field.as<Value>();
 }
 
 ReachRow ReachFrom(const pqxx::row& row) {
@@ -190,19 +126,6 @@ void SavePackages(Txn& txn, absl::Span<const DetectionRow> rows) {
     });
   }
   if (!records.empty()) txn.Run("catalog_save_packages", records.Take());
-}
-
-std::string DecisionRecords(absl::Span<const catalog::DecisionRow> rows) {
-  Records records;
-  for (const catalog::DecisionRow& d : rows) {
-    records.Add([&](JsonWriter& json) {
-      json.Field("module_id", static_cast<int64_t>(d.module_id));
-      Text(json, "version", d.version);
-      json.Field("selected", d.selected);
-      Text(json, "reason", d.reason);
-    });
-  }
-  return records.Take();
 }
 
 template <typename Row>
@@ -447,115 +370,6 @@ absl::StatusOr<int64_t> CatalogStore::DetectionsHead(const Scope& scope) {
   return RunTransaction(pool_, scope, "read the last detection's revision", [&](Txn& txn) -> absl::StatusOr<int64_t> {
     return txn.Run("catalog_detections_head")[0][0].as<int64_t>();
   });
-}
-
-absl::StatusOr<std::vector<catalog::Candidate>> CatalogStore::Candidates(const Scope& scope, int32_t after,
-                                                                         absl::Time eligible_since) {
-  using Page = std::vector<catalog::Candidate>;
-  return RunTransaction(pool_, scope, "read candidates", [&](Txn& txn) -> absl::StatusOr<Page> {
-    Page page;
-    for (const pqxx::row& row : txn.Run("catalog_candidates", after, kCandidatePage, Seconds(eligible_since))) {
-      const int64_t programs = row["programs"].as<int64_t>();
-      page.push_back({.module_id = row["id"].as<int32_t>(),
-                      .path = row["path"].as<std::string>(),
-                      .version = row["version"].as<std::string>(),
-                      .repository = row["repository"].as<std::string>(),
-                      .programs = programs,
-                      .other_programs = row["all_programs"].as<int64_t>() - programs,
-                      .targets = row["targets"].as<int>(),
-                      .reach = static_cast<catalog::Reachability>(row["state"].as<int>()),
-                      .eligible = row["eligible"].as<bool>(),
-                      .declared_path = row["declared_path"].as<std::string>(),
-                      .declared_is_other_module = row["declared_is_other"].as<bool>(),
-                      .archived = row["archived"].as<bool>(),
-                      .fork = row["fork"].as<bool>(),
-                      .deprecated = row["deprecated"].as<bool>(),
-                      .retracted = row["retracted"].as<bool>(),
-                      .stars = Maybe<int64_t>(row["stars"]),
-                      .importers = Maybe<int64_t>(row["importers"]),
-                      .demand = row["demand"].as<int64_t>(),
-                      .license = row["license"].as<std::string>(),
-                      .last_indexed_at = TimeOf(row["last_us"]),
-                      .left_out = row["left_out"].as<std::string>()});
-    }
-    return page;
-  });
-}
-
-absl::Status CatalogStore::SaveDecisions(const Scope& scope, int64_t epoch,
-                                         absl::Span<const catalog::DecisionRow> rows) {
-  if (rows.empty()) return absl::OkStatus();
-  return Write(pool_, scope, epoch, "store decisions", [&](Txn& txn) {
-    txn.Run("catalog_save_decisions", DecisionRecords(rows));
-    return absl::OkStatus();
-  });
-}
-
-absl::Status CatalogStore::LeaveOut(const Scope& scope, int64_t epoch, absl::Span<const catalog::DecisionRow> rows,
-                                    absl::Time now) {
-  if (rows.empty()) return absl::OkStatus();
-  return Write(pool_, scope, epoch, "store what no batch takes", [&](Txn& txn) {
-    txn.Run("catalog_leave_out", DecisionRecords(rows), Seconds(now));
-    return absl::OkStatus();
-  });
-}
-
-absl::StatusOr<int64_t> CatalogStore::SubmittedIn(const Scope& scope, BatchId batch) {
-  return RunTransaction(pool_, scope, "count what a batch was made of", [&](Txn& txn) -> absl::StatusOr<int64_t> {
-    return txn.Run("catalog_submitted_in", batch.value)[0][0].as<int64_t>();
-  });
-}
-
-absl::StatusOr<std::vector<Unsubmitted>> CatalogStore::NotSubmitted(const Scope& scope, int limit, bool again) {
-  using Rows = std::vector<Unsubmitted>;
-  return RunTransaction(pool_, scope, "read what was selected", [&](Txn& txn) -> absl::StatusOr<Rows> {
-    Rows rows;
-    for (const pqxx::row& row : txn.Run("catalog_unsubmitted", limit, again)) {
-      rows.push_back({.module_id = row["module_id"].as<int32_t>(),
-                      .path = row["path"].as<std::string>(),
-                      .version = row["version"].as<std::string>(),
-                      .reason = row["reason"].as<std::string>(),
-                      .targets = row["targets"].as<int>()});
-    }
-    return rows;
-  });
-}
-
-absl::Status CatalogStore::MarkSubmitted(const Scope& scope, int64_t epoch, absl::Span<const Unsubmitted> modules,
-                                         BatchId batch) {
-  return Write(pool_, scope, epoch, "mark what was submitted", [&](Txn& txn) {
-    Records records;
-    for (const Unsubmitted& m : modules) {
-      records.Add([&](JsonWriter& json) {
-        json.Field("module_id", static_cast<int64_t>(m.module_id));
-        Text(json, "version", m.version);
-      });
-    }
-    if (!records.empty()) txn.Run("catalog_mark_submitted", records.Take(), batch.value);
-    return absl::OkStatus();
-  });
-}
-
-absl::StatusOr<CatalogStore::Imported> CatalogStore::Import(const Scope& scope, int64_t epoch,
-                                                            const std::string& origin,
-                                                            absl::Span<const std::string> names) {
-  Imported imported;
-  GOFARM_RETURN_IF_ERROR(Write(pool_, scope, epoch, "import a list", [&](Txn& txn) {
-    const std::string all = Array(names);
-    txn.Run("catalog_save_origins", all, WithoutNul(origin));
-    std::set<std::string> found;
-    std::set<int64_t> ids;
-    for (const pqxx::row& row : txn.Run("catalog_modules_below", all)) {
-      found.insert(row[0].as<std::string>());
-      ids.insert(row[1].as<int64_t>());
-    }
-    txn.Run("catalog_enroll_modules", StageArray({Stage::kEnrich, Stage::kReach}),
-            Array(std::vector<int64_t>(ids.begin(), ids.end())));
-    imported = {.modules = static_cast<int64_t>(ids.size()),
-                .names_unknown = static_cast<int64_t>(names.size() - found.size())};
-    return absl::OkStatus();
-  }));
-  return imported;
 }
 
 absl::StatusOr<std::vector<catalog::VerdictCheck>> CatalogStore::ForecastOutcomes(const Scope& scope) {

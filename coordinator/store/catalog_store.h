@@ -137,13 +137,18 @@ class CatalogStore {
   absl::StatusOr<int64_t> SubmittedIn(const Scope& scope, BatchId batch);  // modules
   absl::Status MarkSubmitted(const Scope& scope, int64_t epoch, absl::Span<const Unsubmitted> modules, BatchId batch);
 
-  // Keeps what a list names, and takes up the modules of the index that it means, whatever their dates.
+  // Keeps what a list names, and takes up the modules of the index that it means, whatever their dates: those at or
+  // below its path, and those whose repository has its name.
+  struct ImportName {
+    std::string name;  // module, or host/owner/name of a repository in lower case
+    std::string path;  // with its capitals
+  };
   struct Imported {
     int64_t modules = 0;        // of the index
     int64_t names_unknown = 0;  // the index holds no module of theirs
   };
   absl::StatusOr<Imported> Import(const Scope& scope, int64_t epoch, const std::string& origin,
-                                  absl::Span<const std::string> names);
+                                  absl::Span<const ImportName> names);
   // Of the last job of each version and target that ended, by verdict, where the version is still the one detected.
   absl::StatusOr<std::vector<catalog::VerdictCheck>> ForecastOutcomes(const Scope& scope);
 

@@ -45,7 +45,8 @@ class SelectorTest : public testing::FarmTest {
   }
   // A starred program for the targets of `bits`.
   void AddProgram(int id, const std::string& path, int bits) {
-    Sql(Cat("INSERT INTO catalog_modules (id, versions, latest_indexed_at, first_indexed_at, last_indexed_at, "
+    Sql(
+        Cat("INSERT INTO catalog_modules (id, versions, latest_indexed_at, first_indexed_at, last_indexed_at, "
             "revision, path, latest) VALUES (",
             id, ", 1, now(), now(), now(), nextval('catalog_revisions'), '", path, "', 'v1.0.0')"));
     EXPECT_TRUE(store_
@@ -56,8 +57,9 @@ class SelectorTest : public testing::FarmTest {
                                   .checked_at = absl::Now() - absl::Seconds(1)}},
                                 {})
                     .ok());
-    EXPECT_TRUE(store_->SaveEnrichment(Now(), epoch_, 1,
-                                       {{.module_id = id, .known = true, .stars = 10, .checked_at = absl::Now()}}, {})
+    EXPECT_TRUE(store_
+                    ->SaveEnrichment(Now(), epoch_, 1,
+                                     {{.module_id = id, .known = true, .stars = 10, .checked_at = absl::Now()}}, {})
                     .ok());
     EXPECT_TRUE(store_
                     ->SaveDetections(Now(), epoch_, 1,

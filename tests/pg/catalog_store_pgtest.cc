@@ -310,10 +310,23 @@ TEST_F(CatalogStoreTest, AListTakesUpModulesWhateverTheirDates) {
   AddModule(1, "github.com/o/r", "2019-01-01");
   AddModule(2, "github.com/o/r/sub", "2019-01-01");
   AddModule(3, "github.com/o/rest", "2019-01-01");
-  const auto imported = *store_->Import(Now(), epoch_, "awesome-go", {"github.com/o/r", "github.com/x/y"});
-  EXPECT_EQ(imported.modules, 2);
+  AddModule(4, "example.org/vanity", "2019-01-01");
+  AddModule(5, "github.com/Big/Letters", "2019-01-01");
+  ASSERT_TRUE(
+      store_
+          ->SaveEnrichment(Now(), epoch_, 1,
+                           {{.module_id = 4, .repository = "github.com/o/v", .known = true, .checked_at = kNoon}}, {})
+          .ok());
+  const std::vector<CatalogStore::ImportName> names{{"github.com/o/r", "github.com/o/r"},
+                                                    {"github.com/x/y", "github.com/x/y"},
+                                                    {"github.com/o/v", "github.com/O/V"},
+                                                    {"github.com/big/letters", "github.com/Big/Letters"}};
+  const auto imported = *store_->Import(Now(), epoch_, "awesome-go", names);
+  EXPECT_EQ(imported.modules, 4);
   EXPECT_EQ(imported.names_unknown, 1);
-  EXPECT_THAT(ClaimedPaths(Stage::kReach), ElementsAre("github.com/o/r", "github.com/o/r/sub"));
+  EXPECT_THAT(ClaimedPaths(Stage::kReach),
+              ElementsAre("example.org/vanity", "github.com/Big/Letters", "github.com/o/r", "github.com/o/r/sub"));
+  EXPECT_THAT(store_->Find(Now(), "example.org/vanity")->origins, ElementsAre("awesome-go"));
   EXPECT_THAT(store_->Find(Now(), "github.com/o/r")->origins, ElementsAre("awesome-go"));
 }
 

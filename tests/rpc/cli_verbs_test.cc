@@ -1,6 +1,7 @@
 // The real gofarm program against a farm that answers what the test wants: exit codes, what is printed where, and what
 // happens when answers get lost.
 #include <gmock/gmock.h>
+#include <gofarm/v1/catalog.grpc.pb.h>
 #include <gofarm/v1/farm.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
@@ -24,6 +25,7 @@
 #include "common/digest/digest.h"
 #include "common/io/files.h"
 #include "common/process/run.h"
+#include "tests/support/raw_http_server.h"
 
 namespace gofarm {
 namespace {
@@ -173,6 +175,35 @@ class FakeFarm : public v1::Farm::Service {
   std::mutex mutex_;
 };
 
+class FakeCatalog : public v1::Catalog::Service {
+ public:
+  std::string origin, list, topic;
+  std::vector<std::string> documents;
+  grpc::Status status;
+
+ private:
+  grpc::Status ImportList(grpc::ServerContext*, grpc::ServerReader<v1::ImportChunk>* reader,
+                          v1::CatalogDocument* reply) override {
+    v1::ImportChunk chunk;
+    while (reader->Read(&chunk)) {
+      if (chunk.has_header()) origin = chunk.header().origin();
+      if (chunk.has_data()) list += chunk.data();
+    }
+    reply->set_json(documents.at(0));
+    return status;
+  }
+  grpc::Status ImportTopic(grpc::ServerContext*, const v1::ImportTopicRequest* request,
+                           grpc::ServerWriter<v1::CatalogDocument>* writer) override {
+    topic = request->topic();
+    v1::CatalogDocument document;
+    for (const std::string& json : documents) {
+      document.set_json(json);
+      writer->Write(document);
+    }
+    return status;
+  }
+};
+
 class CliVerbsTest : public ::testing::Test {
  protected:
   void SetUp() override {
@@ -182,6 +213,7 @@ class CliVerbsTest : public ::testing::Test {
     grpc::ServerBuilder builder;
     builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
     builder.RegisterService(&farm_);
+    builder.RegisterService(&catalog_);
     server_ = builder.BuildAndStart();
     ASSERT_NE(server_, nullptr);
   }
@@ -220,6 +252,7 @@ class CliVerbsTest : public ::testing::Test {
   std::string top_;
   std::string address_;
   FakeFarm farm_;
+  FakeCatalog catalog_;
   std::unique_ptr<grpc::Server> server_;
 };
 
@@ -234,6 +267,33 @@ TEST_F(CliVerbsTest, EachKindOfErrorHasItsExitCodeAndIsToldOnStderr) {
   EXPECT_EQ(r.exit_code, 4);
   EXPECT_THAT(r.err, HasSubstr("the disk burns"));
   EXPECT_EQ(r.out, "");
+}
+
+TEST_F(CliVerbsTest, AListOnTheWebIsFetchedHereAndNamedByItsAddressWithoutSecrets) {
+  testing::RawHttpServer web([](const auto&, auto& peer) { return peer.Answer(200, "", "github.com/o/r\n"); });
+  catalog_.documents = {R"({"items":1,"modules":1,"origin":"x"})"};
+  const process::CommandResult r = Gofarm({"catalog", "import", web.url() + "/list.txt?key=secret"});
+  EXPECT_EQ(r.exit_code, 0) << r.err;
+  EXPECT_EQ(catalog_.list, "github.com/o/r\n");
+  EXPECT_EQ(catalog_.origin, web.url() + "/list.txt");
+  EXPECT_THAT(r.out, HasSubstr("1 entries of x: 1 modules"));
+}
+
+TEST_F(CliVerbsTest, ATopicsLastResultCountsAndWhatIsMissingIsSaid) {
+  catalog_.documents = {R"({"items":100,"searches":1,"origin":"github-topic:cli"})",
+                        R"({"items":2000,"modules":7,"repositories":1993,"searches":5,"complete":false,)"
+                        R"("detail":"GitHub gave up","origin":"github-topic:cli"})"};
+  process::CommandResult r = Gofarm({"catalog", "import", "--github-topic", "cli"});
+  EXPECT_EQ(r.exit_code, 0) << r.err;
+  EXPECT_EQ(catalog_.topic, "cli");
+  EXPECT_THAT(r.out, AllOf(HasSubstr("2000 entries of github-topic:cli"), HasSubstr("5 searches"), HasSubstr("1,000"),
+                           HasSubstr("not all of it: GitHub gave up")));
+  r = Gofarm({"catalog", "import", "--github-topic", "cli", "--output", "json"});
+  EXPECT_EQ(r.out, catalog_.documents[1]) << "one document";
+  catalog_.status = {grpc::StatusCode::INVALID_ARGUMENT, "no topic"};
+  EXPECT_EQ(Gofarm({"catalog", "import", "--github-topic", "CLI!"}).exit_code, 2);
+  EXPECT_EQ(Gofarm({"catalog", "import"}).exit_code, 2);
+  EXPECT_EQ(Gofarm({"catalog", "import", "x", "--github-topic", "cli"}).exit_code, 2);
 }
 
 TEST_F(CliVerbsTest, EveryLineOfARefusalIsPrintedAndEscaped) {
@@ -415,7 +475,8 @@ TEST_F(CliVerbsTest, ANarrowTerminalGetsAPictureThatFitsAndCtrlCSaysHowToComeBac
 }
 
 TEST_F(CliVerbsTest, ADownloadThatIsCutGoesOnWhereItWas) {
-  farm_.blob = std::string(100'000, 'x') + "end";
+  farm_.blob.assign(100'000, 'x');
+  farm_.blob += "end";
   farm_.cut_download_at = 40'000;
   const process::CommandResult r = Gofarm({"artifact", "get", digest::Sha256Hex(farm_.blob), "-o", top_ + "/f"});
   EXPECT_EQ(r.exit_code, 0) << r.err;

@@ -233,9 +233,34 @@ TEST_F(GithubClientTest, ASearchOfManyIsSplitUntilEachPartFits) {
   GithubClient client(*gate, kToken);
   const GithubClient::TopicRepositories found = client.WithTopic(Soon(), "cli").value();
   EXPECT_EQ(found.repositories.size(), static_cast<size_t>(kAll));
-  EXPECT_TRUE(found.complete);
+  EXPECT_EQ(found.incomplete, "");
+  EXPECT_GT(found.searches, 1) << "the search was split";
   EXPECT_THAT(server.requests().front().target, HasSubstr("q=topic%3Acli%20language%3Ago&"));
   EXPECT_TRUE(absl::IsInvalidArgument(client.WithTopic(Soon(), "cli stars:>5").status()));
+}
+
+TEST_F(GithubClientTest, WhatASearchFoundBeforeItBrokeOffIsKept) {
+  Server server([](const Request& request, Peer& peer) {
+    if (request.target.find("&page=2") != std::string::npos) return peer.Answer(422, "", "Only the first 1000");
+    std::string items;
+    for (int i = 1; i <= 100; ++i) items += Cat(i == 1 ? "" : ",", "{\"id\":", i, ",\"full_name\":\"O/R", i, "\"}");
+    return peer.Answer(200, "", Cat("{\"total_count\":150,\"items\":[", items, "]}"));
+  });
+  const auto gate = Gate(server);
+  GithubClient client(*gate, kToken);
+  int pages = 0;
+  const GithubClient::TopicRepositories found = client
+                                                    .WithTopic(Soon(), "cli",
+                                                               [&](const auto&) {
+                                                                 ++pages;
+                                                                 return true;
+                                                               })
+                                                    .value();
+  EXPECT_EQ(found.repositories.size(), 100u);
+  EXPECT_EQ(found.repositories[0].full_name, "O/R1") << "module paths have capitals";
+  EXPECT_THAT(found.incomplete, HasSubstr("422"));
+  EXPECT_EQ(pages, 1);
+  EXPECT_TRUE(absl::IsCancelled(client.WithTopic(Soon(), "cli", [](const auto&) { return false; }).status()));
 }
 
 TEST_F(GithubClientTest, TheSearchsMinuteIsWaitedFor) {

@@ -91,6 +91,16 @@ TEST(SourceListsTest, AModuleAndItsRepositoryAreTwoThings) {
   EXPECT_EQ(list.entries[1].kind, Kind::kRepository);
 }
 
+TEST(SourceListsTest, ARepositorysCapitalsAreKeptForItsModulesPath) {
+  const SourceList list =
+      ParseSourceList("https://GitHub.com/BurntSushi/toml.git\nFiloSottile/age\ngithub.com/Burnt/Sushi\n", "x").value();
+  ASSERT_EQ(list.entries.size(), 3u);
+  EXPECT_EQ(list.entries[0].name, "github.com/burntsushi/toml");
+  EXPECT_EQ(list.entries[0].path, "github.com/BurntSushi/toml");
+  EXPECT_EQ(list.entries[1].path, "github.com/FiloSottile/age");
+  EXPECT_EQ(list.entries[2].path, "github.com/Burnt/Sushi");
+}
+
 TEST(SourceListsTest, AnythingIsTakenWithoutHarm) {
   EXPECT_TRUE(ParseSourceList("", "x").value().entries.empty());
   EXPECT_TRUE(ParseSourceList("\n\n\n", "x").value().entries.empty());

@@ -163,7 +163,7 @@ TEST_F(UpstreamTest, EveryClientGetsWhatItsServiceHas) {
   EXPECT_EQ(github.Repository(Soon(), {"junegunn", "fzf"}, first.etag).value().state, RepositoryState::kNotModified);
   const GithubClient::TopicRepositories tools = github.WithTopic(Soon(), "cli").value();
   EXPECT_GE(tools.repositories.size(), 5u);
-  EXPECT_TRUE(tools.complete);
+  EXPECT_EQ(tools.incomplete, "");
   EXPECT_EQ(github_gate->Status().errors, (std::map<std::string, int64_t>{{"http_5xx", 1}, {"rate_limited", 1}}));
 
   // pkg.go.dev, and all of them together.
