@@ -13,18 +13,18 @@
 
 namespace gofarm::godetect {
 
-inline constexpr size_t kModulePackagesMax = 4'000;               // that are told of
+inline constexpr size_t kModulePackagesMax = 4'000;           // that are told of
 inline constexpr size_t kModulePackagesBytesMax = 256 << 10;  // of the JSON, about
 inline constexpr int kAllTargetBits = (1 << kAllTargets.size()) - 1;
 inline constexpr int TargetBit(Target target) { return 1 << (static_cast<int>(target) - 1); }
 
 // Of a package for some targets.
 struct PackagePart {
-  int targets = kAllTargetBits;      // TargetBit of each
-  std::vector<int64_t> own;          // packages of the module that it imports: indexes; -1: one that is not told of
-  std::vector<int64_t> imports;      // of other modules: indexes into ModulePackages::imports
-  std::string need;                  // the first thing that it asks of the system: "library pcap"
-  std::string excluded;              // as Use::excluded
+  int targets = kAllTargetBits;  // TargetBit of each
+  std::vector<int64_t> own;      // packages of the module that it imports: indexes; -1: one that is not told of
+  std::vector<int64_t> imports;  // of other modules: indexes into ModulePackages::imports
+  std::string need;              // the first thing that it asks of the system: "library pcap"
+  std::string excluded;          // as Use::excluded
 };
 
 struct ModulePackage {

@@ -10,14 +10,13 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/container/node_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "common/godetect/detection.h"
 #include "common/godetect/module_packages.h"
 
 namespace gofarm::godetect {
 
-inline constexpr size_t kGraphPackagesMax = 3'000'000;   // names in one graph: some hundred megabytes
-inline constexpr size_t kFollowedPackagesMax = 20'000;   // for one program and target
+inline constexpr size_t kGraphPackagesMax = 3'000'000;  // names in one graph: some hundred megabytes
+inline constexpr size_t kFollowedPackagesMax = 20'000;  // for one program and target
 
 class PackageGraph {
  public:
@@ -51,7 +50,7 @@ class PackageGraph {
   using Id = int32_t;
   struct Part {
     int targets = 0;
-    Id fault = -1;  // into faults_
+    Id fault = -1;         // into faults_
     std::vector<Id> next;  // -1: a package that has no name here
   };
   struct Package {

@@ -1,7 +1,7 @@
-// Forecasts that follow imports into the modules that the catalog knows. What the detector says of a module goes by that
-// module alone; a dependency may be looked into later, and may change. So forecasts are made when they are asked for:
-// of one module at once, of all of them before a selection, if anything was detected since. The newest version of a
-// dependency stands for the one that a build takes. Thread-safe.
+// Forecasts that follow imports into the modules that the catalog knows. What the detector says of a module goes by
+// that module alone; a dependency may be looked into later, and may change. So forecasts are made when they are asked
+// for: of one module at once, of all of them before a selection, if anything was detected since. The newest version of
+// a dependency stands for the one that a build takes. Thread-safe.
 #pragma once
 
 #include <cstdint>

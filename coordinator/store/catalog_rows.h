@@ -22,7 +22,7 @@ namespace gofarm::store {
 
 // Writes only while this coordinator leads; the row stays locked against a new leader until the transaction ends.
 template <typename Body>
-absl::Status Write(Pool& pool, const Scope& scope, int64_t epoch, std::string_view what, Body body) {
+absl::Status WriteAsLeader(Pool& pool, const Scope& scope, int64_t epoch, std::string_view what, Body body) {
   return RunTransaction(pool, scope, what, [&](Txn& txn) -> absl::Status {
     if (txn.Run("check_epoch", epoch).empty()) {
       return absl::FailedPreconditionError(Cat("epoch ", epoch, " is over: another coordinator leads this farm"));

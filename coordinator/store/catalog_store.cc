@@ -149,7 +149,7 @@ absl::StatusOr<std::map<Stage, bool>> CatalogStore::Running(const Scope& scope) 
 }
 
 absl::Status CatalogStore::SetRunning(const Scope& scope, int64_t epoch, absl::Span<const Stage> stages, bool running) {
-  return Write(pool_, scope, epoch, "turn stages on or off", [&](Txn& txn) {
+  return WriteAsLeader(pool_, scope, epoch, "turn stages on or off", [&](Txn& txn) {
     for (const Stage stage : stages) txn.Run("catalog_set_stage", static_cast<int>(stage), running);
     return absl::OkStatus();
   });
@@ -162,7 +162,7 @@ absl::StatusOr<Enrolled> CatalogStore::Enroll(const Scope& scope, int64_t epoch,
   const std::string terms =
       stage == Stage::kDetect ? "" : absl::FormatTime(absl::RFC3339_sec, eligible_since, absl::UTCTimeZone());
   GOFARM_RETURN_IF_ERROR(
-      Write(pool_, scope, epoch, Cat("take up what ", Name(stage), " follows"), [&](Txn& txn) -> absl::Status {
+      WriteAsLeader(pool_, scope, epoch, Cat("take up what ", Name(stage), " follows"), [&](Txn& txn) -> absl::Status {
         const pqxx::row cursor = txn.Run("catalog_cursor", number)[0];
         const int64_t from = cursor["terms"].as<std::string>() == terms ? cursor["revision"].as<int64_t>() : 0;
         const pqxx::result rows = stage == Stage::kDetect
@@ -222,7 +222,7 @@ absl::StatusOr<std::map<Stage, StagePending>> CatalogStore::Pending(const Scope&
 
 absl::Status CatalogStore::Refresh(const Scope& scope, int64_t epoch, int32_t module_id,
                                    absl::Span<const Stage> stages) {
-  return Write(pool_, scope, epoch, "make a module due", [&](Txn& txn) {
+  return WriteAsLeader(pool_, scope, epoch, "make a module due", [&](Txn& txn) {
     txn.Run("catalog_refresh_work", module_id, StageArray(stages));
     return absl::OkStatus();
   });
@@ -230,7 +230,7 @@ absl::Status CatalogStore::Refresh(const Scope& scope, int64_t epoch, int32_t mo
 
 absl::Status CatalogStore::SaveReach(const Scope& scope, int64_t epoch, int stage_version,
                                      absl::Span<const ReachRow> rows, absl::Span<const WorkDone> work) {
-  return Write(pool_, scope, epoch, "store what reach found", [&](Txn& txn) {
+  return WriteAsLeader(pool_, scope, epoch, "store what reach found", [&](Txn& txn) {
     Records records;
     for (const ReachRow& r : rows) {
       records.Add([&](JsonWriter& json) {
@@ -254,7 +254,7 @@ absl::Status CatalogStore::SaveReach(const Scope& scope, int64_t epoch, int stag
 
 absl::Status CatalogStore::SaveEnrichment(const Scope& scope, int64_t epoch, int stage_version,
                                           absl::Span<const EnrichmentRow> rows, absl::Span<const WorkDone> work) {
-  return Write(pool_, scope, epoch, "store what enrich found", [&](Txn& txn) {
+  return WriteAsLeader(pool_, scope, epoch, "store what enrich found", [&](Txn& txn) {
     Records records;
     for (const EnrichmentRow& r : rows) {
       records.Add([&](JsonWriter& json) {
@@ -284,7 +284,7 @@ absl::Status CatalogStore::SaveEnrichment(const Scope& scope, int64_t epoch, int
 
 absl::Status CatalogStore::SaveDetections(const Scope& scope, int64_t epoch, int stage_version,
                                           absl::Span<const DetectionRow> rows, absl::Span<const WorkDone> work) {
-  return Write(pool_, scope, epoch, "store what detect found", [&](Txn& txn) {
+  return WriteAsLeader(pool_, scope, epoch, "store what detect found", [&](Txn& txn) {
     Records records;
     for (const DetectionRow& r : rows) {
       records.Add([&](JsonWriter& json) {
@@ -319,79 +319,6 @@ absl::StatusOr<std::map<int32_t, EnrichmentRow>> CatalogStore::EnrichmentOf(cons
 absl::StatusOr<std::map<int32_t, DetectionRow>> CatalogStore::DetectionsOf(const Scope& scope,
                                                                            absl::Span<const int32_t> modules) {
   return RowsOf<DetectionRow>(pool_, scope, "catalog_detections_of", modules, DetectionFrom);
-}
-
-absl::StatusOr<std::map<std::string, std::string>> CatalogStore::PackagesOf(const Scope& scope,
-                                                                            absl::Span<const std::string> modules) {
-  if (modules.size() > static_cast<size_t>(kPackagesOfMax)) {
-    return absl::InvalidArgumentError(Cat(modules.size(), " modules, at most ", kPackagesOfMax, " at once"));
-  }
-  using Documents = std::map<std::string, std::string>;
-  return RunTransaction(pool_, scope, "read what packages are made of", [&](Txn& txn) -> absl::StatusOr<Documents> {
-    Documents documents;
-    for (const pqxx::row& row : txn.Run("catalog_packages_of", Array(modules))) {
-      documents[row["path"].as<std::string>()] = row["document"].as<std::string>();
-    }
-    return documents;
-  });
-}
-
-absl::StatusOr<std::vector<catalog::ForecastInput>> CatalogStore::ForecastInputs(const Scope& scope, int32_t after) {
-  using Page = std::vector<catalog::ForecastInput>;
-  return RunTransaction(pool_, scope, "read what forecasts are made of", [&](Txn& txn) -> absl::StatusOr<Page> {
-    Page page;
-    for (const pqxx::row& row : txn.Run("catalog_forecast_inputs", after, kForecastPage)) {
-      page.push_back({.module_id = row["module_id"].as<int32_t>(),
-                      .revision = row["revision"].as<int64_t>(),
-                      .targets = row["targets"].as<int>(),
-                      .document = row["document"].as<std::string>(),
-                      .forecast = row["forecast"].as<std::string>()});
-    }
-    return page;
-  });
-}
-
-absl::Status CatalogStore::SaveForecasts(const Scope& scope, int64_t epoch,
-                                         absl::Span<const catalog::ForecastRow> rows) {
-  return Write(pool_, scope, epoch, "store forecasts", [&](Txn& txn) {
-    Records records;
-    for (const catalog::ForecastRow& row : rows) {
-      records.Add([&](JsonWriter& json) {
-        json.Field("module_id", static_cast<int64_t>(row.module_id)).Field("revision", row.revision);
-        json.Field("targets", row.targets).Key("forecast").Raw(row.forecast);
-      });
-    }
-    if (!records.empty()) txn.Run("catalog_save_forecasts", records.Take());
-    return absl::OkStatus();
-  });
-}
-
-absl::StatusOr<int64_t> CatalogStore::DetectionsHead(const Scope& scope) {
-  return RunTransaction(pool_, scope, "read the last detection's revision", [&](Txn& txn) -> absl::StatusOr<int64_t> {
-    return txn.Run("catalog_detections_head")[0][0].as<int64_t>();
-  });
-}
-
-absl::StatusOr<std::vector<catalog::VerdictCheck>> CatalogStore::ForecastOutcomes(const Scope& scope) {
-  using Checks = std::vector<catalog::VerdictCheck>;
-  return RunTransaction(pool_, scope, "compare forecasts with outcomes", [&](Txn& txn) -> absl::StatusOr<Checks> {
-    std::map<std::string, catalog::VerdictCheck> by_verdict;
-    for (const pqxx::row& row : txn.Run("catalog_forecast_outcomes")) {
-      const std::string verdict = row["verdict"].as<std::string>(), came = row["came"].as<std::string>();
-      const int64_t jobs = row["jobs"].as<int64_t>();
-      by_verdict[verdict].forecast += jobs;
-      by_verdict[came].outcomes += jobs;
-      if (verdict == came) by_verdict[verdict].right += jobs;
-    }
-    Checks checks;
-    for (auto& [verdict, check] : by_verdict) {
-      check.verdict = verdict;
-      if (check.forecast > 0) check.precision = static_cast<double>(check.right) / static_cast<double>(check.forecast);
-      if (check.outcomes > 0) check.recall = static_cast<double>(check.right) / static_cast<double>(check.outcomes);
-      checks.push_back(check);
-    }
-    return checks;
-  });
 }
 
 absl::StatusOr<std::vector<catalog::FunnelStep>> CatalogStore::Funnel(const Scope& scope, absl::Time eligible_since) {

@@ -62,7 +62,7 @@ absl::StatusOr<std::vector<catalog::Candidate>> CatalogStore::Candidates(const S
 absl::Status CatalogStore::SaveDecisions(const Scope& scope, int64_t epoch,
                                          absl::Span<const catalog::DecisionRow> rows) {
   if (rows.empty()) return absl::OkStatus();
-  return Write(pool_, scope, epoch, "store decisions", [&](Txn& txn) {
+  return WriteAsLeader(pool_, scope, epoch, "store decisions", [&](Txn& txn) {
     txn.Run("catalog_save_decisions", DecisionRecords(rows));
     return absl::OkStatus();
   });
@@ -71,7 +71,7 @@ absl::Status CatalogStore::SaveDecisions(const Scope& scope, int64_t epoch,
 absl::Status CatalogStore::LeaveOut(const Scope& scope, int64_t epoch, absl::Span<const catalog::DecisionRow> rows,
                                     absl::Time now) {
   if (rows.empty()) return absl::OkStatus();
-  return Write(pool_, scope, epoch, "store what no batch takes", [&](Txn& txn) {
+  return WriteAsLeader(pool_, scope, epoch, "store what no batch takes", [&](Txn& txn) {
     txn.Run("catalog_leave_out", DecisionRecords(rows), Seconds(now));
     return absl::OkStatus();
   });
@@ -100,7 +100,7 @@ absl::StatusOr<std::vector<Unsubmitted>> CatalogStore::NotSubmitted(const Scope&
 
 absl::Status CatalogStore::MarkSubmitted(const Scope& scope, int64_t epoch, absl::Span<const Unsubmitted> modules,
                                          BatchId batch) {
-  return Write(pool_, scope, epoch, "mark what was submitted", [&](Txn& txn) {
+  return WriteAsLeader(pool_, scope, epoch, "mark what was submitted", [&](Txn& txn) {
     Records records;
     for (const Unsubmitted& m : modules) {
       records.Add([&](JsonWriter& json) {
@@ -117,7 +117,7 @@ absl::StatusOr<CatalogStore::Imported> CatalogStore::Import(const Scope& scope, 
                                                             const std::string& origin,
                                                             absl::Span<const ImportName> entries) {
   Imported imported;
-  GOFARM_RETURN_IF_ERROR(Write(pool_, scope, epoch, "import a list", [&](Txn& txn) {
+  GOFARM_RETURN_IF_ERROR(WriteAsLeader(pool_, scope, epoch, "import a list", [&](Txn& txn) {
     std::vector<std::string> names, paths;
     for (const ImportName& entry : entries) {
       names.push_back(WithoutNul(entry.name));

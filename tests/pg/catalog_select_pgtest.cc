@@ -3,6 +3,7 @@
 
 #include "common/base/clock.h"
 #include "common/metrics/metrics.h"
+#include "coordinator/catalog/forecaster.h"
 #include "coordinator/catalog/select_stage.h"
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/job_news.h"
@@ -41,7 +42,8 @@ class SelectorTest : public testing::FarmTest {
             .toolset = toolset_, .toolsets = {toolset_}, .policy = domain::CurrentPolicy(), .goprivate = ""},
         news_);
     store_ = std::make_unique<store::CatalogStore>(*pool_);
-    selector_ = std::make_unique<Selector>(config_, epoch_, *store_, *service_);
+    forecaster_ = std::make_unique<Forecaster>(epoch_, *store_, "1.26.8");
+    selector_ = std::make_unique<Selector>(config_, epoch_, *store_, *forecaster_, *service_);
   }
   // A starred program for the targets of `bits`.
   void AddProgram(int id, const std::string& path, int bits) {
@@ -89,6 +91,7 @@ class SelectorTest : public testing::FarmTest {
   service::JobNews news_{board_, fence_, dispatch_, metrics_};
   std::unique_ptr<service::BatchService> service_;
   std::unique_ptr<store::CatalogStore> store_;
+  std::unique_ptr<Forecaster> forecaster_;
   std::unique_ptr<Selector> selector_;
 };
 

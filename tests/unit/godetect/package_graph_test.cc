@@ -104,7 +104,8 @@ TEST(ModulePackagesTest, AreTheSameAfterTheirJson) {
   const ModulePackages packages{
       .imports = {"b.test/x"},
       .packages = {{.dir = ""},
-                   {.dir = "a", .parts = {{.targets = 3, .own = {0, -1}, .imports = {0}, .need = "n", .excluded = "x"}}}},
+                   {.dir = "a",
+                    .parts = {{.targets = 3, .own = {0, -1}, .imports = {0}, .need = "n", .excluded = "x"}}}},
       .unread = 4,
       .cut = 5};
   const std::string text = ToJson(packages);

@@ -25,8 +25,8 @@ constexpr char kMain[] = "package main\n\nfunc main() {}\n";
 
 Detection Found(testing::MemorySource& source, const std::string& module = "a.test/m") {
   OwnProcessParser parser;
-  const absl::StatusOr<Detection> found =
-      Detect(Scope::For(absl::Minutes(1)), source, parser, {.module = module, .go_version = "1.26.8", .packages = true});
+  const absl::StatusOr<Detection> found = Detect(Scope::For(absl::Minutes(1)), source, parser,
+                                                 {.module = module, .go_version = "1.26.8", .packages = true});
   EXPECT_TRUE(found.ok()) << found.status();
   return found.ok() ? *found : Detection{};
 }
@@ -42,11 +42,11 @@ std::vector<std::string> Dirs(const ModulePackages& packages) {
 }
 
 TEST(PackagesTest, TellWhatTheyAskForAndWhatTheyImport) {
-  const ModulePackages packages = PackagesIn(
-      {{"pcap/p.go", "package pcap\n// #cgo LDFLAGS: -lpcap\nimport \"C\"\nimport _ \"a.test/m/in\"\n"},
-       {"in/in.go", "package in\nimport (\n\t\"fmt\"\n\t_ \"x.test/y\"\n\t_ \"a.test/m/plain\"\n)\n"},
-       {"plain/a.go", "package plain\nimport \"os\"\n"},
-       {"plain/a_test.go", "package plain\nimport _ \"x.test/only/tests\"\n"}});
+  const ModulePackages packages =
+      PackagesIn({{"pcap/p.go", "package pcap\n// #cgo LDFLAGS: -lpcap\nimport \"C\"\nimport _ \"a.test/m/in\"\n"},
+                  {"in/in.go", "package in\nimport (\n\t\"fmt\"\n\t_ \"x.test/y\"\n\t_ \"a.test/m/plain\"\n)\n"},
+                  {"plain/a.go", "package plain\nimport \"os\"\n"},
+                  {"plain/a_test.go", "package plain\nimport _ \"x.test/only/tests\"\n"}});
   EXPECT_TRUE(packages.whole());
   EXPECT_THAT(packages.imports, ElementsAre("x.test/y"));
   ASSERT_THAT(Dirs(packages), ElementsAre("in", "pcap", "plain"));
@@ -126,7 +126,8 @@ TEST(PackagesTest, OfAModuleThatIsReadByRangesOnlyAShareIsRead) {
 }
 
 TEST(PackagesTest, LongHeadersAreReadToTheirEnd) {
-  const std::string preamble = Cat("package p\n/*\n", std::string(9'000, 'x'), "\n#cgo LDFLAGS: -lz\n*/\nimport \"C\"\n");
+  const std::string preamble =
+      Cat("package p\n/*\n", std::string(9'000, 'x'), "\n#cgo LDFLAGS: -lz\n*/\nimport \"C\"\n");
   const ModulePackages packages = PackagesIn({{"p/p.go", preamble}, {"main.go", kMain}});
   ASSERT_THAT(Dirs(packages), ElementsAre("p"));
   ASSERT_THAT(packages.packages[0].parts, SizeIs(1));
