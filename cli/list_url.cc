@@ -17,7 +17,8 @@ bool IsListUrl(std::string_view text) {
 absl::StatusOr<std::string> FetchList(const Scope& scope, const std::string& url) {
   GOFARM_ASSIGN_OR_RETURN(const io::Url typed, io::ParseUrl(url));
   const auto failed = [&](std::string_view why) {
-    return absl::InvalidArgumentError(Cat("the list ", EscapeForPrint(io::RedactUrl(url)), " cannot be fetched: ", why));
+    return absl::InvalidArgumentError(
+        Cat("the list ", EscapeForPrint(io::RedactUrl(url)), " cannot be fetched: ", why));
   };
   if (!IsListUrl(url)) return failed("it is no http or https address");
   const io::HttpClient http(Cat("gofarm/", GOFARM_VERSION));

@@ -13,7 +13,7 @@
 
 namespace gofarm::cli {
 
-inline constexpr int64_t kListUrlBytesMax = 16 << 20;  // what a coordinator takes of one list
+inline constexpr int64_t kListUrlBytesMax = 16 << 20;            // what a coordinator takes of one list
 inline constexpr absl::Duration kListUrlMax = absl::Minutes(2);  // for all of it
 
 // http:// or https://.

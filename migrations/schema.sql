@@ -337,7 +337,10 @@ CREATE TABLE catalog_enrichment (
     document    jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(document) = 'object'),  -- all facts with their sources
     detail      text NOT NULL DEFAULT '',
     checked_at  timestamptz NOT NULL,
-    revision    bigint NOT NULL
+    revision    bigint NOT NULL,
+    github      jsonb,                     -- what GitHub's REST API said, by itself; null: it was not asked by REST
+    github_etag text NOT NULL DEFAULT '',  -- of that, behind the mark of the token that it is for
+    github_at   timestamptz                -- when GitHub was asked last
 );
 
 -- reach: can the newest version be downloaded, and what its go.mod says.

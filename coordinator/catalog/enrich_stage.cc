@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -78,21 +80,54 @@ void EnrichStage::AskPkgsite(const Scope& scope, const std::vector<Claimed>& set
   });
 }
 
-void EnrichStage::AskRepositories(const Scope& scope, std::vector<Asked>& asked) {
+void EnrichStage::AskGithubAtOnce(const Scope& scope, const Users& users, std::vector<Asked>& asked) {
+  std::vector<GithubName> names;
+  for (const auto& [name, modules] : users) names.push_back(name);
+  const RepositoryAnswers repositories = upstream_.github().Repositories(scope, names);
+  for (size_t i = 0; i < users.size(); ++i) {
+    const RepositoryAnswer& answer = repositories.answers[i];
+    for (const size_t module : users[i].second) {
+      Asked& a = asked[module];
+      a.complete = a.complete && answer.state != RepositoryState::kNotAnswered;
+      if (answer.state == RepositoryState::kThere) a.sources.github = answer.repository;
+      a.sources.github_missing = answer.state == RepositoryState::kMissing;
+      a.kept.reset();  // it tells all of it each time
+    }
+  }
+}
+
+void EnrichStage::AskGithubByOne(const Scope& scope, const Users& users, std::vector<Asked>& asked) {
+  ForEachInParallel(scope, users.size(), kRestAtMost, [&](size_t i) {
+    const auto& [name, modules] = users[i];
+    const std::optional<KeptGithub> before = asked[modules.front()].kept;
+    GithubName present = name;
+    if (before && !before->missing) present = GithubNameOf(before->repository.full_name).value_or(name);
+    const absl::StatusOr<RepositoryAnswer> answer =
+        upstream_.github().Repository(scope, present, before ? before->etag : "");
+    const std::string called = absl::AsciiStrToLower(Cat("github.com/", name.owner, "/", name.name));
+    const std::optional<KeptGithub> after = answer.ok() ? After(before, called, *answer, absl::Now()) : std::nullopt;
+    for (const size_t module : modules) {
+      Asked& a = asked[module];
+      a.complete = a.complete && after.has_value();
+      if (after) a.kept = after;
+    }
+  });
+}
+
+void EnrichStage::AskRepositories(const Scope& scope, Github github, std::vector<Asked>& asked) {
   std::map<std::string, std::vector<size_t>> by_name;
   for (size_t i = 0; i < asked.size(); ++i) {
     const std::string name = RepositoryOf(asked[i].sources).name;
     if (!name.empty()) by_name[name].push_back(i);
+    // What GitHub said of another repository says nothing of this one.
+    if (asked[i].kept && asked[i].kept->asked != name) asked[i].kept.reset();
   }
   std::vector<std::string> ids;
-  std::vector<GithubName> on_github;
-  std::vector<const std::vector<size_t>*> github_users;
+  Users on_github;
   for (const auto& [name, users] : by_name) {
     ids.push_back(name);
-    const std::optional<GithubName> github = GithubNameOf(name);
-    if (!github || name.substr(0, 11) != "github.com/") continue;
-    on_github.push_back(*github);
-    github_users.push_back(&users);
+    const std::optional<GithubName> found = GithubNameOf(name);
+    if (found && absl::StartsWith(name, "github.com/")) on_github.emplace_back(*found, users);
   }
   if (ids.empty()) return;
   const Answers<DepsdevProject> projects = upstream_.depsdev().Projects(scope, ids);
@@ -102,17 +137,93 @@ void EnrichStage::AskRepositories(const Scope& scope, std::vector<Asked>& asked)
       asked[user].sources.depsdev_project = projects.answers[i].value;
     }
   }
-  if (!upstream_.github().has_token() || on_github.empty()) return;
-  const RepositoryAnswers repositories = upstream_.github().Repositories(scope, on_github);
-  for (size_t i = 0; i < on_github.size(); ++i) {
-    const RepositoryAnswer& answer = repositories.answers[i];
-    for (const size_t user : *github_users[i]) {
-      Asked& a = asked[user];
-      a.complete = a.complete && answer.state != RepositoryState::kNotAnswered;
-      if (answer.state == RepositoryState::kThere) a.sources.github = answer.repository;
-      a.sources.github_missing = answer.state == RepositoryState::kMissing;
+  if (github == Github::kByOne || (github == Github::kAll && on_github.size() <= kRestAtMost)) {
+    AskGithubByOne(scope, on_github, asked);
+  } else if (github == Github::kAll) {
+    AskGithubAtOnce(scope, on_github, asked);
+  }
+  for (Asked& a : asked) {
+    if (!a.kept) continue;
+    if (!a.kept->missing) a.sources.github = a.kept->repository;
+    a.sources.github_missing = a.kept->missing;
+  }
+}
+
+bool EnrichStage::Paused() const {
+  for (const Service service : {Service::kDepsdev, Service::kPkgsite, Service::kGithub}) {
+    if (service == Service::kGithub && !upstream_.github().has_token()) continue;
+    if (!upstream_.WhyPaused(service, absl::Now()).empty()) return true;
+  }
+  return false;
+}
+
+absl::Status EnrichStage::Look(const Scope& scope, const std::vector<Claimed>& set, Github github, Done& done) {
+  const std::string mark = upstream_.github().TokenMark();
+  std::vector<int32_t> ids;
+  for (const Claimed& module : set) ids.push_back(module.module_id);
+  GOFARM_ASSIGN_OR_RETURN(const auto before, store_.EnrichmentOf(scope, ids));
+  std::vector<Asked> asked(set.size());
+  for (size_t i = 0; i < set.size(); ++i) {
+    asked[i].sources.module = set[i].path;
+    if (const auto row = before.find(set[i].module_id); row != before.end()) {
+      asked[i].kept = KeptOf(row->second, mark);
     }
   }
+  AskDepsdev(scope, set, asked);
+  AskPkgsite(scope, set, asked);
+  AskRepositories(scope, github, asked);
+  GOFARM_RETURN_IF_ERROR(scope.Check());
+  const absl::Time now = absl::Now();
+  const bool now_paused = Paused();
+  std::vector<EnrichmentRow> rows;
+  std::vector<WorkDone> work;
+  for (size_t i = 0; i < set.size(); ++i) {
+    WorkDone w{.module_id = set[i].module_id, .due_at = now + config_.refresh_after};
+    if (!asked[i].complete) {
+      // It keeps its facts and holds up no other.
+      if (github == Github::kByOne) {
+        if (not_before_.size() >= kUnansweredMax) not_before_.clear();
+        not_before_[set[i].module_id] = now + kUnansweredAgain;
+        continue;
+      }
+      ++done.errors["no_answer"];
+      // It stays due, and the stage waits with it.
+      if (now_paused) continue;
+      w.failures = set[i].failures + 1;
+      w.due_at = now + Again(w.failures);
+    } else {
+      EnrichmentRow row = RowOf(set[i], Merge(asked[i].sources), now);
+      if (asked[i].kept) Keep(*asked[i].kept, mark, row);
+      if (github == Github::kByOne && !row.github_at) row.github_at = now;  // it is not on GitHub after all
+      rows.push_back(std::move(row));
+    }
+    work.push_back(w);
+  }
+  GOFARM_RETURN_IF_ERROR(store_.SaveEnrichment(scope, epoch_, kEnrichVersion, rows, work));
+  done.modules += static_cast<int64_t>(work.size());
+  return absl::OkStatus();
+}
+
+absl::Status EnrichStage::LookAtSelected(const Scope& scope, Done& done) {
+  const absl::Time now = absl::Now();
+  if (now < no_selected_until_ || !upstream_.WhyPaused(Service::kGithub, now).empty()) return absl::OkStatus();
+  if (anonymous_.NextAt(now) > now) return absl::OkStatus();
+  const int limit = kAnonymousGithub.burst + static_cast<int>(not_before_.size());
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<Claimed> found,
+                          store_.SelectedForGithub(scope, now - config_.refresh_after, limit));
+  std::vector<Claimed> set;
+  for (const Claimed& module : found) {
+    const auto unanswered = not_before_.find(module.module_id);
+    if (unanswered != not_before_.end() && unanswered->second > now) continue;
+    if (!anonymous_.TryTake(now)) break;
+    anonymous_.Release();
+    set.push_back(module);
+  }
+  if (set.empty()) {
+    no_selected_until_ = now + kSelectedLookEvery;
+    return absl::OkStatus();
+  }
+  return Look(scope, set, Github::kByOne, done);
 }
 
 absl::StatusOr<StageTurn::Done> EnrichStage::Turn(const Scope& scope) {
@@ -120,42 +231,12 @@ absl::StatusOr<StageTurn::Done> EnrichStage::Turn(const Scope& scope) {
   GOFARM_ASSIGN_OR_RETURN(const store::Enrolled enrolled,
                           store_.Enroll(scope, epoch_, Stage::kEnrich, config_.eligible_since));
   done.taken_up = enrolled.read;
-  const auto paused = [&] {
-    for (const Service service : {Service::kDepsdev, Service::kPkgsite, Service::kGithub}) {
-      if (service == Service::kGithub && !upstream_.github().has_token()) continue;
-      if (!upstream_.WhyPaused(service, absl::Now()).empty()) return true;
-    }
-    return false;
-  };
-  if (paused()) return done;
+  if (Paused()) return done;
   GOFARM_ASSIGN_OR_RETURN(const std::vector<Claimed> set,
                           store_.Claim(scope, Stage::kEnrich, kEnrichVersion, kEnrichSet));
-  if (set.empty()) return done;
-  std::vector<Asked> asked(set.size());
-  for (size_t i = 0; i < set.size(); ++i) asked[i].sources.module = set[i].path;
-  AskDepsdev(scope, set, asked);
-  AskPkgsite(scope, set, asked);
-  AskRepositories(scope, asked);
-  GOFARM_RETURN_IF_ERROR(scope.Check());
-  const absl::Time now = absl::Now();
-  const bool now_paused = paused();
-  std::vector<EnrichmentRow> rows;
-  std::vector<WorkDone> work;
-  for (size_t i = 0; i < set.size(); ++i) {
-    WorkDone w{.module_id = set[i].module_id, .due_at = now + config_.refresh_after};
-    if (!asked[i].complete) {
-      ++done.errors["no_answer"];
-      // It stays due, and the stage waits with it.
-      if (now_paused) continue;
-      w.failures = set[i].failures + 1;
-      w.due_at = now + Again(w.failures);
-    } else {
-      rows.push_back(RowOf(set[i], Merge(asked[i].sources), now));
-    }
-    work.push_back(w);
-  }
-  GOFARM_RETURN_IF_ERROR(store_.SaveEnrichment(scope, epoch_, kEnrichVersion, rows, work));
-  done.modules = static_cast<int64_t>(work.size());
+  const bool has_token = upstream_.github().has_token();
+  if (!set.empty()) GOFARM_RETURN_IF_ERROR(Look(scope, set, has_token ? Github::kAll : Github::kNot, done));
+  if (!has_token && !Paused()) GOFARM_RETURN_IF_ERROR(LookAtSelected(scope, done));
   return done;
 }
 

@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/digest/digest.h"
 #include "common/json/fields.h"
 #include "common/json/writer.h"
 #include "coordinator/catalog/clean_text.h"
@@ -170,6 +171,7 @@ namespace {
 constexpr int kWellBeforeMore = 20;
 constexpr size_t kBranchMax = 255;
 constexpr size_t kEtagMax = 200;
+constexpr size_t kTokenMarkDigits = 12;  // too few to try tokens against
 constexpr char kFragment[] =
     "fragment F on Repository{databaseId nameWithOwner description homepageUrl stargazerCount isArchived isFork "
     "pushedAt licenseInfo{spdxId} defaultBranchRef{name} repositoryTopics(first:20){nodes{topic{name}}}}";
@@ -270,6 +272,11 @@ io::HttpHeaders GithubClient::Headers() const {
   return headers;
 }
 
+std::string GithubClient::TokenMark() const {
+  if (!has_token()) return "anonymous";
+  return digest::Sha256Hex(Cat("gofarm etag ", token_)).substr(0, kTokenMarkDigits);
+}
+
 absl::StatusOr<bool> GithubClient::AskAliases(const Scope& scope, absl::Span<const GithubName> names,
                                               absl::Span<RepositoryAnswer> answers) {
   JsonWriter json;
@@ -360,7 +367,7 @@ absl::StatusOr<RepositoryAnswer> GithubClient::Repository(const Scope& scope, co
     return absl::InvalidArgumentError("a repository's name is not in GitHub's alphabet");
   }
   io::HttpRequest request{.url = Cat(gate_.url(), "/repos/", name.owner, "/", name.name), .headers = Headers()};
-  if (has_token() && !etag.empty()) request.headers.Add("If-None-Match", etag);
+  if (!etag.empty()) request.headers.Add("If-None-Match", etag);
   github::Repository document;
   AskOptions options{.body_bytes = kGithubAnswerBytesMax};
   options.judge = [&](const io::HttpResponse& response) -> std::optional<BodyFault> {
@@ -393,7 +400,7 @@ absl::StatusOr<RepositoryAnswer> GithubClient::Repository(const Scope& scope, co
           Cat("GitHub answers ", response.status, ": ", CleanText(response.body, 200), "; is its address right?"));
   }
   const std::string_view tag = response.headers.Get("etag");
-  if (has_token() && tag.size() <= kEtagMax) answer.etag = CleanText(tag, kEtagMax);
+  if (tag.size() <= kEtagMax) answer.etag = CleanText(tag, kEtagMax);
   return answer;
 }
 

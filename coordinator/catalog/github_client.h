@@ -60,7 +60,7 @@ struct RepositoryAnswer {
   RepositoryState state = RepositoryState::kNotAnswered;
   GithubRepository repository;  // of kThere
   bool renamed = false;         // it is called otherwise than it was asked for
-  std::string etag;             // of REST: for the next question with the same token; empty without one
+  std::string etag;             // of REST: for the next question with the same token
 };
 
 struct RepositoryAnswers {
@@ -88,11 +88,13 @@ class GithubClient {
   GithubClient(ServiceGate& gate, std::string token) : gate_(gate), token_(std::move(token)) {}
 
   bool has_token() const { return !token_.empty(); }
+  // Tells tokens apart without saying anything of them: GitHub's ETags differ by token.
+  std::string TokenMark() const;
 
   // FAILED_PRECONDITION without a token: GraphQL takes no question without one.
   RepositoryAnswers Repositories(const Scope& scope, absl::Span<const GithubName> names);
 
-  // `etag`: of an earlier answer; used only with a token, since only then it costs nothing.
+  // `etag`: of an earlier answer to the same token. With one "as it was" costs nothing of the hour's limit.
   absl::StatusOr<RepositoryAnswer> Repository(const Scope& scope, const GithubName& name, const std::string& etag = "");
 
   // Go repositories that carry the topic, most stars first within a slice of the search. INVALID_ARGUMENT when it is no

@@ -55,6 +55,10 @@ struct EnrichmentRow {
   std::string document = "{}";  // JSON: all facts with their sources
   std::string detail;
   absl::Time checked_at;
+  // What GitHub's REST API said, by itself (see coordinator/catalog/kept_github.h).
+  std::string github = {};       // JSON; empty: it was not asked
+  std::string github_etag = {};  // behind the mark of the token that it is for
+  std::optional<absl::Time> github_at = {};
 };
 
 enum class DemandKind { kNone = 0, kToolDirective = 1, kToolsImport = 2, kInstallLine = 3 };

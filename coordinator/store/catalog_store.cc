@@ -67,7 +67,10 @@ EnrichmentRow EnrichmentFrom(const pqxx::row& row) {
           .pushed_at = MaybeTime(row["pushed_us"]),
           .document = row["document"].as<std::string>(),
           .detail = row["detail"].as<std::string>(),
-          .checked_at = TimeOf(row["checked_us"])};
+          .checked_at = TimeOf(row["checked_us"]),
+          .github = row["github"].as<std::string>(),
+          .github_etag = row["github_etag"].as<std::string>(),
+          .github_at = MaybeTime(row["github_us"])};
 }
 
 DetectionRow DetectionFrom(const pqxx::row& row) {
@@ -272,7 +275,10 @@ absl::Status CatalogStore::SaveEnrichment(const Scope& scope, int64_t epoch, int
         Optional(json, "pushed_at", r.pushed_at, [&](absl::Time t) { json.Double(Seconds(t)); });
         json.Key("document").Raw(r.document);
         Text(json, "detail", r.detail);
-        json.Field("checked_at", Seconds(r.checked_at));
+        json.Field("checked_at", Seconds(r.checked_at)).Key("github");
+        r.github.empty() ? json.Null() : json.Raw(r.github);
+        Text(json, "github_etag", r.github_etag);
+        Optional(json, "github_at", r.github_at, [&](absl::Time t) { json.Double(Seconds(t)); });
       });
     }
     if (!records.empty()) txn.Run("catalog_save_enrichment", records.Take());

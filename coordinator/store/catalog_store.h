@@ -110,6 +110,9 @@ class CatalogStore {
   absl::StatusOr<std::map<int32_t, catalog::ReachRow>> ReachOf(const Scope& scope, absl::Span<const int32_t> modules);
   absl::StatusOr<std::map<int32_t, catalog::EnrichmentRow>> EnrichmentOf(const Scope& scope,
                                                                          absl::Span<const int32_t> modules);
+  // Selected modules whose repository GitHub's REST API was not asked about since `asked_before`.
+  absl::StatusOr<std::vector<catalog::Claimed>> SelectedForGithub(const Scope& scope, absl::Time asked_before,
+                                                                  int limit);
   absl::StatusOr<std::map<int32_t, catalog::DetectionRow>> DetectionsOf(const Scope& scope,
                                                                         absl::Span<const int32_t> modules);
 

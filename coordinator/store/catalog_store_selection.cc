@@ -26,6 +26,20 @@ std::string DecisionRecords(absl::Span<const catalog::DecisionRow> rows) {
 
 }  // namespace
 
+absl::StatusOr<std::vector<catalog::Claimed>> CatalogStore::SelectedForGithub(const Scope& scope,
+                                                                              absl::Time asked_before, int limit) {
+  using Set = std::vector<catalog::Claimed>;
+  return RunTransaction(pool_, scope, "read selected modules on GitHub", [&](Txn& txn) -> absl::StatusOr<Set> {
+    Set set;
+    for (const pqxx::row& row : txn.Run("catalog_selected_for_github", Seconds(asked_before), limit)) {
+      set.push_back({.module_id = row["module_id"].as<int32_t>(),
+                     .path = row["path"].as<std::string>(),
+                     .latest = row["latest"].as<std::string>()});
+    }
+    return set;
+  });
+}
+
 absl::StatusOr<std::vector<catalog::Candidate>> CatalogStore::Candidates(const Scope& scope, int32_t after,
                                                                          absl::Time eligible_since) {
   using Page = std::vector<catalog::Candidate>;

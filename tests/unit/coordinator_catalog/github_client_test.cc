@@ -184,9 +184,11 @@ TEST_F(GithubClientTest, RestKnowsRenamesEtagsAndAbsence) {
   EXPECT_EQ(client.Repository(Soon(), {"o", "dmca"}).value().state, RepositoryState::kRefused);
 
   GithubClient stranger(*gate, "");
-  EXPECT_EQ(stranger.Repository(Soon(), {"New", "Name"}, "\"e1\"").value().etag, "");
-  EXPECT_EQ(server.requests().back().Field("if-none-match"), "") << "without a token it would cost all the same";
+  EXPECT_EQ(stranger.Repository(Soon(), {"New", "Name"}, "\"e1\"").value().state, RepositoryState::kNotModified);
   EXPECT_EQ(server.requests().back().Field("authorization"), "");
+  EXPECT_EQ(stranger.TokenMark(), "anonymous");
+  EXPECT_NE(client.TokenMark(), GithubClient(*gate, "another").TokenMark());
+  EXPECT_EQ(client.TokenMark().find(kToken), std::string::npos);
 }
 
 TEST_F(GithubClientTest, TheTokenGoesToNoOtherOriginAndIntoNoMessage) {
