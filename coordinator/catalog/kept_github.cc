@@ -53,8 +53,7 @@ std::optional<KeptGithub> KeptOf(const EnrichmentRow& row, const std::string& to
 }
 
 void Keep(const KeptGithub& kept, const std::string& token_mark, EnrichmentRow& row) {
-  row.github =
-      json::Write(Document{.asked = kept.asked, .missing = kept.missing, .repository = kept.repository});
+  row.github = json::Write(Document{.asked = kept.asked, .missing = kept.missing, .repository = kept.repository});
   row.github_etag = kept.etag.empty() ? "" : Cat(token_mark, " ", kept.etag);
   row.github_at = kept.at;
 }

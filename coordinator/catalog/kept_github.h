@@ -13,11 +13,11 @@
 namespace gofarm::catalog {
 
 struct KeptGithub {
-  std::string asked;            // the repository as the other services call it; GitHub may have renamed it
-  bool missing = false;         // gone, private, or shown to nobody: the rest says nothing
+  std::string asked;     // the repository as the other services call it; GitHub may have renamed it
+  bool missing = false;  // gone, private, or shown to nobody: the rest says nothing
   GithubRepository repository;
-  std::string etag;             // of the present token; empty: none
-  absl::Time at;                // when GitHub was asked last
+  std::string etag;  // of the present token; empty: none
+  absl::Time at;     // when GitHub was asked last
 };
 
 // What the row keeps; nothing when GitHub was never asked by REST. The ETag of another token is left out: GitHub's

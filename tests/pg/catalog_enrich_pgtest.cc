@@ -42,7 +42,8 @@ class EnrichStageTest : public testing::FarmTest {
     stage_ = std::make_unique<EnrichStage>(config_, epoch_, *store_, *upstream_);
   }
   void AddModule(int id, const std::string& path, bool selected) {
-    Sql(Cat("INSERT INTO catalog_modules (id, versions, latest_indexed_at, first_indexed_at, last_indexed_at, "
+    Sql(
+        Cat("INSERT INTO catalog_modules (id, versions, latest_indexed_at, first_indexed_at, last_indexed_at, "
             "revision, path, latest) VALUES (",
             id, ", 1, now(), now(), now(), nextval('catalog_revisions'), '", path, "', 'v1.0.0')"));
     ASSERT_TRUE(store_

@@ -39,7 +39,8 @@ TEST(KeptGithubTest, WhatIsNoDocumentOfOursIsNothing) {
   EXPECT_FALSE(KeptOf({}, "m"));
   EXPECT_FALSE(KeptOf({.github = "{}", .github_at = kNoon}, "m"));
   EXPECT_FALSE(KeptOf({.github = "not json", .github_at = kNoon}, "m"));
-  EXPECT_FALSE(KeptOf({.github = R"({"asked":"github.com/o/r"})", .github_at = kNoon}, "m")) << "it names no repository";
+  EXPECT_FALSE(KeptOf({.github = R"({"asked":"github.com/o/r"})", .github_at = kNoon}, "m"))
+      << "it names no repository";
 }
 
 TEST(KeptGithubTest, AsItWasKeepsTheFactsAndOthersReplaceThem) {
