@@ -81,6 +81,16 @@ std::string Errors(const std::map<std::string, int64_t>& errors) {
   return out;
 }
 
+std::string RoomText(const catalog::RoomForecast& room) {
+  if (!room.detail.empty()) return Cat(EscapeForPrint(room.detail), "\n");
+  if (room.versions == 0) return "";
+  return Cat("the back-fill is expected to bring ", room.versions, " more versions, ", HumanBytes(room.bytes), " at ",
+             static_cast<int64_t>(room.bytes_per_version + 0.5), " bytes each; ",
+             room.free ? Cat(HumanBytes(*room.free), " are free where PostgreSQL stands")
+                       : "how much is free where PostgreSQL stands is not known here",
+             ", and it stops at ", HumanBytes(room.floor), "\n");
+}
+
 std::string StatusText(const catalog::CatalogStatus& status) {
   TableText table({{"STAGE"},
                    {"STATE"},
@@ -103,6 +113,7 @@ std::string StatusText(const catalog::CatalogStatus& status) {
     out += Cat("paused until ", When(host.paused_until), ": ", EscapeForPrint(host.host), " (",
                EscapeForPrint(host.reason), ")\n");
   }
+  out += RoomText(status.room);
   for (const auto& [name, value] : status.settings) {
     out += Cat(EscapeForPrint(name), " = ", EscapeForPrint(value), "\n");
   }
@@ -147,7 +158,7 @@ Exit AwaitSettled(const Globals& globals, CatalogClient& catalog) {
       if (status.held_up_by.empty()) return 0;
       std::string names;
       for (const std::string& name : status.held_up_by) names += Cat(names.empty() ? "" : ", ", EscapeForPrint(name));
-      PrintErr(Cat("gofarm: what is left waits for paused services: ", names, "; see gofarm catalog status\n"));
+      PrintErr(Cat("gofarm: what is left waits for what is paused: ", names, "; see gofarm catalog status\n"));
       return kExitJobs;
     }
     absl::SleepFor(kWaitPoll);

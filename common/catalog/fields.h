@@ -24,6 +24,18 @@ void Fields(Form& form, H& h) {
   form.Field("reason", h.reason);
 }
 
+template <typename Form, json::Is<RoomForecast> R>
+void Fields(Form& form, R& r) {
+  form.Field("versions", r.versions);
+  form.Field("bytes", r.bytes);
+  form.Field("bytes_per_version", r.bytes_per_version);
+  form.Field("folder", r.folder);
+  form.Field("free", r.free);
+  form.Field("floor", r.floor);
+  form.Field("stopped", r.stopped);
+  form.Field("detail", r.detail);
+}
+
 template <typename Form, json::Is<CatalogStatus> S>
 void Fields(Form& form, S& s) {
   form.Field("as_of", s.as_of);
@@ -32,6 +44,7 @@ void Fields(Form& form, S& s) {
   form.Field("settings", s.settings);
   form.Field("stages", s.stages);
   form.Field("hosts", s.hosts);
+  form.Field("room", s.room);
 }
 
 template <typename Form, json::Is<FunnelStep> F>

@@ -42,6 +42,17 @@ struct HostStatus {
   absl::Time paused_until = absl::InfinitePast();
   std::string reason;
 };
+// What the rest of the back-fill is expected to take, and what there is.
+struct RoomForecast {
+  int64_t versions = 0;          // rows that are still to come; 0: it is done
+  int64_t bytes = 0;             // of their tables and indexes
+  double bytes_per_version = 0;  // as the tables are, or as was measured
+  std::string folder;            // of PostgreSQL; empty: not known here
+  std::optional<int64_t> free;   // bytes where PostgreSQL stands; null: not known here
+  int64_t floor = 0;             // disk_free_floor
+  bool stopped = false;          // less is free than the floor, and the index is not read on
+  std::string detail;            // what to do; empty: it fits, as far as is known
+};
 struct CatalogStatus {
   absl::Time as_of = absl::InfinitePast();
   bool settled = false;                         // asked for it: no running stage has anything left that is due
@@ -49,6 +60,7 @@ struct CatalogStatus {
   std::map<std::string, std::string> settings;  // which of the services' addresses and dates this farm keeps
   std::vector<StageStatus> stages;
   std::vector<HostStatus> hosts;
+  RoomForecast room;
 };
 
 struct FunnelStep {

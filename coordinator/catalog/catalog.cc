@@ -31,6 +31,7 @@
 namespace gofarm::catalog {
 namespace {
 
+constexpr char kDiskHolds[] = "disk space";  // beside services, what may hold the stages up
 constexpr absl::Duration kCountMax = absl::Seconds(20);
 constexpr absl::Duration kBudgetsLookEvery = absl::Seconds(5);
 
@@ -55,7 +56,7 @@ class Catalog::Impl {
         epoch_(epoch),
         store_(parts_.pool),
         index_store_(parts_.pool),
-        index_(parts_.config, epoch, parts_.pool, index_store_, parts_.upstream, parts_.data_dir, parts_.yield),
+        index_(parts_.config, epoch, parts_.pool, index_store_, store_, parts_.upstream, parts_.data_dir, parts_.yield),
         enrich_(parts_.config, epoch, store_, parts_.upstream),
         reach_(
             parts_.config, epoch, store_,
@@ -266,6 +267,7 @@ class Catalog::Impl {
     absl::Time at = absl::InfinitePast();
     std::map<Stage, store::StageCounts> stages;
     domain::IndexStats index;
+    RoomForecast room;
   };
 
   static store::StageVersions Versions() {
@@ -293,6 +295,7 @@ class Catalog::Impl {
     for (const Service service : ServicesOf(stage)) {
       if (std::string why = parts_.upstream.WhyPaused(service, absl::Now()); !why.empty()) return why;
     }
+    if (stage == Stage::kIndex) return index_.WhyStopped();
     return "";
   }
 
@@ -304,6 +307,7 @@ class Catalog::Impl {
   void Describe(const std::map<Stage, StageFacts>& facts, const Counted& counted, CatalogStatus& status) const {
     status.as_of = counted.at;
     status.settings = SettingsOf(parts_.config);
+    status.room = counted.room;
     for (const Stage stage : kStages) {
       const StageFacts& f = facts.at(stage);
       const std::string waits = f.running ? WhyWaits(stage) : "";
@@ -350,6 +354,10 @@ class Catalog::Impl {
         paused = true;
         held.emplace(ServiceName(service));
       }
+      if (stage == Stage::kIndex && !index_.WhyStopped().empty()) {
+        paused = true;
+        held.emplace(kDiskHolds);
+      }
       if (!paused || unread) status.settled = false;
     }
     if (status.settled) status.held_up_by.assign(held.begin(), held.end());
@@ -368,6 +376,8 @@ class Catalog::Impl {
     Counted counted{.at = absl::Now()};
     GOFARM_ASSIGN_OR_RETURN(counted.stages, store_.Counts(scope, Versions()));
     GOFARM_ASSIGN_OR_RETURN(counted.index, index_store_.Stats(scope));
+    GOFARM_ASSIGN_OR_RETURN(const int64_t bytes, store_.TableBytes(scope));
+    GOFARM_ASSIGN_OR_RETURN(counted.room, index_.Room(scope, counted.index, bytes));
     const absl::MutexLock lock(&mutex_);
     counted_ = counted;
     return counted;

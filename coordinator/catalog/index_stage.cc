@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -14,6 +15,7 @@
 #include "coordinator/catalog/line_ingest.h"
 #include "coordinator/catalog/packed_rows.h"
 #include "coordinator/catalog/parallel.h"
+#include "coordinator/catalog/room_rule.h"
 
 namespace gofarm::catalog {
 namespace {
@@ -24,6 +26,13 @@ KeyingOptions OptionsFor(const Config& config, const std::string& data_dir, cons
   options.store.free_floor = config.disk_free_floor;
   options.breathe = yield;
   return options;
+}
+
+std::optional<int64_t> FreeIn(const std::string& folder) {
+  std::error_code error;
+  const std::filesystem::space_info space = std::filesystem::space(folder, error);
+  if (error) return std::nullopt;
+  return static_cast<int64_t>(space.available);
 }
 
 // How many lines of the page were rows or rejects.
@@ -64,11 +73,13 @@ class IndexStage::FileIngestion final : public Ingestion {
 };
 
 IndexStage::IndexStage(const Config& config, int64_t epoch, store::Pool& pool, store::CatalogIndexStore& store,
-                       Upstream& upstream, std::string data_dir, std::function<void()> yield)
+                       store::CatalogStore& catalog, Upstream& upstream, std::string data_dir,
+                       std::function<void()> yield)
     : config_(config),
       epoch_(epoch),
       pool_(pool),
       store_(store),
+      catalog_(catalog),
       upstream_(upstream),
       data_dir_(std::move(data_dir)),
       yield_(std::move(yield)),
@@ -81,13 +92,48 @@ absl::StatusOr<std::unique_ptr<Ingestion>> IndexStage::BeginIngestion(const Scop
   return std::unique_ptr<Ingestion>(std::make_unique<FileIngestion>(scope, *this));
 }
 
-absl::Status IndexStage::CheckRoom() const {
-  std::error_code error;
-  const std::filesystem::space_info space = std::filesystem::space(data_dir_, error);
-  if (error || static_cast<int64_t>(space.available) >= config_.disk_free_floor) return absl::OkStatus();
-  return absl::ResourceExhaustedError(Cat("the index is not read on: only ", space.available >> 20,
-                                          " MiB are free where ", data_dir_, " stands, and disk_free_floor is ",
-                                          config_.disk_free_floor >> 20, " MiB; free some space"));
+void IndexStage::FindFolder(const Scope& scope) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (folder_asked_) return;
+  }
+  absl::StatusOr<std::string> folder = catalog_.DataFolder(scope);
+  if (!folder.ok()) return;  // it is asked again
+  const absl::MutexLock lock(&mutex_);
+  folder_asked_ = true;
+  // A folder that is not seen from here is another machine's, or a container's.
+  if (FreeIn(*folder)) folder_ = *std::move(folder);
+}
+
+std::string IndexStage::WhyStopped() const {
+  std::string folder;
+  {
+    const absl::MutexLock lock(&mutex_);
+    folder = folder_;
+  }
+  for (const std::string& where : {data_dir_, folder}) {
+    const std::optional<int64_t> free = where.empty() ? std::nullopt : FreeIn(where);
+    if (!free || *free >= config_.disk_free_floor) continue;
+    return Cat("the index is not read on: only ", *free >> 20, " MiB are free where ", where,
+               " stands, and disk_free_floor is ", config_.disk_free_floor >> 20, " MiB; free some space");
+  }
+  return "";
+}
+
+absl::StatusOr<RoomForecast> IndexStage::Room(const Scope& scope, const domain::IndexStats& stats,
+                                              int64_t table_bytes) {
+  FindFolder(scope);
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::IndexSlice> slices, store_.Slices(scope));
+  const BackFill back_fill = SpansOf(slices, config_.index_since - kIndexLead, absl::Now());
+  std::string folder;
+  {
+    const absl::MutexLock lock(&mutex_);
+    folder = folder_;
+  }
+  const std::optional<int64_t> free = folder.empty() ? std::nullopt : FreeIn(folder);
+  return ForecastRoom(VersionsToCome(back_fill, stats.versions + stats.landed),
+                      {.versions = stats.versions, .bytes = table_bytes}, std::move(folder), free,
+                      config_.disk_free_floor, WhyStopped());
 }
 
 absl::StatusOr<std::vector<domain::IndexSlice>> IndexStage::Slices(const Scope& scope) {
@@ -137,7 +183,8 @@ IndexStage::Read IndexStage::ReadSlice(const Scope& scope, domain::IndexSlice sl
 
 absl::StatusOr<StageTurn::Done> IndexStage::Turn(const Scope& scope) {
   Done done;
-  GOFARM_RETURN_IF_ERROR(CheckRoom());
+  FindFolder(scope);
+  if (std::string why = WhyStopped(); !why.empty()) return absl::ResourceExhaustedError(why);
   const bool paused = !upstream_.WhyPaused(Service::kIndex, absl::Now()).empty();
   GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::IndexSlice> slices, Slices(scope));
   std::vector<domain::IndexSlice> open;

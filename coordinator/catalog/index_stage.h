@@ -16,6 +16,7 @@
 #include "coordinator/catalog/upstream.h"
 #include "coordinator/domain/catalog_index.h"
 #include "coordinator/store/catalog_index_store.h"
+#include "coordinator/store/catalog_store.h"
 
 namespace gofarm::catalog {
 
@@ -28,11 +29,16 @@ class IndexStage final : public StageTurn {
  public:
   // `yield`: called between blocks of work; it waits while builds need the machine.
   IndexStage(const Config& config, int64_t epoch, store::Pool& pool, store::CatalogIndexStore& store,
-             Upstream& upstream, std::string data_dir, std::function<void()> yield);
+             store::CatalogStore& catalog, Upstream& upstream, std::string data_dir, std::function<void()> yield);
 
   absl::StatusOr<Done> Turn(const Scope& scope) override;
   // Everything that the index had was read, the last page was short, and all of it is keyed.
   bool caught_up() const { return caught_up_; }
+
+  // Why the index is not read on: less is free than the floor. Empty: it is.
+  std::string WhyStopped() const;
+  // What the rest of the back-fill will take; `tables` as they are.
+  absl::StatusOr<RoomForecast> Room(const Scope& scope, const domain::IndexStats& stats, int64_t table_bytes);
 
   // RESOURCE_EXHAUSTED: another file is on its way.
   absl::StatusOr<std::unique_ptr<Ingestion>> BeginIngestion(const Scope& scope);
@@ -48,16 +54,21 @@ class IndexStage final : public StageTurn {
   absl::StatusOr<std::vector<domain::IndexSlice>> Slices(const Scope& scope);
   // Up to kPagesAtOnce pages of one slice.
   Read ReadSlice(const Scope& scope, domain::IndexSlice slice);
-  absl::Status CheckRoom() const;
+  // Asks once where PostgreSQL stands.
+  void FindFolder(const Scope& scope);
 
   const Config& config_;
   const int64_t epoch_;
   store::Pool& pool_;
   store::CatalogIndexStore& store_;
+  store::CatalogStore& catalog_;
   Upstream& upstream_;
   const std::string data_dir_;
   const std::function<void()> yield_;
   const KeyingOptions keying_;
+  mutable absl::Mutex mutex_;
+  bool folder_asked_ ABSL_GUARDED_BY(mutex_) = false;
+  std::string folder_ ABSL_GUARDED_BY(mutex_);     // of PostgreSQL; empty: not known here
   absl::Time followed_at_ = absl::InfinitePast();  // own thread
   bool follow_full_ = true;                        // own thread
   std::atomic<bool> caught_up_{false};

@@ -403,6 +403,13 @@ absl::StatusOr<std::vector<catalog::SearchHit>> CatalogStore::Search(const Scope
   });
 }
 
+absl::StatusOr<std::string> CatalogStore::DataFolder(const Scope& scope) {
+  return RunTransaction(pool_, scope, "ask where the database stands", [](Txn& txn) -> absl::StatusOr<std::string> {
+    const pqxx::result rows = txn.Run("catalog_data_folder");
+    return rows.empty() ? std::string() : rows[0][0].as<std::string>();
+  });
+}
+
 absl::StatusOr<int64_t> CatalogStore::TableBytes(const Scope& scope) {
   return RunTransaction(pool_, scope, "measure the catalog", [&](Txn& txn) -> absl::StatusOr<int64_t> {
     return txn.Run("catalog_table_bytes")[0][0].as<int64_t>();

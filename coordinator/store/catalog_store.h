@@ -161,6 +161,8 @@ class CatalogStore {
   absl::StatusOr<ModuleRecord> Find(const Scope& scope, const std::string& path);
   absl::StatusOr<std::vector<catalog::SearchHit>> Search(const Scope& scope, const std::string& words, int limit);
   absl::StatusOr<int64_t> TableBytes(const Scope& scope);
+  // Of PostgreSQL on this host; empty: it stands elsewhere, or the role may not know.
+  absl::StatusOr<std::string> DataFolder(const Scope& scope);
 
  private:
   Pool& pool_;

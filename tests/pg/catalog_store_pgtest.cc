@@ -350,6 +350,12 @@ TEST_F(CatalogStoreTest, FunnelCountsEligibleModulesStepByStep) {
                 {"indexed", 3}, {"eligible", 2}, {"enriched", 1}, {"reachable", 2}, {"programs", 1}, {"selected", 0}}));
 }
 
+TEST_F(CatalogStoreTest, WhereTheDatabaseStandsIsKnownOnTheSameHost) {
+  const auto folder = store_->DataFolder(Now());
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  EXPECT_EQ(*folder, Sql("SHOW data_directory"));
+}
+
 TEST_F(CatalogStoreTest, AModuleThatIsNotThereIsNotFound) {
   const absl::Status status = store_->Find(Now(), "example.com/none").status();
   EXPECT_TRUE(absl::IsNotFound(status)) << status;
