@@ -142,8 +142,8 @@ struct ModuleView {
   std::string deprecated;  // the reason; empty: it is not
   std::vector<ProgramView> programs;
   std::map<std::string, ForecastView> forecast;  // by target
-  std::map<std::string, int64_t> signals;        // tool_directives, install_lines, tools_imports, importers
-  std::vector<std::string> origins;              // lists that name it
+  std::map<std::string, int64_t> signals;  // tool_directives, install_lines, tools_imports, importers, main_packages
+  std::vector<std::string> origins;        // lists that name it
   Decision decision;
   std::vector<StageView> stages;
 };

@@ -28,16 +28,16 @@ void Fields(Form& form, D& d) {
 struct EnrichmentDocument {
   Repository repository;
   std::vector<std::string> topics;
+  std::vector<std::string> main_packages;      // that pkg.go.dev knows
   std::map<std::string, std::string> said_by;  // fact -> service
-  std::string etag;                            // of the last answer of GitHub's REST API
 };
 
 template <typename Form, json::Is<EnrichmentDocument> D>
 void Fields(Form& form, D& d) {
   form.Field("repository", d.repository);
   form.Field("topics", d.topics);
+  form.Field("main_packages", d.main_packages);
   form.Field("said_by", d.said_by);
-  form.Field("etag", d.etag);
 }
 
 }  // namespace gofarm::catalog

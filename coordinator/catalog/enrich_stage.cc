@@ -33,6 +33,7 @@ EnrichmentRow RowOf(const Claimed& module, const ModuleFacts& facts, absl::Time 
                                              .topics = facts.topics,
                                              .archived = facts.archived.value_or(false)},
                               .topics = facts.topics,
+                              .main_packages = facts.main_packages,
                               .said_by = facts.said_by};
   EnrichmentRow row{.module_id = module.module_id,
                     .repository = facts.repository,
@@ -74,9 +75,11 @@ void EnrichStage::AskPkgsite(const Scope& scope, const std::vector<Claimed>& set
     a.sources.pkgsite_module = *std::move(module);
     absl::StatusOr<std::optional<int64_t>> importers = pkgsite.Importers(scope, path);
     absl::StatusOr<std::optional<std::vector<PkgsiteVersion>>> versions = pkgsite.Versions(scope, path);
-    a.complete = a.complete && importers.ok() && versions.ok();
+    absl::StatusOr<std::optional<std::vector<PkgsitePackage>>> programs = pkgsite.Programs(scope, path);
+    a.complete = a.complete && importers.ok() && versions.ok() && programs.ok();
     if (importers.ok()) a.sources.pkgsite_importers = *importers;
     if (versions.ok()) a.sources.pkgsite_versions = *std::move(versions);
+    if (programs.ok()) a.sources.pkgsite_programs = *std::move(programs);
   });
 }
 

@@ -121,6 +121,12 @@ ModuleFacts Merge(const ModuleSources& sources) {
     facts.importers = sources.pkgsite_importers;
     facts.said_by["importers"] = kPkgsite;
   }
+  if (sources.pkgsite_programs) {
+    for (const PkgsitePackage& package : *sources.pkgsite_programs) {
+      if (facts.main_packages.size() < kMainPackagesMax) facts.main_packages.push_back(package.path);
+    }
+    if (!facts.main_packages.empty()) facts.said_by["main_packages"] = kPkgsite;
+  }
   MergeVersions(sources, facts);
   return facts;
 }

@@ -19,6 +19,8 @@
 
 namespace gofarm::catalog {
 
+inline constexpr size_t kMainPackagesMax = 100;
+
 // What each service said; nothing: it was not asked, or does not know.
 struct ModuleSources {
   std::string module;
@@ -30,6 +32,7 @@ struct ModuleSources {
   std::optional<PkgsiteModule> pkgsite_module;
   std::optional<std::vector<PkgsiteVersion>> pkgsite_versions;
   std::optional<int64_t> pkgsite_importers;
+  std::optional<std::vector<PkgsitePackage>> pkgsite_programs;
 };
 
 struct ModuleFacts {
@@ -50,6 +53,7 @@ struct ModuleFacts {
   bool deprecated = false;
   std::string deprecation;
   std::vector<std::string> retracted;          // versions
+  std::vector<std::string> main_packages;      // that pkg.go.dev knows: a hint, no proof; at most kMainPackagesMax
   std::map<std::string, std::string> said_by;  // fact -> "github", "depsdev", "pkgsite", "proxy", "path"
 };
 

@@ -33,7 +33,8 @@ struct BackFill {
 // `slices` empty: nothing was read of `since` to `now` yet. Slice 0, which follows the head, counts as done.
 BackFill SpansOf(absl::Span<const domain::IndexSlice> slices, absl::Time since, absl::Time now);
 
-// An index that is smaller than the public one shows it by what was read of it: `stored` versions, landed ones included.
+// An index that is smaller than the public one shows it by what was read of it: `stored` versions, landed ones
+// included.
 int64_t VersionsToCome(const BackFill& back_fill, int64_t stored);
 
 struct Tables {

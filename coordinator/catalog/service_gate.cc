@@ -10,6 +10,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "common/obs/log.h"
 #include "common/sync/wait.h"
 
 namespace gofarm::catalog {
@@ -148,7 +149,25 @@ void ServiceGate::Release() {
 }
 
 void ServiceGate::Note(const Verdict& verdict, absl::Time now, double random, const std::string& why) {
-  absl::MutexLock lock(&mutex_);
+  std::string paused_why;
+  absl::Time paused_until;
+  {
+    const absl::MutexLock lock(&mutex_);
+    const bool before = pause_.IsPaused(now);
+    NoteLocked(verdict, now, random, why);
+    if (!before && pause_.IsPaused(now)) {
+      paused_why = pause_.reason();
+      paused_until = pause_.until();
+    }
+  }
+  if (paused_why.empty()) return;
+  obs::Warn("catalog_service_paused",
+            {{"service", std::string(ServiceName(options_.service))},
+             {"until", absl::FormatTime(absl::RFC3339_sec, paused_until, absl::UTCTimeZone())},
+             {"reason", EscapeForPrint(paused_why)}});
+}
+
+void ServiceGate::NoteLocked(const Verdict& verdict, absl::Time now, double random, const std::string& why) {
   if (verdict.error) {
     ++errors_[static_cast<size_t>(*verdict.error)];
     limits_in_a_row_ = *verdict.error == ErrorClass::kRateLimited ? limits_in_a_row_ + 1 : 0;

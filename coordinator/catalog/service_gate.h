@@ -114,7 +114,10 @@ class ServiceGate {
   void Release();
   absl::Status Paused(absl::Time now) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool MayBePrivate(const io::Url& url) const;
+  // Counts, and says in the log when a pause begins.
   void Note(const Verdict& verdict, absl::Time now, double random, const std::string& why);
+  void NoteLocked(const Verdict& verdict, absl::Time now, double random, const std::string& why)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const GateOptions options_;
   const std::vector<io::Url> origins_;

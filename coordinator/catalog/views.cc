@@ -110,6 +110,7 @@ ModuleView ViewOf(const store::ModuleRecord& record, const Config& config, const
     EnrichmentDocument document;
     if (json::Read(record.enrichment->document, json::Rule::kLenient, document).ok()) {
       view.repository = std::move(document.repository);
+      view.signals["main_packages"] = static_cast<int64_t>(document.main_packages.size());
     }
   }
   if (record.reach) {

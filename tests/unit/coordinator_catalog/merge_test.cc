@@ -63,6 +63,16 @@ TEST(MergeTest, EachFactComesFromWhoKnowsItBest) {
                                                                {"retracted", "pkgsite"}}));
 }
 
+TEST(MergeTest, ThePackagesThatPkgsiteKnowsAsProgramsAreAHint) {
+  ModuleSources sources = All();
+  EXPECT_TRUE(Merge(sources).main_packages.empty());
+  sources.pkgsite_programs = std::vector<PkgsitePackage>{{.path = "filippo.io/age/cmd/age"}};
+  EXPECT_THAT(Merge(sources).main_packages, ElementsAre("filippo.io/age/cmd/age"));
+  EXPECT_EQ(Merge(sources).said_by.at("main_packages"), "pkgsite");
+  sources.pkgsite_programs = std::vector<PkgsitePackage>(kMainPackagesMax + 1, {.path = "filippo.io/age/cmd/age"});
+  EXPECT_EQ(Merge(sources).main_packages.size(), kMainPackagesMax);
+}
+
 TEST(MergeTest, WithoutGithubDepsdevSpeaksForTheRepository) {
   ModuleSources sources = All();
   sources.github.reset();
