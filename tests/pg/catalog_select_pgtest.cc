@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 
 #include "common/base/clock.h"
+#include "common/godetect/detection_json.h"
 #include "common/metrics/metrics.h"
 #include "coordinator/catalog/forecaster.h"
 #include "coordinator/catalog/select_stage.h"
@@ -45,6 +46,15 @@ class SelectorTest : public testing::FarmTest {
     forecaster_ = std::make_unique<Forecaster>(epoch_, *store_, "1.26.8");
     selector_ = std::make_unique<Selector>(config_, epoch_, *store_, *forecaster_, *service_);
   }
+  // What detect found of a program that has a file for these targets alone.
+  static std::string DetectionOf(const std::string& path, int bits) {
+    godetect::Program program{.import_path = path, .declared_path = path, .name = "a"};
+    for (const Target target : kAllTargets) {
+      if ((bits & godetect::TargetBit(target)) != 0) program.targets.push_back(target);
+    }
+    program.uses = {{.targets = program.targets}};
+    return godetect::ToJson({.module = path, .declared_module = path, .version = "v1.0.0", .programs = {program}});
+  }
   // A starred program for the targets of `bits`.
   void AddProgram(int id, const std::string& path, int bits) {
     Sql(
@@ -69,7 +79,7 @@ class SelectorTest : public testing::FarmTest {
                                        .version = "v1.0.0",
                                        .programs = 1,
                                        .targets = bits,
-                                       .document = R"({"programs":[{"name":"a"}]})",
+                                       .document = DetectionOf(path, bits),
                                        .checked_at = absl::Now()}},
                                      {})
                     .ok());
