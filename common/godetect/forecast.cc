@@ -10,19 +10,13 @@
 namespace gofarm::godetect {
 namespace {
 
-const Use* UseFor(const std::vector<Use>& uses, Target target) {
-  for (const Use& use : uses) {
-    if (std::find(use.targets.begin(), use.targets.end(), target) != use.targets.end()) return &use;
-  }
-  return nullptr;
-}
-
 struct Outlook {
   Verdict verdict = Verdict::kBuildable;
   std::string detail;
 };
 
-Outlook OutlookOf(const Use& own, Target target, PackageGraph* graph) {
+// `found`: of what it imports.
+Outlook OutlookOf(const Use& own, PackageGraph::Found found) {
   Outlook outlook;
   const auto worsen = [&outlook](Verdict verdict, std::string detail) {
     if (outlook.verdict == Verdict::kBuildable || IsWorse(verdict, outlook.verdict)) {
@@ -34,13 +28,6 @@ Outlook OutlookOf(const Use& own, Target target, PackageGraph* graph) {
   if (!own.needs.empty()) {
     worsen(Verdict::kNeedsLibrary, Cat(TextOf(own.needs.front()), " (", own.needs.front().package, ")"));
   }
-  PackageGraph::Found found;
-  if (graph != nullptr) {
-    found = graph->Follow(own.imports, target);
-  } else if (!own.imports.empty()) {
-    found.unknown = static_cast<int64_t>(own.imports.size());
-    found.first_unknown = own.imports.front();
-  }
   if (found.verdict != Verdict::kBuildable) worsen(found.verdict, std::move(found.detail));
   if (outlook.verdict == Verdict::kBuildable && found.unknown > 0) {
     const int64_t others = found.unknown - 1;
@@ -48,6 +35,27 @@ Outlook OutlookOf(const Use& own, Target target, PackageGraph* graph) {
                          others == 0 ? "" : Cat(" and ", others, others == 1 ? " other" : " others"));
   }
   return outlook;
+}
+
+// By target, of those that the program has files for.
+std::map<Target, Outlook> OutlooksOf(const Program& program, PackageGraph* graph) {
+  std::map<Target, Outlook> outlooks;
+  for (const Use& use : program.uses) {
+    int bits = 0;
+    for (const Target target : use.targets) bits |= TargetBit(target);
+    PackageGraph::FoundByTarget found;
+    if (graph != nullptr) {
+      found = graph->Follow(use.imports, bits);
+    } else if (!use.imports.empty()) {
+      found.fill({.unknown = static_cast<int64_t>(use.imports.size()), .first_unknown = use.imports.front()});
+    }
+    for (size_t t = 0; t < kAllTargets.size(); ++t) {
+      if ((bits & TargetBit(kAllTargets[t])) != 0) {
+        outlooks.try_emplace(kAllTargets[t], OutlookOf(use, std::move(found[t])));
+      }
+    }
+  }
+  return outlooks;
 }
 
 }  // namespace
@@ -58,31 +66,29 @@ std::map<std::string, TargetForecast> Forecast(const Detection& detection, std::
                        gomod::CompareGoVersion(detection.go_version, go_version) > 0;
   const bool has_real = std::any_of(detection.programs.begin(), detection.programs.end(),
                                     [](const Program& p) { return p.kind == ProgramKind::kProgram; });
+  std::map<Target, TargetForecast> best;
+  for (const Program& program : detection.programs) {
+    if (too_new || (has_real && program.kind != ProgramKind::kProgram)) continue;
+    for (auto& [target, outlook] : OutlooksOf(program, graph)) {
+      const auto place = best.find(target);
+      if (place != best.end() && !IsWorse(place->second.verdict, outlook.verdict)) continue;
+      if (outlook.verdict != Verdict::kBuildable) outlook.detail = Cat(program.import_path, ": ", outlook.detail);
+      best[target] = {outlook.verdict, Clip(outlook.detail, kForecastDetailMax)};
+    }
+  }
   std::map<std::string, TargetForecast> all;
   for (const Target target : kAllTargets) {
     TargetForecast& out = all[std::string(TargetName(target))];
     if (detection.programs.empty()) {
       out = {Verdict::kNoProgram, "no package main with a func main"};
-      continue;
-    }
-    if (too_new) {
+    } else if (too_new) {
       out = {Verdict::kGoTooNew,
              Cat("go.mod asks for go ", detection.go_version, ", the farm builds with ", go_version)};
-      continue;
+    } else if (const auto found = best.find(target); found != best.end()) {
+      out = std::move(found->second);
+    } else {
+      out = {Verdict::kExcluded, "build constraints leave every program without files for this target"};
     }
-    bool any = false;
-    for (const Program& program : detection.programs) {
-      if (has_real && program.kind != ProgramKind::kProgram) continue;
-      const Use* const use = UseFor(program.uses, target);
-      if (use == nullptr) continue;
-      Outlook outlook = OutlookOf(*use, target, graph);
-      if (!any || IsWorse(out.verdict, outlook.verdict)) {
-        if (outlook.verdict != Verdict::kBuildable) outlook.detail = Cat(program.import_path, ": ", outlook.detail);
-        out = {outlook.verdict, std::move(outlook.detail)};
-      }
-      any = true;
-    }
-    if (!any) out = {Verdict::kExcluded, "build constraints leave every program without files for this target"};
     out.detail = Clip(out.detail, kForecastDetailMax);
   }
   return all;

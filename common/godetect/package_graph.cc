@@ -117,45 +117,69 @@ void PackageGraph::Add(const std::string& module, const ModulePackages& packages
   }
 }
 
-PackageGraph::Found PackageGraph::Follow(const std::vector<std::string>& imports, Target target) {
-  Found found;
-  const auto unknown = [&found](std::string_view path) {
-    if (++found.unknown == 1) found.first_unknown = path;
+PackageGraph::FoundByTarget PackageGraph::Follow(const std::vector<std::string>& imports, int targets) {
+  FoundByTarget all;
+  const auto each = [&all](int bits, const auto& note) {
+    for (size_t t = 0; t < all.size(); ++t) {
+      if ((bits & TargetBit(kAllTargets[t])) != 0) note(all[t]);
+    }
+  };
+  const auto unknown = [&](int bits, const auto& name) {
+    each(bits, [&](Found& found) {
+      if (++found.unknown == 1) found.first_unknown = name();
+    });
   };
   const uint32_t walk = ++walk_;
-  std::vector<Id> queue;
-  const auto enqueue = [&](Id id, std::string_view path) {
-    if (id < 0) return unknown(path);
+  // A package that several targets reach by different ways is looked at once for each of them.
+  std::vector<std::pair<Id, int>> queue;
+  const auto enqueue = [&](Id id, int bits) {
     Package& package = packages_[static_cast<size_t>(id)];
-    if (package.seen == walk) return;
-    package.seen = walk;
-    queue.push_back(id);
+    if (package.walk != walk) {
+      package.walk = walk;
+      package.seen = 0;
+    }
+    const int fresh = bits & ~package.seen;
+    if (fresh == 0) return;
+    package.seen |= fresh;
+    queue.emplace_back(id, fresh);
   };
   for (const std::string& path : imports) {
     const auto known = ids_.find(path);
-    enqueue(known == ids_.end() ? -1 : known->second, path);
+    if (known == ids_.end()) {
+      unknown(targets, [&] { return path; });
+    } else {
+      enqueue(known->second, targets);
+    }
   }
-  const int bit = TargetBit(target);
   for (size_t i = 0; i < queue.size(); ++i) {
-    const Package& package = packages_[static_cast<size_t>(queue[i])];
+    const auto [id, bits] = queue[i];
+    const Package& package = packages_[static_cast<size_t>(id)];
     if (package.module < 0 || i >= kFollowedPackagesMax) {
-      unknown(*package.path);
+      unknown(bits, [&] { return *package.path; });
       continue;
     }
     const std::string& module = modules_[static_cast<size_t>(package.module)];
     for (const Part& part : package.parts) {
-      if ((part.targets & bit) == 0) continue;
+      const int mine = part.targets & bits;
+      if (mine == 0) continue;
       if (part.fault >= 0) {
         const Fault& fault = faults_[static_cast<size_t>(part.fault)];
-        if (found.verdict == Verdict::kBuildable || IsWorse(fault.verdict, found.verdict)) {
+        each(mine, [&](Found& found) {
+          if (found.verdict != Verdict::kBuildable && !IsWorse(fault.verdict, found.verdict)) return;
           found.verdict = fault.verdict;
           found.detail = Cat(fault.detail, ", brought by ", module);
+        });
+      }
+      for (const Id next : part.next) {
+        if (next >= 0) {
+          enqueue(next, mine);
+        } else {
+          unknown(mine, [&] { return Cat("a package of ", module); });
         }
       }
-      for (const Id next : part.next) enqueue(next, Cat("a package of ", module));
     }
   }
-  return found;
+  return all;
 }
 
 }  // namespace gofarm::godetect

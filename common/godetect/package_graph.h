@@ -40,8 +40,9 @@ class PackageGraph {
     int64_t unknown = 0;
     std::string first_unknown;
   };
-  // After Missing was empty for these imports.
-  Found Follow(const std::vector<std::string>& imports, Target target);
+  using FoundByTarget = std::array<Found, kAllTargets.size()>;  // in the order of kAllTargets
+  // For the targets of `targets` (TargetBit), in one walk. After Missing was empty for these imports.
+  FoundByTarget Follow(const std::vector<std::string>& imports, int targets = kAllTargetBits);
 
   // Every name was taken: what came later counts as unknown.
   bool full() const { return full_; }
@@ -57,7 +58,8 @@ class PackageGraph {
     const std::string* path = nullptr;  // key of ids_
     Id module = -1;                     // into modules_; -1: nobody that is known has it
     bool followed = false;              // who may hold it is known, and what it imports is followed too
-    uint32_t seen = 0;                  // the walk that was here last
+    uint32_t walk = 0;                  // that was here last
+    int seen = 0;                       // by it, for these targets
     std::vector<Part> parts;
   };
   struct Fault {

@@ -15,8 +15,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-constexpr Target kTarget = Target::kX86_64;
-
 TEST(PackageGraphTest, AsksForEveryModuleThatMayHoldAPackage) {
   PackageGraph graph;
   EXPECT_THAT(graph.Missing({"github.com/o/r/a/b", "c.test"}),
@@ -30,7 +28,7 @@ TEST(PackageGraphTest, AsksForEveryModuleThatMayHoldAPackage) {
   graph.AddUnknown("d.test");
   graph.Add("d.test/x", {.packages = {{.dir = ""}}});
   EXPECT_THAT(graph.Missing({"github.com/o/r/a/b", "d.test/x"}), IsEmpty());
-  const PackageGraph::Found found = graph.Follow({"github.com/o/r/a/b", "c.test"}, kTarget);
+  const PackageGraph::Found found = graph.Follow({"github.com/o/r/a/b", "c.test"})[0];
   EXPECT_EQ(found.unknown, 1);
   EXPECT_EQ(found.first_unknown, "c.test");
 }
@@ -43,9 +41,9 @@ TEST(PackageGraphTest, TheModuleWithTheLongestPathHoldsAPackage) {
     if (longer_first) graph.Add("a.test/sub", inner);
     graph.Add("a.test", outer);
     graph.Add("a.test/sub", inner);
-    EXPECT_EQ(graph.Follow({"a.test/sub/x"}, kTarget).detail, "library new (a.test/sub/x), brought by a.test/sub");
-    EXPECT_EQ(graph.Follow({"a.test/sub/y"}, kTarget).unknown, 0);
-    EXPECT_EQ(graph.Follow({"a.test/sub/z"}, kTarget).unknown, 1) << "neither has it";
+    EXPECT_EQ(graph.Follow({"a.test/sub/x"})[0].detail, "library new (a.test/sub/x), brought by a.test/sub");
+    EXPECT_EQ(graph.Follow({"a.test/sub/y"})[0].unknown, 0);
+    EXPECT_EQ(graph.Follow({"a.test/sub/z"})[0].unknown, 1) << "neither has it";
   }
 }
 
@@ -54,7 +52,7 @@ TEST(PackageGraphTest, PackagesOfOneModuleAreFollowedAndThoseItDoesNotTellOfAreU
   graph.Add("a.test", {.packages = {{.dir = "", .parts = {{.own = {1}}}},
                                     {.dir = "in", .parts = {{.own = {-1, 7}, .need = "header x.h"}}}},
                        .cut = 2});
-  const PackageGraph::Found found = graph.Follow({"a.test"}, kTarget);
+  const PackageGraph::Found found = graph.Follow({"a.test"})[0];
   EXPECT_EQ(found.verdict, Verdict::kNeedsLibrary);
   EXPECT_EQ(found.detail, "header x.h (a.test/in), brought by a.test");
   EXPECT_EQ(found.unknown, 2);
@@ -65,8 +63,29 @@ TEST(PackageGraphTest, TheWorstCounts) {
   PackageGraph graph;
   graph.Add("a.test", {.packages = {{.dir = "", .parts = {{.need = "library x"}}}}});
   graph.Add("b.test", {.packages = {{.dir = "", .parts = {{.need = "library y", .excluded = "no file"}}}}});
-  EXPECT_EQ(graph.Follow({"a.test", "b.test"}, kTarget).detail, "no file, brought by b.test");
-  EXPECT_EQ(graph.Follow({"b.test", "a.test"}, kTarget).verdict, Verdict::kExcluded);
+  EXPECT_EQ(graph.Follow({"a.test", "b.test"})[0].detail, "no file, brought by b.test");
+  EXPECT_EQ(graph.Follow({"b.test", "a.test"})[0].verdict, Verdict::kExcluded);
+}
+
+TEST(PackageGraphTest, TargetsAreFollowedTogetherAndToldApart) {
+  constexpr int kX86 = TargetBit(Target::kX86_64), kArm = TargetBit(Target::kAarch64);
+  PackageGraph graph;
+  // x86_64 reaches "c" at once, aarch64 by way of "b".
+  graph.Add(
+      "a.test",
+      {.imports = {"b.test", "c.test"},
+       .packages = {{.dir = "", .parts = {{.targets = kX86, .imports = {1}}, {.targets = kArm, .imports = {0}}}}}});
+  graph.Add("b.test", {.imports = {"c.test"}, .packages = {{.dir = "", .parts = {{.imports = {0}}}}}});
+  graph.Add("c.test",
+            {.imports = {"d.test"},
+             .packages = {
+                 {.dir = "", .parts = {{.targets = kX86, .need = "library x"}, {.targets = kArm, .imports = {0}}}}}});
+  const auto found = graph.Follow({"a.test"}, kX86 | kArm);
+  EXPECT_EQ(found[0].detail, "library x (c.test), brought by c.test");
+  EXPECT_EQ(found[0].unknown, 0);
+  EXPECT_EQ(found[1].verdict, Verdict::kBuildable);
+  EXPECT_EQ(found[1].first_unknown, "d.test");
+  EXPECT_EQ(found[2].unknown, 0) << "was not asked for";
 }
 
 TEST(PackageGraphTest, CirclesEnd) {
@@ -74,7 +93,7 @@ TEST(PackageGraphTest, CirclesEnd) {
   graph.Add("a.test", {.imports = {"b.test"}, .packages = {{.dir = "", .parts = {{.imports = {0}}}}}});
   graph.Add("b.test", {.imports = {"a.test"}, .packages = {{.dir = "", .parts = {{.imports = {0, 5}}}}}});
   EXPECT_THAT(graph.Missing({"a.test"}), IsEmpty());
-  EXPECT_EQ(graph.Follow({"a.test"}, kTarget).unknown, 1) << "an index that leads nowhere";
+  EXPECT_EQ(graph.Follow({"a.test"})[0].unknown, 1) << "an index that leads nowhere";
 }
 
 TEST(PackageGraphTest, AFullGraphSaysSoAndKnowsNoMore) {
@@ -84,7 +103,7 @@ TEST(PackageGraphTest, AFullGraphSaysSoAndKnowsNoMore) {
   graph.AddUnknown("b.test");
   graph.Add("c.test", {.packages = {{.dir = ""}}});
   EXPECT_THAT(graph.Missing({"a.test", "d.test"}), IsEmpty());
-  EXPECT_EQ(graph.Follow({"a.test"}, kTarget).unknown, 2);
+  EXPECT_EQ(graph.Follow({"a.test"})[0].unknown, 2);
 }
 
 TEST(PackageGraphTest, OneProgramIsFollowedSoFarOnly) {
@@ -95,7 +114,7 @@ TEST(PackageGraphTest, OneProgramIsFollowedSoFarOnly) {
   }
   chain.packages.push_back({.dir = "end", .parts = {{.excluded = "no file"}}});
   graph.Add("a.test", chain);
-  const PackageGraph::Found found = graph.Follow({"a.test/p0"}, kTarget);
+  const PackageGraph::Found found = graph.Follow({"a.test/p0"})[0];
   EXPECT_EQ(found.unknown, 1);
   EXPECT_EQ(found.verdict, Verdict::kBuildable);
 }
