@@ -5,15 +5,12 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/gomod/go_mod_file.h"
 #include "common/gomod/path.h"
-#include "common/gomod/version.h"
+#include "common/goproxy/latest.h"
 #include "common/io/redact_url.h"
-#include "common/json/fields.h"
 #include "common/process/program.h"
 #include "common/process/run.h"
 
@@ -25,11 +22,6 @@ constexpr int64_t kInfoBytesMax = 1 << 20;
 constexpr absl::Duration kGoEnvMax = absl::Seconds(30);
 constexpr absl::Duration kQuestionMax = absl::Minutes(2);  // a proxy may have to fetch the version from its origin
 constexpr size_t kReasonShownMax = 160;
-
-struct VersionInfo {
-  std::string version;
-};
-void Fields(json::FieldReader& form, VersionInfo& info) { form.Field("Version", info.version); }
 
 }  // namespace
 
@@ -95,38 +87,18 @@ absl::StatusOr<std::string> ProxyReader::Fetch(const Scope& scope, const std::st
 absl::StatusOr<std::string> ProxyReader::Latest(const Scope& scope, const std::string& module) const {
   const absl::StatusOr<std::string> list = Fetch(scope, module, "/@v/list", kListBytesMax);
   if (!list.ok() && !absl::IsNotFound(list.status())) return list.status();
-  std::vector<std::string> versions;
-  if (list.ok()) {
-    for (const absl::string_view line : absl::StrSplit(*list, '\n', absl::SkipWhitespace())) {
-      const absl::string_view text = absl::StripAsciiWhitespace(line);
-      versions.emplace_back(text.substr(0, text.find_first_of(" \t")));
-    }
-  }
-  // What is retracted stands in the go.mod of the newest version, itself retracted or not.
-  std::vector<gomod::VersionRange> retracted;
-  bool newest_has_go_mod = true;
-  if (const std::string newest = gomod::NewestOf(module, versions); !newest.empty()) {
-    GOFARM_ASSIGN_OR_RETURN(const std::string escaped, gomod::EscapeVersion(newest));
+  goproxy::LatestRule rule(module, list.ok() ? goproxy::VersionsOfList(*list) : std::vector<std::string>());
+  while (!rule.wants().empty()) {
+    GOFARM_ASSIGN_OR_RETURN(const std::string escaped, gomod::EscapeVersion(rule.wants()));
     const absl::StatusOr<std::string> text =
         Fetch(scope, module, Cat("/@v/", escaped, ".mod"), static_cast<int64_t>(gomod::kGoModBytesMax));
     if (!text.ok() && !absl::IsNotFound(text.status())) return text.status();
-    if (text.ok()) {
-      newest_has_go_mod = Sv(absl::StripAsciiWhitespace(*text)) != Cat("module ", module);
-      if (const absl::StatusOr<gomod::GoModFile> file = gomod::ParseGoMod(*text); file.ok()) {
-        retracted = file->RetractedRanges();
-      }
-    }
+    text.ok() ? rule.TakeGoMod(*text) : rule.PassOver();
   }
-  std::string chosen = gomod::ChooseLatest(module, versions, retracted, newest_has_go_mod);
+  std::string chosen = rule.FromList();
   if (!chosen.empty()) return chosen;
   GOFARM_ASSIGN_OR_RETURN(const std::string info, Fetch(scope, module, "/@latest", kInfoBytesMax));
-  VersionInfo latest;
-  GOFARM_RETURN_IF_ERROR_CTX(json::Read(info, json::Rule::kLenient, latest), "the proxy's answer to @latest");
-  GOFARM_RETURN_IF_ERROR_CTX(gomod::CheckVersion(latest.version), "the proxy's answer to @latest");
-  if (gomod::IsInAny(retracted, latest.version)) {
-    return absl::NotFoundError(Cat("every version is retracted, also the latest, ", latest.version));
-  }
-  return latest.version;
+  return rule.FromLatest(info);
 }
 
 absl::StatusOr<std::unique_ptr<godetect::ByteReader>> ProxyReader::OpenZip(const Scope& scope,

@@ -39,8 +39,8 @@ std::string NewestOf(const std::string& path, const std::vector<std::string>& ve
 }
 
 LatestChoice LatestOf(const std::string& path, const std::vector<std::string>& versions,
-                      const std::vector<gomod::VersionRange>& retracted, const std::string& newest) {
-  std::string latest = gomod::ChooseLatest(path, versions, retracted);
+                      const std::vector<gomod::VersionRange>& retracted, const std::string& newest, bool has_go_mod) {
+  std::string latest = gomod::ChooseLatest(path, versions, retracted, has_go_mod);
   if (latest.empty()) latest = NewestPseudo(versions, retracted);
   if (!latest.empty()) return {.version = std::move(latest)};
   return {.version = newest, .all_retracted = gomod::IsInAny(retracted, newest)};

@@ -36,12 +36,14 @@ struct ReachVerdict {
 std::string NewestOf(const std::string& path, const std::vector<std::string>& versions, const std::string& by_index);
 
 // The version that is built: the newest that is not retracted, as Go chooses it. Where all are, the newest.
+// `has_go_mod`: goproxy::LatestRule::has_go_mod.
 struct LatestChoice {
   std::string version;
   bool all_retracted = false;
 };
 LatestChoice LatestOf(const std::string& path, const std::vector<std::string>& versions,
-                      const std::vector<gomod::VersionRange>& retracted, const std::string& newest);
+                      const std::vector<gomod::VersionRange>& retracted, const std::string& newest,
+                      bool has_go_mod = true);
 
 // `before`: what was known. `absent_again`: between two absences.
 ReachVerdict Decide(const Claimed& module, const std::optional<ReachRow>& before, ReachRow found,

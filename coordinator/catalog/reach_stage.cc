@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/gomod/go_mod_file.h"
+#include "common/goproxy/latest.h"
 #include "coordinator/catalog/parallel.h"
 
 namespace gofarm::catalog {
@@ -54,8 +55,20 @@ std::optional<ReachVerdict> ReachStage::One(const Scope& scope, const Claimed& m
   const service::ModAnswer mod = proxy.Mod(scope, module.path, newest);
   facts = FactsOf(mod.state, mod.detail);
   if (mod.state == service::VersionState::kThere) ReadMod(mod.text, row, retracted);
-  const bool answered = facts.state == Reachability::kAvailable || facts.state == Reachability::kAbsent;
-  const LatestChoice choice = LatestOf(module.path, versions, retracted, newest);
+  bool answered = facts.state == Reachability::kAvailable || facts.state == Reachability::kAbsent;
+  goproxy::LatestRule rule(module.path, versions);
+  if (answered && rule.wants() == newest) {
+    mod.state == service::VersionState::kThere ? rule.TakeGoMod(mod.text) : rule.PassOver();
+    if (!rule.wants().empty()) {
+      const service::ModAnswer other = proxy.Mod(scope, module.path, rule.wants());
+      other.state == service::VersionState::kThere ? rule.TakeGoMod(other.text) : rule.PassOver();
+      if (other.state == service::VersionState::kUnknown) {
+        facts = FactsOf(other.state, other.detail);
+        answered = false;
+      }
+    }
+  }
+  const LatestChoice choice = LatestOf(module.path, versions, retracted, newest, rule.has_go_mod());
   row.retracted = choice.all_retracted;
   if (answered && choice.version != newest) {
     row.version = choice.version;

@@ -13,7 +13,7 @@
 #include "common/base/text.h"
 #include "common/gomod/go_mod_file.h"
 #include "common/gomod/path.h"
-#include "common/gomod/version.h"
+#include "common/goproxy/latest.h"
 
 namespace gofarm::service {
 namespace {
@@ -51,19 +51,6 @@ VersionState StateOf(const io::HttpResponse& response) {
     return absl::StrContains(response.body, "fetch timed out") ? VersionState::kUnknown : VersionState::kAbsent;
   }
   return VersionState::kUnknown;
-}
-
-// The text of a JSON field whose value needs no unescaping, as versions do not. The caller checks what it gets.
-std::string JsonField(std::string_view json, std::string_view name) {
-  const std::string key = Cat("\"", name, "\"");
-  size_t at = json.find(key);
-  if (at == std::string_view::npos) return "";
-  at = json.find_first_not_of(" \t\r\n", at + key.size());
-  if (at == std::string_view::npos || json[at] != ':') return "";
-  at = json.find_first_not_of(" \t\r\n", at + 1);
-  if (at == std::string_view::npos || json[at] != '"') return "";
-  const size_t end = json.find('"', at + 1);
-  return end == std::string_view::npos ? "" : std::string(json.substr(at + 1, end - at - 1));
 }
 
 absl::Status StatusOf(const Fetched& fetched) {
@@ -125,7 +112,7 @@ class HttpModuleProxy final : public ModuleSource {
     if (!escaped.ok()) return {.state = VersionState::kAbsent, .detail = std::string(escaped.status().message())};
     const Fetched info = Fetch(scope, module, Cat("/@v/", *escaped, ".info"), kInfoBytesMax);
     if (info.state == VersionState::kThere) {
-      const std::string found = JsonField(info.body, "Version");
+      const std::string found = goproxy::VersionOfInfo(info.body);
       if (!found.empty() && found != version) {
         return {.state = VersionState::kAbsent,
                 .detail = Cat("it answers with ", Clip(EscapeForPrint(found), kReasonShownMax), " instead")};
@@ -137,11 +124,16 @@ class HttpModuleProxy final : public ModuleSource {
   absl::StatusOr<std::string> Latest(const Scope& scope, const std::string& module) override {
     const Fetched list = Fetch(scope, module, "/@v/list", kListBytesMax);
     if (list.state == VersionState::kRefused || list.state == VersionState::kUnknown) return StatusOf(list);
-    const std::vector<std::string> versions = VersionsOf(list.body);
-    GOFARM_ASSIGN_OR_RETURN(const Constraints constraints, ConstraintsOf(scope, module, versions));
-    std::string chosen = gomod::ChooseLatest(module, versions, constraints.retracted, constraints.newest_has_go_mod);
+    goproxy::LatestRule rule(module, goproxy::VersionsOfList(list.body));
+    while (!rule.wants().empty()) {
+      GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> text, GoModOf(scope, module, rule.wants()));
+      text ? rule.TakeGoMod(*text) : rule.PassOver();
+    }
+    std::string chosen = rule.FromList();
     if (!chosen.empty()) return chosen;
-    return AtLatest(scope, module, constraints.retracted);
+    const Fetched latest = Fetch(scope, module, "/@latest", kInfoBytesMax);
+    GOFARM_RETURN_IF_ERROR(StatusOf(latest));
+    return rule.FromLatest(latest.body);
   }
 
   ModAnswer Mod(const Scope& scope, const std::string& module, const std::string& version) override {
@@ -181,11 +173,6 @@ class HttpModuleProxy final : public ModuleSource {
   }
 
  private:
-  struct Constraints {
-    std::vector<gomod::VersionRange> retracted;
-    bool newest_has_go_mod = true;
-  };
-
   // What an answer, or none, says of what was asked for. The detail goes on from the proxy's name.
   static Fetched ToFetched(const std::string& url, const absl::StatusOr<io::HttpResponse>& response) {
     Fetched fetched{.url = url};
@@ -311,31 +298,6 @@ class HttpModuleProxy final : public ModuleSource {
     return worst;
   }
 
-  static std::vector<std::string> VersionsOf(const std::string& list) {
-    std::vector<std::string> versions;
-    for (const absl::string_view line : absl::StrSplit(list, '\n', absl::SkipWhitespace())) {
-      const std::string_view text = Sv(absl::StripAsciiWhitespace(line));
-      versions.emplace_back(text.substr(0, text.find_first_of(" \t")));
-    }
-    return versions;
-  }
-
-  // What is retracted stands in the go.mod of the module's newest version, itself retracted or not.
-  absl::StatusOr<Constraints> ConstraintsOf(const Scope& scope, const std::string& module,
-                                            const std::vector<std::string>& versions) const {
-    Constraints constraints;
-    const std::string newest = gomod::NewestOf(module, versions);
-    if (newest.empty()) return constraints;
-    GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> text, GoModOf(scope, module, newest));
-    if (!text) return constraints;
-    // A go.mod that its proxy made up has this one line.
-    constraints.newest_has_go_mod = Sv(absl::StripAsciiWhitespace(*text)) != Cat("module ", module);
-    if (const absl::StatusOr<gomod::GoModFile> file = gomod::ParseGoMod(*text); file.ok()) {
-      constraints.retracted = file->RetractedRanges();
-    }
-    return constraints;
-  }
-
   absl::StatusOr<std::optional<std::string>> GoModOf(const Scope& scope, const std::string& module,
                                                      const std::string& version) const {
     GOFARM_ASSIGN_OR_RETURN(const std::string escaped, gomod::EscapeVersion(version));
@@ -343,18 +305,6 @@ class HttpModuleProxy final : public ModuleSource {
     if (mod.state == VersionState::kUnknown) return StatusOf(mod);
     if (mod.state != VersionState::kThere) return std::optional<std::string>();
     return std::optional<std::string>(std::move(mod.body));
-  }
-
-  absl::StatusOr<std::string> AtLatest(const Scope& scope, const std::string& module,
-                                       const std::vector<gomod::VersionRange>& retracted) const {
-    const Fetched latest = Fetch(scope, module, "/@latest", kInfoBytesMax);
-    GOFARM_RETURN_IF_ERROR(StatusOf(latest));
-    std::string version = JsonField(latest.body, "Version");
-    GOFARM_RETURN_IF_ERROR_CTX(gomod::CheckVersion(version), Cat(latest.detail, ", but not with a version"));
-    if (gomod::IsInAny(retracted, version)) {
-      return absl::NotFoundError(Cat("every version is retracted, also the latest, ", version));
-    }
-    return version;
   }
 
   const goproxy::List proxies_;

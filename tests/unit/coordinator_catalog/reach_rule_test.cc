@@ -116,5 +116,11 @@ TEST(LatestOfTest, WithoutUsableVersionsTheIndexDecides) {
   EXPECT_EQ(NewestOf("example.com/m", {}, "v1.2.3"), "v1.2.3");
 }
 
+TEST(LatestOfTest, IncompatibleVersionsCountWhereNoModuleIs) {
+  const std::vector<std::string> versions = {"v1.0.0", "v2.0.0+incompatible"};
+  EXPECT_EQ(LatestOf("example.com/m", versions, {}, "v1.0.0").version, "v1.0.0");
+  EXPECT_EQ(LatestOf("example.com/m", versions, {}, "v1.0.0", /*has_go_mod=*/false).version, "v2.0.0+incompatible");
+}
+
 }  // namespace
 }  // namespace gofarm::catalog
