@@ -81,9 +81,7 @@ void LatestRule::AfterNewest(bool made_up) {
   if (!highest.empty() && highest != newest_) wants_ = std::move(highest);
 }
 
-std::string LatestRule::FromList() const {
-  return gomod::ChooseLatest(module_, versions_, retracted_, has_go_mod_);
-}
+std::string LatestRule::FromList() const { return gomod::ChooseLatest(module_, versions_, retracted_, has_go_mod_); }
 
 absl::StatusOr<std::string> LatestRule::FromLatest(std::string_view info) const {
   std::string version = VersionOfInfo(info);

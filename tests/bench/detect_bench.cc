@@ -101,8 +101,8 @@ class Zip {
 };
 
 std::string Shown(const Cost& cost) {
-  return absl::StrFormat("{\"seconds\": %.4f, \"cpu\": %.4f, \"bytes\": %d, \"requests\": %d, \"rounds\": %d}", cost.seconds,
-                         cost.cpu, cost.fetched.bytes, cost.fetched.requests, cost.fetched.rounds);
+  return absl::StrFormat("{\"seconds\": %.4f, \"cpu\": %.4f, \"bytes\": %d, \"requests\": %d, \"rounds\": %d}",
+                         cost.seconds, cost.cpu, cost.fetched.bytes, cost.fetched.requests, cost.fetched.rounds);
 }
 
 int Main(int argc, char** argv) {
@@ -118,8 +118,9 @@ int Main(int argc, char** argv) {
     const Zip zip(http, Cat(argv[1], "/", words[2]), words[0], words[1]);
     const Cost ranges = zip.ByRanges();
     const Cost whole = zip.Whole();
-    std::cout << absl::StrFormat("{\"module\": \"%s@%s\", \"equal\": %s, \"ranges\": %s, \"whole\": %s}\n", words[0], words[1],
-                                 ranges.verdict == whole.verdict ? "true" : "false", Shown(ranges), Shown(whole))
+    std::cout << absl::StrFormat("{\"module\": \"%s@%s\", \"equal\": %s, \"ranges\": %s, \"whole\": %s}\n", words[0],
+                                 words[1], ranges.verdict == whole.verdict ? "true" : "false", Shown(ranges),
+                                 Shown(whole))
               << std::flush;
   }
   return 0;

@@ -27,9 +27,9 @@ constexpr char kMadeUp[] = "module example.com/m\n";
 
 TEST(LatestRuleTest, TheNewestVersionSaysWhatIsRetracted) {
   std::vector<std::string> asked;
-  EXPECT_EQ(Latest({"v1.0.0", "v1.2.0", "v1.1.0"}, {{"v1.2.0", "module example.com/m\nretract [v1.1.0, v1.2.0]\n"}},
-                   &asked),
-            "v1.0.0");
+  EXPECT_EQ(
+      Latest({"v1.0.0", "v1.2.0", "v1.1.0"}, {{"v1.2.0", "module example.com/m\nretract [v1.1.0, v1.2.0]\n"}}, &asked),
+      "v1.0.0");
   EXPECT_THAT(asked, ElementsAre("v1.2.0"));
   EXPECT_EQ(Latest({"v1.0.0"}, {{"v1.0.0", "module example.com/m\nretract v1.0.0\n"}}), "");
   EXPECT_EQ(Latest({"v1.0.0", "v1.1.0-rc.1"}, {{"v1.0.0", "module example.com/m\nretract v1.0.0\n"}}), "v1.1.0-rc.1");
