@@ -461,6 +461,7 @@ absl::Status Keyer::WriteAll() {
     GOFARM_RETURN_IF_ERROR(writer->Put(std::move(bytes)));
   }
   GOFARM_RETURN_IF_ERROR(writer->Finish().status());
+  GOFARM_RETURN_IF_ERROR(session->KeyModules(scope_));
   GOFARM_RETURN_IF_ERROR(session->UpdateModules(scope_, all.changes()));
   GOFARM_ASSIGN_OR_RETURN(writer, session->CopyKnownLines(scope_));
   GOFARM_RETURN_IF_ERROR(fingerprints_.ForEachPart([&](int32_t day, absl::Span<const uint64_t> fingerprints) {

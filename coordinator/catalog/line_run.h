@@ -14,7 +14,8 @@
 
 namespace gofarm::catalog {
 
-inline constexpr size_t kRunRowsMax = 2'000'000;
+// Small enough that one run is sorted while the next is collected, also of a day's worth of a back-fill.
+inline constexpr size_t kRunRowsMax = 500'000;
 inline constexpr size_t kRunTextMax = size_t{256} << 20;  // bytes of paths and versions
 
 // Paths, each once, numbered as they come.

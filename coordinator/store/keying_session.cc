@@ -109,7 +109,12 @@ absl::StatusOr<std::unique_ptr<CopyWriter>> KeyingSession::CopyVersions(const Sc
 }
 
 absl::StatusOr<std::unique_ptr<CopyWriter>> KeyingSession::CopyModules(const Scope& scope) {
+  if (modules_ == 0) GOFARM_RETURN_IF_ERROR(connection_->Execute(scope, "catalog_unkey_modules"));
   return CopyWriter::Start(scope, *connection_, "catalog_copy_modules");
+}
+
+absl::Status KeyingSession::KeyModules(const Scope& scope) {
+  return modules_ == 0 ? connection_->Execute(scope, "catalog_key_modules") : absl::OkStatus();
 }
 
 absl::StatusOr<std::unique_ptr<CopyWriter>> KeyingSession::CopyKnownLines(const Scope& scope) {

@@ -67,7 +67,9 @@ class KeyingSession {
 
   // Rows by EncodeVersion, EncodeModule and EncodeKnownLines into the writer's buffer. One writer at a time.
   absl::StatusOr<std::unique_ptr<CopyWriter>> CopyVersions(const Scope& scope);
+  // Where there are no modules yet, their keys are gone until KeyModules, which must follow.
   absl::StatusOr<std::unique_ptr<CopyWriter>> CopyModules(const Scope& scope);
+  absl::Status KeyModules(const Scope& scope);
   absl::StatusOr<std::unique_ptr<CopyWriter>> CopyKnownLines(const Scope& scope);
   absl::Status UpdateModules(const Scope& scope, absl::Span<const ModuleChange> changes);
   // Of these days the parts with less than `entries_below` fingerprints.
