@@ -245,18 +245,34 @@ class Detector {
     return again;
   }
 
-  // What the packages of the module lack that nothing else asks for; those near the root first.
+  // What the packages of the module lack that nothing else asks for: of those that others may import, those near the
+  // root first and tests and examples last; of internal ones when they are imported for these.
   std::vector<HeaderWish> OtherHeads() {
     if (!options_.packages) return {};
-    std::vector<std::pair<std::ptrdiff_t, Folder*>> folders;
+    std::vector<Folder*> queue;
+    absl::flat_hash_set<Folder*> seen;
     for (auto& [dir, folder] : folders_) {
-      if (IsImportable(folder) && !IsRead(folder)) {
-        folders.emplace_back(std::count(dir.begin(), dir.end(), '/') + (dir.empty() ? 0 : 1), &folder);
+      if (IsImportable(folder) && !IsInternal(folder) && seen.insert(&folder).second) queue.push_back(&folder);
+    }
+    std::vector<std::pair<std::pair<bool, std::ptrdiff_t>, Folder*>> folders;
+    for (size_t i = 0; i < queue.size(); ++i) {
+      Folder& folder = *queue[i];
+      if (!IsRead(folder)) {
+        const std::string& dir = folder.dir;
+        const bool aside = KindOf(found_.module, dir.empty() ? "." : dir) != ProgramKind::kProgram;
+        folders.push_back({{aside, std::count(dir.begin(), dir.end(), '/') + (dir.empty() ? 0 : 1)}, &folder});
+      }
+      for (const GoFile& file : folder.files) {
+        if (file.test || !file.header) continue;
+        for (const gomod::GoImport& import : file.header->imports) {
+          Folder* const own = uses_.FolderOf(import.path);
+          if (own != nullptr && IsImportable(*own) && seen.insert(own).second) queue.push_back(own);
+        }
       }
     }
     std::stable_sort(folders.begin(), folders.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
     std::vector<HeaderWish> wishes;
-    for (const auto& [depth, folder] : folders) {
+    for (const auto& [rank, folder] : folders) {
       for (size_t i = 0; i < folder->files.size() && wishes.size() < kHeadsAlongMax; ++i) {
         const GoFile& file = folder->files[i];
         if (!file.test && file.FitsAny() && !file.header) wishes.push_back({folder, i});

@@ -19,7 +19,7 @@ namespace gofarm::godetect {
 inline constexpr int64_t kGoFileBytesMax = 16 << 20;  // of one file; more is decided by so much of it
 inline constexpr int64_t kRoundBytesMax = 48 << 20;   // of texts in memory
 inline constexpr size_t kProgramsMax = 20'000;
-inline constexpr int64_t kPackagesShare = 16;  // one in so many bytes of a module may be read for its packages alone
+inline constexpr int64_t kPackagesShare = 5;  // one in so many bytes of a module may be read for its packages alone
 
 struct DetectOptions {
   std::string module;      // empty: as go.mod declares

@@ -8,6 +8,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "common/base/text.h"
 
 namespace gofarm::godetect {
 namespace {
@@ -21,14 +22,7 @@ class Maker {
       : folders_(folders), uses_(uses), limits_(limits) {}
 
   ModulePackages Run() {
-    for (auto& [dir, folder] : folders_) {
-      if (!IsImportable(folder)) continue;
-      if (IsRead(folder)) {
-        read_.push_back(&folder);
-      } else {
-        ++out_.unread;
-      }
-    }
+    FindRead();
     const absl::flat_hash_set<Folder*> is_read(read_.begin(), read_.end());
     FindTelling(is_read);
     Choose();
@@ -38,6 +32,28 @@ class Maker {
   }
 
  private:
+  // What others may import, and internal packages that these lead to.
+  void FindRead() {
+    absl::flat_hash_set<Folder*> seen;
+    std::vector<Folder*> queue;
+    for (auto& [dir, folder] : folders_) {
+      if (IsImportable(folder) && !IsInternal(folder) && seen.insert(&folder).second) queue.push_back(&folder);
+    }
+    for (size_t i = 0; i < queue.size(); ++i) {
+      Folder& folder = *queue[i];
+      if (!IsRead(folder)) {
+        ++out_.unread;
+        continue;
+      }
+      read_.push_back(&folder);
+      for (size_t t = 0; t < kTargets; ++t) {
+        for (Folder* const own : uses_.PartsOf(folder, t).own) {
+          if (IsImportable(*own) && seen.insert(own).second) queue.push_back(own);
+        }
+      }
+    }
+  }
+
   bool TellsItself(Folder& folder, const absl::flat_hash_set<Folder*>& is_read) {
     for (size_t t = 0; t < kTargets; ++t) {
       const Parts& parts = uses_.PartsOf(folder, t);
@@ -174,6 +190,11 @@ class Maker {
 bool IsImportable(const Folder& folder) {
   return folder.listed && !folder.IsMainAnywhere() &&
          std::any_of(folder.files.begin(), folder.files.end(), [](const GoFile& file) { return !file.test; });
+}
+
+bool IsInternal(const Folder& folder) {
+  const std::string path = Cat("/", folder.dir, "/");
+  return path.find("/internal/") != std::string::npos;
 }
 
 bool IsRead(const Folder& folder) {

@@ -16,9 +16,11 @@ struct PackageLimits {
   size_t bytes = kModulePackagesBytesMax;
 };
 
-// What others may import: no programs, nothing that patterns of the go command pass over but what the module itself
-// imports.
+// What others may import, or what is imported for them: no programs, and nothing that patterns of the go command pass
+// over.
 bool IsImportable(const Folder& folder);
+// Below a folder "internal": nobody but the module itself imports it.
+bool IsInternal(const Folder& folder);
 // Every header that may count is known.
 bool IsRead(const Folder& folder);
 

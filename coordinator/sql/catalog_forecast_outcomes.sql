@@ -2,7 +2,13 @@
 -- for it and what came. Failure classes are those of ids.proto: what recipe, worker, proxy or farm failed in is left out.
 SELECT f.verdict, f.came, count(*) AS jobs
   FROM (SELECT d.forecast -> (ARRAY['x86_64', 'aarch64', 'riscv64', 'loongarch64'])[j.target] ->> 'verdict' AS verdict,
-               CASE WHEN j.state IN (3, 4) THEN 'buildable'
+               CASE WHEN j.state = 3 THEN 'buildable'
+                    -- Some programs were built: the forecast is about those of kind program, where there are any.
+                    WHEN j.state = 4 AND EXISTS (
+                           SELECT FROM executables e
+                             JOIN jsonb_array_elements(d.document -> 'programs') p ON p ->> 'import_path' = e.import_path
+                            WHERE e.token = j.result_token AND (p ->> 'kind' = 'program' OR d.programs = 0))
+                      THEN 'buildable'
                     -- It has programs, and constraints leave them no file for this target.
                     WHEN j.state = 5 AND d.document -> 'programs' <> '[]' THEN 'excluded'
                     WHEN j.state = 5 THEN 'no_program'
@@ -10,7 +16,7 @@ SELECT f.verdict, f.came, count(*) AS jobs
                     WHEN j.failure_class = 4 THEN 'needs_library'
                     WHEN j.failure_class = 5 THEN 'excluded'
                     ELSE 'other' END AS came
-          FROM (SELECT DISTINCT ON (module, version, target) module, version, target, state, failure_class
+          FROM (SELECT DISTINCT ON (module, version, target) module, version, target, state, failure_class, result_token
                   FROM jobs
                  WHERE state IN (3, 4, 5) OR (state = 6 AND failure_class NOT IN (9, 10, 12, 13, 14, 15, 16, 17))
                  ORDER BY module, version, target, id DESC) j

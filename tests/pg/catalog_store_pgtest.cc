@@ -381,7 +381,25 @@ TEST_F(CatalogStoreTest, ForecastsAreComparedWithWhatCame) {
   };
   constexpr int kBuilt = 3, kPartial = 4, kNothing = 5, kFailed = 6;
   add("buildable", kBuilt, 0);
-  add("buildable", kPartial, 6);
+  // One with a program that was built, one with an example only: there the program lacks a library.
+  for (const char* kind : {"program", "example"}) {
+    const std::string verdict = std::string_view(kind) == "program" ? "buildable" : "needs_library";
+    const int id =
+        add(verdict, kPartial, 4, "v1.0.0",
+            Cat(R"([{"import_path": "built", "kind": ")", kind, R"("}, {"import_path": "x", "kind": "program"}])"));
+    Sql(Cat("UPDATE catalog_detections SET programs = 1 WHERE module_id = ", id));
+    Sql(Cat("INSERT INTO attempts (token, job_id, worker, outcome, ended_at) SELECT ", 1000 + id,
+            ", id, 'w', 3, now() "
+            "FROM jobs WHERE module = 'example.com/m",
+            id, "'"));
+    Sql(Cat("INSERT INTO artifacts (sha256, size, kind) VALUES (lpad('", id, "', 64, 'a'), 5, 'executable')"));
+    Sql(
+        Cat("INSERT INTO executables (token, import_path, job_id, name, size, sha256, blake3, main_version, "
+            "go_version) SELECT ",
+            1000 + id, ", 'built', id, 'x', 5, lpad('", id,
+            "', 64, 'a'), repeat('b', 64), 'v', 'go' FROM jobs WHERE module = 'example.com/m", id, "'"));
+    Sql(Cat("UPDATE jobs SET result_token = ", 1000 + id, " WHERE module = 'example.com/m", id, "'"));
+  }
   const int again = add("buildable", kFailed, 6);  // compile error, then built
   add("buildable", kFailed, 4);                    // a library that was not foreseen
   add("needs_library", kFailed, 4);
@@ -406,8 +424,8 @@ TEST_F(CatalogStoreTest, ForecastsAreComparedWithWhatCame) {
   EXPECT_EQ(buildable.outcomes, 4);
   EXPECT_DOUBLE_EQ(buildable.precision, 0.6);
   EXPECT_DOUBLE_EQ(buildable.recall, 0.75);
-  EXPECT_DOUBLE_EQ(checks["needs_library"].precision, 0.5);
-  EXPECT_DOUBLE_EQ(checks["needs_library"].recall, 0.5);
+  EXPECT_DOUBLE_EQ(checks["needs_library"].precision, 2.0 / 3);
+  EXPECT_DOUBLE_EQ(checks["needs_library"].recall, 2.0 / 3);
   for (const char* verdict : {"excluded", "no_program", "go_too_new"}) {
     EXPECT_EQ(checks[verdict].forecast, 1) << verdict;
     EXPECT_DOUBLE_EQ(checks[verdict].precision, 1) << verdict;

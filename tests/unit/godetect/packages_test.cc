@@ -85,6 +85,16 @@ TEST(PackagesTest, ProgramsAndWhatGoPassesOverAreNoPackages) {
               ElementsAre("lib"));
 }
 
+TEST(PackagesTest, InternalPackagesAreToldOfWhenOthersLeadToThem) {
+  EXPECT_THAT(Dirs(PackagesIn({{"main.go", "package main\nimport _ \"a.test/m/internal/cmd\"\nfunc main() {}\n"},
+                               {"lib/a.go", "package lib\nimport _ \"a.test/m/internal/x\"\n"},
+                               {"internal/x/a.go", "package x\nimport _ \"a.test/m/internal/y\"\n"},
+                               {"internal/y/a.go", "package y\n"},
+                               {"internal/cmd/a.go", "package cmd\n"},
+                               {"lib/internal/a.go", "package internal\n"}})),
+              ElementsAre("internal/x", "internal/y", "lib"));
+}
+
 TEST(PackagesTest, AModuleThatDeclaresAnotherPathCannotBeImported) {
   const ModulePackages packages = PackagesIn({{"go.mod", "module b.test/real\n"}, {"a.go", "package a\n"}});
   EXPECT_THAT(packages.packages, IsEmpty());
