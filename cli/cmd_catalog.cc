@@ -23,7 +23,7 @@
 namespace gofarm::cli {
 namespace {
 
-constexpr absl::Duration kWaitPoll = absl::Seconds(1);
+constexpr absl::Duration kWaitPoll = absl::Milliseconds(400);
 constexpr absl::Duration kPlainLineEvery = absl::Seconds(10);
 constexpr int kBarWidth = 30;
 constexpr size_t kOriginShownMax = 200;  // bytes of the name of a list that the coordinator keeps

@@ -79,6 +79,7 @@ IndexStage::IndexStage(const Config& config, int64_t epoch, store::Pool& pool, s
       epoch_(epoch),
       pool_(pool),
       store_(store),
+      lander_(store, epoch),
       catalog_(catalog),
       upstream_(upstream),
       data_dir_(std::move(data_dir)),
@@ -166,13 +167,13 @@ IndexStage::Read IndexStage::ReadSlice(const Scope& scope, domain::IndexSlice sl
     read.caught_up = step->caught_up;
     domain::IndexLanding landing = LandingOf(*std::move(step), slice, block);
     const int lines = landing.lines;
-    const absl::StatusOr<std::vector<bool>> landed = store_.Land(scope, epoch_, {&landing, 1});
+    const absl::StatusOr<bool> landed = lander_.Land(scope, landing);
     if (!landed.ok()) {
       read.status = landed.status();
       return read;
     }
     // Moved by somebody else: the next turn reads the slices again.
-    if (landed->size() != 1 || !landed->front()) return read;
+    if (!*landed) return read;
     ++read.pages;
     read.rows += lines;
     slice = std::move(landing.next);

@@ -12,6 +12,7 @@
 #include "coordinator/catalog/catalog.h"
 #include "coordinator/catalog/config.h"
 #include "coordinator/catalog/keying.h"
+#include "coordinator/catalog/page_lander.h"
 #include "coordinator/catalog/stage_loop.h"
 #include "coordinator/catalog/upstream.h"
 #include "coordinator/domain/catalog_index.h"
@@ -61,6 +62,7 @@ class IndexStage final : public StageTurn {
   const int64_t epoch_;
   store::Pool& pool_;
   store::CatalogIndexStore& store_;
+  PageLander lander_;
   store::CatalogStore& catalog_;
   Upstream& upstream_;
   const std::string data_dir_;

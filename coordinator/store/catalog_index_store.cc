@@ -59,13 +59,14 @@ absl::Status CatalogIndexStore::SetSlices(const Scope& scope, int64_t epoch,
 }
 
 absl::StatusOr<std::vector<bool>> CatalogIndexStore::Land(const Scope& scope, int64_t epoch,
-                                                          absl::Span<const domain::IndexLanding> pages) {
+                                                          absl::Span<const domain::IndexLanding* const> pages) {
   return RunTransaction(pool_, scope, "land pages of the module index",
                         [&](Txn& txn) -> absl::StatusOr<std::vector<bool>> {
                           GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
                           const int half = txn.Run("catalog_landing_half")[0][0].as<int>();
                           std::vector<bool> landed;
-                          for (const domain::IndexLanding& page : pages) {
+                          for (const domain::IndexLanding* const each : pages) {
+                            const domain::IndexLanding& page = *each;
                             landed.push_back(!txn.Run("catalog_move_slice", page.next.slice, page.next.moves,
                                                       page.next.since, Array(page.next.seen), page.next.done)
                                                   .empty());

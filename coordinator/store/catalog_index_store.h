@@ -31,7 +31,7 @@ class CatalogIndexStore {
   // slice moved. For each page whether it landed: false, its slice was moved by others meanwhile and nothing of the
   // page was written; read the slices again. UNKNOWN: read them again too; what was stored may come again.
   absl::StatusOr<std::vector<bool>> Land(const Scope& scope, int64_t epoch,
-                                         absl::Span<const domain::IndexLanding> pages);
+                                         absl::Span<const domain::IndexLanding* const> pages);
   // For lines that came in no page. Known ones are left as they are.
   absl::Status AddRejects(const Scope& scope, int64_t epoch, absl::Span<const domain::IndexReject> rejects);
 

@@ -265,7 +265,10 @@ void Land(const std::string& url, const std::string& lines_file) {
   catalog::HandOver<std::vector<domain::IndexLanding>> handed(2);
   std::thread sender([&] {
     while (auto some = handed.Take()) {
-      for (const bool landed : Must(index.Land(Long(), farm.epoch, *some))) {
+      std::vector<const domain::IndexLanding*> pages_of_commit;
+      for (const domain::IndexLanding& page : *some) pages_of_commit.push_back(&page);
+      const std::vector<bool> all = Must(index.Land(Long(), farm.epoch, pages_of_commit));
+      for (const bool landed : all) {
         if (!landed) Die("a page did not land");
       }
     }

@@ -210,7 +210,7 @@ TEST_P(CatalogIndexTest, ADeposedLeaderWritesNothing) {
   EXPECT_EQ(TryIngest(Line("example.com/b", "v1.0.0"), GetParam()).status().code(),
             absl::StatusCode::kFailedPrecondition);
   domain::IndexLanding page{.next = {.slice = 0, .since = "x"}};
-  EXPECT_EQ(index_->Land(Now(), epoch_, {page}).status().code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(index_->Land(Now(), epoch_, {&page}).status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(index_->CloseHalf(Now(), epoch_).status().code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(Stats().modules, 1);
   EXPECT_EQ(Stats().rejected, 0);
@@ -244,7 +244,7 @@ TEST_P(CatalogIndexTest, LandedPagesAreKeyedOnceAndTheirTableIsEmptyAfterwards) 
       catalog::PackRow(page.packed, Cat("example.com/m", i % 7), Cat("v1.", i, ".0"), 1'700'000'000'000'000 + i);
     }
     page.rejects = {{.digest = std::string(64, 'a'), .line = "bad", .reason = "no \"reason\""}};
-    const absl::StatusOr<std::vector<bool>> landed = index_->Land(Now(), epoch_, {page, page});
+    const absl::StatusOr<std::vector<bool>> landed = index_->Land(Now(), epoch_, {&page, &page});
     ASSERT_TRUE(landed.ok()) << landed.status();
     EXPECT_THAT(*landed, ::testing::ElementsAre(true, false)) << "the slice has moved";
   };
