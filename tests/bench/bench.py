@@ -25,6 +25,7 @@ import time
 import zipfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+KEPT = "## bench/catalog"
 BIN = pathlib.Path(os.environ.get("GOFARM_BIN_DIR", ROOT / "build/bin"))
 CACHE = pathlib.Path(os.environ.get("GOFARM_CACHE_DIR", pathlib.Path.home() / ".cache/gofarm"))
 CFLAGS = "-O2 -flto=auto -fPIE -fpie -static -w -pipe"
@@ -390,10 +391,13 @@ def main():
     cpu = next((l.split(":", 1)[1].strip() for l in open("/proc/cpuinfo") if l.startswith("model name")), "unknown CPU")
     text = ["# Performance", "", f"Made by `tests/bench/run.sh` on {os.cpu_count()} cores ({cpu}), {time.strftime('%Y-%m-%d')}. Every figure stands "
             "beside its baseline, measured in the same run; seconds depend on the machine, ratios much less.", ""]
+    # The catalog's benches (catalog.py, detect.py) are run by hand; their figures stay.
+    kept = pathlib.Path(out).read_text() if out and pathlib.Path(out).exists() else ""
+    kept = kept[kept.index(KEPT):] if KEPT in kept else ""
     for what in a.what or ["build", "next", "source", "overhead", "seed"]:
         text += {"build": lambda: bench_build(specs), "next": bench_next, "source": bench_source, "overhead": lambda: bench_overhead(a.runs), "seed": bench_seed}[what]() + [""]
         if out:
-            pathlib.Path(out).write_text("\n".join(text))
+            pathlib.Path(out).write_text("\n".join(text) + kept)
     if out:
         print(f"bench: written to {out}")
 
