@@ -163,6 +163,9 @@ class Farm:
         with open(self.folder / "farm/coordinator.toml", "a") as config:
             config.write("\n[catalog.budgets.index]\nper_second = 0\nconcurrent = 30\n")
         time.sleep(8)
+        # A worker that makes its seeds takes both processors.
+        while any(w["seeding"] for w in json.loads(self.gofarm("status", "--output", "json"))["workers"]):
+            time.sleep(1)
         return self
 
     def __exit__(self, *_):
@@ -217,7 +220,7 @@ INSERT INTO catalog_decisions (module_id, version, selected, reason, decided_at)
   SELECT id, latest, id % 72 = 0, 'by the bench', now() FROM catalog_modules WHERE id % 18 = 0;
 INSERT INTO catalog_search (module_id, words)
   SELECT id, to_tsvector('simple', translate(path, '/-.', '   ')) FROM catalog_modules WHERE id % 3 = 0;
-ANALYZE;
+VACUUM ANALYZE;
 """
 
 
