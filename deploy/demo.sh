@@ -102,8 +102,9 @@ gofarm catalog why github.com/spf13/pflag
 say "selecting, and building what was selected"
 gofarm catalog select --submit --name catalog --output json >"$catalog/selection.json"
 selected=$(jq -r '.modules' "$catalog/selection.json")
-if [ "$(jq -r '.batch_id // empty' "$catalog/selection.json")" ]; then jq -r .batch_id "$catalog/selection.json" >"$catalog/batch"; fi
-id=$(cat "$catalog/batch")
+# A run before this one submitted the same versions: its batch is looked at again.
+id=$(jq -r .batch_id "$catalog/selection.json")
+[ "$id" != 0 ] || id=$(gofarm batch list --output json | jq '[.[] | select(.name == "catalog") | .id] | max')
 gofarm batch watch "$id" || die "not every job of the selection was built; see: gofarm batch show $id (logs in $farm/logs)"
 gofarm job list --batch "$id" --output json >"$catalog/jobs.json"
 found=$(jq '[.[] | select(.state == "built") | .module] | unique | length' "$catalog/jobs.json")

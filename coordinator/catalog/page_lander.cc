@@ -10,7 +10,7 @@ absl::StatusOr<bool> PageLander::Land(const Scope& scope, const domain::IndexLan
   waiting_.push_back(&mine);
   while (!mine.ended) {
     if (busy_) {
-      changed_.Wait(&mutex_);
+      changed_.Wait(&mutex_);  // ends: the transaction under way has its scope's deadline
       continue;
     }
     busy_ = true;
