@@ -8,8 +8,18 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/gomod/go_mod_file.h"
+#include "common/json/fields.h"
 
 namespace gofarm::goproxy {
+namespace {
+
+// The rest of the document is not asked for.
+struct VersionInfo {
+  std::string version;
+};
+void Fields(json::FieldReader& form, VersionInfo& info) { form.Field("Version", info.version); }
+
+}  // namespace
 
 std::vector<std::string> VersionsOfList(std::string_view list) {
   std::vector<std::string> versions;
@@ -20,17 +30,9 @@ std::vector<std::string> VersionsOfList(std::string_view list) {
   return versions;
 }
 
-// Of a text that needs no unescaping, as versions do not. The caller checks what it gets.
 std::string VersionOfInfo(std::string_view json) {
-  constexpr std::string_view kKey = "\"Version\"";
-  size_t at = json.find(kKey);
-  if (at == std::string_view::npos) return "";
-  at = json.find_first_not_of(" \t\r\n", at + kKey.size());
-  if (at == std::string_view::npos || json[at] != ':') return "";
-  at = json.find_first_not_of(" \t\r\n", at + 1);
-  if (at == std::string_view::npos || json[at] != '"') return "";
-  const size_t end = json.find('"', at + 1);
-  return end == std::string_view::npos ? "" : std::string(json.substr(at + 1, end - at - 1));
+  VersionInfo info;
+  return json::Read(json, json::Rule::kLenient, info).ok() ? std::move(info.version) : "";
 }
 
 bool IsMadeUpGoMod(std::string_view module, std::string_view text) {

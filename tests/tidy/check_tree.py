@@ -21,7 +21,7 @@ MAY = {
     "common/catalog": ["common/base", "common/json", "common/vocab"],
     "common/sync": ["common/base", "common/obs"],
     "common/io": ["common/base", "common/obs"],
-    "common/goproxy": ["common/base", "common/gomod", "common/io"],
+    "common/goproxy": ["common/base", "common/gomod", "common/io", "common/json"],
     "common/process": ["common/base", "common/io"],
     "common/obs": ["common/base"],
     "common/metrics": ["common/base"],

@@ -93,5 +93,12 @@ TEST(LatestRuleTest, ListsAreReadAsTheyStand) {
   EXPECT_THAT(VersionsOfList("v1.0.0\r\n\n v1.1.0 2026-01-01T00:00:00Z\nx"), ElementsAre("v1.0.0", "v1.1.0", "x"));
 }
 
+TEST(VersionOfInfoTest, OnlyTheDocumentsOwnVersionCounts) {
+  EXPECT_EQ(VersionOfInfo(R"({"Origin":{"Version":"v9.0.0"},"Version":"v1.2.3","Time":"2024-01-01T00:00:00Z"})"),
+            "v1.2.3");
+  EXPECT_EQ(VersionOfInfo(R"({"Origin":{"Version":"v9.0.0"}})"), "");
+  EXPECT_EQ(VersionOfInfo("no JSON"), "");
+}
+
 }  // namespace
 }  // namespace gofarm::goproxy
