@@ -85,7 +85,7 @@ std::string RoomText(const catalog::RoomForecast& room) {
   if (!room.detail.empty()) return Cat(EscapeForPrint(room.detail), "\n");
   if (room.versions == 0) return "";
   return Cat("the back-fill is expected to bring ", room.versions, " more versions, ", HumanBytes(room.bytes), " at ",
-             static_cast<int64_t>(room.bytes_per_version + 0.5), " bytes each; ",
+             std::llround(room.bytes_per_version), " bytes each; ",
              room.free ? Cat(HumanBytes(*room.free), " are free where PostgreSQL stands")
                        : "how much is free where PostgreSQL stands is not known here",
              ", and it stops at ", HumanBytes(room.floor), "\n");
