@@ -450,10 +450,18 @@ absl::Status Keyer::WriteAll() {
   GOFARM_RETURN_IF_ERROR(session->KeyAllVersions(scope_));
   Breathe();
 
+  GOFARM_ASSIGN_OR_RETURN(writer, session->CopyKnownLines(scope_));
+  GOFARM_RETURN_IF_ERROR(fingerprints_.ForEachPart([&](int32_t day, absl::Span<const uint64_t> fingerprints) {
+    store::EncodeKnownLines(writer->buffer(), day, fingerprints);
+    return writer->RowDone();
+  }));
+  GOFARM_RETURN_IF_ERROR(writer->Finish().status());
+
+  // Last: the first modules lock their table against readers until the commit.
   GOFARM_RETURN_IF_ERROR(
       session->TakeRevisions(scope_, std::max<int64_t>(0, all.next_revision() - revision - 1)).status());
   GOFARM_RETURN_IF_ERROR(all.new_modules().Flush());
-  GOFARM_ASSIGN_OR_RETURN(writer, session->CopyModules(scope_));
+  GOFARM_ASSIGN_OR_RETURN(writer, session->CopyManyModules(scope_));
   for (RunStore::Blob& blob : all.new_modules().blobs()) {
     std::string bytes(blob.size, '\0');
     GOFARM_RETURN_IF_ERROR(store_.Read(blob, 0, absl::MakeSpan(bytes.data(), bytes.size())).status());
@@ -461,14 +469,7 @@ absl::Status Keyer::WriteAll() {
     GOFARM_RETURN_IF_ERROR(writer->Put(std::move(bytes)));
   }
   GOFARM_RETURN_IF_ERROR(writer->Finish().status());
-  GOFARM_RETURN_IF_ERROR(session->KeyModules(scope_));
   GOFARM_RETURN_IF_ERROR(session->UpdateModules(scope_, all.changes()));
-  GOFARM_ASSIGN_OR_RETURN(writer, session->CopyKnownLines(scope_));
-  GOFARM_RETURN_IF_ERROR(fingerprints_.ForEachPart([&](int32_t day, absl::Span<const uint64_t> fingerprints) {
-    store::EncodeKnownLines(writer->buffer(), day, fingerprints);
-    return writer->RowDone();
-  }));
-  GOFARM_RETURN_IF_ERROR(writer->Finish().status());
   if (half_.has_value()) GOFARM_RETURN_IF_ERROR(session->EmptyHalf(scope_, *half_));
   GOFARM_RETURN_IF_ERROR(session->Commit(scope_, epoch_, all.modules(), all.rows()));
   half_.reset();

@@ -109,12 +109,15 @@ absl::StatusOr<std::unique_ptr<CopyWriter>> KeyingSession::CopyVersions(const Sc
 }
 
 absl::StatusOr<std::unique_ptr<CopyWriter>> KeyingSession::CopyModules(const Scope& scope) {
-  if (modules_ == 0) GOFARM_RETURN_IF_ERROR(connection_->Execute(scope, "catalog_unkey_modules"));
   return CopyWriter::Start(scope, *connection_, "catalog_copy_modules");
 }
 
-absl::Status KeyingSession::KeyModules(const Scope& scope) {
-  return modules_ == 0 ? connection_->Execute(scope, "catalog_key_modules") : absl::OkStatus();
+absl::StatusOr<std::unique_ptr<CopyWriter>> KeyingSession::CopyManyModules(const Scope& scope) {
+  if (modules_ == 0 && !unkeyed_) {
+    GOFARM_RETURN_IF_ERROR(connection_->Execute(scope, "catalog_unkey_modules"));
+    unkeyed_ = true;
+  }
+  return CopyModules(scope);
 }
 
 absl::StatusOr<std::unique_ptr<CopyWriter>> KeyingSession::CopyKnownLines(const Scope& scope) {
@@ -164,6 +167,7 @@ absl::Status KeyingSession::EmptyHalf(const Scope& scope, int half) {
 }
 
 absl::Status KeyingSession::Commit(const Scope& scope, int64_t epoch, int32_t modules, int64_t versions) {
+  if (unkeyed_) GOFARM_RETURN_IF_ERROR(connection_->Execute(scope, "catalog_key_modules"));
   GOFARM_ASSIGN_OR_RETURN(const int64_t leads, connection_->Query(scope, "check_epoch", {Cat(epoch)},
                                                                   [](const RawRow&) { return absl::OkStatus(); }));
   if (leads == 0) {

@@ -67,9 +67,10 @@ class KeyingSession {
 
   // Rows by EncodeVersion, EncodeModule and EncodeKnownLines into the writer's buffer. One writer at a time.
   absl::StatusOr<std::unique_ptr<CopyWriter>> CopyVersions(const Scope& scope);
-  // Where there are no modules yet, their keys are gone until KeyModules, which must follow.
   absl::StatusOr<std::unique_ptr<CopyWriter>> CopyModules(const Scope& scope);
-  absl::Status KeyModules(const Scope& scope);
+  // As CopyModules, for many. Where there are no modules yet, Commit makes their keys when all are there; readers wait
+  // from here on.
+  absl::StatusOr<std::unique_ptr<CopyWriter>> CopyManyModules(const Scope& scope);
   absl::StatusOr<std::unique_ptr<CopyWriter>> CopyKnownLines(const Scope& scope);
   absl::Status UpdateModules(const Scope& scope, absl::Span<const ModuleChange> changes);
   // Of these days the parts with less than `entries_below` fingerprints.
@@ -90,6 +91,7 @@ class KeyingSession {
   int32_t modules_ = 0;
   int64_t versions_ = 0;
   bool swap_ = false;
+  bool unkeyed_ = false;  // the modules' keys are dropped
 };
 
 // What keying reads before its transaction begins, on a connection of its own. Not thread-safe.

@@ -14,6 +14,7 @@
 #include "coordinator/catalog/index_cursor.h"
 #include "coordinator/catalog/line_ingest.h"
 #include "coordinator/catalog/packed_rows.h"
+#include "coordinator/catalog/page_lander.h"
 #include "coordinator/store/leadership_store.h"
 #include "coordinator_sql.h"
 #include "tests/support/pg_fixture.h"
@@ -98,6 +99,9 @@ class CatalogIndexTest : public PgTest, public ::testing::WithParamInterface<int
               0);
     EXPECT_EQ(Sql("SELECT string_agg(conname, ' ') FROM pg_constraint WHERE conrelid = 'catalog_versions'::regclass"),
               "catalog_versions_pkey");
+    EXPECT_EQ(Sql("SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE tablename = "
+                  "'catalog_modules'"),
+              "catalog_modules_path catalog_modules_pkey catalog_modules_revision");
   }
 
   std::unique_ptr<store::CatalogIndexStore> index_;
@@ -280,6 +284,34 @@ TEST_P(CatalogIndexTest, LandedPagesAreKeyedOnceAndTheirTableIsEmptyAfterwards) 
 }
 
 class CatalogIndexOnceTest : public CatalogIndexTest {};
+TEST_P(CatalogIndexOnceTest, PagesOfManySlicesLandAndAStaleOneHoldsUpNone) {
+  const absl::Time begin = absl::UnixEpoch();
+  ASSERT_TRUE(index_->SetSlices(Now(), epoch_, catalog::CutSlices(begin, begin + absl::Hours(24 * 300), 20)).ok());
+  const std::vector<domain::IndexSlice> slices = *index_->Slices(Now());
+  ASSERT_GE(slices.size(), 20u);
+  catalog::PageLander lander(*index_, epoch_);
+  std::vector<absl::StatusOr<bool>> landed(slices.size(), false);
+  std::vector<std::thread> threads;
+  for (size_t i = 0; i < slices.size(); ++i) {
+    threads.emplace_back([&, i] {
+      domain::IndexLanding page{.next = slices[i], .lines = 1};
+      if (i == 3) page.next.moves += 5;  // of a slice that somebody else moved
+      page.next.since = Cat("since ", i);
+      catalog::PackRow(page.packed, "example.com/m", Cat("v1.", i, ".0"), 1'700'000'000'000'000);
+      landed[i] = lander.Land(Now(), page);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  for (size_t i = 0; i < slices.size(); ++i) {
+    ASSERT_TRUE(landed[i].ok()) << landed[i].status();
+    EXPECT_EQ(*landed[i], i != 3) << i;
+  }
+  EXPECT_EQ(Stats().landed, static_cast<int64_t>(slices.size()) - 1);
+  // Who leads no more lands nothing, and every waiting page hears it.
+  catalog::PageLander deposed(*index_, epoch_ + 1);
+  EXPECT_EQ(deposed.Land(Now(), {.next = slices[0]}).status().code(), absl::StatusCode::kFailedPrecondition);
+}
+
 INSTANTIATE_TEST_SUITE_P(Once, CatalogIndexOnceTest, ::testing::Values(kNever), [](const auto&) { return "Added"; });
 
 TEST_P(CatalogIndexOnceTest, AKnownDayLeavesNoDeadRowAndIsNotLookedUp) {
