@@ -100,7 +100,7 @@ class Fails final : public BodyStream {
 
 class StreamTest : public ::testing::Test {
  protected:
-  StreamTest() {
+  explicit StreamTest(absl::Duration piece_time = absl::Seconds(1)) {
     std::filesystem::create_directories(dir_);
     for (int i = 0; content_.size() < 1'000'000; ++i) content_ += Cat(i, ",");
     EXPECT_TRUE(io::WriteFileAtomic(dir_ + "/f", content_).ok());
@@ -127,7 +127,7 @@ class StreamTest : public ::testing::Test {
       go_on_.WaitForNotification();
       return Response{.body = "went on\n"};
     });
-    server_ = HttpServer::Start("127.0.0.1:0", std::move(router), {.piece_time = absl::Seconds(1)}).value();
+    server_ = HttpServer::Start("127.0.0.1:0", std::move(router), {.piece_time = piece_time}).value();
     port_ = server_->port();
   }
   ~StreamTest() override {
@@ -235,7 +235,13 @@ TEST_F(StreamTest, AnOldClientGetsAStreamWithoutChunksUntilTheConnectionEnds) {
   EXPECT_THAT(answer, AllOf(Not(HasSubstr("chunked")), EndsWith("\r\n\r\ndata: all\n\n")));
 }
 
-TEST_F(StreamTest, ManyFollowersLeaveRoomForHealth) {
+// Hundreds of streams begin at once: on a busy machine their first pieces take longer than a second.
+class CrowdTest : public StreamTest {
+ protected:
+  CrowdTest() : StreamTest(HttpServerOptions().piece_time) {}
+};
+
+TEST_F(CrowdTest, ManyFollowersLeaveRoomForHealth) {
   std::vector<int> followers;
   for (int i = 0; i < 200; ++i) followers.push_back(Ask("/events"));
   ASSERT_TRUE(events_.AwaitAlive(200));
@@ -247,7 +253,7 @@ TEST_F(StreamTest, ManyFollowersLeaveRoomForHealth) {
   EXPECT_TRUE(events_.AwaitAlive(0)) << "clients that left are noticed while nothing is sent";
 }
 
-TEST_F(StreamTest, MoreStreamsThanTheLimitAreToldToComeLater) {
+TEST_F(CrowdTest, MoreStreamsThanTheLimitAreToldToComeLater) {
   std::vector<int> followers;
   for (int i = 0; i < kStreamsMax; ++i) followers.push_back(Ask("/events"));
   ASSERT_TRUE(events_.AwaitAlive(kStreamsMax));
