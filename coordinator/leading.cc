@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -17,7 +16,6 @@ namespace {
 constexpr int64_t kLogSlack = 1 << 20;
 constexpr absl::Duration kCollectCallMax = absl::Seconds(30);
 // Between two blocks of the catalog's bulk work, while jobs wait.
-constexpr absl::Duration kBulkYield = absl::Milliseconds(20);
 
 // The Go that a module without wishes is built with.
 std::string NewestGo(const Toolset& toolset) {
@@ -75,10 +73,7 @@ absl::Status Leading::Start(const Scope& scope) {
                             .batches = *batches_,
                             .upstream = parts_.upstream,
                             .metrics = parts_.catalog_metrics,
-                            .yield =
-                                [this] {
-                                  if (dispatch_->Stats().waiting > 0) absl::SleepFor(kBulkYield);
-                                },
+                            .jobs_queued = [this] { return dispatch_->Stats().waiting > 0; },
                             .go_version = NewestGo(config.default_toolset),
                             .config_file = config.file,
                             .lost = [this](const absl::Status& why) { parts_.leadership.Lost(why); }},

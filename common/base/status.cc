@@ -11,7 +11,9 @@ namespace gofarm {
 
 absl::Status Annotate(const absl::Status& status, std::string_view context) {
   if (status.ok()) return status;
-  return absl::Status(status.code(), Cat(context, ": ", status.message()));
+  absl::Status out(status.code(), Cat(context, ": ", status.message()));
+  status.ForEachPayload([&](absl::string_view type, const absl::Cord& payload) { out.SetPayload(type, payload); });
+  return out;
 }
 
 absl::Status ErrnoStatus(int error_number, std::string_view action) {

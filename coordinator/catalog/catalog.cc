@@ -56,7 +56,7 @@ class Catalog::Impl {
         epoch_(epoch),
         store_(parts_.pool),
         index_store_(parts_.pool),
-        index_(parts_.config, epoch, parts_.pool, index_store_, store_, parts_.upstream, parts_.data_dir, parts_.yield),
+        index_(parts_.config, epoch, parts_.pool, index_store_, store_, parts_.upstream, parts_.data_dir, pace_),
         enrich_(parts_.config, epoch, store_, parts_.upstream),
         reach_(
             parts_.config, epoch, store_,
@@ -430,6 +430,7 @@ class Catalog::Impl {
   }
 
   const CatalogParts parts_;
+  BulkPace pace_{parts_.jobs_queued};
   const int64_t epoch_;
   store::CatalogStore store_;
   store::CatalogIndexStore index_store_;

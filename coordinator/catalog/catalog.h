@@ -59,9 +59,9 @@ struct CatalogParts {
   service::BatchService& batches;
   Upstream& upstream;
   CatalogMetrics& metrics;
-  std::function<void()> yield;  // called between blocks of bulk work; it waits while builds need the machine
-  std::string go_version;       // of the Go that builds: what a forecast goes by
-  std::string config_file;      // whose budgets are taken up when it changes; empty: none
+  std::function<bool()> jobs_queued;  // bulk work gives way to them
+  std::string go_version;             // of the Go that builds: what a forecast goes by
+  std::string config_file;            // whose budgets are taken up when it changes; empty: none
   // Another coordinator leads.
   std::function<void(const absl::Status&)> lost;
 };

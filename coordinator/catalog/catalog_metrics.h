@@ -19,9 +19,9 @@
 namespace gofarm::catalog {
 
 // Why a stage has no result for a module, or why a turn of it ended. A closed set: labels of metrics.
-inline constexpr std::array<std::string_view, 11> kStageErrors = {
-    "absent",  "internal",  "invalid_module", "no_answer",   "parser_ended",   "refused",
-    "timeout", "too_large", "unavailable",    "unreachable", "unreachable_now"};
+inline constexpr std::array<std::string_view, 12> kStageErrors = {
+    "absent",  "internal", "invalid_module", "no_answer",   "no_room",     "parser_ended",
+    "refused", "timeout",  "too_large",      "unavailable", "unreachable", "unreachable_now"};
 
 // What one stage counts.
 class StageCounters {

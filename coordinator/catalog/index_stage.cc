@@ -20,11 +20,11 @@
 namespace gofarm::catalog {
 namespace {
 
-KeyingOptions OptionsFor(const Config& config, const std::string& data_dir, const std::function<void()>& yield) {
+KeyingOptions OptionsFor(const Config& config, const std::string& data_dir, BulkPace& pace) {
   KeyingOptions options;
   options.store.folder = data_dir;
   options.store.free_floor = config.disk_free_floor;
-  options.breathe = yield;
+  options.pace = &pace;
   return options;
 }
 
@@ -73,8 +73,7 @@ class IndexStage::FileIngestion final : public Ingestion {
 };
 
 IndexStage::IndexStage(const Config& config, int64_t epoch, store::Pool& pool, store::CatalogIndexStore& store,
-                       store::CatalogStore& catalog, Upstream& upstream, std::string data_dir,
-                       std::function<void()> yield)
+                       store::CatalogStore& catalog, Upstream& upstream, std::string data_dir, BulkPace& pace)
     : config_(config),
       epoch_(epoch),
       pool_(pool),
@@ -83,8 +82,8 @@ IndexStage::IndexStage(const Config& config, int64_t epoch, store::Pool& pool, s
       catalog_(catalog),
       upstream_(upstream),
       data_dir_(std::move(data_dir)),
-      yield_(std::move(yield)),
-      keying_(OptionsFor(config, data_dir_, yield_)) {}
+      pace_(pace),
+      keying_(OptionsFor(config, data_dir_, pace_)) {}
 
 absl::StatusOr<std::unique_ptr<Ingestion>> IndexStage::BeginIngestion(const Scope& scope) {
   if (ingesting_.exchange(true)) {
@@ -150,7 +149,7 @@ IndexStage::Read IndexStage::ReadSlice(const Scope& scope, domain::IndexSlice sl
   Read read;
   IndexReader reader;
   while (read.pages < kPagesAtOnce && !slice.done && !read.caught_up && !scope.Done()) {
-    yield_();
+    pace_.Pass(scope);
     absl::StatusOr<IndexPage> page = upstream_.index().Page(scope, slice.since);
     if (!page.ok()) {
       read.status = page.status();
@@ -185,7 +184,7 @@ IndexStage::Read IndexStage::ReadSlice(const Scope& scope, domain::IndexSlice sl
 absl::StatusOr<StageTurn::Done> IndexStage::Turn(const Scope& scope) {
   Done done;
   FindFolder(scope);
-  if (std::string why = WhyStopped(); !why.empty()) return absl::ResourceExhaustedError(why);
+  if (std::string why = WhyStopped(); !why.empty()) return NoRoomError(why);
   const bool paused = !upstream_.WhyPaused(Service::kIndex, absl::Now()).empty();
   GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::IndexSlice> slices, Slices(scope));
   std::vector<domain::IndexSlice> open;

@@ -9,6 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "coordinator/catalog/bulk_pace.h"
 #include "coordinator/catalog/catalog.h"
 #include "coordinator/catalog/config.h"
 #include "coordinator/catalog/keying.h"
@@ -28,9 +29,9 @@ inline constexpr absl::Duration kIndexLead = absl::Hours(24 * 31);
 
 class IndexStage final : public StageTurn {
  public:
-  // `yield`: called between blocks of work; it waits while builds need the machine.
+  // What is passed by reference must outlive the stage.
   IndexStage(const Config& config, int64_t epoch, store::Pool& pool, store::CatalogIndexStore& store,
-             store::CatalogStore& catalog, Upstream& upstream, std::string data_dir, std::function<void()> yield);
+             store::CatalogStore& catalog, Upstream& upstream, std::string data_dir, BulkPace& pace);
 
   absl::StatusOr<Done> Turn(const Scope& scope) override;
   // Everything that the index had was read, the last page was short, and all of it is keyed.
@@ -66,7 +67,7 @@ class IndexStage final : public StageTurn {
   store::CatalogStore& catalog_;
   Upstream& upstream_;
   const std::string data_dir_;
-  const std::function<void()> yield_;
+  BulkPace& pace_;
   const KeyingOptions keying_;
   mutable absl::Mutex mutex_;
   bool folder_asked_ ABSL_GUARDED_BY(mutex_) = false;

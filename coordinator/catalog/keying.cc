@@ -18,7 +18,6 @@ constexpr size_t kPiece = size_t{4} << 20;        // bytes of what is kept at on
 constexpr size_t kSmallPart = kKnownPartMax / 2;  // fingerprints; smaller parts are put together when they are many
 constexpr int kSmallPartsMax = 32;                // of one day
 constexpr size_t kTogetherMax = size_t{4} << 20;  // fingerprints that are put together at once
-constexpr int kBreatheEvery = 8192;               // rows
 
 void CountVersion(KeyedModule& module, std::string_view version, int64_t micros) {
   module.first_at = module.versions == 0 ? micros : std::min(module.first_at, micros);
@@ -54,8 +53,12 @@ class Pieces {
 class AllWriter : public MergeSink {
  public:
   AllWriter(store::CopyWriter& versions, RunStore& store, int32_t modules, int64_t first_revision,
-            const std::function<void()>& breathe)
-      : writer_(versions), modules_(modules), next_revision_(first_revision), breathe_(breathe), new_modules_(store) {}
+            std::function<void()> breathe)
+      : writer_(versions),
+        modules_(modules),
+        next_revision_(first_revision),
+        breathe_(std::move(breathe)),
+        new_modules_(store) {}
 
   absl::Status BeginPath(std::string_view path, int32_t id) override {
     path_ = path;
@@ -79,7 +82,7 @@ class AllWriter : public MergeSink {
       fresh_ = true;
       ++fresh_rows_;
     }
-    if (++rows_ % kBreatheEvery == 0 && breathe_ != nullptr) breathe_();
+    if (++rows_ % kBreatheEvery == 0) breathe_();
     return absl::OkStatus();
   }
   absl::Status EndPath() override {
@@ -104,7 +107,7 @@ class AllWriter : public MergeSink {
   store::CopyWriter& writer_;
   int32_t modules_;
   int64_t next_revision_;
-  const std::function<void()>& breathe_;
+  const std::function<void()> breathe_;
   Pieces new_modules_;
   std::vector<store::ModuleChange> changes_;
   int64_t rows_ = 0;
@@ -442,7 +445,7 @@ absl::Status Keyer::WriteAll() {
   // The first revision now, the others when it is known how many: only keying takes any.
   GOFARM_ASSIGN_OR_RETURN(const int64_t revision, session->TakeRevisions(scope_, 1));
   GOFARM_ASSIGN_OR_RETURN(std::unique_ptr<store::CopyWriter> writer, session->CopyAllVersions(scope_));
-  AllWriter all(*writer, store_, session->modules(), revision, options_.breathe);
+  AllWriter all(*writer, store_, session->modules(), revision, [this] { Breathe(); });
   GOFARM_RETURN_IF_ERROR(MergeRuns(runs, all));
   GOFARM_RETURN_IF_ERROR(writer->Finish().status());
   writer = nullptr;

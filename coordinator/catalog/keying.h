@@ -19,6 +19,7 @@
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/scope.h"
+#include "coordinator/catalog/bulk_pace.h"
 #include "coordinator/catalog/hand_over.h"
 #include "coordinator/catalog/line_run.h"
 #include "coordinator/catalog/run_store.h"
@@ -27,12 +28,14 @@
 
 namespace gofarm::catalog {
 
+inline constexpr int64_t kBreatheEvery = 8192;  // rows of a block
+
 struct KeyingOptions {
   RunStoreOptions store;
   // New rows from which all versions are written anew, when they are also a good part of them (IsMuch).
   int64_t much = 50'000;
-  // Called between blocks of work while keying goes on; it may wait, so that others have the machine.
-  std::function<void()> breathe;
+  // Of the blocks of work, so that others have the machine; null: as fast as it goes. It must outlive the keying.
+  BulkPace* pace = nullptr;
 };
 
 // Are `fresh` rows so many against those `stored` that writing all of them anew is the faster way? Looking up and
@@ -73,7 +76,7 @@ class Keyer {
   absl::Status WriteAll();
   absl::Status EmptyHalf();
   void Breathe() const {
-    if (options_.breathe != nullptr) options_.breathe();
+    if (options_.pace != nullptr) options_.pace->Pass(scope_);
   }
 
   const Scope scope_;

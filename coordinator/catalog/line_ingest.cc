@@ -1,6 +1,7 @@
 #include "coordinator/catalog/line_ingest.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -21,13 +22,18 @@ absl::StatusOr<KeyedCounts> KeyLanded(const Scope& scope, store::Pool& pool, int
                             store::KeyingReader::Open(scope, pool.options()));
     LineRun run;
     std::vector<IndexLine> lines;
+    int64_t since_pause = 0;
     const auto add_page = [&](std::string_view packed) -> absl::Status {
-      if (options.breathe != nullptr) options.breathe();
+      if (options.pace != nullptr && since_pause >= kBreatheEvery) {
+        options.pace->Pass(scope);
+        since_pause = 0;
+      }
       lines.clear();
       GOFARM_RETURN_IF_ERROR(UnpackRows(packed, [&](std::string_view path, std::string_view version, int64_t micros) {
         lines.push_back({.path = path, .version = version, .micros = micros});
       }));
       run.Add(lines);
+      since_pause += std::ssize(lines);
       return run.Full() ? keyer.Add(std::exchange(run, {})) : absl::OkStatus();
     };
     GOFARM_RETURN_IF_ERROR_CTX(reader->Landed(scope, *half, add_page), "read what the index's pages brought");

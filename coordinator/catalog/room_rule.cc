@@ -4,12 +4,15 @@
 #include <array>
 #include <utility>
 
+#include "absl/strings/cord.h"
 #include "absl/time/civil_time.h"
 #include "common/base/text.h"
 #include "coordinator/catalog/index_lines.h"
 
 namespace gofarm::catalog {
 namespace {
+
+constexpr absl::string_view kNoRoom = "gofarm/no_room";
 
 struct Pace {
   absl::CivilDay from;
@@ -99,5 +102,13 @@ RoomForecast ForecastRoom(int64_t versions_to_come, const Tables& tables, std::s
                     " (disk_free_floor) may be used: free some space or set index_since later; it stops there");
   return room;
 }
+
+absl::Status NoRoomError(std::string_view text) {
+  absl::Status status = absl::ResourceExhaustedError(Av(text));
+  status.SetPayload(kNoRoom, absl::Cord());
+  return status;
+}
+
+bool IsNoRoom(const absl::Status& status) { return status.GetPayload(kNoRoom).has_value(); }
 
 }  // namespace gofarm::catalog

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "common/catalog/types.h"
@@ -45,5 +47,10 @@ struct Tables {
 // `free`: where PostgreSQL stands; nothing: not known. `stopped`: why the index is not read on; empty: it is.
 RoomForecast ForecastRoom(int64_t versions_to_come, const Tables& tables, std::string folder,
                           std::optional<int64_t> free, int64_t floor, const std::string& stopped);
+
+// RESOURCE_EXHAUSTED because less is free than the floor: operators make room, while every other limit that an answer
+// passes is its service's fault.
+absl::Status NoRoomError(std::string_view text);
+bool IsNoRoom(const absl::Status& status);
 
 }  // namespace gofarm::catalog

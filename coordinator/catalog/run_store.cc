@@ -12,6 +12,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "coordinator/catalog/room_rule.h"
 
 namespace gofarm::catalog {
 namespace {
@@ -50,9 +51,8 @@ absl::StatusOr<RunStore::Blob> RunStore::Put(std::string bytes) {
   if (looked_at_ == 0 || file_bytes_ + static_cast<int64_t>(bytes.size()) > looked_at_ + kLookEvery) {
     GOFARM_ASSIGN_OR_RETURN(const int64_t left, io::FreeBytes(options_.folder));
     if (left - static_cast<int64_t>(bytes.size()) < options_.free_floor) {
-      return absl::ResourceExhaustedError(Cat("keying needs ", bytes.size(), " bytes more in ", options_.folder,
-                                              ", where ", left, " are free and ", options_.free_floor,
-                                              " stay free: make room there, then ask again"));
+      return NoRoomError(Cat("keying needs ", bytes.size(), " bytes more in ", options_.folder, ", where ", left,
+                             " are free and ", options_.free_floor, " stay free: make room there, then ask again"));
     }
     looked_at_ = file_bytes_ + 1;
   }

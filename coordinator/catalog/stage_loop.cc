@@ -7,8 +7,19 @@
 #include "common/base/backoff.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
+#include "coordinator/catalog/room_rule.h"
 
 namespace gofarm::catalog {
+namespace {
+
+// Of a turn that failed as a whole: one of kStageErrors.
+std::string ClassOf(const absl::Status& turn) {
+  if (turn.ok()) return "";
+  if (IsNoRoom(turn)) return "no_room";
+  return absl::IsUnavailable(turn) ? "unavailable" : "internal";
+}
+
+}  // namespace
 
 StageLoop::StageLoop(Stage stage, StageTurn& turn, StageCounters& counters,
                      std::function<void(const absl::Status&)> lost)
@@ -61,7 +72,7 @@ bool StageLoop::Await(absl::Duration rest) {
 
 void StageLoop::Note(const absl::StatusOr<StageTurn::Done>& done) {
   const absl::Time now = absl::Now();
-  const std::string failed = done.ok() ? "" : absl::IsUnavailable(done.status()) ? "unavailable" : "internal";
+  const std::string failed = ClassOf(done.status());
   if (done.ok()) {
     counters_.AddModules(done->modules);
     for (const auto& [name, count] : done->errors) counters_.AddErrors(name, count);

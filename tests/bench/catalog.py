@@ -2,6 +2,7 @@
 """Benchmark of the catalog's index against what PostgreSQL does alone with the same rows, in one run; prints a table.
 
 catalog.py [--lines N] [--folder DIR] [--runs N] [--scale LINES] [--modules]
+catalog.py --dispatch [--lines N] [--folder DIR]
   landing     JSONL into the landing table, against \\copy (format binary) of the same rows into a logged table
   queryable   a file to unique modules and versions with all indexes, against \\copy of presorted rows plus the same keys
   landed      landing and keying, as pages of the index come
@@ -9,6 +10,8 @@ catalog.py [--lines N] [--folder DIR] [--runs N] [--scale LINES] [--modules]
   delta       a known day of 145,000 lines again, against \\copy of them into a logged table without keys
 With --scale also a farm whose index server has so many lines: time, memory of the coordinator, bytes of a version row; and with
 --modules the tables of a farm in which a third of its modules went through all stages: time of status, funnel, search and of a claim.
+With --dispatch only this: how long a worker's free slot waits for its next job, with jobs queued, while a back-fill of so many lines
+runs and without it.
 PostgreSQL is a private one with the settings of `gofarm up`. Nothing here is a test: it never fails on a slow machine.
 """
 import argparse
@@ -24,6 +27,9 @@ import subprocess
 import sys
 import tempfile
 import time
+import zipfile
+
+from bench import go_settings
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BENCH = pathlib.Path(os.environ.get("GOFARM_CATALOG_BENCH", ROOT / "build/release/tests/bench/catalog_bench"))
@@ -150,9 +156,9 @@ class IndexServer:
 class Farm:
     """A farm of `gofarm up` that follows an index server and asks nothing else."""
 
-    def __init__(self, folder, index_url):
+    def __init__(self, folder, index_url, **environment):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="farm-", dir=folder))
-        self.environment = {**os.environ, "GOFARM_DIR": str(self.folder / "farm"), "GOFARM_CATALOG_INDEX_URL": index_url,
+        self.environment = {**os.environ, **environment, "GOFARM_DIR": str(self.folder / "farm"), "GOFARM_CATALOG_INDEX_URL": index_url,
                             "GOFARM_CATALOG_INDEX_SINCE": "2024-02-01T00:00:00Z", "NO_COLOR": "1"}
         self.environment.pop("GOFARM_SERVER", None)
 
@@ -164,7 +170,7 @@ class Farm:
             config.write("\n[catalog.budgets.index]\nper_second = 0\nconcurrent = 30\n")
         time.sleep(8)
         # A worker that makes its seeds takes both processors.
-        while any(w["seeding"] for w in json.loads(self.gofarm("status", "--output", "json"))["workers"]):
+        while any(s["state"] not in ("ready", "failed") for w in json.loads(self.gofarm("status", "--output", "json"))["workers"] for s in w["seeding"]):
             time.sleep(1)
         return self
 
@@ -257,6 +263,60 @@ def at_scale(folder, arguments):
             stages_at_scale(farm)
 
 
+LIBRARIES = 150
+
+
+def libraries(proxy):
+    """A module proxy folder with modules that hold no program: their jobs are the dispatcher's work and little else."""
+    specs = []
+    for number in range(LIBRARIES):
+        module = f"bench.invalid/library/n{number}"
+        folder = proxy / module / "@v"
+        folder.mkdir(parents=True)
+        go_mod = f"module {module}\n\ngo 1.21\n"
+        with zipfile.ZipFile(folder / "v0.1.0.zip", "w", zipfile.ZIP_DEFLATED) as z:
+            z.writestr(f"{module}@v0.1.0/go.mod", go_mod)
+            z.writestr(f"{module}@v0.1.0/library.go", "package library\n")
+        (folder / "v0.1.0.mod").write_text(go_mod)
+        (folder / "v0.1.0.info").write_text(json.dumps({"Version": "v0.1.0", "Time": "2024-01-01T00:00:00Z"}))
+        (folder / "list").write_text("v0.1.0\n")
+        specs.append(f"{module}@v0.1.0")
+    return specs
+
+
+def slot_waits(farm, specs):
+    """Seconds from each attempt's end to the start of the attempt that took its slot, by the database's clock."""
+    batch = json.loads(farm.gofarm("submit", "--force", "--wait", "--output", "json", *specs))
+    assert batch["jobs"]["nothing_to_build"] == 4 * len(specs), batch
+    times = farm.psql("SELECT extract(epoch FROM a.started_at), extract(epoch FROM a.ended_at) FROM attempts a JOIN batch_jobs b USING (job_id) "
+                      f"WHERE b.batch_id = {batch['id']}")
+    started, ended = (sorted(float(line.split("|")[i]) for line in times.splitlines()) for i in (0, 1))
+    slots = next(i for i, start in enumerate(started) if start > ended[0])
+    return [start - end for start, end in zip(started[slots:], ended)], ended[-1] - started[0]
+
+
+def dispatch(folder, lines):
+    specs = libraries(folder / "proxy")
+    proxy = f"file://{folder}/proxy," + go_settings().get("GOPROXY", "off")  # seeds may need the other
+    with IndexServer(lines) as server, Farm(folder, server.url, GOPROXY=proxy, GONOSUMDB="bench.invalid") as farm:
+        slot_waits(farm, specs)  # listings and caches
+        rows = []
+        for what in ("without", "during a back-fill"):
+            if rows:
+                farm.gofarm("catalog", "run", "index")
+            waits, seconds = slot_waits(farm, specs)
+            stage = next(s for s in json.loads(farm.gofarm("catalog", "status", "--output", "json"))["stages"] if s["name"] == "index")
+            cuts = statistics.quantiles(waits, n=100)
+            rows.append(cuts[98])
+            print(f"  {what}: {len(waits)} waits, median {cuts[49] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms, longest {max(waits) * 1000:.0f} ms; "
+                  f"all jobs in {seconds:.1f} s; index: {stage['state']}, {stage['done']:,} lines done, {stage['rate']:,.0f} a second", flush=True)
+        stats = json.loads(farm.gofarm("catalog", "stats", "--output", "json"))
+        began = time.monotonic()
+        farm.gofarm("catalog", "run", "index", "--wait")
+        print(f"  p99 during a back-fill is {rows[1] / rows[0]:.2f} of that without; at its end {stats['versions']:,} versions were queryable, "
+              f"the rest of the back-fill took {time.monotonic() - began:.0f} s", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--lines", type=int, default=2_000_000)
@@ -264,11 +324,15 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--scale", type=int, default=0)
     parser.add_argument("--modules", action="store_true")
+    parser.add_argument("--dispatch", action="store_true")
     arguments = parser.parse_args()
     folder = pathlib.Path(tempfile.mkdtemp(prefix="gofarm-catalog-bench-", dir=arguments.folder))
     try:
         lines = folder / "lines.jsonl"
         made = bench("generate", arguments.lines, lines)
+        if arguments.dispatch:
+            dispatch(folder, lines)
+            return
         encoded = bench("encode", lines, folder)
         day = folder / "day"
         day.mkdir()

@@ -44,9 +44,7 @@ class CatalogIndexTest : public PgTest, public ::testing::WithParamInterface<int
     Sql("UPDATE coordinator SET lease_expires_at = now() - interval '1 hour'");
     return store::PgLeadershipStore(*pool_).Take(Now(), {.id = who, .holder = who}, leadership::kLease)->leader.epoch;
   }
-  KeyingOptions Options(int64_t much) const {
-    return {.store = {.folder = "/tmp", .free_floor = 0}, .much = much, .breathe = nullptr};
-  }
+  KeyingOptions Options(int64_t much) const { return {.store = {.folder = "/tmp", .free_floor = 0}, .much = much}; }
   absl::StatusOr<IngestCounts> TryIngest(const std::string& bytes, int64_t much, size_t piece = 1000) {
     catalog::LineIngest ingest(Now(), *pool_, epoch_, Options(much));
     for (size_t at = 0; at < bytes.size(); at += piece) {

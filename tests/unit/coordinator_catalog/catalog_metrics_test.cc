@@ -4,13 +4,18 @@
 #include <gtest/gtest.h>
 
 #include "absl/synchronization/notification.h"
+#include "common/base/status.h"
+#include "coordinator/catalog/room_rule.h"
 #include "coordinator/catalog/stage_loop.h"
 
 namespace gofarm::catalog {
 namespace {
 
+using ::testing::ElementsAre;
+using ::testing::Ge;
 using ::testing::HasSubstr;
 using ::testing::Not;
+using ::testing::Pair;
 
 TEST(CatalogMetricsTest, EverySeriesStandsThereFromTheStart) {
   metrics::Registry registry;
@@ -98,6 +103,34 @@ TEST(StageLoopTest, CountsModulesAndErrorsAndEndsWhenAnotherLeads) {
   EXPECT_THAT(text, HasSubstr("gofarm_catalog_modules_total{stage=\"detect\"} 5\n"));
   EXPECT_THAT(text, HasSubstr("gofarm_catalog_errors_total{class=\"absent\",stage=\"detect\"} 2\n"));
   EXPECT_THAT(text, HasSubstr("gofarm_catalog_errors_total{class=\"unavailable\",stage=\"detect\"} 1\n"));
+}
+
+// A turn that finds no room, ever.
+class FullDisk final : public StageTurn {
+ public:
+  absl::StatusOr<Done> Turn(const Scope&) override {
+    if (++turns_ == 2) second.Notify();  // the first is noted by then
+    return Annotate(NoRoomError("only 3 MiB are free"), "index");
+  }
+  absl::Notification second;
+
+ private:
+  int turns_ = 0;
+};
+
+TEST(StageLoopTest, AFullDiskIsAClassOfItsOwn) {
+  metrics::Registry registry;
+  CatalogMetrics metrics(registry);
+  FullDisk turn;
+  StageLoop loop(Stage::kIndex, turn, metrics.Of(Stage::kIndex), [](const absl::Status&) {});
+  loop.SetRunning(true);
+  loop.Start();
+  ASSERT_TRUE(turn.second.WaitForNotificationWithTimeout(absl::Seconds(30)));
+  loop.Stop();
+  const StageFacts facts = loop.Facts();
+  EXPECT_THAT(facts.errors, ElementsAre(Pair("no_room", Ge(1))));
+  EXPECT_EQ(facts.last_error, "index: only 3 MiB are free");
+  EXPECT_THAT(registry.Text(), Not(HasSubstr("gofarm_catalog_errors_total{class=\"no_room\",stage=\"index\"} 0\n")));
 }
 
 }  // namespace
