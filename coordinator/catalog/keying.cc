@@ -142,8 +142,14 @@ struct Keyer::Known {
 };
 
 Keyer::Keyer(const Scope& scope, const store::PoolOptions& database, int64_t epoch, const KeyingOptions& options,
-             std::optional<int> half)
-    : scope_(scope), database_(database), epoch_(epoch), options_(options), half_(half), store_(options.store) {
+             std::optional<domain::LandedHalf> half)
+    : scope_(scope),
+      database_(database),
+      epoch_(epoch),
+      options_(options),
+      half_(half),
+      lines_left_(half.has_value() ? half->lines : 0),
+      store_(options.store) {
   worker_ = std::thread([this] { Work(); });
 }
 
@@ -206,9 +212,16 @@ absl::Status Keyer::Take(LineRun run, bool last) {
   }
   GOFARM_ASSIGN_OR_RETURN(const int64_t stored, reader_->Versions(scope_));
   Known known;
+  const auto lines = static_cast<int64_t>(run.size());
   GOFARM_RETURN_IF_ERROR(DropKnown(run, known));
+  lines_left_ = std::max<int64_t>(0, lines_left_ - lines);
   if (run.empty()) return absl::OkStatus();
-  all_ = IsMuch(static_cast<int64_t>(run.size()), stored, options_.much) || (stored == 0 && !last);
+  const auto fresh = static_cast<int64_t>(run.size());
+  fresh_ += fresh;
+  // What comes is expected to be as new as this run. Where nobody knows how much comes, adding some ends when it has
+  // cost about as much as writing all.
+  const double to_come = static_cast<double>(lines_left_) * static_cast<double>(fresh) / static_cast<double>(lines);
+  all_ = IsMuch(fresh_ + static_cast<int64_t>(to_come), stored, options_.much) || (stored == 0 && !last);
   return all_ ? Collect(std::move(run)) : AddSome(std::move(run), known);
 }
 
@@ -473,7 +486,7 @@ absl::Status Keyer::WriteAll() {
   }
   GOFARM_RETURN_IF_ERROR(writer->Finish().status());
   GOFARM_RETURN_IF_ERROR(session->UpdateModules(scope_, all.changes()));
-  if (half_.has_value()) GOFARM_RETURN_IF_ERROR(session->EmptyHalf(scope_, *half_));
+  if (half_.has_value()) GOFARM_RETURN_IF_ERROR(session->EmptyHalf(scope_, half_->half));
   GOFARM_RETURN_IF_ERROR(session->Commit(scope_, epoch_, all.modules(), all.rows()));
   half_.reset();
   counts_.stored += all.fresh_rows();
@@ -484,7 +497,7 @@ absl::Status Keyer::EmptyHalf() {
   reader_ = nullptr;
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<store::KeyingSession> session,
                           store::KeyingSession::Begin(scope_, database_));
-  GOFARM_RETURN_IF_ERROR(session->EmptyHalf(scope_, *half_));
+  GOFARM_RETURN_IF_ERROR(session->EmptyHalf(scope_, half_->half));
   GOFARM_RETURN_IF_ERROR(session->Commit(scope_, epoch_, session->modules(), session->versions()));
   half_.reset();
   return absl::OkStatus();

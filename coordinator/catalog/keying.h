@@ -23,6 +23,7 @@
 #include "coordinator/catalog/hand_over.h"
 #include "coordinator/catalog/line_run.h"
 #include "coordinator/catalog/run_store.h"
+#include "coordinator/domain/catalog_index.h"
 #include "coordinator/store/keying_session.h"
 #include "coordinator/store/pool.h"
 
@@ -51,9 +52,9 @@ struct KeyedCounts {
 // One keying. Runs are worked on by a thread of the keyer, while the next is collected. Not thread-safe.
 class Keyer {
  public:
-  // `half`: of catalog_landing, emptied when all is keyed.
+  // `half`: of catalog_landing, whose lines are added; it is emptied when all is keyed.
   Keyer(const Scope& scope, const store::PoolOptions& database, int64_t epoch, const KeyingOptions& options,
-        std::optional<int> half = std::nullopt);
+        std::optional<domain::LandedHalf> half = std::nullopt);
   // Not finished: what was not committed did not happen.
   ~Keyer();
   Keyer(const Keyer&) = delete;
@@ -83,7 +84,7 @@ class Keyer {
   const store::PoolOptions database_;
   const int64_t epoch_;
   const KeyingOptions options_;
-  std::optional<int> half_;  // nothing: none, or it is empty already
+  std::optional<domain::LandedHalf> half_;  // nothing: none, or it is empty already
 
   HandOver<LineRun> runs_{1};
   std::thread worker_;
@@ -92,7 +93,9 @@ class Keyer {
 
   // The worker's own.
   std::unique_ptr<store::KeyingReader> reader_;
-  bool all_ = false;  // the second way
+  bool all_ = false;        // the second way
+  int64_t fresh_ = 0;       // rows so far whose lines were not known
+  int64_t lines_left_ = 0;  // still to come, as far as it is known
   RunStore store_;
   DayFingerprints fingerprints_{store_};
   std::vector<std::vector<RunStore::Blob>> sorted_;

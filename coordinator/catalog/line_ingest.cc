@@ -14,7 +14,7 @@ namespace gofarm::catalog {
 absl::StatusOr<KeyedCounts> KeyLanded(const Scope& scope, store::Pool& pool, int64_t epoch,
                                       const KeyingOptions& options) {
   store::CatalogIndexStore store(pool);
-  GOFARM_ASSIGN_OR_RETURN(const std::optional<int> half, store.CloseHalf(scope, epoch));
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<domain::LandedHalf> half, store.CloseHalf(scope, epoch));
   if (!half.has_value()) return KeyedCounts{};
   Keyer keyer(scope, pool.options(), epoch, options, half);
   {
@@ -36,7 +36,7 @@ absl::StatusOr<KeyedCounts> KeyLanded(const Scope& scope, store::Pool& pool, int
       since_pause += std::ssize(lines);
       return run.Full() ? keyer.Add(std::exchange(run, {})) : absl::OkStatus();
     };
-    GOFARM_RETURN_IF_ERROR_CTX(reader->Landed(scope, *half, add_page), "read what the index's pages brought");
+    GOFARM_RETURN_IF_ERROR_CTX(reader->Landed(scope, half->half, add_page), "read what the index's pages brought");
     if (!run.empty()) GOFARM_RETURN_IF_ERROR(keyer.Add(std::move(run)));
   }
   return keyer.Finish();

@@ -37,6 +37,12 @@ struct IndexLanding {
   std::string stuck_since;
 };
 
+// One of the two halves of what landed: pages go to the other while this one is keyed.
+struct LandedHalf {
+  int half = 0;
+  int64_t lines = 0;
+};
+
 struct IndexStats {
   int64_t modules = 0;
   int64_t versions = 0;

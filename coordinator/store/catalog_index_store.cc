@@ -90,16 +90,16 @@ absl::Status CatalogIndexStore::AddRejects(const Scope& scope, int64_t epoch,
   });
 }
 
-absl::StatusOr<std::optional<int>> CatalogIndexStore::CloseHalf(const Scope& scope, int64_t epoch) {
+absl::StatusOr<std::optional<domain::LandedHalf>> CatalogIndexStore::CloseHalf(const Scope& scope, int64_t epoch) {
   return RunTransaction(pool_, scope, "take what the index's pages brought",
-                        [&](Txn& txn) -> absl::StatusOr<std::optional<int>> {
+                        [&](Txn& txn) -> absl::StatusOr<std::optional<domain::LandedHalf>> {
                           GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
                           const pqxx::row row = txn.Run("catalog_landed_halves")[0];
                           const int open = row["half"].as<int>();
-                          const bool waits[2] = {row["in_0"].as<bool>(), row["in_1"].as<bool>()};
-                          if (waits[1 - open]) return 1 - open;
-                          if (!waits[open]) return std::nullopt;
-                          return txn.Run("catalog_flip_landing")[0][0].as<int>();
+                          const int64_t lines[2] = {row["in_0"].as<int64_t>(), row["in_1"].as<int64_t>()};
+                          if (lines[1 - open] > 0) return domain::LandedHalf{1 - open, lines[1 - open]};
+                          if (lines[open] == 0) return std::nullopt;
+                          return domain::LandedHalf{txn.Run("catalog_flip_landing")[0][0].as<int>(), lines[open]};
                         });
 }
 

@@ -37,7 +37,7 @@ class CatalogIndexStore {
 
   // What keying shall read: closes the half to which pages go now, unless another one still waits. Nothing: all is
   // keyed. The half stays closed until keying emptied it.
-  absl::StatusOr<std::optional<int>> CloseHalf(const Scope& scope, int64_t epoch);
+  absl::StatusOr<std::optional<domain::LandedHalf>> CloseHalf(const Scope& scope, int64_t epoch);
 
   // Costs no more when there are tens of millions of versions.
   absl::StatusOr<domain::IndexStats> Stats(const Scope& scope);

@@ -395,6 +395,35 @@ TEST_P(CatalogIndexOnceTest, HotStatementsReadNoWholeTable) {
   }
 }
 
+TEST_P(CatalogIndexOnceTest, ManyNewRowsAreWrittenAnewHoweverSmallTheRunsTheyComeIn) {
+  std::string file;
+  for (int i = 0; i < 600; ++i) file += Line(Cat("example.com/m", i), "v1.0.0");
+  Ingest(file, kNever);
+  int versions = 0;
+  const auto table = [this] { return Count("SELECT 'catalog_versions'::regclass::oid::bigint"); };
+  // Whether `runs` of ten new rows each made a table anew.
+  const auto anew = [&](int runs, std::optional<domain::LandedHalf> half) {
+    const int64_t before = table();
+    catalog::Keyer keyer(Now(), pool_->options(), epoch_, Options(50), half);
+    for (int i = 0; i < runs; ++i) {
+      catalog::LineRun run;
+      const std::string version = Cat("v1.1.", ++versions);
+      std::vector<std::string> paths;
+      for (int m = 0; m < 10; ++m) paths.push_back(Cat("example.com/m", m));
+      std::vector<catalog::IndexLine> lines;
+      for (const std::string& path : paths) lines.push_back({.path = path, .version = version, .micros = 1});
+      run.Add(lines);
+      EXPECT_TRUE(keyer.Add(std::move(run)).ok());
+    }
+    EXPECT_EQ(keyer.Finish()->stored, 10 * runs);
+    CheckTables();
+    return table() != before;
+  };
+  EXPECT_FALSE(anew(3, std::nullopt));
+  EXPECT_TRUE(anew(20, std::nullopt)) << "after some of them";
+  EXPECT_TRUE(anew(12, domain::LandedHalf{.half = 1, .lines = 2000})) << "known from the first on";
+}
+
 TEST_P(CatalogIndexOnceTest, ADiskThatIsNearlyFullStopsKeyingBeforeItIsFull) {
   std::string file;
   for (int i = 0; i < 1000; ++i) file += Line(Cat("example.com/m", i), "v1.0.0");
