@@ -473,7 +473,6 @@ absl::Status Keyer::WriteAll() {
   }));
   GOFARM_RETURN_IF_ERROR(writer->Finish().status());
 
-  // Last: the first modules lock their table against readers until the commit.
   GOFARM_RETURN_IF_ERROR(
       session->TakeRevisions(scope_, std::max<int64_t>(0, all.next_revision() - revision - 1)).status());
   GOFARM_RETURN_IF_ERROR(all.new_modules().Flush());

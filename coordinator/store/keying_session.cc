@@ -113,11 +113,10 @@ absl::StatusOr<std::unique_ptr<CopyWriter>> KeyingSession::CopyModules(const Sco
 }
 
 absl::StatusOr<std::unique_ptr<CopyWriter>> KeyingSession::CopyManyModules(const Scope& scope) {
-  if (modules_ == 0 && !unkeyed_) {
-    GOFARM_RETURN_IF_ERROR(connection_->Execute(scope, "catalog_unkey_modules"));
-    unkeyed_ = true;
-  }
-  return CopyModules(scope);
+  if (modules_ > 0) return CopyModules(scope);
+  swap_modules_ = true;
+  GOFARM_RETURN_IF_ERROR(connection_->Execute(scope, "catalog_new_modules"));
+  return CopyWriter::Start(scope, *connection_, "catalog_copy_new_modules");
 }
 
 absl::StatusOr<std::unique_ptr<CopyWriter>> KeyingSession::CopyKnownLines(const Scope& scope) {
@@ -167,7 +166,7 @@ absl::Status KeyingSession::EmptyHalf(const Scope& scope, int half) {
 }
 
 absl::Status KeyingSession::Commit(const Scope& scope, int64_t epoch, int32_t modules, int64_t versions) {
-  if (unkeyed_) GOFARM_RETURN_IF_ERROR(connection_->Execute(scope, "catalog_key_modules"));
+  if (swap_modules_) GOFARM_RETURN_IF_ERROR(connection_->Execute(scope, "catalog_key_new_modules"));
   GOFARM_ASSIGN_OR_RETURN(const int64_t leads, connection_->Query(scope, "check_epoch", {Cat(epoch)},
                                                                   [](const RawRow&) { return absl::OkStatus(); }));
   if (leads == 0) {
@@ -176,6 +175,7 @@ absl::Status KeyingSession::Commit(const Scope& scope, int64_t epoch, int32_t mo
   if (modules != modules_ || versions != versions_) {
     GOFARM_RETURN_IF_ERROR(connection_->Query(scope, "catalog_save_index", {Cat(modules), Cat(versions)}).status());
   }
+  if (swap_modules_) GOFARM_RETURN_IF_ERROR(connection_->Execute(scope, "catalog_swap_modules"));
   if (swap_) GOFARM_RETURN_IF_ERROR(connection_->Execute(scope, "catalog_swap_versions"));
   return connection_->Command(scope, "COMMIT");
 }

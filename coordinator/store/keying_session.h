@@ -68,8 +68,8 @@ class KeyingSession {
   // Rows by EncodeVersion, EncodeModule and EncodeKnownLines into the writer's buffer. One writer at a time.
   absl::StatusOr<std::unique_ptr<CopyWriter>> CopyVersions(const Scope& scope);
   absl::StatusOr<std::unique_ptr<CopyWriter>> CopyModules(const Scope& scope);
-  // As CopyModules, for many. Where there are no modules yet, Commit makes their keys when all are there; readers wait
-  // from here on.
+  // As CopyModules, for many; once a session. Where there are no modules yet, Commit makes their keys when all are
+  // there, and puts their table in its place.
   absl::StatusOr<std::unique_ptr<CopyWriter>> CopyManyModules(const Scope& scope);
   absl::StatusOr<std::unique_ptr<CopyWriter>> CopyKnownLines(const Scope& scope);
   absl::Status UpdateModules(const Scope& scope, absl::Span<const ModuleChange> changes);
@@ -91,7 +91,7 @@ class KeyingSession {
   int32_t modules_ = 0;
   int64_t versions_ = 0;
   bool swap_ = false;
-  bool unkeyed_ = false;  // the modules' keys are dropped
+  bool swap_modules_ = false;
 };
 
 // What keying reads before its transaction begins, on a connection of its own. Not thread-safe.

@@ -38,6 +38,10 @@ class CatalogIndexTest : public PgTest, public ::testing::WithParamInterface<int
     PgTest::SetUp();
     index_ = std::make_unique<store::CatalogIndexStore>(*pool_);
     epoch_ = TakeLead("one");
+    checks_ =
+        Sql("SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint WHERE contype IN ('c', 'p') AND "
+            "conrelid = "
+            "'catalog_modules'::regclass");
   }
   static Scope Now() { return Scope::For(absl::Minutes(2)); }
   int64_t TakeLead(const std::string& who) {
@@ -100,10 +104,21 @@ class CatalogIndexTest : public PgTest, public ::testing::WithParamInterface<int
     EXPECT_EQ(Sql("SELECT string_agg(indexname, ' ' ORDER BY indexname) FROM pg_indexes WHERE tablename = "
                   "'catalog_modules'"),
               "catalog_modules_path catalog_modules_pkey catalog_modules_revision");
+    EXPECT_EQ(Count("SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated AND confrelid = "
+                    "'catalog_modules'::regclass"),
+              Count("SELECT count(DISTINCT attrelid) FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid WHERE "
+                    "relkind = 'r' AND relname LIKE 'catalog%' AND relname NOT IN ('catalog_versions') AND attname IN "
+                    "('module_id', 'from_module')"));
+    EXPECT_EQ(Sql("SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint WHERE contype IN ('c', 'p') AND "
+                  "conrelid = "
+                  "'catalog_modules'::regclass"),
+              checks_);
+    EXPECT_EQ(Sql("SELECT reloptions::text FROM pg_class WHERE oid = 'catalog_modules'::regclass"), "{fillfactor=90}");
   }
 
   std::unique_ptr<store::CatalogIndexStore> index_;
   int64_t epoch_ = 0;
+  std::string checks_;  // of catalog_modules, as the migrations made them
 };
 
 INSTANTIATE_TEST_SUITE_P(Ways, CatalogIndexTest, ::testing::Values(kAlways, kNever),
