@@ -21,7 +21,6 @@ constexpr int64_t kListBytesMax = 16 << 20;
 constexpr int64_t kInfoBytesMax = 1 << 20;
 constexpr absl::Duration kGoEnvMax = absl::Seconds(30);
 constexpr absl::Duration kQuestionMax = absl::Minutes(2);  // a proxy may have to fetch the version from its origin
-constexpr size_t kReasonShownMax = 160;
 
 }  // namespace
 
