@@ -15,8 +15,8 @@
 
 namespace gofarm::catalog {
 
-// Blocks are 2,000 to 8,192 lines: 18.5 million of them take some minutes longer at this pace, and 72 million are keyed
-// well within one turn.
+// Blocks are 2,000 to 8,192 lines: at this pace 18.5 million land in 8 minutes, and 72 million are keyed in a quarter
+// of an hour more than at once.
 inline constexpr absl::Duration kBulkEvery = absl::Milliseconds(50);
 
 class BulkPace {

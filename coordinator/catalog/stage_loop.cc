@@ -106,7 +106,7 @@ void StageLoop::Run(const std::stop_token& stop) {
   absl::Duration rest = absl::ZeroDuration();
   int failures = 0;
   while (Await(rest)) {
-    const absl::StatusOr<StageTurn::Done> done = turn_.Turn(Scope::For(kTurnMax, stop));
+    const absl::StatusOr<StageTurn::Done> done = turn_.Turn(Scope::For(turn_.TurnMax(), stop));
     if (stop.stop_requested()) return;
     Note(done);
     if (absl::IsFailedPrecondition(done.status())) {

@@ -23,7 +23,7 @@
 
 namespace gofarm::catalog {
 
-inline constexpr absl::Duration kTurnMax = absl::Minutes(30);  // of one claimed set
+inline constexpr absl::Duration kTurnMax = absl::Minutes(30);  // of one claimed set, where the stage says nothing else
 inline constexpr absl::Duration kRestFirst = absl::Milliseconds(200);
 inline constexpr absl::Duration kRestMax = absl::Seconds(2);
 inline constexpr absl::Duration kErrorRestMax = absl::Minutes(1);
@@ -39,6 +39,8 @@ class StageTurn {
     std::map<std::string, int64_t> errors;  // of single modules, by class: one of kStageErrors
   };
   virtual absl::StatusOr<Done> Turn(const Scope& scope) = 0;
+  // A turn that takes longer has failed.
+  virtual absl::Duration TurnMax() const { return kTurnMax; }
 };
 
 struct StageFacts {

@@ -38,10 +38,7 @@ class CatalogIndexTest : public PgTest, public ::testing::WithParamInterface<int
     PgTest::SetUp();
     index_ = std::make_unique<store::CatalogIndexStore>(*pool_);
     epoch_ = TakeLead("one");
-    checks_ =
-        Sql("SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint WHERE contype IN ('c', 'p') AND "
-            "conrelid = "
-            "'catalog_modules'::regclass");
+    checks_ = Checks();
   }
   static Scope Now() { return Scope::For(absl::Minutes(2)); }
   int64_t TakeLead(const std::string& who) {
@@ -83,6 +80,12 @@ class CatalogIndexTest : public PgTest, public ::testing::WithParamInterface<int
       }
     }
   }
+  // Names of the checks and keys of modules.
+  std::string Checks() {
+    return Sql(
+        "SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint WHERE contype IN ('c', 'p') AND conrelid "
+        "= 'catalog_modules'::regclass");
+  }
   // What must hold between the tables at any time.
   void CheckTables() {
     EXPECT_EQ(Count("SELECT count(*) FROM catalog_versions"), Stats().versions);
@@ -109,10 +112,7 @@ class CatalogIndexTest : public PgTest, public ::testing::WithParamInterface<int
               Count("SELECT count(DISTINCT attrelid) FROM pg_attribute a JOIN pg_class c ON c.oid = attrelid WHERE "
                     "relkind = 'r' AND relname LIKE 'catalog%' AND relname NOT IN ('catalog_versions') AND attname IN "
                     "('module_id', 'from_module')"));
-    EXPECT_EQ(Sql("SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint WHERE contype IN ('c', 'p') AND "
-                  "conrelid = "
-                  "'catalog_modules'::regclass"),
-              checks_);
+    EXPECT_EQ(Checks(), checks_);
     EXPECT_EQ(Sql("SELECT reloptions::text FROM pg_class WHERE oid = 'catalog_modules'::regclass"), "{fillfactor=90}");
   }
 
@@ -437,6 +437,24 @@ TEST_P(CatalogIndexOnceTest, ManyNewRowsAreWrittenAnewHoweverSmallTheRunsTheyCom
   EXPECT_FALSE(anew(3, std::nullopt));
   EXPECT_TRUE(anew(20, std::nullopt)) << "after some of them";
   EXPECT_TRUE(anew(12, domain::LandedHalf{.half = 1, .lines = 2000})) << "known from the first on";
+}
+
+TEST_P(CatalogIndexOnceTest, NoReaderWaitsForTheFirstModules) {
+  const auto session = store::KeyingSession::Begin(Now(), pool_->options());
+  ASSERT_TRUE(session.ok()) << session.status();
+  {
+    auto writer = (*session)->CopyManyModules(Now());
+    ASSERT_TRUE(writer.ok()) << writer.status();
+    store::EncodeModule((*writer)->buffer(), {.id = 1, .versions = 1, .latest = "v1.0.0"}, 1, "example.com/a");
+    ASSERT_TRUE((*writer)->RowDone().ok());
+    ASSERT_TRUE((*writer)->Finish().ok());
+  }
+  const auto meanwhile = index_->Module(Scope::For(absl::Seconds(10)), "example.com/a");
+  ASSERT_TRUE(meanwhile.ok()) << meanwhile.status();
+  EXPECT_FALSE(meanwhile->has_value());
+  const absl::Status committed = (*session)->Commit(Now(), epoch_, 1, 1);
+  ASSERT_TRUE(committed.ok()) << committed;
+  EXPECT_EQ(Module("example.com/a").latest, "v1.0.0");
 }
 
 TEST_P(CatalogIndexOnceTest, ADiskThatIsNearlyFullStopsKeyingBeforeItIsFull) {
