@@ -15,12 +15,14 @@
 #include "common/base/text.h"
 #include "common/io/http_client.h"
 #include "common/metrics/metrics.h"
+#include "common/process/limits.h"
 #include "common/sync/wait.h"
 #include "coordinator/catalog/catalog_metrics.h"
 #include "coordinator/catalog/upstream.h"
 #include "coordinator/data_dir.h"
 #include "coordinator/http/http_server.h"
 #include "coordinator/leading.h"
+#include "coordinator/rpc/listener_watch.h"
 #include "coordinator/rpc/standby_server.h"
 #include "coordinator/service/leadership.h"
 #include "coordinator/service/module_proxy.h"
@@ -112,6 +114,7 @@ class Coordinator {
   std::unique_ptr<service::Leadership> leadership_;
   absl::Mutex leading_mutex_;
   Leading* leading_ ABSL_GUARDED_BY(leading_mutex_) = nullptr;  // while it leads
+  rpc::ListenerWatch listener_;
   std::unique_ptr<http::HttpServer> http_;
 };
 
@@ -136,8 +139,9 @@ absl::Status Coordinator::Start() {
       leadership_store_);
   if (config_.http.empty()) return absl::OkStatus();
   http::Router router;
-  http::AddOperations(
-      router, [this] { return MetricsText(); }, [this] { return Ready(); });
+  http::AddOperations(router, {.metrics = [this] { return MetricsText(); },
+                               .alive = [this] { return listener_.Check(); },
+                               .ready = [this] { return Ready(); }});
   GOFARM_ASSIGN_OR_RETURN(http_, http::HttpServer::Start(config_.http, std::move(router)));
   return absl::OkStatus();
 }
@@ -158,7 +162,10 @@ absl::StatusOr<std::optional<int64_t>> Coordinator::StandBy() {
   if (epoch || Stopping()) return epoch;
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<rpc::StandbyServer> server,
                           rpc::StandbyServer::Start(config_.listen, facts_, [this] { return leadership_->View(); }));
-  return leadership_->AwaitTurn(signals_.token(), absl::InfiniteDuration());
+  listener_.Watch(server->address());
+  absl::StatusOr<std::optional<int64_t>> turn = leadership_->AwaitTurn(signals_.token(), absl::InfiniteDuration());
+  listener_.Watch("");
+  return turn;
 }
 
 absl::Status Coordinator::Lead(int64_t epoch) {
@@ -176,6 +183,7 @@ absl::Status Coordinator::Lead(int64_t epoch) {
   const absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));
   if (started.ok()) {
     Publish(&leading);
+    listener_.Watch(leading.address());
     obs::Info("farm_ready", {{"version", kVersion},
                              {"listen", leading.address()},
                              {"http", http_ ? Cat("http://127.0.0.1:", http_->port()) : "off"},
@@ -189,6 +197,7 @@ absl::Status Coordinator::Lead(int64_t epoch) {
   } else if (absl::IsFailedPrecondition(started)) {
     leadership_->Lost(started);
   }
+  listener_.Watch("");
   Publish(nullptr);
   leading.Stop();
   leadership_->Ended();
@@ -209,6 +218,7 @@ absl::Status Coordinator::Ready() {
     const absl::MutexLock lock(&leading_mutex_);
     if (leading_ == nullptr) return absl::UnavailableError("this coordinator leads and is about to take calls");
   }
+  GOFARM_RETURN_IF_ERROR(listener_.Check());
   return Annotate(store::Ping(Scope::For(kReadyMax), pool_), "the database does not answer");
 }
 
@@ -267,6 +277,9 @@ int ExitCodeOf(const absl::Status& status) {
 
 int RunCoordinator(const AppConfig& config, sync::StopSignals& signals) {
   obs::InitLog("gofarm-coordinator", config.log_level);
+  if (const absl::StatusOr<int64_t> files = process::RaiseOpenFilesLimit(); !files.ok()) {
+    obs::Warn("open_files_limit", {{"error", std::string(files.status().message())}});
+  }
   Coordinator coordinator(config, signals);
   const absl::Status prepared = coordinator.PrepareDatabase();
   const absl::Status started = prepared.ok() ? coordinator.Start() : prepared;

@@ -15,6 +15,7 @@
 #include "common/config/toolsets.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
+#include "common/process/limits.h"
 #include "common/process/program.h"
 #include "common/sync/wait.h"
 #include "worker/agent/agent.h"
@@ -232,6 +233,9 @@ int ExitCodeOf(const absl::Status& status) {
 
 int RunWorker(const AppConfig& config, sync::StopSignals& signals) {
   obs::InitLog("gofarm-worker", config.log_level);
+  if (const absl::StatusOr<int64_t> files = process::RaiseOpenFilesLimit(); !files.ok()) {
+    obs::Warn("open_files_limit", {{"error", std::string(files.status().message())}});
+  }
   const absl::Status status = RunUntilStopped(config, signals.token());
   if (!status.ok() && !signals.token().stop_requested()) {
     obs::Error("worker_failed", {{"error", status.ToString()}});

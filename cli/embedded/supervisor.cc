@@ -28,6 +28,7 @@
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
+#include "common/process/limits.h"
 
 namespace gofarm::embedded {
 namespace {
@@ -423,6 +424,11 @@ absl::Status Supervisor::Run() {
 
 }  // namespace
 
-absl::Status RunSupervisor(const SupervisorOptions& options) { return Supervisor(options).Run(); }
+absl::Status RunSupervisor(const SupervisorOptions& options) {
+  if (const absl::StatusOr<int64_t> files = process::RaiseOpenFilesLimit(); !files.ok()) {
+    obs::Warn("open_files_limit", {{"error", std::string(files.status().message())}});
+  }
+  return Supervisor(options).Run();
+}
 
 }  // namespace gofarm::embedded

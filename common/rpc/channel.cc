@@ -39,7 +39,9 @@ absl::Status CheckLocalAddress(std::string_view address) {
           "\" reaches beyond this machine, and TLS is not configured; listen on 127.0.0.1, [::1] or unix:/PATH"));
 }
 
-std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const Credentials& credentials) {
+namespace {
+
+grpc::ChannelArguments ArgumentsFor(const std::string& address) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
   arguments.SetMaxSendMessageSize(kMessageBytesMax);
@@ -52,6 +54,18 @@ std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const Cre
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // The default authority of a unix socket is its percent-encoded path, which some servers refuse.
   if (address.substr(0, 5) == "unix:") arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
+  return arguments;
+}
+
+}  // namespace
+
+std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const Credentials& credentials) {
+  return grpc::CreateCustomChannel(address, credentials.OfChannel(), ArgumentsFor(address));
+}
+
+std::shared_ptr<grpc::Channel> MakeFreshChannel(const std::string& address, const Credentials& credentials) {
+  grpc::ChannelArguments arguments = ArgumentsFor(address);
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return grpc::CreateCustomChannel(address, credentials.OfChannel(), arguments);
 }
 

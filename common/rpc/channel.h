@@ -27,5 +27,7 @@ absl::Status CheckLocalAddress(std::string_view address);
 
 // Keepalive on, reconnect backoff between 100 ms and 5 s.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const Credentials& credentials);
+// The same on a connection of its own, which no other channel of this process shares.
+std::shared_ptr<grpc::Channel> MakeFreshChannel(const std::string& address, const Credentials& credentials);
 
 }  // namespace gofarm::rpc

@@ -429,15 +429,18 @@ int HttpServer::port() const { return impl_->port(); }
 
 absl::Status CheckAddress(const std::string& address) { return ParseAddress(address).status(); }
 
-void AddOperations(Router& router, std::function<std::string()> metrics, std::function<absl::Status()> ready) {
-  router.Get("/metrics", Router::Kind::kBlocking, [metrics = std::move(metrics)](const Request&) {
+void AddOperations(Router& router, Operations operations) {
+  const auto told = [](std::string_view good, std::string_view bad, const absl::Status& status) {
+    if (status.ok()) return Response{.body = Cat(good, "\n")};
+    return Response{.status = 503, .body = Cat(bad, ": ", EscapeForPrint(Sv(status.message())), "\n")};
+  };
+  router.Get("/metrics", Router::Kind::kBlocking, [metrics = std::move(operations.metrics)](const Request&) {
     return Response{.body = metrics(), .content_type = "text/plain; version=0.0.4; charset=utf-8"};
   });
-  router.Get("/healthz", Router::Kind::kQuick, [](const Request&) { return Response{.body = "ok\n"}; });
-  router.Get("/readyz", Router::Kind::kBlocking, [ready = std::move(ready)](const Request&) {
-    const absl::Status status = ready();
-    if (status.ok()) return Response{.body = "ready\n"};
-    return Response{.status = 503, .body = Cat("not ready: ", EscapeForPrint(Sv(status.message())), "\n")};
+  router.Get("/healthz", Router::Kind::kQuick,
+             [told, alive = std::move(operations.alive)](const Request&) { return told("ok", "not well", alive()); });
+  router.Get("/readyz", Router::Kind::kBlocking, [told, ready = std::move(operations.ready)](const Request&) {
+    return told("ready", "not ready", ready());
   });
 }
 

@@ -49,8 +49,13 @@ class HttpServer {
 // OK, or what Start would say of an address before it tries to bind it.
 absl::Status CheckAddress(const std::string& address);
 
-// /metrics (`metrics` gives the text), /healthz (OK as long as the process answers) and /readyz (503 with the reason
-// when `ready` is not OK).
-void AddOperations(Router& router, std::function<std::string()> metrics, std::function<absl::Status()> ready);
+struct Operations {
+  std::function<std::string()> metrics;  // the text
+  std::function<absl::Status()> alive;   // must not wait
+  std::function<absl::Status()> ready;
+};
+// /metrics, /healthz (503 with the reason when only a restart helps) and /readyz (503 with the reason when it takes no
+// calls now).
+void AddOperations(Router& router, Operations operations);
 
 }  // namespace gofarm::http

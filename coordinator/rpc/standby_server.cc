@@ -54,11 +54,12 @@ class StandbyServer::Impl final : public grpc::CallbackGenericService {
   absl::Status Start(const std::string& address) {
     grpc::ServerBuilder builder;
     builder.RegisterCallbackGenericService(this);
-    std::string bound;
-    GOFARM_ASSIGN_OR_RETURN(server_, BindServer(builder, address, bound));
+    GOFARM_ASSIGN_OR_RETURN(server_, BindServer(builder, address, address_));
     server_->GetHealthCheckService()->SetServingStatus(false);
     return absl::OkStatus();
   }
+
+  const std::string& address() const { return address_; }
 
   void Stop() {
     if (server_ == nullptr) return;
@@ -88,6 +89,7 @@ class StandbyServer::Impl final : public grpc::CallbackGenericService {
   const FarmFacts facts_;
   const std::function<service::LeadershipView()> view_;
   std::unique_ptr<grpc::Server> server_;
+  std::string address_;
 };
 
 absl::StatusOr<std::unique_ptr<StandbyServer>> StandbyServer::Start(const std::string& address, FarmFacts facts,
@@ -99,6 +101,7 @@ absl::StatusOr<std::unique_ptr<StandbyServer>> StandbyServer::Start(const std::s
 
 StandbyServer::StandbyServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 StandbyServer::~StandbyServer() { Stop(); }
+const std::string& StandbyServer::address() const { return impl_->address(); }
 void StandbyServer::Stop() { impl_->Stop(); }
 
 }  // namespace gofarm::rpc

@@ -19,6 +19,8 @@ class StandbyServer {
   static absl::StatusOr<std::unique_ptr<StandbyServer>> Start(const std::string& address, FarmFacts facts,
                                                               std::function<service::LeadershipView()> view);
   ~StandbyServer();  // Stop
+  // With the port that was bound.
+  const std::string& address() const;
   // Frees the address.
   void Stop();
 

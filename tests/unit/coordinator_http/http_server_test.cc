@@ -24,8 +24,9 @@ class HttpServerTest : public ::testing::Test {
   HttpServerTest() {
     metrics_.GetCounter("gofarm_jobs_ended_total", "Jobs that ended.", {{"state", "built"}}).Add(3);
     Router router;
-    AddOperations(
-        router, [this] { return metrics_.Text(); }, [this] { return ready_; });
+    AddOperations(router, {.metrics = [this] { return metrics_.Text(); },
+                           .alive = [this] { return alive_; },
+                           .ready = [this] { return ready_; }});
     router.Get("/throws", Router::Kind::kBlocking,
                [](const Request&) -> Response { throw std::runtime_error("boom"); });
     router.Get("/batches/{id}", Router::Kind::kBlocking, [](const Request& request) {
@@ -36,6 +37,7 @@ class HttpServerTest : public ::testing::Test {
     server_ = HttpServer::Start("127.0.0.1:0", std::move(router), {.request_time = absl::Seconds(1)}).value();
   }
   metrics::Registry metrics_;
+  absl::Status alive_;
   absl::Status ready_;
   std::unique_ptr<HttpServer> server_;
 };
@@ -53,6 +55,9 @@ TEST_F(HttpServerTest, HealthIsOfTheProcessAndReadinessSaysWhyNot) {
   EXPECT_THAT(Get(server_->port(), "/healthz"), StartsWith("HTTP/1.1 200"));
   EXPECT_THAT(Get(server_->port(), "/readyz"),
               AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("the database does not answer")));
+  alive_ = absl::UnavailableError("the listener has not answered for 31s");
+  EXPECT_THAT(Get(server_->port(), "/healthz"),
+              AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("not well: the listener has not answered")));
 }
 
 TEST_F(HttpServerTest, OtherPathsAndMethodsAreRefusedInWords) {

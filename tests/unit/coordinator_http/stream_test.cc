@@ -105,8 +105,9 @@ class StreamTest : public ::testing::Test {
     for (int i = 0; content_.size() < 1'000'000; ++i) content_ += Cat(i, ",");
     EXPECT_TRUE(io::WriteFileAtomic(dir_ + "/f", content_).ok());
     Router router;
-    AddOperations(
-        router, [] { return std::string("metrics"); }, [] { return absl::OkStatus(); });
+    AddOperations(router, {.metrics = [] { return std::string("metrics"); },
+                           .alive = [] { return absl::OkStatus(); },
+                           .ready = [] { return absl::OkStatus(); }});
     router.Get("/file", Router::Kind::kBlocking, [this](const Request& request) {
       io::Fd fd(::open((dir_ + "/f").c_str(), O_RDONLY | O_CLOEXEC));
       return FileResponse(request, {.fd = std::move(fd),
