@@ -80,7 +80,9 @@ std::string Paint(const Terminal& terminal, Color color, std::string_view text) 
 
 Color ColorOfState(std::string_view state) {
   if (state == "built" || state == "done" || state == "connected" || state == "ready") return Color::kGreen;
-  if (state == "partial" || state == "lost" || state == "degraded" || state == "starting") return Color::kYellow;
+  if (state == "partial" || state == "lost" || state == "degraded" || state == "starting" || state == "paused") {
+    return Color::kYellow;
+  }
   if (state == "failed" || state == "cannot_isolate" || state == "down") return Color::kRed;
   if (state == "running" || state == "seeding") return Color::kBlue;
   if (state == "queued" || state == "cancelled" || state == "nothing_to_build" || state == "waiting")

@@ -12,6 +12,8 @@ std::string_view Name(WorkerState state) {
       return "lost";
     case WorkerState::kCannotIsolate:
       return "cannot_isolate";
+    case WorkerState::kPaused:
+      return "paused";
   }
   return "unknown";
 }

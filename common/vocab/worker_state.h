@@ -5,9 +5,9 @@
 
 namespace gofarm {
 
-enum class WorkerState : int { kConnected = 1, kDraining, kLost, kCannotIsolate };
+enum class WorkerState : int { kConnected = 1, kDraining, kLost, kCannotIsolate, kPaused };
 
-// "connected", "draining", "lost", "cannot_isolate"; "unknown" for a number that is none of them.
+// "connected", "draining", "lost", "cannot_isolate", "paused"; "unknown" for a number that is none of them.
 std::string_view Name(WorkerState state);
 
 }  // namespace gofarm

@@ -150,7 +150,12 @@ void Machine::On(const CancelRequested& e) {
 
 void Machine::On(const AttemptEnded& e) {
   RememberEnded(e.token);
-  if (const JobEntry* entry = FindToken(s_, e.token)) RemoveJob(s_, entry->job.id, now_);
+  if (const JobEntry* entry = FindToken(s_, e.token)) {
+    const Session* session = FindSession(s_, entry->session);
+    const std::string worker = session == nullptr ? "" : session->hello.name;
+    RemoveJob(s_, entry->job.id, now_);
+    NoteHealth(s_, worker, e.outcome, e.failure, e.detail, now_);
+  }
   if (e.requeued) AddJob(s_, *e.requeued, now_);
 }
 

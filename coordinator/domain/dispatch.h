@@ -29,6 +29,7 @@
 #include "common/vocab/toolset.h"
 #include "coordinator/domain/affinity.h"
 #include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/worker_health.h"
 
 namespace gofarm::dispatch {
 
@@ -52,6 +53,7 @@ inline constexpr absl::Duration kNameHeld = absl::Seconds(15);      // three hea
 inline constexpr absl::Duration kNamesakeShown = absl::Minutes(1);  // how long a refused one stands in `worker list`
 inline constexpr int kSlotsMax = 1'024;                             // of one worker, whatever it says
 inline constexpr size_t kFormerWorkersMax = 1'000;                  // shown as lost
+inline constexpr size_t kHealthMax = 5'000;                         // workers whose failures are remembered
 inline constexpr size_t kEndedTokensMax = 8'192;  // remembered, so that late news of them changes nothing
 
 // ---- events from streams --------------------------------------------------------------------------------------------
@@ -150,6 +152,10 @@ struct AttemptEnded {
   AttemptToken token;
   JobId job;
   std::optional<domain::QueuedJob> requeued;
+  // As recorded.
+  AttemptOutcome outcome = AttemptOutcome::kBuilt;
+  FailureClass failure = FailureClass::kNone;
+  std::string detail;
 };               // the store took its completion
 struct Tick {};  // about four times a second
 
@@ -283,6 +289,7 @@ struct Session {
   bool disk_full = false;  // why it has no free slots
   bool leaving = false;    // it said Goodbye
   bool heard = false;      // since the last renewal
+  bool suspect = false;    // as DispatchState::health says of its worker: one probing offer at a time
   absl::Time last_seen;
   absl::Time paused_until = absl::InfinitePast();
   absl::Time namesake_at = absl::InfinitePast();  // when another process was refused this worker's name last
@@ -294,6 +301,7 @@ struct Session {
   std::deque<std::string> recent_modules;            // module keys whose source it has, newest first
   int indexed_free = 0;                              // as it stands in DispatchState::free
   bool indexed_able = false;                         // as it stands in DispatchState::able
+  bool indexed_sound = false;                        // as it stands in DispatchState::sound
 
   // Connected, not leaving or draining, able to isolate: it takes offers when it has a free slot.
   bool Able() const;
@@ -332,8 +340,10 @@ struct DispatchState {
   absl::flat_hash_map<std::string, SessionId> by_worker;
   std::map<std::string, FormerWorker> former;                                // no session any more
   std::array<std::set<std::pair<int, SessionId>>, kAllTargets.size()> free;  // (-available, session), by target
-  std::array<int, kAllTargets.size()> able{};  // connected sessions that take offers, by target
+  std::array<int, kAllTargets.size()> able{};   // connected sessions that take offers, by target
+  std::array<int, kAllTargets.size()> sound{};  // those of them whose worker is not suspect
   int connected = 0;
+  std::map<std::string, domain::WorkerHealth> health;  // of workers whose last attempt failed through their fault
   std::set<std::pair<absl::Time, SessionId>> paused;
   Affinity affinity;
 

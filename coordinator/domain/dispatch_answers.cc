@@ -1,4 +1,6 @@
 // What the store answers to the dispatcher's calls.
+#include <set>
+#include <string>
 #include <utility>
 
 #include "coordinator/domain/dispatch_machine.h"
@@ -45,7 +47,7 @@ void Machine::On(const SessionOpened& e) {
   if (!connected) return;  // it runs out by its lease, or the next Hello supersedes it
   s_.by_worker[session.hello.name] = id;
   s_.former.erase(session.hello.name);
-  Reindex(s_, session, now_);
+  RecallHealth(s_, session, now_);
   Emit(Send{e.stream, std::move(welcome)});
   for (const AttemptToken token : cancels) Emit(Send{e.stream, dispatch::Cancel{token}});
 }
@@ -281,6 +283,7 @@ void Machine::Note(AttemptToken token, const JobEntry& entry) {
 }
 
 void Machine::ApplyLost(const std::vector<domain::LostAttempt>& lost) {
+  std::set<std::string> workers;
   for (const domain::LostAttempt& attempt : lost) {
     ++s_.counters.attempts_lost;
     RememberEnded(attempt.token);
@@ -290,7 +293,12 @@ void Machine::ApplyLost(const std::vector<domain::LostAttempt>& lost) {
       Emit(NoteLost{attempt.token, entry->job, attempt.worker, attempt.requeued.has_value()});
       RemoveJob(s_, entry->job.id, now_);
     }
+    if (attempt.counts) workers.insert(attempt.worker);
     if (attempt.requeued) AddJob(s_, *attempt.requeued, now_);
+  }
+  // A worker that went away once failed once, however many attempts it ran.
+  for (const std::string& worker : workers) {
+    NoteHealth(s_, worker, AttemptOutcome::kLost, FailureClass::kWorkerLost, "", now_);
   }
 }
 

@@ -55,6 +55,7 @@ std::string CheckJobs(const DispatchState& state) {
 
 std::string CheckSessions(const DispatchState& state) {
   std::array<int, kAllTargets.size()> able{};
+  std::array<int, kAllTargets.size()> sound{};
   std::array<size_t, kAllTargets.size()> free{};
   std::map<SessionId, int> claims;
   for (const auto& [id, entry] : state.jobs) {
@@ -66,13 +67,20 @@ std::string CheckSessions(const DispatchState& state) {
     connected += bool(session.stream);
     if (session.reported_free < 0) return name + "negative free slots";
     if (session.claims != claims[id]) return name + "claims are miscounted";
-    if (session.indexed_able != session.Able()) return name + "its fields changed and the index was not told";
+    if (session.indexed_able != session.Able() || session.indexed_sound != (session.Able() && !session.suspect)) {
+      return name + "its fields changed and the index was not told";
+    }
+    const auto health = state.health.find(session.hello.name);
+    if (session.suspect != (health != state.health.end() && health->second.Suspect())) {
+      return name + "suspect, but its worker is not, or the other way round";
+    }
     named += !session.hello.name.empty();
     if (!session.stream && (session.indexed_free != 0 || !session.offers.empty()))
       return name + "offers without a stream";
     if (session.indexed_free > session.hello.slots) return name + "more free slots than slots";
     for (const Target target : session.hello.targets) {
       able[TargetIndex(target)] += session.indexed_able;
+      sound[TargetIndex(target)] += session.indexed_sound;
       free[TargetIndex(target)] += session.indexed_free > 0;
       if (session.indexed_free > 0 && !state.free[TargetIndex(target)].contains({-session.indexed_free, id})) {
         return name + "has a free slot and is not in the index";
@@ -81,6 +89,7 @@ std::string CheckSessions(const DispatchState& state) {
   }
   for (size_t t = 0; t < free.size(); ++t) {
     if (able[t] != state.able[t]) return "able sessions are miscounted";
+    if (sound[t] != state.sound[t]) return "sound sessions are miscounted";
     if (free[t] != state.free[t].size()) return "free sessions are miscounted";
   }
   if (connected != static_cast<size_t>(state.connected) || connected != state.streams.size()) {

@@ -86,6 +86,8 @@ bool Session::Able() const { return bool(stream) && !draining && !leaving && hel
 
 int Session::Available(absl::Time now) const {
   if (!Able() || now < paused_until) return 0;
+  // A probe: what runs since before is heard first.
+  if (suspect) return offers.empty() && running.empty() && claims == 0 ? std::min(1, reported_free) : 0;
   return std::max(0, reported_free - static_cast<int>(offers.size()) - claims);
 }
 
@@ -200,6 +202,7 @@ void RemoveAbsent(DispatchState& state, const QueueLoaded& loaded, absl::Time no
 void Reindex(DispatchState& state, Session& session, absl::Time now) {
   const int free = session.Available(now);
   const bool able = session.Able();
+  const bool sound = able && !session.suspect;
   for (const Target target : session.hello.targets) {
     const size_t t = TargetIndex(target);
     if (session.indexed_free != free) {
@@ -207,10 +210,38 @@ void Reindex(DispatchState& state, Session& session, absl::Time now) {
       if (free > 0) state.free[t].insert({-free, session.id});
     }
     if (session.indexed_able != able) state.able[t] += able ? 1 : -1;
+    if (session.indexed_sound != sound) state.sound[t] += sound ? 1 : -1;
   }
   session.indexed_free = free;
   session.indexed_able = able;
+  session.indexed_sound = sound;
   if (session.paused_until > now) state.paused.insert({session.paused_until, session.id});
+}
+
+void RecallHealth(DispatchState& state, Session& session, absl::Time now) {
+  const auto it = state.health.find(session.hello.name);
+  const bool was = session.suspect;
+  session.suspect = it != state.health.end() && it->second.Suspect();
+  // An attempt that began before the pause came to a result.
+  if (was && !session.suspect) session.paused_until = std::min(session.paused_until, now);
+  if (session.suspect) session.paused_until = std::max(session.paused_until, it->second.paused_until);
+  Reindex(state, session, now);
+}
+
+void NoteHealth(DispatchState& state, const std::string& worker, AttemptOutcome outcome, FailureClass failure,
+                std::string_view detail, absl::Time now) {
+  if (worker.empty()) return;
+  const auto it = state.health.find(worker);
+  domain::WorkerHealth health = it == state.health.end() ? domain::WorkerHealth{} : it->second;
+  domain::NoteEnd(health, outcome, failure, detail, now);
+  if (health.in_a_row == 0) {
+    state.health.erase(worker);
+  } else if (it != state.health.end() || state.health.size() < kHealthMax) {
+    state.health[worker] = std::move(health);
+  }
+  const auto id = state.by_worker.find(worker);
+  Session* session = id == state.by_worker.end() ? nullptr : FindSession(state, id->second);
+  if (session != nullptr) RecallHealth(state, *session, now);
 }
 
 void RemoveSession(DispatchState& state, SessionId id) {

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/time/time.h"
@@ -46,6 +47,11 @@ void RemoveAbsent(DispatchState& state, const QueueLoaded& loaded, absl::Time no
 
 // After any change of a session's fields: brings `free`, `able` and `paused` up to date.
 void Reindex(DispatchState& state, Session& session, absl::Time now);
+// An attempt of this worker ended: what it says of the worker.
+void NoteHealth(DispatchState& state, const std::string& worker, AttemptOutcome outcome, FailureClass failure,
+                std::string_view detail, absl::Time now);
+// A session of a worker whose failures are remembered.
+void RecallHealth(DispatchState& state, Session& session, absl::Time now);
 // Takes a session that holds nothing any more (no stream, no offers, nothing running) out of all indexes; remembered as
 // a former worker.
 void RemoveSession(DispatchState& state, SessionId session);

@@ -121,6 +121,7 @@ struct LostAttempt {
   JobId job;
   std::string worker;
   std::optional<QueuedJob> requeued;
+  bool counts = true;  // false: no fault of its worker, which said goodbye
 };
 struct OpenedSession {
   SessionId session;

@@ -38,7 +38,8 @@ bool MayBeTriedAgain(const AttemptEnd& end) {
 
 }  // namespace
 
-EndDecision DecideEnd(AttemptEnd end, bool cancel_requested, bool counts, const TryCounts& before, double random) {
+EndDecision DecideEnd(AttemptEnd end, bool cancel_requested, const TryContext& context, const TryCounts& before,
+                      double random) {
   if (end.outcome == AttemptOutcome::kCancelled && !cancel_requested) {
     end = {.outcome = AttemptOutcome::kFailed,
            .failure = FailureClass::kInternal,
@@ -49,10 +50,10 @@ EndDecision DecideEnd(AttemptEnd end, bool cancel_requested, bool counts, const 
   if (!MayBeTriedAgain(decision.end)) return decision;
   if (cancel_requested) {
     decision.transition = JobTransition::kCancelled;
-  } else if (!counts) {
+  } else if (!context.counts && decision.end.outcome == AttemptOutcome::kLost) {
     decision.retry.again = true;
   } else {
-    decision.retry = DecideRetry(decision.end.failure, before, random);
+    decision.retry = DecideRetry(decision.end.failure, before, context, random);
   }
   if (decision.retry.again) decision.transition = JobTransition::kRequeued;
   return decision;

@@ -23,12 +23,13 @@ struct EndDecision {
   RetryDecision retry;  // `again` when the transition is kRequeued
 };
 
-// `cancel_requested`: somebody cancelled the running job. `counts`: among the job's tries; false only for losses that
-// are no fault of worker or job. `random` in [0, 1).
+// `cancel_requested`: somebody cancelled the running job. A loss that does not count is no fault of worker or job.
+// `random` in [0, 1).
 //
 // A worker that reports an attempt as cancelled when nobody asked is at fault itself: the attempt failed with class
 // internal, and the job is tried again.
-EndDecision DecideEnd(AttemptEnd end, bool cancel_requested, bool counts, const TryCounts& before, double random);
+EndDecision DecideEnd(AttemptEnd end, bool cancel_requested, const TryContext& context, const TryCounts& before,
+                      double random);
 
 // An attempt that ended by a completion, as it stands in the store.
 struct AnsweredAttempt {

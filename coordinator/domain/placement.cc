@@ -18,10 +18,11 @@ bool Builds(const Session& session, const domain::QueuedJob& job) {
          !session.refused.contains({job.target, job.toolset});
 }
 
-// A job that ran out of time or memory on a worker goes to another one, if any other takes offers for its target.
+// A job whose attempt failed through its worker, or ran out of time or memory there, goes to another one, if any other
+// that does not fail everything takes offers for its target.
 bool Avoids(const DispatchState& state, const Session& session, const domain::QueuedJob& job) {
   if (job.avoid_worker.empty() || job.avoid_worker != session.hello.name) return false;
-  return state.able[TargetIndex(job.target)] > 1;
+  return state.sound[TargetIndex(job.target)] > (session.indexed_sound ? 1 : 0);
 }
 
 bool Takes(const DispatchState& state, const Session& session, const domain::QueuedJob& job) {
@@ -61,18 +62,21 @@ JobEntry* LocalJob(DispatchState& state, const Session& session, int priority) {
   return best;
 }
 
-// The first of the workers that would build this job, and whether all of them are out of disk. Asked for each job of a
-// list: it ends at the first worker with room.
+// The first of the workers that would build this job, and whether all of them are out of disk or suspect. Asked for
+// each job of a list: it ends at the first worker with room.
 struct Builders {
   std::string first;  // empty: there is none
   bool all_full = true;
+  bool all_suspect = true;
 };
 Builders BuildersOf(const DispatchState& state, const domain::QueuedJob& job) {
   Builders builders;
   for (const auto& [id, session] : state.sessions) {
     if (!session.Able() || !Builds(session, job)) continue;
     if (builders.first.empty()) builders.first = session.hello.name;
-    if (!session.disk_full) return {builders.first, false};
+    builders.all_full = builders.all_full && session.disk_full;
+    builders.all_suspect = builders.all_suspect && session.suspect;
+    if (!builders.all_full && !builders.all_suspect) break;
   }
   return builders;
 }
@@ -174,7 +178,26 @@ WhyWaiting WhyItWaits(const DispatchState& state, JobId job, absl::Time now) {
     return {WaitReason::kNoFreeSlot,
             Cat("the disk of worker ", builders.first, " is full; it takes jobs again when there is room")};
   }
+  if (builders.all_suspect) {
+    return {WaitReason::kNoFreeSlot, Cat("no worker that could build it is sound; worker ", builders.first, ": ",
+                                         domain::WhySuspect(state.health.at(builders.first), now))};
+  }
   return {WaitReason::kNoFreeSlot, "every worker that could build it is busy"};
+}
+
+domain::TryContext ContextOf(const DispatchState& state, AttemptToken token) {
+  domain::TryContext context;
+  const auto id = state.by_token.find(token);
+  if (id == state.by_token.end()) return context;
+  const JobEntry& entry = state.jobs.at(id->second);
+  const auto mine = state.sessions.find(entry.session);
+  for (const auto& [other, session] : state.sessions) {
+    if (other == entry.session || !session.indexed_sound || !Builds(session, entry.job)) continue;
+    context.others = true;
+    break;
+  }
+  context.counts = !context.others || mine == state.sessions.end() || !mine->second.suspect;
+  return context;
 }
 
 }  // namespace gofarm::dispatch

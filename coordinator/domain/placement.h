@@ -7,6 +7,7 @@
 
 #include "absl/time/time.h"
 #include "coordinator/domain/dispatch.h"
+#include "coordinator/domain/retry_policy.h"
 
 namespace gofarm::dispatch {
 
@@ -22,5 +23,9 @@ struct WhyWaiting {
 };
 // Of a job that is queued or running.
 WhyWaiting WhyItWaits(const DispatchState& state, JobId job, absl::Time now);
+
+// Of a running attempt that is about to end. A failure on a suspect worker says nothing of the job while a sound one
+// could build it. `failed_on` is the store's.
+domain::TryContext ContextOf(const DispatchState& state, AttemptToken token);
 
 }  // namespace gofarm::dispatch

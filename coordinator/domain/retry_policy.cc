@@ -9,7 +9,7 @@ namespace {
 constexpr RetryRule kSource = {Concern::kSource, Retry::kNever, true, false};
 constexpr RetryRule kRecipe = {Concern::kRecipe, Retry::kNever, true, false};
 constexpr RetryRule kLimit = {Concern::kRecipe, Retry::kOnceElsewhere, true, true};
-constexpr RetryRule kProxy = {Concern::kProxy, Retry::kBounded, false, false};
+constexpr RetryRule kProxy = {Concern::kProxy, Retry::kBounded, false, true};
 constexpr RetryRule kWorker = {Concern::kWorker, Retry::kBounded, false, true};
 constexpr RetryRule kFarm = {Concern::kFarm, Retry::kBounded, false, true};
 
@@ -54,7 +54,7 @@ const RetryRule& RuleOf(FailureClass failure) {
   return kFarm;
 }
 
-RetryDecision DecideRetry(FailureClass failure, const TryCounts& before, double random) {
+RetryDecision DecideRetry(FailureClass failure, const TryCounts& before, const TryContext& context, double random) {
   const RetryRule& rule = RuleOf(failure);
   RetryDecision decision;
   decision.counts = before;
@@ -67,12 +67,29 @@ RetryDecision DecideRetry(FailureClass failure, const TryCounts& before, double 
       decision.again = decision.counts.worker_failures <= kWorkerRetriesMax;
       break;
     case Retry::kBounded:
+      if (!context.counts) {
+        decision.again = true;
+        break;
+      }
       ++decision.counts.infra_failures;
-      decision.again = decision.counts.infra_failures <= kInfraRetriesMax;
+      decision.again = decision.counts.infra_failures <=
+                       (context.failed_on < 2 && context.others ? kInfraRetriesAlone : kInfraRetriesMax);
       if (decision.again) decision.wait = BackoffDelay(InfraBackoff(), decision.counts.infra_failures, random);
       break;
   }
   return decision;
+}
+
+bool BlamesWorker(FailureClass failure) {
+  return failure != FailureClass::kNone && RuleOf(failure).retry == Retry::kBounded;
+}
+
+std::vector<FailureClass> BlamingFailures() {
+  std::vector<FailureClass> blaming;
+  for (int i = 1; i <= kFailureClasses; ++i) {
+    if (BlamesWorker(static_cast<FailureClass>(i))) blaming.push_back(static_cast<FailureClass>(i));
+  }
+  return blaming;
 }
 
 bool Joins(JobState state, FailureClass failure) {

@@ -7,7 +7,12 @@
 //   not_static_pie, output_limit                   no                                  joins the result
 //   timeout, silence, out_of_memory                once, on another worker if there is  joins the result
 //   proxy_error, disk_full, toolchain_broken, worker_lost,
-//   internal                                       at most 5 times, with backoff       makes a new generation
+//   internal                                       at most 5 times, with backoff, on   makes a new generation
+//                                                  another worker if there is one
+//
+// The last kind says nothing of the job until distinct workers failed it: a failure on a worker that fails everything
+// is not counted while another could build it (TryContext), and a job ends for one only after two workers failed it, or
+// the only one did.
 #pragma once
 
 #include <vector>
@@ -18,6 +23,7 @@
 namespace gofarm::domain {
 
 inline constexpr int kInfraRetriesMax = 5;
+inline constexpr int kInfraRetriesAlone = 10;  // while one worker alone failed it and another could build it
 inline constexpr int kWorkerRetriesMax = 1;
 inline constexpr int kFailureClasses = 17;
 
@@ -39,6 +45,13 @@ struct TryCounts {
   bool operator==(const TryCounts&) const = default;
 };
 
+// What is known about the attempt's worker and the others when it ends.
+struct TryContext {
+  bool counts = true;   // among the job's tries
+  bool others = false;  // another worker, not known to fail everything, could build it
+  int failed_on = 1;    // distinct workers that failed it in ways that blame workers, this one included
+};
+
 struct RetryDecision {
   bool again = false;
   absl::Duration wait;  // before the next offer
@@ -46,7 +59,11 @@ struct RetryDecision {
   TryCounts counts;  // after this failure
 };
 // `random` in [0, 1).
-RetryDecision DecideRetry(FailureClass failure, const TryCounts& before, double random);
+RetryDecision DecideRetry(FailureClass failure, const TryCounts& before, const TryContext& context, double random);
+
+// Whether the class says something of the worker, its proxy or the farm rather than of the job.
+bool BlamesWorker(FailureClass failure);
+std::vector<FailureClass> BlamingFailures();
 
 // Whether a new submission of the same recipe joins a job in this state instead of making a new generation.
 bool Joins(JobState state, FailureClass failure);

@@ -39,7 +39,8 @@ absl::Status AttemptService::CheckBlobs(const domain::CompletedAttempt& attempt)
 
 absl::StatusOr<domain::CompleteResult> AttemptService::Record(const Scope& scope,
                                                               const domain::CompletedAttempt& attempt) {
-  GOFARM_ASSIGN_OR_RETURN(domain::CompleteResult result, attempts_.Complete(scope, attempt));
+  GOFARM_ASSIGN_OR_RETURN(domain::CompleteResult result,
+                          attempts_.Complete(scope, attempt, dispatch_.ContextOf(attempt.token)));
   switch (result.outcome) {
     case domain::CompleteOutcome::kEnded:
       break;

@@ -20,8 +20,8 @@ class AttemptService {
  public:
   // The size of a stored blob, whose age is renewed; NOT_FOUND when it is not stored.
   using BlobSize = std::function<absl::StatusOr<int64_t>(const std::string& sha256)>;
-  AttemptService(store::AttemptStore& attempts, BlobSize blob_size, JobNews& news)
-      : attempts_(attempts), blob_size_(std::move(blob_size)), news_(news) {}
+  AttemptService(store::AttemptStore& attempts, BlobSize blob_size, const DispatchPort& dispatch, JobNews& news)
+      : attempts_(attempts), blob_size_(std::move(blob_size)), dispatch_(dispatch), news_(news) {}
 
   // FAILED_PRECONDITION: a stale token, or an executable whose blob is not stored; INVALID_ARGUMENT: a report that
   // breaks the rules. A current attempt with such a report ends as failed with class internal. UNAVAILABLE: the
@@ -34,6 +34,7 @@ class AttemptService {
 
   store::AttemptStore& attempts_;
   const BlobSize blob_size_;
+  const DispatchPort& dispatch_;
   JobNews& news_;
 };
 

@@ -131,13 +131,18 @@ class DispatchLoop::Impl {
         view.state = WorkerState::kCannotIsolate;
         view.detail = session.hello.isolation_error;
       } else {
-        view.state = session.draining || session.leaving ? WorkerState::kDraining : WorkerState::kConnected;
+        view.state = session.draining || session.leaving ? WorkerState::kDraining
+                     : session.suspect                   ? WorkerState::kPaused
+                                                         : WorkerState::kConnected;
         if (clock_.Now() - session.namesake_at < dispatch::kNamesakeShown) {
           view.detail = Cat("another worker that calls itself ", view.name, " (pid ", session.namesake_pid,
                             " on its machine) is refused: give each a name of its own");
         }
-        if (session.disk_full)
+        if (session.disk_full) {
           view.detail = "its work or cache folder has too little room; it takes no jobs until there is more";
+        } else if (session.suspect) {
+          view.detail = domain::WhySuspect(state_.health.at(session.hello.name), clock_.Now());
+        }
       }
       views.push_back(std::move(view));
     }
@@ -155,6 +160,11 @@ class DispatchLoop::Impl {
   dispatch::WhyWaiting Why(JobId job) const {
     const absl::MutexLock lock(&state_mutex_);
     return dispatch::WhyItWaits(state_, job, clock_.Now());
+  }
+
+  domain::TryContext ContextOf(AttemptToken token) const {
+    const absl::MutexLock lock(&state_mutex_);
+    return dispatch::ContextOf(state_, token);
   }
 
   DispatchStats Stats() const {
@@ -301,6 +311,7 @@ absl::Status DispatchLoop::Post(dispatch::Event event) { return impl_->Post(std:
 void DispatchLoop::QueueChanged(JobId lowest) { impl_->QueueChanged(lowest); }
 int64_t DispatchLoop::Epoch() const { return impl_->Epoch(); }
 std::vector<domain::WorkerView> DispatchLoop::Workers() const { return impl_->Workers(); }
+domain::TryContext DispatchLoop::ContextOf(AttemptToken token) const { return impl_->ContextOf(token); }
 dispatch::WhyWaiting DispatchLoop::Why(JobId job) const { return impl_->Why(job); }
 DispatchStats DispatchLoop::Stats() const { return impl_->Stats(); }
 

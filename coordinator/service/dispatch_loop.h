@@ -65,6 +65,8 @@ class DispatchPort {
   virtual absl::Status Post(dispatch::Event event) = 0;
   // New or changed rows in the queue (submit, retry), from the job id `lowest` on (0: unknown); cheap and coalesced.
   virtual void QueueChanged(JobId lowest) = 0;
+  // What an attempt's end means for its job, as far as it hangs on its worker and the others.
+  virtual domain::TryContext ContextOf(AttemptToken token) const = 0;
 };
 
 struct DispatchLoopOptions {
@@ -110,6 +112,7 @@ class DispatchLoop final : public DispatchPort {
   dispatch::StreamId NewStream();
   absl::Status Post(dispatch::Event event) override;
   void QueueChanged(JobId lowest) override;
+  domain::TryContext ContextOf(AttemptToken token) const override;
 
   int64_t Epoch() const;
   // Without reports and running jobs, by name.

@@ -43,7 +43,12 @@ void JobNews::AttemptEnded(const domain::CompletedAttempt& attempt, const domain
                                                            : Cat("again after ", detail);
   }
   board_.Ended(attempt.token, phases, result.job_state, detail);
-  (void)dispatch_.Post(dispatch::AttemptEnded{attempt.token, attempt.job, result.requeued});  // always taken
+  (void)dispatch_.Post(dispatch::AttemptEnded{.token = attempt.token,
+                                              .job = attempt.job,
+                                              .requeued = result.requeued,
+                                              .outcome = result.recorded,
+                                              .failure = result.recorded_failure,
+                                              .detail = attempt.failure_detail});  // always taken
   metrics_
       .GetCounter("gofarm_attempts_ended_total", "Attempts that were completed, by outcome.",
                   {{"outcome", std::string(Name(result.recorded))}})

@@ -20,8 +20,14 @@ std::vector<LockedJob> LockJobs(Txn& txn, const std::vector<JobId>& ids) {
 }
 
 absl::StatusOr<Ended> EndAttempt(Txn& txn, const LockedJob& job, const Ending& ending, const Random& random) {
+  domain::TryContext context = ending.context;
+  if (context.others && domain::BlamesWorker(ending.end.failure)) {
+    const pqxx::result failed =
+        txn.Run("failed_on_workers", job.id.value, ending.worker, Array(domain::BlamingFailures()));
+    context.failed_on = failed[0][0].as<int>();
+  }
   const domain::EndDecision decided =
-      domain::DecideEnd(ending.end, job.cancel_requested, ending.counts, job.counts, random());
+      domain::DecideEnd(ending.end, job.cancel_requested, context, job.counts, random());
   const domain::AttemptEnd& end = decided.end;
   const domain::RetryDecision& retry = decided.retry;
   GOFARM_ASSIGN_OR_RETURN_CTX(const JobState next, domain::Apply(job.state, decided.transition),

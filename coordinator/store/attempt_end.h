@@ -32,7 +32,7 @@ struct Ending {
   domain::AttemptEnd end;
   std::string worker;
   int executables = 0;
-  bool counts = true;  // among the job's tries; false only for losses
+  domain::TryContext context;  // `failed_on` is counted here
 };
 struct Ended {
   JobState job_state = JobState::kQueued;

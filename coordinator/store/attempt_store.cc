@@ -66,7 +66,8 @@ void Record(Txn& txn, const CompletedAttempt& a) {
   }
 }
 
-absl::StatusOr<CompleteResult> CompleteAttempt(Txn& txn, const CompletedAttempt& a, const Random& random) {
+absl::StatusOr<CompleteResult> CompleteAttempt(Txn& txn, const CompletedAttempt& a, const domain::TryContext& context,
+                                               const Random& random) {
   const std::vector<LockedJob> jobs = LockJobs(txn, {a.job});
   if (jobs.empty()) return CompleteResult{.outcome = CompleteOutcome::kStale};
   const pqxx::result lease = txn.Run("lease_of_attempt", a.token.value, a.job.value);
@@ -85,17 +86,19 @@ absl::StatusOr<CompleteResult> CompleteAttempt(Txn& txn, const CompletedAttempt&
   const Ending ending{.token = a.token,
                       .end = {.outcome = a.outcome, .failure = a.failure_class, .detail = a.failure_detail},
                       .worker = lease[0][0].as<std::string>(),
-                      .executables = static_cast<int>(a.executables.size())};
+                      .executables = static_cast<int>(a.executables.size()),
+                      .context = context};
   GOFARM_ASSIGN_OR_RETURN(Ended ended, EndAttempt(txn, jobs[0], ending, random));
   return domain::AnswerToEnd(ended.decided, ended.job_state, std::move(ended.requeued));
 }
 
 }  // namespace
 
-absl::StatusOr<CompleteResult> AttemptStore::Complete(const Scope& scope, const CompletedAttempt& attempt) {
+absl::StatusOr<CompleteResult> AttemptStore::Complete(const Scope& scope, const CompletedAttempt& attempt,
+                                                      const domain::TryContext& context) {
   GOFARM_RETURN_IF_ERROR(CheckReport(attempt));
   return RunTransaction(pool_, scope, Cat("complete attempt ", attempt.token.value, " of job ", attempt.job.value),
-                        [&](Txn& txn) { return CompleteAttempt(txn, attempt, random_); });
+                        [&](Txn& txn) { return CompleteAttempt(txn, attempt, context, random_); });
 }
 
 }  // namespace gofarm::store

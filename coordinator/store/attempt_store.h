@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "common/base/scope.h"
 #include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/retry_policy.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/store/pool.h"
 
@@ -23,7 +24,8 @@ class AttemptStore {
   // Ends the attempt if its token is the job's current one: report, executables, failed programs and artifacts are
   // recorded, and the job ends or goes back to the queue by retry_policy. See dispatch_store.h for the outcomes.
   // INVALID_ARGUMENT: the report contradicts itself (an executable twice).
-  absl::StatusOr<domain::CompleteResult> Complete(const Scope& scope, const domain::CompletedAttempt& attempt);
+  absl::StatusOr<domain::CompleteResult> Complete(const Scope& scope, const domain::CompletedAttempt& attempt,
+                                                  const domain::TryContext& context = {});
 
  private:
   Pool& pool_;

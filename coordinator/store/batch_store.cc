@@ -61,12 +61,6 @@ EndedJob EndedJobOf(const pqxx::row& row) {
           .recipe_digest = row["recipe_digest"].as<std::string>()};
 }
 
-std::string JoinedFailuresArray() {
-  std::vector<int64_t> classes;
-  for (const FailureClass failure : domain::JoinedFailures()) classes.push_back(static_cast<int64_t>(failure));
-  return Array(classes);
-}
-
 struct Inserting {
   BatchId batch;
   bool force = false;
@@ -246,7 +240,7 @@ absl::StatusOr<InsertedBatch> BatchStore::Insert(const Scope& scope, const domai
                         .force = request.force,
                         .priority = request.priority,
                         .toolset = toolset,
-                        .joined_failures = JoinedFailuresArray()};
+                        .joined_failures = Array(domain::JoinedFailures())};
     absl::flat_hash_set<std::string_view> seen;
     seen.reserve(jobs.size());
     std::vector<const WantedJob*> chunk;

@@ -81,10 +81,13 @@ absl::StatusOr<std::vector<LostAttempt>> Lose(Txn& txn, const std::vector<Lease>
         .token = lease.token,
         .end = {.outcome = AttemptOutcome::kLost, .failure = FailureClass::kWorkerLost, .detail = detail},
         .worker = lease.worker,
-        .counts = counts};
+        .context = {.counts = counts}};
     GOFARM_ASSIGN_OR_RETURN(Ended ended, EndAttempt(txn, job->second, ending, random));
-    lost.push_back(
-        {.token = lease.token, .job = lease.job, .worker = lease.worker, .requeued = std::move(ended.requeued)});
+    lost.push_back({.token = lease.token,
+                    .job = lease.job,
+                    .worker = lease.worker,
+                    .requeued = std::move(ended.requeued),
+                    .counts = counts});
   }
   return lost;
 }

@@ -12,6 +12,7 @@
 #include <pqxx/pqxx>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -103,6 +104,14 @@ std::string Array(absl::Span<const Id<Tag>> ids) {
 template <typename Tag>
 std::string Array(const std::vector<Id<Tag>>& ids) {
   return Array(absl::Span<const Id<Tag>>(ids));
+}
+
+// By their numbers.
+template <typename Enum>
+requires std::is_enum_v<Enum> std::string Array(const std::vector<Enum>& values) {
+  std::vector<int64_t> numbers;
+  for (const Enum value : values) numbers.push_back(static_cast<int64_t>(value));
+  return Array(absl::Span<const int64_t>(numbers));
 }
 
 // Microseconds since 1970 in a column; NULL: never.

@@ -34,11 +34,13 @@ class FakeDispatch final : public service::DispatchPort {
     return absl::OkStatus();
   }
   void QueueChanged(JobId lowest) override { queue_changes.push_back(lowest); }
+  domain::TryContext ContextOf(AttemptToken) const override { return context; }
 
   std::vector<JobId> queue_changes;  // from which job on
   std::set<AttemptToken> cancels;
   std::set<JobId> removed;
   int ended = 0;
+  domain::TryContext context;
 };
 
 class BatchServiceTest : public FarmTest {
@@ -54,7 +56,7 @@ class BatchServiceTest : public FarmTest {
           if (blob == blobs_.end()) return absl::NotFoundError("no blob");
           return blob->second;
         },
-        news_);
+        dispatch_, news_);
   }
   // A coordinator with another configuration or of another release.
   void Restart(const std::vector<Toolset>& toolsets, const domain::RecipePolicy& policy) {

@@ -30,6 +30,7 @@ class NoDispatch final : public service::DispatchPort {
  public:
   absl::Status Post(dispatch::Event) override { return absl::OkStatus(); }
   void QueueChanged(JobId) override {}
+  domain::TryContext ContextOf(AttemptToken) const override { return {}; }
 };
 
 class SelectorTest : public testing::FarmTest {

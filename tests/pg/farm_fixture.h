@@ -140,8 +140,8 @@ class FarmTest : public PgTest {
     report.failure_detail = "decisive lines";
     return report;
   }
-  domain::CompleteResult Complete(const domain::CompletedAttempt& report) {
-    auto result = attempts_->Complete(Now(), report);
+  domain::CompleteResult Complete(const domain::CompletedAttempt& report, const domain::TryContext& context = {}) {
+    auto result = attempts_->Complete(Now(), report, context);
     EXPECT_TRUE(result.ok()) << result.status();
     return *std::move(result);
   }

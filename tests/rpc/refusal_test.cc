@@ -216,10 +216,11 @@ TEST_F(RefusalTest, ReportsThatLieAreRefusedAndTheirJobsAreTriedAgain) {
         for (int i = 0; i < 10'001; ++i) r.add_failed_programs();
       },
   };
-  FakeWorker worker(*worker_, absl::Seconds(60));
-  worker.SayHello(FakeWorker::Hello("w1"));
-  worker.HearWelcome();
   for (size_t i = 0; i < std::size(cases); ++i) {
+    // Each lie of another worker: one that goes on lying is paused.
+    FakeWorker worker(*worker_, absl::Seconds(60));
+    worker.SayHello(FakeWorker::Hello(Cat("w", i)));
+    worker.HearWelcome();
     Submit({Cat("example.com/m", i, "@v1.0.0")}, Cat("r", i));
     worker.SayReady(1);
     const v1::Offer offer = worker.HearOffer();

@@ -20,7 +20,9 @@ class MemoryFixture {
                           .queued_at = clock_.Now()});
   }
   void Cancel(JobId job) { store_.CancelJob(job); }
-  domain::CompleteResult Complete(const domain::CompletedAttempt& completed) { return store_.Complete(completed); }
+  domain::CompleteResult Complete(const domain::CompletedAttempt& completed, const domain::TryContext& context) {
+    return store_.Complete(completed, context);
+  }
   void Pass(absl::Duration d) { clock_.Advance(d); }
   JobState StateOf(JobId job) { return store_.jobs().at(job).state; }
   std::vector<std::pair<AttemptToken, AttemptOutcome>> AttemptsOf(JobId job) {

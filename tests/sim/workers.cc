@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "common/base/text.h"
+#include "coordinator/domain/placement.h"
 #include "tests/sim/world.h"
 
 namespace gofarm::sim {
@@ -240,7 +241,7 @@ void World::CallComplete(int index, int life, AttemptToken token) {
   domain::CompletedAttempt completed{.token = token, .job = build.offer.job};
   completed.outcome = build.outcome;
   completed.failure_class = build.failure;
-  const domain::CompleteResult result = store_.Complete(completed);
+  const domain::CompleteResult result = store_.Complete(completed, dispatch::ContextOf(*reached->state, token));
   CheckCompletion(worker, completed, result);
   CheckStore();
   Say([&] {
@@ -250,7 +251,11 @@ void World::CallComplete(int index, int life, AttemptToken token) {
   if (unknown) return retry();  // the store took it, the coordinator does not know
   const int64_t epoch = reached->epoch;
   if (result.outcome == domain::CompleteOutcome::kEnded) {
-    const dispatch::AttemptEnded ended{token, completed.job, result.requeued};
+    const dispatch::AttemptEnded ended{.token = token,
+                                       .job = completed.job,
+                                       .requeued = result.requeued,
+                                       .outcome = result.recorded,
+                                       .failure = result.recorded_failure};
     After(Between({}, absl::Milliseconds(20)), [this, ended, epoch] { Tell(ended, epoch); });
   }
   if (Faulty() && Chance(0.05)) return retry();  // the answer is lost on its way

@@ -6,7 +6,7 @@
 //   leadership::LeadershipStore& leadership();
 //   JobId AddJob(const std::string& module, const std::string& version, Target target, int priority);
 //   void Cancel(JobId);                        // as batch cancel does
-//   domain::CompleteResult Complete(domain::CompletedAttempt);   // as the coordinator's attempt store does
+//   domain::CompleteResult Complete(domain::CompletedAttempt, domain::TryContext);  // as the attempt store does
 //   void Pass(absl::Duration);                 // the store's own time goes on
 //   JobState StateOf(JobId);
 //   std::vector<std::pair<AttemptToken, AttemptOutcome>> AttemptsOf(JobId);   // by token
@@ -89,12 +89,12 @@ class DispatchStoreContract : public ::testing::Test {
   }
   domain::CompleteResult Complete(AttemptToken token, JobId job,
                                   AttemptOutcome outcome = AttemptOutcome::kNothingToBuild,
-                                  FailureClass failure = FailureClass::kNone) {
+                                  FailureClass failure = FailureClass::kNone, const domain::TryContext& context = {}) {
     domain::CompletedAttempt ended{.token = token, .job = job};
     ended.outcome = outcome;
     ended.failure_class = failure;
     if (failure != FailureClass::kNone) ended.failure_detail = "detail";
-    return fixture_.Complete(ended);
+    return fixture_.Complete(ended, context);
   }
   // An attempt of `job` that runs on `session`.
   AttemptToken Run(JobId job, SessionId session) {
@@ -280,6 +280,22 @@ TYPED_TEST_P(DispatchStoreContract, RunningOutOfTimeIsTriedOnceElsewhere) {
   const auto second = this->Complete(this->Run(job, session), job, AttemptOutcome::kFailed, FailureClass::kTimeout);
   EXPECT_EQ(second.job_state, JobState::kFailed);
   EXPECT_FALSE(second.requeued.has_value());
+}
+
+TYPED_TEST_P(DispatchStoreContract, AJobEndsForItsWorkersFaultsOnlyAfterTwoWorkersFailedIt) {
+  const JobId job = this->Job();
+  const auto fail = [&](const std::string& worker) {
+    this->fixture_.Pass(absl::Minutes(10));
+    const SessionId session = this->Open(worker).session;
+    return this->Complete(this->Run(job, session), job, AttemptOutcome::kFailed, FailureClass::kProxyError,
+                          {.others = true});
+  };
+  for (int i = 0; i <= domain::kInfraRetriesMax; ++i) {
+    const auto result = fail("a");
+    ASSERT_EQ(result.job_state, JobState::kQueued) << i;
+    EXPECT_EQ(result.requeued->avoid_worker, "a");
+  }
+  EXPECT_EQ(fail("b").job_state, JobState::kFailed);
 }
 
 TYPED_TEST_P(DispatchStoreContract, ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest) {
@@ -498,20 +514,19 @@ TYPED_TEST_P(DispatchStoreContract, ACancelledOfferIsDeadAndACancelledAttemptEnd
   EXPECT_EQ(this->Complete(token, running, AttemptOutcome::kCancelled).job_state, JobState::kCancelled);
 }
 
-REGISTER_TYPED_TEST_SUITE_P(DispatchStoreContract, QueueComesByPriorityThenAge, OfferedAndRunningJobsAreNotInTheQueue,
-                            AJobIsClaimedOnceAndTokensOnlyGrow, AClaimForASessionThatIsGoneSaysSo,
-                            AReturnedOfferLeavesNoAttemptAndCannotBeAccepted,
-                            AnAcceptedOfferRunsAndARepeatedAcceptAnswersTheSame, OnlyTheOffersOwnSessionAccepts,
-                            ReadingClaimsTellsWhatBecameOfAJob, CompletingEndsTheJobAndARepeatGetsTheSameAnswer,
-                            ATokenThatIsNotCurrentCompletesNothing, CompletingBeforeTheAcceptIsStoredIsToBeAskedAgain,
-                            AFailureOfTheFarmIsTriedAgainLater, ACompletionIsAnsweredWithWhatWasRecorded,
-                            RunningOutOfTimeIsTriedOnceElsewhere, ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest,
-                            OtherWorkersSessionsAreLeftAlone, ASessionThatIsRenewedLivesAndOneThatIsNotExpires,
-                            ANewCoordinatorStartsEveryLeaseAnewAndTakesOffersBack, ExtendingLeasesLeavesOffersOpen,
-                            AFormerLeaderWritesNothing, TheLeadershipIsTakenWhenItsLeaseIsOverAndByItsOwnIdAtOnce,
-                            ALeadershipThatIsGivenBackIsFreeAtOnceAndOnlyItsLeaderGivesItBack,
-                            GoodbyeLosesAttemptsAndCountsNothing, AJobWhoseWorkersKeepDyingFailsInTheEnd,
-                            OverdueAttemptsAreLostAndOthersPassedOver,
-                            ACancelledOfferIsDeadAndACancelledAttemptEndsTheJob);
+REGISTER_TYPED_TEST_SUITE_P(
+    DispatchStoreContract, QueueComesByPriorityThenAge, OfferedAndRunningJobsAreNotInTheQueue,
+    AJobIsClaimedOnceAndTokensOnlyGrow, AClaimForASessionThatIsGoneSaysSo,
+    AReturnedOfferLeavesNoAttemptAndCannotBeAccepted, AnAcceptedOfferRunsAndARepeatedAcceptAnswersTheSame,
+    OnlyTheOffersOwnSessionAccepts, ReadingClaimsTellsWhatBecameOfAJob, CompletingEndsTheJobAndARepeatGetsTheSameAnswer,
+    ATokenThatIsNotCurrentCompletesNothing, CompletingBeforeTheAcceptIsStoredIsToBeAskedAgain,
+    AFailureOfTheFarmIsTriedAgainLater, ACompletionIsAnsweredWithWhatWasRecorded, RunningOutOfTimeIsTriedOnceElsewhere,
+    AJobEndsForItsWorkersFaultsOnlyAfterTwoWorkersFailedIt, ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest,
+    OtherWorkersSessionsAreLeftAlone, ASessionThatIsRenewedLivesAndOneThatIsNotExpires,
+    ANewCoordinatorStartsEveryLeaseAnewAndTakesOffersBack, ExtendingLeasesLeavesOffersOpen, AFormerLeaderWritesNothing,
+    TheLeadershipIsTakenWhenItsLeaseIsOverAndByItsOwnIdAtOnce,
+    ALeadershipThatIsGivenBackIsFreeAtOnceAndOnlyItsLeaderGivesItBack, GoodbyeLosesAttemptsAndCountsNothing,
+    AJobWhoseWorkersKeepDyingFailsInTheEnd, OverdueAttemptsAreLostAndOthersPassedOver,
+    ACancelledOfferIsDeadAndACancelledAttemptEndsTheJob);
 
 }  // namespace gofarm::testing

@@ -254,7 +254,8 @@ absl::StatusOr<std::vector<domain::LostAttempt>> MemoryDispatchStore::LoseAttemp
   return lost;
 }
 
-domain::CompleteResult MemoryDispatchStore::Complete(const domain::CompletedAttempt& completed) {
+domain::CompleteResult MemoryDispatchStore::Complete(const domain::CompletedAttempt& completed,
+                                                     domain::TryContext context) {
   const auto job = jobs_.find(completed.job);
   if (job == jobs_.end()) return {.outcome = CompleteOutcome::kStale};
   const auto attempt = attempts_.find(completed.token);
@@ -270,19 +271,25 @@ domain::CompleteResult MemoryDispatchStore::Complete(const domain::CompletedAtte
     const bool offered = job->second.state == JobState::kQueued && job->second.token == completed.token;
     return domain::AnswerToPast(answered, offered, job->second.state);
   }
+  std::set<std::string> failed_on = {attempt->second.worker};
+  for (const auto& [token, other] : attempts_) {
+    if (other.job == completed.job && domain::BlamesWorker(other.failure)) failed_on.insert(other.worker);
+  }
+  context.failed_on = static_cast<int>(failed_on.size());
   std::optional<domain::QueuedJob> requeued;
   const domain::EndDecision decided =
       End(attempt->second,
           {.outcome = completed.outcome, .failure = completed.failure_class, .detail = completed.failure_detail},
-          /*counts=*/true, requeued);
+          context, requeued);
   attempt->second.answer = job->second.state;
   return domain::AnswerToEnd(decided, job->second.state, std::move(requeued));
 }
 
-domain::EndDecision MemoryDispatchStore::End(Attempt& attempt, const domain::AttemptEnd& end, bool counts,
+domain::EndDecision MemoryDispatchStore::End(Attempt& attempt, const domain::AttemptEnd& end,
+                                             const domain::TryContext& context,
                                              std::optional<domain::QueuedJob>& requeued) {
   Job& job = jobs_.at(attempt.job);
-  domain::EndDecision decided = domain::DecideEnd(end, job.cancel_requested, counts, job.counts, kRandom);
+  domain::EndDecision decided = domain::DecideEnd(end, job.cancel_requested, context, job.counts, kRandom);
   attempt.outcome = decided.end.outcome;
   attempt.failure = decided.end.failure;
   job.token = AttemptToken{};
@@ -303,8 +310,10 @@ domain::EndDecision MemoryDispatchStore::End(Attempt& attempt, const domain::Att
 }
 
 domain::LostAttempt MemoryDispatchStore::Lose(Attempt& attempt, bool counts) {
-  domain::LostAttempt lost{.token = attempt.token, .job = attempt.job, .worker = attempt.worker, .requeued = {}};
-  End(attempt, {.outcome = AttemptOutcome::kLost, .failure = FailureClass::kWorkerLost}, counts, lost.requeued);
+  domain::LostAttempt lost{
+      .token = attempt.token, .job = attempt.job, .worker = attempt.worker, .requeued = {}, .counts = counts};
+  End(attempt, {.outcome = AttemptOutcome::kLost, .failure = FailureClass::kWorkerLost}, {.counts = counts},
+      lost.requeued);
   return lost;
 }
 

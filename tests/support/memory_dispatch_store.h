@@ -64,7 +64,7 @@ class MemoryDispatchStore final : public domain::DispatchStore, public leadershi
   };
   Cancelled CancelJob(JobId job);
   // As store::AttemptStore, as far as the queue and the fence are concerned: by the same decisions (domain/ending.h).
-  domain::CompleteResult Complete(const domain::CompletedAttempt& completed);
+  domain::CompleteResult Complete(const domain::CompletedAttempt& completed, domain::TryContext context = {});
 
   const std::map<JobId, Job>& jobs() const { return jobs_; }
   const std::map<AttemptToken, Attempt>& attempts() const { return attempts_; }
@@ -102,7 +102,7 @@ class MemoryDispatchStore final : public domain::DispatchStore, public leadershi
   absl::Status CheckEpoch(int64_t epoch) const;
   bool Waits(const Job& job) const { return job.state == JobState::kQueued && !job.token; }
   // Ends the attempt; its job ends or waits again (`requeued`).
-  domain::EndDecision End(Attempt& attempt, const domain::AttemptEnd& end, bool counts,
+  domain::EndDecision End(Attempt& attempt, const domain::AttemptEnd& end, const domain::TryContext& context,
                           std::optional<domain::QueuedJob>& requeued);
   domain::LostAttempt Lose(Attempt& attempt, bool counts);
   std::vector<AttemptToken> RunningOf(SessionId session) const;

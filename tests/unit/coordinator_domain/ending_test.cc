@@ -7,7 +7,8 @@ namespace {
 
 EndDecision Decide(AttemptOutcome outcome, FailureClass failure, bool cancel_requested = false, bool counts = true,
                    TryCounts before = {}) {
-  return DecideEnd({.outcome = outcome, .failure = failure, .detail = "lines"}, cancel_requested, counts, before, 0.5);
+  return DecideEnd({.outcome = outcome, .failure = failure, .detail = "lines"}, cancel_requested, {.counts = counts},
+                   before, 0.5);
 }
 
 TEST(EndingTest, ResultsEndTheJobAsTheyAre) {

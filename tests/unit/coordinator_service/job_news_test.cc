@@ -26,6 +26,7 @@ class FakeDispatch final : public DispatchPort {
     return absl::OkStatus();
   }
   void QueueChanged(JobId lowest) override { queue_changes.push_back(lowest); }
+  domain::TryContext ContextOf(AttemptToken) const override { return {}; }
 
   bool full = false;
   std::vector<dispatch::Event> events;
