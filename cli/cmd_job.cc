@@ -78,6 +78,7 @@ std::string AttemptText(const v1::Attempt& attempt, const Terminal& terminal) {
     out += Cat("    variant ", EscapeForPrint(variant.variant()), ": ", NameOf(variant.outcome()),
                variant.fingerprint().empty() ? "" : Cat(" (", EscapeForPrint(variant.fingerprint()), ")"), ", ",
                HumanSeconds(variant.seconds()), "\n");
+    for (const std::string& edit : variant.edits()) out += Cat("      ", EscapeForPrint(edit), "\n");
   }
   for (const v1::Omission& omission : attempt.omitted()) {
     out += Cat("    the report was too large and leaves out ", NameOf(omission.part()), " of ", omission.items(),
@@ -131,7 +132,8 @@ absl::StatusOr<std::string> CommandOf(FarmClient& client, const v1::Job& job) {
                          .argv = {variant.argv().begin(), variant.argv().end()},
                          .environment = {variant.environment().begin(), variant.environment().end()},
                          .working_directory = variant.working_directory(),
-                         .go_mod = variant.go_mod()};
+                         .go_mod = variant.go_mod(),
+                         .edits = {variant.edits().begin(), variant.edits().end()}};
     v1::ListWorkersReply workers;
     GOFARM_RETURN_IF_ERROR(client.ListWorkers(workers));
     for (const v1::WorkerRow& worker : workers.workers()) {

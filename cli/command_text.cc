@@ -130,6 +130,7 @@ std::string CommandText(const BuildCommand& command) {
   if (command.go.empty() || command.zig.empty()) {
     out += "# The worker that built it is not here: put in the paths of its go and zig (versions: gofarm job show).\n";
   }
+  for (const std::string& edit : command.edits) out += Cat("# repaired: ", EscapeForPrint(edit), "\n");
   out += Cat("GO=", command.go.empty() ? "go" : ShellWord(command.go), "\n");
   out += Cat("ZIG=", command.zig.empty() ? "zig" : ShellWord(command.zig), "\n");
   out +=
@@ -171,7 +172,10 @@ std::string CommandText(const BuildCommand& command) {
     }
     for (const std::string& entry : calls[n].overrides) out += Cat(" \\\n  ", Assignment(entry));
     out += " \\\n ";
-    for (const std::string& word : calls[n].argv) out += Cat(" ", ShellWord(word));
+    for (const std::string& word : calls[n].argv) {
+      // The record holds no go.sum, so that go must be allowed to write one.
+      out += Cat(" ", ShellWord(word == "-mod=readonly" ? "-mod=mod" : word));
+    }
     out += n + 1 < calls.size() ? " &&\n" : "\n";
   }
   return out;

@@ -22,6 +22,7 @@ struct BuildCommand {
   std::string go_mod;                    // edited go.mod of a source variant
   std::string go;                        // path of the go executable here; empty: unknown
   std::string zig;
+  std::vector<std::string> edits;  // what repairs changed, for people
 };
 
 std::string CommandText(const BuildCommand& command);

@@ -29,6 +29,7 @@ void WriteVariant(JsonWriter& json, const v1::VariantTry& variant, Detail detail
     WriteTexts(json, "environment", variant.environment());
     json.Field("working_directory", variant.working_directory()).Field("go_mod", variant.go_mod());
   }
+  WriteTexts(json, "edits", variant.edits());
   json.EndObject();
 }
 
@@ -54,12 +55,14 @@ void WriteAttempt(JsonWriter& json, const v1::Attempt& attempt, Detail detail) {
       .Field("go_version", facts.go_version())
       .Field("zig_version", facts.zig_version())
       .Field("module_h1", facts.module_h1())
+      .Field("declared_path", facts.declared_path())
       .Field("bytes_fetched", facts.bytes_fetched())
       .Field("dependency_count", static_cast<int64_t>(facts.dependency_count()))
       .Field("log_bytes", facts.log_bytes());
   json.Key("omitted").BeginObject();
   for (const v1::Omission& omission : attempt.omitted()) json.Field(NameOf(omission.part()), int64_t{omission.items()});
   json.EndObject();
+  WriteTexts(json, "notes", attempt.notes());
   json.EndObject();
 }
 

@@ -53,7 +53,7 @@ CREATE TABLE jobs (
     toolset          text NOT NULL REFERENCES toolsets (name),
     priority         integer NOT NULL DEFAULT 0,
     state            smallint NOT NULL DEFAULT 1 CHECK (state BETWEEN 1 AND 7),
-    failure_class    smallint NOT NULL DEFAULT 0 CHECK (failure_class BETWEEN 0 AND 17),
+    failure_class    smallint NOT NULL DEFAULT 0 CHECK (failure_class BETWEEN 0 AND 18),
     failure_detail   text NOT NULL DEFAULT '',
     infra_failures   integer NOT NULL DEFAULT 0 CHECK (infra_failures >= 0),
     worker_failures  integer NOT NULL DEFAULT 0 CHECK (worker_failures >= 0),
@@ -88,7 +88,7 @@ CREATE TABLE attempts (
     outcome           smallint NOT NULL DEFAULT 1 CHECK (outcome BETWEEN 1 AND 7),
     started_at        timestamptz NOT NULL DEFAULT now(),
     ended_at          timestamptz,
-    failure_class     smallint NOT NULL DEFAULT 0 CHECK (failure_class BETWEEN 0 AND 17),
+    failure_class     smallint NOT NULL DEFAULT 0 CHECK (failure_class BETWEEN 0 AND 18),
     failure_detail    text NOT NULL DEFAULT '',
     -- The job's state after the completion: a repeated completion gets the same answer.
     answered_state    smallint CHECK (answered_state BETWEEN 1 AND 7),

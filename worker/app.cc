@@ -39,6 +39,9 @@ constexpr absl::Duration kProbeMax = absl::Seconds(60);
 constexpr absl::Duration kFindProxyMax = absl::Minutes(10);  // it may have to download a first Go
 constexpr absl::Duration kToolchainsInterval = absl::Seconds(2);
 constexpr absl::Duration kCacheInterval = absl::Minutes(10);
+constexpr absl::Duration kShortInterval = absl::Minutes(1);  // while the disk is short of room
+// Above what a job needs, so that there is room again before none is taken.
+constexpr int64_t kFreeFloor = 2 * build::kDiskFreeMin;
 constexpr absl::Duration kFirstCacheLook = absl::Seconds(30);  // not while the farm starts
 constexpr absl::Duration kPruneMax = absl::Minutes(10);
 
@@ -54,7 +57,9 @@ class CacheKeeper {
  public:
   CacheKeeper(const AppConfig& config, const fetch::CacheLayout& cache, const fetch::ToolchainStore& toolchains,
               fetch::ModuleFetcher& fetcher)
-      : limits_{.mod_bytes = config.module_cache_bytes, .gocache_bytes = config.shared_cache_bytes},
+      : limits_{.mod_bytes = config.module_cache_bytes,
+                .gocache_bytes = config.shared_cache_bytes,
+                .free_floor = kFreeFloor},
         cache_(cache),
         toolchains_(toolchains),
         fetcher_(fetcher),
@@ -85,7 +90,10 @@ class CacheKeeper {
         absl::MutexLock guard(&mutex_);
         installed_ = std::move(installed);
       }
-      if (absl::Now() >= cache_at) {
+      const absl::StatusOr<int64_t> free = io::FreeBytes(cache_.root());
+      const bool is_short =
+          free.ok() && *free < kFreeFloor && absl::Now() >= cache_at - kCacheInterval + kShortInterval;
+      if (absl::Now() >= cache_at || is_short) {
         LookAtCache(stop);
         cache_at = absl::Now() + kCacheInterval;
       }
@@ -155,7 +163,7 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
     proxy = fetch::FilledUp(std::move(proxy), of_go);
   }
   fetch::ToolchainStore toolchains(cache, proxy, built_in.bootstrap);
-  fetch::ModuleFetcher fetcher(cache, proxy, scratch);
+  fetch::ModuleFetcher fetcher(cache, proxy, scratch, {.memory_bytes = config.memory_bytes_per_slot});
   CacheKeeper keeper(config, cache, toolchains, fetcher);
   build::Seeder seeder({.targets = config.targets, .work_dir = seeding, .cores = config.cores}, cache, toolchains,
                        sandbox);

@@ -13,4 +13,8 @@ class Clock {
 
 const Clock& RealClock();
 
+// Of a clock that nobody sets, for intervals: it starts with the wall clock's time and goes on by itself. It compares
+// with other values of this process only. It may stand still while the machine is suspended.
+absl::Time SteadyNow();
+
 }  // namespace gofarm

@@ -52,6 +52,7 @@ absl::StatusOr<ToolsetFile> ReadToolsets(Table table) {
       Toolset set;
       set.name = t.Str("name", "");
       set.go_versions = t.StrList("go_versions", {});
+      set.previous_go = t.Str("previous_go", "");
       set.zig_version = t.Str("zig_version", "");
       if (!IsPlainName(set.name)) t.Fault("name", "must be of letters, digits, dots and dashes");
       if (!names.insert(set.name).second) t.Fault("name", Cat(set.name, " stands here twice"));
@@ -64,6 +65,9 @@ absl::StatusOr<ToolsetFile> ReadToolsets(Table table) {
       };
       for (const std::string& go : set.go_versions) {
         if (!has("go", go)) t.Fault("go_versions", Cat("no archive for Go ", EscapeForPrint(go)));
+      }
+      if (!set.previous_go.empty() && !has("go", set.previous_go)) {
+        t.Fault("previous_go", Cat("no archive for Go ", EscapeForPrint(set.previous_go)));
       }
       if (!has("zig", set.zig_version))
         t.Fault("zig_version", Cat("no archive for zig ", EscapeForPrint(set.zig_version)));

@@ -103,6 +103,7 @@ bool FindDeprecation(std::string_view comment, std::string& message) {
 
 class Reader {
  public:
+  explicit Reader(GoModRule rule) : rule_(rule) {}
   absl::StatusOr<GoModFile> Read(std::string_view text);
 
  private:
@@ -113,6 +114,7 @@ class Reader {
   absl::Status Replace(const Line& line, size_t first);
   absl::Status Retract(const Line& line, size_t first, const std::string& comment);
 
+  const GoModRule rule_;
   GoModFile file_;
   std::string block_;                        // verb of the open block, empty outside
   std::vector<std::string> block_comments_;  // above the block
@@ -182,6 +184,13 @@ absl::Status Reader::Directive(std::string_view verb, const Line& line, size_t f
   if (verb == "retract") return Retract(line, first, comment);
   if (verb == "go" || verb == "toolchain") {
     if (line.tokens.size() != first + 1) return Wrong(line.number, Cat("usage: ", verb, " VERSION"));
+    if (verb == "go") {
+      if (rule_ == GoModRule::kMain && !file_.go.empty()) return Wrong(line.number, "repeated go line");
+      if (rule_ == GoModRule::kMain && !IsGoVersion(line.tokens[first])) {
+        return Wrong(line.number, Cat("invalid go version \"", EscapeForPrint(line.tokens[first]), "\""));
+      }
+      file_.go_line = line.number;
+    }
     (verb == "go" ? file_.go : file_.toolchain) = line.tokens[first];
   } else if (verb == "exclude") {
     if (line.tokens.size() != first + 2) return Wrong(line.number, "usage: exclude PATH VERSION");
@@ -189,8 +198,10 @@ absl::Status Reader::Directive(std::string_view verb, const Line& line, size_t f
   } else if (verb == "tool" || verb == "ignore") {
     if (line.tokens.size() != first + 1) return Wrong(line.number, Cat("usage: ", verb, " PATH"));
     (verb == "tool" ? file_.tools : file_.ignores).push_back(line.tokens[first]);
+  } else if (rule_ == GoModRule::kMain && verb != "godebug") {
+    return Wrong(line.number, Cat("unknown directive \"", EscapeForPrint(verb), "\""));
   }
-  return absl::OkStatus();  // godebug and what newer Go versions add
+  return absl::OkStatus();
 }
 
 absl::Status Reader::Take(const Line& line) {
@@ -246,7 +257,7 @@ std::vector<VersionRange> GoModFile::RetractedRanges() const {
   return ranges;
 }
 
-absl::StatusOr<GoModFile> ParseGoMod(std::string_view text) { return Reader().Read(text); }
+absl::StatusOr<GoModFile> ParseGoMod(std::string_view text, GoModRule rule) { return Reader(rule).Read(text); }
 
 bool IsIgnoredFolder(const GoModFile& file, std::string_view folder) {
   if (folder.empty()) return false;
@@ -260,12 +271,14 @@ bool IsIgnoredFolder(const GoModFile& file, std::string_view folder) {
   });
 }
 
-absl::StatusOr<std::string> DropFolderReplacements(std::string_view text) {
+absl::StatusOr<std::string> EditGoMod(std::string_view text, const GoModEdit& edit) {
   GOFARM_ASSIGN_OR_RETURN(const GoModFile file, ParseGoMod(text));
   std::vector<int> dropped;
   for (const Replacement& replacement : file.replacements) {
-    if (replacement.is_folder()) dropped.push_back(replacement.line);
+    if (replacement.is_folder() && edit.drop_folder_replacements) dropped.push_back(replacement.line);
   }
+  if (!edit.go.empty() && file.go_line > 0) dropped.push_back(file.go_line);
+  std::sort(dropped.begin(), dropped.end());
   std::string out;
   int number = 0;
   auto next = dropped.begin();
@@ -279,6 +292,16 @@ absl::StatusOr<std::string> DropFolderReplacements(std::string_view text) {
       out += text.substr(0, size);
     }
     text.remove_prefix(size);
+  }
+  const auto add = [&out](const std::string& line) {
+    out += Cat(out.empty() || out.back() == '\n' ? "" : "\n", line, "\n");
+  };
+  if (!edit.go.empty()) add(Cat("go ", edit.go));
+  for (const ModuleVersion& required : edit.requirements) add(Cat("require ", required.path, " ", required.version));
+  for (const Replacement& replacement : edit.replacements) {
+    const ModuleVersion& old = replacement.old_module;
+    add(Cat("replace ", old.path, old.version.empty() ? "" : " ", old.version, " => ", replacement.new_module.path, " ",
+            replacement.new_module.version));
   }
   return out;
 }

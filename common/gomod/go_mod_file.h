@@ -2,6 +2,7 @@
 // size and counts are bounded, and what cannot be understood is an error with its line. Pure.
 #pragma once
 
+#include <compare>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,6 +18,7 @@ inline constexpr size_t kGoModDirectivesMax = 100'000;
 struct ModuleVersion {
   std::string path;
   std::string version;  // empty: any
+  auto operator<=>(const ModuleVersion&) const = default;
 };
 
 struct Requirement {
@@ -39,6 +41,7 @@ struct Retraction {
 struct GoModFile {
   std::string module;
   std::string go;         // "1.21"; empty: none stated
+  int go_line = 0;        // where it stands, from 1; 0: nowhere
   std::string toolchain;  // "go1.21.4"
   bool deprecated = false;
   std::string deprecation;
@@ -52,13 +55,23 @@ struct GoModFile {
   std::vector<VersionRange> RetractedRanges() const;
 };
 
+// Go reads the go.mod of what is built strictly, and passes over what it does not understand in those of dependencies.
+enum class GoModRule { kDependency, kMain };
+
 // INVALID_ARGUMENT: "go.mod:12: ...". Versions that are not canonical are kept as they stand.
-absl::StatusOr<GoModFile> ParseGoMod(std::string_view text);
+absl::StatusOr<GoModFile> ParseGoMod(std::string_view text, GoModRule rule = GoModRule::kDependency);
 
 // Is the folder ("a/b", "" for the root) one that the module's ignore lines leave out?
 bool IsIgnoredFolder(const GoModFile& file, std::string_view folder);
 
-// The same text without the replace directives whose new path is a folder; blocks that end up empty stay.
-absl::StatusOr<std::string> DropFolderReplacements(std::string_view text);
+// What to change of a go.mod. Empty fields change nothing.
+struct GoModEdit {
+  bool drop_folder_replacements = false;    // blocks that end up empty stay
+  std::string go;                           // in place of the go line
+  std::vector<ModuleVersion> requirements;  // added: Go takes the highest of those it finds
+  std::vector<Replacement> replacements;    // added; new_module has a version
+};
+// INVALID_ARGUMENT as ParseGoMod. What is added stands at the end, each in a line of its own.
+absl::StatusOr<std::string> EditGoMod(std::string_view text, const GoModEdit& edit);
 
 }  // namespace gofarm::gomod

@@ -124,9 +124,12 @@ int64_t TreeBytes(const std::string& folder, int64_t entries_max) {
   for (auto it = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied, error);
        !error && it != fs::recursive_directory_iterator() && entries_max > 0; it.increment(error), --entries_max) {
     std::error_code ignored;
-    if (it->is_symlink(ignored) || !it->is_regular_file(ignored)) continue;
+    if (it->is_symlink(ignored) || !it->is_regular_file(ignored)) {
+      total += kBlockBytes;
+      continue;
+    }
     const auto size = it->file_size(ignored);
-    if (!ignored) total += static_cast<int64_t>(size);
+    if (!ignored) total += (static_cast<int64_t>(size) + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
   }
   return total;
 }
@@ -136,7 +139,9 @@ absl::StatusOr<int64_t> FreeBytes(const std::string& folder) {
   if (statvfs(folder.c_str(), &info) != 0) return ErrnoStatus(errno, Cat("statvfs ", folder));
   if (info.f_blocks == 0)
     return INT64_MAX;  // states no size (tmpfs without one, some network file systems): not full, then
-  return static_cast<int64_t>(info.f_bavail) * static_cast<int64_t>(info.f_frsize);
+  const int64_t bytes = static_cast<int64_t>(info.f_bavail) * static_cast<int64_t>(info.f_frsize);
+  if (info.f_files == 0) return bytes;  // inodes are made as they are needed
+  return std::min(bytes, static_cast<int64_t>(info.f_favail) * kBlockBytes);
 }
 
 absl::StatusOr<FileLock> FileLock::TryAcquire(const std::string& path) {

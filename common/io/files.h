@@ -23,8 +23,11 @@ absl::Status SyncFolder(const std::string& folder);
 absl::Status MakeFolders(const std::string& folder, int mode = 0755);
 // Also read-only folders (module caches are); never follows links. A missing folder is fine.
 absl::Status RemoveTree(const std::string& path);
-// Sum of file sizes below, links not followed, stopping after `entries_max` entries.
+// What a file system gives out at least for each file, folder or link.
+inline constexpr int64_t kBlockBytes = 4096;
+// What the entries below take on a disk, in whole blocks, links not followed, stopping after `entries_max` entries.
 int64_t TreeBytes(const std::string& folder, int64_t entries_max = 2'000'000);
+// Room for an ordinary user. A disk that has run out of inodes is full: as many free ones, as many blocks of room.
 absl::StatusOr<int64_t> FreeBytes(const std::string& folder);
 
 // Holds an exclusive flock while alive.

@@ -101,4 +101,19 @@ absl::StatusOr<FieldReader> Parser::Object(std::string_view text, Rule rule) {
   return FieldReader(object, rule);
 }
 
+absl::Status ForEachDocument(std::string_view text, const std::function<absl::Status(FieldReader&)>& take) {
+  Parser parser;
+  while (true) {
+    const size_t start = text.find_first_not_of(" \t\r\n");
+    if (start == std::string_view::npos) return absl::OkStatus();
+    text.remove_prefix(start);
+    const size_t end = text.find("\n}");
+    const size_t length = end == std::string_view::npos ? text.size() : end + 2;
+    absl::StatusOr<FieldReader> reader = parser.Object(text.substr(0, length), Rule::kLenient);
+    if (!reader.ok()) return absl::InvalidArgumentError("go list answered broken JSON");
+    if (absl::Status taken = take(*reader); !taken.ok()) return taken;
+    text.remove_prefix(length);
+  }
+}
+
 }  // namespace gofarm::json

@@ -16,6 +16,7 @@
 
 #include <concepts>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -250,6 +251,11 @@ class Parser {
  private:
   simdjson::dom::parser parser_;
 };
+
+// Of documents one behind the other as the go command prints them, each with its closing brace at the start of a line
+// and all lines inside it indented, so that only one document's tree is in memory at a time. Lenient. Ends with the
+// first error of `take`; INVALID_ARGUMENT when the text is none of that.
+absl::Status ForEachDocument(std::string_view text, const std::function<absl::Status(FieldReader&)>& take);
 
 // The document of a value that FieldWriter knows, with a newline at its end.
 template <typename Value>

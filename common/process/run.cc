@@ -195,7 +195,8 @@ absl::StatusOr<CommandResult> Run(const Scope& scope, const Command& command) {
                      .working_directory = command.working_directory,
                      .leads = command.leads,
                      .death_signal = SIGKILL,
-                     .not_as_root = command.not_as_root};
+                     .not_as_root = command.not_as_root,
+                     .oom_score_adj = command.oom_score_adj};
   GOFARM_ASSIGN_OR_RETURN(child.path, FindProgram(command.argv[0]));
 
   io::Fd child_input, input;

@@ -29,6 +29,7 @@ struct Command {
   std::string input;                     // stdin; empty: /dev/null
   Leads leads = Leads::kSession;         // what is ended when the call returns
   bool not_as_root = false;              // as in ChildSpec
+  int oom_score_adj = 0;                 // as in ChildSpec
   bool show_errors = false;              // stderr goes to ours as it comes, instead of into the result
   size_t stdout_max = size_t{64} << 20;  // bytes; more ends the child: RESOURCE_EXHAUSTED
   size_t stderr_max = size_t{1} << 20;   // more is dropped in the middle: first half and last half are kept

@@ -60,7 +60,8 @@ struct Prepared {
   Leads leads;
   int death_signal;
   bool detached;
-  const char* uid_map;  // nullptr: no user namespace
+  const char* oom_score;  // nullptr: as the parent
+  const char* uid_map;    // nullptr: no user namespace
   const char* gid_map;
   pid_t parent;
 };
@@ -132,6 +133,7 @@ void EnterUserNamespace(const Prepared& p, int report_fd) {
     if (prctl(PR_SET_PDEATHSIG, p.death_signal, 0, 0, 0) != 0) Fail(report_fd, ": prctl(PDEATHSIG)");
     if (getppid() != p.parent) _exit(127);  // it died before the line above
   }
+  if (p.oom_score != nullptr) WriteMap("/proc/self/oom_score_adj", p.oom_score);  // raising needs no right
   if (p.working_directory != nullptr && chdir(p.working_directory) != 0) Fail(report_fd, "");
   execve(p.path, p.argv, p.environment);
   Fail(report_fd, "");
@@ -178,6 +180,7 @@ absl::StatusOr<pid_t> SpawnChild(const ChildSpec& spec) {
   GOFARM_ASSIGN_OR_RETURN(PipeEnds errors, MakePipe());
   const std::vector<char*> argv = Pointers(spec.argv);
   const std::vector<std::string> assignments = Assignments(spec.environment);
+  const std::string oom_score = Cat(spec.oom_score_adj);
   const std::vector<char*> environment = Pointers(assignments);
   int highest = -1;
   for (const auto& [ours, theirs] : spec.fds) {
@@ -202,6 +205,7 @@ absl::StatusOr<pid_t> SpawnChild(const ChildSpec& spec) {
       .leads = spec.leads,
       .death_signal = spec.death_signal,
       .detached = spec.detached,
+      .oom_score = spec.oom_score_adj == 0 ? nullptr : oom_score.c_str(),
       .uid_map = uid_map.empty() ? nullptr : uid_map.c_str(),
       .gid_map = gid_map.empty() ? nullptr : gid_map.c_str(),
       .parent = getpid(),

@@ -42,6 +42,9 @@ struct ChildSpec {
   bool not_as_root = false;
   // The child is no child of ours: its parent is init, or the next subreaper. There is no pid to return then, only 0.
   bool detached = false;
+  // Added to what the kernel holds against the child when memory runs out: 700 ends it before its parent. 0: as the
+  // parent.
+  int oom_score_adj = 0;
 };
 
 absl::StatusOr<pid_t> SpawnChild(const ChildSpec& spec);

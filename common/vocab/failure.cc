@@ -36,7 +36,7 @@ std::string_view Name(WaitReason reason) {
 }
 
 std::string_view Name(FailureClass failure) {
-  static constexpr std::array<std::string_view, 18> kNames = {"",
+  static constexpr std::array<std::string_view, 19> kNames = {"",
                                                               "source_unavailable",
                                                               "source_invalid",
                                                               "go_too_old",
@@ -53,7 +53,8 @@ std::string_view Name(FailureClass failure) {
                                                               "disk_full",
                                                               "toolchain_broken",
                                                               "worker_lost",
-                                                              "internal"};
+                                                              "internal",
+                                                              "source_incomplete"};
   return NameIn(kNames, static_cast<int>(failure));
 }
 

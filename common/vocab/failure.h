@@ -39,8 +39,10 @@ enum class FailureClass : int {
   kDiskFull,
   kToolchainBroken,
   kWorkerLost,
-  kInternal
+  kInternal,
+  kSourceIncomplete
 };
+inline constexpr FailureClass kLastFailureClass = FailureClass::kSourceIncomplete;
 
 // Names as operators see them: "nothing_to_build", "source_unavailable"; kNone is "".
 std::string_view Name(JobState state);

@@ -60,7 +60,7 @@ struct FailedProgram {
 };
 
 struct VariantTry {
-  std::string variant;  // "install", "source", "noreplace", each also with "+lfs64"
+  std::string variant;  // "install", "source+go-1.22+lfs64": the base and its repairs, see docs/repairs.md
   VariantOutcome outcome = VariantOutcome::kFailed;
   std::string fingerprint;  // of the failure that led to the next variant; empty when none
   double seconds = 0;
@@ -68,6 +68,7 @@ struct VariantTry {
   std::vector<std::string> environment;  // NAME=value
   std::string go_mod;                    // the edited go.mod of a source variant
   std::string working_directory;
+  std::vector<std::string> edits;  // what its repairs changed, for people
   bool operator==(const VariantTry&) const = default;
 };
 
@@ -89,6 +90,8 @@ struct AttemptFacts {
   int64_t licences_size = 0;
   bool used_shared_cache = false;
   int64_t log_bytes = 0;
+  // What go.mod calls the module, where that is not what it was asked for as; else empty.
+  std::string declared_path;
   bool operator==(const AttemptFacts&) const = default;
 };
 
@@ -112,6 +115,7 @@ struct AttemptReport {
   double cpu_seconds = 0;
   AttemptFacts facts;
   std::vector<Omission> omitted;
+  std::vector<std::string> notes;  // what people should know although nothing failed by it
   bool operator==(const AttemptReport&) const = default;
 };
 

@@ -68,12 +68,14 @@ absl::Status CheckCounts(const AttemptReport& r) {
   GOFARM_RETURN_IF_ERROR(CheckCount("dependencies", r.dependencies.size(), kDependenciesMax));
   GOFARM_RETURN_IF_ERROR(CheckCount("variants", r.variants.size(), kVariantsMax));
   GOFARM_RETURN_IF_ERROR(CheckCount("phases", r.phases.size(), kPhasesMax));
+  GOFARM_RETURN_IF_ERROR(CheckCount("notes", r.notes.size(), kNotesMax));
   GOFARM_RETURN_IF_ERROR(CheckCount("omissions", r.omitted.size(), kReportParts));
   for (const Executable& e : r.executables) {
     GOFARM_RETURN_IF_ERROR(CheckCount("dependencies of an executable", e.dependencies.size(), kDependenciesMax));
   }
   for (const VariantTry& v : r.variants) {
     GOFARM_RETURN_IF_ERROR(CheckCount("arguments of a variant", v.argv.size() + v.environment.size(), kArgumentsMax));
+    GOFARM_RETURN_IF_ERROR(CheckCount("edits of a variant", v.edits.size(), kNotesMax));
   }
   return absl::OkStatus();
 }
@@ -103,6 +105,7 @@ absl::Status CleanVariant(VariantTry& v) {
   Clean(v.working_directory);
   for (std::string& arg : v.argv) Clean(arg, kArgumentBytesMax);
   for (std::string& variable : v.environment) Clean(variable, kArgumentBytesMax);
+  for (std::string& edit : v.edits) Clean(edit);
   return absl::OkStatus();
 }
 
@@ -114,7 +117,7 @@ absl::Status CleanFacts(AttemptFacts& f) {
     GOFARM_RETURN_IF_ERROR(CheckNumber("facts", static_cast<double>(number)));
   }
   for (std::string* text :
-       {&f.go_version, &f.zig_version, &f.go_sha256, &f.zig_sha256, &f.worker_build, &f.module_h1}) {
+       {&f.go_version, &f.zig_version, &f.go_sha256, &f.zig_sha256, &f.worker_build, &f.module_h1, &f.declared_path}) {
     Clean(*text);
   }
   return absl::OkStatus();
@@ -125,7 +128,7 @@ absl::Status CleanFacts(AttemptFacts& f) {
 absl::Status CleanReport(AttemptReport& r) {
   GOFARM_RETURN_IF_ERROR(CheckCounts(r));
   GOFARM_RETURN_IF_ERROR(CheckEnum("outcome", r.outcome, AttemptOutcome::kBuilt, AttemptOutcome::kCancelled));
-  GOFARM_RETURN_IF_ERROR(CheckEnum("failure class", r.failure_class, FailureClass::kNone, FailureClass::kInternal));
+  GOFARM_RETURN_IF_ERROR(CheckEnum("failure class", r.failure_class, FailureClass::kNone, kLastFailureClass));
   GOFARM_RETURN_IF_ERROR(CheckNumber("peak_memory_bytes", static_cast<double>(r.peak_memory_bytes)));
   GOFARM_RETURN_IF_ERROR(CheckNumber("cpu_seconds", r.cpu_seconds));
   Clean(r.failure_detail, kDetailBytesMax, /*keep_newlines=*/true);
@@ -135,8 +138,8 @@ absl::Status CleanReport(AttemptReport& r) {
   }
   for (FailedProgram& p : r.failed_programs) {
     GOFARM_RETURN_IF_ERROR(CheckProgram(p.import_path, p.name));
-    GOFARM_RETURN_IF_ERROR(CheckEnum("failure class of a program", p.failure_class, FailureClass::kSourceUnavailable,
-                                     FailureClass::kInternal));
+    GOFARM_RETURN_IF_ERROR(
+        CheckEnum("failure class of a program", p.failure_class, FailureClass::kSourceUnavailable, kLastFailureClass));
     Clean(p.failure_detail, kDetailBytesMax, /*keep_newlines=*/true);
   }
   for (VariantTry& v : r.variants) GOFARM_RETURN_IF_ERROR(CleanVariant(v));
@@ -148,6 +151,7 @@ absl::Status CleanReport(AttemptReport& r) {
     GOFARM_RETURN_IF_ERROR(CheckEnum("omitted part", o.part, ReportPart::kBuildInfo, ReportPart::kPrograms));
     GOFARM_RETURN_IF_ERROR(CheckNumber("items of an omitted part", o.items));
   }
+  for (std::string& note : r.notes) Clean(note);
   return CleanFacts(r.facts);
 }
 

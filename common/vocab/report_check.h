@@ -20,6 +20,7 @@ inline constexpr size_t kGoModBytesMax = 1 << 20;
 inline constexpr size_t kArgumentsMax = 20'000;
 inline constexpr size_t kArgumentBytesMax = 16 << 10;
 inline constexpr size_t kPhasesMax = 64;
+inline constexpr size_t kNotesMax = 100;  // of a report, and edits of a variant
 
 // Texts lose control characters and are clipped. INVALID_ARGUMENT, since none of it can be corrected: too many of
 // anything, a value outside of its closed set, a negative number or none, and what says who or where something is

@@ -18,6 +18,8 @@ struct Archive {
 struct Toolset {
   std::string name;
   std::vector<std::string> go_versions;  // ascending; a module gets the first that its go line allows
+  // For modules whose dependencies do not compile with these; installed when it is wanted. Empty: none.
+  std::string previous_go;
   std::string zig_version;
   std::vector<Archive> archives;
   std::string digest;

@@ -47,7 +47,8 @@ VariantTry FromProto(const v1::VariantTry& in) {
           .argv = {in.argv().begin(), in.argv().end()},
           .environment = {in.environment().begin(), in.environment().end()},
           .go_mod = in.go_mod(),
-          .working_directory = in.working_directory()};
+          .working_directory = in.working_directory(),
+          .edits = {in.edits().begin(), in.edits().end()}};
 }
 
 AttemptFacts FromProto(const v1::AttemptFacts& in) {
@@ -64,7 +65,8 @@ AttemptFacts FromProto(const v1::AttemptFacts& in) {
           .licences_sha256 = in.licences_sha256(),
           .licences_size = in.licences_size(),
           .used_shared_cache = in.used_shared_cache(),
-          .log_bytes = in.log_bytes()};
+          .log_bytes = in.log_bytes(),
+          .declared_path = in.declared_path()};
 }
 
 }  // namespace
@@ -84,6 +86,7 @@ void ToProto(const AttemptFacts& in, v1::AttemptFacts& out) {
   out.set_licences_size(in.licences_size);
   out.set_used_shared_cache(in.used_shared_cache);
   out.set_log_bytes(in.log_bytes);
+  out.set_declared_path(in.declared_path);
 }
 
 void ToProto(const FailedProgram& in, v1::FailedProgram& out) {
@@ -112,6 +115,7 @@ void ToProto(const VariantTry& in, v1::VariantTry& out) {
   for (const std::string& variable : in.environment) out.add_environment(variable);
   out.set_go_mod(in.go_mod);
   out.set_working_directory(in.working_directory);
+  for (const std::string& edit : in.edits) out.add_edits(edit);
 }
 
 void ToProto(const AttemptReport& in, v1::CompleteRequest& out) {
@@ -131,6 +135,7 @@ void ToProto(const AttemptReport& in, v1::CompleteRequest& out) {
   out.set_cpu_seconds(in.cpu_seconds);
   ToProto(in.facts, *out.mutable_facts());
   for (const Omission& o : in.omitted) ToProto(o, *out.add_omitted());
+  for (const std::string& note : in.notes) out.add_notes(note);
 }
 
 AttemptReport ReportFromProto(const v1::CompleteRequest& in) {
@@ -152,6 +157,7 @@ AttemptReport ReportFromProto(const v1::CompleteRequest& in) {
   out.cpu_seconds = in.cpu_seconds();
   out.facts = FromProto(in.facts());
   for (const v1::Omission& o : in.omitted()) out.omitted.push_back({static_cast<ReportPart>(o.part()), o.items()});
+  out.notes.assign(in.notes().begin(), in.notes().end());
   return out;
 }
 

@@ -10,10 +10,13 @@ RecipePolicy CurrentPolicy(int sandbox_layout) {
   policy.sandbox_layout = sandbox_layout;
   policy.flags =
       "CGO_ENABLED=1 CC=zig-cc-musl CXX=zig-c++-musl "
-      "CGO_CFLAGS=CGO_CXXFLAGS=-O2 -flto=auto -fPIE -fpie -static -w -pipe "
+      "CGO_CFLAGS=CGO_CXXFLAGS=-O2 -flto=auto -fPIE -fpie -static -w -pipe -fno-sanitize=undefined "
       "-trimpath -buildmode=pie -buildvcs=false -tags netgo,osusergo "
       "-ldflags -s -w -buildid= -linkmode=external -extldflags -s -w -static-pie -Wl,--build-id=none";
-  policy.variants = "install source noreplace, each then with lfs64";
+  policy.variants =
+      "install source noreplace sibling, then previous-go raised go-line experiment tag lfs64 aliases linkname "
+      "portable "
+      "link-flags";
   return policy;
 }
 

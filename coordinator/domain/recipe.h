@@ -9,7 +9,7 @@
 namespace gofarm::domain {
 
 // Raised whenever flags, variants or sandbox paths change their meaning: everything is then built anew.
-inline constexpr int kRecipeVersion = 1;
+inline constexpr int kRecipeVersion = 2;
 
 struct RecipePolicy {
   int recipe_version = kRecipeVersion;

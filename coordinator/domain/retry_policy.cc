@@ -26,6 +26,7 @@ const RetryRule& RuleOf(FailureClass failure) {
   switch (failure) {
     case FailureClass::kSourceUnavailable:
     case FailureClass::kSourceInvalid:
+    case FailureClass::kSourceIncomplete:
     case FailureClass::kGoTooOld:
     case FailureClass::kSystemLibraryMissing:
     case FailureClass::kTargetUnsupported:

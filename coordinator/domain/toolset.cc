@@ -13,6 +13,8 @@ std::string CanonicalForm(const Toolset& toolset) {
   CanonicalText text("gofarm toolset");
   text.Add("name", toolset.name);
   for (const std::string& version : toolset.go_versions) text.Add("go_version", version);
+  // Toolsets that name none keep the digest they had before there was one.
+  if (!toolset.previous_go.empty()) text.Add("previous_go", toolset.previous_go);
   text.Add("zig_version", toolset.zig_version);
   const auto key = [](const Archive& a) {
     return std::tie(a.kind, a.version, a.host_arch, a.source, a.locator, a.sha256);

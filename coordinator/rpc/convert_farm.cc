@@ -28,6 +28,7 @@ void ToProto(const domain::Attempt& in, v1::Attempt& out) {
   out.set_failure_detail(in.failure_detail);
   wire::ToProto(report.facts, *out.mutable_facts());
   for (const Omission& o : report.omitted) wire::ToProto(o, *out.add_omitted());
+  for (const std::string& note : report.notes) out.add_notes(note);
 }
 
 void ToProto(const WorkerReport& in, v1::WorkerRow& out) {

@@ -165,6 +165,7 @@ v1::CoordinatorMessage ToProto(int64_t epoch, const dispatch::SessionMessage& me
         v1::Toolset& toolset = *w.add_toolsets();
         toolset.set_name(t.name);
         for (const std::string& go : t.go_versions) toolset.add_go_versions(go);
+        toolset.set_previous_go(t.previous_go);
         toolset.set_zig_version(t.zig_version);
         toolset.set_digest(t.digest);
         for (const Archive& a : t.archives) {

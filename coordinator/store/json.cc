@@ -16,6 +16,7 @@ void Fields(Form& form, V& v) {
   form.Field("environment", v.environment);
   form.Field("go_mod", v.go_mod);
   form.Field("working_directory", v.working_directory);
+  form.Field("edits", v.edits);
 }
 
 template <typename Form, json::Is<PhaseTime> P>
@@ -40,6 +41,7 @@ void Fields(Form& form, F& f) {
   form.Field("licences_size", f.licences_size);
   form.Field("used_shared_cache", f.used_shared_cache);
   form.Field("log_bytes", f.log_bytes);
+  form.Field("declared_path", f.declared_path);
 }
 
 template <typename Form, json::Is<Dependency> D>
@@ -69,7 +71,7 @@ template <typename Form, json::Is<FailedProgram> P>
 void Fields(Form& form, P& p) {
   form.Field("import_path", p.import_path);
   form.Field("name", p.name);
-  form.Number("failure_class", p.failure_class, FailureClass::kInternal);
+  form.Number("failure_class", p.failure_class, kLastFailureClass);
   form.Field("failure_detail", p.failure_detail);
 }
 
@@ -83,7 +85,7 @@ void Fields(Form& form, O& o) {
 template <typename Form, json::Is<AttemptReport> R>
 void Fields(Form& form, R& r) {
   form.Number("outcome", r.outcome, AttemptOutcome::kLost);
-  form.Number("failure_class", r.failure_class, FailureClass::kInternal);
+  form.Number("failure_class", r.failure_class, kLastFailureClass);
   form.Field("failure_detail", r.failure_detail);
   form.Field("executables", r.executables);
   form.Field("dependencies", r.dependencies);
@@ -94,6 +96,7 @@ void Fields(Form& form, R& r) {
   form.Field("cpu_seconds", r.cpu_seconds);
   form.Field("facts", r.facts);
   form.Field("omitted", r.omitted);
+  form.Field("notes", r.notes);
 }
 
 template <typename Form, json::Is<InstalledToolchain> T>

@@ -20,6 +20,7 @@ Toolset ToolsetFromProto(const v1::Toolset& in) {
   Toolset out;
   out.name = in.name();
   out.go_versions.assign(in.go_versions().begin(), in.go_versions().end());
+  out.previous_go = in.previous_go();
   out.zig_version = in.zig_version();
   out.digest = in.digest();
   for (const v1::Archive& a : in.archives()) {

@@ -3,17 +3,20 @@
 #include <algorithm>
 #include <csignal>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/io/files.h"
+#include "common/vocab/report_check.h"
 #include "worker/build/build_sandbox.h"
+#include "worker/build/go_cache_merge.h"
 #include "worker/build/verify.h"
 
 namespace gofarm::build {
@@ -22,9 +25,14 @@ namespace {
 constexpr absl::Duration kProgressEvery = absl::Seconds(1);
 constexpr int64_t kMiB = int64_t{1} << 20;
 
-std::string DevelOr(const Variant& variant, const std::string& version) {
-  return variant.base == Base::kInstall ? version : std::string("(devel)");
+// As Go writes it into a program.
+std::string GoVersionOf(const fetch::Listing& listing) {
+  const std::vector<std::string>& experiments = listing.form.experiments;
+  return Cat("go", listing.go_version, experiments.empty() ? "" : "-X:", absl::StrJoin(experiments, ","));
 }
+
+// Repairs that swap what the module is made of: where they fail too, the first failure tells its author more.
+bool KeepsFirstFailure(const Variant& variant) { return variant.form.previous_go || !variant.form.raised.empty(); }
 
 }  // namespace
 
@@ -74,94 +82,52 @@ bool Attempt::WaitForSeed(bool cxx) {
 
 bool Attempt::Fetch() {
   EnterPhase(Phase::kFetch);
-  fetch::FetchRequest request{offer_.module, offer_.version, {offer_.target}, offer_.pins, toolchains_.gos};
-  for (const Target sibling : offer_.siblings) {
-    if (sibling != offer_.target) request.targets.push_back(sibling);
-  }
-  fetch::FetchOutcome outcome = tools_.fetcher.FetchAndList(scope_, request, ProgressOf(Phase::kFetch, "fetch"));
+  fetch::FetchOutcome outcome = List(std::nullopt, ProgressOf(Phase::kFetch, "fetch"));
   if (outcome.stopped) return EndWith(absl::CancelledError("stopped"), FailureClass::kInternal);
   if (outcome.listing == nullptr) {
     const FailureClass failure = outcome.failure == FailureClass::kNone ? FailureClass::kInternal : outcome.failure;
-    return End(failure, InSandboxTerms(outcome.detail));
+    return End(failure, outcome.detail);
   }
-  listing_ = std::move(outcome.listing);
-  target_ = listing_->Find(offer_.target);
-  for (const fetch::InstalledToolchain& go : toolchains_.gos) {
-    if (go.version == listing_->go_version) go_ = &go;
-  }
-  if (target_ == nullptr || go_ == nullptr) {
-    return End(FailureClass::kInternal, Cat("the listing has no ", TargetName(offer_.target),
-                                            " or wants a Go that is not installed: ", listing_->go_version));
-  }
+  if (!TakeListing(std::move(outcome.listing))) return false;
+  built_ = listing_;
   report_.facts.go_version = go_->version;
   report_.facts.go_sha256 = go_->sha256;
   report_.facts.module_h1 = listing_->module_h1;
+  report_.facts.declared_path = listing_->declared_path;
   report_.facts.bytes_fetched = listing_->bytes_fetched;
   report_.facts.dependency_count = static_cast<int>(target_->modules.size());
   report_.facts.used_shared_cache = MayShareGoCache(*target_);
-  headers_.emplace(tools_.cache.Mod(), offer_.module, tools_.fetcher.SourceFolder(*listing_), *target_);
-  for (const auto& [path, name] : target_->packages) packages_.insert(path);
-  for (const fetch::Program& program : target_->programs) packages_.insert(program.import_path);
   Say("fetch", Cat(listing_->bytes_fetched, " bytes fetched, ", target_->modules.size(), " modules linked, go ",
                    go_->version, ", zig ", toolchains_.zig.version));
+  for (const std::string& edit : listing_->edits) Say("fetch", edit);
+  for (const std::string& folder : target_->unreadable) Note(Cat("no package to go, so nothing was built: ", folder));
   return true;
 }
 
 bool Attempt::Build() {
-  const ProgramSplit programs = SplitPrograms(*target_);
-  if (programs.buildable.empty() && programs.broken.empty()) {
+  if (std::none_of(target_->programs.begin(), target_->programs.end(),
+                   [](const fetch::Program& program) { return program.has_main_func; })) {
     Say("fetch", Cat("no programs for ", TargetName(offer_.target)));
     report_.outcome = AttemptOutcome::kNothingToBuild;
     return false;
   }
-  for (const fetch::Program* program : programs.broken) {
-    const std::string detail = InSandboxTerms(program->detail);
-    Say("fetch", Cat(program->import_path, ": ", detail));
-    Fail(*program, {program->failure, DetailOf(detail)});
-  }
-  if (programs.buildable.empty()) return true;
-  if (target_->uses_cxx && !WaitForSeed(/*cxx=*/true)) return false;
-  EnterPhase(Phase::kBuild);
-  return RunTries(programs.buildable);
+  return RunTries();
 }
 
-bool Attempt::RunTries(std::vector<const fetch::Program*> pending) {
-  Variant variant = FirstVariant(*listing_);
-  std::vector<Variant> tried;
-  bool caches_renewed = false;
-  while (true) {
-    TryResult result;
-    if (!RunTry(variant, pending, result)) return false;
-    pending = std::move(result.missing);
-    if (pending.empty()) return true;
-    const Fingerprint fingerprint = FingerprintOf(result.log);
-    report_.variants.back().fingerprint = std::string(FingerprintName(fingerprint));
-    // Zig has had races in its cache: once more from a fresh one before the worker is blamed.
-    if (fingerprint == Fingerprint::kToolchainBroken && !caches_renewed) {
-      caches_renewed = true;
-      folder_->RemoveInside(std::exchange(caches_folder_, ""));
-      continue;
-    }
-    tried.push_back(variant);
-    const std::optional<Variant> next = NextVariant(variant, fingerprint, tried);
-    if (!next) return true;
-    variant = *next;
+bool Attempt::RunTry(const Variant& variant, const Programs& pending, bool apart, TryResult& result) {
+  std::vector<const fetch::Program*> programs;
+  for (const fetch::Program& program : target_->programs) {
+    if (std::find(pending.begin(), pending.end(), program.import_path) != pending.end()) programs.push_back(&program);
   }
-}
-
-bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Program*>& pending, TryResult& result) {
-  PlanInput input{*listing_,
-                  offer_.target,
-                  variant,
-                  pending,
-                  HostGoarch(fetch::ToolchainStore::HostArch()),
-                  ShareOf(tools_.options.cores, tools_.options.slots, tools_.running.load(), MemoryBytes()),
-                  ""};
-  const std::string source = tools_.fetcher.SourceFolder(*listing_);
-  if (variant.base != Base::kInstall && listing_->go_mod.empty()) {
-    absl::StatusOr<std::string> own = io::ReadFile(source + "/go.mod", int64_t{16} << 20);
-    if (own.ok()) input.own_go_mod = *std::move(own);
-  }
+  const PlanInput input{
+      .listing = *listing_,
+      .target = offer_.target,
+      .variant = variant,
+      .programs = programs,
+      .host_goarch = HostGoarch(fetch::ToolchainStore::HostArch()),
+      .share = ShareOf(tools_.options.cores, tools_.options.slots, tools_.running.load(), MemoryBytes()),
+      .apart = apart,
+      .overlay = OverlayFor(variant)};
   const PlannedTry planned = PlanTry(input);
   ++try_number_;
   variant_name_ = VariantName(variant);
@@ -170,7 +136,9 @@ bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Prog
                               .argv = RecordedArgv(planned),
                               .environment = RecordedEnvironment(planned),
                               .go_mod = planned.go_mod,
-                              .working_directory = planned.working_directory});
+                              .working_directory = planned.working_directory,
+                              .edits = listing_->edits});
+  for (std::string& edit : EditsOf(variant)) report_.variants.back().edits.push_back(std::move(edit));
   ShowProgress({.phase = Phase::kBuild, .variant = variant_name_, .detail = Cat(pending.size(), " programs")});
   if (!MakeFolders(planned)) return false;
 
@@ -189,28 +157,48 @@ bool Attempt::RunTry(const Variant& variant, const std::vector<const fetch::Prog
   report_.variants.back().seconds = absl::ToDoubleSeconds(absl::Now() - started);
   if (!going) return false;
 
-  result.log = lines.Kept();
-  const ParsedLog log(result.log, packages_);
+  const std::string text = lines.Kept();
+  const ParsedLog log(text, packages_);
   const LogVerdicts verdicts(
       log, [this](std::string_view package, std::string_view name) { return headers_->Has(package, name); });
-  absl::flat_hash_map<std::string, const fetch::Program*> by_path;
-  for (const fetch::Program* program : pending) by_path[program->import_path] = program;
+  size_t missing = 0;
   for (const PlannedCall& call : planned.calls) {
     for (const PlannedProgram& done : call.programs) {
       if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kInternal);
-      const fetch::Program& program = *by_path.at(done.import_path);
+      const fetch::Program& program = **std::find_if(programs.begin(), programs.end(), [&](const fetch::Program* p) {
+        return p->import_path == done.import_path;
+      });
       if (IsPlainFileBelow(out_folder_, done.out_path)) {
         failed_.erase(program.import_path);
-        candidates_.push_back({&program, out_folder_, done.out_path, variant});
+        candidates_.push_back({&program, out_folder_, done.out_path, variant, listing_});
         continue;
       }
-      result.missing.push_back(&program);
-      Fail(program, verdicts.OfProgram(DependenciesOf(program)));
+      ++missing;
+      result.missing.push_back(program.import_path);
+      if (!KeepsFirstFailure(variant) || !failed_.contains(program.import_path)) {
+        Fail(program, verdicts.OfProgram(DependenciesOf(program)));
+      }
     }
   }
-  report_.variants.back().outcome = result.missing.empty()                   ? VariantOutcome::kBuilt
-                                    : result.missing.size() < pending.size() ? VariantOutcome::kPartial
-                                                                             : VariantOutcome::kFailed;
+  MergeCaches();
+  if (missing < pending.size()) {
+    built_ = listing_;
+    report_.facts.go_version = go_->version;
+    report_.facts.go_sha256 = go_->sha256;
+    report_.facts.dependency_count = static_cast<int>(target_->modules.size());
+  }
+  if (missing > 0) {
+    std::set<std::string> linked;
+    for (const fetch::LinkedModule& module : target_->modules) linked.insert(module.path);
+    for (Finding& finding : FindingsOf(
+             log.sections(), [this](std::string_view p) { return OriginOf(p); }, linked)) {
+      result.findings.push_back(std::move(finding));
+    }
+  }
+  result.refused = missing == pending.size() && packages_compiled_ == 0;
+  report_.variants.back().outcome = missing == 0               ? VariantOutcome::kBuilt
+                                    : missing < pending.size() ? VariantOutcome::kPartial
+                                                               : VariantOutcome::kFailed;
   return true;
 }
 
@@ -226,10 +214,21 @@ bool Attempt::MakeFolders(const PlannedTry& planned) {
     folder_->RemoveInside(out_folder_);
   }
   const auto all = [&]() -> absl::Status {
+    GOFARM_RETURN_IF_ERROR(MakeModuleView());
     GOFARM_RETURN_IF_ERROR(make("out", out_folder_));
     GOFARM_RETURN_IF_ERROR(make("job", job_folder_));
     GOFARM_RETURN_IF_ERROR(io::MakeFolders(job_folder_ + "/home"));
     GOFARM_RETURN_IF_ERROR(io::MakeFolders(job_folder_ + "/tmp"));
+    const auto in_job = [&](std::string_view path) { return Cat(job_folder_, path.substr(kJob.size())); };
+    if (!planned.alias_source.empty()) {
+      GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(in_job(kAliasSource), planned.alias_source));
+    }
+    if (!planned.overlay.empty()) {
+      GOFARM_RETURN_IF_ERROR(io::MakeFolders(in_job(kOverlay)));
+    }
+    for (size_t i = 0; i < planned.overlay.size(); ++i) {
+      GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(Cat(in_job(kOverlay), "/", i, ".go"), planned.overlay[i].text));
+    }
     if (planned.UsesSrc()) {
       GOFARM_RETURN_IF_ERROR(make("src", source_folder_));
       if (planned.needs_source) {
@@ -258,19 +257,30 @@ absl::Status Attempt::MakeCaches() {
   return io::MakeFolders(caches_folder_ + "/go", 0700);
 }
 
+// What later jobs may use. A try that saw foreign C has put its objects into the same layer: that never leaves it.
+void Attempt::MergeCaches() {
+  foreign_in_caches_ |= !MayShareGoCache(*target_);
+  if (foreign_in_caches_) return;
+  const absl::Status merged = MergeGoCache(scope_, caches_folder_ + "/go/upper", seed_.shared_gocache);
+  if (!merged.ok()) Say(Tag(), Cat("nothing was added to the shared Go cache: ", InSandboxTerms(Sv(merged.message()))));
+}
+
 bool Attempt::RunCall(const PlannedTry& planned, const PlannedCall& call, LogLines& lines) {
   if (const absl::Status status = MakeCaches(); !status.ok()) return EndWith(status, FailureClass::kInternal);
+  report_.facts.used_shared_cache = MayShareGoCache(*target_);
   const BuildLimits& limits = offer_.limits;
   exec::SandboxSpec spec = BuildSandbox(planned, call,
                                         {.go = go_->root,
                                          .zig = toolchains_.zig.root,
                                          .mod_cache = tools_.cache.Mod(),
+                                         .mod_view = mod_view_,
+                                         .modules = listing_->cache_dirs,
                                          .out = out_folder_,
                                          .job = job_folder_,
                                          .source = source_folder_,
                                          .caches = caches_folder_,
                                          .seed = seed_,
-                                         .shared_go_cache = report_.facts.used_shared_cache});
+                                         .shared_go_cache = MayShareGoCache(*target_)});
   spec.limits.wall = std::max(limits.wall - absl::Seconds(build_seconds_), absl::ZeroDuration());
   spec.limits.silence = limits.silence;
   spec.limits.memory_bytes = MemoryBytes();
@@ -343,13 +353,16 @@ bool Attempt::Check() {
   for (const Candidate& candidate : candidates_) {
     if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kInternal);
     const fetch::Program& program = *candidate.program;
+    const fetch::Listing& listing = *candidate.listing;
+    const bool is_source = fetch::IsSource(listing.form);
     absl::StatusOr<VerifiedExecutable> built =
         VerifyExecutable(candidate.out_folder, candidate.relative,
-                         {program.import_path, program.name, offer_.module, DevelOr(candidate.variant, offer_.version),
-                          "go" + go_->version, offer_.target});
+                         {program.import_path, program.name, is_source ? listing.own_path() : offer_.module,
+                          is_source ? std::string("(devel)") : offer_.version, GoVersionOf(listing), offer_.target});
     if (built.ok()) {
       Executable& executable = built->executable;
       executable.variant = VariantName(candidate.variant);
+      executable.import_path = fetch::AskedImportPath(listing, program.import_path);
       for (Dependency& dependency : built->dependencies) {
         const auto [place, is_new] = dependency_places_.try_emplace(dependency, report_.dependencies.size());
         if (is_new) report_.dependencies.push_back(std::move(dependency));
@@ -371,7 +384,7 @@ bool Attempt::Check() {
 bool Attempt::Record() {
   if (report_.executables.empty()) return true;
   const std::string file = folder_->path() + "/licences";
-  const absl::StatusOr<int64_t> size = tools_.fetcher.WriteLicences(*listing_, offer_.target, file);
+  const absl::StatusOr<int64_t> size = tools_.fetcher.WriteLicences(*built_, offer_.target, file);
   if (!size.ok()) return EndWith(Annotate(size.status(), "gather the licences"), FailureClass::kInternal);
   if (*size == 0) return true;
   const absl::StatusOr<digest::FileDigests> digests = digest::DigestFile(file);
@@ -404,7 +417,7 @@ void Attempt::Conclude() {
 bool Attempt::End(FailureClass failure, std::string_view detail) {
   report_.outcome = AttemptOutcome::kFailed;
   report_.failure_class = failure;
-  report_.failure_detail = DetailOf(detail);
+  report_.failure_detail = DetailOf(InSandboxTerms(detail));
   report_.executables.clear();
   report_.dependencies.clear();
   report_.files.clear();
@@ -425,13 +438,33 @@ bool Attempt::EndWith(const absl::Status& status, FailureClass otherwise) {
   return End(otherwise, Sv(status.message()));
 }
 
-// Go listed on the host; a report names the paths of every build instead of this machine's.
+// A report is read by strangers: it names the paths of every build instead of this machine's.
 std::string Attempt::InSandboxTerms(std::string_view text) const {
-  return absl::StrReplaceAll(Av(text), {{tools_.cache.Mod(), Av(kModCache)}});
+  std::vector<std::pair<absl::string_view, absl::string_view>> terms;
+  for (const fetch::InstalledToolchain& go : toolchains_.gos) terms.emplace_back(go.root, Av(kGoRoot));
+  if (previous_go_) terms.emplace_back(previous_go_->root, Av(kGoRoot));
+  if (!toolchains_.zig.root.empty()) terms.emplace_back(toolchains_.zig.root, Av(kZigRoot));
+  const std::string mod = tools_.cache.Mod();
+  terms.emplace_back(mod, Av(kModCache));
+  if (folder_ != nullptr) terms.emplace_back(folder_->path(), "(attempt)");
+  terms.emplace_back(tools_.options.work_dir, "(work folder)");
+  terms.emplace_back(tools_.cache.root(), "(cache folder)");
+  return absl::StrReplaceAll(Av(text), terms);
 }
 
 void Attempt::Fail(const fetch::Program& program, Classified why) {
-  failed_[program.import_path] = {program.import_path, program.name, why.failure, std::move(why.detail)};
+  std::string detail = InSandboxTerms(why.detail);
+  if (const std::string_view hint = HintOf(why.failure, detail); !hint.empty()) {
+    detail = Cat(Clip(detail, kDetailMax - hint.size() - 1), "\n", hint);
+  }
+  failed_[program.import_path] = {fetch::AskedImportPath(*listing_, program.import_path), program.name, why.failure,
+                                  std::move(detail)};
+}
+
+void Attempt::Note(std::string_view text) {
+  if (report_.notes.size() >= kNotesMax) return;
+  report_.notes.push_back(Clip(EscapeForPrint(InSandboxTerms(text)), kTextBytesMax));
+  Say(Tag(), report_.notes.back());
 }
 
 void Attempt::EnterPhase(Phase phase) {
@@ -439,7 +472,8 @@ void Attempt::EnterPhase(Phase phase) {
   phase_ = phase;
   phase_started_ = absl::Now();
   progress_shown_ = absl::InfinitePast();
-  ShowProgress({.phase = phase, .variant = phase == Phase::kBuild ? VariantName(FirstVariant(*listing_)) : ""});
+  ShowProgress(
+      {.phase = phase, .variant = phase == Phase::kBuild ? VariantName(FirstVariant(*listing_, offer_.target)) : ""});
 }
 
 void Attempt::LeavePhase() {

@@ -35,25 +35,41 @@ class Attempt {
  private:
   // A program that lies in an output folder and waits to be checked.
   struct Candidate {
-    const fetch::Program* program;
+    const fetch::Program* program;  // of `listing`
     std::string out_folder;
     std::string relative;
     Variant variant;
+    std::shared_ptr<const fetch::Listing> listing;
   };
   struct TryResult {
-    std::vector<const fetch::Program*> missing;
-    std::string log;
+    std::vector<std::string> missing;  // import paths
+    std::vector<Finding> findings;
+    bool refused = false;  // go did not get as far as compiling anything
   };
+  using Programs = std::vector<std::string>;  // import paths
 
   // Each returns false when the attempt has ended; the report says how.
   bool Prepare();
   bool WaitForSeed(bool cxx);
   bool Fetch();
   bool Build();
-  bool RunTries(std::vector<const fetch::Program*> pending);
-  bool RunTry(const Variant& variant, const std::vector<const fetch::Program*>& pending, TryResult& result);
+  bool RunTries();
+  // The variant to go on with after `failed`, listed; nullopt when there is none. False: the attempt has ended.
+  bool ChooseNext(const Variant& failed, const std::vector<Finding>& findings, std::vector<Variant>& tried,
+                  std::optional<Variant>& next);
+  // kNone: listing_ is of the form now. Otherwise why not; the attempt goes on.
+  FailureClass ListForm(const fetch::SourceForm& form);
+  bool RunTry(const Variant& variant, const Programs& pending, bool apart, TryResult& result);
+  fetch::FetchOutcome List(const std::optional<fetch::SourceForm>& form, const fetch::FetchProgress& progress);
+  bool TakeListing(std::shared_ptr<const fetch::Listing> listing);
+  // Programs that cannot be loaded fail now; those that a repair may help are pending too, and why goes to `findings`.
+  void SplitPrograms(const Programs* wanted, Programs& buildable, Programs& repairable, std::vector<Finding>& findings);
+  std::vector<OverlaidFile> OverlayFor(const Variant& variant) const;
+  PackageOrigin OriginOf(std::string_view package) const;
   bool MakeFolders(const PlannedTry& planned);
+  absl::Status MakeModuleView();
   absl::Status MakeCaches();
+  void MergeCaches();
   bool RunCall(const PlannedTry& planned, const PlannedCall& call, LogLines& lines);
   bool JudgeEnd(const exec::SandboxResult& result);
   bool Check();
@@ -65,6 +81,7 @@ class Attempt {
   bool EndWith(const absl::Status& status, FailureClass otherwise);
   std::string InSandboxTerms(std::string_view text) const;
   void Fail(const fetch::Program& program, Classified why);
+  void Note(std::string_view text);
 
   void EnterPhase(Phase phase);
   void LeavePhase();
@@ -86,17 +103,22 @@ class Attempt {
   fetch::ToolchainStore::Installed toolchains_;
   const fetch::InstalledToolchain* go_ = nullptr;
   Seed seed_;
-  std::shared_ptr<const fetch::Listing> listing_;
+  std::optional<fetch::InstalledToolchain> previous_go_;
+  std::shared_ptr<const fetch::Listing> listing_;  // of the form that is built now
+  std::shared_ptr<const fetch::Listing> built_;    // of the last try that gave a program
+  Choices choices_;
   const fetch::TargetListing* target_ = nullptr;
   absl::flat_hash_set<std::string> packages_;
   std::vector<Candidate> candidates_;
-  std::map<std::string, FailedProgram> failed_;     // by import path
+  std::map<std::string, FailedProgram> failed_;     // by import path, as go names it
   std::map<Dependency, size_t> dependency_places_;  // in the report
   std::optional<HeaderFinder> headers_;             // of the listed module
 
   // Of the running try.
   int try_number_ = 0;
+  std::string mod_view_;       // what the build sees as the module cache; empty: to be made
   std::string caches_folder_;  // upper layers of this job's caches; empty: to be made
+  bool foreign_in_caches_ = false;
   std::string variant_name_;
   std::string out_folder_, job_folder_, source_folder_;
   double build_seconds_ = 0;  // of all sandbox runs: the wall limit covers them together

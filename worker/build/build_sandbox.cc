@@ -1,5 +1,6 @@
 #include "worker/build/build_sandbox.h"
 
+#include "common/base/text.h"
 #include "worker/build/recipe.h"
 
 namespace gofarm::build {
@@ -11,21 +12,26 @@ exec::SandboxSpec BuildSandbox(const PlannedTry& planned, const PlannedCall& cal
   spec.working_directory = planned.working_directory;
   spec.binds = {{folders.go, std::string(kGoRoot), false},
                 {folders.zig, std::string(kZigRoot), false},
-                {folders.mod_cache, std::string(kModCache), false},
+                {folders.mod_view, std::string(kModCache), false},
                 {folders.out, std::string(kOut), true},
                 {folders.job, std::string(kJob), true}};
+  // A build sees the modules of its listing and nobody else's: `.incbin` and `#include` read whatever is there.
+  for (const std::string& module : folders.modules) {
+    spec.binds.push_back({Cat(folders.mod_cache, "/", module), Cat(kModCache, "/", module), false});
+  }
   spec.watched = {folders.out, folders.job};
   if (planned.UsesSrc()) {
     spec.binds.push_back({folders.source, std::string(kSrc), true});
     spec.watched.push_back(folders.source);
   }
+  for (size_t i = 0; i < planned.overlay.size(); ++i) {
+    const std::string edited = Cat(folders.job, kOverlay.substr(kJob.size()), "/", i, ".go");
+    spec.binds.push_back({edited, planned.overlay[i].path, false});
+  }
   spec.watched.push_back(folders.caches);
   spec.overlays.push_back({folders.seed.zigcache, folders.caches + "/zig", std::string(kZigCache), /*keep=*/true});
-  if (folders.shared_go_cache) {
-    spec.binds.push_back({folders.seed.shared_gocache, std::string(kGoCache), true});
-  } else {
-    spec.overlays.push_back({folders.seed.gocache, folders.caches + "/go", std::string(kGoCache), /*keep=*/true});
-  }
+  spec.overlays.push_back({folders.shared_go_cache ? folders.seed.shared_gocache : folders.seed.gocache,
+                           folders.caches + "/go", std::string(kGoCache), /*keep=*/true});
   return spec;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "worker/build/plan.h"
 #include "worker/build/seeder.h"
@@ -13,7 +14,9 @@ namespace gofarm::build {
 // On the host.
 struct BuildFolders {
   std::string go, zig;    // roots of the toolchains
-  std::string mod_cache;  // read-only
+  std::string mod_cache;  // as a whole
+  std::string mod_view;   // of this attempt: what go reads of downloads, and an empty folder for each of `modules`
+  const std::vector<std::string>& modules;  // folders of the module cache that the build may see
   std::string out, job;
   std::string source;  // of a variant that uses /src
   std::string caches;  // upper layers below it: "zig", "go"; they live as long as the attempt
@@ -21,8 +24,9 @@ struct BuildFolders {
   bool shared_go_cache = false;
 };
 
-// The zig cache is always a throw-away layer over the seed, the Go cache of a job with foreign C too, so that a second
-// try finds what the first one compiled.
+// Both caches are layers of the attempt, so that a second try finds what the first one compiled, and all of it counts
+// as output: zig's over the seed, Go's over the seed or, for jobs without foreign C, over the cache that such jobs
+// share.
 exec::SandboxSpec BuildSandbox(const PlannedTry& planned, const PlannedCall& call, const BuildFolders& folders);
 
 }  // namespace gofarm::build

@@ -57,6 +57,7 @@ bool SaysTargetUnsupported(std::string_view line) {
 }
 
 bool SaysGoTooOld(std::string_view line) {
+  if (Has(line, "-lang was set to")) return false;  // the module's go line is too low, not the farm's Go
   return Has(line, "requires go >= ") || Has(line, "requires go1.") || Has(line, "requires newer Go version") ||
          Has(line, "cannot compile Go 1.") || Has(line, "note: module requires Go ");
 }
@@ -64,6 +65,11 @@ bool SaysGoTooOld(std::string_view line) {
 bool SaysSourceUnavailable(std::string_view line) {
   return HasAny(line, "403 Forbidden", "404 Not Found", "410 Gone", "module lookup disabled by GOPROXY=off",
                 "unknown revision ", "no matching versions for query", "This module version is not available");
+}
+
+// Files that are made by a generator and were not committed.
+bool SaysSourceIncomplete(std::string_view line) {
+  return Has(line, ": no matching files found") || Has(line, "contains no embeddable files");
 }
 
 bool SaysSourceInvalid(std::string_view line) {
@@ -102,11 +108,13 @@ bool SaysCompileError(std::string_view line) {
 
 // Rows in order of weight: troubles of the machine explain everything after them; then what the system or the target
 // lacks, which explains compile errors in its wake.
-constexpr std::array<FailureClass, 11> kByWeight = {
-    FailureClass::kDiskFull,        FailureClass::kOutputLimit,       FailureClass::kOutOfMemory,
-    FailureClass::kToolchainBroken, FailureClass::kGoTooOld,          FailureClass::kSourceUnavailable,
-    FailureClass::kSourceInvalid,   FailureClass::kTargetUnsupported, FailureClass::kSystemLibraryMissing,
-    FailureClass::kLinkError,       FailureClass::kCompileError};
+constexpr std::array<FailureClass, 12> kByWeight = {
+    FailureClass::kDiskFull,          FailureClass::kOutputLimit,
+    FailureClass::kOutOfMemory,       FailureClass::kToolchainBroken,
+    FailureClass::kGoTooOld,          FailureClass::kSourceUnavailable,
+    FailureClass::kSourceIncomplete,  FailureClass::kSourceInvalid,
+    FailureClass::kTargetUnsupported, FailureClass::kSystemLibraryMissing,
+    FailureClass::kLinkError,         FailureClass::kCompileError};
 
 size_t WeightOf(FailureClass failure) {
   return static_cast<size_t>(std::find(kByWeight.begin(), kByWeight.end(), failure) - kByWeight.begin());
@@ -123,6 +131,7 @@ std::optional<FailureClass> ClassOfLine(std::string_view line, std::string_view 
   if (SaysGoTooOld(line)) return FailureClass::kGoTooOld;
   if (SaysSourceUnavailable(line)) return FailureClass::kSourceUnavailable;
   if (SaysTargetUnsupported(line)) return FailureClass::kTargetUnsupported;
+  if (SaysSourceIncomplete(line)) return FailureClass::kSourceIncomplete;
   if (SaysSourceInvalid(line)) return FailureClass::kSourceInvalid;
   if (SaysSystemLibraryMissing(line, package, has_header)) return FailureClass::kSystemLibraryMissing;
   if (SaysLinkError(line)) return FailureClass::kLinkError;
@@ -135,11 +144,15 @@ bool IsCommandLine(std::string_view line) {
   return line.size() > 200 && (Has(line, " cc -target ") || Has(line, " c++ -target "));
 }
 
+// "/go/pkg/tool/linux_amd64/link: running /zig/zig failed: exit status 1".
+bool IsLinkerEnd(std::string_view line) { return Has(line, "link: running ") && Has(line, " failed: "); }
+
 // The header of the section and the lines from just before the decisive one on.
 std::string Decisive(const LogSection& section, size_t decisive) {
   std::string text = section.package.empty() ? "" : Cat("# ", Clip(section.package, kDetailLineMax), "\n");
   size_t lines = 0;
-  const size_t from = decisive > 1 ? decisive - 1 : 0;
+  size_t from = decisive > 1 ? decisive - 1 : 0;
+  if (from < decisive && IsLinkerEnd(section.lines[from])) from = decisive;
   for (size_t i = from; i < section.lines.size() && lines < kDetailLinesMax; ++i) {
     const std::string_view line = section.lines[i];
     if (line.empty() || IsCommandLine(line)) continue;
@@ -195,7 +208,11 @@ LogVerdicts::Verdict LogVerdicts::Judge(const LogSection& section, const HasHead
   bool found = false;
   for (size_t i = 0; i < section.lines.size(); ++i) {
     const std::optional<FailureClass> failure = ClassOfLine(section.lines[i], section.package, has_header);
-    if (!failure || (found && WeightOf(*failure) >= verdict.weight)) continue;
+    if (!failure) continue;
+    // Go says that the linker failed before it shows what the linker said.
+    const bool says_more = found && verdict.failure == FailureClass::kLinkError && *failure == verdict.failure &&
+                           IsLinkerEnd(section.lines[verdict.line]) && !IsLinkerEnd(section.lines[i]);
+    if (found && !says_more && WeightOf(*failure) >= verdict.weight) continue;
     verdict.failure = *failure;
     verdict.weight = WeightOf(*failure);
     verdict.line = i;
@@ -249,6 +266,39 @@ std::string DetailOf(std::string_view text) {
   std::string detail = Clip(EscapeForPrint(text, /*keep_newlines=*/true), kDetailMax);
   while (!detail.empty() && detail.back() == '\n') detail.pop_back();
   return detail;
+}
+
+std::string_view HintOf(FailureClass failure, std::string_view detail) {
+  struct Hint {
+    std::string_view words, sentence;
+  };
+  static constexpr Hint kHints[] = {
+      {": invalid reference to ",
+       "Since Go 1.23 the linker refuses //go:linkname to what the runtime does not offer: use a public function."},
+      {"-lang was set to",
+       "The go line of go.mod is lower than what the code uses: raise it to the version named here."},
+      {"unsupported linker arg: ", "zig's linker driver does not know this flag of the module's #cgo LDFLAGS."},
+      {"__ubsan_handle_", "The module turns on the undefined-behaviour sanitizer, which has no runtime here."},
+      {"undefined: Asset", "The file that go-bindata or a like generator makes is not committed."},
+      {"undefined: MustAsset", "The file that go-bindata or a like generator makes is not committed."},
+      {"redeclared in this block",
+       "Two files of the folder belong to different programs: give each a folder of its own."},
+      {"build constraints exclude all Go files",
+       "Every file of that package is for other systems, architectures or build tags."},
+      {"source files not allowed when not using cgo", "C files lie beside Go files of which none imports \"C\"."},
+  };
+  for (const Hint& hint : kHints) {
+    if (Has(detail, hint.words)) return hint.sentence;
+  }
+  switch (failure) {
+    case FailureClass::kSourceIncomplete:
+      return "Files that the build needs are not in the module: generated and embedded files must be committed to be "
+             "part of a version.";
+    case FailureClass::kSystemLibraryMissing:
+      return "Programs are built static, without any library of the system: bring the C code, or build without it.";
+    default:
+      return {};
+  }
 }
 
 bool ConcernsWorker(FailureClass failure) {

@@ -11,6 +11,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "common/vocab/failure.h"
+#include "worker/build/rules.h"
 
 namespace gofarm::build {
 
@@ -19,14 +20,6 @@ inline constexpr size_t kDetailMax = 4 * 1024;
 struct Classified {
   FailureClass failure = FailureClass::kInternal;
   std::string detail;  // decisive lines, at most kDetailMax, escaped (newlines stay)
-};
-
-// The lines Go prints for one package: after "# import/path", or "import/path: message". Package "" holds what stands
-// before the first of them.
-struct LogSection {
-  std::string package;
-  bool outside = false;  // a package that is none of the job's: std, which every program is made of
-  std::vector<std::string_view> lines;
 };
 
 // A try's output, cut into sections. Keeps views: `text` must outlive it.
@@ -77,6 +70,10 @@ bool SaysDiskFull(std::string_view text);
 
 // The same text, bounded by kDetailMax and escaped.
 std::string DetailOf(std::string_view text);
+
+// One sentence for the author of the module about a failure whose cause is known: what it means and what would mend it.
+// Empty: none.
+std::string_view HintOf(FailureClass failure, std::string_view detail);
 
 // Failures of worker, farm or moment: another try may end otherwise, so they end the whole attempt and not one program.
 bool ConcernsWorker(FailureClass failure);

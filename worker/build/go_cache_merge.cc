@@ -91,10 +91,18 @@ class Merge {
 
   static absl::Status File(int from, int to, const std::string& name, const std::string& path) {
     struct stat info = {};
-    if (fstatat(to, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode)) return absl::OkStatus();
+    if (fstatat(to, name.c_str(), &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode)) {
+      // Go notes in a layer of the build what it used; the cache itself must know for its prune.
+      utimensat(to, name.c_str(), nullptr, AT_SYMLINK_NOFOLLOW);
+      return absl::OkStatus();
+    }
     const io::Fd in(openat(from, name.c_str(), O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
     if (!in) return ErrnoStatus(errno, Cat("open ", path));
-    const std::string temporary = name + ".merge";
+    if (fstat(in.get(), &info) == 0 && S_ISREG(info.st_mode) && info.st_nlink == 1 && fchmod(in.get(), 0666) == 0 &&
+        linkat(from, name.c_str(), to, name.c_str(), 0) == 0) {
+      return absl::OkStatus();
+    }
+    const std::string temporary = Cat(name, ".", getpid(), "-", gettid(), ".merge");
     // Of a merge that was killed, or a folder that a build left there to keep this one out.
     GOFARM_RETURN_IF_ERROR_CTX(exec::RemoveTreeAt(to, temporary), Cat("copy ", path, ": clear the way"));
     const io::Fd out(openat(to, temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0666));

@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "common/base/text.h"
-#include "common/gomod/go_mod_file.h"
 
 namespace gofarm::build {
 namespace {
@@ -60,29 +59,31 @@ std::vector<std::vector<const fetch::Program*>> ApartByName(const std::vector<co
   return split;
 }
 
-std::optional<Variant> VariantByName(std::string_view name) {
-  for (const Base base : {Base::kInstall, Base::kSource, Base::kNoReplace}) {
-    if (VariantName({base, false}) == name) return Variant{base, false};
-  }
-  return std::nullopt;
+std::vector<std::vector<const fetch::Program*>> OneByOne(const std::vector<const fetch::Program*>& programs) {
+  std::vector<std::vector<const fetch::Program*>> calls;
+  for (const fetch::Program* program : programs) calls.push_back({program});
+  return calls;
 }
 
 // Whether the listing chose versions that no go.mod names: the build must not choose again.
 bool IsPinned(const PlanInput& input) {
-  return input.variant.base == Base::kInstall && !input.listing.pinned_go_mod.empty();
+  return !fetch::IsSource(input.variant.form) && !input.listing.pinned_go_mod.empty();
 }
 
 PlannedCall PlanCall(const PlanInput& input, const std::vector<const fetch::Program*>& programs, size_t index) {
-  const bool install = input.variant.base == Base::kInstall;
+  const bool install = !fetch::IsSource(input.variant.form);
   const bool pinned = IsPinned(input);
   const std::string_view goarch = InfoOf(input.target).goarch;
   const std::string folder = index == 0 ? "" : Cat("c", index, "/");  // below /out
   PlannedCall call;
-  call.environment = RecipeEnvironment(input.target, input.variant.lfs64);
+  call.environment = RecipeEnvironment(input.target, input.variant);
   SetResources(call.environment, input.share);
   call.argv = {std::string(kGoExe), install ? "install" : "build"};
-  if (!install || pinned) call.argv.push_back("-mod=mod");
-  for (std::string& flag : RecipeFlags()) call.argv.push_back(std::move(flag));
+  // Every version was chosen when the module was listed.
+  if (!install || pinned) call.argv.push_back("-mod=readonly");
+  // Go keeps an index of what it read in the files of the module cache, and believes it.
+  if (!input.overlay.empty()) Set(call.environment, "GODEBUG", "goindex=0");
+  for (std::string& flag : RecipeFlags(input.variant)) call.argv.push_back(std::move(flag));
   // The names of packages as they are compiled: something to follow, and a sign of life.
   call.argv.insert(call.argv.end(), {"-v", "-p", Cat(input.share.parallel)});
   std::string bin = folder + "bin/";
@@ -116,7 +117,7 @@ SlotShare ShareOf(int cores, int slots, int running, int64_t memory_bytes_per_sl
 PlannedTry PlanTry(const PlanInput& input) {
   PlannedTry planned;
   planned.variant = input.variant;
-  planned.needs_source = input.variant.base != Base::kInstall;
+  planned.needs_source = fetch::IsSource(input.variant.form);
   planned.needs_main = IsPinned(input);
   planned.working_directory = std::string(planned.UsesSrc() ? kSrc : kJob);
   if (planned.needs_main) {
@@ -124,32 +125,50 @@ PlannedTry PlanTry(const PlanInput& input) {
     planned.go_sum = input.listing.pinned_go_sum;
   }
   if (planned.needs_source) {
-    if (FirstVariant(input.listing).base == input.variant.base && !input.listing.go_mod.empty()) {
-      planned.go_mod = input.listing.go_mod;
-      planned.go_sum = input.listing.go_sum;
-    } else {
-      planned.go_mod = !input.listing.go_mod.empty() ? input.listing.go_mod : input.own_go_mod;
-      if (input.variant.base == Base::kNoReplace) {
-        absl::StatusOr<std::string> without = gomod::DropFolderReplacements(planned.go_mod);
-        if (without.ok()) planned.go_mod = *std::move(without);
-      }
-    }
+    planned.go_mod = input.listing.go_mod;
+    planned.go_sum = input.listing.go_sum;
   }
-  for (const auto& programs : ApartByName(input.programs)) {
-    planned.calls.push_back(PlanCall(input, programs, planned.calls.size()));
+  planned.overlay = input.overlay;
+  planned.alias_source = AliasSource(input.target, input.variant.aliases);
+  if (!planned.alias_source.empty()) {
+    PlannedCall call;
+    call.environment = RecipeEnvironment(input.target, input.variant);
+    call.argv = {std::string(kZigExe),
+                 "cc",
+                 "-target",
+                 std::string(InfoOf(input.target).zig),
+                 "-c",
+                 std::string(kAliasSource),
+                 "-o",
+                 std::string(kAliasObject)};
+    planned.calls.push_back(std::move(call));
+  }
+  size_t index = 0;
+  for (const auto& programs : input.apart ? OneByOne(input.programs) : ApartByName(input.programs)) {
+    planned.calls.push_back(PlanCall(input, programs, index++));
   }
   return planned;
 }
 
-Variant FirstVariant(const fetch::Listing& listing) { return VariantByName(listing.variant).value_or(kFirstVariant); }
+Variant FirstVariant(const fetch::Listing& listing, Target target) {
+  Variant variant;
+  variant.form = listing.form;
+  const fetch::TargetListing* found = listing.Find(target);
+  variant.portable = found != nullptr && std::any_of(found->cgo_demands.begin(), found->cgo_demands.end(),
+                                                     [](const fetch::CgoDemand& demand) { return demand.native; });
+  return variant;
+}
 
-ProgramSplit SplitPrograms(const fetch::TargetListing& listing) {
-  ProgramSplit split;
-  for (const fetch::Program& program : listing.programs) {
-    if (!program.has_main_func) continue;
-    (program.failure == FailureClass::kNone ? split.buildable : split.broken).push_back(&program);
+std::string AliasSource(Target target, const std::vector<std::string>& aliases) {
+  constexpr std::string_view kMark = "64";
+  const std::string_view jump = target == Target::kX86_64 ? "jmp" : target == Target::kRiscv64 ? "tail" : "b";
+  std::string text;
+  for (const std::string& alias : aliases) {
+    std::string plain = alias;
+    if (const size_t at = plain.rfind(kMark); at != std::string::npos) plain.erase(at, kMark.size());
+    text += Cat(".globl ", alias, "\n.type ", alias, ",@function\n", alias, ": ", jump, " ", plain, "\n");
   }
-  return split;
+  return text;
 }
 
 bool MayShareGoCache(const fetch::TargetListing& listing) {

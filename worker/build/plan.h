@@ -43,6 +43,13 @@ struct PlannedCall {
   std::vector<PlannedProgram> programs;
 };
 
+// A file that stands in place of another one during a build: at kOverlay/N.go of the job folder, mounted over `path`.
+// (`go build -overlay` refuses files of the module cache.)
+struct OverlaidFile {
+  std::string path;  // of the other one, inside the sandbox
+  std::string text;
+};
+
 struct PlannedTry {
   Variant variant;
   std::vector<PlannedCall> calls;
@@ -54,30 +61,28 @@ struct PlannedTry {
   bool UsesSrc() const { return needs_source || needs_main; }
   std::string go_mod;
   std::string go_sum;
+  std::vector<OverlaidFile> overlay;
+  std::string alias_source;  // kAliasSource; the first call makes kAliasObject of it; empty: none
 };
 
 struct PlanInput {
-  const fetch::Listing& listing;
+  const fetch::Listing& listing;  // of the variant's form
   Target target;
   Variant variant;
   std::vector<const fetch::Program*> programs;  // to build now; each has func main and no listing failure
   std::string host_goarch;                      // decides between bin/ and bin/linux_GOARCH
   SlotShare share;
-  std::string own_go_mod;  // the module's own go.mod, read for a source variant that the listing did not prepare
+  bool apart = false;  // each program by a command of its own
+  std::vector<OverlaidFile> overlay = {};
 };
 
 PlannedTry PlanTry(const PlanInput& input);
 
-// What to start with, as the listing advises (its text is checked: anything unknown is "install").
-Variant FirstVariant(const fetch::Listing& listing);
+// What to start with, as the module itself asks.
+Variant FirstVariant(const fetch::Listing& listing, Target target);
 
-// Programs that can be attempted, and those that fail before anything is run. Packages without func main are in
-// neither.
-struct ProgramSplit {
-  std::vector<const fetch::Program*> buildable;
-  std::vector<const fetch::Program*> broken;
-};
-ProgramSplit SplitPrograms(const fetch::TargetListing& listing);
+// Functions of musl under the names that prebuilt objects want: an assembler file of jumps, for the target.
+std::string AliasSource(Target target, const std::vector<std::string>& aliases);
 
 // Whether such a job may write to the Go cache that others read: the C compiler runs for no package outside std.
 bool MayShareGoCache(const fetch::TargetListing& listing);

@@ -2,13 +2,17 @@
 
 #include <algorithm>
 
+#include "absl/strings/str_join.h"
 #include "common/base/text.h"
+#include "common/gomod/build_constraint.h"
 
 namespace gofarm::build {
 
-Environment RecipeEnvironment(Target target, bool lfs64) {
+Environment RecipeEnvironment(Target target, const Variant& variant) {
   const TargetInfo& info = InfoOf(target);
-  const std::string flags = Cat("-O2 -flto=auto -fPIE -fpie -static -w -pipe", lfs64 ? Cat(" ", kLfs64Define) : "");
+  // Where a module asks for -O0 or -Og, zig turns on its undefined-behaviour sanitizer; it has no runtime for it here.
+  const std::string flags = Cat("-O2 -flto=auto -fPIE -fpie -static -w -pipe -fno-sanitize=undefined",
+                                variant.lfs64 ? Cat(" ", kLfs64Define) : "");
   Environment environment = {
       {"CC", Cat("/zig/zig cc -target ", info.zig)},
       {"CGO_CFLAGS", flags},
@@ -37,17 +41,25 @@ Environment RecipeEnvironment(Target target, bool lfs64) {
       {"ZIG_GLOBAL_CACHE_DIR", std::string(kZigCache)},
       {"ZIG_LOCAL_CACHE_DIR", std::string(kZigCache)},
   };
+  if (!variant.form.experiments.empty()) {
+    environment.emplace_back("GOEXPERIMENT", absl::StrJoin(variant.form.experiments, ","));
+    std::sort(environment.begin(), environment.end());
+  }
   return environment;
 }
 
-std::vector<std::string> RecipeFlags() {
+std::vector<std::string> RecipeFlags(const Variant& variant) {
+  std::string tags = absl::StrJoin(gomod::RecipeTags(), ",");
+  for (const std::string& tag : variant.form.tags) tags += Cat(",", tag);
   return {"-trimpath",
           "-buildmode=pie",
           "-buildvcs=false",
           "-tags",
-          "netgo,osusergo",
+          tags,
           "-ldflags",
-          "-s -w -buildid= -linkmode=external -extldflags '-s -w -static-pie -Wl,--build-id=none'"};
+          Cat("-s -w -buildid= -linkmode=external", variant.linkname ? " -checklinkname=0" : "",
+              " -extldflags '-s -w -static-pie -Wl,--build-id=none", variant.aliases.empty() ? "" : " ",
+              variant.aliases.empty() ? "" : kAliasObject, "'")};
 }
 
 std::string_view ValueOf(const Environment& environment, std::string_view name) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "common/vocab/target.h"
+#include "worker/build/rules.h"
 
 namespace gofarm::build {
 
@@ -16,6 +17,7 @@ namespace gofarm::build {
 inline constexpr std::string_view kGoRoot = "/go";
 inline constexpr std::string_view kGoExe = "/go/bin/go";
 inline constexpr std::string_view kZigRoot = "/zig";
+inline constexpr std::string_view kZigExe = "/zig/zig";
 inline constexpr std::string_view kModCache = "/mod";
 inline constexpr std::string_view kSrc = "/src";
 inline constexpr std::string_view kGoCache = "/gocache";
@@ -25,16 +27,20 @@ inline constexpr std::string_view kJob = "/job";
 inline constexpr std::string_view kJobHome = "/job/home";  // must exist before the command starts
 inline constexpr std::string_view kJobTmp = "/job/tmp";    // must exist before the command starts
 
+inline constexpr std::string_view kAliasSource = "/job/aliases.s";  // of Variant::aliases
+inline constexpr std::string_view kAliasObject = "/job/aliases.o";
+inline constexpr std::string_view kOverlay = "/job/overlay";  // of edited files
+
 inline constexpr std::string_view kLfs64Define = "-D_LARGEFILE64_SOURCE";
 
 using Environment = std::vector<std::pair<std::string, std::string>>;
 
-// All variables of a build, sorted by name; nothing is inherited. `lfs64` adds kLfs64Define to CGO_CFLAGS. GOPATH is
-// /job/gopath: an install variant replaces it by /out (it enters no cache key).
-Environment RecipeEnvironment(Target target, bool lfs64 = false);
+// All variables of a build, sorted by name; nothing is inherited. GOPATH is /job/gopath: an install variant replaces it
+// by /out (it enters no cache key).
+Environment RecipeEnvironment(Target target, const Variant& variant = {});
 
 // -trimpath ... -ldflags "...": between `go build|install` and the packages.
-std::vector<std::string> RecipeFlags();
+std::vector<std::string> RecipeFlags(const Variant& variant = {});
 
 // Value of one variable; empty when it is not there.
 std::string_view ValueOf(const Environment& environment, std::string_view name);

@@ -119,6 +119,17 @@ class Seeder::Impl {
     return seed;
   }
 
+  absl::StatusOr<fetch::InstalledToolchain> InstallPreviousGo(const Scope& scope, const Toolset& toolset,
+                                                              const fetch::FetchProgress& progress) {
+    for (const Archive& archive : toolset.archives) {
+      if (archive.kind == "go" && archive.version == toolset.previous_go &&
+          archive.host_arch == fetch::ToolchainStore::HostArch()) {
+        return toolchains_.Install(scope, archive, progress);
+      }
+    }
+    return absl::NotFoundError(Cat("toolset ", toolset.name, " names no previous Go for this host"));
+  }
+
   std::vector<TargetReadiness> Readiness() const {
     std::vector<TargetReadiness> all;
     absl::MutexLock lock(&mutex_);
@@ -356,6 +367,11 @@ void Seeder::AddToolset(const Toolset& toolset) { impl_->AddToolset(toolset); }
 absl::StatusOr<fetch::ToolchainStore::Installed> Seeder::WaitToolchains(const Scope& scope, const Toolset& toolset,
                                                                         const fetch::FetchProgress& progress) {
   return impl_->WaitToolchains(scope, toolset, progress);
+}
+
+absl::StatusOr<fetch::InstalledToolchain> Seeder::InstallPreviousGo(const Scope& scope, const Toolset& toolset,
+                                                                    const fetch::FetchProgress& progress) {
+  return impl_->InstallPreviousGo(scope, toolset, progress);
 }
 
 absl::StatusOr<Seed> Seeder::WaitReady(const Scope& scope, const Toolset& toolset, Target target, bool cxx,

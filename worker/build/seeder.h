@@ -63,6 +63,11 @@ class Seeder {
   absl::StatusOr<fetch::ToolchainStore::Installed> WaitToolchains(const Scope& scope, const Toolset& toolset,
                                                                   const fetch::FetchProgress& progress = {});
 
+  // The toolset's previous Go, installed now if it is not there. NOT_FOUND: it names none for this host. Errors as
+  // those of fetch::ToolchainStore.
+  absl::StatusOr<fetch::InstalledToolchain> InstallPreviousGo(const Scope& scope, const Toolset& toolset,
+                                                              const fetch::FetchProgress& progress = {});
+
   // Moves the target to the front, waits until it is ready. `cxx`: with libc++. FAILED_PRECONDITION with the reason
   // when seeding failed for good (class toolchain_broken), RESOURCE_EXHAUSTED when for want of disk; CANCELLED and
   // DEADLINE_EXCEEDED by the scope. Adds an unknown toolset.

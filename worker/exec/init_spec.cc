@@ -96,6 +96,14 @@ class Reader {
 
 }  // namespace
 
+const BindMount* OuterBind(const std::vector<BindMount>& binds, const BindMount& bind) {
+  for (const BindMount& earlier : binds) {
+    if (&earlier == &bind) break;
+    if (bind.dest.size() > earlier.dest.size() && IsBelow(bind.dest, earlier.dest)) return &earlier;
+  }
+  return nullptr;
+}
+
 absl::Status CheckSpec(const SandboxSpec& spec) {
   if (spec.argv.empty() || spec.argv[0].empty()) return absl::InvalidArgumentError("sandbox: no command");
   for (const std::string& arg : spec.argv) GOFARM_RETURN_IF_ERROR(CheckText(arg, "argument"));
@@ -114,6 +122,9 @@ absl::Status CheckSpec(const SandboxSpec& spec) {
     GOFARM_RETURN_IF_ERROR(CheckText(bind.source, "mount source"));
     GOFARM_RETURN_IF_ERROR(CheckText(bind.dest, "mount"));
     GOFARM_RETURN_IF_ERROR(CheckDest(bind.dest));
+    if (bind.writable && OuterBind(spec.binds, bind) != nullptr) {
+      return absl::InvalidArgumentError(Cat("mount at ", bind.dest, ": inside another mount it must be read-only"));
+    }
   }
   for (const OverlayMount& overlay : spec.overlays) {
     GOFARM_RETURN_IF_ERROR(CheckText(overlay.lower, "overlay source"));

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -30,6 +31,9 @@ struct InitSpec {
 
 // What no sandbox can be made of: INVALID_ARGUMENT names it.
 absl::Status CheckSpec(const SandboxSpec& spec);
+
+// The earlier mount that `bind`, one of `binds`, lies in; nullptr: none.
+const BindMount* OuterBind(const std::vector<BindMount>& binds, const BindMount& bind);
 
 std::string EncodeInitSpec(const InitSpec& spec);
 absl::StatusOr<InitSpec> DecodeInitSpec(std::string_view bytes);

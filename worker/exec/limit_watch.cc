@@ -31,6 +31,11 @@ void LimitWatch::OnSample(absl::Time now, int64_t resident_bytes, double cpu_sec
   cpu_at_sign_ = cpu_;
 }
 
+void LimitWatch::OnGap(absl::Duration gap) {
+  last_sign_ += gap;
+  ends_at_ += gap;
+}
+
 void LimitWatch::OnFolderBytes(int64_t bytes) { folder_bytes_ = bytes; }
 
 void LimitWatch::OnDiskFree(int64_t bytes) { disk_free_ = bytes; }

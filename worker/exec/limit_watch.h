@@ -15,6 +15,8 @@ class LimitWatch {
 
   void OnOutput(absl::Time now);
   void OnSample(absl::Time now, int64_t resident_bytes, double cpu_seconds);
+  // Nothing ran for so long: a suspended host, a stopped process.
+  void OnGap(absl::Duration gap);
   void OnFolderBytes(int64_t bytes);
   void OnDiskFree(int64_t bytes);
 
@@ -26,7 +28,7 @@ class LimitWatch {
 
  private:
   const SandboxLimits limits_;
-  const absl::Time ends_at_;
+  absl::Time ends_at_;
   const double cpu_step_;
   absl::Time last_sign_;
   double cpu_ = 0;

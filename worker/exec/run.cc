@@ -20,7 +20,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
-#include "absl/synchronization/mutex.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
@@ -28,6 +28,7 @@
 #include "common/process/proc_fs.h"
 #include "common/process/spawn.h"
 #include "common/process/stop_wake.h"
+#include "common/sync/wait.h"
 #include "worker/exec/limit_watch.h"
 #include "worker/exec/sampler.h"
 #include "worker/exec/tree.h"
@@ -37,6 +38,8 @@ namespace {
 
 constexpr absl::Duration kSampleInterval = absl::Milliseconds(100);
 constexpr absl::Duration kFolderInterval = absl::Seconds(1);
+// Looks follow each other within fractions of a second.
+constexpr absl::Duration kGapMin = absl::Seconds(5);
 constexpr int kFolderShare = 10;  // looking at the folders takes at most a tenth of one core
 // How long the tree may take to die after SIGKILL, and when sandbox-init itself is helped along.
 constexpr absl::Duration kDeathWait = absl::Seconds(5);
@@ -57,28 +60,18 @@ class FolderWatcher {
 
  private:
   void Loop(const std::vector<std::string>& folders, pid_t root, int64_t limit, const std::stop_token& stop) {
-    const std::stop_callback wake(stop, [this] {
-      const absl::MutexLock lock(&mutex_);
-      stopping_ = true;
-    });
     absl::Duration pause = kFolderInterval;
-    while (true) {
-      {
-        const absl::MutexLock lock(&mutex_);
-        if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), pause)) return;
-      }
-      const absl::Time started = absl::Now();
+    while (sync::SleepFor(stop, pause)) {
+      const absl::Time started = SteadyNow();
       int64_t total = 0;
       for (const std::string& folder : folders) total += TreeBytes(folder, limit + 1, stop);
       if (total <= limit) total += OpenUnlinkedBytes(root, limit + 1 - total, stop);
       bytes_.store(total, std::memory_order_relaxed);
-      pause = std::max(kFolderInterval, kFolderShare * (absl::Now() - started));
+      pause = std::max(kFolderInterval, kFolderShare * (SteadyNow() - started));
     }
   }
 
   std::atomic<int64_t> bytes_{0};
-  absl::Mutex mutex_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   std::jthread thread_;  // last: its destructor stops and joins while the rest still lives
 };
 
@@ -149,18 +142,21 @@ class RunningTree {
   }
 
   absl::StatusOr<SandboxResult> WaitForEnd(const Scope& scope) {
-    const absl::Time started = absl::Now();
-    LimitWatch watch(spec_.limits, started, scope.deadline);
+    const absl::Time started = SteadyNow();
+    LimitWatch watch(spec_.limits, started, started + scope.Remaining());
     const process::StopWake stop(scope.stop);
     FolderWatcher folders(spec_.watched, init_, spec_.limits.output_bytes);
     const std::vector<std::string> disks = WritableDisks(spec_);
-    absl::Time next_sample = started;
+    absl::Time next_sample = started, last_look = started;
     while (control_open_) {
-      absl::Time now = absl::Now();
+      absl::Time now = SteadyNow();
+      // The host, or this process, stood still: that is nobody's silence, and no time that the build has had.
+      if (now - last_look > kGapMin) watch.OnGap(now - last_look);
+      last_look = now;
       if (now >= next_sample) {
         const TreeSample sample = SampleTree(init_);
         last_pids_ = sample.pids;
-        now = absl::Now();
+        now = SteadyNow();
         watch.OnSample(now, sample.resident_bytes, sample.cpu_seconds);
         watch.OnFolderBytes(folders.bytes());
         watch.OnDiskFree(LeastFree(disks));
@@ -177,11 +173,11 @@ class RunningTree {
         for (const pid_t pid : last_pids_) kill(pid, SIGKILL);
       }
       pollfd fds[] = {{out_.get(), POLLIN, 0}, {control_.get(), POLLIN, 0}, {ended_by_ ? -1 : stop.fd(), POLLIN, 0}};
-      const absl::Duration wait = std::max(next_sample - absl::Now(), absl::ZeroDuration());
+      const absl::Duration wait = std::max(next_sample - SteadyNow(), absl::ZeroDuration());
       if (poll(fds, std::size(fds), static_cast<int>(absl::ToInt64Milliseconds(wait)) + 1) < 0 && errno != EINTR) {
         return ErrnoStatus(errno, "sandbox: wait for output");
       }
-      if (ReadOutput()) watch.OnOutput(absl::Now());
+      if (ReadOutput()) watch.OnOutput(SteadyNow());
       ReadControl();
     }
     while (ReadOutput()) {
@@ -232,12 +228,12 @@ class RunningTree {
 
   // Without sandbox-init's report that all is gone (it was killed), the processes last seen are waited for.
   absl::Status EndTheRest() {
-    const absl::Time give_up = absl::Now() + kDeathWait;
+    const absl::Time give_up = SteadyNow() + kDeathWait;
     for (const pid_t pid : last_pids_) {
       while (true) {
         const std::optional<process::ProcStat> stat = process::ReadProcStat(pid);
         if (!stat || stat->state == 'Z') break;
-        if (absl::Now() >= give_up) return absl::InternalError("sandbox: processes live on after sandbox-init died");
+        if (SteadyNow() >= give_up) return absl::InternalError("sandbox: processes live on after sandbox-init died");
         kill(pid, SIGKILL);
         absl::SleepFor(absl::Milliseconds(5));
       }
@@ -247,7 +243,7 @@ class RunningTree {
 
   absl::StatusOr<SandboxResult> Conclude(const LimitWatch& watch, absl::Time started, int init_status) {
     SandboxResult result;
-    result.seconds = absl::ToDoubleSeconds(absl::Now() - started);
+    result.seconds = absl::ToDoubleSeconds(SteadyNow() - started);
     result.cpu_seconds = std::max(watch.cpu_seconds(), init_report_.cpu_seconds);
     result.peak_memory_bytes = std::max(watch.peak_memory_bytes(), init_report_.largest_bytes);
     if (!init_report_.ended && init_report_.error.ok()) GOFARM_RETURN_IF_ERROR(EndTheRest());

@@ -14,8 +14,16 @@
 #include "common/process/proc_fs.h"
 
 namespace gofarm::exec {
-TreeSample SampleTree(pid_t root) {
+
+int64_t ResidentBytes(pid_t pid) {
   static const int64_t page = sysconf(_SC_PAGESIZE);
+  const std::string memory = process::ReadProcFile(Cat("/proc/", pid, "/statm"));
+  const std::vector<absl::string_view> fields = absl::StrSplit(memory, ' ');
+  int64_t pages = 0;
+  return fields.size() > 1 && absl::SimpleAtoi(fields[1], &pages) ? pages * page : 0;
+}
+
+TreeSample SampleTree(pid_t root) {
   static const double tick = 1.0 / static_cast<double>(sysconf(_SC_CLK_TCK));
   TreeSample sample;
   int64_t ticks = 0;
@@ -24,10 +32,7 @@ TreeSample SampleTree(pid_t root) {
     if (!stat) continue;
     sample.pids.push_back(pid);
     ticks += stat->own_ticks + stat->reaped_ticks;
-    const std::string memory = process::ReadProcFile(Cat("/proc/", pid, "/statm"));
-    const std::vector<absl::string_view> fields = absl::StrSplit(memory, ' ');
-    int64_t pages = 0;
-    if (fields.size() > 1 && absl::SimpleAtoi(fields[1], &pages)) sample.resident_bytes += pages * page;
+    sample.resident_bytes += ResidentBytes(pid);
   }
   sample.cpu_seconds = static_cast<double>(ticks) * tick;
   return sample;

@@ -19,6 +19,9 @@ struct TreeSample {
 inline constexpr size_t kTreeMax = 16384;
 TreeSample SampleTree(pid_t root);
 
+// Of one process alone; 0 when it is gone.
+int64_t ResidentBytes(pid_t pid);
+
 // Bytes on disk of the regular files that processes below `root` hold open and that have no name any more: no look at a
 // folder finds those. What is mapped only, on its way through a socket, or held by a process that shuts its /proc
 // folder to an ordinary user stays unseen. Gives up early at `enough` or on stop.

@@ -23,6 +23,8 @@ namespace gofarm::exec {
 // Raised whenever paths, mounts or the environment inside change: it is part of every recipe.
 inline constexpr int kSandboxLayout = 1;
 
+// One whose place lies below an earlier one's is mounted inside that: its place must be there already, and it is
+// read-only. There may be thousands of those.
 struct BindMount {
   std::string source;  // on the host; file or folder
   std::string dest;    // inside, absolute

@@ -26,6 +26,8 @@ namespace {
 // covered.
 constexpr const char* kStageCandidates[] = {"/mnt", "/media", "/srv", "/opt", "/tmp"};
 
+constexpr const char* kEndlessDevices[] = {"/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"};
+
 // What name resolution and TLS need inside, first the place on the host. Missing ones are left out.
 struct HostFile {
   const char* source;
@@ -67,6 +69,15 @@ absl::StatusOr<Source> OpenSource(const std::string& path) {
   return source;
 }
 
+// Binds an opened file or folder over one that is there.
+absl::Status BindOver(const Source& source, const std::string& target) {
+  const std::string by_handle = Cat("/proc/self/fd/", source.fd.get());
+  if (mount(by_handle.c_str(), target.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) {
+    return ErrnoStatus(errno, Cat("bind ", target));
+  }
+  return absl::OkStatus();
+}
+
 // Binds an opened file or folder at `target`, which is made for it.
 absl::Status Bind(const Source& source, const std::string& target) {
   if (source.folder) {
@@ -74,11 +85,7 @@ absl::Status Bind(const Source& source, const std::string& target) {
   } else {
     GOFARM_RETURN_IF_ERROR(WriteFile(target, ""));
   }
-  const std::string by_handle = Cat("/proc/self/fd/", source.fd.get());
-  if (mount(by_handle.c_str(), target.c_str(), nullptr, MS_BIND | MS_REC, nullptr) != 0) {
-    return ErrnoStatus(errno, Cat("bind ", target));
-  }
-  return absl::OkStatus();
+  return BindOver(source, target);
 }
 
 bool IsUsableStage(const std::string& folder, const std::string& bwrap) {
@@ -188,6 +195,11 @@ absl::StatusOr<Staged> StageMounts(const InitSpec& spec) {
 
   Staged staged;
   for (size_t i = 0; i < binds.size(); ++i) {
+    if (const BindMount* outer = OuterBind(s.binds, s.binds[i]); outer != nullptr) {
+      const std::string inside = Cat(stage, "/m", outer - s.binds.data(), s.binds[i].dest.substr(outer->dest.size()));
+      GOFARM_RETURN_IF_ERROR_CTX(BindOver(binds[i], inside), s.binds[i].dest);
+      continue;
+    }
     const std::string target = Cat(stage, "/m", i);
     GOFARM_RETURN_IF_ERROR_CTX(Bind(binds[i], target), s.binds[i].dest);
     staged.mounts.push_back({target, s.binds[i].dest, s.binds[i].writable});
@@ -200,6 +212,10 @@ absl::StatusOr<Staged> StageMounts(const InitSpec& spec) {
     staged.mounts.push_back({target, s.overlays[i].dest, true});
   }
   GOFARM_RETURN_IF_ERROR_CTX(StageEtc(spec, stage, staged), "/etc of the sandbox");
+  // A device without an end is no source: `#include "/dev/zero"` would fill a compiler until a limit ends the build.
+  const std::string empty = stage + "/empty";
+  GOFARM_RETURN_IF_ERROR(WriteFile(empty, ""));
+  for (const char* device : kEndlessDevices) staged.mounts.push_back({empty, device, false});
   return staged;
 }
 

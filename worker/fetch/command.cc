@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <filesystem>
 #include <stop_token>
@@ -15,32 +16,58 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/sync/wait.h"
+#include "worker/exec/sampler.h"
 
 namespace gofarm::fetch {
+namespace {
+
+constexpr absl::Duration kSampleEvery = absl::Milliseconds(100);
+constexpr absl::Duration kTickEvery = absl::Seconds(1);
+// That of builds: above every daemon of the farm.
+constexpr int kOomScoreAdj = 700;
+
+}  // namespace
 
 absl::StatusOr<process::CommandResult> RunWatched(const Scope& scope, const process::Command& spec,
-                                                  const std::function<bool()>& tick) {
+                                                  const std::function<bool()>& tick, int64_t memory_max) {
   std::stop_source stop;
   const std::stop_callback chain(scope.stop, [&] { stop.request_stop(); });
   absl::StatusOr<process::CommandResult> result;
   absl::Notification done;
+  std::atomic<pid_t> child = 0;
+  process::Command watched = spec;
+  watched.oom_score_adj = kOomScoreAdj;
+  watched.on_started = [&](pid_t pid) {
+    child = pid;
+    if (spec.on_started) spec.on_started(pid);
+  };
   // The child dies with its thread, so the thread that waits for it does nothing else.
   std::thread runner([&] {
-    result = process::Run(Scope{scope.deadline, stop.get_token()}, spec);
+    result = process::Run(Scope{scope.deadline, stop.get_token()}, watched);
     done.Notify();
   });
-  bool enough = false;
-  absl::Duration pause = absl::Seconds(1);
-  while (!done.WaitForNotificationWithTimeout(pause)) {
-    const absl::Time start = absl::Now();
-    if (!enough && !tick()) {
-      enough = true;
-      stop.request_stop();
+  bool enough = false, too_large = false;
+  absl::Duration pause = kTickEvery;
+  absl::Duration waited;
+  while (!done.WaitForNotificationWithTimeout(kSampleEvery)) {
+    waited += kSampleEvery;
+    if (enough || too_large) continue;
+    if (const pid_t pid = child; memory_max > 0 && pid != 0) {
+      too_large = exec::SampleTree(pid).resident_bytes + exec::ResidentBytes(pid) > memory_max;
     }
-    // At most a twentieth of one core, however large the folder it looks at.
-    pause = std::clamp((absl::Now() - start) * 20, absl::Seconds(1), absl::Seconds(10));
+    if (waited >= pause) {
+      const absl::Time start = absl::Now();
+      enough = !tick();
+      // At most a twentieth of one core, however large the folder it looks at.
+      pause = std::clamp((absl::Now() - start) * 20, kTickEvery, kTickEvery * 10);
+      waited = absl::ZeroDuration();
+    }
+    if (enough || too_large) stop.request_stop();
   }
   runner.join();
+  if (too_large && !scope.Done()) {
+    return absl::AbortedError(Cat(spec.argv[0], " held more than ", memory_max >> 20, " MiB of memory"));
+  }
   if (enough && !scope.Done()) return absl::ResourceExhaustedError("more was downloaded than is allowed");
   return result;
 }

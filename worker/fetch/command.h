@@ -15,9 +15,11 @@
 namespace gofarm::fetch {
 
 // As process::Run. Calls `tick` about once a second, from the calling thread; false ends the child, and the
-// result is RESOURCE_EXHAUSTED. A slow tick is called less often.
+// result is RESOURCE_EXHAUSTED. A slow tick is called less often. When the child and all below it hold more than
+// `memory_max` bytes in memory (0: no limit), sampled every 100 ms, they end and the result is ABORTED. The kernel
+// takes them before this process when memory runs out.
 absl::StatusOr<process::CommandResult> RunWatched(const Scope& scope, const process::Command& spec,
-                                                  const std::function<bool()>& tick);
+                                                  const std::function<bool()>& tick, int64_t memory_max = 0);
 
 // Bytes of the files below `folder` that were written since `since`; looks at no more than `entries_max` entries.
 int64_t BytesSince(const std::string& folder, absl::Time since, int64_t entries_max = 200'000);

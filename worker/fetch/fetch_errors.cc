@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <optional>
 
 #include "common/json/fields.h"
 
@@ -44,6 +45,7 @@ const Words kSourceInvalid = {FailureClass::kSourceInvalid,
                                "zip: invalid",
                                "zip: no entries",
                                "errors parsing go.mod",
+                               "invalid go.mod",
                                "parsing go.mod:",
                                "declares its path as",
                                "unexpected file",
@@ -134,6 +136,9 @@ FailureClass ClassifyFetchError(std::string_view message) {
 FailureClass ClassifyPackageError(std::string_view message) {
   // What go says about packages it has: these words are its own and come first, since a file may be called
   // "timeout.go".
+  if (Holds(message, "no matching files found") || Holds(message, "contains no embeddable files")) {
+    return FailureClass::kSourceIncomplete;
+  }
   if (Holds(message, "build constraints exclude all Go files") || message.rfind("found packages ", 0) == 0 ||
       Holds(message, "no Go files in")) {
     return FailureClass::kTargetUnsupported;
@@ -143,7 +148,6 @@ FailureClass ClassifyPackageError(std::string_view message) {
                                                    "use of vendored package",
                                                    "is a program, not an importable package",
                                                    "source files not allowed when not using cgo",
-                                                   "no matching files found",
                                                    "cannot embed",
                                                    "is not in std",
                                                    "expected ",
@@ -187,6 +191,41 @@ DownloadAnswer ParseDownloadAnswer(std::string_view json) {
   DownloadAnswer answer;
   json::Read(json, json::Rule::kLenient, answer).IgnoreError();
   return answer;
+}
+
+namespace {
+
+struct ModuleError {
+  std::string message;
+};
+
+template <typename Form, json::Is<ModuleError> E>
+void Fields(Form& form, E& e) {
+  form.Field("Err", e.message);
+}
+
+}  // namespace
+
+void Fields(json::FieldReader& form, ModuleAnswer& a) {
+  form.Field("Path", a.path);
+  form.Field("Version", a.version);
+  form.Field("GoVersion", a.go_version);
+  form.Field("GoMod", a.go_mod);
+  form.Field("Time", a.time);
+  form.Field("Versions", a.versions);
+  std::optional<ModuleError> error;
+  form.Field("Error", error);
+  if (error.has_value()) a.error = error->message.empty() ? "an error without a message" : error->message;
+}
+
+absl::StatusOr<std::vector<ModuleAnswer>> ParseModuleAnswers(std::string_view text) {
+  std::vector<ModuleAnswer> answers;
+  const absl::Status read = json::ForEachDocument(text, [&](json::FieldReader& reader) {
+    Fields(reader, answers.emplace_back());
+    return absl::OkStatus();
+  });
+  if (!read.ok()) return read;
+  return answers;
 }
 
 }  // namespace gofarm::fetch

@@ -5,7 +5,9 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "absl/status/statusor.h"
 #include "common/vocab/failure.h"
 
 namespace gofarm::fetch {
@@ -28,5 +30,16 @@ struct DownloadAnswer {
   std::string path, version, error, zip, dir, sum, go_mod;
 };
 DownloadAnswer ParseDownloadAnswer(std::string_view json);
+
+// One of those that `go list -m -e -json` prints.
+struct ModuleAnswer {
+  std::string path, version, error;
+  std::string go_version;             // of its go.mod; empty too when this Go is older than that
+  std::string go_mod;                 // path of the file in the module cache
+  std::string time;                   // RFC 3339
+  std::vector<std::string> versions;  // ascending, only where asked for
+};
+// INVALID_ARGUMENT when the text is no such answer.
+absl::StatusOr<std::vector<ModuleAnswer>> ParseModuleAnswers(std::string_view json);
 
 }  // namespace gofarm::fetch

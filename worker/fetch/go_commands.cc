@@ -5,10 +5,12 @@
 #include <filesystem>
 #include <utility>
 
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/gomod/build_constraint.h"
 #include "common/io/files.h"
 #include "common/process/proc_fs.h"
 #include "worker/fetch/command.h"
@@ -20,8 +22,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kDownloadJsonMax = 1 << 20;
-// The tags of the recipe: they decide which files count.
-constexpr std::string_view kTags = "netgo,osusergo";
+constexpr size_t kQueryJsonMax = 16 << 20;
+constexpr std::string_view kQueryGoMod = "module gofarm.invalid/query\n";
 
 }  // namespace
 
@@ -71,6 +73,7 @@ StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, 
   }
   spec.environment.emplace_back("GOOS", "linux");
   spec.environment.emplace_back("GOARCH", std::string(goarch));
+  if (!experiments_.empty()) spec.environment.emplace_back("GOEXPERIMENT", experiments_);
   spec.working_directory = main_;
   spec.stdout_max = stdout_max;
   const std::string downloads = cache_.Mod() + "/cache/download";
@@ -79,14 +82,18 @@ StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, 
   bool too_much = false;
   int64_t seen = 0;  // in full: of an ended process the kernel shows an ordinary user less
   if (progress_) progress_(step, 0, 0);
-  absl::StatusOr<process::CommandResult> ran = RunWatched(scope.Within(limits_.command), spec, [&] {
-    // What the folder grows by is good enough to show; other fetches download into it too, so it condemns no module.
-    if (progress_) progress_(step, BytesSince(downloads, started_), 0);
-    const pid_t pid = child;
-    if (pid != 0) seen = process::BytesWrittenBy(pid).value_or(seen);
-    too_much = written_ + seen > limits_.bytes_max;
-    return !too_much;
-  });
+  absl::StatusOr<process::CommandResult> ran = RunWatched(
+      scope.Within(limits_.command), spec,
+      [&] {
+        // What the folder grows by is good enough to show; other fetches download into it too, so it condemns no
+        // module.
+        if (progress_) progress_(step, BytesSince(downloads, started_), 0);
+        const pid_t pid = child;
+        if (pid != 0) seen = process::BytesWrittenBy(pid).value_or(seen);
+        too_much = written_ + seen > limits_.bytes_max;
+        return !too_much;
+      },
+      limits_.memory_bytes);
   if (ran.ok()) written_ += std::max(ran->bytes_written.value_or(0), seen);
   if (too_much || written_ > limits_.bytes_max) {
     return Failed(FailureClass::kSourceInvalid,
@@ -100,6 +107,8 @@ StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, 
     case absl::StatusCode::kResourceExhausted:
       return Failed(FailureClass::kSourceInvalid,
                     Cat("go answered more than ", stdout_max, " bytes: too many packages"));
+    case absl::StatusCode::kAborted:
+      return Failed(FailureClass::kOutOfMemory, Cat(step, ": go held more than ", limits_.memory_bytes >> 20, " MiB"));
     case absl::StatusCode::kDeadlineExceeded:
       if (scope.Done()) return FromStatus(scope, ran.status());
       return Failed(FailureClass::kProxyError, Cat(step, ": no end after ", absl::FormatDuration(limits_.command)));
@@ -151,12 +160,15 @@ absl::Status GoCommands::MakeCopy(const std::string& module_folder, std::string_
 }
 
 StepResult GoCommands::ListTarget(const Scope& scope, const std::string& go, Target target, const std::string& pattern,
-                                  std::vector<GoListPackage>& packages) {
+                                  const SourceForm& form, std::vector<GoListPackage>& packages) {
   process::CommandResult result;
-  StepResult step =
-      RunGo(scope, {go, "list", "-e", "-deps", "-tags", std::string(kTags), Cat("-json=", kGoListFields), pattern},
-            InfoOf(target).goarch, Cat("listing for ", TargetName(target)), static_cast<size_t>(limits_.json_bytes_max),
-            result);
+  std::string tags = absl::StrJoin(gomod::RecipeTags(), ",");
+  for (const std::string& tag : form.tags) tags += Cat(",", tag);
+  experiments_ = absl::StrJoin(form.experiments, ",");
+  StepResult step = RunGo(scope, {go, "list", "-e", "-deps", "-tags", tags, Cat("-json=", kGoListFields), pattern},
+                          InfoOf(target).goarch, Cat("listing for ", TargetName(target)),
+                          static_cast<size_t>(limits_.json_bytes_max), result);
+  experiments_.clear();
   if (!step.ok()) return step;
   if (result.exit_code != 0) {
     const std::string message = ErrorLines(result.err);
@@ -171,6 +183,31 @@ StepResult GoCommands::ListTarget(const Scope& scope, const std::string& go, Tar
     }
   }
   packages = *std::move(parsed);
+  return {};
+}
+
+StepResult GoCommands::Query(const Scope& scope, const std::string& go, const std::vector<std::string>& queries,
+                             bool versions, std::vector<ModuleAnswer>& answers) {
+  answers.clear();
+  if (queries.empty()) return {};
+  if (queries.size() > kQueriesMax) {
+    return Failed(FailureClass::kInternal, Cat(queries.size(), " queries at once, at most ", kQueriesMax));
+  }
+  if (const absl::Status made = MakeSynthetic(kQueryGoMod, ""); !made.ok()) return FromStatus(scope, made);
+  std::vector<std::string> argv = {go, "list", "-m", "-e", "-json"};
+  if (versions) argv.push_back("-versions");
+  argv.push_back("--");
+  argv.insert(argv.end(), queries.begin(), queries.end());
+  process::CommandResult result;
+  StepResult step = RunGo(scope, std::move(argv), "amd64", "asking for versions", kQueryJsonMax, result);
+  if (!step.ok()) return step;
+  absl::StatusOr<std::vector<ModuleAnswer>> parsed = ParseModuleAnswers(result.out);
+  if (result.exit_code != 0 || !parsed.ok() || parsed->size() != queries.size()) {
+    const std::string message = ErrorLines(result.err);
+    return Failed(message.empty() ? FailureClass::kInternal : ClassifyFetchError(message),
+                  message.empty() ? "go list -m answered something else than was asked" : message);
+  }
+  answers = *std::move(parsed);
   return {};
 }
 

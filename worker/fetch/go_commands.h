@@ -21,6 +21,8 @@
 
 namespace gofarm::fetch {
 
+inline constexpr size_t kQueriesMax = 200;
+
 // What a step gave: `failure` kNone and not `stopped` means it worked.
 struct StepResult {
   FailureClass failure = FailureClass::kNone;
@@ -51,7 +53,13 @@ class GoCommands {
 
   // Loads all packages of the module (`pattern`) and their dependencies for the target, and downloads what is missing.
   StepResult ListTarget(const Scope& scope, const std::string& go, Target target, const std::string& pattern,
-                        std::vector<GoListPackage>& packages);
+                        const SourceForm& form, std::vector<GoListPackage>& packages);
+
+  // What the module proxy knows of "PATH@VERSION", "PATH@COMMIT", "PATH@latest" or PATH (its versions), at most
+  // kQueriesMax. One answer for each, in their order; what has no answer has an error. Runs in a main module of its
+  // own, which takes the place of the one that was made.
+  StepResult Query(const Scope& scope, const std::string& go, const std::vector<std::string>& queries, bool versions,
+                   std::vector<ModuleAnswer>& answers);
 
   const std::string& main_folder() const { return main_; }
   absl::Time started() const { return started_; }
@@ -68,7 +76,8 @@ class GoCommands {
   const std::string main_;
   const FetchProgress& progress_;
   const absl::Time started_;
-  int64_t written_ = 0;  // by the commands before this one
+  int64_t written_ = 0;      // by the commands before this one
+  std::string experiments_;  // of the command that runs
 };
 
 // What go wrote to stderr without the lines that only show its progress.

@@ -56,10 +56,15 @@ void Fields(json::FieldReader& form, GoListPackage& p) {
   form.Field("Standard", p.standard);
   form.Field("Module", p.module);
   form.Field("GoFiles", p.go_files);
-  std::vector<std::string> cgo_files;
-  form.Field("CgoFiles", cgo_files);
-  p.cgo = !cgo_files.empty();
-  p.go_files.insert(p.go_files.end(), cgo_files.begin(), cgo_files.end());
+  form.Field("CgoFiles", p.cgo_files);
+  p.cgo = !p.cgo_files.empty();
+  p.go_files.insert(p.go_files.end(), p.cgo_files.begin(), p.cgo_files.end());
+  for (const std::string_view name : {"CgoCPPFLAGS", "CgoCFLAGS", "CgoCXXFLAGS"}) {
+    std::vector<std::string> flags;
+    form.Field(name, flags);
+    p.c_flags.insert(p.c_flags.end(), flags.begin(), flags.end());
+  }
+  form.Field("CgoLDFLAGS", p.ld_flags);
   p.cxx = HasAny(form, "CXXFiles");
   p.swig_cxx = HasAny(form, "SwigCXXFiles");
   p.swig = HasAny(form, "SwigFiles") || p.swig_cxx;
@@ -76,27 +81,34 @@ void Fields(json::FieldReader& form, GoListPackage& p) {
   form.Field("Error", error);
   if (!error.has_value()) return;
   p.error = error->message.empty() ? "package has an error without a message" : error->message;
-  // The position is a path of this machine; its last element is enough.
-  const std::string& position = error->position;
-  if (!position.empty()) p.error = Cat(position.substr(position.rfind('/') + 1), ": ", p.error);
+  // It is a path of this machine; its last element is enough.
+  p.position = error->position.substr(error->position.rfind('/') + 1);
 }
 
 namespace {
 
-std::string MessageOf(std::string_view error) {
-  // "debugger.go:32:2: found packages ..." -> the message alone.
-  const size_t colon = error.find(": ");
-  const std::string_view head = error.substr(0, colon);
-  if (colon != std::string_view::npos && head.find(".go:") != std::string_view::npos &&
-      head.find(' ') == std::string_view::npos) {
-    return std::string(error.substr(colon + 2));
+constexpr size_t kUnreadableMax = 50;
+
+// -march, -mcpu and -mtune choose code by the CPU of the machine that compiles.
+bool IsNativeFlag(std::string_view flag) { return flag.starts_with("-m") && flag.ends_with("=native"); }
+
+bool Holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+// "found packages main (main.go) and other (other.go) in DIR": the two files.
+std::vector<std::string> FilesOfClash(std::string_view error) {
+  std::vector<std::string> files;
+  for (size_t open = error.find(" ("); open != std::string_view::npos && files.size() < 2;
+       open = error.find(" (", open)) {
+    open += 2;
+    files.emplace_back(error.substr(open, error.find(')', open) - open));
   }
-  return std::string(error);
+  return files;
 }
 
 bool HasMain(const GoListPackage& package, const ListingInput& input) {
   return std::any_of(package.go_files.begin(), package.go_files.end(), [&](const std::string& file) {
-    const std::optional<std::string> text = input.read_file(file.front() == '/' ? file : Cat(package.dir, "/", file));
+    const std::optional<std::string> text =
+        input.reader.read_file(file.front() == '/' ? file : Cat(package.dir, "/", file));
     return text.has_value() && gomod::HasMainFunction(*text);
   });
 }
@@ -109,13 +121,16 @@ std::string Below(std::string_view path, std::string_view folder) {
 class Builder {
  public:
   Builder(const std::vector<GoListPackage>& packages, const ListingInput& input) : packages_(packages), input_(input) {
-    for (const GoListPackage& package : packages) by_path_.emplace(package.import_path, &package);
+    for (const GoListPackage& package : packages) {
+      by_path_.emplace(package.import_path, &package);
+      imported_.insert(package.imports.begin(), package.imports.end());
+    }
   }
 
   TargetListing Make() {
     result_.target = input_.target;
     for (const GoListPackage& package : packages_) {
-      if (IsProgram(package)) AddProgram(package);
+      IsProgram(package) ? AddProgram(package) : AddUnreadable(package);
     }
     std::sort(result_.programs.begin(), result_.programs.end(),
               [](const Program& a, const Program& b) { return a.import_path < b.import_path; });
@@ -133,7 +148,10 @@ class Builder {
 
  private:
   bool IsProgram(const GoListPackage& package) const {
-    if (package.name != "main" || package.standard || !package.module.has_value()) return false;
+    // Of a folder with two package names go tells the one that it met first.
+    const bool is_main =
+        package.name == "main" || (package.error.starts_with("found packages ") && Holds(package.error, " main ("));
+    if (!is_main || package.standard || !package.module.has_value()) return false;
     // A pattern module/... also matches packages of other modules whose path goes on from there.
     return package.module->path == input_.module && !package.go_files.empty();
   }
@@ -156,6 +174,60 @@ class Builder {
     return all;
   }
 
+  bool IsOwn(std::string_view import_path) const {
+    return import_path == input_.module || !Below(import_path, input_.module).empty();
+  }
+
+  // What go said in general, made precise by the files that it spoke of.
+  FailureClass ClassOf(const GoListPackage& package, Program& program) const {
+    const FailureClass failure = ClassifyPackageError(package.error);
+    if (package.error.starts_with("found packages ")) {
+      // Files that are left out on some target clash by that target's doing.
+      for (const std::string& file : FilesOfClash(package.error)) {
+        for (const Target target : kAllTargets) {
+          if (!Counts(input_.reader, package.dir, file, target, input_.go_version))
+            return FailureClass::kTargetUnsupported;
+        }
+      }
+      return FailureClass::kSourceInvalid;
+    }
+    if (Holds(package.error, "build constraints exclude all Go files")) NoteWhatWouldHelp(package, program);
+    // Loaded in part, it would have a name: nothing of the folder is there.
+    if (package.name.empty() && package.go_files.empty() && IsOwn(package.import_path) && !IsTransient(failure) &&
+        !Holds(package.error, "build constraints") &&
+        (Holds(package.error, "package") || Holds(package.error, "no Go files in"))) {
+      return FailureClass::kSourceIncomplete;
+    }
+    return failure;
+  }
+
+  // Of a package that has Go files, none of them for this build.
+  void NoteWhatWouldHelp(const GoListPackage& package, Program& program) const {
+    static constexpr std::string_view kMark = "goexperiment.";
+    const bool dependency = !package.standard && package.module.has_value() && !package.module->main &&
+                            package.module->path != input_.module;
+    for (const std::string& file : input_.reader.go_files_in(package.dir)) {
+      if (file.ends_with("_test.go")) continue;
+      const std::optional<gomod::ConstraintLines> lines = ConstraintsOf(input_.reader, package.dir, file);
+      if (!lines.has_value()) continue;
+      if (const size_t at = lines->go_build.find(kMark); at != std::string::npos) {
+        std::string name = lines->go_build.substr(at + kMark.size());
+        name.resize(std::min(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789"), name.size()));
+        std::vector<std::string> experiments = gomod::DefaultExperiments();
+        experiments.push_back(name);
+        if (!name.empty() && Counts(input_.reader, package.dir, file, input_.target, input_.go_version, experiments)) {
+          program.wants_experiment = std::move(name);
+          return;
+        }
+      }
+      if (dependency && std::any_of(kAllTargets.begin(), kAllTargets.end(), [&](Target target) {
+            return Counts(input_.reader, package.dir, file, target, input_.go_version);
+          })) {
+        program.wants_newer = package.module->path;
+      }
+    }
+  }
+
   void AddProgram(const GoListPackage& package) {
     Program program;
     program.import_path = package.import_path;
@@ -173,9 +245,10 @@ class Builder {
     const std::vector<const GoListPackage*> closure = Closure(package);
     for (const GoListPackage* part : closure) {
       if (part->error.empty()) continue;
-      const FailureClass failure = ClassifyPackageError(MessageOf(part->error));
-      const std::string detail =
-          Clip(Cat(EscapeForPrint(part->import_path), ": ", EscapeForPrint(part->error, true)), kProgramDetailMax);
+      const FailureClass failure = ClassOf(*part, program);
+      const std::string detail = Clip(Cat(EscapeForPrint(part->import_path), ": ", EscapeForPrint(part->position),
+                                          part->position.empty() ? "" : ": ", EscapeForPrint(part->error, true)),
+                                      kProgramDetailMax);
       // The first decides, but what may pass goes before all others: it must not be kept as the program's fault.
       if (program.failure == FailureClass::kNone || (IsTransient(failure) && !IsTransient(program.failure))) {
         program.failure = failure;
@@ -188,11 +261,43 @@ class Builder {
     result_.programs.push_back(std::move(program));
   }
 
+  // A folder with Go files that is no package to go: whether it would be a program, nobody can say.
+  void AddUnreadable(const GoListPackage& package) {
+    if (!package.name.empty() || package.error.empty() || package.standard || !IsOwn(package.import_path)) return;
+    if (imported_.contains(package.import_path) || Holds(package.error, "build constraints exclude all Go files") ||
+        Holds(package.error, "no Go files") || Holds(package.error, "no non-test Go files")) {
+      return;
+    }
+    if (result_.unreadable.size() >= kUnreadableMax) return;
+    result_.unreadable.push_back(Clip(EscapeForPrint(Cat(package.import_path, ": ", package.position,
+                                                         package.position.empty() ? "" : ": ", package.error)),
+                                      kProgramDetailMax));
+  }
+
+  void AddDemand(const GoListPackage& package) {
+    CgoDemand demand;
+    demand.native = std::any_of(package.c_flags.begin(), package.c_flags.end(), IsNativeFlag);
+    demand.linker_flags = std::any_of(package.ld_flags.begin(), package.ld_flags.end(),
+                                      [](const std::string& flag) { return flag.starts_with("-Wl,"); });
+    if (!demand.native && !demand.linker_flags) return;
+    demand.import_path = package.import_path;
+    demand.in_source = package.module.has_value() && package.module->main;
+    demand.files = package.cgo_files;
+    demand.dir = Below(package.dir, input_.mod_cache);
+    if (demand.in_source) {
+      demand.dir = package.import_path == input_.module ? "." : Below(package.import_path, input_.module);
+    }
+    result_.cgo_demands.push_back(std::move(demand));
+  }
+
   void AddLinked(const GoListPackage& package) {
     result_.uses_cgo |= package.cgo;
     result_.uses_syso |= package.syso;
     result_.uses_assembly |= package.assembly;
-    result_.uses_cxx |= (package.cxx && package.cgo) || package.swig_cxx;
+    result_.uses_cxx |= (package.cxx && package.cgo) || package.swig_cxx ||
+                        std::any_of(package.ld_flags.begin(), package.ld_flags.end(),
+                                    [](const std::string& flag) { return flag == "-lstdc++" || flag == "-lc++"; });
+    AddDemand(package);
     result_.uses_c |= package.cgo || package.c || package.cxx || package.swig || package.syso;
     for (const std::string& import : package.imports) {
       const auto found = by_path_.find(import);
@@ -214,6 +319,7 @@ class Builder {
   const ListingInput& input_;
   absl::flat_hash_map<std::string, const GoListPackage*> by_path_;
   absl::flat_hash_set<std::string> linked_;
+  absl::flat_hash_set<std::string> imported_;  // by any package
   std::map<std::string, LinkedModule> modules_;
   TargetListing result_;
 };
@@ -222,27 +328,18 @@ class Builder {
 
 const std::string_view kGoListFields =
     "ImportPath,Name,Dir,Standard,Module,GoFiles,CgoFiles,CFiles,CXXFiles,MFiles,FFiles,SFiles,SwigFiles,SwigCXXFiles,"
-    "SysoFiles,Imports,ImportMap,Error";
+    "SysoFiles,CgoCPPFLAGS,CgoCFLAGS,CgoCXXFLAGS,CgoLDFLAGS,EmbedFiles,Imports,ImportMap,Error";
 
 absl::StatusOr<std::vector<GoListPackage>> ParseGoList(std::string_view text) {
   std::vector<GoListPackage> packages;
-  // One document a package, each ending in a brace at the start of a line; inside one all lines are indented. So only
-  // one document's tree is in memory at a time.
-  json::Parser parser;
-  while (true) {
-    const size_t start = text.find_first_not_of(" \t\r\n");
-    if (start == std::string_view::npos) break;
-    text.remove_prefix(start);
-    const size_t end = text.find("\n}");
-    const size_t length = end == std::string_view::npos ? text.size() : end + 2;
-    absl::StatusOr<json::FieldReader> reader = parser.Object(text.substr(0, length), json::Rule::kLenient);
-    if (!reader.ok()) return absl::InvalidArgumentError("go list answered broken JSON");
+  const absl::Status read = json::ForEachDocument(text, [&](json::FieldReader& reader) -> absl::Status {
     if (packages.size() >= kPackagesMax) {
       return absl::ResourceExhaustedError(Cat("module needs more than ", kPackagesMax, " packages"));
     }
-    Fields(*reader, packages.emplace_back());
-    text.remove_prefix(length);
-  }
+    Fields(reader, packages.emplace_back());
+    return absl::OkStatus();
+  });
+  if (!read.ok()) return read;
   return packages;
 }
 

@@ -4,11 +4,22 @@
 #include "common/base/text.h"
 #include "common/json/fields.h"
 
+namespace gofarm::gomod {
+
+// Found by argument-dependent look-up, so in the namespace of the type.
+template <typename Form, json::Is<ModuleVersion> M>
+void Fields(Form& form, M& m) {
+  form.Field("path", m.path);
+  form.Field("version", m.version);
+}
+
+}  // namespace gofarm::gomod
+
 namespace gofarm::fetch {
 namespace {
 
 // Raised whenever the form or the meaning of a stored listing changes: older ones are then made again.
-constexpr int64_t kFormat = 2;
+constexpr int64_t kFormat = 3;
 
 }  // namespace
 
@@ -18,8 +29,31 @@ void Fields(Form& form, P& p) {
   form.Field("name", p.name);
   form.Field("dir", p.dir);
   form.Field("has_main_func", p.has_main_func);
-  form.Number("failure", p.failure, FailureClass::kInternal);
+  form.Number("failure", p.failure, kLastFailureClass);
   form.Field("detail", p.detail);
+  form.Field("wants_experiment", p.wants_experiment);
+  form.Field("wants_newer", p.wants_newer);
+}
+
+template <typename Form, json::Is<SourceForm> F>
+void Fields(Form& form, F& f) {
+  form.Number("base", f.base, Base::kSibling);
+  form.Field("previous_go", f.previous_go);
+  form.Field("go_line", f.go_line);
+  form.Field("raised", f.raised);
+  form.Field("experiments", f.experiments);
+  form.Field("tags", f.tags);
+  form.Field("locked", f.locked);
+}
+
+template <typename Form, json::Is<CgoDemand> D>
+void Fields(Form& form, D& d) {
+  form.Field("import_path", d.import_path);
+  form.Field("dir", d.dir);
+  form.Field("in_source", d.in_source);
+  form.Field("files", d.files);
+  form.Field("native", d.native);
+  form.Field("linker_flags", d.linker_flags);
 }
 
 template <typename Form, json::Is<LinkedModule> M>
@@ -44,6 +78,8 @@ void Fields(Form& form, L& l) {
   form.Field("modules", l.modules);
   form.Field("packages", l.packages);
   form.Field("imports", l.imports);
+  form.Field("cgo_demands", l.cgo_demands);
+  form.Field("unreadable", l.unreadable);
 }
 
 template <typename Form, json::Is<Listing> L>
@@ -53,7 +89,9 @@ void Fields(Form& form, L& l) {
   form.Field("module_h1", l.module_h1);
   form.Field("go_line", l.go_line);
   form.Field("go_version", l.go_version);
-  form.Field("variant", l.variant);
+  form.Field("declared_path", l.declared_path);
+  form.Field("form", l.form);
+  form.Field("edits", l.edits);
   form.Field("go_mod", l.go_mod);
   form.Field("go_sum", l.go_sum);
   form.Field("pinned_go_mod", l.pinned_go_mod);
@@ -62,7 +100,17 @@ void Fields(Form& form, L& l) {
   form.Field("has_go_mod", l.has_go_mod);
   form.Field("bytes_fetched", l.bytes_fetched);
   form.Field("cache_dirs", l.cache_dirs);
+  form.Field("downloads", l.downloads);
   form.Field("targets", l.targets);
+}
+
+bool IsSource(const SourceForm& form) { return form.base != Base::kInstall; }
+
+std::string AskedImportPath(const Listing& listing, std::string_view import_path) {
+  const std::string& declared = listing.declared_path;
+  const bool below = !declared.empty() && import_path.starts_with(declared) &&
+                     (import_path.size() == declared.size() || import_path[declared.size()] == '/');
+  return below ? Cat(listing.module, import_path.substr(declared.size())) : std::string(import_path);
 }
 
 std::string WhyNotReportable(const TargetListing& listing) {

@@ -3,6 +3,7 @@
 // needs it later. Plain values; the JSON form is what CACHE/listings keeps.
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <map>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "common/gomod/go_mod_file.h"
 #include "common/vocab/failure.h"
 #include "common/vocab/target.h"
 
@@ -19,6 +21,31 @@ namespace gofarm::fetch {
 // What the coordinator takes in one report; a module beyond that is refused before anything is built.
 inline constexpr size_t kProgramsMax = 4096;
 inline constexpr size_t kImportPathMax = 1000;
+
+// From where a module is built, and with which go.mod.
+enum class Base {
+  kInstall,    // from the module cache, as a dependency of a main module that requires it
+  kSource,     // a copy of its source as the main module: for go.mod files that `go install` refuses by design
+  kNoReplace,  // kSource without the replace lines that point to folders: a module's zip never holds those folders
+  kSibling     // kNoReplace, but each of those modules is replaced by its version of the same commit
+};
+
+// Everything that decides which files and versions a build is made of. Each form of a module has a listing of its own.
+struct SourceForm {
+  Base base = Base::kInstall;
+  bool previous_go = false;                  // the toolset's previous Go instead of the one that the go line asks for
+  std::string go_line;                       // in place of the one in the module's go.mod; empty: as it stands
+  std::vector<gomod::ModuleVersion> raised;  // dependencies that need at least this version, by path
+  std::vector<std::string> experiments;      // GOEXPERIMENT, sorted
+  std::vector<std::string> tags;             // beside the recipe's, sorted
+  // Of a module without go.mod: versions that its lock file names, and of what nobody names those that were there when
+  // the module was, instead of today's newest.
+  bool locked = false;
+  auto operator<=>(const SourceForm&) const = default;
+};
+
+// Whether the module itself is the main module of the build.
+bool IsSource(const SourceForm& form);
 
 // A package named main with at least one non-test file for the target.
 struct Program {
@@ -31,6 +58,20 @@ struct Program {
   // the whole command line, so build only those without a failure.
   FailureClass failure = FailureClass::kNone;
   std::string detail;  // escaped, at most 1 KiB
+  // What would let it load: a GOEXPERIMENT that a package of std is only there with ("jsonv2"), or a module whose
+  // release has nothing for the target. Both empty: nothing that is known.
+  std::string wants_experiment, wants_newer;
+};
+
+// What a package of the build says in its #cgo lines beyond what every build may have.
+struct CgoDemand {
+  std::string import_path;
+  std::string dir;                 // of its files: inside the module cache, or inside the module when `in_source`
+  bool in_source = false;          // of the main module in a source form
+  std::vector<std::string> files;  // that import "C"
+  bool native = false;             // asks for code for the machine that it is built on (-march=native)
+  bool linker_flags = false;       // has -Wl, flags
+  bool operator==(const CgoDemand&) const = default;
 };
 
 struct LinkedModule {
@@ -54,6 +95,9 @@ struct TargetListing {
   // Import path -> what it imports outside std, of the packages that the programs are made of; without an entry:
   // nothing.
   std::map<std::string, std::vector<std::string>> imports;
+  std::vector<CgoDemand> cgo_demands;  // by import path, only of packages that demand something
+  // Folders of the module that go could make nothing of, each with the reason: whether they are programs is unknown.
+  std::vector<std::string> unreadable;
 };
 
 // Beyond kProgramsMax or kImportPathMax: in words; else empty.
@@ -65,12 +109,14 @@ struct Listing {
   std::string module_h1;   // of the zip, "h1:..."
   std::string go_line;     // of its go.mod, "" when it has none
   std::string go_version;  // the Go of the toolset that was picked: "1.26.8"
-  // First variant to try: "install" (no replace, no exclude), "noreplace" (replace lines to folders, dropped in
-  // go_mod), "source" (other replace or exclude lines).
-  std::string variant;
-  std::string go_mod;  // of the source variants: text to put in place of the module's go.mod; empty otherwise
-  std::string go_sum;  // of the source variants: complete for what was listed
-  // Of the install variant, when no go.mod names the versions of something that is imported (a module without go.mod,
+  // What go.mod calls the module, where that is not what it was asked for as; else empty. Import paths begin with it.
+  std::string declared_path;
+  SourceForm form;  // resolved: what was listed
+  // What was changed in go.mod beside the form's name: lines for people.
+  std::vector<std::string> edits;
+  std::string go_mod;  // of source forms: text to put in place of the module's go.mod; empty otherwise
+  std::string go_sum;  // of source forms: complete for what was listed
+  // Of the install form, when no go.mod names the versions of something that is imported (a module without go.mod,
   // or with an incomplete one): go.mod and go.sum of a main module that requires the module and the versions that were
   // chosen. Builds run in it: `go install MODULE@VERSION` would choose again, the newest that the module cache happens
   // to hold by then. Both empty otherwise.
@@ -81,11 +127,17 @@ struct Listing {
   // Folders inside the module cache of every module whose files loading needed, also such as only might have held a
   // package: the offline build looks at the same ones.
   std::vector<std::string> cache_dirs;
+  // "github.com/!burnt!sushi/toml/@v/v1.6.0" below cache/download: of every module whose go.mod loading read.
+  std::vector<std::string> downloads;
   int64_t bytes_fetched = 0;  // by the fetch that made this listing; 0 when everything was in the cache
   std::vector<TargetListing> targets;
 
   const TargetListing* Find(Target target) const;
+  const std::string& own_path() const { return declared_path.empty() ? module : declared_path; }
 };
+
+// The path below the module that it was asked for as, of an import path below the declared one.
+std::string AskedImportPath(const Listing& listing, std::string_view import_path);
 
 std::string ToJson(const Listing& listing);
 // INVALID_ARGUMENT for anything that ToJson does not write (a damaged or older file: list again).

@@ -67,6 +67,18 @@ int64_t FileBytes(const std::string& path) {
   return lstat(path.c_str(), &info) == 0 && S_ISREG(info.st_mode) ? info.st_size : 0;
 }
 
+// What may stay of a part of the cache that takes `total` bytes, and how old what goes must be.
+struct Allowance {
+  int64_t bytes = 0;
+  absl::Time used_before;
+};
+Allowance AllowanceOf(const CacheLayout& cache, const PruneLimits& limits, int64_t budget, int64_t total) {
+  const absl::StatusOr<int64_t> free = io::FreeBytes(cache.root());
+  const int64_t missing = free.ok() ? std::max<int64_t>(0, limits.free_floor - *free) : 0;
+  return {std::max<int64_t>(0, std::min(budget, total - missing)),
+          absl::Now() - (missing > 0 ? std::min(limits.grace, limits.short_grace) : limits.grace)};
+}
+
 // Out of the way at once by rename; the slow removal follows without the lock.
 int64_t Detach(const CacheLayout& cache, const CachedModule& module, const std::string& trash) {
   const std::string base = DownloadBase(cache, module.path, module.version);
@@ -89,22 +101,23 @@ int64_t Detach(const CacheLayout& cache, const CachedModule& module, const std::
 
 absl::Status PruneModules(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits, Pruned& done) {
   int64_t total = io::TreeBytes(cache.Mod(), kWalkMax);
-  if (total <= limits.mod_bytes) return absl::OkStatus();
+  const Allowance allowance = AllowanceOf(cache, limits, limits.mod_bytes, total);
+  if (total <= allowance.bytes) return absl::OkStatus();
   std::vector<CachedModule> modules = CachedModules(cache);
   std::sort(modules.begin(), modules.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
   const std::string trash = cache.Mod() + "/.trash";
   size_t next = 0;
-  while (next < modules.size() && total > limits.mod_bytes) {
+  while (next < modules.size() && total > allowance.bytes) {
     GOFARM_RETURN_IF_ERROR(io::MakeFolders(trash));
     {
       GOFARM_ASSIGN_OR_RETURN(const ModuleCacheLock lock,
                               ModuleCacheLock::Acquire(scope, cache, ModuleCacheLock::Mode::kExclusive));
-      for (int i = 0; i < kModulesPerHold && next < modules.size() && total > limits.mod_bytes; ++i) {
+      for (int i = 0; i < kModulesPerHold && next < modules.size() && total > allowance.bytes; ++i) {
         const CachedModule& module = modules[next++];
         // Looked at again: a fetch may have used it since.
         struct stat info {};
         if (lstat((DownloadBase(cache, module.path, module.version) + ".ziphash").c_str(), &info) != 0) continue;
-        if (absl::TimeFromTimespec(info.st_mtim) > absl::Now() - limits.grace) continue;
+        if (absl::TimeFromTimespec(info.st_mtim) > allowance.used_before) continue;
         const int64_t bytes = Detach(cache, module, trash);
         total -= bytes;
         done.bytes += bytes;
@@ -133,8 +146,9 @@ absl::Status PruneFiles(const Scope& scope, const std::string& root, int64_t bud
        !error && it != fs::recursive_directory_iterator() && left > 0; it.increment(error), --left) {
     struct stat info {};
     if (lstat(it->path().c_str(), &info) != 0 || !S_ISREG(info.st_mode)) continue;
-    total += info.st_size;
-    entries.push_back({it->path().string(), absl::TimeFromTimespec(info.st_mtim), info.st_size});
+    const int64_t bytes = (info.st_size + io::kBlockBytes - 1) / io::kBlockBytes * io::kBlockBytes;
+    total += bytes;
+    entries.push_back({it->path().string(), absl::TimeFromTimespec(info.st_mtim), bytes});
   }
   if (total <= budget) return absl::OkStatus();
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) { return a.used < b.used; });
@@ -151,9 +165,11 @@ absl::Status PruneFiles(const Scope& scope, const std::string& root, int64_t bud
 
 absl::Status PruneGoCaches(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits, Pruned& done) {
   GoCachePruned pruned;
+  const std::string root = cache.root() + "/gocache";
+  const Allowance allowance = AllowanceOf(cache, limits, limits.gocache_bytes, io::TreeBytes(root, kWalkMax));
   // An hour more, since go notes anew when it used an entry only once the note is older than that.
-  const absl::Status status = PruneGoCacheFolders(scope, cache.root() + "/gocache", limits.gocache_bytes,
-                                                  absl::Now() - limits.grace - absl::Hours(1), pruned);
+  const absl::Status status =
+      PruneGoCacheFolders(scope, root, allowance.bytes, allowance.used_before - absl::Hours(1), pruned);
   done.bytes += pruned.bytes;
   done.gocache_entries += pruned.entries;
   done.gocache_foreign_files += pruned.foreign;
@@ -162,8 +178,9 @@ absl::Status PruneGoCaches(const Scope& scope, const CacheLayout& cache, const P
 
 // A fetch that finds none makes it anew, so the lock is not needed here.
 absl::Status PruneListings(const Scope& scope, const CacheLayout& cache, const PruneLimits& limits, Pruned& done) {
-  return PruneFiles(scope, cache.root() + "/listings", limits.listings_bytes, absl::Now() - limits.grace, done.bytes,
-                    done.listings);
+  const std::string root = cache.root() + "/listings";
+  const Allowance allowance = AllowanceOf(cache, limits, limits.listings_bytes, io::TreeBytes(root, kWalkMax));
+  return PruneFiles(scope, root, allowance.bytes, allowance.used_before, done.bytes, done.listings);
 }
 
 // What killed processes left: halves of toolchains. An incomplete seed is removed by the process that makes it again.
@@ -238,6 +255,26 @@ bool TouchModule(const CacheLayout& cache, const std::string& dir) {
   if (utimensat(AT_FDCWD, mark.c_str(), nullptr, 0) != 0) return false;
   struct stat info {};
   return stat(Cat(cache.Mod(), "/", dir).c_str(), &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+int64_t EntriesOf(const CacheLayout& cache, const std::string& dir, int64_t max) {
+  int64_t count = 0;
+  std::error_code error;
+  const std::string folder = Cat(cache.Mod(), "/", dir);
+  for (auto it = fs::recursive_directory_iterator(folder, fs::directory_options::skip_permission_denied, error);
+       !error && it != fs::recursive_directory_iterator() && count < max; it.increment(error)) {
+    ++count;
+  }
+  return count;
+}
+
+void RemoveModule(const CacheLayout& cache, const std::string& dir) {
+  const size_t at = dir.rfind('@');
+  if (at == std::string::npos) return;
+  const std::string base = DownloadBase(cache, dir.substr(0, at), dir.substr(at + 1));
+  io::RemoveTree(Cat(cache.Mod(), "/", dir)).IgnoreError();
+  unlink((base + ".ziphash").c_str());
+  unlink((base + ".zip").c_str());
 }
 
 }  // namespace gofarm::fetch

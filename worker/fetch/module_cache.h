@@ -35,6 +35,10 @@ struct PruneLimits {
   // Younger than this is never removed: many times as long as the workers take from one ModuleFetcher::Prune to the
   // next.
   absl::Duration grace = absl::Hours(2);
+  // With less room on the cache's disk more goes than the budgets ask for, and what is older than `short_grace`: a
+  // worker below it takes no job. 0: the budgets alone count.
+  int64_t free_floor = 0;
+  absl::Duration short_grace = absl::Minutes(15);
 };
 
 struct Pruned {
@@ -68,5 +72,10 @@ class ModuleCacheLock {
 // Notes that module@version (escaped: "github.com/!burnt!sushi/toml@v1.6.0") was used now. False when it is not there
 // whole.
 bool TouchModule(const CacheLayout& cache, const std::string& dir);
+
+// Entries below the module's folder, at most `max`.
+int64_t EntriesOf(const CacheLayout& cache, const std::string& dir, int64_t max);
+// Takes one out of the cache, under the caller's shared lock.
+void RemoveModule(const CacheLayout& cache, const std::string& dir);
 
 }  // namespace gofarm::fetch

@@ -4,12 +4,13 @@
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <filesystem>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
@@ -22,14 +23,17 @@
 #include "worker/fetch/fetch_errors.h"
 #include "worker/fetch/go_commands.h"
 #include "worker/fetch/go_list.h"
+#include "worker/fetch/lock_files.h"
 #include "worker/fetch/module_cache.h"
+#include "worker/fetch/module_form.h"
 
 namespace gofarm::fetch {
 namespace {
 
 constexpr int64_t kListingBytesMax = 256 << 20;
-constexpr int64_t kSourceFileMax = 16 << 20;
 constexpr int64_t kGoSumMax = 64 << 20;
+constexpr int64_t kInfoBytesMax = 1 << 20;
+constexpr size_t kNewestTried = 12;  // releases of a dependency, from the newest on
 // `go list` calls of one fetch. Each further round over the targets means that one of them raised a version; they
 // settle.
 constexpr int kListCallsMax = 4 * static_cast<int>(kAllTargets.size());
@@ -46,31 +50,30 @@ std::vector<Target> Missing(const Listing* listing, const std::vector<Target>& w
   return missing;
 }
 
-// Modules of a go.sum whose zip was needed (not only their go.mod), as folders of the module cache.
-std::vector<std::string> FoldersOfGoSum(std::string_view go_sum, const CacheLayout& cache) {
-  std::set<std::string> folders;
+// The modules of a go.sum: their place below cache/download, and as folders of the module cache those whose zip was
+// needed (not only their go.mod).
+struct SumModules {
+  std::set<std::string> downloads, folders;
+};
+SumModules ModulesOfGoSum(std::string_view go_sum, const CacheLayout& cache) {
+  constexpr std::string_view kOnlyGoMod = "/go.mod";
+  SumModules all;
   for (const absl::string_view line : absl::StrSplit(Av(go_sum), '\n')) {
     const std::vector<absl::string_view> words = absl::StrSplit(line, ' ');
-    if (words.size() != 3 || Sv(words[1]).find("/go.mod") != std::string_view::npos) continue;
+    if (words.size() != 3) continue;
+    std::string_view named = Sv(words[1]);
+    const bool only_go_mod = named.ends_with(kOnlyGoMod);
+    if (only_go_mod) named.remove_suffix(kOnlyGoMod.size());
     const absl::StatusOr<std::string> path = gomod::EscapePath(Sv(words[0]));
-    const absl::StatusOr<std::string> version = gomod::EscapeVersion(Sv(words[1]));
+    const absl::StatusOr<std::string> version = gomod::EscapeVersion(named);
     if (!path.ok() || !version.ok()) continue;
+    all.downloads.insert(Cat(*path, "/@v/", *version));
     std::string folder = Cat(*path, "@", *version);
     struct stat info {};
-    // The go.sum of a source variant also names what only its tests need.
-    if (stat(Cat(cache.Mod(), "/", folder).c_str(), &info) == 0) folders.insert(std::move(folder));
+    // The go.sum of a source form also names what only its tests need.
+    if (!only_go_mod && stat(Cat(cache.Mod(), "/", folder).c_str(), &info) == 0) all.folders.insert(std::move(folder));
   }
-  return {folders.begin(), folders.end()};
-}
-
-// A main module that requires the module alone. It also has the GODEBUG defaults that `go install MODULE@VERSION` gives
-// the module's programs (those of its own go line), so that one built in it has the same bytes.
-std::string SyntheticGoMod(const Listing& listing) {
-  std::string text = Cat("module gofarm.invalid/list\n\ngo ", listing.go_version, "\n\n");
-  if (gomod::CompareGoVersion(listing.go_version, "1.23") >= 0) {  // older ones do not know the line
-    text += Cat("godebug default=go", gomod::IsGoVersion(listing.go_line) ? listing.go_line : "1.20", "\n\n");
-  }
-  return text + Cat("require ", listing.module, " ", listing.version, "\n");
+  return all;
 }
 
 // What a go.mod requires, apart from its layout and comments.
@@ -80,6 +83,23 @@ absl::StatusOr<Requirements> RequirementsOf(std::string_view go_mod) {
   Requirements all;
   for (const gomod::Requirement& r : file.requirements) all[r.module.path] = r.module.version;
   return all;
+}
+
+// By the go line of its go.mod, which `go list` tells only where it suits this Go.
+bool GoCanBuild(const InstalledToolchain& go, const ModuleAnswer& answer, const CacheLayout& cache) {
+  if (!answer.go_version.empty()) return gomod::CompareGoVersion(answer.go_version, go.version) <= 0;
+  if (!answer.go_mod.starts_with(cache.Mod() + "/")) return false;
+  const absl::StatusOr<std::string> text = io::ReadFile(answer.go_mod, gomod::kGoModBytesMax);
+  if (!text.ok()) return false;
+  const absl::StatusOr<gomod::GoModFile> file = gomod::ParseGoMod(*text);
+  return file.ok() && (file->go.empty() || gomod::CompareGoVersion(file->go, go.version) <= 0);
+}
+
+// Of the module's zip as it lies in the cache, "h1:..."; empty when it does not.
+std::string DownloadedH1(const CacheLayout& cache, const std::string& path, const std::string& version) {
+  absl::StatusOr<std::string> text =
+      io::ReadFile(Cat(cache.Mod(), "/cache/download/", path, "/@v/", version, ".ziphash"), kInfoBytesMax);
+  return text.ok() ? std::string(Sv(absl::StripAsciiWhitespace(*text))) : "";
 }
 
 int64_t ZipBytesSince(const CacheLayout& cache, const std::vector<std::string>& folders, absl::Time since) {
@@ -94,46 +114,102 @@ int64_t ZipBytesSince(const CacheLayout& cache, const std::vector<std::string>& 
   return bytes;
 }
 
+int Healthy(const Listing& listing) {
+  int programs = 0;
+  for (const TargetListing& target : listing.targets) {
+    for (const Program& program : target.programs) {
+      programs += program.has_main_func && program.failure == FailureClass::kNone ? 1 : 0;
+    }
+  }
+  return programs;
+}
+
+bool HasFailures(const Listing& listing, FailureClass failure) {
+  return std::any_of(listing.targets.begin(), listing.targets.end(), [&](const TargetListing& target) {
+    return std::any_of(target.programs.begin(), target.programs.end(),
+                       [&](const Program& program) { return program.failure == failure; });
+  });
+}
+
+// "404" is the answer of a moment: tomorrow the proxy may have it.
+std::string AskedAt() {
+  return Cat("\n(asked ", absl::FormatTime("%Y-%m-%d %H:%M", absl::Now(), absl::UTCTimeZone()), " UTC)");
+}
+
 // One fetch: from an empty or stored listing to one that has all wanted targets.
 class Fetch {
  public:
   Fetch(const FetchRequest& request, const CacheLayout& cache, GoCommands& go)
       : request_(request), cache_(cache), go_(go) {}
 
-  StepResult Run(const Scope& scope, Listing& listing) {
+  // `stored`: the listing was made before and lacks targets; its form and versions stay.
+  StepResult Run(const Scope& scope, bool stored, Listing& listing) {
     StepResult step = ReadModule(scope, listing);
     if (!step.ok()) return step;
+    if (!stored) listing.form = request_.form ? *request_.form : FirstForm(own_, listing.declared_path);
+    const bool may_differ = !stored && !request_.form && listing.form.base == Base::kNoReplace;
+    Listing with_siblings = listing;
+    step = RunForm(scope, listing);
+    if (!may_differ || !LacksAFolder(step, listing)) return step;
+    with_siblings.form.base = Base::kSibling;
+    if (RunForm(scope, with_siblings).ok() && Healthy(with_siblings) > (step.ok() ? Healthy(listing) : 0)) {
+      listing = std::move(with_siblings);
+      return {};
+    }
+    return step.stopped || !scope.Done() ? step : FromStatus(scope, scope.Check());
+  }
+
+ private:
+  // What was replaced by a folder may be nowhere else.
+  static bool LacksAFolder(const StepResult& step, const Listing& listing) {
+    if (!step.ok()) {
+      return step.failure == FailureClass::kSourceUnavailable || step.failure == FailureClass::kSourceInvalid;
+    }
+    return HasFailures(listing, FailureClass::kSourceUnavailable) ||
+           HasFailures(listing, FailureClass::kSourceInvalid) || HasFailures(listing, FailureClass::kSourceIncomplete);
+  }
+
+  StepResult RunForm(const Scope& scope, Listing& listing) {
+    std::vector<InstalledToolchain> gos = request_.gos;
+    if (listing.form.previous_go) {
+      if (!request_.previous_go.has_value()) {
+        return Failed(FailureClass::kInternal, "the previous Go was asked for and is not installed");
+      }
+      gos = {*request_.previous_go};
+    }
+    const std::string& go_line = listing.form.go_line.empty() ? listing.go_line : listing.form.go_line;
     size_t choice = 0;
-    while (choice < request_.gos.size() && !listing.go_line.empty() &&
-           gomod::CompareGoVersion(listing.go_line, request_.gos[choice].version) > 0) {
+    while (choice < gos.size() && !go_line.empty() && gomod::CompareGoVersion(go_line, gos[choice].version) > 0) {
       ++choice;
     }
-    if (choice == request_.gos.size()) {
-      return Failed(FailureClass::kGoTooOld, Cat("go.mod requires go >= ", listing.go_line, "; toolset ",
-                                                 request_.toolset.name, " has ", request_.gos.back().version));
+    if (choice == gos.size()) {
+      return Failed(FailureClass::kGoTooOld, Cat("go.mod requires go >= ", go_line, "; toolset ", request_.toolset.name,
+                                                 " has ", gos.back().version));
     }
     // A dependency may ask for a newer Go than the module does.
     while (true) {
       Listing tried = listing;
-      if (tried.go_version != request_.gos[choice].version) {
-        tried.go_version = request_.gos[choice].version;
+      if (tried.go_version != gos[choice].version) {
+        tried.go_version = gos[choice].version;
         tried.targets.clear();
         tried.pinned_go_mod.clear();
         tried.pinned_go_sum.clear();
       }
-      step = ListAll(scope, request_.gos[choice], tried);
+      StepResult step = ListAll(scope, gos[choice], tried);
       if (step.ok()) {
         listing = std::move(tried);
         return step;
       }
-      if (step.failure != FailureClass::kGoTooOld || ++choice == request_.gos.size()) return step;
+      if (step.failure == FailureClass::kSourceUnavailable) step.detail += AskedAt();
+      step.detail += DroppedReplaceNote(own_, listing.form, step.detail);
+      if (step.failure != FailureClass::kGoTooOld || ++choice == gos.size()) return step;
     }
   }
 
- private:
   StepResult ReadModule(const Scope& scope, Listing& listing) {
     DownloadAnswer answer;
     StepResult step = go_.Download(scope, request_.gos.back().path, request_.module, request_.version, answer);
+    if (step.failure == FailureClass::kSourceUnavailable) step.detail += AskedAt();
     if (!step.ok()) return step;
     if (answer.version != request_.version) {
       return Failed(FailureClass::kSourceInvalid, Cat("version ", request_.version, " is really ", answer.version));
@@ -146,34 +222,177 @@ class Fetch {
       return Failed(FailureClass::kInternal, Cat("go keeps the module outside its cache: ", answer.dir));
     }
     listing.dir = answer.dir.substr(mod.size());
+    if (step = CheckEntries(listing.dir); !step.ok()) return step;
     absl::StatusOr<std::string> text = io::ReadFile(answer.dir + "/go.mod", gomod::kGoModBytesMax);
     listing.has_go_mod = text.ok();
-    listing.variant = "install";
     if (absl::IsNotFound(text.status())) return {};
     if (!text.ok()) return Failed(FailureClass::kSourceInvalid, Sv(text.status().message()));
-    const absl::StatusOr<gomod::GoModFile> file = gomod::ParseGoMod(*text);
+    absl::StatusOr<gomod::GoModFile> file = gomod::ParseGoMod(*text, gomod::GoModRule::kMain);
     if (!file.ok()) return Failed(FailureClass::kSourceInvalid, Sv(file.status().message()));
     if (file->module != request_.module) {
-      return Failed(FailureClass::kSourceInvalid,
-                    Cat("go.mod declares its path as ", file->module, " but it was asked for as ", request_.module));
+      if (const absl::Status bad = gomod::CheckImportPath(file->module); !bad.ok()) {
+        return Failed(FailureClass::kSourceInvalid,
+                      Cat("go.mod declares its path as ", file->module, ": ", Sv(bad.message())));
+      }
+      listing.declared_path = file->module;
     }
     listing.go_line = file->go;
-    if (file->replacements.empty() && file->exclusions.empty()) return {};
-    const bool folders = std::any_of(file->replacements.begin(), file->replacements.end(),
-                                     [](const gomod::Replacement& r) { return r.is_folder(); });
-    listing.variant = folders ? "noreplace" : "source";
-    if (!listing.go_mod.empty()) return {};  // stored: already edited, and completed by go
-    if (folders) text = gomod::DropFolderReplacements(*text);
-    if (!text.ok()) return Failed(FailureClass::kSourceInvalid, Sv(text.status().message()));
-    listing.go_mod = *std::move(text);
+    own_ = *std::move(file);
+    own_text_ = *std::move(text);
+    return {};
+  }
+
+  // Each file costs a disk an inode and a block, however small its zip.
+  StepResult CheckEntries(const std::string& dir) {
+    if (EntriesOf(cache_, dir, request_.entries_max + 1) <= request_.entries_max) return {};
+    RemoveModule(cache_, dir);
+    return Failed(FailureClass::kSourceInvalid, Cat("module ", dir, " has more than ", request_.entries_max, " files"));
+  }
+
+  // Of the modules that go.mod replaces by folders, those that the proxy has at the module's own commit.
+  StepResult FindSiblings(const Scope& scope, const InstalledToolchain& tool, const Listing& listing,
+                          std::vector<gomod::ModuleVersion>& siblings) {
+    const size_t at = listing.dir.rfind('@');
+    const absl::StatusOr<std::string> info = io::ReadFile(
+        Cat(cache_.Mod(), "/cache/download/", listing.dir.substr(0, at), "/@v/", listing.dir.substr(at + 1), ".info"),
+        kInfoBytesMax);
+    const std::string commit = CommitOf(info.ok() ? *info : "", listing.version);
+    if (commit.empty()) {
+      return Failed(FailureClass::kSourceUnavailable,
+                    Cat("nothing tells which commit ", listing.module, "@", listing.version, " was made from"));
+    }
+    std::vector<std::string> queries;
+    for (const gomod::Replacement& r : own_.replacements) {
+      if (r.is_folder() && gomod::CheckModulePath(r.old_module.path).ok() && queries.size() < kQueriesMax) {
+        queries.push_back(Cat(r.old_module.path, "@", commit));
+      }
+    }
+    std::vector<ModuleAnswer> answers;
+    StepResult step = go_.Query(scope, tool.path, queries, /*versions=*/false, answers);
+    for (const ModuleAnswer& answer : answers) {
+      if (answer.error.empty() && !answer.version.empty()) siblings.push_back({answer.path, answer.version});
+    }
+    if (step.ok() && siblings.empty()) {
+      return Failed(FailureClass::kSourceUnavailable, "the proxy has none of the replaced modules at that commit");
+    }
+    return step;
+  }
+
+  // What the lock file names, as versions that the proxy has; then, by a first look, what it does not name, as it was
+  // when the module was made.
+  StepResult FindLocked(const Scope& scope, const InstalledToolchain& tool, const Listing& listing,
+                        std::vector<gomod::ModuleVersion>& locked) {
+    std::vector<gomod::ModuleVersion> noted;
+    for (const std::string& name : LockFileNames()) {
+      const absl::StatusOr<std::string> text =
+          io::ReadFile(Cat(cache_.Mod(), "/", listing.dir, "/", name), kLockFileMax);
+      if (text.ok()) noted = ReadLockFile(name, *text);
+      if (!noted.empty()) break;
+    }
+    std::vector<std::string> queries;
+    for (const gomod::ModuleVersion& n : noted) {
+      if (n.path != listing.module) queries.push_back(Cat(n.path, "@", n.version));
+    }
+    std::vector<ModuleAnswer> answers;
+    StepResult step = go_.Query(scope, tool.path, queries, /*versions=*/false, answers);
+    for (const ModuleAnswer& answer : answers) {
+      if (answer.error.empty() && !answer.version.empty()) locked.push_back({answer.path, answer.version});
+    }
+    if (!step.ok()) return step;
+    Listing first;
+    first.module = listing.module;
+    first.version = listing.version;
+    first.dir = listing.dir;
+    first.go_version = listing.go_version;
+    if (const absl::Status made = go_.MakeSynthetic(SyntheticGoMod(first, locked), ""); !made.ok()) {
+      return FromStatus(scope, made);
+    }
+    step = ListOne(scope, tool, listing.module + "/...", request_.targets.front(), first);
+    if (!step.ok()) return step;
+    const absl::StatusOr<std::string> text = io::ReadFile(go_.main_folder() + "/go.mod", gomod::kGoModBytesMax);
+    if (!text.ok()) return FromStatus(scope, text.status());
+    absl::StatusOr<Requirements> chosen = RequirementsOf(*text);
+    if (!chosen.ok()) return Failed(FailureClass::kInternal, Sv(chosen.status().message()));
+    chosen->erase(listing.module);
+    for (const gomod::ModuleVersion& l : locked) chosen->erase(l.path);
+    return FindOfItsTime(scope, tool, listing, *chosen, locked);
+  }
+
+  // Of each the newest release that is no younger than the module. All are searched side by side, each by halves.
+  StepResult FindOfItsTime(const Scope& scope, const InstalledToolchain& tool, const Listing& listing,
+                           const Requirements& wanted, std::vector<gomod::ModuleVersion>& locked) {
+    struct Search {
+      std::vector<std::string> versions;  // releases, ascending
+      size_t below = 0;                   // that many are known to be old enough
+      size_t above = 0;                   // from here on they are too young
+    };
+    std::vector<std::string> queries = {Cat(listing.module, "@", listing.version)};
+    std::vector<ModuleAnswer> answers;
+    StepResult step = go_.Query(scope, tool.path, queries, /*versions=*/false, answers);
+    if (!step.ok()) return step;
+    const std::string made_at = answers.front().time;
+    if (made_at.empty()) return {};
+    queries.clear();
+    for (const auto& [path, version] : wanted) {
+      if (queries.size() < kQueriesMax) queries.push_back(path);
+    }
+    step = go_.Query(scope, tool.path, queries, /*versions=*/true, answers);
+    if (!step.ok()) return step;
+    std::map<std::string, Search> searches;
+    for (const ModuleAnswer& answer : answers) {
+      Search search;
+      std::copy_if(answer.versions.begin(), answer.versions.end(), std::back_inserter(search.versions),
+                   [](const std::string& version) { return !gomod::IsPrerelease(version); });
+      search.above = search.versions.size();
+      if (!search.versions.empty()) searches[answer.path] = std::move(search);
+    }
+    while (true) {
+      queries.clear();
+      for (const auto& [path, search] : searches) {
+        if (search.below < search.above) {
+          queries.push_back(Cat(path, "@", search.versions[(search.below + search.above) / 2]));
+        }
+      }
+      if (queries.empty()) break;
+      step = go_.Query(scope, tool.path, queries, /*versions=*/false, answers);
+      if (!step.ok()) return step;
+      for (const ModuleAnswer& answer : answers) {
+        const auto found = searches.find(answer.path);
+        if (found == searches.end()) return Failed(FailureClass::kInternal, "go answered about another module");
+        Search& search = found->second;
+        const size_t middle = (search.below + search.above) / 2;
+        // RFC 3339 in UTC: the order of the text is that of the times. One without a time counts as too young.
+        const bool old_enough = answer.error.empty() && !answer.time.empty() && answer.time <= made_at;
+        (old_enough ? search.below : search.above) = old_enough ? middle + 1 : middle;
+      }
+    }
+    for (const auto& [path, search] : searches) {
+      if (search.below > 0) locked.push_back({path, search.versions[search.below - 1]});
+    }
     return {};
   }
 
   StepResult ListAll(const Scope& scope, const InstalledToolchain& tool, Listing& listing) {
-    const bool source = listing.variant != "install";
+    const bool source = IsSource(listing.form);
     // What a stored listing chose stays chosen.
     std::string go_mod = source ? listing.go_mod : listing.pinned_go_mod;
-    if (!source && go_mod.empty()) go_mod = SyntheticGoMod(listing);
+    if (go_mod.empty()) {
+      std::vector<gomod::ModuleVersion> siblings;
+      if (listing.form.base == Base::kSibling) {
+        StepResult step = FindSiblings(scope, tool, listing, siblings);
+        if (!step.ok()) return step;
+      }
+      std::vector<gomod::ModuleVersion> locked;
+      if (listing.form.locked) {
+        StepResult step = FindLocked(scope, tool, listing, locked);
+        if (!step.ok()) return step;
+      }
+      absl::StatusOr<std::string> made =
+          source ? SourceGoMod(listing, own_text_, siblings) : SyntheticGoMod(listing, locked);
+      if (!made.ok()) return Failed(FailureClass::kSourceInvalid, Sv(made.status().message()));
+      go_mod = *std::move(made);
+      listing.edits = EditsOf(listing, own_, siblings);
+    }
     const absl::Status made = source ? go_.MakeCopy(Cat(cache_.Mod(), "/", listing.dir), go_mod, listing.go_sum)
                                      : go_.MakeSynthetic(go_mod, listing.pinned_go_sum);
     if (!made.ok()) return FromStatus(scope, made);
@@ -204,8 +423,17 @@ class Fetch {
     if (!go_sum.ok()) return FromStatus(scope, go_sum.status());
     std::set<std::string> dirs = {listing.cache_dirs.begin(), listing.cache_dirs.end()};
     dirs.insert(listing.dir);
-    for (std::string& folder : FoldersOfGoSum(*go_sum, cache_)) dirs.insert(std::move(folder));
+    SumModules of_sum = ModulesOfGoSum(*go_sum, cache_);
+    for (const std::string& folder : of_sum.folders) {
+      if (dirs.contains(folder)) continue;
+      if (StepResult step = CheckEntries(folder); !step.ok()) return step;
+    }
+    dirs.merge(of_sum.folders);
     listing.cache_dirs.assign(dirs.begin(), dirs.end());
+    of_sum.downloads.insert(listing.downloads.begin(), listing.downloads.end());
+    const size_t at = listing.dir.rfind('@');
+    of_sum.downloads.insert(Cat(listing.dir.substr(0, at), "/@v/", listing.dir.substr(at + 1)));
+    listing.downloads.assign(of_sum.downloads.begin(), of_sum.downloads.end());
     if (source) {
       listing.go_mod = std::move(go_mod);
       listing.go_sum = *std::move(go_sum);
@@ -221,24 +449,25 @@ class Fetch {
   StepResult ListOne(const Scope& scope, const InstalledToolchain& tool, const std::string& pattern, Target target,
                      Listing& listing) {
     std::vector<GoListPackage> packages;
-    StepResult step = go_.ListTarget(scope, tool.path, target, pattern, packages);
+    StepResult step = go_.ListTarget(scope, tool.path, target, pattern, listing.form, packages);
     if (!step.ok()) return step;
     ListingInput input;
     input.target = target;
-    input.module = listing.module;
+    input.go_version = listing.go_version;
+    input.module = IsSource(listing.form) ? listing.own_path() : listing.module;
     input.version = listing.version;
     input.mod_cache = cache_.Mod();
-    input.read_file = [](const std::string& path) -> std::optional<std::string> {
-      absl::StatusOr<std::string> text = io::ReadFile(path, kSourceFileMax);
-      if (!text.ok()) return std::nullopt;
-      return *std::move(text);
-    };
+    input.reader = DiskReader();
     TargetListing made = MakeTargetListing(packages, input);
     if (const std::string fault = WhyNotReportable(made); !fault.empty())
       return Failed(FailureClass::kSourceInvalid, fault);
-    for (const Program& program : made.programs) {
+    for (Program& program : made.programs) {
       // Not the program's fault and perhaps over in a minute: nothing of this fetch is kept.
       if (IsTransient(program.failure)) return Failed(program.failure, program.detail);
+      if (program.failure == FailureClass::kSourceUnavailable) program.detail += AskedAt();
+      if (program.failure != FailureClass::kNone) {
+        program.detail += DroppedReplaceNote(own_, listing.form, program.detail);
+      }
     }
     listing.targets.push_back(std::move(made));
     return {};
@@ -247,6 +476,8 @@ class Fetch {
   const FetchRequest& request_;
   const CacheLayout& cache_;
   GoCommands& go_;
+  gomod::GoModFile own_;  // the module's; empty when it has none
+  std::string own_text_;
 };
 
 }  // namespace
@@ -269,7 +500,8 @@ std::string ModuleFetcher::SourceFolder(const Listing& listing) const { return C
 
 FetchOutcome ModuleFetcher::FetchAndList(const Scope& scope, const FetchRequest& request,
                                          const FetchProgress& progress) {
-  const std::string key = Cat(request.module, "@", request.version, " ", request.toolset.digest);
+  const std::string key = Cat(request.module, "@", request.version, " ", request.toolset.digest, " ",
+                              FormKey(request.form ? &*request.form : nullptr));
   while (true) {
     if (!scope.Check().ok()) return Outcome(FromStatus(scope, scope.Check()));
     std::shared_ptr<Flight> flight;
@@ -340,13 +572,18 @@ FetchOutcome ModuleFetcher::Lead(const Scope& scope, const FetchRequest& request
       ModuleCacheLock::Acquire(scope, cache_, ModuleCacheLock::Mode::kShared);
   if (!in_use.ok()) return Outcome(FromStatus(scope, in_use.status()));
 
-  const std::string file = Cat(cache_.Listings(request.toolset), "/", *path, "@", *version, ".json");
+  const std::string form = FormKey(request.form ? &*request.form : nullptr);
+  const std::string file =
+      Cat(cache_.Listings(request.toolset), "/", *path, "@", *version, form.empty() ? "" : "~", form, ".json");
   auto listing = std::make_shared<Listing>();
+  bool is_stored = false;
   if (const absl::StatusOr<std::string> text = io::ReadFile(file, kListingBytesMax); text.ok()) {
     absl::StatusOr<Listing> stored = ListingFromJson(*text);
-    if (stored.ok() && stored->module == request.module && stored->version == request.version) {
+    if (stored.ok() && stored->module == request.module && stored->version == request.version &&
+        stored->module_h1 == DownloadedH1(cache_, *path, *version)) {
       const bool whole = std::all_of(stored->cache_dirs.begin(), stored->cache_dirs.end(),
                                      [&](const std::string& dir) { return TouchModule(cache_, dir); });
+      is_stored = whole;
       if (whole) {
         *listing = *std::move(stored);
         utimensat(AT_FDCWD, file.c_str(), nullptr, 0);  // used now, for the prune
@@ -359,7 +596,7 @@ FetchOutcome ModuleFetcher::Lead(const Scope& scope, const FetchRequest& request
   const absl::StatusOr<ScratchFolder> scratch = ScratchFolder::Make(scratch_, "fetch-");
   if (!scratch.ok()) return Outcome(FromStatus(scope, scratch.status()));
   GoCommands go(cache_, proxy_, limits_, scratch->path(), scratch_ + "/list-gocache", progress);
-  const StepResult step = Fetch(request, cache_, go).Run(scope, *listing);
+  const StepResult step = Fetch(request, cache_, go).Run(scope, is_stored, *listing);
   if (!step.ok()) return Outcome(step);
   for (const std::string& dir : listing->cache_dirs) {
     if (TouchModule(cache_, dir)) continue;
@@ -375,10 +612,40 @@ FetchOutcome ModuleFetcher::Lead(const Scope& scope, const FetchRequest& request
       return Outcome(Failed(FailureClass::kInternal, Cat("module cache lacks ", dir, " right after the fetch")));
     }
   }
+  // What the proxy lacks today it may have tomorrow: such an answer is used once.
+  if (HasFailures(*listing, FailureClass::kSourceUnavailable)) return HandOut(std::move(listing));
   absl::Status kept = io::MakeFolders(file.substr(0, file.rfind('/')));
   if (kept.ok()) kept = io::WriteFileAtomic(file, ToJson(*listing));
   if (!kept.ok()) return Outcome(FromStatus(scope, kept));
   return HandOut(std::move(listing));
+}
+
+absl::StatusOr<std::string> ModuleFetcher::NewestRelease(const Scope& scope, const InstalledToolchain& go,
+                                                         const gomod::ModuleVersion& current) {
+  GOFARM_ASSIGN_OR_RETURN(const ScratchFolder scratch, ScratchFolder::Make(scratch_, "query-"));
+  const FetchProgress no_progress;
+  GoCommands commands(cache_, proxy_, limits_, scratch.path(), scratch_ + "/list-gocache", no_progress);
+  const auto ask = [&](const std::vector<std::string>& queries,
+                       bool versions) -> absl::StatusOr<std::vector<ModuleAnswer>> {
+    std::vector<ModuleAnswer> answers;
+    const StepResult step = commands.Query(scope, go.path, queries, versions, answers);
+    if (step.stopped) return absl::CancelledError("stopped");
+    if (!step.ok()) return absl::UnavailableError(step.detail);
+    return answers;
+  };
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<ModuleAnswer> known, ask({current.path}, /*versions=*/true));
+  std::vector<std::string> queries;
+  const std::vector<std::string>& versions = known.front().versions;
+  for (auto at = versions.rbegin(); at != versions.rend() && queries.size() < kNewestTried; ++at) {
+    if (!gomod::IsPrerelease(*at)) queries.push_back(Cat(current.path, "@", *at));
+  }
+  if (queries.empty()) queries.push_back(Cat(current.path, "@latest"));
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<ModuleAnswer> newest, ask(queries, /*versions=*/false));
+  for (const ModuleAnswer& answer : newest) {
+    if (!answer.error.empty() || !GoCanBuild(go, answer, cache_)) continue;
+    return gomod::CompareSemver(answer.version, current.version) > 0 ? answer.version : std::string();
+  }
+  return std::string();
 }
 
 FetchOutcome ModuleFetcher::HandOut(std::shared_ptr<const Listing> listing) {

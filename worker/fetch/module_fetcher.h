@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +33,8 @@ struct FetchLimits {
   absl::Duration command = absl::Minutes(10);  // one go command
   // Written for one module with its dependencies: zips and what they unpack to, which is what a disk has to hold.
   int64_t bytes_max = int64_t{16} << 30;
-  int64_t json_bytes_max = 64 << 20;  // answer of one go list
+  int64_t json_bytes_max = 64 << 20;        // answer of one go list
+  int64_t memory_bytes = int64_t{6} << 30;  // of one go command and all it starts
 };
 
 struct FetchRequest {
@@ -41,6 +43,9 @@ struct FetchRequest {
   std::vector<Target> targets;  // one listing for each
   Toolset toolset;
   std::vector<InstalledToolchain> gos;  // of the toolset, ascending
+  std::optional<InstalledToolchain> previous_go;
+  int64_t entries_max = 100'000;   // files and folders of one module
+  std::optional<SourceForm> form;  // nullopt: as the module's go.mod asks
 };
 
 // Exactly one of: listing; failure with detail; stopped (by the scope's stop; its deadline is a kTimeout failure).
@@ -58,6 +63,11 @@ class ModuleFetcher {
   ~ModuleFetcher();
 
   FetchOutcome FetchAndList(const Scope& scope, const FetchRequest& request, const FetchProgress& progress = {});
+
+  // The newest release of a dependency, of the same module path, that `go` can build; empty when the proxy knows none
+  // that is newer than `current`. UNAVAILABLE when it does not answer, CANCELLED and DEADLINE_EXCEEDED by the scope.
+  absl::StatusOr<std::string> NewestRelease(const Scope& scope, const InstalledToolchain& go,
+                                            const gomod::ModuleVersion& current);
 
   // PruneCache, after a note that the modules of all listings which callers still hold are used now: builds may take
   // longer than PruneLimits::grace. Call it every few minutes.

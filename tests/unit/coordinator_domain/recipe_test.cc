@@ -83,7 +83,7 @@ TEST(ToolsetDigestTest, IgnoresTheOrderOfArchivesAndTheDigestItself) {
 TEST(ToolsetDigestTest, EveryPinCounts) {
   // As above: a new field needs a line below.
   {
-    [[maybe_unused]] const auto& [name, go_versions, zig_version, archives, digest] = Pins();
+    [[maybe_unused]] const auto& [name, go_versions, previous_go, zig_version, archives, digest] = Pins();
     [[maybe_unused]] const auto& [kind, version, host_arch, source, locator, sha256] = archives[0];
   }
   std::set<std::string> digests = {ToolsetDigest(Pins())};
@@ -94,6 +94,7 @@ TEST(ToolsetDigestTest, EveryPinCounts) {
   };
   differs([](Toolset& t) { t.name = "u"; });
   differs([](Toolset& t) { t.go_versions.push_back("1.27.0"); });
+  differs([](Toolset& t) { t.previous_go = "1.25.12"; });
   differs([](Toolset& t) { t.zig_version = "0.16.0"; });
   differs([](Toolset& t) { t.archives.pop_back(); });
   differs([](Toolset& t) { t.archives[1].kind = "go"; });

@@ -121,15 +121,43 @@ TEST(ParseGoModTest, ToolAndIgnoreLinesAreKept) {
   EXPECT_FALSE(IsIgnoredFolder(*file, ""));
 }
 
-TEST(DropFolderReplacementsTest, LeavesEverythingElseAsItStands) {
-  const auto text = DropFolderReplacements(kWhole);
+TEST(EditGoModTest, DropsFolderReplacementsAndLeavesEverythingElseAsItStands) {
+  const GoModEdit drop = {.drop_folder_replacements = true};
+  const auto text = EditGoMod(kWhole, drop);
   ASSERT_TRUE(text.ok()) << text.status();
   EXPECT_THAT(*text, testing::Not(testing::HasSubstr("../a")));
   EXPECT_THAT(*text, testing::Not(testing::HasSubstr("./c")));
   EXPECT_THAT(*text, testing::HasSubstr("replace (\n\texample.com/b v1.1.0 => example.com/fork v1.1.1\n)\n"));
   EXPECT_EQ(ParseGoMod(*text)->replacements.size(), 1u);
   EXPECT_EQ(ParseGoMod(*text)->requirements.size(), 3u);
-  EXPECT_EQ(*DropFolderReplacements("module a.b/c\n\ngo 1.2"), "module a.b/c\n\ngo 1.2");
+  EXPECT_EQ(*EditGoMod("module a.b/c\n\ngo 1.2", drop), "module a.b/c\n\ngo 1.2");
+  EXPECT_EQ(*EditGoMod(kWhole, {}), kWhole);
+}
+
+TEST(EditGoModTest, RaisesGoLineAndRequirementsAndReplacesByVersions) {
+  const auto text = EditGoMod("module a.b/c\ngo 1.16 // old\nreplace a.b/d => ../d",
+                              {.drop_folder_replacements = true,
+                               .go = "1.22",
+                               .requirements = {{"a.b/e", "v1.2.3"}},
+                               .replacements = {{{"a.b/d", ""}, {"a.b/d", "v0.0.0-20260102030405-0123456789ab"}, 0}}});
+  ASSERT_TRUE(text.ok()) << text.status();
+  EXPECT_EQ(*text,
+            "module a.b/c\ngo 1.22\nrequire a.b/e v1.2.3\n"
+            "replace a.b/d => a.b/d v0.0.0-20260102030405-0123456789ab\n");
+  const auto file = ParseGoMod(*text, GoModRule::kMain);
+  ASSERT_TRUE(file.ok()) << file.status();
+  EXPECT_EQ(file->go, "1.22");
+  EXPECT_FALSE(file->replacements[0].is_folder());
+}
+
+TEST(ParseGoModTest, OfTheMainModuleTakesOnlyWhatGoTakes) {
+  EXPECT_TRUE(ParseGoMod(kWhole, GoModRule::kMain).ok());
+  for (const char* text :
+       {"module a.b/c\ngo 1.21.0.1\n", "module a.b/c\ngo v1.21\n", "module a.b/c\ngo 1.21\ngo 1.22\n",
+        "module a.b/c\nfuture x\n", "module a.b/c\nfuture (\n x y\n)\n"}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(ParseGoMod(text, GoModRule::kMain).status())) << text;
+    EXPECT_TRUE(ParseGoMod(text).ok()) << text;
+  }
 }
 
 }  // namespace

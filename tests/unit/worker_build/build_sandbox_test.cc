@@ -13,6 +13,7 @@ namespace {
 using testing::ElementsAre;
 
 exec::SandboxSpec SpecOf(bool source, bool shared_go_cache) {
+  static const std::vector<std::string> kModules = {"a.b/c@v1.0.0"};
   static const Seed kSeed = {.gocache = "/seed/go", .zigcache = "/seed/zig", .shared_gocache = "/shared/go"};
   PlannedTry planned;
   planned.working_directory = "/src";
@@ -23,6 +24,8 @@ exec::SandboxSpec SpecOf(bool source, bool shared_go_cache) {
                       {.go = "/h/go",
                        .zig = "/h/zig",
                        .mod_cache = "/h/mod",
+                       .mod_view = "/h/view",
+                       .modules = kModules,
                        .out = "/h/out",
                        .job = "/h/job",
                        .source = source ? "/h/src" : "",
@@ -54,12 +57,37 @@ TEST(BuildSandboxTest, ABuildWritesItsOwnFoldersOnlyAndAllOfThemCountAsItsOutput
   EXPECT_EQ(spec.working_directory, "/src");
 }
 
-TEST(BuildSandboxTest, TheSharedGoCacheIsTheOnlyFolderOfOthersThatABuildMayWrite) {
+// Whatever a source names (.incbin, #include), only the modules of its listing are there.
+TEST(BuildSandboxTest, ABuildSeesTheModulesOfItsListing) {
+  std::vector<std::string> seen;
+  for (const exec::BindMount& bind : SpecOf(/*source=*/false, /*shared_go_cache=*/true).binds) {
+    if (bind.dest.starts_with("/mod")) seen.push_back(Cat(bind.source, ">", bind.dest));
+  }
+  EXPECT_THAT(seen, ElementsAre("/h/view>/mod", "/h/mod/a.b/c@v1.0.0>/mod/a.b/c@v1.0.0"));
+}
+
+TEST(BuildSandboxTest, EditedFilesStandOverTheirOriginals) {
+  static const Seed kSeed;
+  static const std::vector<std::string> kModules = {"a.b/c@v1.0.0"};
+  PlannedTry planned;
+  planned.overlay = {{"/mod/a.b/c@v1.0.0/main.go", "package main\n"}};
+  const exec::SandboxSpec spec =
+      BuildSandbox(planned, {}, {.mod_cache = "/h/mod", .modules = kModules, .job = "/h/job", .seed = kSeed});
+  EXPECT_EQ(spec.binds.back().source, "/h/job/overlay/0.go");
+  EXPECT_EQ(spec.binds.back().dest, "/mod/a.b/c@v1.0.0/main.go");
+  EXPECT_FALSE(spec.binds.back().writable);
+}
+
+// What a build adds to the cache that others read counts as its output, and reaches it only when the build has ended.
+TEST(BuildSandboxTest, ABuildWritesNoFolderOfOthers) {
   const exec::SandboxSpec spec = SpecOf(/*source=*/false, /*shared_go_cache=*/true);
-  EXPECT_THAT(Writable(spec), ElementsAre("/h/job>/job", "/h/out>/out", "/shared/go>/gocache"));
-  ASSERT_EQ(spec.overlays.size(), 1u);
+  EXPECT_THAT(Writable(spec), ElementsAre("/h/job>/job", "/h/out>/out"));
+  ASSERT_EQ(spec.overlays.size(), 2u);
   EXPECT_EQ(spec.overlays[0].lower, "/seed/zig");
   EXPECT_EQ(spec.overlays[0].dest, "/zigcache");
+  EXPECT_EQ(spec.overlays[1].lower, "/shared/go");
+  EXPECT_EQ(spec.overlays[1].dest, "/gocache");
+  EXPECT_EQ(SpecOf(/*source=*/false, /*shared_go_cache=*/false).overlays[1].lower, "/seed/go");
 }
 
 }  // namespace

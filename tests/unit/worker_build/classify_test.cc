@@ -203,7 +203,7 @@ TEST(LogVerdictsTest, ASourceCannotSpeakForTheWorker) {
       {"x.c:3:2: warning: signal: killed [-W#warnings]", FailureClass::kCompileError},
       {"x.c:7:9: note: thread 1 panic: std::bad_alloc", FailureClass::kCompileError},
       {"./x.s:3: unrecognized instruction \"NOSPACE\": disk quota exceeded", FailureClass::kCompileError},
-      {"main.go:5:12: pattern no space left on device: no matching files found", FailureClass::kCompileError},
+      {"main.go:5:12: pattern no space left on device: no matching files found", FailureClass::kSourceIncomplete},
       {"invalid flag in #cgo LDFLAGS: -Wl,no space left on device", FailureClass::kCompileError},
       {"ld.lld: error: undefined symbol: no space left on device", FailureClass::kLinkError},
       {"error: undefined symbol: FileNotFound", FailureClass::kLinkError},

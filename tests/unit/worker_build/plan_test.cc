@@ -25,18 +25,24 @@ fetch::Program Main(std::string import_path, std::string name, std::string dir) 
   return program;
 }
 
+Variant With(fetch::Base base, bool lfs64 = false) {
+  Variant variant;
+  variant.form.base = base;
+  variant.lfs64 = lfs64;
+  return variant;
+}
+
 class PlanTest : public testing::Test {
  protected:
   PlanTest() {
     listing_.module = "example.com/m";
     listing_.version = "v1.2.3";
-    listing_.variant = "install";
   }
 
   void Programs(std::vector<fetch::Program> programs) { programs_ = std::move(programs); }
 
   PlannedTry Plan(Variant variant, Target target = Target::kAarch64) {
-    PlanInput input{listing_, target, variant, {}, "amd64", ShareOf(4, 2, 2, int64_t{6} << 30), own_go_mod_};
+    PlanInput input{listing_, target, variant, {}, "amd64", ShareOf(4, 2, 2, int64_t{6} << 30), apart_, overlay_};
     for (const fetch::Program& program : programs_) input.programs.push_back(&program);
     return PlanTry(input);
   }
@@ -44,7 +50,8 @@ class PlanTest : public testing::Test {
   fetch::Listing listing_;
   std::vector<fetch::Program> programs_ = {Main("example.com/m", "m", "."),
                                            Main("example.com/m/cmd/tool", "tool", "cmd/tool")};
-  std::string own_go_mod_;
+  bool apart_ = false;
+  std::vector<OverlaidFile> overlay_;
 };
 
 TEST_F(PlanTest, InstallNamesEachProgramWithTheJobsVersion) {
@@ -55,7 +62,7 @@ TEST_F(PlanTest, InstallNamesEachProgramWithTheJobsVersion) {
   EXPECT_EQ(call.argv[1], "install");
   EXPECT_THAT(call.argv,
               IsSupersetOf({"-trimpath", "-buildmode=pie", "example.com/m@v1.2.3", "example.com/m/cmd/tool@v1.2.3"}));
-  EXPECT_THAT(call.argv, Not(Contains("-mod=mod")));
+  EXPECT_THAT(call.argv, Not(Contains(HasSubstr("-mod="))));
   EXPECT_EQ(ValueOf(call.environment, "GOPATH"), "/out");
   EXPECT_FALSE(planned.needs_source);
   EXPECT_EQ(planned.working_directory, "/job");
@@ -66,19 +73,17 @@ TEST_F(PlanTest, VersionsThatTheListingChoseAreInstalledInItsMainModule) {
   listing_.pinned_go_mod = "module gofarm.invalid/list\n";
   listing_.pinned_go_sum = "example.com/dep v1.0.0 h1:x\n";
   for (const bool lfs64 : {false, true}) {
-    const PlannedTry planned = Plan({Base::kInstall, lfs64});
+    const PlannedTry planned = Plan(With(fetch::Base::kInstall, lfs64));
     EXPECT_FALSE(planned.needs_source);
     EXPECT_TRUE(planned.needs_main);
     EXPECT_EQ(planned.working_directory, "/src");
     EXPECT_EQ(planned.go_mod, listing_.pinned_go_mod);
     EXPECT_EQ(planned.go_sum, listing_.pinned_go_sum);
     EXPECT_EQ(planned.calls[0].argv[1], "install");
-    EXPECT_THAT(planned.calls[0].argv, IsSupersetOf({"-mod=mod", "example.com/m", "example.com/m/cmd/tool"}));
+    EXPECT_THAT(planned.calls[0].argv, IsSupersetOf({"-mod=readonly", "example.com/m", "example.com/m/cmd/tool"}));
     EXPECT_THAT(planned.calls[0].argv, Not(Contains(HasSubstr("@v1.2.3"))));
     EXPECT_EQ(planned.calls[0].programs[1].out_path, "bin/linux_arm64/tool");
   }
-  own_go_mod_ = "module example.com/m\n";
-  EXPECT_EQ(Plan({Base::kSource, false}).go_mod, own_go_mod_) << "a source variant has the module's own";
 }
 
 TEST_F(PlanTest, TheRecipesEnvironmentIsWholeAndSorted) {
@@ -147,9 +152,9 @@ TEST_F(PlanTest, ClashingNamesAreInstalledApart) {
 
 TEST_F(PlanTest, ClashingNamesAreBuiltApartFromSourceToo) {
   Programs({Main("example.com/m/a/tool", "tool", "a/tool"), Main("example.com/m/b/tool", "tool", "b/tool")});
-  const PlannedTry planned = Plan({Base::kSource, false});
+  const PlannedTry planned = Plan(With(fetch::Base::kSource));
   ASSERT_EQ(planned.calls.size(), 2u);
-  EXPECT_THAT(planned.calls[0].argv, IsSupersetOf({"build", "-mod=mod", "/out/bin/", "./a/tool"}));
+  EXPECT_THAT(planned.calls[0].argv, IsSupersetOf({"build", "-mod=readonly", "/out/bin/", "./a/tool"}));
   EXPECT_THAT(planned.calls[1].argv, IsSupersetOf({"/out/c1/bin/", "./b/tool"}));
   EXPECT_EQ(planned.calls[1].programs[0].out_path, "c1/bin/tool");
 }
@@ -172,12 +177,11 @@ TEST_F(PlanTest, ManyProgramsAreSplitOverCallsAndNoneIsLost) {
 }
 
 TEST_F(PlanTest, ASourceVariantBuildsTheCopyWithTheListingsGoMod) {
-  listing_.variant = "noreplace";
+  listing_.form.base = fetch::Base::kNoReplace;
   listing_.go_mod = "module example.com/m\n\ngo 1.24\n";
   listing_.go_sum = "sums\n";
-  EXPECT_EQ(FirstVariant(listing_), (Variant{Base::kNoReplace, false}));
-  const PlannedTry planned = Plan(FirstVariant(listing_));
-  EXPECT_EQ(planned.variant, FirstVariant(listing_));
+  EXPECT_EQ(FirstVariant(listing_, Target::kAarch64), With(fetch::Base::kNoReplace));
+  const PlannedTry planned = Plan(With(fetch::Base::kNoReplace));
   EXPECT_TRUE(planned.needs_source);
   EXPECT_EQ(planned.working_directory, "/src");
   EXPECT_EQ(planned.go_mod, listing_.go_mod);
@@ -186,16 +190,61 @@ TEST_F(PlanTest, ASourceVariantBuildsTheCopyWithTheListingsGoMod) {
   EXPECT_EQ(planned.calls[0].programs[1].out_path, "bin/tool");
 }
 
-TEST_F(PlanTest, NoreplaceThatTheListingDidNotPrepareDropsFolderReplacements) {
-  own_go_mod_ = "module example.com/m\n\nrequire example.com/z v1.0.0\n\nreplace example.com/z => ../z\n";
-  EXPECT_THAT(Plan({Base::kNoReplace, false}).go_mod, Not(HasSubstr("replace")));
-  EXPECT_THAT(Plan({Base::kSource, false}).go_mod, HasSubstr("replace"));
+TEST_F(PlanTest, RepairsOfTheRecipeStandInItsFlagsAndVariables) {
+  Variant variant;
+  variant.form.experiments = {"jsonv2"};
+  variant.form.tags = {"musl"};
+  variant.linkname = true;
+  const PlannedCall call = Plan(variant).calls[0];
+  EXPECT_EQ(ValueOf(call.environment, "GOEXPERIMENT"), "jsonv2");
+  EXPECT_THAT(call.argv, IsSupersetOf({"netgo,osusergo,musl"}));
+  EXPECT_THAT(call.argv, Contains(HasSubstr(" -checklinkname=0 ")));
+  const PlannedCall plain = Plan({}).calls[0];
+  EXPECT_THAT(plain.argv, Not(Contains(HasSubstr("checklinkname"))));
+  EXPECT_TRUE(std::none_of(plain.environment.begin(), plain.environment.end(),
+                           [](const auto& v) { return v.first == "GOEXPERIMENT"; }));
+}
+
+TEST_F(PlanTest, NamesThatPrebuiltObjectsWantAreAssembledFirst) {
+  Variant variant;
+  variant.aliases = {"fopen64", "open64"};
+  const PlannedTry planned = Plan(variant, Target::kRiscv64);
+  ASSERT_EQ(planned.calls.size(), 2u);
+  EXPECT_THAT(planned.calls[0].programs, testing::IsEmpty());
+  EXPECT_THAT(planned.calls[0].argv, ElementsAre("/zig/zig", "cc", "-target", "riscv64-linux-musl", "-c",
+                                                 "/job/aliases.s", "-o", "/job/aliases.o"));
+  EXPECT_THAT(planned.alias_source, HasSubstr("fopen64: tail fopen\n"));
+  EXPECT_THAT(planned.alias_source, HasSubstr("open64: tail open\n"));
+  EXPECT_THAT(AliasSource(Target::kX86_64, {"readdir64_r"}), HasSubstr("readdir64_r: jmp readdir_r\n"));
+  EXPECT_THAT(planned.calls[1].argv, Contains(HasSubstr("--build-id=none /job/aliases.o'")));
+  EXPECT_EQ(planned.calls[1].programs[0].out_path, "bin/linux_riscv64/m");
+}
+
+TEST_F(PlanTest, ProgramsThatSpoilEachOtherAreBuiltApart) {
+  apart_ = true;
+  const PlannedTry planned = Plan({}, Target::kX86_64);
+  ASSERT_EQ(planned.calls.size(), 2u);
+  EXPECT_EQ(planned.calls[0].programs[0].out_path, "bin/m");
+  EXPECT_EQ(planned.calls[1].programs[0].out_path, "c1/bin/tool");
+}
+
+// Go would go on with what it noted about the file in its module cache.
+TEST_F(PlanTest, GoReadsEditedFilesAnew) {
+  overlay_ = {{"/mod/example.com/d@v1.0.0/a.go", "package d\n"}};
+  EXPECT_EQ(ValueOf(Plan({}).calls[0].environment, "GODEBUG"), "goindex=0");
+  overlay_.clear();
+  EXPECT_EQ(ValueOf(Plan({}).calls[0].environment, "GODEBUG"), "");
+}
+
+// An old sanitizer must not creep in by a module's -O0.
+TEST_F(PlanTest, NoBuildHasTheUndefinedBehaviourSanitizer) {
+  EXPECT_THAT(ValueOf(Plan({}).calls[0].environment, "CGO_CFLAGS"), HasSubstr("-fno-sanitize=undefined"));
 }
 
 TEST_F(PlanTest, LargeFileNamesAreDeclaredOnRequest) {
-  EXPECT_THAT(ValueOf(Plan({Base::kInstall, true}).calls[0].environment, "CGO_CFLAGS"),
+  EXPECT_THAT(ValueOf(Plan(With(fetch::Base::kInstall, true)).calls[0].environment, "CGO_CFLAGS"),
               HasSubstr("-D_LARGEFILE64_SOURCE"));
-  EXPECT_THAT(ValueOf(Plan({Base::kInstall, true}).calls[0].environment, "CGO_CXXFLAGS"),
+  EXPECT_THAT(ValueOf(Plan(With(fetch::Base::kInstall, true)).calls[0].environment, "CGO_CXXFLAGS"),
               HasSubstr("-D_LARGEFILE64_SOURCE"));
   EXPECT_THAT(ValueOf(Plan({}).calls[0].environment, "CGO_CFLAGS"), Not(HasSubstr("LARGEFILE64")));
 }
@@ -213,24 +262,10 @@ TEST_F(PlanTest, TheRecordHoldsEveryCallAndWhatDiffersInIt) {
 
 TEST_F(PlanTest, TheRecordNamesNoVariablesForACallWhoseEnvironmentIsTheFirstOnes) {
   Programs({Main("example.com/m/a/tool", "tool", "a/tool"), Main("example.com/m/b/tool", "tool", "b/tool")});
-  const std::vector<std::string> argv = RecordedArgv(Plan({Base::kSource, false}));
+  const std::vector<std::string> argv = RecordedArgv(Plan(With(fetch::Base::kSource)));
   const auto second = std::find(argv.begin(), argv.end(), "&&");
   ASSERT_NE(second, argv.end());
   EXPECT_THAT(std::vector<std::string>(second, second + 3), ElementsAre("&&", "/go/bin/go", "build"));
-}
-
-TEST(SplitProgramsTest, WithoutFuncMainIsNoProgramAndBrokenOnesAreNotBuilt) {
-  fetch::TargetListing listing;
-  listing.programs = {Main("example.com/m/a", "a", "a"), Main("example.com/m/b", "b", "b"),
-                      Main("example.com/m/tests", "tests", "tests")};
-  listing.programs[1].failure = FailureClass::kTargetUnsupported;
-  listing.programs[2].has_main_func = false;
-  listing.programs[2].failure = FailureClass::kCompileError;
-  const ProgramSplit split = SplitPrograms(listing);
-  ASSERT_EQ(split.buildable.size(), 1u);
-  EXPECT_EQ(split.buildable[0]->name, "a");
-  ASSERT_EQ(split.broken.size(), 1u);
-  EXPECT_EQ(split.broken[0]->name, "b");
 }
 
 TEST(SharedGoCacheTest, OnlyJobsWithoutForeignCMayWriteIt) {
@@ -245,12 +280,14 @@ TEST(SharedGoCacheTest, OnlyJobsWithoutForeignCMayWriteIt) {
   }
 }
 
-TEST(FirstVariantTest, UnknownAdviceIsInstall) {
+TEST(FirstVariantTest, CodeForTheMachineThatBuildsIsLeftOutFromTheStart) {
   fetch::Listing listing;
-  listing.variant = "source";
-  EXPECT_EQ(FirstVariant(listing), (Variant{Base::kSource, false}));
-  listing.variant = "something else";
-  EXPECT_EQ(FirstVariant(listing), kFirstVariant);
+  listing.form.base = fetch::Base::kSource;
+  listing.targets.resize(1);
+  listing.targets[0].target = Target::kX86_64;
+  EXPECT_EQ(FirstVariant(listing, Target::kX86_64), With(fetch::Base::kSource));
+  listing.targets[0].cgo_demands = {{.import_path = "a.b/c", .native = true}};
+  EXPECT_EQ(VariantName(FirstVariant(listing, Target::kX86_64)), "source+portable");
 }
 
 TEST(HostGoarchTest, SpeaksGo) {

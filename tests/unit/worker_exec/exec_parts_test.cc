@@ -50,6 +50,20 @@ TEST(LimitWatchTest, SilenceIsNeitherOutputNorWork) {
   EXPECT_EQ(watch.Check(kStart + absl::Seconds(180)), std::nullopt);
 }
 
+// A host that was suspended over night has not been silent, and its build goes on with the time it had left.
+TEST(LimitWatchTest, AGapIsNoSilenceAndExtendsTheWallLimit) {
+  const SandboxLimits limits = Limits();
+  LimitWatch watch(limits, kStart, absl::InfiniteFuture());
+  const absl::Duration night = absl::Hours(9);
+  const absl::Time wakes = kStart + absl::Seconds(1) + night;
+  EXPECT_NE(watch.Check(wakes), std::nullopt) << "without a word about the gap it is over";
+  watch.OnGap(night);
+  EXPECT_EQ(watch.Check(wakes), std::nullopt);
+  EXPECT_EQ(watch.Check(kStart + night + limits.silence), EndedBy::kSilence);
+  watch.OnOutput(kStart + night + limits.wall - absl::Seconds(1));
+  EXPECT_EQ(watch.Check(kStart + night + limits.wall), EndedBy::kWall);
+}
+
 TEST(LimitWatchTest, AFewMillisecondsOfAnIdleRuntimeAreNoWork) {
   LimitWatch watch(Limits(), kStart, absl::InfiniteFuture());
   for (int i = 1; i <= 120; ++i) watch.OnSample(kStart + absl::Seconds(i), 1, 0.0005 * i);

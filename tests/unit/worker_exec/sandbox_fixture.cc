@@ -108,7 +108,10 @@ SandboxTest::Bare SandboxTest::RunBare(const std::vector<std::string>& arguments
   return {result->exit_code, result->out + result->err};
 }
 
-void SandboxTest::Write(const std::string& name, const std::string& text) const { std::ofstream(Path(name)) << text; }
+void SandboxTest::Write(const std::string& name, const std::string& text) const {
+  std::filesystem::create_directories(std::filesystem::path(Path(name)).parent_path());
+  std::ofstream(Path(name)) << text;
+}
 
 std::string SandboxTest::Read(const std::string& name) const {
   std::ostringstream all;

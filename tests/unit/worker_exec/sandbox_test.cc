@@ -162,6 +162,46 @@ TEST_F(SandboxTest, AKeptOverlayGoesOnWhereTheLastRunEnded) {
   EXPECT_EQ(Run(spec).output, "seed");
 }
 
+TEST_F(SandboxTest, AMountInsideAnotherShowsItsFolderReadOnlyAndNothingBesideIt) {
+  Write("cache/one/file", "one");
+  Write("cache/other/secret", "secret");
+  Write("view/list", "list");
+  for (int i = 0; i < 300; ++i) Write(Cat("view/many/", i, "/below"), "covered");
+  Write("view/one/file", "covered");
+  SandboxSpec spec = Spec({"read", "/mod/one/file"});
+  spec.binds.push_back({Path("view"), "/mod", false});
+  spec.binds.push_back({Path("cache/one"), "/mod/one", false});
+  for (int i = 0; i < 300; ++i) spec.binds.push_back({Path("cache/one"), Cat("/mod/many/", i), false});
+  const Seen seen = Run(spec);
+  EXPECT_TRUE(seen.Exited(0)) << seen;
+  EXPECT_EQ(seen.output, "one");
+  for (const char* path : {"/mod/list", "/mod/many/299/file"}) {
+    spec.argv = {"/probe", "read", path};
+    EXPECT_TRUE(Run(spec).Exited(0)) << path;
+  }
+  for (const char* path : {"/mod/other/secret", "/mod/many/7/below"}) {
+    spec.argv = {"/probe", "read", path};
+    EXPECT_FALSE(Run(spec).Exited(0)) << path;
+  }
+  for (const char* path : {"/mod/one/file", "/mod/list", "/mod/new"}) {
+    spec.argv = {"/probe", "write", path};
+    EXPECT_FALSE(Run(spec).Exited(0)) << path;
+  }
+  EXPECT_EQ(Read("cache/one/file"), "one");
+  spec.binds.back().writable = true;
+  EXPECT_TRUE(absl::IsInvalidArgument(Run(spec).result.status())) << "one slot's write would be another's read";
+}
+
+// `#include "/dev/zero"` would go on for ever.
+TEST_F(SandboxTest, NoDeviceIsASourceWithoutAnEnd) {
+  for (const char* device : {"/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"}) {
+    const Seen seen = Run({"read", device});
+    EXPECT_TRUE(seen.Exited(0)) << device << seen;
+    EXPECT_EQ(seen.output, "") << device;
+  }
+  EXPECT_TRUE(Run({"write", "/dev/null"}).Exited(0));
+}
+
 TEST_F(SandboxTest, RunsAtTheSameTimeSeeTheirOwnMountsOnly) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {

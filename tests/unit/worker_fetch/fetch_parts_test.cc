@@ -8,6 +8,7 @@
 #include "worker/fetch/go_commands.h"
 #include "worker/fetch/go_list.h"
 #include "worker/fetch/listing.h"
+#include "worker/fetch/lock_files.h"
 
 namespace gofarm::fetch {
 namespace {
@@ -89,7 +90,7 @@ TEST(ClassifyPackageErrorTest, TellsTargetSourceAndAbsenceApart) {
             FailureClass::kSourceInvalid);
   EXPECT_EQ(ClassifyPackageError("m@v1: reading https://p/x.zip: 403 Forbidden"), FailureClass::kSourceUnavailable);
   EXPECT_EQ(ClassifyPackageError("expected 'package', found 'EOF'"), FailureClass::kCompileError);
-  EXPECT_EQ(ClassifyPackageError("pattern dist/*: no matching files found"), FailureClass::kCompileError);
+  EXPECT_EQ(ClassifyPackageError("pattern dist/*: no matching files found"), FailureClass::kSourceIncomplete);
   EXPECT_EQ(ClassifyPackageError("something go says for the first time"), FailureClass::kCompileError);
 }
 
@@ -162,6 +163,7 @@ constexpr std::string_view kAnswer = R"({
 	"Imports": ["example.com/native"]
 }
 {
+	"Dir": "/cache/x",
 	"ImportPath": "example.com/native",
 	"Name": "",
 	"Module": {
@@ -210,7 +212,10 @@ ListingInput Input() {
   input.module = "example.com/m";
   input.version = "v1.0.0";
   input.mod_cache = "/cache/mod";
-  input.read_file = [](const std::string& path) -> std::optional<std::string> {
+  input.go_version = "1.26.8";
+  input.reader.go_files_in = [](const std::string&) { return std::vector<std::string>(); };
+  input.reader.read_file = [](const std::string& path) -> std::optional<std::string> {
+    if (path.ends_with("/a.go")) return "//go:build amd64\n\npackage native\n";
     if (path.find("no_main.go") != std::string::npos) return "package main\n\nfunc helper() {}\n";
     return "package main\n\nfunc main() {}\n";
   };
@@ -296,6 +301,31 @@ TEST(ParseGoListTest, RefusesBrokenAnswersAndTakesEmptyOnes) {
   EXPECT_EQ((*ParseGoList(R"({"ImportPath":"a","Name":7,"Imports":"b","Module":[]})"))[0].name, "");
 }
 
+TEST(LockFilesTest, EachToolsFileIsRead) {
+  using gomod::ModuleVersion;
+  EXPECT_THAT(
+      ReadLockFile("Gopkg.lock",
+                   "[[projects]]\n  branch = \"master\"\n  name = \"github.com/a/b\"\n  revision = \"0123456789ab\"\n\n"
+                   "[[projects]]\n  name = \"golang.org/x/net\"\n  version = \"v1.2.3\"\n  revision = \"ff\"\n\n"
+                   "[solve-meta]\n  name = \"none\"\n"),
+      ElementsAre(ModuleVersion{"github.com/a/b", "0123456789ab"}, ModuleVersion{"golang.org/x/net", "v1.2.3"}));
+  EXPECT_THAT(
+      ReadLockFile("glide.lock",
+                   "hash: 0\nimports:\n- name: github.com/a/b\n  version: 0123456789ab\n  subpackages:\n  - c\n"
+                   "- name: gopkg.in/yaml.v2\n  version: 2.0.1\n"),
+      ElementsAre(ModuleVersion{"github.com/a/b", "0123456789ab"}, ModuleVersion{"gopkg.in/yaml.v2", "v2.0.1"}));
+  EXPECT_THAT(ReadLockFile("vendor/vendor.json",
+                           R"({"package":[{"path":"github.com/a/b/sub","revision":"0123456789ab"},{"path":7}]})"),
+              ElementsAre(ModuleVersion{"github.com/a/b", "0123456789ab"}));
+  EXPECT_THAT(ReadLockFile("Godeps/Godeps.json",
+                           R"({"Deps":[{"ImportPath":"github.com/a/b/sub","Comment":"v1-2","Rev":"0123456789ab"}]})"),
+              ElementsAre(ModuleVersion{"github.com/a/b", "0123456789ab"}));
+  // What is no version or no path never reaches a command line.
+  EXPECT_THAT(ReadLockFile("glide.lock", "- name: github.com/a/b\n  version: --help me\n- name: -x\n  version: 01\n"),
+              IsEmpty());
+  EXPECT_THAT(ReadLockFile("Gopkg.lock", "\x01[[["), IsEmpty());
+}
+
 TEST(ListingJsonTest, ReadsBackWhatItWrote) {
   Listing listing;
   listing.module = "example.com/m";
@@ -303,7 +333,7 @@ TEST(ListingJsonTest, ReadsBackWhatItWrote) {
   listing.module_h1 = "h1:x=";
   listing.go_line = "1.21";
   listing.go_version = "1.26.8";
-  listing.variant = "noreplace";
+  listing.form.base = Base::kNoReplace;
   listing.go_mod = "module \"example.com/m\"\n";
   listing.dir = "example.com/m@v1.0.0";
   listing.bytes_fetched = 7;
@@ -323,7 +353,7 @@ TEST(ListingJsonTest, RefusesDamagedAndOtherForms) {
   EXPECT_FALSE(ListingFromJson("{}").ok());
   EXPECT_FALSE(ListingFromJson(R"({"format":2,"module":"m"})").ok());
   std::string other = ToJson(Listing{});
-  other.replace(other.find("\"format\": 2"), 11, "\"format\": 9");
+  other.replace(other.find("\"format\": 3"), 11, "\"format\": 9");
   EXPECT_FALSE(ListingFromJson(other).ok());
 }
 

@@ -44,7 +44,7 @@ TEST_F(ModuleFetcherTest, ListsProgramsPerTargetWithWhatTheyLink) {
   const FetchOutcome outcome = Fetch("example.com/m", "v1.2.3");
   ASSERT_NE(outcome.listing, nullptr) << outcome.detail;
   const Listing& listing = *outcome.listing;
-  EXPECT_EQ(listing.variant, "install");
+  EXPECT_EQ(listing.form.base, Base::kInstall);
   EXPECT_EQ(listing.go_line, "1.20");
   EXPECT_THAT(listing.module_h1, HasSubstr("h1:"));
   EXPECT_EQ(listing.dir, "example.com/m@v1.2.3");
@@ -132,7 +132,7 @@ TEST_F(ModuleFetcherTest, VersionsThatNoGoModNamesArePinned) {
   };
   const FetchOutcome first = fetch("example.com/m", "v1.2.3", {Target::kX86_64});
   ASSERT_NE(first.listing, nullptr) << first.detail;
-  EXPECT_EQ(first.listing->variant, "install");
+  EXPECT_EQ(first.listing->form.base, Base::kInstall);
   EXPECT_THAT(first.listing->pinned_go_mod, HasSubstr("example.com/dep v1.0.0"));
   EXPECT_THAT(first.listing->pinned_go_mod, HasSubstr("example.com/m v1.2.3"));
   EXPECT_THAT(first.listing->pinned_go_mod, HasSubstr("godebug default=go1.20"));
@@ -210,7 +210,7 @@ TEST_F(ModuleFetcherTest, ReplaceLinesDecideTheVariant) {
 
   const FetchOutcome folder = Fetch("example.com/folder", "v1.0.0");
   ASSERT_NE(folder.listing, nullptr) << folder.detail;
-  EXPECT_EQ(folder.listing->variant, "noreplace");
+  EXPECT_EQ(folder.listing->form.base, Base::kNoReplace);
   EXPECT_THAT(folder.listing->go_mod, ::testing::Not(HasSubstr("replace example.com/dep")));
   EXPECT_THAT(folder.listing->go_sum, HasSubstr("example.com/dep v1.0.0 h1:"));
   ASSERT_EQ(folder.listing->targets[0].programs.size(), 1u);
@@ -221,7 +221,7 @@ TEST_F(ModuleFetcherTest, ReplaceLinesDecideTheVariant) {
 
   const FetchOutcome other = Fetch("example.com/other", "v1.0.0");
   ASSERT_NE(other.listing, nullptr) << other.detail;
-  EXPECT_EQ(other.listing->variant, "source");
+  EXPECT_EQ(other.listing->form.base, Base::kSource);
   ASSERT_EQ(other.listing->targets[0].modules.size(), 1u);
   EXPECT_EQ(other.listing->targets[0].modules[0].replace_path, "example.com/fork");
   EXPECT_THAT(other.listing->targets[0].modules[0].h1, HasSubstr("h1:"));
@@ -229,7 +229,7 @@ TEST_F(ModuleFetcherTest, ReplaceLinesDecideTheVariant) {
 
   const FetchOutcome excluded = Fetch("example.com/not", "v1.0.0");
   ASSERT_NE(excluded.listing, nullptr) << excluded.detail;
-  EXPECT_EQ(excluded.listing->variant, "source");
+  EXPECT_EQ(excluded.listing->form.base, Base::kSource);
 }
 
 TEST_F(ModuleFetcherTest, AbsentModulesAndVersionsAreUnavailable) {
@@ -298,8 +298,7 @@ TEST_F(ModuleFetcherTest, HostileZipsAndGoModsAreInvalidSource) {
       {"two names in one case", mod, MakeZip({{top + "a.go", kMain}, {top + "A.go", kMain}})},
       {"broken go.mod", "modul example.com/h\n",
        MakeZip({{top + "go.mod", "modul example.com/h\n"}, {top + "main.go", kMain}})},
-      {"another path", "module example.com/z\n",
-       MakeZip({{top + "go.mod", "module example.com/z\n"}, {top + "main.go", kMain}})},
+      {"a path that is none", "module ../z\n", MakeZip({{top + "go.mod", "module ../z\n"}, {top + "main.go", kMain}})},
   };
   for (const auto& c : kCases) {
     ASSERT_TRUE(io::RemoveTree(proxy_->root()).ok());
