@@ -38,9 +38,8 @@ std::string EditFlags(const Variant& variant, std::string_view flags) {
   std::string out;
   while (!flags.empty()) {
     const size_t start = static_cast<size_t>(std::find_if_not(flags.begin(), flags.end(), IsBlank) - flags.begin());
-    const size_t end =
-        static_cast<size_t>(std::find_if(flags.begin() + static_cast<std::ptrdiff_t>(start), flags.end(), IsBlank) -
-                            flags.begin());
+    const size_t end = static_cast<size_t>(
+        std::find_if(flags.begin() + static_cast<std::ptrdiff_t>(start), flags.end(), IsBlank) - flags.begin());
     out += flags.substr(0, start);
     out += FlagLeft(variant, flags.substr(start, end - start));
     flags.remove_prefix(end);

@@ -1,5 +1,6 @@
-// Takes flags out of the #cgo lines of a Go file, for a try that has the edited file in its place: what a module asks of the C compiler and the
-// linker stands behind the recipe's own flags, so nothing else can take it back. Pure; for untrusted text: linear.
+// Takes flags out of the #cgo lines of a Go file, for a try that has the edited file in its place: what a module asks
+// of the C compiler and the linker stands behind the recipe's own flags, so nothing else can take it back. Pure; for
+// untrusted text: linear.
 #pragma once
 
 #include <string>

@@ -31,9 +31,7 @@ void Fields(Form& form, I& i) {
   form.Field("Origin", i.origin);
 }
 
-bool IsHex(std::string_view text) {
-  return text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
-}
+bool IsHex(std::string_view text) { return text.find_first_not_of("0123456789abcdef") == std::string_view::npos; }
 
 }  // namespace
 
@@ -84,9 +82,8 @@ std::vector<std::string> EditsOf(const Listing& listing, const gomod::GoModFile&
   }
   for (const gomod::Replacement& r : own.replacements) {
     if (!r.is_folder() || (form.base != Base::kNoReplace && form.base != Base::kSibling)) continue;
-    const auto sibling = std::find_if(siblings.begin(), siblings.end(), [&](const gomod::ModuleVersion& s) {
-      return s.path == r.old_module.path;
-    });
+    const auto sibling = std::find_if(siblings.begin(), siblings.end(),
+                                      [&](const gomod::ModuleVersion& s) { return s.path == r.old_module.path; });
     const std::string line = Cat("replace ", r.old_module.path, " => ", r.new_module.path);
     lines.push_back(sibling == siblings.end()
                         ? Cat("left out, since the module's zip holds no other folder: ", line)
@@ -122,8 +119,10 @@ std::string CommitOf(std::string_view info_json, std::string_view version) {
 
 std::string FormKey(const SourceForm* form) {
   if (form == nullptr) return "";
-  std::string text = Cat(static_cast<int>(form->base), "\n", form->previous_go ? 1 : 0, form->locked ? 1 : 0, "\n", form->go_line, "\n");
-  for (const gomod::ModuleVersion& raised : form->raised) text += Cat("raised ", raised.path, " ", raised.version, "\n");
+  std::string text = Cat(static_cast<int>(form->base), "\n", form->previous_go ? 1 : 0, form->locked ? 1 : 0, "\n",
+                         form->go_line, "\n");
+  for (const gomod::ModuleVersion& raised : form->raised)
+    text += Cat("raised ", raised.path, " ", raised.version, "\n");
   for (const std::string& experiment : form->experiments) text += Cat("experiment ", experiment, "\n");
   for (const std::string& tag : form->tags) text += Cat("tag ", tag, "\n");
   return digest::Sha256Hex(text).substr(0, 16);

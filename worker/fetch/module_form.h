@@ -14,9 +14,9 @@ namespace gofarm::fetch {
 // The form that a module is listed in first, as its go.mod asks. `declared_path`: as Listing.
 SourceForm FirstForm(const gomod::GoModFile& file, std::string_view declared_path);
 
-// Of kInstall: a main module that requires the module, what the form raises and `locked`. It also has the GODEBUG defaults that
-// `go install MODULE@VERSION` gives the module's programs (those of its own go line), so that one built in it has the
-// same bytes.
+// Of kInstall: a main module that requires the module, what the form raises and `locked`. It also has the GODEBUG
+// defaults that `go install MODULE@VERSION` gives the module's programs (those of its own go line), so that one built
+// in it has the same bytes.
 std::string SyntheticGoMod(const Listing& listing, const std::vector<gomod::ModuleVersion>& locked);
 
 // Of a source form: the module's own go.mod (`own`; empty when it has none) changed by the form. `siblings`: versions

@@ -28,8 +28,7 @@ std::optional<gomod::ConstraintLines> ConstraintsOf(const PackageReader& reader,
 
 // Whether a build for the target, with the recipe's tags, takes the file.
 bool Counts(const PackageReader& reader, const std::string& folder, const std::string& file, Target target,
-            std::string_view go_version,
-            const std::vector<std::string>& experiments = gomod::DefaultExperiments());
+            std::string_view go_version, const std::vector<std::string>& experiments = gomod::DefaultExperiments());
 
 // Whether the package has Go files for x86_64 that a build for the target does not take: what it lacks may be there in
 // a newer release.

@@ -13,6 +13,7 @@
 
 #include "absl/time/clock.h"
 #include "common/base/text.h"
+#include "common/process/run.h"
 #include "tests/support/proxy_folder.h"
 #include "tests/unit/worker_build/runner_fixture.h"
 
@@ -240,6 +241,100 @@ TEST_F(LocalRunnerTest, AnotherModulesFetchChangesNoVersionOfAModuleWithoutGoMod
   EXPECT_EQ(after.variants[0].variant, "install");
   EXPECT_THAT(after.variants[0].go_mod, HasSubstr(dep + " v1.0.0"));
   EXPECT_EQ(after.variants[0].working_directory, "/src");
+}
+
+// What a program is made of must not depend on the machine that builds it.
+TEST_F(LocalRunnerTest, NoProgramHasCodeForTheMachineThatBuiltIt) {
+  const BuildReport report = Run(Local({
+      {"main.go",
+       "package main\n\n/*\n#cgo CFLAGS: -O3 -march=native -mtune=native\n#if defined(__AVX__) || defined(__SSE4_1__)\n"
+       "static int wide(void) { return 1; }\n#else\nstatic int wide(void) { return 0; }\n#endif\n*/\nimport \"C\"\n\n"
+       "import \"os\"\n\nfunc main() { os.Exit(int(C.wide())) }\n"},
+  }));
+  ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
+  EXPECT_EQ(report.executables[0].variant, "install+portable");
+  EXPECT_THAT(report.variants[0].edits, ElementsAre(HasSubstr("-march=native")));
+  process::Command program;
+  program.argv = {report.files[0]};
+  const auto ran = process::Run(Scope::For(absl::Minutes(1)), program);
+  ASSERT_TRUE(ran.ok()) << ran.status();
+  EXPECT_EQ(ran->exit_code, 0) << "the compiler was told of this machine's CPU";
+}
+
+// zig turns its undefined-behaviour sanitizer on where nothing is optimized, and has no runtime for it here.
+TEST_F(LocalRunnerTest, AModuleThatAsksForNoOptimizationIsLinkedAllTheSame) {
+  const BuildReport report = Run(Local({
+      {"main.go",
+       "package main\n\n// #cgo CFLAGS: -O0 -g\n// static int add(int a, int b) { return a + b; }\nimport \"C\"\n\n"
+       "func main() { println(C.add(2147483647, 1)) }\n"},
+  }));
+  EXPECT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
+  EXPECT_THAT(report.variants, SizeIs(1));
+}
+
+TEST_F(LocalRunnerTest, RepairsFollowEachOther) {
+  const AcceptedOffer first = Local({});
+  const BuildReport report = Run(Local({
+      {"go.mod", "module " + first.module + "\n\ngo 1.16\n"},
+      {"empty.s", ""},
+      {"main.go",
+       "package main\n\nimport _ \"unsafe\"\n\n//go:linkname rawbyteslice runtime.rawbyteslice\nfunc rawbyteslice(size "
+       "int) "
+       "[]byte\n\nfunc main() {\n\tfor i := range 3 {\n\t\tprintln(max(i, len(rawbyteslice(1))))\n\t}\n}\n"},
+  }));
+  ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
+  EXPECT_EQ(report.executables[0].variant, "source+go-1.22+linkname");
+  EXPECT_THAT(report.variants, SizeIs(3));
+  EXPECT_THAT(listener_.log, HasSubstr("repair source+go-1.22 for go_line_too_low 1.22"));
+}
+
+TEST_F(LocalRunnerTest, AModuleUnderAnotherNameIsReportedByBoth) {
+  const BuildReport report = Run(Local({
+      {"go.mod", "module grypy\n\ngo 1.24\n"},
+      {"cmd/tool/main.go", "package main\n\nimport \"grypy/util\"\n\nfunc main() { println(util.Name) }\n"},
+      {"util/u.go", "package util\n\nconst Name = \"its own\"\n"},
+  }));
+  ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
+  EXPECT_EQ(report.facts.declared_path, "grypy");
+  EXPECT_THAT(report.executables[0].import_path, HasSubstr("gofarm.test/runner"));
+  EXPECT_THAT(report.executables[0].import_path, ::testing::EndsWith("/cmd/tool"));
+  EXPECT_THAT(report.executables[0].build_info, HasSubstr("grypy/cmd/tool"));
+}
+
+// Another module's file lies in the same cache; no #include and no .incbin reaches it, zipped or not.
+TEST_F(LocalRunnerTest, NoBuildReadsAnotherModulesFiles) {
+  const AcceptedOffer secret = Local({{"main.go", kMain}, {"key", "the key of somebody else"}});
+  ASSERT_EQ(Name(Run(secret).outcome), "built");
+  const std::string folder = secret.module + "@" + secret.version;
+  for (const std::string& path :
+       {"/mod/" + folder + "/key", "/mod/cache/download/" + secret.module + "/@v/" + secret.version + ".zip"}) {
+    const BuildReport report = Run(Local({
+        {"main.go", "package main\n\n// __asm__(\".incbin \\\"" + path + "\\\"\");\nimport \"C\"\n\nfunc main() {}\n"},
+    }));
+    EXPECT_EQ(Name(report.outcome), "failed") << path;
+    EXPECT_THAT(report.failure_detail, HasSubstr("incbin")) << path;
+  }
+}
+
+// Whatever fails, nobody learns where this worker keeps its files.
+TEST_F(LocalRunnerTest, NothingThatLeavesAWorkerNamesItsFolders) {
+  const BuildReport report = Run(Local({
+      {"c/main.go", "package main\n\n// int f(void) { return undefined; }\nimport \"C\"\n\nfunc main() { C.f() }\n"},
+      {"two/main.go", kMain},
+      {"two/other.go", "package other\n"},
+      {"gone/main.go", "package main\n\nimport _ \"gofarm.test/nowhere\"\n\nfunc main() {}\n"},
+      {"embed/main.go",
+       "package main\n\nimport _ \"embed\"\n\n//go:embed gone.txt\nvar s string\n\nfunc main() { _ = s }\n"},
+      {"clause/main.go", "pakage main\n"},
+  }));
+  EXPECT_EQ(Name(report.outcome), "failed");
+  EXPECT_THAT(report.notes, ElementsAre(HasSubstr("/clause: main.go:1:1: expected 'package'")));
+  std::string all = report.failure_detail + listener_.log;
+  for (const FailedProgram& program : report.failed_programs) all += program.failure_detail;
+  for (const std::string& note : report.notes) all += note;
+  for (const std::string& folder : {work_, CacheFolder(), std::string(std::getenv("HOME")) + "/"}) {
+    EXPECT_EQ(all.find(folder), std::string::npos) << all.substr(all.find(folder), 300);
+  }
 }
 
 TEST_F(LocalRunnerTest, ALibraryIsNothingToBuild) {

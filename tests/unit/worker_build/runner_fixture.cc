@@ -26,12 +26,6 @@ std::string GoEnv(const std::string& name) {
 }
 
 // The one of the other end-to-end tests: seeding takes minutes.
-std::string CacheFolder() {
-  if (const char* given = std::getenv("GOFARM_CACHE_DIR"); given != nullptr && *given != '\0') return given;
-  const char* home = std::getenv("HOME");
-  return std::string(home == nullptr ? "/tmp" : home) + "/.cache/gofarm";
-}
-
 exec::SandboxOptions Self() {
   exec::SandboxOptions options;
   options.self_exe = std::filesystem::read_symlink("/proc/self/exe").string();
@@ -44,6 +38,12 @@ std::string MakeFolder(const std::string& folder) {
 }
 
 }  // namespace
+
+std::string CacheFolder() {
+  if (const char* given = std::getenv("GOFARM_CACHE_DIR"); given != nullptr && *given != '\0') return given;
+  const char* home = std::getenv("HOME");
+  return std::string(home == nullptr ? "/tmp" : home) + "/.cache/gofarm";
+}
 
 fetch::ProxyEnvironment ProxyOfThisMachine() {
   return {goproxy::Parse(GoEnv("GOPROXY")).value(), GoEnv("GOSUMDB"), GoEnv("GONOSUMDB"), GoEnv("GOPRIVATE")};

@@ -18,6 +18,7 @@ namespace gofarm::build {
 // Where modules come from in this process's environment, as `go env` says.
 fetch::ProxyEnvironment ProxyOfThisMachine();
 Toolset DefaultToolset();
+std::string CacheFolder();
 
 class Listener : public BuildListener {
  public:

@@ -19,7 +19,8 @@ constexpr char kPseudo[] = "v0.0.0-20260102030405-0123456789ab";
 
 class ModuleFormsTest : public ModuleFetcherTest {
  protected:
-  static const Program& Of(const FetchOutcome& outcome, const std::string& import_path, Target target = Target::kX86_64) {
+  static const Program& Of(const FetchOutcome& outcome, const std::string& import_path,
+                           Target target = Target::kX86_64) {
     static const Program none;
     if (outcome.listing == nullptr || outcome.listing->Find(target) == nullptr) {
       ADD_FAILURE() << outcome.detail;
@@ -43,8 +44,9 @@ class ModuleFormsTest : public ModuleFetcherTest {
   void AddCommit(const std::string& module, const std::string& version) {
     for (const std::string& name : {std::string(kCommit), std::string(kCommit).substr(0, 12), version}) {
       std::ofstream(Cat(proxy_->VersionFolder(module), "/", name, ".info"))
-          << R"({"Version":")" << version << R"(","Time":"2026-01-02T03:04:05Z","Origin":{"VCS":"git","URL":"https://a.b/mono","Hash":")"
-          << kCommit << R"("}})";
+          << R"({"Version":")" << version
+          << R"(","Time":"2026-01-02T03:04:05Z","Origin":{"VCS":"git","URL":"https://a.b/mono","Hash":")" << kCommit
+          << R"("}})";
     }
   }
 };
@@ -68,10 +70,10 @@ TEST_F(ModuleFormsTest, AModuleThatIsCalledOtherwiseIsBuiltUnderItsOwnName) {
 TEST_F(ModuleFormsTest, AFolderOfTheRepositoryBecomesTheSameCommitsVersion) {
   proxy_->Add("a.b/mono/lib", kPseudo, {{"go.mod", "module a.b/mono/lib\n"}, {"l.go", "package lib\n"}});
   AddCommit("a.b/mono/lib", kPseudo);
-  proxy_->Add("a.b/mono/tool", "v1.0.0",
-              {{"go.mod",
-                "module a.b/mono/tool\n\ngo 1.21\n\nrequire a.b/mono/lib v0.0.0\n\nreplace a.b/mono/lib => ../lib\n"},
-               {"main.go", "package main\n\nimport _ \"a.b/mono/lib\"\n\nfunc main() {}\n"}});
+  proxy_->Add(
+      "a.b/mono/tool", "v1.0.0",
+      {{"go.mod", "module a.b/mono/tool\n\ngo 1.21\n\nrequire a.b/mono/lib v0.0.0\n\nreplace a.b/mono/lib => ../lib\n"},
+       {"main.go", "package main\n\nimport _ \"a.b/mono/lib\"\n\nfunc main() {}\n"}});
   AddCommit("a.b/mono/tool", "v1.0.0");
   const FetchOutcome outcome = Fetch("a.b/mono/tool", "v1.0.0");
   EXPECT_EQ(Of(outcome, "a.b/mono/tool").failure, FailureClass::kNone) << Of(outcome, "a.b/mono/tool").detail;
@@ -94,8 +96,10 @@ TEST_F(ModuleFormsTest, WhatOneProgramLacksCostsTheOthersNothing) {
   proxy_->Add("a.b/c", "v1.0.0",
               {{"go.mod", "module a.b/c\n\ngo 1.21\n"},
                {"cmd/fine/main.go", kMain},
-               {"cmd/embed/main.go", "package main\n\nimport \"embed\"\n\n//go:embed all:dist\nvar f embed.FS\n\nfunc main() { _ = f }\n"},
-               {"cmd/up/main.go", "package main\n\nimport \"embed\"\n\n//go:embed ../x\nvar f embed.FS\n\nfunc main() { _ = f }\n"},
+               {"cmd/embed/main.go",
+                "package main\n\nimport \"embed\"\n\n//go:embed all:dist\nvar f embed.FS\n\nfunc main() { _ = f }\n"},
+               {"cmd/up/main.go",
+                "package main\n\nimport \"embed\"\n\n//go:embed ../x\nvar f embed.FS\n\nfunc main() { _ = f }\n"},
                {"cmd/gen/main.go", "package main\n\nimport _ \"a.b/c/internal/pb\"\n\nfunc main() {}\n"},
                {"cmd/two/main.go", kMain},
                {"cmd/two/other.go", "package other\n"},
@@ -217,10 +221,13 @@ TEST_F(ModuleFormsTest, AModuleWithoutGoModGetsTheVersionsOfItsLockFileAndOfItsT
   made_at("a.b/unlocked", "v1.1.0", "2018-05-01T00:00:00Z");
   made_at("a.b/unlocked", "v1.2.0", "2018-07-01T00:00:00Z");
   made_at("a.b/unlocked", "v1.3.0", "2020-01-01T00:00:00Z");
-  proxy_->Add("a.b/c", "v1.0.0",
-              {{"main.go", "package main\n\nimport (\n\t_ \"a.b/unlocked\"\n\t_ \"github.com/x/locked/sub\"\n)\n\nfunc main() {}\n"},
-               {"Gopkg.lock", "[[projects]]\n  name = \"github.com/x/locked\"\n  packages = [\"sub\"]\n  revision = "
-                              "\"0123\"\n  version = \"v1.1.0\"\n"}});
+  proxy_->Add(
+      "a.b/c", "v1.0.0",
+      {{"main.go",
+        "package main\n\nimport (\n\t_ \"a.b/unlocked\"\n\t_ \"github.com/x/locked/sub\"\n)\n\nfunc main() {}\n"},
+       {"Gopkg.lock",
+        "[[projects]]\n  name = \"github.com/x/locked\"\n  packages = [\"sub\"]\n  revision = "
+        "\"0123\"\n  version = \"v1.1.0\"\n"}});
   made_at("a.b/c", "v1.0.0", "2018-06-01T00:00:00Z");
   const auto versions = [](const FetchOutcome& outcome) {
     std::map<std::string, std::string> all;
@@ -231,7 +238,8 @@ TEST_F(ModuleFormsTest, AModuleWithoutGoModGetsTheVersionsOfItsLockFileAndOfItsT
     return all;
   };
   using Versions = std::map<std::string, std::string>;
-  EXPECT_EQ(versions(Fetch("a.b/c", "v1.0.0")), (Versions{{"a.b/unlocked", "v1.3.0"}, {"github.com/x/locked", "v1.3.0"}}));
+  EXPECT_EQ(versions(Fetch("a.b/c", "v1.0.0")),
+            (Versions{{"a.b/unlocked", "v1.3.0"}, {"github.com/x/locked", "v1.3.0"}}));
   SourceForm form;
   form.locked = true;
   const FetchOutcome outcome = FetchForm("a.b/c", form);
@@ -242,7 +250,9 @@ TEST_F(ModuleFormsTest, AModuleWithoutGoModGetsTheVersionsOfItsLockFileAndOfItsT
 TEST_F(ModuleFormsTest, FlagsOfCgoLinesAreListed) {
   proxy_->Add("a.b/c", "v1.0.0",
               {{"go.mod", "module a.b/c\n\ngo 1.21\n"},
-               {"main.go", "package main\n\n// #cgo CFLAGS: -O3 -march=native\n// #cgo LDFLAGS: -Wl,-s -lstdc++\nimport \"C\"\n\nfunc main() {}\n"}});
+               {"main.go",
+                "package main\n\n// #cgo CFLAGS: -O3 -march=native\n// #cgo LDFLAGS: -Wl,-s -lstdc++\nimport "
+                "\"C\"\n\nfunc main() {}\n"}});
   const FetchOutcome outcome = Fetch("a.b/c", "v1.0.0");
   ASSERT_NE(outcome.listing, nullptr) << outcome.detail;
   const TargetListing& target = *outcome.listing->Find(Target::kX86_64);
