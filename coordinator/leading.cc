@@ -33,10 +33,13 @@ Leading::Leading(LeadingParts parts, int64_t epoch)
       epoch_(epoch),
       batch_store_(parts.pool),
       query_store_(parts.pool),
-      attempt_store_(parts.pool),
+      attempt_store_(parts.attempt_pool),
+      attempt_query_store_(parts.attempt_pool),
+      watch_batch_store_(parts.watch_pool),
+      watch_query_store_(parts.watch_pool),
       artifact_store_(parts.pool),
       dispatch_store_(parts.dispatch_pool),
-      fence_([this](const Scope& scope, AttemptToken token) { return query_store_.FactsOf(scope, token); },
+      fence_([this](const Scope& scope, AttemptToken token) { return attempt_query_store_.FactsOf(scope, token); },
              RealClock()),
       reports_([this](const Scope& scope, const std::string& worker, const WorkerReport& report) {
         return query_store_.SaveWorkerReport(scope, worker, report);
@@ -64,7 +67,7 @@ absl::Status Leading::Start(const Scope& scope) {
   attempts_ = std::make_unique<service::AttemptService>(
       attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); }, *dispatch_, *news_);
   farm_ = std::make_unique<service::FarmView>(queries_, *dispatch_, board_, reports_);
-  feeds_ = std::make_unique<service::BatchFeeds>(queries_, board_,
+  feeds_ = std::make_unique<service::BatchFeeds>(watch_queries_, board_,
                                                  [this](const domain::Job& job) { return farm_->WhyWaiting(job); });
   catalog_ = std::make_unique<catalog::Catalog>(
       catalog::CatalogParts{.config = config.catalog,

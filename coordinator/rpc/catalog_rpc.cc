@@ -20,12 +20,18 @@ constexpr absl::Duration kTopicSearchMax = absl::Hours(2);
 
 // A unary call that answers with the document of what `ask` finds.
 template <typename Ask>
-ServerUnary Document(RpcContext& rpc, ServerContext context, const char* method, v1::CatalogDocument* reply, Ask ask) {
-  return Unary(rpc, rpc.catalog, context, method, [&rpc, reply, ask](const Scope& scope) -> absl::Status {
+ServerUnary Document(RpcContext& rpc, sync::BoundedPool& pool, ServerContext context, const char* method,
+                     v1::CatalogDocument* reply, Ask ask) {
+  return Unary(rpc, pool, context, method, [&rpc, reply, ask](const Scope& scope) -> absl::Status {
     GOFARM_ASSIGN_OR_RETURN(const auto found, ask(*rpc.parts.catalog, scope));
     reply->set_json(json::Write(found));
     return absl::OkStatus();
   });
+}
+
+template <typename Ask>
+ServerUnary Document(RpcContext& rpc, ServerContext context, const char* method, v1::CatalogDocument* reply, Ask ask) {
+  return Document(rpc, rpc.catalog, context, method, reply, std::move(ask));
 }
 
 absl::StatusOr<catalog::CatalogStatus> TurnStages(catalog::Catalog& catalog, const Scope& scope,
@@ -77,7 +83,7 @@ ServerRead<v1::ImportChunk> CatalogRpc::ImportList(ServerContext context, v1::Ca
 
 ServerWrite<v1::CatalogDocument> CatalogRpc::ImportTopic(ServerContext context, const v1::ImportTopicRequest* request) {
   return OnThread<v1::CatalogDocument>(
-      rpc_, rpc_.lists, context, "/gofarm.v1.Catalog/ImportTopic", kTopicSearchMax,
+      rpc_, rpc_.searches, context, "/gofarm.v1.Catalog/ImportTopic", kTopicSearchMax,
       [this, topic = request->topic()](auto& stream, const Scope& scope) -> absl::Status {
         const auto write = [&](const catalog::ImportResult& result) {
           v1::CatalogDocument document;
@@ -148,7 +154,8 @@ ServerUnary CatalogRpc::RefreshModule(ServerContext context, const v1::RefreshRe
 }
 
 ServerUnary CatalogRpc::Select(ServerContext context, const v1::SelectRequest* request, v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/Select", reply,
+  // One that submits may wait for module proxies.
+  return Document(rpc_, request->submit() ? rpc_.submits : rpc_.catalog, context, "/gofarm.v1.Catalog/Select", reply,
                   [asked = *request](catalog::Catalog& catalog, const Scope& scope) {
                     return catalog.Select(scope, {.submit = asked.submit(),
                                                   .name = asked.name(),

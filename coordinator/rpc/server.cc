@@ -108,8 +108,11 @@ class Server::Impl {
     rpc_.followers.Join();
     rpc_.lists.Join();
     rpc_.transfers.Join();
+    rpc_.searches.Join();
     rpc_.operators.Stop();
-    rpc_.workers.Stop();
+    rpc_.submits.Stop();
+    rpc_.completions.Stop();
+    rpc_.reports.Stop();
     rpc_.blobs.Stop();
     rpc_.catalog.Stop();
     rpc_.ingest.Stop();

@@ -52,6 +52,7 @@ inline constexpr size_t kSessionQueueMax = 2 * dispatch::kSlotsMax + 64;
 inline constexpr int kFollowersMax = 128;                // watches and followed logs at once: a thread each
 inline constexpr int kListsMax = 32;                     // lists at once: likewise
 inline constexpr int kTransfersMax = 64;                 // logs and downloads at once: likewise
+inline constexpr int kTopicSearchesMax = 4;              // of code hosts, which take hours: likewise
 inline constexpr int kSubmissionsMax = 16;               // submissions at once
 inline constexpr size_t kSubmissionBytesMax = 64 << 20;  // of one, as it is held: 200,000 modules of 300 bytes each
 inline constexpr absl::Duration kSubmitReadMax = absl::Minutes(2);  // for a client to send all of its submission

@@ -13,7 +13,8 @@ absl::Status SubmitStream::Open() {
   counted_ = true;
   if (++rpc_.submissions > kSubmissionsMax) {
     return absl::ResourceExhaustedError(
-        Cat("coordinator is busy: ", kSubmissionsMax, " submissions are coming in; try again when one ends"));
+        Cat("coordinator is busy: ", kSubmissionsMax,
+            " submissions are coming in or wait for the module proxy; try again when one ends"));
   }
   const absl::Duration longest = rpc_.parts.submit_read_max;
   timer_ = rpc_.ticker.After(longest, [weak = weak_from_this(), longest] {
@@ -67,7 +68,7 @@ void SubmitStream::Received(const v1::SubmitChunk& chunk) {
 void SubmitStream::PeerEnded() {
   if (!has_header_) return Close(absl::InvalidArgumentError("a submission must begin with its header"));
   if (!Claim()) return;  // too late
-  const bool queued = rpc_.operators.TryPost([this] {
+  const bool queued = rpc_.submits.TryPost([this] {
     absl::Status status;
     try {
       status = Submit();

@@ -29,7 +29,7 @@ grpc::ServerBidiReactor<v1::BlobChunk, v1::BlobAck>* WorkerRpc::UploadBlob(grpc:
 
 grpc::ServerUnaryReactor* WorkerRpc::Complete(grpc::CallbackServerContext* context, const v1::CompleteRequest* request,
                                               v1::CompleteReply* reply) {
-  return Unary(rpc_, rpc_.workers, context, "/gofarm.v1.Worker/Complete",
+  return Unary(rpc_, rpc_.completions, context, "/gofarm.v1.Worker/Complete",
                [this, request, reply](const Scope& scope) -> absl::Status {
                  GOFARM_ASSIGN_OR_RETURN(domain::CompletedAttempt attempt, FromComplete(*request));
                  GOFARM_ASSIGN_OR_RETURN(const domain::CompleteResult result,
