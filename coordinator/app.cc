@@ -15,6 +15,7 @@
 #include "common/base/text.h"
 #include "common/io/http_client.h"
 #include "common/metrics/metrics.h"
+#include "common/process/heap.h"
 #include "common/process/limits.h"
 #include "common/sync/wait.h"
 #include "coordinator/catalog/catalog_metrics.h"
@@ -282,6 +283,7 @@ int ExitCodeOf(const absl::Status& status) {
 }  // namespace
 
 int RunCoordinator(const AppConfig& config, sync::StopSignals& signals) {
+  process::TuneHeap();
   obs::InitLog("gofarm-coordinator", config.log_level);
   if (const absl::StatusOr<int64_t> files = process::RaiseOpenFilesLimit(); !files.ok()) {
     obs::Warn("open_files_limit", {{"error", std::string(files.status().message())}});

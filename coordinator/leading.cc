@@ -65,7 +65,7 @@ absl::Status Leading::Start(const Scope& scope) {
                                                                          .goprivate = config.goprivate},
                                                      *news_);
   attempts_ = std::make_unique<service::AttemptService>(
-      attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); }, *dispatch_, *news_);
+      attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); }, *dispatch_, fence_, *news_);
   farm_ = std::make_unique<service::FarmView>(queries_, *dispatch_, board_, reports_);
   feeds_ = std::make_unique<service::BatchFeeds>(watch_queries_, board_,
                                                  [this](const domain::Job& job) { return farm_->WhyWaiting(job); });

@@ -21,8 +21,8 @@ constexpr absl::Duration kTopicSearchMax = absl::Hours(2);
 // A unary call that answers with the document of what `ask` finds.
 template <typename Ask>
 ServerUnary Document(RpcContext& rpc, sync::BoundedPool& pool, ServerContext context, const char* method,
-                     v1::CatalogDocument* reply, Ask ask) {
-  return Unary(rpc, pool, context, method, [&rpc, reply, ask](const Scope& scope) -> absl::Status {
+                     const google::protobuf::Message* request, v1::CatalogDocument* reply, Ask ask) {
+  return Unary(rpc, pool, context, method, request, [&rpc, reply, ask](const Scope& scope) -> absl::Status {
     GOFARM_ASSIGN_OR_RETURN(const auto found, ask(*rpc.parts.catalog, scope));
     reply->set_json(json::Write(found));
     return absl::OkStatus();
@@ -30,8 +30,9 @@ ServerUnary Document(RpcContext& rpc, sync::BoundedPool& pool, ServerContext con
 }
 
 template <typename Ask>
-ServerUnary Document(RpcContext& rpc, ServerContext context, const char* method, v1::CatalogDocument* reply, Ask ask) {
-  return Document(rpc, rpc.catalog, context, method, reply, std::move(ask));
+ServerUnary Document(RpcContext& rpc, ServerContext context, const char* method,
+                     const google::protobuf::Message* request, v1::CatalogDocument* reply, Ask ask) {
+  return Document(rpc, rpc.catalog, context, method, request, reply, std::move(ask));
 }
 
 absl::StatusOr<catalog::CatalogStatus> TurnStages(catalog::Catalog& catalog, const Scope& scope,
@@ -47,7 +48,7 @@ std::vector<std::string> Names(const v1::StagesRequest& request) {
 }  // namespace
 
 ServerUnary CatalogRpc::RunStages(ServerContext context, const v1::StagesRequest* request, v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/RunStages", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/RunStages", request, reply,
                   [stages = Names(*request)](catalog::Catalog& catalog, const Scope& scope) {
                     return TurnStages(catalog, scope, stages, true);
                   });
@@ -55,7 +56,7 @@ ServerUnary CatalogRpc::RunStages(ServerContext context, const v1::StagesRequest
 
 ServerUnary CatalogRpc::PauseStage(ServerContext context, const v1::StagesRequest* request,
                                    v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/PauseStage", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/PauseStage", request, reply,
                   [stages = Names(*request)](catalog::Catalog& catalog, const Scope& scope) {
                     return TurnStages(catalog, scope, stages, false);
                   });
@@ -63,19 +64,19 @@ ServerUnary CatalogRpc::PauseStage(ServerContext context, const v1::StagesReques
 
 ServerUnary CatalogRpc::GetCatalogStatus(ServerContext context, const v1::CatalogStatusRequest* request,
                                          v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/GetCatalogStatus", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/GetCatalogStatus", request, reply,
                   [fresh = request->fresh()](catalog::Catalog& catalog, const Scope& scope) {
                     return catalog.Status(scope, fresh);
                   });
 }
 
-ServerRead<v1::IngestChunk> CatalogRpc::Ingest(ServerContext context, v1::CatalogDocument* reply) {
+ServerRead<grpc::ByteBuffer> CatalogRpc::Ingest(ServerContext context, grpc::ByteBuffer* reply) {
   const auto stream = std::make_shared<IngestStream>(Call(rpc_, context, "/gofarm.v1.Catalog/Ingest"), reply);
   stream->Start();
   return stream.get();
 }
 
-ServerRead<v1::ImportChunk> CatalogRpc::ImportList(ServerContext context, v1::CatalogDocument* reply) {
+ServerRead<grpc::ByteBuffer> CatalogRpc::ImportList(ServerContext context, grpc::ByteBuffer* reply) {
   const auto stream = std::make_shared<ImportStream>(Call(rpc_, context, "/gofarm.v1.Catalog/ImportList"), reply);
   stream->Start();
   return stream.get();
@@ -83,7 +84,7 @@ ServerRead<v1::ImportChunk> CatalogRpc::ImportList(ServerContext context, v1::Ca
 
 ServerWrite<v1::CatalogDocument> CatalogRpc::ImportTopic(ServerContext context, const v1::ImportTopicRequest* request) {
   return OnThread<v1::CatalogDocument>(
-      rpc_, rpc_.searches, context, "/gofarm.v1.Catalog/ImportTopic", kTopicSearchMax,
+      rpc_, rpc_.searches, context, "/gofarm.v1.Catalog/ImportTopic", request, kTopicSearchMax,
       [this, topic = request->topic()](auto& stream, const Scope& scope) -> absl::Status {
         const auto write = [&](const catalog::ImportResult& result) {
           v1::CatalogDocument document;
@@ -97,26 +98,28 @@ ServerWrite<v1::CatalogDocument> CatalogRpc::ImportTopic(ServerContext context, 
       });
 }
 
-ServerUnary CatalogRpc::GetCatalogStats(ServerContext context, const v1::CatalogRequest*, v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/GetCatalogStats", reply,
+ServerUnary CatalogRpc::GetCatalogStats(ServerContext context, const v1::CatalogRequest* request,
+                                        v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/GetCatalogStats", request, reply,
                   [](catalog::Catalog& catalog, const Scope& scope) { return catalog.Stats(scope); });
 }
 
-ServerUnary CatalogRpc::GetFunnel(ServerContext context, const v1::CatalogRequest*, v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/GetFunnel", reply,
+ServerUnary CatalogRpc::GetFunnel(ServerContext context, const v1::CatalogRequest* request,
+                                  v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/GetFunnel", request, reply,
                   [](catalog::Catalog& catalog, const Scope& scope) { return catalog.Funnel(scope); });
 }
 
 ServerUnary CatalogRpc::ShowModule(ServerContext context, const v1::ModuleRequest* request,
                                    v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/ShowModule", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/ShowModule", request, reply,
                   [module = request->module()](catalog::Catalog& catalog, const Scope& scope) {
                     return catalog.Show(scope, module);
                   });
 }
 
 ServerUnary CatalogRpc::WhyModule(ServerContext context, const v1::ModuleRequest* request, v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/WhyModule", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/WhyModule", request, reply,
                   [module = request->module()](catalog::Catalog& catalog, const Scope& scope) {
                     return catalog.Why(scope, module);
                   });
@@ -124,7 +127,7 @@ ServerUnary CatalogRpc::WhyModule(ServerContext context, const v1::ModuleRequest
 
 ServerWrite<v1::CatalogDocument> CatalogRpc::ListVersions(ServerContext context, const v1::ModuleRequest* request) {
   return OnThread<v1::CatalogDocument>(
-      rpc_, rpc_.lists, context, "/gofarm.v1.Catalog/ListVersions", kLongListMax,
+      rpc_, rpc_.lists, context, "/gofarm.v1.Catalog/ListVersions", request, kLongListMax,
       [this, module = request->module()](auto& stream, const Scope& scope) {
         absl::Status written;
         GOFARM_RETURN_IF_ERROR(rpc_.parts.catalog->Versions(scope, module, [&](std::vector<catalog::VersionRow> page) {
@@ -139,7 +142,7 @@ ServerWrite<v1::CatalogDocument> CatalogRpc::ListVersions(ServerContext context,
 
 ServerUnary CatalogRpc::SearchModules(ServerContext context, const v1::SearchRequest* request,
                                       v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/SearchModules", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/SearchModules", request, reply,
                   [asked = *request](catalog::Catalog& catalog, const Scope& scope) {
                     return catalog.Search(scope, asked.words(), asked.limit());
                   });
@@ -147,7 +150,7 @@ ServerUnary CatalogRpc::SearchModules(ServerContext context, const v1::SearchReq
 
 ServerUnary CatalogRpc::RefreshModule(ServerContext context, const v1::RefreshRequest* request,
                                       v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/RefreshModule", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/RefreshModule", request, reply,
                   [asked = *request](catalog::Catalog& catalog, const Scope& scope) {
                     return catalog.Refresh(scope, asked.module(), asked.stage());
                   });
@@ -155,8 +158,8 @@ ServerUnary CatalogRpc::RefreshModule(ServerContext context, const v1::RefreshRe
 
 ServerUnary CatalogRpc::Select(ServerContext context, const v1::SelectRequest* request, v1::CatalogDocument* reply) {
   // One that submits may wait for module proxies.
-  return Document(rpc_, request->submit() ? rpc_.submits : rpc_.catalog, context, "/gofarm.v1.Catalog/Select", reply,
-                  [asked = *request](catalog::Catalog& catalog, const Scope& scope) {
+  return Document(rpc_, request->submit() ? rpc_.submits : rpc_.catalog, context, "/gofarm.v1.Catalog/Select", request,
+                  reply, [asked = *request](catalog::Catalog& catalog, const Scope& scope) {
                     return catalog.Select(scope, {.submit = asked.submit(),
                                                   .name = asked.name(),
                                                   .submitter = asked.submitter(),
@@ -164,8 +167,9 @@ ServerUnary CatalogRpc::Select(ServerContext context, const v1::SelectRequest* r
                   });
 }
 
-ServerUnary CatalogRpc::CheckForecast(ServerContext context, const v1::CatalogRequest*, v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/CheckForecast", reply,
+ServerUnary CatalogRpc::CheckForecast(ServerContext context, const v1::CatalogRequest* request,
+                                      v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/CheckForecast", request, reply,
                   [](catalog::Catalog& catalog, const Scope& scope) { return catalog.CheckForecast(scope); });
 }
 

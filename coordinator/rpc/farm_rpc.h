@@ -16,11 +16,11 @@ using ServerRead = grpc::ServerReadReactor<In>*;
 template <typename Out>
 using ServerWrite = grpc::ServerWriteReactor<Out>*;
 
-class FarmRpc final : public v1::Farm::CallbackService {
+class FarmRpc final : public v1::Farm::WithRawCallbackMethod_Submit<v1::Farm::CallbackService> {
  public:
   explicit FarmRpc(RpcContext& rpc) : rpc_(rpc) {}
 
-  ServerRead<v1::SubmitChunk> Submit(ServerContext context, v1::SubmitReply* reply) override;
+  ServerRead<grpc::ByteBuffer> Submit(ServerContext context, grpc::ByteBuffer* reply) override;
   ServerWrite<v1::BatchPage> ListBatches(ServerContext context, const v1::ListBatchesRequest* request) override;
   ServerUnary GetBatch(ServerContext context, const v1::BatchRequest* request, v1::Batch* reply) override;
   ServerUnary CancelBatch(ServerContext context, const v1::BatchRequest* request, v1::Batch* reply) override;

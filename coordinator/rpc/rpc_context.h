@@ -11,7 +11,9 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "common/base/scope.h"
+#include "common/process/heap.h"
 #include "common/sync/bounded_pool.h"
+#include "coordinator/rpc/byte_budget.h"
 #include "coordinator/rpc/server.h"
 #include "coordinator/rpc/stream_threads.h"
 #include "coordinator/rpc/ticker.h"
@@ -30,6 +32,8 @@ inline constexpr int kSubmitThreads = kSubmissionsMax;
 inline constexpr size_t kSubmitQueueMax = kSubmissionsMax + 16;
 inline constexpr size_t kOperatorQueueMax = 256;
 inline constexpr size_t kWorkerQueueMax = 8'192;  // a completion and a few chunks of every slot of a large farm
+
+inline constexpr absl::Duration kTrimPause = absl::Seconds(1);
 
 struct RpcContext {
   explicit RpcContext(ServerParts p) : parts(std::move(p)) {}
@@ -52,6 +56,17 @@ struct RpcContext {
   StreamThreads transfers{kTransfersMax};
   StreamThreads searches{kTopicSearchesMax};
   std::atomic<int> submissions{0};  // streams of Submit that are open
+  std::atomic<bool> trims{false};   // the allocator is about to give back what it does not need
+  ByteBudget budget{parts.bytes_in_flight_max, [this] { TrimSoon(); }};
+
+  // Once for all that is given back within kTrimPause: what gave it back is freed by then.
+  void TrimSoon() {
+    if (trims.exchange(true)) return;
+    ticker.After(kTrimPause, [this] {
+      trims = false;
+      reports.TryPost([] { process::TrimHeap(); });
+    });
+  }
 
   // Until the client's deadline, or `longest` when it set none or a later one.
   Scope ScopeOf(const grpc::CallbackServerContext& context, absl::Duration longest) const {

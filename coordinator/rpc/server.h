@@ -15,6 +15,7 @@
 #include "common/vocab/peer.h"
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/rpc/authorization.h"
+#include "coordinator/rpc/byte_budget.h"
 #include "coordinator/rpc/session_streams.h"
 #include "coordinator/service/attempt_fence.h"
 #include "coordinator/service/attempt_service.h"
@@ -86,6 +87,7 @@ struct ServerParts {
   std::function<absl::Status(std::string_view method, const PeerIdentity&)> authorize =
       [](std::string_view method, const PeerIdentity& peer) { return Allow(method, peer, {}); };
   absl::Duration submit_read_max = kSubmitReadMax;
+  size_t bytes_in_flight_max = kBytesInFlightMax;
 };
 
 // OK, or INVALID_ARGUMENT for what is no address, FAILED_PRECONDITION, naming TLS, for one beyond this machine.

@@ -6,7 +6,7 @@
 
 namespace gofarm::rpc {
 
-SubmitStream::SubmitStream(const Call& call, v1::SubmitReply* reply)
+SubmitStream::SubmitStream(const Call& call, grpc::ByteBuffer* reply)
     : ReadingStream(call, /*idle_max=*/absl::InfiniteDuration()), rpc_(call.rpc()), reply_(reply) {}
 
 absl::Status SubmitStream::Open() {
@@ -89,9 +89,12 @@ absl::Status SubmitStream::Submit() {
   }
   GOFARM_ASSIGN_OR_RETURN(const domain::BatchReceipt receipt,
                           rpc_.parts.batches.Submit(call().ScopeFor(kSubmitMax), request_));
-  ToProto(receipt.batch, *reply_->mutable_batch());
-  for (const std::string& warning : receipt.warnings) reply_->add_warnings(warning);
-  reply_->set_repeated_request(receipt.repeated_request);
+  v1::SubmitReply reply;
+  ToProto(receipt.batch, *reply.mutable_batch());
+  // Of kCheckedVersionsMax modules at most.
+  for (const std::string& warning : receipt.warnings) reply.add_warnings(Clip(warning, kDetailMax));
+  reply.set_repeated_request(receipt.repeated_request);
+  *reply_ = ToWire(reply);
   return absl::OkStatus();
 }
 

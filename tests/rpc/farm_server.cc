@@ -89,7 +89,7 @@ struct FarmServer::Parts {
             .toolset = toolset, .toolsets = {toolset}, .policy = domain::CurrentPolicy(), .goprivate = ""},
         *news);
     attempts = std::make_unique<service::AttemptService>(
-        attempt_store, [this](const std::string& sha256) { return blobs->Renew(sha256); }, *dispatch, *news);
+        attempt_store, [this](const std::string& sha256) { return blobs->Renew(sha256); }, *dispatch, fence, *news);
     farm = std::make_unique<service::FarmView>(queries, *dispatch, board, reports);
     feeds = std::make_unique<service::BatchFeeds>(watch_queries, board,
                                                   [this](const domain::Job& job) { return farm->WhyWaiting(job); });

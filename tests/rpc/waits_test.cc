@@ -54,8 +54,7 @@ TEST_F(WaitsTest, SubmissionsThatWaitForAModuleProxyHoldUpNoOperator) {
   for (int i = 0; i < rpc::kSubmissionsMax; ++i) hanging.push_back(SubmitHanging(i));
   // That all of them arrived is known when one more is refused.
   grpc::Status refused = grpc::Status::OK;
-  for (int i = 0; refused.ok() && i < 100; ++i)
-    Submit({"example.com/hello@v1.0.0"}, Cat("more", i), false, &refused);
+  for (int i = 0; refused.ok() && i < 100; ++i) Submit({"example.com/hello@v1.0.0"}, Cat("more", i), false, &refused);
   EXPECT_EQ(refused.error_code(), StatusCode::RESOURCE_EXHAUSTED);
   EXPECT_THAT(refused.error_message(), HasSubstr("wait for the module proxy; try again when one ends"));
   absl::SleepFor(absl::Milliseconds(200));  // the pool has all of them
