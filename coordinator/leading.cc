@@ -113,6 +113,7 @@ void Leading::Collect(const std::stop_token& stop) {
   for (absl::Duration wait = kCollectFirst; sync::SleepFor(stop, wait); wait = kCollectEvery) {
     CollectBlobs(stop);
     ForgetRequestIds(stop);
+    ForgetWorkers(stop);
   }
 }
 
@@ -138,6 +139,17 @@ void Leading::ForgetRequestIds(const std::stop_token& stop) {
   } else if (*forgotten > 0) {
     obs::Info("request_ids_forgotten", {{"batches", Cat(*forgotten)}});
   }
+}
+
+void Leading::ForgetWorkers(const std::stop_token& stop) {
+  const absl::StatusOr<std::vector<std::string>> forgotten =
+      query_store_.ForgetWorkers(Scope::For(kCollectCallMax, stop), store::kWorkerRetention);
+  if (!forgotten.ok()) {
+    obs::Warn("workers_not_forgotten", {{"error", std::string(forgotten.status().message())}});
+    return;
+  }
+  for (const std::string& worker : *forgotten) reports_.Forget(worker);
+  if (!forgotten->empty()) obs::Info("workers_forgotten", {{"workers", Cat(forgotten->size())}});
 }
 
 }  // namespace gofarm::coordinator

@@ -9,6 +9,7 @@
 #include "coordinator/catalog/catalog.h"
 #include "coordinator/rpc/call.h"
 #include "coordinator/rpc/catalog_streams.h"
+#include "coordinator/rpc/convert.h"
 #include "coordinator/rpc/on_thread.h"
 
 namespace gofarm::rpc {
@@ -24,7 +25,12 @@ ServerUnary Document(RpcContext& rpc, sync::BoundedPool& pool, ServerContext con
                      const google::protobuf::Message* request, v1::CatalogDocument* reply, Ask ask) {
   return Unary(rpc, pool, context, method, request, [&rpc, reply, ask](const Scope& scope) -> absl::Status {
     GOFARM_ASSIGN_OR_RETURN(const auto found, ask(*rpc.parts.catalog, scope));
-    reply->set_json(json::Write(found));
+    std::string json = json::Write(found);
+    if (json.size() > kRowBytesMax) {
+      return absl::ResourceExhaustedError(Cat("the answer has ", json.size() >> 10, " KiB, more than the ",
+                                              kRowBytesMax >> 10, " that one message may have; ask for less"));
+    }
+    reply->set_json(std::move(json));
     return absl::OkStatus();
   });
 }
@@ -33,6 +39,16 @@ template <typename Ask>
 ServerUnary Document(RpcContext& rpc, ServerContext context, const char* method,
                      const google::protobuf::Message* request, v1::CatalogDocument* reply, Ask ask) {
   return Document(rpc, rpc.catalog, context, method, request, reply, std::move(ask));
+}
+
+// A page in one document, or in several when it has too many bytes for one.
+absl::Status WriteVersions(WriteStream<v1::CatalogDocument>& stream, std::vector<catalog::VersionRow> page) {
+  v1::CatalogDocument document;
+  document.set_json(json::Write(page));
+  if (document.json().size() <= kRowBytesMax || page.size() < 2) return stream.Write(std::move(document));
+  const auto middle = page.begin() + static_cast<std::ptrdiff_t>(page.size() / 2);
+  GOFARM_RETURN_IF_ERROR(WriteVersions(stream, {page.begin(), middle}));
+  return WriteVersions(stream, {middle, page.end()});
 }
 
 absl::StatusOr<catalog::CatalogStatus> TurnStages(catalog::Catalog& catalog, const Scope& scope,
@@ -131,9 +147,7 @@ ServerWrite<v1::CatalogDocument> CatalogRpc::ListVersions(ServerContext context,
       [this, module = request->module()](auto& stream, const Scope& scope) {
         absl::Status written;
         GOFARM_RETURN_IF_ERROR(rpc_.parts.catalog->Versions(scope, module, [&](std::vector<catalog::VersionRow> page) {
-          v1::CatalogDocument document;
-          document.set_json(json::Write(page));
-          written = stream.Write(std::move(document));
+          written = WriteVersions(stream, std::move(page));
           return written.ok();
         }));
         return written;

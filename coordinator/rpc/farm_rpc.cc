@@ -13,7 +13,7 @@
 namespace gofarm::rpc {
 namespace {
 
-// Pages are cut so that none comes near the message limit: a page holds at most this, or one row (kJobBytesMax).
+// Pages are cut so that none comes near the message limit: a page holds at most this, or one row (kRowBytesMax).
 constexpr size_t kPageBytesMax = 1 << 20;
 constexpr int kPageRowsMax = 1'000;
 constexpr int64_t kLimitMax = int64_t{1} << 40;
@@ -247,22 +247,32 @@ ServerWrite<v1::BlobData> FarmRpc::Download(ServerContext context, const v1::Dow
                                 });
 }
 
-ServerUnary FarmRpc::ListWorkers(ServerContext context, const v1::ListWorkersRequest* request,
-                                 v1::ListWorkersReply* reply) {
-  return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Farm/ListWorkers", request,
-               [=, this](const Scope& scope) -> absl::Status {
-                 GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::WorkerView> workers, rpc_.parts.farm.Workers(scope));
-                 for (const domain::WorkerView& worker : workers) ToProto(worker, absl::Now(), *reply->add_workers());
-                 return absl::OkStatus();
-               });
+ServerWrite<v1::WorkerPage> FarmRpc::ListWorkers(ServerContext context, const v1::ListWorkersRequest* request) {
+  const auto detail = request->brief() ? domain::WorkerDetail::kBrief : domain::WorkerDetail::kFull;
+  return OnThread<v1::WorkerPage>(
+      rpc_, rpc_.worker_lists, context, "/gofarm.v1.Farm/ListWorkers", request, kCallMax,
+      [this, detail](auto& stream, const Scope& scope) {
+        Pager<v1::WorkerPage> pager(stream);
+        absl::Status written;
+        GOFARM_RETURN_IF_ERROR(rpc_.parts.farm.ListWorkers(scope, detail, [&](std::vector<domain::WorkerView> page) {
+          for (const domain::WorkerView& worker : page) {
+            v1::WorkerRow row;
+            ToProto(worker, absl::Now(), row);
+            written = pager.Add(&v1::WorkerPage::mutable_workers, std::move(row));
+            if (!written.ok()) return false;
+          }
+          return true;
+        }));
+        GOFARM_RETURN_IF_ERROR(written);
+        return pager.Flush();
+      });
 }
 
 ServerUnary FarmRpc::GetFarmStatus(ServerContext context, const v1::FarmStatusRequest* request, v1::FarmStatus* reply) {
   return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Farm/GetFarmStatus", request,
                [=, this](const Scope& scope) -> absl::Status {
                  GOFARM_ASSIGN_OR_RETURN(const domain::FarmStatus status, rpc_.parts.farm.Status(scope));
-                 for (const domain::WorkerView& worker : status.workers)
-                   ToProto(worker, absl::Now(), *reply->add_workers());
+                 reply->set_workers_connected(status.workers_connected);
                  ToProto(status.jobs, *reply->mutable_jobs());
                  const FarmFacts& facts = rpc_.parts.facts;
                  reply->set_state("running");

@@ -33,8 +33,7 @@ class FarmRpc final : public v1::Farm::WithRawCallbackMethod_Submit<v1::Farm::Ca
   ServerWrite<v1::LogData> ReadLog(ServerContext context, const v1::ReadLogRequest* request) override;
   ServerWrite<v1::ArtifactPage> ListArtifacts(ServerContext context, const v1::ListArtifactsRequest* request) override;
   ServerWrite<v1::BlobData> Download(ServerContext context, const v1::DownloadRequest* request) override;
-  ServerUnary ListWorkers(ServerContext context, const v1::ListWorkersRequest* request,
-                          v1::ListWorkersReply* reply) override;
+  ServerWrite<v1::WorkerPage> ListWorkers(ServerContext context, const v1::ListWorkersRequest* request) override;
   ServerUnary GetFarmStatus(ServerContext context, const v1::FarmStatusRequest* request,
                             v1::FarmStatus* reply) override;
 

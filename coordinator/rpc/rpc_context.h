@@ -53,6 +53,7 @@ struct RpcContext {
   sync::BoundedPool ingest{"rpc_ingest", kIngestThreads, kOperatorQueueMax};
   StreamThreads followers{kFollowersMax};
   StreamThreads lists{kListsMax};
+  StreamThreads worker_lists{kWorkerListsMax};
   StreamThreads transfers{kTransfersMax};
   StreamThreads searches{kTopicSearchesMax};
   std::atomic<int> submissions{0};  // streams of Submit that are open

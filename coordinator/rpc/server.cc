@@ -113,6 +113,7 @@ class Server::Impl {
     rpc_.followers.Join();
     rpc_.lists.Join();
     rpc_.transfers.Join();
+    rpc_.worker_lists.Join();
     rpc_.searches.Join();
     rpc_.operators.Stop();
     rpc_.submits.Stop();

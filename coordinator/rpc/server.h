@@ -52,6 +52,7 @@ inline constexpr absl::Duration kSessionIdleMax = absl::Seconds(90);  // three l
 inline constexpr size_t kSessionQueueMax = 2 * dispatch::kSlotsMax + 64;
 inline constexpr int kFollowersMax = 128;                // watches and followed logs at once: a thread each
 inline constexpr int kListsMax = 32;                     // lists at once: likewise
+inline constexpr int kWorkerListsMax = 16;               // likewise; of their own, since `gofarm up` waits for them
 inline constexpr int kTransfersMax = 64;                 // logs and downloads at once: likewise
 inline constexpr int kTopicSearchesMax = 4;              // of code hosts, which take hours: likewise
 inline constexpr int kSubmissionsMax = 16;               // submissions at once

@@ -89,7 +89,7 @@ absl::Status SessionReactor::HandleRefuse(const v1::Refuse& refuse) {
   }
   return rpc_.parts.dispatch.Post(dispatch::RefuseReceived{stream_, AttemptToken{refuse.token()},
                                                            static_cast<RefuseReason>(refuse.reason()),
-                                                           EscapeForPrint(refuse.detail())});
+                                                           EscapeAndClip(refuse.detail(), kDetailMax)});
 }
 
 absl::Status SessionReactor::HandleProgress(const v1::Progress& progress) {

@@ -19,7 +19,7 @@ class Message;
 
 namespace gofarm::rpc {
 
-inline constexpr size_t kWireFieldsMax = 250'000;  // fields of one message, those of its parts included
+inline constexpr size_t kWireFieldsMax = 250'000;   // fields of one message, those of its parts included
 inline constexpr size_t kChunkEntriesMax = 20'000;  // modules in one message of a submission
 
 // How often a repeated field may stand in one message, all parts together; none: only kWireFieldsMax holds.

@@ -257,6 +257,19 @@ std::vector<v1::Job> RpcTest::JobsOf(int64_t batch) {
   return jobs;
 }
 
+std::vector<v1::WorkerRow> RpcTest::Workers(bool brief) {
+  v1::ListWorkersRequest request;
+  request.set_brief(brief);
+  const auto context = Context();
+  const auto stream = farm_->ListWorkers(context.get(), request);
+  std::vector<v1::WorkerRow> workers;
+  v1::WorkerPage page;
+  while (stream->Read(&page)) workers.insert(workers.end(), page.workers().begin(), page.workers().end());
+  const grpc::Status status = stream->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return workers;
+}
+
 FakeWorker::FakeWorker(v1::Worker::Stub& stub, absl::Duration deadline) {
   context_.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
   context_.set_wait_for_ready(true);

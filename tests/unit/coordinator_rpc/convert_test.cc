@@ -32,7 +32,7 @@ TEST(JobToProtoTest, AJobThatFitsIsWhole) {
 TEST(JobToProtoTest, AJobThatDoesNotFitSaysWhatItLeavesOut) {
   v1::Job out;
   ToProto(domain::JobView{.job = JobWithGoMods(6, 1 << 20)}, out);
-  EXPECT_LE(out.ByteSizeLong(), kJobBytesMax);
+  EXPECT_LE(out.ByteSizeLong(), kRowBytesMax);
   ASSERT_THAT(out.attempts(), SizeIs(6));
   const v1::Attempt& first = out.attempts(0);
   EXPECT_THAT(first.variants(1).go_mod(), IsEmpty());

@@ -33,10 +33,10 @@ absl::StatusOr<size_t> Measure(const google::protobuf::Message& message) {
 
 // Everything that may come on a stream or from a worker.
 const std::vector<const Descriptor*>& Incoming() {
-  static const std::vector<const Descriptor*> all = {
-      v1::WorkerMessage::descriptor(),   v1::LogChunk::descriptor(),    v1::BlobChunk::descriptor(),
-      v1::CompleteRequest::descriptor(), v1::SubmitChunk::descriptor(), v1::IngestChunk::descriptor(),
-      v1::ImportChunk::descriptor()};
+  static const std::vector<const Descriptor*> all = {v1::WorkerMessage::descriptor(), v1::LogChunk::descriptor(),
+                                                     v1::BlobChunk::descriptor(),     v1::CompleteRequest::descriptor(),
+                                                     v1::SubmitChunk::descriptor(),   v1::IngestChunk::descriptor(),
+                                                     v1::ImportChunk::descriptor()};
   return all;
 }
 
