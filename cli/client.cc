@@ -137,8 +137,19 @@ absl::Status FarmClient::ListArtifacts(const v1::ListArtifactsRequest& request, 
   return impl_->List(&Stub::ListArtifacts, request, all);
 }
 
-absl::Status FarmClient::ListWorkers(v1::ListWorkersReply& reply) {
-  return impl_->Unary(&Stub::ListWorkers, v1::ListWorkersRequest(), reply);
+absl::Status FarmClient::ListWorkers(v1::WorkerPage& all) {
+  return impl_->List(&Stub::ListWorkers, v1::ListWorkersRequest(), all);
+}
+
+absl::Status FarmClient::ListWorkers(absl::Duration deadline, bool brief, v1::WorkerPage& all) {
+  grpc::ClientContext context;
+  context.set_deadline(Deadline(deadline));
+  v1::ListWorkersRequest request;
+  request.set_brief(brief);
+  const std::unique_ptr<grpc::ClientReader<v1::WorkerPage>> reader = impl_->stub->ListWorkers(&context, request);
+  v1::WorkerPage page;
+  while (reader->Read(&page)) all.MergeFrom(page);
+  return rpc::FromGrpc(reader->Finish());
 }
 
 absl::Status FarmClient::GetFarmStatus(absl::Duration deadline, v1::FarmStatus& status) {

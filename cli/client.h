@@ -28,7 +28,7 @@ class Job;
 class JobPage;
 class ListArtifactsRequest;
 class ListJobsRequest;
-class ListWorkersReply;
+class WorkerPage;
 class SubmitReply;
 }  // namespace gofarm::v1
 
@@ -71,8 +71,9 @@ class FarmClient {
   absl::Status RetryJob(int64_t id, v1::Job& job);
 
   absl::Status ListArtifacts(const v1::ListArtifactsRequest& request, v1::ArtifactPage& all);
-  absl::Status ListWorkers(v1::ListWorkersReply& reply);
-  // No patience: for those who ask again themselves.
+  absl::Status ListWorkers(v1::WorkerPage& all);
+  // No patience: for those who ask again themselves. `brief`: without what workers report and run.
+  absl::Status ListWorkers(absl::Duration deadline, bool brief, v1::WorkerPage& all);
   absl::Status GetFarmStatus(absl::Duration deadline, v1::FarmStatus& status);
 
   // Streams. Each is one try and ends with the stream; `stop` of the scope ends it early (CANCELLED). The callbacks run

@@ -38,12 +38,15 @@ StatusPart ShapeOf(const embedded::PartState& part) {
 struct Observed {
   StatusShape shape;
   bool answers = false;  // the coordinator does
-  v1::ListWorkersReply workers;
+  v1::WorkerPage workers;
 };
 
-void TakeReply(const v1::FarmStatus& reply, Observed& observed) {
+// Who only waits for workers needs no more of them than how they are.
+enum class Rows { kBrief, kFull };
+
+absl::Status AskForWorkers(FarmClient& client, Rows rows, Observed& observed) {
   observed.answers = true;
-  for (const v1::WorkerRow& worker : reply.workers()) *observed.workers.add_workers() = worker;
+  return client.ListWorkers(kListDeadline, rows == Rows::kBrief, observed.workers);
 }
 
 absl::StatusOr<Observed> ObserveServer(const FarmChoice& choice) {
@@ -58,11 +61,13 @@ absl::StatusOr<Observed> ObserveServer(const FarmChoice& choice) {
     shape.detail = std::string(NoFarm(choice, Sv(status.message())).message());
     return observed;
   }
-  TakeReply(reply, observed);
+  const bool leads = reply.state() != kStandby;
+  if (leads) GOFARM_RETURN_IF_ERROR_CTX(AskForWorkers(*client, Rows::kFull, observed), "list the workers");
+  observed.answers = true;
   shape.state = reply.state().empty() ? "running" : reply.state();
   shape.detail = reply.detail();
   shape.coordinator = {.pid = reply.coordinator_pid(), .state = shape.state, .detail = reply.detail()};
-  for (const v1::WorkerRow& worker : reply.workers()) {
+  for (const v1::WorkerRow& worker : observed.workers.workers()) {
     shape.workers.push_back({.name = worker.name(),
                              .pid = worker.pid(),
                              .state = std::string(NameOf(worker.state())),
@@ -71,7 +76,7 @@ absl::StatusOr<Observed> ObserveServer(const FarmChoice& choice) {
   return observed;
 }
 
-absl::StatusOr<Observed> ObserveFolder(const std::string& dir) {
+absl::StatusOr<Observed> ObserveFolder(const std::string& dir, Rows rows) {
   Observed observed;
   StatusShape& shape = observed.shape;
   GOFARM_ASSIGN_OR_RETURN(const embedded::FarmView view, embedded::LookAt(dir));
@@ -100,7 +105,8 @@ absl::StatusOr<Observed> ObserveFolder(const std::string& dir) {
       shape.coordinator.state = shape.state = kStandby;
       shape.coordinator.detail = reply.detail();
     } else if (answered.ok()) {
-      TakeReply(reply, observed);
+      answered = AskForWorkers(*client, rows, observed);
+      observed.answers = answered.ok();
     }
   }
   if (shape.coordinator.detail.empty() && !answered.ok()) {
@@ -195,7 +201,7 @@ absl::Status WaitUntilUp(const embedded::FarmPaths& paths, int workers) {
       return absl::InternalError(Cat("the supervisor ended; the end of ", paths.LogOf("supervisor"), ":\n",
                                      embedded::Tail(paths.LogOf("supervisor"), 10)));
     }
-    GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(paths.dir));
+    GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(paths.dir, Rows::kBrief));
     const StatusShape& shape = observed.shape;
     if (shape.postgres.state == "running") news("postgres", Cat("PostgreSQL runs (pid ", shape.postgres.pid, ")"));
     if (observed.answers) news("coordinator", Cat("the coordinator answers (pid ", shape.coordinator.pid, ")"));
@@ -268,7 +274,7 @@ Exit BringUp(const Globals& globals, const UpArgs& args) {
   GOFARM_RETURN_IF_ERROR(embedded::StartOrRepair(scope, prepared));
   prepared.turn.reset();
   GOFARM_RETURN_IF_ERROR(WaitUntilUp(paths, prepared.options.settings.workers));
-  GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(dir));
+  GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(dir, globals.json ? Rows::kFull : Rows::kBrief));
   if (globals.json) {
     PrintStatus(globals, observed);
     return 0;
@@ -301,7 +307,7 @@ Exit Down(const Globals& globals) {
   GOFARM_ASSIGN_OR_RETURN(const std::string dir, FindFarmFolder(globals.dir));
   GOFARM_ASSIGN_OR_RETURN(const bool ended, embedded::TakeDown(dir, Say));
   if (globals.json) {
-    GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(dir));
+    GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(dir, Rows::kFull));
     PrintStatus(globals, observed);
   } else {
     PrintOut(ended ? Cat("the farm in ", EscapeForPrint(dir), " is down; its data stays there\n")
@@ -316,7 +322,7 @@ Exit Status(const Globals& globals) {
   if (choice.dir.empty()) {
     GOFARM_ASSIGN_OR_RETURN(observed, ObserveServer(choice));
   } else {
-    GOFARM_ASSIGN_OR_RETURN(observed, ObserveFolder(choice.dir));
+    GOFARM_ASSIGN_OR_RETURN(observed, ObserveFolder(choice.dir, Rows::kFull));
   }
   PrintStatus(globals, observed);
   return observed.shape.state == "down" ? kExitUnreachable : 0;

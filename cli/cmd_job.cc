@@ -134,7 +134,7 @@ absl::StatusOr<std::string> CommandOf(FarmClient& client, const v1::Job& job) {
                          .working_directory = variant.working_directory(),
                          .go_mod = variant.go_mod(),
                          .edits = {variant.edits().begin(), variant.edits().end()}};
-    v1::ListWorkersReply workers;
+    v1::WorkerPage workers;
     GOFARM_RETURN_IF_ERROR(client.ListWorkers(workers));
     for (const v1::WorkerRow& worker : workers.workers()) {
       for (const v1::InstalledToolchain& toolchain : worker.toolchains()) {

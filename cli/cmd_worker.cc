@@ -76,7 +76,7 @@ absl::StatusOr<std::string> CacheFolder(const Globals& globals, const std::strin
 
 Exit WorkerList(const Globals& globals) {
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
-  v1::ListWorkersReply reply;
+  v1::WorkerPage reply;
   GOFARM_RETURN_IF_ERROR(client->ListWorkers(reply));
   if (globals.json) {
     PrintOut(WorkerListDocument(reply));
@@ -108,7 +108,7 @@ Exit WorkerList(const Globals& globals) {
 
 Exit WorkerShow(const Globals& globals, const std::string& name) {
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
-  v1::ListWorkersReply reply;
+  v1::WorkerPage reply;
   GOFARM_RETURN_IF_ERROR(client->ListWorkers(reply));
   for (const v1::WorkerRow& worker : reply.workers()) {
     if (worker.name() != name) continue;

@@ -203,7 +203,7 @@ void WriteWorker(JsonWriter& json, const v1::WorkerRow& worker) {
       .EndObject();
 }
 
-void WriteStatus(JsonWriter& json, const StatusShape& status, const v1::ListWorkersReply* seeding) {
+void WriteStatus(JsonWriter& json, const StatusShape& status, const v1::WorkerPage* seeding) {
   const auto part = [&](std::string_view key, const StatusPart& shown) {
     json.Key(key)
         .BeginObject()
@@ -270,8 +270,6 @@ std::string ArtifactListDocument(const v1::ArtifactPage& page) {
   return ArrayDocument(page.artifacts(), WriteArtifact);
 }
 
-std::string WorkerListDocument(const v1::ListWorkersReply& reply) {
-  return ArrayDocument(reply.workers(), WriteWorker);
-}
+std::string WorkerListDocument(const v1::WorkerPage& reply) { return ArrayDocument(reply.workers(), WriteWorker); }
 
 }  // namespace gofarm::cli

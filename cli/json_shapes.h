@@ -14,7 +14,7 @@ class Batch;
 class BatchPage;
 class Job;
 class JobPage;
-class ListWorkersReply;
+class WorkerPage;
 class WorkerRow;
 }  // namespace gofarm::v1
 
@@ -52,7 +52,7 @@ struct StatusShape {
   std::vector<StatusWorker> workers;
 };
 // `seeding` gives readiness per worker and target; nullptr when the coordinator does not answer.
-void WriteStatus(JsonWriter& json, const StatusShape& status, const v1::ListWorkersReply* seeding);
+void WriteStatus(JsonWriter& json, const StatusShape& status, const v1::WorkerPage* seeding);
 
 // Whole documents.
 std::string BatchDocument(const v1::Batch& batch);
@@ -60,6 +60,6 @@ std::string BatchListDocument(const v1::BatchPage& page);
 std::string JobDocument(const v1::Job& job);
 std::string JobListDocument(const v1::JobPage& page);
 std::string ArtifactListDocument(const v1::ArtifactPage& page);
-std::string WorkerListDocument(const v1::ListWorkersReply& reply);
+std::string WorkerListDocument(const v1::WorkerPage& reply);
 
 }  // namespace gofarm::cli

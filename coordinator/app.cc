@@ -15,6 +15,7 @@
 #include "common/base/text.h"
 #include "common/io/http_client.h"
 #include "common/metrics/metrics.h"
+#include "common/process/heap.h"
 #include "common/process/limits.h"
 #include "common/sync/wait.h"
 #include "coordinator/catalog/catalog_metrics.h"
@@ -72,6 +73,8 @@ class Coordinator {
       : config_(config),
         signals_(signals),
         pool_({.url = config.database_url, .connections = kDatabaseConnections}),
+        attempt_pool_({.url = config.database_url, .connections = kAttemptConnections}),
+        watch_pool_({.url = config.database_url, .connections = kWatchConnections}),
         dispatch_pool_({.url = config.database_url, .connections = kDispatchConnections}),
         leadership_pool_({.url = config.database_url, .connections = 1}),
         catalog_pool_({.url = config.database_url,
@@ -102,6 +105,8 @@ class Coordinator {
   metrics::Registry metrics_;
   catalog::CatalogMetrics catalog_metrics_{metrics_};
   store::Pool pool_;
+  store::Pool attempt_pool_;
+  store::Pool watch_pool_;
   store::Pool dispatch_pool_;
   store::Pool leadership_pool_;  // of its own: nothing stands before a renewal
   store::Pool catalog_pool_;
@@ -173,6 +178,8 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .facts = facts_,
                    .metrics = metrics_,
                    .pool = pool_,
+                   .attempt_pool = attempt_pool_,
+                   .watch_pool = watch_pool_,
                    .dispatch_pool = dispatch_pool_,
                    .catalog_pool = catalog_pool_,
                    .proxy = *proxy_,
@@ -276,6 +283,7 @@ int ExitCodeOf(const absl::Status& status) {
 }  // namespace
 
 int RunCoordinator(const AppConfig& config, sync::StopSignals& signals) {
+  process::TuneHeap();
   obs::InitLog("gofarm-coordinator", config.log_level);
   if (const absl::StatusOr<int64_t> files = process::RaiseOpenFilesLimit(); !files.ok()) {
     obs::Warn("open_files_limit", {{"error", std::string(files.status().message())}});

@@ -14,7 +14,9 @@ inline constexpr int kExitNoDatabase = 3;  // the database did not answer for kD
 inline constexpr int kExitInternal = 4;
 
 inline constexpr absl::Duration kDatabasePatience = absl::Seconds(60);
-inline constexpr int kDatabaseConnections = 16;
+inline constexpr int kDatabaseConnections = 12;
+inline constexpr int kAttemptConnections = 8;  // what ends attempts, and fences for their bytes: a thread each
+inline constexpr int kWatchConnections = 4;    // watches that wait for one read their batches less often
 inline constexpr int kCatalogConnections = 12;
 inline constexpr int kDispatchConnections = 3;  // calls in their order, loads of the queue, and one in reserve
 

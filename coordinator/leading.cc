@@ -33,10 +33,13 @@ Leading::Leading(LeadingParts parts, int64_t epoch)
       epoch_(epoch),
       batch_store_(parts.pool),
       query_store_(parts.pool),
-      attempt_store_(parts.pool),
+      attempt_store_(parts.attempt_pool),
+      attempt_query_store_(parts.attempt_pool),
+      watch_batch_store_(parts.watch_pool),
+      watch_query_store_(parts.watch_pool),
       artifact_store_(parts.pool),
       dispatch_store_(parts.dispatch_pool),
-      fence_([this](const Scope& scope, AttemptToken token) { return query_store_.FactsOf(scope, token); },
+      fence_([this](const Scope& scope, AttemptToken token) { return attempt_query_store_.FactsOf(scope, token); },
              RealClock()),
       reports_([this](const Scope& scope, const std::string& worker, const WorkerReport& report) {
         return query_store_.SaveWorkerReport(scope, worker, report);
@@ -62,9 +65,9 @@ absl::Status Leading::Start(const Scope& scope) {
                                                                          .goprivate = config.goprivate},
                                                      *news_);
   attempts_ = std::make_unique<service::AttemptService>(
-      attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); }, *dispatch_, *news_);
+      attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); }, *dispatch_, fence_, *news_);
   farm_ = std::make_unique<service::FarmView>(queries_, *dispatch_, board_, reports_);
-  feeds_ = std::make_unique<service::BatchFeeds>(queries_, board_,
+  feeds_ = std::make_unique<service::BatchFeeds>(watch_queries_, board_,
                                                  [this](const domain::Job& job) { return farm_->WhyWaiting(job); });
   catalog_ = std::make_unique<catalog::Catalog>(
       catalog::CatalogParts{.config = config.catalog,
@@ -110,6 +113,7 @@ void Leading::Collect(const std::stop_token& stop) {
   for (absl::Duration wait = kCollectFirst; sync::SleepFor(stop, wait); wait = kCollectEvery) {
     CollectBlobs(stop);
     ForgetRequestIds(stop);
+    ForgetWorkers(stop);
   }
 }
 
@@ -135,6 +139,17 @@ void Leading::ForgetRequestIds(const std::stop_token& stop) {
   } else if (*forgotten > 0) {
     obs::Info("request_ids_forgotten", {{"batches", Cat(*forgotten)}});
   }
+}
+
+void Leading::ForgetWorkers(const std::stop_token& stop) {
+  const absl::StatusOr<std::vector<std::string>> forgotten =
+      query_store_.ForgetWorkers(Scope::For(kCollectCallMax, stop), store::kWorkerRetention);
+  if (!forgotten.ok()) {
+    obs::Warn("workers_not_forgotten", {{"error", std::string(forgotten.status().message())}});
+    return;
+  }
+  for (const std::string& worker : *forgotten) reports_.Forget(worker);
+  if (!forgotten->empty()) obs::Info("workers_forgotten", {{"workers", Cat(forgotten->size())}});
 }
 
 }  // namespace gofarm::coordinator

@@ -47,6 +47,8 @@ struct LeadingParts {
   const rpc::FarmFacts& facts;
   metrics::Registry& metrics;
   store::Pool& pool;
+  store::Pool& attempt_pool;   // of its own: neither watches nor lists stand before what ends attempts
+  store::Pool& watch_pool;     // of its own: it bounds what all watches together read
   store::Pool& dispatch_pool;  // of its own: watches and lists must not keep leases from being renewed
   store::Pool& catalog_pool;   // of its own: counting a million rows stands before no submission
   service::ModuleProxy& proxy;
@@ -73,6 +75,7 @@ class Leading {
   void Collect(const std::stop_token& stop);
   void CollectBlobs(const std::stop_token& stop);
   void ForgetRequestIds(const std::stop_token& stop);
+  void ForgetWorkers(const std::stop_token& stop);
 
   // Members are made in this order and destroyed in the reverse one: what calls another one stands below it.
   const LeadingParts parts_;
@@ -80,12 +83,16 @@ class Leading {
   store::BatchStore batch_store_;
   store::QueryStore query_store_;
   store::AttemptStore attempt_store_;
+  store::QueryStore attempt_query_store_;
+  store::BatchStore watch_batch_store_;
+  store::QueryStore watch_query_store_;
   store::ArtifactStore artifact_store_;
   store::PgDispatchStore dispatch_store_;
   std::unique_ptr<blob::BlobStore> blobs_;
   std::unique_ptr<blob::LogStore> log_store_;
   service::ProgressBoard board_;
   service::QueryService queries_{batch_store_, query_store_};
+  service::QueryService watch_queries_{watch_batch_store_, watch_query_store_};
   std::unique_ptr<service::LogService> logs_;
   rpc::SessionStreams sessions_;
   service::AttemptFence fence_;

@@ -40,4 +40,10 @@ std::string Clip(std::string_view text, size_t limit) {
   return std::string(text.substr(0, end)) + "...";
 }
 
+std::string EscapeAndClip(std::string_view text, size_t limit, bool keep_newlines) {
+  // Escaping makes nothing shorter: what lies beyond is cut in any case. A character that is cut here is cut below too.
+  constexpr size_t kLongestCharacter = 4;
+  return Clip(EscapeForPrint(text.substr(0, limit + kLongestCharacter), keep_newlines), limit);
+}
+
 }  // namespace gofarm

@@ -40,4 +40,7 @@ std::string EscapeForPrint(std::string_view text, bool keep_newlines = false);
 // At most `limit` bytes, cut at a UTF-8 border, with "..." at the end when something was cut.
 std::string Clip(std::string_view text, size_t limit);
 
+// Both: escaped, which makes a text up to four times as long, and then at most `limit` bytes.
+std::string EscapeAndClip(std::string_view text, size_t limit, bool keep_newlines = false);
+
 }  // namespace gofarm

@@ -13,7 +13,7 @@ namespace {
 absl::Status Wrong(std::string_view what) { return absl::InvalidArgumentError(Cat("the worker's report: ", what)); }
 
 void Clean(std::string& text, size_t bytes_max = kTextBytesMax, bool keep_newlines = false) {
-  text = Clip(EscapeForPrint(text, keep_newlines), bytes_max);
+  text = EscapeAndClip(text, bytes_max, keep_newlines);
 }
 
 absl::Status CheckNumber(std::string_view what, double number) {

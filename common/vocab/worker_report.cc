@@ -28,7 +28,7 @@ absl::Status CheckNumber(std::string_view what, double number) {
 
 absl::Status CleanText(std::string_view what, std::string& text, size_t max, bool keep_newlines = false) {
   if (text.size() > max) return Wrong(what, Cat(text.size(), " bytes, at most ", max, " are taken"));
-  text = EscapeForPrint(text, keep_newlines);
+  text = EscapeAndClip(text, max, keep_newlines);
   return absl::OkStatus();
 }
 

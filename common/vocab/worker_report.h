@@ -47,8 +47,8 @@ struct WorkerReport {
   bool operator==(const WorkerReport&) const = default;
 };
 
-// Texts lose control characters. INVALID_ARGUMENT: too many rows, too long a text, a value outside of its closed set, a
-// negative number or none.
+// Texts lose control characters and are clipped to their limits after that. INVALID_ARGUMENT: too many rows, too long a
+// text, a value outside of its closed set, a negative number or none.
 absl::Status CleanReport(WorkerReport& report);
 
 }  // namespace gofarm

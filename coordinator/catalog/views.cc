@@ -1,5 +1,6 @@
 #include "coordinator/catalog/views.h"
 
+#include <algorithm>
 #include <optional>
 #include <utility>
 
@@ -92,6 +93,21 @@ std::string LatestOf(const store::ModuleRecord& record) {
   return record.reach && !record.reach->version.empty() ? record.reach->version : record.module.latest;
 }
 
+// A view travels as one document (catalog.proto).
+constexpr size_t kProgramBytesMax = 512 << 10;
+
+void CutPrograms(ModuleView& view) {
+  size_t bytes = 0;
+  const auto fits = [&](const ProgramView& p) {
+    bytes += sizeof p + p.import_path.size() + p.declared_path.size() + p.name.size();
+    return bytes <= kProgramBytesMax;
+  };
+  const auto first = std::find_if_not(view.programs.begin(), view.programs.end(), fits);
+  if (first == view.programs.end()) return;
+  view.signals["programs_not_shown"] = view.programs.end() - first;
+  view.programs.erase(first, view.programs.end());
+}
+
 }  // namespace
 
 ModuleView ViewOf(const store::ModuleRecord& record, const Config& config, const store::StageVersions& versions,
@@ -125,6 +141,7 @@ ModuleView ViewOf(const store::ModuleRecord& record, const Config& config, const
     DetectionDocument document;
     if (json::Read(record.detection->document, json::Rule::kLenient, document).ok()) {
       view.programs = std::move(document.programs);
+      CutPrograms(view);
       view.forecast = std::move(document.forecast);
       if (!document.go_version.empty()) view.go_version = document.go_version;
     }

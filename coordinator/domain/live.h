@@ -64,7 +64,7 @@ struct WorkerView {
 };
 
 struct FarmStatus {
-  std::vector<WorkerView> workers;  // by name
+  int64_t workers_connected = 0;
   JobCounts jobs;
 };
 

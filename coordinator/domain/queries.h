@@ -23,6 +23,9 @@ struct RunningRef {
   JobId job;
 };
 
+// Brief: without what workers report and run, which is most of a row.
+enum class WorkerDetail { kBrief, kFull };
+
 struct JobFilter {
   BatchId batch;                  // 0: all
   std::optional<JobState> state;  // none: all

@@ -8,9 +8,11 @@
 
 namespace gofarm::rpc {
 
+using ByteReactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
+
 template <typename In, typename Out>
-class BidiStream : public ReadingStream<grpc::ServerBidiReactor<In, Out>, In> {
-  using Base = ReadingStream<grpc::ServerBidiReactor<In, Out>, In>;
+class BidiStream : public ReadingStream<ByteReactor, In> {
+  using Base = ReadingStream<ByteReactor, In>;
 
  public:
   struct Limits {
@@ -52,7 +54,7 @@ class BidiStream : public ReadingStream<grpc::ServerBidiReactor<In, Out>, In> {
   }
 
   void TakeNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(this->mutex_) {
-    out_ = std::move(queue_.front());
+    out_ = ToWire(queue_.front());
     queue_.pop_front();
     writing_ = true;
     ++this->busy_;
@@ -84,7 +86,7 @@ class BidiStream : public ReadingStream<grpc::ServerBidiReactor<In, Out>, In> {
   }
 
   const size_t queue_max_;
-  Out out_;
+  grpc::ByteBuffer out_;
   std::deque<Out> queue_ ABSL_GUARDED_BY(this->mutex_);
   bool writing_ ABSL_GUARDED_BY(this->mutex_) = false;
 };

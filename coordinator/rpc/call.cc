@@ -1,17 +1,35 @@
 #include "coordinator/rpc/call.h"
 
+#include <google/protobuf/message.h>
+
 #include <string>
 
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
 #include "common/rpc/peer.h"
 
 namespace gofarm::rpc {
+namespace {
 
-Call::Call(RpcContext& rpc, grpc::CallbackServerContext* context, const char* method)
+absl::Status Admit(RpcContext& rpc, const char* method, const PeerIdentity& peer,
+                   const google::protobuf::Message* request) {
+  GOFARM_RETURN_IF_ERROR(rpc.parts.authorize(method, peer));
+  if (request == nullptr) return absl::OkStatus();
+  const size_t bytes = request->SpaceUsedLong();
+  if (bytes <= kRequestBytesMax) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      Cat("this request takes ", bytes >> 10, " KiB of memory, at most ", kRequestBytesMax >> 10, " are given to one"));
+}
+
+}  // namespace
+
+Call::Call(RpcContext& rpc, grpc::CallbackServerContext* context, const char* method,
+           const google::protobuf::Message* request)
     : rpc_(rpc),
       context_(context),
       method_(method),
       peer_(PeerOf(*context)),
-      admitted_(rpc.parts.authorize(method, peer_)) {}
+      admitted_(Admit(rpc, method, peer_, request)) {}
 
 void Call::Count(const absl::Status& status) const {
   gofarm::metrics::Registry* metrics = rpc_.parts.metrics;

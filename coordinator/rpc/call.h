@@ -16,12 +16,20 @@
 #include "common/vocab/peer.h"
 #include "coordinator/rpc/rpc_context.h"
 
+namespace google::protobuf {
+class Message;
+}
+
 namespace gofarm::rpc {
+
+inline constexpr size_t kRequestBytesMax = 64 << 10;  // in memory, of a request that gRPC parsed
 
 class Call {
  public:
-  // `method` as on the wire: "/gofarm.v1.Farm/GetBatch".
-  Call(RpcContext& rpc, grpc::CallbackServerContext* context, const char* method);
+  // `method` as on the wire: "/gofarm.v1.Farm/GetBatch". `request`: of a call whose request gRPC parsed; such requests
+  // are small. The others are bytes, which are measured first (wire_form.h).
+  Call(RpcContext& rpc, grpc::CallbackServerContext* context, const char* method,
+       const google::protobuf::Message* request = nullptr);
 
   // Not OK: the handler must do nothing but end the call with it.
   const absl::Status& admitted() const { return admitted_; }
@@ -51,12 +59,12 @@ inline absl::Status StoppingStatus() { return absl::UnavailableError("the coordi
 // Of a handler that threw.
 absl::Status ThrewStatus(const char* method, const std::exception& e);
 
-// Runs `body` on `pool` and finishes the call with its status.
+// Runs `body` on `pool` and finishes the call with its status. `request`: see Call.
 template <typename Body>
 grpc::ServerUnaryReactor* Unary(RpcContext& rpc, sync::BoundedPool& pool, grpc::CallbackServerContext* context,
-                                const char* method, Body body) {
+                                const char* method, const google::protobuf::Message* request, Body body) {
   grpc::ServerUnaryReactor* reactor = context->DefaultReactor();
-  const Call call(rpc, context, method);
+  const Call call(rpc, context, method, request);
   const auto end = [call, reactor](const absl::Status& status) {
     call.Count(status);
     reactor->Finish(ToGrpc(status));

@@ -9,6 +9,7 @@
 #include "coordinator/catalog/catalog.h"
 #include "coordinator/rpc/call.h"
 #include "coordinator/rpc/catalog_streams.h"
+#include "coordinator/rpc/convert.h"
 #include "coordinator/rpc/on_thread.h"
 
 namespace gofarm::rpc {
@@ -20,12 +21,34 @@ constexpr absl::Duration kTopicSearchMax = absl::Hours(2);
 
 // A unary call that answers with the document of what `ask` finds.
 template <typename Ask>
-ServerUnary Document(RpcContext& rpc, ServerContext context, const char* method, v1::CatalogDocument* reply, Ask ask) {
-  return Unary(rpc, rpc.catalog, context, method, [&rpc, reply, ask](const Scope& scope) -> absl::Status {
+ServerUnary Document(RpcContext& rpc, sync::BoundedPool& pool, ServerContext context, const char* method,
+                     const google::protobuf::Message* request, v1::CatalogDocument* reply, Ask ask) {
+  return Unary(rpc, pool, context, method, request, [&rpc, reply, ask](const Scope& scope) -> absl::Status {
     GOFARM_ASSIGN_OR_RETURN(const auto found, ask(*rpc.parts.catalog, scope));
-    reply->set_json(json::Write(found));
+    std::string json = json::Write(found);
+    if (json.size() > kRowBytesMax) {
+      return absl::ResourceExhaustedError(Cat("the answer has ", json.size() >> 10, " KiB, more than the ",
+                                              kRowBytesMax >> 10, " that one message may have; ask for less"));
+    }
+    reply->set_json(std::move(json));
     return absl::OkStatus();
   });
+}
+
+template <typename Ask>
+ServerUnary Document(RpcContext& rpc, ServerContext context, const char* method,
+                     const google::protobuf::Message* request, v1::CatalogDocument* reply, Ask ask) {
+  return Document(rpc, rpc.catalog, context, method, request, reply, std::move(ask));
+}
+
+// A page in one document, or in several when it has too many bytes for one.
+absl::Status WriteVersions(WriteStream<v1::CatalogDocument>& stream, std::vector<catalog::VersionRow> page) {
+  v1::CatalogDocument document;
+  document.set_json(json::Write(page));
+  if (document.json().size() <= kRowBytesMax || page.size() < 2) return stream.Write(std::move(document));
+  const auto middle = page.begin() + static_cast<std::ptrdiff_t>(page.size() / 2);
+  GOFARM_RETURN_IF_ERROR(WriteVersions(stream, {page.begin(), middle}));
+  return WriteVersions(stream, {middle, page.end()});
 }
 
 absl::StatusOr<catalog::CatalogStatus> TurnStages(catalog::Catalog& catalog, const Scope& scope,
@@ -41,7 +64,7 @@ std::vector<std::string> Names(const v1::StagesRequest& request) {
 }  // namespace
 
 ServerUnary CatalogRpc::RunStages(ServerContext context, const v1::StagesRequest* request, v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/RunStages", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/RunStages", request, reply,
                   [stages = Names(*request)](catalog::Catalog& catalog, const Scope& scope) {
                     return TurnStages(catalog, scope, stages, true);
                   });
@@ -49,7 +72,7 @@ ServerUnary CatalogRpc::RunStages(ServerContext context, const v1::StagesRequest
 
 ServerUnary CatalogRpc::PauseStage(ServerContext context, const v1::StagesRequest* request,
                                    v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/PauseStage", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/PauseStage", request, reply,
                   [stages = Names(*request)](catalog::Catalog& catalog, const Scope& scope) {
                     return TurnStages(catalog, scope, stages, false);
                   });
@@ -57,19 +80,19 @@ ServerUnary CatalogRpc::PauseStage(ServerContext context, const v1::StagesReques
 
 ServerUnary CatalogRpc::GetCatalogStatus(ServerContext context, const v1::CatalogStatusRequest* request,
                                          v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/GetCatalogStatus", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/GetCatalogStatus", request, reply,
                   [fresh = request->fresh()](catalog::Catalog& catalog, const Scope& scope) {
                     return catalog.Status(scope, fresh);
                   });
 }
 
-ServerRead<v1::IngestChunk> CatalogRpc::Ingest(ServerContext context, v1::CatalogDocument* reply) {
+ServerRead<grpc::ByteBuffer> CatalogRpc::Ingest(ServerContext context, grpc::ByteBuffer* reply) {
   const auto stream = std::make_shared<IngestStream>(Call(rpc_, context, "/gofarm.v1.Catalog/Ingest"), reply);
   stream->Start();
   return stream.get();
 }
 
-ServerRead<v1::ImportChunk> CatalogRpc::ImportList(ServerContext context, v1::CatalogDocument* reply) {
+ServerRead<grpc::ByteBuffer> CatalogRpc::ImportList(ServerContext context, grpc::ByteBuffer* reply) {
   const auto stream = std::make_shared<ImportStream>(Call(rpc_, context, "/gofarm.v1.Catalog/ImportList"), reply);
   stream->Start();
   return stream.get();
@@ -77,7 +100,7 @@ ServerRead<v1::ImportChunk> CatalogRpc::ImportList(ServerContext context, v1::Ca
 
 ServerWrite<v1::CatalogDocument> CatalogRpc::ImportTopic(ServerContext context, const v1::ImportTopicRequest* request) {
   return OnThread<v1::CatalogDocument>(
-      rpc_, rpc_.lists, context, "/gofarm.v1.Catalog/ImportTopic", kTopicSearchMax,
+      rpc_, rpc_.searches, context, "/gofarm.v1.Catalog/ImportTopic", request, kTopicSearchMax,
       [this, topic = request->topic()](auto& stream, const Scope& scope) -> absl::Status {
         const auto write = [&](const catalog::ImportResult& result) {
           v1::CatalogDocument document;
@@ -91,26 +114,28 @@ ServerWrite<v1::CatalogDocument> CatalogRpc::ImportTopic(ServerContext context, 
       });
 }
 
-ServerUnary CatalogRpc::GetCatalogStats(ServerContext context, const v1::CatalogRequest*, v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/GetCatalogStats", reply,
+ServerUnary CatalogRpc::GetCatalogStats(ServerContext context, const v1::CatalogRequest* request,
+                                        v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/GetCatalogStats", request, reply,
                   [](catalog::Catalog& catalog, const Scope& scope) { return catalog.Stats(scope); });
 }
 
-ServerUnary CatalogRpc::GetFunnel(ServerContext context, const v1::CatalogRequest*, v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/GetFunnel", reply,
+ServerUnary CatalogRpc::GetFunnel(ServerContext context, const v1::CatalogRequest* request,
+                                  v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/GetFunnel", request, reply,
                   [](catalog::Catalog& catalog, const Scope& scope) { return catalog.Funnel(scope); });
 }
 
 ServerUnary CatalogRpc::ShowModule(ServerContext context, const v1::ModuleRequest* request,
                                    v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/ShowModule", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/ShowModule", request, reply,
                   [module = request->module()](catalog::Catalog& catalog, const Scope& scope) {
                     return catalog.Show(scope, module);
                   });
 }
 
 ServerUnary CatalogRpc::WhyModule(ServerContext context, const v1::ModuleRequest* request, v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/WhyModule", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/WhyModule", request, reply,
                   [module = request->module()](catalog::Catalog& catalog, const Scope& scope) {
                     return catalog.Why(scope, module);
                   });
@@ -118,13 +143,11 @@ ServerUnary CatalogRpc::WhyModule(ServerContext context, const v1::ModuleRequest
 
 ServerWrite<v1::CatalogDocument> CatalogRpc::ListVersions(ServerContext context, const v1::ModuleRequest* request) {
   return OnThread<v1::CatalogDocument>(
-      rpc_, rpc_.lists, context, "/gofarm.v1.Catalog/ListVersions", kLongListMax,
+      rpc_, rpc_.lists, context, "/gofarm.v1.Catalog/ListVersions", request, kLongListMax,
       [this, module = request->module()](auto& stream, const Scope& scope) {
         absl::Status written;
         GOFARM_RETURN_IF_ERROR(rpc_.parts.catalog->Versions(scope, module, [&](std::vector<catalog::VersionRow> page) {
-          v1::CatalogDocument document;
-          document.set_json(json::Write(page));
-          written = stream.Write(std::move(document));
+          written = WriteVersions(stream, std::move(page));
           return written.ok();
         }));
         return written;
@@ -133,7 +156,7 @@ ServerWrite<v1::CatalogDocument> CatalogRpc::ListVersions(ServerContext context,
 
 ServerUnary CatalogRpc::SearchModules(ServerContext context, const v1::SearchRequest* request,
                                       v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/SearchModules", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/SearchModules", request, reply,
                   [asked = *request](catalog::Catalog& catalog, const Scope& scope) {
                     return catalog.Search(scope, asked.words(), asked.limit());
                   });
@@ -141,15 +164,16 @@ ServerUnary CatalogRpc::SearchModules(ServerContext context, const v1::SearchReq
 
 ServerUnary CatalogRpc::RefreshModule(ServerContext context, const v1::RefreshRequest* request,
                                       v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/RefreshModule", reply,
+  return Document(rpc_, context, "/gofarm.v1.Catalog/RefreshModule", request, reply,
                   [asked = *request](catalog::Catalog& catalog, const Scope& scope) {
                     return catalog.Refresh(scope, asked.module(), asked.stage());
                   });
 }
 
 ServerUnary CatalogRpc::Select(ServerContext context, const v1::SelectRequest* request, v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/Select", reply,
-                  [asked = *request](catalog::Catalog& catalog, const Scope& scope) {
+  // One that submits may wait for module proxies.
+  return Document(rpc_, request->submit() ? rpc_.submits : rpc_.catalog, context, "/gofarm.v1.Catalog/Select", request,
+                  reply, [asked = *request](catalog::Catalog& catalog, const Scope& scope) {
                     return catalog.Select(scope, {.submit = asked.submit(),
                                                   .name = asked.name(),
                                                   .submitter = asked.submitter(),
@@ -157,8 +181,9 @@ ServerUnary CatalogRpc::Select(ServerContext context, const v1::SelectRequest* r
                   });
 }
 
-ServerUnary CatalogRpc::CheckForecast(ServerContext context, const v1::CatalogRequest*, v1::CatalogDocument* reply) {
-  return Document(rpc_, context, "/gofarm.v1.Catalog/CheckForecast", reply,
+ServerUnary CatalogRpc::CheckForecast(ServerContext context, const v1::CatalogRequest* request,
+                                      v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/CheckForecast", request, reply,
                   [](catalog::Catalog& catalog, const Scope& scope) { return catalog.CheckForecast(scope); });
 }
 

@@ -8,7 +8,11 @@
 
 namespace gofarm::rpc {
 
-class CatalogRpc final : public v1::Catalog::CallbackService {
+// What operators bring comes as bytes (reading_stream.h).
+using CatalogService = v1::Catalog::WithRawCallbackMethod_Ingest<
+    v1::Catalog::WithRawCallbackMethod_ImportList<v1::Catalog::CallbackService>>;
+
+class CatalogRpc final : public CatalogService {
  public:
   explicit CatalogRpc(RpcContext& rpc) : rpc_(rpc) {}
 
@@ -16,8 +20,8 @@ class CatalogRpc final : public v1::Catalog::CallbackService {
   ServerUnary PauseStage(ServerContext context, const v1::StagesRequest* request, v1::CatalogDocument* reply) override;
   ServerUnary GetCatalogStatus(ServerContext context, const v1::CatalogStatusRequest* request,
                                v1::CatalogDocument* reply) override;
-  ServerRead<v1::IngestChunk> Ingest(ServerContext context, v1::CatalogDocument* reply) override;
-  ServerRead<v1::ImportChunk> ImportList(ServerContext context, v1::CatalogDocument* reply) override;
+  ServerRead<grpc::ByteBuffer> Ingest(ServerContext context, grpc::ByteBuffer* reply) override;
+  ServerRead<grpc::ByteBuffer> ImportList(ServerContext context, grpc::ByteBuffer* reply) override;
   ServerWrite<v1::CatalogDocument> ImportTopic(ServerContext context, const v1::ImportTopicRequest* request) override;
   ServerUnary GetCatalogStats(ServerContext context, const v1::CatalogRequest* request,
                               v1::CatalogDocument* reply) override;

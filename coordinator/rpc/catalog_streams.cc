@@ -15,6 +15,12 @@ absl::Status BrokeOff(std::string_view what) {
   return absl::AbortedError(Cat(what, " broke off before its end; nothing of the rest was stored, send it again"));
 }
 
+grpc::ByteBuffer DocumentOf(std::string json) {
+  v1::CatalogDocument document;
+  document.set_json(std::move(json));
+  return ToWire(document);
+}
+
 // `body` on the catalog's pool; a status other than OK ends the stream, `next` follows in any case.
 template <typename Stream, typename Body>
 void OnPool(RpcContext& rpc, Stream* stream, Body body, std::function<void()> next) {
@@ -88,7 +94,7 @@ void IngestStream::PeerEnded() {
 
 absl::Status IngestStream::Finish() {
   GOFARM_ASSIGN_OR_RETURN(const catalog::IngestResult result, ingestion_->Finish());
-  reply_->set_json(json::Write(result));
+  *reply_ = DocumentOf(json::Write(result));
   return absl::OkStatus();
 }
 
@@ -131,7 +137,7 @@ void ImportStream::PeerEnded() {
       const absl::StatusOr<catalog::ImportResult> result =
           rpc_.parts.catalog->Import(call().ScopeFor(kCallMax), origin_, text_);
       status = result.status();
-      if (result.ok()) reply_->set_json(json::Write(*result));
+      if (result.ok()) *reply_ = DocumentOf(json::Write(*result));
     } catch (const std::exception& e) {
       status = ThrewStatus(call().method(), e);
     }

@@ -19,9 +19,9 @@ inline constexpr size_t kIngestChunkMax = 1 << 20;
 inline constexpr size_t kImportBytesMax = 16 << 20;  // of one list
 inline constexpr size_t kOriginMax = 200;
 
-class IngestStream final : public ReadingStream<grpc::ServerReadReactor<v1::IngestChunk>, v1::IngestChunk> {
+class IngestStream final : public ReadingStream<grpc::ServerReadReactor<grpc::ByteBuffer>, v1::IngestChunk> {
  public:
-  IngestStream(const Call& call, v1::CatalogDocument* reply)
+  IngestStream(const Call& call, grpc::ByteBuffer* reply)
       : ReadingStream(call, kIngestIdleMax), rpc_(call.rpc()), reply_(reply) {}
 
  private:
@@ -33,16 +33,16 @@ class IngestStream final : public ReadingStream<grpc::ServerReadReactor<v1::Inge
   absl::Status Finish();
 
   RpcContext& rpc_;
-  v1::CatalogDocument* const reply_;
+  grpc::ByteBuffer* const reply_;
   std::stop_source stop_;
   // Touched by the thread of the message in work, and by PeerEnded, which comes when none is.
   std::unique_ptr<catalog::Ingestion> ingestion_;
   bool ended_ = false;
 };
 
-class ImportStream final : public ReadingStream<grpc::ServerReadReactor<v1::ImportChunk>, v1::ImportChunk> {
+class ImportStream final : public ReadingStream<grpc::ServerReadReactor<grpc::ByteBuffer>, v1::ImportChunk> {
  public:
-  ImportStream(const Call& call, v1::CatalogDocument* reply)
+  ImportStream(const Call& call, grpc::ByteBuffer* reply)
       : ReadingStream(call, kIngestIdleMax), rpc_(call.rpc()), reply_(reply) {}
 
  private:
@@ -51,7 +51,7 @@ class ImportStream final : public ReadingStream<grpc::ServerReadReactor<v1::Impo
   absl::Status Take(const v1::ImportChunk& chunk);
 
   RpcContext& rpc_;
-  v1::CatalogDocument* const reply_;
+  grpc::ByteBuffer* const reply_;
   std::string origin_;
   std::string text_;
   bool ended_ = false;

@@ -33,10 +33,12 @@ class WorkerRow;
 
 namespace gofarm::rpc {
 
-inline constexpr size_t kNameMax = 64;           // of a worker or an instance: [A-Za-z0-9._-]
-inline constexpr size_t kShortTextMax = 200;     // versions, kinds, variants
-inline constexpr size_t kDetailMax = 4096;       // sentences for people
-inline constexpr size_t kJobBytesMax = 3 << 20;  // of a job in a message; well below kMessageBytesMax
+inline constexpr size_t kNameMax = 64;        // of a worker or an instance: [A-Za-z0-9._-]
+inline constexpr size_t kShortTextMax = 200;  // versions, kinds, variants
+inline constexpr size_t kDetailMax = 4096;    // sentences for people
+// Of a job or a worker in a message, and of an update of a watch; well below kMessageBytesMax.
+inline constexpr size_t kRowBytesMax = 3 << 20;
+inline constexpr int kBatchesShownMax = 1'000;  // of one job
 
 // ---- from workers; FAILED_PRECONDITION for another protocol version, else INVALID_ARGUMENT --------------------------
 absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& hello);

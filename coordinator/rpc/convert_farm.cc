@@ -1,6 +1,9 @@
 #include <gofarm/v1/farm.pb.h>
 
+#include <algorithm>
+
 #include "common/base/text.h"
+#include "common/vocab/worker_report.h"
 #include "common/wire/report.h"
 #include "common/wire/worker_report.h"
 #include "coordinator/rpc/convert.h"
@@ -40,7 +43,10 @@ void ToProto(const WorkerReport& in, v1::WorkerRow& out) {
 
 void ToProto(const domain::Job& in, v1::Job& out) {
   out.set_id(in.id.value);
-  for (const BatchId b : in.batches) out.add_batch_ids(b.value);
+  for (const BatchId b : in.batches) {
+    if (out.batch_ids_size() == kBatchesShownMax) break;
+    out.add_batch_ids(b.value);
+  }
   out.set_module(in.module);
   out.set_version(in.version);
   out.set_target(ToProto(in.target));
@@ -56,19 +62,53 @@ void ToProto(const domain::Job& in, v1::Job& out) {
   rpc::ToProto(in.created_at, *out.mutable_created_at());
 }
 
+void Omit(v1::Attempt& attempt, v1::ReportPart part, int items) {
+  if (items == 0) return;
+  v1::Omission& omission = *attempt.add_omitted();
+  omission.set_part(part);
+  omission.set_items(items);
+}
+
+// Takes rows from the end of a list until `bytes` are saved; how many.
+template <typename Row>
+int DropRows(google::protobuf::RepeatedPtrField<Row>& rows, size_t bytes) {
+  int dropped = 0;
+  for (size_t saved = 0; saved < bytes && !rows.empty(); ++dropped) {
+    saved += rows.rbegin()->ByteSizeLong();
+    rows.RemoveLast();
+  }
+  return dropped;
+}
+size_t Excess(const google::protobuf::Message& row) {
+  const size_t bytes = row.ByteSizeLong();
+  return bytes - std::min(bytes, kRowBytesMax);
+}
+
 // Leaves out parts of variants, of the oldest attempts first, and says so in each attempt's `omitted`, until the
-// job fits kJobBytesMax. One attempt's report fits always; a job may have six.
+// job fits kRowBytesMax.
 template <typename Clear>
 void LeaveOut(v1::Job& job, v1::ReportPart part, Clear clear) {
   for (v1::Attempt& attempt : *job.mutable_attempts()) {
-    if (job.ByteSizeLong() <= kJobBytesMax) return;
+    if (job.ByteSizeLong() <= kRowBytesMax) return;
     int items = 0;
     for (v1::VariantTry& variant : *attempt.mutable_variants()) items += clear(variant) ? 1 : 0;
-    if (items == 0) continue;
-    v1::Omission& omission = *attempt.add_omitted();
-    omission.set_part(part);
-    omission.set_items(items);
+    Omit(attempt, part, items);
   }
+}
+// The programs of a job are those of its newest attempt, which says what is not shown of them.
+void LeaveOutPrograms(v1::Job& job) {
+  if (Excess(job) == 0 || job.attempts().empty()) return;
+  v1::Attempt& newest = *job.mutable_attempts()->rbegin();
+  int details = 0;
+  for (v1::FailedProgram& program : *job.mutable_failed_programs()) {
+    details += program.failure_detail().size() > kShortTextMax ? 1 : 0;
+    program.set_failure_detail(Clip(program.failure_detail(), kShortTextMax));
+  }
+  Omit(newest, v1::REPORT_PART_FAILURE_DETAIL, details);
+  int programs = 0;
+  if (const size_t excess = Excess(job); excess > 0) programs += DropRows(*job.mutable_failed_programs(), excess);
+  if (const size_t excess = Excess(job); excess > 0) programs += DropRows(*job.mutable_executables(), excess);
+  Omit(newest, v1::REPORT_PART_PROGRAMS, programs);
 }
 void FitJob(v1::Job& job) {
   LeaveOut(job, v1::REPORT_PART_GO_MOD, [](v1::VariantTry& variant) {
@@ -86,6 +126,19 @@ void FitJob(v1::Job& job) {
     variant.clear_argv();
     return had;
   });
+  LeaveOutPrograms(job);
+}
+
+// What a worker reports fits in any case; what it runs may not.
+static_assert(kWorkerReportRowsMax * (2 * kWorkerDetailMax + 4 * kWorkerTextMax + 128) + (256 << 10) < kRowBytesMax);
+void FitWorker(v1::WorkerRow& row) {
+  if (Excess(row) == 0) return;
+  for (v1::RunningJob& running : *row.mutable_running()) running.mutable_progress()->clear_detail();
+  const size_t excess = Excess(row);
+  if (excess == 0) return;
+  constexpr size_t kNoteBytes = 200;
+  const int dropped = DropRows(*row.mutable_running(), excess + kNoteBytes);
+  row.set_detail(Cat(row.detail(), row.detail().empty() ? "" : "; ", dropped, " of the jobs it runs are not shown"));
 }
 
 }  // namespace
@@ -135,7 +188,7 @@ void ToProto(const domain::JobView& in, v1::Job& out) {
   ToProto(in.job, out);
   FitJob(out);
   out.set_wait_reason(static_cast<v1::WaitReason>(in.wait_reason));
-  out.set_wait_detail(in.wait_detail);
+  out.set_wait_detail(Clip(in.wait_detail, kDetailMax));
   if (!in.live) return;
   for (v1::Attempt& attempt : *out.mutable_attempts()) {
     if (attempt.token() != in.live.value) continue;
@@ -205,13 +258,14 @@ void ToProto(const domain::WorkerView& in, absl::Time now, v1::WorkerRow& out) {
   ToProto(in.last_seen_at, *out.mutable_last_seen_at());
   ToProto(in.report, out);
   for (const domain::RunningJob& running : in.running) ToProto(running, now, *out.add_running());
+  FitWorker(out);
 }
 
 void ToProto(const domain::BatchUpdate& in, absl::Time now, v1::BatchUpdate& out) {
   ToProto(in.batch, *out.mutable_batch());
   for (const domain::RunningJob& running : in.running) ToProto(running, now, *out.add_running());
   for (const domain::JobEvent& event : in.events) ToProto(event, *out.add_events());
-  out.set_waiting(in.waiting);
+  out.set_waiting(Clip(in.waiting, kDetailMax));
 }
 
 }  // namespace gofarm::rpc

@@ -97,12 +97,12 @@ absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& in) {
   out.name = in.name();
   out.instance = in.instance();
   out.host_arch = in.host_arch();
-  out.build_version = EscapeForPrint(in.build_version());
+  out.build_version = EscapeAndClip(in.build_version(), kShortTextMax);
   out.pid = in.pid();
   out.targets.assign(targets.begin(), targets.end());
   out.slots = in.slots();
   out.memory_bytes = in.memory_bytes();
-  out.isolation_error = EscapeForPrint(in.isolation_error(), /*keep_newlines=*/true);
+  out.isolation_error = EscapeAndClip(in.isolation_error(), kDetailMax, /*keep_newlines=*/true);
   return out;
 }
 
@@ -124,8 +124,8 @@ absl::StatusOr<Progress> FromProgress(const v1::Progress& in) {
     reach(phase);
   }
   reach(out.phase);
-  out.variant = EscapeForPrint(in.variant());
-  out.detail = EscapeForPrint(in.detail());
+  out.variant = EscapeAndClip(in.variant(), kShortTextMax);
+  out.detail = EscapeAndClip(in.detail(), kDetailMax);
   out.bytes_done = in.bytes_done();
   out.bytes_total = in.bytes_total();
   out.phase_seconds = in.phase_seconds();

@@ -13,7 +13,7 @@
 namespace gofarm::rpc {
 namespace {
 
-// Pages are cut so that none comes near the message limit: a page holds at most this, or one row (kJobBytesMax).
+// Pages are cut so that none comes near the message limit: a page holds at most this, or one row (kRowBytesMax).
 constexpr size_t kPageBytesMax = 1 << 20;
 constexpr int kPageRowsMax = 1'000;
 constexpr int64_t kLimitMax = int64_t{1} << 40;
@@ -25,16 +25,18 @@ absl::Status CheckLimit(int64_t limit) {
 
 // Unary calls that answer with a batch or a job as `call` finds or leaves it.
 template <typename Call>
-ServerUnary BatchCall(RpcContext& rpc, ServerContext context, const char* method, v1::Batch* reply, Call call) {
-  return Unary(rpc, rpc.operators, context, method, [reply, call](const Scope& scope) -> absl::Status {
+ServerUnary BatchCall(RpcContext& rpc, ServerContext context, const char* method,
+                      const google::protobuf::Message* request, v1::Batch* reply, Call call) {
+  return Unary(rpc, rpc.operators, context, method, request, [reply, call](const Scope& scope) -> absl::Status {
     GOFARM_ASSIGN_OR_RETURN(const domain::Batch batch, call(scope));
     ToProto(batch, *reply);
     return absl::OkStatus();
   });
 }
 template <typename Call>
-ServerUnary JobCall(RpcContext& rpc, ServerContext context, const char* method, v1::Job* reply, Call call) {
-  return Unary(rpc, rpc.operators, context, method, [&rpc, reply, call](const Scope& scope) -> absl::Status {
+ServerUnary JobCall(RpcContext& rpc, ServerContext context, const char* method,
+                    const google::protobuf::Message* request, v1::Job* reply, Call call) {
+  return Unary(rpc, rpc.operators, context, method, request, [&rpc, reply, call](const Scope& scope) -> absl::Status {
     GOFARM_ASSIGN_OR_RETURN(domain::Job job, call(scope));
     ToProto(rpc.parts.farm.ViewOf(std::move(job)), *reply);
     return absl::OkStatus();
@@ -72,14 +74,14 @@ class Pager {
 
 }  // namespace
 
-ServerRead<v1::SubmitChunk> FarmRpc::Submit(ServerContext context, v1::SubmitReply* reply) {
+ServerRead<grpc::ByteBuffer> FarmRpc::Submit(ServerContext context, grpc::ByteBuffer* reply) {
   const auto stream = std::make_shared<SubmitStream>(Call(rpc_, context, "/gofarm.v1.Farm/Submit"), reply);
   stream->Start();
   return stream.get();
 }
 
 ServerWrite<v1::BatchPage> FarmRpc::ListBatches(ServerContext context, const v1::ListBatchesRequest* request) {
-  return OnThread<v1::BatchPage>(rpc_, rpc_.lists, context, "/gofarm.v1.Farm/ListBatches", kCallMax,
+  return OnThread<v1::BatchPage>(rpc_, rpc_.lists, context, "/gofarm.v1.Farm/ListBatches", request, kCallMax,
                                  [this, limit = request->limit()](auto& stream, const Scope& scope) {
                                    GOFARM_RETURN_IF_ERROR(CheckLimit(limit));
                                    GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Batch> batches,
@@ -96,24 +98,24 @@ ServerWrite<v1::BatchPage> FarmRpc::ListBatches(ServerContext context, const v1:
 
 ServerUnary FarmRpc::GetBatch(ServerContext context, const v1::BatchRequest* request, v1::Batch* reply) {
   return BatchCall(
-      rpc_, context, "/gofarm.v1.Farm/GetBatch", reply,
+      rpc_, context, "/gofarm.v1.Farm/GetBatch", request, reply,
       [this, id = BatchId{request->id()}](const Scope& scope) { return rpc_.parts.queries.GetBatch(scope, id); });
 }
 
 ServerUnary FarmRpc::CancelBatch(ServerContext context, const v1::BatchRequest* request, v1::Batch* reply) {
   return BatchCall(
-      rpc_, context, "/gofarm.v1.Farm/CancelBatch", reply,
+      rpc_, context, "/gofarm.v1.Farm/CancelBatch", request, reply,
       [this, id = BatchId{request->id()}](const Scope& scope) { return rpc_.parts.batches.Cancel(scope, id); });
 }
 
 ServerUnary FarmRpc::RetryBatch(ServerContext context, const v1::RetryBatchRequest* request, v1::Batch* reply) {
   return BatchCall(
-      rpc_, context, "/gofarm.v1.Farm/RetryBatch", reply,
+      rpc_, context, "/gofarm.v1.Farm/RetryBatch", request, reply,
       [this, id = BatchId{request->id()}](const Scope& scope) { return rpc_.parts.batches.Retry(scope, id); });
 }
 
 ServerWrite<v1::BatchUpdate> FarmRpc::WatchBatch(ServerContext context, const v1::BatchRequest* request) {
-  return OnThread<v1::BatchUpdate>(rpc_, rpc_.followers, context, "/gofarm.v1.Farm/WatchBatch",
+  return OnThread<v1::BatchUpdate>(rpc_, rpc_.followers, context, "/gofarm.v1.Farm/WatchBatch", request,
                                    absl::InfiniteDuration(),
                                    [this, id = request->id()](auto& stream, const Scope& scope) -> absl::Status {
                                      GOFARM_ASSIGN_OR_RETURN(const auto watcher, rpc_.parts.feeds.Watch(BatchId{id}));
@@ -129,7 +131,7 @@ ServerWrite<v1::BatchUpdate> FarmRpc::WatchBatch(ServerContext context, const v1
 
 ServerWrite<v1::JobPage> FarmRpc::ListJobs(ServerContext context, const v1::ListJobsRequest* request) {
   return OnThread<v1::JobPage>(
-      rpc_, rpc_.lists, context, "/gofarm.v1.Farm/ListJobs", kLongListMax,
+      rpc_, rpc_.lists, context, "/gofarm.v1.Farm/ListJobs", request, kLongListMax,
       [this, asked = *request](auto& stream, const Scope& scope) {
         GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
         domain::JobFilter filter;
@@ -158,20 +160,20 @@ ServerWrite<v1::JobPage> FarmRpc::ListJobs(ServerContext context, const v1::List
 }
 
 ServerUnary FarmRpc::GetJob(ServerContext context, const v1::JobRequest* request, v1::Job* reply) {
-  return JobCall(rpc_, context, "/gofarm.v1.Farm/GetJob", reply, [this, id = JobId{request->id()}](const Scope& scope) {
-    return rpc_.parts.queries.GetJob(scope, id);
-  });
+  return JobCall(
+      rpc_, context, "/gofarm.v1.Farm/GetJob", request, reply,
+      [this, id = JobId{request->id()}](const Scope& scope) { return rpc_.parts.queries.GetJob(scope, id); });
 }
 
 ServerUnary FarmRpc::CancelJob(ServerContext context, const v1::JobRequest* request, v1::Job* reply) {
   return JobCall(
-      rpc_, context, "/gofarm.v1.Farm/CancelJob", reply,
+      rpc_, context, "/gofarm.v1.Farm/CancelJob", request, reply,
       [this, id = JobId{request->id()}](const Scope& scope) { return rpc_.parts.batches.CancelJob(scope, id); });
 }
 
 ServerUnary FarmRpc::RetryJob(ServerContext context, const v1::JobRequest* request, v1::Job* reply) {
   return JobCall(
-      rpc_, context, "/gofarm.v1.Farm/RetryJob", reply,
+      rpc_, context, "/gofarm.v1.Farm/RetryJob", request, reply,
       [this, id = JobId{request->id()}](const Scope& scope) { return rpc_.parts.batches.RetryJob(scope, id); });
 }
 
@@ -193,12 +195,12 @@ ServerWrite<v1::LogData> FarmRpc::ReadLog(ServerContext context, const v1::ReadL
   };
   const bool follow = request->follow();
   return OnThread<v1::LogData>(rpc_, follow ? rpc_.followers : rpc_.transfers, context, "/gofarm.v1.Farm/ReadLog",
-                               follow ? absl::InfiniteDuration() : kLongListMax, std::move(body));
+                               request, follow ? absl::InfiniteDuration() : kLongListMax, std::move(body));
 }
 
 ServerWrite<v1::ArtifactPage> FarmRpc::ListArtifacts(ServerContext context, const v1::ListArtifactsRequest* request) {
   return OnThread<v1::ArtifactPage>(
-      rpc_, rpc_.lists, context, "/gofarm.v1.Farm/ListArtifacts", kLongListMax,
+      rpc_, rpc_.lists, context, "/gofarm.v1.Farm/ListArtifacts", request, kLongListMax,
       [this, asked = *request](auto& stream, const Scope& scope) {
         GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
         domain::ArtifactFilter filter;
@@ -230,7 +232,7 @@ ServerWrite<v1::ArtifactPage> FarmRpc::ListArtifacts(ServerContext context, cons
 }
 
 ServerWrite<v1::BlobData> FarmRpc::Download(ServerContext context, const v1::DownloadRequest* request) {
-  return OnThread<v1::BlobData>(rpc_, rpc_.transfers, context, "/gofarm.v1.Farm/Download", kTransferMax,
+  return OnThread<v1::BlobData>(rpc_, rpc_.transfers, context, "/gofarm.v1.Farm/Download", request, kTransferMax,
                                 [this, asked = *request](auto& stream, const Scope&) {
                                   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<blob::Reader> reader,
                                                           rpc_.parts.blobs.Open(asked.sha256(), asked.offset()));
@@ -245,21 +247,32 @@ ServerWrite<v1::BlobData> FarmRpc::Download(ServerContext context, const v1::Dow
                                 });
 }
 
-ServerUnary FarmRpc::ListWorkers(ServerContext context, const v1::ListWorkersRequest*, v1::ListWorkersReply* reply) {
-  return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Farm/ListWorkers",
-               [=, this](const Scope& scope) -> absl::Status {
-                 GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::WorkerView> workers, rpc_.parts.farm.Workers(scope));
-                 for (const domain::WorkerView& worker : workers) ToProto(worker, absl::Now(), *reply->add_workers());
-                 return absl::OkStatus();
-               });
+ServerWrite<v1::WorkerPage> FarmRpc::ListWorkers(ServerContext context, const v1::ListWorkersRequest* request) {
+  const auto detail = request->brief() ? domain::WorkerDetail::kBrief : domain::WorkerDetail::kFull;
+  return OnThread<v1::WorkerPage>(
+      rpc_, rpc_.worker_lists, context, "/gofarm.v1.Farm/ListWorkers", request, kCallMax,
+      [this, detail](auto& stream, const Scope& scope) {
+        Pager<v1::WorkerPage> pager(stream);
+        absl::Status written;
+        GOFARM_RETURN_IF_ERROR(rpc_.parts.farm.ListWorkers(scope, detail, [&](std::vector<domain::WorkerView> page) {
+          for (const domain::WorkerView& worker : page) {
+            v1::WorkerRow row;
+            ToProto(worker, absl::Now(), row);
+            written = pager.Add(&v1::WorkerPage::mutable_workers, std::move(row));
+            if (!written.ok()) return false;
+          }
+          return true;
+        }));
+        GOFARM_RETURN_IF_ERROR(written);
+        return pager.Flush();
+      });
 }
 
-ServerUnary FarmRpc::GetFarmStatus(ServerContext context, const v1::FarmStatusRequest*, v1::FarmStatus* reply) {
-  return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Farm/GetFarmStatus",
+ServerUnary FarmRpc::GetFarmStatus(ServerContext context, const v1::FarmStatusRequest* request, v1::FarmStatus* reply) {
+  return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Farm/GetFarmStatus", request,
                [=, this](const Scope& scope) -> absl::Status {
                  GOFARM_ASSIGN_OR_RETURN(const domain::FarmStatus status, rpc_.parts.farm.Status(scope));
-                 for (const domain::WorkerView& worker : status.workers)
-                   ToProto(worker, absl::Now(), *reply->add_workers());
+                 reply->set_workers_connected(status.workers_connected);
                  ToProto(status.jobs, *reply->mutable_jobs());
                  const FarmFacts& facts = rpc_.parts.facts;
                  reply->set_state("running");

@@ -16,11 +16,11 @@ using ServerRead = grpc::ServerReadReactor<In>*;
 template <typename Out>
 using ServerWrite = grpc::ServerWriteReactor<Out>*;
 
-class FarmRpc final : public v1::Farm::CallbackService {
+class FarmRpc final : public v1::Farm::WithRawCallbackMethod_Submit<v1::Farm::CallbackService> {
  public:
   explicit FarmRpc(RpcContext& rpc) : rpc_(rpc) {}
 
-  ServerRead<v1::SubmitChunk> Submit(ServerContext context, v1::SubmitReply* reply) override;
+  ServerRead<grpc::ByteBuffer> Submit(ServerContext context, grpc::ByteBuffer* reply) override;
   ServerWrite<v1::BatchPage> ListBatches(ServerContext context, const v1::ListBatchesRequest* request) override;
   ServerUnary GetBatch(ServerContext context, const v1::BatchRequest* request, v1::Batch* reply) override;
   ServerUnary CancelBatch(ServerContext context, const v1::BatchRequest* request, v1::Batch* reply) override;
@@ -33,8 +33,7 @@ class FarmRpc final : public v1::Farm::CallbackService {
   ServerWrite<v1::LogData> ReadLog(ServerContext context, const v1::ReadLogRequest* request) override;
   ServerWrite<v1::ArtifactPage> ListArtifacts(ServerContext context, const v1::ListArtifactsRequest* request) override;
   ServerWrite<v1::BlobData> Download(ServerContext context, const v1::DownloadRequest* request) override;
-  ServerUnary ListWorkers(ServerContext context, const v1::ListWorkersRequest* request,
-                          v1::ListWorkersReply* reply) override;
+  ServerWrite<v1::WorkerPage> ListWorkers(ServerContext context, const v1::ListWorkersRequest* request) override;
   ServerUnary GetFarmStatus(ServerContext context, const v1::FarmStatusRequest* request,
                             v1::FarmStatus* reply) override;
 

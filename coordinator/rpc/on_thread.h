@@ -11,12 +11,12 @@
 
 namespace gofarm::rpc {
 
-// On a thread of `threads`, since it goes at its reader's pace.
+// On a thread of `threads`, since it goes at its reader's pace. `request`: see Call.
 template <typename Out>
 grpc::ServerWriteReactor<Out>* OnThread(RpcContext& rpc, StreamThreads& threads, grpc::CallbackServerContext* context,
-                                        const char* method, absl::Duration longest,
-                                        typename WriteStream<Out>::Body body) {
-  const Call call(rpc, context, method);
+                                        const char* method, const google::protobuf::Message* request,
+                                        absl::Duration longest, typename WriteStream<Out>::Body body) {
+  const Call call(rpc, context, method, request);
   auto* stream = new WriteStream<Out>(call, longest, std::move(body));
   if (!call.admitted().ok()) {
     stream->Refuse(call.admitted());

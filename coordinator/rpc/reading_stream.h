@@ -2,9 +2,11 @@
 // from any thread. gRPC may run a reaction inside StartRead, StartWrite or Finish, so none of these is called under the
 // lock; `busy_` counts what still needs the stream, and Finish waits until it is 0.
 //
-// `Reactor` is gRPC's ServerReadReactor or ServerBidiReactor. A derived class gets Received on a gRPC thread, one
-// message at a time, and must answer each with exactly one ReadNext, there or later, from any thread, also after Close
-// (it reads no more then). An exception of Received ends the stream with INTERNAL and stands for its ReadNext.
+// `Reactor` is gRPC's ServerReadReactor or ServerBidiReactor of bytes: a message is measured, and memory for it is
+// taken from the budget, before it is parsed; it is given back with ReadNext. A derived class gets Received on a gRPC
+// thread, one message at a time, and must answer each with exactly one ReadNext, there or later, from any thread, also
+// after Close (it reads no more then). An exception of Received ends the stream with INTERNAL and stands for its
+// ReadNext.
 #pragma once
 
 #include <grpcpp/grpcpp.h>
@@ -22,9 +24,12 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/rpc/grpc_status.h"
+#include "coordinator/rpc/byte_budget.h"
 #include "coordinator/rpc/call.h"
+#include "coordinator/rpc/wire_form.h"
 
 namespace gofarm::rpc {
 
@@ -95,7 +100,10 @@ class ReadingStream : public Reactor, public std::enable_shared_from_this<Readin
   virtual bool StillWrites(bool /*ok*/) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return false; }
 
   void ReadNext() {
-    if (!closing()) this->StartRead(&in_);
+    if (large_) In().Swap(&in_);  // a message that is cleared keeps its memory
+    large_ = false;
+    hold_.Release();
+    if (!closing()) this->StartRead(&raw_);
     Unbusy();
   }
 
@@ -154,12 +162,24 @@ class ReadingStream : public Reactor, public std::enable_shared_from_this<Readin
       ++busy_;  // until ReadNext
     }
     if (closing()) return Unbusy();
+    if (const absl::Status taken = TakeIn(); !taken.ok()) {
+      Close(taken);
+      return ReadNext();
+    }
     try {
       Received(in_);
     } catch (const std::exception& e) {
       Close(ThrewStatus(call_.method(), e));
       Unbusy();
     }
+  }
+
+  // Makes in_ of raw_.
+  absl::Status TakeIn() {
+    GOFARM_ASSIGN_OR_RETURN(const size_t bytes, MeasureWire(*In::descriptor(), raw_));
+    GOFARM_ASSIGN_OR_RETURN(hold_, call_.rpc().budget.Take(bytes));
+    large_ = bytes > kSmallMessageBytes;
+    return ParseWire(raw_, in_);
   }
 
   void OnCancel() final { Close(absl::CancelledError("the peer is gone")); }
@@ -199,7 +219,11 @@ class ReadingStream : public Reactor, public std::enable_shared_from_this<Readin
 
   const Call call_;
   const absl::Duration idle_max_;
+  // Of the message in work: touched by whoever handles it, up to ReadNext.
+  grpc::ByteBuffer raw_;
   In in_;
+  bool large_ = false;
+  ByteBudget::Hold hold_;
   std::atomic<int64_t> idle_timer_{0};
   std::shared_ptr<ReadingStream> self_;
   std::optional<std::stop_callback<std::function<void()>>> on_stop_;

@@ -89,6 +89,11 @@ class Server::Impl {
     builder.SetResourceQuota(quota);
     builder.SetMaxReceiveMessageSize(kMessageBytesMax);
     builder.SetMaxSendMessageSize(kMessageBytesMax);
+    // The limit holds for what comes over the wire; a compressed message may be a thousand times as large.
+    for (const grpc_compression_algorithm algorithm : {GRPC_COMPRESS_DEFLATE, GRPC_COMPRESS_GZIP}) {
+      builder.SetCompressionAlgorithmSupportStatus(algorithm, false);
+    }
+    builder.AddChannelArgument(GRPC_ARG_ENABLE_PER_MESSAGE_DECOMPRESSION, 0);
     builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kStreamsPerConnection);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
@@ -108,8 +113,12 @@ class Server::Impl {
     rpc_.followers.Join();
     rpc_.lists.Join();
     rpc_.transfers.Join();
+    rpc_.worker_lists.Join();
+    rpc_.searches.Join();
     rpc_.operators.Stop();
-    rpc_.workers.Stop();
+    rpc_.submits.Stop();
+    rpc_.completions.Stop();
+    rpc_.reports.Stop();
     rpc_.blobs.Stop();
     rpc_.catalog.Stop();
     rpc_.ingest.Stop();

@@ -15,6 +15,7 @@
 #include "common/vocab/peer.h"
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/rpc/authorization.h"
+#include "coordinator/rpc/byte_budget.h"
 #include "coordinator/rpc/session_streams.h"
 #include "coordinator/service/attempt_fence.h"
 #include "coordinator/service/attempt_service.h"
@@ -51,7 +52,9 @@ inline constexpr absl::Duration kSessionIdleMax = absl::Seconds(90);  // three l
 inline constexpr size_t kSessionQueueMax = 2 * dispatch::kSlotsMax + 64;
 inline constexpr int kFollowersMax = 128;                // watches and followed logs at once: a thread each
 inline constexpr int kListsMax = 32;                     // lists at once: likewise
+inline constexpr int kWorkerListsMax = 16;               // likewise; of their own, since `gofarm up` waits for them
 inline constexpr int kTransfersMax = 64;                 // logs and downloads at once: likewise
+inline constexpr int kTopicSearchesMax = 4;              // of code hosts, which take hours: likewise
 inline constexpr int kSubmissionsMax = 16;               // submissions at once
 inline constexpr size_t kSubmissionBytesMax = 64 << 20;  // of one, as it is held: 200,000 modules of 300 bytes each
 inline constexpr absl::Duration kSubmitReadMax = absl::Minutes(2);  // for a client to send all of its submission
@@ -85,6 +88,7 @@ struct ServerParts {
   std::function<absl::Status(std::string_view method, const PeerIdentity&)> authorize =
       [](std::string_view method, const PeerIdentity& peer) { return Allow(method, peer, {}); };
   absl::Duration submit_read_max = kSubmitReadMax;
+  size_t bytes_in_flight_max = kBytesInFlightMax;
 };
 
 // OK, or INVALID_ARGUMENT for what is no address, FAILED_PRECONDITION, naming TLS, for one beyond this machine.

@@ -89,7 +89,7 @@ absl::Status SessionReactor::HandleRefuse(const v1::Refuse& refuse) {
   }
   return rpc_.parts.dispatch.Post(dispatch::RefuseReceived{stream_, AttemptToken{refuse.token()},
                                                            static_cast<RefuseReason>(refuse.reason()),
-                                                           EscapeForPrint(refuse.detail())});
+                                                           EscapeAndClip(refuse.detail(), kDetailMax)});
 }
 
 absl::Status SessionReactor::HandleProgress(const v1::Progress& progress) {
@@ -111,7 +111,7 @@ absl::Status SessionReactor::HandleReport(const v1::WorkerReport& report) {
   GOFARM_ASSIGN_OR_RETURN(WorkerReport checked, FromReport(report));
   rpc_.parts.reports.Show(worker_, checked);
   // A full pool drops it: the next one comes within half a minute, and this one is shown already.
-  rpc_.workers.TryPost([&rpc = rpc_, worker = worker_, checked = std::move(checked)] {
+  rpc_.reports.TryPost([&rpc = rpc_, worker = worker_, checked = std::move(checked)] {
     const absl::Status saved =
         rpc.parts.reports.Save(Scope::For(absl::Seconds(10), rpc.stop.get_token()), worker, checked);
     if (!saved.ok()) obs::Warn("report_not_saved", {{"worker", worker}, {"error", std::string(saved.message())}});

@@ -6,14 +6,15 @@
 
 namespace gofarm::rpc {
 
-SubmitStream::SubmitStream(const Call& call, v1::SubmitReply* reply)
+SubmitStream::SubmitStream(const Call& call, grpc::ByteBuffer* reply)
     : ReadingStream(call, /*idle_max=*/absl::InfiniteDuration()), rpc_(call.rpc()), reply_(reply) {}
 
 absl::Status SubmitStream::Open() {
   counted_ = true;
   if (++rpc_.submissions > kSubmissionsMax) {
     return absl::ResourceExhaustedError(
-        Cat("coordinator is busy: ", kSubmissionsMax, " submissions are coming in; try again when one ends"));
+        Cat("coordinator is busy: ", kSubmissionsMax,
+            " submissions are coming in or wait for the module proxy; try again when one ends"));
   }
   const absl::Duration longest = rpc_.parts.submit_read_max;
   timer_ = rpc_.ticker.After(longest, [weak = weak_from_this(), longest] {
@@ -67,7 +68,7 @@ void SubmitStream::Received(const v1::SubmitChunk& chunk) {
 void SubmitStream::PeerEnded() {
   if (!has_header_) return Close(absl::InvalidArgumentError("a submission must begin with its header"));
   if (!Claim()) return;  // too late
-  const bool queued = rpc_.operators.TryPost([this] {
+  const bool queued = rpc_.submits.TryPost([this] {
     absl::Status status;
     try {
       status = Submit();
@@ -88,9 +89,12 @@ absl::Status SubmitStream::Submit() {
   }
   GOFARM_ASSIGN_OR_RETURN(const domain::BatchReceipt receipt,
                           rpc_.parts.batches.Submit(call().ScopeFor(kSubmitMax), request_));
-  ToProto(receipt.batch, *reply_->mutable_batch());
-  for (const std::string& warning : receipt.warnings) reply_->add_warnings(warning);
-  reply_->set_repeated_request(receipt.repeated_request);
+  v1::SubmitReply reply;
+  ToProto(receipt.batch, *reply.mutable_batch());
+  // Of kCheckedVersionsMax modules at most.
+  for (const std::string& warning : receipt.warnings) reply.add_warnings(Clip(warning, kDetailMax));
+  reply.set_repeated_request(receipt.repeated_request);
+  *reply_ = ToWire(reply);
   return absl::OkStatus();
 }
 

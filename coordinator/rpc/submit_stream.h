@@ -11,9 +11,9 @@ namespace gofarm::rpc {
 inline constexpr absl::Duration kSubmitMax = absl::Minutes(5);  // for storing it, once it is whole
 inline constexpr size_t kEntryTextMax = 4096;  // of a module or a version as written; longer ones are refused unread
 
-class SubmitStream final : public ReadingStream<grpc::ServerReadReactor<v1::SubmitChunk>, v1::SubmitChunk> {
+class SubmitStream final : public ReadingStream<grpc::ServerReadReactor<grpc::ByteBuffer>, v1::SubmitChunk> {
  public:
-  SubmitStream(const Call& call, v1::SubmitReply* reply);
+  SubmitStream(const Call& call, grpc::ByteBuffer* reply);
 
  private:
   absl::Status Open() override;
@@ -24,7 +24,7 @@ class SubmitStream final : public ReadingStream<grpc::ServerReadReactor<v1::Subm
   absl::Status Submit();
 
   RpcContext& rpc_;
-  v1::SubmitReply* const reply_;
+  grpc::ByteBuffer* const reply_;
   bool counted_ = false;  // among the submissions that are open
   int64_t timer_ = 0;
   // Touched by the one thread that handles a message, then by the pool's.

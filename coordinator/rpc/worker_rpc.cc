@@ -1,42 +1,73 @@
 #include "coordinator/rpc/worker_rpc.h"
 
+#include <memory>
+#include <optional>
+#include <utility>
+
 #include "common/base/status_macros.h"
+#include "common/rpc/peer.h"
 #include "coordinator/rpc/call.h"
 #include "coordinator/rpc/convert.h"
 #include "coordinator/rpc/session_reactor.h"
 #include "coordinator/rpc/upload_streams.h"
+#include "coordinator/rpc/wire_form.h"
 
 namespace gofarm::rpc {
 
-grpc::ServerBidiReactor<v1::WorkerMessage, v1::CoordinatorMessage>* WorkerRpc::Session(
-    grpc::CallbackServerContext* context) {
+ByteReactor* WorkerRpc::Session(grpc::CallbackServerContext* context) {
   const auto session = std::make_shared<SessionReactor>(Call(rpc_, context, "/gofarm.v1.Worker/Session"));
   session->Start();
   return session.get();
 }
 
-grpc::ServerBidiReactor<v1::LogChunk, v1::LogAck>* WorkerRpc::AppendLog(grpc::CallbackServerContext* context) {
+ByteReactor* WorkerRpc::AppendLog(grpc::CallbackServerContext* context) {
   const auto stream = std::make_shared<LogStream>(Call(rpc_, context, "/gofarm.v1.Worker/AppendLog"));
   stream->Start();
   return stream.get();
 }
 
-grpc::ServerBidiReactor<v1::BlobChunk, v1::BlobAck>* WorkerRpc::UploadBlob(grpc::CallbackServerContext* context) {
+ByteReactor* WorkerRpc::UploadBlob(grpc::CallbackServerContext* context) {
   const auto stream = std::make_shared<BlobStream>(Call(rpc_, context, "/gofarm.v1.Worker/UploadBlob"));
   stream->Start();
   return stream.get();
 }
 
-grpc::ServerUnaryReactor* WorkerRpc::Complete(grpc::CallbackServerContext* context, const v1::CompleteRequest* request,
-                                              v1::CompleteReply* reply) {
-  return Unary(rpc_, rpc_.workers, context, "/gofarm.v1.Worker/Complete",
-               [this, request, reply](const Scope& scope) -> absl::Status {
-                 GOFARM_ASSIGN_OR_RETURN(domain::CompletedAttempt attempt, FromComplete(*request));
-                 GOFARM_ASSIGN_OR_RETURN(const domain::CompleteResult result,
-                                         rpc_.parts.attempts.Complete(scope, std::move(attempt)));
-                 reply->set_job_state(static_cast<v1::JobState>(result.job_state));
-                 return absl::OkStatus();
+grpc::ServerUnaryReactor* WorkerRpc::Complete(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                              grpc::ByteBuffer* reply) {
+  // As long as it waits it is bytes, which gRPC keeps as long as the call.
+  auto hold = std::make_shared<absl::StatusOr<ByteBudget::Hold>>(rpc_.budget.Take(request->Length()));
+  return Unary(rpc_, rpc_.completions, context, "/gofarm.v1.Worker/Complete", nullptr,
+               [this, context, hold, request, reply](const Scope& scope) -> absl::Status {
+                 GOFARM_RETURN_IF_ERROR(hold->status());
+                 return TakeReport(scope, PeerOf(*context), *request, *reply);
                });
+}
+
+absl::Status WorkerRpc::TakeReport(const Scope& scope, const PeerIdentity& peer, grpc::ByteBuffer raw,
+                                   grpc::ByteBuffer& reply) {
+  service::AttemptService& attempts = rpc_.parts.attempts;
+  const LeadingNumbers numbers = ReadLeadingNumbers(raw);
+  const domain::RunningRef attempt{.token = AttemptToken{numbers.first}, .job = JobId{numbers.second}};
+  v1::CompleteReply answer;
+  const auto end = [&](const domain::CompleteResult& result) {
+    answer.set_job_state(static_cast<v1::JobState>(result.job_state));
+    reply = ToWire(answer);
+    return absl::OkStatus();
+  };
+  // Who may not report, and who did before, makes no work.
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<domain::CompleteResult> before,
+                          attempts.FirstAnswer(scope, peer, attempt));
+  if (before) return end(*before);
+  const absl::StatusOr<size_t> bytes = MeasureWire(*v1::CompleteRequest::descriptor(), raw);
+  if (!bytes.ok()) return attempts.Refuse(scope, attempt, bytes.status());
+  // Of the message, and of what is made of it.
+  GOFARM_ASSIGN_OR_RETURN(const ByteBudget::Hold hold, rpc_.budget.Take(2 * *bytes));
+  v1::CompleteRequest request;
+  if (const absl::Status parsed = ParseWire(raw, request); !parsed.ok()) return attempts.Refuse(scope, attempt, parsed);
+  GOFARM_ASSIGN_OR_RETURN(domain::CompletedAttempt report, FromComplete(request));
+  request = v1::CompleteRequest();
+  GOFARM_ASSIGN_OR_RETURN(const domain::CompleteResult result, attempts.Complete(scope, std::move(report)));
+  return end(result);
 }
 
 }  // namespace gofarm::rpc

@@ -4,22 +4,28 @@
 
 #include <gofarm/v1/worker.grpc.pb.h>
 
+#include "coordinator/rpc/bidi_stream.h"
 #include "coordinator/rpc/rpc_context.h"
 
 namespace gofarm::rpc {
 
-class WorkerRpc final : public v1::Worker::CallbackService {
+// Everything comes as bytes, which are measured before they are parsed (wire_form.h).
+using WorkerService = v1::Worker::WithRawCallbackMethod_Session<v1::Worker::WithRawCallbackMethod_AppendLog<
+    v1::Worker::WithRawCallbackMethod_UploadBlob<v1::Worker::WithRawCallbackMethod_Complete<v1::Worker::Service>>>>;
+
+class WorkerRpc final : public WorkerService {
  public:
   explicit WorkerRpc(RpcContext& rpc) : rpc_(rpc) {}
 
-  grpc::ServerBidiReactor<v1::WorkerMessage, v1::CoordinatorMessage>* Session(
-      grpc::CallbackServerContext* context) override;
-  grpc::ServerBidiReactor<v1::LogChunk, v1::LogAck>* AppendLog(grpc::CallbackServerContext* context) override;
-  grpc::ServerBidiReactor<v1::BlobChunk, v1::BlobAck>* UploadBlob(grpc::CallbackServerContext* context) override;
-  grpc::ServerUnaryReactor* Complete(grpc::CallbackServerContext* context, const v1::CompleteRequest* request,
-                                     v1::CompleteReply* reply) override;
+  ByteReactor* Session(grpc::CallbackServerContext* context) override;
+  ByteReactor* AppendLog(grpc::CallbackServerContext* context) override;
+  ByteReactor* UploadBlob(grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* Complete(grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+                                     grpc::ByteBuffer* reply) override;
 
  private:
+  absl::Status TakeReport(const Scope& scope, const PeerIdentity& peer, grpc::ByteBuffer raw, grpc::ByteBuffer& reply);
+
   RpcContext& rpc_;
 };
 

@@ -13,8 +13,8 @@ namespace {
 
 // A report that cannot be taken ends its attempt all the same: the worker has nothing better to say, and the job must
 // not wait for it. It counts among the farm's own failures, so another try follows.
-domain::CompletedAttempt Refused(const domain::CompletedAttempt& report, const absl::Status& why) {
-  domain::CompletedAttempt out{.token = report.token, .job = report.job};
+domain::CompletedAttempt Refused(const domain::RunningRef& attempt, const absl::Status& why) {
+  domain::CompletedAttempt out{.token = attempt.token, .job = attempt.job};
   out.failure_class = FailureClass::kInternal;
   out.failure_detail = Clip(EscapeForPrint(Sv(why.message())), kDetailBytesMax);
   return out;
@@ -54,6 +54,24 @@ absl::StatusOr<domain::CompleteResult> AttemptService::Record(const Scope& scope
   return result;
 }
 
+absl::StatusOr<std::optional<domain::CompleteResult>> AttemptService::FirstAnswer(const Scope& scope,
+                                                                                  const PeerIdentity& peer,
+                                                                                  const domain::RunningRef& attempt) {
+  const absl::Status runs = fence_.CheckToken(scope, peer, attempt.token);
+  if (runs.ok()) return std::nullopt;
+  if (!absl::IsFailedPrecondition(runs)) return runs;
+  GOFARM_ASSIGN_OR_RETURN(std::optional<domain::CompleteResult> before, attempts_.FirstAnswer(scope, attempt));
+  if (!before) return runs;
+  // The commit may have been in doubt: then nobody has heard of it yet.
+  news_.AttemptEnded({.token = attempt.token, .job = attempt.job}, *before);
+  return before;
+}
+
+absl::Status AttemptService::Refuse(const Scope& scope, const domain::RunningRef& attempt, const absl::Status& why) {
+  GOFARM_RETURN_IF_ERROR(Record(scope, Refused(attempt, why)).status());
+  return why;
+}
+
 absl::StatusOr<domain::CompleteResult> AttemptService::Complete(const Scope& scope, domain::CompletedAttempt attempt) {
   absl::Status good = CleanReport(attempt);
   if (good.ok()) good = CheckBlobs(attempt);
@@ -64,7 +82,8 @@ absl::StatusOr<domain::CompleteResult> AttemptService::Complete(const Scope& sco
   }
   if (!absl::IsInvalidArgument(good) && !absl::IsFailedPrecondition(good)) return good;  // of the blob store: ask again
   // A repeat of what was recorded long ago gets its answer, whatever became of its blobs.
-  GOFARM_ASSIGN_OR_RETURN(domain::CompleteResult result, Record(scope, Refused(attempt, good)));
+  GOFARM_ASSIGN_OR_RETURN(domain::CompleteResult result,
+                          Record(scope, Refused({.token = attempt.token, .job = attempt.job}, good)));
   if (result.repeated) return result;
   return good;
 }

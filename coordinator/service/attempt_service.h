@@ -3,14 +3,18 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "common/base/scope.h"
+#include "common/vocab/peer.h"
 #include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/queries.h"
 #include "coordinator/domain/types.h"
+#include "coordinator/service/attempt_fence.h"
 #include "coordinator/service/job_news.h"
 #include "coordinator/store/attempt_store.h"
 
@@ -20,8 +24,17 @@ class AttemptService {
  public:
   // The size of a stored blob, whose age is renewed; NOT_FOUND when it is not stored.
   using BlobSize = std::function<absl::StatusOr<int64_t>(const std::string& sha256)>;
-  AttemptService(store::AttemptStore& attempts, BlobSize blob_size, const DispatchPort& dispatch, JobNews& news)
-      : attempts_(attempts), blob_size_(std::move(blob_size)), dispatch_(dispatch), news_(news) {}
+  AttemptService(store::AttemptStore& attempts, BlobSize blob_size, const DispatchPort& dispatch, AttemptFence& fence,
+                 JobNews& news)
+      : attempts_(attempts), blob_size_(std::move(blob_size)), dispatch_(dispatch), fence_(fence), news_(news) {}
+
+  // Before anything of a report is looked at: what an earlier one of this attempt was answered; none: the attempt runs,
+  // and this peer runs it. Else as AttemptFence::CheckToken.
+  absl::StatusOr<std::optional<domain::CompleteResult>> FirstAnswer(const Scope& scope, const PeerIdentity& peer,
+                                                                    const domain::RunningRef& attempt);
+  // A running attempt whose report cannot be taken ends as failed with class internal. Returns `why`, or what kept it
+  // from ending.
+  absl::Status Refuse(const Scope& scope, const domain::RunningRef& attempt, const absl::Status& why);
 
   // FAILED_PRECONDITION: a stale token, or an executable whose blob is not stored; INVALID_ARGUMENT: a report that
   // breaks the rules. A current attempt with such a report ends as failed with class internal. UNAVAILABLE: the
@@ -35,6 +48,7 @@ class AttemptService {
   store::AttemptStore& attempts_;
   const BlobSize blob_size_;
   const DispatchPort& dispatch_;
+  AttemptFence& fence_;
   JobNews& news_;
 };
 

@@ -21,6 +21,10 @@ namespace {
 int64_t Ended(const domain::JobCounts& c) { return c.built + c.partial + c.nothing_to_build + c.failed + c.cancelled; }
 int64_t Total(const domain::JobCounts& c) { return c.queued + c.running + Ended(c); }
 
+size_t BytesOf(const domain::JobEvent& event) {
+  return sizeof event + event.job.module.size() + event.job.version.size() + event.detail.size();
+}
+
 bool Same(const domain::Batch& a, const domain::Batch& b) {
   return a.state == b.state && a.jobs == b.jobs && a.executables == b.executables && a.name == b.name;
 }
@@ -289,15 +293,18 @@ absl::StatusOr<std::optional<domain::BatchUpdate>> BatchFeed::Next(const Scope& 
     backlog.assign(known.begin(), known.end());
     cursor = newest_;
   }
-  while (!backlog.empty() && update.events.size() < kEventsPerUpdate) {
+  size_t bytes = 0;
+  const auto room = [&](const domain::JobEvent& event) {
+    bytes += BytesOf(event);
+    return update.events.empty() || (update.events.size() < kEventsPerUpdate && bytes <= kUpdateEventBytesMax);
+  };
+  while (!backlog.empty() && room(backlog.front())) {
     update.events.push_back(std::move(backlog.front()));
     backlog.pop_front();
   }
-  const int64_t left = static_cast<int64_t>(kEventsPerUpdate - update.events.size());
-  if (const int64_t count = std::min(visible_ - cursor, left); count > 0) {
-    const auto first = events_.end() - (newest_ - cursor);
-    update.events.insert(update.events.end(), first, first + count);
-    cursor += count;
+  if (!backlog.empty()) return update;
+  for (auto next = events_.end() - (newest_ - cursor); cursor < visible_ && room(*next); ++next, ++cursor) {
+    update.events.push_back(*next);
   }
   return update;
 }

@@ -73,34 +73,46 @@ absl::Status FarmView::ListJobs(const Scope& scope, const domain::JobFilter& fil
   });
 }
 
-absl::StatusOr<std::vector<domain::WorkerView>> FarmView::Workers(const Scope& scope) const {
-  std::map<std::string, domain::WorkerView> rows;
-  GOFARM_ASSIGN_OR_RETURN(std::vector<domain::WorkerInfo> known, queries_.Workers(scope));
-  for (domain::WorkerInfo& info : known) {
-    const std::string name = info.name;
-    rows[name] = ViewOfKnown(std::move(info));
+absl::Status FarmView::ListWorkers(const Scope& scope, domain::WorkerDetail detail,
+                                   const Pages<domain::WorkerView>& pages) const {
+  const bool full = detail == domain::WorkerDetail::kFull;
+  std::map<std::string, domain::WorkerView> connected;
+  for (domain::WorkerView& view : dispatch_.Workers()) connected[view.name] = std::move(view);
+  std::map<std::string, std::vector<domain::RunningJob>> running;
+  const auto any = [&](const domain::RunningJob&) { return full; };
+  for (domain::RunningJob& job : board_.Running(kWorkersRunningMax, any)) running[job.worker].push_back(std::move(job));
+  std::string after;
+  for (bool last = false; !last;) {
+    GOFARM_ASSIGN_OR_RETURN(std::vector<domain::WorkerInfo> known, queries_.WorkerPage(scope, after, detail));
+    last = known.size() < static_cast<size_t>(store::kWorkerPageMax);
+    std::map<std::string, domain::WorkerView> rows;
+    for (domain::WorkerInfo& info : known) {
+      after = info.name;
+      rows[after] = ViewOfKnown(std::move(info));
+    }
+    while (!connected.empty() && (last || connected.begin()->first <= after)) {
+      const auto first = connected.begin();
+      domain::WorkerView& row = rows[first->first];
+      WorkerReport stored = std::move(row.report);
+      row = std::move(first->second);
+      std::optional<WorkerReport> report = full ? reports_.Of(row.name) : std::nullopt;
+      row.report = report ? *std::move(report) : std::move(stored);
+      connected.erase(first);
+    }
+    std::vector<domain::WorkerView> page;
+    page.reserve(rows.size());
+    for (auto& [name, row] : rows) {
+      if (const auto jobs = running.find(name); jobs != running.end()) row.running = std::move(jobs->second);
+      page.push_back(std::move(row));
+    }
+    if (!page.empty() && !pages(std::move(page))) return absl::OkStatus();
   }
-  for (domain::WorkerView& view : dispatch_.Workers()) {
-    domain::WorkerView& row = rows[view.name];
-    WorkerReport stored = std::move(row.report);
-    row = std::move(view);
-    std::optional<WorkerReport> report = reports_.Of(row.name);
-    row.report = report ? *std::move(report) : std::move(stored);
-  }
-  const auto any = [](const domain::RunningJob&) { return true; };
-  for (domain::RunningJob& running : board_.Running(kWorkersRunningMax, any)) {
-    if (const auto row = rows.find(running.worker); row != rows.end())
-      row->second.running.push_back(std::move(running));
-  }
-  std::vector<domain::WorkerView> out;
-  out.reserve(rows.size());
-  for (auto& [name, row] : rows) out.push_back(std::move(row));
-  return out;
+  return absl::OkStatus();
 }
 
 absl::StatusOr<domain::FarmStatus> FarmView::Status(const Scope& scope) const {
   domain::FarmStatus status;
-  GOFARM_ASSIGN_OR_RETURN(status.workers, Workers(scope));
+  status.workers_connected = dispatch_.Stats().sessions;
   GOFARM_ASSIGN_OR_RETURN(status.jobs, queries_.CountJobs(scope));
   return status;
 }

@@ -62,8 +62,9 @@ absl::Status QueryService::ListArtifacts(const Scope& scope, const domain::Artif
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<domain::WorkerInfo>> QueryService::Workers(const Scope& scope) {
-  return queries_.Workers(scope);
+absl::StatusOr<std::vector<domain::WorkerInfo>> QueryService::WorkerPage(const Scope& scope, const std::string& after,
+                                                                         domain::WorkerDetail detail) {
+  return queries_.WorkerPage(scope, after, detail);
 }
 
 absl::StatusOr<domain::JobCounts> QueryService::CountJobs(const Scope& scope) { return queries_.CountJobs(scope); }

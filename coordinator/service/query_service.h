@@ -26,7 +26,8 @@ class QueryService final : public BatchSource {
   // By job and import path; limit 0: all. NOT_FOUND: the filter names an unknown batch.
   absl::Status ListArtifacts(const Scope& scope, const domain::ArtifactFilter& filter, int64_t limit,
                              const Pages<domain::ArtifactRow>& pages);
-  absl::StatusOr<std::vector<domain::WorkerInfo>> Workers(const Scope& scope);
+  absl::StatusOr<std::vector<domain::WorkerInfo>> WorkerPage(const Scope& scope, const std::string& after,
+                                                             domain::WorkerDetail detail);
   absl::StatusOr<domain::JobCounts> CountJobs(const Scope& scope);
   absl::StatusOr<domain::Attempt> FindAttempt(const Scope& scope, JobId job, int number);
 

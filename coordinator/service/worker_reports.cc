@@ -8,6 +8,11 @@ void WorkerReports::Show(const std::string& worker, const WorkerReport& report) 
   reports_[worker] = report;
 }
 
+void WorkerReports::Forget(const std::string& worker) {
+  absl::MutexLock lock(&mutex_);
+  reports_.erase(worker);
+}
+
 std::optional<WorkerReport> WorkerReports::Of(const std::string& worker) const {
   absl::MutexLock lock(&mutex_);
   const auto it = reports_.find(worker);

@@ -27,6 +27,7 @@ class WorkerReports {
   absl::Status Save(const Scope& scope, const std::string& worker, const WorkerReport& report) const {
     return save_(scope, worker, report);
   }
+  void Forget(const std::string& worker);
   std::optional<WorkerReport> Of(const std::string& worker) const;
 
  private:

@@ -66,19 +66,21 @@ void Record(Txn& txn, const CompletedAttempt& a) {
   }
 }
 
+std::optional<domain::AnsweredAttempt> AnswerOf(Txn& txn, AttemptToken token, JobId job) {
+  const pqxx::result rows = txn.Run("answer_of_attempt", token.value, job.value);
+  if (rows.empty()) return std::nullopt;
+  return domain::AnsweredAttempt{.outcome = static_cast<AttemptOutcome>(rows[0]["outcome"].as<int>()),
+                                 .failure = static_cast<FailureClass>(rows[0]["failure_class"].as<int>()),
+                                 .job_state = static_cast<JobState>(rows[0]["answered_state"].as<int>())};
+}
+
 absl::StatusOr<CompleteResult> CompleteAttempt(Txn& txn, const CompletedAttempt& a, const domain::TryContext& context,
                                                const Random& random) {
   const std::vector<LockedJob> jobs = LockJobs(txn, {a.job});
   if (jobs.empty()) return CompleteResult{.outcome = CompleteOutcome::kStale};
   const pqxx::result lease = txn.Run("lease_of_attempt", a.token.value, a.job.value);
   if (lease.empty()) {
-    std::optional<domain::AnsweredAttempt> answered;
-    const pqxx::result rows = txn.Run("answer_of_attempt", a.token.value, a.job.value);
-    if (!rows.empty()) {
-      answered = {.outcome = static_cast<AttemptOutcome>(rows[0]["outcome"].as<int>()),
-                  .failure = static_cast<FailureClass>(rows[0]["failure_class"].as<int>()),
-                  .job_state = static_cast<JobState>(rows[0]["answered_state"].as<int>())};
-    }
+    const std::optional<domain::AnsweredAttempt> answered = AnswerOf(txn, a.token, a.job);
     const bool offered = !answered && !txn.Run("open_offer", a.token.value, a.job.value).empty();
     return domain::AnswerToPast(answered, offered, jobs[0].state);
   }
@@ -99,6 +101,16 @@ absl::StatusOr<CompleteResult> AttemptStore::Complete(const Scope& scope, const 
   GOFARM_RETURN_IF_ERROR(CheckReport(attempt));
   return RunTransaction(pool_, scope, Cat("complete attempt ", attempt.token.value, " of job ", attempt.job.value),
                         [&](Txn& txn) { return CompleteAttempt(txn, attempt, context, random_); });
+}
+
+absl::StatusOr<std::optional<CompleteResult>> AttemptStore::FirstAnswer(const Scope& scope,
+                                                                        const domain::RunningRef& attempt) {
+  return RunTransaction(pool_, scope, Cat("look for the answer to attempt ", attempt.token.value),
+                        [&](Txn& txn) -> absl::StatusOr<std::optional<CompleteResult>> {
+                          const auto answered = AnswerOf(txn, attempt.token, attempt.job);
+                          if (!answered) return std::nullopt;
+                          return domain::AnswerToPast(answered, /*offered=*/false, answered->job_state);
+                        });
 }
 
 }  // namespace gofarm::store

@@ -3,10 +3,12 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "common/base/scope.h"
 #include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/queries.h"
 #include "coordinator/domain/retry_policy.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/store/pool.h"
@@ -26,6 +28,9 @@ class AttemptStore {
   // INVALID_ARGUMENT: the report contradicts itself (an executable twice).
   absl::StatusOr<domain::CompleteResult> Complete(const Scope& scope, const domain::CompletedAttempt& attempt,
                                                   const domain::TryContext& context = {});
+  // What an earlier completion of this attempt was answered; none: it was never completed.
+  absl::StatusOr<std::optional<domain::CompleteResult>> FirstAnswer(const Scope& scope,
+                                                                    const domain::RunningRef& attempt);
 
  private:
   Pool& pool_;

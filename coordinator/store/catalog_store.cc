@@ -382,6 +382,9 @@ absl::StatusOr<ModuleRecord> CatalogStore::Find(const Scope& scope, const std::s
   });
 }
 
+// Bytes of a hit's description, and of its programs' names: kSearchLimitMax hits are one message.
+constexpr size_t kHitTextMax = 1'000;
+
 absl::StatusOr<std::vector<catalog::SearchHit>> CatalogStore::Search(const Scope& scope, const std::string& words,
                                                                      int limit) {
   using Hits = std::vector<catalog::SearchHit>;
@@ -391,10 +394,13 @@ absl::StatusOr<std::vector<catalog::SearchHit>> CatalogStore::Search(const Scope
          txn.Run("catalog_search", WithoutNul(words), std::min(limit, kSearchLimitMax), kSearchCandidates)) {
       catalog::SearchHit hit{.module = row["path"].as<std::string>(),
                              .latest = row["latest"].as<std::string>(),
-                             .synopsis = row["synopsis"].as<std::string>(),
+                             .synopsis = Clip(row["synopsis"].as<std::string>(), kHitTextMax),
                              .stars = row["stars"].as<int64_t>(),
                              .demand = row["importers"].as<int64_t>()};
+      size_t names = 0;
       for (const absl::string_view name : absl::StrSplit(row["programs"].as<std::string>(), ' ', absl::SkipEmpty())) {
+        names += name.size() + 1;
+        if (names > kHitTextMax) break;
         hit.programs.emplace_back(name);
       }
       hits.push_back(std::move(hit));

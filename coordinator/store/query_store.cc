@@ -153,11 +153,12 @@ absl::StatusOr<std::vector<ArtifactRow>> QueryStore::ArtifactPage(const Scope& s
   });
 }
 
-absl::StatusOr<std::vector<domain::WorkerInfo>> QueryStore::Workers(const Scope& scope) {
+absl::StatusOr<std::vector<domain::WorkerInfo>> QueryStore::WorkerPage(const Scope& scope, const std::string& after,
+                                                                       domain::WorkerDetail detail) {
   using Infos = std::vector<domain::WorkerInfo>;
   return RunTransaction(pool_, scope, "list workers", [&](Txn& txn) -> absl::StatusOr<Infos> {
     Infos workers;
-    for (const pqxx::row& row : txn.Run("list_workers")) {
+    for (const pqxx::row& row : txn.Run("list_workers", after, kWorkerPageMax, detail == domain::WorkerDetail::kFull)) {
       domain::WorkerInfo worker;
       worker.name = Str(row, "name");
       HelloFromJson(row["hello"].c_str(), worker);
@@ -167,6 +168,16 @@ absl::StatusOr<std::vector<domain::WorkerInfo>> QueryStore::Workers(const Scope&
       workers.push_back(std::move(worker));
     }
     return workers;
+  });
+}
+
+absl::StatusOr<std::vector<std::string>> QueryStore::ForgetWorkers(const Scope& scope, absl::Duration unseen) {
+  using Names = std::vector<std::string>;
+  return RunTransaction(pool_, scope, "forget workers", [&](Txn& txn) -> absl::StatusOr<Names> {
+    Names names;
+    for (const pqxx::row& row : txn.Run("forget_workers", absl::ToDoubleSeconds(unseen)))
+      names.push_back(Str(row, "name"));
+    return names;
   });
 }
 

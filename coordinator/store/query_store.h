@@ -16,6 +16,8 @@ namespace gofarm::store {
 inline constexpr int kJobPageMax = 500;
 inline constexpr int kJobIdPageMax = 20'000;
 inline constexpr int kArtifactPageMax = 2000;
+inline constexpr int kWorkerPageMax = 32;                                // reports have up to 3 MiB
+inline constexpr absl::Duration kWorkerRetention = absl::Hours(7 * 24);  // unseen for longer: forgotten
 
 class QueryStore {
  public:
@@ -33,7 +35,11 @@ class QueryStore {
   absl::StatusOr<std::vector<domain::ArtifactRow>> ArtifactPage(const Scope& scope,
                                                                 const domain::ArtifactFilter& filter,
                                                                 const domain::ArtifactCursor& after, int limit);
-  absl::StatusOr<std::vector<domain::WorkerInfo>> Workers(const Scope& scope);
+  // In bytewise order of their names, those after `after`, at most kWorkerPageMax. Fewer: the end.
+  absl::StatusOr<std::vector<domain::WorkerInfo>> WorkerPage(const Scope& scope, const std::string& after,
+                                                             domain::WorkerDetail detail);
+  // Forgets workers that were not seen for `unseen`, have no session and run nothing; their names.
+  absl::StatusOr<std::vector<std::string>> ForgetWorkers(const Scope& scope, absl::Duration unseen);
   // The last report of a worker, for `worker list` after a restart.
   absl::Status SaveWorkerReport(const Scope& scope, const std::string& worker, const WorkerReport& report);
   absl::StatusOr<domain::JobCounts> CountJobs(const Scope& scope);

@@ -56,7 +56,7 @@ class BatchServiceTest : public FarmTest {
           if (blob == blobs_.end()) return absl::NotFoundError("no blob");
           return blob->second;
         },
-        dispatch_, news_);
+        dispatch_, fence_, news_);
   }
   // A coordinator with another configuration or of another release.
   void Restart(const std::vector<Toolset>& toolsets, const domain::RecipePolicy& policy) {

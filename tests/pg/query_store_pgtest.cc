@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "coordinator/store/query_store.h"
 #include "coordinator/store/toolset_store.h"
 #include "tests/pg/farm_fixture.h"
@@ -118,7 +120,7 @@ TEST_F(QueryStoreTest, AWorkerIsRememberedWithItsLastReport) {
                             .disk_free_bytes = 6};
   ASSERT_TRUE(queries_->SaveWorkerReport(Now(), "w", report).ok());
   ASSERT_TRUE(dispatch_->EndSessions(Now(), epoch_, {session_}).ok());
-  const auto workers = queries_->Workers(Now());
+  const auto workers = queries_->WorkerPage(Now(), "", domain::WorkerDetail::kFull);
   ASSERT_TRUE(workers.ok()) << workers.status();
   ASSERT_EQ(workers->size(), 1u);
   const domain::WorkerInfo& worker = workers->at(0);
@@ -132,6 +134,42 @@ TEST_F(QueryStoreTest, AWorkerIsRememberedWithItsLastReport) {
   ASSERT_EQ(worker.report.readiness.size(), 1u);
   EXPECT_EQ(worker.report.readiness[0].target, Target::kRiscv64);
   EXPECT_EQ(worker.report.disk_free_bytes, 6);
+  const auto brief = queries_->WorkerPage(Now(), "", domain::WorkerDetail::kBrief);
+  ASSERT_TRUE(brief.ok()) << brief.status();
+  EXPECT_EQ(brief->at(0).pid, 7);
+  EXPECT_TRUE(brief->at(0).report.toolchains.empty());
+}
+
+TEST_F(QueryStoreTest, WorkersComeInPagesByName) {
+  Sql("INSERT INTO workers (name) SELECT chr(96 + n % 3) || chr(64 + n % 3) || '-' || n FROM generate_series(1, 100) "
+      "n");
+  std::vector<std::string> names;
+  for (bool last = false; !last;) {
+    const auto page = queries_->WorkerPage(Now(), names.empty() ? "" : names.back(), domain::WorkerDetail::kBrief);
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_LE(page->size(), static_cast<size_t>(store::kWorkerPageMax));
+    last = page->size() < static_cast<size_t>(store::kWorkerPageMax);
+    for (const domain::WorkerInfo& worker : *page) names.push_back(worker.name);
+  }
+  EXPECT_EQ(names.size(), 101u);
+  EXPECT_TRUE(std::is_sorted(names.begin(), names.end())) << "as std::string compares, whatever the database's locale";
+  EXPECT_TRUE(std::adjacent_find(names.begin(), names.end()) == names.end());
+}
+
+TEST_F(QueryStoreTest, WorkersThatAreLongUnseenAreForgottenUnlessTheyRunSomething) {
+  Sql("INSERT INTO workers (name, last_seen_at) VALUES ('gone', now() - interval '7 days 1 minute'), "
+      "('young', now() - interval '6 days 23 hours'), ('runs', now() - interval '30 days')");
+  Sql("UPDATE workers SET last_seen_at = now() - interval '30 days' WHERE name = 'w'");
+  const JobId job = OnlyJob(Submit({"example.com/m"}).batch.id);
+  const AttemptToken token = Run(job, session_);
+  Sql(Cat("UPDATE attempts SET worker = 'runs' WHERE token = ", token.value));
+  const auto forgotten = queries_->ForgetWorkers(Now(), store::kWorkerRetention);
+  ASSERT_TRUE(forgotten.ok()) << forgotten.status();
+  EXPECT_EQ(*forgotten, std::vector<std::string>{"gone"});
+  EXPECT_EQ(Sql("SELECT string_agg(name, ' ' ORDER BY name) FROM workers"), "runs w young");
+  Sql("UPDATE workers SET last_seen_at = now() - interval '8 days' WHERE name = 'young'");
+  EXPECT_EQ(*queries_->ForgetWorkers(Now(), store::kWorkerRetention), std::vector<std::string>{"young"});
+  EXPECT_EQ(Hello("gone").superseded.size(), 0u) << "one that comes back is new";
 }
 
 TEST_F(QueryStoreTest, AToolsetNeverChangesUnderItsName) {

@@ -8,6 +8,8 @@
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/io/files.h"
+#include "common/vocab/worker_report.h"
+#include "coordinator/rpc/convert.h"
 #include "coordinator/rpc/server.h"
 #include "coordinator/rpc/submit_stream.h"
 #include "tests/rpc/farm_server.h"
@@ -136,6 +138,124 @@ TEST_F(BoundsTest, AJobWhoseAttemptsExceedAMessageIsShownAndListed) {
   EXPECT_EQ(listed.attempts(5).variants(0).variant(), "source");
   EXPECT_EQ(listed.attempts(5).variants(0).go_mod(), "") << "lists are brief";
   EXPECT_EQ(listed.attempts(5).variants(0).argv_size(), 0);
+}
+
+// All that a report may hold, in characters that are four times as long once they are escaped.
+v1::WorkerMessage FullReport() {
+  v1::WorkerMessage message;
+  for (size_t i = 0; i < kWorkerReportRowsMax; ++i) {
+    v1::InstalledToolchain& toolchain = *message.mutable_report()->add_toolchains();
+    toolchain.set_kind(std::string(kWorkerTextMax, '\x01'));
+    toolchain.set_version(std::string(kWorkerTextMax, '\x01'));
+    toolchain.set_path(std::string(kWorkerDetailMax, '\x01'));
+    toolchain.set_sha256(std::string(kWorkerTextMax, '\x01'));
+    v1::TargetReadiness& ready = *message.mutable_report()->add_readiness();
+    ready.set_target(v1::TARGET_X86_64);
+    ready.set_state(v1::READINESS_STATE_FAILED);
+    ready.set_detail(std::string(kWorkerDetailMax, '\x01'));
+    ready.set_toolset(std::string(kWorkerTextMax, '\x01'));
+  }
+  return message;
+}
+
+TEST_F(BoundsTest, WorkersWithFullReportsAreListedHoweverManyTheyAre) {
+  constexpr int kWorkers = 5;
+  const v1::WorkerMessage report = FullReport();
+  for (int i = 0; i < kWorkers; ++i) {
+    FakeWorker worker(*worker_);
+    worker.SayHello(FakeWorker::Hello(Cat("w", i)));
+    worker.HearWelcome();
+    worker.Say(report);
+    const auto shown = [&] {
+      for (const v1::WorkerRow& row : Workers()) {
+        if (row.name() == Cat("w", i)) return row.toolchains_size();
+      }
+      return 0;
+    };
+    while (shown() == 0) {
+    }
+  }
+  const std::vector<v1::WorkerRow> workers = Workers();
+  ASSERT_EQ(workers.size(), static_cast<size_t>(kWorkers));
+  for (const v1::WorkerRow& row : workers) {
+    EXPECT_EQ(row.toolchains_size(), static_cast<int>(kWorkerReportRowsMax));
+    EXPECT_EQ(row.toolchains(0).path().size(), kWorkerDetailMax);
+    EXPECT_LE(row.ByteSizeLong(), size_t{3} << 20);
+  }
+  EXPECT_EQ(Workers(/*brief=*/true).size(), static_cast<size_t>(kWorkers));
+  // As after a restart: all of it comes from the store, page by page.
+  Sql("INSERT INTO workers (name, report) SELECT 'x' || n, '{}' FROM generate_series(1, 100) n");
+  Restart();
+  EXPECT_EQ(Workers().size(), kWorkers + 100u);
+  v1::FarmStatus status;
+  EXPECT_TRUE(farm_->GetFarmStatus(Context().get(), {}, &status).ok());
+}
+
+TEST_F(BoundsTest, AWatchOutlivesWhateverItsAttemptsSay) {
+  constexpr int kAttempts = 150;
+  FakeWorker worker(*worker_, absl::Seconds(100));
+  v1::Hello hello = FakeWorker::Hello("w1");
+  hello.set_slots(kAttempts);
+  worker.SayHello(hello);
+  worker.HearWelcome();
+  std::vector<std::string> modules;
+  for (int i = 0; i < kAttempts; ++i) modules.push_back(Cat("example.com/m", i, "@v1.0.0"));
+  const int64_t batch = Submit(modules, "r1").batch().id();
+  worker.SayReady(kAttempts);
+  std::vector<int64_t> tokens;
+  while (tokens.size() < kAttempts) {
+    tokens.push_back(worker.HearOffer().token());
+    worker.SayAccept(tokens.back());
+  }
+  v1::BatchRequest request;
+  request.set_id(batch);
+  const auto context = Context(absl::Seconds(60));
+  const auto stream = farm_->WatchBatch(context.get(), request);
+  v1::BatchUpdate update;
+  ASSERT_TRUE(stream->Read(&update));
+  for (const v1::Phase phase : {v1::PHASE_SEED, v1::PHASE_FETCH, v1::PHASE_BUILD}) {
+    for (const int64_t token : tokens) {
+      v1::WorkerMessage message;
+      v1::Progress& progress = *message.mutable_progress();
+      progress.set_token(token);
+      progress.set_phase(phase);
+      progress.set_detail(std::string(rpc::kDetailMax, '\x01'));
+      worker.Say(message);
+    }
+  }
+  int built = 0;
+  while (built < kAttempts && stream->Read(&update)) {
+    EXPECT_LE(update.ByteSizeLong(), size_t{3} << 20);
+    for (const v1::JobEvent& event : update.events()) built += event.phase() == v1::PHASE_BUILD ? 1 : 0;
+  }
+  EXPECT_EQ(built, kAttempts);
+  context->TryCancel();
+  EXPECT_EQ(stream->Finish().error_code(), StatusCode::CANCELLED);
+  EXPECT_EQ(Workers().at(0).running_size(), kAttempts);
+}
+
+TEST_F(BoundsTest, AJobOfManyProgramsIsShown) {
+  const int64_t job = JobsOf(Submit({"example.com/hello@v1.0.0"}, "r1").batch().id()).at(0).id();
+  Sql(
+      Cat("WITH a AS (INSERT INTO attempts (token, job_id, worker, outcome, ended_at, failure_class) "
+          "SELECT nextval('attempt_tokens'), ",
+          job,
+          ", 'w', 3, now(), 5 RETURNING token), j AS (UPDATE jobs SET state = 4, failure_class = 5, ended_at = now(), "
+          "result_token = (SELECT token FROM a) "
+          "WHERE id = ",
+          job,
+          ") INSERT INTO reports SELECT token, jsonb_build_object('failed_programs', "
+          "(SELECT jsonb_agg(jsonb_build_object('import_path', 'example.com/hello/' || n, 'name', 'p' || n, "
+          "'failure_class', 5, 'failure_detail', repeat('x', 4000))) FROM generate_series(1, 4096) n)) "
+          "FROM a"));
+  const v1::Job shown = GetJob(job);
+  EXPECT_LE(shown.ByteSizeLong(), size_t{3} << 20);
+  EXPECT_EQ(shown.failed_programs_size(), 4096);
+  EXPECT_EQ(shown.failed_programs(0).failure_detail().size(), 200u);
+  ASSERT_EQ(shown.attempts_size(), 1);
+  ASSERT_EQ(shown.attempts(0).omitted_size(), 1);
+  EXPECT_EQ(shown.attempts(0).omitted(0).part(), v1::REPORT_PART_FAILURE_DETAIL);
+  EXPECT_EQ(shown.attempts(0).omitted(0).items(), 4096);
 }
 
 TEST_F(BoundsTest, ASocketThatSomebodyServesIsNotTaken) {

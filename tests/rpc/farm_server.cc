@@ -9,6 +9,7 @@
 #include "common/digest/digest.h"
 #include "common/io/files.h"
 #include "common/rpc/channel.h"
+#include "common/sync/wait.h"
 #include "coordinator/domain/recipe.h"
 #include "coordinator/domain/toolset.h"
 #include "coordinator/service/attempt_service.h"
@@ -31,13 +32,17 @@
 namespace gofarm::testing {
 namespace {
 
-// Knows every version but v9.9.9.
+// Knows every version but v9.9.9. Of modules below hangs.example it never says a word.
 class FakeProxy final : public service::ModuleProxy {
  public:
   service::VersionAnswer Check(const Scope&, const std::string&, const std::string& version) override {
     return {version == "v9.9.9" ? service::VersionState::kAbsent : service::VersionState::kThere, ""};
   }
-  absl::StatusOr<std::string> Latest(const Scope&, const std::string&) override { return std::string("v1.0.0"); }
+  absl::StatusOr<std::string> Latest(const Scope& scope, const std::string& module) override {
+    if (module.rfind("hangs.example/", 0) != 0) return std::string("v1.0.0");
+    sync::SleepFor(scope, absl::InfiniteDuration());
+    return absl::DeadlineExceededError("the module proxy does not answer");
+  }
 };
 
 Toolset TestToolset() {
@@ -50,11 +55,18 @@ Toolset TestToolset() {
 
 struct FarmServer::Parts {
   Parts(store::Pool& pool, const std::string& dir, metrics::Registry& metrics, const Adjust& adjust)
-      : batch_store(pool),
+      : attempt_pool({.url = pool.options().url}),
+        watch_pool({.url = pool.options().url, .connections = 4}),
+        dispatch_pool({.url = pool.options().url, .connections = 3}),
+        batch_store(pool),
         query_store(pool),
-        attempt_store(pool),
-        dispatch_store(pool),
-        queries(batch_store, query_store) {
+        attempt_store(attempt_pool),
+        attempt_query_store(attempt_pool),
+        watch_batch_store(watch_pool),
+        watch_query_store(watch_pool),
+        dispatch_store(dispatch_pool),
+        queries(batch_store, query_store),
+        watch_queries(watch_batch_store, watch_query_store) {
     const Toolset toolset = TestToolset();
     EXPECT_TRUE(store::ToolsetStore(pool).Pin(Scope::For(absl::Seconds(10)), toolset).ok());
     blobs = blob::OpenFolderBlobStore(dir).value();
@@ -77,9 +89,9 @@ struct FarmServer::Parts {
             .toolset = toolset, .toolsets = {toolset}, .policy = domain::CurrentPolicy(), .goprivate = ""},
         *news);
     attempts = std::make_unique<service::AttemptService>(
-        attempt_store, [this](const std::string& sha256) { return blobs->Renew(sha256); }, *dispatch, *news);
+        attempt_store, [this](const std::string& sha256) { return blobs->Renew(sha256); }, *dispatch, fence, *news);
     farm = std::make_unique<service::FarmView>(queries, *dispatch, board, reports);
-    feeds = std::make_unique<service::BatchFeeds>(queries, board,
+    feeds = std::make_unique<service::BatchFeeds>(watch_queries, board,
                                                   [this](const domain::Job& job) { return farm->WhyWaiting(job); });
     rpc::ServerParts parts{.batches = *batches,
                            .queries = queries,
@@ -109,19 +121,28 @@ struct FarmServer::Parts {
     dispatch->Stop();
   }
 
+  // As in the coordinator (leading.h): who uses which.
+  store::Pool attempt_pool;
+  store::Pool watch_pool;
+  store::Pool dispatch_pool;
   store::BatchStore batch_store;
   store::QueryStore query_store;
   store::AttemptStore attempt_store;
+  store::QueryStore attempt_query_store;
+  store::BatchStore watch_batch_store;
+  store::QueryStore watch_query_store;
   store::PgDispatchStore dispatch_store;
   FakeProxy proxy;
   std::unique_ptr<blob::BlobStore> blobs;
   std::unique_ptr<blob::LogStore> log_store;
   service::ProgressBoard board;
   service::QueryService queries;
+  service::QueryService watch_queries;
   std::unique_ptr<service::LogService> logs;
   rpc::SessionStreams sessions;
   service::AttemptFence fence{
-      [this](const Scope& scope, AttemptToken token) { return query_store.FactsOf(scope, token); }, RealClock()};
+      [this](const Scope& scope, AttemptToken token) { return attempt_query_store.FactsOf(scope, token); },
+      RealClock()};
   service::WorkerReports reports{[this](const Scope& scope, const std::string& worker, const WorkerReport& report) {
     return query_store.SaveWorkerReport(scope, worker, report);
   }};
@@ -234,6 +255,19 @@ std::vector<v1::Job> RpcTest::JobsOf(int64_t batch) {
   const grpc::Status status = stream->Finish();
   EXPECT_TRUE(status.ok()) << status.error_message();
   return jobs;
+}
+
+std::vector<v1::WorkerRow> RpcTest::Workers(bool brief) {
+  v1::ListWorkersRequest request;
+  request.set_brief(brief);
+  const auto context = Context();
+  const auto stream = farm_->ListWorkers(context.get(), request);
+  std::vector<v1::WorkerRow> workers;
+  v1::WorkerPage page;
+  while (stream->Read(&page)) workers.insert(workers.end(), page.workers().begin(), page.workers().end());
+  const grpc::Status status = stream->Finish();
+  EXPECT_TRUE(status.ok()) << status.error_message();
+  return workers;
 }
 
 FakeWorker::FakeWorker(v1::Worker::Stub& stub, absl::Duration deadline) {

@@ -34,6 +34,7 @@ class RpcTest : public PgTest {
                          grpc::Status* status = nullptr);
   v1::Job GetJob(int64_t id);
   std::vector<v1::Job> JobsOf(int64_t batch);
+  std::vector<v1::WorkerRow> Workers(bool brief = false);
   std::unique_ptr<grpc::ClientContext> Context(absl::Duration deadline = absl::Seconds(20));
 
   // Whether a line of the metrics begins so, now or within some seconds: they are counted beside the calls.

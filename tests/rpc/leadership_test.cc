@@ -162,8 +162,10 @@ TEST_F(LeadershipProcessTest, OneThatStandsBySaysWhoLeadsAndRefusesTheRest) {
 
   grpc::ClientContext listing;
   listing.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(5)));
-  v1::ListWorkersReply workers;
-  const grpc::Status refused = v1::Farm::NewStub(b_->channel())->ListWorkers(&listing, {}, &workers);
+  v1::WorkerPage workers;
+  const auto listed = v1::Farm::NewStub(b_->channel())->ListWorkers(&listing, {});
+  EXPECT_FALSE(listed->Read(&workers));
+  const grpc::Status refused = listed->Finish();
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_THAT(refused.error_message(),
               ::testing::AllOf(::testing::HasSubstr("stands by"), ::testing::HasSubstr(HolderOf(*a_))));

@@ -145,7 +145,7 @@ TEST(JsonShapesTest, AListOfArtifacts) {
 }
 
 TEST(JsonShapesTest, AListOfWorkers) {
-  v1::ListWorkersReply reply;
+  v1::WorkerPage reply;
   *reply.add_workers() = SampleWorker();
   ExpectGolden("worker_list.json", WorkerListDocument(reply));
 }
@@ -159,7 +159,7 @@ TEST(JsonShapesTest, TheStatusOfAFarm) {
                           .coordinator = {.pid = 12, .state = "running", .restarts = 1},
                           .postgres = {.pid = 11, .state = "running"},
                           .workers = {{.name = "worker-1", .pid = 4711, .state = "connected"}}};
-  v1::ListWorkersReply reply;
+  v1::WorkerPage reply;
   *reply.add_workers() = SampleWorker();
   JsonWriter json;
   WriteStatus(json, shape, &reply);

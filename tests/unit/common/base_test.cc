@@ -32,6 +32,23 @@ TEST(ClipTest, CutsAtACharacterBorder) {
   EXPECT_EQ(Clip("aaää", 5), "aa...");
 }
 
+TEST(ClipTest, WhatIsEscapedIsClippedAfterwards) {
+  EXPECT_EQ(EscapeAndClip("ab", 8), "ab");
+  EXPECT_EQ(EscapeAndClip("a\x01", 5), "a\\x01");
+  EXPECT_EQ(EscapeAndClip(std::string(1'000, '\x01'), 16), "\\x01\\x01\\x01\\...");
+  EXPECT_EQ(EscapeAndClip("a\nb", 8, /*keep_newlines=*/true), "a\nb");
+  // Wherever a long text is cut, what is left is well-formed, and what fits is whole.
+  std::string text;
+  for (int i = 0; i < 40; ++i) text += "aä€😀";
+  for (size_t limit = 4; limit <= text.size(); ++limit) {
+    const std::string clipped = EscapeAndClip(text, limit);
+    EXPECT_LE(clipped.size(), limit);
+    EXPECT_EQ(EscapeForPrint(clipped), clipped) << limit;
+    EXPECT_EQ(clipped.find("\\x"), std::string::npos) << limit;
+  }
+  EXPECT_EQ(EscapeAndClip(text, text.size()), text);
+}
+
 TEST(BackoffTest, GrowsToItsCapAndKeepsHalfOfTheStep) {
   const BackoffPolicy policy{.first = absl::Seconds(2), .longest = absl::Seconds(10), .factor = 2};
   EXPECT_EQ(BackoffDelay(policy, 1, 0.0), absl::Seconds(1));

@@ -241,6 +241,34 @@ TEST_F(BatchFeedTest, ManyStepsGoInSeveralUpdates) {
   EXPECT_FALSE(end->has_value()) << "two steps of the first thousand jobs";
 }
 
+TEST_F(BatchFeedTest, StepsWithLongDetailsGoInUpdatesThatAreBoundedByBytes) {
+  constexpr int64_t kJobs = 600;
+  std::vector<domain::Job> jobs;
+  for (int64_t n = 1; n <= kJobs; ++n) jobs.push_back(Stored(n, JobState::kQueued));
+  source_.SetJobs(jobs);
+  Open();
+  const auto watcher = Watch();
+  EXPECT_EQ(Next(*watcher).events.size(), static_cast<size_t>(kJobs));
+  for (const domain::Job& job : jobs) {
+    const AttemptToken token{job.id.value};
+    board_.Started(token, {job.id, job.module, job.version, job.target}, "w", kNoon);
+    board_.Report(token, "w", {.phase = Phase::kBuild, .detail = std::string(4'096, 'd'), .phases = {Phase::kBuild}});
+  }
+  int updates = 0;
+  size_t builds = 0;
+  while (builds < kJobs) {
+    const domain::BatchUpdate update = Next(*watcher);
+    ++updates;
+    size_t bytes = 0;
+    for (const domain::JobEvent& event : update.events) {
+      bytes += event.detail.size();
+      builds += std::holds_alternative<Phase>(event.step) ? 1 : 0;
+    }
+    EXPECT_LE(bytes, kUpdateEventBytesMax);
+  }
+  EXPECT_GE(updates, 3) << "2.4 MiB of details";
+}
+
 TEST_F(BatchFeedTest, ItEndsWhenAllJobsHaveEndedAlsoWhenTheBoardNeverSaidSo) {
   source_.SetJobs({Stored(1, JobState::kQueued), Stored(2, JobState::kQueued)});
   Open({.least = absl::ZeroDuration(), .refresh = absl::Milliseconds(10)});
