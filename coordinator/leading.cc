@@ -110,6 +110,7 @@ void Leading::Collect(const std::stop_token& stop) {
   for (absl::Duration wait = kCollectFirst; sync::SleepFor(stop, wait); wait = kCollectEvery) {
     CollectBlobs(stop);
     ForgetRequestIds(stop);
+    KeepBatchCounts(stop);
   }
 }
 
@@ -135,6 +136,11 @@ void Leading::ForgetRequestIds(const std::stop_token& stop) {
   } else if (*forgotten > 0) {
     obs::Info("request_ids_forgotten", {{"batches", Cat(*forgotten)}});
   }
+}
+
+void Leading::KeepBatchCounts(const std::stop_token& stop) {
+  const absl::StatusOr<int64_t> kept = batch_store_.KeepEndedCounts(Scope::For(kCollectCallMax, stop));
+  if (!kept.ok()) obs::Warn("batch_counts_not_kept", {{"error", std::string(kept.status().message())}});
 }
 
 }  // namespace gofarm::coordinator

@@ -48,6 +48,29 @@ absl::StatusOr<Batch> GetIn(Txn& txn, BatchId id) {
   return BatchOf(rows[0]);
 }
 
+void KeepCounts(Txn& txn, const std::vector<BatchId>& ids) {
+  if (ids.empty()) return;
+  std::vector<BatchId> locked;
+  for (const pqxx::row& row : txn.Run("lock_batches_to_keep", Array(ids))) {
+    locked.push_back(BatchId{row[0].as<int64_t>()});
+  }
+  if (!locked.empty()) txn.Run("keep_batch_counts", Array(locked));
+}
+
+// Batches as people see them. Of those that are seen to have ended, the counts are kept: they cost this once.
+std::vector<Batch> ReadBatches(Txn& txn, const pqxx::result& rows) {
+  std::vector<Batch> batches;
+  std::vector<BatchId> ended;
+  for (const pqxx::row& row : rows) {
+    batches.push_back(BatchOf(row));
+    const Batch& batch = batches.back();
+    const bool keep = !row["kept"].as<bool>() && batch.jobs.queued + batch.jobs.running == 0;
+    if (keep && ended.size() < kCountsKeptAtOnce) ended.push_back(batch.id);
+  }
+  KeepCounts(txn, ended);
+  return batches;
+}
+
 JobRef RefOf(const pqxx::row& row) {
   return {.id = JobId{row["id"].as<int64_t>()},
           .module = row["module"].as<std::string>(),
@@ -266,7 +289,11 @@ absl::StatusOr<InsertedBatch> BatchStore::Insert(const Scope& scope, const domai
 }
 
 absl::StatusOr<Batch> BatchStore::Get(const Scope& scope, BatchId id) {
-  return RunTransaction(pool_, scope, "show a batch", [&](Txn& txn) { return GetIn(txn, id); });
+  return RunTransaction(pool_, scope, "show a batch", [&](Txn& txn) -> absl::StatusOr<Batch> {
+    std::vector<Batch> found = ReadBatches(txn, txn.Run("get_batch", id.value));
+    if (found.empty()) return absl::NotFoundError(Cat("no batch ", id.value));
+    return std::move(found.front());
+  });
 }
 
 absl::StatusOr<std::optional<Batch>> BatchStore::FindByRequestId(const Scope& scope, const std::string& request_id) {
@@ -293,10 +320,27 @@ absl::StatusOr<int64_t> BatchStore::ForgetRequestIds(const Scope& scope, absl::D
 
 absl::StatusOr<std::vector<Batch>> BatchStore::List(const Scope& scope, int64_t limit) {
   return RunTransaction(pool_, scope, "list batches", [&](Txn& txn) -> absl::StatusOr<std::vector<Batch>> {
-    std::vector<Batch> batches;
-    for (const pqxx::row& row : txn.Run("list_batches", limit)) batches.push_back(BatchOf(row));
-    return batches;
+    return ReadBatches(txn, txn.Run("list_batches", limit));
   });
+}
+
+absl::StatusOr<int64_t> BatchStore::KeepEndedCounts(const Scope& scope) {
+  int64_t kept = 0;
+  for (BatchId after;;) {
+    GOFARM_ASSIGN_OR_RETURN(
+        const std::vector<BatchId> some,
+        RunTransaction(pool_, scope, "keep counts of batches", [&](Txn& txn) -> absl::StatusOr<std::vector<BatchId>> {
+          std::vector<BatchId> ended;
+          for (const pqxx::row& row : txn.Run("ended_batches_to_keep", after.value, kCountsKeptAtOnce)) {
+            ended.push_back(BatchId{row[0].as<int64_t>()});
+          }
+          KeepCounts(txn, ended);
+          return ended;
+        }));
+    kept += static_cast<int64_t>(some.size());
+    if (some.size() < kCountsKeptAtOnce) return kept;
+    after = some.back();
+  }
 }
 
 absl::StatusOr<BatchStore::Cancelled> BatchStore::Cancel(const Scope& scope, BatchId id) {

@@ -38,6 +38,8 @@ inline constexpr size_t kSampleMax = 256;
 // A submission repeated within this time gets the first answer; after that its request id is unknown again.
 inline constexpr absl::Duration kRequestIdRetention = absl::Hours(24 * 7);
 inline constexpr int kRequestIdsAtOnce = 10'000;  // forgotten in one statement
+// Batches whose counts are kept in one statement. More that a list sees are kept when they are listed again.
+inline constexpr size_t kCountsKeptAtOnce = 100;
 
 struct CancelledJobs {
   std::vector<domain::JobRef> cancelled;      // they waited; they are cancelled now
@@ -57,6 +59,8 @@ class BatchStore {
   absl::StatusOr<std::optional<domain::Batch>> FindByRequestId(const Scope& scope, const std::string& request_id);
   // Forgets the request ids of batches older than `retention`; the batches stay. How many.
   absl::StatusOr<int64_t> ForgetRequestIds(const Scope& scope, absl::Duration retention);
+  // Keeps the counts of all batches that ended and were not looked at since. How many.
+  absl::StatusOr<int64_t> KeepEndedCounts(const Scope& scope);
   // Newest first; limit 0: all.
   absl::StatusOr<std::vector<domain::Batch>> List(const Scope& scope, int64_t limit);
 

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <pqxx/pqxx>
 #include <set>
 #include <thread>
 
@@ -62,6 +63,46 @@ TEST_F(BatchStoreTest, ARequestIdIsForgottenAfterItsRetentionAndItsBatchStays) {
   EXPECT_FALSE(again->repeated);
   EXPECT_NE(again->batch.id, old_batch);
   EXPECT_TRUE(batches_->Insert(Now(), recent, Wanted({"example.com/a"}), toolset_.name)->repeated);
+}
+
+TEST_F(BatchStoreTest, CountsAreKeptWhenABatchHasEndedAndHoldUntilARetry) {
+  const SessionId session = Hello("w").session;
+  const auto kept = [&] { return Count("SELECT count(*) FROM batch_counts"); };
+  const auto batch = SubmitAndFail("example.com/a", FailureClass::kCompileError, session);
+  const BatchId other = Submit({"example.com/b"}).batch.id;
+  EXPECT_EQ(batches_->List(Now(), 0)->size(), 2u);
+  EXPECT_EQ(kept(), 1) << "the other one runs";
+  for (int i = 0; i < 2; ++i) {
+    const auto seen = batches_->Get(Now(), batch.batch.id);
+    ASSERT_TRUE(seen.ok()) << seen.status();
+    EXPECT_EQ(seen->state, BatchState::kDone);
+    EXPECT_EQ(seen->jobs, (domain::JobCounts{.failed = 1}));
+  }
+  const auto retried = batches_->RetryFailed(Now(), batch.batch.id, any_retry_);
+  ASSERT_TRUE(retried.ok()) << retried.status();
+  EXPECT_EQ(retried->batch.jobs, (domain::JobCounts{.queued = 1}));
+  EXPECT_EQ(retried->batch.state, BatchState::kRunning);
+  EXPECT_EQ(kept(), 0);
+  const JobId again = OnlyJob(batch.batch.id);
+  Complete(BuiltReport(Run(again, session), again, {"example.com/a"}));
+  EXPECT_EQ(batches_->Get(Now(), batch.batch.id)->jobs, (domain::JobCounts{.built = 1}));
+  EXPECT_EQ(batches_->Get(Now(), batch.batch.id)->executables, 1) << "the kept ones";
+  EXPECT_EQ(kept(), 1);
+  const JobId waits = OnlyJob(other);
+  ASSERT_TRUE(batches_->CancelJob(Now(), waits).ok());
+  EXPECT_EQ(batches_->Get(Now(), other)->jobs, (domain::JobCounts{.cancelled = 1}));
+  ASSERT_TRUE(batches_->RetryJob(Now(), waits, any_retry_).ok());
+  EXPECT_EQ(batches_->Get(Now(), other)->jobs, (domain::JobCounts{.queued = 1}));
+}
+
+TEST_F(BatchStoreTest, ARetryUnderWayKeepsNobodyWaitingAndNothingWrong) {
+  const SessionId session = Hello("w").session;
+  const BatchId batch = SubmitAndFail("example.com/a", FailureClass::kCompileError, session).batch.id;
+  pqxx::connection db(url_);
+  pqxx::work retry(db);
+  retry.exec(Cat("SELECT id FROM batches WHERE id = ", batch.value, " FOR UPDATE"));
+  EXPECT_EQ(batches_->Get(Now(), batch)->jobs.failed, 1);
+  EXPECT_EQ(Count("SELECT count(*) FROM batch_counts"), 0) << "what a retry may be changing is not kept";
 }
 
 TEST_F(BatchStoreTest, EqualDigestsInOneBatchCountOnce) {
