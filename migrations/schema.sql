@@ -40,7 +40,9 @@ CREATE TABLE batches (
     priority     integer NOT NULL DEFAULT 0,
     labels       jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(labels) = 'object'),
     created_at   timestamptz NOT NULL DEFAULT now(),
-    cancelled_at timestamptz
+    cancelled_at timestamptz,
+    -- Of what it was asked for: a request id that comes again with other content is refused. NULL: not known.
+    content_sha256 sha256_hex
 );
 
 CREATE TABLE jobs (

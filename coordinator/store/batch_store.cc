@@ -71,6 +71,18 @@ std::vector<Batch> ReadBatches(Txn& txn, const pqxx::result& rows) {
   return batches;
 }
 
+// The batch that the request id made, if any.
+absl::StatusOr<std::optional<Batch>> FirstOf(Txn& txn, const std::string& request_id, const std::string& content) {
+  const pqxx::result rows = txn.Run("batch_of_request", request_id);
+  if (rows.empty()) return std::optional<Batch>();
+  const Batch batch = BatchOf(rows[0]);
+  const std::string first = rows[0]["content_sha256"].as<std::string>();
+  if (first.empty() || content.empty() || first == content) return std::optional<Batch>(batch);
+  return absl::AlreadyExistsError(Cat("request id ", request_id, " made batch ", batch.id.value,
+                                      " of other content: send the same again for the same answer, or take a new "
+                                      "request id for a new batch"));
+}
+
 JobRef RefOf(const pqxx::row& row) {
   return {.id = JobId{row["id"].as<int64_t>()},
           .module = row["module"].as<std::string>(),
@@ -251,11 +263,11 @@ absl::StatusOr<InsertedBatch> BatchStore::Insert(const Scope& scope, const domai
   return RunTransaction(pool_, scope, "store the batch", [&](Txn& txn) -> absl::StatusOr<InsertedBatch> {
     InsertedBatch result;
     const pqxx::result row = txn.Run("insert_batch", request.request_id, request.name, request.submitter,
-                                     request.priority, LabelsJson(request.labels));
+                                     request.priority, LabelsJson(request.labels), request.content_sha256);
     if (row.empty()) {
-      const pqxx::result first = txn.Run("batch_of_request", request.request_id);
-      if (first.empty()) return absl::AbortedError("the request id was forgotten in this moment");
-      result.batch = BatchOf(first[0]);
+      GOFARM_ASSIGN_OR_RETURN(std::optional<Batch> first, FirstOf(txn, request.request_id, request.content_sha256));
+      if (!first) return absl::AbortedError("the request id was forgotten in this moment");
+      result.batch = *std::move(first);
       result.repeated = true;
       return result;
     }
@@ -296,13 +308,10 @@ absl::StatusOr<Batch> BatchStore::Get(const Scope& scope, BatchId id) {
   });
 }
 
-absl::StatusOr<std::optional<Batch>> BatchStore::FindByRequestId(const Scope& scope, const std::string& request_id) {
-  using Found = std::optional<Batch>;
-  return RunTransaction(pool_, scope, "find a batch", [&](Txn& txn) -> absl::StatusOr<Found> {
-    const pqxx::result rows = txn.Run("batch_of_request", request_id);
-    if (rows.empty()) return Found();
-    return Found(BatchOf(rows[0]));
-  });
+absl::StatusOr<std::optional<Batch>> BatchStore::FindByRequestId(const Scope& scope, const std::string& request_id,
+                                                                 const std::string& content_sha256) {
+  return RunTransaction(pool_, scope, "find a batch",
+                        [&](Txn& txn) { return FirstOf(txn, request_id, content_sha256); });
 }
 
 absl::StatusOr<int64_t> BatchStore::ForgetRequestIds(const Scope& scope, absl::Duration retention) {

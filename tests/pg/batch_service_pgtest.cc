@@ -17,9 +17,12 @@ namespace {
 class FakeProxy final : public service::ModuleProxy {
  public:
   service::VersionAnswer Check(const Scope&, const std::string&, const std::string& version) override {
-    return {.state = version == "v1.99.99" ? service::VersionState::kAbsent : service::VersionState::kThere};
+    return {.state = version == "v1.99.99" || gone ? service::VersionState::kAbsent : service::VersionState::kThere};
   }
-  absl::StatusOr<std::string> Latest(const Scope&, const std::string&) override { return std::string("v1.5.0"); }
+  absl::StatusOr<std::string> Latest(const Scope&, const std::string&) override { return latest; }
+
+  bool gone = false;  // every version, from now on
+  std::string latest = "v1.5.0";
 };
 
 // What the dispatcher is given.
@@ -153,13 +156,39 @@ TEST_F(BatchServiceTest, AListOfWhichNothingIsLeftMakesNoBatch) {
 }
 
 TEST_F(BatchServiceTest, ARepeatedRequestIsAnsweredWithoutAskingAgain) {
-  domain::SubmitRequest request = List({{"example.com/a", "v1.0.0"}});
+  const domain::SubmitRequest request = List({{"example.com/a", "v1.0.0"}, {"example.com/b", "latest"}});
   const auto first = service_->Submit(Now(), request);
-  request.entries[0].version = "v1.99.99";  // which the proxy would refuse
+  proxy_.gone = true;
+  proxy_.latest = "v1.6.0";
   const auto second = service_->Submit(Now(), request);
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_TRUE(second->repeated_request);
   EXPECT_EQ(second->batch.id, first->batch.id);
+}
+
+TEST_F(BatchServiceTest, ARequestIdThatComesAgainWithOtherContentIsRefused) {
+  const domain::SubmitRequest first = List({{"example.com/a", "v1.0.0"}, {"example.com/b", "v1.0.0"}});
+  ASSERT_TRUE(service_->Submit(Now(), first).ok());
+  std::vector<domain::SubmitRequest> others(9, first);
+  others[0].entries[1].version = "v1.0.1";
+  others[1].entries.pop_back();
+  others[2].entries[0].module = "example.com/c";
+  others[3].targets = {Target::kX86_64, Target::kRiscv64};
+  others[4].priority = 1;
+  others[5].labels = {{"team", "tools"}};
+  others[6].name = "mine";
+  others[7].submitter = "somebody else";
+  others[8].force = true;
+  for (const domain::SubmitRequest& other : others) {
+    const absl::Status refused = service_->Submit(Now(), other).status();
+    EXPECT_TRUE(absl::IsAlreadyExists(refused)) << &other - others.data() << ": " << refused;
+    EXPECT_NE(refused.message().find("take a new request id"), absl::string_view::npos) << refused;
+  }
+  domain::SubmitRequest same = first;
+  same.entries[0].line = 17;
+  same.entries.push_back(same.entries[1]);
+  EXPECT_TRUE(service_->Submit(Now(), same)->repeated_request) << "another text of the same";
+  EXPECT_EQ(Count("SELECT count(*) FROM batches"), 1);
 }
 
 TEST_F(BatchServiceTest, CancelTellsTheWorkersOfRunningJobs) {

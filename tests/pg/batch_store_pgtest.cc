@@ -41,6 +41,23 @@ TEST_F(BatchStoreTest, ARepeatedRequestIdGetsTheFirstAnswer) {
   EXPECT_EQ(Count("SELECT count(*) FROM jobs"), 1);
 }
 
+TEST_F(BatchStoreTest, ARequestIdThatComesAgainWithOtherContentIsRefused) {
+  domain::SubmitRequest request = Request();
+  request.content_sha256 = std::string(64, 'a');
+  const auto first = batches_->Insert(Now(), request, Wanted({"example.com/a"}), toolset_.name);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_TRUE(batches_->Insert(Now(), request, Wanted({"example.com/a"}), toolset_.name)->repeated);
+  request.content_sha256 = std::string(64, 'b');
+  const absl::Status other = batches_->Insert(Now(), request, Wanted({"example.com/b"}), toolset_.name).status();
+  EXPECT_TRUE(absl::IsAlreadyExists(other)) << other;
+  EXPECT_TRUE(
+      absl::IsAlreadyExists(batches_->FindByRequestId(Now(), request.request_id, request.content_sha256).status()));
+  EXPECT_EQ(Count("SELECT count(*) FROM jobs"), 1);
+  Sql("UPDATE batches SET content_sha256 = NULL");
+  EXPECT_TRUE(batches_->Insert(Now(), request, Wanted({"example.com/b"}), toolset_.name)->repeated)
+      << "of a batch from before nobody knows it";
+}
+
 TEST_F(BatchStoreTest, ARequestIdIsForgottenAfterItsRetentionAndItsBatchStays) {
   const domain::SubmitRequest old = Request();
   const domain::SubmitRequest recent = Request();
@@ -57,7 +74,7 @@ TEST_F(BatchStoreTest, ARequestIdIsForgottenAfterItsRetentionAndItsBatchStays) {
   EXPECT_EQ(*forgotten, 1);
   EXPECT_EQ(*batches_->ForgetRequestIds(Now(), store::kRequestIdRetention), 0) << "nothing is left to forget";
   EXPECT_EQ(batches_->Get(Now(), old_batch)->jobs.queued, 1);
-  EXPECT_EQ(*batches_->FindByRequestId(Now(), old.request_id), std::nullopt);
+  EXPECT_EQ(*batches_->FindByRequestId(Now(), old.request_id, ""), std::nullopt);
   const auto again = batches_->Insert(Now(), old, Wanted({"example.com/a"}), toolset_.name);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_FALSE(again->repeated);

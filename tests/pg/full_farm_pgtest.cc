@@ -16,10 +16,11 @@ class FullFarmTest : public FarmTest {
  protected:
   // All of them ended, in batches of a hundred jobs.
   void FillHistory() {
-    Fill(Cat("INSERT INTO jobs (recipe_digest, generation, module, version, target, toolset, state, ended_at, "
-             "result_token, executables) SELECT lpad(to_hex(i), 64, '0'), 1, 'example.com/m' || i / 4, 'v1.0.0', "
-             "1 + i % 4, 't1', 3, now(), i, 2 FROM generate_series(1, ",
-             kJobs, ") AS i"));
+    Fill(
+        Cat("INSERT INTO jobs (recipe_digest, generation, module, version, target, toolset, state, ended_at, "
+            "result_token, executables) SELECT lpad(to_hex(i), 64, '0'), 1, 'example.com/m' || i / 4, 'v1.0.0', "
+            "1 + i % 4, 't1', 3, now(), i, 2 FROM generate_series(1, ",
+            kJobs, ") AS i"));
     Fill(Cat("INSERT INTO batches (request_id, name, submitter) SELECT 'old' || i, '', '' FROM generate_series(1, ",
              kBatches, ") AS i"));
     Fill(Cat("INSERT INTO batch_jobs SELECT 1 + (id - 1) / ", kJobsPerBatch, ", id FROM jobs"));
