@@ -61,8 +61,13 @@ absl::Status Leading::Start(const Scope& scope) {
                                                                          .policy = domain::CurrentPolicy(),
                                                                          .goprivate = config.goprivate},
                                                      *news_);
+  artifact_check_ = std::make_unique<service::ArtifactCheck>(*blobs_);
   attempts_ = std::make_unique<service::AttemptService>(
-      attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); }, *dispatch_, *news_);
+      attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); },
+      [this](const Executable& executable, Target target) {
+        return artifact_check_->CheckExecutable(executable, target);
+      },
+      *dispatch_, *news_);
   farm_ = std::make_unique<service::FarmView>(queries_, *dispatch_, board_, reports_);
   feeds_ = std::make_unique<service::BatchFeeds>(queries_, board_,
                                                  [this](const domain::Job& job) { return farm_->WhyWaiting(job); });

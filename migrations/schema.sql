@@ -145,7 +145,9 @@ CREATE TABLE sessions (
     epoch            bigint NOT NULL,
     opened_at        timestamptz NOT NULL DEFAULT now(),
     lease_expires_at timestamptz NOT NULL,
-    details          jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(details) = 'object')
+    details          jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(details) = 'object'),
+    -- Of the secret that its worker shows with every call.
+    secret_sha256    sha256_hex NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- The jobs that are not ended: waiting, offered or running.

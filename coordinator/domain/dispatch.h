@@ -208,6 +208,7 @@ struct Welcome {
   std::vector<AttemptToken> keep;
   std::vector<AttemptToken> drop;
   std::shared_ptr<const std::vector<Toolset>> toolsets;
+  bool same_secret = false;  // as domain::OpenedSession; else the stream gives the fresh one
 };
 struct Cancel {
   AttemptToken token;

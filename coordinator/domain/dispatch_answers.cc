@@ -29,7 +29,8 @@ void Machine::On(const SessionOpened& e) {
     s_.greeting.erase(greeting);
     ++s_.connected;
   }
-  Welcome welcome{.session = id, .drop = e.opened.dropped, .toolsets = s_.options.toolsets};
+  Welcome welcome{
+      .session = id, .drop = e.opened.dropped, .toolsets = s_.options.toolsets, .same_secret = e.opened.same_secret};
   std::vector<AttemptToken> cancels;
   for (const domain::RunningAttempt& attempt : e.opened.kept) {
     welcome.keep.push_back(attempt.token);

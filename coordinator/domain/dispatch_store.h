@@ -105,6 +105,9 @@ struct SessionRequest {
   int64_t memory_bytes = 0;
   std::string isolation_error;
   std::vector<AnnouncedAttempt> attempts;
+  // Of the secret that the Hello's call carried; empty: none. Whoever has that of the former session may take over.
+  std::string proof_sha256;
+  std::string fresh_secret_sha256;  // of the one that the session gets unless it goes on with its former one
 };
 
 struct RunningAttempt {
@@ -129,6 +132,7 @@ struct OpenedSession {
   std::vector<AttemptToken> dropped;  // announced, not current
   std::vector<LostAttempt> lost;      // of former sessions of this worker, not announced
   std::vector<SessionId> superseded;  // former sessions of this worker; their open offers went back to the queue
+  bool same_secret = false;           // it goes on with the secret of the former one
 };
 
 struct ExpiredSessions {
@@ -181,8 +185,9 @@ class DispatchStore {
   virtual absl::StatusOr<std::vector<ReturnOutcome>> ReturnOffers(const Scope& scope, int64_t epoch,
                                                                   const std::vector<OfferRef>& offers) = 0;
 
-  // A new session for this worker name. Former sessions of the name end: their announced attempts move here, all others
-  // are lost (counted as worker_lost), their open offers return to the queue.
+  // A new session for this worker name. Former sessions of the name end: their announced attempts move here when the
+  // request has the former one's secret, all others are lost (counted as worker_lost), their open offers return to the
+  // queue.
   virtual absl::StatusOr<OpenedSession> OpenSession(const Scope& scope, int64_t epoch, const SessionRequest& request,
                                                     absl::Duration lease) = 0;
   // Leases become now + `lease`; returns the sessions among them that are gone.

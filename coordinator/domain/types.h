@@ -128,7 +128,8 @@ struct Job {
 enum class TokenState { kStale, kOffered, kRunning };
 struct TokenFacts {
   TokenState state = TokenState::kStale;
-  std::string worker;  // that runs the attempt; empty unless kRunning
+  std::string worker;         // that runs the attempt; empty unless kRunning
+  std::string secret_sha256;  // of its session
 };
 
 // ---- workers --------------------------------------------------------------------------------------------------------

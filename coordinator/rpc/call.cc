@@ -2,15 +2,24 @@
 
 #include <string>
 
+#include "common/digest/digest.h"
 #include "common/rpc/peer.h"
+#include "common/rpc/session_secret.h"
 
 namespace gofarm::rpc {
+
+PeerIdentity CallerOf(const grpc::CallbackServerContext& context) {
+  PeerIdentity peer = PeerOf(context);
+  const std::string secret = SessionSecretOf(context);
+  if (!secret.empty()) peer.secret_sha256 = digest::Sha256Hex(secret);
+  return peer;
+}
 
 Call::Call(RpcContext& rpc, grpc::CallbackServerContext* context, const char* method)
     : rpc_(rpc),
       context_(context),
       method_(method),
-      peer_(PeerOf(*context)),
+      peer_(CallerOf(*context)),
       admitted_(rpc.parts.authorize(method, peer_)) {}
 
 void Call::Count(const absl::Status& status) const {

@@ -18,6 +18,9 @@
 
 namespace gofarm::rpc {
 
+// Who calls, by its connection and by the session's secret that the call carries.
+PeerIdentity CallerOf(const grpc::CallbackServerContext& context);
+
 class Call {
  public:
   // `method` as on the wire: "/gofarm.v1.Farm/GetBatch".

@@ -30,7 +30,10 @@ grpc::ServerBidiReactor<v1::BlobChunk, v1::BlobAck>* WorkerRpc::UploadBlob(grpc:
 grpc::ServerUnaryReactor* WorkerRpc::Complete(grpc::CallbackServerContext* context, const v1::CompleteRequest* request,
                                               v1::CompleteReply* reply) {
   return Unary(rpc_, rpc_.workers, context, "/gofarm.v1.Worker/Complete",
-               [this, request, reply](const Scope& scope) -> absl::Status {
+               [this, request, reply, peer = CallerOf(*context)](const Scope& scope) -> absl::Status {
+                 // Nothing is written for a stale token, and a repeat of a completion gets its answer.
+                 const absl::Status owns = rpc_.parts.fence.CheckToken(scope, peer, AttemptToken{request->token()});
+                 if (!owns.ok() && !absl::IsFailedPrecondition(owns)) return owns;
                  GOFARM_ASSIGN_OR_RETURN(domain::CompletedAttempt attempt, FromComplete(*request));
                  GOFARM_ASSIGN_OR_RETURN(const domain::CompleteResult result,
                                          rpc_.parts.attempts.Complete(scope, std::move(attempt)));

@@ -101,4 +101,12 @@ absl::StatusOr<CompleteResult> AttemptStore::Complete(const Scope& scope, const 
                         [&](Txn& txn) { return CompleteAttempt(txn, attempt, context, random_); });
 }
 
+absl::StatusOr<std::optional<Target>> AttemptStore::TargetOf(const Scope& scope, JobId job) {
+  using Found = std::optional<Target>;
+  return RunTransaction(pool_, scope, "look up a job's target", [&](Txn& txn) -> absl::StatusOr<Found> {
+    const pqxx::result rows = txn.Run("job_target", job.value);
+    return rows.empty() ? Found() : Found(static_cast<Target>(rows[0][0].as<int>()));
+  });
+}
+
 }  // namespace gofarm::store

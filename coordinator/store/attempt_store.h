@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "absl/status/statusor.h"
 #include "common/base/scope.h"
@@ -26,6 +27,8 @@ class AttemptStore {
   // INVALID_ARGUMENT: the report contradicts itself (an executable twice).
   absl::StatusOr<domain::CompleteResult> Complete(const Scope& scope, const domain::CompletedAttempt& attempt,
                                                   const domain::TryContext& context = {});
+  // Nothing: there is no such job.
+  absl::StatusOr<std::optional<Target>> TargetOf(const Scope& scope, JobId job);
 
  private:
   Pool& pool_;

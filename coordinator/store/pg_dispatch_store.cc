@@ -4,6 +4,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "common/base/secret.h"
 #include "common/base/status_macros.h"
 #include "coordinator/domain/job.h"
 #include "coordinator/store/attempt_end.h"
@@ -272,9 +273,13 @@ absl::StatusOr<domain::OpenedSession> PgDispatchStore::OpenSession(const Scope& 
         GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
         domain::OpenedSession opened;
         txn.Run("save_worker", request.name, hello);  // its row serialises sessions of one name
-        opened.superseded = Ids<SessionId>(txn.Run("sessions_of_worker", request.name));
-        opened.session = Ids<SessionId>(
-            txn.Run("insert_session", request.name, request.instance, epoch, absl::ToDoubleSeconds(lease), hello))[0];
+        for (const pqxx::row& row : txn.Run("sessions_of_worker", request.name)) {
+          opened.superseded.push_back(SessionId{row["id"].as<int64_t>()});
+          opened.same_secret = EqualInConstantTime(row["secret_sha256"].as<std::string>(), request.proof_sha256);
+        }
+        const std::string& secret = opened.same_secret ? request.proof_sha256 : request.fresh_secret_sha256;
+        opened.session = Ids<SessionId>(txn.Run("insert_session", request.name, request.instance, epoch,
+                                                absl::ToDoubleSeconds(lease), hello, secret))[0];
 
         const std::string former = Array(opened.superseded);
         absl::flat_hash_map<JobId, LockedJob> jobs;
@@ -287,7 +292,7 @@ absl::StatusOr<domain::OpenedSession> PgDispatchStore::OpenSession(const Scope& 
         for (const AnnouncedAttempt& announced : request.attempts) {
           if (!seen.insert(announced.token).second) continue;
           const auto held = left.find(announced.token);
-          if (held == left.end() || held->second.job != announced.job) {
+          if (!opened.same_secret || held == left.end() || held->second.job != announced.job) {
             opened.dropped.push_back(announced.token);
             continue;
           }

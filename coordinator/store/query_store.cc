@@ -229,7 +229,8 @@ absl::StatusOr<Attempt> QueryStore::FindAttempt(const Scope& scope, JobId job, i
 absl::StatusOr<domain::TokenFacts> QueryStore::FactsOf(const Scope& scope, AttemptToken token) {
   return RunTransaction(pool_, scope, "look up a token", [&](Txn& txn) -> absl::StatusOr<domain::TokenFacts> {
     const pqxx::result rows = txn.Run("token_state", token.value);
-    domain::TokenFacts facts{.worker = rows[0]["running_on"].as<std::string>()};
+    domain::TokenFacts facts{.worker = rows[0]["running_on"].as<std::string>(),
+                             .secret_sha256 = rows[0]["secret_sha256"].as<std::string>()};
     if (!facts.worker.empty()) {
       facts.state = domain::TokenState::kRunning;
     } else if (rows[0]["offered"].as<bool>()) {

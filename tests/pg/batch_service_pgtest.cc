@@ -59,6 +59,10 @@ class BatchServiceTest : public FarmTest {
           if (blob == blobs_.end()) return absl::NotFoundError("no blob");
           return blob->second;
         },
+        [this](const Executable& executable, Target target) -> absl::Status {
+          if (target != Target::kX86_64) return absl::InternalError("the job's target");
+          return wrong_.empty() ? absl::OkStatus() : absl::InvalidArgumentError(Cat(executable.name, ": ", wrong_));
+        },
         dispatch_, news_);
   }
   // A coordinator with another configuration or of another release.
@@ -86,6 +90,7 @@ class BatchServiceTest : public FarmTest {
   FakeDispatch dispatch_;
   service::JobNews news_{board_, fence_, dispatch_, metrics_};
   std::map<std::string, int64_t> blobs_;
+  std::string wrong_;  // with every executable
   std::unique_ptr<service::BatchService> service_;
   std::unique_ptr<service::AttemptService> attempt_service_;
 };
@@ -278,6 +283,23 @@ TEST_F(BatchServiceTest, ALyingReportEndsTheAttemptAsTheFarmsOwnFailure) {
   report.executables[0].sha256 = "garbage";
   EXPECT_EQ(attempt_service_->Complete(Now(), report).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Job(job).state, JobState::kQueued);
+}
+
+TEST_F(BatchServiceTest, AnExecutableThatIsNotWhatItSaysIsItsWorkersFaultAndTheJobGoesToAnother) {
+  const SessionId session = Hello("w").session;
+  const JobId job = OnlyJob(Submit({"example.com/a"}).batch.id);
+  const domain::CompletedAttempt report = BuiltReport(Run(job, session), job, {"example.com/a"});
+  blobs_[report.executables[0].sha256] = report.executables[0].size;
+  wrong_ = "is for aarch64, not x86_64";
+  const absl::Status refused = attempt_service_->Complete(Now(), report).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_TRUE(attempt_service_->Complete(Now(), report)->repeated) << "the worker hears that it is done with it";
+  const domain::Job after = Job(job);
+  EXPECT_EQ(after.state, JobState::kQueued);
+  EXPECT_EQ(after.attempts[0].failure_class, FailureClass::kToolchainBroken);
+  EXPECT_EQ(after.attempts[0].failure_detail, "a: is for aarch64, not x86_64");
+  EXPECT_TRUE(domain::BlamesWorker(after.attempts[0].failure_class));
+  EXPECT_EQ(Count("SELECT count(*) FROM executables"), 0);
 }
 
 TEST_F(BatchServiceTest, AStaleTokenIsAFailedPrecondition) {

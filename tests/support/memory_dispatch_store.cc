@@ -182,14 +182,16 @@ absl::StatusOr<domain::OpenedSession> MemoryDispatchStore::OpenSession(const Sco
   for (const auto& [id, session] : sessions_) {
     if (session.worker != request.name) continue;
     opened.superseded.push_back(id);
+    opened.same_secret = session.secret_sha256 == request.proof_sha256;
     for (const AttemptToken token : RunningOf(id)) left.insert(token);
   }
   opened.session = SessionId{++last_session_};
-  sessions_[opened.session] = {request.name, request.instance, clock_.Now() + lease};
+  sessions_[opened.session] = {request.name, request.instance, clock_.Now() + lease,
+                               opened.same_secret ? request.proof_sha256 : request.fresh_secret_sha256};
   std::set<AttemptToken> seen;
   for (const AnnouncedAttempt& announced : request.attempts) {
     if (!seen.insert(announced.token).second) continue;
-    if (!left.contains(announced.token) || attempts_.at(announced.token).job != announced.job) {
+    if (!opened.same_secret || !left.contains(announced.token) || attempts_.at(announced.token).job != announced.job) {
       opened.dropped.push_back(announced.token);
       continue;
     }

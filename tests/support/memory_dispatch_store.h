@@ -52,6 +52,7 @@ class MemoryDispatchStore final : public domain::DispatchStore, public leadershi
     std::string worker;
     std::string instance;
     absl::Time lease_until;
+    std::string secret_sha256;
   };
 
   explicit MemoryDispatchStore(const Clock& clock, Fences fences = {}) : clock_(clock), fences_(fences) {}
