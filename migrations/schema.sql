@@ -169,6 +169,7 @@ CREATE TABLE queue (
     CONSTRAINT running_is_not_offered CHECK (NOT (running AND offered_token IS NOT NULL))
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
 CREATE INDEX queue_waiting ON queue (priority DESC, queued_at, job_id) WHERE NOT running AND offered_token IS NULL;
+CREATE INDEX queue_later ON queue (not_before, job_id) WHERE NOT running AND offered_token IS NULL;
 CREATE INDEX queue_offered ON queue (offered_session) WHERE offered_token IS NOT NULL;
 
 -- The attempts that run. One lease a job; the token fences every write of its attempt.

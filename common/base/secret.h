@@ -11,7 +11,8 @@ inline bool EqualInConstantTime(std::string_view a, std::string_view b) {
   if (a.size() != b.size()) return false;
   volatile unsigned char different = 0;
   for (size_t i = 0; i < a.size(); ++i) {
-    different = static_cast<unsigned char>(different | (static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i])));
+    different =
+        static_cast<unsigned char>(different | (static_cast<unsigned char>(a[i]) ^ static_cast<unsigned char>(b[i])));
   }
   return different == 0;
 }

@@ -1,5 +1,6 @@
 #include "coordinator/store/pg_dispatch_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -131,16 +132,19 @@ absl::Status PgDispatchStore::ExtendLeases(const Scope& scope, int64_t epoch, ab
   });
 }
 
-absl::StatusOr<std::vector<domain::QueuedJob>> PgDispatchStore::LoadQueue(const Scope& scope, JobId after, int limit) {
-  using Jobs = std::vector<domain::QueuedJob>;
-  return RunTransaction(pool_, scope, "load the queue", [&](Txn& txn) -> absl::StatusOr<Jobs> {
-    Jobs jobs;
-    for (const char* statement : {"load_queue_due", "load_queue_later"}) {
-      const int64_t left = limit - static_cast<int64_t>(jobs.size());
-      if (left <= 0) break;
-      for (const pqxx::row& row : txn.Run(statement, after.value, left)) jobs.push_back(QueuedJobOf(row));
-    }
-    return jobs;
+absl::StatusOr<domain::LoadedQueue> PgDispatchStore::LoadQueue(const Scope& scope, JobId after, int limit) {
+  return RunTransaction(pool_, scope, "load the queue", [&](Txn& txn) -> absl::StatusOr<domain::LoadedQueue> {
+    domain::LoadedQueue loaded;
+    const auto read = [&](const char* statement, int rows_max) {
+      if (rows_max == 0) return true;
+      const pqxx::result rows = txn.Run(statement, after.value, rows_max);
+      for (const pqxx::row& row : rows) loaded.jobs.push_back(QueuedJobOf(row));
+      return static_cast<int>(rows.size()) == rows_max;
+    };
+    loaded.more_due = read("load_queue_due", limit);
+    const int left = limit - static_cast<int>(loaded.jobs.size());
+    loaded.more_delayed = read("load_queue_later", std::min(left, domain::kDelayedLoadMax));
+    return loaded;
   });
 }
 

@@ -25,10 +25,10 @@ TEST_F(BatchStoreTest, ABatchQueuesItsJobsInTheOrderOfTheList) {
   EXPECT_EQ(inserted->batch.jobs.queued, 4);
   const auto queue = dispatch_->LoadQueue(Now(), JobId{}, 10);
   ASSERT_TRUE(queue.ok()) << queue.status();
-  ASSERT_EQ(queue->size(), 4u);
-  EXPECT_EQ(queue->at(0).module, "example.com/b");
-  EXPECT_EQ(queue->at(1).target, Target::kRiscv64);
-  EXPECT_EQ(queue->at(2).module, "example.com/a");
+  ASSERT_EQ(queue->jobs.size(), 4u);
+  EXPECT_EQ(queue->jobs[0].module, "example.com/b");
+  EXPECT_EQ(queue->jobs[1].target, Target::kRiscv64);
+  EXPECT_EQ(queue->jobs[2].module, "example.com/a");
 }
 
 TEST_F(BatchStoreTest, ARepeatedRequestIdGetsTheFirstAnswer) {
@@ -198,7 +198,7 @@ TEST_F(BatchStoreTest, SubmissionsAtOnceMakeOneJobEachUnlessForced) {
 TEST_F(BatchStoreTest, AnUrgentSubmissionRaisesWhatItJoins) {
   Submit({"example.com/a", "example.com/b"});
   ASSERT_TRUE(batches_->Insert(Now(), Request(false, /*priority=*/5), Wanted({"example.com/b"}), toolset_.name).ok());
-  EXPECT_EQ(dispatch_->LoadQueue(Now(), JobId{}, 10)->at(0).module, "example.com/b");
+  EXPECT_EQ(dispatch_->LoadQueue(Now(), JobId{}, 10)->jobs.at(0).module, "example.com/b");
 }
 
 TEST_F(BatchStoreTest, CancelEndsOnlyJobsThatNoOtherLiveBatchWants) {

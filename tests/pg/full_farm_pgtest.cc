@@ -8,7 +8,7 @@
 namespace gofarm::testing {
 namespace {
 
-constexpr int kJobs = 200'000;
+constexpr int kJobs = 100'000;
 constexpr int kJobsPerBatch = 100;
 constexpr int kBatches = kJobs / kJobsPerBatch;
 
@@ -75,6 +75,28 @@ TEST_F(FullFarmTest, CountsOfABatchCostItsOwnJobsAndThoseOfAnEndedOneNothing) {
     ASSERT_EQ(batch.jobs, (domain::JobCounts{.built = kJobsPerBatch}));
     ASSERT_EQ(batch.executables, 2 * kJobsPerBatch);
   }
+}
+
+TEST_F(FullFarmTest, AQueueOfDelayedJobsIsReadByTheTimeWhenTheyAreDueABoundedNumberAtOnce) {
+  constexpr int kDue = 100;
+  Fill(
+      Cat("INSERT INTO jobs (recipe_digest, generation, module, version, target, toolset) SELECT "
+          "lpad(to_hex(i), 64, '0'), 1, 'example.com/m' || i / 4, 'v1.0.0', 1 + i % 4, 't1' "
+          "FROM generate_series(1, ",
+          kJobs, ") AS i"));
+  Fill(Cat("INSERT INTO queue (job_id, priority, not_before) SELECT id, 0, now() + CASE WHEN id <= ", kDue,
+           " THEN interval '-1 second' ELSE (", kJobs, " + 1 - id) * interval '1 minute' END FROM jobs"));
+  Sql("ANALYZE");
+  const std::string plans = Plans(sql::load_queue_later, "0, 10000");
+  EXPECT_NE(plans.find("Index Scan using queue_later"), std::string::npos) << plans;
+  EXPECT_EQ(plans.find("Seq Scan on "), std::string::npos) << plans;
+  const auto loaded = dispatch_->LoadQueue(Now(), JobId{}, domain::kQueueLoadMax);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  ASSERT_EQ(loaded->jobs.size(), static_cast<size_t>(kDue + domain::kDelayedLoadMax));
+  EXPECT_FALSE(loaded->more_due);
+  EXPECT_TRUE(loaded->more_delayed);
+  EXPECT_EQ(loaded->jobs[0].id, JobId{1});
+  EXPECT_EQ(loaded->jobs[kDue].id, JobId{kJobs}) << "that of all delayed ones which is due first";
 }
 
 }  // namespace

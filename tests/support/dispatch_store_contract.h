@@ -107,11 +107,11 @@ class DispatchStoreContract : public ::testing::Test {
     return won.token;
   }
   std::vector<JobId> Queue(JobId after = {}, int limit = 1000) {
-    const auto jobs = store().LoadQueue(scope(), after, limit);
-    EXPECT_TRUE(jobs.ok()) << jobs.status();
+    const auto loaded = store().LoadQueue(scope(), after, limit);
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
     std::vector<JobId> ids;
-    if (jobs.ok()) {
-      for (const domain::QueuedJob& job : *jobs) ids.push_back(job.id);
+    if (loaded.ok()) {
+      for (const domain::QueuedJob& job : loaded->jobs) ids.push_back(job.id);
     }
     return ids;
   }

@@ -37,7 +37,10 @@ void PutSegment(std::string& file, size_t number, uint32_t type, uint32_t flags,
 
 std::string StaticPie(Target target, size_t size) {
   std::string file(std::max(size, kEnd), '\0');
-  file.replace(0, 7, std::string_view("\x7f" "ELF\x02\x01\x01", 7));
+  file.replace(0, 7,
+               std::string_view("\x7f"
+                                "ELF\x02\x01\x01",
+                                7));
   Put<uint16_t>(file, 16, elf::kTypeDyn);
   Put<uint16_t>(file, 18, InfoOf(target).elf_machine);
   Put<uint32_t>(file, 20, 1);

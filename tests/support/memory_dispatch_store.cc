@@ -82,18 +82,29 @@ absl::Status MemoryDispatchStore::ExtendLeases(const Scope&, int64_t epoch, absl
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<domain::QueuedJob>> MemoryDispatchStore::LoadQueue(const Scope&, JobId after, int limit) {
-  std::vector<domain::QueuedJob> rows;
-  for (const auto& [id, job] : jobs_) {
-    if (Waits(job) && id > after) rows.push_back(job.row);
-  }
+absl::StatusOr<domain::LoadedQueue> MemoryDispatchStore::LoadQueue(const Scope&, JobId after, int limit) {
+  std::vector<domain::QueuedJob> due, later;
   const absl::Time now = clock_.Now();
-  std::sort(rows.begin(), rows.end(), [now](const auto& a, const auto& b) {
-    return std::tuple(a.not_before > now, -a.priority, a.queued_at, a.id) <
-           std::tuple(b.not_before > now, -b.priority, b.queued_at, b.id);
+  for (const auto& [id, job] : jobs_) {
+    if (Waits(job) && id > after) (job.row.not_before > now ? later : due).push_back(job.row);
+  }
+  std::sort(due.begin(), due.end(), [](const auto& a, const auto& b) {
+    return std::tuple(-a.priority, a.queued_at, a.id) < std::tuple(-b.priority, b.queued_at, b.id);
   });
-  if (rows.size() > static_cast<size_t>(limit)) rows.resize(static_cast<size_t>(limit));
-  return rows;
+  std::sort(later.begin(), later.end(), [](const auto& a, const auto& b) {
+    return std::tuple(a.not_before, a.id) < std::tuple(b.not_before, b.id);
+  });
+  domain::LoadedQueue loaded;
+  const auto take = [&](const std::vector<domain::QueuedJob>& rows, int rows_max) {
+    for (const domain::QueuedJob& row : rows) {
+      if (rows_max-- == 0) break;
+      loaded.jobs.push_back(row);
+    }
+    return rows_max <= 0;
+  };
+  loaded.more_due = take(due, limit);
+  loaded.more_delayed = take(later, std::min(limit - static_cast<int>(loaded.jobs.size()), domain::kDelayedLoadMax));
+  return loaded;
 }
 
 absl::StatusOr<std::vector<domain::ClaimResult>> MemoryDispatchStore::ClaimOffers(

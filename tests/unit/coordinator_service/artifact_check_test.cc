@@ -59,7 +59,8 @@ TEST_F(ArtifactCheckTest, AStaticPieOfTheTargetPassesForEachTarget) {
 }
 
 TEST_F(ArtifactCheckTest, WhatIsNoProgramOfTheTargetIsRefused) {
-  EXPECT_THAT(Faults(Stored("hello")), AllOf(HasSubstr("tool of example.com/tool"), HasSubstr(": the file: not an ELF file")));
+  EXPECT_THAT(Faults(Stored("hello")),
+              AllOf(HasSubstr("tool of example.com/tool"), HasSubstr(": the file: not an ELF file")));
   const Executable riscv = Stored(StaticPie(Target::kRiscv64));
   EXPECT_TRUE(check_->CheckExecutable(riscv, Target::kRiscv64).ok());
   EXPECT_THAT(Faults(riscv), HasSubstr("is for riscv64, not x86_64")) << "what passed for one passes for no other";
