@@ -14,6 +14,7 @@
 #include "common/base/text.h"
 #include "common/obs/log.h"
 #include "coordinator/service/batch_steps.h"
+#include "coordinator/service/event_ring.h"
 
 namespace gofarm::service {
 namespace {
@@ -99,7 +100,7 @@ class BatchFeed {
   BatchSteps steps_ ABSL_GUARDED_BY(mutex_);
   State state_ ABSL_GUARDED_BY(mutex_);
   int64_t version_ ABSL_GUARDED_BY(mutex_) = 0;  // of state_; 0: not read yet
-  std::deque<domain::JobEvent> events_ ABSL_GUARDED_BY(mutex_);
+  EventRing events_ ABSL_GUARDED_BY(mutex_){kFeedEventsMax, kFeedEventBytesMax};
   int64_t newest_ ABSL_GUARDED_BY(mutex_) = 0;   // number of the last of events_
   int64_t visible_ ABSL_GUARDED_BY(mutex_) = 0;  // those up to here belong to state_
   bool done_ ABSL_GUARDED_BY(mutex_) = false;    // the thread has ended, with status_
@@ -110,9 +111,8 @@ class BatchFeed {
 };
 
 void BatchFeed::Push(domain::JobEvent event) {
-  if (events_.size() >= kFeedEventsMax) events_.pop_front();
   event.sequence = ++newest_;
-  events_.push_back(std::move(event));
+  events_.Push(std::move(event));
 }
 
 void BatchFeed::Work(const std::stop_token& stop) {
@@ -295,7 +295,7 @@ absl::StatusOr<std::optional<domain::BatchUpdate>> BatchFeed::Next(const Scope& 
   }
   const int64_t left = static_cast<int64_t>(kEventsPerUpdate - update.events.size());
   if (const int64_t count = std::min(visible_ - cursor, left); count > 0) {
-    const auto first = events_.end() - (newest_ - cursor);
+    const auto first = events_.events().end() - (newest_ - cursor);
     update.events.insert(update.events.end(), first, first + count);
     cursor += count;
   }
