@@ -115,7 +115,7 @@ void Leading::Collect(const std::stop_token& stop) {
   for (absl::Duration wait = kCollectFirst; sync::SleepFor(stop, wait); wait = kCollectEvery) {
     CollectBlobs(stop);
     ForgetRequestIds(stop);
-    KeepBatchCounts(stop);
+    KeepCounts(stop);
   }
 }
 
@@ -143,9 +143,11 @@ void Leading::ForgetRequestIds(const std::stop_token& stop) {
   }
 }
 
-void Leading::KeepBatchCounts(const std::stop_token& stop) {
-  const absl::StatusOr<int64_t> kept = batch_store_.KeepEndedCounts(Scope::For(kCollectCallMax, stop));
-  if (!kept.ok()) obs::Warn("batch_counts_not_kept", {{"error", std::string(kept.status().message())}});
+void Leading::KeepCounts(const std::stop_token& stop) {
+  for (const absl::Status& kept : {batch_store_.KeepEndedCounts(Scope::For(kCollectCallMax, stop)).status(),
+                                   query_store_.KeepJobCounts(Scope::For(kCollectCallMax, stop))}) {
+    if (!kept.ok()) obs::Warn("counts_not_kept", {{"error", std::string(kept.message())}});
+  }
 }
 
 }  // namespace gofarm::coordinator

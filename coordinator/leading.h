@@ -74,7 +74,7 @@ class Leading {
   void Collect(const std::stop_token& stop);
   void CollectBlobs(const std::stop_token& stop);
   void ForgetRequestIds(const std::stop_token& stop);
-  void KeepBatchCounts(const std::stop_token& stop);
+  void KeepCounts(const std::stop_token& stop);
 
   // Members are made in this order and destroyed in the reverse one: what calls another one stands below it.
   const LeadingParts parts_;

@@ -220,6 +220,19 @@ SELECT b.id, b.request_id, b.name, b.submitter, b.priority, b.labels, b.created_
         CROSS JOIN LATERAL (SELECT o.state, o.executables FROM jobs o WHERE o.id = bj.job_id OFFSET 0) j
         WHERE bj.batch_id = b.id AND k.batch_id IS NULL) c;
 
+-- What the farm's oldest jobs came to: all of those with ids up to up_to_id have ended, for good. The rest is counted
+-- when it is asked for.
+CREATE TABLE job_counts (
+    only_row         boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    up_to_id         bigint NOT NULL DEFAULT 0,
+    built            bigint NOT NULL DEFAULT 0,
+    partial          bigint NOT NULL DEFAULT 0,
+    nothing_to_build bigint NOT NULL DEFAULT 0,
+    failed           bigint NOT NULL DEFAULT 0,
+    cancelled        bigint NOT NULL DEFAULT 0
+);
+INSERT INTO job_counts DEFAULT VALUES;
+
 -- What operators list of the executables of jobs' results; the pages differ only in which rows they take.
 CREATE VIEW artifact_rows AS
 SELECT j.id AS job_id, e.name, e.import_path, j.module, j.version, j.target, e.size, e.sha256, e.blake3, e.main_version,

@@ -29,12 +29,13 @@ class FullFarmTest : public FarmTest {
   // Without asking of every row what it refers to.
   void Fill(const std::string& statement) { Sql(Cat("SET session_replication_role = replica; ", statement)); }
   // The plan with which a prepared statement runs: with these values, and when the server has stopped looking at them.
-  std::string Plans(std::string_view statement, const std::string& values) {
+  std::string Plans(std::string_view statement, const std::string& values,
+                    const std::vector<std::string>& modes = {"force_custom_plan", "force_generic_plan"}) {
     pqxx::connection db(url_);
     pqxx::work txn(db);
     txn.exec(Cat("PREPARE asked AS ", statement));
     std::string plans;
-    for (const char* mode : {"force_custom_plan", "force_generic_plan"}) {
+    for (const std::string& mode : modes) {
       txn.exec(Cat("SET LOCAL plan_cache_mode = ", mode));
       for (const pqxx::row& row : txn.exec(Cat("EXPLAIN (ANALYZE, BUFFERS) EXECUTE asked (", values, ")"))) {
         plans += Cat(row[0].c_str(), "\n");
@@ -75,6 +76,30 @@ TEST_F(FullFarmTest, CountsOfABatchCostItsOwnJobsAndThoseOfAnEndedOneNothing) {
     ASSERT_EQ(batch.jobs, (domain::JobCounts{.built = kJobsPerBatch}));
     ASSERT_EQ(batch.executables, 2 * kJobsPerBatch);
   }
+}
+
+TEST_F(FullFarmTest, CountsOfAllJobsCostTheLaterOnes) {
+  FillHistory();
+  Sql("UPDATE jobs SET created_at = now() - interval '2 hours', state = CASE WHEN id % 10 = 0 THEN 6 ELSE 3 END, "
+      "failure_class = CASE WHEN id % 10 = 0 THEN 6 ELSE 0 END, executables = 0");
+  Submit({"example.com/waits"});
+  const JobId live = OnlyJob(Submit({"example.com/runs"}).batch.id);
+  const AttemptToken token = Run(live, Hello("w").session);
+  const domain::JobCounts all{.queued = 1, .running = 1, .built = kJobs / 10 * 9, .failed = kJobs / 10};
+  EXPECT_EQ(*queries_->CountJobs(Now()), all);
+  EXPECT_TRUE(queries_->KeepJobCounts(Now()).ok());
+  EXPECT_EQ(Count("SELECT up_to_id FROM job_counts"), kJobs) << "no job that is young or has not ended";
+  EXPECT_EQ(*queries_->CountJobs(Now()), all);
+  EXPECT_TRUE(queries_->KeepJobCounts(Now()).ok());
+  EXPECT_EQ(*queries_->CountJobs(Now()), all) << "nothing counts twice";
+  Sql("ANALYZE");
+  ExpectNoTableIsReadWhole(Plans(sql::count_jobs, Cat(kJobs), {"force_custom_plan"}));
+  Complete(BuiltReport(token, live, {"example.com/runs"}));
+  Sql("UPDATE jobs SET created_at = now() - interval '2 hours'");
+  EXPECT_TRUE(queries_->KeepJobCounts(Now()).ok());
+  EXPECT_EQ(Count("SELECT up_to_id FROM job_counts"), kJobs) << "the one that waits holds the later ones back";
+  EXPECT_EQ(*queries_->CountJobs(Now()),
+            (domain::JobCounts{.queued = 1, .built = kJobs / 10 * 9 + 1, .failed = kJobs / 10}));
 }
 
 TEST_F(FullFarmTest, AQueueOfDelayedJobsIsReadByTheTimeWhenTheyAreDueABoundedNumberAtOnce) {
