@@ -9,6 +9,7 @@
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/obs/log.h"
 
 namespace gofarm::coordinator {
 namespace {
@@ -32,7 +33,12 @@ absl::StatusOr<std::string> NewId() {
 
 }  // namespace
 
-absl::Status DataDir::Prepare() { return Annotate(io::MakeFolders(path_), "data_dir"); }
+absl::Status DataDir::Prepare() {
+  const absl::StatusOr<bool> own = io::MakePrivateFolder(path_, {"lock", "coordinator_id"});
+  if (!own.ok()) return Annotate(own.status(), "data_dir");
+  if (!*own) obs::Warn("folder_is_open_to_others", {{"data_dir", path_}});
+  return absl::OkStatus();
+}
 
 absl::StatusOr<std::string> DataDir::Hold() {
   if (!lock_) {

@@ -64,8 +64,13 @@ absl::Status Leading::Start(const Scope& scope) {
                                                                          .policy = domain::CurrentPolicy(),
                                                                          .goprivate = config.goprivate},
                                                      *news_);
+  artifact_check_ = std::make_unique<service::ArtifactCheck>(*blobs_);
   attempts_ = std::make_unique<service::AttemptService>(
-      attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); }, *dispatch_, fence_, *news_);
+      attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); },
+      [this](const Executable& executable, Target target) {
+        return artifact_check_->CheckExecutable(executable, target);
+      },
+      *dispatch_, fence_, *news_);
   farm_ = std::make_unique<service::FarmView>(queries_, *dispatch_, board_, reports_);
   feeds_ = std::make_unique<service::BatchFeeds>(watch_queries_, board_,
                                                  [this](const domain::Job& job) { return farm_->WhyWaiting(job); });
@@ -114,6 +119,7 @@ void Leading::Collect(const std::stop_token& stop) {
     CollectBlobs(stop);
     ForgetRequestIds(stop);
     ForgetWorkers(stop);
+    KeepCounts(stop);
   }
 }
 
@@ -150,6 +156,13 @@ void Leading::ForgetWorkers(const std::stop_token& stop) {
   }
   for (const std::string& worker : *forgotten) reports_.Forget(worker);
   if (!forgotten->empty()) obs::Info("workers_forgotten", {{"workers", Cat(forgotten->size())}});
+}
+
+void Leading::KeepCounts(const std::stop_token& stop) {
+  for (const absl::Status& kept : {batch_store_.KeepEndedCounts(Scope::For(kCollectCallMax, stop)).status(),
+                                   query_store_.KeepJobCounts(Scope::For(kCollectCallMax, stop))}) {
+    if (!kept.ok()) obs::Warn("counts_not_kept", {{"error", std::string(kept.message())}});
+  }
 }
 
 }  // namespace gofarm::coordinator

@@ -16,6 +16,7 @@
 #include "coordinator/catalog/upstream.h"
 #include "coordinator/rpc/server.h"
 #include "coordinator/rpc/session_streams.h"
+#include "coordinator/service/artifact_check.h"
 #include "coordinator/service/attempt_fence.h"
 #include "coordinator/service/attempt_service.h"
 #include "coordinator/service/batch_feed.h"
@@ -76,6 +77,7 @@ class Leading {
   void CollectBlobs(const std::stop_token& stop);
   void ForgetRequestIds(const std::stop_token& stop);
   void ForgetWorkers(const std::stop_token& stop);
+  void KeepCounts(const std::stop_token& stop);
 
   // Members are made in this order and destroyed in the reverse one: what calls another one stands below it.
   const LeadingParts parts_;
@@ -100,6 +102,7 @@ class Leading {
   std::unique_ptr<service::JobNews> news_;  // called by the loop until that is gone
   std::unique_ptr<service::DispatchLoop> dispatch_;
   std::unique_ptr<service::BatchService> batches_;
+  std::unique_ptr<service::ArtifactCheck> artifact_check_;
   std::unique_ptr<service::AttemptService> attempts_;
   std::unique_ptr<service::FarmView> farm_;
   std::unique_ptr<service::BatchFeeds> feeds_;

@@ -40,7 +40,9 @@ CREATE TABLE batches (
     priority     integer NOT NULL DEFAULT 0,
     labels       jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(labels) = 'object'),
     created_at   timestamptz NOT NULL DEFAULT now(),
-    cancelled_at timestamptz
+    cancelled_at timestamptz,
+    -- Of what it was asked for: a request id that comes again with other content is refused. NULL: not known.
+    content_sha256 sha256_hex
 );
 
 CREATE TABLE jobs (
@@ -143,7 +145,9 @@ CREATE TABLE sessions (
     epoch            bigint NOT NULL,
     opened_at        timestamptz NOT NULL DEFAULT now(),
     lease_expires_at timestamptz NOT NULL,
-    details          jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(details) = 'object')
+    details          jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(details) = 'object'),
+    -- Of the secret that its worker shows with every call.
+    secret_sha256    sha256_hex NOT NULL
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 -- The jobs that are not ended: waiting, offered or running.
@@ -165,6 +169,7 @@ CREATE TABLE queue (
     CONSTRAINT running_is_not_offered CHECK (NOT (running AND offered_token IS NOT NULL))
 ) WITH (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.05, autovacuum_vacuum_threshold = 500);
 CREATE INDEX queue_waiting ON queue (priority DESC, queued_at, job_id) WHERE NOT running AND offered_token IS NULL;
+CREATE INDEX queue_later ON queue (not_before, job_id) WHERE NOT running AND offered_token IS NULL;
 CREATE INDEX queue_offered ON queue (offered_session) WHERE offered_token IS NOT NULL;
 
 -- The attempts that run. One lease a job; the token fences every write of its attempt.
@@ -175,12 +180,33 @@ CREATE TABLE leases (
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 CREATE INDEX leases_session ON leases (session_id);
 
--- A batch with the counts of its jobs: always derived, never counted along.
+-- What a batch came to, from the moment when none of its jobs is queued or running. A job that ended never changes, so
+-- this holds until a retry puts another job in the place of one; whoever does that deletes the row.
+CREATE TABLE batch_counts (
+    batch_id         bigint PRIMARY KEY REFERENCES batches (id),
+    built            bigint NOT NULL,
+    partial          bigint NOT NULL,
+    nothing_to_build bigint NOT NULL,
+    failed           bigint NOT NULL,
+    cancelled        bigint NOT NULL,
+    executables      bigint NOT NULL
+);
+
+-- A batch with the counts of its jobs: kept ones when it has them, else counted. OFFSET 0 keeps the planner from
+-- joining with all jobs of the farm: a batch costs what it holds itself.
 CREATE VIEW batch_summaries AS
 SELECT b.id, b.request_id, b.name, b.submitter, b.priority, b.labels, b.created_at, b.cancelled_at,
        CASE WHEN b.cancelled_at IS NOT NULL THEN 3 WHEN c.queued + c.running > 0 THEN 1 ELSE 2 END AS state,
-       c.queued, c.running, c.built, c.partial, c.nothing_to_build, c.failed, c.cancelled, c.executables
+       c.queued, c.running,
+       coalesce(k.built, c.built) AS built,
+       coalesce(k.partial, c.partial) AS partial,
+       coalesce(k.nothing_to_build, c.nothing_to_build) AS nothing_to_build,
+       coalesce(k.failed, c.failed) AS failed,
+       coalesce(k.cancelled, c.cancelled) AS cancelled,
+       coalesce(k.executables, c.executables) AS executables,
+       k.batch_id IS NOT NULL AS kept
   FROM batches b
+  LEFT JOIN batch_counts k ON k.batch_id = b.id
  CROSS JOIN LATERAL (
        SELECT count(*) FILTER (WHERE j.state = 1) AS queued,
               count(*) FILTER (WHERE j.state = 2) AS running,
@@ -191,8 +217,21 @@ SELECT b.id, b.request_id, b.name, b.submitter, b.priority, b.labels, b.created_
               count(*) FILTER (WHERE j.state = 7) AS cancelled,
               coalesce(sum(j.executables), 0)::bigint AS executables
          FROM batch_jobs bj
-         JOIN jobs j ON j.id = bj.job_id
-        WHERE bj.batch_id = b.id) c;
+        CROSS JOIN LATERAL (SELECT o.state, o.executables FROM jobs o WHERE o.id = bj.job_id OFFSET 0) j
+        WHERE bj.batch_id = b.id AND k.batch_id IS NULL) c;
+
+-- What the farm's oldest jobs came to: all of those with ids up to up_to_id have ended, for good. The rest is counted
+-- when it is asked for.
+CREATE TABLE job_counts (
+    only_row         boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    up_to_id         bigint NOT NULL DEFAULT 0,
+    built            bigint NOT NULL DEFAULT 0,
+    partial          bigint NOT NULL DEFAULT 0,
+    nothing_to_build bigint NOT NULL DEFAULT 0,
+    failed           bigint NOT NULL DEFAULT 0,
+    cancelled        bigint NOT NULL DEFAULT 0
+);
+INSERT INTO job_counts DEFAULT VALUES;
 
 -- What operators list of the executables of jobs' results; the pages differ only in which rows they take.
 CREATE VIEW artifact_rows AS

@@ -130,8 +130,10 @@ class CacheKeeper {
 };
 
 absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& stop) {
-  GOFARM_RETURN_IF_ERROR(io::MakeFolders(config.cache_dir, 0700));
-  GOFARM_RETURN_IF_ERROR(io::MakeFolders(config.work_dir, 0700));
+  for (const std::string& folder : {config.cache_dir, config.work_dir}) {
+    GOFARM_ASSIGN_OR_RETURN(const bool own, io::MakePrivateFolder(folder, {"toolchains", "lock"}));
+    if (!own) obs::Warn("folder_is_open_to_others", {{"folder", folder}});
+  }
   auto lock = io::FileLock::TryAcquire(config.work_dir + "/lock");
   if (!lock.ok() && !absl::IsUnavailable(lock.status())) return lock.status();  // a full disk, say
   if (!lock.ok()) {

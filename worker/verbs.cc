@@ -151,7 +151,7 @@ absl::StatusOr<fetch::ProxyEnvironment> ProxyOfGo(const Scope& scope, fetch::Too
 absl::Status ToolchainInstall(const Scope& scope, const CacheArgs& args) {
   GOFARM_ASSIGN_OR_RETURN(const fetch::CacheLayout cache, CacheOf(args));
   GOFARM_ASSIGN_OR_RETURN(const config::ToolsetFile file, ToolsetsOf(args));
-  GOFARM_RETURN_IF_ERROR(io::MakeFolders(cache.root(), 0700));
+  GOFARM_RETURN_IF_ERROR(io::MakePrivateFolder(cache.root(), {"toolchains"}).status());
   std::vector<fetch::InstalledToolchain> all;
   {
     ProgressLine progress;

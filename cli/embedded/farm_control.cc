@@ -238,7 +238,7 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
     }
   }
   settings.cache_dir = cache_dir;
-  GOFARM_RETURN_IF_ERROR(io::MakeFolders(settings.cache_dir));
+  GOFARM_RETURN_IF_ERROR(io::MakePrivateFolder(settings.cache_dir, {"toolchains"}).status());
   if (settings.http_port == 0 || (!prepared.running && !PortIsFree(settings.http_port))) {
     const int old = settings.http_port;
     GOFARM_ASSIGN_OR_RETURN(settings.http_port, ChooseHttpPort(request.dir));

@@ -98,6 +98,31 @@ absl::Status MakeFolders(const std::string& folder, int mode) {
   return ErrnoStatus(error, Cat("make folder ", folder));
 }
 
+absl::StatusOr<bool> MakePrivateFolder(const std::string& folder, const std::vector<std::string>& own_entries) {
+  GOFARM_RETURN_IF_ERROR(MakeFolders(ParentOf(folder)));
+  if (mkdir(folder.c_str(), 0700) == 0) return true;
+  GOFARM_RETURN_IF_ERROR(MakeFolders(folder, 0700));  // what is there must be a folder
+  const Fd fd(open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return ErrnoStatus(errno, Cat("open folder ", folder));
+  struct stat info {};
+  if (fstat(fd.get(), &info) != 0) return ErrnoStatus(errno, Cat("look at ", folder));
+  if ((info.st_mode & 077) == 0) return true;
+  if (info.st_uid != geteuid() || (info.st_mode & S_ISVTX) != 0) return false;
+  bool ours = false;
+  for (const std::string& entry : own_entries) {
+    struct stat ignored {};
+    ours = ours || fstatat(fd.get(), entry.c_str(), &ignored, AT_SYMLINK_NOFOLLOW) == 0;
+  }
+  if (!ours) {
+    std::error_code error;
+    const bool empty = fs::is_empty(folder, error);
+    if (error) return ErrnoStatus(error.value(), Cat("look into ", folder));
+    if (!empty) return false;
+  }
+  if (fchmod(fd.get(), 0700) != 0) return ErrnoStatus(errno, Cat("chmod ", folder));
+  return true;
+}
+
 absl::Status RemoveTree(const std::string& path) {
   std::error_code error;
   fs::remove_all(path, error);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,6 +22,10 @@ absl::StatusOr<std::string> ReadAll(int fd, int64_t limit, std::string_view path
 absl::Status WriteAll(int fd, std::string_view bytes, std::string_view path_for_errors);
 absl::Status SyncFolder(const std::string& folder);
 absl::Status MakeFolders(const std::string& folder, int mode = 0755);
+// A folder that nobody but this user may enter; its parents, if they are missing, get the usual mode. One that is there
+// is made so only when it is ours to change: of this user, not sticky, and empty or with one of `own_entries` in it. A
+// home folder or /tmp that somebody configured keeps its mode. Whether others are kept out now.
+absl::StatusOr<bool> MakePrivateFolder(const std::string& folder, const std::vector<std::string>& own_entries);
 // Also read-only folders (module caches are); never follows links. A missing folder is fine.
 absl::Status RemoveTree(const std::string& path);
 // What a file system gives out at least for each file, folder or link.

@@ -13,7 +13,8 @@ std::string_view Name(Role role);
 
 struct PeerIdentity {
   Role role = Role::kNone;
-  std::string name;  // unique among the identities of a farm
+  std::string name;           // unique among the identities of a farm
+  std::string secret_sha256;  // of the session's secret that the call carries; empty: none
 
   bool operator==(const PeerIdentity&) const = default;
 };
@@ -23,5 +24,7 @@ PeerIdentity LocalPeer();
 
 // May `peer` act as the worker of this name: say Hello, bring logs and artifacts?
 bool MayActAs(const PeerIdentity& peer, std::string_view worker);
+// And for an attempt that was given to a session of that worker with this secret: bring its bytes, end it?
+bool MayActFor(const PeerIdentity& peer, std::string_view worker, std::string_view secret_sha256);
 
 }  // namespace gofarm

@@ -6,7 +6,7 @@
 namespace gofarm {
 
 // Another number is refused with FAILED_PRECONDITION and both numbers in the message.
-inline constexpr int kProtocolVersion = 1;
+inline constexpr int kProtocolVersion = 2;
 
 // An attempt that a worker still runs, or has ended without an answer, as its Hello names it.
 struct AnnouncedAttempt {

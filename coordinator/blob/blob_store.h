@@ -60,6 +60,8 @@ class BlobStore {
   virtual absl::StatusOr<int64_t> Renew(const std::string& sha256) = 0;
   // OUT_OF_RANGE when `offset` lies beyond the end.
   virtual absl::StatusOr<std::unique_ptr<Reader>> Open(const std::string& sha256, int64_t offset) = 0;
+  // A file of this machine that holds the blob, for who must map it; NOT_FOUND names the digest.
+  virtual absl::StatusOr<std::string> LocalFile(const std::string& sha256) = 0;
   virtual absl::Status Delete(const std::string& sha256) = 0;  // OK when it is not there
 
   // Of the given digests, those that something refers to.

@@ -83,6 +83,14 @@ class FolderBlobStore final : public BlobStore {
 
   absl::StatusOr<std::unique_ptr<Reader>> Open(const std::string& sha256, int64_t offset) override;
 
+  absl::StatusOr<std::string> LocalFile(const std::string& sha256) override {
+    GOFARM_RETURN_IF_ERROR(CheckDigest(sha256));
+    struct stat st;
+    if (::stat(PathOf(sha256).c_str(), &st) == 0) return PathOf(sha256);
+    if (errno == ENOENT) return absl::NotFoundError(Cat("blob ", sha256, " is not stored"));
+    return ErrnoStatus(errno, Cat("look for blob ", sha256));
+  }
+
   absl::Status Delete(const std::string& sha256) override {
     GOFARM_RETURN_IF_ERROR(CheckDigest(sha256));
     if (::unlink(PathOf(sha256).c_str()) != 0 && errno != ENOENT) {

@@ -7,8 +7,10 @@
 #include "absl/time/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/digest/digest.h"
 #include "common/obs/log.h"
 #include "coordinator/catalog/selection.h"
+#include "coordinator/domain/canonical.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/service/batch_service.h"
 
@@ -81,8 +83,12 @@ absl::Status Selector::LeaveOut(const Scope& scope, const std::vector<domain::Le
 }
 
 absl::Status Selector::Submit(const Scope& scope, const SelectionRequest& request, int limit, SelectionResult& result) {
+  // What is selected differs from one moment to the next; the request is the same all the same.
+  const std::string content = digest::Sha256Hex(
+      domain::CanonicalText("gofarm selection").Add("name", request.name).Add("submitter", request.submitter).text());
   if (request.submit && !request.request_id.empty()) {
-    GOFARM_ASSIGN_OR_RETURN(const std::optional<domain::Batch> first, batches_.FirstAnswer(scope, request.request_id));
+    GOFARM_ASSIGN_OR_RETURN(const std::optional<domain::Batch> first,
+                            batches_.FirstAnswer(scope, request.request_id, content));
     if (first) {
       result.batch_id = first->id.value;
       result.jobs = CountOf(first->jobs);
@@ -105,6 +111,7 @@ absl::Status Selector::Submit(const Scope& scope, const SelectionRequest& reques
   submission.submitter = request.submitter.empty() ? "catalog" : request.submitter;
   submission.labels = {{"source", "catalog"}};
   submission.leave_out = true;
+  submission.content_sha256 = content;
   int line = 0;
   for (const store::Unsubmitted& module : modules) {
     submission.entries.push_back(

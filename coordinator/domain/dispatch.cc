@@ -177,8 +177,11 @@ void Machine::On(const Tick&) {
   }
   size_t waiting = 0;
   for (const auto& [group, keys] : s_.waiting) waiting += keys.size();
-  const bool drained = s_.truncated && waiting < static_cast<size_t>(domain::kQueueLoadMax) / 2;
-  if (now_ >= s_.whole_load_at || (drained && !s_.loading)) s_.load_wanted = JobId{0};
+  // Due and delayed jobs each have their bound: however many wait for later, they neither keep due ones out nor are
+  // read again and again.
+  const bool low = (s_.truncated && waiting < static_cast<size_t>(domain::kQueueLoadMax) / 2) ||
+                   (s_.delayed_truncated && s_.delayed.size() < static_cast<size_t>(domain::kDelayedLoadMax) / 2);
+  if (now_ >= s_.whole_load_at || (low && !s_.loading && now_ >= s_.refill_at)) s_.load_wanted = JobId{0};
 }
 
 Session* Machine::Heard(StreamId stream) {

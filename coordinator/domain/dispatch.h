@@ -136,6 +136,7 @@ struct QueueLoaded {
   JobId after;         // as asked
   int64_t issued = 0;  // as asked
   std::vector<domain::QueuedJob> jobs;
+  bool more_due = false, more_delayed = false;  // as domain::LoadedQueue
 };
 
 // ---- events from services -------------------------------------------------------------------------------------------
@@ -208,6 +209,7 @@ struct Welcome {
   std::vector<AttemptToken> keep;
   std::vector<AttemptToken> drop;
   std::shared_ptr<const std::vector<Toolset>> toolsets;
+  bool same_secret = false;  // as domain::OpenedSession; else the stream gives the fresh one
 };
 struct Cancel {
   AttemptToken token;
@@ -326,12 +328,13 @@ struct DispatchState {
   absl::flat_hash_map<JobId, JobEntry> jobs;
   // kWaiting, by target and toolset: what one worker turns down it turns down for all of a group.
   std::map<std::pair<Target, std::string>, std::set<WaitKey>> waiting;
-  std::set<std::pair<absl::Time, JobId>> delayed;  // kDelayed
+  std::set<std::pair<absl::Time, JobId>> delayed;  // kDelayed: of those in the store, the ones that are due first
   absl::flat_hash_map<std::string, std::vector<JobId>> by_module;
   absl::flat_hash_map<AttemptToken, JobId> by_token;            // kOffered to kRunning
   std::set<std::pair<absl::Time, AttemptToken>> offers_until;   // kOffered
   std::set<std::pair<absl::Time, AttemptToken>> running_until;  // kRunning
-  bool truncated = false;                                       // the store has more than the last whole load took
+  bool truncated = false;          // the store has more due jobs than the last whole load took
+  bool delayed_truncated = false;  // ... and more delayed ones
 
   // Sessions.
   std::map<SessionId, Session> sessions;
@@ -358,6 +361,7 @@ struct DispatchState {
   bool loading = false;
   std::optional<JobId> load_wanted;  // after this id
   absl::Time whole_load_at = absl::InfinitePast();
+  absl::Time refill_at = absl::InfinitePast();  // not before: a whole load since the mirror ran low
   bool renewing = false;
   absl::Time renew_at = absl::InfinitePast();
   bool expiring = false;

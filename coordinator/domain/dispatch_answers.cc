@@ -29,7 +29,8 @@ void Machine::On(const SessionOpened& e) {
     s_.greeting.erase(greeting);
     ++s_.connected;
   }
-  Welcome welcome{.session = id, .drop = e.opened.dropped, .toolsets = s_.options.toolsets};
+  Welcome welcome{
+      .session = id, .drop = e.opened.dropped, .toolsets = s_.options.toolsets, .same_secret = e.opened.same_secret};
   std::vector<AttemptToken> cancels;
   for (const domain::RunningAttempt& attempt : e.opened.kept) {
     welcome.keep.push_back(attempt.token);
@@ -189,7 +190,10 @@ void Machine::On(const QueueLoaded& e) {
   for (const JobEntry& entry : MergeLoad(s_, e, now_)) Note(entry.token, entry);
   if (e.after) return;
   s_.whole_load_at = now_ + (e.jobs.size() > kSmallMirror ? kReloadLate : kReloadSoon);
-  s_.truncated = e.jobs.size() >= static_cast<size_t>(domain::kQueueLoadMax);
+  s_.refill_at = now_ + kReloadSoon;
+  s_.truncated = e.more_due;
+  s_.delayed_truncated = e.more_delayed;
+  // What is delayed beyond the bound goes as well: it is read again when its time comes nearer.
   if (!s_.truncated) RemoveAbsent(s_, e, now_);
 }
 

@@ -111,12 +111,28 @@ Session* FindStream(DispatchState& state, StreamId stream) {
   return it == state.streams.end() ? nullptr : FindSession(state, it->second);
 }
 
-bool AddJob(DispatchState& state, const domain::QueuedJob& job, absl::Time now, bool beyond_limit) {
-  if (state.jobs.contains(job.id)) return false;
-  if (!beyond_limit && state.jobs.size() >= static_cast<size_t>(domain::kQueueLoadMax)) {
+namespace {
+
+// Of delayed jobs the mirror keeps those that are due first; of the others those that came first.
+bool MakeRoom(DispatchState& state, const domain::QueuedJob& job, absl::Time now) {
+  if (job.not_before <= now) {
+    if (state.jobs.size() - state.delayed.size() < static_cast<size_t>(domain::kQueueLoadMax)) return true;
     state.truncated = true;
     return false;
   }
+  if (state.delayed.size() < static_cast<size_t>(domain::kDelayedLoadMax)) return true;
+  state.delayed_truncated = true;
+  const auto [latest, id] = *state.delayed.rbegin();
+  if (std::pair(job.not_before, job.id) > std::pair(latest, id)) return false;
+  RemoveJob(state, id, now);
+  return true;
+}
+
+}  // namespace
+
+bool AddJob(DispatchState& state, const domain::QueuedJob& job, absl::Time now, bool beyond_limit) {
+  if (state.jobs.contains(job.id)) return false;
+  if (!beyond_limit && !MakeRoom(state, job, now)) return false;
   JobEntry& entry = state.jobs[job.id];
   entry.job = job;
   entry.phase = job.not_before > now ? JobPhase::kDelayed : JobPhase::kWaiting;

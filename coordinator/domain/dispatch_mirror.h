@@ -22,7 +22,8 @@ Session* FindSession(DispatchState& state, SessionId session);
 Session* FindStream(DispatchState& state, StreamId stream);
 
 // Puts a job that the mirror does not hold into kWaiting or kDelayed. False when it is held already or the mirror is
-// full. `beyond_limit`: for what runs already, of which there are never more than slots.
+// full: of kQueueLoadMax jobs that are due or under way, or of kDelayedLoadMax delayed ones that are all due sooner.
+// `beyond_limit`: for what runs already, of which there are never more than slots.
 bool AddJob(DispatchState& state, const domain::QueuedJob& job, absl::Time now, bool beyond_limit = false);
 void RemoveJob(DispatchState& state, JobId job, absl::Time now);
 

@@ -34,9 +34,10 @@ namespace gofarm::domain {
 
 inline constexpr absl::Duration kLease = absl::Seconds(30);
 inline constexpr absl::Duration kHeartbeatInterval = absl::Seconds(5);
-inline constexpr int kClaimsMax = 500;         // in one ClaimOffers, AcceptOffers or ReturnOffers
-inline constexpr int kQueueLoadMax = 200'000;  // jobs of one LoadQueue: the mirror's size
-inline constexpr int kAnnouncedMax = 1'024;    // attempts in one Hello
+inline constexpr int kClaimsMax = 500;          // in one ClaimOffers, AcceptOffers or ReturnOffers
+inline constexpr int kQueueLoadMax = 200'000;   // jobs of one LoadQueue: the mirror's size
+inline constexpr int kDelayedLoadMax = 10'000;  // of them, those that are tried again later
+inline constexpr int kAnnouncedMax = 1'024;     // attempts in one Hello
 
 // A job of the queue with all that placing and offering it needs.
 struct QueuedJob {
@@ -59,6 +60,11 @@ struct QueuedJob {
 };
 
 inline JobRef RefOf(const QueuedJob& job) { return {job.id, job.module, job.version, job.target}; }
+
+struct LoadedQueue {
+  std::vector<QueuedJob> jobs;
+  bool more_due = false, more_delayed = false;  // perhaps: as many came as were asked for
+};
 
 struct ClaimRequest {
   JobId job;
@@ -105,6 +111,9 @@ struct SessionRequest {
   int64_t memory_bytes = 0;
   std::string isolation_error;
   std::vector<AnnouncedAttempt> attempts;
+  // Of the secret that the Hello's call carried; empty: none. Whoever has that of the former session may take over.
+  std::string proof_sha256;
+  std::string fresh_secret_sha256;  // of the one that the session gets unless it goes on with its former one
 };
 
 struct RunningAttempt {
@@ -129,6 +138,7 @@ struct OpenedSession {
   std::vector<AttemptToken> dropped;  // announced, not current
   std::vector<LostAttempt> lost;      // of former sessions of this worker, not announced
   std::vector<SessionId> superseded;  // former sessions of this worker; their open offers went back to the queue
+  bool same_secret = false;           // it goes on with the secret of the former one
 };
 
 struct ExpiredSessions {
@@ -162,9 +172,9 @@ class DispatchStore {
   // After the store could not be reached: as above, but open offers stay.
   virtual absl::Status ExtendLeases(const Scope& scope, int64_t epoch, absl::Duration lease) = 0;
 
-  // Jobs that wait (neither offered nor running) with id > `after`, due ones first, then by priority descending,
-  // queued_at, id; at most `limit`.
-  virtual absl::StatusOr<std::vector<QueuedJob>> LoadQueue(const Scope& scope, JobId after, int limit) = 0;
+  // Jobs that wait (neither offered nor running) with id > `after`: due ones by priority descending, queued_at, id,
+  // then those of later by not_before, id; at most `limit`, and kDelayedLoadMax of later.
+  virtual absl::StatusOr<LoadedQueue> LoadQueue(const Scope& scope, JobId after, int limit) = 0;
 
   // For each: if the job waits and the session is live, a new token from the global sequence marks it as offered to
   // that session. Answers in the order of the requests. At most kClaimsMax, no job twice.
@@ -181,8 +191,9 @@ class DispatchStore {
   virtual absl::StatusOr<std::vector<ReturnOutcome>> ReturnOffers(const Scope& scope, int64_t epoch,
                                                                   const std::vector<OfferRef>& offers) = 0;
 
-  // A new session for this worker name. Former sessions of the name end: their announced attempts move here, all others
-  // are lost (counted as worker_lost), their open offers return to the queue.
+  // A new session for this worker name. Former sessions of the name end: their announced attempts move here when the
+  // request has the former one's secret, all others are lost (counted as worker_lost), their open offers return to the
+  // queue.
   virtual absl::StatusOr<OpenedSession> OpenSession(const Scope& scope, int64_t epoch, const SessionRequest& request,
                                                     absl::Duration lease) = 0;
   // Leases become now + `lease`; returns the sessions among them that are gone.

@@ -36,6 +36,7 @@ struct SubmitRequest {
   int priority = 0;             // higher first
   std::map<std::string, std::string> labels;
   std::vector<SubmitEntry> entries;
+  std::string content_sha256;  // of what is asked, for repeats; empty: taken of this request
   // Entries that cannot be built, as their version is gone for one, are left out and told; else one refuses them all.
   bool leave_out = false;
 };
@@ -127,7 +128,8 @@ struct Job {
 enum class TokenState { kStale, kOffered, kRunning };
 struct TokenFacts {
   TokenState state = TokenState::kStale;
-  std::string worker;  // that runs the attempt; empty unless kRunning
+  std::string worker;         // that runs the attempt; empty unless kRunning
+  std::string secret_sha256;  // of its session
 };
 
 // ---- workers --------------------------------------------------------------------------------------------------------

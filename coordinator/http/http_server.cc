@@ -11,6 +11,7 @@
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <chrono>
+#include <map>
 #include <optional>
 #include <thread>
 #include <utility>
@@ -60,12 +61,45 @@ absl::StatusOr<HostPort> ParseAddress(const std::string& address) {
   return HostPort{ip, static_cast<uint16_t>(std::stoi(port))};
 }
 
+class Connection;
+
+// Connections that wait for a request, or for the rest of one, the longest-waiting first. Thread-safe.
+class Idle {
+ public:
+  // Its place, for Leave.
+  int64_t Enter(std::weak_ptr<Connection> connection) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    waiting_[++last_] = std::move(connection);
+    return last_;
+  }
+  void Leave(int64_t place) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    waiting_.erase(place);
+  }
+  // The one that must give way; null when none waits.
+  std::shared_ptr<Connection> TakeOldest() ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    while (!waiting_.empty()) {
+      std::shared_ptr<Connection> oldest = waiting_.begin()->second.lock();
+      waiting_.erase(waiting_.begin());
+      if (oldest != nullptr) return oldest;
+    }
+    return nullptr;
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::map<int64_t, std::weak_ptr<Connection>> waiting_ ABSL_GUARDED_BY(mutex_);
+  int64_t last_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
 // What all connections share. Handlers and streams may outlive their connection, never this.
 struct Shared {
   Router router;
   HttpServerOptions options;
   std::atomic<int> connections = 0;
   std::atomic<int> streams = 0;
+  Idle idle;
   sync::BoundedPool handlers{"http-handlers", kHandlerThreads, kHandlerQueueMax};
   // A connection has at most one task in it.
   sync::BoundedPool pieces{"http-streams", kStreamThreads, size_t{kConnectionsMax}};
@@ -93,13 +127,22 @@ class Connection : public std::enable_shared_from_this<Connection> {
     asio::dispatch(stream_.get_executor(), [self = shared_from_this()] { self->Read(); });
   }
 
+  // For a new connection, unless a request came meanwhile.
+  void GiveWay() {
+    asio::post(stream_.get_executor(), [self = shared_from_this()] {
+      if (self->idle_ != 0) self->Close();
+    });
+  }
+
  private:
   void Read() {
+    idle_ = shared_->idle.Enter(weak_from_this());
     parser_.emplace();
     parser_->header_limit(kHeaderBytesMax);
     parser_->body_limit(kBodyBytesMax);
     stream_.expires_after(Chrono(shared_->options.request_time));
     bhttp::async_read(stream_, buffer_, *parser_, [self = shared_from_this()](beast::error_code ec, size_t) {
+      self->shared_->idle.Leave(std::exchange(self->idle_, 0));
       if (ec == bhttp::error::header_limit) return self->Refuse(431, "request header is too large\n");
       if (ec == bhttp::error::body_limit) return self->Refuse(413, "request body is too large\n");
       if (ec == bhttp::error::end_of_stream || ec == beast::error::timeout || ec == asio::error::connection_reset ||
@@ -318,6 +361,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   beast::tcp_stream stream_;
   beast::flat_buffer buffer_{kHeaderBytesMax + kBodyBytesMax};
   std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
+  int64_t idle_ = 0;  // its place among those that wait for a request; 0: it does not
   bool head_ = false;
   bool keep_alive_ = false;
   unsigned version_ = 11;
@@ -394,7 +438,11 @@ class HttpServer::Impl {
     acceptor_.async_accept(asio::make_strand(io_), [this](boost::system::error_code ec, tcp::socket socket) {
       if (ec == asio::error::operation_aborted) return;
       if (!ec) {
-        if (shared_->connections < kConnectionsMax) {
+        // A request of the new one is worth more than one that may never come.
+        const bool full = shared_->connections >= kConnectionsMax;
+        const std::shared_ptr<Connection> oldest = full ? shared_->idle.TakeOldest() : nullptr;
+        if (oldest != nullptr) oldest->GiveWay();
+        if (!full || oldest != nullptr) {
           std::make_shared<Connection>(std::move(socket), shared_)->Run();
         }  // else closed at once: whoever asks this often asks again
         return Accept();

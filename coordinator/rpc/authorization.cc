@@ -12,6 +12,7 @@ struct Rule {
   std::string_view method;
   Role least;
   bool on_standby = false;
+  bool of_session = false;  // carries a session's secret
 };
 
 constexpr Rule kRules[] = {
@@ -46,9 +47,9 @@ constexpr Rule kRules[] = {
     {"/gofarm.v1.Catalog/Select", Role::kOperator},
     {"/gofarm.v1.Catalog/CheckForecast", Role::kViewer},
     {"/gofarm.v1.Worker/Session", Role::kWorker},
-    {"/gofarm.v1.Worker/AppendLog", Role::kWorker},
-    {"/gofarm.v1.Worker/UploadBlob", Role::kWorker},
-    {"/gofarm.v1.Worker/Complete", Role::kWorker},
+    {"/gofarm.v1.Worker/AppendLog", Role::kWorker, false, /*of_session=*/true},
+    {"/gofarm.v1.Worker/UploadBlob", Role::kWorker, false, /*of_session=*/true},
+    {"/gofarm.v1.Worker/Complete", Role::kWorker, false, /*of_session=*/true},
     {"/grpc.health.v1.Health/Check", Role::kViewer, /*on_standby=*/true},
     {"/grpc.health.v1.Health/Watch", Role::kViewer, /*on_standby=*/true},
     {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Role::kViewer, /*on_standby=*/true},
@@ -74,6 +75,10 @@ absl::Status Allow(std::string_view method, const PeerIdentity& peer, const Call
                                            peer.name.empty() ? "" : " ", peer.name));
   }
   if (!facts.standby.empty() && !rule->on_standby) return absl::UnavailableError(facts.standby);
+  if (rule->of_session && peer.secret_sha256.empty()) {
+    return absl::UnauthenticatedError(
+        Cat(method, " takes the secret of the worker's session: open a session and send what its Welcome gave"));
+  }
   return absl::OkStatus();
 }
 

@@ -19,7 +19,9 @@ struct CallFacts {
 };
 
 // `method` as on the wire: "/gofarm.v1.Farm/GetBatch". UNIMPLEMENTED: the table does not name it. PERMISSION_DENIED:
-// the peer's role does not suffice. UNAVAILABLE: this coordinator stands by, and only a leader answers this.
+// the peer's role does not suffice. UNAUTHENTICATED: what concerns an attempt takes a session's secret, and the call
+// carries none (whether it is the attempt's says service/attempt_fence). UNAVAILABLE: this coordinator stands by, and
+// only a leader answers this.
 absl::Status Allow(std::string_view method, const PeerIdentity& peer, const CallFacts& facts);
 
 }  // namespace gofarm::rpc

@@ -6,7 +6,9 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/digest/digest.h"
 #include "common/rpc/peer.h"
+#include "common/rpc/session_secret.h"
 
 namespace gofarm::rpc {
 namespace {
@@ -23,12 +25,19 @@ absl::Status Admit(RpcContext& rpc, const char* method, const PeerIdentity& peer
 
 }  // namespace
 
+PeerIdentity CallerOf(const grpc::CallbackServerContext& context) {
+  PeerIdentity peer = PeerOf(context);
+  const std::string secret = SessionSecretOf(context);
+  if (!secret.empty()) peer.secret_sha256 = digest::Sha256Hex(secret);
+  return peer;
+}
+
 Call::Call(RpcContext& rpc, grpc::CallbackServerContext* context, const char* method,
            const google::protobuf::Message* request)
     : rpc_(rpc),
       context_(context),
       method_(method),
-      peer_(PeerOf(*context)),
+      peer_(CallerOf(*context)),
       admitted_(Admit(rpc, method, peer_, request)) {}
 
 void Call::Count(const absl::Status& status) const {

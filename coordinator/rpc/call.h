@@ -23,6 +23,8 @@ class Message;
 namespace gofarm::rpc {
 
 inline constexpr size_t kRequestBytesMax = 64 << 10;  // in memory, of a request that gRPC parsed
+// Who calls, by its connection and by the session's secret that the call carries.
+PeerIdentity CallerOf(const grpc::CallbackServerContext& context);
 
 class Call {
  public:

@@ -2,6 +2,8 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/digest/digest.h"
+#include "common/rpc/session_secret.h"
 #include "coordinator/rpc/convert.h"
 
 namespace gofarm::rpc {
@@ -18,7 +20,11 @@ absl::Status SessionReactor::Open() {
 }
 
 void SessionReactor::SendMessage(int64_t epoch, const dispatch::SessionMessage& message) {
-  Send(ToProto(epoch, message));
+  v1::CoordinatorMessage out = ToProto(epoch, message);
+  if (const auto* welcome = std::get_if<dispatch::Welcome>(&message); welcome != nullptr && !welcome->same_secret) {
+    out.mutable_welcome()->set_session_secret(fresh_secret_);
+  }
+  Send(std::move(out));
 }
 
 void SessionReactor::Received(const v1::WorkerMessage& message) {
@@ -69,6 +75,9 @@ absl::Status SessionReactor::HandleHello(const v1::Hello& hello) {
   }
   rpc_.ticker.Drop(hello_timer_);
   worker_ = request.name;
+  fresh_secret_ = NewSessionSecret();
+  request.proof_sha256 = call().peer().secret_sha256;
+  request.fresh_secret_sha256 = digest::Sha256Hex(fresh_secret_);
   stream_ = rpc_.parts.dispatch.NewStream();
   rpc_.parts.sessions.Add(stream_, std::static_pointer_cast<SessionReactor>(shared_from_this()));
   obs::Info("worker_says_hello", {{"worker", worker_},

@@ -34,6 +34,7 @@ class SessionReactor final : public BidiStream<v1::WorkerMessage, v1::Coordinato
   // Written once, by the gRPC thread that reads Hello; reads come one after the other, Gone after all of them.
   dispatch::StreamId stream_;
   std::string worker_;
+  std::string fresh_secret_;  // given with Welcome, unless the session goes on with its former one
 };
 
 }  // namespace gofarm::rpc

@@ -34,6 +34,8 @@ constexpr Limit kLimits[] = {
     {"gofarm.v1.CompleteRequest.phases", kPhasesMax},
     {"gofarm.v1.CompleteRequest.dependencies", kDependenciesMax},
     {"gofarm.v1.CompleteRequest.omitted", kReportParts},
+    {"gofarm.v1.CompleteRequest.notes", kNotesMax},
+    {"gofarm.v1.VariantTry.edits", kNotesMax},
     {"gofarm.v1.VariantTry.argv", 2 * kArgumentsMax},
     {"gofarm.v1.VariantTry.environment", 2 * kArgumentsMax},
     {"gofarm.v1.Hello.attempts", domain::kAnnouncedMax},

@@ -29,7 +29,8 @@ class AttemptFence {
   AttemptFence(FactsOf facts_of, const Clock& clock) : facts_of_(std::move(facts_of)), clock_(clock) {}
 
   // FAILED_PRECONDITION: the token is stale, its worker drops the attempt. PERMISSION_DENIED: another worker than this
-  // peer runs the attempt. UNAVAILABLE: its Accept is not stored yet, or the store does not answer: try again.
+  // peer runs the attempt, or under another session's secret: an attempt and its secret belong together for good, so a
+  // kept answer stays true. UNAVAILABLE: its Accept is not stored yet, or the store does not answer: try again.
   absl::Status CheckToken(const Scope& scope, const PeerIdentity& peer, AttemptToken token);
   // The attempt ended: its token is asked for again.
   void Forget(AttemptToken token);
@@ -37,9 +38,9 @@ class AttemptFence {
  private:
   struct Good {
     absl::Time until;
-    std::string worker;
+    domain::TokenFacts facts;
   };
-  void Remember(AttemptToken token, std::string worker);
+  void Remember(AttemptToken token, const domain::TokenFacts& facts);
 
   const FactsOf facts_of_;
   const Clock& clock_;

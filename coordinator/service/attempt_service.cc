@@ -1,5 +1,6 @@
 #include "coordinator/service/attempt_service.h"
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,10 +13,10 @@ namespace gofarm::service {
 namespace {
 
 // A report that cannot be taken ends its attempt all the same: the worker has nothing better to say, and the job must
-// not wait for it. It counts among the farm's own failures, so another try follows.
-domain::CompletedAttempt Refused(const domain::RunningRef& attempt, const absl::Status& why) {
+// not wait for it. `failure` blames the farm or the worker, not the module, so another try follows.
+domain::CompletedAttempt Refused(const domain::RunningRef& attempt, FailureClass failure, const absl::Status& why) {
   domain::CompletedAttempt out{.token = attempt.token, .job = attempt.job};
-  out.failure_class = FailureClass::kInternal;
+  out.failure_class = failure;
   out.failure_detail = Clip(EscapeForPrint(Sv(why.message())), kDetailBytesMax);
   return out;
 }
@@ -23,18 +24,34 @@ domain::CompletedAttempt Refused(const domain::RunningRef& attempt, const absl::
 }  // namespace
 
 absl::Status AttemptService::CheckBlobs(const domain::CompletedAttempt& attempt) const {
-  const auto check = [&](const std::string& what, const std::string& sha256, int64_t size) -> absl::Status {
+  const auto size_of = [&](const std::string& what, const std::string& sha256) -> absl::StatusOr<int64_t> {
     const absl::StatusOr<int64_t> stored = blob_size_(sha256);
     if (absl::IsNotFound(stored.status())) {
       return absl::FailedPreconditionError(Cat(what, ": its bytes (", sha256, ") were never uploaded"));
     }
-    GOFARM_RETURN_IF_ERROR_CTX(stored.status(), what);
-    if (*stored == size) return absl::OkStatus();
-    return absl::InvalidArgumentError(Cat(what, ": reported with ", size, " bytes, stored with ", *stored));
+    if (!stored.ok()) return Annotate(stored.status(), what);
+    return stored;
   };
-  for (const Executable& e : attempt.executables) GOFARM_RETURN_IF_ERROR(check(e.import_path, e.sha256, e.size));
-  if (attempt.facts.licences_sha256.empty()) return absl::OkStatus();
-  return check("licences", attempt.facts.licences_sha256, attempt.facts.licences_size);
+  for (const Executable& e : attempt.executables) {
+    GOFARM_RETURN_IF_ERROR(size_of(e.import_path, e.sha256).status());
+  }
+  const AttemptFacts& facts = attempt.facts;
+  if (facts.licences_sha256.empty()) return absl::OkStatus();
+  GOFARM_ASSIGN_OR_RETURN(const int64_t stored, size_of("licences", facts.licences_sha256));
+  if (stored == facts.licences_size) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      Cat("licences: reported with ", facts.licences_size, " bytes, stored with ", stored));
+}
+
+absl::Status AttemptService::CheckExecutables(const Scope& scope, const domain::CompletedAttempt& attempt) const {
+  if (attempt.executables.empty()) return absl::OkStatus();
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<Target> target, attempts_.TargetOf(scope, attempt.job));
+  if (!target) return absl::OkStatus();  // no such job: the token cannot be its own, and nothing is recorded
+  for (const Executable& e : attempt.executables) {
+    GOFARM_RETURN_IF_ERROR(scope.Check());
+    GOFARM_RETURN_IF_ERROR(check_executable_(e, *target));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<domain::CompleteResult> AttemptService::Record(const Scope& scope,
@@ -73,8 +90,13 @@ absl::Status AttemptService::Refuse(const Scope& scope, const domain::RunningRef
 }
 
 absl::StatusOr<domain::CompleteResult> AttemptService::Complete(const Scope& scope, domain::CompletedAttempt attempt) {
+  FailureClass refused_as = FailureClass::kInternal;
   absl::Status good = CleanReport(attempt);
   if (good.ok()) good = CheckBlobs(attempt);
+  if (good.ok()) {
+    good = CheckExecutables(scope, attempt);
+    if (absl::IsInvalidArgument(good)) refused_as = FailureClass::kToolchainBroken;
+  }
   if (good.ok()) {
     absl::StatusOr<domain::CompleteResult> result = Record(scope, attempt);
     if (!absl::IsInvalidArgument(result.status())) return result;
@@ -82,8 +104,9 @@ absl::StatusOr<domain::CompleteResult> AttemptService::Complete(const Scope& sco
   }
   if (!absl::IsInvalidArgument(good) && !absl::IsFailedPrecondition(good)) return good;  // of the blob store: ask again
   // A repeat of what was recorded long ago gets its answer, whatever became of its blobs.
-  GOFARM_ASSIGN_OR_RETURN(domain::CompleteResult result,
-                          Record(scope, Refused({.token = attempt.token, .job = attempt.job}, good)));
+  GOFARM_ASSIGN_OR_RETURN(
+      domain::CompleteResult result,
+      Record(scope, Refused({.token = attempt.token, .job = attempt.job}, refused_as, good)));
   if (result.repeated) return result;
   return good;
 }

@@ -14,6 +14,7 @@
 #include "common/base/text.h"
 #include "common/obs/log.h"
 #include "coordinator/service/batch_steps.h"
+#include "coordinator/service/event_ring.h"
 
 namespace gofarm::service {
 namespace {
@@ -103,7 +104,7 @@ class BatchFeed {
   BatchSteps steps_ ABSL_GUARDED_BY(mutex_);
   State state_ ABSL_GUARDED_BY(mutex_);
   int64_t version_ ABSL_GUARDED_BY(mutex_) = 0;  // of state_; 0: not read yet
-  std::deque<domain::JobEvent> events_ ABSL_GUARDED_BY(mutex_);
+  EventRing events_ ABSL_GUARDED_BY(mutex_){kFeedEventsMax, kFeedEventBytesMax};
   int64_t newest_ ABSL_GUARDED_BY(mutex_) = 0;   // number of the last of events_
   int64_t visible_ ABSL_GUARDED_BY(mutex_) = 0;  // those up to here belong to state_
   bool done_ ABSL_GUARDED_BY(mutex_) = false;    // the thread has ended, with status_
@@ -114,9 +115,8 @@ class BatchFeed {
 };
 
 void BatchFeed::Push(domain::JobEvent event) {
-  if (events_.size() >= kFeedEventsMax) events_.pop_front();
   event.sequence = ++newest_;
-  events_.push_back(std::move(event));
+  events_.Push(std::move(event));
 }
 
 void BatchFeed::Work(const std::stop_token& stop) {
@@ -303,7 +303,7 @@ absl::StatusOr<std::optional<domain::BatchUpdate>> BatchFeed::Next(const Scope& 
     backlog.pop_front();
   }
   if (!backlog.empty()) return update;
-  for (auto next = events_.end() - (newest_ - cursor); cursor < visible_ && room(*next); ++next, ++cursor) {
+  for (auto next = events_.events().end() - (newest_ - cursor); cursor < visible_ && room(*next); ++next, ++cursor) {
     update.events.push_back(*next);
   }
   return update;

@@ -27,8 +27,9 @@
 namespace gofarm::service {
 
 inline constexpr size_t kFeedsMax = 128;
-inline constexpr int kWatchersMax = 128;         // of one feed
-inline constexpr size_t kFeedEventsMax = 4'096;  // kept for watchers that are behind
+inline constexpr int kWatchersMax = 128;               // of one feed
+inline constexpr size_t kFeedEventsMax = 4'096;        // kept for watchers that are behind
+inline constexpr size_t kFeedEventBytesMax = 2 << 20;  // of all of them
 inline constexpr size_t kEventsPerUpdate = 1'000;
 inline constexpr size_t kUpdateEventBytesMax = 1 << 20;  // of them; the rest comes with the next update
 inline constexpr size_t kRunningShownMax = 200;

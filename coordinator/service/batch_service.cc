@@ -39,7 +39,8 @@ absl::StatusOr<domain::BatchReceipt> BatchService::Submit(const Scope& scope, co
   if (request.leave_out) receipt.left_out = errors.TakeLines();
   // A repeat gets its answer without asking the proxy again, which might answer otherwise by now.
   if (errors.empty()) {
-    GOFARM_ASSIGN_OR_RETURN(std::optional<domain::Batch> first, batches_.FindByRequestId(scope, request.request_id));
+    GOFARM_ASSIGN_OR_RETURN(std::optional<domain::Batch> first,
+                            batches_.FindByRequestId(scope, request.request_id, checked.header.content_sha256));
     if (first) {
       receipt.batch = *std::move(first);
       receipt.repeated_request = true;

@@ -44,12 +44,13 @@ class BatchService {
   BatchService(store::BatchStore& batches, store::QueryStore& queries, ModuleProxy& proxy, BatchRules rules,
                JobNews& news);
 
-  // INVALID_ARGUMENT: one line per error, each prefixed "line N: " where it concerns a line. With `leave_out` such
-  // lines are left out, and told in the receipt.
+  // ALREADY_EXISTS: the request id made a batch of other content. INVALID_ARGUMENT: one line per error, each prefixed
+  // "line N: " where it concerns a line. With `leave_out` such lines are left out, and told in the receipt.
   absl::StatusOr<domain::BatchReceipt> Submit(const Scope& scope, const domain::SubmitRequest& request);
-  // The batch that a request id made, if any.
-  absl::StatusOr<std::optional<domain::Batch>> FirstAnswer(const Scope& scope, const std::string& request_id) {
-    return batches_.FindByRequestId(scope, request_id);
+  // As BatchStore::FindByRequestId.
+  absl::StatusOr<std::optional<domain::Batch>> FirstAnswer(const Scope& scope, const std::string& request_id,
+                                                           const std::string& content_sha256) {
+    return batches_.FindByRequestId(scope, request_id, content_sha256);
   }
   absl::StatusOr<domain::Batch> Cancel(const Scope& scope, BatchId id);
   // A retry is a new generation of the same recipe, toolset included. FAILED_PRECONDITION when this farm builds that

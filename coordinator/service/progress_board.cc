@@ -6,8 +6,7 @@
 namespace gofarm::service {
 
 void ProgressBoard::Push(const domain::JobRef& job, AttemptToken token, Step step, std::string_view detail) {
-  if (events_.size() >= kBoardEventsMax) events_.pop_front();
-  events_.push_back({++newest_, job, token, step, std::string(detail)});
+  events_.Push({++newest_, job, token, step, std::string(detail)});
 }
 
 void ProgressBoard::Run(Live& live) {
@@ -156,6 +155,11 @@ std::vector<domain::RunningJob> ProgressBoard::Running(
   return out;
 }
 
+size_t ProgressBoard::EventBytes() const {
+  absl::MutexLock lock(&mutex_);
+  return events_.bytes();
+}
+
 int64_t ProgressBoard::Newest() const {
   absl::MutexLock lock(&mutex_);
   return newest_;
@@ -168,7 +172,7 @@ std::vector<domain::JobEvent> ProgressBoard::Since(int64_t sequence, size_t limi
   const size_t skip =
       static_cast<size_t>(std::clamp<int64_t>(sequence - oldest, 0, static_cast<int64_t>(events_.size())));
   const size_t n = std::min(limit, events_.size() - skip);
-  const auto first = events_.begin() + static_cast<std::ptrdiff_t>(skip);
+  const auto first = events_.events().begin() + static_cast<std::ptrdiff_t>(skip);
   return {first, first + static_cast<std::ptrdiff_t>(n)};
 }
 

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -23,10 +22,12 @@
 #include "common/base/ids.h"
 #include "common/vocab/failure.h"
 #include "coordinator/domain/live.h"
+#include "coordinator/service/event_ring.h"
 
 namespace gofarm::service {
 
 inline constexpr size_t kBoardEventsMax = 65'536;
+inline constexpr size_t kBoardEventBytesMax = 32 << 20;  // of all of them: their texts come from outside
 // Offers that were not accepted yet; the oldest are forgotten beyond it. One whose offer was forgotten is taken up
 // again when it runs; only its reports before that are lost.
 inline constexpr size_t kBoardOffersMax = 16'384;
@@ -60,6 +61,7 @@ class ProgressBoard {
   int64_t Newest() const;
   // Events after `sequence`, oldest first, at most `limit`; those that fell out of the ring are skipped.
   std::vector<domain::JobEvent> Since(int64_t sequence, size_t limit) const;
+  size_t EventBytes() const;  // that the ring holds
 
   // `changed` is called after every change until Unlisten.
   int64_t Listen(std::function<void()> changed);
@@ -89,7 +91,7 @@ class ProgressBoard {
   absl::flat_hash_map<JobId, AttemptToken> by_job_ ABSL_GUARDED_BY(mutex_);  // of live_: the newest attempt
   std::set<AttemptToken> offered_ ABSL_GUARDED_BY(mutex_);                   // of live_: those that do not run
   std::set<AttemptToken> ended_ ABSL_GUARDED_BY(mutex_);
-  std::deque<domain::JobEvent> events_ ABSL_GUARDED_BY(mutex_);
+  EventRing events_ ABSL_GUARDED_BY(mutex_){kBoardEventsMax, kBoardEventBytesMax};
   int64_t newest_ ABSL_GUARDED_BY(mutex_) = 0;
 
   absl::Mutex listeners_mutex_;

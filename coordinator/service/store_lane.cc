@@ -156,9 +156,11 @@ void StoreLane::One(const dispatch::StoreCall& call) {
       self.answer_(dispatch::AttemptsLost{answer, e.tokens, ValueOr(lost)});
     }
     void operator()(const dispatch::LoadQueue& e) const {
-      auto jobs = self.store_.LoadQueue(CallScope(), e.after, e.limit);
-      const dispatch::Answer answer = self.AnswerOf("load_queue", jobs.status());
-      self.answer_(dispatch::QueueLoaded{answer, e.after, e.issued, ValueOr(jobs)});
+      auto loaded = self.store_.LoadQueue(CallScope(), e.after, e.limit);
+      const dispatch::Answer answer = self.AnswerOf("load_queue", loaded.status());
+      domain::LoadedQueue queue = ValueOr(loaded);
+      self.answer_(
+          dispatch::QueueLoaded{answer, e.after, e.issued, std::move(queue.jobs), queue.more_due, queue.more_delayed});
     }
   };
   std::visit(Carrier{*this}, call);

@@ -11,8 +11,10 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_join.h"
 #include "common/base/text.h"
+#include "common/digest/digest.h"
 #include "common/gomod/path.h"
 #include "common/gomod/version.h"
+#include "coordinator/domain/canonical.h"
 #include "coordinator/service/batch_service.h"
 
 namespace gofarm::service {
@@ -74,6 +76,25 @@ void CheckHeader(domain::SubmitRequest& header, Errors& errors) {
   SortUnique(targets);
 }
 
+// Of all that a submission asks for, as it was written: what "latest" is now changes nothing. Two lists that name the
+// same modules in another order are not the same, for so is their queue.
+std::string ContentDigest(const CheckedRequest& checked) {
+  const domain::SubmitRequest& header = checked.header;
+  domain::CanonicalText text("gofarm submission");
+  text.Add("name", header.name).Add("submitter", header.submitter).Add("priority", header.priority);
+  text.Add("force", int64_t{header.force}).Add("leave_out", int64_t{header.leave_out});
+  for (const auto& [key, value] : header.labels) text.Add("label", key).Add("value", value);
+  const auto add_targets = [&](const std::vector<Target>& targets) {
+    for (const Target target : targets) text.Add("target", static_cast<int64_t>(target));
+  };
+  add_targets(header.targets);
+  for (const CheckedModule& module : checked.modules) {
+    text.Add("module", module.module).Add("version", module.version);
+    add_targets(module.targets);
+  }
+  return digest::Sha256Hex(text.text());
+}
+
 // Runs `work(i)` for i below `count` on a few threads. These calls wait for a network, so a thread each is cheap.
 template <typename Work>
 void InParallel(size_t count, const Work& work) {
@@ -121,6 +142,7 @@ CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::str
                     .force = request.force,
                     .priority = request.priority,
                     .labels = request.labels,
+                    .content_sha256 = request.content_sha256,
                     .leave_out = request.leave_out};
   CheckHeader(checked.header, errors);
   if (request.entries.empty()) {
@@ -168,6 +190,7 @@ CheckedRequest CheckRequest(const domain::SubmitRequest& request, const std::str
   if (jobs > kJobsMax) {
     errors.Add(0, Cat("batch asks for ", jobs, " jobs, at most ", kJobsMax, " are taken: split the list"));
   }
+  if (checked.header.content_sha256.empty()) checked.header.content_sha256 = ContentDigest(checked);
   return checked;
 }
 

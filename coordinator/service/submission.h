@@ -37,7 +37,7 @@ struct CheckedModule {
   std::vector<Target> targets = {};  // ascending; empty: those of the request
 };
 struct CheckedRequest {
-  domain::SubmitRequest header;  // without the entries; targets ascending and filled in
+  domain::SubmitRequest header;  // without the entries; targets ascending, targets and content_sha256 filled in
   // In the order of the list. Equal ones stand once, with the targets of all.
   std::vector<CheckedModule> modules;
 };

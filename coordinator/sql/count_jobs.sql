@@ -1,1 +1,1 @@
-SELECT state, count(*) AS jobs FROM jobs GROUP BY state
+SELECT state, count(*) AS jobs FROM jobs WHERE id > $1::bigint GROUP BY state

@@ -5,5 +5,5 @@ SELECT q.job_id, j.module, j.version, j.target, j.toolset, j.recipe_digest, q.pr
   FROM queue q
   JOIN jobs j ON j.id = q.job_id
  WHERE NOT q.running AND q.offered_token IS NULL AND q.job_id > $1::bigint AND q.not_before > now()
- ORDER BY q.priority DESC, q.queued_at, q.job_id
+ ORDER BY q.not_before, q.job_id
  LIMIT $2::bigint

@@ -1,3 +1,7 @@
-UPDATE batch_jobs b SET job_id = m.new_id
-  FROM unnest($2::bigint[], $3::bigint[]) AS m (old_id, new_id)
- WHERE b.batch_id = ANY ($1::bigint[]) AND b.job_id = m.old_id
+-- What was kept of a batch's counts holds no longer.
+WITH moved AS (
+    UPDATE batch_jobs b SET job_id = m.new_id
+      FROM unnest($2::bigint[], $3::bigint[]) AS m (old_id, new_id)
+     WHERE b.batch_id = ANY ($1::bigint[]) AND b.job_id = m.old_id
+ RETURNING b.batch_id)
+DELETE FROM batch_counts WHERE batch_id IN (SELECT batch_id FROM moved)

@@ -113,4 +113,12 @@ absl::StatusOr<std::optional<CompleteResult>> AttemptStore::FirstAnswer(const Sc
                         });
 }
 
+absl::StatusOr<std::optional<Target>> AttemptStore::TargetOf(const Scope& scope, JobId job) {
+  using Found = std::optional<Target>;
+  return RunTransaction(pool_, scope, "look up a job's target", [&](Txn& txn) -> absl::StatusOr<Found> {
+    const pqxx::result rows = txn.Run("job_target", job.value);
+    return rows.empty() ? Found() : Found(static_cast<Target>(rows[0][0].as<int>()));
+  });
+}
+
 }  // namespace gofarm::store

@@ -31,6 +31,8 @@ class AttemptStore {
   // What an earlier completion of this attempt was answered; none: it was never completed.
   absl::StatusOr<std::optional<domain::CompleteResult>> FirstAnswer(const Scope& scope,
                                                                     const domain::RunningRef& attempt);
+  // Nothing: there is no such job.
+  absl::StatusOr<std::optional<Target>> TargetOf(const Scope& scope, JobId job);
 
  private:
   Pool& pool_;

@@ -48,6 +48,41 @@ absl::StatusOr<Batch> GetIn(Txn& txn, BatchId id) {
   return BatchOf(rows[0]);
 }
 
+void KeepCounts(Txn& txn, const std::vector<BatchId>& ids) {
+  if (ids.empty()) return;
+  std::vector<BatchId> locked;
+  for (const pqxx::row& row : txn.Run("lock_batches_to_keep", Array(ids))) {
+    locked.push_back(BatchId{row[0].as<int64_t>()});
+  }
+  if (!locked.empty()) txn.Run("keep_batch_counts", Array(locked));
+}
+
+// Batches as people see them. Of those that are seen to have ended, the counts are kept: they cost this once.
+std::vector<Batch> ReadBatches(Txn& txn, const pqxx::result& rows) {
+  std::vector<Batch> batches;
+  std::vector<BatchId> ended;
+  for (const pqxx::row& row : rows) {
+    batches.push_back(BatchOf(row));
+    const Batch& batch = batches.back();
+    const bool keep = !row["kept"].as<bool>() && batch.jobs.queued + batch.jobs.running == 0;
+    if (keep && ended.size() < kCountsKeptAtOnce) ended.push_back(batch.id);
+  }
+  KeepCounts(txn, ended);
+  return batches;
+}
+
+// The batch that the request id made, if any.
+absl::StatusOr<std::optional<Batch>> FirstOf(Txn& txn, const std::string& request_id, const std::string& content) {
+  const pqxx::result rows = txn.Run("batch_of_request", request_id);
+  if (rows.empty()) return std::optional<Batch>();
+  const Batch batch = BatchOf(rows[0]);
+  const std::string first = rows[0]["content_sha256"].as<std::string>();
+  if (first.empty() || content.empty() || first == content) return std::optional<Batch>(batch);
+  return absl::AlreadyExistsError(Cat("request id ", request_id, " made batch ", batch.id.value,
+                                      " of other content: send the same again for the same answer, or take a new "
+                                      "request id for a new batch"));
+}
+
 JobRef RefOf(const pqxx::row& row) {
   return {.id = JobId{row["id"].as<int64_t>()},
           .module = row["module"].as<std::string>(),
@@ -228,11 +263,11 @@ absl::StatusOr<InsertedBatch> BatchStore::Insert(const Scope& scope, const domai
   return RunTransaction(pool_, scope, "store the batch", [&](Txn& txn) -> absl::StatusOr<InsertedBatch> {
     InsertedBatch result;
     const pqxx::result row = txn.Run("insert_batch", request.request_id, request.name, request.submitter,
-                                     request.priority, LabelsJson(request.labels));
+                                     request.priority, LabelsJson(request.labels), request.content_sha256);
     if (row.empty()) {
-      const pqxx::result first = txn.Run("batch_of_request", request.request_id);
-      if (first.empty()) return absl::AbortedError("the request id was forgotten in this moment");
-      result.batch = BatchOf(first[0]);
+      GOFARM_ASSIGN_OR_RETURN(std::optional<Batch> first, FirstOf(txn, request.request_id, request.content_sha256));
+      if (!first) return absl::AbortedError("the request id was forgotten in this moment");
+      result.batch = *std::move(first);
       result.repeated = true;
       return result;
     }
@@ -266,16 +301,17 @@ absl::StatusOr<InsertedBatch> BatchStore::Insert(const Scope& scope, const domai
 }
 
 absl::StatusOr<Batch> BatchStore::Get(const Scope& scope, BatchId id) {
-  return RunTransaction(pool_, scope, "show a batch", [&](Txn& txn) { return GetIn(txn, id); });
+  return RunTransaction(pool_, scope, "show a batch", [&](Txn& txn) -> absl::StatusOr<Batch> {
+    std::vector<Batch> found = ReadBatches(txn, txn.Run("get_batch", id.value));
+    if (found.empty()) return absl::NotFoundError(Cat("no batch ", id.value));
+    return std::move(found.front());
+  });
 }
 
-absl::StatusOr<std::optional<Batch>> BatchStore::FindByRequestId(const Scope& scope, const std::string& request_id) {
-  using Found = std::optional<Batch>;
-  return RunTransaction(pool_, scope, "find a batch", [&](Txn& txn) -> absl::StatusOr<Found> {
-    const pqxx::result rows = txn.Run("batch_of_request", request_id);
-    if (rows.empty()) return Found();
-    return Found(BatchOf(rows[0]));
-  });
+absl::StatusOr<std::optional<Batch>> BatchStore::FindByRequestId(const Scope& scope, const std::string& request_id,
+                                                                 const std::string& content_sha256) {
+  return RunTransaction(pool_, scope, "find a batch",
+                        [&](Txn& txn) { return FirstOf(txn, request_id, content_sha256); });
 }
 
 absl::StatusOr<int64_t> BatchStore::ForgetRequestIds(const Scope& scope, absl::Duration retention) {
@@ -293,10 +329,27 @@ absl::StatusOr<int64_t> BatchStore::ForgetRequestIds(const Scope& scope, absl::D
 
 absl::StatusOr<std::vector<Batch>> BatchStore::List(const Scope& scope, int64_t limit) {
   return RunTransaction(pool_, scope, "list batches", [&](Txn& txn) -> absl::StatusOr<std::vector<Batch>> {
-    std::vector<Batch> batches;
-    for (const pqxx::row& row : txn.Run("list_batches", limit)) batches.push_back(BatchOf(row));
-    return batches;
+    return ReadBatches(txn, txn.Run("list_batches", limit));
   });
+}
+
+absl::StatusOr<int64_t> BatchStore::KeepEndedCounts(const Scope& scope) {
+  int64_t kept = 0;
+  for (BatchId after;;) {
+    GOFARM_ASSIGN_OR_RETURN(
+        const std::vector<BatchId> some,
+        RunTransaction(pool_, scope, "keep counts of batches", [&](Txn& txn) -> absl::StatusOr<std::vector<BatchId>> {
+          std::vector<BatchId> ended;
+          for (const pqxx::row& row : txn.Run("ended_batches_to_keep", after.value, kCountsKeptAtOnce)) {
+            ended.push_back(BatchId{row[0].as<int64_t>()});
+          }
+          KeepCounts(txn, ended);
+          return ended;
+        }));
+    kept += static_cast<int64_t>(some.size());
+    if (some.size() < kCountsKeptAtOnce) return kept;
+    after = some.back();
+  }
 }
 
 absl::StatusOr<BatchStore::Cancelled> BatchStore::Cancel(const Scope& scope, BatchId id) {

@@ -38,6 +38,8 @@ inline constexpr size_t kSampleMax = 256;
 // A submission repeated within this time gets the first answer; after that its request id is unknown again.
 inline constexpr absl::Duration kRequestIdRetention = absl::Hours(24 * 7);
 inline constexpr int kRequestIdsAtOnce = 10'000;  // forgotten in one statement
+// Batches whose counts are kept in one statement. More that a list sees are kept when they are listed again.
+inline constexpr size_t kCountsKeptAtOnce = 100;
 
 struct CancelledJobs {
   std::vector<domain::JobRef> cancelled;      // they waited; they are cancelled now
@@ -48,15 +50,19 @@ class BatchStore {
  public:
   explicit BatchStore(Pool& pool) : pool_(pool) {}
 
-  // `jobs` in any order; equal digests count once. All or nothing.
+  // `jobs` in any order; equal digests count once. All or nothing. ALREADY_EXISTS as of FindByRequestId.
   absl::StatusOr<InsertedBatch> Insert(const Scope& scope, const domain::SubmitRequest& request,
                                        const std::vector<domain::WantedJob>& jobs, const std::string& toolset);
   // NOT_FOUND names the id.
   absl::StatusOr<domain::Batch> Get(const Scope& scope, BatchId id);
-  // The batch that a request id made, if any.
-  absl::StatusOr<std::optional<domain::Batch>> FindByRequestId(const Scope& scope, const std::string& request_id);
+  // The batch that a request id made, if any. ALREADY_EXISTS: of other content than this; an empty digest, given or
+  // stored, is no other.
+  absl::StatusOr<std::optional<domain::Batch>> FindByRequestId(const Scope& scope, const std::string& request_id,
+                                                               const std::string& content_sha256);
   // Forgets the request ids of batches older than `retention`; the batches stay. How many.
   absl::StatusOr<int64_t> ForgetRequestIds(const Scope& scope, absl::Duration retention);
+  // Keeps the counts of all batches that ended and were not looked at since. How many.
+  absl::StatusOr<int64_t> KeepEndedCounts(const Scope& scope);
   // Newest first; limit 0: all.
   absl::StatusOr<std::vector<domain::Batch>> List(const Scope& scope, int64_t limit);
 

@@ -1,9 +1,11 @@
 #include "coordinator/store/pg_dispatch_store.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "common/base/secret.h"
 #include "common/base/status_macros.h"
 #include "coordinator/domain/job.h"
 #include "coordinator/store/attempt_end.h"
@@ -130,16 +132,19 @@ absl::Status PgDispatchStore::ExtendLeases(const Scope& scope, int64_t epoch, ab
   });
 }
 
-absl::StatusOr<std::vector<domain::QueuedJob>> PgDispatchStore::LoadQueue(const Scope& scope, JobId after, int limit) {
-  using Jobs = std::vector<domain::QueuedJob>;
-  return RunTransaction(pool_, scope, "load the queue", [&](Txn& txn) -> absl::StatusOr<Jobs> {
-    Jobs jobs;
-    for (const char* statement : {"load_queue_due", "load_queue_later"}) {
-      const int64_t left = limit - static_cast<int64_t>(jobs.size());
-      if (left <= 0) break;
-      for (const pqxx::row& row : txn.Run(statement, after.value, left)) jobs.push_back(QueuedJobOf(row));
-    }
-    return jobs;
+absl::StatusOr<domain::LoadedQueue> PgDispatchStore::LoadQueue(const Scope& scope, JobId after, int limit) {
+  return RunTransaction(pool_, scope, "load the queue", [&](Txn& txn) -> absl::StatusOr<domain::LoadedQueue> {
+    domain::LoadedQueue loaded;
+    const auto read = [&](const char* statement, int rows_max) {
+      if (rows_max == 0) return true;
+      const pqxx::result rows = txn.Run(statement, after.value, rows_max);
+      for (const pqxx::row& row : rows) loaded.jobs.push_back(QueuedJobOf(row));
+      return static_cast<int>(rows.size()) == rows_max;
+    };
+    loaded.more_due = read("load_queue_due", limit);
+    const int left = limit - static_cast<int>(loaded.jobs.size());
+    loaded.more_delayed = read("load_queue_later", std::min(left, domain::kDelayedLoadMax));
+    return loaded;
   });
 }
 
@@ -272,9 +277,13 @@ absl::StatusOr<domain::OpenedSession> PgDispatchStore::OpenSession(const Scope& 
         GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
         domain::OpenedSession opened;
         txn.Run("save_worker", request.name, hello);  // its row serialises sessions of one name
-        opened.superseded = Ids<SessionId>(txn.Run("sessions_of_worker", request.name));
-        opened.session = Ids<SessionId>(
-            txn.Run("insert_session", request.name, request.instance, epoch, absl::ToDoubleSeconds(lease), hello))[0];
+        for (const pqxx::row& row : txn.Run("sessions_of_worker", request.name)) {
+          opened.superseded.push_back(SessionId{row["id"].as<int64_t>()});
+          opened.same_secret = EqualInConstantTime(row["secret_sha256"].as<std::string>(), request.proof_sha256);
+        }
+        const std::string& secret = opened.same_secret ? request.proof_sha256 : request.fresh_secret_sha256;
+        opened.session = Ids<SessionId>(txn.Run("insert_session", request.name, request.instance, epoch,
+                                                absl::ToDoubleSeconds(lease), hello, secret))[0];
 
         const std::string former = Array(opened.superseded);
         absl::flat_hash_map<JobId, LockedJob> jobs;
@@ -287,7 +296,7 @@ absl::StatusOr<domain::OpenedSession> PgDispatchStore::OpenSession(const Scope& 
         for (const AnnouncedAttempt& announced : request.attempts) {
           if (!seen.insert(announced.token).second) continue;
           const auto held = left.find(announced.token);
-          if (held == left.end() || held->second.job != announced.job) {
+          if (!opened.same_secret || held == left.end() || held->second.job != announced.job) {
             opened.dropped.push_back(announced.token);
             continue;
           }

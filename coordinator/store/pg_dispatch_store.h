@@ -18,7 +18,7 @@ class PgDispatchStore final : public domain::DispatchStore {
 
   absl::Status ResetLeasesAtStart(const Scope& scope, int64_t epoch, absl::Duration lease) override;
   absl::Status ExtendLeases(const Scope& scope, int64_t epoch, absl::Duration lease) override;
-  absl::StatusOr<std::vector<domain::QueuedJob>> LoadQueue(const Scope& scope, JobId after, int limit) override;
+  absl::StatusOr<domain::LoadedQueue> LoadQueue(const Scope& scope, JobId after, int limit) override;
   absl::StatusOr<std::vector<domain::ClaimResult>> ClaimOffers(
       const Scope& scope, int64_t epoch, const std::vector<domain::ClaimRequest>& claims) override;
   absl::StatusOr<std::vector<domain::ClaimState>> ReadClaims(const Scope& scope,

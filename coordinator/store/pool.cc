@@ -41,6 +41,8 @@ Connection::Connection(const PoolOptions& options) : db_(ConnectString(options.u
   set("statement_timeout", Cat(absl::ToInt64Milliseconds(options.statement_timeout)));
   set("idle_in_transaction_session_timeout", Cat(absl::ToInt64Milliseconds(options.idle_in_transaction_timeout)));
   set("timezone", "UTC");
+  // Compiling a plan costs more than any of ours takes to run: half a second for a list of kept counts.
+  set("jit", "off");
 }
 
 void Connection::Prepare(std::string_view name) {

@@ -190,8 +190,13 @@ absl::Status QueryStore::SaveWorkerReport(const Scope& scope, const std::string&
 
 absl::StatusOr<domain::JobCounts> QueryStore::CountJobs(const Scope& scope) {
   return RunTransaction(pool_, scope, "count jobs", [&](Txn& txn) -> absl::StatusOr<domain::JobCounts> {
-    domain::JobCounts counts;
-    for (const pqxx::row& row : txn.Run("count_jobs")) {
+    const pqxx::row kept = txn.Run("kept_job_counts")[0];
+    domain::JobCounts counts{.built = kept["built"].as<int64_t>(),
+                             .partial = kept["partial"].as<int64_t>(),
+                             .nothing_to_build = kept["nothing_to_build"].as<int64_t>(),
+                             .failed = kept["failed"].as<int64_t>(),
+                             .cancelled = kept["cancelled"].as<int64_t>()};
+    for (const pqxx::row& row : txn.Run("count_jobs", kept["up_to_id"].as<int64_t>())) {
       const int64_t n = row["jobs"].as<int64_t>();
       switch (static_cast<JobState>(row["state"].as<int>())) {
         case JobState::kQueued:
@@ -201,24 +206,37 @@ absl::StatusOr<domain::JobCounts> QueryStore::CountJobs(const Scope& scope) {
           counts.running = n;
           break;
         case JobState::kBuilt:
-          counts.built = n;
+          counts.built += n;
           break;
         case JobState::kPartial:
-          counts.partial = n;
+          counts.partial += n;
           break;
         case JobState::kNothingToBuild:
-          counts.nothing_to_build = n;
+          counts.nothing_to_build += n;
           break;
         case JobState::kFailed:
-          counts.failed = n;
+          counts.failed += n;
           break;
         case JobState::kCancelled:
-          counts.cancelled = n;
+          counts.cancelled += n;
           break;
       }
     }
     return counts;
   });
+}
+
+absl::Status QueryStore::KeepJobCounts(const Scope& scope) {
+  for (int64_t before = -1;;) {
+    GOFARM_ASSIGN_OR_RETURN(
+        const int64_t up_to,
+        RunTransaction(pool_, scope, "keep counts of jobs", [&](Txn& txn) -> absl::StatusOr<int64_t> {
+          txn.Run("keep_job_counts", kJobsCountedAtOnce, absl::ToDoubleSeconds(kJobsSettle));
+          return txn.Run("kept_job_counts")[0]["up_to_id"].as<int64_t>();
+        }));
+    if (up_to == before) return absl::OkStatus();
+    before = up_to;
+  }
 }
 
 absl::StatusOr<Attempt> QueryStore::FindAttempt(const Scope& scope, JobId job, int number) {
@@ -240,7 +258,8 @@ absl::StatusOr<Attempt> QueryStore::FindAttempt(const Scope& scope, JobId job, i
 absl::StatusOr<domain::TokenFacts> QueryStore::FactsOf(const Scope& scope, AttemptToken token) {
   return RunTransaction(pool_, scope, "look up a token", [&](Txn& txn) -> absl::StatusOr<domain::TokenFacts> {
     const pqxx::result rows = txn.Run("token_state", token.value);
-    domain::TokenFacts facts{.worker = rows[0]["running_on"].as<std::string>()};
+    domain::TokenFacts facts{.worker = rows[0]["running_on"].as<std::string>(),
+                             .secret_sha256 = rows[0]["secret_sha256"].as<std::string>()};
     if (!facts.worker.empty()) {
       facts.state = domain::TokenState::kRunning;
     } else if (rows[0]["offered"].as<bool>()) {

@@ -19,6 +19,9 @@ inline constexpr int kArtifactPageMax = 2000;
 inline constexpr int kWorkerPageMax = 32;                                // reports have up to 3 MiB
 inline constexpr absl::Duration kWorkerRetention = absl::Hours(7 * 24);  // unseen for longer: forgotten
 
+inline constexpr int kJobsCountedAtOnce = 200'000;             // in one statement of KeepJobCounts
+inline constexpr absl::Duration kJobsSettle = absl::Hours(1);  // far longer than any transaction that makes jobs
+
 class QueryStore {
  public:
   explicit QueryStore(Pool& pool) : pool_(pool) {}
@@ -43,6 +46,8 @@ class QueryStore {
   // The last report of a worker, for `worker list` after a restart.
   absl::Status SaveWorkerReport(const Scope& scope, const std::string& worker, const WorkerReport& report);
   absl::StatusOr<domain::JobCounts> CountJobs(const Scope& scope);
+  // Keeps what the oldest jobs came to, as far as all have ended, so that CountJobs costs only the later ones.
+  absl::Status KeepJobCounts(const Scope& scope);
   // Of the job's attempts the `number`th (1 = the first, 0 = the last), as brief as in JobPage. NOT_FOUND: no such job
   // or attempt.
   absl::StatusOr<domain::Attempt> FindAttempt(const Scope& scope, JobId job, int number);

@@ -17,9 +17,12 @@ namespace {
 class FakeProxy final : public service::ModuleProxy {
  public:
   service::VersionAnswer Check(const Scope&, const std::string&, const std::string& version) override {
-    return {.state = version == "v1.99.99" ? service::VersionState::kAbsent : service::VersionState::kThere};
+    return {.state = version == "v1.99.99" || gone ? service::VersionState::kAbsent : service::VersionState::kThere};
   }
-  absl::StatusOr<std::string> Latest(const Scope&, const std::string&) override { return std::string("v1.5.0"); }
+  absl::StatusOr<std::string> Latest(const Scope&, const std::string&) override { return latest; }
+
+  bool gone = false;  // every version, from now on
+  std::string latest = "v1.5.0";
 };
 
 // What the dispatcher is given.
@@ -56,6 +59,10 @@ class BatchServiceTest : public FarmTest {
           if (blob == blobs_.end()) return absl::NotFoundError("no blob");
           return blob->second;
         },
+        [this](const Executable& executable, Target target) -> absl::Status {
+          if (target != Target::kX86_64) return absl::InternalError("the job's target");
+          return wrong_.empty() ? absl::OkStatus() : absl::InvalidArgumentError(Cat(executable.name, ": ", wrong_));
+        },
         dispatch_, fence_, news_);
   }
   // A coordinator with another configuration or of another release.
@@ -83,6 +90,7 @@ class BatchServiceTest : public FarmTest {
   FakeDispatch dispatch_;
   service::JobNews news_{board_, fence_, dispatch_, metrics_};
   std::map<std::string, int64_t> blobs_;
+  std::string wrong_;  // with every executable
   std::unique_ptr<service::BatchService> service_;
   std::unique_ptr<service::AttemptService> attempt_service_;
 };
@@ -153,13 +161,39 @@ TEST_F(BatchServiceTest, AListOfWhichNothingIsLeftMakesNoBatch) {
 }
 
 TEST_F(BatchServiceTest, ARepeatedRequestIsAnsweredWithoutAskingAgain) {
-  domain::SubmitRequest request = List({{"example.com/a", "v1.0.0"}});
+  const domain::SubmitRequest request = List({{"example.com/a", "v1.0.0"}, {"example.com/b", "latest"}});
   const auto first = service_->Submit(Now(), request);
-  request.entries[0].version = "v1.99.99";  // which the proxy would refuse
+  proxy_.gone = true;
+  proxy_.latest = "v1.6.0";
   const auto second = service_->Submit(Now(), request);
   ASSERT_TRUE(second.ok()) << second.status();
   EXPECT_TRUE(second->repeated_request);
   EXPECT_EQ(second->batch.id, first->batch.id);
+}
+
+TEST_F(BatchServiceTest, ARequestIdThatComesAgainWithOtherContentIsRefused) {
+  const domain::SubmitRequest first = List({{"example.com/a", "v1.0.0"}, {"example.com/b", "v1.0.0"}});
+  ASSERT_TRUE(service_->Submit(Now(), first).ok());
+  std::vector<domain::SubmitRequest> others(9, first);
+  others[0].entries[1].version = "v1.0.1";
+  others[1].entries.pop_back();
+  others[2].entries[0].module = "example.com/c";
+  others[3].targets = {Target::kX86_64, Target::kRiscv64};
+  others[4].priority = 1;
+  others[5].labels = {{"team", "tools"}};
+  others[6].name = "mine";
+  others[7].submitter = "somebody else";
+  others[8].force = true;
+  for (const domain::SubmitRequest& other : others) {
+    const absl::Status refused = service_->Submit(Now(), other).status();
+    EXPECT_TRUE(absl::IsAlreadyExists(refused)) << &other - others.data() << ": " << refused;
+    EXPECT_NE(refused.message().find("take a new request id"), absl::string_view::npos) << refused;
+  }
+  domain::SubmitRequest same = first;
+  same.entries[0].line = 17;
+  same.entries.push_back(same.entries[1]);
+  EXPECT_TRUE(service_->Submit(Now(), same)->repeated_request) << "another text of the same";
+  EXPECT_EQ(Count("SELECT count(*) FROM batches"), 1);
 }
 
 TEST_F(BatchServiceTest, CancelTellsTheWorkersOfRunningJobs) {
@@ -249,6 +283,23 @@ TEST_F(BatchServiceTest, ALyingReportEndsTheAttemptAsTheFarmsOwnFailure) {
   report.executables[0].sha256 = "garbage";
   EXPECT_EQ(attempt_service_->Complete(Now(), report).status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(Job(job).state, JobState::kQueued);
+}
+
+TEST_F(BatchServiceTest, AnExecutableThatIsNotWhatItSaysIsItsWorkersFaultAndTheJobGoesToAnother) {
+  const SessionId session = Hello("w").session;
+  const JobId job = OnlyJob(Submit({"example.com/a"}).batch.id);
+  const domain::CompletedAttempt report = BuiltReport(Run(job, session), job, {"example.com/a"});
+  blobs_[report.executables[0].sha256] = report.executables[0].size;
+  wrong_ = "is for aarch64, not x86_64";
+  const absl::Status refused = attempt_service_->Complete(Now(), report).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(refused)) << refused;
+  EXPECT_TRUE(attempt_service_->Complete(Now(), report)->repeated) << "the worker hears that it is done with it";
+  const domain::Job after = Job(job);
+  EXPECT_EQ(after.state, JobState::kQueued);
+  EXPECT_EQ(after.attempts[0].failure_class, FailureClass::kToolchainBroken);
+  EXPECT_EQ(after.attempts[0].failure_detail, "a: is for aarch64, not x86_64");
+  EXPECT_TRUE(domain::BlamesWorker(after.attempts[0].failure_class));
+  EXPECT_EQ(Count("SELECT count(*) FROM executables"), 0);
 }
 
 TEST_F(BatchServiceTest, AStaleTokenIsAFailedPrecondition) {

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 
 #include <atomic>
+#include <pqxx/pqxx>
 #include <set>
 #include <thread>
 
@@ -24,10 +25,10 @@ TEST_F(BatchStoreTest, ABatchQueuesItsJobsInTheOrderOfTheList) {
   EXPECT_EQ(inserted->batch.jobs.queued, 4);
   const auto queue = dispatch_->LoadQueue(Now(), JobId{}, 10);
   ASSERT_TRUE(queue.ok()) << queue.status();
-  ASSERT_EQ(queue->size(), 4u);
-  EXPECT_EQ(queue->at(0).module, "example.com/b");
-  EXPECT_EQ(queue->at(1).target, Target::kRiscv64);
-  EXPECT_EQ(queue->at(2).module, "example.com/a");
+  ASSERT_EQ(queue->jobs.size(), 4u);
+  EXPECT_EQ(queue->jobs[0].module, "example.com/b");
+  EXPECT_EQ(queue->jobs[1].target, Target::kRiscv64);
+  EXPECT_EQ(queue->jobs[2].module, "example.com/a");
 }
 
 TEST_F(BatchStoreTest, ARepeatedRequestIdGetsTheFirstAnswer) {
@@ -38,6 +39,23 @@ TEST_F(BatchStoreTest, ARepeatedRequestIdGetsTheFirstAnswer) {
   EXPECT_TRUE(second->repeated);
   EXPECT_EQ(second->batch.id, first->batch.id);
   EXPECT_EQ(Count("SELECT count(*) FROM jobs"), 1);
+}
+
+TEST_F(BatchStoreTest, ARequestIdThatComesAgainWithOtherContentIsRefused) {
+  domain::SubmitRequest request = Request();
+  request.content_sha256 = std::string(64, 'a');
+  const auto first = batches_->Insert(Now(), request, Wanted({"example.com/a"}), toolset_.name);
+  ASSERT_TRUE(first.ok()) << first.status();
+  EXPECT_TRUE(batches_->Insert(Now(), request, Wanted({"example.com/a"}), toolset_.name)->repeated);
+  request.content_sha256 = std::string(64, 'b');
+  const absl::Status other = batches_->Insert(Now(), request, Wanted({"example.com/b"}), toolset_.name).status();
+  EXPECT_TRUE(absl::IsAlreadyExists(other)) << other;
+  EXPECT_TRUE(
+      absl::IsAlreadyExists(batches_->FindByRequestId(Now(), request.request_id, request.content_sha256).status()));
+  EXPECT_EQ(Count("SELECT count(*) FROM jobs"), 1);
+  Sql("UPDATE batches SET content_sha256 = NULL");
+  EXPECT_TRUE(batches_->Insert(Now(), request, Wanted({"example.com/b"}), toolset_.name)->repeated)
+      << "of a batch from before nobody knows it";
 }
 
 TEST_F(BatchStoreTest, ARequestIdIsForgottenAfterItsRetentionAndItsBatchStays) {
@@ -56,12 +74,52 @@ TEST_F(BatchStoreTest, ARequestIdIsForgottenAfterItsRetentionAndItsBatchStays) {
   EXPECT_EQ(*forgotten, 1);
   EXPECT_EQ(*batches_->ForgetRequestIds(Now(), store::kRequestIdRetention), 0) << "nothing is left to forget";
   EXPECT_EQ(batches_->Get(Now(), old_batch)->jobs.queued, 1);
-  EXPECT_EQ(*batches_->FindByRequestId(Now(), old.request_id), std::nullopt);
+  EXPECT_EQ(*batches_->FindByRequestId(Now(), old.request_id, ""), std::nullopt);
   const auto again = batches_->Insert(Now(), old, Wanted({"example.com/a"}), toolset_.name);
   ASSERT_TRUE(again.ok()) << again.status();
   EXPECT_FALSE(again->repeated);
   EXPECT_NE(again->batch.id, old_batch);
   EXPECT_TRUE(batches_->Insert(Now(), recent, Wanted({"example.com/a"}), toolset_.name)->repeated);
+}
+
+TEST_F(BatchStoreTest, CountsAreKeptWhenABatchHasEndedAndHoldUntilARetry) {
+  const SessionId session = Hello("w").session;
+  const auto kept = [&] { return Count("SELECT count(*) FROM batch_counts"); };
+  const auto batch = SubmitAndFail("example.com/a", FailureClass::kCompileError, session);
+  const BatchId other = Submit({"example.com/b"}).batch.id;
+  EXPECT_EQ(batches_->List(Now(), 0)->size(), 2u);
+  EXPECT_EQ(kept(), 1) << "the other one runs";
+  for (int i = 0; i < 2; ++i) {
+    const auto seen = batches_->Get(Now(), batch.batch.id);
+    ASSERT_TRUE(seen.ok()) << seen.status();
+    EXPECT_EQ(seen->state, BatchState::kDone);
+    EXPECT_EQ(seen->jobs, (domain::JobCounts{.failed = 1}));
+  }
+  const auto retried = batches_->RetryFailed(Now(), batch.batch.id, any_retry_);
+  ASSERT_TRUE(retried.ok()) << retried.status();
+  EXPECT_EQ(retried->batch.jobs, (domain::JobCounts{.queued = 1}));
+  EXPECT_EQ(retried->batch.state, BatchState::kRunning);
+  EXPECT_EQ(kept(), 0);
+  const JobId again = OnlyJob(batch.batch.id);
+  Complete(BuiltReport(Run(again, session), again, {"example.com/a"}));
+  EXPECT_EQ(batches_->Get(Now(), batch.batch.id)->jobs, (domain::JobCounts{.built = 1}));
+  EXPECT_EQ(batches_->Get(Now(), batch.batch.id)->executables, 1) << "the kept ones";
+  EXPECT_EQ(kept(), 1);
+  const JobId waits = OnlyJob(other);
+  ASSERT_TRUE(batches_->CancelJob(Now(), waits).ok());
+  EXPECT_EQ(batches_->Get(Now(), other)->jobs, (domain::JobCounts{.cancelled = 1}));
+  ASSERT_TRUE(batches_->RetryJob(Now(), waits, any_retry_).ok());
+  EXPECT_EQ(batches_->Get(Now(), other)->jobs, (domain::JobCounts{.queued = 1}));
+}
+
+TEST_F(BatchStoreTest, ARetryUnderWayKeepsNobodyWaitingAndNothingWrong) {
+  const SessionId session = Hello("w").session;
+  const BatchId batch = SubmitAndFail("example.com/a", FailureClass::kCompileError, session).batch.id;
+  pqxx::connection db(url_);
+  pqxx::work retry(db);
+  retry.exec(Cat("SELECT id FROM batches WHERE id = ", batch.value, " FOR UPDATE"));
+  EXPECT_EQ(batches_->Get(Now(), batch)->jobs.failed, 1);
+  EXPECT_EQ(Count("SELECT count(*) FROM batch_counts"), 0) << "what a retry may be changing is not kept";
 }
 
 TEST_F(BatchStoreTest, EqualDigestsInOneBatchCountOnce) {
@@ -140,7 +198,7 @@ TEST_F(BatchStoreTest, SubmissionsAtOnceMakeOneJobEachUnlessForced) {
 TEST_F(BatchStoreTest, AnUrgentSubmissionRaisesWhatItJoins) {
   Submit({"example.com/a", "example.com/b"});
   ASSERT_TRUE(batches_->Insert(Now(), Request(false, /*priority=*/5), Wanted({"example.com/b"}), toolset_.name).ok());
-  EXPECT_EQ(dispatch_->LoadQueue(Now(), JobId{}, 10)->at(0).module, "example.com/b");
+  EXPECT_EQ(dispatch_->LoadQueue(Now(), JobId{}, 10)->jobs.at(0).module, "example.com/b");
 }
 
 TEST_F(BatchStoreTest, CancelEndsOnlyJobsThatNoOtherLiveBatchWants) {

@@ -109,10 +109,10 @@ TEST_F(DispatchStoreTest, AJobOfTheQueueIsItsFirstSubmittersAlsoWhenItIsTriedAga
   const auto is_anns = [&] {
     const auto queue = dispatch_->LoadQueue(Now(), JobId{}, 10);
     ASSERT_TRUE(queue.ok()) << queue.status();
-    ASSERT_EQ(queue->size(), 1u);
-    EXPECT_EQ(queue->at(0).submitter, "ann");
-    EXPECT_EQ(queue->at(0).labels, first.labels);
-    EXPECT_EQ(queue->at(0).memory_bytes, 0);
+    ASSERT_EQ(queue->jobs.size(), 1u);
+    EXPECT_EQ(queue->jobs[0].submitter, "ann");
+    EXPECT_EQ(queue->jobs[0].labels, first.labels);
+    EXPECT_EQ(queue->jobs[0].memory_bytes, 0);
   };
   is_anns();
   const JobId job = OnlyJob(batch->batch.id);
@@ -210,10 +210,12 @@ TEST_F(DispatchStoreTest, AJobHasOneLeaseAtMost) {
 
 TEST_F(DispatchStoreTest, ADispatchedJobOfManyPagesComesFromTheLoadedQueueInOrder) {
   FillFarm();
-  const auto all = dispatch_->LoadQueue(Now(), JobId{}, 100'000);
-  ASSERT_TRUE(all.ok()) << all.status();
-  EXPECT_EQ(all->size(), 10'000u);
-  EXPECT_TRUE(std::is_sorted(all->begin(), all->end(), [](const auto& a, const auto& b) { return a.id < b.id; }));
+  const auto loaded = dispatch_->LoadQueue(Now(), JobId{}, 100'000);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  const std::vector<domain::QueuedJob>& all = loaded->jobs;
+  EXPECT_EQ(all.size(), 10'000u);
+  EXPECT_FALSE(loaded->more_due || loaded->more_delayed);
+  EXPECT_TRUE(std::is_sorted(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.id < b.id; }));
 }
 
 TEST_F(DispatchStoreTest, TheHotStatementsUseTheirIndexes) {

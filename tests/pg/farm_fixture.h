@@ -89,6 +89,7 @@ class FarmTest : public PgTest {
                                  .slots = 2,
                                  .memory_bytes = 1 << 20};
     hello.attempts = std::move(attempts);
+    hello.proof_sha256 = hello.fresh_secret_sha256 = digest::Sha256Hex(worker);
     auto opened = dispatch_->OpenSession(Now(), epoch_, hello, absl::Seconds(30));
     EXPECT_TRUE(opened.ok()) << opened.status();
     return *std::move(opened);

@@ -11,6 +11,7 @@
 #include "common/base/text.h"
 #include "coordinator/store/migrator.h"
 #include "coordinator/store/query_store.h"
+#include "coordinator/store/transaction.h"
 #include "coordinator_sql.h"
 #include "tests/support/pg_fixture.h"
 
@@ -189,6 +190,14 @@ TEST(MigratorTest, AFailedMigrationLeavesNothing) {
 TEST(PoolTest, AnUnreachableDatabaseIsUnavailable) {
   store::Pool pool({.url = "host=/nonexistent dbname=x", .connections = 1});
   EXPECT_EQ(store::Ping(Soon(), pool).code(), absl::StatusCode::kUnavailable);
+}
+
+TEST(PoolTest, NoConnectionCompilesItsPlans) {
+  store::Pool pool({.url = PgServer::Get().NewDatabase(), .connections = 1});
+  const auto jit = store::RunTransaction(pool, Soon(), "look", [](store::Txn& txn) -> absl::StatusOr<std::string> {
+    return txn.Exec("SHOW jit")[0][0].as<std::string>();
+  });
+  EXPECT_EQ(*jit, "off");
 }
 
 TEST(PoolTest, HealsAfterTheServerWasKilled) {

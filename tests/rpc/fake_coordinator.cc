@@ -7,6 +7,7 @@
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/session_secret.h"
 
 namespace gofarm {
 
@@ -14,7 +15,7 @@ class FakeCoordinator::Service : public v1::Worker::Service {
  public:
   explicit Service(FakeCoordinator& farm) : farm_(farm) {}
 
-  grpc::Status Session(grpc::ServerContext*,
+  grpc::Status Session(grpc::ServerContext* context,
                        grpc::ServerReaderWriter<v1::CoordinatorMessage, v1::WorkerMessage>* stream) override {
     v1::WorkerMessage message;
     if (!stream->Read(&message) || !message.has_hello()) return {grpc::StatusCode::INVALID_ARGUMENT, "Hello first"};
@@ -22,6 +23,7 @@ class FakeCoordinator::Service : public v1::Worker::Service {
     answer.set_epoch(1);
     {
       absl::MutexLock lock(&farm_.mutex_);
+      farm_.secret_of["Session"] = rpc::SessionSecretOf(*context);
       if (!farm_.session_refusal_.ok()) {
         ++farm_.sessions_refused;
         return farm_.session_refusal_;
@@ -30,6 +32,7 @@ class FakeCoordinator::Service : public v1::Worker::Service {
       welcome.set_session_id(static_cast<int64_t>(farm_.hellos.size()) + 1);
       welcome.set_lease_seconds(30);
       welcome.set_heartbeat_seconds(0.2);
+      welcome.set_session_secret(farm_.welcome_secret);
       for (const v1::RunningAttempt& attempt : message.hello().attempts()) {
         if (farm_.valid_.contains(attempt.token())) {
           welcome.add_keep(attempt.token());
@@ -66,9 +69,11 @@ class FakeCoordinator::Service : public v1::Worker::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status AppendLog(grpc::ServerContext*, grpc::ServerReaderWriter<v1::LogAck, v1::LogChunk>* stream) override {
+  grpc::Status AppendLog(grpc::ServerContext* context,
+                         grpc::ServerReaderWriter<v1::LogAck, v1::LogChunk>* stream) override {
     {
       absl::MutexLock lock(&farm_.mutex_);
+      farm_.secret_of["AppendLog"] = rpc::SessionSecretOf(*context);
       ++farm_.log_streams;
     }
     v1::LogChunk chunk;
@@ -90,7 +95,8 @@ class FakeCoordinator::Service : public v1::Worker::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status UploadBlob(grpc::ServerContext*, grpc::ServerReaderWriter<v1::BlobAck, v1::BlobChunk>* stream) override {
+  grpc::Status UploadBlob(grpc::ServerContext* context,
+                          grpc::ServerReaderWriter<v1::BlobAck, v1::BlobChunk>* stream) override {
     v1::BlobChunk chunk;
     if (!stream->Read(&chunk) || !chunk.has_header()) return {grpc::StatusCode::INVALID_ARGUMENT, "header first"};
     const v1::BlobChunk::Header header = chunk.header();
@@ -99,6 +105,7 @@ class FakeCoordinator::Service : public v1::Worker::Service {
     {
       absl::MutexLock lock(&farm_.mutex_);
       if (!farm_.valid_.contains(header.token())) return {grpc::StatusCode::FAILED_PRECONDITION, "stale token"};
+      farm_.secret_of["UploadBlob"] = rpc::SessionSecretOf(*context);
       ack.set_complete(farm_.blobs.contains(header.sha256()));
       data = farm_.partial_blobs[header.sha256()];
       ack.set_offset(static_cast<int64_t>(data.size()));
@@ -124,8 +131,10 @@ class FakeCoordinator::Service : public v1::Worker::Service {
     return grpc::Status::OK;
   }
 
-  grpc::Status Complete(grpc::ServerContext*, const v1::CompleteRequest* request, v1::CompleteReply* reply) override {
+  grpc::Status Complete(grpc::ServerContext* context, const v1::CompleteRequest* request,
+                        v1::CompleteReply* reply) override {
     absl::MutexLock lock(&farm_.mutex_);
+    farm_.secret_of["Complete"] = rpc::SessionSecretOf(*context);
     if (!farm_.valid_.contains(request->token())) return {grpc::StatusCode::FAILED_PRECONDITION, "stale token"};
     if (farm_.completions_to_fail_ > 0) {
       --farm_.completions_to_fail_;

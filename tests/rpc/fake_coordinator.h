@@ -56,6 +56,8 @@ class FakeCoordinator {
   int log_streams = 0;
   int sessions_open = 0;
   int sessions_refused = 0;
+  std::string welcome_secret;                    // given with every Welcome; empty: the former one holds on
+  std::map<std::string, std::string> secret_of;  // by method, of its last call
   bool goodbye = false;
   bool half_closed = false;  // the last session ended by the worker, in order
 

@@ -9,9 +9,12 @@
 #include "common/digest/digest.h"
 #include "common/io/files.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/session_secret.h"
 #include "common/sync/wait.h"
+#include "common/vocab/session.h"
 #include "coordinator/domain/recipe.h"
 #include "coordinator/domain/toolset.h"
+#include "coordinator/service/artifact_check.h"
 #include "coordinator/service/attempt_service.h"
 #include "coordinator/service/batch_feed.h"
 #include "coordinator/service/batch_service.h"
@@ -88,8 +91,11 @@ struct FarmServer::Parts {
         service::BatchRules{
             .toolset = toolset, .toolsets = {toolset}, .policy = domain::CurrentPolicy(), .goprivate = ""},
         *news);
+    check = std::make_unique<service::ArtifactCheck>(*blobs);
     attempts = std::make_unique<service::AttemptService>(
-        attempt_store, [this](const std::string& sha256) { return blobs->Renew(sha256); }, *dispatch, fence, *news);
+        attempt_store, [this](const std::string& sha256) { return blobs->Renew(sha256); },
+        [this](const Executable& executable, Target target) { return check->CheckExecutable(executable, target); },
+        *dispatch, fence, *news);
     farm = std::make_unique<service::FarmView>(queries, *dispatch, board, reports);
     feeds = std::make_unique<service::BatchFeeds>(watch_queries, board,
                                                   [this](const domain::Job& job) { return farm->WhyWaiting(job); });
@@ -149,6 +155,7 @@ struct FarmServer::Parts {
   std::unique_ptr<service::JobNews> news;  // called by the loop until that is gone
   std::unique_ptr<service::DispatchLoop> dispatch;
   std::unique_ptr<service::BatchService> batches;
+  std::unique_ptr<service::ArtifactCheck> check;
   std::unique_ptr<service::AttemptService> attempts;
   std::unique_ptr<service::FarmView> farm;
   std::unique_ptr<service::BatchFeeds> feeds;
@@ -164,6 +171,7 @@ blob::BlobStore& FarmServer::blobs() { return *parts_->blobs; }
 
 void RpcTest::SetUp() {
   PgTest::SetUp();
+  LastSecret().clear();
   char name[] = "/tmp/gofarm-rpc-XXXXXX";
   dir_ = ::mkdtemp(name);
   Restart();
@@ -201,6 +209,7 @@ std::unique_ptr<grpc::ClientContext> RpcTest::Context(absl::Duration deadline) {
   auto context = std::make_unique<grpc::ClientContext>();
   context->set_deadline(absl::ToChronoTime(absl::Now() + deadline));
   context->set_wait_for_ready(true);
+  rpc::AttachSessionSecret(*context, LastSecret());
   return context;
 }
 
@@ -270,7 +279,8 @@ std::vector<v1::WorkerRow> RpcTest::Workers(bool brief) {
   return workers;
 }
 
-FakeWorker::FakeWorker(v1::Worker::Stub& stub, absl::Duration deadline) {
+FakeWorker::FakeWorker(v1::Worker::Stub& stub, absl::Duration deadline, const std::string& secret) {
+  rpc::AttachSessionSecret(context_, secret);
   context_.set_deadline(absl::ToChronoTime(absl::Now() + deadline));
   context_.set_wait_for_ready(true);
   stream_ = stub.Session(&context_);
@@ -280,7 +290,7 @@ FakeWorker::~FakeWorker() { End(); }
 
 v1::Hello FakeWorker::Hello(const std::string& name) {
   v1::Hello hello;
-  hello.set_protocol_version(1);
+  hello.set_protocol_version(kProtocolVersion);
   hello.set_name(name);
   hello.set_instance("i1");
   hello.set_host_arch("x86_64");
@@ -325,6 +335,7 @@ v1::Welcome FakeWorker::HearWelcome() {
   const v1::CoordinatorMessage message = Hear();
   EXPECT_TRUE(message.has_welcome()) << message.ShortDebugString();
   EXPECT_GT(message.epoch(), 0);
+  if (!message.welcome().session_secret().empty()) LastSecret() = message.welcome().session_secret();
   return message.welcome();
 }
 v1::Offer FakeWorker::HearOffer() {
@@ -346,10 +357,16 @@ grpc::Status FakeWorker::AwaitEnd() {
   return stream_->Finish();
 }
 
+std::string& LastSecret() {
+  static std::string secret;
+  return secret;
+}
+
 int64_t AppendLog(v1::Worker::Stub& stub, int64_t token, int64_t offset, const std::string& data,
                   grpc::Status* status) {
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(20)));
+  rpc::AttachSessionSecret(context, LastSecret());
   const auto stream = stub.AppendLog(&context);
   v1::LogChunk chunk;
   chunk.set_token(token);
@@ -373,6 +390,7 @@ grpc::Status Upload(v1::Worker::Stub& stub, int64_t token, const std::string& sh
                     int64_t* offset, size_t stop_after) {
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + absl::Seconds(20)));
+  rpc::AttachSessionSecret(context, LastSecret());
   const auto stream = stub.UploadBlob(&context);
   v1::BlobChunk chunk;
   chunk.mutable_header()->set_token(token);

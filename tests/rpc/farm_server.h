@@ -67,7 +67,9 @@ class FarmServer {
 // One session of a worker.
 class FakeWorker {
  public:
-  explicit FakeWorker(v1::Worker::Stub& stub, absl::Duration deadline = absl::Seconds(30));
+  // `secret`: of the session that it goes on with.
+  explicit FakeWorker(v1::Worker::Stub& stub, absl::Duration deadline = absl::Seconds(30),
+                      const std::string& secret = {});
   ~FakeWorker();
 
   static v1::Hello Hello(const std::string& name);
@@ -91,6 +93,8 @@ class FakeWorker {
   bool ended_ = false;
 };
 
+// What the Welcome heard last gave. Everything below, and what RpcTest::Context is used for, carries it.
+std::string& LastSecret();
 // Appends to a log as a worker does; the stored offset, or -1 with `status` set.
 int64_t AppendLog(v1::Worker::Stub& stub, int64_t token, int64_t offset, const std::string& data,
                   grpc::Status* status = nullptr);

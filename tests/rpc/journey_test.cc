@@ -9,6 +9,7 @@
 #include "common/digest/digest.h"
 #include "common/vocab/failure.h"
 #include "tests/rpc/farm_server.h"
+#include "tests/support/elf_maker.h"
 
 namespace gofarm::testing {
 namespace {
@@ -18,7 +19,7 @@ using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 
 constexpr char kModule[] = "example.com/hello@v1.0.0";
-const std::string kBytes = std::string(200'000, 'x') + "program";
+const std::string kBytes = StaticPie(Target::kX86_64, 200'000) + "program";
 
 class JourneyTest : public RpcTest {
  protected:
@@ -262,17 +263,19 @@ TEST_F(JourneyTest, RestartedCoordinatorTakesItsBuildBack) {
     AppendWhenAccepted(offer.token(), 0, "before\n");
   }
   Restart();
-  FakeWorker worker(*worker_);
+  FakeWorker worker(*worker_, absl::Seconds(30), LastSecret());
   v1::Hello hello = FakeWorker::Hello("w1");
   hello.add_attempts()->set_token(offer.token());
   hello.mutable_attempts(0)->set_job_id(offer.job_id());
   hello.add_attempts()->set_token(offer.token() + 1000);
   hello.mutable_attempts(1)->set_job_id(offer.job_id());
   worker.SayHello(hello);
+  EXPECT_EQ(AppendLog(*worker_, offer.token(), 7, "meanwhile\n"), 17) << "its lease runs, and so holds its secret";
   const v1::Welcome welcome = worker.HearWelcome();
+  EXPECT_TRUE(welcome.session_secret().empty()) << "the secret stays the same";
   EXPECT_THAT(welcome.keep(), ElementsAre(offer.token()));
   EXPECT_THAT(welcome.drop(), ElementsAre(offer.token() + 1000));
-  EXPECT_EQ(AppendLog(*worker_, offer.token(), 7, "after\n"), 13);
+  EXPECT_EQ(AppendLog(*worker_, offer.token(), 17, "after\n"), 23);
   worker.SayPhases(offer.token(), {v1::PHASE_FETCH, v1::PHASE_BUILD});
   ASSERT_TRUE(Upload(*worker_, offer.token(), digest::Sha256Hex(kBytes), kBytes).ok());
   EXPECT_EQ(Complete(Built(offer.token(), offer.job_id(), "example.com/hello", kBytes)).job_state(),
@@ -280,7 +283,7 @@ TEST_F(JourneyTest, RestartedCoordinatorTakesItsBuildBack) {
   const v1::Job job = GetJob(offer.job_id());
   ASSERT_EQ(job.attempts_size(), 1);
   EXPECT_EQ(job.attempts(0).token(), offer.token());
-  EXPECT_EQ(ReadLog(offer.job_id()), "before\nafter\n");
+  EXPECT_EQ(ReadLog(offer.job_id()), "before\nmeanwhile\nafter\n");
   EXPECT_THAT(Watch(batch), ElementsAre("queued", "running", "fetch", "build", "check", "upload", "built"));
 }
 

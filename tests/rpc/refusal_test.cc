@@ -8,8 +8,10 @@
 
 #include "common/base/text.h"
 #include "common/digest/digest.h"
+#include "common/rpc/session_secret.h"
 #include "coordinator/service/attempt_service.h"
 #include "tests/rpc/farm_server.h"
+#include "tests/support/elf_maker.h"
 
 namespace gofarm::testing {
 namespace {
@@ -43,7 +45,7 @@ TEST_F(RefusalTest, AnotherProtocolVersionIsRefusedWithBothNumbers) {
   const grpc::Status status = SayHello([](v1::Hello& h) { h.set_protocol_version(7); });
   EXPECT_EQ(status.error_code(), StatusCode::FAILED_PRECONDITION);
   EXPECT_THAT(status.error_message(), HasSubstr("version 7"));
-  EXPECT_THAT(status.error_message(), HasSubstr("version 1"));
+  EXPECT_THAT(status.error_message(), HasSubstr("version 2"));
 }
 
 TEST_F(RefusalTest, HelloThatBreaksTheRulesIsRefused) {
@@ -155,6 +157,7 @@ TEST_F(RefusalTest, ProgressOfAnotherWorkersAttemptIsDroppedAndCounted) {
 
 TEST_F(RefusalTest, StaleTokenIsFencedEverywhere) {
   constexpr int64_t kStale = 999'999;
+  LastSecret() = std::string(rpc::kSessionSecretBytes, 's');
   grpc::Status status;
   AppendLog(*worker_, kStale, 0, "x", &status);
   EXPECT_EQ(status.error_code(), StatusCode::FAILED_PRECONDITION) << status.error_message();
@@ -205,7 +208,6 @@ TEST_F(RefusalTest, ReportsThatLieAreRefusedAndTheirJobsAreTriedAgain) {
       [](v1::CompleteRequest& r) { r.set_outcome(static_cast<v1::AttemptOutcome>(50)); },
       [](v1::CompleteRequest& r) { r.set_failure_class(static_cast<v1::FailureClass>(50)); },
       [](v1::CompleteRequest& r) { r.mutable_executables(0)->set_size(-1); },
-      [](v1::CompleteRequest& r) { r.mutable_executables(0)->set_size(6); },  // stored with 5
       [](v1::CompleteRequest& r) { r.mutable_executables(0)->set_sha256("abc"); },
       [](v1::CompleteRequest& r) { r.mutable_executables(0)->set_name("../evil"); },
       [](v1::CompleteRequest& r) { r.mutable_executables(0)->set_import_path("../../etc/cron.d/x"); },
@@ -216,6 +218,7 @@ TEST_F(RefusalTest, ReportsThatLieAreRefusedAndTheirJobsAreTriedAgain) {
         for (int i = 0; i < 10'001; ++i) r.add_failed_programs();
       },
   };
+  const std::string bytes = StaticPie(Target::kX86_64);
   for (size_t i = 0; i < std::size(cases); ++i) {
     // Each lie of another worker: one that goes on lying is paused.
     FakeWorker worker(*worker_, absl::Seconds(60));
@@ -227,10 +230,10 @@ TEST_F(RefusalTest, ReportsThatLieAreRefusedAndTheirJobsAreTriedAgain) {
     worker.SayAccept(offer.token());
     grpc::Status status;
     do {
-      status = Upload(*worker_, offer.token(), digest::Sha256Hex("bytes"), "bytes");
+      status = Upload(*worker_, offer.token(), digest::Sha256Hex(bytes), bytes);
     } while (status.error_code() == StatusCode::UNAVAILABLE);
     ASSERT_TRUE(status.ok()) << status.error_message();
-    v1::CompleteRequest bad = Built(offer.token(), offer.job_id(), "example.com/m", "bytes");
+    v1::CompleteRequest bad = Built(offer.token(), offer.job_id(), "example.com/m", bytes);
     cases[i](bad);
     v1::CompleteReply reply;
     status = worker_->Complete(Context().get(), bad, &reply);
@@ -242,6 +245,53 @@ TEST_F(RefusalTest, ReportsThatLieAreRefusedAndTheirJobsAreTriedAgain) {
     EXPECT_EQ(job.attempts(0).failure_class(), v1::FAILURE_CLASS_INTERNAL) << "case " << i;
     EXPECT_EQ(job.executables_size(), 0) << "case " << i;
     // Its second try must not come instead of the next case.
+    v1::JobRequest request;
+    request.set_id(offer.job_id());
+    v1::Job cancelled;
+    ASSERT_TRUE(farm_->CancelJob(Context().get(), request, &cancelled).ok());
+  }
+}
+
+TEST_F(RefusalTest, AnExecutableThatIsNotWhatItsReportSaysEndsNoJobAsBuilt) {
+  const std::string good = StaticPie(Target::kX86_64);
+  struct Case {
+    std::string bytes;
+    std::function<void(v1::Executable&)> change;
+    std::string why;
+  };
+  const auto as_it_is = [](v1::Executable&) {};
+  const Case cases[] = {
+      {"hello", as_it_is, "the file: not an ELF file"},
+      {StaticPie(Target::kAarch64), as_it_is, "is for aarch64, not x86_64"},
+      {WithInterpreter(good), as_it_is, "has an interpreter (/lib64/ld-linux-x86-64.so.2)"},
+      {good, [](v1::Executable& e) { e.set_size(e.size() + 1); }, "its size is"},
+      {good, [](v1::Executable& e) { e.set_blake3(std::string(64, 'b')); }, "its BLAKE3 is"},
+  };
+  for (size_t i = 0; i < std::size(cases); ++i) {
+    const Case& wrong = cases[i];
+    FakeWorker worker(*worker_, absl::Seconds(60));
+    worker.SayHello(FakeWorker::Hello(Cat("w", i)));
+    worker.HearWelcome();
+    Submit({Cat("example.com/m", i, "@v1.0.0")}, Cat("r", i));
+    worker.SayReady(1);
+    const v1::Offer offer = worker.HearOffer();
+    worker.SayAccept(offer.token());
+    grpc::Status status;
+    do {
+      status = Upload(*worker_, offer.token(), digest::Sha256Hex(wrong.bytes), wrong.bytes);
+    } while (status.error_code() == StatusCode::UNAVAILABLE);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+    v1::CompleteRequest report = Built(offer.token(), offer.job_id(), "example.com/m", wrong.bytes);
+    wrong.change(*report.mutable_executables(0));
+    v1::CompleteReply reply;
+    status = worker_->Complete(Context().get(), report, &reply);
+    EXPECT_EQ(status.error_code(), StatusCode::INVALID_ARGUMENT) << i;
+    EXPECT_THAT(status.error_message(), HasSubstr(wrong.why)) << i;
+    const v1::Job job = GetJob(offer.job_id());
+    EXPECT_EQ(job.state(), v1::JOB_STATE_QUEUED) << i;
+    ASSERT_EQ(job.attempts_size(), 1);
+    EXPECT_EQ(job.attempts(0).failure_class(), v1::FAILURE_CLASS_TOOLCHAIN_BROKEN) << i;
+    EXPECT_THAT(job.attempts(0).failure_detail(), HasSubstr(wrong.why)) << i;
     v1::JobRequest request;
     request.set_id(offer.job_id());
     v1::Job cancelled;

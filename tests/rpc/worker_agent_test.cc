@@ -10,6 +10,7 @@
 
 #include "common/base/text.h"
 #include "common/digest/digest.h"
+#include "common/rpc/session_secret.h"
 #include "tests/rpc/fake_coordinator.h"
 #include "worker/agent/agent.h"
 
@@ -169,7 +170,7 @@ TEST_F(WorkerAgentTest, AnOfferBecomesLogArtifactAndCompletion) {
   StartAgent(std::move(options));
   const v1::Hello* hello = farm_.WaitForHello(1);
   ASSERT_NE(hello, nullptr);
-  EXPECT_EQ(hello->protocol_version(), 1);
+  EXPECT_EQ(hello->protocol_version(), 2);
   EXPECT_EQ(hello->name(), "worker-1");
   EXPECT_EQ(hello->targets_size(), 4);
   EXPECT_EQ(hello->slots(), 1);
@@ -212,6 +213,45 @@ TEST_F(WorkerAgentTest, AnOfferBecomesLogArtifactAndCompletion) {
   EXPECT_TRUE(farm_.WaitFor([&] {
     return std::any_of(farm_.messages.begin(), farm_.messages.end(), [](const auto& m) { return m.has_heartbeat(); });
   }));
+}
+
+TEST_F(WorkerAgentTest, EveryCallCarriesTheSecretOfTheSession) {
+  const std::string first(rpc::kSessionSecretBytes, '1'), second(rpc::kSessionSecretBytes, '2');
+  farm_.welcome_secret = first;
+  StartAgent(Options());
+  ASSERT_NE(farm_.WaitForHello(1), nullptr);
+  const auto secret_of = [&](const std::string& method) {
+    std::string secret;
+    farm_.WaitFor([&] {
+      secret = farm_.secret_of[method];
+      return true;
+    });
+    return secret;
+  };
+  EXPECT_EQ(secret_of("Session"), "") << "there was no session before";
+  farm_.Offer(7);
+  runner_->Release(7);
+  ASSERT_TRUE(farm_.WaitForCompletion(7));
+  for (const char* method : {"AppendLog", "UploadBlob", "Complete"}) EXPECT_EQ(secret_of(method), first) << method;
+
+  farm_.Stop();
+  farm_.welcome_secret = "";
+  farm_.Start();
+  ASSERT_NE(farm_.WaitForHello(2), nullptr);
+  EXPECT_EQ(secret_of("Session"), first) << "the proof that it is the same worker";
+  farm_.Offer(8);
+  runner_->Release(8);
+  ASSERT_TRUE(farm_.WaitForCompletion(8));
+  EXPECT_EQ(secret_of("Complete"), first) << "nothing new was given, so it holds on";
+
+  farm_.Stop();
+  farm_.welcome_secret = second;
+  farm_.Start();
+  ASSERT_NE(farm_.WaitForHello(3), nullptr);
+  farm_.Offer(9);
+  runner_->Release(9);
+  ASSERT_TRUE(farm_.WaitForCompletion(9));
+  EXPECT_EQ(secret_of("Complete"), second);
 }
 
 TEST_F(WorkerAgentTest, AKnownDigestIsNotSentAgain) {

@@ -361,9 +361,11 @@ std::optional<dispatch::Event> World::Execute(const dispatch::StoreCall& effect,
     return dispatch::AttemptsLost{answer, e->tokens, told ? lost : std::vector<domain::LostAttempt>{}};
   }
   if (const auto* e = std::get_if<dispatch::LoadQueue>(&effect)) {
-    std::vector<domain::QueuedJob> jobs;
-    if (run) jobs = ValueOf(store_.LoadQueue(scope, e->after, e->limit), answer);
-    return dispatch::QueueLoaded{answer, e->after, e->issued, told ? jobs : std::vector<domain::QueuedJob>{}};
+    domain::LoadedQueue queue;
+    if (run) queue = ValueOf(store_.LoadQueue(scope, e->after, e->limit), answer);
+    if (!told) queue = {};
+    return dispatch::QueueLoaded{answer,         e->after,          e->issued, std::move(queue.jobs),
+                                 queue.more_due, queue.more_delayed};
   }
   return std::nullopt;
 }

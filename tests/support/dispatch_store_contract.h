@@ -52,7 +52,8 @@ class DispatchStoreContract : public ::testing::Test {
     return fixture_.AddJob(module, "v1.0.0", target, priority);
   }
   domain::OpenedSession Open(const std::string& worker, std::vector<AnnouncedAttempt> attempts = {},
-                             const std::string& instance = "a") {
+                             const std::string& instance = "a", const std::string& proof = std::string(64, 'a'),
+                             const std::string& fresh = std::string(64, 'a')) {
     domain::SessionRequest request{.name = worker,
                                    .instance = instance,
                                    .host_arch = "x86_64",
@@ -62,7 +63,9 @@ class DispatchStoreContract : public ::testing::Test {
                                    .slots = 4,
                                    .memory_bytes = 1 << 30,
                                    .isolation_error = "",
-                                   .attempts = std::move(attempts)};
+                                   .attempts = std::move(attempts),
+                                   .proof_sha256 = proof,
+                                   .fresh_secret_sha256 = fresh};
     auto opened = store().OpenSession(scope(), epoch_, request, domain::kLease);
     EXPECT_TRUE(opened.ok()) << opened.status();
     return opened.ok() ? *opened : domain::OpenedSession{};
@@ -104,11 +107,11 @@ class DispatchStoreContract : public ::testing::Test {
     return won.token;
   }
   std::vector<JobId> Queue(JobId after = {}, int limit = 1000) {
-    const auto jobs = store().LoadQueue(scope(), after, limit);
-    EXPECT_TRUE(jobs.ok()) << jobs.status();
+    const auto loaded = store().LoadQueue(scope(), after, limit);
+    EXPECT_TRUE(loaded.ok()) << loaded.status();
     std::vector<JobId> ids;
-    if (jobs.ok()) {
-      for (const domain::QueuedJob& job : *jobs) ids.push_back(job.id);
+    if (loaded.ok()) {
+      for (const domain::QueuedJob& job : loaded->jobs) ids.push_back(job.id);
     }
     return ids;
   }
@@ -296,6 +299,27 @@ TYPED_TEST_P(DispatchStoreContract, AJobEndsForItsWorkersFaultsOnlyAfterTwoWorke
     EXPECT_EQ(result.requeued->avoid_worker, "a");
   }
   EXPECT_EQ(fail("b").job_state, JobState::kFailed);
+}
+
+TYPED_TEST_P(DispatchStoreContract, OnlyWhoHasTheFormerSessionsSecretTakesItsAttemptsOver) {
+  const std::string secret(64, '1'), other(64, '2'), third(64, '3');
+  this->Open("w", {}, "a", other, secret);
+  const domain::OpenedSession first = this->Open("w", {}, "a", secret, other);
+  EXPECT_TRUE(first.same_secret);
+  const JobId job = this->Job();
+  const AttemptToken token = this->Run(job, first.session);
+  const domain::OpenedSession again = this->Open("w", {{token, job}}, "a", secret, third);
+  EXPECT_TRUE(again.same_secret) << "it stays the same for as long as each session proves it";
+  EXPECT_EQ(again.kept.size(), 1u);
+  const domain::OpenedSession thief = this->Open("w", {{token, job}}, "a", other, third);
+  EXPECT_FALSE(thief.same_secret);
+  EXPECT_TRUE(thief.kept.empty());
+  EXPECT_EQ(thief.dropped, std::vector<AttemptToken>{token});
+  ASSERT_EQ(thief.lost.size(), 1u);
+  EXPECT_EQ(thief.lost[0].token, token);
+  EXPECT_FALSE(this->Open("w", {}, "a", secret, other).same_secret) << "nor does the former one come back";
+  EXPECT_FALSE(this->Open("x", {}, "a", other, secret).same_secret)
+      << "a worker without a former session has no secret";
 }
 
 TYPED_TEST_P(DispatchStoreContract, ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest) {
@@ -521,9 +545,10 @@ REGISTER_TYPED_TEST_SUITE_P(
     OnlyTheOffersOwnSessionAccepts, ReadingClaimsTellsWhatBecameOfAJob, CompletingEndsTheJobAndARepeatGetsTheSameAnswer,
     ATokenThatIsNotCurrentCompletesNothing, CompletingBeforeTheAcceptIsStoredIsToBeAskedAgain,
     AFailureOfTheFarmIsTriedAgainLater, ACompletionIsAnsweredWithWhatWasRecorded, RunningOutOfTimeIsTriedOnceElsewhere,
-    AJobEndsForItsWorkersFaultsOnlyAfterTwoWorkersFailedIt, ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest,
-    OtherWorkersSessionsAreLeftAlone, ASessionThatIsRenewedLivesAndOneThatIsNotExpires,
-    ANewCoordinatorStartsEveryLeaseAnewAndTakesOffersBack, ExtendingLeasesLeavesOffersOpen, AFormerLeaderWritesNothing,
+    AJobEndsForItsWorkersFaultsOnlyAfterTwoWorkersFailedIt, OnlyWhoHasTheFormerSessionsSecretTakesItsAttemptsOver,
+    ASecondSessionKeepsWhatItAnnouncesAndLosesTheRest, OtherWorkersSessionsAreLeftAlone,
+    ASessionThatIsRenewedLivesAndOneThatIsNotExpires, ANewCoordinatorStartsEveryLeaseAnewAndTakesOffersBack,
+    ExtendingLeasesLeavesOffersOpen, AFormerLeaderWritesNothing,
     TheLeadershipIsTakenWhenItsLeaseIsOverAndByItsOwnIdAtOnce,
     ALeadershipThatIsGivenBackIsFreeAtOnceAndOnlyItsLeaderGivesItBack, GoodbyeLosesAttemptsAndCountsNothing,
     AJobWhoseWorkersKeepDyingFailsInTheEnd, OverdueAttemptsAreLostAndOthersPassedOver,

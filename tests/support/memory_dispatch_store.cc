@@ -82,18 +82,29 @@ absl::Status MemoryDispatchStore::ExtendLeases(const Scope&, int64_t epoch, absl
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::vector<domain::QueuedJob>> MemoryDispatchStore::LoadQueue(const Scope&, JobId after, int limit) {
-  std::vector<domain::QueuedJob> rows;
-  for (const auto& [id, job] : jobs_) {
-    if (Waits(job) && id > after) rows.push_back(job.row);
-  }
+absl::StatusOr<domain::LoadedQueue> MemoryDispatchStore::LoadQueue(const Scope&, JobId after, int limit) {
+  std::vector<domain::QueuedJob> due, later;
   const absl::Time now = clock_.Now();
-  std::sort(rows.begin(), rows.end(), [now](const auto& a, const auto& b) {
-    return std::tuple(a.not_before > now, -a.priority, a.queued_at, a.id) <
-           std::tuple(b.not_before > now, -b.priority, b.queued_at, b.id);
+  for (const auto& [id, job] : jobs_) {
+    if (Waits(job) && id > after) (job.row.not_before > now ? later : due).push_back(job.row);
+  }
+  std::sort(due.begin(), due.end(), [](const auto& a, const auto& b) {
+    return std::tuple(-a.priority, a.queued_at, a.id) < std::tuple(-b.priority, b.queued_at, b.id);
   });
-  if (rows.size() > static_cast<size_t>(limit)) rows.resize(static_cast<size_t>(limit));
-  return rows;
+  std::sort(later.begin(), later.end(), [](const auto& a, const auto& b) {
+    return std::tuple(a.not_before, a.id) < std::tuple(b.not_before, b.id);
+  });
+  domain::LoadedQueue loaded;
+  const auto take = [&](const std::vector<domain::QueuedJob>& rows, int rows_max) {
+    for (const domain::QueuedJob& row : rows) {
+      if (rows_max-- == 0) break;
+      loaded.jobs.push_back(row);
+    }
+    return rows_max <= 0;
+  };
+  loaded.more_due = take(due, limit);
+  loaded.more_delayed = take(later, std::min(limit - static_cast<int>(loaded.jobs.size()), domain::kDelayedLoadMax));
+  return loaded;
 }
 
 absl::StatusOr<std::vector<domain::ClaimResult>> MemoryDispatchStore::ClaimOffers(
@@ -182,14 +193,16 @@ absl::StatusOr<domain::OpenedSession> MemoryDispatchStore::OpenSession(const Sco
   for (const auto& [id, session] : sessions_) {
     if (session.worker != request.name) continue;
     opened.superseded.push_back(id);
+    opened.same_secret = session.secret_sha256 == request.proof_sha256;
     for (const AttemptToken token : RunningOf(id)) left.insert(token);
   }
   opened.session = SessionId{++last_session_};
-  sessions_[opened.session] = {request.name, request.instance, clock_.Now() + lease};
+  sessions_[opened.session] = {request.name, request.instance, clock_.Now() + lease,
+                               opened.same_secret ? request.proof_sha256 : request.fresh_secret_sha256};
   std::set<AttemptToken> seen;
   for (const AnnouncedAttempt& announced : request.attempts) {
     if (!seen.insert(announced.token).second) continue;
-    if (!left.contains(announced.token) || attempts_.at(announced.token).job != announced.job) {
+    if (!opened.same_secret || !left.contains(announced.token) || attempts_.at(announced.token).job != announced.job) {
       opened.dropped.push_back(announced.token);
       continue;
     }

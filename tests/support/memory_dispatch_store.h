@@ -52,6 +52,7 @@ class MemoryDispatchStore final : public domain::DispatchStore, public leadershi
     std::string worker;
     std::string instance;
     absl::Time lease_until;
+    std::string secret_sha256;
   };
 
   explicit MemoryDispatchStore(const Clock& clock, Fences fences = {}) : clock_(clock), fences_(fences) {}
@@ -77,7 +78,7 @@ class MemoryDispatchStore final : public domain::DispatchStore, public leadershi
   absl::Status Release(const Scope& scope, int64_t epoch) override;
   absl::Status ResetLeasesAtStart(const Scope& scope, int64_t epoch, absl::Duration lease) override;
   absl::Status ExtendLeases(const Scope& scope, int64_t epoch, absl::Duration lease) override;
-  absl::StatusOr<std::vector<domain::QueuedJob>> LoadQueue(const Scope& scope, JobId after, int limit) override;
+  absl::StatusOr<domain::LoadedQueue> LoadQueue(const Scope& scope, JobId after, int limit) override;
   absl::StatusOr<std::vector<domain::ClaimResult>> ClaimOffers(
       const Scope& scope, int64_t epoch, const std::vector<domain::ClaimRequest>& claims) override;
   absl::StatusOr<std::vector<domain::ClaimState>> ReadClaims(const Scope& scope,

@@ -59,12 +59,14 @@ class Agent::Impl {
   Impl(AgentOptions options, build::Runner* runner);
   void Run(std::stop_token stop);
   // From any thread.
-  bool Post(Event event, std::vector<Toolset> toolsets = {});
+  bool Post(Event event, std::vector<Toolset> toolsets = {}, std::string secret = {});
 
  private:
   struct Posted {
     Event event;
-    std::vector<Toolset> toolsets;  // of a Welcome
+    // Of a Welcome.
+    std::vector<Toolset> toolsets;
+    std::string secret;  // empty: that of the former session holds on
   };
 
   // From the link's reader.
@@ -152,7 +154,7 @@ Agent::Impl::Impl(AgentOptions options, build::Runner* runner)
   }
 }
 
-bool Agent::Impl::Post(Event event, std::vector<Toolset> toolsets) {
+bool Agent::Impl::Post(Event event, std::vector<Toolset> toolsets, std::string secret) {
   absl::MutexLock lock(&mutex_);
   // Only what a coordinator sends is without bound; what slots and links post must never be lost.
   if (events_.size() >= kEventsMax &&
@@ -161,7 +163,7 @@ bool Agent::Impl::Post(Event event, std::vector<Toolset> toolsets) {
        std::holds_alternative<WelcomeReceived>(event))) {
     return false;
   }
-  events_.push_back({std::move(event), std::move(toolsets)});
+  events_.push_back({std::move(event), std::move(toolsets), std::move(secret)});
   return true;
 }
 
@@ -186,7 +188,7 @@ void Agent::Impl::Received(int64_t link, const v1::CoordinatorMessage& message) 
         event.toolsets.push_back(toolset.name);
         toolsets.push_back(std::move(toolset));
       }
-      taken = Post(std::move(event), std::move(toolsets));
+      taken = Post(std::move(event), std::move(toolsets), welcome.session_secret());
       break;
     }
     case v1::CoordinatorMessage::kOffer:
@@ -240,6 +242,7 @@ void Agent::Impl::Take(Posted posted) {
   if (const auto* welcome = std::get_if<WelcomeReceived>(&posted.event);
       welcome != nullptr && welcome->link == state_.link_number) {
     for (const Toolset& toolset : posted.toolsets) toolsets_[toolset.name] = toolset;
+    if (!posted.secret.empty()) uplink_.SetSecret(std::move(posted.secret));
     obs::Info("session_open", {{"session", Cat(welcome->session.value)},
                                {"epoch", Cat(welcome->epoch)},
                                {"keep", Cat(welcome->keep.size())},
@@ -326,7 +329,7 @@ void Agent::Impl::Do(const Dial& e) {
             }
             Post(Disconnected{link});
           }};
-  link_ = std::make_unique<SessionLink>(channels_[index], e.after, std::move(callbacks));
+  link_ = std::make_unique<SessionLink>(channels_[index], uplink_.secret(), e.after, std::move(callbacks));
 }
 
 void Agent::Impl::Do(const Hangup& e) {

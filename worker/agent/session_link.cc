@@ -8,6 +8,7 @@
 
 #include "common/base/text.h"
 #include "common/rpc/grpc_status.h"
+#include "common/rpc/session_secret.h"
 
 namespace gofarm::agent {
 namespace {
@@ -22,8 +23,13 @@ struct SessionLink::Stream {
   std::unique_ptr<grpc::ClientReaderWriter<v1::WorkerMessage, v1::CoordinatorMessage>> calls;
 };
 
-SessionLink::SessionLink(std::shared_ptr<grpc::Channel> channel, absl::Duration after, LinkCallbacks callbacks)
-    : channel_(std::move(channel)), after_(after), callbacks_(std::move(callbacks)), thread_([this] { Run(); }) {}
+SessionLink::SessionLink(std::shared_ptr<grpc::Channel> channel, std::string secret, absl::Duration after,
+                         LinkCallbacks callbacks)
+    : channel_(std::move(channel)),
+      secret_(std::move(secret)),
+      after_(after),
+      callbacks_(std::move(callbacks)),
+      thread_([this] { Run(); }) {}
 
 SessionLink::~SessionLink() {
   Hangup("the worker no longer needs it");
@@ -72,6 +78,7 @@ absl::Status SessionLink::Dial() {
     if (connected) {
       stream_ = std::make_unique<Stream>();
       stream_->stub = v1::Worker::NewStub(channel_);
+      rpc::AttachSessionSecret(stream_->context, secret_);
       stream_->calls = stream_->stub->Session(&stream_->context);
       open_ = true;
       return absl::OkStatus();

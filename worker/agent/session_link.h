@@ -37,7 +37,9 @@ struct LinkCallbacks {
 
 class SessionLink {
  public:
-  SessionLink(std::shared_ptr<grpc::Channel> channel, absl::Duration after, LinkCallbacks callbacks);
+  // `secret`: of the former session; empty: there was none.
+  SessionLink(std::shared_ptr<grpc::Channel> channel, std::string secret, absl::Duration after,
+              LinkCallbacks callbacks);
   ~SessionLink();
   SessionLink(const SessionLink&) = delete;
   SessionLink& operator=(const SessionLink&) = delete;
@@ -59,6 +61,7 @@ class SessionLink {
   bool HasOutgoingOrEnds() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const std::shared_ptr<grpc::Channel> channel_;
+  const std::string secret_;
   const absl::Duration after_;
   const LinkCallbacks callbacks_;
 

@@ -11,6 +11,7 @@
 #include "common/base/text.h"
 #include "common/obs/log.h"
 #include "common/rpc/grpc_status.h"
+#include "common/rpc/session_secret.h"
 #include "common/wire/report.h"
 #include "worker/agent/report.h"
 #include "worker/upload/artifact_uploader.h"
@@ -256,6 +257,7 @@ CompleteAnswer Slot::CompleteOnce(Attempt& attempt) {
   if (channel == nullptr) return CompleteAnswer::kRetry;
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + kCompleteTimeout));
+  rpc::AttachSessionSecret(context, environment_.uplink->secret());
   const std::stop_callback cancel(scope.stop, [&context] { context.TryCancel(); });
   v1::CompleteReply reply;
   const absl::Status status = rpc::FromGrpc(v1::Worker::NewStub(channel)->Complete(&context, request, &reply));

@@ -19,6 +19,7 @@
 #include "common/io/files.h"
 #include "common/obs/log.h"
 #include "common/rpc/grpc_status.h"
+#include "common/rpc/session_secret.h"
 #include "common/sync/wait.h"
 #include "worker/upload/finish_stream.h"
 #include "worker/upload/log_uploader.h"
@@ -54,10 +55,11 @@ absl::Status ReadAt(int fd, int64_t offset, size_t size, std::string& data) {
   return absl::OkStatus();
 }
 
-absl::Status TryOnce(const Scope& scope, const std::shared_ptr<grpc::Channel>& channel, AttemptToken token,
-                     const Blob& blob, int fd, const UploadProgress& progress) {
+absl::Status TryOnce(const Scope& scope, const std::shared_ptr<grpc::Channel>& channel, const std::string& secret,
+                     AttemptToken token, const Blob& blob, int fd, const UploadProgress& progress) {
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(std::min(scope.deadline, absl::Now() + kTryMax)));
+  rpc::AttachSessionSecret(context, secret);
   const std::stop_callback cancel(scope.stop, [&context] { context.TryCancel(); });
   const auto stub = v1::Worker::NewStub(channel);
   const auto stream = stub->UploadBlob(&context);
@@ -98,8 +100,9 @@ absl::Status UploadBlob(const Scope& scope, const Uplink& uplink, AttemptToken t
     GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("upload ", blob.sha256));
     GOFARM_ASSIGN_OR_RETURN(const io::Fd fd, OpenBlob(blob));
     const std::shared_ptr<grpc::Channel> channel = uplink.channel();
-    const absl::Status status = channel == nullptr ? absl::UnavailableError("no coordinator was dialled yet")
-                                                   : TryOnce(scope, channel, token, blob, fd.get(), progress);
+    const absl::Status status = channel == nullptr
+                                    ? absl::UnavailableError("no coordinator was dialled yet")
+                                    : TryOnce(scope, channel, uplink.secret(), token, blob, fd.get(), progress);
     if (status.ok()) return status;
     const bool mismatch = absl::IsDataLoss(status);
     if (absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status) ||

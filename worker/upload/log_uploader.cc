@@ -13,6 +13,7 @@
 #include "common/base/text.h"
 #include "common/obs/log.h"
 #include "common/rpc/grpc_status.h"
+#include "common/rpc/session_secret.h"
 #include "worker/upload/finish_stream.h"
 
 namespace gofarm::upload {
@@ -108,6 +109,7 @@ absl::Status LogUploader::Stream(grpc::ClientContext& context) {
     if (stopping_) return absl::CancelledError("stopped");
     context_ = &context;
   }
+  rpc::AttachSessionSecret(context, uplink_.secret());
   const auto stub = v1::Worker::NewStub(channel);
   const auto stream = stub->AppendLog(&context);
   const auto finish = [&stream] { return FinishBroken<v1::LogAck>(*stream, "log"); };

@@ -1,8 +1,10 @@
-// Which coordinator uploads and completions go to now: the agent sets it when it dials, everyone else reads it for each
-// try. Thread-safe.
+// Which coordinator uploads and completions go to now, and the session's secret that they carry: the agent sets them
+// when it dials and is welcomed, everyone else reads them for each try. Thread-safe.
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
@@ -24,10 +26,20 @@ class Uplink {
     absl::MutexLock lock(&mutex_);
     return channel_;
   }
+  void SetSecret(std::string secret) {
+    absl::MutexLock lock(&mutex_);
+    secret_ = std::move(secret);
+  }
+  // Empty before the first Welcome.
+  std::string secret() const {
+    absl::MutexLock lock(&mutex_);
+    return secret_;
+  }
 
  private:
   mutable absl::Mutex mutex_;
   std::shared_ptr<grpc::Channel> channel_ ABSL_GUARDED_BY(mutex_);
+  std::string secret_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace gofarm::upload

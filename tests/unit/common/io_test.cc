@@ -58,6 +58,57 @@ TEST_F(IoTest, ALockIsHeldByOne) {
   EXPECT_EQ(FileLock::TryAcquire(dir_ + "/lock").status().code(), absl::StatusCode::kUnavailable);
 }
 
+class PrivateFolderTest : public IoTest {
+ protected:
+  PrivateFolderTest() : folder_(dir_ + "/a/cache") {}
+  int Mode() const {
+    struct stat info {};
+    EXPECT_EQ(::stat(folder_.c_str(), &info), 0);
+    return static_cast<int>(info.st_mode & 07777);
+  }
+  bool Private() {
+    const absl::StatusOr<bool> made = MakePrivateFolder(folder_, {"toolchains"});
+    EXPECT_TRUE(made.ok()) << made.status();
+    return made.ok() && *made;
+  }
+  void MakeOpen(int mode = 0755) {
+    ASSERT_TRUE(MakeFolders(folder_).ok());
+    ASSERT_EQ(::chmod(folder_.c_str(), static_cast<mode_t>(mode)), 0);
+  }
+
+  const std::string folder_;
+};
+
+TEST_F(PrivateFolderTest, ANewOneIsForThisUserAlone) {
+  EXPECT_TRUE(Private());
+  EXPECT_EQ(Mode(), 0700);
+  EXPECT_TRUE(Private()) << "once more";
+}
+
+TEST_F(PrivateFolderTest, AnEmptyOneAndOneThatHoldsOurThingsAreMended) {
+  MakeOpen();
+  EXPECT_TRUE(Private());
+  EXPECT_EQ(Mode(), 0700);
+  MakeOpen(0775);
+  ASSERT_TRUE(MakeFolders(folder_ + "/toolchains").ok());
+  EXPECT_TRUE(Private());
+  EXPECT_EQ(Mode(), 0700);
+}
+
+TEST_F(PrivateFolderTest, OneThatIsSomethingElseKeepsItsMode) {
+  MakeOpen();
+  ASSERT_TRUE(WriteFileAtomic(folder_ + "/letter.txt", "x").ok());
+  EXPECT_FALSE(Private());
+  EXPECT_EQ(Mode(), 0755);
+  ASSERT_TRUE(MakeFolders(folder_ + "/toolchains").ok());
+  MakeOpen(01777);
+  EXPECT_FALSE(Private()) << "everybody's, such as /tmp";
+  EXPECT_EQ(Mode(), 01777);
+  ASSERT_TRUE(RemoveTree(folder_).ok());
+  ASSERT_TRUE(WriteFileAtomic(folder_, "no folder").ok());
+  EXPECT_FALSE(MakePrivateFolder(folder_, {}).ok());
+}
+
 TEST_F(IoTest, HttpClientReadsAFolderThatStandsInForAProxy) {
   ASSERT_TRUE(WriteFileAtomic(dir_ + "/list", "v1.0.0\n").ok());
   const HttpClient client("gofarm-test");

@@ -46,6 +46,10 @@ TEST(PeerTest, OnlyAnAdminActsForWorkersOfAnyName) {
   EXPECT_FALSE(MayActAs({.role = Role::kWorker, .name = "w1"}, "w2"));
   EXPECT_FALSE(MayActAs({.role = Role::kOperator, .name = "w1"}, "w1"));
   EXPECT_FALSE(MayActAs({}, ""));
+  EXPECT_TRUE(MayActFor({.role = Role::kWorker, .name = "w1", .secret_sha256 = "s"}, "w1", "s"));
+  EXPECT_FALSE(MayActFor({.role = Role::kWorker, .name = "w1", .secret_sha256 = "s"}, "w2", "s"));
+  EXPECT_FALSE(MayActFor({.role = Role::kWorker, .name = "w1", .secret_sha256 = "t"}, "w1", "s"));
+  EXPECT_FALSE(MayActFor({.role = Role::kWorker, .name = "w1", .secret_sha256 = ""}, "w1", ""));
 }
 
 TEST(CredentialsTest, PlaintextStaysOnThisMachine) {

@@ -42,7 +42,7 @@ class LockedStore : public domain::DispatchStore {
   absl::Status ExtendLeases(const Scope& s, int64_t epoch, absl::Duration lease) override {
     return With([&](auto& m) { return m.ExtendLeases(s, epoch, lease); });
   }
-  absl::StatusOr<std::vector<domain::QueuedJob>> LoadQueue(const Scope& s, JobId after, int limit) override {
+  absl::StatusOr<domain::LoadedQueue> LoadQueue(const Scope& s, JobId after, int limit) override {
     return With([&](auto& m) { return m.LoadQueue(s, after, limit); });
   }
   absl::StatusOr<std::vector<domain::ClaimResult>> ClaimOffers(const Scope& s, int64_t epoch,
@@ -298,7 +298,7 @@ TEST_F(DispatchLoopTest, AnotherLeaderIsNoticed) {
 class SlowStore final : public LockedStore {
  public:
   using LockedStore::LockedStore;
-  absl::StatusOr<std::vector<domain::QueuedJob>> LoadQueue(const Scope& s, JobId after, int limit) override {
+  absl::StatusOr<domain::LoadedQueue> LoadQueue(const Scope& s, JobId after, int limit) override {
     waiting.Notify();
     let_go.WaitForNotification();
     return LockedStore::LoadQueue(s, after, limit);

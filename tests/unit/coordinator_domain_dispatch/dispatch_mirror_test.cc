@@ -182,10 +182,58 @@ TEST(DispatchTest, AQueueLargerThanTheMirrorIsLoadedAgainOnceHalfOfItIsDone) {
   EXPECT_EQ(loads_of(JobsRemoved{half}), 0u);
   EXPECT_EQ(loads_of(Tick{}), 0u) << "half of it is there";
   EXPECT_EQ(loads_of(JobsRemoved{{JobId{domain::kQueueLoadMax}}}), 0u);
+  EXPECT_EQ(loads_of(Tick{}), 0u) << "nor right after a whole load";
+  farm.state.whole_load_at = absl::InfiniteFuture();
+  farm.now += kReloadSoon;
   EXPECT_EQ(loads_of(Tick{}), 1u);
   farm.Step(WholeLoad(farm, {farm.Job(7)}));
   EXPECT_EQ(farm.state.jobs.size(), 1u);
   EXPECT_EQ(WhyItWaits(farm.state, beyond, farm.now).reason, WaitReason::kNone) << "all of it is read now";
+}
+
+// Of `count` jobs that are tried again later, the first in `first` and each a millisecond after the one before.
+std::vector<QueuedJob> Later(const Farm& farm, int64_t id, int count, absl::Duration first) {
+  std::vector<QueuedJob> jobs;
+  for (int i = 0; i < count; ++i) {
+    jobs.push_back(farm.Job(id + i));
+    jobs.back().not_before = farm.now + first + absl::Milliseconds(i);
+  }
+  return jobs;
+}
+
+TEST(DispatchTest, AFloodOfDelayedJobsIsReadInBoundedPartsAndKeepsNoDueJobOut) {
+  Farm farm;
+  farm.Worker("a", 0);
+  QueueLoaded load = WholeLoad(farm, Later(farm, 1, domain::kDelayedLoadMax, absl::Minutes(10)));
+  load.more_delayed = true;
+  dispatch::Step(farm.state, load, farm.now);
+  int loads = 0;
+  for (int i = 0; i < 4 * 50; ++i) {
+    farm.now += absl::Milliseconds(250);
+    loads += static_cast<int>(All<LoadQueue>(dispatch::Step(farm.state, Tick{}, farm.now)).size());
+  }
+  EXPECT_EQ(loads, 0) << "nothing of it is due";
+
+  dispatch::Step(farm.state, PartLoad(farm, {farm.Job(1'000'001)}), farm.now);
+  EXPECT_TRUE(farm.state.jobs.contains(JobId{1'000'001})) << "due jobs have their own room";
+  const JobId latest = farm.state.delayed.rbegin()->second;
+  dispatch::Step(farm.state, PartLoad(farm, Later(farm, 1'000'002, 1, absl::Minutes(1))), farm.now);
+  EXPECT_TRUE(farm.state.jobs.contains(JobId{1'000'002})) << "one that is due sooner takes the last one's place";
+  EXPECT_FALSE(farm.state.jobs.contains(latest));
+  dispatch::Step(farm.state, PartLoad(farm, Later(farm, 1'000'003, 1, absl::Hours(1))), farm.now);
+  EXPECT_FALSE(farm.state.jobs.contains(JobId{1'000'003}));
+  EXPECT_EQ(farm.state.delayed.size(), static_cast<size_t>(domain::kDelayedLoadMax));
+  EXPECT_EQ(CheckInvariants(farm.state), "");
+
+  // More than half of them come due: the next ones are read, once.
+  farm.state.whole_load_at = absl::InfiniteFuture();
+  farm.now += absl::Minutes(10);
+  size_t asked = 0;
+  for (int i = 0; i < 8; ++i) {
+    farm.now += absl::Milliseconds(250);
+    asked += All<LoadQueue>(dispatch::Step(farm.state, Tick{}, farm.now)).size();
+  }
+  EXPECT_EQ(asked, 1u);
 }
 
 }  // namespace

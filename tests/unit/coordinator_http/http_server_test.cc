@@ -89,10 +89,36 @@ TEST_F(HttpServerTest, HandlerThatThrowsIsAnInternalErrorAndTheServerLives) {
   EXPECT_THAT(Get(server_->port(), "/healthz"), StartsWith("HTTP/1.1 200"));
 }
 
-TEST_F(HttpServerTest, SilentConnectionsAreClosedAndTooManyAreTurnedAway) {
+TEST(IdleConnectionsTest, ShutNobodyOutAndTheLongestWaitingGivesWay) {
+  Router router;
+  AddOperations(router, {.metrics = [] { return std::string(); },
+                         .alive = [] { return absl::OkStatus(); },
+                         .ready = [] { return absl::OkStatus(); }});
+  const auto server = HttpServer::Start("127.0.0.1:0", std::move(router), {.request_time = absl::Minutes(10)}).value();
+  std::vector<int> idle;
+  for (int i = 0; i < kConnectionsMax; ++i) {
+    idle.push_back(Connect(server->port()));
+    // Half of a request is none.
+    if (i % 2 == 1) {
+      EXPECT_GT(::send(idle.back(), "GET /healthz HT", 15, MSG_NOSIGNAL), 0);
+    }
+  }
+  constexpr int kAsked = 20;
+  for (int i = 0; i < kAsked; ++i) EXPECT_THAT(Get(server->port(), "/healthz"), StartsWith("HTTP/1.1 200"));
+  // That of the first one has ended by then, so it made room for the others or one more had to go for each.
+  EXPECT_EQ(ReadToEnd(idle.front()), "") << "the longest-waiting one was closed";
+  const std::string request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+  const int newest = idle[kConnectionsMax - 2];
+  ::send(newest, request.data(), request.size(), MSG_NOSIGNAL);
+  EXPECT_THAT(ReadToEnd(newest), StartsWith("HTTP/1.1 200")) << "the others are still there";
+  for (const int fd : idle) ::close(fd);
+}
+
+TEST_F(HttpServerTest, SilentConnectionsAreClosed) {
   std::vector<int> silent;
   for (int i = 0; i < kConnectionsMax; ++i) silent.push_back(Connect(server_->port()));
-  // All of them end, the surplus one at once and the others by their time limit: a read returns the end of the stream.
+  // All of them end, the first by one more that comes and the others by their time limit: a read returns the end of the
+  // stream.
   silent.push_back(Connect(server_->port()));
   for (const int fd : silent) {
     EXPECT_EQ(ReadToEnd(fd), "");

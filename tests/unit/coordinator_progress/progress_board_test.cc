@@ -191,6 +191,21 @@ TEST(ProgressBoardTest, WhatRunsIsListedByTokenUpToALimit) {
   EXPECT_EQ(running[1].token, AttemptToken{3});
 }
 
+TEST(ProgressBoardTest, TheRingIsBoundedInBytesWhateverTheTextsAre) {
+  ProgressBoard board;
+  const std::string detail(4'096, 'x');
+  const size_t rounds = 3 * kBoardEventBytesMax / detail.size();
+  ASSERT_LT(rounds, kBoardEventsMax);
+  for (size_t i = 0; i < rounds; ++i) board.Publish(kJob, JobState::kFailed, detail);
+  EXPECT_LE(board.EventBytes(), kBoardEventBytesMax);
+  EXPECT_GT(board.EventBytes(), kBoardEventBytesMax / 2);
+  EXPECT_EQ(board.Newest(), static_cast<int64_t>(rounds));
+  const auto held = board.Since(0, rounds);
+  ASSERT_FALSE(held.empty());
+  EXPECT_EQ(held.back().sequence, board.Newest()) << "the newest stay, without gaps";
+  EXPECT_EQ(held.front().sequence, board.Newest() - static_cast<int64_t>(held.size()) + 1);
+}
+
 TEST(ProgressBoardTest, RingForgetsTheOldestAndReadersGoOn) {
   ProgressBoard board;
   for (size_t i = 0; i < kBoardEventsMax + 10; ++i) board.Publish(kJob, JobState::kQueued, "");

@@ -6,6 +6,8 @@
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "common/base/text.h"
@@ -20,7 +22,7 @@ constexpr char kSubmit[] = "/gofarm.v1.Farm/Submit";
 constexpr char kComplete[] = "/gofarm.v1.Worker/Complete";
 
 absl::StatusCode As(Role role, std::string_view method) {
-  return Allow(method, {.role = role, .name = "x"}, {}).code();
+  return Allow(method, {.role = role, .name = "x", .secret_sha256 = "of some session"}, {}).code();
 }
 
 TEST(AllowTest, NamesEveryMethodOfEveryService) {
@@ -29,7 +31,7 @@ TEST(AllowTest, NamesEveryMethodOfEveryService) {
     for (int s = 0; s < file->service_count(); ++s) {
       for (int m = 0; m < file->service(s)->method_count(); ++m) {
         const std::string method = Cat("/", file->service(s)->full_name(), "/", file->service(s)->method(m)->name());
-        EXPECT_TRUE(Allow(method, LocalPeer(), {}).ok()) << method;
+        EXPECT_EQ(As(Role::kAdmin, method), absl::StatusCode::kOk) << method;
         EXPECT_EQ(As(Role::kNone, method), absl::StatusCode::kPermissionDenied) << method;
       }
     }
@@ -58,6 +60,16 @@ TEST(AllowTest, EachRoleMayDoWhatTheOneBeforeMayAndWorkersAreApart) {
   }
   EXPECT_THAT(std::string(Allow(kSubmit, {.role = Role::kViewer, .name = "eve"}, {}).message()),
               HasSubstr("takes the role operator; this is viewer eve"));
+}
+
+TEST(AllowTest, WhatConcernsAnAttemptTakesTheSecretOfASession) {
+  for (const auto& [method, takes] :
+       std::map<std::string, bool>{{"Session", false}, {"AppendLog", true}, {"UploadBlob", true}, {"Complete", true}}) {
+    for (const PeerIdentity& peer : {LocalPeer(), PeerIdentity{.role = Role::kWorker, .name = "w"}}) {
+      const absl::Status status = Allow(Cat("/gofarm.v1.Worker/", method), peer, {});
+      EXPECT_EQ(status.code(), takes ? absl::StatusCode::kUnauthenticated : absl::StatusCode::kOk) << method;
+    }
+  }
 }
 
 TEST(AllowTest, OnStandbyOnlyStatusAndHealthAreAnswered) {

@@ -2,13 +2,21 @@
 
 #include <gtest/gtest.h>
 
+#include "common/digest/digest.h"
 #include "tests/support/fake_clock.h"
 
 namespace gofarm::service {
 namespace {
 
-const PeerIdentity kW1{.role = Role::kWorker, .name = "w1"};
-const PeerIdentity kW2{.role = Role::kWorker, .name = "w2"};
+const std::string kSecret = digest::Sha256Hex("a session's");
+const std::string kOther = digest::Sha256Hex("another's");
+const PeerIdentity kW1{.role = Role::kWorker, .name = "w1", .secret_sha256 = kSecret};
+const PeerIdentity kW2{.role = Role::kWorker, .name = "w2", .secret_sha256 = kSecret};
+PeerIdentity Local(const std::string& secret_sha256) {
+  PeerIdentity peer = LocalPeer();
+  peer.secret_sha256 = secret_sha256;
+  return peer;
+}
 
 class AttemptFenceTest : public ::testing::Test {
  protected:
@@ -18,7 +26,7 @@ class AttemptFenceTest : public ::testing::Test {
 
   testing::FakeClock clock_;
   int asked_ = 0;
-  absl::StatusOr<domain::TokenFacts> answer_ = domain::TokenFacts{domain::TokenState::kRunning, "w1"};
+  absl::StatusOr<domain::TokenFacts> answer_ = domain::TokenFacts{domain::TokenState::kRunning, "w1", kSecret};
   AttemptFence fence_{[this](const Scope&, AttemptToken) {
                         ++asked_;
                         return answer_;
@@ -28,13 +36,25 @@ class AttemptFenceTest : public ::testing::Test {
 
 TEST_F(AttemptFenceTest, OnlyTheWorkerThatRunsTheAttemptAndTheMachineItselfMayBringBytes) {
   EXPECT_EQ(Check(kW1), absl::StatusCode::kOk);
-  EXPECT_EQ(Check(LocalPeer()), absl::StatusCode::kOk);
+  EXPECT_EQ(Check(Local(kSecret)), absl::StatusCode::kOk);
   EXPECT_EQ(Check(kW2), absl::StatusCode::kPermissionDenied) << "also from the cache";
   EXPECT_EQ(asked_, 1);
   EXPECT_EQ(Check(kW2, 8), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(asked_, 2);
   EXPECT_EQ(Check({.role = Role::kOperator, .name = "w1"}), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(Check({}), absl::StatusCode::kPermissionDenied);
+}
+
+TEST_F(AttemptFenceTest, AnAttemptTakesTheSecretOfTheSessionThatItWasGivenTo) {
+  EXPECT_EQ(Check(Local("")), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(Check(Local(kOther)), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(asked_, 1) << "also from the cache";
+  EXPECT_EQ(Check(Local(kSecret)), absl::StatusCode::kOk);
+  PeerIdentity other = kW1;
+  other.secret_sha256 = kOther;
+  EXPECT_EQ(Check(other), absl::StatusCode::kPermissionDenied);
+  answer_ = domain::TokenFacts{domain::TokenState::kRunning, "w1", ""};
+  EXPECT_EQ(Check(Local(""), 8), absl::StatusCode::kPermissionDenied) << "no secret is nobody's";
 }
 
 TEST_F(AttemptFenceTest, AGoodTokenIsTrustedForSomeSecondsOrUntilItsEnd) {
@@ -45,7 +65,7 @@ TEST_F(AttemptFenceTest, AGoodTokenIsTrustedForSomeSecondsOrUntilItsEnd) {
   clock_.Advance(absl::Milliseconds(1));
   EXPECT_EQ(Check(kW1), absl::StatusCode::kFailedPrecondition);
 
-  answer_ = domain::TokenFacts{domain::TokenState::kRunning, "w1"};
+  answer_ = domain::TokenFacts{domain::TokenState::kRunning, "w1", kSecret};
   EXPECT_EQ(Check(kW1), absl::StatusCode::kOk);
   answer_ = domain::TokenFacts{};
   fence_.Forget(AttemptToken{7});
@@ -58,7 +78,7 @@ TEST_F(AttemptFenceTest, WhatMayStillBecomeGoodIsUnavailable) {
   EXPECT_EQ(Check(kW1), absl::StatusCode::kUnavailable);
   answer_ = absl::UnavailableError("the database is away");
   EXPECT_EQ(Check(kW1), absl::StatusCode::kUnavailable);
-  answer_ = domain::TokenFacts{domain::TokenState::kRunning, "w1"};
+  answer_ = domain::TokenFacts{domain::TokenState::kRunning, "w1", kSecret};
   EXPECT_EQ(Check(kW1), absl::StatusCode::kOk) << "nothing but good answers is kept";
 }
 

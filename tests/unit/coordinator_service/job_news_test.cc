@@ -52,7 +52,9 @@ class JobNewsTest : public ::testing::Test {
   // Whether the fence has to ask the store again.
   bool IsAskedAgain() {
     const int before = asked_;
-    EXPECT_TRUE(fence_.CheckToken(Scope::For(absl::Seconds(10)), LocalPeer(), AttemptToken{1}).ok());
+    PeerIdentity peer = LocalPeer();
+    peer.secret_sha256 = "secret";
+    EXPECT_TRUE(fence_.CheckToken(Scope::For(absl::Seconds(10)), peer, AttemptToken{1}).ok());
     return asked_ > before;
   }
   domain::JobEvent Last() { return board_.Since(board_.Newest() - 1, 1).at(0); }
@@ -62,7 +64,8 @@ class JobNewsTest : public ::testing::Test {
   int asked_ = 0;
   AttemptFence fence_{[this](const Scope&, AttemptToken) -> absl::StatusOr<domain::TokenFacts> {
                         ++asked_;
-                        return domain::TokenFacts{.state = domain::TokenState::kRunning, .worker = "w1"};
+                        return domain::TokenFacts{
+                            .state = domain::TokenState::kRunning, .worker = "w1", .secret_sha256 = "secret"};
                       },
                       clock_};
   FakeDispatch dispatch_;

@@ -1,0 +1,128 @@
+// A farm with years behind it: what people and the dispatcher ask all the time costs what it is about, never the
+// farm's history.
+#include <pqxx/pqxx>
+
+#include "coordinator_sql.h"
+#include "tests/pg/farm_fixture.h"
+
+namespace gofarm::testing {
+namespace {
+
+constexpr int kJobs = 100'000;
+constexpr int kJobsPerBatch = 100;
+constexpr int kBatches = kJobs / kJobsPerBatch;
+
+class FullFarmTest : public FarmTest {
+ protected:
+  // All of them ended, in batches of a hundred jobs.
+  void FillHistory() {
+    Fill(
+        Cat("INSERT INTO jobs (recipe_digest, generation, module, version, target, toolset, state, ended_at, "
+            "result_token, executables) SELECT lpad(to_hex(i), 64, '0'), 1, 'example.com/m' || i / 4, 'v1.0.0', "
+            "1 + i % 4, 't1', 3, now(), i, 2 FROM generate_series(1, ",
+            kJobs, ") AS i"));
+    Fill(Cat("INSERT INTO batches (request_id, name, submitter) SELECT 'old' || i, '', '' FROM generate_series(1, ",
+             kBatches, ") AS i"));
+    Fill(Cat("INSERT INTO batch_jobs SELECT 1 + (id - 1) / ", kJobsPerBatch, ", id FROM jobs"));
+    Sql("ANALYZE");
+  }
+  // Without asking of every row what it refers to.
+  void Fill(const std::string& statement) { Sql(Cat("SET session_replication_role = replica; ", statement)); }
+  // The plan with which a prepared statement runs: with these values, and when the server has stopped looking at them.
+  std::string Plans(std::string_view statement, const std::string& values,
+                    const std::vector<std::string>& modes = {"force_custom_plan", "force_generic_plan"}) {
+    pqxx::connection db(url_);
+    pqxx::work txn(db);
+    txn.exec(Cat("PREPARE asked AS ", statement));
+    std::string plans;
+    for (const std::string& mode : modes) {
+      txn.exec(Cat("SET LOCAL plan_cache_mode = ", mode));
+      for (const pqxx::row& row : txn.exec(Cat("EXPLAIN (ANALYZE, BUFFERS) EXECUTE asked (", values, ")"))) {
+        plans += Cat(row[0].c_str(), "\n");
+      }
+    }
+    return plans;
+  }
+  static void ExpectNoTableIsReadWhole(const std::string& plans) {
+    for (const char* table : {"jobs", "batch_jobs", "queue"}) {
+      for (const char* scan : {"Seq Scan on ", "Index Only Scan using jobs_pkey on "}) {
+        EXPECT_EQ(plans.find(Cat(scan, table, " ")), std::string::npos) << table << "\n" << plans;
+      }
+    }
+  }
+};
+
+TEST_F(FullFarmTest, CountsOfABatchCostItsOwnJobsAndThoseOfAnEndedOneNothing) {
+  FillHistory();
+  ExpectNoTableIsReadWhole(Plans(sql::get_batch, "77"));
+  ExpectNoTableIsReadWhole(Plans(sql::batch_of_request, "'old77'"));
+  const std::string counted = Plans(sql::list_batches, "20");
+  ExpectNoTableIsReadWhole(counted);
+  EXPECT_NE(counted.find("Index Scan using jobs_pkey"), std::string::npos) << counted;
+  EXPECT_NE(counted.find("loops=2000)"), std::string::npos) << "twenty batches of a hundred jobs, no more\n" << counted;
+
+  const auto kept = batches_->KeepEndedCounts(Now());
+  ASSERT_TRUE(kept.ok()) << kept.status();
+  EXPECT_EQ(*kept, kBatches);
+  EXPECT_EQ(*batches_->KeepEndedCounts(Now()), 0);
+  const std::string list = Plans(sql::list_batches, "0");
+  EXPECT_NE(list.find("(never executed)"), std::string::npos) << "no job is looked at\n" << list;
+  ExpectNoTableIsReadWhole(list);
+  const auto all = batches_->List(Now(), 0);
+  ASSERT_TRUE(all.ok()) << all.status();
+  ASSERT_EQ(all->size(), static_cast<size_t>(kBatches));
+  for (const domain::Batch& batch : *all) {
+    ASSERT_EQ(batch.state, BatchState::kDone);
+    ASSERT_EQ(batch.jobs, (domain::JobCounts{.built = kJobsPerBatch}));
+    ASSERT_EQ(batch.executables, 2 * kJobsPerBatch);
+  }
+}
+
+TEST_F(FullFarmTest, CountsOfAllJobsCostTheLaterOnes) {
+  FillHistory();
+  Sql("UPDATE jobs SET created_at = now() - interval '2 hours', state = CASE WHEN id % 10 = 0 THEN 6 ELSE 3 END, "
+      "failure_class = CASE WHEN id % 10 = 0 THEN 6 ELSE 0 END, executables = 0");
+  Submit({"example.com/waits"});
+  const JobId live = OnlyJob(Submit({"example.com/runs"}).batch.id);
+  const AttemptToken token = Run(live, Hello("w").session);
+  const domain::JobCounts all{.queued = 1, .running = 1, .built = kJobs / 10 * 9, .failed = kJobs / 10};
+  EXPECT_EQ(*queries_->CountJobs(Now()), all);
+  EXPECT_TRUE(queries_->KeepJobCounts(Now()).ok());
+  EXPECT_EQ(Count("SELECT up_to_id FROM job_counts"), kJobs) << "no job that is young or has not ended";
+  EXPECT_EQ(*queries_->CountJobs(Now()), all);
+  EXPECT_TRUE(queries_->KeepJobCounts(Now()).ok());
+  EXPECT_EQ(*queries_->CountJobs(Now()), all) << "nothing counts twice";
+  Sql("ANALYZE");
+  ExpectNoTableIsReadWhole(Plans(sql::count_jobs, Cat(kJobs), {"force_custom_plan"}));
+  Complete(BuiltReport(token, live, {"example.com/runs"}));
+  Sql("UPDATE jobs SET created_at = now() - interval '2 hours'");
+  EXPECT_TRUE(queries_->KeepJobCounts(Now()).ok());
+  EXPECT_EQ(Count("SELECT up_to_id FROM job_counts"), kJobs) << "the one that waits holds the later ones back";
+  EXPECT_EQ(*queries_->CountJobs(Now()),
+            (domain::JobCounts{.queued = 1, .built = kJobs / 10 * 9 + 1, .failed = kJobs / 10}));
+}
+
+TEST_F(FullFarmTest, AQueueOfDelayedJobsIsReadByTheTimeWhenTheyAreDueABoundedNumberAtOnce) {
+  constexpr int kDue = 100;
+  Fill(
+      Cat("INSERT INTO jobs (recipe_digest, generation, module, version, target, toolset) SELECT "
+          "lpad(to_hex(i), 64, '0'), 1, 'example.com/m' || i / 4, 'v1.0.0', 1 + i % 4, 't1' "
+          "FROM generate_series(1, ",
+          kJobs, ") AS i"));
+  Fill(Cat("INSERT INTO queue (job_id, priority, not_before) SELECT id, 0, now() + CASE WHEN id <= ", kDue,
+           " THEN interval '-1 second' ELSE (", kJobs, " + 1 - id) * interval '1 minute' END FROM jobs"));
+  Sql("ANALYZE");
+  const std::string plans = Plans(sql::load_queue_later, "0, 10000");
+  EXPECT_NE(plans.find("Index Scan using queue_later"), std::string::npos) << plans;
+  EXPECT_EQ(plans.find("Seq Scan on "), std::string::npos) << plans;
+  const auto loaded = dispatch_->LoadQueue(Now(), JobId{}, domain::kQueueLoadMax);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  ASSERT_EQ(loaded->jobs.size(), static_cast<size_t>(kDue + domain::kDelayedLoadMax));
+  EXPECT_FALSE(loaded->more_due);
+  EXPECT_TRUE(loaded->more_delayed);
+  EXPECT_EQ(loaded->jobs[0].id, JobId{1});
+  EXPECT_EQ(loaded->jobs[kDue].id, JobId{kJobs}) << "that of all delayed ones which is due first";
+}
+
+}  // namespace
+}  // namespace gofarm::testing
