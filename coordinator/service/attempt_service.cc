@@ -85,7 +85,7 @@ absl::StatusOr<std::optional<domain::CompleteResult>> AttemptService::FirstAnswe
 }
 
 absl::Status AttemptService::Refuse(const Scope& scope, const domain::RunningRef& attempt, const absl::Status& why) {
-  GOFARM_RETURN_IF_ERROR(Record(scope, Refused(attempt, why)).status());
+  GOFARM_RETURN_IF_ERROR(Record(scope, Refused(attempt, FailureClass::kInternal, why)).status());
   return why;
 }
 
@@ -104,9 +104,8 @@ absl::StatusOr<domain::CompleteResult> AttemptService::Complete(const Scope& sco
   }
   if (!absl::IsInvalidArgument(good) && !absl::IsFailedPrecondition(good)) return good;  // of the blob store: ask again
   // A repeat of what was recorded long ago gets its answer, whatever became of its blobs.
-  GOFARM_ASSIGN_OR_RETURN(
-      domain::CompleteResult result,
-      Record(scope, Refused({.token = attempt.token, .job = attempt.job}, refused_as, good)));
+  GOFARM_ASSIGN_OR_RETURN(domain::CompleteResult result,
+                          Record(scope, Refused({.token = attempt.token, .job = attempt.job}, refused_as, good)));
   if (result.repeated) return result;
   return good;
 }
