@@ -375,6 +375,7 @@ TEST_F(WorkerAgentTest, AnAttemptThatWelcomeDropsEndsSilentlyAndItsSlotIsFree) {
   ASSERT_NE(farm_.WaitForHello(1), nullptr);
   farm_.Offer(7);
   ASSERT_TRUE(runner_->WaitForRunning(1));
+  ASSERT_TRUE(farm_.WaitFor([&] { return !Said(7).empty(); })) << "its Accept, which a stop may overtake";
   farm_.Stop();
   farm_.SetValid(7, false);
   farm_.Start();
