@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/base/text.h"
+#include "common/rpc/session_secret.h"
 #include "coordinator/rpc/server.h"
 #include "tests/rpc/farm_server.h"
 
@@ -62,6 +63,12 @@ grpc::ByteBuffer ManyExecutables() {
 
 class MemoryTest : public RpcTest {
  protected:
+  // A call of a worker carries a secret; whether it is the right one is asked after its size.
+  void SetUp() override {
+    RpcTest::SetUp();
+    LastSecret() = std::string(rpc::kSessionSecretBytes, 's');
+  }
+
   grpc::Status Call(const std::string& method, const grpc::ByteBuffer& request, bool compressed = false) {
     const std::unique_ptr<grpc::ClientContext> context = Context(absl::Seconds(60));
     if (compressed) context->set_compression_algorithm(GRPC_COMPRESS_GZIP);

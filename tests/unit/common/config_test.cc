@@ -84,7 +84,7 @@ TEST(ToolsetsTest, TheBuiltInFileIsGood) {
   ASSERT_TRUE(file.ok()) << file.status();
   ASSERT_EQ(file->toolsets.size(), 1u);
   EXPECT_EQ(file->toolsets[0].zig_version, "0.15.2");
-  EXPECT_THAT(file->toolsets[0].archives, ::testing::SizeIs(3));
+  EXPECT_THAT(file->toolsets[0].archives, ::testing::SizeIs(4));
   EXPECT_THAT(file->bootstrap, ::testing::SizeIs(2));
 }
 

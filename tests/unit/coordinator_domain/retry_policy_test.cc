@@ -24,7 +24,7 @@ constexpr Row kTable[] = {
     {F::kSilence, Retry::kOnceElsewhere, true},    {F::kOutOfMemory, Retry::kOnceElsewhere, true},
     {F::kProxyError, Retry::kBounded, false},      {F::kDiskFull, Retry::kBounded, false},
     {F::kToolchainBroken, Retry::kBounded, false}, {F::kWorkerLost, Retry::kBounded, false},
-    {F::kInternal, Retry::kBounded, false},
+    {F::kInternal, Retry::kBounded, false},        {F::kSourceIncomplete, Retry::kNever, true},
 };
 
 TEST(RetryPolicyTest, EveryClassHasTheDesignsRule) {

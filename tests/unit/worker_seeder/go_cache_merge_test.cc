@@ -94,7 +94,7 @@ TEST_F(GoCacheMergeTest, AFolderInPlaceOfAFileKeepsNoOtherFileOut) {
   EXPECT_FALSE(fs::exists(base_ + "/shared/ab/two-d.merge"));
 }
 
-TEST_F(GoCacheMergeTest, AFolderInPlaceOfATemporaryGoesAndNoLinkInItIsFollowed) {
+TEST_F(GoCacheMergeTest, WhatLooksLikeATemporaryKeepsNothingOutAndNoLinkInItIsFollowed) {
   Write("shared/ab/two-d.merge/inner/file", "a prank");
   fs::create_directory_symlink(base_ + "/host", base_ + "/shared/ab/two-d.merge/inner/out");
   fs::create_symlink(base_ + "/host/secret", base_ + "/shared/ab/two-d.merge/secret");
@@ -102,8 +102,17 @@ TEST_F(GoCacheMergeTest, AFolderInPlaceOfATemporaryGoesAndNoLinkInItIsFollowed) 
   const absl::Status merged = Run();
   ASSERT_TRUE(merged.ok()) << merged;
   EXPECT_EQ(Read("shared/ab/two-d"), "data");
-  EXPECT_FALSE(fs::exists(base_ + "/shared/ab/two-d.merge"));
   EXPECT_EQ(Read("host/secret"), "the host's");
+  fs::permissions(base_ + "/shared/ab/two-d.merge/inner", fs::perms::owner_all);
+}
+
+// A build adds its entries while another reads, and what both used counts as used now.
+TEST_F(GoCacheMergeTest, AnEntryThatIsThereIsTouched) {
+  ASSERT_TRUE(Run().ok());
+  const std::string entry = base_ + "/shared/ab/two-d";
+  fs::last_write_time(entry, fs::file_time_type::clock::now() - std::chrono::hours(100));
+  ASSERT_TRUE(Run().ok());
+  EXPECT_LT(fs::file_time_type::clock::now() - fs::last_write_time(entry), std::chrono::hours(1));
 }
 
 TEST_F(GoCacheMergeTest, AStopEndsIt) {
