@@ -162,8 +162,10 @@ bool Attempt::ChooseNext(const Variant& failed, const std::vector<Finding>& find
       if (absl::IsCancelled(newest.status()) || absl::IsDeadlineExceeded(newest.status())) {
         return EndWith(newest.status(), FailureClass::kInternal);
       }
-      if (!newest.ok() || newest->empty()) {
-        Say(Tag(), newest.ok() ? Cat(open->path, " has no newer release") : Sv(newest.status().message()));
+      // Not the module's fault: the job would end for good as something that a newer release may mend.
+      if (!newest.ok()) return End(FailureClass::kProxyError, Sv(newest.status().message()));
+      if (newest->empty()) {
+        Say(Tag(), Cat(open->path, " has no newer release"));
         choices_.cannot_be_raised.insert(open->path);
         continue;
       }
