@@ -69,14 +69,20 @@ class CacheKeeper {
   void Know(const std::vector<Toolset>& toolsets) {
     absl::MutexLock lock(&mutex_);
     for (const Toolset& toolset : toolsets) {
-      for (const Archive& archive : toolset.archives) known_.insert(archive.sha256);
+      for (const Archive& archive : toolset.archives) {
+        const bool previous = archive.kind == "go" && archive.version == toolset.previous_go;
+        (previous ? known_previous_ : known_).insert(archive.sha256);
+      }
     }
   }
 
   void Fill(WorkerReport& snapshot) {
     absl::MutexLock lock(&mutex_);
-    for (const fetch::InstalledToolchain& t : installed_) {
-      if (known_.contains(t.sha256)) snapshot.toolchains.push_back({t.kind, t.version, t.path, t.sha256});
+    // What jobs are built with as a rule comes before what only repairs use.
+    for (const auto* known : {&known_, &known_previous_}) {
+      for (const fetch::InstalledToolchain& t : installed_) {
+        if (known->contains(t.sha256)) snapshot.toolchains.push_back({t.kind, t.version, t.path, t.sha256});
+      }
     }
     snapshot.cache_bytes = cache_bytes_;
   }
@@ -123,7 +129,8 @@ class CacheKeeper {
   const fetch::ToolchainStore& toolchains_;
   fetch::ModuleFetcher& fetcher_;
   absl::Mutex mutex_;
-  std::set<std::string> known_ ABSL_GUARDED_BY(mutex_);
+  std::set<std::string> known_ ABSL_GUARDED_BY(mutex_);           // by SHA-256
+  std::set<std::string> known_previous_ ABSL_GUARDED_BY(mutex_);  // toolsets' previous Go
   std::vector<fetch::InstalledToolchain> installed_ ABSL_GUARDED_BY(mutex_);
   int64_t cache_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::jthread thread_;
