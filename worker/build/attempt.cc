@@ -111,7 +111,9 @@ bool Attempt::Build() {
     report_.outcome = AttemptOutcome::kNothingToBuild;
     return false;
   }
-  return RunTries();
+  if (!RunTries()) return false;
+  MergeCaches();
+  return true;
 }
 
 bool Attempt::RunTry(const Variant& variant, const Programs& pending, bool apart, TryResult& result) {
@@ -180,7 +182,7 @@ bool Attempt::RunTry(const Variant& variant, const Programs& pending, bool apart
       }
     }
   }
-  MergeCaches();
+  foreign_in_caches_ |= !MayShareGoCache(*target_);
   if (missing < pending.size()) {
     built_ = listing_;
     report_.facts.go_version = go_->version;
@@ -257,10 +259,10 @@ absl::Status Attempt::MakeCaches() {
   return io::MakeFolders(caches_folder_ + "/go", 0700);
 }
 
-// What later jobs may use. A try that saw foreign C has put its objects into the same layer: that never leaves it.
+// What later jobs may use, once no try can change it any more. One that saw foreign C has put its objects into the same
+// layer: that never leaves it.
 void Attempt::MergeCaches() {
-  foreign_in_caches_ |= !MayShareGoCache(*target_);
-  if (foreign_in_caches_) return;
+  if (foreign_in_caches_ || caches_folder_.empty()) return;
   const absl::Status merged = MergeGoCache(scope_, caches_folder_ + "/go/upper", seed_.shared_gocache);
   if (!merged.ok()) Say(Tag(), Cat("nothing was added to the shared Go cache: ", InSandboxTerms(Sv(merged.message()))));
 }

@@ -119,6 +119,7 @@ class Attempt {
   std::string mod_view_;       // what the build sees as the module cache; empty: to be made
   std::string caches_folder_;  // upper layers of this job's caches; empty: to be made
   bool foreign_in_caches_ = false;
+  bool cxx_seed_ = false;  // seed_ has libc++
   std::string variant_name_;
   std::string out_folder_, job_folder_, source_folder_;
   double build_seconds_ = 0;  // of all sandbox runs: the wall limit covers them together

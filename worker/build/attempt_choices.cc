@@ -103,7 +103,12 @@ bool Attempt::RunTries() {
     Programs buildable;
     SplitPrograms(wanted, buildable, result.missing, result.findings);
     if (!buildable.empty()) {
-      if (target_->uses_cxx && phase_ != Phase::kBuild && !WaitForSeed(/*cxx=*/true)) return false;
+      if (target_->uses_cxx && !cxx_seed_) {
+        if (!WaitForSeed(/*cxx=*/true)) return false;
+        cxx_seed_ = true;
+        folder_->RemoveInside(std::exchange(caches_folder_, ""));  // it stands over the seed without libc++
+        foreign_in_caches_ = false;
+      }
       if (phase_ != Phase::kBuild) EnterPhase(Phase::kBuild);
       if (!RunTry(variant, buildable, apart, result)) return false;
       // Go refuses a whole call for what one of its programs cannot be loaded by: then each gets a call of its own.

@@ -170,6 +170,13 @@ FailureClass ClassifyPackageError(std::string_view message) {
   return failure == FailureClass::kInternal ? FailureClass::kCompileError : failure;
 }
 
+std::string_view WithdrawnNote(std::string_view message) {
+  if (!Holds(message, "verifying ") || !Holds(message, "/lookup/")) return {};
+  const int status = HttpStatus(message);
+  if (status != 404 && status != 410) return {};
+  return "\n(the checksum database does not know this version: it was withdrawn, or never was public)";
+}
+
 bool IsTransient(FailureClass failure) {
   return failure == FailureClass::kProxyError || failure == FailureClass::kDiskFull ||
          failure == FailureClass::kInternal || failure == FailureClass::kToolchainBroken ||

@@ -22,6 +22,10 @@ FailureClass ClassifyFetchError(std::string_view message);
 // when nothing else fits: go build would print the same message.
 FailureClass ClassifyPackageError(std::string_view message);
 
+// A sentence about what the message means where it names the checksum database as the one that does not know a version;
+// else empty.
+std::string_view WithdrawnNote(std::string_view message);
+
 // Another try may end otherwise (proxy_error, disk_full, internal): then the whole fetch fails, and nothing is kept.
 bool IsTransient(FailureClass failure);
 

@@ -159,7 +159,7 @@ class Fetch {
         listing = std::move(tried);
         return step;
       }
-      if (step.failure == FailureClass::kSourceUnavailable) step.detail += AskedAt();
+      if (step.failure == FailureClass::kSourceUnavailable) step.detail += Cat(WithdrawnNote(step.detail), AskedAt());
       step.detail += DroppedReplaceNote(own_, listing.form, step.detail);
       if (step.failure != FailureClass::kGoTooOld || ++choice == gos.size()) return step;
     }
@@ -168,7 +168,7 @@ class Fetch {
   StepResult ReadModule(const Scope& scope, Listing& listing) {
     DownloadAnswer answer;
     StepResult step = go_.Download(scope, request_.gos.back().path, request_.module, request_.version, answer);
-    if (step.failure == FailureClass::kSourceUnavailable) step.detail += AskedAt();
+    if (step.failure == FailureClass::kSourceUnavailable) step.detail += Cat(WithdrawnNote(step.detail), AskedAt());
     if (!step.ok()) return step;
     if (answer.version != request_.version) {
       return Failed(FailureClass::kSourceInvalid, Cat("version ", request_.version, " is really ", answer.version));
@@ -423,7 +423,9 @@ class Fetch {
     for (Program& program : made.programs) {
       // Not the program's fault and perhaps over in a minute: nothing of this fetch is kept.
       if (IsTransient(program.failure)) return Failed(program.failure, program.detail);
-      if (program.failure == FailureClass::kSourceUnavailable) program.detail += AskedAt();
+      if (program.failure == FailureClass::kSourceUnavailable) {
+        program.detail += Cat(WithdrawnNote(program.detail), AskedAt());
+      }
       if (program.failure != FailureClass::kNone) {
         program.detail += DroppedReplaceNote(own_, listing.form, program.detail);
       }
