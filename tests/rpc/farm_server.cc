@@ -244,6 +244,23 @@ v1::SubmitReply RpcTest::Submit(const std::vector<std::string>& modules, const s
   return reply;
 }
 
+v1::Offer RpcTest::RunningOffer(FakeWorker& worker) {
+  worker.SayHello(FakeWorker::Hello("w1"));
+  worker.HearWelcome();
+  Submit({"example.com/m@v1.0.0"}, "r1");
+  worker.SayReady(1);
+  v1::Offer offer = worker.HearOffer();
+  worker.SayAccept(offer.token());
+  const absl::Time give_up = absl::Now() + absl::Seconds(20);
+  while (GetJob(offer.job_id()).attempts_size() == 0) {
+    if (absl::Now() > give_up) {
+      ADD_FAILURE() << "the attempt does not begin";
+      break;
+    }
+  }
+  return offer;
+}
+
 v1::Job RpcTest::GetJob(int64_t id) {
   v1::JobRequest request;
   request.set_id(id);

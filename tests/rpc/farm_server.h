@@ -22,6 +22,8 @@ namespace gofarm::testing {
 
 class FarmServer;
 
+class FakeWorker;
+
 class RpcTest : public PgTest {
  protected:
   void SetUp() override;
@@ -33,6 +35,8 @@ class RpcTest : public PgTest {
   v1::SubmitReply Submit(const std::vector<std::string>& modules, const std::string& request_id, bool force = false,
                          grpc::Status* status = nullptr);
   v1::Job GetJob(int64_t id);
+  // The worker w1 says hello, is offered the one job of a new batch and runs it.
+  v1::Offer RunningOffer(FakeWorker& worker);
   std::vector<v1::Job> JobsOf(int64_t batch);
   std::vector<v1::WorkerRow> Workers(bool brief = false);
   std::unique_ptr<grpc::ClientContext> Context(absl::Duration deadline = absl::Seconds(20));

@@ -158,14 +158,7 @@ TEST_F(MemoryTest, AReportThatTheBudgetHasNoRoomForIsTakenLater) {
   adjust_ = [](rpc::ServerParts& parts) { parts.bytes_in_flight_max = 1 * kMiB; };
   Restart();
   FakeWorker worker(*worker_);
-  worker.SayHello(FakeWorker::Hello("w1"));
-  worker.HearWelcome();
-  Submit({"example.com/m@v1.0.0"}, "r1");
-  worker.SayReady(1);
-  const v1::Offer offer = worker.HearOffer();
-  worker.SayAccept(offer.token());
-  while (GetJob(offer.job_id()).attempts_size() == 0) {
-  }
+  const v1::Offer offer = RunningOffer(worker);
   v1::CompleteRequest failed;
   failed.set_token(offer.token());
   failed.set_job_id(offer.job_id());

@@ -137,14 +137,7 @@ TEST_F(RefusalTest, ProgressOfAnUnknownTokenIsIgnored) {
 
 TEST_F(RefusalTest, ProgressOfAnotherWorkersAttemptIsDroppedAndCounted) {
   FakeWorker worker(*worker_);
-  worker.SayHello(FakeWorker::Hello("w1"));
-  worker.HearWelcome();
-  Submit({"example.com/m@v1.0.0"}, "r1");
-  worker.SayReady(1);
-  const v1::Offer offer = worker.HearOffer();
-  worker.SayAccept(offer.token());
-  while (GetJob(offer.job_id()).attempts_size() == 0) {
-  }
+  const v1::Offer offer = RunningOffer(worker);
   FakeWorker liar(*worker_);
   liar.SayHello(FakeWorker::Hello("w2"));
   liar.HearWelcome();

@@ -73,14 +73,7 @@ TEST_F(WaitsTest, SubmissionsThatWaitForAModuleProxyHoldUpNoOperator) {
 
 TEST_F(WaitsTest, AttemptsEndWhileEveryOtherConnectionToTheDatabaseIsBusy) {
   FakeWorker worker(*worker_);
-  worker.SayHello(FakeWorker::Hello("w1"));
-  worker.HearWelcome();
-  Submit({"example.com/m@v1.0.0"}, "r1");
-  worker.SayReady(1);
-  const v1::Offer offer = worker.HearOffer();
-  worker.SayAccept(offer.token());
-  while (GetJob(offer.job_id()).attempts_size() == 0) {
-  }
+  const v1::Offer offer = RunningOffer(worker);
   std::vector<store::Pool::Lease> busy;
   for (int i = 0; i < pool_->options().connections; ++i) {
     absl::StatusOr<store::Pool::Lease> lease = pool_->Acquire(Scope::For(absl::Seconds(10)));

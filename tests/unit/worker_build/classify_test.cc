@@ -81,6 +81,16 @@ const Case kCases[] = {
      "# example.com/m/a\n/go/pkg/tool/linux_amd64/link: running /zig/zig failed: exit status 1\n"
      "error: failed to open object /mod/x/lib.o: FileNotFound\n",
      FailureClass::kLinkError, "failed to open object"},
+    {"a flag that zig's driver does not know: the linker's words, not go's",
+     "# example.com/m/a\n/go/pkg/tool/linux_amd64/link: running /zig/zig failed: exit status 1\n"
+     "error: unsupported linker arg: --wrap\n",
+     FailureClass::kLinkError, "unsupported linker arg: --wrap"},
+    {"the go line of the module is too low, not the farm's Go",
+     "# example.com/m/a\n./m.go:6:17: cannot range over 3: requires go1.22 or later (-lang was set to go1.16; check "
+     "go.mod)\n",
+     FailureClass::kCompileError, "requires go1.22"},
+    {"files that a generator makes", "example.com/m/a: m.go:8:12: pattern dist/*: no matching files found\n",
+     FailureClass::kSourceIncomplete, "no matching files found"},
     {"Go is too old", "go: example.com/m@v1.0.0 requires go >= 1.99 (running go 1.26.8; GOTOOLCHAIN=local)\n",
      FailureClass::kGoTooOld, "requires go >= 1.99"},
     {"a dependency is refused",
@@ -186,6 +196,23 @@ TEST(LogVerdictsTest, AHeaderThatTheModuleHasItselfIsNoSystemLibrary) {
   };
   EXPECT_EQ(Classify(log, {"example.com/m/a"}, has).failure, FailureClass::kCompileError);
   EXPECT_EQ(Classify(log, {"example.com/m/a"}).failure, FailureClass::kSystemLibraryMissing);
+}
+
+// What people read first is what the linker said, not that it was run.
+TEST(LogVerdictsTest, TheHeadlineOfALinkErrorIsTheLinkersOwn) {
+  const Classified got = Classify(
+      "# example.com/m/a\n/go/pkg/tool/linux_amd64/link: running /zig/zig failed: exit status 1\n"
+      "ld.lld: error: undefined symbol: foo\n",
+      {"example.com/m/a"});
+  EXPECT_EQ(got.detail, "# example.com/m/a\nld.lld: error: undefined symbol: foo");
+}
+
+TEST(HintTest, AKnownCauseIsToldInOneSentence) {
+  EXPECT_THAT(HintOf(FailureClass::kLinkError, "link: a.b/c: invalid reference to runtime.x"), HasSubstr("Go 1.23"));
+  EXPECT_THAT(HintOf(FailureClass::kCompileError, "m.go:1:2: undefined: Asset"), HasSubstr("go-bindata"));
+  EXPECT_THAT(HintOf(FailureClass::kSourceIncomplete, "whatever"), HasSubstr("must be committed"));
+  EXPECT_THAT(HintOf(FailureClass::kSystemLibraryMissing, "pcap.h"), HasSubstr("static"));
+  EXPECT_EQ(HintOf(FailureClass::kCompileError, "m.go:1:2: undefined: Foo"), "");
 }
 
 // A module could otherwise have itself built again and again, or blame the farm.

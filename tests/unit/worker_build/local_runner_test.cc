@@ -7,12 +7,14 @@
 
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <set>
 #include <stop_token>
 #include <string_view>
 
 #include "absl/time/clock.h"
 #include "common/base/text.h"
+#include "common/io/files.h"
 #include "common/process/run.h"
 #include "tests/support/proxy_folder.h"
 #include "tests/unit/worker_build/runner_fixture.h"
@@ -241,6 +243,29 @@ TEST_F(LocalRunnerTest, AnotherModulesFetchChangesNoVersionOfAModuleWithoutGoMod
   EXPECT_EQ(after.variants[0].variant, "install");
   EXPECT_THAT(after.variants[0].go_mod, HasSubstr(dep + " v1.0.0"));
   EXPECT_EQ(after.variants[0].working_directory, "/src");
+}
+
+// An object that was compiled against glibc wants open64; musl has no such symbol.
+TEST_F(LocalRunnerTest, APrebuiltObjectGetsTheNamesThatItWants) {
+  const std::string source = work_ + "/probe.c", object = work_ + "/probe.o";
+  std::ofstream(source)
+      << "int open64(const char *, int, ...);\nint probe(void) { return open64(\"/dev/null\", 0) < 0; }\n";
+  process::Command compile;
+  compile.argv = {"gcc", "-O2", "-fPIC", "-c", source, "-o", object};
+  compile.environment = process::InheritedEnvironment();
+  const auto compiled = process::Run(Scope::For(absl::Minutes(1)), compile);
+  ASSERT_TRUE(compiled.ok() && compiled->exit_code == 0) << compiled.status();
+  const BuildReport report = Run(Local({
+      {"main.go",
+       "package main\n\n// int probe(void);\nimport \"C\"\n\nimport \"os\"\n\nfunc main() { os.Exit(int(C.probe())) "
+       "}\n"},
+      {"probe_linux_amd64.syso", io::ReadFile(object, 1 << 20).value()},
+  }));
+  ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
+  EXPECT_EQ(report.executables[0].variant, "install+lfs64+aliases-1");
+  process::Command program;
+  program.argv = {report.files[0]};
+  EXPECT_EQ(process::Run(Scope::For(absl::Minutes(1)), program).value().exit_code, 0);
 }
 
 // What a program is made of must not depend on the machine that builds it.

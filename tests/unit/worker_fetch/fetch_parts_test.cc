@@ -301,6 +301,16 @@ TEST(ParseGoListTest, RefusesBrokenAnswersAndTakesEmptyOnes) {
   EXPECT_EQ((*ParseGoList(R"({"ImportPath":"a","Name":7,"Imports":"b","Module":[]})"))[0].name, "");
 }
 
+TEST(WithdrawnNoteTest, SpeaksOnlyWhereTheChecksumDatabaseKnowsNoSuchVersion) {
+  EXPECT_THAT(WithdrawnNote("verifying module: a.b/c@v1.0.0: reading https://sum.example.org/lookup/a.b/c@v1.0.0: 404 "
+                            "Not Found"),
+              HasSubstr("withdrawn"));
+  EXPECT_EQ(
+      WithdrawnNote("verifying module: a.b/c@v1.0.0: reading https://sum.example.org/lookup/a.b/c@v1.0.0: 502 Bad"),
+      "");
+  EXPECT_EQ(WithdrawnNote("a.b/c@v1.0.0: reading https://proxy.example.org/a.b/c/@v/v1.0.0.info: 404 Not Found"), "");
+}
+
 TEST(LockFilesTest, EachToolsFileIsRead) {
   using gomod::ModuleVersion;
   EXPECT_THAT(

@@ -76,6 +76,23 @@ TEST_F(ModuleFetcherTest, OnlyWhatAFetchWritesItselfCountsAgainstItsLimit) {
   EXPECT_EQ(small.failure, FailureClass::kSourceUnavailable) << small.detail;
 }
 
+// One module's listing took 8 GiB.
+TEST_F(ModuleFetcherTest, AGoCommandHasAMemoryLimitAndGoesBeforeTheDaemons) {
+  FetchLimits limits;
+  limits.memory_bytes = int64_t{100} << 20;
+  ModuleFetcher fetcher = Fetcher("off", limits);
+  FetchRequest request = Request("example.com/m", "v1.0.0");
+  request.gos[0].path = base_ + "/go";
+  std::ofstream(request.gos[0].path) << "#!/bin/sh\nread score </proc/self/oom_score_adj; echo $score >" << base_
+                                     << "/score\nexec /usr/bin/python3 -c 'import time; x = b\"x\" * (300 << 20); "
+                                        "time.sleep(50)'\n";
+  fs::permissions(request.gos[0].path, fs::perms::owner_all);
+  const FetchOutcome outcome = fetcher.FetchAndList(Scope::For(absl::Minutes(1)), request);
+  EXPECT_EQ(Name(outcome.failure), "out_of_memory") << outcome.detail;
+  EXPECT_THAT(outcome.detail, HasSubstr("more than 100 MiB"));
+  EXPECT_EQ(*io::ReadFile(base_ + "/score", 100), "700\n");
+}
+
 TEST_F(ModuleFetcherTest, ACacheThatLostItsDownloadsHealsItself) {
   proxy_->Add("example.com/Dep", "v1.0.0-RC1", {{"go.mod", "module example.com/Dep\n"}, {"d.go", "package dep\n"}});
   proxy_->Add("example.com/m", "v1.0.0",
@@ -210,6 +227,25 @@ TEST_F(ModuleFetcherTest, PruneTakesWhatWasUsedLongestAgoAndNothingYoung) {
   // And it comes back when it is asked for again.
   ASSERT_NE(Fetch("example.com/old", "v1.0.0").listing, nullptr);
   EXPECT_TRUE(fs::exists(cache.Mod() + "/example.com/old@v1.0.0/main.go"));
+}
+
+// Caches within their budgets on a disk that something else has filled: a worker below the floor takes no job.
+TEST_F(ModuleFetcherTest, ADiskThatIsShortOfRoomIsPrunedWhateverTheBudgetsSay) {
+  proxy_->Add("example.com/m", "v1.0.0", {{"go.mod", "module example.com/m\n"}, {"main.go", kMain}});
+  ASSERT_NE(Fetch("example.com/m", "v1.0.0").listing, nullptr);
+  const CacheLayout cache = Cache();
+  const fs::path mark = cache.Mod() + "/cache/download/example.com/m/@v/v1.0.0.ziphash";
+  const auto pruned = [&](int64_t floor, std::chrono::minutes age) {
+    fs::last_write_time(mark, fs::file_time_type::clock::now() - age);
+    PruneLimits limits;
+    limits.free_floor = floor;
+    const auto done = PruneCache(Scope::For(absl::Minutes(1)), cache, limits);
+    EXPECT_TRUE(done.ok()) << done.status();
+    return done.ok() ? done->modules : -1;
+  };
+  EXPECT_EQ(pruned(0, std::chrono::minutes(20)), 0);
+  EXPECT_EQ(pruned(INT64_MAX, std::chrono::minutes(5)), 0) << "a fetch may have just taken it";
+  EXPECT_EQ(pruned(INT64_MAX, std::chrono::minutes(20)), 1);
 }
 
 }  // namespace
