@@ -80,6 +80,10 @@ std::string AttemptText(const v1::Attempt& attempt, const Terminal& terminal) {
                HumanSeconds(variant.seconds()), "\n");
     for (const std::string& edit : variant.edits()) out += Cat("      ", EscapeForPrint(edit), "\n");
   }
+  if (!attempt.facts().declared_path().empty()) {
+    out += Cat("    go.mod calls the module ", EscapeForPrint(attempt.facts().declared_path()), "\n");
+  }
+  for (const std::string& note : attempt.notes()) out += Cat("    note: ", EscapeForPrint(note), "\n");
   for (const v1::Omission& omission : attempt.omitted()) {
     out += Cat("    the report was too large and leaves out ", NameOf(omission.part()), " of ", omission.items(),
                omission.items() == 1 ? " item\n" : " items\n");

@@ -15,7 +15,6 @@ namespace {
 // A worker keeps its logs within the limit; this cap is for one that does not.
 constexpr int64_t kLogSlack = 1 << 20;
 constexpr absl::Duration kCollectCallMax = absl::Seconds(30);
-// Between two blocks of the catalog's bulk work, while jobs wait.
 
 // The Go that a module without wishes is built with.
 std::string NewestGo(const Toolset& toolset) {

@@ -15,8 +15,7 @@ RecipePolicy CurrentPolicy(int sandbox_layout) {
       "-ldflags -s -w -buildid= -linkmode=external -extldflags -s -w -static-pie -Wl,--build-id=none";
   policy.variants =
       "install source noreplace sibling, then previous-go raised go-line experiment tag lfs64 aliases linkname "
-      "portable "
-      "link-flags";
+      "portable link-flags";
   return policy;
 }
 
