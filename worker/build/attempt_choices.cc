@@ -1,6 +1,7 @@
 // The part of an attempt that chooses: which form of the module is listed, which programs are tried, and what is tried
 // after a failure.
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -210,15 +211,9 @@ FailureClass Attempt::ListForm(const fetch::SourceForm& form) {
 }
 
 PackageOrigin Attempt::OriginOf(std::string_view package) const {
-  const auto inside = [&](std::string_view module) {
-    return package.starts_with(module) && (package.size() == module.size() || package[module.size()] == '/');
-  };
-  const fetch::LinkedModule* found = nullptr;
-  for (const fetch::LinkedModule& module : target_->modules) {
-    if (inside(module.path) && (found == nullptr || module.path.size() > found->path.size())) found = &module;
-  }
+  const fetch::LinkedModule* found = fetch::ModuleOf(*target_, package);
   const std::string& own = fetch::IsSource(listing_->form) ? listing_->own_path() : listing_->module;
-  if (inside(own) && (found == nullptr || own.size() >= found->path.size())) {
+  if (fetch::IsInModule(package, own) && (found == nullptr || own.size() >= found->path.size())) {
     return {PackageOrigin::Kind::kOwn, "", false, !listing_->has_go_mod};
   }
   if (found == nullptr) return {};
@@ -271,7 +266,9 @@ absl::Status Attempt::MakeModuleView() {
     }
   }
   for (const auto& [versions, list] : lists) {
-    std::ofstream(versions + "/list") << list;
+    std::ofstream file(versions + "/list");
+    file << list;
+    if (!file.flush()) return ErrnoStatus(errno, Cat("write ", versions, "/list"));
   }
   return absl::OkStatus();
 }

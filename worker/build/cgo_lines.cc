@@ -14,8 +14,6 @@ namespace {
 // Linker flags whose value is the next word: "-Wl,-Map,out.map".
 constexpr std::array<std::string_view, 4> kWithValue = {"-Map", "--Map", "--exclude-libs", "--dynamic-list"};
 
-bool IsNative(std::string_view flag) { return flag.starts_with("-m") && flag.ends_with("=native"); }
-
 bool IsBlank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
 // Where the flags begin: behind the colon of "#cgo linux CFLAGS: ..."; npos: no such line.
@@ -50,7 +48,7 @@ std::string EditFlags(const Variant& variant, std::string_view flags) {
 }  // namespace
 
 std::string FlagLeft(const Variant& variant, std::string_view flag) {
-  if (variant.portable && IsNative(flag)) return "";
+  if (variant.portable && fetch::IsNativeFlag(flag)) return "";
   if (variant.dropped_link_flags.empty() || !flag.starts_with("-Wl,")) return std::string(flag);
   const std::vector<absl::string_view> words = absl::StrSplit(Av(flag.substr(4)), ',');
   std::vector<absl::string_view> left;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <utility>
 
 #include "absl/strings/str_join.h"
@@ -179,9 +180,13 @@ bool SaysPackageBroken(std::string_view line) {
   return !IsQuotedSource(line) && (AfterPosition(line) != std::string_view::npos || Has(line, "error: "));
 }
 
+// A log can name as many as it likes.
+constexpr size_t kFindingsMax = 100;
+
 // Keeps the first of each fingerprint and subject.
 void Add(std::vector<Finding>& all, Finding finding) {
-  if (std::find(all.begin(), all.end(), finding) == all.end()) all.push_back(std::move(finding));
+  if (all.size() < kFindingsMax && std::find(all.begin(), all.end(), finding) == all.end())
+    all.push_back(std::move(finding));
 }
 
 void LookAtLine(std::string_view line, const PackageOrigin& origin, std::vector<Finding>& all) {
@@ -338,9 +343,15 @@ std::vector<Finding> FindingsOf(const std::vector<LogSection>& log,
                                 const std::function<PackageOrigin(std::string_view package)>& origin_of,
                                 const std::set<std::string>& linked_modules) {
   std::vector<Finding> all;
+  // An assembler can be made to print a package's name a hundred thousand times; finding its origin reads files.
+  std::map<std::string_view, PackageOrigin> origins;
   for (const LogSection& section : log) {
-    const PackageOrigin origin =
-        section.package.empty() || section.outside ? PackageOrigin() : origin_of(section.package);
+    PackageOrigin origin;
+    if (!section.package.empty() && !section.outside) {
+      const auto [known, is_new] = origins.try_emplace(section.package);
+      if (is_new) known->second = origin_of(section.package);
+      origin = known->second;
+    }
     for (const std::string_view line : section.lines) LookAtLine(line, origin, all);
   }
   // A prebuilt library for another libc shows as whatever its objects miss.

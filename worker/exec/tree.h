@@ -9,6 +9,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "common/io/files.h"
 
 namespace gofarm::exec {
 
@@ -20,7 +21,7 @@ absl::Status RemoveTreeAt(int folder, const std::string& name);
 
 // Bytes on disk below `path`: at least kEntryBytes for every file and folder, since empty ones use up a disk too.
 // Unreadable or vanished parts count nothing. Gives up early at `enough` or on stop.
-inline constexpr int64_t kEntryBytes = 4096;
+inline constexpr int64_t kEntryBytes = io::kBlockBytes;
 int64_t TreeBytes(const std::string& path, int64_t enough, const std::stop_token& stop);
 int64_t TreeBytesAt(int folder, const std::string& name, int64_t enough, const std::stop_token& stop);
 

@@ -88,9 +88,7 @@ void Fields(json::FieldReader& form, GoListPackage& p) {
 namespace {
 
 constexpr size_t kUnreadableMax = 50;
-
-// -march, -mcpu and -mtune choose code by the CPU of the machine that compiles.
-bool IsNativeFlag(std::string_view flag) { return flag.starts_with("-m") && flag.ends_with("=native"); }
+constexpr size_t kExperimentMax = 40;  // bytes of its name
 
 bool Holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
@@ -213,6 +211,7 @@ class Builder {
       if (const size_t at = lines->go_build.find(kMark); at != std::string::npos) {
         std::string name = lines->go_build.substr(at + kMark.size());
         name.resize(std::min(name.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789"), name.size()));
+        if (name.size() > kExperimentMax) name.clear();
         std::vector<std::string> experiments = gomod::DefaultExperiments();
         experiments.push_back(name);
         if (!name.empty() && Counts(input_.reader, package.dir, file, input_.target, input_.go_version, experiments)) {

@@ -104,13 +104,29 @@ void Fields(Form& form, L& l) {
   form.Field("targets", l.targets);
 }
 
+bool IsNativeFlag(std::string_view flag) { return flag.starts_with("-m") && flag.ends_with("=native"); }
+
+bool IsInModule(std::string_view import_path, std::string_view module) {
+  return import_path.starts_with(module) && (import_path.size() == module.size() || import_path[module.size()] == '/');
+}
+
+const LinkedModule* ModuleOf(const TargetListing& listing, std::string_view import_path) {
+  const LinkedModule* found = nullptr;
+  for (const LinkedModule& module : listing.modules) {
+    if (IsInModule(import_path, module.path) && (found == nullptr || module.path.size() > found->path.size())) {
+      found = &module;
+    }
+  }
+  return found;
+}
+
 bool IsSource(const SourceForm& form) { return form.base != Base::kInstall; }
 
 std::string AskedImportPath(const Listing& listing, std::string_view import_path) {
   const std::string& declared = listing.declared_path;
-  const bool below = !declared.empty() && import_path.starts_with(declared) &&
-                     (import_path.size() == declared.size() || import_path[declared.size()] == '/');
-  return below ? Cat(listing.module, import_path.substr(declared.size())) : std::string(import_path);
+  return !declared.empty() && IsInModule(import_path, declared)
+             ? Cat(listing.module, import_path.substr(declared.size()))
+             : std::string(import_path);
 }
 
 std::string WhyNotReportable(const TargetListing& listing) {

@@ -81,6 +81,9 @@ struct LinkedModule {
       dir;  // inside the module cache: "github.com/!burnt!sushi/toml@v1.6.0"; empty for the module in source mode
 };
 
+// -march, -mcpu and -mtune choose code by the CPU of the machine that compiles.
+bool IsNativeFlag(std::string_view flag);
+
 struct TargetListing {
   Target target = Target::kX86_64;
   std::vector<Program> programs;  // by import path
@@ -99,6 +102,11 @@ struct TargetListing {
   // Folders of the module that go could make nothing of, each with the reason: whether they are programs is unknown.
   std::vector<std::string> unreadable;
 };
+
+// Whether the import path lies in the module of this path.
+bool IsInModule(std::string_view import_path, std::string_view module);
+// The linked module that a package belongs to, the one with the longest path; nullptr: none.
+const LinkedModule* ModuleOf(const TargetListing& listing, std::string_view import_path);
 
 // Beyond kProgramsMax or kImportPathMax: in words; else empty.
 std::string WhyNotReportable(const TargetListing& listing);

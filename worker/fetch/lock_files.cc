@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/str_split.h"
 #include "common/base/text.h"
 #include "common/gomod/path.h"
 #include "common/gomod/version.h"
@@ -56,15 +57,6 @@ std::string_view Unquoted(std::string_view text) {
   return text;
 }
 
-template <typename Visit>
-void ForEachLine(std::string_view text, Visit visit) {
-  while (!text.empty()) {
-    const size_t end = text.find('\n');
-    visit(text.substr(0, end));
-    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
-  }
-}
-
 // The three keys wanted stand in lines of their own in every file that dep writes, so a whole TOML reader says no more.
 std::vector<gomod::ModuleVersion> ReadGopkgLock(std::string_view text) {
   Locked locked;
@@ -73,16 +65,16 @@ std::vector<gomod::ModuleVersion> ReadGopkgLock(std::string_view text) {
     if (!name.empty()) locked.Add(name, version, revision);
     name.clear(), version.clear(), revision.clear();
   };
-  ForEachLine(text, [&](std::string_view line) {
-    line = Trimmed(line);
-    if (line.starts_with("[")) return close();
+  for (const absl::string_view whole : absl::StrSplit(Av(text), '\n')) {
+    const std::string_view line = Trimmed(Sv(whole));
+    if (line.starts_with("[")) close();
     const size_t equals = line.find('=');
-    if (equals == std::string_view::npos) return;
+    if (equals == std::string_view::npos) continue;
     const std::string_view key = Trimmed(line.substr(0, equals)), value = Unquoted(line.substr(equals + 1));
     if (key == "name") name = value;
     if (key == "version") version = value;
     if (key == "revision") revision = value;
-  });
+  }
   close();
   return locked.Take();
 }
@@ -91,15 +83,15 @@ std::vector<gomod::ModuleVersion> ReadGopkgLock(std::string_view text) {
 std::vector<gomod::ModuleVersion> ReadGlideLock(std::string_view text) {
   Locked locked;
   std::string name;
-  ForEachLine(text, [&](std::string_view line) {
-    line = Trimmed(line);
+  for (const absl::string_view whole : absl::StrSplit(Av(text), '\n')) {
+    const std::string_view line = Trimmed(Sv(whole));
     if (line.starts_with("- name:")) name = Unquoted(line.substr(7));
     if (line.starts_with("version:") && !name.empty()) {
       const std::string_view version = Unquoted(line.substr(8));
       locked.Add(name, version, version);
       name.clear();
     }
-  });
+  }
   return locked.Take();
 }
 

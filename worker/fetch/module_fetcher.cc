@@ -167,7 +167,7 @@ FetchOutcome ModuleFetcher::Lead(const Scope& scope, const FetchRequest& request
   const absl::StatusOr<ScratchFolder> scratch = ScratchFolder::Make(scratch_, "fetch-");
   if (!scratch.ok()) return Outcome(FromStatus(scope, scratch.status()));
   GoCommands go(cache_, proxy_, limits_, scratch->path(), scratch_ + "/list-gocache", progress);
-  const StepResult step = FetchListing(scope, request, cache_, go, is_stored, *listing);
+  const StepResult step = FetchListing(scope, request, cache_, limits_, go, is_stored, *listing);
   if (!step.ok()) return Outcome(step);
   for (const std::string& dir : listing->cache_dirs) {
     if (TouchModule(cache_, dir)) continue;

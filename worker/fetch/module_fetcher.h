@@ -35,6 +35,7 @@ struct FetchLimits {
   int64_t bytes_max = int64_t{16} << 30;
   int64_t json_bytes_max = 64 << 20;        // answer of one go list
   int64_t memory_bytes = int64_t{6} << 30;  // of one go command and all it starts
+  int64_t entries_max = 100'000;            // files and folders of one module
 };
 
 struct FetchRequest {
@@ -44,7 +45,6 @@ struct FetchRequest {
   Toolset toolset;
   std::vector<InstalledToolchain> gos;  // of the toolset, ascending
   std::optional<InstalledToolchain> previous_go;
-  int64_t entries_max = 100'000;   // files and folders of one module
   std::optional<SourceForm> form;  // nullopt: as the module's go.mod asks
 };
 

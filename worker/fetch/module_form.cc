@@ -99,6 +99,11 @@ std::vector<std::string> EditsOf(const Listing& listing, const gomod::GoModFile&
   if (!form.tags.empty()) lines.push_back(Cat("build tags ", absl::StrJoin(form.tags, ",")));
   if (form.locked) lines.emplace_back("versions of its lock file, and of its time, in place of today's newest");
   if (form.previous_go) lines.push_back(Cat("go ", listing.go_version));
+  if (lines.size() > kEditsMax) {
+    const size_t more = lines.size() - (kEditsMax - 1);
+    lines.resize(kEditsMax - 1);
+    lines.push_back(Cat("and ", more, " more; the edited go.mod has them all"));
+  }
   return lines;
 }
 

@@ -24,7 +24,10 @@ std::string SyntheticGoMod(const Listing& listing, const std::vector<gomod::Modu
 absl::StatusOr<std::string> SourceGoMod(const Listing& listing, std::string_view own,
                                         const std::vector<gomod::ModuleVersion>& siblings);
 
-// Lines for people: what the form changes of how the module is written.
+inline constexpr size_t kEditsMax = 50;
+
+// Lines for people: what the form changes of how the module is written. At most kEditsMax; the last says how many more
+// there are.
 std::vector<std::string> EditsOf(const Listing& listing, const gomod::GoModFile& own,
                                  const std::vector<gomod::ModuleVersion>& siblings);
 

@@ -98,8 +98,8 @@ std::string AskedAt() {
 // One fetch: from an empty or stored listing to one that has all wanted targets.
 class Fetch {
  public:
-  Fetch(const FetchRequest& request, const CacheLayout& cache, GoCommands& go)
-      : request_(request), cache_(cache), go_(go) {}
+  Fetch(const FetchRequest& request, const CacheLayout& cache, const FetchLimits& limits, GoCommands& go)
+      : request_(request), cache_(cache), limits_(limits), go_(go) {}
 
   // `stored`: the listing was made before and lacks targets; its form and versions stay.
   StepResult Run(const Scope& scope, bool stored, Listing& listing) {
@@ -203,9 +203,9 @@ class Fetch {
 
   // Each file costs a disk an inode and a block, however small its zip.
   StepResult CheckEntries(const std::string& dir) {
-    if (EntriesOf(cache_, dir, request_.entries_max + 1) <= request_.entries_max) return {};
+    if (EntriesOf(cache_, dir, limits_.entries_max + 1) <= limits_.entries_max) return {};
     RemoveModule(cache_, dir);
-    return Failed(FailureClass::kSourceInvalid, Cat("module ", dir, " has more than ", request_.entries_max, " files"));
+    return Failed(FailureClass::kSourceInvalid, Cat("module ", dir, " has more than ", limits_.entries_max, " files"));
   }
 
   // Of the modules that go.mod replaces by folders, those that the proxy has at the module's own commit.
@@ -436,6 +436,7 @@ class Fetch {
 
   const FetchRequest& request_;
   const CacheLayout& cache_;
+  const FetchLimits& limits_;
   GoCommands& go_;
   gomod::GoModFile own_;  // the module's; empty when it has none
   std::string own_text_;
@@ -458,9 +459,9 @@ bool HasFailures(const Listing& listing, FailureClass failure) {
   });
 }
 
-StepResult FetchListing(const Scope& scope, const FetchRequest& request, const CacheLayout& cache, GoCommands& go,
-                        bool stored, Listing& listing) {
-  return Fetch(request, cache, go).Run(scope, stored, listing);
+StepResult FetchListing(const Scope& scope, const FetchRequest& request, const CacheLayout& cache,
+                        const FetchLimits& limits, GoCommands& go, bool stored, Listing& listing) {
+  return Fetch(request, cache, limits, go).Run(scope, stored, listing);
 }
 
 }  // namespace gofarm::fetch

@@ -14,8 +14,8 @@
 namespace gofarm::fetch {
 
 // `stored`: the listing was made before and lacks targets; its form and versions stay.
-StepResult FetchListing(const Scope& scope, const FetchRequest& request, const CacheLayout& cache, GoCommands& go,
-                        bool stored, Listing& listing);
+StepResult FetchListing(const Scope& scope, const FetchRequest& request, const CacheLayout& cache,
+                        const FetchLimits& limits, GoCommands& go, bool stored, Listing& listing);
 
 // Of the targets wanted those that the listing has not; nullptr has none.
 std::vector<Target> Missing(const Listing* listing, const std::vector<Target>& wanted);

@@ -133,6 +133,20 @@ TEST(FindingTest, NamesWhatItIsAbout) {
                           Finding{Fingerprint::kGoLineTooLow, "1.21", false}));
 }
 
+TEST(FindingTest, ALogThatSaysTheSameForEverIsReadOnce) {
+  std::string log;
+  for (int i = 0; i < 20'000; ++i) {
+    log += Cat("# example.com/dep/x\nx.go:1:1: undefined: A\n# a.b/c\n./x.go:1:1: y requires go1.", i,
+               " or later (-lang was set to go1.16; check go.mod)\n");
+  }
+  int asked = 0;
+  const ParsedLog parsed(log, {"a.b/c", "example.com/dep/x"});
+  const std::vector<Finding> findings =
+      FindingsOf(parsed.sections(), [&](std::string_view package) { return ++asked, OriginOf(package); }, {});
+  EXPECT_EQ(asked, 2);
+  EXPECT_LE(findings.size(), 100u);
+}
+
 TEST(FindingTest, ModulesWithPrebuiltCForMuslHaveTheirTag) {
   EXPECT_THAT(
       Findings("ld.lld: error: undefined symbol: __strdup\n", {"github.com/confluentinc/confluent-kafka-go/v2"}),

@@ -268,6 +268,18 @@ TEST_F(SandboxTest, WallClockLimitAndDeadlineEndIt) {
   EXPECT_TRUE(Run({"chatter", "1"}).Exited(0)) << "control";
 }
 
+// A worker that was stopped, or a host that slept: the time in between is not the build's.
+TEST_F(SandboxTest, TimeInWhichNobodyLookedDoesNotCountAgainstTheWallLimit) {
+  SandboxSpec spec = Spec({"hold", "11"});
+  spec.limits.wall = absl::Seconds(9);
+  bool slept = false;
+  const auto result = sandbox_.Run(Scope::For(absl::Minutes(1)), spec, [&](std::string_view) {
+    if (!std::exchange(slept, true)) absl::SleepFor(absl::Seconds(7));
+  });
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ(result->ended_by, EndedBy::kExit);
+}
+
 TEST_F(SandboxTest, SilenceEndsItButOutputOrWorkDoNot) {
   SandboxSpec spec = Spec({"hold", "30"});
   spec.limits.silence = absl::Milliseconds(1000);

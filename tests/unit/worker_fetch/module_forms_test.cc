@@ -3,6 +3,7 @@
 
 #include "common/base/text.h"
 #include "tests/unit/worker_fetch/module_fetcher_fixture.h"
+#include "worker/fetch/module_form.h"
 
 namespace gofarm::fetch {
 namespace {
@@ -81,6 +82,17 @@ TEST_F(ModuleFormsTest, AFolderOfTheRepositoryBecomesTheSameCommitsVersion) {
   EXPECT_EQ(outcome.listing->form.base, Base::kSibling);
   EXPECT_THAT(outcome.listing->go_mod, HasSubstr(Cat("replace a.b/mono/lib => a.b/mono/lib ", kPseudo)));
   EXPECT_THAT(outcome.listing->edits, ElementsAre(HasSubstr("of the same commit: replace a.b/mono/lib => ../lib")));
+}
+
+// A report holds so many lines and no more; a monorepo replaces hundreds of its modules.
+TEST_F(ModuleFormsTest, TheLinesAboutEditsAreBounded) {
+  Listing listing;
+  listing.form.base = Base::kNoReplace;
+  gomod::GoModFile own;
+  for (int i = 0; i < 200; ++i) own.replacements.push_back({{Cat("a.b/m", i), ""}, {"../m", ""}, i + 1});
+  const std::vector<std::string> lines = EditsOf(listing, own, {});
+  EXPECT_THAT(lines, SizeIs(kEditsMax));
+  EXPECT_THAT(lines.back(), HasSubstr("and 151 more"));
 }
 
 TEST_F(ModuleFormsTest, ALineThatWasLeftOutIsNamedByWhatFailsWithoutIt) {
@@ -196,15 +208,17 @@ TEST_F(ModuleFormsTest, AModuleOfTooManyFilesIsNotKept) {
   std::map<std::string, std::string> files = {{"go.mod", "module a.b/many\n"}, {"main.go", kMain}};
   for (int i = 0; i < 50; ++i) files[Cat("x/", i, ".txt")] = "";
   proxy_->Add("a.b/many", "v1.0.0", files);
-  ModuleFetcher fetcher = Fetcher("file://" + proxy_->root());
-  FetchRequest request = Request("a.b/many", "v1.0.0", {Target::kX86_64});
-  request.entries_max = 52;
-  const FetchOutcome outcome = fetcher.FetchAndList(Scope::For(absl::Minutes(2)), request);
+  const auto fetch = [&](int64_t entries_max) {
+    FetchLimits limits;
+    limits.entries_max = entries_max;
+    ModuleFetcher fetcher = Fetcher("file://" + proxy_->root(), limits);
+    return fetcher.FetchAndList(Scope::For(absl::Minutes(2)), Request("a.b/many", "v1.0.0", {Target::kX86_64}));
+  };
+  const FetchOutcome outcome = fetch(52);
   EXPECT_EQ(Name(outcome.failure), "source_invalid");
   EXPECT_THAT(outcome.detail, HasSubstr("more than 52 files"));
   EXPECT_FALSE(fs::exists(Cache().Mod() + "/a.b/many@v1.0.0"));
-  request.entries_max = 53;
-  EXPECT_NE(fetcher.FetchAndList(Scope::For(absl::Minutes(2)), request).listing, nullptr);
+  EXPECT_NE(fetch(53).listing, nullptr);
 }
 
 // A module of 2018 without a go.mod: its lock file names one version, the other has to be of its time.
