@@ -2,8 +2,6 @@
 
 #include <chrono>
 
-#include "absl/time/clock.h"
-
 namespace gofarm {
 namespace {
 
@@ -18,12 +16,13 @@ absl::Duration Apart() { return absl::Floor(WallNow() - SteadyNow() + absl::Micr
 }  // namespace
 
 absl::Time SteadyNow() {
-  static const absl::Time wall = absl::Now();
+  static const absl::Time wall = WallNow();
   static const std::chrono::steady_clock::time_point start = std::chrono::steady_clock::now();
   return wall + absl::FromChrono(std::chrono::steady_clock::now() - start);
 }
 
-absl::Time WallNow() { return absl::Now(); }
+// Not absl::Now(), which goes on from a reading that may be seconds old.
+absl::Time WallNow() { return absl::FromChrono(std::chrono::system_clock::now()); }
 
 absl::Time WallOf(absl::Time steady) { return steady + Apart(); }
 absl::Time SteadyOf(absl::Time wall) { return wall - Apart(); }

@@ -66,7 +66,7 @@ TEST_F(ClockTest, SetToAndFroItEndsNoLeaseAndNoBuildAndStopsNothing) {
     absl::SleepFor(absl::Seconds(12));
     EXPECT_EQ(StateOfWorker(), "connected");
   }
-  EXPECT_EQ(farm_->Gofarm({"batch", "watch", Cat(batch)}, absl::Minutes(5)).exit_code, 0);
+  farm_->Watch(batch);
   const Json jobs = farm_->Jobs(batch);
   const simdjson::dom::element job = Items(jobs.root())[0];
   EXPECT_EQ(Text(job, "state"), "built");
