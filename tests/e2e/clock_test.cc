@@ -1,5 +1,7 @@
 // The machine's clock is set to and fro under a farm while it builds (PostgreSQL's: set_clock_pgtest). Only what is
 // written on things may change.
+#include "absl/time/clock.h"
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -8,14 +10,12 @@
 #include <cstdio>
 #include <memory>
 
-#include "absl/time/clock.h"
 #include "common/base/text.h"
 #include "tests/e2e/farm_harness.h"
 
 namespace gofarm::testing {
 namespace {
 
-constexpr char kSlow[] = "github.com/benbjohnson/litestream@v0.3.13";  // a minute of C
 constexpr char kQuick[] = "github.com/rakyll/hey@v0.1.4";
 // Far beyond every lease, offer and silence of the farm.
 constexpr absl::Duration kStep = absl::Hours(3);
@@ -26,8 +26,10 @@ class ClockTest : public ::testing::Test {
  protected:
   ClockTest() {
     Set(absl::ZeroDuration());
-    farm_ = std::make_unique<Farm>(
-        1, std::vector<std::string>{Cat("LD_PRELOAD=", GOFARM_CLOCK_SHIM), Cat("GOFARM_TEST_CLOCK=", clock_)});
+    std::vector<std::string> environment = proxy_.Environment("clock.example");
+    environment.push_back(Cat("LD_PRELOAD=", GOFARM_CLOCK_SHIM));
+    environment.push_back(Cat("GOFARM_TEST_CLOCK=", clock_));
+    farm_ = std::make_unique<Farm>(1, environment);
   }
   ~ClockTest() override {
     farm_.reset();
@@ -52,18 +54,18 @@ class ClockTest : public ::testing::Test {
   }
 
   const std::string clock_ = Cat(::testing::TempDir(), "gofarm-clock-", getpid());
+  const LocalProxy proxy_;
   bool first_ = true;
   std::unique_ptr<Farm> farm_;
 };
 
 TEST_F(ClockTest, SetToAndFroItEndsNoLeaseAndNoBuildAndStopsNothing) {
-  const int64_t batch = farm_->Submit({kSlow, "--force", "--target", "x86_64"});
+  const int64_t batch = farm_->Submit({proxy_.AddSlow("clock.example/slow", 5000), "--target", "x86_64"});
   ASSERT_TRUE(farm_->WaitUntilBuilding(batch));
   for (const absl::Duration offset : {kStep, -kStep}) {
     SCOPED_TRACE(absl::FormatDuration(offset));
     Set(offset);
-    // Longer than the lease of a worker, if it were not renewed, and than its heartbeats.
-    absl::SleepFor(absl::Seconds(12));
+    absl::SleepFor(absl::Seconds(6));  // a heartbeat and its answer
     EXPECT_EQ(StateOfWorker(), "connected");
   }
   farm_->Watch(batch);
@@ -90,7 +92,10 @@ TEST_F(ClockTest, SetBackItHoldsUpNoRestartOfWorkerAndCoordinator) {
     ASSERT_EQ(kill(pid, SIGKILL), 0);
     ASSERT_TRUE(farm_->WaitUntil([&] { return !IsAlive(pid); }, absl::Seconds(5)));
     EXPECT_TRUE(farm_->WaitUntil(
-        [&] { return farm_->Gofarm({"batch", "list"}).exit_code == 0 && StateOfWorker() == "connected"; }, kSoon));
+        [&] {
+          return farm_->Gofarm({"batch", "list"}).exit_code == 0 && StateOfWorker() == "connected";
+        },
+        kSoon));
   }
 }
 

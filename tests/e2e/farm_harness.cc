@@ -192,6 +192,18 @@ std::string LocalProxy::Add(const std::string& module, const std::vector<std::st
   return Cat(module, "@", version);
 }
 
+std::string LocalProxy::AddSlow(const std::string& module, int functions) const {
+  const std::string source = folder_ + "/slow.c";
+  std::ofstream c(source);
+  for (int i = 0; i < functions; ++i) {
+    c << "double f" << i << "(double *x, int n) { double s = " << i
+      << "; for (int i = 0; i < n; ++i) for (int j = 0; j < i; ++j) "
+      << "s += x[i] * x[j] - s / (x[j] + " << i << "); return s; }\n";
+  }
+  c.close();
+  return Add(module, {"main.go=package main\\n\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n", Cat("slow.c=@", source)});
+}
+
 Farm::Farm(int workers, std::vector<std::string> environment)
     : workers_(workers), environment_(std::move(environment)) {
   char pattern[] = "/tmp/gofarm-e2e-XXXXXX";

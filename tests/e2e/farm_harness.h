@@ -60,6 +60,8 @@ class LocalProxy {
   // Adds a module, described as tests/support/make_module.py wants it; gives MODULE@VERSION. The version was never
   // there before: what a test makes under one version stays in the cache folder, which outlives it.
   std::string Add(const std::string& module, const std::vector<std::string>& files) const;
+  // A program with C that keeps the compiler busy while a test looks: some seconds for 1,000 functions.
+  std::string AddSlow(const std::string& module, int functions) const;
 
  private:
   std::string folder_;

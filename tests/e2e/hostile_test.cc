@@ -128,18 +128,7 @@ std::string NamespaceOf(int pid, const std::string& kind) {
 }
 
 TEST_F(HostileTest, TheProcessesOfARealBuildHaveNoRightsNoNetworkAndNoSecret) {
-  // C that keeps the compiler busy while the test looks.
-  const std::string source = farm_->scratch() + "/slow.c";
-  std::ofstream c(source);
-  for (int i = 0; i < 6000; ++i) {
-    c << "double f" << i << "(double *x, int n) { double s = " << i
-      << "; for (int i = 0; i < n; ++i) for (int j = 0; j < i; ++j) "
-      << "s += x[i] * x[j] - s / (x[j] + " << i << "); return s; }\n";
-  }
-  c.close();
-  const std::string slow =
-      proxy_->Add("hostile.example/slow",
-                  {"main.go=package main\\n\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n", Cat("slow.c=@", source)});
+  const std::string slow = proxy_->AddSlow("hostile.example/slow", 6000);
   const int64_t batch = farm_->Submit({slow, "--target", "x86_64"});
   const int worker = farm_->WorkerPid();
   EXPECT_THAT(ProcFile(worker, "environ"), HasSubstr(kSecret)) << "control: the worker has it";

@@ -14,7 +14,8 @@ class SetClockTest : public FarmTest {
  protected:
   void SetUp() override {
     FarmTest::SetUp();
-    dispatch_ = std::make_unique<store::PgDispatchStore>(*pool_, [] { return 0.5; }, clock_);
+    dispatch_ = std::make_unique<store::PgDispatchStore>(
+        *pool_, [] { return 0.5; }, clock_);
   }
   void SetDatabaseClock(absl::Duration step) {
     const std::string by = Cat(" - interval '", absl::ToDoubleSeconds(step), " seconds'");
