@@ -153,7 +153,8 @@ Reply Saboteur::CompleteOnce(const Attempt& attempt, int64_t token, int64_t job,
   told.reply = ReplyOf(status);
   told.job_state = static_cast<JobState>(reply.job_state());
   ledger_.Completed(told);
-  ledger_.Count(Cat("completions answered ", absl::StatusCodeToString(static_cast<absl::StatusCode>(status.error_code()))));
+  ledger_.Count(
+      Cat("completions answered ", absl::StatusCodeToString(static_cast<absl::StatusCode>(status.error_code()))));
   return told.reply;
 }
 

@@ -1,17 +1,18 @@
-// A real coordinator on a real PostgreSQL, workers and customers that sabotage it from the proto files alone, and blows:
-// kill -9, SIGSTOP, cut and stalled connections. Then honest workers run everything out, and nothing may be lost or
-// doubled (checker.h). GOFARM_CHAOS_SECONDS is how long the sabotage lasts, GOFARM_CHAOS_SEED what it is drawn from; both
-// are printed.
+// A real coordinator on a real PostgreSQL, workers and customers that sabotage it from the proto files alone, and
+// blows: kill -9, SIGSTOP, cut and stalled connections. Then honest workers run everything out, and nothing may be lost
+// or doubled (checker.h). GOFARM_CHAOS_SECONDS is how long the sabotage lasts, GOFARM_CHAOS_SEED what it is drawn from;
+// both are printed.
 #include <grpcpp/grpcpp.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
 
-#include <atomic>
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <pqxx/pqxx>
 #include <random>
 #include <string>
@@ -189,9 +190,11 @@ class ChaosTest : public testing::PgTest {
     for (const auto& [what, count] : ledger_.counts()) {
       std::printf("chaos:   %s: %lld\n", what.c_str(), static_cast<long long>(count));
     }
-    std::printf("chaos: coordinator %lld MiB at most; %zu artifacts and %zu logs read back; %.0f s of sabotage, %.0f s in all\n",
-                static_cast<long long>(memory_ >> 20), stored.downloads.size(), stored.logs.size(),
-                absl::ToDoubleSeconds(sabotage), absl::ToDoubleSeconds(all));
+    std::printf(
+        "chaos: coordinator %lld MiB at most; %zu artifacts and %zu logs read back; %.0f s of sabotage, %.0f s in "
+        "all\n",
+        static_cast<long long>(memory_ >> 20), stored.downloads.size(), stored.logs.size(),
+        absl::ToDoubleSeconds(sabotage), absl::ToDoubleSeconds(all));
     std::fflush(stdout);
   }
 

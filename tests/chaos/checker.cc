@@ -37,7 +37,8 @@ void CheckBatches(const Told& told, const Stored& stored, Faults& faults) {
   for (const auto& [request, batch] : told.batches) {
     const auto found = by_request.find(request);
     if (batch.altered_taken) faults.Add("request id taken twice", request, " made a batch of other content");
-    if (batch.ids.size() > 1) faults.Add("request answered differently", request, " got ", batch.ids.size(), " batches");
+    if (batch.ids.size() > 1)
+      faults.Add("request answered differently", request, " got ", batch.ids.size(), " batches");
     if (found == by_request.end()) {
       if (!batch.ids.empty()) faults.Add("batch lost", request, " was answered with batch ", *batch.ids.begin());
       continue;
@@ -93,7 +94,8 @@ void CheckJobs(const Stored& stored, Faults& faults) {
     std::optional<int64_t> winner;
     for (const int64_t token : tokens[id]) {
       const StoredAttempt& attempt = stored.attempts.at(token);
-      if (winner) faults.Add("two results", "job ", id, " ended by attempt ", *winner, " has attempt ", token, " after it");
+      if (winner)
+        faults.Add("two results", "job ", id, " ended by attempt ", *winner, " has attempt ", token, " after it");
       if (GaveTheEnd(token, attempt, job)) winner = token;
     }
     if (!IsEnded(job.state)) {
@@ -104,7 +106,8 @@ void CheckJobs(const Stored& stored, Faults& faults) {
       faults.Add("result of nobody", "job ", id, " is ", Name(job.state), " by attempt ", job.result_token, ", but ",
                  winner.value_or(0), " ended it");
     }
-    if (!winner && job.state != JobState::kCancelled) faults.Add("ended by nobody", "job ", id, " is ", Name(job.state));
+    if (!winner && job.state != JobState::kCancelled)
+      faults.Add("ended by nobody", "job ", id, " is ", Name(job.state));
     if (winner && stored.attempts.at(*winner).answered && stored.attempts.at(*winner).answered_state != job.state) {
       faults.Add("result changed", "job ", id, " is ", Name(job.state), ", its attempt ", *winner, " was told ",
                  Name(stored.attempts.at(*winner).answered_state));
@@ -152,10 +155,11 @@ void CheckCompletions(const Told& told, const Stored& stored, Faults& faults) {
     const auto calls = by_token.find(token);
     const bool explained =
         calls != by_token.end() &&
-        std::any_of(calls->second.begin(), calls->second.end(), [&](const ToldCompletion* c) {
-          const bool in_time = taken == first_taken.end() || c->asked <= taken->second;
-          return in_time && c->worker == attempt.worker && c->job == attempt.job && Explains(*c, attempt);
-        });
+        std::any_of(calls->second.begin(), calls->second.end(),
+                    [&taken, &first_taken, &attempt = attempt](const ToldCompletion* c) {
+                      const bool in_time = taken == first_taken.end() || c->asked <= taken->second;
+                      return in_time && c->worker == attempt.worker && c->job == attempt.job && Explains(*c, attempt);
+                    });
     if (!explained) {
       faults.Add("result of nobody", "attempt ", token, " of ", attempt.worker, " is ", Name(attempt.outcome), " ",
                  Name(attempt.failure), ", which its worker did not report, or only later");
@@ -205,6 +209,30 @@ void CheckAttempts(const Told& told, const Stored& stored, Faults& faults) {
   }
 }
 
+// What a customer saw of a job holds: an ended one stays as it is, and a batch never goes back to an older try.
+void CheckShown(const Told& told, const Stored& stored, Faults& faults) {
+  std::map<std::string, std::map<Wanted, int64_t>> linked;
+  for (const auto& [id, batch] : stored.batches) {
+    for (const int64_t job : batch.jobs) {
+      if (const auto row = stored.jobs.find(job); row != stored.jobs.end()) {
+        linked[batch.request_id][row->second.what] = job;
+      }
+    }
+  }
+  for (const ToldJob& shown : told.jobs) {
+    const auto row = stored.jobs.find(shown.id);
+    if (row == stored.jobs.end()) {
+      faults.Add("job lost", "job ", shown.id, " was shown as ", Name(shown.state));
+    } else if (IsEnded(shown.state) && row->second.state != shown.state) {
+      faults.Add("result changed", "job ", shown.id, " was shown as ", Name(shown.state), " and is ",
+                 Name(row->second.state));
+    }
+    if (linked[shown.request_id][shown.what] < shown.id) {
+      faults.Add("retry lost", shown.request_id, " had job ", shown.id, " of ", TextOf(shown.what));
+    }
+  }
+}
+
 void CheckBytes(const Told& told, const Stored& stored, Faults& faults) {
   for (const auto& [sha256, got] : stored.downloads) {
     if (sha256 != got) faults.Add("artifact lost", sha256, " came as ", got);
@@ -227,6 +255,7 @@ std::vector<std::string> Check(const Told& told, const Stored& stored) {
   CheckJobs(stored, faults);
   CheckCompletions(told, stored, faults);
   CheckAttempts(told, stored, faults);
+  CheckShown(told, stored, faults);
   CheckBytes(told, stored, faults);
   return faults.Take();
 }

@@ -1,5 +1,5 @@
-// Whether a farm that was sabotaged lost or doubled anything: what its customers and workers were told, held against what
-// it stored. Pure; checker_test.cc shows that each rule can fail.
+// Whether a farm that was sabotaged lost or doubled anything: what its customers and workers were told, held against
+// what it stored. Pure; checker_test.cc shows that each rule can fail.
 #pragma once
 
 #include <compare>
@@ -26,10 +26,10 @@ struct Wanted {
 
 struct ToldBatch {
   std::set<Wanted> wanted;
-  std::set<int64_t> ids;          // that the farm answered for this request id; empty: never answered
+  std::set<int64_t> ids;  // that the farm answered for this request id; empty: never answered
   bool cancel_asked = false;
-  bool cancel_answered = false;   // the farm said that it is cancelled
-  bool altered_taken = false;     // other content under its request id was taken
+  bool cancel_answered = false;  // the farm said that it is cancelled
+  bool altered_taken = false;    // other content under its request id was taken
 };
 
 // What a completion says of its attempt.
@@ -59,6 +59,14 @@ struct ToldOffer {
   std::string worker;
 };
 
+// A job as a listing of its batch showed it.
+struct ToldJob {
+  std::string request_id;  // of the batch
+  int64_t id = 0;
+  Wanted what;
+  JobState state = JobState::kQueued;
+};
+
 // The farm took something of the attempt, so its lease lived at some moment between these two.
 struct SignOfLife {
   int64_t token = 0;
@@ -69,11 +77,12 @@ struct SignOfLife {
 
 struct Told {
   std::map<std::string, ToldBatch> batches;  // by request id
+  std::vector<ToldJob> jobs;
   std::vector<ToldOffer> offers;
   std::vector<ToldCompletion> completions;
   std::vector<SignOfLife> signs;
-  std::set<int64_t> jobs_cancelled;          // whose cancellation was asked for one by one
-  std::map<int64_t, std::string> logs;       // by token: the bytes that were acknowledged
+  std::set<int64_t> jobs_cancelled;     // whose cancellation was asked for one by one
+  std::map<int64_t, std::string> logs;  // by token: the bytes that were acknowledged
 };
 
 // ---- what is stored -------------------------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-// The controls of the chaos test: a sound run has no fault, and each way to lose or double something is found. Also that
-// the plan of sabotage depends on its seed alone and leaves no deed out.
+// The controls of the chaos test: a sound run has no fault, and each way to lose or double something is found. Also
+// that the plan of sabotage depends on its seed alone and leaves no deed out.
 #include "tests/chaos/checker.h"
 
 #include <gmock/gmock.h>
@@ -35,10 +35,13 @@ struct SoundRun {
         {12, 2, "w1", failed, false, At(5), At(6), Reply::kTaken, JobState::kFailed},
     };
     told.signs = {{10, 1, At(1), At(2)}, {10, 1, At(3), At(4)}, {11, 1, At(50), At(51)}, {11, 1, At(60), At(63)}};
+    told.jobs = {{"r1", 1, m1, JobState::kRunning}, {"r2", 1, m1, JobState::kBuilt}};
     told.logs[11] = "hello\n";
     stored.jobs[1] = {.what = m1, .state = JobState::kBuilt, .result_token = 11};
-    stored.jobs[2] = {.what = m2, .state = JobState::kFailed, .failure = FailureClass::kCompileError, .result_token = 12};
-    stored.attempts[10] = {.job = 1, .worker = "w1", .outcome = AttemptOutcome::kLost, .started = At(1), .ended = At(40)};
+    stored.jobs[2] = {
+        .what = m2, .state = JobState::kFailed, .failure = FailureClass::kCompileError, .result_token = 12};
+    stored.attempts[10] = {
+        .job = 1, .worker = "w1", .outcome = AttemptOutcome::kLost, .started = At(1), .ended = At(40)};
     stored.attempts[11] = {.job = 1,
                            .worker = "w2",
                            .outcome = AttemptOutcome::kBuilt,
@@ -119,9 +122,13 @@ TEST(CheckerTest, EveryLossAndEveryDoublingIsFound) {
       {"completion of another job", [](SoundRun& r) { r.told.completions.back().job = 1; }},
       {"answers differ", [](SoundRun& r) { r.told.completions.back().job_state = JobState::kQueued; }},
       {"attempt not ended", [](SoundRun& r) { r.stored.attempts[10].outcome = AttemptOutcome::kRunning; }},
-      {"executables doubled", [](SoundRun& r) { r.stored.attempts[11].executables = {"aa", "aa"}; }},
+      {"executables doubled",
+       [](SoundRun& r) {
+         r.stored.attempts[11].executables = {"aa", "aa"};
+       }},
       {"result of nobody", [](SoundRun& r) { r.stored.attempts[11].executables = {"bb"}; }},
-      {"result of nobody", [](SoundRun& r) { r.told.completions.erase(r.told.completions.begin(), r.told.completions.begin() + 2); }},
+      {"result of nobody",
+       [](SoundRun& r) { r.told.completions.erase(r.told.completions.begin(), r.told.completions.begin() + 2); }},
       // Another story, told after the first was taken, stands in its place.
       {"result of nobody",
        [](SoundRun& r) {
@@ -133,9 +140,23 @@ TEST(CheckerTest, EveryLossAndEveryDoublingIsFound) {
        }},
       {"attempt of another", [](SoundRun& r) { r.stored.attempts[10].worker = "w2"; }},
       {"attempt of another", [](SoundRun& r) { r.told.offers.erase(r.told.offers.begin()); }},
-      {"offer doubled", [](SoundRun& r) { r.told.offers.push_back({10, 1, "w2"}); }},
+      {"offer doubled",
+       [](SoundRun& r) {
+         r.told.offers.push_back({10, 1, "w2"});
+       }},
       {"two attempts at once", [](SoundRun& r) { r.stored.attempts[10].ended = At(46); }},
-      {"two attempts at once", [](SoundRun& r) { r.told.signs.push_back({10, 1, At(55), At(56)}); }},
+      {"two attempts at once",
+       [](SoundRun& r) {
+         r.told.signs.push_back({10, 1, At(55), At(56)});
+       }},
+      {"job lost", [](SoundRun& r) { r.told.jobs[0].id = 9; }},
+      {"result changed", [](SoundRun& r) { r.told.jobs[1].state = JobState::kFailed; }},
+      // A newer try of the same was shown in the batch.
+      {"retry lost",
+       [](SoundRun& r) {
+         r.stored.jobs[3] = r.stored.jobs[2];
+         r.told.jobs[0] = {"r1", 3, r.stored.jobs[2].what, JobState::kQueued};
+       }},
       {"artifact lost", [](SoundRun& r) { r.stored.downloads["aa"] = "bb"; }},
       {"log lost", [](SoundRun& r) { r.stored.logs[11] = "hel"; }},
   };

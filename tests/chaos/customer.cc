@@ -116,16 +116,16 @@ void Customer::Run(const std::stop_token& stop) {
       continue;
     }
     const OrderPlan plan = PlanOrder(seed_, name_, number_++);
-    const Order order = NewOrder(plan);
+    Order order = NewOrder(plan);
     ledger_.Ordered(order.request_id, order.Wants());
-    const int64_t batch = Submit(stop, order);
-    if (batch == 0) continue;
+    order.batch = Submit(stop, order);
+    if (order.batch == 0) continue;
     orders_.push_back(order);
-    AskMore(stop, plan, order, batch);
+    AskMore(stop, plan, order);
   }
 }
 
-void Customer::AskMore(const std::stop_token& stop, const OrderPlan& plan, const Order& order, int64_t batch) {
+void Customer::AskMore(const std::stop_token& stop, const OrderPlan& plan, const Order& order) {
   if (plan.repeat) Submit(stop, order);
   if (plan.alter) {
     Order altered = order;
@@ -133,44 +133,61 @@ void Customer::AskMore(const std::stop_token& stop, const OrderPlan& plan, const
     v1::SubmitReply reply;
     if (SubmitOnce(altered, &reply).ok()) ledger_.AlteredTaken(order.request_id);
   }
-  if (!plan.cancel_batch && !plan.cancel_job && !plan.retry) return;
+  // Of an older one most has ended.
+  if (plan.retry) Retry(orders_[orders_.size() / 2]);
+  if (!plan.cancel_batch && !plan.cancel_job) return;
   if (!sync::SleepFor(stop, plan.pause)) return;
-  if (plan.cancel_job) {
-    v1::ListJobsRequest request;
-    request.set_batch_id(batch);
-    request.set_limit(1);
-    const auto context = Context();
-    const auto stream = farm_->ListJobs(context.get(), request);
-    v1::JobPage page;
-    std::vector<int64_t> jobs;
-    while (stream->Read(&page)) {
-      for (const v1::Job& job : page.jobs()) jobs.push_back(job.id());
-    }
-    stream->Finish();
-    if (!jobs.empty()) {
-      ledger_.JobCancelAsked(jobs.front());
-      v1::JobRequest cancel;
-      cancel.set_id(jobs.front());
-      v1::Job job;
-      ledger_.Count(Cat("job cancellations answered ",
-                        NameOf(farm_->CancelJob(Context().get(), cancel, &job))));
+  if (plan.cancel_job) CancelJobOf(order);
+  if (plan.cancel_batch) CancelBatch(order);
+}
+
+std::vector<int64_t> Customer::List(const Order& order) {
+  v1::ListJobsRequest request;
+  request.set_batch_id(order.batch);
+  const auto context = Context();
+  const auto stream = farm_->ListJobs(context.get(), request);
+  std::vector<int64_t> ids;
+  v1::JobPage page;
+  while (stream->Read(&page)) {
+    for (const v1::Job& job : page.jobs()) {
+      ids.push_back(job.id());
+      ledger_.Shown({.request_id = order.request_id,
+                     .id = job.id(),
+                     .what = {job.module(), job.version(), job.target()},
+                     .state = static_cast<JobState>(job.state())});
     }
   }
+  ledger_.Count(Cat("listings answered ", NameOf(stream->Finish())));
+  return ids;
+}
+
+void Customer::Retry(const Order& order) {
+  List(order);
+  v1::RetryBatchRequest request;
+  request.set_id(order.batch);
   v1::Batch answer;
-  if (plan.retry) {
-    v1::RetryBatchRequest request;
-    request.set_id(batch);
-    ledger_.Count(Cat("retries answered ",
-                      NameOf(farm_->RetryBatch(Context().get(), request, &answer))));
-  }
-  if (plan.cancel_batch) {
-    ledger_.CancelAsked(order.request_id);
-    v1::BatchRequest request;
-    request.set_id(batch);
-    const grpc::Status status = farm_->CancelBatch(Context().get(), request, &answer);
-    ledger_.Count(Cat("batch cancellations answered ", NameOf(status)));
-    if (status.ok() && answer.state() == v1::BATCH_STATE_CANCELLED) ledger_.CancelAnswered(order.request_id);
-  }
+  ledger_.Count(Cat("retries answered ", NameOf(farm_->RetryBatch(Context().get(), request, &answer))));
+  List(order);
+}
+
+void Customer::CancelJobOf(const Order& order) {
+  const std::vector<int64_t> jobs = List(order);
+  if (jobs.empty()) return;
+  ledger_.JobCancelAsked(jobs.front());
+  v1::JobRequest request;
+  request.set_id(jobs.front());
+  v1::Job job;
+  ledger_.Count(Cat("job cancellations answered ", NameOf(farm_->CancelJob(Context().get(), request, &job))));
+}
+
+void Customer::CancelBatch(const Order& order) {
+  ledger_.CancelAsked(order.request_id);
+  v1::BatchRequest request;
+  request.set_id(order.batch);
+  v1::Batch answer;
+  const grpc::Status status = farm_->CancelBatch(Context().get(), request, &answer);
+  ledger_.Count(Cat("batch cancellations answered ", NameOf(status)));
+  if (status.ok() && answer.state() == v1::BATCH_STATE_CANCELLED) ledger_.CancelAnswered(order.request_id);
 }
 
 }  // namespace gofarm::chaos

@@ -1,5 +1,5 @@
-// Who orders: submits batches without end, repeats requests, joins, forces, cancels and retries as the plan says, and writes
-// down what it was told. Its own thread.
+// Who orders: submits batches without end, repeats requests, joins, forces, cancels and retries as the plan says, and
+// writes down what it was told. Its own thread.
 #pragma once
 
 #include <gofarm/v1/farm.grpc.pb.h>
@@ -29,6 +29,7 @@ class Customer {
     std::vector<std::string> modules;
     int targets = 1;
     bool force = false;
+    int64_t batch = 0;
     std::set<Wanted> Wants() const;
   };
   void Run(const std::stop_token& stop);
@@ -38,7 +39,12 @@ class Customer {
   grpc::Status SubmitOnce(const Order& order, v1::SubmitReply* reply);
   // Until it is answered; 0: it never was.
   int64_t Submit(const std::stop_token& stop, const Order& order);
-  void AskMore(const std::stop_token& stop, const OrderPlan& plan, const Order& order, int64_t batch);
+  void AskMore(const std::stop_token& stop, const OrderPlan& plan, const Order& order);
+  void Retry(const Order& order);
+  void CancelJobOf(const Order& order);
+  void CancelBatch(const Order& order);
+  // The jobs of its batch, as far as they come.
+  std::vector<int64_t> List(const Order& order);
   std::unique_ptr<grpc::ClientContext> Context() const;
 
   const uint64_t seed_;

@@ -78,6 +78,11 @@ void Ledger::JobCancelAsked(int64_t job) {
   told_.jobs_cancelled.insert(job);
 }
 
+void Ledger::Shown(const ToldJob& job) {
+  const absl::MutexLock lock(&mutex_);
+  told_.jobs.push_back(job);
+}
+
 void Ledger::Count(const std::string& what) {
   const absl::MutexLock lock(&mutex_);
   ++counts_[what];

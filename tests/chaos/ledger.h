@@ -34,6 +34,7 @@ class Ledger {
   void CancelAsked(const std::string& request_id);
   void CancelAnswered(const std::string& request_id);
   void JobCancelAsked(int64_t job);
+  void Shown(const ToldJob& job);
 
   void Count(const std::string& what);
   std::map<std::string, int64_t> counts() const;

@@ -1,6 +1,6 @@
 #include "tests/chaos/plan.h"
 
-#include <iterator>
+#include <algorithm>
 
 namespace gofarm::chaos {
 namespace {
@@ -10,18 +10,18 @@ constexpr uint64_t kGolden = 0x9e3779b97f4a7c15;
 // Of 10,000 deeds. What holds up a whole worker (a lease that ends, an offer without an answer) is rare, or nothing
 // else would happen.
 constexpr std::pair<Deed, int> kDeedWeights[] = {
-    {Deed::kBuild, 3'300},          {Deed::kBuildTwice, 800},     {Deed::kTwoStoriesAtOnce, 800},
-    {Deed::kFail, 700},             {Deed::kFailForNow, 450},     {Deed::kNothingToBuild, 500},
-    {Deed::kPartial, 400},          {Deed::kStaleTokenFirst, 500}, {Deed::kOthersToken, 500},
-    {Deed::kGarbageToken, 300},     {Deed::kGarbageMessage, 60},  {Deed::kCutMidway, 80},
-    {Deed::kHalfUpload, 500},       {Deed::kWrongBytes, 300},     {Deed::kNotUploaded, 120},
-    {Deed::kNotStaticPie, 120},     {Deed::kCancelledUnasked, 100}, {Deed::kForget, 80},
-    {Deed::kOutliveLease, 3},       {Deed::kGoodbye, 30}, {Deed::kDie, 20},         {Deed::kRefuse, 350},
-    {Deed::kNoAnswer, 3},           {Deed::kLateAccept, 4},
+    {Deed::kBuild, 3'300},      {Deed::kBuildTwice, 800},       {Deed::kTwoStoriesAtOnce, 800},
+    {Deed::kFail, 700},         {Deed::kFailForNow, 450},       {Deed::kNothingToBuild, 500},
+    {Deed::kPartial, 400},      {Deed::kStaleTokenFirst, 500},  {Deed::kOthersToken, 500},
+    {Deed::kGarbageToken, 300}, {Deed::kGarbageMessage, 60},    {Deed::kCutMidway, 80},
+    {Deed::kHalfUpload, 500},   {Deed::kWrongBytes, 300},       {Deed::kNotUploaded, 120},
+    {Deed::kNotStaticPie, 120}, {Deed::kCancelledUnasked, 100}, {Deed::kForget, 80},
+    {Deed::kOutliveLease, 3},   {Deed::kGoodbye, 30},           {Deed::kDie, 20},
+    {Deed::kRefuse, 350},       {Deed::kNoAnswer, 3},           {Deed::kLateAccept, 4},
 };
 // Each of these gives the job its end.
 constexpr std::pair<Deed, int> kLastDeedWeights[] = {
-    {Deed::kBuild, 5},    {Deed::kBuildTwice, 2}, {Deed::kFail, 1},
+    {Deed::kBuild, 5},           {Deed::kBuildTwice, 2},  {Deed::kFail, 1},
     {Deed::kStaleTokenFirst, 1}, {Deed::kOthersToken, 1}, {Deed::kHalfUpload, 1},
 };
 constexpr std::pair<Blow, int> kBlowWeights[] = {

@@ -108,9 +108,8 @@ void Relay::Run(const std::stop_token& stop) {
     if (::poll(fds.data(), fds.size(), static_cast<int>(absl::ToInt64Milliseconds(kLook))) <= 0) continue;
     size_t at = 1;
     for (auto it = pairs_.begin(); it != pairs_.end(); at += 2) {
-      const bool goes_on =
-          Carry(fds[at].revents != 0, it->near.get(), it->far.get(), it->there) &&
-          Carry(fds[at + 1].revents != 0, it->far.get(), it->near.get(), it->back);
+      const bool goes_on = Carry(fds[at].revents != 0, it->near.get(), it->far.get(), it->there) &&
+                           Carry(fds[at + 1].revents != 0, it->far.get(), it->near.get(), it->back);
       it = goes_on ? std::next(it) : pairs_.erase(it);
     }
     if (fds[0].revents != 0) Accept();

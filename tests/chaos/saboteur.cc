@@ -1,5 +1,6 @@
 #include "tests/chaos/saboteur.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -76,6 +77,8 @@ void Saboteur::RunSession() {
   while (!leave_.stop_requested()) {
     const auto session = std::make_shared<Session>();
     session->context.set_deadline(absl::ToChronoTime(absl::Now() + kSessionMax));
+    // Else nobody polls the channel while it connects, but gRPC itself every five seconds.
+    session->context.set_wait_for_ready(true);
     {
       const absl::MutexLock lock(&mutex_);
       rpc::AttachSessionSecret(session->context, secret_);

@@ -77,9 +77,9 @@ void ReadCounts(v1::Farm::Stub& farm, Stored& stored) {
     for (const v1::Batch& batch : page.batches()) {
       const v1::JobCounts& c = batch.jobs();
       const std::pair<JobState, int64_t> counts[] = {
-          {JobState::kQueued, c.queued()},   {JobState::kRunning, c.running()},
-          {JobState::kBuilt, c.built()},     {JobState::kPartial, c.partial()},
-          {JobState::kFailed, c.failed()},   {JobState::kNothingToBuild, c.nothing_to_build()},
+          {JobState::kQueued, c.queued()},      {JobState::kRunning, c.running()},
+          {JobState::kBuilt, c.built()},        {JobState::kPartial, c.partial()},
+          {JobState::kFailed, c.failed()},      {JobState::kNothingToBuild, c.nothing_to_build()},
           {JobState::kCancelled, c.cancelled()}};
       for (const auto& [state, count] : counts) {
         if (count != 0) stored.batches[batch.id()].counts[state] = count;

@@ -137,7 +137,9 @@ void PgServer::Start() {
 
 void PgServer::Crash() {
   // The whole process group of the server is its own children; they end by themselves when the postmaster is gone.
-  kill(ServerPid(), SIGKILL);
+  const pid_t pid = ServerPid();
+  if (pid <= 0) Die("its data folder names no server");
+  kill(pid, SIGKILL);
   WaitUntilGone();
 }
 
