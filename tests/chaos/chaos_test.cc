@@ -75,9 +75,7 @@ class ChaosTest : public testing::PgTest {
     customers_.clear();
     workers_.clear();
     if (HasFailure()) {
-      const std::string log = coordinator_->log();
-      std::fprintf(stderr, "---- end of the coordinator's log\n%s\n",
-                   log.substr(log.size() > 6'000 ? log.size() - 6'000 : 0).c_str());
+      std::fprintf(stderr, "---- end of the coordinator's log\n%s\n", EndOfLog(6'000).c_str());
     }
     coordinator_.reset();
     EXPECT_TRUE(io::RemoveTree(dir_).ok());
@@ -94,11 +92,17 @@ class ChaosTest : public testing::PgTest {
                                                   ledger_));
   }
 
+  std::string EndOfLog(size_t bytes) const {
+    const std::string log = coordinator_->log();
+    return log.substr(log.size() > bytes ? log.size() - bytes : 0);
+  }
+
   // Waits while it looks after the coordinator: one that ends is started again, as a supervisor does.
   void Watch(absl::Duration duration) {
     for (const absl::Time end = absl::Now() + duration; absl::Now() < end; absl::SleepFor(absl::Milliseconds(50))) {
       if (const std::optional<int> code = coordinator_->Ended()) {
         ++blows_["coordinator ended by itself"];
+        std::printf("chaos: the coordinator ended by itself with %d\n%s\n", *code, EndOfLog(1'000).c_str());
         EXPECT_LT(*code, 128) << "the coordinator died of signal " << *code - 128;
         coordinator_->Start();
       }
