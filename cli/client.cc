@@ -3,12 +3,13 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "cli/client_impl.h"
 #include "cli/request_id.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/grpc_status.h"
 #include "gofarm/v1/farm.grpc.pb.h"
 
@@ -25,8 +26,6 @@ Request WithId(int64_t id) {
   request.set_id(id);
   return request;
 }
-
-std::chrono::system_clock::time_point Deadline(absl::Duration d) { return absl::ToChronoTime(absl::Now() + d); }
 
 }  // namespace
 
@@ -143,7 +142,7 @@ absl::Status FarmClient::ListWorkers(v1::WorkerPage& all) {
 
 absl::Status FarmClient::ListWorkers(absl::Duration deadline, bool brief, v1::WorkerPage& all) {
   grpc::ClientContext context;
-  context.set_deadline(Deadline(deadline));
+  const rpc::CallDeadline limit(context, SteadyNow() + deadline);
   v1::ListWorkersRequest request;
   request.set_brief(brief);
   const std::unique_ptr<grpc::ClientReader<v1::WorkerPage>> reader = impl_->stub->ListWorkers(&context, request);
@@ -154,7 +153,7 @@ absl::Status FarmClient::ListWorkers(absl::Duration deadline, bool brief, v1::Wo
 
 absl::Status FarmClient::GetFarmStatus(absl::Duration deadline, v1::FarmStatus& status) {
   grpc::ClientContext context;
-  context.set_deadline(Deadline(deadline));
+  const rpc::CallDeadline limit(context, SteadyNow() + deadline);
   return rpc::FromGrpc(impl_->stub->GetFarmStatus(&context, v1::FarmStatusRequest(), &status));
 }
 

@@ -7,13 +7,14 @@
 #include <string>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "cli/client.h"
 #include "cli/embedded/farm_control.h"
+#include "common/base/clock.h"
 #include "common/base/scope.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/grpc_status.h"
 #include "common/sync/wait.h"
 #include "gofarm/v1/catalog.grpc.pb.h"
@@ -27,11 +28,11 @@ inline constexpr absl::Duration kConnectSlice = absl::Milliseconds(100);  // how
 // Cancels a call when the scope is stopped, and gives it the scope's deadline.
 class Bound {
  public:
-  Bound(const Scope& scope, grpc::ClientContext& context) : on_stop_(scope.stop, [&context] { context.TryCancel(); }) {
-    if (scope.deadline < absl::InfiniteFuture()) context.set_deadline(absl::ToChronoTime(scope.deadline));
-  }
+  Bound(const Scope& scope, grpc::ClientContext& context)
+      : deadline_(context, scope.deadline), on_stop_(scope.stop, [&context] { context.TryCancel(); }) {}
 
  private:
+  rpc::CallDeadline deadline_;
   std::stop_callback<std::function<void()>> on_stop_;
 };
 
@@ -64,23 +65,22 @@ struct FarmClient::Impl {
   }
 
   void AwaitFarm(const Scope& scope) const {
-    const absl::Time least = absl::Now() + kRetryPause;
+    const absl::Time least = SteadyNow() + kRetryPause;
     // gRPC's sync client reads from a connection only while a thread waits for something on its channel. Whoever sleeps
     // between calls that fail at once lets the handshake of the next connection time out, again and again.
-    while (!scope.Done() &&
-           !channel->WaitForConnected(absl::ToChronoTime(std::min(scope.deadline, absl::Now() + kConnectSlice)))) {
+    while (!scope.Done() && !rpc::AwaitConnected(channel, std::min(scope.deadline, SteadyNow() + kConnectSlice))) {
     }
-    sync::SleepFor(scope, least - absl::Now());
+    sync::SleepFor(scope, least - SteadyNow());
   }
 
   // Repeats `call` while the farm may be coming back.
   absl::Status Patiently(const std::function<absl::Status()>& call) const {
-    const absl::Time give_up = absl::Now() + Patience();
+    const absl::Time give_up = SteadyNow() + Patience();
     while (true) {
       const absl::Status status = call();
       if (stop.stop_requested() && !status.ok()) return absl::CancelledError("interrupted");
       if (!absl::IsUnavailable(status)) return Explain(status);
-      if (absl::Now() >= give_up || (!choice.dir.empty() && !SupervisorLives())) return Explain(status);
+      if (SteadyNow() >= give_up || (!choice.dir.empty() && !SupervisorLives())) return Explain(status);
       AwaitFarm(Scope::For(kRetryPause, stop));
     }
   }

@@ -9,6 +9,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/watch.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/sync/signals.h"
@@ -37,7 +38,7 @@ void ShowBatch(const Globals& globals, const v1::Batch& batch) {
 
 Exit WatchToTheEnd(const Globals& globals, FarmClient& client, v1::Batch& batch, std::stop_token stop) {
   const int fd = globals.json ? STDERR_FILENO : STDOUT_FILENO;
-  const absl::Time began = absl::Now();
+  const absl::Time began = SteadyNow();
   const int64_t id = batch.id();
   const bool live = DescribeTerminal(fd).redraws;
   if (!live) WriteOut(fd, Cat("batch ", id, "\n"));
@@ -59,7 +60,7 @@ Exit WatchToTheEnd(const Globals& globals, FarmClient& client, v1::Batch& batch,
   }
   if (!live) {
     WriteOut(fd, Cat("batch ", id, ": ", Summary(ViewOf(batch)), ", ",
-                     HumanSeconds(absl::ToDoubleSeconds(absl::Now() - began)), "\n"));
+                     HumanSeconds(absl::ToDoubleSeconds(SteadyNow() - began)), "\n"));
   }
   if (AllGood(batch.jobs())) return 0;
   PrintErr(Cat("gofarm: not every job was built; see: gofarm job list --batch ", id, SameFarm(globals), "\n"));

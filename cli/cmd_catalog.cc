@@ -13,6 +13,7 @@
 #include "cli/list_url.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "common/base/clock.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -143,14 +144,14 @@ std::vector<std::string> WaitLines(const catalog::CatalogStatus& status) {
 Exit AwaitSettled(const Globals& globals, CatalogClient& catalog) {
   const Terminal terminal = DescribeTerminal(STDERR_FILENO);
   LivePicture picture;
-  absl::Time line_at = absl::Now() + kPlainLineEvery;
+  absl::Time line_at = SteadyNow() + kPlainLineEvery;
   for (;;) {
     GOFARM_ASSIGN_OR_RETURN(const std::string document, catalog.Status(/*fresh=*/true));
     GOFARM_ASSIGN_OR_RETURN(const catalog::CatalogStatus status, Parse<catalog::CatalogStatus>(document));
     if (terminal.redraws) {
       PrintErr(picture.Next({}, WaitLines(status), CanvasOf(terminal)));
-    } else if (absl::Now() >= line_at) {
-      line_at = absl::Now() + kPlainLineEvery;
+    } else if (SteadyNow() >= line_at) {
+      line_at = SteadyNow() + kPlainLineEvery;
       for (const std::string& line : WaitLines(status)) PrintErr(Cat(line, "\n"));
     }
     if (status.settled) {
@@ -351,8 +352,8 @@ Exit CatalogIngest(const Globals& globals, const std::string& path) {
   LivePicture picture;
   absl::Time drawn_at = absl::InfinitePast();
   const absl::StatusOr<std::string> document = asked.catalog->Ingest(Scope::For(kIngestDeadline), [&] {
-    if (terminal.redraws && absl::Now() - drawn_at >= kWaitPoll) {
-      drawn_at = absl::Now();
+    if (terminal.redraws && SteadyNow() - drawn_at >= kWaitPoll) {
+      drawn_at = SteadyNow();
       PrintErr(picture.Next({}, {Cat(HumanBytes(input.bytes_read()), " sent")}, CanvasOf(terminal)));
     }
     return input.Next();

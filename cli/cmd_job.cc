@@ -11,6 +11,7 @@
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/watch.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/vocab/failure.h"
@@ -229,7 +230,7 @@ Exit JobLog(const Globals& globals, int64_t id, int attempt, bool follow) {
   absl::Time away_since = absl::InfiniteFuture();
   const Scope scope = follow ? Scope{} : Scope::For(kListDeadline);
   while (true) {
-    const absl::Time began = absl::Now();
+    const absl::Time began = SteadyNow();
     const absl::Status status = client->ReadLog(scope, id, attempt, follow, offset, [&](std::string_view data) {
       away_since = absl::InfiniteFuture();
       if (globals.json) {
@@ -242,10 +243,10 @@ Exit JobLog(const Globals& globals, int64_t id, int attempt, bool follow) {
     // A build may print nothing for minutes: a stream that is cut at once means that nobody is there, one that ends
     // otherwise that somebody does not answer.
     const bool cut = absl::IsUnavailable(status) || absl::IsCancelled(status);
-    if (cut && absl::Now() - began > kStreamLived) away_since = absl::InfiniteFuture();
-    away_since = std::min(away_since, absl::Now());
+    if (cut && SteadyNow() - began > kStreamLived) away_since = absl::InfiniteFuture();
+    away_since = std::min(away_since, SteadyNow());
     if (scope.Done() || !client->MayComeBack(status) ||
-        absl::Now() - away_since > (follow ? kWatchPatience : kRestartPatience)) {
+        SteadyNow() - away_since > (follow ? kWatchPatience : kRestartPatience)) {
       return absl::IsUnavailable(status) ? NoFarm(client->choice(), Sv(status.message())) : status;
     }
     client->AwaitFarm(Scope::For(kReadAgain));

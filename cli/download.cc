@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <cstdio>
 
-#include "absl/time/clock.h"
 #include "cli/client.h"
+#include "common/base/clock.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -62,16 +62,16 @@ absl::Status DownloadTo(FarmClient& client, const std::string& sha256, const std
   GOFARM_RETURN_IF_ERROR(file.Opened());
   digest::Sha256 hash;
   int64_t offset = 0;
-  absl::Time last_heard = absl::Now();
+  absl::Time last_heard = SteadyNow();
   const Scope scope = Scope::For(kDownloadDeadline);
   while (true) {
     const absl::Status status = client.Download(scope, sha256, offset, [&](std::string_view data) {
-      last_heard = absl::Now();
+      last_heard = SteadyNow();
       hash.Update(data);
       return io::WriteAll(file.fd(), data, file.path());
     });
     if (status.ok()) break;
-    if (!absl::IsUnavailable(status) || absl::Now() - last_heard > kRestartPatience || scope.Done()) {
+    if (!absl::IsUnavailable(status) || SteadyNow() - last_heard > kRestartPatience || scope.Done()) {
       return absl::IsUnavailable(status) ? NoFarm(client.choice(), Sv(status.message())) : status;
     }
     client.AwaitFarm(scope.Within(kReadAgain));

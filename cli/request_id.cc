@@ -3,7 +3,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/text.h"
 
 namespace gofarm::cli {
@@ -12,7 +12,7 @@ std::string NewRequestId() {
   unsigned char bytes[16];
   if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) {
     // Only has to differ from other requests of the same farm.
-    const int64_t now = absl::GetCurrentTimeNanos();
+    const int64_t now = absl::ToUnixNanos(WallNow());
     return Cat("r", now, "-", getpid());
   }
   std::string id;

@@ -9,13 +9,14 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "cli/client.h"
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/sync/wait.h"
 #include "gofarm/v1/farm.pb.h"
 
 namespace gofarm::cli {
@@ -78,11 +79,11 @@ class Watcher {
   const int fd_;
   const std::stop_token stop_;
   Terminal terminal_;
-  const absl::Time began_ = absl::Now();
+  const absl::Time began_ = SteadyNow();
 
   absl::Mutex mutex_;
   v1::BatchUpdate update_ ABSL_GUARDED_BY(mutex_);
-  absl::Time updated_at_ ABSL_GUARDED_BY(mutex_) = absl::Now();
+  absl::Time updated_at_ ABSL_GUARDED_BY(mutex_) = SteadyNow();
   std::deque<v1::JobEvent> events_ ABSL_GUARDED_BY(mutex_);
   std::string notice_ ABSL_GUARDED_BY(mutex_);
   bool done_ ABSL_GUARDED_BY(mutex_) = false;
@@ -100,7 +101,7 @@ void Watcher::Take(const v1::BatchUpdate& update) {
   update_ = update;
   update_.clear_events();
   events_.insert(events_.end(), update.events().begin(), update.events().end());
-  updated_at_ = absl::Now();
+  updated_at_ = SteadyNow();
   notice_.clear();
 }
 
@@ -108,7 +109,7 @@ absl::Status Watcher::Stream(absl::Time& last_heard) {
   Scope scope;
   scope.stop = stop_;
   GOFARM_RETURN_IF_ERROR(client_.WatchBatch(scope, id_, [&](const v1::BatchUpdate& update) {
-    last_heard = absl::Now();
+    last_heard = SteadyNow();
     Take(update);
   }));
   // A stream also ends in an orderly way when the coordinator stops.
@@ -124,7 +125,7 @@ absl::Status Watcher::Stream(absl::Time& last_heard) {
 }
 
 void Watcher::Read() {
-  absl::Time last_heard = absl::Now();
+  absl::Time last_heard = SteadyNow();
   absl::Duration pause = kFirstRetry;
   absl::Status status;
   while (!stop_.stop_requested()) {
@@ -132,7 +133,7 @@ void Watcher::Read() {
     status = Stream(last_heard);
     if (status.ok() || stop_.stop_requested() || !client_.MayComeBack(status)) break;
     if (last_heard != before) pause = kFirstRetry;
-    if (absl::Now() - last_heard > kWatchPatience) break;
+    if (SteadyNow() - last_heard > kWatchPatience) break;
     {
       absl::MutexLock lock(&mutex_);
       notice_ = "the coordinator does not answer; trying again";
@@ -178,14 +179,14 @@ BatchView Watcher::Look(std::deque<v1::JobEvent>& events) {
   BatchView view = ViewOf(update_.batch());
   view.waiting = update_.waiting();
   view.notice = notice_;
-  if (notice_.empty() && !done_ && absl::Now() - updated_at_ > kQuietMax)
+  if (notice_.empty() && !done_ && SteadyNow() - updated_at_ > kQuietMax)
     view.notice = "no word from the coordinator for a while";
-  const double since = absl::ToDoubleSeconds(absl::Now() - updated_at_);
+  const double since = absl::ToDoubleSeconds(SteadyNow() - updated_at_);
   for (const v1::RunningJob& running : update_.running()) {
     view.jobs.push_back(ViewOf(running));
     view.jobs.back().seconds += since;
   }
-  view.seconds = absl::ToDoubleSeconds(absl::Now() - began_);
+  view.seconds = absl::ToDoubleSeconds(SteadyNow() - began_);
   if (ended_at_start_ < 0) ended_at_start_ = view.ended();
   view.eta_seconds = EstimateSeconds(view.ended() - ended_at_start_, view.total() - view.ended(), view.seconds);
   return view;
@@ -198,7 +199,7 @@ void Watcher::ShowPlain() {
     if (stop_.stop_requested()) return;
     ShowEvent(event, view.total());
   }
-  Print(news_.Lines(view, absl::Now()));
+  Print(news_.Lines(view, SteadyNow()));
 }
 
 void Watcher::Draw(bool last) {
@@ -230,7 +231,7 @@ absl::StatusOr<WatchEnd> Watcher::Run(v1::Batch& batch) {
     {
       absl::MutexLock lock(&mutex_);
       const auto is_done = [this]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return done_; };
-      done = mutex_.AwaitWithTimeout(absl::Condition(&is_done), kRedraw);
+      done = sync::AwaitFor(mutex_, absl::Condition(&is_done), kRedraw);
     }
     if (stop_.stop_requested()) break;
     if (live) {

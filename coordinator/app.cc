@@ -131,7 +131,7 @@ absl::Status Coordinator::PrepareDatabase() {
 
 absl::Status Coordinator::Start() {
   const Scope scope = Scope::For(kStartMax, signals_.token());
-  facts_ = {.version = kVersion, .toolset = config_.default_toolset.name, .started_at = absl::Now(), .pid = ::getpid()};
+  facts_ = {.version = kVersion, .toolset = config_.default_toolset.name, .started_at = SteadyNow(), .pid = ::getpid()};
   GOFARM_ASSIGN_OR_RETURN(facts_.database_version, store::ServerVersion(scope, pool_));
   store::ToolsetStore toolsets(pool_);
   for (const Toolset& toolset : config_.toolsets) GOFARM_RETURN_IF_ERROR(toolsets.Pin(scope, toolset));
@@ -242,7 +242,7 @@ std::string Coordinator::MetricsText() {
     }
   }
   catalog_metrics_.Show(catalog_status);
-  catalog_metrics_.Show(upstream_->Status(), absl::Now());
+  catalog_metrics_.Show(upstream_->Status(), SteadyNow());
   const std::pair<const char*, int64_t> gauges[] = {
       {"waiting", stats.waiting}, {"offered", stats.offered}, {"running", stats.running}};
   for (const auto& [state, n] : gauges) {

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/synchronization/mutex.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/config/toolsets.h"
@@ -89,7 +90,7 @@ class CacheKeeper {
 
  private:
   void Run(const std::stop_token& stop) {
-    absl::Time cache_at = absl::Now() + kFirstCacheLook;
+    absl::Time cache_at = SteadyNow() + kFirstCacheLook;
     do {
       std::vector<fetch::InstalledToolchain> installed = toolchains_.List();
       {
@@ -98,10 +99,10 @@ class CacheKeeper {
       }
       const absl::StatusOr<int64_t> free = io::FreeBytes(cache_.root());
       const bool is_short =
-          free.ok() && *free < kFreeFloor && absl::Now() >= cache_at - kCacheInterval + kShortInterval;
-      if (absl::Now() >= cache_at || is_short) {
+          free.ok() && *free < kFreeFloor && SteadyNow() >= cache_at - kCacheInterval + kShortInterval;
+      if (SteadyNow() >= cache_at || is_short) {
         LookAtCache(stop);
-        cache_at = absl::Now() + kCacheInterval;
+        cache_at = SteadyNow() + kCacheInterval;
       }
     } while (sync::SleepFor(stop, kToolchainsInterval));
   }

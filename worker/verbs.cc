@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/config/table.h"
@@ -73,7 +74,7 @@ class ProgressLine {
 
  private:
   void Show(std::string_view step, int64_t done, int64_t total) {
-    const absl::Time now = absl::Now();
+    const absl::Time now = SteadyNow();
     const bool news = step != step_;
     if (news) {
       step_ = std::string(step);

@@ -23,6 +23,7 @@
 #include "cli/embedded/farm_file.h"
 #include "cli/embedded/log_tail.h"
 #include "cli/embedded/restart_policy.h"
+#include "common/base/clock.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -85,7 +86,7 @@ class Supervisor {
   void Show();
 
   const SupervisorOptions options_;
-  absl::Time now_ = absl::Now();
+  absl::Time now_ = SteadyNow();
   std::mt19937_64 random_{std::random_device{}()};
   io::Fd signals_;
   bool stopping_ = false;
@@ -378,7 +379,7 @@ absl::Status Supervisor::Run() {
   // `up`, `down` and `status` may hold it for a moment to see whether anybody does.
   absl::StatusOr<io::FileLock> lock = io::FileLock::TryAcquire(options_.paths.LockFile());
   for (const absl::Time deadline = now_ + kLockPatience;
-       absl::IsUnavailable(lock.status()) && absl::Now() < deadline;) {
+       absl::IsUnavailable(lock.status()) && SteadyNow() < deadline;) {
     absl::SleepFor(absl::Milliseconds(50));
     lock = io::FileLock::TryAcquire(options_.paths.LockFile());
   }
@@ -394,7 +395,7 @@ absl::Status Supervisor::Run() {
   Show();
   GOFARM_RETURN_IF_ERROR(InitCluster(Scope::For(kInitPatience), options_.postgres, options_.paths));
   while (true) {
-    now_ = absl::Now();
+    now_ = SteadyNow();
     ReadSignals();
     Reap();
     SweepOrphans();

@@ -17,10 +17,11 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/strip.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "common/base/check.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/sync/wait.h"
 
 namespace gofarm::io {
 namespace {
@@ -264,7 +265,7 @@ class HttpClient::Budgets {
       GOFARM_RETURN_IF_ERROR(scope.Check());
       const auto it = budgets_.find(host);
       if (it == budgets_.end()) return absl::OkStatus();
-      const absl::Time now = absl::Now();
+      const absl::Time now = SteadyNow();
       if (it->second.TryTake(now)) {
         *counted = true;
         return absl::OkStatus();
@@ -275,7 +276,7 @@ class HttpClient::Budgets {
                                                " has no request left before the deadline, the next is in ",
                                                absl::FormatDuration(next - now)));
       }
-      changed_.WaitWithDeadline(&mutex_, std::min({next, scope.deadline, now + kStopCheck}));
+      sync::WaitUntil(changed_, mutex_, std::min({next, scope.deadline, now + kStopCheck}));
     }
   }
 
@@ -448,7 +449,7 @@ absl::StatusOr<HttpResponse> HttpClient::Send(const Scope& scope, const HttpRequ
       response.url = hop.url.text;
       response.redirects = redirects;
       response.new_connections = connections;
-      response.retry_after = ParseRetryAfter(response.headers.Get("retry-after"), absl::Now());
+      response.retry_after = ParseRetryAfter(response.headers.Get("retry-after"), WallNow());
       return response;
     }
     if (redirects >= limits.redirects.limit) {

@@ -6,7 +6,7 @@
 
 #include <memory>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/text.h"
 
 namespace gofarm::obs {
@@ -110,7 +110,7 @@ void Log(Level level, std::string_view event, std::initializer_list<Field> field
 }
 
 bool RateLimit::Pass() {
-  const int64_t now = absl::GetCurrentTimeNanos();
+  const int64_t now = absl::ToUnixNanos(WallNow());
   int64_t next = next_nanos_.load(std::memory_order_relaxed);
   return now >= next && next_nanos_.compare_exchange_strong(next, now + absl::ToInt64Nanoseconds(interval_));
 }

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/fd.h"
@@ -110,7 +111,7 @@ class Running {
     result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
     result.out = std::move(kept_out_);
     result.err = kept_err_.Take();
-    result.seconds = absl::ToDoubleSeconds(absl::Now() - started);
+    result.seconds = absl::ToDoubleSeconds(SteadyNow() - started);
     result.cpu_seconds = Seconds(usage.ru_utime) + Seconds(usage.ru_stime);
     return result;
   }
@@ -166,8 +167,8 @@ class Running {
 
   int Reap(rusage* usage) {
     reaped_ = true;
-    const absl::Time give_up = absl::Now() + kReapWait;
-    while (KillRest() > 0 && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(2));
+    const absl::Time give_up = SteadyNow() + kReapWait;
+    while (KillRest() > 0 && SteadyNow() < give_up) absl::SleepFor(absl::Milliseconds(2));
     int status = 0;
     while (wait4(pid_, &status, 0, usage) < 0 && errno == EINTR) {
     }
@@ -217,7 +218,7 @@ absl::StatusOr<CommandResult> Run(const Scope& scope, const Command& command) {
   }
   child.fds = {{child_input.get(), 0}, {out.write.get(), 1}, {err.write.get(), 2}};
 
-  const absl::Time started = absl::Now();
+  const absl::Time started = SteadyNow();
   GOFARM_ASSIGN_OR_RETURN(const pid_t pid, SpawnChild(child));
   child_input.Close();
   out.write.Close();

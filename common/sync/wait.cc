@@ -4,12 +4,26 @@
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <thread>
+
+#include "common/base/clock.h"
+#include "common/sync/alarm.h"
 
 namespace gofarm::sync {
 namespace {
 
 // A time point further away than this could overflow; the wait is then made of several.
 constexpr absl::Duration kOneWaitMax = absl::Hours(24);
+
+// Called with the lock that the alarm's function takes. That it may be let go here changes nothing for a caller whose
+// wait let it go anyway.
+void DropWithLock(Alarm& alarm, absl::Mutex& mutex) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  while (!alarm.Drop()) {
+    mutex.Unlock();
+    std::this_thread::yield();
+    mutex.Lock();
+  }
+}
 
 }  // namespace
 
@@ -32,5 +46,48 @@ bool SleepFor(const Scope& scope, absl::Duration duration) {
 }
 
 void WaitForStop(const std::stop_token& stop) { SleepFor(stop, absl::InfiniteDuration()); }
+
+bool AwaitUntil(absl::Mutex& mutex, const absl::Condition& condition, absl::Time deadline) {
+  if (condition.Eval()) return true;
+  if (deadline == absl::InfiniteFuture()) {
+    mutex.Await(condition);
+    return true;
+  }
+  if (deadline <= SteadyNow()) return false;
+  bool late = false;
+  Alarm alarm(deadline, [&] {
+    const absl::MutexLock lock(&mutex);
+    late = true;
+  });
+  const auto over = [&] { return late || condition.Eval(); };
+  mutex.Await(absl::Condition(&over));
+  DropWithLock(alarm, mutex);
+  return condition.Eval();
+}
+
+bool AwaitFor(absl::Mutex& mutex, const absl::Condition& condition, absl::Duration duration) {
+  return AwaitUntil(mutex, condition, SteadyNow() + duration);
+}
+
+bool WaitUntil(absl::CondVar& changed, absl::Mutex& mutex, absl::Time deadline) {
+  if (deadline == absl::InfiniteFuture()) {
+    changed.Wait(&mutex);
+    return false;
+  }
+  if (deadline <= SteadyNow()) return true;
+  bool late = false;
+  Alarm alarm(deadline, [&] {
+    const absl::MutexLock lock(&mutex);
+    late = true;
+    changed.SignalAll();
+  });
+  changed.Wait(&mutex);
+  DropWithLock(alarm, mutex);
+  return late;
+}
+
+bool WaitFor(absl::CondVar& changed, absl::Mutex& mutex, absl::Duration duration) {
+  return WaitUntil(changed, mutex, SteadyNow() + duration);
+}
 
 }  // namespace gofarm::sync

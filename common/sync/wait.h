@@ -1,5 +1,5 @@
-// Waits that end early when a stop is requested, measured by the monotonic clock: setting the machine's time neither
-// shortens nor prolongs them. A loop that does something every so often reads
+// Waits measured by the monotonic clock: setting the machine's time neither shortens nor prolongs them. Deadlines are
+// times of SteadyNow(). A loop that does something every so often reads
 //
 //   for (absl::Duration wait = kFirst; sync::SleepFor(stop, wait); wait = kInterval) DoIt(stop);
 //
@@ -8,6 +8,8 @@
 
 #include <stop_token>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/base/scope.h"
 
@@ -21,5 +23,16 @@ bool SleepFor(const Scope& scope, absl::Duration duration);
 
 // Until a stop is requested.
 void WaitForStop(const std::stop_token& stop);
+
+// What absl::Mutex::AwaitWithDeadline and AwaitWithTimeout do. Returns the condition as it is at the end.
+bool AwaitUntil(absl::Mutex& mutex, const absl::Condition& condition, absl::Time deadline)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+bool AwaitFor(absl::Mutex& mutex, const absl::Condition& condition, absl::Duration duration)
+    ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+
+// What absl::CondVar::WaitWithDeadline and WaitWithTimeout do: until a signal, or for no reason, or the deadline
+// (true).
+bool WaitUntil(absl::CondVar& changed, absl::Mutex& mutex, absl::Time deadline) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
+bool WaitFor(absl::CondVar& changed, absl::Mutex& mutex, absl::Duration duration) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex);
 
 }  // namespace gofarm::sync

@@ -11,7 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -61,7 +61,7 @@ absl::StatusOr<std::vector<std::string>> Names(const std::string& folder) {
   return names;
 }
 
-absl::Duration AgeOf(const struct stat& st) { return absl::Now() - absl::TimeFromTimespec(st.st_mtim); }
+absl::Duration AgeOf(const struct stat& st) { return WallNow() - absl::TimeFromTimespec(st.st_mtim); }
 
 class FolderBlobStore final : public BlobStore {
  public:

@@ -15,12 +15,13 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
+#include "common/sync/wait.h"
 #include "coordinator/blob/log_store.h"
 
 namespace gofarm::blob {
@@ -282,7 +283,8 @@ void FolderLogStore::SyncLoop() {
           +[](FolderLogStore* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return self->HasDirtyOrStops(); },
           this));
       // The first append after a pause is synced at once, a stream of them at this pace.
-      mutex_.AwaitWithDeadline(
+      sync::AwaitUntil(
+          mutex_,
           absl::Condition(
               +[](FolderLogStore* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return self->Stops(); }, this),
           last + kSyncInterval);
@@ -292,7 +294,7 @@ void FolderLogStore::SyncLoop() {
       dirty_.clear();
     }
     for (const auto& [token, log] : batch) SyncOne(token, *log);
-    last = absl::Now();
+    last = SteadyNow();
     if (stop && batch.empty()) return;
   }
 }

@@ -9,7 +9,7 @@
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/ascii.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/gomod/path.h"
@@ -124,7 +124,7 @@ class Catalog::Impl {
     Counted counted;
     {
       const absl::MutexLock lock(&mutex_);
-      scraped_at_ = absl::Now();
+      scraped_at_ = SteadyNow();
       if (counted_.at == absl::InfinitePast()) return std::nullopt;
       counted = counted_;
     }
@@ -151,7 +151,7 @@ class Catalog::Impl {
   absl::StatusOr<ModuleView> Show(const Scope& scope, const std::string& module) {
     GOFARM_RETURN_IF_ERROR(CheckPath(module));
     GOFARM_ASSIGN_OR_RETURN(const store::ModuleRecord record, store_.Find(scope, module));
-    ModuleView view = ViewOf(record, parts_.config, Versions(), absl::Now());
+    ModuleView view = ViewOf(record, parts_.config, Versions(), WallNow());
     if (!view.programs.empty()) {
       GOFARM_ASSIGN_OR_RETURN(view.forecast, forecaster_.Of(scope, record.detection->document));
     }
@@ -161,7 +161,7 @@ class Catalog::Impl {
   absl::StatusOr<WhyView> Why(const Scope& scope, const std::string& module) {
     GOFARM_RETURN_IF_ERROR(CheckPath(module));
     GOFARM_ASSIGN_OR_RETURN(const store::ModuleRecord record, store_.Find(scope, module));
-    return WhyOf(record, parts_.config, Versions(), absl::Now());
+    return WhyOf(record, parts_.config, Versions(), WallNow());
   }
 
   absl::Status ListVersions(const Scope& scope, const std::string& module, const VersionSink& sink) {
@@ -293,7 +293,7 @@ class Catalog::Impl {
   }
   std::string WhyWaits(Stage stage) const {
     for (const Service service : ServicesOf(stage)) {
-      if (std::string why = parts_.upstream.WhyPaused(service, absl::Now()); !why.empty()) return why;
+      if (std::string why = parts_.upstream.WhyPaused(service, SteadyNow()); !why.empty()) return why;
     }
     if (stage == Stage::kIndex) return index_.WhyStopped();
     return "";
@@ -329,11 +329,12 @@ class Catalog::Impl {
       if (s.backlog > 0 && s.rate > 0) s.eta_seconds = static_cast<double>(s.backlog) / s.rate;
       status.stages.push_back(std::move(s));
     }
-    const absl::Time now = absl::Now();
+    const absl::Time now = SteadyNow();
     for (const GateStatus& gate : parts_.upstream.Status()) {
       if (gate.paused_until <= now) continue;
-      status.hosts.push_back(
-          {.host = std::string(ServiceName(gate.service)), .paused_until = gate.paused_until, .reason = gate.reason});
+      status.hosts.push_back({.host = std::string(ServiceName(gate.service)),
+                              .paused_until = WallOf(gate.paused_until),
+                              .reason = gate.reason});
     }
   }
 
@@ -350,7 +351,7 @@ class Catalog::Impl {
       if (!due && !unread && f.resting) continue;
       bool paused = false;
       for (const Service service : ServicesOf(stage)) {
-        if (parts_.upstream.WhyPaused(service, absl::Now()).empty()) continue;
+        if (parts_.upstream.WhyPaused(service, SteadyNow()).empty()) continue;
         paused = true;
         held.emplace(ServiceName(service));
       }
@@ -367,13 +368,13 @@ class Catalog::Impl {
   absl::StatusOr<Counted> CountedNow(const Scope& scope) {
     {
       const absl::MutexLock lock(&mutex_);
-      asked_at_ = absl::Now();
+      asked_at_ = SteadyNow();
       if (counted_.at != absl::InfinitePast()) return counted_;
     }
     return Count(scope);
   }
   absl::StatusOr<Counted> Count(const Scope& scope) {
-    Counted counted{.at = absl::Now()};
+    Counted counted{.at = SteadyNow()};
     GOFARM_ASSIGN_OR_RETURN(counted.stages, store_.Counts(scope, Versions()));
     GOFARM_ASSIGN_OR_RETURN(counted.index, index_store_.Stats(scope));
     GOFARM_ASSIGN_OR_RETURN(const int64_t bytes, store_.TableBytes(scope));
@@ -391,7 +392,7 @@ class Catalog::Impl {
       bool count = false;
       {
         const absl::MutexLock lock(&mutex_);
-        const absl::Time now = absl::Now();
+        const absl::Time now = SteadyNow();
         const absl::Duration age = now - counted_.at;
         count = (now - asked_at_ < 4 * kStatusAge && age >= kStatusAge / 2) ||
                 (now - scraped_at_ < 4 * kGaugeAge && age >= kGaugeAge);

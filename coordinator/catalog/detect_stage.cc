@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/godetect/detect.h"
@@ -140,14 +140,14 @@ DetectStage::Found DetectStage::One(const Scope& scope, const Claimed& module, c
     return found;
   };
   const absl::StatusOr<godetect::Detection> detection = detect();
-  const absl::Time now = absl::Now();
+  const absl::Time now = WallNow();
   if (detection.ok()) {
     found.row = RowOf(module, reach.version, *detection, now);
     return found;
   }
   const absl::Status& why = detection.status();
   const bool no_answer = absl::IsUnavailable(why) || absl::IsDeadlineExceeded(why);
-  if (scope.Done() || (no_answer && !upstream_.WhyPaused(Service::kProxy, absl::Now()).empty())) {
+  if (scope.Done() || (no_answer && !upstream_.WhyPaused(Service::kProxy, SteadyNow()).empty())) {
     found.attempted = false;
     return found;
   }
@@ -178,7 +178,7 @@ absl::StatusOr<StageTurn::Done> DetectStage::Turn(const Scope& scope) {
   GOFARM_ASSIGN_OR_RETURN(const store::Enrolled enrolled,
                           store_.Enroll(scope, epoch_, Stage::kDetect, config_.eligible_since));
   done.taken_up = enrolled.read;
-  if (!upstream_.WhyPaused(Service::kProxy, absl::Now()).empty()) return done;
+  if (!upstream_.WhyPaused(Service::kProxy, SteadyNow()).empty()) return done;
   GOFARM_ASSIGN_OR_RETURN(const std::vector<Claimed> set,
                           store_.Claim(scope, Stage::kDetect, kDetectVersion, kDetectSet));
   if (set.empty()) return done;

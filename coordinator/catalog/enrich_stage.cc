@@ -7,7 +7,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "coordinator/catalog/documents.h"
@@ -108,7 +108,7 @@ void EnrichStage::AskGithubByOne(const Scope& scope, const Users& users, std::ve
     const absl::StatusOr<RepositoryAnswer> answer =
         upstream_.github().Repository(scope, present, before ? before->etag : "");
     const std::string called = absl::AsciiStrToLower(Cat("github.com/", name.owner, "/", name.name));
-    const std::optional<KeptGithub> after = answer.ok() ? After(before, called, *answer, absl::Now()) : std::nullopt;
+    const std::optional<KeptGithub> after = answer.ok() ? After(before, called, *answer, WallNow()) : std::nullopt;
     for (const size_t module : modules) {
       Asked& a = asked[module];
       a.complete = a.complete && after.has_value();
@@ -155,7 +155,7 @@ void EnrichStage::AskRepositories(const Scope& scope, Github github, std::vector
 bool EnrichStage::Paused() const {
   for (const Service service : {Service::kDepsdev, Service::kPkgsite, Service::kGithub}) {
     if (service == Service::kGithub && !upstream_.github().has_token()) continue;
-    if (!upstream_.WhyPaused(service, absl::Now()).empty()) return true;
+    if (!upstream_.WhyPaused(service, SteadyNow()).empty()) return true;
   }
   return false;
 }
@@ -176,7 +176,7 @@ absl::Status EnrichStage::Look(const Scope& scope, const std::vector<Claimed>& s
   AskPkgsite(scope, set, asked);
   AskRepositories(scope, github, asked);
   GOFARM_RETURN_IF_ERROR(scope.Check());
-  const absl::Time now = absl::Now();
+  const absl::Time now = WallNow();
   const bool now_paused = Paused();
   std::vector<EnrichmentRow> rows;
   std::vector<WorkDone> work;
@@ -186,7 +186,7 @@ absl::Status EnrichStage::Look(const Scope& scope, const std::vector<Claimed>& s
       // It keeps its facts and holds up no other.
       if (github == Github::kByOne) {
         if (not_before_.size() >= kUnansweredMax) not_before_.clear();
-        not_before_[set[i].module_id] = now + kUnansweredAgain;
+        not_before_[set[i].module_id] = SteadyNow() + kUnansweredAgain;
         continue;
       }
       ++done.errors["no_answer"];
@@ -208,12 +208,12 @@ absl::Status EnrichStage::Look(const Scope& scope, const std::vector<Claimed>& s
 }
 
 absl::Status EnrichStage::LookAtSelected(const Scope& scope, Done& done) {
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   if (now < no_selected_until_ || !upstream_.WhyPaused(Service::kGithub, now).empty()) return absl::OkStatus();
   if (anonymous_.NextAt(now) > now) return absl::OkStatus();
   const int limit = kAnonymousGithub.burst + static_cast<int>(not_before_.size());
   GOFARM_ASSIGN_OR_RETURN(const std::vector<Claimed> found,
-                          store_.SelectedForGithub(scope, now - config_.refresh_after, limit));
+                          store_.SelectedForGithub(scope, WallNow() - config_.refresh_after, limit));
   std::vector<Claimed> set;
   for (const Claimed& module : found) {
     const auto unanswered = not_before_.find(module.module_id);

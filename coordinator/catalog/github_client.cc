@@ -8,6 +8,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
@@ -316,7 +317,7 @@ absl::StatusOr<bool> GithubClient::AskAliases(const Scope& scope, absl::Span<con
   }
   const github::RateLimit& limit = graph.limit.limit;
   if (limit.remaining && *limit.remaining <= 0) {
-    gate_.PauseUntil(limit.resets_at, "rate limit: the points of this hour are used up");
+    gate_.PauseUntil(SteadyOf(limit.resets_at), "rate limit: the points of this hour are used up");
   }
   return unanswered;
 }
@@ -442,7 +443,7 @@ absl::StatusOr<GithubClient::TopicRepositories> GithubClient::WithTopic(const Sc
   TopicRepositories out;
   absl::flat_hash_set<int64_t> seen;
   std::vector<SearchSlice> slices = {SearchSlice{}};
-  const absl::CivilDay today = absl::ToCivilDay(absl::Now(), absl::UTCTimeZone());
+  const absl::CivilDay today = absl::ToCivilDay(WallNow(), absl::UTCTimeZone());
   while (!slices.empty()) {
     const SearchSlice slice = slices.back();
     slices.pop_back();

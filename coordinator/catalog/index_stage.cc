@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
@@ -124,7 +124,7 @@ absl::StatusOr<RoomForecast> IndexStage::Room(const Scope& scope, const domain::
                                               int64_t table_bytes) {
   FindFolder(scope);
   GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::IndexSlice> slices, store_.Slices(scope));
-  const BackFill back_fill = SpansOf(slices, config_.index_since - kIndexLead, absl::Now());
+  const BackFill back_fill = SpansOf(slices, config_.index_since - kIndexLead, WallNow());
   std::string folder;
   {
     const absl::MutexLock lock(&mutex_);
@@ -139,7 +139,7 @@ absl::StatusOr<RoomForecast> IndexStage::Room(const Scope& scope, const domain::
 absl::StatusOr<std::vector<domain::IndexSlice>> IndexStage::Slices(const Scope& scope) {
   GOFARM_ASSIGN_OR_RETURN(std::vector<domain::IndexSlice> slices, store_.Slices(scope));
   if (!slices.empty()) return slices;
-  slices = CutSlices(config_.index_since - kIndexLead, absl::Now(), kSlicesMax);
+  slices = CutSlices(config_.index_since - kIndexLead, WallNow(), kSlicesMax);
   GOFARM_RETURN_IF_ERROR(store_.SetSlices(scope, epoch_, slices));
   obs::Info("catalog_back_fill_begins", {{"slices", Cat(slices.size() - 1)}, {"since", slices.back().since}});
   return slices;
@@ -185,14 +185,14 @@ absl::StatusOr<StageTurn::Done> IndexStage::Turn(const Scope& scope) {
   Done done;
   FindFolder(scope);
   if (std::string why = WhyStopped(); !why.empty()) return NoRoomError(why);
-  const bool paused = !upstream_.WhyPaused(Service::kIndex, absl::Now()).empty();
+  const bool paused = !upstream_.WhyPaused(Service::kIndex, SteadyNow()).empty();
   GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::IndexSlice> slices, Slices(scope));
   std::vector<domain::IndexSlice> open;
   bool back_fill = false;
   for (const domain::IndexSlice& slice : slices) {
     if (slice.done) continue;
     if (slice.slice != 0) back_fill = true;
-    const bool due = slice.slice != 0 || follow_full_ || absl::Now() - followed_at_ >= kFollowEvery;
+    const bool due = slice.slice != 0 || follow_full_ || SteadyNow() - followed_at_ >= kFollowEvery;
     if (due && !paused) open.push_back(slice);
   }
   std::vector<Read> reads(open.size());
@@ -202,7 +202,7 @@ absl::StatusOr<StageTurn::Done> IndexStage::Turn(const Scope& scope) {
     done.taken_up += reads[i].pages;
     done.modules += reads[i].rows;
     if (open[i].slice == 0 && reads[i].status.ok() && reads[i].pages > 0) {
-      followed_at_ = absl::Now();
+      followed_at_ = SteadyNow();
       follow_full_ = !reads[i].caught_up;
     }
     if (!reads[i].status.ok() && (failed.ok() || absl::IsFailedPrecondition(reads[i].status))) failed = reads[i].status;
@@ -217,7 +217,7 @@ absl::StatusOr<StageTurn::Done> IndexStage::Turn(const Scope& scope) {
     caught_up_ = !back_fill && !follow_full_ && stats.landed == 0;
   }
   // Keying went on in spite of it; a paused index is no failure of the stage.
-  if (!failed.ok() && upstream_.WhyPaused(Service::kIndex, absl::Now()).empty()) return failed;
+  if (!failed.ok() && upstream_.WhyPaused(Service::kIndex, SteadyNow()).empty()) return failed;
   return done;
 }
 

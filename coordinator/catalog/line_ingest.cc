@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "coordinator/catalog/packed_rows.h"
@@ -46,7 +47,7 @@ LineIngest::LineIngest(const Scope& scope, store::Pool& pool, int64_t epoch, con
     : scope_(scope),
       epoch_(epoch),
       store_(pool),
-      began_(absl::Now()),
+      began_(SteadyNow()),
       decompressor_([this](std::string_view bytes) { return AddLines(bytes); }, kIngestBytesMax),
       keyer_(scope, pool.options(), epoch, options) {
   pending_.reserve(2 * kIngestBlock);
@@ -125,7 +126,7 @@ absl::StatusOr<IngestCounts> LineIngest::Finish() {
                       .stored = keyed.stored,
                       .known = keyed.known,
                       .rejected = rejected_,
-                      .took = absl::Now() - began_};
+                      .took = SteadyNow() - began_};
 }
 
 void LineIngest::Read() {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "absl/strings/ascii.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/gomod/go_mod_file.h"
@@ -89,10 +89,10 @@ std::optional<ReachVerdict> ReachStage::One(const Scope& scope, const Claimed& m
     row.zip_bytes = zip.bytes.value_or(0);
   }
   if (facts.state == Reachability::kUnknown &&
-      (scope.Done() || !upstream_.WhyPaused(Service::kProxy, absl::Now()).empty())) {
+      (scope.Done() || !upstream_.WhyPaused(Service::kProxy, SteadyNow()).empty())) {
     return std::nullopt;
   }
-  return Decide(module, before, std::move(row), facts, config_.absent_again, absl::Now());
+  return Decide(module, before, std::move(row), facts, config_.absent_again, WallNow());
 }
 
 absl::StatusOr<StageTurn::Done> ReachStage::Turn(const Scope& scope) {
@@ -100,7 +100,7 @@ absl::StatusOr<StageTurn::Done> ReachStage::Turn(const Scope& scope) {
   GOFARM_ASSIGN_OR_RETURN(const store::Enrolled enrolled,
                           store_.Enroll(scope, epoch_, Stage::kReach, config_.eligible_since));
   done.taken_up = enrolled.read;
-  if (!upstream_.WhyPaused(Service::kProxy, absl::Now()).empty()) return done;
+  if (!upstream_.WhyPaused(Service::kProxy, SteadyNow()).empty()) return done;
   GOFARM_ASSIGN_OR_RETURN(const std::vector<Claimed> set, store_.Claim(scope, Stage::kReach, kReachVersion, kReachSet));
   if (set.empty()) return done;
   std::vector<int32_t> ids;

@@ -4,7 +4,7 @@
 #include <optional>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
@@ -79,7 +79,7 @@ absl::Status Selector::LeaveOut(const Scope& scope, const std::vector<domain::Le
   result.left_out = static_cast<int64_t>(rows.size());
   result.modules -= result.left_out;
   result.reasons[std::string(kLeftOutReason)] += result.left_out;
-  return store_.LeaveOut(scope, epoch_, rows, absl::Now());
+  return store_.LeaveOut(scope, epoch_, rows, WallNow());
 }
 
 absl::Status Selector::Submit(const Scope& scope, const SelectionRequest& request, int limit, SelectionResult& result) {
@@ -106,7 +106,7 @@ absl::Status Selector::Submit(const Scope& scope, const SelectionRequest& reques
   }
   domain::SubmitRequest submission;
   submission.request_id =
-      request.request_id.empty() ? Cat("catalog-", epoch_, "-", absl::ToUnixMicros(absl::Now())) : request.request_id;
+      request.request_id.empty() ? Cat("catalog-", epoch_, "-", absl::ToUnixMicros(WallNow())) : request.request_id;
   submission.name = request.name.empty() ? "catalog" : request.name;
   submission.submitter = request.submitter.empty() ? "catalog" : request.submitter;
   submission.labels = {{"source", "catalog"}};
@@ -136,9 +136,9 @@ absl::StatusOr<SelectionResult> Selector::Select(const Scope& scope, const Selec
 
 absl::StatusOr<StageTurn::Done> Selector::Turn(const Scope& scope) {
   const absl::MutexLock lock(&mutex_);
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   if (config_.auto_select == absl::ZeroDuration() || now < next_auto_) return Done{};
-  const absl::CivilDay today = absl::ToCivilDay(now, absl::UTCTimeZone());
+  const absl::CivilDay today = absl::ToCivilDay(WallNow(), absl::UTCTimeZone());
   if (today != auto_day_) {
     auto_day_ = today;
     auto_today_ = 0;

@@ -113,8 +113,8 @@ bool ServiceGate::MayBePrivate(const io::Url& url) const {
 absl::Status ServiceGate::Paused(absl::Time now) const {
   if (!pause_.IsPaused(now)) return absl::OkStatus();
   return absl::UnavailableError(Cat("paused until ",
-                                    absl::FormatTime(absl::RFC3339_sec, pause_.until(), absl::UTCTimeZone()), ": ",
-                                    pause_.reason()));
+                                    absl::FormatTime(absl::RFC3339_sec, WallOf(pause_.until()), absl::UTCTimeZone()),
+                                    ": ", pause_.reason()));
 }
 
 // After OK, Release must follow.
@@ -133,7 +133,7 @@ absl::Status ServiceGate::Take(const Scope& scope) {
       }
       if (next == absl::InfiniteFuture()) {
         // As many as are allowed are under way: one that ends wakes this one.
-        changed_.WaitWithTimeout(&mutex_, std::min(scope.Remaining(), kStopCheck));
+        sync::WaitFor(changed_, mutex_, std::min(scope.Remaining(), kStopCheck));
         continue;
       }
       wait = std::min(next - now, kStopCheck);
@@ -229,6 +229,7 @@ absl::StatusOr<io::HttpResponse> ServiceGate::Ask(const Scope& scope, const io::
     } else {
       why = std::string(response.status().message());
     }
+    if (reply.limit_resets_at) reply.limit_resets_at = SteadyOf(*reply.limit_resets_at);
     const absl::Time now = clock_.Now();
     const double random = random_();
     int limits_in_a_row = 0;

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "common/base/backoff.h"
+#include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
+#include "common/sync/wait.h"
 #include "coordinator/catalog/room_rule.h"
 
 namespace gofarm::catalog {
@@ -57,21 +58,21 @@ StageFacts StageLoop::Facts() const {
   const absl::MutexLock lock(&mutex_);
   return {.running = running_,
           .resting = resting_,
-          .rate = meter_.PerSecond(absl::Now()),
+          .rate = meter_.PerSecond(SteadyNow()),
           .errors = errors_,
           .last_error = last_error_};
 }
 
 bool StageLoop::Await(absl::Duration rest) {
   const absl::MutexLock lock(&mutex_);
-  mutex_.AwaitWithTimeout(absl::Condition(this, &StageLoop::Awake), rest);
+  sync::AwaitFor(mutex_, absl::Condition(this, &StageLoop::Awake), rest);
   mutex_.Await(absl::Condition(this, &StageLoop::On));
   kicked_ = false;
   return !stopping_;
 }
 
 void StageLoop::Note(const absl::StatusOr<StageTurn::Done>& done) {
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   const std::string failed = ClassOf(done.status());
   if (done.ok()) {
     counters_.AddModules(done->modules);

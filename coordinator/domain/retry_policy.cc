@@ -16,7 +16,7 @@ constexpr RetryRule kFarm = {Concern::kFarm, Retry::kBounded, false, true};
 // The first wait is short, because the usual cause is a worker that was restarted; the fifth is minutes, because by
 // then a proxy or a disk needs somebody's hand.
 const BackoffPolicy& InfraBackoff() {
-  static const BackoffPolicy policy = {.first = absl::Seconds(2), .longest = absl::Minutes(5), .factor = 3.0};
+  static const BackoffPolicy policy = {.first = absl::Seconds(2), .longest = kRetryWaitMax, .factor = 3.0};
   return policy;
 }
 

@@ -25,6 +25,7 @@ namespace gofarm::domain {
 inline constexpr int kInfraRetriesMax = 5;
 inline constexpr int kInfraRetriesAlone = 10;  // while one worker alone failed it and another could build it
 inline constexpr int kWorkerRetriesMax = 1;
+inline constexpr absl::Duration kRetryWaitMax = absl::Minutes(5);
 inline constexpr int kFailureClasses = static_cast<int>(kLastFailureClass);
 
 enum class Concern { kSource, kRecipe, kProxy, kWorker, kFarm };

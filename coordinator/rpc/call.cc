@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
@@ -52,7 +53,7 @@ void Call::Count(const absl::Status& status) const {
   metrics
       ->GetHistogram("gofarm_rpc_seconds", "Time of calls in their handler.", {0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60},
                      {{"method", name}})
-      .Observe(absl::ToDoubleSeconds(absl::Now() - began_));
+      .Observe(absl::ToDoubleSeconds(SteadyNow() - began_));
 }
 
 void Call::CountDone(const absl::Status& status) const {

@@ -8,8 +8,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/base/clock.h"
 #include "common/base/scope.h"
 #include "common/obs/log.h"
 #include "common/rpc/grpc_status.h"
@@ -51,7 +51,7 @@ class Call {
   RpcContext& rpc_;
   grpc::CallbackServerContext* const context_;
   const char* const method_;
-  const absl::Time began_ = absl::Now();
+  const absl::Time began_ = SteadyNow();
   const PeerIdentity peer_;
   const absl::Status admitted_;
 };

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "coordinator/rpc/call.h"
@@ -123,7 +124,7 @@ ServerWrite<v1::BatchUpdate> FarmRpc::WatchBatch(ServerContext context, const v1
                                        GOFARM_ASSIGN_OR_RETURN(const auto update, watcher->Next(scope));
                                        if (!update) return absl::OkStatus();
                                        v1::BatchUpdate out;
-                                       ToProto(*update, absl::Now(), out);
+                                       ToProto(*update, SteadyNow(), out);
                                        GOFARM_RETURN_IF_ERROR(stream.Write(std::move(out)));
                                      }
                                    });
@@ -257,7 +258,7 @@ ServerWrite<v1::WorkerPage> FarmRpc::ListWorkers(ServerContext context, const v1
         GOFARM_RETURN_IF_ERROR(rpc_.parts.farm.ListWorkers(scope, detail, [&](std::vector<domain::WorkerView> page) {
           for (const domain::WorkerView& worker : page) {
             v1::WorkerRow row;
-            ToProto(worker, absl::Now(), row);
+            ToProto(worker, SteadyNow(), row);
             written = pager.Add(&v1::WorkerPage::mutable_workers, std::move(row));
             if (!written.ok()) return false;
           }
@@ -278,7 +279,7 @@ ServerUnary FarmRpc::GetFarmStatus(ServerContext context, const v1::FarmStatusRe
                  reply->set_state("running");
                  reply->set_coordinator_pid(facts.pid);
                  reply->set_version(facts.version);
-                 reply->set_uptime_seconds(absl::ToDoubleSeconds(absl::Now() - facts.started_at));
+                 reply->set_uptime_seconds(absl::ToDoubleSeconds(SteadyNow() - facts.started_at));
                  reply->set_database_version(facts.database_version);
                  reply->set_toolset(facts.toolset);
                  return absl::OkStatus();

@@ -6,6 +6,7 @@
 #include "absl/synchronization/notification.h"
 #include "common/base/text.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/grpc_status.h"
 #include "common/sync/wait.h"
 
@@ -15,7 +16,7 @@ absl::Status DialListener(const Scope& scope, const std::string& address) {
   const std::shared_ptr<grpc::Channel> channel = MakeFreshChannel(address, Credentials::Plaintext());
   grpc::GenericStub stub(channel);
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(scope.deadline));
+  const CallDeadline deadline(context, scope.deadline);
   // An empty message asks for the server as a whole.
   const grpc::Slice nothing;
   const grpc::ByteBuffer request(&nothing, 1);

@@ -22,8 +22,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/rpc/grpc_status.h"
@@ -158,7 +158,7 @@ class ReadingStream : public Reactor, public std::enable_shared_from_this<Readin
     }
     {
       absl::MutexLock lock(&mutex_);
-      last_heard_ = absl::Now();
+      last_heard_ = SteadyNow();
       ++busy_;  // until ReadNext
     }
     if (closing()) return Unbusy();
@@ -206,7 +206,7 @@ class ReadingStream : public Reactor, public std::enable_shared_from_this<Readin
     {
       absl::MutexLock lock(&mutex_);
       if (closing_ || claimed_) return;
-      rest = last_heard_ + idle_max_ - absl::Now();
+      rest = last_heard_ + idle_max_ - SteadyNow();
     }
     if (rest <= absl::ZeroDuration()) {
       return Close(absl::DeadlineExceededError(
@@ -229,7 +229,7 @@ class ReadingStream : public Reactor, public std::enable_shared_from_this<Readin
   std::optional<std::stop_callback<std::function<void()>>> on_stop_;
   bool claimed_ ABSL_GUARDED_BY(mutex_) = false;
   bool finished_ ABSL_GUARDED_BY(mutex_) = false;
-  absl::Time last_heard_ ABSL_GUARDED_BY(mutex_) = absl::Now();
+  absl::Time last_heard_ ABSL_GUARDED_BY(mutex_) = SteadyNow();
 };
 
 }  // namespace gofarm::rpc

@@ -8,8 +8,8 @@
 #include <stop_token>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "common/base/clock.h"
 #include "common/base/scope.h"
 #include "common/process/heap.h"
 #include "common/sync/bounded_pool.h"
@@ -71,8 +71,8 @@ struct RpcContext {
 
   // Until the client's deadline, or `longest` when it set none or a later one.
   Scope ScopeOf(const grpc::CallbackServerContext& context, absl::Duration longest) const {
-    const absl::Time asked = absl::FromChrono(context.deadline());
-    return Scope{std::min(asked, absl::Now() + longest), stop.get_token()};
+    const absl::Time asked = SteadyOf(absl::FromChrono(context.deadline()));
+    return Scope{std::min(asked, SteadyNow() + longest), stop.get_token()};
   }
 };
 

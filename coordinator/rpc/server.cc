@@ -10,12 +10,14 @@
 
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/credentials.h"
+#include "common/rpc/deadline.h"
 #include "coordinator/rpc/catalog_rpc.h"
 #include "coordinator/rpc/farm_rpc.h"
 #include "coordinator/rpc/rpc_context.h"
@@ -109,7 +111,7 @@ class Server::Impl {
     if (server_ == nullptr) return;
     server_->GetHealthCheckService()->SetServingStatus(false);
     rpc_.stop.request_stop();
-    server_->Shutdown(absl::ToChronoTime(absl::Now() + kStopGrace));
+    server_->Shutdown(DeadlineOf(SteadyNow() + kStopGrace));
     rpc_.followers.Join();
     rpc_.lists.Join();
     rpc_.transfers.Join();

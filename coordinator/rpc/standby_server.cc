@@ -6,8 +6,10 @@
 
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/peer.h"
 #include "coordinator/rpc/authorization.h"
@@ -63,7 +65,7 @@ class StandbyServer::Impl final : public grpc::CallbackGenericService {
 
   void Stop() {
     if (server_ == nullptr) return;
-    server_->Shutdown(absl::ToChronoTime(absl::Now() + kStopGrace));
+    server_->Shutdown(DeadlineOf(SteadyNow() + kStopGrace));
     server_->Wait();
     server_.reset();
   }
@@ -79,7 +81,7 @@ class StandbyServer::Impl final : public grpc::CallbackGenericService {
     status.set_detail(view.why);
     status.set_coordinator_pid(facts_.pid);
     status.set_version(facts_.version);
-    status.set_uptime_seconds(absl::ToDoubleSeconds(absl::Now() - facts_.started_at));
+    status.set_uptime_seconds(absl::ToDoubleSeconds(SteadyNow() - facts_.started_at));
     status.set_database_version(facts_.database_version);
     status.set_toolset(facts_.toolset);
     return new Reply(status.SerializeAsString());

@@ -1,6 +1,7 @@
 #include "coordinator/rpc/ticker.h"
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
+#include "common/sync/wait.h"
 
 namespace gofarm::rpc {
 
@@ -17,7 +18,7 @@ Ticker::~Ticker() {
 int64_t Ticker::After(absl::Duration wait, std::function<void()> run) {
   absl::MutexLock lock(&mutex_);
   const int64_t id = next_++;
-  const absl::Time at = absl::Now() + wait;
+  const absl::Time at = SteadyNow() + wait;
   when_[id] = at;
   due_[{at, id}] = std::move(run);
   if (due_.begin()->first.second == id) changed_ = true;
@@ -37,15 +38,16 @@ void Ticker::Work() {
     std::function<void()> run;
     {
       absl::MutexLock lock(&mutex_);
-      if (due_.empty() || due_.begin()->first.first > absl::Now()) {
-        mutex_.AwaitWithDeadline(
+      if (due_.empty() || due_.begin()->first.first > SteadyNow()) {
+        sync::AwaitUntil(
+            mutex_,
             absl::Condition(
                 +[](Ticker* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return self->FirstChanged(); }, this),
             due_.empty() ? absl::InfiniteFuture() : due_.begin()->first.first);
         changed_ = false;
       }
       if (stopping_) return;
-      if (due_.empty() || due_.begin()->first.first > absl::Now()) continue;
+      if (due_.empty() || due_.begin()->first.first > SteadyNow()) continue;
       run = std::move(due_.begin()->second);
       when_.erase(due_.begin()->first.second);
       due_.erase(due_.begin());

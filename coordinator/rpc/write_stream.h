@@ -16,6 +16,7 @@
 #include "absl/time/time.h"
 #include "common/base/scope.h"
 #include "common/rpc/grpc_status.h"
+#include "common/sync/wait.h"
 #include "coordinator/rpc/call.h"
 
 namespace gofarm::rpc {
@@ -74,7 +75,7 @@ class WriteStream final : public grpc::ServerWriteReactor<Out> {
       absl::MutexLock lock(&mutex_);
       const auto written = absl::Condition(
           +[](WriteStream* self) ABSL_EXCLUSIVE_LOCKS_REQUIRED(self->mutex_) { return !self->writing_; }, this);
-      if (mutex_.AwaitWithTimeout(written, kWriteMax)) {
+      if (sync::AwaitFor(mutex_, written, kWriteMax)) {
         return failed_ ? absl::CancelledError("the peer is gone") : absl::OkStatus();
       }
     }

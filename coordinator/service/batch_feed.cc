@@ -8,11 +8,12 @@
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "common/base/check.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
+#include "common/sync/wait.h"
 #include "coordinator/service/batch_steps.h"
 #include "coordinator/service/event_ring.h"
 
@@ -170,8 +171,8 @@ absl::StatusOr<bool> BatchFeed::Reconcile(const Scope& scope, const domain::Batc
   // The board publishes an end a moment after the store took it, or never (a restart, a lost worker): then it is read
   // from the store.
   const bool behind = Ended(batch.jobs) > ended && jobs <= static_cast<int64_t>(kBackfillJobsMax);
-  behind_since_ = behind ? std::min(behind_since_, absl::Now()) : absl::InfiniteFuture();
-  load |= absl::Now() - behind_since_ >= pace_.refresh;
+  behind_since_ = behind ? std::min(behind_since_, SteadyNow()) : absl::InfiniteFuture();
+  load |= SteadyNow() - behind_since_ >= pace_.refresh;
   if (!load) return false;
   behind_since_ = absl::InfiniteFuture();
   GOFARM_RETURN_IF_ERROR(LoadIds(scope));
@@ -196,8 +197,8 @@ void BatchFeed::ReadWaiting(const Scope& scope, const domain::Batch& batch) {
     waiting_.clear();
     return;
   }
-  if (absl::Now() - waiting_read_ < pace_.refresh) return;
-  waiting_read_ = absl::Now();
+  if (SteadyNow() - waiting_read_ < pace_.refresh) return;
+  waiting_read_ = SteadyNow();
   waiting_.clear();
   domain::JobFilter filter;
   filter.batch = batch_;
@@ -210,7 +211,7 @@ void BatchFeed::ReadWaiting(const Scope& scope, const domain::Batch& batch) {
 }
 
 void BatchFeed::Publish(domain::Batch batch) {
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   const absl::MutexLock lock(&mutex_);
   const auto here = [&](const domain::RunningJob& running)
                         ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return steps_.Has(running.job.id); };
@@ -229,11 +230,11 @@ void BatchFeed::Rest(const std::stop_token& stop, absl::Time began, absl::Durati
   {
     const auto news = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) { return woken_ || stopped(); };
     const absl::MutexLock lock(&mutex_);
-    mutex_.AwaitWithTimeout(absl::Condition(&news), pace_.refresh);
+    sync::AwaitFor(mutex_, absl::Condition(&news), pace_.refresh);
   }
   // News that come in a burst share an update.
   const absl::MutexLock lock(&mutex_);
-  mutex_.AwaitWithDeadline(absl::Condition(&stopped), began + pace);
+  sync::AwaitUntil(mutex_, absl::Condition(&stopped), began + pace);
   woken_ = false;
 }
 
@@ -253,9 +254,9 @@ absl::Status BatchFeed::Run(const std::stop_token& stop) {
   for (;;) {
     const Scope scope = Scope::For(kFeedReadMax, stop);
     GOFARM_RETURN_IF_ERROR(scope.Check());
-    const absl::Time began = absl::Now();
+    const absl::Time began = SteadyNow();
     GOFARM_ASSIGN_OR_RETURN(domain::Batch batch, source_.GetBatch(scope, batch_));
-    const absl::Duration pace = PaceAfter(pace_.least, absl::Now() - began);
+    const absl::Duration pace = PaceAfter(pace_.least, SteadyNow() - began);
     GOFARM_ASSIGN_OR_RETURN(const bool loaded, Reconcile(scope, batch));
     TakeEvents();
     if (batch.state == BatchState::kCancelled) cancelled_since = std::min(cancelled_since, began);
@@ -277,11 +278,11 @@ absl::StatusOr<std::optional<domain::BatchUpdate>> BatchFeed::Next(const Scope& 
   const std::stop_callback on_stop(scope.stop, [this] { const absl::MutexLock lock(&mutex_); });
   const absl::MutexLock lock(&mutex_);
   const auto stopped = [&] { return scope.stop.stop_requested(); };
-  mutex_.AwaitWithDeadline(absl::Condition(&stopped), std::min(not_before, scope.deadline));
+  sync::AwaitUntil(mutex_, absl::Condition(&stopped), std::min(not_before, scope.deadline));
   const auto news = [&]() ABSL_SHARED_LOCKS_REQUIRED(mutex_) {
     return stopped() || done_ || version_ > version || !backlog.empty() || (cursor >= 0 && visible_ > cursor);
   };
-  mutex_.AwaitWithDeadline(absl::Condition(&news), scope.deadline);
+  sync::AwaitUntil(mutex_, absl::Condition(&news), scope.deadline);
   GOFARM_RETURN_IF_ERROR(scope.Check());
   if (done_ && !status_.ok()) return status_;
   if (done_ && version_ == version && backlog.empty() && cursor >= visible_) return std::nullopt;
@@ -364,7 +365,7 @@ absl::StatusOr<std::optional<domain::BatchUpdate>> BatchWatcher::Next(const Scop
   GOFARM_ASSIGN_OR_RETURN(std::optional<domain::BatchUpdate> update,
                           feed_->Next(scope, next_at_, version_, cursor_, backlog_));
   if (!update) return std::nullopt;
-  next_at_ = absl::Now() + feeds_.pace_.least;
+  next_at_ = SteadyNow() + feeds_.pace_.least;
   for (domain::JobEvent& event : update->events) event.sequence = ++sequence_;
   return update;
 }

@@ -9,9 +9,11 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
+#include "common/sync/wait.h"
 #include "coordinator/service/store_lane.h"
 
 namespace gofarm::service {
@@ -121,7 +123,7 @@ class DispatchLoop::Impl {
     for (const auto& [id, session] : state_.sessions) {
       domain::WorkerView view = ViewOf(session.hello);
       view.session = id;
-      view.last_seen_at = session.last_seen;
+      view.last_seen_at = WallOf(session.last_seen);
       view.free_slots = session.stream ? session.reported_free : 0;
       if (view.name.empty()) continue;  // its stream closed before Welcome
       if (!session.stream) {
@@ -150,7 +152,7 @@ class DispatchLoop::Impl {
       domain::WorkerView view = ViewOf(former.hello);
       view.state = WorkerState::kLost;
       view.detail = "no session";
-      view.last_seen_at = former.last_seen;
+      view.last_seen_at = WallOf(former.last_seen);
       views.push_back(std::move(view));
     }
     std::sort(views.begin(), views.end(), [](const auto& a, const auto& b) { return a.name < b.name; });
@@ -213,21 +215,21 @@ class DispatchLoop::Impl {
   }
 
   void Run() {
-    absl::Time tick_at = absl::Now();
+    absl::Time tick_at = SteadyNow();
     for (;;) {
       std::deque<dispatch::Event> events;
       {
         const absl::MutexLock lock(&queue_mutex_);
-        queue_mutex_.AwaitWithDeadline(absl::Condition(this, &Impl::HasWork), tick_at);
+        sync::AwaitUntil(queue_mutex_, absl::Condition(this, &Impl::HasWork), tick_at);
         if (stopped_) return;
         events.swap(queue_);
         if (changed_) events.push_back(dispatch::QueueChanged{*changed_});
         changed_.reset();
       }
       // The interval is real time even when a test's clock stands still; what is decided depends on `clock_` alone.
-      if (absl::Now() >= tick_at) {
+      if (SteadyNow() >= tick_at) {
         events.push_back(dispatch::Tick{});
-        tick_at = absl::Now() + kDispatchTick;
+        tick_at = SteadyNow() + kDispatchTick;
       }
       std::vector<dispatch::StoreCall> calls;
       for (const dispatch::Event& event : events) Decide(event, calls);

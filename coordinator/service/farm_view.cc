@@ -3,7 +3,7 @@
 #include <map>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 
@@ -33,7 +33,7 @@ domain::JobView FarmView::ViewOf(domain::Job job) const {
   domain::JobView view{.job = std::move(job)};
   if (view.job.state == JobState::kQueued) {
     dispatch::WhyWaiting why = dispatch_.Why(view.job.id);
-    const absl::Duration rest = view.job.not_before - absl::Now();
+    const absl::Duration rest = view.job.not_before - WallNow();
     if (why.reason == WaitReason::kNone && rest > absl::ZeroDuration()) {
       why.reason = WaitReason::kBackoff;
       why.detail = Cat("tried again in ", absl::FormatDuration(absl::Floor(rest, absl::Seconds(1)) + absl::Seconds(1)));

@@ -3,9 +3,10 @@
 #include <iterator>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
+#include "common/sync/wait.h"
 
 namespace gofarm::service {
 namespace {
@@ -28,7 +29,7 @@ absl::StatusOr<std::optional<int64_t>> Leadership::AwaitTurn(const std::stop_tok
   const auto decided = [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     return stop.stop_requested() || !hopeless_.ok() || state_.role == leadership::Role::kLeading;
   };
-  mutex_.AwaitWithTimeout(absl::Condition(&decided), patience);
+  sync::AwaitFor(mutex_, absl::Condition(&decided), patience);
   if (!hopeless_.ok()) return hopeless_;
   if (stop.stop_requested() || state_.role != leadership::Role::kLeading) return std::nullopt;
   return state_.leader.epoch;
@@ -71,7 +72,7 @@ void Leadership::Feed(const leadership::Event& event) {
 Leadership::Change Leadership::Apply(const leadership::Event& event) {
   Change change{.before = state_.role, .why = state_.why};
   const absl::Time due = state_.due;
-  std::vector<leadership::Effect> effects = leadership::Step(state_, event, absl::Now());
+  std::vector<leadership::Effect> effects = leadership::Step(state_, event, SteadyNow());
   pending_.insert(pending_.end(), std::make_move_iterator(effects.begin()), std::make_move_iterator(effects.end()));
   due_changed_ = due_changed_ || state_.due < due;
   change.after = state_.role;
@@ -106,7 +107,7 @@ void Leadership::Run() {
     {
       // A tick only asks: it changes nothing that stands in the log.
       const absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithDeadline(absl::Condition(this, &Leadership::HasWork), state_.due);
+      sync::AwaitUntil(mutex_, absl::Condition(this, &Leadership::HasWork), state_.due);
       due_changed_ = false;
       if (pending_.empty()) {
         if (stopping_ || !hopeless_.ok()) return;

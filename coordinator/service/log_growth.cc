@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "common/sync/wait.h"
+
 namespace gofarm::service {
 
 LogGrowth::Follower::Follower(LogGrowth& growth, AttemptToken token) : growth_(growth), token_(token) {
@@ -21,7 +23,7 @@ LogGrowth::Follower::~Follower() {
 bool LogGrowth::Follower::Await(absl::Time until) {
   absl::MutexLock lock(&growth_.mutex_);
   while (!grew_) {
-    if (changed_.WaitWithDeadline(&growth_.mutex_, until) && !grew_) return false;
+    if (sync::WaitUntil(changed_, growth_.mutex_, until) && !grew_) return false;
   }
   grew_ = false;
   return true;

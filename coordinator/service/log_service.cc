@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 
 namespace gofarm::service {
@@ -45,15 +46,15 @@ absl::Status LogService::Read(const Scope& scope, JobId job, int attempt, int64_
     if (!slice.at_end) continue;
     // Ended before this read found the end: there is no more.
     if (ended) return absl::OkStatus();
-    const bool ask = !board_.Of(token) && absl::Now() >= ask_at;
+    const bool ask = !board_.Of(token) && SteadyNow() >= ask_at;
     if (ask) {
-      ask_at = absl::Now() + kFollowCheck;
+      ask_at = SteadyNow() + kFollowCheck;
       // By number 0 another, newer attempt may be the last one now; that this one is not is all that counts.
       GOFARM_ASSIGN_OR_RETURN(const domain::Attempt now, queries_.FindAttempt(scope, job, attempt));
       ended = now.token != token || now.outcome != AttemptOutcome::kRunning;
       if (ended) continue;
     }
-    (void)follower.Await(std::min(absl::Now() + kFollowCheck, scope.deadline));
+    (void)follower.Await(std::min(SteadyNow() + kFollowCheck, scope.deadline));
   }
 }
 

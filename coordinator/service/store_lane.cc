@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
 #include "coordinator/service/dispatch_loop.h"
@@ -45,7 +45,7 @@ void StoreLane::Add(std::vector<dispatch::StoreCall> calls) {
   if (calls.empty()) return;
   const absl::MutexLock lock(&mutex_);
   for (dispatch::StoreCall& call : calls) {
-    if (std::holds_alternative<dispatch::ExpireSessions>(call)) expiry_added_ = absl::Now();
+    if (std::holds_alternative<dispatch::ExpireSessions>(call)) expiry_added_ = SteadyNow();
     Lane& lane = std::holds_alternative<dispatch::LoadQueue>(call) ? loads_ : calls_;
     lane.waiting.push_back(std::move(call));
   }
@@ -170,7 +170,7 @@ void StoreLane::Expire() {
   absl::Duration waited;
   {
     const absl::MutexLock lock(&mutex_);
-    waited = absl::Now() - expiry_added_;
+    waited = SteadyNow() - expiry_added_;
   }
   if (waited > expiry_wait_max_) {
     obs::Warn("store_lane_slow", {{"seconds", Cat(absl::ToInt64Seconds(waited))}});

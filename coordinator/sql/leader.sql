@@ -1,1 +1,3 @@
-SELECT epoch, holder, extract(epoch FROM lease_expires_at - now()) AS lease_left FROM coordinator
+SELECT epoch, holder, lease_expires_at::text AS lease,
+       extract(epoch FROM greatest(lease_expires_at, now()) - now()) AS lease_left
+  FROM coordinator

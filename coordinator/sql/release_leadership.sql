@@ -1,1 +1,1 @@
-UPDATE coordinator SET lease_expires_at = now() WHERE epoch = $1::bigint
+UPDATE coordinator SET lease_expires_at = '-infinity' WHERE epoch = $1::bigint

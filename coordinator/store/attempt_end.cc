@@ -1,5 +1,6 @@
 #include "coordinator/store/attempt_end.h"
 
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/vocab/target.h"
 #include "coordinator/domain/job.h"
@@ -60,6 +61,7 @@ absl::StatusOr<Ended> EndAttempt(Txn& txn, const LockedJob& job, const Ending& e
 }
 
 domain::QueuedJob QueuedJobOf(const pqxx::row& row) {
+  const absl::Duration wait = absl::Milliseconds(row["wait_ms"].as<int64_t>());
   return {.id = JobId{row["job_id"].as<int64_t>()},
           .module = row["module"].as<std::string>(),
           .version = row["version"].as<std::string>(),
@@ -68,7 +70,7 @@ domain::QueuedJob QueuedJobOf(const pqxx::row& row) {
           .recipe_digest = row["recipe_digest"].as<std::string>(),
           .priority = row["priority"].as<int>(),
           .queued_at = TimeOf(row["queued_us"]),
-          .not_before = TimeOf(row["not_before_us"]),
+          .not_before = wait > absl::ZeroDuration() ? SteadyNow() + wait : absl::InfinitePast(),
           .avoid_worker = row["avoid_worker"].as<std::string>(),
           .submitter = row["submitter"].as<std::string>(),
           .labels = LabelsFromJson(row["labels"].c_str()),

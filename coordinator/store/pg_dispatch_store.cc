@@ -8,6 +8,7 @@
 #include "common/base/secret.h"
 #include "common/base/status_macros.h"
 #include "coordinator/domain/job.h"
+#include "coordinator/domain/retry_policy.h"
 #include "coordinator/store/attempt_end.h"
 #include "coordinator/store/json.h"
 #include "coordinator/store/transaction.h"
@@ -119,6 +120,7 @@ absl::Status PgDispatchStore::ResetLeasesAtStart(const Scope& scope, int64_t epo
   return RunTransaction(pool_, scope, "reset the leases", [&](Txn& txn) -> absl::Status {
     GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
     txn.Run("extend_all_leases", absl::ToDoubleSeconds(lease));
+    txn.Run("shorten_backoffs", absl::ToDoubleSeconds(domain::kRetryWaitMax));
     txn.Run("return_all_offers");
     return absl::OkStatus();
   });
@@ -327,8 +329,10 @@ absl::StatusOr<std::vector<SessionId>> PgDispatchStore::RenewSessions(const Scop
                                                                       const std::vector<SessionId>& sessions,
                                                                       absl::Duration lease) {
   using Gone = std::vector<SessionId>;
-  return RunTransaction(pool_, scope, "renew sessions", [&](Txn& txn) -> absl::StatusOr<Gone> {
+  absl::Duration ahead;
+  absl::StatusOr<Gone> answer = RunTransaction(pool_, scope, "renew sessions", [&](Txn& txn) -> absl::StatusOr<Gone> {
     GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    ahead = clock_.Follow(txn);
     const std::string keys = Array(sessions);
     absl::flat_hash_set<SessionId> renewed;
     for (const SessionId id : Ids<SessionId>(txn.Run("renew_sessions", keys, absl::ToDoubleSeconds(lease)))) {
@@ -341,15 +345,22 @@ absl::StatusOr<std::vector<SessionId>> PgDispatchStore::RenewSessions(const Scop
     }
     return gone;
   });
+  if (answer.ok()) clock_.Keep(ahead);
+  return answer;
 }
 
 absl::StatusOr<ExpiredSessions> PgDispatchStore::ExpireSessions(const Scope& scope, int64_t epoch) {
-  return RunTransaction(pool_, scope, "expire sessions", [&](Txn& txn) -> absl::StatusOr<ExpiredSessions> {
+  absl::Duration ahead;
+  const auto expire = [&](Txn& txn) -> absl::StatusOr<ExpiredSessions> {
     GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
+    ahead = clock_.Follow(txn);
     // A database that stood still woke up with leases that nobody could renew: the caller extends them first.
     GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), "the database answered too late");
     return End(txn, Ids<SessionId>(txn.Run("expired_sessions")), /*counts=*/true, std::string(kLeaseRanOut), random_);
-  });
+  };
+  absl::StatusOr<ExpiredSessions> answer = RunTransaction(pool_, scope, "expire sessions", expire);
+  if (answer.ok()) clock_.Keep(ahead);
+  return answer;
 }
 
 absl::StatusOr<ExpiredSessions> PgDispatchStore::EndSessions(const Scope& scope, int64_t epoch,

@@ -8,13 +8,15 @@
 
 #include "coordinator/domain/dispatch_store.h"
 #include "coordinator/store/attempt_store.h"
+#include "coordinator/store/database_clock.h"
 #include "coordinator/store/pool.h"
 
 namespace gofarm::store {
 
 class PgDispatchStore final : public domain::DispatchStore {
  public:
-  explicit PgDispatchStore(Pool& pool, Random random = SystemRandom) : pool_(pool), random_(std::move(random)) {}
+  explicit PgDispatchStore(Pool& pool, Random random = SystemRandom, const Clock& clock = RealClock())
+      : pool_(pool), random_(std::move(random)), clock_(clock) {}
 
   absl::Status ResetLeasesAtStart(const Scope& scope, int64_t epoch, absl::Duration lease) override;
   absl::Status ExtendLeases(const Scope& scope, int64_t epoch, absl::Duration lease) override;
@@ -42,6 +44,7 @@ class PgDispatchStore final : public domain::DispatchStore {
  private:
   Pool& pool_;
   Random random_;
+  DatabaseClock clock_;
 };
 
 }  // namespace gofarm::store

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "common/base/check.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/sync/wait.h"
 #include "coordinator/store/connection.h"
 #include "coordinator/store/exceptions.h"
 #include "coordinator_sql.h"
@@ -61,9 +63,9 @@ absl::StatusOr<Pool::Lease> Pool::Acquire(const Scope& scope) {
   GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), "database connection");
   std::unique_ptr<Connection> connection;
   {
-    const absl::Time until = std::min(scope.deadline, absl::Now() + kAcquireMax);
+    const absl::Time until = std::min(scope.deadline, SteadyNow() + kAcquireMax);
     absl::MutexLock lock(&mutex_);
-    if (!mutex_.AwaitWithDeadline(absl::Condition(this, &Pool::SlotFree), until)) {
+    if (!sync::AwaitUntil(mutex_, absl::Condition(this, &Pool::SlotFree), until)) {
       return absl::ResourceExhaustedError(
           Cat("database connection: all ", options_.connections, " are busy; try again later"));
     }

@@ -20,14 +20,14 @@ MAY = {
     "common/godetect": ["common/base", "common/vocab", "common/gomod", "common/io", "common/json", "common/process"],
     "common/catalog": ["common/base", "common/json", "common/vocab"],
     "common/sync": ["common/base", "common/obs"],
-    "common/io": ["common/base", "common/obs"],
+    "common/io": ["common/base", "common/obs", "common/sync"],
     "common/goproxy": ["common/base", "common/gomod", "common/io", "common/json"],
     "common/process": ["common/base", "common/io"],
     "common/obs": ["common/base"],
     "common/metrics": ["common/base"],
     # vocab: the pins of deploy/toolsets.toml are read straight into the type every side uses.
     "common/config": ["common/base", "common/obs", "common/vocab"] + PROTO,
-    "common/rpc": ["common/base", "common/obs", "common/vocab"] + PROTO,
+    "common/rpc": ["common/base", "common/obs", "common/sync", "common/vocab"] + PROTO,
     "common/wire": ["common/base", "common/vocab"] + PROTO,
     "coordinator/domain": ["common/base", "common/vocab", "common/digest", "common/gomod",
                            "common/catalog"],
@@ -66,6 +66,11 @@ HOMES = {
     r"grpcpp/": ["common/rpc", "coordinator/rpc", "worker/agent", "worker/upload", "cli"],
     r"CLI/": ["cli", "coordinator", "worker"],
 }
+# What goes by the wall clock; common/base/clock.h and common/sync/wait.h have what is meant instead.
+WALL_CLOCK = re.compile(r"absl::Now\(|GetCurrentTimeNanos|system_clock|absl::ToChronoTime|CLOCK_REALTIME|"
+                        r"\b(Await|Wait|WaitForNotification|LockWhen)With(Timeout|Deadline)\(")
+WALL_CLOCK_HOME = "common/base/clock.cc"
+PRODUCT = ("common/", "coordinator/", "worker/", "cli/")
 SOURCE = (".h", ".cc", ".c")
 TEXT = SOURCE + (".py", ".sh", ".sql", ".md", ".proto", ".txt", ".cmake", ".toml", ".json", ".service", ".yaml", ".yml")
 LINES_MAX = 600
@@ -124,6 +129,8 @@ def check_text(name, lines):
     for number, line in enumerate(lines, 1):
         if re.search(r"\b(TODO|FIXME|XXX)\b", line) and name != "tests/tidy/check_tree.py":
             faults.append((name, number, "what is unfinished goes into docs/roadmap.md or an issue"))
+        if name.startswith(PRODUCT) and name.endswith(SOURCE) and name != WALL_CLOCK_HOME and WALL_CLOCK.search(line):
+            faults.append((name, number, "goes by the wall clock: SteadyNow(), sync::AwaitUntil or, for a stamp, WallNow()"))
         if name.startswith("coordinator/") and name.endswith((".cc", ".h")):
             if re.search(r'"\s*(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM)\b', line):
                 faults.append((name, number, "SQL lives in coordinator/sql/*.sql"))
@@ -183,6 +190,9 @@ def self_test():
             return f"the include table forbids {name} to say {line}"
     if not check_text("coordinator/store/x.cc", ['  txn.exec("SELECT 1 FROM jobs");']):
         return "SQL in code is not seen"
+    for line in ("  const absl::Time now = absl::Now();", "  mutex_.AwaitWithTimeout(absl::Condition(&done), kLimit);"):
+        if not check_text("worker/build/x.cc", [line]) or check_text("tests/unit/x.cc", [line]):
+            return f"the wall clock is not seen in {line}"
     if not check_text("coordinator/rpc/x.cc", ["  store::JobFilter filter;"]):
         return "a handler that names the store is not seen"
     return None

@@ -13,10 +13,12 @@
 #include <variant>
 
 #include "common/base/check.h"
+#include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
 #include "common/rpc/channel.h"
+#include "common/sync/wait.h"
 #include "common/wire/offer.h"
 #include "common/wire/worker_report.h"
 #include "worker/agent/convert.h"
@@ -216,18 +218,18 @@ void Agent::Impl::Run(std::stop_token stop) {
   const std::stop_callback on_stop(stop, [this] { Post(StopRequested{}); });
   LookAtDisks();  // before the first offer can come
   Feed(Started{Chance()});
-  absl::Time next_tick = absl::Now() + kTick;
+  absl::Time next_tick = SteadyNow() + kTick;
   while (!exited_) {
     std::deque<Posted> events;
     {
       absl::MutexLock lock(&mutex_);
-      mutex_.AwaitWithDeadline(absl::Condition(this, &Impl::HasEvent), next_tick);
+      sync::AwaitUntil(mutex_, absl::Condition(this, &Impl::HasEvent), next_tick);
       events.swap(events_);
     }
     for (Posted& posted : events) Take(std::move(posted));
     if (flooded_.exchange(false) && link_ != nullptr)
       link_->Hangup("the coordinator sends faster than this worker takes");
-    const absl::Time now = absl::Now();
+    const absl::Time now = SteadyNow();
     if (now < next_tick || exited_) continue;
     next_tick = now + kTick;
     EachTick(now);
@@ -253,7 +255,7 @@ void Agent::Impl::Take(Posted posted) {
 }
 
 void Agent::Impl::Feed(Event event) {
-  for (const Effect& effect : Step(state_, event, absl::Now())) {
+  for (const Effect& effect : Step(state_, event, SteadyNow())) {
     std::visit([this](const auto& e) { Do(e); }, effect);
   }
 }
@@ -415,7 +417,7 @@ void Agent::Impl::Do(const DiscardResult& e) {
 void Agent::Impl::Do(const SendProgress& e) {
   const auto it = running_.find(e.token);
   if (it == running_.end()) return;
-  const absl::Time now = absl::Now();
+  const absl::Time now = SteadyNow();
   const Progress progress = it->second.control->Look(now);
   it->second.published_at = now;
   if (progress.phase == Phase::kNone) return;

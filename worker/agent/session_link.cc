@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/text.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/session_secret.h"
+#include "common/sync/wait.h"
 
 namespace gofarm::agent {
 namespace {
@@ -60,19 +63,18 @@ void SessionLink::Close(absl::Duration limit) {
   {
     absl::MutexLock lock(&mutex_);
     closing_ = true;
-    if (open_) mutex_.AwaitWithTimeout(absl::Condition(&read_ended_), limit);
+    if (open_) sync::AwaitFor(mutex_, absl::Condition(&read_ended_), limit);
   }
   Hangup("the worker ends");
 }
 
 absl::Status SessionLink::Dial() {
   absl::MutexLock lock(&mutex_);
-  mutex_.AwaitWithTimeout(absl::Condition(&hung_up_), after_);
-  const absl::Time give_up = absl::Now() + kConnectTimeout;
+  sync::AwaitFor(mutex_, absl::Condition(&hung_up_), after_);
+  const absl::Time give_up = SteadyNow() + kConnectTimeout;
   while (!hung_up_) {
     mutex_.Unlock();
-    const bool connected =
-        channel_->WaitForConnected(absl::ToChronoTime(std::min(give_up, absl::Now() + kConnectStep)));
+    const bool connected = rpc::AwaitConnected(channel_, std::min(give_up, SteadyNow() + kConnectStep));
     mutex_.Lock();
     if (hung_up_) break;
     if (connected) {
@@ -83,7 +85,7 @@ absl::Status SessionLink::Dial() {
       open_ = true;
       return absl::OkStatus();
     }
-    if (absl::Now() >= give_up) return absl::UnavailableError("the coordinator does not answer");
+    if (SteadyNow() >= give_up) return absl::UnavailableError("the coordinator does not answer");
   }
   return absl::CancelledError(hangup_);
 }

@@ -7,9 +7,11 @@
 #include <utility>
 #include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/session_secret.h"
 #include "common/wire/report.h"
@@ -67,7 +69,7 @@ class Listener : public build::BuildListener {
       : control_(control), spool_(spool), log_(log), post_(post) {}
 
   void OnProgress(const Progress& progress) override {
-    if (control_.SetProgress(progress, absl::Now())) post_(AttemptProgressed{control_.token()});
+    if (control_.SetProgress(progress, SteadyNow())) post_(AttemptProgressed{control_.token()});
   }
   void OnLog(std::string_view lines) override {
     spool_.Append(lines);
@@ -100,7 +102,7 @@ Slot::~Slot() {
 std::shared_ptr<AttemptControl> Slot::Start(build::AcceptedOffer offer, absl::Duration deadline) {
   auto attempt = std::make_unique<Attempt>();
   auto control = std::make_shared<AttemptControl>(offer.token);
-  attempt->deadline = absl::Now() + (deadline > absl::ZeroDuration() ? deadline : 2 * offer.limits.wall);
+  attempt->deadline = SteadyNow() + (deadline > absl::ZeroDuration() ? deadline : 2 * offer.limits.wall);
   attempt->offer = std::move(offer);
   attempt->control = control;
   {
@@ -176,7 +178,7 @@ void Slot::Build(Attempt& attempt) {
   attempt.log = std::make_unique<upload::LogUploader>(*environment_.uplink, token, *attempt.spool,
                                                       [this, token] { environment_.post(AttemptStale{token}); });
   Listener listener(*attempt.control, *attempt.spool, *attempt.log, environment_.post);
-  const absl::Time started = absl::Now();
+  const absl::Time started = SteadyNow();
   attempt.report =
       environment_.runner->Run(Scope{attempt.deadline, attempt.control->build.get_token()}, attempt.offer, listener);
   attempt.spool->Close();
@@ -187,7 +189,7 @@ void Slot::Build(Attempt& attempt) {
                             {"outcome", std::string(Name(attempt.report.outcome))},
                             {"class", std::string(Name(attempt.report.failure_class))},
                             {"executables", Cat(attempt.report.executables.size())},
-                            {"seconds", Cat(absl::ToDoubleSeconds(absl::Now() - started))}});
+                            {"seconds", Cat(absl::ToDoubleSeconds(SteadyNow() - started))}});
 }
 
 absl::Status Slot::UploadAll(const Scope& scope, Attempt& attempt) {
@@ -225,11 +227,11 @@ absl::Status Slot::UploadAll(const Scope& scope, Attempt& attempt) {
 }
 
 void Slot::Publish(const Attempt& attempt, const Progress& progress) const {
-  if (attempt.control->SetProgress(progress, absl::Now())) environment_.post(AttemptProgressed{attempt.offer.token});
+  if (attempt.control->SetProgress(progress, SteadyNow())) environment_.post(AttemptProgressed{attempt.offer.token});
 }
 
 CompleteAnswer Slot::CompleteOnce(Attempt& attempt) {
-  const absl::Time started = absl::Now();
+  const absl::Time started = SteadyNow();
   const Scope scope = Scope::For(kUploadTimeout, attempt.control->io.get_token());
   attempt.extras.worker_build = environment_.worker_build;
   const auto give_up = [&](std::string_view what, const absl::Status& status) {
@@ -245,7 +247,7 @@ CompleteAnswer Slot::CompleteOnce(Attempt& attempt) {
   };
   if (!attempt.refused) {
     if (const absl::Status status = UploadAll(scope, attempt); !status.ok()) return give_up("upload_failed", status);
-    attempt.extras.upload_seconds += absl::ToDoubleSeconds(absl::Now() - started);
+    attempt.extras.upload_seconds += absl::ToDoubleSeconds(SteadyNow() - started);
   }
   v1::CompleteRequest request;
   request.set_token(attempt.offer.token.value);
@@ -256,7 +258,7 @@ CompleteAnswer Slot::CompleteOnce(Attempt& attempt) {
   const std::shared_ptr<grpc::Channel> channel = environment_.uplink->channel();
   if (channel == nullptr) return CompleteAnswer::kRetry;
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + kCompleteTimeout));
+  const rpc::CallDeadline deadline(context, SteadyNow() + kCompleteTimeout);
   rpc::AttachSessionSecret(context, environment_.uplink->secret());
   const std::stop_callback cancel(scope.stop, [&context] { context.TryCancel(); });
   v1::CompleteReply reply;

@@ -9,7 +9,7 @@
 
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
@@ -144,7 +144,7 @@ bool Attempt::RunTry(const Variant& variant, const Programs& pending, bool apart
   ShowProgress({.phase = Phase::kBuild, .variant = variant_name_, .detail = Cat(pending.size(), " programs")});
   if (!MakeFolders(planned)) return false;
 
-  const absl::Time started = absl::Now();
+  const absl::Time started = SteadyNow();
   LogLines lines(Tag(), [this](std::string_view text) {
     listener_.OnLog(text);
     CountPackages(text);
@@ -156,7 +156,7 @@ bool Attempt::RunTry(const Variant& variant, const Programs& pending, bool apart
     lines.Finish();
     if (!going) break;
   }
-  report_.variants.back().seconds = absl::ToDoubleSeconds(absl::Now() - started);
+  report_.variants.back().seconds = absl::ToDoubleSeconds(SteadyNow() - started);
   if (!going) return false;
 
   const std::string text = lines.Kept();
@@ -472,7 +472,7 @@ void Attempt::Note(std::string_view text) {
 void Attempt::EnterPhase(Phase phase) {
   LeavePhase();
   phase_ = phase;
-  phase_started_ = absl::Now();
+  phase_started_ = SteadyNow();
   progress_shown_ = absl::InfinitePast();
   ShowProgress(
       {.phase = phase, .variant = phase == Phase::kBuild ? VariantName(FirstVariant(*listing_, offer_.target)) : ""});
@@ -480,7 +480,7 @@ void Attempt::EnterPhase(Phase phase) {
 
 void Attempt::LeavePhase() {
   if (phase_ == Phase::kNone) return;
-  const double seconds = absl::ToDoubleSeconds(absl::Now() - phase_started_);
+  const double seconds = absl::ToDoubleSeconds(SteadyNow() - phase_started_);
   const auto found =
       std::find_if(report_.phases.begin(), report_.phases.end(), [&](const PhaseTime& p) { return p.phase == phase_; });
   if (found == report_.phases.end()) {
@@ -498,17 +498,17 @@ void Attempt::Say(std::string_view tag, std::string_view text) {
 }
 
 void Attempt::ShowProgress(Progress progress) {
-  progress_shown_ = absl::Now();
+  progress_shown_ = SteadyNow();
   listener_.OnProgress(progress);
 }
 
 fetch::FetchProgress Attempt::ProgressOf(Phase phase, std::string tag) {
   return [this, phase, tag = std::move(tag), log = StepLog(), last = std::string()](std::string_view step, int64_t done,
                                                                                     int64_t total) mutable {
-    if (log.IsNews(step, absl::Now())) Say(tag, step);
+    if (log.IsNews(step, SteadyNow())) Say(tag, step);
     const bool new_step = step != last;
     if (new_step) last = std::string(step);
-    if (new_step || absl::Now() - progress_shown_ >= kProgressEvery) {
+    if (new_step || SteadyNow() - progress_shown_ >= kProgressEvery) {
       ShowProgress({.phase = phase, .detail = EscapeForPrint(step), .bytes_done = done, .bytes_total = total});
     }
   };
@@ -526,7 +526,7 @@ void Attempt::CountPackages(std::string_view tagged_lines) {
     ++packages_compiled_;
     last = line;
   }
-  if (last.empty() || absl::Now() - progress_shown_ < kProgressEvery) return;
+  if (last.empty() || SteadyNow() - progress_shown_ < kProgressEvery) return;
   ShowProgress({.phase = Phase::kBuild,
                 .variant = variant_name_,
                 .detail = Cat(packages_compiled_, " packages compiled, now ", last)});

@@ -12,12 +12,13 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
-#include "absl/time/clock.h"
 #include "common/base/backoff.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
+#include "common/sync/wait.h"
 #include "worker/build/classify.h"
 #include "worker/build/go_cache_merge.h"
 #include "worker/build/seed_steps.h"
@@ -144,7 +145,7 @@ class Seeder::Impl {
         row.state = &work == &entry.install && work.state == State::kSeeding ? State::kWaiting : work.state;
         row.detail = key.cxx ? Cat("C++: ", work.detail) : work.detail;
         row.seconds = absl::ToDoubleSeconds(
-            work.spent + (work.state == State::kSeeding ? absl::Now() - work.started_at : absl::ZeroDuration()));
+            work.spent + (work.state == State::kSeeding ? SteadyNow() - work.started_at : absl::ZeroDuration()));
         all.push_back(std::move(row));
       }
     }
@@ -175,13 +176,13 @@ class Seeder::Impl {
         if (!asked) {
           asked = true;
           if (work.demand == 0) work.demand = ++demands_;
-          if (work.state == State::kFailed && absl::Now() - work.failed_at > kFailureRests) {
+          if (work.state == State::kFailed && SteadyNow() - work.failed_at > kFailureRests) {
             work = Work{.demand = work.demand};
           }
         }
         if (work.state == State::kFailed) return work.error;
         step = Cat("waits for ", name, ": ", work.detail);
-        changed_.WaitWithTimeout(&mutex_, kPoll);
+        sync::WaitFor(changed_, mutex_, kPoll);
       }
       if (progress) progress(step, 0, 0);
       GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), step);
@@ -196,7 +197,7 @@ class Seeder::Impl {
   };
 
   std::optional<Task> Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    const absl::Time now = absl::Now();
+    const absl::Time now = SteadyNow();
     std::optional<Task> best;
     const auto consider = [&](const Task& task) {
       if (!task.work->Due(now)) return;
@@ -229,7 +230,7 @@ class Seeder::Impl {
       {
         absl::MutexLock lock(&mutex_);
         task = Take();
-        if (!task.has_value()) changed_.WaitWithTimeout(&mutex_, kPoll);
+        if (!task.has_value()) sync::WaitFor(changed_, mutex_, kPoll);
       }
       if (!task.has_value()) continue;
       const std::string name = task->key.has_value() ? SeedName(*task->key) : "toolchains";
@@ -245,7 +246,7 @@ class Seeder::Impl {
     {
       absl::MutexLock lock(&mutex_);
       Work& work = *task.work;
-      work.spent += absl::Now() - work.started_at;
+      work.spent += SteadyNow() - work.started_at;
       seconds = absl::ToDoubleSeconds(work.spent);
       again = !status.ok() && work.tries < kSeedTriesMax;
       if (status.ok()) {
@@ -256,12 +257,12 @@ class Seeder::Impl {
             BackoffDelay({.first = options_.retry_first, .longest = absl::Minutes(1)}, work.tries,
                          std::uniform_real_distribution<double>(0.0, 1.0)(random_));
         work.state = State::kWaiting;
-        work.retry_at = absl::Now() + pause;
+        work.retry_at = SteadyNow() + pause;
         work.detail = Cat("try ", work.tries + 1, " of ", kSeedTriesMax,
                           " soon; the last one failed: ", Clip(Sv(status.message()), 500));
       } else {
         work.state = State::kFailed;
-        work.failed_at = absl::Now();
+        work.failed_at = SteadyNow();
         // A full disk stays one; whatever else broke, or was larger than a limit of ours, the worker has no toolchain.
         const bool disk_full = absl::IsResourceExhausted(status) && SaysDiskFull(Sv(status.message()));
         const absl::StatusCode code = disk_full ? status.code() : absl::StatusCode::kFailedPrecondition;

@@ -10,8 +10,7 @@
 #include <stop_token>
 #include <thread>
 
-#include "absl/synchronization/notification.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -33,7 +32,7 @@ absl::StatusOr<process::CommandResult> RunWatched(const Scope& scope, const proc
   std::stop_source stop;
   const std::stop_callback chain(scope.stop, [&] { stop.request_stop(); });
   absl::StatusOr<process::CommandResult> result;
-  absl::Notification done;
+  std::stop_source done;  // of the runner
   std::atomic<pid_t> child = 0;
   process::Command watched = spec;
   watched.oom_score_adj = kOomScoreAdj;
@@ -44,22 +43,22 @@ absl::StatusOr<process::CommandResult> RunWatched(const Scope& scope, const proc
   // The child dies with its thread, so the thread that waits for it does nothing else.
   std::thread runner([&] {
     result = process::Run(Scope{scope.deadline, stop.get_token()}, watched);
-    done.Notify();
+    done.request_stop();
   });
   bool enough = false, too_large = false;
   absl::Duration pause = kTickEvery;
   absl::Duration waited;
-  while (!done.WaitForNotificationWithTimeout(kSampleEvery)) {
+  while (sync::SleepFor(done.get_token(), kSampleEvery)) {
     waited += kSampleEvery;
     if (enough || too_large) continue;
     if (const pid_t pid = child; memory_max > 0 && pid != 0) {
       too_large = exec::SampleTree(pid).resident_bytes + exec::ResidentBytes(pid) > memory_max;
     }
     if (waited >= pause) {
-      const absl::Time start = absl::Now();
+      const absl::Time start = SteadyNow();
       enough = !tick();
       // At most a twentieth of one core, however large the folder it looks at.
-      pause = std::clamp((absl::Now() - start) * 20, kTickEvery, kTickEvery * 10);
+      pause = std::clamp((SteadyNow() - start) * 20, kTickEvery, kTickEvery * 10);
       waited = absl::ZeroDuration();
     }
     if (enough || too_large) stop.request_stop();

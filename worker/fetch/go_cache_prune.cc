@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/io/files.h"
 #include "worker/exec/tree.h"
@@ -121,7 +121,7 @@ class Walk {
 
   const Scope& scope_;
   const std::string root_;
-  const absl::Time now_ = absl::Now();
+  const absl::Time now_ = WallNow();
   int64_t names_left_ = kNamesMax;
 };
 

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/gomod/build_constraint.h"
@@ -33,7 +33,7 @@ StepResult Failed(FailureClass failure, std::string_view detail) {
 
 StepResult FromStatus(const Scope& scope, const absl::Status& status) {
   if (scope.stop.stop_requested()) return {.stopped = true};
-  if (absl::Now() >= scope.deadline) return Failed(FailureClass::kTimeout, "the attempt's time ended while fetching");
+  if (SteadyNow() >= scope.deadline) return Failed(FailureClass::kTimeout, "the attempt's time ended while fetching");
   if (status.code() == absl::StatusCode::kResourceExhausted)
     return Failed(FailureClass::kDiskFull, Sv(status.message()));
   return Failed(FailureClass::kInternal, Sv(status.message()));
@@ -61,7 +61,7 @@ GoCommands::GoCommands(const CacheLayout& cache, const ProxyEnvironment& proxy, 
       go_cache_(std::move(go_cache)),
       main_(scratch_ + "/main"),
       progress_(progress),
-      started_(absl::Now()) {}
+      started_(WallNow()) {}
 
 StepResult GoCommands::RunGo(const Scope& scope, std::vector<std::string> argv, std::string_view goarch,
                              std::string_view step, size_t stdout_max, process::CommandResult& result) {

@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <utility>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/io/files.h"
@@ -76,7 +76,7 @@ Allowance AllowanceOf(const CacheLayout& cache, const PruneLimits& limits, int64
   const absl::StatusOr<int64_t> free = io::FreeBytes(cache.root());
   const int64_t missing = free.ok() ? std::max<int64_t>(0, limits.free_floor - *free) : 0;
   return {std::max<int64_t>(0, std::min(budget, total - missing)),
-          absl::Now() - (missing > 0 ? std::min(limits.grace, limits.short_grace) : limits.grace)};
+          WallNow() - (missing > 0 ? std::min(limits.grace, limits.short_grace) : limits.grace)};
 }
 
 // Out of the way at once by rename; the slow removal follows without the lock.
@@ -185,7 +185,7 @@ absl::Status PruneListings(const Scope& scope, const CacheLayout& cache, const P
 
 // What killed processes left: halves of toolchains. An incomplete seed is removed by the process that makes it again.
 void RemoveLeftovers(const CacheLayout& cache, const PruneLimits& limits) {
-  const absl::Time old = absl::Now() - limits.grace - absl::Hours(1);
+  const absl::Time old = WallNow() - limits.grace - absl::Hours(1);
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(cache.Toolchains(), error)) {
     struct stat info {};

@@ -16,6 +16,7 @@
 #include "common/gomod/path.h"
 #include "common/gomod/version.h"
 #include "common/io/files.h"
+#include "common/sync/wait.h"
 #include "worker/fetch/command.h"
 #include "worker/fetch/fetch_errors.h"
 #include "worker/fetch/go_commands.h"
@@ -110,7 +111,7 @@ FetchOutcome ModuleFetcher::FetchAndList(const Scope& scope, const FetchRequest&
     while (!done && scope.Check().ok()) {
       {
         absl::MutexLock lock(&flight->mutex);
-        flight->mutex.AwaitWithTimeout(absl::Condition(&flight->done), absl::Milliseconds(500));
+        sync::AwaitFor(flight->mutex, absl::Condition(&flight->done), absl::Milliseconds(500));
         done = flight->done;
         outcome = flight->outcome;
         step = flight->step;

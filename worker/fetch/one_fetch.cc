@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "absl/strings/str_split.h"
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/gomod/go_mod_file.h"
@@ -92,7 +92,7 @@ int Healthy(const Listing& listing) {
 
 // "404" is the answer of a moment: tomorrow the proxy may have it.
 std::string AskedAt() {
-  return Cat("\n(asked ", absl::FormatTime("%Y-%m-%d %H:%M", absl::Now(), absl::UTCTimeZone()), " UTC)");
+  return Cat("\n(asked ", absl::FormatTime("%Y-%m-%d %H:%M", WallNow(), absl::UTCTimeZone()), " UTC)");
 }
 
 // One fetch: from an empty or stored listing to one that has all wanted targets.

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "absl/time/clock.h"
+#include "common/base/clock.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/digest/digest.h"
@@ -46,7 +46,7 @@ absl::Status CheckLocator(std::string_view locator, std::string_view separator) 
 absl::StatusOr<process::CommandResult> RunTool(const Scope& scope, const process::Command& spec,
                                                const std::string& scratch, std::string_view step,
                                                const FetchProgress& progress) {
-  const absl::Time start = absl::Now();
+  const absl::Time start = WallNow();
   if (progress) progress(step, 0, 0);
   return RunWatched(scope, spec, [&] {
     const int64_t bytes = BytesSince(scratch, start);
@@ -151,13 +151,13 @@ absl::StatusOr<int> DownloadTo(const Scope& scope, const std::string& url, const
   io::HttpLimits limits;
   limits.body_bytes = kArchiveBytesMax;
   int64_t bytes = 0;
-  absl::Time reported = absl::Now();
+  absl::Time reported = SteadyNow();
   const io::HttpClient client("gofarm-worker");
   const auto write = [&](const io::HttpResponse& head, std::string_view piece) {
     GOFARM_RETURN_IF_ERROR(io::WriteAll(file.get(), piece, path));
     bytes += static_cast<int64_t>(piece.size());
-    if (progress && absl::Now() - reported > absl::Seconds(1)) {
-      reported = absl::Now();
+    if (progress && SteadyNow() - reported > absl::Seconds(1)) {
+      reported = SteadyNow();
       progress(step, bytes, head.content_length.value_or(0));
     }
     return absl::OkStatus();

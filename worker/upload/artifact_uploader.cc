@@ -14,10 +14,12 @@
 #include <utility>
 
 #include "common/base/backoff.h"
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/session_secret.h"
 #include "common/sync/wait.h"
@@ -58,7 +60,7 @@ absl::Status ReadAt(int fd, int64_t offset, size_t size, std::string& data) {
 absl::Status TryOnce(const Scope& scope, const std::shared_ptr<grpc::Channel>& channel, const std::string& secret,
                      AttemptToken token, const Blob& blob, int fd, const UploadProgress& progress) {
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(std::min(scope.deadline, absl::Now() + kTryMax)));
+  const rpc::CallDeadline deadline(context, std::min(scope.deadline, SteadyNow() + kTryMax));
   rpc::AttachSessionSecret(context, secret);
   const std::stop_callback cancel(scope.stop, [&context] { context.TryCancel(); });
   const auto stub = v1::Worker::NewStub(channel);

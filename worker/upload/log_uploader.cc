@@ -9,11 +9,14 @@
 #include <string>
 #include <utility>
 
+#include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
+#include "common/rpc/deadline.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/session_secret.h"
+#include "common/sync/wait.h"
 #include "worker/upload/finish_stream.h"
 
 namespace gofarm::upload {
@@ -55,8 +58,8 @@ bool LogUploader::IsFlushed() const {
 absl::Status LogUploader::Flush(const Scope& scope) {
   absl::MutexLock lock(&mutex_);
   while (true) {
-    mutex_.AwaitWithDeadline(absl::Condition(this, &LogUploader::IsFlushed),
-                             std::min(scope.deadline, absl::Now() + kPoll));
+    sync::AwaitUntil(mutex_, absl::Condition(this, &LogUploader::IsFlushed),
+                     std::min(scope.deadline, SteadyNow() + kPoll));
     if (stale_) return absl::FailedPreconditionError("the attempt is no longer this worker's");
     if (stopping_) return absl::CancelledError("the log is no longer sent");
     if (IsFlushed()) return absl::OkStatus();
@@ -80,7 +83,7 @@ void LogUploader::Run() {
       before = acknowledged_;
     }
     grpc::ClientContext context;
-    context.set_deadline(absl::ToChronoTime(absl::Now() + kLogStreamMax));
+    const rpc::CallDeadline deadline(context, SteadyNow() + kLogStreamMax);
     const absl::Status status = Stream(context);
     absl::MutexLock lock(&mutex_);
     context_ = nullptr;
@@ -96,7 +99,7 @@ void LogUploader::Run() {
     if (failures == 3 || failures % 16 == 0) {  // the first is often only an Accept on its way
       obs::Warn("log_upload_interrupted", {{"token", Cat(token_.value)}, {"error", status.ToString()}});
     }
-    mutex_.AwaitWithTimeout(absl::Condition(&stopping_), delay);
+    sync::AwaitFor(mutex_, absl::Condition(&stopping_), delay);
   }
   on_stale_();
 }
@@ -127,7 +130,7 @@ absl::Status LogUploader::Stream(grpc::ClientContext& context) {
     {
       absl::MutexLock lock(&mutex_);
       if (acknowledged_ >= spool_.size() &&
-          !mutex_.AwaitWithTimeout(absl::Condition(this, &LogUploader::HasWorkOrStops), kLogStreamIdle)) {
+          !sync::AwaitFor(mutex_, absl::Condition(this, &LogUploader::HasWorkOrStops), kLogStreamIdle)) {
         break;  // nothing to say for long: the next line opens a new stream
       }
       if (stopping_) return absl::CancelledError("stopped");

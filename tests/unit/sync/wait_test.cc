@@ -2,10 +2,15 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
+#include <memory>
 #include <thread>
+#include <vector>
 
+#include "common/base/clock.h"
 #include "common/base/scope.h"
+#include "common/sync/alarm.h"
 
 namespace gofarm::sync {
 namespace {
@@ -66,6 +71,110 @@ TEST(SleepForTest, ALoopRunsAfterItsFirstWaitUntilItIsStopped) {
     if (++runs == 3) stop.request_stop();
   }
   EXPECT_EQ(runs, 3);
+}
+
+// Guarded as the product's are.
+struct Gate {
+  absl::Mutex mutex;
+  absl::CondVar changed;
+  bool open ABSL_GUARDED_BY(mutex) = false;
+
+  void Open() {
+    const absl::MutexLock lock(&mutex);
+    open = true;
+    changed.SignalAll();
+  }
+};
+
+TEST(AwaitUntilTest, GivesTheConditionAsItIsAtTheEnd) {
+  Gate gate;
+  const Stopwatch watch;
+  {
+    const absl::MutexLock lock(&gate.mutex);
+    EXPECT_FALSE(AwaitFor(gate.mutex, absl::Condition(&gate.open), absl::Milliseconds(30)));
+    EXPECT_GE(watch.Elapsed(), absl::Milliseconds(30));
+    EXPECT_FALSE(AwaitUntil(gate.mutex, absl::Condition(&gate.open), absl::InfinitePast()));
+  }
+  std::thread opener([&] { gate.Open(); });
+  {
+    const absl::MutexLock lock(&gate.mutex);
+    EXPECT_TRUE(AwaitFor(gate.mutex, absl::Condition(&gate.open), kLong));
+    EXPECT_TRUE(AwaitUntil(gate.mutex, absl::Condition(&gate.open), absl::InfiniteFuture()));
+    EXPECT_TRUE(AwaitUntil(gate.mutex, absl::Condition(&gate.open), absl::InfinitePast()));
+  }
+  opener.join();
+  EXPECT_LT(watch.Elapsed(), kLong);
+}
+
+TEST(WaitUntilTest, EndsWithASignalOrTheDeadline) {
+  Gate gate;
+  const Stopwatch watch;
+  std::thread opener;
+  {
+    const absl::MutexLock lock(&gate.mutex);
+    EXPECT_TRUE(WaitFor(gate.changed, gate.mutex, absl::Milliseconds(30)));
+    EXPECT_GE(watch.Elapsed(), absl::Milliseconds(30));
+    opener = std::thread([&] { gate.Open(); });
+    while (!gate.open) EXPECT_FALSE(WaitFor(gate.changed, gate.mutex, kLong));
+  }
+  opener.join();
+  EXPECT_LT(watch.Elapsed(), kLong);
+}
+
+// The lock, the condition and the waiting thread's frame are gone as soon as the wait returns, also when its alarm goes
+// off at that moment.
+TEST(AwaitUntilTest, ManyWaitsThatEndByBothAtOnceLeaveNothingBehind) {
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 8; ++t) {
+    threads.emplace_back([] {
+      for (int i = 0; i < 300; ++i) {
+        auto gate = std::make_unique<Gate>();
+        std::thread opener([&] {
+          std::this_thread::sleep_for(std::chrono::microseconds(50));
+          gate->Open();
+        });
+        {
+          const absl::MutexLock lock(&gate->mutex);
+          (void)AwaitFor(gate->mutex, absl::Condition(&gate->open), absl::Microseconds(10 * (i % 30)));
+        }
+        opener.join();
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+TEST(AlarmTest, GoesOffOnceAtItsTimeAndNeverAfterItWasDropped) {
+  std::atomic<int> early = 0, late = 0, dropped = 0;
+  std::stop_source rang;
+  const absl::Time now = SteadyNow();
+  const Alarm second(now + absl::Milliseconds(40), [&] {
+    late = early + 1;
+    rang.request_stop();
+  });
+  const Alarm first(now + absl::Milliseconds(10), [&] { ++early; });
+  Alarm never(now + absl::Milliseconds(20), [&] { ++dropped; });
+  EXPECT_TRUE(never.Drop());
+  const Alarm no_time(absl::InfiniteFuture(), [&] { ++dropped; });
+  EXPECT_FALSE(SleepFor(rang.get_token(), kLong));
+  EXPECT_EQ(early, 1);
+  EXPECT_EQ(late, 2);
+  EXPECT_EQ(dropped, 0);
+}
+
+TEST(AlarmTest, ItsEndWaitsForWhatItDoes) {
+  std::stop_source entered;
+  std::atomic<bool> done = false;
+  {
+    Alarm alarm(SteadyNow(), [&] {
+      entered.request_stop();
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      done = true;
+    });
+    WaitForStop(entered.get_token());
+    EXPECT_FALSE(alarm.Drop());
+  }
+  EXPECT_TRUE(done);
 }
 
 }  // namespace
