@@ -110,46 +110,36 @@ PgServer::~PgServer() {
   std::filesystem::remove_all(dir_, ignored);
 }
 
+void PgServer::SpawnServer() {
+  std::vector<std::string> argv = {bin_ + "/postgres", "-D", dir_ + "/data", "-k", dir_};
+  const char* const settings[] = {
+      "listen_addresses=",  "fsync=off",           "synchronous_commit=off", "full_page_writes=off",
+      "max_connections=60", "shared_buffers=64MB", "max_wal_size=2GB",       "deadlock_timeout=100ms"};
+  for (const char* const setting : settings) argv.insert(argv.end(), {"-c", setting});
+  for (const std::string& setting : settings_) argv.insert(argv.end(), {"-c", setting});
+  child_ = Spawn(AsOrdinaryUser(std::move(argv)), dir_ + "/postgres.log");
+}
+
 void PgServer::Start() {
-  const std::string log = dir_ + "/postgres.log";
-  child_ = Spawn(AsOrdinaryUser({bin_ + "/postgres",
-                                 "-D",
-                                 dir_ + "/data",
-                                 "-k",
-                                 dir_,
-                                 "-c",
-                                 "listen_addresses=",
-                                 "-c",
-                                 "fsync=off",
-                                 "-c",
-                                 "synchronous_commit=off",
-                                 "-c",
-                                 "full_page_writes=off",
-                                 "-c",
-                                 "max_connections=60",
-                                 "-c",
-                                 "shared_buffers=64MB",
-                                 "-c",
-                                 "max_wal_size=2GB",
-                                 "-c",
-                                 "deadlock_timeout=100ms"}),
-                 log);
   const absl::Time until = absl::Now() + kStartMax;
-  for (;;) {
+  for (SpawnServer();; absl::SleepFor(absl::Milliseconds(20))) {  // the server says nothing when it is ready
     try {
       pqxx::connection db(UrlOf("postgres"));
       pqxx::nontransaction(db).exec("SELECT 1");
       return;
     } catch (const std::exception& e) {
-      if (absl::Now() > until) Die(Cat("does not start: ", e.what(), "\n", Tail(log)));
+      if (absl::Now() > until) Die(Cat("does not start: ", e.what(), "\n", Tail(dir_ + "/postgres.log")));
     }
-    absl::SleepFor(absl::Milliseconds(20));  // the server says nothing when it is ready
+    // While processes of a server that was killed live on, a new one gives up.
+    if (waitpid(child_, nullptr, WNOHANG) == child_) SpawnServer();
   }
 }
 
 void PgServer::Crash() {
   // The whole process group of the server is its own children; they end by themselves when the postmaster is gone.
-  kill(ServerPid(), SIGKILL);
+  const pid_t pid = ServerPid();
+  if (pid <= 0) Die("its data folder names no server");
+  kill(pid, SIGKILL);
   WaitUntilGone();
 }
 

@@ -8,6 +8,8 @@
 
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "coordinator/store/pool.h"
 
@@ -23,6 +25,8 @@ class PgServer {
   // kill -9 of the whole server, and its start on the same data: what a crash leaves.
   void Crash();
   void Start();
+  // Of the next Start and those after it: "NAME=VALUE", over the settings above.
+  void Set(std::vector<std::string> settings) { settings_ = std::move(settings); }
   std::string SocketFolder() const { return dir_; }
 
  private:
@@ -30,10 +34,12 @@ class PgServer {
   std::string UrlOf(const std::string& database) const;
   void CreateDatabase(const std::string& name, const std::string& template_name);
   pid_t ServerPid() const;
+  void SpawnServer();
   void WaitUntilGone();
 
   std::string dir_;
   std::string bin_;
+  std::vector<std::string> settings_;
   pid_t child_ = 0;
   int databases_ = 0;
 };
