@@ -43,17 +43,22 @@ constexpr absl::Duration kStartMax = absl::Seconds(60);
 // A coordinator that leads within this time never opens the listener of one that stands by.
 constexpr absl::Duration kTurnPatience = absl::Milliseconds(500);
 
-// Waits for a database that is starting; every other failure is final. UNAVAILABLE: it did not answer all that time.
+// Of a database that starts, or ends in the middle. A migration whose commit is in doubt is found done or undone.
+bool MayPass(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsUnknown(status) || absl::IsAborted(status);
+}
+
+// Waits for such a database; every other failure is final. UNAVAILABLE: it did not answer all that time.
 absl::StatusOr<int> MigrateWhenThere(store::Pool& pool, const std::stop_token& stop) {
   const Scope patience = Scope::For(kDatabasePatience, stop);
   const BackoffPolicy pace{.first = absl::Milliseconds(100), .longest = absl::Seconds(2)};
   absl::Status away;
   for (int failures = 1;; ++failures) {
     absl::StatusOr<int> applied = store::Migrate(patience, pool);
-    if (absl::IsUnavailable(applied.status())) away = applied.status();
+    if (MayPass(applied.status())) away = applied.status();
     // The last try ends with the patience, which says less than the try before.
     if (absl::IsDeadlineExceeded(applied.status()) && !away.ok()) applied = away;
-    if (!absl::IsUnavailable(applied.status()) || patience.Done()) return applied;
+    if (!MayPass(applied.status()) || patience.Done()) return applied;
     if (failures == 1) obs::Warn("database_away", {{"error", std::string(away.message())}});
     sync::SleepFor(patience, BackoffDelay(pace, failures, 0.5));
   }
