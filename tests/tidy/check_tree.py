@@ -19,6 +19,7 @@ MAY = {
     # json: a detection's own form; process: the parser runs in a child.
     "common/godetect": ["common/base", "common/vocab", "common/gomod", "common/io", "common/json", "common/process"],
     "common/catalog": ["common/base", "common/json", "common/vocab"],
+    "common/pki": ["common/base", "common/digest", "common/vocab"],
     "common/sync": ["common/base", "common/obs"],
     "common/io": ["common/base", "common/obs", "common/sync"],
     "common/goproxy": ["common/base", "common/gomod", "common/io", "common/json"],
@@ -57,7 +58,7 @@ HOMES = {
     r"prometheus/": ["common/metrics"],
     r"spdlog/": ["common/obs"],
     r"toml\+\+/": ["common/config"],
-    r"openssl/": ["common/digest"],
+    r"openssl/": ["common/digest", "common/pki"],
     r"blake3\.h": ["common/digest"],
     r"libpq-fe\.h": ["coordinator/store"],
     r"simdjson": ["common/json", "coordinator/catalog"],
