@@ -21,8 +21,7 @@ using OwnedNumber = Owned<BIGNUM, BN_free>;
 constexpr int kSerialBytes = 16;
 constexpr size_t kNameMax = 253;
 constexpr size_t kCommonNameMax = 64;  // X.520
-constexpr std::string_view kNameCharacters =
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+constexpr std::string_view kNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 
 bool IsPlain(std::string_view text) {
   return !text.empty() && text.size() <= kNameMax && text.find_first_not_of(kNameCharacters) == std::string_view::npos;

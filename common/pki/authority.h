@@ -1,5 +1,5 @@
-// The farm's certificate authority: makes itself once, then certificates for the server and for identities. Pure but for
-// randomness (serial numbers, signatures). Thread-safe.
+// The farm's certificate authority: makes itself once, then certificates for the server and for identities. Pure but
+// for randomness (serial numbers, signatures). Thread-safe.
 #pragma once
 
 #include <string>

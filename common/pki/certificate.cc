@@ -65,8 +65,7 @@ absl::StatusOr<Certificate> FactsOf(X509* x509) {
   facts.not_before = *from;
   facts.not_after = *to;
   if (EVP_PKEY* const key = X509_get0_pubkey(x509)) facts.key_digest = DigestOfKey(key);
-  const OwnedNames names(
-      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(x509, NID_subject_alt_name, nullptr, nullptr)));
+  const OwnedNames names(static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(x509, NID_subject_alt_name, nullptr, nullptr)));
   ERR_clear_error();
   const int count = names == nullptr ? 0 : sk_GENERAL_NAME_num(names.get());
   if (count > kNamesMax) return absl::InvalidArgumentError(Cat("a certificate with ", count, " names"));
@@ -118,8 +117,8 @@ absl::StatusOr<std::string> Fingerprint(std::string_view cert_pem) {
 
 absl::Status CheckDates(const Certificate& certificate, std::string_view what, absl::Time now) {
   if (now < certificate.not_before - kSkewMax) {
-    return absl::UnauthenticatedError(Cat(what, " is valid from ", Stamp(certificate.not_before), " on, and here it is ",
-                                          Stamp(now), ": set the clocks of both hosts"));
+    return absl::UnauthenticatedError(Cat(what, " is valid from ", Stamp(certificate.not_before),
+                                          " on, and here it is ", Stamp(now), ": set the clocks of both hosts"));
   }
   if (now > certificate.not_after + kSkewMax) {
     return absl::UnauthenticatedError(
@@ -155,8 +154,8 @@ absl::StatusOr<Certificate> Verify(std::string_view cert_pem, std::string_view a
   }
   absl::StatusOr<Certificate> facts = FactsOf(x509.get());
   if (!facts.ok()) return absl::UnauthenticatedError(facts.status().message());
-  const std::string what =
-      use == Use::kServer ? "the server's certificate" : Cat("the certificate of ", EscapeForPrint(facts->subject.name));
+  const std::string what = use == Use::kServer ? "the server's certificate"
+                                               : Cat("the certificate of ", EscapeForPrint(facts->subject.name));
   if (absl::Status dates = CheckDates(*facts, what, now); !dates.ok()) return dates;
   return facts;
 }

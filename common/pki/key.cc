@@ -55,8 +55,7 @@ absl::StatusOr<std::string> NewRequest(std::string_view key_pem) {
 
 absl::StatusOr<Request> ReadRequest(std::string_view request_pem) {
   const OwnedBio bio = Reader(request_pem);
-  const OwnedRequest request(bio == nullptr ? nullptr
-                                            : PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
+  const OwnedRequest request(bio == nullptr ? nullptr : PEM_read_bio_X509_REQ(bio.get(), nullptr, nullptr, nullptr));
   EVP_PKEY* const key = request == nullptr ? nullptr : X509_REQ_get0_pubkey(request.get());
   const bool good = key != nullptr && IsP256(key) && X509_REQ_verify(request.get(), key) == 1;
   ERR_clear_error();

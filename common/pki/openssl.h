@@ -40,7 +40,7 @@ OwnedBio Reader(std::string_view text);
 OwnedBio Writer();
 std::string Written(const OwnedBio& bio);
 
-OwnedKey ParseKey(std::string_view key_pem);                  // null: no private key in PEM
+OwnedKey ParseKey(std::string_view key_pem);                   // null: no private key in PEM
 OwnedCertificate ParseCertificate(std::string_view cert_pem);  // null: no certificate in PEM
 // SHA-256, lower hex, of the SubjectPublicKeyInfo.
 std::string DigestOfKey(EVP_PKEY* key);

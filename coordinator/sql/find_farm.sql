@@ -1,0 +1,1 @@
+SELECT farm_id, authority_sha256 FROM farm

@@ -1,0 +1,6 @@
+-- Two who join with the same token at once come one after the other.
+SELECT id, role, name, created_by, (extract(epoch FROM created_at) * 1000000)::bigint AS created_us,
+       (extract(epoch FROM expires_at) * 1000000)::bigint AS expires_us, uses, used, revoked_at IS NOT NULL AS revoked
+  FROM join_tokens
+ WHERE secret_sha256 = $1::text
+   FOR UPDATE

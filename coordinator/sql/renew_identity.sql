@@ -1,0 +1,2 @@
+UPDATE identities SET expires_at = to_timestamp($2::double precision) WHERE id = $1::bigint AND revoked_at IS NULL
+RETURNING id
