@@ -17,8 +17,8 @@ inline constexpr absl::Duration kServerLife = absl::Hours(24 * 90);
 inline constexpr absl::Duration kWorkerLife = absl::Hours(24);
 inline constexpr absl::Duration kPersonLife = absl::Hours(24 * 30);
 
-// A certificate is valid from a little earlier than it was made, for clocks that are behind.
-inline constexpr absl::Duration kBackdated = absl::Minutes(5);
+// A certificate is valid from earlier than it was made: TLS libraries bear no clock that is behind, we bear kSkewMax.
+inline constexpr absl::Duration kBackdated = absl::Minutes(15);
 
 // How long a certificate of this role lives.
 absl::Duration LifeOf(Role role);

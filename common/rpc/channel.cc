@@ -4,6 +4,7 @@
 
 #include <cstdlib>
 
+#include "common/base/status_macros.h"
 #include "common/base/text.h"
 
 namespace gofarm::rpc {
@@ -20,15 +21,8 @@ absl::Status CheckLocalAddress(std::string_view address) {
     }
     return absl::OkStatus();
   }
-  const size_t colon = address.rfind(':');
-  const std::string port(colon == std::string_view::npos ? "" : address.substr(colon + 1));
-  char* end = nullptr;
-  const long number = std::strtol(port.c_str(), &end, 10);
-  if (port.empty() || *end != '\0' || number < 0 || number > 65535 || port[0] == '+' || port[0] == '-') {
-    return absl::InvalidArgumentError(
-        Cat("\"", EscapeForPrint(address), "\" is no address; write HOST:PORT or unix:/PATH"));
-  }
-  const std::string_view host = address.substr(0, colon);
+  GOFARM_RETURN_IF_ERROR(CheckTcpAddress(address));
+  const std::string_view host = address.substr(0, address.rfind(':'));
   if (host == "localhost" || host == "[::1]") return absl::OkStatus();
   // All of 127/8 is this machine; a name such as 127.example.org is not.
   if (host.substr(0, 4) == "127." && host.find_first_not_of("0123456789.") == std::string_view::npos) {
@@ -39,32 +33,48 @@ absl::Status CheckLocalAddress(std::string_view address) {
           "\" reaches beyond this machine, and TLS is not configured; listen on 127.0.0.1, [::1] or unix:/PATH"));
 }
 
+absl::Status CheckTcpAddress(std::string_view address) {
+  const size_t colon = address.rfind(':');
+  const std::string port(colon == std::string_view::npos ? "" : address.substr(colon + 1));
+  char* end = nullptr;
+  const long number = std::strtol(port.c_str(), &end, 10);
+  if (colon == 0 || port.empty() || *end != '\0' || number < 0 || number > 65535 || port[0] == '+' || port[0] == '-') {
+    return absl::InvalidArgumentError(
+        Cat("\"", EscapeForPrint(address), "\" is no address; write HOST:PORT or unix:/PATH"));
+  }
+  return absl::OkStatus();
+}
+
 namespace {
 
-grpc::ChannelArguments ArgumentsFor(const std::string& address) {
+grpc::ChannelArguments ArgumentsFor(const std::string& address, const Credentials& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
   arguments.SetMaxSendMessageSize(kMessageBytesMax);
   arguments.SetInt(GRPC_ARG_MAX_METADATA_SIZE, kMetadataBytesMax);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 20'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
+  // Else gRPC stops pinging after two pings without a message between them, and a host that vanished stays connected.
+  arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // The default authority of a unix socket is its percent-encoded path, which some servers refuse.
   if (address.substr(0, 5) == "unix:") arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
+  if (!credentials.server_name().empty()) arguments.SetSslTargetNameOverride(credentials.server_name());
   return arguments;
 }
 
 }  // namespace
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const Credentials& credentials) {
-  return grpc::CreateCustomChannel(address, credentials.OfChannel(), ArgumentsFor(address));
+  return grpc::CreateCustomChannel(address, credentials.OfChannel(), ArgumentsFor(address, credentials));
 }
 
 std::shared_ptr<grpc::Channel> MakeFreshChannel(const std::string& address, const Credentials& credentials) {
-  grpc::ChannelArguments arguments = ArgumentsFor(address);
+  grpc::ChannelArguments arguments = ArgumentsFor(address, credentials);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
   return grpc::CreateCustomChannel(address, credentials.OfChannel(), arguments);
 }

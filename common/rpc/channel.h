@@ -1,4 +1,4 @@
-// Client channels, and the rule for addresses while there is no TLS.
+// Client channels, and the rules for addresses with and without TLS.
 #pragma once
 
 #include <memory>
@@ -24,6 +24,8 @@ inline constexpr int kMetadataBytesMax = 128 << 10;
 // "unix:/path", "127.0.0.1:7070", "localhost:7070" or "[::1]:7070". INVALID_ARGUMENT for what is no address;
 // FAILED_PRECONDITION, naming TLS, for one beyond this machine.
 absl::Status CheckLocalAddress(std::string_view address);
+// "HOST:PORT", whatever the host. INVALID_ARGUMENT otherwise.
+absl::Status CheckTcpAddress(std::string_view address);
 
 // Keepalive on, reconnect backoff between 100 ms and 5 s.
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address, const Credentials& credentials);

@@ -11,9 +11,7 @@ constexpr absl::Duration kTokenLifeMin = absl::Seconds(1);
 
 std::string Stamp(absl::Time time) { return absl::FormatTime("%Y-%m-%d %H:%M UTC", time, absl::UTCTimeZone()); }
 
-bool IsLetterOrDigit(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-}
+bool IsLetterOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 constexpr std::string_view kAskForToken = "ask for a new one (gofarm token create)";
 
@@ -93,8 +91,9 @@ absl::StatusOr<JoinDecision> DecideJoin(const JoinFacts& facts, const JoinReques
   }
   const JoinTokenState state = StateOf(*token, now);
   // An answer that was lost on the way burns no token: the same key may ask again until the token ends.
-  const bool repeats = facts.of_this_key && !facts.of_this_key->revoked() &&
-                       (state == JoinTokenState::kActive || (state == JoinTokenState::kUsed && now < token->expires_at));
+  const bool repeats =
+      facts.of_this_key && !facts.of_this_key->revoked() &&
+      (state == JoinTokenState::kActive || (state == JoinTokenState::kUsed && now < token->expires_at));
   if (repeats) return JoinDecision{.again = facts.of_this_key};
   switch (state) {
     case JoinTokenState::kRevoked:
@@ -114,18 +113,18 @@ absl::StatusOr<JoinDecision> DecideJoin(const JoinFacts& facts, const JoinReques
         "this key belongs to an identity that was revoked; remove its folder, and join with a new key");
   }
   if (!token->name.empty() && !request.name.empty() && token->name != request.name) {
-    return absl::PermissionDeniedError(Cat("this join string is for the name ", token->name, ", not for ",
-                                           EscapeAndClip(request.name, 80)));
+    return absl::PermissionDeniedError(
+        Cat("this join string is for the name ", token->name, ", not for ", EscapeAndClip(request.name, 80)));
   }
   JoinDecision decision{.role = token->role, .name = WantedName(token, request)};
   if (absl::Status name = CheckIdentityName(decision.name); !name.ok()) return name;
   const std::optional<Identity>& holder = facts.newest_named;
   if (!holder) return decision;
   if (!holder->revoked()) {
-    return absl::AlreadyExistsError(
-        Cat("the name ", decision.name, " belongs to another identity of this farm (", Name(holder->role), "); choose another one, or, if ",
-            "that one is gone, gofarm identity revoke ", decision.name, " and gofarm token create --name ",
-            decision.name));
+    return absl::AlreadyExistsError(Cat("the name ", decision.name, " belongs to another identity of this farm (",
+                                        Name(holder->role), "); choose another one, or, if ",
+                                        "that one is gone, gofarm identity revoke ", decision.name,
+                                        " and gofarm token create --name ", decision.name));
   }
   // What was revoked comes back only by the will of somebody who knows: a token of many uses is not that.
   if (token->name != decision.name || token->created_at < holder->revoked_at) {
@@ -145,10 +144,9 @@ absl::Status CheckRenewal(const std::optional<Identity>& identity, std::string_v
                                           Stamp(identity->revoked_at), "; it takes a new join string"));
   }
   if (now > identity->expires_at + kRenewableAfterEnd) {
-    return absl::UnauthenticatedError(Cat("the certificate of ", identity->name, " ran out at ",
-                                          Stamp(identity->expires_at), ", more than ",
-                                          absl::ToInt64Hours(kRenewableAfterEnd) / 24,
-                                          " days ago; it takes a new join string"));
+    return absl::UnauthenticatedError(
+        Cat("the certificate of ", identity->name, " ran out at ", Stamp(identity->expires_at), ", more than ",
+            absl::ToInt64Hours(kRenewableAfterEnd) / 24, " days ago; it takes a new join string"));
   }
   return absl::OkStatus();
 }

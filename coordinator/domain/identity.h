@@ -100,13 +100,13 @@ struct JoinDecision {
 // The name that is wanted; needed to find JoinFacts::newest_named.
 std::string WantedName(const std::optional<JoinToken>& token, const JoinRequest& request);
 
-// UNAUTHENTICATED: the token lets nobody in (any more). ALREADY_EXISTS: the name is taken. INVALID_ARGUMENT: the name is
-// none. PERMISSION_DENIED: the token is for another name. Each says what to do next, and none says more of a token that
-// is not there than of one that is.
+// UNAUTHENTICATED: the token lets nobody in (any more). ALREADY_EXISTS: the name is taken. INVALID_ARGUMENT: the name
+// is none. PERMISSION_DENIED: the token is for another name. Each says what to do next, and none says more of a token
+// that is not there than of one that is.
 absl::StatusOr<JoinDecision> DecideJoin(const JoinFacts& facts, const JoinRequest& request, absl::Time now);
 
-// Whether the holder of this key may have a new certificate. UNAUTHENTICATED: it is no identity, was revoked, or ran out
-// too long ago.
+// Whether the holder of this key may have a new certificate. UNAUTHENTICATED: it is no identity, was revoked, or ran
+// out too long ago.
 absl::Status CheckRenewal(const std::optional<Identity>& identity, std::string_view key_sha256, absl::Time now);
 
 }  // namespace gofarm::domain

@@ -63,7 +63,7 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> BindServer(grpc::ServerBuilder& bu
   }();
   (void)once;
   int port = 0;
-  builder.AddListeningPort(address, Credentials::Plaintext().OfServer(), &port);
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
   // Two coordinators must not share a port unnoticed.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
@@ -101,6 +101,7 @@ class Server::Impl {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
     // Workers and clients ping every 20 s, also between calls.
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+    builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     GOFARM_ASSIGN_OR_RETURN(server_, BindServer(builder, address, address_));
     server_->GetHealthCheckService()->SetServingStatus(true);

@@ -81,8 +81,8 @@ absl::StatusOr<JoinToken> IdentityStore::CreateToken(const Scope& scope, const d
             absl::ToDoubleSeconds(request.life), request.uses);
     JoinToken token = TokenOf(txn.Run("lock_join_token", secret)[0]);
     Note(txn, actor, "token create",
-         Cat("token ", token.id.value, " for a ", Name(token.role), token.name.empty() ? "" : " named ", token.name, ", ",
-             token.uses, token.uses == 1 ? " use" : " uses"));
+         Cat("token ", token.id.value, " for a ", Name(token.role), token.name.empty() ? "" : " named ", token.name,
+             ", ", token.uses, token.uses == 1 ? " use" : " uses"));
     return token;
   });
 }
@@ -147,8 +147,7 @@ absl::StatusOr<Joined> IdentityStore::Join(const Scope& scope, std::string_view 
     if (!issued.ok()) return issued.status();
     identity.expires_at = issued->expires_at;
     txn.Run("renew_identity", identity.id.value, Seconds(identity.expires_at));
-    Note(txn, As(identity, actor), "join",
-         Cat("with token ", identity.token.value, decision.again ? ", again" : ""));
+    Note(txn, As(identity, actor), "join", Cat("with token ", identity.token.value, decision.again ? ", again" : ""));
     return Joined{std::move(identity), std::move(issued->certificate)};
   });
 }
@@ -165,7 +164,8 @@ absl::StatusOr<Joined> IdentityStore::Renew(const Scope& scope, std::string_view
     if (txn.Run("renew_identity", identity->id.value, Seconds(identity->expires_at)).empty()) {
       return absl::AbortedError("the identity was revoked at this moment");
     }
-    Note(txn, As(*identity, actor), "renew", Cat("until ", absl::FormatTime(identity->expires_at, absl::UTCTimeZone())));
+    Note(txn, As(*identity, actor), "renew",
+         Cat("until ", absl::FormatTime(identity->expires_at, absl::UTCTimeZone())));
     return Joined{*std::move(identity), std::move(issued->certificate)};
   });
 }

@@ -1,6 +1,4 @@
 // Join tokens, identities and the audit on PostgreSQL: what two at once may not get, and what stands written.
-#include "coordinator/store/identity_store.h"
-
 #include <gmock/gmock.h>
 
 #include <atomic>
@@ -8,6 +6,7 @@
 #include <thread>
 
 #include "common/digest/digest.h"
+#include "coordinator/store/identity_store.h"
 #include "tests/pg/farm_fixture.h"
 
 namespace gofarm::testing {

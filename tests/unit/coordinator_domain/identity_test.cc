@@ -51,7 +51,8 @@ TEST(IdentityJoinTest, ATokenThatIsOverSaysInWhichWay) {
   expired.expires_at = kNow;
   revoked.revoked = true;
   EXPECT_THAT(Message(DecideJoin({.token = used}, kFar, kNow).status()), HasSubstr("was already used"));
-  EXPECT_THAT(Message(DecideJoin({.token = expired}, kFar, kNow).status()), HasSubstr("ran out at 2027-01-15 08:00 UTC"));
+  EXPECT_THAT(Message(DecideJoin({.token = expired}, kFar, kNow).status()),
+              HasSubstr("ran out at 2027-01-15 08:00 UTC"));
   EXPECT_THAT(Message(DecideJoin({.token = revoked}, kFar, kNow).status()), HasSubstr("was revoked"));
   for (const JoinToken& token : {used, expired, revoked}) {
     EXPECT_TRUE(absl::IsUnauthenticated(DecideJoin({.token = token}, kFar, kNow).status()));
@@ -111,8 +112,9 @@ TEST(IdentityJoinTest, ATokenForANameMakesNoOther) {
 
 TEST(IdentityJoinTest, NamesFitIntoFoldersCertificatesAndTables) {
   for (const char* good : {"a", "far-1.example_x", "0"}) EXPECT_TRUE(CheckIdentityName(good).ok()) << good;
-  for (const std::string& bad : {std::string(), std::string("."), std::string(".."), std::string("-x"),
-                                 std::string("a/b"), std::string("a b"), std::string("\xc3\xa4"), std::string(64, 'a')}) {
+  for (const std::string& bad :
+       {std::string(), std::string("."), std::string(".."), std::string("-x"), std::string("a/b"), std::string("a b"),
+        std::string("\xc3\xa4"), std::string(64, 'a')}) {
     EXPECT_TRUE(absl::IsInvalidArgument(CheckIdentityName(bad))) << bad;
     EXPECT_FALSE(DecideJoin({.token = Token()}, {.name = bad, .key_sha256 = "k1"}, kNow).ok()) << bad;
   }
@@ -131,7 +133,8 @@ TEST(TokenRequestTest, WhatNobodyCouldMeanIsRefused) {
   EXPECT_TRUE(with([](TokenRequest& r) { r.name = "far"; }).ok());
   for (const absl::Status& bad :
        {with([](TokenRequest& r) { r.role = Role::kNone; }), with([](TokenRequest& r) { r.uses = 0; }),
-        with([](TokenRequest& r) { r.uses = kTokenUsesMax + 1; }), with([](TokenRequest& r) { r.life = -absl::Hours(1); }),
+        with([](TokenRequest& r) { r.uses = kTokenUsesMax + 1; }),
+        with([](TokenRequest& r) { r.life = -absl::Hours(1); }),
         with([](TokenRequest& r) { r.life = kTokenLifeMax + absl::Seconds(1); }),
         with([](TokenRequest& r) { r.name = "a/b"; }), with([](TokenRequest& r) {
           r.name = "far";
