@@ -108,7 +108,7 @@ absl::StatusOr<Authority> NewAuthority(std::string_view farm, absl::Time now) {
   Authority authority;
   GOFARM_ASSIGN_OR_RETURN(authority.key, NewKey());
   const OwnedKey key = ParseKey(authority.key);
-  const Plan plan{.common_name = Cat("gofarm authority ", farm),
+  const Plan plan{.common_name = Cat(kAuthorityName, farm),
                   .basic_constraints = "critical,CA:TRUE,pathlen:0",
                   .key_usage = "critical,keyCertSign,cRLSign",
                   .life = kAuthorityLife};

@@ -115,6 +115,19 @@ absl::StatusOr<std::string> Fingerprint(std::string_view cert_pem) {
   return digest;
 }
 
+absl::StatusOr<std::string> FarmOfAuthority(std::string_view cert_pem) {
+  const OwnedCertificate x509 = ParseCertificate(cert_pem);
+  char name[256] = "";
+  const int size =
+      x509 == nullptr ? -1
+                      : X509_NAME_get_text_by_NID(X509_get_subject_name(x509.get()), NID_commonName, name, sizeof name);
+  const std::string_view text(name, size < 0 ? 0 : static_cast<size_t>(size));
+  if (text.size() <= kAuthorityName.size() || text.substr(0, kAuthorityName.size()) != kAuthorityName) {
+    return absl::InvalidArgumentError("this is no certificate of a farm's authority");
+  }
+  return std::string(text.substr(kAuthorityName.size()));
+}
+
 absl::Status CheckDates(const Certificate& certificate, std::string_view what, absl::Time now) {
   if (now < certificate.not_before - kSkewMax) {
     return absl::UnauthenticatedError(Cat(what, " is valid from ", Stamp(certificate.not_before),

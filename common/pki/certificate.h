@@ -24,6 +24,9 @@ inline constexpr absl::Duration kSkewMax = absl::Minutes(10);
 // Of the server's certificate beside its public names: clients ask for this one, so that addresses may change.
 std::string ServerName(std::string_view farm);
 
+// The common name of an authority's certificate, before the farm's id.
+inline constexpr std::string_view kAuthorityName = "gofarm authority ";
+
 struct Subject {
   std::string farm;
   Role role = Role::kNone;
@@ -45,6 +48,9 @@ absl::StatusOr<Certificate> ReadCertificate(std::string_view cert_pem);
 
 // SHA-256, lower hex, of the first certificate in `cert_pem` (its DER). INVALID_ARGUMENT: there is none.
 absl::StatusOr<std::string> Fingerprint(std::string_view cert_pem);
+
+// The farm whose authority this certificate is of. INVALID_ARGUMENT: it is none.
+absl::StatusOr<std::string> FarmOfAuthority(std::string_view cert_pem);
 
 enum class Use { kServer, kClient };
 

@@ -57,8 +57,8 @@ class Acceptor {
   void Start(HandOver hand_over);
   void Stop();
 
-  // From now on the connection is that of an identity, by its number. RESOURCE_EXHAUSTED: that one has as many as it may
-  // have. OK also for a connection that is not known here (any more).
+  // From now on the connection is that of an identity, by its number. RESOURCE_EXHAUSTED: that one has as many as it
+  // may have. OK also for a connection that is not known here (any more).
   absl::Status Vouch(const std::string& peer, int64_t identity);
   // Ends all connections of an identity at once. Returns how many.
   int Shut(int64_t identity);

@@ -44,6 +44,10 @@ Identity IdentityOf(const pqxx::row& row) {
   return identity;
 }
 
+FarmIdentity FarmOf(const pqxx::row& row) {
+  return {row["farm_id"].as<std::string>(), row["authority_sha256"].as<std::string>()};
+}
+
 std::optional<Identity> OnlyIdentity(const pqxx::result& rows) {
   return rows.empty() ? std::nullopt : std::optional(IdentityOf(rows[0]));
 }
@@ -64,11 +68,19 @@ Actor As(const Identity& identity, const Actor& actor) {
 
 }  // namespace
 
+absl::StatusOr<std::optional<FarmIdentity>> IdentityStore::Farm(const Scope& scope) {
+  using Result = std::optional<FarmIdentity>;
+  return RunTransaction(pool_, scope, "find the farm", [&](Txn& txn) -> absl::StatusOr<Result> {
+    const pqxx::result rows = txn.Run("find_farm");
+    if (rows.empty()) return Result{};
+    return FarmOf(rows[0]);
+  });
+}
+
 absl::StatusOr<FarmIdentity> IdentityStore::Found(const Scope& scope, const FarmIdentity& wanted) {
   return RunTransaction(pool_, scope, "found the farm", [&](Txn& txn) -> absl::StatusOr<FarmIdentity> {
     txn.Run("found_farm", wanted.farm_id, wanted.authority_sha256);
-    const pqxx::row row = txn.Run("find_farm")[0];
-    return FarmIdentity{row["farm_id"].as<std::string>(), row["authority_sha256"].as<std::string>()};
+    return FarmOf(txn.Run("find_farm")[0]);
   });
 }
 

@@ -57,6 +57,8 @@ class IdentityStore {
  public:
   explicit IdentityStore(Pool& pool) : pool_(pool) {}
 
+  // None: no coordinator of this farm has had an authority yet.
+  absl::StatusOr<std::optional<FarmIdentity>> Farm(const Scope& scope);
   // What stands there already, or `wanted`, which then stands there for good.
   absl::StatusOr<FarmIdentity> Found(const Scope& scope, const FarmIdentity& wanted);
 

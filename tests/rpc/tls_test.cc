@@ -1,5 +1,5 @@
-// A TLS listener of our own accepting: who is let through to the calls, what is known of them there, and how connections
-// are limited, shut and renewed.
+// A TLS listener of our own accepting: who is let through to the calls, what is known of them there, and how
+// connections are limited, shut and renewed.
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <grpcpp/generic/async_generic_service.h>
@@ -47,8 +47,7 @@ class Gate final : public grpc::AuthMetadataProcessor {
     const auto path = metadata.find(":path");
     const std::lock_guard lock(mutex);
     paths.insert(path == metadata.end() ? "" : std::string(path->second.data(), path->second.size()));
-    const absl::StatusOr<pki::Certificate> who =
-        pki::Verify(shown, authorities, pki::Use::kClient, WallNow());
+    const absl::StatusOr<pki::Certificate> who = pki::Verify(shown, authorities, pki::Use::kClient, WallNow());
     if (!who.ok()) return ToGrpc(who.status());
     last = who->subject;
     return grpc::Status::OK;
@@ -140,8 +139,7 @@ class TlsTest : public ::testing::Test {
             .key = key,
             .certificate = pki::IssueClient(authority, request, subject, WallNow()).value()};
   }
-  static absl::Status Ask(const std::shared_ptr<grpc::Channel>& channel,
-                          const std::string& method = "/test.Echo/Say") {
+  static absl::Status Ask(const std::shared_ptr<grpc::Channel>& channel, const std::string& method = "/test.Echo/Say") {
     grpc::GenericStub stub(channel);
     grpc::ClientContext context;
     const CallDeadline deadline(context, SteadyNow() + absl::Seconds(5));
@@ -201,7 +199,8 @@ TEST_F(TlsTest, StrangersAreAnsweredInWordsWhateverTheyShow) {
   const absl::Status any = Ask(Credentials::AnyServer());
   EXPECT_TRUE(absl::IsUnauthenticated(any)) << any;
   // Methods that do not exist are asked for in the same place.
-  EXPECT_TRUE(absl::IsUnauthenticated(Ask(MakeFreshChannel(acceptor_->address(), Credentials::Tls(nobody)), "/no/Such")));
+  EXPECT_TRUE(
+      absl::IsUnauthenticated(Ask(MakeFreshChannel(acceptor_->address(), Credentials::Tls(nobody)), "/no/Such")));
   EXPECT_TRUE(gate_->paths.contains("/no/Such"));
 }
 

@@ -19,7 +19,7 @@ MAY = {
     # json: a detection's own form; process: the parser runs in a child.
     "common/godetect": ["common/base", "common/vocab", "common/gomod", "common/io", "common/json", "common/process"],
     "common/catalog": ["common/base", "common/json", "common/vocab"],
-    "common/pki": ["common/base", "common/digest", "common/vocab"],
+    "common/pki": ["common/base", "common/digest", "common/io", "common/vocab"],
     "common/sync": ["common/base", "common/obs"],
     "common/io": ["common/base", "common/obs", "common/sync"],
     "common/goproxy": ["common/base", "common/gomod", "common/io", "common/json"],

@@ -1,0 +1,112 @@
+// Who belongs to the farm, as the coordinator that speaks TLS knows it: its authority, the server's certificate, join
+// tokens and identities.
+//
+//   FOLDER/authority   the farm's authority, made once: whoever has its key can make anybody an admin
+//   FOLDER/server      the server's certificate, renewed while it serves
+//
+// Thread-safe. Calls wait for the database, Known() seldom.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
+#include "common/base/clock.h"
+#include "common/base/scope.h"
+#include "common/pki/authority.h"
+#include "coordinator/domain/identity.h"
+#include "coordinator/store/identity_store.h"
+
+namespace gofarm::service {
+
+// How long what the database said of an identity is taken for true without asking again.
+inline constexpr absl::Duration kKnownFor = absl::Minutes(1);
+inline constexpr size_t kKnownMax = 20'000;
+
+struct IdentityOptions {
+  std::string folder;
+  std::vector<std::string> public_names;  // host names and addresses of the server's certificate
+  std::vector<std::string> addresses;     // HOST:PORT for join strings
+};
+
+// What a joiner takes home.
+struct Membership {
+  domain::Identity identity;
+  std::string certificate;  // PEM
+  std::string farm_id;
+  std::string authorities;  // PEM; by which the server is known
+};
+
+struct NewToken {
+  domain::JoinToken token;
+  std::string join;  // the only time that its secret is told
+};
+
+class IdentityService {
+ public:
+  // Makes authority and server's certificate if they are missing. FAILED_PRECONDITION: this farm has another authority,
+  // or its certificate is there without its key; says what to copy from where.
+  static absl::StatusOr<std::unique_ptr<IdentityService>> Open(const Scope& scope, IdentityOptions options,
+                                                               store::IdentityStore& store, const Clock& clock);
+
+  const std::string& farm_id() const { return farm_id_; }
+  const std::string& authority_certificate() const { return authority_.certificate; }
+  // The folder that rpc::TlsServer watches.
+  std::string ServerFolder() const;
+  // Makes the server's certificate anew when a third of its life is left, or its names are others.
+  absl::Status RenewServerCertificate();
+
+  absl::StatusOr<NewToken> CreateToken(const Scope& scope, const domain::TokenRequest& request,
+                                       const store::Actor& actor);
+  absl::StatusOr<Membership> Join(const Scope& scope, std::string_view secret, std::string_view request_pem,
+                                  std::string_view name, const store::Actor& actor);
+  // For the key of a certificate of this farm, even one that ran out.
+  absl::StatusOr<Membership> Renew(const Scope& scope, std::string_view request_pem, const store::Actor& actor);
+  absl::StatusOr<domain::Identity> Revoke(const Scope& scope, std::string_view name, const store::Actor& actor);
+  absl::StatusOr<std::vector<std::string>> RevokeToken(const Scope& scope, domain::TokenId id, bool with_identities,
+                                                       const store::Actor& actor);
+
+  // Whose certificate this is, if it is one of the farm's, within its dates, and was not revoked. UNAUTHENTICATED with
+  // what to do. UNAVAILABLE: the database does not answer, and nothing is known of it.
+  absl::StatusOr<domain::Identity> Known(const Scope& scope, std::string_view certificate_pem);
+
+  // Called with the number of each identity that was just revoked, to end its connections.
+  void OnRevoked(std::function<void(domain::IdentityId)> listener);
+
+ private:
+  struct Remembered {
+    domain::Identity identity;
+    absl::Time until;  // of clock_
+  };
+
+  IdentityService(IdentityOptions options, store::IdentityStore& store, const Clock& clock, std::string farm_id,
+                  pki::Authority authority)
+      : options_(std::move(options)),
+        store_(store),
+        clock_(clock),
+        farm_id_(std::move(farm_id)),
+        authority_(std::move(authority)) {}
+  absl::StatusOr<store::Signed> SignFor(const domain::Identity& identity, std::string_view public_key_pem) const;
+  void Forget(const std::string& key_sha256);
+  void Revoked(const domain::Identity& identity);
+
+  const IdentityOptions options_;
+  store::IdentityStore& store_;
+  const Clock& clock_;
+  const std::string farm_id_;
+  const pki::Authority authority_;
+  absl::Mutex mutex_;
+  absl::flat_hash_map<std::string, Remembered> known_ ABSL_GUARDED_BY(mutex_);  // by the digest of the key
+  std::function<void(domain::IdentityId)> on_revoked_ ABSL_GUARDED_BY(mutex_);
+};
+
+}  // namespace gofarm::service
