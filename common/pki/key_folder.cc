@@ -3,8 +3,8 @@
 #include <limits.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <algorithm>
+#include <cerrno>
 #include <cstdlib>
 
 #include "common/base/status.h"

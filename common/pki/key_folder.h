@@ -19,7 +19,8 @@ inline constexpr char kKeyFile[] = "key.pem";
 inline constexpr char kCertificateFile[] = "cert.pem";
 inline constexpr char kAuthorityFile[] = "authority.pem";
 
-// Makes the folder if it is missing. The generation before the new one is kept until the next, for readers that are at it.
+// Makes the folder if it is missing. The generation before the new one is kept until the next, for readers that are at
+// it.
 absl::Status ReplaceFiles(const std::string& folder, const std::map<std::string, std::string>& files);
 
 // NOT_FOUND: nothing was written yet. RESOURCE_EXHAUSTED: a file that is none of ours.

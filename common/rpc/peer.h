@@ -1,13 +1,15 @@
 // Who is on the other end of a call that a server takes.
 #pragma once
 
+#include <string>
 #include <string_view>
 
 #include "common/vocab/peer.h"
 
 namespace grpc {
+class AuthContext;
 class ServerContextBase;
-}
+}  // namespace grpc
 
 namespace gofarm::rpc {
 
@@ -15,5 +17,10 @@ namespace gofarm::rpc {
 // machine is LocalPeer(), everybody else has no identity.
 PeerIdentity PeerAt(std::string_view address);
 PeerIdentity PeerOf(const grpc::ServerContextBase& context);
+
+// The certificate that the other end shows, in PEM; nobody has looked at it. Empty: none, or not over TLS.
+std::string ShownCertificate(const grpc::AuthContext& context);
+// Whether the connection is TLS; on one that is not only this machine's own can call.
+bool IsTls(const grpc::AuthContext& context);
 
 }  // namespace gofarm::rpc

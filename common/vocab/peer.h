@@ -1,6 +1,7 @@
 // Who is on the other end of a call, and what that lets them do. common/rpc reads it from the connection.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -14,6 +15,7 @@ std::string_view Name(Role role);
 struct PeerIdentity {
   Role role = Role::kNone;
   std::string name;           // unique among the identities of a farm
+  int64_t identity = 0;       // its number; 0: by the socket, or nobody
   std::string secret_sha256;  // of the session's secret that the call carries; empty: none
 
   bool operator==(const PeerIdentity&) const = default;

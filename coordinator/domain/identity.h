@@ -109,4 +109,21 @@ absl::StatusOr<JoinDecision> DecideJoin(const JoinFacts& facts, const JoinReques
 // out too long ago.
 absl::Status CheckRenewal(const std::optional<Identity>& identity, std::string_view key_sha256, absl::Time now);
 
+// ---- the audit ------------------------------------------------------------------------------------------------------
+
+// Who does something, and from where; for the audit.
+struct Actor {
+  std::string who;
+  Role role = Role::kNone;
+  std::string origin;
+};
+
+struct AuditEntry {
+  int64_t id = 0;
+  absl::Time at;
+  Actor actor;
+  std::string action;  // "token create", "join", "refused" ...
+  std::string detail;
+};
+
 }  // namespace gofarm::domain

@@ -13,6 +13,7 @@ struct Rule {
   Role least;
   bool on_standby = false;
   bool of_session = false;  // carries a session's secret
+  bool open = false;        // to strangers too
 };
 
 constexpr Rule kRules[] = {
@@ -50,6 +51,18 @@ constexpr Rule kRules[] = {
     {"/gofarm.v1.Worker/AppendLog", Role::kWorker, false, /*of_session=*/true},
     {"/gofarm.v1.Worker/UploadBlob", Role::kWorker, false, /*of_session=*/true},
     {"/gofarm.v1.Worker/Complete", Role::kWorker, false, /*of_session=*/true},
+    {"/gofarm.v1.Identity/GetAuthority", Role::kNone, /*on_standby=*/true, false, /*open=*/true},
+    {"/gofarm.v1.Identity/Join", Role::kNone, false, false, /*open=*/true},
+    // Its handler asks for the certificate, which may have run out.
+    {"/gofarm.v1.Identity/Renew", Role::kNone, false, false, /*open=*/true},
+    {"/gofarm.v1.Identity/WhoAmI", Role::kNone},
+    {"/gofarm.v1.Identity/CreateToken", Role::kAdmin},
+    {"/gofarm.v1.Identity/ListTokens", Role::kAdmin},
+    {"/gofarm.v1.Identity/RevokeToken", Role::kAdmin},
+    {"/gofarm.v1.Identity/ListIdentities", Role::kAdmin},
+    {"/gofarm.v1.Identity/GetIdentity", Role::kAdmin},
+    {"/gofarm.v1.Identity/RevokeIdentity", Role::kAdmin},
+    {"/gofarm.v1.Identity/ReadAudit", Role::kAdmin},
     {"/grpc.health.v1.Health/Check", Role::kViewer, /*on_standby=*/true},
     {"/grpc.health.v1.Health/Watch", Role::kViewer, /*on_standby=*/true},
     {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Role::kViewer, /*on_standby=*/true},
@@ -58,20 +71,33 @@ constexpr Rule kRules[] = {
 // An admin's socket serves embedded workers too; no other role stands for a worker's.
 bool Suffices(Role role, Role least) {
   if (role == Role::kAdmin) return true;
+  if (least == Role::kNone) return role != Role::kNone;  // anybody who belongs to the farm
   if (role == Role::kWorker || least == Role::kWorker) return role == least;
   return role >= least;
 }
 
-}  // namespace
-
-absl::Status Allow(std::string_view method, const PeerIdentity& peer, const CallFacts& facts) {
+const Rule* RuleOf(std::string_view method) {
   const Rule* rule =
       std::find_if(std::begin(kRules), std::end(kRules), [&](const Rule& r) { return r.method == method; });
-  if (rule == std::end(kRules)) {
+  return rule == std::end(kRules) ? nullptr : rule;
+}
+
+std::string Needed(Role least) { return least == Role::kNone ? "an identity" : Cat("the role ", Name(least)); }
+
+}  // namespace
+
+bool IsOpen(std::string_view method) {
+  const Rule* rule = RuleOf(method);
+  return rule != nullptr && rule->open;
+}
+
+absl::Status Allow(std::string_view method, const PeerIdentity& peer, const CallFacts& facts) {
+  const Rule* rule = RuleOf(method);
+  if (rule == nullptr) {
     return absl::UnimplementedError(Cat("this coordinator has no method ", EscapeForPrint(method)));
   }
-  if (!Suffices(peer.role, rule->least)) {
-    return absl::PermissionDeniedError(Cat(method, " takes the role ", Name(rule->least), "; this is ", Name(peer.role),
+  if (!rule->open && !Suffices(peer.role, rule->least)) {
+    return absl::PermissionDeniedError(Cat(method, " takes ", Needed(rule->least), "; this is ", Name(peer.role),
                                            peer.name.empty() ? "" : " ", peer.name));
   }
   if (!facts.standby.empty() && !rule->on_standby) return absl::UnavailableError(facts.standby);

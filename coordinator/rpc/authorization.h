@@ -1,8 +1,7 @@
 // Who may call what: one table, asked for every call before anything is done for it. Pure.
 //
-// Call (call.h) asks for the methods of the Farm and Worker services, whatever their kind. gRPC's own services (health,
-// reflection) have no handler of ours and are open to every peer that may connect; the table names them for listeners
-// whose credentials ask before the handler.
+// Call (call.h) asks for the methods of our services, whatever their kind. On TLS listeners the gate (gate.h) asks
+// before, also for gRPC's own services (health, reflection) and for methods that do not exist.
 #pragma once
 
 #include <string>
@@ -17,6 +16,9 @@ namespace gofarm::rpc {
 struct CallFacts {
   std::string standby;  // what to say when this coordinator does not lead; empty: it leads
 };
+
+// Whether strangers may call it: how they come in.
+bool IsOpen(std::string_view method);
 
 // `method` as on the wire: "/gofarm.v1.Farm/GetBatch". UNIMPLEMENTED: the table does not name it. PERMISSION_DENIED:
 // the peer's role does not suffice. UNAUTHENTICATED: what concerns an attempt takes a session's secret, and the call

@@ -10,6 +10,7 @@
 #include "common/digest/digest.h"
 #include "common/rpc/peer.h"
 #include "common/rpc/session_secret.h"
+#include "coordinator/rpc/gate.h"
 
 namespace gofarm::rpc {
 namespace {
@@ -24,10 +25,36 @@ absl::Status Admit(RpcContext& rpc, const char* method, const PeerIdentity& peer
       Cat("this request takes ", bytes >> 10, " KiB of memory, at most ", kRequestBytesMax >> 10, " are given to one"));
 }
 
+PeerIdentity KnownPeer(RpcContext& rpc, const grpc::CallbackServerContext& context) {
+  const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
+  if (auth == nullptr || !IsTls(*auth)) return PeerOf(context);
+  if (rpc.parts.identities == nullptr) return {};
+  const std::string shown = ShownCertificate(*auth);
+  if (shown.empty()) return {};
+  // The gate has asked for it a moment ago: this waits for nothing.
+  const absl::StatusOr<domain::Identity> known = rpc.parts.identities->Known(Scope::For(kKnowMax), shown);
+  if (!known.ok()) return {};
+  PeerIdentity peer = PeerOf(*known);
+  if (!rpc.parts.vouch(context.peer(), peer.identity).ok()) return {};
+  return peer;
+}
+
 }  // namespace
 
-PeerIdentity CallerOf(const grpc::CallbackServerContext& context) {
-  PeerIdentity peer = PeerOf(context);
+std::string OriginOf(const grpc::CallbackServerContext& context) {
+  const std::string peer = context.peer();
+  if (peer.substr(0, 5) == "unix:") return "unix";
+  const size_t kind = peer.find(':'), port = peer.rfind(':');
+  return kind == port ? peer : peer.substr(kind + 1, port - kind - 1);
+}
+
+domain::Actor ActorOf(RpcContext& rpc, const grpc::CallbackServerContext& context) {
+  const PeerIdentity peer = CallerOf(rpc, context);
+  return {.who = peer.name, .role = peer.role, .origin = OriginOf(context)};
+}
+
+PeerIdentity CallerOf(RpcContext& rpc, const grpc::CallbackServerContext& context) {
+  PeerIdentity peer = KnownPeer(rpc, context);
   const std::string secret = SessionSecretOf(context);
   if (!secret.empty()) peer.secret_sha256 = digest::Sha256Hex(secret);
   return peer;
@@ -38,7 +65,7 @@ Call::Call(RpcContext& rpc, grpc::CallbackServerContext* context, const char* me
     : rpc_(rpc),
       context_(context),
       method_(method),
-      peer_(CallerOf(*context)),
+      peer_(CallerOf(rpc, *context)),
       admitted_(Admit(rpc, method, peer_, request)) {}
 
 void Call::Count(const absl::Status& status) const {

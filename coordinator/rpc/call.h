@@ -5,6 +5,7 @@
 #include <grpcpp/grpcpp.h>
 
 #include <exception>
+#include <string>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -14,6 +15,7 @@
 #include "common/obs/log.h"
 #include "common/rpc/grpc_status.h"
 #include "common/vocab/peer.h"
+#include "coordinator/domain/identity.h"
 #include "coordinator/rpc/rpc_context.h"
 
 namespace google::protobuf {
@@ -23,8 +25,13 @@ class Message;
 namespace gofarm::rpc {
 
 inline constexpr size_t kRequestBytesMax = 64 << 10;  // in memory, of a request that gRPC parsed
-// Who calls, by its connection and by the session's secret that the call carries.
-PeerIdentity CallerOf(const grpc::CallbackServerContext& context);
+// Who calls, by its connection or its certificate, and by the session's secret that the call carries. Over TLS nobody
+// is anybody whom the farm does not know.
+PeerIdentity CallerOf(RpcContext& rpc, const grpc::CallbackServerContext& context);
+// The address that a call comes from, without its port; "unix" for the socket.
+std::string OriginOf(const grpc::CallbackServerContext& context);
+// For the audit.
+domain::Actor ActorOf(RpcContext& rpc, const grpc::CallbackServerContext& context);
 
 class Call {
  public:

@@ -8,6 +8,7 @@
 #include "coordinator/rpc/call.h"
 #include "coordinator/rpc/convert.h"
 #include "coordinator/rpc/on_thread.h"
+#include "coordinator/rpc/pager.h"
 #include "coordinator/rpc/submit_stream.h"
 #include "coordinator/rpc/write_stream.h"
 
@@ -15,8 +16,6 @@ namespace gofarm::rpc {
 namespace {
 
 // Pages are cut so that none comes near the message limit: a page holds at most this, or one row (kRowBytesMax).
-constexpr size_t kPageBytesMax = 1 << 20;
-constexpr int kPageRowsMax = 1'000;
 constexpr int64_t kLimitMax = int64_t{1} << 40;
 
 absl::Status CheckLimit(int64_t limit) {
@@ -43,35 +42,6 @@ ServerUnary JobCall(RpcContext& rpc, ServerContext context, const char* method,
     return absl::OkStatus();
   });
 }
-
-// Gathers rows into pages and writes those.
-template <typename Page>
-class Pager {
- public:
-  explicit Pager(WriteStream<Page>& stream) : stream_(stream) {}
-  // `rows`: the page's list of them.
-  template <typename Row>
-  absl::Status Add(google::protobuf::RepeatedPtrField<Row>* (Page::*rows)(), Row row) {
-    const size_t bytes = row.ByteSizeLong();
-    if (rows_ == kPageRowsMax || (rows_ > 0 && bytes_ + bytes > kPageBytesMax)) GOFARM_RETURN_IF_ERROR(Flush());
-    *(page_.*rows)()->Add() = std::move(row);
-    ++rows_;
-    bytes_ += bytes;
-    return absl::OkStatus();
-  }
-  absl::Status Flush() {
-    if (rows_ == 0) return absl::OkStatus();
-    rows_ = 0;
-    bytes_ = 0;
-    return stream_.Write(std::exchange(page_, Page()));
-  }
-
- private:
-  WriteStream<Page>& stream_;
-  Page page_;
-  int rows_ = 0;
-  size_t bytes_ = 0;
-};
 
 }  // namespace
 

@@ -20,6 +20,7 @@
 #include "common/rpc/deadline.h"
 #include "coordinator/rpc/catalog_rpc.h"
 #include "coordinator/rpc/farm_rpc.h"
+#include "coordinator/rpc/identity_rpc.h"
 #include "coordinator/rpc/rpc_context.h"
 #include "coordinator/rpc/worker_rpc.h"
 
@@ -78,7 +79,8 @@ absl::StatusOr<std::unique_ptr<grpc::Server>> BindServer(grpc::ServerBuilder& bu
 
 class Server::Impl {
  public:
-  explicit Impl(ServerParts parts) : rpc_(std::move(parts)), worker_(rpc_), farm_(rpc_), catalog_(rpc_) {}
+  explicit Impl(ServerParts parts)
+      : rpc_(std::move(parts)), worker_(rpc_), farm_(rpc_), catalog_(rpc_), identity_(rpc_) {}
 
   absl::Status Start(const std::string& address) {
     grpc::ResourceQuota quota("gofarm-coordinator");
@@ -87,6 +89,7 @@ class Server::Impl {
     grpc::ServerBuilder builder;
     builder.RegisterService(&worker_);
     builder.RegisterService(&farm_);
+    builder.RegisterService(&identity_);
     if (rpc_.parts.catalog != nullptr) builder.RegisterService(&catalog_);
     builder.SetResourceQuota(quota);
     builder.SetMaxReceiveMessageSize(kMessageBytesMax);
@@ -137,6 +140,7 @@ class Server::Impl {
   WorkerRpc worker_;
   FarmRpc farm_;
   CatalogRpc catalog_;
+  IdentityRpc identity_;
   std::unique_ptr<grpc::Server> server_;
   std::string address_;
 };

@@ -23,6 +23,7 @@
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/dispatch_loop.h"
 #include "coordinator/service/farm_view.h"
+#include "coordinator/service/identity_service.h"
 #include "coordinator/service/log_service.h"
 #include "coordinator/service/progress_board.h"
 #include "coordinator/service/query_service.h"
@@ -87,6 +88,15 @@ struct ServerParts {
   // Asked for every call of both services.
   std::function<absl::Status(std::string_view method, const PeerIdentity&)> authorize =
       [](std::string_view method, const PeerIdentity& peer) { return Allow(method, peer, {}); };
+  // Null: no listener reaches beyond this machine.
+  service::IdentityService* identities = nullptr;
+  // That the connection from this peer is an identity's (Acceptor::Vouch).
+  std::function<absl::Status(const std::string& peer, int64_t identity)> vouch = [](const std::string&, int64_t) {
+    return absl::OkStatus();
+  };
+  // Told who was refused what; must not wait.
+  std::function<void(std::string_view method, const domain::Actor&, const absl::Status&)> refused =
+      [](std::string_view, const domain::Actor&, const absl::Status&) {};
   absl::Duration submit_read_max = kSubmitReadMax;
   size_t bytes_in_flight_max = kBytesInFlightMax;
 };

@@ -39,7 +39,7 @@ grpc::ServerUnaryReactor* WorkerRpc::Complete(grpc::CallbackServerContext* conte
   return Unary(rpc_, rpc_.completions, context, "/gofarm.v1.Worker/Complete", nullptr,
                [this, context, hold, request, reply](const Scope& scope) -> absl::Status {
                  GOFARM_RETURN_IF_ERROR(hold->status());
-                 return TakeReport(scope, CallerOf(*context), *request, *reply);
+                 return TakeReport(scope, CallerOf(rpc_, *context), *request, *reply);
                });
 }
 

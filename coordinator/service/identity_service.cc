@@ -35,10 +35,10 @@ absl::StatusOr<pki::Authority> ReadAuthority(const IdentityOptions& options) {
 }
 
 absl::Status OtherAuthority(const IdentityOptions& options, const std::string& known, std::string_view here) {
-  return absl::FailedPreconditionError(
-      Cat("this farm's authority has the SHA-256 ", known, ", and ", AuthorityFolder(options), " ", here,
-          "; copy that folder from the data_dir of the coordinator that made it. If it is lost, docs/hosts.md says what ",
-          "that means and how every host joins again"));
+  return absl::FailedPreconditionError(Cat(
+      "this farm's authority has the SHA-256 ", known, ", and ", AuthorityFolder(options), " ", here,
+      "; copy that folder from the data_dir of the coordinator that made it. If it is lost, docs/hosts.md says what ",
+      "that means and how every host joins again"));
 }
 
 }  // namespace
@@ -55,9 +55,8 @@ absl::StatusOr<std::unique_ptr<IdentityService>> IdentityService::Open(const Sco
     farm_id = digest::Sha256Hex(secret).substr(0, kFarmIdDigits);
     GOFARM_ASSIGN_OR_RETURN(authority, pki::NewAuthority(farm_id, WallNow()));
     // On disk before the database knows it: a crash in between leaves an authority that nobody has heard of.
-    GOFARM_RETURN_IF_ERROR(pki::ReplaceFiles(AuthorityFolder(options),
-                                             {{pki::kKeyFile, authority->key},
-                                              {pki::kCertificateFile, authority->certificate}}));
+    GOFARM_RETURN_IF_ERROR(pki::ReplaceFiles(
+        AuthorityFolder(options), {{pki::kKeyFile, authority->key}, {pki::kCertificateFile, authority->certificate}}));
   }
   GOFARM_RETURN_IF_ERROR(authority.status());
   GOFARM_ASSIGN_OR_RETURN(const std::string fingerprint, pki::Fingerprint(authority->certificate));
@@ -95,7 +94,7 @@ absl::Status IdentityService::RenewServerCertificate() {
 }
 
 absl::StatusOr<NewToken> IdentityService::CreateToken(const Scope& scope, const domain::TokenRequest& request,
-                                                      const store::Actor& actor) {
+                                                      const domain::Actor& actor) {
   if (options_.addresses.empty()) {
     return absl::FailedPreconditionError(
         "this farm listens on no address that another host could reach; start it with --listen ADDR:PORT");
@@ -104,9 +103,9 @@ absl::StatusOr<NewToken> IdentityService::CreateToken(const Scope& scope, const 
   GOFARM_ASSIGN_OR_RETURN(const std::string fingerprint, pki::Fingerprint(authority_.certificate));
   GOFARM_ASSIGN_OR_RETURN(domain::JoinToken token,
                           store_.CreateToken(scope, request, digest::Sha256Hex(secret), actor));
-  return NewToken{.token = std::move(token),
-                  .join = pki::Encode(
-                      {.addresses = options_.addresses, .authority_sha256 = fingerprint, .secret = secret})};
+  return NewToken{
+      .token = std::move(token),
+      .join = pki::Encode({.addresses = options_.addresses, .authority_sha256 = fingerprint, .secret = secret})};
 }
 
 absl::StatusOr<store::Signed> IdentityService::SignFor(const domain::Identity& identity,
@@ -114,15 +113,15 @@ absl::StatusOr<store::Signed> IdentityService::SignFor(const domain::Identity& i
   const absl::Time now = WallNow();
   GOFARM_ASSIGN_OR_RETURN(
       std::string certificate,
-      pki::IssueClient(
-          authority_, public_key_pem,
-          {.farm = farm_id_, .role = identity.role, .identity = identity.id.value, .name = identity.name}, now));
+      pki::IssueClient(authority_, public_key_pem,
+                       {.farm = farm_id_, .role = identity.role, .identity = identity.id.value, .name = identity.name},
+                       now));
   return store::Signed{.certificate = std::move(certificate), .expires_at = now + pki::LifeOf(identity.role)};
 }
 
 absl::StatusOr<Membership> IdentityService::Join(const Scope& scope, std::string_view secret,
                                                  std::string_view request_pem, std::string_view name,
-                                                 const store::Actor& actor) {
+                                                 const domain::Actor& actor) {
   if (secret.empty() || secret.size() > kSecretMax) return absl::InvalidArgumentError("a join string without a secret");
   GOFARM_ASSIGN_OR_RETURN(const pki::Request request, pki::ReadRequest(request_pem));
   const auto sign = [&](const domain::Identity& identity) { return SignFor(identity, request.public_key_pem); };
@@ -137,7 +136,7 @@ absl::StatusOr<Membership> IdentityService::Join(const Scope& scope, std::string
 }
 
 absl::StatusOr<Membership> IdentityService::Renew(const Scope& scope, std::string_view request_pem,
-                                                  const store::Actor& actor) {
+                                                  const domain::Actor& actor) {
   GOFARM_ASSIGN_OR_RETURN(const pki::Request request, pki::ReadRequest(request_pem));
   const auto sign = [&](const domain::Identity& identity) { return SignFor(identity, request.public_key_pem); };
   GOFARM_ASSIGN_OR_RETURN(store::Joined renewed, store_.Renew(scope, request.key_digest, actor, sign));
@@ -149,14 +148,15 @@ absl::StatusOr<Membership> IdentityService::Renew(const Scope& scope, std::strin
 }
 
 absl::StatusOr<domain::Identity> IdentityService::Revoke(const Scope& scope, std::string_view name,
-                                                         const store::Actor& actor) {
+                                                         const domain::Actor& actor) {
   GOFARM_ASSIGN_OR_RETURN(domain::Identity identity, store_.Revoke(scope, name, actor));
   Revoked(identity);
   return identity;
 }
 
 absl::StatusOr<std::vector<std::string>> IdentityService::RevokeToken(const Scope& scope, domain::TokenId id,
-                                                                      bool with_identities, const store::Actor& actor) {
+                                                                      bool with_identities,
+                                                                      const domain::Actor& actor) {
   GOFARM_ASSIGN_OR_RETURN(std::vector<std::string> names, store_.RevokeToken(scope, id, with_identities, actor));
   for (const std::string& name : names) {
     // The newest of this name is the one that was just revoked, unless it has come back in the meantime.

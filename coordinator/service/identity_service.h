@@ -66,18 +66,33 @@ class IdentityService {
   absl::Status RenewServerCertificate();
 
   absl::StatusOr<NewToken> CreateToken(const Scope& scope, const domain::TokenRequest& request,
-                                       const store::Actor& actor);
+                                       const domain::Actor& actor);
   absl::StatusOr<Membership> Join(const Scope& scope, std::string_view secret, std::string_view request_pem,
-                                  std::string_view name, const store::Actor& actor);
+                                  std::string_view name, const domain::Actor& actor);
   // For the key of a certificate of this farm, even one that ran out.
-  absl::StatusOr<Membership> Renew(const Scope& scope, std::string_view request_pem, const store::Actor& actor);
-  absl::StatusOr<domain::Identity> Revoke(const Scope& scope, std::string_view name, const store::Actor& actor);
+  absl::StatusOr<Membership> Renew(const Scope& scope, std::string_view request_pem, const domain::Actor& actor);
+  absl::StatusOr<domain::Identity> Revoke(const Scope& scope, std::string_view name, const domain::Actor& actor);
   absl::StatusOr<std::vector<std::string>> RevokeToken(const Scope& scope, domain::TokenId id, bool with_identities,
-                                                       const store::Actor& actor);
+                                                       const domain::Actor& actor);
 
   // Whose certificate this is, if it is one of the farm's, within its dates, and was not revoked. UNAUTHENTICATED with
   // what to do. UNAVAILABLE: the database does not answer, and nothing is known of it.
   absl::StatusOr<domain::Identity> Known(const Scope& scope, std::string_view certificate_pem);
+
+  absl::StatusOr<std::vector<domain::JoinToken>> Tokens(const Scope& scope) { return store_.Tokens(scope); }
+  absl::StatusOr<std::vector<domain::Identity>> Identities(const Scope& scope) { return store_.Identities(scope); }
+  // NOT_FOUND: nobody had this name ever.
+  absl::StatusOr<domain::Identity> OfName(const Scope& scope, std::string_view name) {
+    return store_.OfName(scope, name);
+  }
+  absl::StatusOr<std::vector<domain::AuditEntry>> Audit(const Scope& scope, int64_t after, absl::Time since,
+                                                        int limit) {
+    return store_.Audit(scope, after, since, limit);
+  }
+  absl::Status Append(const Scope& scope, const domain::Actor& actor, std::string_view action,
+                      std::string_view detail) {
+    return store_.Append(scope, actor, action, detail);
+  }
 
   // Called with the number of each identity that was just revoked, to end its connections.
   void OnRevoked(std::function<void(domain::IdentityId)> listener);

@@ -11,6 +11,8 @@
 namespace gofarm::store {
 namespace {
 
+using domain::Actor;
+using domain::AuditEntry;
 using domain::Identity;
 using domain::IdentityId;
 using domain::JoinToken;

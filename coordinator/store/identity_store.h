@@ -21,21 +21,6 @@
 
 namespace gofarm::store {
 
-// Who does something, and from where; for the audit.
-struct Actor {
-  std::string who;
-  Role role = Role::kNone;
-  std::string origin;
-};
-
-struct AuditEntry {
-  int64_t id = 0;
-  absl::Time at;
-  Actor actor;
-  std::string action;  // "token create", "join", "refused" ...
-  std::string detail;
-};
-
 struct FarmIdentity {
   std::string farm_id;
   std::string authority_sha256;
@@ -63,15 +48,16 @@ class IdentityStore {
   absl::StatusOr<FarmIdentity> Found(const Scope& scope, const FarmIdentity& wanted);
 
   absl::StatusOr<domain::JoinToken> CreateToken(const Scope& scope, const domain::TokenRequest& request,
-                                                std::string_view secret_sha256, const Actor& actor);
+                                                std::string_view secret_sha256, const domain::Actor& actor);
   // NOT_FOUND: there is no such token. Returns the names of the identities that were revoked with it.
   absl::StatusOr<std::vector<std::string>> RevokeToken(const Scope& scope, domain::TokenId id, bool with_identities,
-                                                       const Actor& actor);
+                                                       const domain::Actor& actor);
   absl::StatusOr<std::vector<domain::JoinToken>> Tokens(const Scope& scope);
 
   absl::StatusOr<Joined> Join(const Scope& scope, std::string_view secret_sha256, const domain::JoinRequest& request,
-                              const Actor& actor, const Sign& sign);
-  absl::StatusOr<Joined> Renew(const Scope& scope, std::string_view key_sha256, const Actor& actor, const Sign& sign);
+                              const domain::Actor& actor, const Sign& sign);
+  absl::StatusOr<Joined> Renew(const Scope& scope, std::string_view key_sha256, const domain::Actor& actor,
+                               const Sign& sign);
 
   // By the digest of its key; none: no identity has it.
   absl::StatusOr<std::optional<domain::Identity>> OfKey(const Scope& scope, std::string_view key_sha256);
@@ -79,12 +65,12 @@ class IdentityStore {
   absl::StatusOr<domain::Identity> OfName(const Scope& scope, std::string_view name);
   absl::StatusOr<std::vector<domain::Identity>> Identities(const Scope& scope);
   // NOT_FOUND, or FAILED_PRECONDITION when it was revoked before.
-  absl::StatusOr<domain::Identity> Revoke(const Scope& scope, std::string_view name, const Actor& actor);
+  absl::StatusOr<domain::Identity> Revoke(const Scope& scope, std::string_view name, const domain::Actor& actor);
   absl::Status See(const Scope& scope, const std::vector<domain::IdentityId>& ids);
 
-  absl::Status Append(const Scope& scope, const Actor& actor, std::string_view action, std::string_view detail);
+  absl::Status Append(const Scope& scope, const domain::Actor& actor, std::string_view action, std::string_view detail);
   // After row `after`, oldest first; with `after` 0 the newest `limit`.
-  absl::StatusOr<std::vector<AuditEntry>> Audit(const Scope& scope, int64_t after, absl::Time since, int limit);
+  absl::StatusOr<std::vector<domain::AuditEntry>> Audit(const Scope& scope, int64_t after, absl::Time since, int limit);
 
  private:
   Pool& pool_;

@@ -1,6 +1,4 @@
 // The farm's authority and who it knows, over a real database and a real folder.
-#include "coordinator/service/identity_service.h"
-
 #include <gmock/gmock.h>
 #include <sys/stat.h>
 
@@ -11,6 +9,7 @@
 #include "common/pki/join_string.h"
 #include "common/pki/key.h"
 #include "common/pki/key_folder.h"
+#include "coordinator/service/identity_service.h"
 #include "tests/pg/farm_fixture.h"
 #include "tests/support/fake_clock.h"
 
@@ -55,8 +54,8 @@ class IdentityServiceTest : public FarmTest {
   }
 
   static inline int farms_ = 0;
-  const store::Actor admin_{.who = "root", .role = Role::kAdmin, .origin = "unix"};
-  const store::Actor stranger_{.origin = "10.0.0.9"};
+  const domain::Actor admin_{.who = "root", .role = Role::kAdmin, .origin = "unix"};
+  const domain::Actor stranger_{.origin = "10.0.0.9"};
   FakeClock clock_;
   std::string folder_;
   std::unique_ptr<store::IdentityStore> store_;
@@ -128,7 +127,8 @@ TEST_F(IdentityServiceTest, AJoinStringLetsOneInWhoIsKnownByHisCertificateFromTh
   EXPECT_EQ(known->id, member->identity.id);
   EXPECT_EQ(known->role, Role::kOperator);
   EXPECT_EQ(known->name, "ann");
-  EXPECT_TRUE(absl::IsUnauthenticated(service_->Join(Now(), "wrong", pki::NewRequest(key).value(), "x", stranger_).status()));
+  EXPECT_TRUE(
+      absl::IsUnauthenticated(service_->Join(Now(), "wrong", pki::NewRequest(key).value(), "x", stranger_).status()));
   EXPECT_TRUE(absl::IsInvalidArgument(service_->Join(Now(), join.secret, "no request", "x", stranger_).status()));
 }
 
@@ -179,12 +179,12 @@ TEST_F(IdentityServiceTest, IdentitiesGoWithTheirTokenWhenThatIsAsked) {
 TEST_F(IdentityServiceTest, CertificatesThatAreNotOfThisFarmAreNobodys) {
   const std::string key = pki::NewKey().value();
   const std::string public_key = pki::ReadRequest(pki::NewRequest(key).value())->public_key_pem;
-  const pki::Authority mine{
-      .key = pki::ReadKeyFile(folder_ + "/authority", pki::kKeyFile).value(),
-      .certificate = pki::ReadKeyFile(folder_ + "/authority", pki::kCertificateFile).value()};
+  const pki::Authority mine{.key = pki::ReadKeyFile(folder_ + "/authority", pki::kKeyFile).value(),
+                            .certificate = pki::ReadKeyFile(folder_ + "/authority", pki::kCertificateFile).value()};
   // Signed by the stolen authority, but in no database.
   const auto forged = pki::IssueClient(
-      mine, public_key, {.farm = service_->farm_id(), .role = Role::kAdmin, .identity = 99, .name = "root"}, absl::Now());
+      mine, public_key, {.farm = service_->farm_id(), .role = Role::kAdmin, .identity = 99, .name = "root"},
+      absl::Now());
   EXPECT_TRUE(absl::IsUnauthenticated(service_->Known(Now(), *forged).status()));
   const auto other_farm = pki::IssueClient(
       mine, public_key, {.farm = "f2", .role = Role::kAdmin, .identity = 1, .name = "root"}, absl::Now());

@@ -12,11 +12,11 @@
 namespace gofarm::testing {
 namespace {
 
+using domain::AuditEntry;
 using domain::Identity;
 using domain::JoinRequest;
 using domain::JoinToken;
 using domain::TokenRequest;
-using store::AuditEntry;
 using store::IdentityStore;
 using store::Joined;
 using ::testing::ElementsAre;
@@ -46,8 +46,8 @@ class IdentityStoreTest : public FarmTest {
     return actions;
   }
 
-  const store::Actor admin_{.who = "root", .role = Role::kAdmin, .origin = "unix"};
-  const store::Actor stranger_{.origin = "10.0.0.9"};
+  const domain::Actor admin_{.who = "root", .role = Role::kAdmin, .origin = "unix"};
+  const domain::Actor stranger_{.origin = "10.0.0.9"};
   const absl::Time end_ = absl::FromUnixSeconds(2'000'000'000);
   store::Sign sign_ = [this](const Identity& identity) -> absl::StatusOr<store::Signed> {
     return store::Signed{.certificate = Cat("certificate of ", identity.id.value), .expires_at = end_};

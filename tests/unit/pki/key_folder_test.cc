@@ -34,9 +34,8 @@ TEST_F(KeyFolderTest, FilesChangeTogetherAndTheLastGenerationIsKept) {
 
 TEST_F(KeyFolderTest, NobodyElseReadsThem) {
   ASSERT_TRUE(ReplaceFiles(folder_, {{kKeyFile, "key"}}).ok());
-  for (const auto& [path, mode] : {std::pair<std::string, unsigned>{folder_, 0700},
-                                   {folder_ + "/1", 0700},
-                                   {folder_ + "/1/key.pem", 0600}}) {
+  for (const auto& [path, mode] :
+       {std::pair<std::string, unsigned>{folder_, 0700}, {folder_ + "/1", 0700}, {folder_ + "/1/key.pem", 0600}}) {
     struct stat st {};
     ASSERT_EQ(stat(path.c_str(), &st), 0);
     EXPECT_EQ(st.st_mode & 0777, mode) << path;
