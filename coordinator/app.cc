@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -24,9 +25,12 @@
 #include "coordinator/http/http_server.h"
 #include "coordinator/leading.h"
 #include "coordinator/rpc/listener_watch.h"
+#include "coordinator/rpc/listeners.h"
 #include "coordinator/rpc/standby_server.h"
+#include "coordinator/service/identity_service.h"
 #include "coordinator/service/leadership.h"
 #include "coordinator/service/module_proxy.h"
+#include "coordinator/store/identity_store.h"
 #include "coordinator/store/leadership_store.h"
 #include "coordinator/store/migrator.h"
 #include "coordinator/store/pool.h"
@@ -38,6 +42,7 @@ const char* const kVersion = GOFARM_VERSION;
 
 namespace {
 
+constexpr absl::Duration kRenewalLook = absl::Hours(1);
 constexpr absl::Duration kReadyMax = absl::Seconds(2);
 constexpr absl::Duration kStartMax = absl::Seconds(60);
 // A coordinator that leads within this time never opens the listener of one that stands by.
@@ -103,6 +108,7 @@ class Coordinator {
   void Publish(Leading* leading);
   absl::Status Ready();
   std::string MetricsText();
+  void RenewCertificate(const std::stop_token& stop);
   bool Stopping() const { return signals_.token().stop_requested(); }
 
   const AppConfig& config_;
@@ -116,11 +122,14 @@ class Coordinator {
   store::Pool leadership_pool_;  // of its own: nothing stands before a renewal
   store::Pool catalog_pool_;
   store::PgLeadershipStore leadership_store_{leadership_pool_};
+  store::IdentityStore identity_store_{pool_};
   DataDir data_dir_;
   io::HttpClient http_client_;
   std::unique_ptr<service::ModuleProxy> proxy_;
   std::unique_ptr<catalog::Upstream> upstream_;
   rpc::FarmFacts facts_;
+  std::unique_ptr<service::IdentityService> identities_;  // null: nothing listens beyond this machine
+  std::jthread renewal_;
   std::unique_ptr<service::Leadership> leadership_;
   absl::Mutex leading_mutex_;
   Leading* leading_ ABSL_GUARDED_BY(leading_mutex_) = nullptr;  // while it leads
@@ -141,6 +150,16 @@ absl::Status Coordinator::Start() {
   store::ToolsetStore toolsets(pool_);
   for (const Toolset& toolset : config_.toolsets) GOFARM_RETURN_IF_ERROR(toolsets.Pin(scope, toolset));
   GOFARM_RETURN_IF_ERROR(data_dir_.Prepare());
+  if (rpc::ReachesOut(config_.listen)) {
+    GOFARM_ASSIGN_OR_RETURN_CTX(
+        identities_,
+        service::IdentityService::Open(scope,
+                                       {.folder = Cat(config_.data_dir, "/tls"),
+                                        .public_names = rpc::CertificateNames(config_.listen, config_.public_names)},
+                                       identity_store_, RealClock()),
+        "set up TLS");
+    renewal_ = std::jthread([this](const std::stop_token& stop) { RenewCertificate(stop); });
+  }
   GOFARM_ASSIGN_OR_RETURN_CTX(upstream_,
                               catalog::Upstream::Make(config_.catalog, config_.goproxy, kVersion, RealClock()),
                               "set up the catalog");
@@ -154,6 +173,14 @@ absl::Status Coordinator::Start() {
                                .ready = [this] { return Ready(); }});
   GOFARM_ASSIGN_OR_RETURN(http_, http::HttpServer::Start(config_.http, std::move(router)));
   return absl::OkStatus();
+}
+
+void Coordinator::RenewCertificate(const std::stop_token& stop) {
+  while (sync::SleepFor(stop, kRenewalLook)) {
+    if (const absl::Status renewed = identities_->RenewServerCertificate(); !renewed.ok()) {
+      obs::Error("server_certificate_not_renewed", {{"error", std::string(renewed.message())}});
+    }
+  }
 }
 
 absl::Status Coordinator::Run() {
@@ -171,7 +198,8 @@ absl::StatusOr<std::optional<int64_t>> Coordinator::StandBy() {
   GOFARM_ASSIGN_OR_RETURN(std::optional<int64_t> epoch, leadership_->AwaitTurn(signals_.token(), kTurnPatience));
   if (epoch || Stopping()) return epoch;
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<rpc::StandbyServer> server,
-                          rpc::StandbyServer::Start(config_.listen, facts_, [this] { return leadership_->View(); }));
+                          rpc::StandbyServer::Start({.addresses = config_.listen, .identities = identities_.get()},
+                                                    facts_, [this] { return leadership_->View(); }));
   listener_.Watch(server->address());
   absl::StatusOr<std::optional<int64_t>> turn = leadership_->AwaitTurn(signals_.token(), absl::InfiniteDuration());
   listener_.Watch("");
@@ -190,7 +218,8 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .proxy = *proxy_,
                    .upstream = *upstream_,
                    .catalog_metrics = catalog_metrics_,
-                   .leadership = *leadership_},
+                   .leadership = *leadership_,
+                   .identities = identities_.get()},
                   epoch);
   const absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));
   if (started.ok()) {

@@ -3,16 +3,19 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "common/base/text.h"
 #include "common/config/table.h"
 #include "common/config/toolsets.h"
 #include "coordinator/domain/toolset.h"
 #include "coordinator/http/http_server.h"
-#include "coordinator/rpc/server.h"
+#include "coordinator/rpc/listeners.h"
 
 namespace gofarm::coordinator {
 namespace {
+
+constexpr char kListenDefault[] = "unix:/run/gofarm/coordinator.sock";
 
 // A value and where it came from, for messages.
 struct Choice {
@@ -46,10 +49,13 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   config::Table table = flags.config.empty() ? config::Table::Empty() : config::Table::Load(flags.config);
   AppConfig out;
 
-  const Choice listen =
-      Choose(flags.listen, "--listen", "GOFARM_COORDINATOR_LISTEN", "listen", table.Str("listen", "127.0.0.1:7070"));
-  out.listen = listen.value;
-  if (const absl::Status s = rpc::CheckListen(listen.value); !s.ok()) table.Fault(listen.from, Sv(s.message()));
+  const Choice listen = Choose(flags.listen, "--listen", "GOFARM_COORDINATOR_LISTEN", "listen",
+                               absl::StrJoin(table.StrList("listen", {kListenDefault}), ","));
+  out.listen = absl::StrSplit(listen.value, ',', absl::SkipEmpty());
+  out.public_names = table.StrList("public_names", {});
+  if (const absl::Status s = rpc::CheckListen(out.listen, out.public_names); !s.ok()) {
+    table.Fault(listen.from, Sv(s.message()));
+  }
 
   const Choice http =
       Choose(flags.http, "--http", "GOFARM_COORDINATOR_HTTP", "http", table.Str("http", "127.0.0.1:7071"));

@@ -23,8 +23,9 @@ struct Flags {
 };
 
 struct AppConfig {
-  std::string listen;
-  std::string http;  // empty: no listener
+  std::vector<std::string> listen;        // unix:/PATH or HOST:PORT
+  std::vector<std::string> public_names;  // by which other hosts reach this one
+  std::string http;                       // empty: no listener
   std::string database_url;
   std::string data_dir;
   std::vector<Toolset> toolsets;  // digests filled in

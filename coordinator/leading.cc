@@ -86,21 +86,25 @@ absl::Status Leading::Start(const Scope& scope) {
                             .lost = [this](const absl::Status& why) { parts_.leadership.Lost(why); }},
       epoch_);
   GOFARM_RETURN_IF_ERROR_CTX(catalog_->Start(scope), "start the catalog");
-  GOFARM_ASSIGN_OR_RETURN(rpc_, rpc::Server::Start(config.listen, {.batches = *batches_,
-                                                                   .queries = queries_,
-                                                                   .farm = *farm_,
-                                                                   .feeds = *feeds_,
-                                                                   .attempts = *attempts_,
-                                                                   .dispatch = *dispatch_,
-                                                                   .board = board_,
-                                                                   .logs = *logs_,
-                                                                   .blobs = *blobs_,
-                                                                   .sessions = sessions_,
-                                                                   .fence = fence_,
-                                                                   .reports = reports_,
-                                                                   .catalog = catalog_.get(),
-                                                                   .facts = parts_.facts,
-                                                                   .metrics = &parts_.metrics}));
+  GOFARM_ASSIGN_OR_RETURN(rpc_, rpc::Server::Start({.addresses = config.listen}, {.batches = *batches_,
+                                                                                  .queries = queries_,
+                                                                                  .farm = *farm_,
+                                                                                  .feeds = *feeds_,
+                                                                                  .attempts = *attempts_,
+                                                                                  .dispatch = *dispatch_,
+                                                                                  .board = board_,
+                                                                                  .logs = *logs_,
+                                                                                  .blobs = *blobs_,
+                                                                                  .sessions = sessions_,
+                                                                                  .fence = fence_,
+                                                                                  .reports = reports_,
+                                                                                  .catalog = catalog_.get(),
+                                                                                  .facts = parts_.facts,
+                                                                                  .metrics = &parts_.metrics,
+                                                                                  .identities = parts_.identities}));
+  if (parts_.identities != nullptr) {
+    parts_.identities->SetAddresses(rpc::JoinAddresses(rpc_->tls_address(), config.public_names));
+  }
   collector_ = std::jthread([this](const std::stop_token& stop) { Collect(stop); });
   return absl::OkStatus();
 }

@@ -23,6 +23,7 @@
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/dispatch_loop.h"
 #include "coordinator/service/farm_view.h"
+#include "coordinator/service/identity_service.h"
 #include "coordinator/service/job_news.h"
 #include "coordinator/service/leadership.h"
 #include "coordinator/service/log_service.h"
@@ -56,6 +57,7 @@ struct LeadingParts {
   catalog::Upstream& upstream;
   catalog::CatalogMetrics& catalog_metrics;
   service::Leadership& leadership;
+  service::IdentityService* identities = nullptr;  // null: nothing listens beyond this machine
 };
 
 class Leading {

@@ -195,6 +195,7 @@ std::vector<std::string> Table::StrList(std::string_view key, const std::vector<
   const toml::node* node = impl_->Find(key);
   if (node == nullptr) return fallback;
   std::vector<std::string> out;
+  if (const auto one = node->value_exact<std::string>()) return {*one};
   if (const toml::array* list = node->as_array()) {
     for (const toml::node& item : *list) {
       if (const auto v = item.value_exact<std::string>()) {

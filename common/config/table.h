@@ -34,6 +34,7 @@ class Table {
   absl::Duration Duration(std::string_view key, absl::Duration fallback, absl::Duration min, absl::Duration max);
   // Bytes as a number, or text such as "512 MiB", "6GiB".
   int64_t Bytes(std::string_view key, int64_t fallback, int64_t min, int64_t max);
+  // A single text is a list of one.
   std::vector<std::string> StrList(std::string_view key, const std::vector<std::string>& fallback);
   // The table `[key]`, empty when there is none. It reports into this table's list of faults and must not outlive it.
   Table Sub(std::string_view key);

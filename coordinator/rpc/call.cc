@@ -25,20 +25,6 @@ absl::Status Admit(RpcContext& rpc, const char* method, const PeerIdentity& peer
       Cat("this request takes ", bytes >> 10, " KiB of memory, at most ", kRequestBytesMax >> 10, " are given to one"));
 }
 
-PeerIdentity KnownPeer(RpcContext& rpc, const grpc::CallbackServerContext& context) {
-  const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
-  if (auth == nullptr || !IsTls(*auth)) return PeerOf(context);
-  if (rpc.parts.identities == nullptr) return {};
-  const std::string shown = ShownCertificate(*auth);
-  if (shown.empty()) return {};
-  // The gate has asked for it a moment ago: this waits for nothing.
-  const absl::StatusOr<domain::Identity> known = rpc.parts.identities->Known(Scope::For(kKnowMax), shown);
-  if (!known.ok()) return {};
-  PeerIdentity peer = PeerOf(*known);
-  if (!rpc.parts.vouch(context.peer(), peer.identity).ok()) return {};
-  return peer;
-}
-
 }  // namespace
 
 std::string OriginOf(const grpc::CallbackServerContext& context) {
@@ -54,7 +40,8 @@ domain::Actor ActorOf(RpcContext& rpc, const grpc::CallbackServerContext& contex
 }
 
 PeerIdentity CallerOf(RpcContext& rpc, const grpc::CallbackServerContext& context) {
-  PeerIdentity peer = KnownPeer(rpc, context);
+  PeerIdentity peer = KnownPeer(rpc.parts.identities, context);
+  if (peer.identity != 0 && !rpc.parts.vouch(context.peer(), peer.identity).ok()) return {};
   const std::string secret = SessionSecretOf(context);
   if (!secret.empty()) peer.secret_sha256 = digest::Sha256Hex(secret);
   return peer;

@@ -2,6 +2,7 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <memory>
 #include <string>
 
 #include "common/rpc/grpc_status.h"
@@ -14,16 +15,23 @@ PeerIdentity PeerOf(const domain::Identity& identity) {
   return {.role = identity.role, .name = identity.name, .identity = identity.id.value};
 }
 
+PeerIdentity KnownPeer(service::IdentityService* identities, const grpc::ServerContextBase& context) {
+  const std::shared_ptr<const grpc::AuthContext> auth = context.auth_context();
+  if (auth == nullptr || !IsTls(*auth)) return rpc::PeerOf(context);
+  const std::string shown = ShownCertificate(*auth);
+  if (identities == nullptr || shown.empty()) return {};
+  const absl::StatusOr<domain::Identity> known = identities->Known(Scope::For(kKnowMax), shown);
+  return known.ok() ? PeerOf(*known) : PeerIdentity{};
+}
+
 grpc::Status Gate::Process(const InputMetadata& metadata, grpc::AuthContext* context, OutputMetadata*,
                            OutputMetadata*) {
   const auto path = metadata.find(":path");
-  const std::string method =
-      path == metadata.end() ? "" : std::string(path->second.data(), path->second.size());
+  const std::string method = path == metadata.end() ? "" : std::string(path->second.data(), path->second.size());
   if (IsOpen(method)) return grpc::Status::OK;
   PeerIdentity peer;
   absl::Status allowed;
-  const absl::StatusOr<domain::Identity> known =
-      identities_.Known(Scope::For(kKnowMax), ShownCertificate(*context));
+  const absl::StatusOr<domain::Identity> known = identities_.Known(Scope::For(kKnowMax), ShownCertificate(*context));
   if (known.ok()) {
     peer = PeerOf(*known);
     allowed = authorize_(method, peer);

@@ -1,5 +1,5 @@
-// Asks for every call on a TLS listener, before any handler: who shows this certificate, and may they? Also for gRPC's own
-// services and for methods that do not exist; what it says reaches the client.
+// Asks for every call on a TLS listener, before any handler: who shows this certificate, and may they? Also for gRPC's
+// own services and for methods that do not exist; what it says reaches the client.
 //
 // gRPC calls it on threads of its own; it may wait for the database.
 #pragma once
@@ -12,6 +12,10 @@
 #include "absl/status/status.h"
 #include "common/vocab/peer.h"
 #include "coordinator/service/identity_service.h"
+
+namespace grpc {
+class ServerContextBase;
+}
 
 namespace gofarm::rpc {
 
@@ -39,5 +43,9 @@ class Gate final : public grpc::AuthMetadataProcessor {
 
 // As callers of this coordinator.
 PeerIdentity PeerOf(const domain::Identity& identity);
+
+// Who calls, by where the connection comes from or, over TLS, by the certificate: nobody, unless `identities` knows
+// him. After the gate this waits for nothing.
+PeerIdentity KnownPeer(service::IdentityService* identities, const grpc::ServerContextBase& context);
 
 }  // namespace gofarm::rpc

@@ -97,8 +97,8 @@ ServerUnary IdentityRpc::Join(ServerContext context, const v1::JoinRequest* requ
                [this, context, request, reply](const Scope& scope) -> absl::Status {
                  GOFARM_ASSIGN_OR_RETURN(service::IdentityService * identities, Identities());
                  const domain::Actor actor{.origin = OriginOf(*context)};
-                 const absl::StatusOr<service::Membership> member = identities->Join(
-                     scope, request->secret(), request->certificate_request(), request->name(), actor);
+                 const absl::StatusOr<service::Membership> member =
+                     identities->Join(scope, request->secret(), request->certificate_request(), request->name(), actor);
                  if (!member.ok()) rpc_.parts.refused("/gofarm.v1.Identity/Join", actor, member.status());
                  GOFARM_RETURN_IF_ERROR(member.status());
                  ToProto(*member, *reply);
@@ -174,10 +174,9 @@ ServerUnary IdentityRpc::RevokeToken(ServerContext context, const v1::RevokeToke
   return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Identity/RevokeToken", request,
                [this, context, request, reply](const Scope& scope) -> absl::Status {
                  GOFARM_ASSIGN_OR_RETURN(service::IdentityService * identities, Identities());
-                 GOFARM_ASSIGN_OR_RETURN(
-                     const std::vector<std::string> names,
-                     identities->RevokeToken(scope, domain::TokenId{request->id()}, request->with_identities(),
-                                             ActorOf(rpc_, *context)));
+                 GOFARM_ASSIGN_OR_RETURN(const std::vector<std::string> names,
+                                         identities->RevokeToken(scope, domain::TokenId{request->id()},
+                                                                 request->with_identities(), ActorOf(rpc_, *context)));
                  for (const std::string& name : names) reply->add_identities(name);
                  return absl::OkStatus();
                });
@@ -205,8 +204,7 @@ ServerUnary IdentityRpc::GetIdentity(ServerContext context, const v1::IdentityRe
   return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Identity/GetIdentity", request,
                [this, request, reply](const Scope& scope) -> absl::Status {
                  GOFARM_ASSIGN_OR_RETURN(service::IdentityService * identities, Identities());
-                 GOFARM_ASSIGN_OR_RETURN(const domain::Identity identity,
-                                         identities->OfName(scope, request->name()));
+                 GOFARM_ASSIGN_OR_RETURN(const domain::Identity identity, identities->OfName(scope, request->name()));
                  ToProto(identity, *reply);
                  return absl::OkStatus();
                });

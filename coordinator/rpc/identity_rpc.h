@@ -1,5 +1,5 @@
-// The Identity service: joining, renewing, tokens, identities, the audit. Each handler translates and calls one method of
-// service/identity_service.h.
+// The Identity service: joining, renewing, tokens, identities, the audit. Each handler translates and calls one method
+// of service/identity_service.h.
 #pragma once
 
 #include <gofarm/v1/identity.grpc.pb.h>
@@ -22,8 +22,7 @@ class IdentityRpc final : public v1::Identity::CallbackService {
   ServerUnary Join(ServerContext context, const v1::JoinRequest* request, v1::Membership* reply) override;
   ServerUnary Renew(ServerContext context, const v1::RenewRequest* request, v1::Membership* reply) override;
   ServerUnary WhoAmI(ServerContext context, const v1::WhoAmIRequest* request, v1::Self* reply) override;
-  ServerUnary CreateToken(ServerContext context, const v1::CreateTokenRequest* request,
-                          v1::JoinToken* reply) override;
+  ServerUnary CreateToken(ServerContext context, const v1::CreateTokenRequest* request, v1::JoinToken* reply) override;
   ServerWrite<v1::JoinTokenPage> ListTokens(ServerContext context, const v1::ListTokensRequest* request) override;
   ServerUnary RevokeToken(ServerContext context, const v1::RevokeTokenRequest* request,
                           v1::RevokeTokenReply* reply) override;

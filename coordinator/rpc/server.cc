@@ -1,6 +1,5 @@
 #include "coordinator/rpc/server.h"
 
-#include <grpcpp/ext/proto_server_reflection_plugin.h>
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/resource_quota.h>
 #include <sys/socket.h>
@@ -16,11 +15,11 @@
 #include "common/io/files.h"
 #include "common/obs/log.h"
 #include "common/rpc/channel.h"
-#include "common/rpc/credentials.h"
 #include "common/rpc/deadline.h"
 #include "coordinator/rpc/catalog_rpc.h"
 #include "coordinator/rpc/farm_rpc.h"
 #include "coordinator/rpc/identity_rpc.h"
+#include "coordinator/rpc/listeners.h"
 #include "coordinator/rpc/rpc_context.h"
 #include "coordinator/rpc/worker_rpc.h"
 
@@ -50,39 +49,12 @@ absl::Status FreeSocket(const std::string& path) {
   return absl::OkStatus();
 }
 
-absl::Status CheckListen(const std::string& address) { return Credentials::Plaintext().CheckAddress(address); }
-
-absl::StatusOr<std::unique_ptr<grpc::Server>> BindServer(grpc::ServerBuilder& builder, const std::string& address,
-                                                         std::string& bound) {
-  GOFARM_RETURN_IF_ERROR(CheckListen(address));
-  const bool is_unix = address.substr(0, 5) == "unix:";
-  if (is_unix) GOFARM_RETURN_IF_ERROR(FreeSocket(address.substr(5)));
-  static const bool once = [] {
-    grpc::EnableDefaultHealthCheckService(true);
-    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    return true;
-  }();
-  (void)once;
-  int port = 0;
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
-  // Two coordinators must not share a port unnoticed.
-  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
-  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (server == nullptr || (!is_unix && port == 0)) {
-    return absl::UnavailableError(Cat("listen on ", address, ": it is taken, or not an address of this machine"));
-  }
-  // The folder decides who may come in; the socket is for its owner and group.
-  if (is_unix && ::chmod(address.substr(5).c_str(), 0660) != 0) return ErrnoStatus(errno, Cat("protect ", address));
-  bound = is_unix ? address : Cat(address.substr(0, address.rfind(':')), ":", port);
-  return server;
-}
-
 class Server::Impl {
  public:
   explicit Impl(ServerParts parts)
       : rpc_(std::move(parts)), worker_(rpc_), farm_(rpc_), catalog_(rpc_), identity_(rpc_) {}
 
-  absl::Status Start(const std::string& address) {
+  absl::Status Start(ListenOptions listen) {
     grpc::ResourceQuota quota("gofarm-coordinator");
     quota.Resize(kQuotaBytes);
     quota.SetMaxThreads(kQuotaThreads);
@@ -106,7 +78,16 @@ class Server::Impl {
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
     builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-    GOFARM_ASSIGN_OR_RETURN(server_, BindServer(builder, address, address_));
+    if (!listen.authorize) listen.authorize = rpc_.parts.authorize;
+    listen.identities = rpc_.parts.identities;
+    listeners_ = std::make_unique<Listeners>(std::move(listen));
+    GOFARM_RETURN_IF_ERROR(listeners_->AddTo(builder));
+    rpc_.parts.vouch = [this](const std::string& peer, int64_t identity) { return listeners_->Vouch(peer, identity); };
+    if (rpc_.parts.identities != nullptr) {
+      rpc_.parts.identities->OnRevoked([this](domain::IdentityId id) { listeners_->Shut(id.value); });
+    }
+    server_ = builder.BuildAndStart();
+    GOFARM_RETURN_IF_ERROR(listeners_->Open(server_.get()));
     server_->GetHealthCheckService()->SetServingStatus(true);
     return absl::OkStatus();
   }
@@ -114,6 +95,8 @@ class Server::Impl {
   void Stop() {
     if (server_ == nullptr) return;
     server_->GetHealthCheckService()->SetServingStatus(false);
+    if (rpc_.parts.identities != nullptr) rpc_.parts.identities->OnRevoked(nullptr);
+    listeners_->Close();
     rpc_.stop.request_stop();
     server_->Shutdown(DeadlineOf(SteadyNow() + kStopGrace));
     rpc_.followers.Join();
@@ -133,7 +116,8 @@ class Server::Impl {
   }
 
   ~Impl() { Stop(); }
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return listeners_->address(); }
+  const std::string& tls_address() const { return listeners_->tls_address(); }
 
  private:
   RpcContext rpc_;
@@ -141,19 +125,20 @@ class Server::Impl {
   FarmRpc farm_;
   CatalogRpc catalog_;
   IdentityRpc identity_;
+  std::unique_ptr<Listeners> listeners_;
   std::unique_ptr<grpc::Server> server_;
-  std::string address_;
 };
 
-absl::StatusOr<std::unique_ptr<Server>> Server::Start(const std::string& address, ServerParts parts) {
+absl::StatusOr<std::unique_ptr<Server>> Server::Start(ListenOptions listen, ServerParts parts) {
   auto impl = std::make_unique<Impl>(std::move(parts));
-  GOFARM_RETURN_IF_ERROR_CTX(impl->Start(address), "grpc");
+  GOFARM_RETURN_IF_ERROR_CTX(impl->Start(std::move(listen)), "grpc");
   return std::unique_ptr<Server>(new Server(std::move(impl)));
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() = default;
 const std::string& Server::address() const { return impl_->address(); }
+const std::string& Server::tls_address() const { return impl_->tls_address(); }
 void Server::Stop() { impl_->Stop(); }
 
 }  // namespace gofarm::rpc

@@ -1,6 +1,6 @@
-// The coordinator's gRPC server: Worker and Farm services, reflection, standard health. Plaintext, hence only unix
-// sockets and loopback. Handlers run on bounded pools; a full pool answers RESOURCE_EXHAUSTED "coordinator is busy".
-// Every call has a deadline, the client's or a default. Start and Stop once, from one thread.
+// The coordinator's gRPC server: our services, reflection, standard health, on the listeners of listeners.h. Handlers
+// run on bounded pools; a full pool answers RESOURCE_EXHAUSTED "coordinator is busy". Every call has a deadline, the
+// client's or a default. Start and Stop once, from one thread.
 #pragma once
 
 #include <functional>
@@ -16,6 +16,7 @@
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/rpc/authorization.h"
 #include "coordinator/rpc/byte_budget.h"
+#include "coordinator/rpc/listeners.h"
 #include "coordinator/rpc/session_streams.h"
 #include "coordinator/service/attempt_fence.h"
 #include "coordinator/service/attempt_service.h"
@@ -28,11 +29,6 @@
 #include "coordinator/service/progress_board.h"
 #include "coordinator/service/query_service.h"
 #include "coordinator/service/worker_reports.h"
-
-namespace grpc {
-class Server;
-class ServerBuilder;
-}  // namespace grpc
 
 namespace gofarm::catalog {
 class Catalog;
@@ -101,26 +97,20 @@ struct ServerParts {
   size_t bytes_in_flight_max = kBytesInFlightMax;
 };
 
-// OK, or INVALID_ARGUMENT for what is no address, FAILED_PRECONDITION, naming TLS, for one beyond this machine.
-absl::Status CheckListen(const std::string& address);
-
 // Removes a socket that nobody listens on any more, left by a process that was killed: it is in the way of the next
 // one. UNAVAILABLE: somebody does; FAILED_PRECONDITION: it is something else.
 absl::Status FreeSocket(const std::string& path);
 
-// Binds `address` (an old socket of a dead process is removed) and starts what the builder holds. `bound` gets the
-// address that clients dial. UNAVAILABLE when it cannot be bound.
-absl::StatusOr<std::unique_ptr<grpc::Server>> BindServer(grpc::ServerBuilder& builder, const std::string& address,
-                                                         std::string& bound);
-
 class Server {
  public:
   // UNAVAILABLE when the address cannot be bound. `parts` must outlive the server.
-  static absl::StatusOr<std::unique_ptr<Server>> Start(const std::string& address, ServerParts parts);
+  static absl::StatusOr<std::unique_ptr<Server>> Start(ListenOptions listen, ServerParts parts);
   ~Server();  // Stop
 
-  // The address clients dial; differs from the one asked for when the port was 0.
+  // The address that this machine dials, with the port that was bound.
   const std::string& address() const;
+  // For other hosts; empty: none.
+  const std::string& tls_address() const;
   // Takes no more calls, closes sessions and followers, gives running calls kStopGrace, joins.
   void Stop();
 

@@ -11,8 +11,9 @@
 #include "common/base/text.h"
 #include "common/rpc/deadline.h"
 #include "common/rpc/grpc_status.h"
-#include "common/rpc/peer.h"
 #include "coordinator/rpc/authorization.h"
+#include "coordinator/rpc/gate.h"
+#include "coordinator/rpc/listeners.h"
 
 namespace gofarm::rpc {
 namespace {
@@ -53,18 +54,26 @@ class StandbyServer::Impl final : public grpc::CallbackGenericService {
   Impl(FarmFacts facts, std::function<service::LeadershipView()> view)
       : facts_(std::move(facts)), view_(std::move(view)) {}
 
-  absl::Status Start(const std::string& address) {
+  absl::Status Start(ListenOptions listen) {
+    identities_ = listen.identities;
+    listen.authorize = [this](std::string_view method, const PeerIdentity& peer) {
+      return Allow(method, peer, {.standby = StandbyText(view_())});
+    };
+    listeners_ = std::make_unique<Listeners>(std::move(listen));
     grpc::ServerBuilder builder;
     builder.RegisterCallbackGenericService(this);
-    GOFARM_ASSIGN_OR_RETURN(server_, BindServer(builder, address, address_));
+    GOFARM_RETURN_IF_ERROR(listeners_->AddTo(builder));
+    server_ = builder.BuildAndStart();
+    GOFARM_RETURN_IF_ERROR(listeners_->Open(server_.get()));
     server_->GetHealthCheckService()->SetServingStatus(false);
     return absl::OkStatus();
   }
 
-  const std::string& address() const { return address_; }
+  const std::string& address() const { return listeners_->address(); }
 
   void Stop() {
     if (server_ == nullptr) return;
+    listeners_->Close();
     server_->Shutdown(DeadlineOf(SteadyNow() + kStopGrace));
     server_->Wait();
     server_.reset();
@@ -72,7 +81,7 @@ class StandbyServer::Impl final : public grpc::CallbackGenericService {
 
   grpc::ServerGenericBidiReactor* CreateReactor(grpc::GenericCallbackServerContext* context) override {
     const service::LeadershipView view = view_();
-    absl::Status allowed = Allow(context->method(), PeerOf(*context), {.standby = StandbyText(view)});
+    absl::Status allowed = Allow(context->method(), KnownPeer(identities_, *context), {.standby = StandbyText(view)});
     if (allowed.ok() && context->method() != kStatusMethod) allowed = absl::UnavailableError(StandbyText(view));
     if (!allowed.ok()) return new Refusal(allowed);
     v1::FarmStatus status;
@@ -90,14 +99,15 @@ class StandbyServer::Impl final : public grpc::CallbackGenericService {
  private:
   const FarmFacts facts_;
   const std::function<service::LeadershipView()> view_;
+  service::IdentityService* identities_ = nullptr;
+  std::unique_ptr<Listeners> listeners_;
   std::unique_ptr<grpc::Server> server_;
-  std::string address_;
 };
 
-absl::StatusOr<std::unique_ptr<StandbyServer>> StandbyServer::Start(const std::string& address, FarmFacts facts,
+absl::StatusOr<std::unique_ptr<StandbyServer>> StandbyServer::Start(ListenOptions listen, FarmFacts facts,
                                                                     std::function<service::LeadershipView()> view) {
   auto impl = std::make_unique<Impl>(std::move(facts), std::move(view));
-  GOFARM_RETURN_IF_ERROR_CTX(impl->Start(address), "grpc");
+  GOFARM_RETURN_IF_ERROR_CTX(impl->Start(std::move(listen)), "grpc");
   return std::unique_ptr<StandbyServer>(new StandbyServer(std::move(impl)));
 }
 

@@ -16,7 +16,7 @@ namespace gofarm::rpc {
 class StandbyServer {
  public:
   // `view` is called from gRPC's threads and must not wait. UNAVAILABLE when the address cannot be bound.
-  static absl::StatusOr<std::unique_ptr<StandbyServer>> Start(const std::string& address, FarmFacts facts,
+  static absl::StatusOr<std::unique_ptr<StandbyServer>> Start(ListenOptions listen, FarmFacts facts,
                                                               std::function<service::LeadershipView()> view);
   ~StandbyServer();  // Stop
   // With the port that was bound.

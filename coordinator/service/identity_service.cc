@@ -95,7 +95,12 @@ absl::Status IdentityService::RenewServerCertificate() {
 
 absl::StatusOr<NewToken> IdentityService::CreateToken(const Scope& scope, const domain::TokenRequest& request,
                                                       const domain::Actor& actor) {
-  if (options_.addresses.empty()) {
+  std::vector<std::string> addresses;
+  {
+    const absl::MutexLock lock(&mutex_);
+    addresses = addresses_;
+  }
+  if (addresses.empty()) {
     return absl::FailedPreconditionError(
         "this farm listens on no address that another host could reach; start it with --listen ADDR:PORT");
   }
@@ -105,7 +110,7 @@ absl::StatusOr<NewToken> IdentityService::CreateToken(const Scope& scope, const 
                           store_.CreateToken(scope, request, digest::Sha256Hex(secret), actor));
   return NewToken{
       .token = std::move(token),
-      .join = pki::Encode({.addresses = options_.addresses, .authority_sha256 = fingerprint, .secret = secret})};
+      .join = pki::Encode({.addresses = std::move(addresses), .authority_sha256 = fingerprint, .secret = secret})};
 }
 
 absl::StatusOr<store::Signed> IdentityService::SignFor(const domain::Identity& identity,
@@ -188,6 +193,11 @@ absl::StatusOr<domain::Identity> IdentityService::Known(const Scope& scope, std:
   if (known_.size() >= kKnownMax) known_.clear();
   known_[shown.key_digest] = {*identity, clock_.Now() + kKnownFor};
   return *identity;
+}
+
+void IdentityService::SetAddresses(std::vector<std::string> addresses) {
+  const absl::MutexLock lock(&mutex_);
+  addresses_ = std::move(addresses);
 }
 
 void IdentityService::OnRevoked(std::function<void(domain::IdentityId)> listener) {

@@ -35,7 +35,6 @@ inline constexpr size_t kKnownMax = 20'000;
 struct IdentityOptions {
   std::string folder;
   std::vector<std::string> public_names;  // host names and addresses of the server's certificate
-  std::vector<std::string> addresses;     // HOST:PORT for join strings
 };
 
 // What a joiner takes home.
@@ -65,6 +64,8 @@ class IdentityService {
   // Makes the server's certificate anew when a third of its life is left, or its names are others.
   absl::Status RenewServerCertificate();
 
+  // HOST:PORT for join strings, once they are known; none: no join strings.
+  void SetAddresses(std::vector<std::string> addresses);
   absl::StatusOr<NewToken> CreateToken(const Scope& scope, const domain::TokenRequest& request,
                                        const domain::Actor& actor);
   absl::StatusOr<Membership> Join(const Scope& scope, std::string_view secret, std::string_view request_pem,
@@ -121,6 +122,7 @@ class IdentityService {
   const pki::Authority authority_;
   absl::Mutex mutex_;
   absl::flat_hash_map<std::string, Remembered> known_ ABSL_GUARDED_BY(mutex_);  // by the digest of the key
+  std::vector<std::string> addresses_ ABSL_GUARDED_BY(mutex_);
   std::function<void(domain::IdentityId)> on_revoked_ ABSL_GUARDED_BY(mutex_);
 };
 

@@ -32,6 +32,7 @@ class IdentityServiceTest : public FarmTest {
     store_ = std::make_unique<store::IdentityStore>(*pool_);
     folder_ = Cat(::testing::TempDir(), "identity-", getpid(), "-", ++farms_);
     service_ = Open(Options()).value();
+    service_->SetAddresses({"farm.example:7443"});
   }
   void TearDown() override {
     service_.reset();
@@ -40,9 +41,7 @@ class IdentityServiceTest : public FarmTest {
     FarmTest::TearDown();
   }
 
-  IdentityOptions Options() const {
-    return {.folder = folder_, .public_names = {"farm.example"}, .addresses = {"farm.example:7443"}};
-  }
+  IdentityOptions Options() const { return {.folder = folder_, .public_names = {"farm.example"}}; }
   absl::StatusOr<std::unique_ptr<IdentityService>> Open(const IdentityOptions& options) {
     return IdentityService::Open(Now(), options, *store_, clock_);
   }
@@ -193,9 +192,7 @@ TEST_F(IdentityServiceTest, CertificatesThatAreNotOfThisFarmAreNobodys) {
 }
 
 TEST_F(IdentityServiceTest, AFarmThatNobodyCanReachMakesNoJoinStrings) {
-  IdentityOptions closed = Options();
-  closed.addresses.clear();
-  const auto refused = Open(closed).value()->CreateToken(Now(), {.role = Role::kWorker}, admin_).status();
+  const auto refused = Open(Options()).value()->CreateToken(Now(), {.role = Role::kWorker}, admin_).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(refused));
   EXPECT_THAT(std::string(refused.message()), HasSubstr("--listen"));
 }

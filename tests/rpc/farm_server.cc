@@ -118,7 +118,7 @@ struct FarmServer::Parts {
                                      .pid = 1},
                            .metrics = &metrics};
     if (adjust) adjust(parts);
-    auto server = rpc::Server::Start(Cat("unix:", dir, "/s"), std::move(parts));
+    auto server = rpc::Server::Start({.addresses = {Cat("unix:", dir, "/s")}}, std::move(parts));
     EXPECT_TRUE(server.ok()) << server.status();
     rpc = *std::move(server);
   }

@@ -378,20 +378,5 @@ TEST_F(RefusalTest, HealthIsServedTheStandardWay) {
   EXPECT_EQ(std::string(reinterpret_cast<const char*>(slices[0].begin()), slices[0].size()), "\x08\x01") << "SERVING";
 }
 
-TEST(ListenRuleTest, OnlyThisMachineWithoutTls) {
-  for (const std::string good : {"unix:/run/x.sock", "127.0.0.1:0", "localhost:7070", "[::1]:7070"}) {
-    EXPECT_TRUE(rpc::CheckListen(good).ok()) << good;
-  }
-  for (const std::string far :
-       {"0.0.0.0:0", "[::]:7070", "192.168.0.1:7070", "example.org:7070", "127.example.org:80"}) {
-    const absl::Status status = rpc::CheckListen(far);
-    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << far;
-    EXPECT_THAT(std::string(status.message()), HasSubstr("TLS"));
-  }
-  for (const std::string bad : {"", "7070", "unix:relative", "127.0.0.1:99999"}) {
-    EXPECT_EQ(rpc::CheckListen(bad).code(), absl::StatusCode::kInvalidArgument) << bad;
-  }
-}
-
 }  // namespace
 }  // namespace gofarm::testing

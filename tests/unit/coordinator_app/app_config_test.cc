@@ -14,6 +14,7 @@ namespace gofarm::coordinator {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::Not;
 
@@ -47,7 +48,7 @@ constexpr char kGood[] = "database_url = \"postgresql:///x\"\ndata_dir = \"/var/
 TEST_F(AppConfigTest, SmallFileIsEnough) {
   const auto config = LoadAppConfig(File(kGood));
   ASSERT_TRUE(config.ok()) << config.status();
-  EXPECT_EQ(config->listen, "127.0.0.1:7070");
+  EXPECT_THAT(config->listen, ElementsAre("unix:/run/gofarm/coordinator.sock"));
   EXPECT_EQ(config->http, "127.0.0.1:7071");
   EXPECT_EQ(config->data_dir, "/var/lib/x");
   ASSERT_FALSE(config->toolsets.empty()) << "the binary carries the pins";
@@ -61,7 +62,7 @@ TEST_F(AppConfigTest, AllFaultsComeAtOnceWithTheirLines) {
                           "http = \"example.org:80\"\n"
                           "wall_seconds = -5\n"
                           "default_toolset = \"nope\"\n")),
-              AllOf(HasSubstr(":1: unknown key no_such_key"), HasSubstr(":2: listen"), HasSubstr("TLS"),
+              AllOf(HasSubstr(":1: unknown key no_such_key"), HasSubstr(":2: listen"), HasSubstr("public_names"),
                     HasSubstr(":3: http"), HasSubstr(":4: wall_seconds"), HasSubstr(":5: default_toolset"),
                     HasSubstr("database_url"), HasSubstr("data_dir")));
 }
@@ -74,19 +75,25 @@ TEST_F(AppConfigTest, AProxyThatGoCannotUseIsAFault) {
   EXPECT_EQ(goproxy::ToText(config->goproxy), "https://a.test,direct");
 }
 
-TEST_F(AppConfigTest, ListenerBeyondThisMachineIsRefusedAlsoWhenAllElseIsMissing) {
+TEST_F(AppConfigTest, APortForAllAddressesNeedsANameThatOthersCanDial) {
   const std::string faults = Faults({.config = "/dev/null", .listen = "0.0.0.0:0"});
-  EXPECT_THAT(faults,
-              AllOf(HasSubstr("--listen"), HasSubstr("TLS is not configured"), HasSubstr("database_url: is missing")));
+  EXPECT_THAT(faults, AllOf(HasSubstr("--listen"), HasSubstr("public_names"), HasSubstr("database_url: is missing")));
+  EXPECT_THAT(Faults(File(Cat(kGood, "listen = \"[::]:7443\"\n"))), HasSubstr("every address of this machine"));
+  EXPECT_THAT(Faults(File(Cat(kGood, "public_names = [\"a b\"]\n"))), HasSubstr("neither a host name nor an address"));
+  const auto named = LoadAppConfig(
+      File(Cat(kGood, "listen = [\"unix:/run/x\", \"0.0.0.0:7443\"]\npublic_names = [\"farm.example\"]\n")));
+  ASSERT_TRUE(named.ok()) << named.status();
+  EXPECT_THAT(named->listen, ElementsAre("unix:/run/x", "0.0.0.0:7443"));
+  EXPECT_THAT(named->public_names, ElementsAre("farm.example"));
 }
 
 TEST_F(AppConfigTest, FlagBeatsEnvironmentAndEnvironmentBeatsFile) {
   Flags flags = File(Cat("listen = \"127.0.0.1:1\"\n", kGood));
-  EXPECT_EQ(LoadAppConfig(flags)->listen, "127.0.0.1:1");
+  EXPECT_THAT(LoadAppConfig(flags)->listen, ElementsAre("127.0.0.1:1"));
   ::setenv("GOFARM_COORDINATOR_LISTEN", "127.0.0.1:2", 1);
-  EXPECT_EQ(LoadAppConfig(flags)->listen, "127.0.0.1:2");
+  EXPECT_THAT(LoadAppConfig(flags)->listen, ElementsAre("127.0.0.1:2"));
   flags.listen = "127.0.0.1:3";
-  EXPECT_EQ(LoadAppConfig(flags)->listen, "127.0.0.1:3");
+  EXPECT_THAT(LoadAppConfig(flags)->listen, ElementsAre("127.0.0.1:3"));
   ::setenv("GOFARM_COORDINATOR_LISTEN", "0.0.0.0:2", 1);
   flags.listen.clear();
   EXPECT_THAT(Faults(flags), HasSubstr("GOFARM_COORDINATOR_LISTEN"));

@@ -59,8 +59,8 @@ TEST_F(ListenerWatchTest, OneThatAcceptsNobodyIsFoundAndOneThatAnswersIsWellAgai
   EXPECT_TRUE(Becomes(watch, false));
   EXPECT_THAT(std::string(watch.Check().message()), HasSubstr("has not answered for"));
 
-  const auto server =
-      StandbyServer::Start("unix:" + Path("alive"), FarmFacts{}, [] { return service::LeadershipView{}; });
+  const auto server = StandbyServer::Start({.addresses = {"unix:" + Path("alive")}}, FarmFacts{},
+                                           [] { return service::LeadershipView{}; });
   ASSERT_TRUE(server.ok()) << server.status();
   EXPECT_TRUE(DialListener(Scope::For(absl::Seconds(30)), (*server)->address()).ok());
   watch.Watch((*server)->address());
