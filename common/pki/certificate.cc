@@ -115,6 +115,15 @@ absl::StatusOr<std::string> Fingerprint(std::string_view cert_pem) {
   return digest;
 }
 
+absl::StatusOr<std::string> FirstCertificate(std::string_view pem) {
+  const OwnedCertificate x509 = ParseCertificate(pem);
+  const OwnedBio bio = Writer();
+  if (x509 == nullptr || bio == nullptr || PEM_write_bio_X509(bio.get(), x509.get()) != 1) {
+    return absl::InvalidArgumentError("this is no certificate in PEM");
+  }
+  return Written(bio);
+}
+
 absl::StatusOr<std::string> FarmOfAuthority(std::string_view cert_pem) {
   const OwnedCertificate x509 = ParseCertificate(cert_pem);
   char name[256] = "";

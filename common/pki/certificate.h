@@ -49,6 +49,9 @@ absl::StatusOr<Certificate> ReadCertificate(std::string_view cert_pem);
 // SHA-256, lower hex, of the first certificate in `cert_pem` (its DER). INVALID_ARGUMENT: there is none.
 absl::StatusOr<std::string> Fingerprint(std::string_view cert_pem);
 
+// The first certificate of `pem` and nothing else, whatever stands before or after it. INVALID_ARGUMENT: there is none.
+absl::StatusOr<std::string> FirstCertificate(std::string_view pem);
+
 // The farm whose authority this certificate is of. INVALID_ARGUMENT: it is none.
 absl::StatusOr<std::string> FarmOfAuthority(std::string_view cert_pem);
 

@@ -35,8 +35,9 @@ std::string HostOf(const std::string& address) {
 bool IsWildcard(const std::string& host) { return host.empty() || host == "0.0.0.0" || host == "::" || host == "*"; }
 
 bool IsPublicName(std::string_view name) {
-  return !name.empty() && name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_") ==
-                              std::string_view::npos;
+  return !name.empty() &&
+         name.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-_") ==
+             std::string_view::npos;
 }
 
 }  // namespace
@@ -113,10 +114,9 @@ absl::Status Listeners::AddTo(grpc::ServerBuilder& builder) {
     if (tls_address_.empty()) tls_address_ = acceptor->address();
     bound_.push_back(acceptor->address());
     auto gate = std::make_shared<Gate>(*options_.identities, options_.authorize, options_.refused);
-    ports_.push_back({std::move(acceptor),
-                      builder.experimental().AddExternalConnectionAcceptor(
-                          grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
-                          TlsServer(options_.identities->ServerFolder(), std::move(gate)))});
+    ports_.push_back({std::move(acceptor), builder.experimental().AddExternalConnectionAcceptor(
+                                               grpc::ServerBuilder::experimental_type::ExternalConnectionType::FROM_FD,
+                                               TlsServer(options_.identities->ServerFolder(), std::move(gate)))});
   }
   return absl::OkStatus();
 }

@@ -30,8 +30,8 @@ inline constexpr int kListenMax = 8;
 inline constexpr int kHandshakeMillis = 3'000;
 
 // What a configuration says: each address "unix:/PATH" or "HOST:PORT", names that are host names or addresses.
-// INVALID_ARGUMENT: one is neither, there are none or too many, or a port for all addresses of this machine without a name
-// that others could dial.
+// INVALID_ARGUMENT: one is neither, there are none or too many, or a port for all addresses of this machine without a
+// name that others could dial.
 absl::Status CheckListen(const std::vector<std::string>& addresses, const std::vector<std::string>& public_names);
 // Whether any of them is TCP.
 bool ReachesOut(const std::vector<std::string>& addresses);

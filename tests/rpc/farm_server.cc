@@ -118,7 +118,9 @@ struct FarmServer::Parts {
                                      .pid = 1},
                            .metrics = &metrics};
     if (adjust) adjust(parts);
-    auto server = rpc::Server::Start({.addresses = {Cat("unix:", dir, "/s")}}, std::move(parts));
+    rpc::ListenOptions listen{.addresses = {Cat("unix:", dir, "/s")}};
+    if (parts.identities != nullptr) listen.addresses.push_back("127.0.0.1:0");
+    auto server = rpc::Server::Start(std::move(listen), std::move(parts));
     EXPECT_TRUE(server.ok()) << server.status();
     rpc = *std::move(server);
   }
@@ -165,6 +167,7 @@ struct FarmServer::Parts {
 FarmServer::FarmServer(store::Pool& pool, const std::string& dir, metrics::Registry& metrics, const Adjust& adjust)
     : parts_(std::make_unique<Parts>(pool, dir, metrics, adjust)) {}
 FarmServer::~FarmServer() = default;
+const std::string& FarmServer::tls_address() const { return parts_->rpc->tls_address(); }
 const std::string& FarmServer::address() const { return parts_->rpc->address(); }
 rpc::SessionStreams& FarmServer::sessions() { return parts_->sessions; }
 blob::BlobStore& FarmServer::blobs() { return *parts_->blobs; }

@@ -60,6 +60,7 @@ class FarmServer {
   FarmServer(store::Pool& pool, const std::string& dir, metrics::Registry& metrics, const Adjust& adjust);
   ~FarmServer();
   const std::string& address() const;
+  const std::string& tls_address() const;  // empty, unless it was given identities
   rpc::SessionStreams& sessions();
   blob::BlobStore& blobs();
 

@@ -28,7 +28,7 @@ MAY = {
     "common/metrics": ["common/base"],
     # vocab: the pins of deploy/toolsets.toml are read straight into the type every side uses.
     "common/config": ["common/base", "common/obs", "common/vocab"] + PROTO,
-    "common/rpc": ["common/base", "common/obs", "common/sync", "common/vocab"] + PROTO,
+    "common/rpc": ["common/base", "common/json", "common/obs", "common/pki", "common/sync", "common/vocab"] + PROTO,
     "common/wire": ["common/base", "common/vocab"] + PROTO,
     "coordinator/domain": ["common/base", "common/vocab", "common/digest", "common/gomod",
                            "common/catalog"],

@@ -1,0 +1,191 @@
+#include "common/rpc/membership.h"
+
+#include <gofarm/v1/identity.grpc.pb.h>
+#include <grpcpp/grpcpp.h>
+
+#include <functional>
+#include <utility>
+
+#include "common/base/clock.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/json/fields.h"
+#include "common/pki/certificate.h"
+#include "common/pki/key.h"
+#include "common/pki/key_folder.h"
+#include "common/rpc/channel.h"
+#include "common/rpc/deadline.h"
+#include "common/rpc/grpc_status.h"
+
+namespace gofarm::rpc {
+
+// What stands beside key and certificates.
+struct FarmFile {
+  std::vector<std::string> addresses;
+};
+template <typename Form, json::Is<FarmFile> F>
+void Fields(Form& form, F& file) {
+  form.Field("addresses", file.addresses);
+}
+
+namespace {
+
+constexpr char kFarmFile[] = "farm.json";
+// One address of several: the next is tried.
+constexpr absl::Duration kOneAddressMax = absl::Seconds(15);
+
+using Stub = std::unique_ptr<v1::Identity::Stub>;
+
+// Asks `call` at each address until one answers; a refusal is an answer.
+template <typename Reply>
+absl::StatusOr<Reply> AskInTurn(const Scope& scope, const std::vector<std::string>& addresses,
+                                const Credentials& credentials,
+                                const std::function<grpc::Status(v1::Identity::Stub&, grpc::ClientContext&, Reply&)>& call) {
+  absl::Status last = absl::UnavailableError("no address");
+  for (const std::string& address : addresses) {
+    GOFARM_RETURN_IF_ERROR(scope.Check());
+    if (absl::Status good = credentials.CheckAddress(address); !good.ok()) {
+      last = good;
+      continue;
+    }
+    const Stub stub = v1::Identity::NewStub(MakeFreshChannel(address, credentials));
+    grpc::ClientContext context;
+    const CallDeadline deadline(context, scope.Within(kOneAddressMax).deadline);
+    const std::stop_callback stopped(scope.stop, [&context] { context.TryCancel(); });
+    Reply reply;
+    last = FromGrpc(call(*stub, context, reply));
+    if (last.ok()) return reply;
+    last = Annotate(last, address);
+    if (!absl::IsUnavailable(last) && !absl::IsDeadlineExceeded(last)) return last;
+  }
+  return last;
+}
+
+Credentials Known(const std::string& farm_id, const std::string& authorities) {
+  return Credentials::Tls({.authorities = authorities, .server_name = pki::ServerName(farm_id)});
+}
+
+absl::StatusOr<Membership> MembershipOf(const v1::Membership& reply, std::vector<std::string> addresses,
+                                        std::string key) {
+  Membership member{.farm_id = reply.farm_id(),
+                    .name = reply.name(),
+                    .role = static_cast<Role>(reply.role()),
+                    .addresses = std::move(addresses),
+                    .key = std::move(key),
+                    .certificate = reply.certificate(),
+                    .authorities = reply.authorities()};
+  // What came is untrusted until it is what was asked for.
+  GOFARM_ASSIGN_OR_RETURN_CTX(
+      const pki::Certificate seen,
+      pki::Verify(member.certificate, member.authorities, pki::Use::kClient, WallNow()), "the certificate that came");
+  GOFARM_ASSIGN_OR_RETURN(const std::string digest, pki::KeyDigest(member.key));
+  if (seen.key_digest != digest || seen.subject.farm != member.farm_id) {
+    return absl::UnauthenticatedError("the farm answered with a certificate for another key or farm");
+  }
+  member.name = seen.subject.name;
+  member.role = seen.subject.role;
+  member.begins_at = seen.not_before;
+  member.expires_at = seen.not_after;
+  return member;
+}
+
+absl::Status CheckClocks(absl::Time server) {
+  const absl::Duration apart = absl::AbsDuration(WallNow() - server);
+  if (apart <= pki::kSkewMax) return absl::OkStatus();
+  return absl::FailedPreconditionError(Cat("this host's clock and the farm's are ", absl::FormatDuration(apart),
+                                           " apart, at most ", absl::FormatDuration(pki::kSkewMax),
+                                           " are borne: set them"));
+}
+
+}  // namespace
+
+Credentials Membership::AsCredentials() const {
+  return Credentials::Tls({.authorities = authorities,
+                           .server_name = pki::ServerName(farm_id),
+                           .key = key,
+                           .certificate = certificate});
+}
+
+absl::Time Membership::RenewAt() const { return begins_at + (expires_at - begins_at) * 2 / 3; }
+
+absl::StatusOr<Membership> JoinFarm(const Scope& scope, const pki::JoinString& join, const std::string& name,
+                                    const std::string& key) {
+  GOFARM_ASSIGN_OR_RETURN(const std::string request, pki::NewRequest(key));
+  GOFARM_ASSIGN_OR_RETURN_CTX(
+      const v1::Authority authority,
+      AskInTurn<v1::Authority>(scope, join.addresses, Credentials::AnyServer(),
+                               [](v1::Identity::Stub& stub, grpc::ClientContext& context, v1::Authority& reply) {
+                                 return stub.GetAuthority(&context, v1::GetAuthorityRequest(), &reply);
+                               }),
+      "ask the farm who it is");
+  // Of what came only the certificate that the join string names is trusted.
+  const absl::StatusOr<std::string> trusted = pki::FirstCertificate(authority.authorities());
+  const absl::StatusOr<std::string> fingerprint = pki::Fingerprint(trusted.value_or(""));
+  if (!fingerprint.ok() || *fingerprint != join.authority_sha256) {
+    return absl::UnauthenticatedError(
+        "another farm answers at this address than the one the join string is for; nothing secret was sent. "
+        "If the farm was set up anew, ask for a new join string (gofarm token create)");
+  }
+  GOFARM_RETURN_IF_ERROR(CheckClocks(absl::FromUnixMicros(authority.now().unix_micros())));
+  GOFARM_ASSIGN_OR_RETURN(const std::string farm_id, pki::FarmOfAuthority(*trusted));
+  v1::JoinRequest wanted;
+  wanted.set_secret(join.secret);
+  wanted.set_certificate_request(request);
+  wanted.set_name(name);
+  GOFARM_ASSIGN_OR_RETURN(
+      const v1::Membership reply,
+      AskInTurn<v1::Membership>(
+          scope, join.addresses, Known(farm_id, *trusted),
+          [&wanted](v1::Identity::Stub& stub, grpc::ClientContext& context, v1::Membership& answer) {
+            return stub.Join(&context, wanted, &answer);
+          }));
+  return MembershipOf(reply, join.addresses, key);
+}
+
+absl::StatusOr<Membership> RenewMembership(const Scope& scope, const Membership& member) {
+  v1::RenewRequest wanted;
+  GOFARM_ASSIGN_OR_RETURN(*wanted.mutable_certificate_request(), pki::NewRequest(member.key));
+  GOFARM_ASSIGN_OR_RETURN(
+      const v1::Membership reply,
+      AskInTurn<v1::Membership>(
+          scope, member.addresses, member.AsCredentials(),
+          [&wanted](v1::Identity::Stub& stub, grpc::ClientContext& context, v1::Membership& answer) {
+            return stub.Renew(&context, wanted, &answer);
+          }));
+  return MembershipOf(reply, member.addresses, member.key);
+}
+
+absl::StatusOr<Membership> ReadMembership(const std::string& folder) {
+  Membership member;
+  GOFARM_ASSIGN_OR_RETURN(member.certificate, pki::ReadKeyFile(folder, pki::kCertificateFile));
+  GOFARM_ASSIGN_OR_RETURN(member.key, pki::ReadKeyFile(folder, pki::kKeyFile));
+  GOFARM_ASSIGN_OR_RETURN(member.authorities, pki::ReadKeyFile(folder, pki::kAuthorityFile));
+  GOFARM_ASSIGN_OR_RETURN(const std::string farm, pki::ReadKeyFile(folder, kFarmFile));
+  FarmFile file;
+  GOFARM_RETURN_IF_ERROR_CTX(json::Read(farm, json::Rule::kStrict, file), Cat(folder, "/current/", kFarmFile));
+  member.addresses = std::move(file.addresses);
+  GOFARM_ASSIGN_OR_RETURN_CTX(const pki::Certificate seen, pki::ReadCertificate(member.certificate), folder);
+  member.farm_id = seen.subject.farm;
+  member.name = seen.subject.name;
+  member.role = seen.subject.role;
+  member.begins_at = seen.not_before;
+  member.expires_at = seen.not_after;
+  return member;
+}
+
+absl::Status WriteMembership(const std::string& folder, const Membership& member) {
+  return pki::ReplaceFiles(folder, {{pki::kKeyFile, member.key},
+                                    {pki::kCertificateFile, member.certificate},
+                                    {pki::kAuthorityFile, member.authorities},
+                                    {kFarmFile, json::Write(FarmFile{member.addresses})}});
+}
+
+absl::StatusOr<std::string> KeyOf(const std::string& folder) {
+  absl::StatusOr<std::string> key = pki::ReadKeyFile(folder, pki::kKeyFile);
+  if (!absl::IsNotFound(key.status())) return key;
+  GOFARM_ASSIGN_OR_RETURN(key, pki::NewKey());
+  GOFARM_RETURN_IF_ERROR(pki::ReplaceFiles(folder, {{pki::kKeyFile, *key}}));
+  return key;
+}
+
+}  // namespace gofarm::rpc

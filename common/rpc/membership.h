@@ -1,0 +1,59 @@
+// A worker's or a person's place in a farm, from the joiner's side: coming in by a join string, staying in by renewing, and
+// the folder where the place is kept.
+//
+//   FOLDER/current/key.pem          made before the first word to the farm
+//   FOLDER/current/cert.pem         what the farm signed
+//   FOLDER/current/authority.pem    whose word to take for the server
+//   FOLDER/current/farm.json        farm id, name, role, addresses
+//
+// Thread-safe: no shared state; one writer a folder.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/scope.h"
+#include "common/pki/join_string.h"
+#include "common/rpc/credentials.h"
+#include "common/vocab/peer.h"
+
+namespace grpc {
+class Channel;
+}
+
+namespace gofarm::rpc {
+
+struct Membership {
+  std::string farm_id;
+  std::string name;
+  Role role = Role::kNone;
+  std::vector<std::string> addresses;  // HOST:PORT, tried in turn
+  std::string key, certificate, authorities;
+  absl::Time begins_at, expires_at;
+
+  Credentials AsCredentials() const;
+  // At two thirds of the certificate's life.
+  absl::Time RenewAt() const;
+};
+
+// Comes in: learns the farm's authority, holds its digest against the join string, and only then says the secret, to a
+// server that the authority vouches for. `key` may have joined before (an answer that was lost burns no token).
+// UNAUTHENTICATED: another farm answers there, or the secret lets nobody in; UNAVAILABLE: nobody answers; ALREADY_EXISTS:
+// the name is taken; PERMISSION_DENIED: the token is for another name.
+absl::StatusOr<Membership> JoinFarm(const Scope& scope, const pki::JoinString& join, const std::string& name,
+                                    const std::string& key);
+
+// A new certificate for the same key, also when the old one ran out. UNAUTHENTICATED: it takes a new join string.
+absl::StatusOr<Membership> RenewMembership(const Scope& scope, const Membership& member);
+
+// NOT_FOUND: there is none (perhaps a key alone: KeyOf).
+absl::StatusOr<Membership> ReadMembership(const std::string& folder);
+absl::Status WriteMembership(const std::string& folder, const Membership& member);
+// The key that stands in the folder, else a new one, which then stands there.
+absl::StatusOr<std::string> KeyOf(const std::string& folder);
+
+}  // namespace gofarm::rpc
