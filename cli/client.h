@@ -94,6 +94,7 @@ class FarmClient {
 
  private:
   friend class CatalogClient;
+  friend class IdentityClient;
   struct Impl;
   explicit FarmClient(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

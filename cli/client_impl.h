@@ -19,6 +19,7 @@
 #include "common/sync/wait.h"
 #include "gofarm/v1/catalog.grpc.pb.h"
 #include "gofarm/v1/farm.grpc.pb.h"
+#include "gofarm/v1/identity.grpc.pb.h"
 
 namespace gofarm::cli {
 
@@ -41,6 +42,7 @@ struct FarmClient::Impl {
   std::shared_ptr<grpc::Channel> channel;
   std::unique_ptr<v1::Farm::Stub> stub;
   std::unique_ptr<v1::Catalog::Stub> catalog;
+  std::unique_ptr<v1::Identity::Stub> identity;
   std::stop_token stop;
 
   bool SupervisorLives() const {
@@ -104,11 +106,17 @@ struct FarmClient::Impl {
   absl::Status List(std::unique_ptr<grpc::ClientReader<Page>> (v1::Farm::Stub::*method)(grpc::ClientContext*,
                                                                                         const Request&),
                     const Request& request, Page& all) const {
+    return List(*stub, method, request, all);
+  }
+  template <typename Stub, typename Request, typename Page>
+  absl::Status List(Stub& at,
+                    std::unique_ptr<grpc::ClientReader<Page>> (Stub::*method)(grpc::ClientContext*, const Request&),
+                    const Request& request, Page& all) const {
     return Patiently([&] {
       all.Clear();
       grpc::ClientContext context;
       const Bound bound(Scope::For(kListDeadline, stop), context);
-      const std::unique_ptr<grpc::ClientReader<Page>> reader = (stub.get()->*method)(&context, request);
+      const std::unique_ptr<grpc::ClientReader<Page>> reader = (at.*method)(&context, request);
       Page page;
       while (reader->Read(&page)) all.MergeFrom(page);
       return rpc::FromGrpc(reader->Finish());

@@ -13,12 +13,13 @@
 
 namespace gofarm::cli {
 
-// 0 as asked; 1 some job partial, failed or cancelled; 2 wrong input; 3 no farm reached; 4 internal; 130 Ctrl-C;
-// 141 the reader of stdout went away.
+// 0 as asked; 1 some job partial, failed or cancelled; 2 wrong input; 3 no farm reached; 4 internal; 5 not allowed; 130
+// Ctrl-C; 141 the reader of stdout went away.
 inline constexpr int kExitJobs = 1;
 inline constexpr int kExitInput = 2;
 inline constexpr int kExitUnreachable = 3;
 inline constexpr int kExitInternal = 4;
+inline constexpr int kExitForbidden = 5;
 inline constexpr int kExitInterrupted = 130;
 inline constexpr int kExitReaderGone = 141;
 int ExitCodeOf(const absl::Status& status);
@@ -68,6 +69,25 @@ struct ArtifactListArgs {
 Exit ArtifactList(const Globals& globals, const ArtifactListArgs& args);
 Exit ArtifactGet(const Globals& globals, const std::string& sha256, const std::string& file);
 Exit ArtifactExport(const Globals& globals, int64_t batch, const std::string& folder);
+
+struct TokenArgs {
+  std::string role;
+  std::string name;
+  std::string ttl = "1h";
+  int uses = 1;
+};
+Exit TokenCreate(const Globals& globals, const TokenArgs& args);
+Exit TokenList(const Globals& globals);
+Exit TokenRevoke(const Globals& globals, int64_t id, bool with_identities);
+Exit IdentityList(const Globals& globals);
+Exit IdentityShow(const Globals& globals, const std::string& name, bool revoke);
+Exit WhoAmI(const Globals& globals);
+struct AuditArgs {
+  std::string since;  // so long ago; empty: as far back as `limit` reaches
+  int limit = 0;      // 0: as the farm sees fit
+  bool follow = false;
+};
+Exit Audit(const Globals& globals, const AuditArgs& args);
 
 Exit WorkerList(const Globals& globals);
 Exit WorkerShow(const Globals& globals, const std::string& name);

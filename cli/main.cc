@@ -32,7 +32,7 @@ constexpr char kFooter[] =
     "\nThe farm that is meant: --server, --dir, GOFARM_SERVER, GOFARM_DIR, ~/.config/gofarm/config.toml,\n"
     "~/.local/share/gofarm, the first of them that is set.\n"
     "\nExit codes: 0 as asked; 1 some job is partial, failed or cancelled; 2 wrong input; 3 no farm answers;\n"
-    "4 internal error; 130 Ctrl-C.";
+    "4 internal error; 5 not allowed; 130 Ctrl-C.";
 
 // "gofarm worker cache".
 std::string PathOf(const CLI::App& app) {
@@ -196,6 +196,48 @@ void AddArtifact(Parser& p, ArtifactArgs& args) {
                          [&] { return ArtifactExport(p.globals, args.batch, args.folder); });
   all->add_option("--batch", args.batch, "of this batch")->required()->check(AtLeast(1));
   all->add_option("folder", args.folder, "where to")->required()->type_name("DIR")->check(NotEmpty());
+}
+
+struct MemberArgs {
+  TokenArgs token;
+  int64_t id = 0;
+  bool with_identities = false;
+  std::string name;
+  AuditArgs audit;
+};
+void AddMembers(Parser& p, MemberArgs& args) {
+  CLI::App* token = p.Group(&p.app, "token", "what lets others into the farm, once");
+  CLI::App* create =
+      p.Verb(token, "create", "a join string, in one line",
+             "gofarm token create --role worker\ngofarm token create --role operator --name ann --ttl 24h",
+             [&] { return TokenCreate(p.globals, args.token); });
+  create->add_option("--role", args.token.role, "worker, viewer, operator or admin")->required()->type_name("ROLE");
+  create->add_option("--name", args.token.name, "for this name only, also one that was revoked")->type_name("NAME");
+  create->add_option("--ttl", args.token.ttl, "how long it may be used; 1h when left out")->type_name("TIME");
+  create->add_option("--uses", args.token.uses, "how often it may be used; once when left out")->check(AtLeast(1));
+  p.Verb(token, "list", "tokens, without their secrets", "gofarm token list", [&] { return TokenList(p.globals); });
+  CLI::App* revoke = p.Verb(token, "revoke", "lets nobody in any more", "gofarm token revoke 3 --with-identities",
+                            [&] { return TokenRevoke(p.globals, args.id, args.with_identities); });
+  revoke->add_option("id", args.id, "id of the token")->required()->type_name("ID")->check(AtLeast(1));
+  revoke->add_flag("--with-identities", args.with_identities, "throw out whoever came in with it, too");
+  CLI::App* identity = p.Group(&p.app, "identity", "who belongs to the farm");
+  p.Verb(identity, "list", "workers and people with their roles", "gofarm identity list",
+         [&] { return IdentityList(p.globals); });
+  const auto one = [&](const char* name, const char* help, const char* example, bool revokes) {
+    p.Verb(identity, name, help, example, [&args, &p, revokes] { return IdentityShow(p.globals, args.name, revokes); })
+        ->add_option("name", args.name, "its name")
+        ->required()
+        ->type_name("NAME");
+  };
+  one("show", "one of them", "gofarm identity show worker-7", false);
+  one("revoke", "throws it out: its connections end, and it cannot come back", "gofarm identity revoke worker-7", true);
+  p.Verb(&p.app, "whoami", "who this farm takes you for", "gofarm whoami", [&] { return WhoAmI(p.globals); });
+  CLI::App* audit = p.Verb(&p.app, "audit", "who did what, who came in, who was refused",
+                           "gofarm audit --since 24h\ngofarm audit --follow --output json",
+                           [&] { return Audit(p.globals, args.audit); });
+  audit->add_option("--since", args.audit.since, "so long ago at most")->type_name("TIME");
+  audit->add_option("--limit", args.audit.limit, "the newest so many")->check(AtLeast(1));
+  audit->add_flag("--follow", args.audit.follow, "go on until Ctrl-C");
 }
 
 struct WorkerArgs {
@@ -411,6 +453,7 @@ int Main(int argc, char** argv) {
   bool failed = false, follow = false;
   JobArgs job;
   ArtifactArgs artifact;
+  MemberArgs member;
   WorkerArgs worker;
   std::string part;
   p.app.require_subcommand(1);
@@ -424,6 +467,7 @@ int Main(int argc, char** argv) {
   AddBatch(p, batch, limit, failed);
   AddJob(p, job);
   AddArtifact(p, artifact);
+  AddMembers(p, member);
   AddWorker(p, worker);
   CatalogArgs catalog;
   AddCatalog(p, catalog);

@@ -38,9 +38,9 @@ using Stub = std::unique_ptr<v1::Identity::Stub>;
 
 // Asks `call` at each address until one answers; a refusal is an answer.
 template <typename Reply>
-absl::StatusOr<Reply> AskInTurn(const Scope& scope, const std::vector<std::string>& addresses,
-                                const Credentials& credentials,
-                                const std::function<grpc::Status(v1::Identity::Stub&, grpc::ClientContext&, Reply&)>& call) {
+absl::StatusOr<Reply> AskInTurn(
+    const Scope& scope, const std::vector<std::string>& addresses, const Credentials& credentials,
+    const std::function<grpc::Status(v1::Identity::Stub&, grpc::ClientContext&, Reply&)>& call) {
   absl::Status last = absl::UnavailableError("no address");
   for (const std::string& address : addresses) {
     GOFARM_RETURN_IF_ERROR(scope.Check());
@@ -75,9 +75,9 @@ absl::StatusOr<Membership> MembershipOf(const v1::Membership& reply, std::vector
                     .certificate = reply.certificate(),
                     .authorities = reply.authorities()};
   // What came is untrusted until it is what was asked for.
-  GOFARM_ASSIGN_OR_RETURN_CTX(
-      const pki::Certificate seen,
-      pki::Verify(member.certificate, member.authorities, pki::Use::kClient, WallNow()), "the certificate that came");
+  GOFARM_ASSIGN_OR_RETURN_CTX(const pki::Certificate seen,
+                              pki::Verify(member.certificate, member.authorities, pki::Use::kClient, WallNow()),
+                              "the certificate that came");
   GOFARM_ASSIGN_OR_RETURN(const std::string digest, pki::KeyDigest(member.key));
   if (seen.key_digest != digest || seen.subject.farm != member.farm_id) {
     return absl::UnauthenticatedError("the farm answered with a certificate for another key or farm");
@@ -100,10 +100,8 @@ absl::Status CheckClocks(absl::Time server) {
 }  // namespace
 
 Credentials Membership::AsCredentials() const {
-  return Credentials::Tls({.authorities = authorities,
-                           .server_name = pki::ServerName(farm_id),
-                           .key = key,
-                           .certificate = certificate});
+  return Credentials::Tls(
+      {.authorities = authorities, .server_name = pki::ServerName(farm_id), .key = key, .certificate = certificate});
 }
 
 absl::Time Membership::RenewAt() const { return begins_at + (expires_at - begins_at) * 2 / 3; }
@@ -134,11 +132,9 @@ absl::StatusOr<Membership> JoinFarm(const Scope& scope, const pki::JoinString& j
   wanted.set_name(name);
   GOFARM_ASSIGN_OR_RETURN(
       const v1::Membership reply,
-      AskInTurn<v1::Membership>(
-          scope, join.addresses, Known(farm_id, *trusted),
-          [&wanted](v1::Identity::Stub& stub, grpc::ClientContext& context, v1::Membership& answer) {
-            return stub.Join(&context, wanted, &answer);
-          }));
+      AskInTurn<v1::Membership>(scope, join.addresses, Known(farm_id, *trusted),
+                                [&wanted](v1::Identity::Stub& stub, grpc::ClientContext& context,
+                                          v1::Membership& answer) { return stub.Join(&context, wanted, &answer); }));
   return MembershipOf(reply, join.addresses, key);
 }
 
@@ -147,11 +143,9 @@ absl::StatusOr<Membership> RenewMembership(const Scope& scope, const Membership&
   GOFARM_ASSIGN_OR_RETURN(*wanted.mutable_certificate_request(), pki::NewRequest(member.key));
   GOFARM_ASSIGN_OR_RETURN(
       const v1::Membership reply,
-      AskInTurn<v1::Membership>(
-          scope, member.addresses, member.AsCredentials(),
-          [&wanted](v1::Identity::Stub& stub, grpc::ClientContext& context, v1::Membership& answer) {
-            return stub.Renew(&context, wanted, &answer);
-          }));
+      AskInTurn<v1::Membership>(scope, member.addresses, member.AsCredentials(),
+                                [&wanted](v1::Identity::Stub& stub, grpc::ClientContext& context,
+                                          v1::Membership& answer) { return stub.Renew(&context, wanted, &answer); }));
   return MembershipOf(reply, member.addresses, member.key);
 }
 

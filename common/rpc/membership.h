@@ -1,5 +1,5 @@
-// A worker's or a person's place in a farm, from the joiner's side: coming in by a join string, staying in by renewing, and
-// the folder where the place is kept.
+// A worker's or a person's place in a farm, from the joiner's side: coming in by a join string, staying in by renewing,
+// and the folder where the place is kept.
 //
 //   FOLDER/current/key.pem          made before the first word to the farm
 //   FOLDER/current/cert.pem         what the farm signed
@@ -42,8 +42,8 @@ struct Membership {
 
 // Comes in: learns the farm's authority, holds its digest against the join string, and only then says the secret, to a
 // server that the authority vouches for. `key` may have joined before (an answer that was lost burns no token).
-// UNAUTHENTICATED: another farm answers there, or the secret lets nobody in; UNAVAILABLE: nobody answers; ALREADY_EXISTS:
-// the name is taken; PERMISSION_DENIED: the token is for another name.
+// UNAUTHENTICATED: another farm answers there, or the secret lets nobody in; UNAVAILABLE: nobody answers;
+// ALREADY_EXISTS: the name is taken; PERMISSION_DENIED: the token is for another name.
 absl::StatusOr<Membership> JoinFarm(const Scope& scope, const pki::JoinString& join, const std::string& name,
                                     const std::string& key);
 
