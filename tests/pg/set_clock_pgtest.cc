@@ -54,8 +54,8 @@ TEST_F(SetClockTest, SetEitherWayLeasesAndBackoffsKeepTheTimeTheyHadLeft) {
   EXPECT_EQ(Expired(), 1u);
 }
 
-// A process that stands still between the database's answer and its own second look at the clock. The test's database does
-// not live through the pause, so the next look begins where the pause did.
+// A process that stands still between the database's answer and its own second look at the clock. The test's database
+// does not live through the pause, so the next look begins where the pause did.
 class SlowClock final : public Clock {
  public:
   absl::Time Now() const override {
