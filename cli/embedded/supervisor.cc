@@ -127,7 +127,7 @@ Supervisor::Supervisor(const SupervisorOptions& options) : options_(options) {
   farm_.grpc_address = paths.GrpcAddress();
   farm_.http_url = Cat("http://127.0.0.1:", options_.settings.http_port);
   farm_.cache_dir = options_.settings.cache_dir;
-  farm_.started_at = now_;
+  farm_.started_at = WallNow();
   farm_.supervisor = process::Identify(getpid());
 }
 

@@ -18,7 +18,6 @@ CallDeadline::CallDeadline(grpc::ClientContext& context, absl::Time deadline)
 }
 
 bool AwaitConnected(const std::shared_ptr<grpc::Channel>& channel, absl::Time deadline) {
-  grpc::experimental::ChannelResetConnectionBackoff(channel.get());
   const sync::Alarm again(deadline + kTimerGrace,
                           [&] { grpc::experimental::ChannelResetConnectionBackoff(channel.get()); });
   return channel->WaitForConnected(DeadlineOf(deadline));

@@ -28,7 +28,8 @@ class CallDeadline {
   const sync::Alarm cancel_;
 };
 
-// Whether the channel is connected, at the latest at `deadline`. An attempt that waits for its backoff begins at once.
+// Whether the channel is connected, at the latest at `deadline`. Where gRPC does not end the wait by itself, its timers
+// sleep, that of its backoff too: then the next attempt to connect begins at once.
 bool AwaitConnected(const std::shared_ptr<grpc::Channel>& channel, absl::Time deadline);
 
 }  // namespace gofarm::rpc

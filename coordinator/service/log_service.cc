@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
+#include "common/sync/wait.h"
 
 namespace gofarm::service {
 
@@ -26,8 +26,7 @@ absl::StatusOr<domain::Attempt> LogService::AwaitAttempt(const Scope& scope, Job
     GOFARM_ASSIGN_OR_RETURN(const domain::Job row, queries_.GetJob(scope, job));
     if (IsEnded(row.state)) return found;
     // Other logs grow all the time; asking the database at their pace would cost it more than the whole rest.
-    absl::SleepFor(std::min(kFollowCheck, scope.Remaining()));
-    GOFARM_RETURN_IF_ERROR(scope.Check());
+    if (!sync::SleepFor(scope, kFollowCheck)) return scope.Check();
   }
 }
 

@@ -329,7 +329,7 @@ absl::StatusOr<std::vector<SessionId>> PgDispatchStore::RenewSessions(const Scop
                                                                       const std::vector<SessionId>& sessions,
                                                                       absl::Duration lease) {
   using Gone = std::vector<SessionId>;
-  absl::Duration ahead;
+  ClockAhead ahead;
   absl::StatusOr<Gone> answer = RunTransaction(pool_, scope, "renew sessions", [&](Txn& txn) -> absl::StatusOr<Gone> {
     GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
     ahead = clock_.Follow(txn);
@@ -350,7 +350,7 @@ absl::StatusOr<std::vector<SessionId>> PgDispatchStore::RenewSessions(const Scop
 }
 
 absl::StatusOr<ExpiredSessions> PgDispatchStore::ExpireSessions(const Scope& scope, int64_t epoch) {
-  absl::Duration ahead;
+  ClockAhead ahead;
   const auto expire = [&](Txn& txn) -> absl::StatusOr<ExpiredSessions> {
     GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
     ahead = clock_.Follow(txn);

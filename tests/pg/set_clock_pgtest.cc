@@ -54,6 +54,45 @@ TEST_F(SetClockTest, SetEitherWayLeasesAndBackoffsKeepTheTimeTheyHadLeft) {
   EXPECT_EQ(Expired(), 1u);
 }
 
+// A process that stands still between the database's answer and its own second look at the clock. The test's database
+// does not live through the pause, so the next look begins where the pause did.
+class SlowClock final : public Clock {
+ public:
+  absl::Time Now() const override {
+    second_look_ = !second_look_;
+    return absl::FromUnixSeconds(1'800'000'000) + (second_look_ ? absl::ZeroDuration() : pause);
+  }
+  absl::Duration pause;
+
+ private:
+  mutable bool second_look_ = false;
+};
+
+TEST(StepBetweenTest, IsWhatNoPauseExplains) {
+  const auto look = [](int least, int most) {
+    return store::ClockAhead{.least = absl::Seconds(least), .most = absl::Seconds(most)};
+  };
+  EXPECT_EQ(store::StepBetween(look(0, 1), look(0, 1)), absl::ZeroDuration());
+  EXPECT_EQ(store::StepBetween(look(0, 1), look(-25, 1)), absl::ZeroDuration());
+  EXPECT_EQ(store::StepBetween(look(-25, 1), look(0, 1)), absl::ZeroDuration());
+  EXPECT_EQ(store::StepBetween(look(0, 1), look(100, 101)), absl::Seconds(99));
+  EXPECT_EQ(store::StepBetween(look(0, 1), look(75, 101)), absl::Seconds(74));
+  EXPECT_EQ(store::StepBetween(look(0, 1), look(-101, -100)), -absl::Seconds(100));
+}
+
+TEST_F(SetClockTest, ACoordinatorThatStoodStillMovesNoLease) {
+  SlowClock slow;
+  dispatch_ = std::make_unique<store::PgDispatchStore>(
+      *pool_, [] { return 0.5; }, slow);
+  Hello("w");
+  ASSERT_EQ(Expired(), 0u);
+  for (const absl::Duration pause : {absl::Seconds(25), absl::ZeroDuration(), absl::Seconds(25)}) {
+    slow.pause = pause;
+    EXPECT_EQ(Expired(), 0u);
+    EXPECT_NEAR(Seconds("(SELECT min(lease_expires_at) FROM sessions) - now()"), 30, 10);
+  }
+}
+
 TEST_F(SetClockTest, ACoordinatorThatStartsShortensBackoffsThatAClockHasMadeLong) {
   const JobId job = OnlyJob(Submit({"example.com/later"}).batch.id);
   Sql("UPDATE queue SET not_before = now() + interval '3 hours'");

@@ -68,7 +68,7 @@ HOMES = {
     r"CLI/": ["cli", "coordinator", "worker"],
 }
 # What goes by the wall clock; common/base/clock.h and common/sync/wait.h have what is meant instead.
-WALL_CLOCK = re.compile(r"absl::Now\(|GetCurrentTimeNanos|system_clock|absl::ToChronoTime|CLOCK_REALTIME|"
+WALL_CLOCK = re.compile(r"absl::Now\(|GetCurrentTimeNanos|system_clock|absl::ToChronoTime|CLOCK_REALTIME|gettimeofday|\btime\(nullptr\)|"
                         r"\b(Await|Wait|WaitForNotification|LockWhen)With(Timeout|Deadline)\(")
 WALL_CLOCK_HOME = "common/base/clock.cc"
 PRODUCT = ("common/", "coordinator/", "worker/", "cli/")
