@@ -40,6 +40,26 @@ absl::Status NoFarm(const FarmChoice& choice, std::string_view why) {
                                     "`, or name another with --dir or --server"));
 }
 
+// One of the farm's addresses that answers, the chosen one first; none does: the first, whose failure says why.
+absl::StatusOr<std::shared_ptr<grpc::Channel>> FarmClient::Impl::Reach(const rpc::Membership& member) {
+  std::vector<std::string> addresses = member.addresses;
+  std::stable_partition(addresses.begin(), addresses.end(),
+                        [this](const std::string& address) { return address == choice.server; });
+  const rpc::Credentials credentials = member.AsCredentials();
+  std::shared_ptr<grpc::Channel> first;
+  for (const std::string& address : addresses) {
+    GOFARM_RETURN_IF_ERROR(credentials.CheckAddress(address));
+    const std::shared_ptr<grpc::Channel> reached = rpc::MakeChannel(address, credentials);
+    if (first == nullptr) first = reached;
+    // With one address there is nothing to choose; the call itself waits.
+    if (addresses.size() == 1 || !rpc::AwaitConnected(reached, SteadyNow() + kServerPatience)) continue;
+    choice.server = address;
+    return reached;
+  }
+  if (first == nullptr) return absl::InvalidArgumentError(Cat(choice.identity, " names no address; log in again"));
+  return first;
+}
+
 FarmClient::FarmClient(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 FarmClient::~FarmClient() = default;
 
@@ -50,14 +70,20 @@ const FarmChoice& FarmClient::choice() const { return impl_->choice; }
 absl::StatusOr<std::unique_ptr<FarmClient>> FarmClient::Connect(const FarmChoice& choice) {
   auto impl = std::make_unique<Impl>();
   impl->choice = choice;
-  std::string address = choice.server;
-  if (address.empty()) {
-    GOFARM_ASSIGN_OR_RETURN(const embedded::FarmView view, embedded::LookAt(choice.dir));
-    if (!view.supervised) return NoFarm(choice, "it is not up");
-    address = view.file.grpc_address;
+  if (!choice.identity.empty()) {
+    GOFARM_ASSIGN_OR_RETURN(const rpc::Membership member,
+                            UseProfile(Scope::For(kCallDeadline), choice.identity, WallNow()));
+    GOFARM_ASSIGN_OR_RETURN(impl->channel, impl->Reach(member));
+  } else {
+    std::string address = choice.server;
+    if (address.empty()) {
+      GOFARM_ASSIGN_OR_RETURN(const embedded::FarmView view, embedded::LookAt(choice.dir));
+      if (!view.supervised) return NoFarm(choice, "it is not up");
+      address = view.file.grpc_address;
+    }
+    GOFARM_RETURN_IF_ERROR(rpc::CheckLocalAddress(address));
+    impl->channel = rpc::MakeChannel(address, rpc::Credentials::Plaintext());
   }
-  GOFARM_RETURN_IF_ERROR(rpc::CheckLocalAddress(address));
-  impl->channel = rpc::MakeChannel(address, rpc::Credentials::Plaintext());
   impl->stub = v1::Farm::NewStub(impl->channel);
   impl->catalog = v1::Catalog::NewStub(impl->channel);
   impl->identity = v1::Identity::NewStub(impl->channel);

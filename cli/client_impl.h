@@ -16,6 +16,7 @@
 #include "common/base/text.h"
 #include "common/rpc/deadline.h"
 #include "common/rpc/grpc_status.h"
+#include "common/rpc/membership.h"
 #include "common/sync/wait.h"
 #include "gofarm/v1/catalog.grpc.pb.h"
 #include "gofarm/v1/farm.grpc.pb.h"
@@ -45,6 +46,7 @@ struct FarmClient::Impl {
   std::unique_ptr<v1::Identity::Stub> identity;
   std::stop_token stop;
 
+  absl::StatusOr<std::shared_ptr<grpc::Channel>> Reach(const rpc::Membership& member);
   bool SupervisorLives() const {
     const absl::StatusOr<embedded::FarmView> view = embedded::LookAt(choice.dir);
     return view.ok() && view->supervised;

@@ -1,6 +1,7 @@
 // up, down, status, version: the farm as a whole.
 #include <unistd.h>
 
+#include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
@@ -35,6 +36,17 @@ StatusPart ShapeOf(const embedded::PartState& part) {
   return {.pid = part.process.pid, .state = part.state, .restarts = part.restarts, .detail = part.detail};
 }
 
+StatusWorker ShapeOf(const v1::WorkerRow& worker) {
+  return {.name = worker.name(),
+          .pid = worker.pid(),
+          .state = std::string(NameOf(worker.state())),
+          .detail = worker.detail()};
+}
+
+std::string TlsAddressOf(const v1::FarmStatus& status) {
+  return status.tls_addresses().empty() ? "" : status.tls_addresses(0);
+}
+
 struct Observed {
   StatusShape shape;
   bool answers = false;  // the coordinator does
@@ -66,12 +78,10 @@ absl::StatusOr<Observed> ObserveServer(const FarmChoice& choice) {
   observed.answers = true;
   shape.state = reply.state().empty() ? "running" : reply.state();
   shape.detail = reply.detail();
+  shape.tls_address = TlsAddressOf(reply);
   shape.coordinator = {.pid = reply.coordinator_pid(), .state = shape.state, .detail = reply.detail()};
   for (const v1::WorkerRow& worker : observed.workers.workers()) {
-    shape.workers.push_back({.name = worker.name(),
-                             .pid = worker.pid(),
-                             .state = std::string(NameOf(worker.state())),
-                             .detail = worker.detail()});
+    shape.workers.push_back(ShapeOf(worker));
   }
   return observed;
 }
@@ -101,6 +111,7 @@ absl::StatusOr<Observed> ObserveFolder(const std::string& dir, Rows rows) {
                             FarmClient::Connect({.dir = dir, .named_by = "--dir"}));
     v1::FarmStatus reply;
     answered = client->GetFarmStatus(kStatusDeadline, reply);
+    shape.tls_address = TlsAddressOf(reply);
     if (answered.ok() && reply.state() == kStandby) {
       shape.coordinator.state = shape.state = kStandby;
       shape.coordinator.detail = reply.detail();
@@ -130,6 +141,14 @@ absl::StatusOr<Observed> ObserveFolder(const std::string& dir, Rows rows) {
     }
     shape.workers.push_back(std::move(worker));
   }
+  if (rows == Rows::kFull) {
+    for (const v1::WorkerRow& worker : observed.workers.workers()) {
+      // Those of other hosts; how they are is no matter of this machine's.
+      const bool own = std::any_of(shape.workers.begin(), shape.workers.end(),
+                                   [&worker](const StatusWorker& w) { return w.name == worker.name(); });
+      if (!own) shape.workers.push_back(ShapeOf(worker));
+    }
+  }
   // All processes are there and something is still missing: normal on the way up, not later.
   if (shape.state == "running" && !all_well) shape.state = restarted ? "degraded" : "starting";
   return observed;
@@ -142,6 +161,7 @@ std::string StatusText(const Observed& observed, const Terminal& terminal) {
   if (!shape.detail.empty()) out += Cat("  ", EscapeForPrint(shape.detail), "\n");
   if (shape.state == "down") return out;
   out += Cat("  gRPC ", EscapeForPrint(shape.grpc_address), "\n");
+  if (!shape.tls_address.empty()) out += Cat("  TLS  ", EscapeForPrint(shape.tls_address), "\n");
   if (!shape.http_url.empty()) out += Cat("  HTTP ", EscapeForPrint(shape.http_url), "\n");
   if (!shape.cache_dir.empty()) out += Cat("  cache ", EscapeForPrint(shape.cache_dir), "\n");
   TableText parts({{"PART"}, {"STATE"}, {"PID", true}, {"RESTARTS", true}, {"DETAIL", false, true}});
@@ -243,10 +263,10 @@ absl::Status WaitUntilUp(const embedded::FarmPaths& paths, int workers) {
 namespace {
 
 Exit BringUp(const Globals& globals, const UpArgs& args) {
-  if (!globals.server.empty()) {
+  if (!globals.farm.server.empty()) {
     return absl::InvalidArgumentError("up makes a farm in a folder of this machine; leave --server out, or use --dir");
   }
-  GOFARM_ASSIGN_OR_RETURN(const std::string dir, FindFarmFolder(globals.dir));
+  GOFARM_ASSIGN_OR_RETURN(const std::string dir, FindFarmFolder(globals.farm.dir));
   if (args.supervise) {
     obs::InitLog("gofarm-supervisor", obs::Level::kInfo);
     GOFARM_ASSIGN_OR_RETURN(const embedded::SupervisorOptions options,
@@ -255,7 +275,11 @@ Exit BringUp(const Globals& globals, const UpArgs& args) {
     return 0;
   }
   const Scope scope = Scope::For(kPreparePatience);
-  const embedded::UpRequest request{.dir = dir, .cache_dir = args.cache_dir, .workers = args.workers};
+  const embedded::UpRequest request{.dir = dir,
+                                    .cache_dir = args.cache_dir,
+                                    .workers = args.workers,
+                                    .listen = args.listen,
+                                    .public_names = args.public_names};
   GOFARM_ASSIGN_OR_RETURN(embedded::Prepared prepared,
                           embedded::PrepareFarm(scope, request, embedded::ProcessEnvironment(), Say));
   const embedded::FarmPaths& paths = prepared.options.paths;
@@ -273,7 +297,7 @@ Exit BringUp(const Globals& globals, const UpArgs& args) {
   }
   GOFARM_RETURN_IF_ERROR(embedded::StartOrRepair(scope, prepared));
   prepared.turn.reset();
-  GOFARM_RETURN_IF_ERROR(WaitUntilUp(paths, prepared.options.settings.workers));
+  GOFARM_RETURN_IF_ERROR(WaitUntilUp(paths, prepared.options.settings.workers.value_or(1)));
   GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(dir, globals.json ? Rows::kFull : Rows::kBrief));
   if (globals.json) {
     PrintStatus(globals, observed);
@@ -281,13 +305,15 @@ Exit BringUp(const Globals& globals, const UpArgs& args) {
   }
   const StatusShape& shape = observed.shape;
   // Without a flag, GOFARM_SERVER and others may name another farm.
-  const absl::StatusOr<FarmChoice> usual = FindFarm("", "");
-  const std::string with = usual.ok() && usual->dir == dir ? "" : SameFarm({.dir = dir});
-  PrintOut(Cat("the farm in ", EscapeForPrint(dir), " is up: ", shape.workers.size(),
-               shape.workers.size() == 1 ? " worker" : " workers", "\n", "  gRPC   ", shape.grpc_address, "\n",
-               "  HTTP   ", shape.http_url, " (metrics, health)\n", "  cache  ", EscapeForPrint(shape.cache_dir), "\n",
-               "  logs   ", EscapeForPrint(paths.Logs()), "\n", "  next   gofarm submit MODULE", with,
-               "; gofarm status", with, "; gofarm down", with, "\n"));
+  const absl::StatusOr<FarmChoice> usual = FindFarm(FarmFlags{});
+  const std::string with = usual.ok() && usual->dir == dir ? "" : SameFarm({.farm = {.dir = dir}});
+  PrintOut(Cat(
+      "the farm in ", EscapeForPrint(dir), " is up: ", shape.workers.size(),
+      shape.workers.size() == 1 ? " worker" : " workers", "\n", "  gRPC   ", shape.grpc_address, "\n",
+      shape.tls_address.empty() ? "" : Cat("  TLS    ", shape.tls_address, " (gofarm token create --role worker)\n"),
+      "  HTTP   ", shape.http_url, " (metrics, health)\n", "  cache  ", EscapeForPrint(shape.cache_dir), "\n",
+      "  logs   ", EscapeForPrint(paths.Logs()), "\n", "  next   gofarm submit MODULE", with, "; gofarm status", with,
+      "; gofarm down", with, "\n"));
   return 0;
 }
 
@@ -301,10 +327,10 @@ Exit Up(const Globals& globals, const UpArgs& args) {
 }
 
 Exit Down(const Globals& globals) {
-  if (!globals.server.empty()) {
+  if (!globals.farm.server.empty()) {
     return absl::InvalidArgumentError("down ends a farm in a folder of this machine; leave --server out, or use --dir");
   }
-  GOFARM_ASSIGN_OR_RETURN(const std::string dir, FindFarmFolder(globals.dir));
+  GOFARM_ASSIGN_OR_RETURN(const std::string dir, FindFarmFolder(globals.farm.dir));
   GOFARM_ASSIGN_OR_RETURN(const bool ended, embedded::TakeDown(dir, Say));
   if (globals.json) {
     GOFARM_ASSIGN_OR_RETURN(const Observed observed, ObserveFolder(dir, Rows::kFull));
@@ -317,7 +343,7 @@ Exit Down(const Globals& globals) {
 }
 
 Exit Status(const Globals& globals) {
-  GOFARM_ASSIGN_OR_RETURN(const FarmChoice choice, FindFarm(globals.server, globals.dir));
+  GOFARM_ASSIGN_OR_RETURN(const FarmChoice choice, FindFarm(globals.farm));
   Observed observed;
   if (choice.dir.empty()) {
     GOFARM_ASSIGN_OR_RETURN(observed, ObserveServer(choice));

@@ -203,8 +203,8 @@ Exit WhoAmI(const Globals& globals) {
     PrintOut(json.Take());
     return 0;
   }
-  PrintOut(Cat(EscapeForPrint(name), ", ", RoleName(self.role()), self.farm_id().empty() ? "" : Cat(" of farm ", self.farm_id()),
-               "\n  ", EscapeForPrint(server), "\n  ",
+  PrintOut(Cat(EscapeForPrint(name), ", ", RoleName(self.role()),
+               self.farm_id().empty() ? "" : Cat(" of farm ", self.farm_id()), "\n  ", EscapeForPrint(server), "\n  ",
                by_socket ? "by the socket" : Cat("certificate until ", Stamp(self.expires_at())), "\n"));
   return 0;
 }
@@ -217,13 +217,13 @@ Exit Audit(const Globals& globals, const AuditArgs& args) {
   }
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
   sync::StopSignals signals;
-  const Scope scope = args.follow ? Scope{absl::InfiniteFuture(), signals.token()}
-                                  : Scope::For(kListDeadline, signals.token());
+  const Scope scope =
+      args.follow ? Scope{absl::InfiniteFuture(), signals.token()} : Scope::For(kListDeadline, signals.token());
   JsonWriter json;
   TableText table({{"AT"}, {"WHO"}, {"ROLE"}, {"FROM"}, {"ACTION"}, {"DETAIL", false, true}});
   if (globals.json && !args.follow) json.BeginArray();
-  const absl::Status read = IdentityClient(*client).ReadAudit(
-      scope, since, args.limit, args.follow, [&](const v1::AuditPage& page) {
+  const absl::Status read =
+      IdentityClient(*client).ReadAudit(scope, since, args.limit, args.follow, [&](const v1::AuditPage& page) {
         for (const v1::AuditRow& row : page.rows()) {
           if (!args.follow && globals.json) {
             WriteAudit(json, row);

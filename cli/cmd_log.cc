@@ -17,7 +17,7 @@ Exit Logs(const Globals& globals, const std::string& part, bool follow) {
     return absl::InvalidArgumentError(
         "--follow never ends, so it cannot print one JSON document; leave one of them out");
   }
-  GOFARM_ASSIGN_OR_RETURN(const FarmChoice choice, FindFarm(globals.server, globals.dir));
+  GOFARM_ASSIGN_OR_RETURN(const FarmChoice choice, FindFarm(globals.farm));
   if (choice.dir.empty()) {
     return absl::InvalidArgumentError(Cat("the logs of ", EscapeForPrint(choice.server), " (", choice.named_by,
                                           ") are kept where its daemons run (journalctl -u gofarm-coordinator); here "

@@ -66,7 +66,7 @@ std::string WorkerText(const v1::WorkerRow& worker, const Terminal& terminal) {
 absl::StatusOr<std::string> CacheFolder(const Globals& globals, const std::string& flag) {
   if (!flag.empty()) return flag;
   if (const char* const set = std::getenv("GOFARM_CACHE_DIR"); set != nullptr && *set != '\0') return set;
-  GOFARM_ASSIGN_OR_RETURN(const std::string dir, FindFarmFolder(globals.dir));
+  GOFARM_ASSIGN_OR_RETURN(const std::string dir, FindFarmFolder(globals.farm.dir));
   GOFARM_ASSIGN_OR_RETURN(const embedded::FarmView view, embedded::LookAt(dir));
   if (!view.file.cache_dir.empty()) return view.file.cache_dir;
   return dir + "/cache";

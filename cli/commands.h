@@ -4,12 +4,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "cli/farm_finder.h"
 
 namespace gofarm::cli {
 
@@ -26,8 +28,7 @@ int ExitCodeOf(const absl::Status& status);
 
 struct Globals {
   bool json = false;
-  std::string server;
-  std::string dir;
+  FarmFlags farm;
 };
 
 using Exit = absl::StatusOr<int>;
@@ -82,6 +83,12 @@ Exit TokenRevoke(const Globals& globals, int64_t id, bool with_identities);
 Exit IdentityList(const Globals& globals);
 Exit IdentityShow(const Globals& globals, const std::string& name, bool revoke);
 Exit WhoAmI(const Globals& globals);
+struct LoginArgs {
+  std::string join;     // a join string, - or @FILE
+  std::string profile;  // empty: "default"
+};
+Exit Login(const Globals& globals, const LoginArgs& args);
+Exit Logout(const Globals& globals, const std::string& profile);
 struct AuditArgs {
   std::string since;  // so long ago; empty: as far back as `limit` reaches
   int limit = 0;      // 0: as the farm sees fit
@@ -129,7 +136,9 @@ Exit CatalogDetect(const Globals& globals, const std::string& what);
 
 struct UpArgs {
   std::string cache_dir;
-  int workers = 0;
+  std::optional<int> workers;
+  std::vector<std::string> listen;
+  std::vector<std::string> public_names;
   bool foreground = false;
   bool supervise = false;  // internal: the prepared folder's supervisor
 };

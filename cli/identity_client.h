@@ -1,5 +1,5 @@
-// Who belongs to a farm, as seen by a command. Failures as of FarmClient, whose connection and patience it uses and which
-// must outlive it. Thread-safe.
+// Who belongs to a farm, as seen by a command. Failures as of FarmClient, whose connection and patience it uses and
+// which must outlive it. Thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -218,8 +218,13 @@ void WriteStatus(JsonWriter& json, const StatusShape& status, const v1::WorkerPa
       .Field("state", status.state)
       .Field("detail", status.detail)
       .Field("grpc_address", status.grpc_address)
-      .Field("http_url", status.http_url)
-      .Field("cache_dir", status.cache_dir);
+      .Key("tls_address");
+  if (status.tls_address.empty()) {
+    json.Null();
+  } else {
+    json.String(status.tls_address);
+  }
+  json.Field("http_url", status.http_url).Field("cache_dir", status.cache_dir);
   part("coordinator", status.coordinator);
   part("postgres", status.postgres);
   json.Key("workers").BeginArray();

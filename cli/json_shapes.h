@@ -44,6 +44,7 @@ struct StatusShape {
   std::string dir;
   std::string state;  // "running", "starting", "degraded", "stopping", "standby", "down"
   std::string grpc_address;
+  std::string tls_address;  // empty: it is open to no other host
   std::string http_url;
   std::string cache_dir;
   std::string detail;

@@ -17,6 +17,7 @@
 #include "cli/output.h"
 #include "common/base/text.h"
 #include "common/godetect/parser_child.h"
+#include "common/pki/join_source.h"
 
 namespace gofarm::cli {
 namespace {
@@ -29,8 +30,8 @@ constexpr char kFooter[] =
     "  gofarm submit github.com/rakyll/hey --wait       build for all four targets, show progress\n"
     "  gofarm artifact list                             what was built\n"
     "  gofarm down                                      stop it; what was built stays\n"
-    "\nThe farm that is meant: --server, --dir, GOFARM_SERVER, GOFARM_DIR, ~/.config/gofarm/config.toml,\n"
-    "~/.local/share/gofarm, the first of them that is set.\n"
+    "\nThe farm that is meant: --server, --dir, --farm, GOFARM_SERVER, GOFARM_DIR, GOFARM_FARM, the one of the last\n"
+    "gofarm login, ~/.config/gofarm/config.toml, ~/.local/share/gofarm, the first of them that is set.\n"
     "\nExit codes: 0 as asked; 1 some job is partial, failed or cancelled; 2 wrong input; 3 no farm answers;\n"
     "4 internal error; 5 not allowed; 130 Ctrl-C.";
 
@@ -59,8 +60,8 @@ struct Parser {
     verb->fallthrough();
     std::string shown;
     for (const absl::string_view line : absl::StrSplit(example, '\n')) shown += Cat("\n  ", line);
-    verb->footer(
-        Cat("Example:", shown, "\n\nWith every verb: --output json, --dir DIR, --server ADDRESS (gofarm --help)."));
+    verb->footer(Cat("Example:", shown,
+                     "\n\nWith every verb: --output json, --dir DIR, --farm NAME, --server ADDRESS (gofarm --help)."));
     verb->callback([this, run = std::move(run)] { action = run; });
     return verb;
   }
@@ -88,11 +89,18 @@ void OneAtATime(CLI::Option* option) { option->allow_extra_args(false); }
 void AddFarm(Parser& p, UpArgs& up) {
   CLI::App* verb = p.Verb(&p.app, "up", "start a farm in a folder of this machine, or repair it",
                           "gofarm up\n"
-                          "gofarm up --dir ~/farm --cache-dir ~/.cache/gofarm --workers 2",
+                          "gofarm up --dir ~/farm --cache-dir ~/.cache/gofarm --workers 2\n"
+                          "gofarm up --listen 0.0.0.0:7443 --public-name farm.example.org --workers 0",
                           [&] { return Up(p.globals, up); });
   verb->add_option("--cache-dir", up.cache_dir, "toolchains, seeds and modules (GOFARM_CACHE_DIR, else DIR/cache)")
       ->check(NotEmpty());
-  verb->add_option("--workers", up.workers, "number of workers")->check(CLI::Range(1, embedded::kWorkersMax));
+  verb->add_option("--workers", up.workers, "number of workers on this machine; 0: all are on others")
+      ->check(CLI::Range(0, embedded::kWorkersMax));
+  OneAtATime(verb->add_option("--listen", up.listen,
+                              "open the farm to other hosts, over TLS to those who join it; none closes it again")
+                 ->type_name("HOST:PORT|none"));
+  OneAtATime(verb->add_option("--public-name", up.public_names, "a name or address by which others reach it")
+                 ->type_name("NAME"));
   verb->add_flag("--foreground", up.foreground, "stay in the foreground until Ctrl-C");
   verb->add_flag("--supervise", up.supervise)->group("");
   p.Verb(&p.app, "down", "stop the farm; its data stays", "gofarm down --dir ~/farm", [&] { return Down(p.globals); });
@@ -203,6 +211,7 @@ struct MemberArgs {
   int64_t id = 0;
   bool with_identities = false;
   std::string name;
+  LoginArgs login;
   AuditArgs audit;
 };
 void AddMembers(Parser& p, MemberArgs& args) {
@@ -231,6 +240,17 @@ void AddMembers(Parser& p, MemberArgs& args) {
   };
   one("show", "one of them", "gofarm identity show worker-7", false);
   one("revoke", "throws it out: its connections end, and it cannot come back", "gofarm identity revoke worker-7", true);
+  CLI::App* login = p.Verb(&p.app, "login", "belong to a farm on another machine, from now on the default one",
+                           "gofarm login gofarm1.MTAu...\n"
+                           "ssh coordinator gofarm token create --role operator | gofarm login - --name work",
+                           [&] { return Login(p.globals, args.login); });
+  login->add_option("join", args.login.join, "what gofarm token create printed; - for standard input, @FILE for a file")
+      ->required()
+      ->type_name("JOIN|-|@FILE");
+  login->add_option("--name", args.login.profile, "a name for the farm on this machine; \"default\" when left out");
+  p.Verb(&p.app, "logout", "forget the identity for a farm", "gofarm logout\ngofarm logout --name work", [&] {
+     return Logout(p.globals, args.login.profile);
+   })->add_option("--name", args.login.profile, "which farm; the default one when left out");
   p.Verb(&p.app, "whoami", "who this farm takes you for", "gofarm whoami", [&] { return WhoAmI(p.globals); });
   CLI::App* audit = p.Verb(&p.app, "audit", "who did what, who came in, who was refused",
                            "gofarm audit --since 24h\ngofarm audit --follow --output json",
@@ -460,8 +480,10 @@ int Main(int argc, char** argv) {
   p.app.footer(kFooter);
   p.app.add_option("--output", p.output, "table, or json: one document on standard output")
       ->check(CLI::IsMember({"table", "json"}));
-  p.app.add_option("--server", p.globals.server, "address of a coordinator (GOFARM_SERVER)")->check(NotEmpty());
-  p.app.add_option("--dir", p.globals.dir, "folder of an embedded farm (GOFARM_DIR)")->check(NotEmpty());
+  p.app.add_option("--server", p.globals.farm.server, "address of a coordinator (GOFARM_SERVER)")->check(NotEmpty());
+  p.app.add_option("--farm", p.globals.farm.farm, "a farm that you are logged in to, by its name (GOFARM_FARM)")
+      ->check(NotEmpty());
+  p.app.add_option("--dir", p.globals.farm.dir, "folder of an embedded farm (GOFARM_DIR)")->check(NotEmpty());
   AddFarm(p, up);
   AddSubmit(p, submit);
   AddBatch(p, batch, limit, failed);
@@ -474,6 +496,7 @@ int Main(int argc, char** argv) {
   AddLogs(p, part, follow);
   try {
     p.app.parse(argc, argv);
+    pki::HideArgument(argc, argv, member.login.join);
   } catch (const CLI::ParseError& error) {
     if (error.get_exit_code() == 0) return p.app.exit(error);  // --help
     PrintError(absl::InvalidArgumentError(WhatIsWrong(p.app, error)));

@@ -43,13 +43,14 @@ int ExitCodeOf(const absl::Status& status) {
 }
 
 absl::StatusOr<std::unique_ptr<FarmClient>> ConnectTo(const Globals& globals) {
-  GOFARM_ASSIGN_OR_RETURN(const FarmChoice choice, FindFarm(globals.server, globals.dir));
+  GOFARM_ASSIGN_OR_RETURN(const FarmChoice choice, FindFarm(globals.farm));
   return FarmClient::Connect(choice);
 }
 
 std::string SameFarm(const Globals& globals) {
-  if (!globals.server.empty()) return Cat(" --server ", QuotedWord(globals.server));
-  return globals.dir.empty() ? "" : Cat(" --dir ", QuotedWord(globals.dir));
+  if (!globals.farm.server.empty()) return Cat(" --server ", QuotedWord(globals.farm.server));
+  if (!globals.farm.farm.empty()) return Cat(" --farm ", QuotedWord(globals.farm.farm));
+  return globals.farm.dir.empty() ? "" : Cat(" --dir ", QuotedWord(globals.farm.dir));
 }
 
 void WriteOut(int fd, std::string_view text) {

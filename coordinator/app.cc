@@ -18,6 +18,7 @@
 #include "common/metrics/metrics.h"
 #include "common/process/heap.h"
 #include "common/process/limits.h"
+#include "common/rpc/listen_addresses.h"
 #include "common/sync/wait.h"
 #include "coordinator/catalog/catalog_metrics.h"
 #include "coordinator/catalog/upstream.h"
@@ -25,8 +26,8 @@
 #include "coordinator/http/http_server.h"
 #include "coordinator/leading.h"
 #include "coordinator/rpc/listener_watch.h"
-#include "coordinator/rpc/listeners.h"
 #include "coordinator/rpc/standby_server.h"
+#include "coordinator/service/audit_log.h"
 #include "coordinator/service/identity_service.h"
 #include "coordinator/service/leadership.h"
 #include "coordinator/service/module_proxy.h"
@@ -128,6 +129,7 @@ class Coordinator {
   std::unique_ptr<service::ModuleProxy> proxy_;
   std::unique_ptr<catalog::Upstream> upstream_;
   rpc::FarmFacts facts_;
+  service::AuditLog audit_{identity_store_};
   std::unique_ptr<service::IdentityService> identities_;  // null: nothing listens beyond this machine
   std::jthread renewal_;
   std::unique_ptr<service::Leadership> leadership_;
@@ -219,7 +221,8 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .upstream = *upstream_,
                    .catalog_metrics = catalog_metrics_,
                    .leadership = *leadership_,
-                   .identities = identities_.get()},
+                   .identities = identities_.get(),
+                   .audit = &audit_},
                   epoch);
   const absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));
   if (started.ok()) {

@@ -19,6 +19,7 @@
 #include "coordinator/service/artifact_check.h"
 #include "coordinator/service/attempt_fence.h"
 #include "coordinator/service/attempt_service.h"
+#include "coordinator/service/audit_log.h"
 #include "coordinator/service/batch_feed.h"
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/dispatch_loop.h"
@@ -58,6 +59,7 @@ struct LeadingParts {
   catalog::CatalogMetrics& catalog_metrics;
   service::Leadership& leadership;
   service::IdentityService* identities = nullptr;  // null: nothing listens beyond this machine
+  service::AuditLog* audit = nullptr;
 };
 
 class Leading {

@@ -2,9 +2,11 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <climits>
 #include <memory>
+#include <optional>
 #include <set>
 #include <thread>
 #include <utility>
@@ -28,6 +30,7 @@
 #include "worker/fetch/module_fetcher.h"
 #include "worker/fetch/toolchain.h"
 #include "worker/isolation_watch.h"
+#include "worker/place.h"
 #include "worker/verbs.h"
 
 namespace gofarm::worker {
@@ -164,6 +167,16 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   if (!isolation.ok())
     obs::Error(unproven ? "disk_full" : "cannot_isolate", {{"why", std::string(isolation.message())}});
 
+  const PlaceOptions place{.folder = Cat(config.identity_dir, "/", config.name),
+                           .join = config.join,
+                           .names = {.wanted = config.named ? config.name : "", .usual = config.name},
+                           .addresses = config.coordinators};
+  std::optional<rpc::Membership> member;
+  if (!config.identity_dir.empty()) {
+    GOFARM_ASSIGN_OR_RETURN(member, FindPlace(Scope{absl::InfiniteFuture(), stop}, place));
+  }
+  const std::string& name = member ? member->name : config.name;
+
   const fetch::CacheLayout cache(config.cache_dir);
   GOFARM_ASSIGN_OR_RETURN(const config::ToolsetFile built_in, config::BuiltInToolsets());
   fetch::ProxyEnvironment proxy = config.proxy;
@@ -183,8 +196,16 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
                              .memory_bytes_per_slot = config.memory_bytes_per_slot},
                             cache, fetcher, seeder, sandbox);
   agent::AgentOptions options;
-  options.name = config.name;
+  options.name = name;
   options.coordinators = config.coordinators;
+  std::atomic<PlaceKeeper*> doubts = nullptr;
+  if (member) {
+    if (options.coordinators.empty()) options.coordinators = member->addresses;
+    options.credentials = member->AsCredentials();
+    options.unauthenticated = [&doubts](const absl::Status&) {
+      if (PlaceKeeper* const keeper = doubts.load()) keeper->Doubt();
+    };
+  }
   options.host_arch = fetch::ToolchainStore::HostArch();
   options.build_version = kVersion;
   options.targets = config.targets;
@@ -204,7 +225,7 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
     snapshot.readiness = seeder.Readiness();
     return snapshot;
   };
-  obs::Info("worker_ready", {{"name", config.name},
+  obs::Info("worker_ready", {{"name", name},
                              {"version", kVersion},
                              {"slots", Cat(config.slots)},
                              {"memory_bytes_per_slot", Cat(config.memory_bytes_per_slot)},
@@ -223,8 +244,29 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
                                   },
                               .probe_max = kProbeMax},
                              isolation);
-  agent.Run(stop);
-  return absl::OkStatus();
+  if (!member) {
+    agent.Run(stop);
+    return absl::OkStatus();
+  }
+  // Whom the farm lets in no more ends as by a stop: what was built may still be handed in over what is open.
+  std::stop_source ends;
+  const std::stop_callback with_us(stop, [&ends] { ends.request_stop(); });
+  absl::Mutex mutex;
+  absl::Status lost;
+  PlaceKeeper place_keeper(
+      place, *member,
+      {.renewed = [&](const rpc::Membership& now) { agent.CredentialsChanged(now.AsCredentials()); },
+       .lost =
+           [&](const absl::Status& why) {
+             absl::MutexLock guard(&mutex);
+             lost = why;
+             ends.request_stop();
+           }});
+  doubts = &place_keeper;
+  agent.Run(ends.get_token());
+  doubts = nullptr;
+  absl::MutexLock guard(&mutex);
+  return lost;
 }
 
 }  // namespace
@@ -237,6 +279,8 @@ int ExitCodeOf(const absl::Status& status) {
     case absl::StatusCode::kFailedPrecondition:
     case absl::StatusCode::kNotFound:
     case absl::StatusCode::kPermissionDenied:
+    case absl::StatusCode::kUnauthenticated:
+    case absl::StatusCode::kAlreadyExists:
     case absl::StatusCode::kResourceExhausted:
       return kExitWrong;
     case absl::StatusCode::kDataLoss:

@@ -12,7 +12,9 @@
 #include "common/base/text.h"
 #include "common/config/table.h"
 #include "common/goproxy/list.h"
+#include "common/pki/join_source.h"
 #include "common/rpc/channel.h"
+#include "common/rpc/listen_addresses.h"
 
 namespace gofarm::worker {
 namespace {
@@ -44,13 +46,6 @@ std::string First(const std::string& flag, const char* variable, const std::stri
   return config::Overlay(flag, variable, file_value);
 }
 
-void CheckName(const AppConfig& out, config::Table& table) {
-  if (out.name.empty() || out.name.size() > kNameMax || !std::all_of(out.name.begin(), out.name.end(), IsNameChar)) {
-    table.Fault("name", Cat("\"", EscapeForPrint(out.name), "\" must be 1 to ", kNameMax,
-                            " letters, digits, \".\", \"_\" or \"-\""));
-  }
-}
-
 void CheckFolder(std::string& folder, std::string_view key, std::string_view what, config::Table& table) {
   if (folder.empty()) {
     table.Fault(key, Cat("is missing; write the folder for ", what));
@@ -58,6 +53,59 @@ void CheckFolder(std::string& folder, std::string_view key, std::string_view wha
     table.Fault(key, Cat("\"", EscapeForPrint(folder), "\" must be an absolute path"));
   }
   while (folder.size() > 1 && folder.back() == '/') folder.pop_back();
+}
+
+// Where a worker of its own keeps what it has: the state folder of the system, or of the user.
+std::string DefaultDir() {
+  if (::geteuid() == 0) return "/var/lib/gofarm-worker";
+  const std::string state = config::Overlay("", "XDG_STATE_HOME", "");
+  if (!state.empty() && state[0] == '/') return Cat(state, "/gofarm-worker");
+  const std::string home = config::Overlay("", "HOME", "");
+  return home.empty() ? "" : Cat(home, "/.local/state/gofarm-worker");
+}
+
+// Over a socket without ceremony, or over TLS by an identity; not both.
+void ReadCoordinators(const Flags& flags, AppConfig& out, config::Table& table) {
+  out.coordinators = table.StrList("coordinators", {});
+  if (const std::string list = First("", "GOFARM_WORKER_COORDINATORS", ""); !list.empty()) {
+    out.coordinators = absl::StrSplit(list, ',', absl::SkipEmpty());
+  }
+  size_t sockets = 0;
+  for (const std::string& address : out.coordinators) {
+    const bool is_socket = rpc::IsUnix(address);
+    sockets += is_socket ? 1 : 0;
+    const absl::Status s = is_socket ? rpc::CheckLocalAddress(address) : rpc::CheckTcpAddress(address);
+    if (!s.ok()) table.Fault("coordinators", Sv(s.message()));
+  }
+  if (sockets != 0 && sockets != out.coordinators.size()) {
+    table.Fault("coordinators", "names sockets and ports; a worker reaches its farm in one of the two ways");
+  }
+  const std::string join_file = table.Str("join_file", "");
+  const std::string given = First(flags.join, "GOFARM_JOIN", join_file.empty() ? "" : "@" + join_file);
+  if (sockets != 0) {
+    if (!given.empty()) table.Fault("coordinators", "is a socket of this machine, which needs no join string");
+    return;
+  }
+  if (!given.empty()) {
+    absl::StatusOr<pki::JoinString> join = pki::ReadJoin(given);
+    if (join.ok()) {
+      out.join = *std::move(join);
+    } else if (given == "@" + join_file && absl::IsNotFound(join.status())) {
+      // Whoever has joined may remove it.
+    } else {
+      table.Fault("join", Sv(join.status().message()));
+    }
+  }
+  const std::string dir = flags.dir.empty() ? DefaultDir() : flags.dir;
+  out.identity_dir = dir.empty() ? "" : Cat(dir, "/identity");
+  CheckFolder(out.identity_dir, "identity_dir", "this worker's key (--dir)", table);
+}
+
+void CheckName(const AppConfig& out, config::Table& table) {
+  if (out.name.empty() || out.name.size() > kNameMax || !std::all_of(out.name.begin(), out.name.end(), IsNameChar)) {
+    table.Fault("name", Cat("\"", EscapeForPrint(out.name), "\" must be 1 to ", kNameMax,
+                            " letters, digits, \".\", \"_\" or \"-\""));
+  }
 }
 
 // A bad list is a fault here: go would only report it with the first module, as a failure of that module's job.
@@ -97,25 +145,18 @@ int64_t DefaultMemoryPerSlot(int slots, int64_t memory_bytes) {
 absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   config::Table table = flags.config.empty() ? config::Table::Empty() : config::Table::Load(flags.config);
   AppConfig out;
-  out.name = First(flags.name, "GOFARM_WORKER_NAME", table.Str("name", HostName()));
+  out.name = First(flags.name, "GOFARM_WORKER_NAME", table.Str("name", ""));
+  out.named = !out.name.empty();
+  if (!out.named) out.name = HostName();
   CheckName(out, table);
+  ReadCoordinators(flags, out, table);
 
-  out.coordinators = table.StrList("coordinators", {});
-  if (const std::string list = First("", "GOFARM_WORKER_COORDINATORS", ""); !list.empty()) {
-    out.coordinators = absl::StrSplit(list, ',', absl::SkipEmpty());
-  }
-  if (out.coordinators.empty()) {
-    table.Fault("coordinators", "is missing; write coordinators = [\"127.0.0.1:7070\"], or run `gofarm up`");
-  }
-  for (const std::string& address : out.coordinators) {
-    if (const absl::Status s = rpc::CheckLocalAddress(address); !s.ok()) table.Fault("coordinators", Sv(s.message()));
-  }
-
+  const std::string dir = flags.dir.empty() && !out.identity_dir.empty() ? DefaultDir() : flags.dir;
   out.cache_dir = First(flags.cache_dir, "GOFARM_WORKER_CACHE_DIR", table.Str("cache_dir", ""));
-  if (out.cache_dir.empty() && !flags.dir.empty()) out.cache_dir = Cat(flags.dir, "/cache");
+  if (out.cache_dir.empty() && !dir.empty()) out.cache_dir = Cat(dir, "/cache");
   CheckFolder(out.cache_dir, "cache_dir", "toolchains, seeds and modules", table);
   out.work_dir = First(flags.work_dir, "GOFARM_WORKER_WORK_DIR", table.Str("work_dir", ""));
-  if (out.work_dir.empty() && !flags.dir.empty()) out.work_dir = Cat(flags.dir, "/work/", out.name);
+  if (out.work_dir.empty() && !dir.empty()) out.work_dir = Cat(dir, "/work/", out.name);
   CheckFolder(out.work_dir, "work_dir", "running builds", table);
   if (!out.work_dir.empty() && absl::StartsWith(out.cache_dir + "/", out.work_dir + "/")) {
     table.Fault("cache_dir",

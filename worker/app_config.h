@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/obs/log.h"
+#include "common/pki/join_string.h"
 #include "common/vocab/target.h"
 #include "worker/fetch/cache_layout.h"
 
@@ -20,6 +22,7 @@ inline constexpr int kSlotsMax = 256;
 struct Flags {
   std::string config;
   std::string dir;
+  std::string join;
   std::string name;
   std::string cache_dir;
   std::string work_dir;
@@ -29,7 +32,11 @@ struct Flags {
 
 struct AppConfig {
   std::string name;
+  bool named = false;  // by a person, not by the host
+  // unix: sockets of this machine's farm; else HOST:PORT, in place of the identity's, or none.
   std::vector<std::string> coordinators;
+  std::string identity_dir;  // of a worker that joins a farm by TLS; empty: it is spoken to over a socket
+  std::optional<pki::JoinString> join;
   std::string cache_dir;
   std::string work_dir;
   int slots = 1;
@@ -42,7 +49,7 @@ struct AppConfig {
   obs::Level log_level = obs::Level::kInfo;
 };
 
-// All faults at once, one a line, those of the file with its name and line.
+// All faults at once, one a line, those of the file with its name and line. Reads the join string from where it stands.
 absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags);
 
 // One slot for each core, but no more than the memory allows; at least one.

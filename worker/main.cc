@@ -10,6 +10,7 @@
 
 #include "common/base/text.h"
 #include "common/obs/log.h"
+#include "common/pki/join_source.h"
 #include "common/sync/signals.h"
 #include "worker/app.h"
 #include "worker/app_config.h"
@@ -21,17 +22,25 @@ namespace {
 constexpr char kAbout[] =
     "A worker of a gofarm: takes jobs from its coordinator, builds each in a sandbox, hands in what came out.\n"
     "\n"
-    "On one machine `gofarm up` starts it. To run it by hand, write a file such as\n"
+    "On one machine `gofarm up` starts it. On another host one command joins the farm and builds:\n"
     "\n"
-    "  coordinators = [\"127.0.0.1:7070\"]   # tried in turn\n"
+    "  gofarm-worker --join JOIN            # JOIN: what `gofarm token create --role worker` printed there\n"
+    "\n"
+    "From then on `gofarm-worker` is enough: who it is stands in DIR/identity (DIR: --dir, else "
+    "/var/lib/gofarm-worker for\n"
+    "root, $XDG_STATE_HOME/gofarm-worker for others). A file says the same and more:\n"
+    "\n"
+    "  join_file = \"/etc/gofarm/join\"      # used once\n"
     "  cache_dir = \"/var/cache/gofarm\"     # toolchains, seeds, modules; several workers may share it\n"
     "  work_dir = \"/var/lib/gofarm/work\"   # running builds; of this worker alone\n"
+    "  # coordinators = [\"unix:/run/gofarm/coordinator.sock\"], or HOST:PORT in place of the join string's\n"
     "  # name, slots, memory_bytes_per_slot, targets, goproxy, gosumdb, gonosumdb, goprivate,\n"
     "  # module_cache_bytes, shared_cache_bytes, log_level\n"
     "\n"
-    "and give it with --config. A flag counts more than the environment (GOFARM_WORKER_NAME, ..._COORDINATORS, "
-    "..._CACHE_DIR,\n"
-    "..._WORK_DIR, ..._GOPROXY, ..._LOG_LEVEL), and that more than the file. It needs bubblewrap 0.8 and user "
+    "given with --config. A flag counts more than the environment (GOFARM_JOIN, GOFARM_WORKER_NAME, ..._COORDINATORS,\n"
+    "..._CACHE_DIR, ..._WORK_DIR, ..._GOPROXY, ..._LOG_LEVEL), and that more than the file. It needs bubblewrap 0.8 "
+    "and "
+    "user\n"
     "namespaces;\n"
     "where it cannot isolate builds it takes none and says what is missing.\n"
     "\n"
@@ -42,7 +51,8 @@ constexpr char kFooter[] =
     "usage or\n"
     "configuration, or something that a person has to set right (the message says what); 3 a source of toolchains did "
     "not\n"
-    "answer; 4 internal error.";
+    "answer; 4 internal error. 2 also when the farm lets it in no (more): the message says with which command it "
+    "comes back.";
 
 constexpr absl::Duration kVerbMax = absl::Hours(2);
 
@@ -77,8 +87,10 @@ int Main(int argc, char** argv) {
   app.footer(kFooter);
   app.set_version_flag("--version", std::string("gofarm-worker ") + worker::kVersion);
   app.add_option("--config", flags.config, "the configuration file (TOML)")->type_name("FILE");
-  app.add_option("--dir", flags.dir, "the folder of an embedded farm; cache_dir and work_dir default to folders in it")
-      ->type_name("DIR");
+  app.add_option("--dir", flags.dir, "identity, cache_dir and work_dir default to folders in it")->type_name("DIR");
+  app.add_option("--join", flags.join,
+                 "the line that `gofarm token create --role worker` printed; - for standard input")
+      ->type_name("JOIN|-|@FILE");
   app.add_option("--name", flags.name, "unique in the farm; else the host's name")->type_name("NAME");
   app.add_option("--cache-dir", flags.cache_dir, "toolchains, seeds and modules")->type_name("DIR");
   app.add_option("--work-dir", flags.work_dir, "running builds")->type_name("DIR");
@@ -130,6 +142,9 @@ int Main(int argc, char** argv) {
     return Finish(verb(Scope::For(kVerbMax, signals.token())));
   }
   const absl::StatusOr<worker::AppConfig> config = worker::LoadAppConfig(flags);
+  // Nobody may read the secret from what this process was started with, nor what it starts.
+  pki::HideArgument(argc, argv, flags.join);
+  ::unsetenv("GOFARM_JOIN");
   if (!config.ok()) {
     std::fprintf(stderr, "gofarm-worker: the configuration is wrong, nothing was started:\n%s\n",
                  EscapeForPrint(Sv(config.status().message()), /*keep_newlines=*/true).c_str());

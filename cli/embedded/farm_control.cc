@@ -19,11 +19,13 @@
 #include "common/io/files.h"
 #include "common/process/program.h"
 #include "common/process/spawn.h"
+#include "common/rpc/listen_addresses.h"
 #include "common/sync/wait.h"
 
 namespace gofarm::embedded {
 namespace {
 
+constexpr char kListenNone[] = "none";
 constexpr absl::Duration kStartPatience = absl::Seconds(10);
 constexpr absl::Duration kKillPatience = absl::Seconds(10);
 constexpr absl::Duration kLockPatience = absl::Seconds(3);
@@ -41,8 +43,10 @@ absl::Status WriteConfigs(const FarmPaths& paths, const Settings& settings, cons
   GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(
       paths.CoordinatorConfig(), Cat(CoordinatorToml(paths, settings, go, has_toolsets), CatalogToml(catalog)), 0600));
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const WorkerShare share = ShareOfWorker(settings.workers, cores, MemoryBytes());
-  for (int n = 1; n <= settings.workers; ++n) {
+  const int workers = settings.workers.value_or(1);
+  const WorkerShare share = ShareOfWorker(workers, cores, MemoryBytes());
+  // The first one's also where none runs: it keeps the farm's proxies (KeptGoSettings).
+  for (int n = 1; n <= std::max(1, workers); ++n) {
     GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(paths.WorkerConfig(n), WorkerToml(paths, settings, go, n, share), 0600));
   }
   return absl::OkStatus();
@@ -130,6 +134,28 @@ absl::Status CheckFarmFolder(const FarmPaths& paths) {
   return absl::OkStatus();
 }
 
+absl::Status TakeListen(const UpRequest& request, Settings& settings) {
+  if (!request.listen.empty()) settings.listen = request.listen;
+  if (!request.public_names.empty()) settings.public_names = request.public_names;
+  if (request.listen == std::vector<std::string>{kListenNone}) {
+    settings.listen.clear();
+    settings.public_names.clear();
+  }
+  for (const std::string& address : settings.listen) {
+    if (rpc::IsUnix(address)) {
+      return absl::InvalidArgumentError(
+          Cat("--listen ", EscapeForPrint(address), ": the farm has a socket of its own; write HOST:PORT"));
+    }
+  }
+  if (!settings.listen.empty()) {
+    GOFARM_RETURN_IF_ERROR_CTX(rpc::CheckListen(settings.listen, settings.public_names), "--listen");
+  }
+  if (settings.listen.empty() && !settings.public_names.empty()) {
+    return absl::InvalidArgumentError("--public-name says how others reach --listen ADDR:PORT, which is missing");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<io::FileLock> TakeTurn(const Scope& scope, const FarmPaths& paths, const Say& say) {
   bool announced = false;
   while (true) {
@@ -213,8 +239,9 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
   GOFARM_RETURN_IF_ERROR(MakeFarmFolders(options.paths));
 
   Settings& settings = options.settings;
-  const int had = settings.workers;
-  settings.workers = request.workers > 0 ? request.workers : std::max(1, had);
+  const Settings had = settings;
+  settings.workers = request.workers ? *request.workers : had.workers.value_or(1);
+  GOFARM_RETURN_IF_ERROR(TakeListen(request, settings));
   std::string cache_dir = request.cache_dir;
   if (cache_dir.empty()) cache_dir = environment("GOFARM_CACHE_DIR").value_or("");
   if (cache_dir.empty()) cache_dir = settings.cache_dir;
@@ -228,9 +255,15 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
   GOFARM_RETURN_IF_ERROR(CheckPrintable(cache_dir));
   if (prepared.running) {
     const int running = static_cast<int>(view.file.workers.size());
-    if (settings.workers < running) {
-      say(Cat("the farm has ", running, " workers and keeps them; fewer after gofarm down"));
+    if (*settings.workers < running) {
+      say(Cat("the farm has ", running, running == 1 ? " worker and keeps it" : " workers and keeps them",
+              "; fewer after gofarm down"));
       settings.workers = running;
+    }
+    if (settings.listen != had.listen || settings.public_names != had.public_names) {
+      say("the farm keeps what it listens on until gofarm down");
+      settings.listen = had.listen;
+      settings.public_names = had.public_names;
     }
     if (cache_dir != view.file.cache_dir) {
       say(Cat("the farm keeps its cache folder ", view.file.cache_dir, " until gofarm down"));

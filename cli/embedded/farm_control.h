@@ -7,6 +7,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -33,9 +34,12 @@ struct FarmView {
 absl::StatusOr<FarmView> LookAt(const std::string& dir);
 
 struct UpRequest {
-  std::string dir;        // absolute
-  std::string cache_dir;  // empty: GOFARM_CACHE_DIR, else what the farm had, else DIR/cache; made absolute here
-  int workers = 0;        // 0: what the farm had, else 1
+  std::string dir;             // absolute
+  std::string cache_dir;       // empty: GOFARM_CACHE_DIR, else what the farm had, else DIR/cache; made absolute here
+  std::optional<int> workers;  // none: what the farm had, else 1
+  // HOST:PORT for other hosts, and by which names they reach it; none: what the farm had. "none" closes it to them.
+  std::vector<std::string> listen;
+  std::vector<std::string> public_names;
 };
 struct Prepared {
   SupervisorOptions options;

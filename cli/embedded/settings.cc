@@ -33,6 +33,12 @@ constexpr int kPorts = 10000;  // up to 29999: Linux gives outgoing connections 
 
 std::string Line(std::string_view key, std::string_view text) { return Cat(key, " = ", TomlString(text), "\n"); }
 
+std::string ListLine(std::string_view key, const std::vector<std::string>& texts) {
+  std::string items;
+  for (const std::string& text : texts) items += Cat(items.empty() ? "" : ", ", TomlString(text));
+  return Cat(key, " = [", items, "]\n");
+}
+
 constexpr const char* kGoVariables[] = {"GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE"};
 
 absl::StatusOr<std::string> BootstrapGo(const Scope& scope, const std::string& worker_exe,
@@ -82,17 +88,20 @@ std::string TomlString(std::string_view text) {
 absl::StatusOr<Settings> ReadSettings(const FarmPaths& paths) {
   if (access(paths.SettingsFile().c_str(), F_OK) != 0) return Settings{};
   config::Table table = config::Table::Load(paths.SettingsFile());
-  Settings settings{.workers = static_cast<int>(table.Int("workers", 0, 0, kWorkersMax)),
+  Settings settings{.workers = static_cast<int>(table.Int("workers", 1, 0, kWorkersMax)),
                     .cache_dir = table.Str("cache_dir", ""),
-                    .http_port = static_cast<int>(table.Int("http_port", 0, 0, 65535))};
+                    .http_port = static_cast<int>(table.Int("http_port", 0, 0, 65535)),
+                    .listen = table.StrList("listen", {}),
+                    .public_names = table.StrList("public_names", {})};
   GOFARM_RETURN_IF_ERROR(table.Finish());
   return settings;
 }
 
 absl::Status WriteSettings(const FarmPaths& paths, const Settings& settings) {
   return io::WriteFileAtomic(paths.SettingsFile(),
-                             Cat(kHeader, "workers = ", settings.workers, "\n", Line("cache_dir", settings.cache_dir),
-                                 "http_port = ", settings.http_port, "\n"),
+                             Cat(kHeader, "workers = ", settings.workers.value_or(1), "\n",
+                                 Line("cache_dir", settings.cache_dir), "http_port = ", settings.http_port, "\n",
+                                 ListLine("listen", settings.listen), ListLine("public_names", settings.public_names)),
                              0600);
 }
 
@@ -193,7 +202,10 @@ std::string CoordinatorToml(const FarmPaths& paths, const Settings& settings, co
                 ? std::string(1, c)
                 : absl::StrFormat("%%%02X", static_cast<unsigned char>(c));
   }
-  return Cat(kHeader, Line("listen", paths.GrpcAddress()), Line("http", Cat("127.0.0.1:", settings.http_port)),
+  std::vector<std::string> listen{paths.GrpcAddress()};
+  listen.insert(listen.end(), settings.listen.begin(), settings.listen.end());
+  return Cat(kHeader, ListLine("listen", listen), ListLine("public_names", settings.public_names),
+             Line("http", Cat("127.0.0.1:", settings.http_port)),
              Line("database_url", Cat("postgresql:///gofarm?host=", host, "&user=gofarm")),
              Line("data_dir", paths.Data()), has_toolsets ? Line("toolsets", paths.ToolsetsFile()) : "",
              Line("goproxy", go.goproxy), Line("goprivate", go.goprivate));

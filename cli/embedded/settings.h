@@ -1,4 +1,4 @@
-// What `gofarm up` decides and keeps: number of workers, cache folder, HTTP port (DIR/supervisor.toml), the Go proxy
+// What `gofarm up` decides and keeps: number of workers, cache folder, ports (DIR/supervisor.toml), the Go proxy
 // settings of the environment, and the configuration files of coordinator and workers that follow from them. All texts
 // are made by pure functions.
 #pragma once
@@ -19,11 +19,13 @@ namespace gofarm::embedded {
 inline constexpr int kWorkersMax = 64;
 
 struct Settings {
-  int workers = 0;  // 0: not chosen yet
+  std::optional<int> workers;  // none: not chosen yet
   std::string cache_dir;
   int http_port = 0;
+  std::vector<std::string> listen;  // HOST:PORT for other hosts
+  std::vector<std::string> public_names;
 };
-// Zeros and empty texts where the file is missing.
+// Nothing is chosen where the file is missing.
 absl::StatusOr<Settings> ReadSettings(const FarmPaths& paths);
 absl::Status WriteSettings(const FarmPaths& paths, const Settings& settings);
 

@@ -121,7 +121,7 @@ Supervisor::Supervisor(const SupervisorOptions& options) : options_(options) {
         .death_signal = SIGTERM};
   };
   coordinator_.stop_patience = kCoordinatorStop;
-  AddWorkers(options_.settings.workers);
+  AddWorkers(options_.settings.workers.value_or(1));
   farm_.dir = paths.dir;
   farm_.run = paths.run;
   farm_.grpc_address = paths.GrpcAddress();
@@ -175,8 +175,9 @@ void Supervisor::Reload() {
     obs::Warn("settings_unreadable", {{"error", settings.status().ToString()}});
     return;
   }
-  obs::Info("settings_read", {{"workers", Cat(settings->workers)}});
-  AddWorkers(settings->workers);
+  const int workers = settings->workers.value_or(1);
+  obs::Info("settings_read", {{"workers", Cat(workers)}});
+  AddWorkers(workers);
   for (Part* part : Parts()) {
     if (!part->alive()) part->policy.Forgive();
   }

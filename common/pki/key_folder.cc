@@ -45,6 +45,8 @@ absl::Status ReplaceFiles(const std::string& folder, const std::map<std::string,
   return before > 1 ? io::RemoveTree(Cat(folder, "/", before - 1)) : absl::OkStatus();
 }
 
+absl::Status RemoveKeyFolder(const std::string& folder) { return io::RemoveTree(folder); }
+
 absl::StatusOr<std::string> ReadKeyFile(const std::string& folder, const std::string& file) {
   return io::ReadFile(Cat(CurrentOf(folder), "/", file), kPemBytesMax);
 }

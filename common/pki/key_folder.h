@@ -26,6 +26,9 @@ absl::Status ReplaceFiles(const std::string& folder, const std::map<std::string,
 // NOT_FOUND: nothing was written yet. RESOURCE_EXHAUSTED: a file that is none of ours.
 absl::StatusOr<std::string> ReadKeyFile(const std::string& folder, const std::string& file);
 
+// With all that stands in it; none is no error.
+absl::Status RemoveKeyFolder(const std::string& folder);
+
 // What names the files that count: "FOLDER/current".
 std::string CurrentOf(const std::string& folder);
 

@@ -89,6 +89,21 @@ absl::StatusOr<Membership> MembershipOf(const v1::Membership& reply, std::vector
   return member;
 }
 
+// The key that stands in the folder, else a new one, which then stands there.
+absl::StatusOr<std::string> KeyOf(const std::string& folder) {
+  absl::StatusOr<std::string> key = pki::ReadKeyFile(folder, pki::kKeyFile);
+  if (!absl::IsNotFound(key.status())) return key;
+  GOFARM_ASSIGN_OR_RETURN(key, pki::NewKey());
+  GOFARM_RETURN_IF_ERROR(pki::ReplaceFiles(folder, {{pki::kKeyFile, *key}}));
+  return key;
+}
+
+// Whether the farm may have counted a use of the token for this key although no answer came.
+bool AnswerMayBeLost(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status) ||
+         absl::IsInternal(status) || absl::IsUnknown(status);
+}
+
 absl::Status CheckClocks(absl::Time server) {
   const absl::Duration apart = absl::AbsDuration(WallNow() - server);
   if (apart <= pki::kSkewMax) return absl::OkStatus();
@@ -106,7 +121,7 @@ Credentials Membership::AsCredentials() const {
 
 absl::Time Membership::RenewAt() const { return begins_at + (expires_at - begins_at) * 2 / 3; }
 
-absl::StatusOr<Membership> JoinFarm(const Scope& scope, const pki::JoinString& join, const std::string& name,
+absl::StatusOr<Membership> JoinFarm(const Scope& scope, const pki::JoinString& join, const JoinNames& names,
                                     const std::string& key) {
   GOFARM_ASSIGN_OR_RETURN(const std::string request, pki::NewRequest(key));
   GOFARM_ASSIGN_OR_RETURN_CTX(
@@ -129,13 +144,29 @@ absl::StatusOr<Membership> JoinFarm(const Scope& scope, const pki::JoinString& j
   v1::JoinRequest wanted;
   wanted.set_secret(join.secret);
   wanted.set_certificate_request(request);
-  wanted.set_name(name);
+  wanted.set_name(names.wanted);
+  wanted.set_usual_name(names.usual);
   GOFARM_ASSIGN_OR_RETURN(
       const v1::Membership reply,
       AskInTurn<v1::Membership>(scope, join.addresses, Known(farm_id, *trusted),
                                 [&wanted](v1::Identity::Stub& stub, grpc::ClientContext& context,
                                           v1::Membership& answer) { return stub.Join(&context, wanted, &answer); }));
   return MembershipOf(reply, join.addresses, key);
+}
+
+absl::StatusOr<Membership> JoinInto(const Scope& scope, const std::string& folder, const pki::JoinString& join,
+                                    const JoinNames& names) {
+  const std::string joining = folder + ".joining";
+  GOFARM_ASSIGN_OR_RETURN(const std::string key, KeyOf(joining));
+  const absl::StatusOr<Membership> member = JoinFarm(scope, join, names, key);
+  if (!member.ok()) {
+    // A refusal is final for this key; another join string gets a fresh one.
+    if (!AnswerMayBeLost(member.status())) GOFARM_RETURN_IF_ERROR(pki::RemoveKeyFolder(joining));
+    return member;
+  }
+  GOFARM_RETURN_IF_ERROR(WriteMembership(folder, *member));
+  GOFARM_RETURN_IF_ERROR(pki::RemoveKeyFolder(joining));
+  return member;
 }
 
 absl::StatusOr<Membership> RenewMembership(const Scope& scope, const Membership& member) {
@@ -172,14 +203,6 @@ absl::Status WriteMembership(const std::string& folder, const Membership& member
                                     {pki::kCertificateFile, member.certificate},
                                     {pki::kAuthorityFile, member.authorities},
                                     {kFarmFile, json::Write(FarmFile{member.addresses})}});
-}
-
-absl::StatusOr<std::string> KeyOf(const std::string& folder) {
-  absl::StatusOr<std::string> key = pki::ReadKeyFile(folder, pki::kKeyFile);
-  if (!absl::IsNotFound(key.status())) return key;
-  GOFARM_ASSIGN_OR_RETURN(key, pki::NewKey());
-  GOFARM_RETURN_IF_ERROR(pki::ReplaceFiles(folder, {{pki::kKeyFile, *key}}));
-  return key;
 }
 
 }  // namespace gofarm::rpc

@@ -40,20 +40,27 @@ struct Membership {
   absl::Time RenewAt() const;
 };
 
+struct JoinNames {
+  std::string wanted;  // insisted on; empty: the token's
+  std::string usual;   // where neither the token nor `wanted` says one
+};
+
 // Comes in: learns the farm's authority, holds its digest against the join string, and only then says the secret, to a
 // server that the authority vouches for. `key` may have joined before (an answer that was lost burns no token).
 // UNAUTHENTICATED: another farm answers there, or the secret lets nobody in; UNAVAILABLE: nobody answers;
 // ALREADY_EXISTS: the name is taken; PERMISSION_DENIED: the token is for another name.
-absl::StatusOr<Membership> JoinFarm(const Scope& scope, const pki::JoinString& join, const std::string& name,
+absl::StatusOr<Membership> JoinFarm(const Scope& scope, const pki::JoinString& join, const JoinNames& names,
                                     const std::string& key);
+// The same into a folder, in place of what stands there. The key is new, or that of an earlier try whose answer was
+// lost: it stands in FOLDER.joining until the answer is there.
+absl::StatusOr<Membership> JoinInto(const Scope& scope, const std::string& folder, const pki::JoinString& join,
+                                    const JoinNames& names);
 
 // A new certificate for the same key, also when the old one ran out. UNAUTHENTICATED: it takes a new join string.
 absl::StatusOr<Membership> RenewMembership(const Scope& scope, const Membership& member);
 
-// NOT_FOUND: there is none (perhaps a key alone: KeyOf).
+// NOT_FOUND: there is none.
 absl::StatusOr<Membership> ReadMembership(const std::string& folder);
 absl::Status WriteMembership(const std::string& folder, const Membership& member);
-// The key that stands in the folder, else a new one, which then stands there.
-absl::StatusOr<std::string> KeyOf(const std::string& folder);
 
 }  // namespace gofarm::rpc

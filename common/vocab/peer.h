@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "absl/time/time.h"
+
 namespace gofarm {
 
 // Viewer, operator, admin: each may do what the one before may, and more. A worker is none of them.
@@ -14,9 +16,10 @@ std::string_view Name(Role role);
 
 struct PeerIdentity {
   Role role = Role::kNone;
-  std::string name;           // unique among the identities of a farm
-  int64_t identity = 0;       // its number; 0: by the socket, or nobody
-  std::string secret_sha256;  // of the session's secret that the call carries; empty: none
+  std::string name;                           // unique among the identities of a farm
+  int64_t identity = 0;                       // its number; 0: by the socket, or nobody
+  std::string secret_sha256;                  // of the session's secret that the call carries; empty: none
+  absl::Time until = absl::InfiniteFuture();  // of the wall clock: the end of the certificate that it showed
 
   bool operator==(const PeerIdentity&) const = default;
 };

@@ -81,7 +81,8 @@ absl::Status CheckTokenRequest(const TokenRequest& request) {
 }
 
 std::string WantedName(const std::optional<JoinToken>& token, const JoinRequest& request) {
-  return token && !token->name.empty() ? token->name : request.name;
+  if (token && !token->name.empty()) return token->name;
+  return request.name.empty() ? request.usual_name : request.name;
 }
 
 absl::StatusOr<JoinDecision> DecideJoin(const JoinFacts& facts, const JoinRequest& request, absl::Time now) {

@@ -80,8 +80,9 @@ absl::Status CheckIdentityName(std::string_view name);
 // ---- joining --------------------------------------------------------------------------------------------------------
 
 struct JoinRequest {
-  std::string name;        // empty: the token's
+  std::string name;        // that it insists on; empty: the token's
   std::string key_sha256;  // of the request that its key signed
+  std::string usual_name;  // where neither the token nor `name` says one
 };
 
 // What is known of those whom a join may touch.

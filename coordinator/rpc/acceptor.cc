@@ -21,6 +21,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
+#include "common/pki/certificate.h"
 
 namespace gofarm::rpc {
 namespace {
@@ -250,20 +251,22 @@ void Acceptor::Forget(uint64_t id) {
 
 void Acceptor::Sweep() {
   const absl::Time oldest = SteadyNow() - limits_.stranger_time;
+  const absl::Time ended = WallNow() - pki::kSkewMax;
   const absl::MutexLock lock(&mutex_);
-  std::vector<uint64_t> overdue;
+  std::vector<uint64_t> over;
   for (const auto& [id, connection] : connections_) {
-    if (connection.since > oldest) break;
-    if (connection.identity == 0) overdue.push_back(id);
+    const bool stranger = connection.identity == 0;
+    if (stranger ? connection.since > oldest : connection.until > ended) continue;
+    ++(stranger ? counts_.overdue : counts_.expired);
+    over.push_back(id);
   }
-  for (const uint64_t id : overdue) {
-    ++counts_.overdue;
+  for (const uint64_t id : over) {
     (void)::shutdown(connections_.at(id).fd.get(), SHUT_RDWR);
     Forget(id);
   }
 }
 
-absl::Status Acceptor::Vouch(const std::string& peer, int64_t identity) {
+absl::Status Acceptor::Vouch(const std::string& peer, int64_t identity, absl::Time until) {
   const absl::MutexLock lock(&mutex_);
   const auto it = by_peer_.find(peer);
   if (it == by_peer_.end()) return absl::OkStatus();
@@ -278,6 +281,7 @@ absl::Status Acceptor::Vouch(const std::string& peer, int64_t identity) {
   --counts_.strangers;
   if (--strangers_[connection.host] == 0) strangers_.erase(connection.host);
   connection.identity = identity;
+  connection.until = until;
   return absl::OkStatus();
 }
 

@@ -38,6 +38,7 @@ struct AcceptorCounts {
   int64_t accepted = 0;
   int64_t refused = 0;      // beyond a limit
   int64_t overdue = 0;      // strangers that stayed too long
+  int64_t expired = 0;      // their certificate ran out
   int64_t no_resource = 0;  // accept() failed for lack of descriptors or memory
 };
 
@@ -57,9 +58,10 @@ class Acceptor {
   void Start(HandOver hand_over);
   void Stop();
 
-  // From now on the connection is that of an identity, by its number. RESOURCE_EXHAUSTED: that one has as many as it
+  // From now on the connection is that of an identity, by its number, until that moment of the wall clock: then it is
+  // ended, with the skew of clocks that is borne. RESOURCE_EXHAUSTED: that one has as many as it
   // may have. OK also for a connection that is not known here (any more).
-  absl::Status Vouch(const std::string& peer, int64_t identity);
+  absl::Status Vouch(const std::string& peer, int64_t identity, absl::Time until);
   // Ends all connections of an identity at once. Returns how many.
   int Shut(int64_t identity);
   AcceptorCounts Counts() const;
@@ -70,6 +72,7 @@ class Acceptor {
     std::string peer;
     std::string host;
     int64_t identity = 0;  // 0: a stranger's
+    absl::Time until = absl::InfiniteFuture();
     absl::Time since;
   };
 

@@ -12,40 +12,41 @@ struct Rule {
   std::string_view method;
   Role least;
   bool on_standby = false;
-  bool of_session = false;  // carries a session's secret
-  bool open = false;        // to strangers too
+  bool of_session = false;       // carries a session's secret
+  bool open = false;             // to strangers too
+  std::string_view action = "";  // what the audit calls it; empty: it changes nothing, or is written where it is done
 };
 
 constexpr Rule kRules[] = {
-    {"/gofarm.v1.Farm/Submit", Role::kOperator},
+    {.method = "/gofarm.v1.Farm/Submit", .least = Role::kOperator, .action = "submit"},
     {"/gofarm.v1.Farm/ListBatches", Role::kViewer},
     {"/gofarm.v1.Farm/GetBatch", Role::kViewer},
-    {"/gofarm.v1.Farm/CancelBatch", Role::kOperator},
-    {"/gofarm.v1.Farm/RetryBatch", Role::kOperator},
+    {.method = "/gofarm.v1.Farm/CancelBatch", .least = Role::kOperator, .action = "batch cancel"},
+    {.method = "/gofarm.v1.Farm/RetryBatch", .least = Role::kOperator, .action = "batch retry"},
     {"/gofarm.v1.Farm/WatchBatch", Role::kViewer},
     {"/gofarm.v1.Farm/ListJobs", Role::kViewer},
     {"/gofarm.v1.Farm/GetJob", Role::kViewer},
-    {"/gofarm.v1.Farm/CancelJob", Role::kOperator},
-    {"/gofarm.v1.Farm/RetryJob", Role::kOperator},
+    {.method = "/gofarm.v1.Farm/CancelJob", .least = Role::kOperator, .action = "job cancel"},
+    {.method = "/gofarm.v1.Farm/RetryJob", .least = Role::kOperator, .action = "job retry"},
     {"/gofarm.v1.Farm/ReadLog", Role::kViewer},
     {"/gofarm.v1.Farm/ListArtifacts", Role::kViewer},
     {"/gofarm.v1.Farm/Download", Role::kViewer},
     {"/gofarm.v1.Farm/ListWorkers", Role::kViewer},
     {"/gofarm.v1.Farm/GetFarmStatus", Role::kViewer, /*on_standby=*/true},
-    {"/gofarm.v1.Catalog/RunStages", Role::kOperator},
-    {"/gofarm.v1.Catalog/PauseStage", Role::kOperator},
+    {.method = "/gofarm.v1.Catalog/RunStages", .least = Role::kOperator, .action = "catalog run"},
+    {.method = "/gofarm.v1.Catalog/PauseStage", .least = Role::kOperator, .action = "catalog pause"},
     {"/gofarm.v1.Catalog/GetCatalogStatus", Role::kViewer},
-    {"/gofarm.v1.Catalog/Ingest", Role::kOperator},
-    {"/gofarm.v1.Catalog/ImportList", Role::kOperator},
-    {"/gofarm.v1.Catalog/ImportTopic", Role::kOperator},
+    {.method = "/gofarm.v1.Catalog/Ingest", .least = Role::kOperator, .action = "catalog ingest"},
+    {.method = "/gofarm.v1.Catalog/ImportList", .least = Role::kOperator, .action = "catalog import"},
+    {.method = "/gofarm.v1.Catalog/ImportTopic", .least = Role::kOperator, .action = "catalog import"},
     {"/gofarm.v1.Catalog/GetCatalogStats", Role::kViewer},
     {"/gofarm.v1.Catalog/GetFunnel", Role::kViewer},
     {"/gofarm.v1.Catalog/ShowModule", Role::kViewer},
     {"/gofarm.v1.Catalog/WhyModule", Role::kViewer},
     {"/gofarm.v1.Catalog/ListVersions", Role::kViewer},
     {"/gofarm.v1.Catalog/SearchModules", Role::kViewer},
-    {"/gofarm.v1.Catalog/RefreshModule", Role::kOperator},
-    {"/gofarm.v1.Catalog/Select", Role::kOperator},
+    {.method = "/gofarm.v1.Catalog/RefreshModule", .least = Role::kOperator, .action = "catalog refresh"},
+    {.method = "/gofarm.v1.Catalog/Select", .least = Role::kOperator, .action = "catalog select"},
     {"/gofarm.v1.Catalog/CheckForecast", Role::kViewer},
     {"/gofarm.v1.Worker/Session", Role::kWorker},
     {"/gofarm.v1.Worker/AppendLog", Role::kWorker, false, /*of_session=*/true},
@@ -89,6 +90,11 @@ std::string Needed(Role least) { return least == Role::kNone ? "an identity" : C
 bool IsOpen(std::string_view method) {
   const Rule* rule = RuleOf(method);
   return rule != nullptr && rule->open;
+}
+
+std::string_view AuditedAs(std::string_view method) {
+  const Rule* rule = RuleOf(method);
+  return rule == nullptr ? "" : rule->action;
 }
 
 absl::Status Allow(std::string_view method, const PeerIdentity& peer, const CallFacts& facts) {

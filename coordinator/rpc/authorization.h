@@ -19,6 +19,8 @@ struct CallFacts {
 
 // Whether strangers may call it: how they come in.
 bool IsOpen(std::string_view method);
+// What the audit calls a change that people make by it; empty: it makes none, or is written where it is done.
+std::string_view AuditedAs(std::string_view method);
 
 // `method` as on the wire: "/gofarm.v1.Farm/GetBatch". UNIMPLEMENTED: the table does not name it. PERMISSION_DENIED:
 // the peer's role does not suffice. UNAUTHENTICATED: what concerns an attempt takes a session's secret, and the call

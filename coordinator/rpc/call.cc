@@ -1,5 +1,6 @@
 #include "coordinator/rpc/call.h"
 
+#include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 
 #include <string>
@@ -36,12 +37,14 @@ std::string OriginOf(const grpc::CallbackServerContext& context) {
 
 domain::Actor ActorOf(RpcContext& rpc, const grpc::CallbackServerContext& context) {
   const PeerIdentity peer = CallerOf(rpc, context);
-  return {.who = peer.name, .role = peer.role, .origin = OriginOf(context)};
+  const std::string origin = OriginOf(context);
+  // As AuditLog says it.
+  return {.who = peer.name.empty() && origin == "unix" ? "socket" : peer.name, .role = peer.role, .origin = origin};
 }
 
 PeerIdentity CallerOf(RpcContext& rpc, const grpc::CallbackServerContext& context) {
   PeerIdentity peer = KnownPeer(rpc.parts.identities, context);
-  if (peer.identity != 0 && !rpc.parts.vouch(context.peer(), peer.identity).ok()) return {};
+  if (peer.identity != 0 && !rpc.parts.vouch(context.peer(), peer).ok()) return {};
   const std::string secret = SessionSecretOf(context);
   if (!secret.empty()) peer.secret_sha256 = digest::Sha256Hex(secret);
   return peer;
@@ -53,7 +56,25 @@ Call::Call(RpcContext& rpc, grpc::CallbackServerContext* context, const char* me
       context_(context),
       method_(method),
       peer_(CallerOf(rpc, *context)),
-      admitted_(Admit(rpc, method, peer_, request)) {}
+      admitted_(Admit(rpc, method, peer_, request)) {
+  const bool refused = absl::IsPermissionDenied(admitted_) || absl::IsUnauthenticated(admitted_);
+  if (refused && rpc_.parts.audit != nullptr) rpc_.parts.audit->Refused(actor(), method_, admitted_);
+}
+
+domain::Actor Call::actor() const { return {.who = peer_.name, .role = peer_.role, .origin = OriginOf(*context_)}; }
+
+void Call::Audit(std::string_view detail) const {
+  const std::string_view action = AuditedAs(method_);
+  if (rpc_.parts.audit != nullptr && !action.empty()) rpc_.parts.audit->Did(actor(), action, detail);
+}
+
+void Call::Audit(const google::protobuf::Message& request) const {
+  if (AuditedAs(method_).empty()) return;
+  // Where a request says `submit`, one that does not only looks.
+  const google::protobuf::FieldDescriptor* const submit = request.GetDescriptor()->FindFieldByName("submit");
+  if (submit != nullptr && !request.GetReflection()->GetBool(request, submit)) return;
+  Audit(request.ShortDebugString());
+}
 
 void Call::Count(const absl::Status& status) const {
   gofarm::metrics::Registry* metrics = rpc_.parts.metrics;

@@ -43,11 +43,16 @@ class Call {
   // Not OK: the handler must do nothing but end the call with it.
   const absl::Status& admitted() const { return admitted_; }
   const PeerIdentity& peer() const { return peer_; }
+  domain::Actor actor() const;
   const char* method() const { return method_; }
   RpcContext& rpc() const { return rpc_; }
   grpc::CallbackServerContext* context() const { return context_; }
   Scope ScopeFor(absl::Duration longest) const { return rpc_.ScopeOf(*context_, longest); }
 
+  // Writes a change that was made into the audit, if the method makes any. Waits for the database.
+  void Audit(std::string_view detail) const;
+  // The same of what a request says, but for its secrets.
+  void Audit(const google::protobuf::Message& request) const;
   // Counts the call by its method and code: both closed sets.
   void Count(const absl::Status& status) const;
   // The same when the call is done for the client too: one that was gone before never got `status`. A call that was
@@ -82,10 +87,11 @@ grpc::ServerUnaryReactor* Unary(RpcContext& rpc, sync::BoundedPool& pool, grpc::
     end(call.admitted());
     return reactor;
   }
-  const bool queued = pool.TryPost([call, end, body = std::move(body)] {
+  const bool queued = pool.TryPost([call, end, request, body = std::move(body)] {
     absl::Status status;
     try {
       status = body(call.ScopeFor(kCallMax));
+      if (status.ok() && request != nullptr) call.Audit(*request);
       if (absl::IsCancelled(status) && call.rpc().stop.stop_requested()) status = StoppingStatus();
     } catch (const std::exception& e) {
       status = ThrewStatus(call.method(), e);

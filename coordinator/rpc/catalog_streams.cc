@@ -94,6 +94,7 @@ void IngestStream::PeerEnded() {
 
 absl::Status IngestStream::Finish() {
   GOFARM_ASSIGN_OR_RETURN(const catalog::IngestResult result, ingestion_->Finish());
+  call().Audit("a file of index lines");
   *reply_ = DocumentOf(json::Write(result));
   return absl::OkStatus();
 }
@@ -137,7 +138,10 @@ void ImportStream::PeerEnded() {
       const absl::StatusOr<catalog::ImportResult> result =
           rpc_.parts.catalog->Import(call().ScopeFor(kCallMax), origin_, text_);
       status = result.status();
-      if (result.ok()) *reply_ = DocumentOf(json::Write(*result));
+      if (result.ok()) {
+        call().Audit(Cat("a list of ", text_.size(), " bytes from ", origin_));
+        *reply_ = DocumentOf(json::Write(*result));
+      }
     } catch (const std::exception& e) {
       status = ThrewStatus(call().method(), e);
     }

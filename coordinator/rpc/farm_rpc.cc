@@ -252,6 +252,11 @@ ServerUnary FarmRpc::GetFarmStatus(ServerContext context, const v1::FarmStatusRe
                  reply->set_uptime_seconds(absl::ToDoubleSeconds(SteadyNow() - facts.started_at));
                  reply->set_database_version(facts.database_version);
                  reply->set_toolset(facts.toolset);
+                 if (rpc_.parts.identities != nullptr) {
+                   for (const std::string& address : rpc_.parts.identities->addresses()) {
+                     reply->add_tls_addresses(address);
+                   }
+                 }
                  return absl::OkStatus();
                });
 }

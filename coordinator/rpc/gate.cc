@@ -11,8 +11,9 @@
 
 namespace gofarm::rpc {
 
-PeerIdentity PeerOf(const domain::Identity& identity) {
-  return {.role = identity.role, .name = identity.name, .identity = identity.id.value};
+PeerIdentity PeerOf(const service::Caller& caller) {
+  const domain::Identity& identity = caller.identity;
+  return {.role = identity.role, .name = identity.name, .identity = identity.id.value, .until = caller.until};
 }
 
 PeerIdentity KnownPeer(service::IdentityService* identities, const grpc::ServerContextBase& context) {
@@ -20,7 +21,7 @@ PeerIdentity KnownPeer(service::IdentityService* identities, const grpc::ServerC
   if (auth == nullptr || !IsTls(*auth)) return rpc::PeerOf(context);
   const std::string shown = ShownCertificate(*auth);
   if (identities == nullptr || shown.empty()) return {};
-  const absl::StatusOr<domain::Identity> known = identities->Known(Scope::For(kKnowMax), shown);
+  const absl::StatusOr<service::Caller> known = identities->Known(Scope::For(kKnowMax), shown);
   return known.ok() ? PeerOf(*known) : PeerIdentity{};
 }
 
@@ -31,7 +32,7 @@ grpc::Status Gate::Process(const InputMetadata& metadata, grpc::AuthContext* con
   if (IsOpen(method)) return grpc::Status::OK;
   PeerIdentity peer;
   absl::Status allowed;
-  const absl::StatusOr<domain::Identity> known = identities_.Known(Scope::For(kKnowMax), ShownCertificate(*context));
+  const absl::StatusOr<service::Caller> known = identities_.Known(Scope::For(kKnowMax), ShownCertificate(*context));
   if (known.ok()) {
     peer = PeerOf(*known);
     allowed = authorize_(method, peer);

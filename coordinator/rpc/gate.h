@@ -42,7 +42,7 @@ class Gate final : public grpc::AuthMetadataProcessor {
 };
 
 // As callers of this coordinator.
-PeerIdentity PeerOf(const domain::Identity& identity);
+PeerIdentity PeerOf(const service::Caller& caller);
 
 // Who calls, by where the connection comes from or, over TLS, by the certificate: nobody, unless `identities` knows
 // him. After the gate this waits for nothing.

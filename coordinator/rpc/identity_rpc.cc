@@ -98,8 +98,11 @@ ServerUnary IdentityRpc::Join(ServerContext context, const v1::JoinRequest* requ
                  GOFARM_ASSIGN_OR_RETURN(service::IdentityService * identities, Identities());
                  const domain::Actor actor{.origin = OriginOf(*context)};
                  const absl::StatusOr<service::Membership> member =
-                     identities->Join(scope, request->secret(), request->certificate_request(), request->name(), actor);
-                 if (!member.ok()) rpc_.parts.refused("/gofarm.v1.Identity/Join", actor, member.status());
+                     identities->Join(scope, request->secret(), request->certificate_request(),
+                                      {.wanted = request->name(), .usual = request->usual_name()}, actor);
+                 if (!member.ok() && rpc_.parts.audit != nullptr) {
+                   rpc_.parts.audit->Refused(actor, "/gofarm.v1.Identity/Join", member.status());
+                 }
                  GOFARM_RETURN_IF_ERROR(member.status());
                  ToProto(*member, *reply);
                  return absl::OkStatus();
@@ -113,7 +116,9 @@ ServerUnary IdentityRpc::Renew(ServerContext context, const v1::RenewRequest* re
                  const domain::Actor actor{.origin = OriginOf(*context)};
                  const absl::StatusOr<service::Membership> member =
                      identities->Renew(scope, request->certificate_request(), actor);
-                 if (!member.ok()) rpc_.parts.refused("/gofarm.v1.Identity/Renew", actor, member.status());
+                 if (!member.ok() && rpc_.parts.audit != nullptr) {
+                   rpc_.parts.audit->Refused(actor, "/gofarm.v1.Identity/Renew", member.status());
+                 }
                  GOFARM_RETURN_IF_ERROR(member.status());
                  ToProto(*member, *reply);
                  return absl::OkStatus();
@@ -230,14 +235,14 @@ ServerWrite<v1::AuditPage> IdentityRpc::ReadAudit(ServerContext context, const v
         if (asked.limit() < 0 || asked.limit() > kAuditMax) {
           return absl::InvalidArgumentError(Cat("limit ", asked.limit(), " is not within 0 and ", kAuditMax));
         }
-        GOFARM_ASSIGN_OR_RETURN(service::IdentityService * identities, Identities());
+        if (rpc_.parts.audit == nullptr) return absl::FailedPreconditionError("this coordinator keeps no audit");
         const absl::Time since = TimeOf(asked.since());
         int limit = asked.limit() == 0 ? kAuditShown : asked.limit();
         int64_t after = 0;
         for (;;) {
           Pager<v1::AuditPage> pager(stream);
           GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::AuditEntry> entries,
-                                  identities->Audit(scope, after, since, limit));
+                                  rpc_.parts.audit->Read(scope, after, since, limit));
           for (const domain::AuditEntry& entry : entries) {
             v1::AuditRow row;
             ToProto(entry, row);

@@ -26,20 +26,7 @@ class ExternalConnectionAcceptor;
 
 namespace gofarm::rpc {
 
-inline constexpr int kListenMax = 8;
 inline constexpr int kHandshakeMillis = 3'000;
-
-// What a configuration says: each address "unix:/PATH" or "HOST:PORT", names that are host names or addresses.
-// INVALID_ARGUMENT: one is neither, there are none or too many, or a port for all addresses of this machine without a
-// name that others could dial.
-absl::Status CheckListen(const std::vector<std::string>& addresses, const std::vector<std::string>& public_names);
-// Whether any of them is TCP.
-bool ReachesOut(const std::vector<std::string>& addresses);
-// For the server's certificate: the public names, and the hosts that are listened on by name or number.
-std::vector<std::string> CertificateNames(const std::vector<std::string>& addresses,
-                                          const std::vector<std::string>& public_names);
-// For join strings: the public names at the port, else the address itself.
-std::vector<std::string> JoinAddresses(const std::string& tls_address, const std::vector<std::string>& public_names);
 
 struct ListenOptions {
   std::vector<std::string> addresses;
@@ -69,7 +56,7 @@ class Listeners {
   // HOST:PORT of the first port; empty: none.
   const std::string& tls_address() const { return tls_address_; }
 
-  absl::Status Vouch(const std::string& peer, int64_t identity);
+  absl::Status Vouch(const std::string& peer, int64_t identity, absl::Time until);
   void Shut(int64_t identity);
   AcceptorCounts Counts() const;
 

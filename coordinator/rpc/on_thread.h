@@ -17,7 +17,12 @@ grpc::ServerWriteReactor<Out>* OnThread(RpcContext& rpc, StreamThreads& threads,
                                         const char* method, const google::protobuf::Message* request,
                                         absl::Duration longest, typename WriteStream<Out>::Body body) {
   const Call call(rpc, context, method, request);
-  auto* stream = new WriteStream<Out>(call, longest, std::move(body));
+  auto audited = [call, request, body = std::move(body)](auto& out, const Scope& scope) -> absl::Status {
+    const absl::Status status = body(out, scope);
+    if (status.ok() && request != nullptr) call.Audit(*request);
+    return status;
+  };
+  auto* stream = new WriteStream<Out>(call, longest, std::move(audited));
   if (!call.admitted().ok()) {
     stream->Refuse(call.admitted());
   } else if (!threads.TryRun([stream] { stream->Run(); })) {

@@ -82,7 +82,9 @@ class Server::Impl {
     listen.identities = rpc_.parts.identities;
     listeners_ = std::make_unique<Listeners>(std::move(listen));
     GOFARM_RETURN_IF_ERROR(listeners_->AddTo(builder));
-    rpc_.parts.vouch = [this](const std::string& peer, int64_t identity) { return listeners_->Vouch(peer, identity); };
+    rpc_.parts.vouch = [this](const std::string& peer, const PeerIdentity& who) {
+      return listeners_->Vouch(peer, who.identity, who.until);
+    };
     if (rpc_.parts.identities != nullptr) {
       rpc_.parts.identities->OnRevoked([this](domain::IdentityId id) { listeners_->Shut(id.value); });
     }

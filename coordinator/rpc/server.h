@@ -20,6 +20,7 @@
 #include "coordinator/rpc/session_streams.h"
 #include "coordinator/service/attempt_fence.h"
 #include "coordinator/service/attempt_service.h"
+#include "coordinator/service/audit_log.h"
 #include "coordinator/service/batch_feed.h"
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/dispatch_loop.h"
@@ -87,12 +88,9 @@ struct ServerParts {
   // Null: no listener reaches beyond this machine.
   service::IdentityService* identities = nullptr;
   // That the connection from this peer is an identity's (Acceptor::Vouch).
-  std::function<absl::Status(const std::string& peer, int64_t identity)> vouch = [](const std::string&, int64_t) {
-    return absl::OkStatus();
-  };
-  // Told who was refused what; must not wait.
-  std::function<void(std::string_view method, const domain::Actor&, const absl::Status&)> refused =
-      [](std::string_view, const domain::Actor&, const absl::Status&) {};
+  std::function<absl::Status(const std::string& peer, const PeerIdentity&)> vouch =
+      [](const std::string&, const PeerIdentity&) { return absl::OkStatus(); };
+  service::AuditLog* audit = nullptr;  // null: nothing is recorded
   absl::Duration submit_read_max = kSubmitReadMax;
   size_t bytes_in_flight_max = kBytesInFlightMax;
 };

@@ -89,6 +89,10 @@ absl::Status SubmitStream::Submit() {
   }
   GOFARM_ASSIGN_OR_RETURN(const domain::BatchReceipt receipt,
                           rpc_.parts.batches.Submit(call().ScopeFor(kSubmitMax), request_));
+  if (!receipt.repeated_request) {
+    call().Audit(Cat("batch ", receipt.batch.id.value, ", ", request_.entries.size(), " modules",
+                     request_.name.empty() ? "" : Cat(", ", request_.name), ", as ", request_.submitter));
+  }
   v1::SubmitReply reply;
   ToProto(receipt.batch, *reply.mutable_batch());
   // Of kCheckedVersionsMax modules at most.

@@ -125,14 +125,16 @@ absl::StatusOr<store::Signed> IdentityService::SignFor(const domain::Identity& i
 }
 
 absl::StatusOr<Membership> IdentityService::Join(const Scope& scope, std::string_view secret,
-                                                 std::string_view request_pem, std::string_view name,
+                                                 std::string_view request_pem, const JoinNames& names,
                                                  const domain::Actor& actor) {
   if (secret.empty() || secret.size() > kSecretMax) return absl::InvalidArgumentError("a join string without a secret");
   GOFARM_ASSIGN_OR_RETURN(const pki::Request request, pki::ReadRequest(request_pem));
   const auto sign = [&](const domain::Identity& identity) { return SignFor(identity, request.public_key_pem); };
-  GOFARM_ASSIGN_OR_RETURN(store::Joined joined,
-                          store_.Join(scope, digest::Sha256Hex(secret),
-                                      {.name = std::string(name), .key_sha256 = request.key_digest}, actor, sign));
+  GOFARM_ASSIGN_OR_RETURN(store::Joined joined, store_.Join(scope, digest::Sha256Hex(secret),
+                                                            {.name = std::string(names.wanted),
+                                                             .key_sha256 = request.key_digest,
+                                                             .usual_name = std::string(names.usual)},
+                                                            actor, sign));
   Forget(request.key_digest);
   return Membership{.identity = std::move(joined.identity),
                     .certificate = std::move(joined.certificate),
@@ -171,7 +173,7 @@ absl::StatusOr<std::vector<std::string>> IdentityService::RevokeToken(const Scop
   return names;
 }
 
-absl::StatusOr<domain::Identity> IdentityService::Known(const Scope& scope, std::string_view certificate_pem) {
+absl::StatusOr<Caller> IdentityService::Known(const Scope& scope, std::string_view certificate_pem) {
   GOFARM_ASSIGN_OR_RETURN(const pki::Certificate shown,
                           pki::Verify(certificate_pem, authority_.certificate, pki::Use::kClient, WallNow()));
   if (shown.subject.farm != farm_id_) {
@@ -180,7 +182,9 @@ absl::StatusOr<domain::Identity> IdentityService::Known(const Scope& scope, std:
   {
     const absl::MutexLock lock(&mutex_);
     const auto it = known_.find(shown.key_digest);
-    if (it != known_.end() && it->second.until > clock_.Now()) return it->second.identity;
+    if (it != known_.end() && it->second.until > clock_.Now()) {
+      return Caller{it->second.identity, shown.not_after};
+    }
   }
   GOFARM_ASSIGN_OR_RETURN(const std::optional<domain::Identity> identity, store_.OfKey(scope, shown.key_digest));
   if (!identity || identity->id.value != shown.subject.identity) {
@@ -192,12 +196,17 @@ absl::StatusOr<domain::Identity> IdentityService::Known(const Scope& scope, std:
   const absl::MutexLock lock(&mutex_);
   if (known_.size() >= kKnownMax) known_.clear();
   known_[shown.key_digest] = {*identity, clock_.Now() + kKnownFor};
-  return *identity;
+  return Caller{*identity, shown.not_after};
 }
 
 void IdentityService::SetAddresses(std::vector<std::string> addresses) {
   const absl::MutexLock lock(&mutex_);
   addresses_ = std::move(addresses);
+}
+
+std::vector<std::string> IdentityService::addresses() const {
+  absl::MutexLock lock(&mutex_);
+  return addresses_;
 }
 
 void IdentityService::OnRevoked(std::function<void(domain::IdentityId)> listener) {

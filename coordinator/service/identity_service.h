@@ -28,6 +28,17 @@
 
 namespace gofarm::service {
 
+struct Caller {
+  domain::Identity identity;
+  absl::Time until;  // of the wall clock: the end of the certificate that was shown
+};
+
+// See domain::JoinRequest.
+struct JoinNames {
+  std::string_view wanted;
+  std::string_view usual;
+};
+
 // How long what the database said of an identity is taken for true without asking again.
 inline constexpr absl::Duration kKnownFor = absl::Minutes(1);
 inline constexpr size_t kKnownMax = 20'000;
@@ -66,10 +77,11 @@ class IdentityService {
 
   // HOST:PORT for join strings, once they are known; none: no join strings.
   void SetAddresses(std::vector<std::string> addresses);
+  std::vector<std::string> addresses() const;
   absl::StatusOr<NewToken> CreateToken(const Scope& scope, const domain::TokenRequest& request,
                                        const domain::Actor& actor);
   absl::StatusOr<Membership> Join(const Scope& scope, std::string_view secret, std::string_view request_pem,
-                                  std::string_view name, const domain::Actor& actor);
+                                  const JoinNames& names, const domain::Actor& actor);
   // For the key of a certificate of this farm, even one that ran out.
   absl::StatusOr<Membership> Renew(const Scope& scope, std::string_view request_pem, const domain::Actor& actor);
   absl::StatusOr<domain::Identity> Revoke(const Scope& scope, std::string_view name, const domain::Actor& actor);
@@ -78,21 +90,13 @@ class IdentityService {
 
   // Whose certificate this is, if it is one of the farm's, within its dates, and was not revoked. UNAUTHENTICATED with
   // what to do. UNAVAILABLE: the database does not answer, and nothing is known of it.
-  absl::StatusOr<domain::Identity> Known(const Scope& scope, std::string_view certificate_pem);
+  absl::StatusOr<Caller> Known(const Scope& scope, std::string_view certificate_pem);
 
   absl::StatusOr<std::vector<domain::JoinToken>> Tokens(const Scope& scope) { return store_.Tokens(scope); }
   absl::StatusOr<std::vector<domain::Identity>> Identities(const Scope& scope) { return store_.Identities(scope); }
   // NOT_FOUND: nobody had this name ever.
   absl::StatusOr<domain::Identity> OfName(const Scope& scope, std::string_view name) {
     return store_.OfName(scope, name);
-  }
-  absl::StatusOr<std::vector<domain::AuditEntry>> Audit(const Scope& scope, int64_t after, absl::Time since,
-                                                        int limit) {
-    return store_.Audit(scope, after, since, limit);
-  }
-  absl::Status Append(const Scope& scope, const domain::Actor& actor, std::string_view action,
-                      std::string_view detail) {
-    return store_.Append(scope, actor, action, detail);
   }
 
   // Called with the number of each identity that was just revoked, to end its connections.
@@ -120,7 +124,7 @@ class IdentityService {
   const Clock& clock_;
   const std::string farm_id_;
   const pki::Authority authority_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   absl::flat_hash_map<std::string, Remembered> known_ ABSL_GUARDED_BY(mutex_);  // by the digest of the key
   std::vector<std::string> addresses_ ABSL_GUARDED_BY(mutex_);
   std::function<void(domain::IdentityId)> on_revoked_ ABSL_GUARDED_BY(mutex_);

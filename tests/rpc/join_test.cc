@@ -11,13 +11,17 @@
 #include "common/pki/certificate.h"
 #include "common/pki/join_string.h"
 #include "common/pki/key.h"
+#include "common/pki/key_folder.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/deadline.h"
 #include "common/rpc/grpc_status.h"
 #include "common/rpc/membership.h"
+#include "common/sync/wait.h"
+#include "coordinator/service/audit_log.h"
 #include "coordinator/service/identity_service.h"
 #include "coordinator/store/identity_store.h"
 #include "tests/rpc/farm_server.h"
+#include "worker/place.h"
 
 namespace gofarm::testing {
 namespace {
@@ -31,6 +35,8 @@ class JoinTest : public RpcTest {
   void SetUp() override {
     adjust_ = [this](rpc::ServerParts& parts) {
       store_ = std::make_unique<store::IdentityStore>(*pool_);
+      audit_ = std::make_unique<service::AuditLog>(*store_);
+      parts.audit = audit_.get();
       identities_ = service::IdentityService::Open(Soon(), {.folder = dir_ + "/tls", .public_names = {"127.0.0.1"}},
                                                    *store_, RealClock())
                         .value();
@@ -43,6 +49,7 @@ class JoinTest : public RpcTest {
   void TearDown() override {
     RpcTest::TearDown();
     identities_.reset();
+    audit_.reset();
   }
 
   static Scope Soon() { return Scope::For(absl::Seconds(20)); }
@@ -57,7 +64,7 @@ class JoinTest : public RpcTest {
     return pki::DecodeJoin(token.join()).value();
   }
   absl::StatusOr<Membership> Join(v1::Role role, const std::string& name) {
-    return JoinFarm(Soon(), Token(role), name, pki::NewKey().value());
+    return JoinFarm(Soon(), Token(role), {.wanted = name}, pki::NewKey().value());
   }
   template <typename Reply, typename Request, typename Method, typename Stub>
   absl::Status Ask(Stub& stub, Method method, const Request& request, Reply& reply) {
@@ -73,6 +80,7 @@ class JoinTest : public RpcTest {
   }
 
   std::unique_ptr<store::IdentityStore> store_;
+  std::unique_ptr<service::AuditLog> audit_;
   std::unique_ptr<service::IdentityService> identities_;
   std::unique_ptr<v1::Identity::Stub> admin_;
 };
@@ -103,28 +111,47 @@ TEST_F(JoinTest, OneStringBringsAHostInAndItsCertificateKeepsItThere) {
   EXPECT_EQ(read->name, "far");
   EXPECT_EQ(read->addresses, renewed->addresses);
   EXPECT_TRUE(WhoAmI(read->AsCredentials()).ok());
-  EXPECT_EQ(rpc::KeyOf(folder).value(), member->key);
 }
 
 TEST_F(JoinTest, AUsedStringLetsNobodyElseInAndTheSameKeyAgain) {
   const pki::JoinString join = Token(v1::ROLE_WORKER);
   const std::string key = pki::NewKey().value();
-  ASSERT_TRUE(JoinFarm(Soon(), join, "far", key).ok());
-  EXPECT_TRUE(JoinFarm(Soon(), join, "far", key).ok());
-  const absl::Status used = JoinFarm(Soon(), join, "far2", pki::NewKey().value()).status();
+  ASSERT_TRUE(JoinFarm(Soon(), join, {.wanted = "far"}, key).ok());
+  EXPECT_TRUE(JoinFarm(Soon(), join, {.wanted = "far"}, key).ok());
+  const absl::Status used = JoinFarm(Soon(), join, {.wanted = "far2"}, pki::NewKey().value()).status();
   EXPECT_TRUE(absl::IsUnauthenticated(used)) << used;
   EXPECT_THAT(std::string(used.message()), HasSubstr("was already used"));
+}
+
+TEST_F(JoinTest, AFolderHoldsWhatCameAndTheKeyOfATryThatGotNoAnswer) {
+  const std::string folder = dir_ + "/place", joining = folder + ".joining";
+  const pki::JoinString join = Token(v1::ROLE_WORKER);
+  pki::JoinString nobody = join;
+  nobody.addresses = {"127.0.0.1:1"};
+  EXPECT_TRUE(absl::IsUnavailable(rpc::JoinInto(Soon(), folder, nobody, {.usual = "host-7"}).status()));
+  const std::string key = pki::ReadKeyFile(joining, pki::kKeyFile).value();
+  const auto member = rpc::JoinInto(Soon(), folder, join, {.usual = "host-7"});
+  ASSERT_TRUE(member.ok()) << member.status();
+  EXPECT_EQ(member->name, "host-7");
+  EXPECT_EQ(member->key, key);
+  EXPECT_EQ(rpc::ReadMembership(folder)->certificate, member->certificate);
+  EXPECT_TRUE(absl::IsNotFound(pki::ReadKeyFile(joining, pki::kKeyFile).status()));
+  // A token's name counts more than the usual one, and a refusal leaves the place as it was.
+  EXPECT_EQ(rpc::JoinInto(Soon(), folder, Token(v1::ROLE_WORKER, "named"), {.usual = "host-7"})->name, "named");
+  EXPECT_TRUE(absl::IsUnauthenticated(rpc::JoinInto(Soon(), folder, join, {.usual = "host-8"}).status()));
+  EXPECT_EQ(rpc::ReadMembership(folder)->name, "named");
+  EXPECT_TRUE(absl::IsNotFound(pki::ReadKeyFile(joining, pki::kKeyFile).status()));
 }
 
 TEST_F(JoinTest, AnotherFarmIsNoticedBeforeTheSecretIsSaid) {
   pki::JoinString join = Token(v1::ROLE_WORKER);
   join.authority_sha256 = std::string(64, 'a');
-  const absl::Status refused = JoinFarm(Soon(), join, "far", pki::NewKey().value()).status();
+  const absl::Status refused = JoinFarm(Soon(), join, {.wanted = "far"}, pki::NewKey().value()).status();
   EXPECT_TRUE(absl::IsUnauthenticated(refused)) << refused;
   EXPECT_THAT(std::string(refused.message()), HasSubstr("another farm answers at this address"));
   EXPECT_EQ(store_->Tokens(Soon())->at(0).used, 0);
   join.addresses = {"127.0.0.1:1"};
-  EXPECT_TRUE(absl::IsUnavailable(JoinFarm(Soon(), join, "far", pki::NewKey().value()).status()));
+  EXPECT_TRUE(absl::IsUnavailable(JoinFarm(Soon(), join, {.wanted = "far"}, pki::NewKey().value()).status()));
 }
 
 TEST_F(JoinTest, RolesHoldForEachCall) {
@@ -192,6 +219,92 @@ TEST_F(JoinTest, WhoIsRevokedIsCutOffAndStaysOut) {
   EXPECT_TRUE(absl::IsUnauthenticated(again)) << again;
   EXPECT_THAT(std::string(again.message()), HasSubstr("was revoked"));
   EXPECT_TRUE(absl::IsUnauthenticated(rpc::RenewMembership(Soon(), *member).status()));
+}
+
+TEST_F(JoinTest, TheAuditSaysWhoChangedWhatAndWhoWasRefused) {
+  const auto ann = Join(v1::ROLE_OPERATOR, "ann"), eve = Join(v1::ROLE_VIEWER, "eve");
+  ASSERT_TRUE(ann.ok() && eve.ok());
+  const auto submits = [&](const Membership& who) {
+    const auto farm = v1::Farm::NewStub(rpc::MakeFreshChannel(server_->tls_address(), who.AsCredentials()));
+    const auto context = Context();
+    v1::SubmitReply reply;
+    const auto writer = farm->Submit(context.get(), &reply);
+    v1::SubmitChunk chunk;
+    chunk.mutable_header()->set_request_id(who.name);
+    chunk.mutable_header()->set_submitter(who.name);
+    writer->Write(chunk);
+    chunk.Clear();
+    chunk.mutable_entries()->add_entries()->set_module("example.com/a");
+    chunk.mutable_entries()->mutable_entries(0)->set_version("v1.0.0");
+    writer->Write(chunk);
+    writer->WritesDone();
+    const absl::Status status = rpc::FromGrpc(writer->Finish());
+    if (!status.ok()) return status;
+    v1::BatchRequest batch;
+    batch.set_id(reply.batch().id());
+    v1::Batch cancelled;
+    return Ask(*farm, &v1::Farm::Stub::CancelBatch, batch, cancelled);
+  };
+  ASSERT_TRUE(submits(*ann).ok());
+  EXPECT_TRUE(absl::IsPermissionDenied(submits(*eve)));
+  const auto entries = [&] { return audit_->Read(Soon(), 0, absl::InfinitePast(), 100).value(); };
+  std::string all;
+  for (const domain::AuditEntry& e : entries()) all += Cat(e.actor.who, " ", e.action, ": ", e.detail, "\n");
+  EXPECT_THAT(all, HasSubstr("ann submit: batch 1, 1 modules, as ann\n"));
+  EXPECT_THAT(all, HasSubstr("ann batch cancel: id: 1\n"));
+  EXPECT_THAT(all, HasSubstr("socket token create: "));
+  EXPECT_THAT(all, HasSubstr("ann join: "));
+  EXPECT_THAT(all, ::testing::Not(HasSubstr("eve submit")));
+  // What is refused is written by and by.
+  const auto refused = [&] {
+    const auto now = entries();
+    return std::any_of(now.begin(), now.end(), [](const domain::AuditEntry& e) {
+      return e.actor.who == "eve" && e.action == "refused" && e.detail.find("Submit") != std::string::npos;
+    });
+  };
+  for (int i = 0; i < 100 && !refused(); ++i) sync::SleepFor(Soon(), absl::Milliseconds(100));
+  EXPECT_TRUE(refused());
+}
+
+TEST_F(JoinTest, AHostKeepsItsPlaceOverRestartsUntilItIsThrownOut) {
+  worker::PlaceOptions options{.folder = dir_ + "/identity/far", .names = {.usual = "far"}};
+  EXPECT_TRUE(absl::IsFailedPrecondition(worker::FindPlace(Soon(), options).status()));
+  options.join = Token(v1::ROLE_WORKER);
+  const auto joined = worker::FindPlace(Soon(), options);
+  ASSERT_TRUE(joined.ok()) << joined.status();
+  // The string was used; with an identity it is not looked at again.
+  EXPECT_EQ(worker::FindPlace(Soon(), options)->certificate, joined->certificate);
+
+  // Two thirds of its life are over: it is renewed at once.
+  Membership old = *joined;
+  old.begins_at = WallNow() - absl::Hours(23);
+  absl::Mutex mutex;
+  std::vector<Membership> renewed;
+  absl::Status lost;
+  worker::PlaceKeeper keeper(options, old,
+                             {.renewed =
+                                  [&](const Membership& now) {
+                                    absl::MutexLock lock(&mutex);
+                                    renewed.push_back(now);
+                                  },
+                              .lost =
+                                  [&](const absl::Status& why) {
+                                    absl::MutexLock lock(&mutex);
+                                    lost = why;
+                                  }});
+  const auto was_renewed = [&] { return !renewed.empty(); };
+  const auto is_lost = [&] { return !lost.ok(); };
+  absl::MutexLock lock(&mutex);
+  ASSERT_TRUE(sync::AwaitFor(mutex, absl::Condition(&was_renewed), absl::Seconds(20)));
+  EXPECT_TRUE(WhoAmI(renewed[0].AsCredentials()).ok());
+  EXPECT_EQ(rpc::ReadMembership(options.folder)->certificate, renewed[0].certificate);
+  v1::IdentityRequest who;
+  who.set_name("far");
+  v1::IdentityRow row;
+  ASSERT_TRUE(Ask(*admin_, &v1::Identity::Stub::RevokeIdentity, who, row).ok());
+  keeper.Doubt();
+  ASSERT_TRUE(sync::AwaitFor(mutex, absl::Condition(&is_lost), absl::Seconds(20)));
+  EXPECT_THAT(std::string(lost.message()), HasSubstr("was already used"));
 }
 
 TEST_F(JoinTest, StrangersMayAskWhoTheFarmIsAndNothingElse) {

@@ -239,10 +239,24 @@ TEST_F(TlsTest, ConnectionsOfARevokedIdentityEndAtOnce) {
   ASSERT_TRUE(Ask(channel).ok());
   ASSERT_EQ(acceptor_->Counts().strangers, 1);
   EXPECT_EQ(acceptor_->Shut(7), 0);
-  ASSERT_TRUE(acceptor_->Vouch(echo_.peer, 7).ok());
+  ASSERT_TRUE(acceptor_->Vouch(echo_.peer, 7, absl::InfiniteFuture()).ok());
   EXPECT_EQ(acceptor_->Counts().strangers, 0) << echo_.peer;
   EXPECT_EQ(acceptor_->Shut(7), 1);
   EXPECT_TRUE(Becomes([&] { return channel->GetState(false) != GRPC_CHANNEL_READY; }));
+}
+
+TEST_F(TlsTest, AConnectionEndsWithTheCertificateThatItBeganWith) {
+  Start();
+  const auto lasts = MakeFreshChannel(acceptor_->address(), Credentials::Tls(Identity(authority_, worker_)));
+  ASSERT_TRUE(Ask(lasts).ok());
+  // Within the skew of clocks that is borne.
+  ASSERT_TRUE(acceptor_->Vouch(echo_.peer, 7, WallNow() - pki::kSkewMax + absl::Minutes(1)).ok());
+  const auto ends = MakeFreshChannel(acceptor_->address(), Credentials::Tls(Identity(authority_, worker_)));
+  ASSERT_TRUE(Ask(ends).ok());
+  ASSERT_TRUE(acceptor_->Vouch(echo_.peer, 8, WallNow() - pki::kSkewMax - absl::Minutes(1)).ok());
+  EXPECT_TRUE(Becomes([&] { return ends->GetState(false) != GRPC_CHANNEL_READY; }));
+  EXPECT_EQ(acceptor_->Counts().expired, 1);
+  EXPECT_EQ(lasts->GetState(false), GRPC_CHANNEL_READY);
 }
 
 TEST_F(TlsTest, AStrangerWhoSaysNothingIsShutAndHoldsNobodyUp) {

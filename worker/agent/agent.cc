@@ -8,6 +8,7 @@
 #include <atomic>
 #include <deque>
 #include <map>
+#include <optional>
 #include <random>
 #include <utility>
 #include <variant>
@@ -62,6 +63,7 @@ class Agent::Impl {
   void Run(std::stop_token stop);
   // From any thread.
   bool Post(Event event, std::vector<Toolset> toolsets = {}, std::string secret = {});
+  void PostCredentials(rpc::Credentials credentials);
 
  private:
   struct Posted {
@@ -69,6 +71,7 @@ class Agent::Impl {
     // Of a Welcome.
     std::vector<Toolset> toolsets;
     std::string secret;  // empty: that of the former session holds on
+    std::optional<rpc::Credentials> credentials;
   };
 
   // From the link's reader.
@@ -76,6 +79,7 @@ class Agent::Impl {
 
   // All below: Run's thread.
   void Take(Posted posted);
+  void MakeChannels(const rpc::Credentials& credentials);
   void Feed(Event event);
   void EachTick(absl::Time now);
   void LookAtProgress(absl::Time now);
@@ -145,8 +149,7 @@ Agent::Impl::Impl(AgentOptions options, build::Runner* runner)
                            .isolation_unproven = options_.isolation_unproven}) {
   GOFARM_CHECK(!options_.coordinators.empty() && options_.slots >= 1);
   GOFARM_CHECK(runner_ != nullptr || !options_.isolation_error.empty());
-  for (const std::string& address : options_.coordinators)
-    channels_.push_back(rpc::MakeChannel(address, rpc::Credentials::Plaintext()));
+  MakeChannels(options_.credentials);
   for (int i = 0; i < options_.slots; ++i) {
     slots_.push_back(std::make_unique<Slot>(SlotEnvironment{.runner = runner_,
                                                             .uplink = &uplink_,
@@ -154,6 +157,18 @@ Agent::Impl::Impl(AgentOptions options, build::Runner* runner)
                                                             .worker_build = options_.build_version,
                                                             .post = [this](Event event) { Post(std::move(event)); }}));
   }
+}
+
+void Agent::Impl::MakeChannels(const rpc::Credentials& credentials) {
+  channels_.clear();
+  for (const std::string& address : options_.coordinators) {
+    channels_.push_back(rpc::MakeChannel(address, credentials));
+  }
+}
+
+void Agent::Impl::PostCredentials(rpc::Credentials credentials) {
+  absl::MutexLock lock(&mutex_);
+  events_.push_back({.event = agent::CredentialsChanged{}, .credentials = std::move(credentials)});
 }
 
 bool Agent::Impl::Post(Event event, std::vector<Toolset> toolsets, std::string secret) {
@@ -165,7 +180,7 @@ bool Agent::Impl::Post(Event event, std::vector<Toolset> toolsets, std::string s
        std::holds_alternative<WelcomeReceived>(event))) {
     return false;
   }
-  events_.push_back({std::move(event), std::move(toolsets), std::move(secret)});
+  events_.push_back({.event = std::move(event), .toolsets = std::move(toolsets), .secret = std::move(secret)});
   return true;
 }
 
@@ -251,6 +266,7 @@ void Agent::Impl::Take(Posted posted) {
                                {"drop", Cat(welcome->drop.size())}});
     if (options_.toolsets_known && state_.config.isolation_error.empty()) options_.toolsets_known(posted.toolsets);
   }
+  if (posted.credentials) MakeChannels(*posted.credentials);
   Feed(std::move(posted.event));
 }
 
@@ -329,6 +345,7 @@ void Agent::Impl::Do(const Dial& e) {
             } else if (disconnect_log_.Pass()) {
               obs::Warn("session_closed", {{"address", address}, {"error", status.ToString()}});
             }
+            if (absl::IsUnauthenticated(status)) options_.unauthenticated(status);
             Post(Disconnected{link});
           }};
   link_ = std::make_unique<SessionLink>(channels_[index], uplink_.secret(), e.after, std::move(callbacks));
@@ -460,6 +477,7 @@ void Agent::Impl::Do(const Exit&) {
 Agent::Agent(AgentOptions options, build::Runner* runner) : impl_(std::make_unique<Impl>(std::move(options), runner)) {}
 Agent::~Agent() = default;
 void Agent::Run(std::stop_token stop) { impl_->Run(std::move(stop)); }
+void Agent::CredentialsChanged(rpc::Credentials credentials) { impl_->PostCredentials(std::move(credentials)); }
 void Agent::IsolationChanged(std::string error) { impl_->Post(agent::IsolationChanged{std::move(error)}); }
 
 }  // namespace gofarm::agent

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "common/rpc/credentials.h"
 #include "common/vocab/target.h"
 #include "common/vocab/toolset.h"
 #include "common/vocab/worker_report.h"
@@ -23,6 +24,9 @@ inline constexpr size_t kEventsMax = 10'000;  // waiting events; a coordinator t
 struct AgentOptions {
   std::string name;
   std::vector<std::string> coordinators;  // addresses, at least one
+  rpc::Credentials credentials = rpc::Credentials::Plaintext();
+  // A coordinator does not know this identity (any more). Called from a link's thread, must not wait.
+  std::function<void(const absl::Status&)> unauthenticated = [](const absl::Status&) {};
   std::string host_arch;
   std::string build_version;
   std::vector<Target> targets;
@@ -54,6 +58,10 @@ class Agent {
   // From any thread. Empty: builds can be isolated (again), offers are taken. Else none is any more and the text says
   // why; what runs goes on. A change opens the session anew, since Hello carries it.
   void IsolationChanged(std::string error);
+
+  // From any thread. Connections keep the certificate that they began with, so the session moves to a new one; builds
+  // go on.
+  void CredentialsChanged(rpc::Credentials credentials);
 
  private:
   class Impl;

@@ -164,6 +164,11 @@ class Machine {
     if (could && e.error.empty() && s_.DiskFull() != was_full && s_.link == Link::kLive) Ready();
   }
 
+  void On(const CredentialsChanged&) {
+    const bool greeted = s_.link == Link::kGreeted || s_.link == Link::kLive;
+    if (greeted && !s_.stopping) Emit(Hangup{s_.link_number, "this worker has a new certificate"});
+  }
+
   void On(const Tick&) {
     if (now_ >= s_.welcome_by) {
       s_.welcome_by = absl::InfiniteFuture();

@@ -111,15 +111,17 @@ struct DiskSpace {
 };  // low: offers are refused with kDiskFull
 struct IsolationChanged {
   std::string error;
-};  // empty: builds can be isolated; else every offer is refused
+};                             // empty: builds can be isolated; else every offer is refused
+struct CredentialsChanged {};  // from now on dials show another certificate
 struct Tick {
   double random = 0;
 };                        // at least four times a second
 struct StopRequested {};  // SIGTERM
 
-using Event = std::variant<Started, Connected, Disconnected, WelcomeReceived, OfferReceived, CancelReceived,
-                           DropReceived, DrainReceived, AttemptProgressed, AttemptFinished, CompleteAnswered,
-                           AttemptStale, ReportChanged, DiskSpace, IsolationChanged, Tick, StopRequested>;
+using Event =
+    std::variant<Started, Connected, Disconnected, WelcomeReceived, OfferReceived, CancelReceived, DropReceived,
+                 DrainReceived, AttemptProgressed, AttemptFinished, CompleteAnswered, AttemptStale, ReportChanged,
+                 DiskSpace, IsolationChanged, CredentialsChanged, Tick, StopRequested>;
 
 // ---- effects ------------------------------------------------------------------------------------------------------
 // Send* go to the current link and may fail silently: Disconnected reports the loss of a link.

@@ -23,36 +23,69 @@ std::string Found(const FinderInputs& inputs) {
 }
 
 TEST(FarmFinderTest, EachPlaceIsAskedInItsOrder) {
-  FinderInputs inputs = With({{"GOFARM_SERVER", "127.0.0.1:1"}, {"GOFARM_DIR", "/env"}, {"HOME", "/home/ann"}});
-  inputs.server_flag = "127.0.0.1:2";
-  inputs.dir_flag = "/flag";
+  FinderInputs inputs = With({{"GOFARM_SERVER", "unix:/s1"}, {"GOFARM_DIR", "/env"}, {"HOME", "/home/ann"}});
+  inputs.flags.server = "unix:/s2";
+  inputs.flags.dir = "/flag";
   inputs.config_text = "dir = \"/config\"\n";
-  EXPECT_EQ(Found(inputs), "server 127.0.0.1:2");
-  inputs.server_flag.clear();
+  EXPECT_EQ(Found(inputs), "server unix:/s2");
+  inputs.flags.server.clear();
   EXPECT_EQ(Found(inputs), "dir /flag");
-  inputs.dir_flag.clear();
-  EXPECT_EQ(Found(inputs), "server 127.0.0.1:1");
+  inputs.flags.dir.clear();
+  EXPECT_EQ(Found(inputs), "server unix:/s1");
   inputs.environment = With({{"GOFARM_SERVER", ""}, {"GOFARM_DIR", "/env"}, {"HOME", "/home/ann"}}).environment;
   EXPECT_EQ(Found(inputs), "dir /env");
   inputs.environment = With({{"GOFARM_DIR", ""}, {"HOME", "/home/ann"}}).environment;
   EXPECT_EQ(Found(inputs), "dir /config");
-  inputs.config_text = "server = \"127.0.0.1:3\"\ndir = \"/config\"\n";
-  EXPECT_EQ(Found(inputs), "server 127.0.0.1:3");
+  inputs.config_text = "server = \"unix:/s3\"\ndir = \"/config\"\n";
+  EXPECT_EQ(Found(inputs), "server unix:/s3");
   inputs.config_text.reset();
   EXPECT_EQ(Found(inputs), "dir /home/ann/.local/share/gofarm");
   inputs.environment = With({{"XDG_DATA_HOME", "/data"}, {"HOME", "/home/ann"}}).environment;
   EXPECT_EQ(Found(inputs), "dir /data/gofarm");
 }
 
+TEST(FarmFinderTest, TheLastLoginComesBeforeTheConfigFileAndAfterWhatIsNamed) {
+  FinderInputs inputs = With({{"HOME", "/home/ann"}});
+  inputs.config_text = "dir = \"/config\"\n";
+  inputs.profiles = {{.name = "default", .folder = "/farms/default", .addresses = {"far:7443", "10.0.0.1:7443"}},
+                     {.name = "work", .folder = "/farms/work", .addresses = {"work:7443"}},
+                     {.name = "worn", .folder = "/farms/worn", .broken = absl::DataLossError("no key")}};
+  EXPECT_EQ(Found(inputs), "dir /config");
+  inputs.default_profile = "default";
+  EXPECT_EQ(Found(inputs), "server far:7443");
+  EXPECT_EQ(FindFarm(inputs)->identity, "/farms/default");
+  inputs.flags.farm = "work";
+  EXPECT_EQ(FindFarm(inputs)->identity, "/farms/work");
+  inputs.flags.farm = "worn";
+  EXPECT_NE(std::string(FindFarm(inputs).status().message()).find("gofarm logout --name worn"), std::string::npos);
+  inputs.flags.farm = "wrok";
+  EXPECT_NE(std::string(FindFarm(inputs).status().message()).find("known are: default, work, worn"), std::string::npos);
+  inputs.flags.dir = "/flag";
+  EXPECT_EQ(Found(inputs), "dir /flag");
+}
+
+TEST(FarmFinderTest, AnAddressBeyondASocketTakesTheIdentityThatWasMadeForIt) {
+  FinderInputs inputs = With({});
+  inputs.profiles = {{.name = "default", .folder = "/farms/default", .addresses = {"far:7443", "10.0.0.1:7443"}}};
+  inputs.flags.server = "10.0.0.1:7443";
+  EXPECT_EQ(FindFarm(inputs)->identity, "/farms/default");
+  EXPECT_EQ(FindFarm(inputs)->server, "10.0.0.1:7443");
+  // Loopback too: one rule for all of TCP.
+  inputs.flags.server = "127.0.0.1:7443";
+  EXPECT_NE(std::string(FindFarm(inputs).status().message()).find("gofarm login JOIN"), std::string::npos);
+  inputs.flags.server = "unix:/s";
+  EXPECT_EQ(FindFarm(inputs)->identity, "");
+}
+
 TEST(FarmFinderTest, FoldersBecomeAbsoluteAndPlain) {
   FinderInputs inputs = With({});
-  inputs.dir_flag = "farms/../mine/";
+  inputs.flags.dir = "farms/../mine/";
   EXPECT_EQ(Found(inputs), "dir /work/mine");
 }
 
 TEST(FarmFinderTest, ABrokenConfigFileIsAnErrorAndNotPassedOver) {
   FinderInputs inputs = With({{"HOME", "/home/ann"}});
-  inputs.config_text = "sever = \"127.0.0.1:3\"\n";
+  inputs.config_text = "sever = \"unix:/s3\"\n";
   const absl::StatusOr<FarmChoice> choice = FindFarm(inputs);
   ASSERT_FALSE(choice.ok());
   EXPECT_NE(std::string(choice.status().message()).find("sever"), std::string::npos);
@@ -63,14 +96,14 @@ TEST(FarmFinderTest, AConfigFileThatCannotBeReadIsNotPassedOver) {
   inputs.config_error = absl::PermissionDeniedError("open config.toml: Permission denied");
   EXPECT_EQ(FindFarm(inputs).status(), inputs.config_error);
   // Where the farm is named otherwise it does not matter.
-  inputs.dir_flag = "/flag";
+  inputs.flags.dir = "/flag";
   EXPECT_EQ(Found(inputs), "dir /flag");
 }
 
 TEST(FarmFinderTest, WithoutAHomeThereIsNoDefault) { EXPECT_EQ(Found(With({})), "error"); }
 
 TEST(FarmFinderTest, AnAddressIsNoPlaceToMakeAFarm) {
-  FinderInputs inputs = With({{"GOFARM_SERVER", "127.0.0.1:1"}, {"GOFARM_DIR", "/env"}});
+  FinderInputs inputs = With({{"GOFARM_SERVER", "unix:/s1"}, {"GOFARM_DIR", "/env"}});
   EXPECT_EQ(FindFarmFolder(inputs).value(), "/env");
 }
 

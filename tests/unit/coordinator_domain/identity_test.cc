@@ -39,6 +39,18 @@ TEST(IdentityJoinTest, AnActiveTokenMakesAnIdentityOfItsRoleUnderTheWantedName) 
   EXPECT_EQ(decision->name, "far");
 }
 
+TEST(IdentityJoinTest, TheUsualNameCountsWhereNothingElseSaysOne) {
+  const JoinRequest host{.key_sha256 = "k1", .usual_name = "host-7"};
+  EXPECT_EQ(DecideJoin({.token = Token()}, host, kNow)->name, "host-7");
+  JoinToken named = Token();
+  named.name = "far";
+  EXPECT_EQ(DecideJoin({.token = named}, host, kNow)->name, "far");
+  JoinRequest insists = host;
+  insists.name = "other";
+  EXPECT_EQ(DecideJoin({.token = Token()}, insists, kNow)->name, "other");
+  EXPECT_TRUE(absl::IsPermissionDenied(DecideJoin({.token = named}, insists, kNow).status()));
+}
+
 TEST(IdentityJoinTest, AnUnknownSecretIsRefusedWithoutAWordOfWhy) {
   const absl::Status refused = DecideJoin({}, kFar, kNow).status();
   EXPECT_TRUE(absl::IsUnauthenticated(refused));

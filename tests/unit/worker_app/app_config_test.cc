@@ -14,12 +14,14 @@ namespace {
 
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 class WorkerConfigTest : public testing::Test {
  protected:
   WorkerConfigTest() {
-    for (const char* name : {"GOFARM_WORKER_NAME", "GOFARM_WORKER_COORDINATORS", "GOFARM_WORKER_CACHE_DIR",
-                             "GOFARM_WORKER_WORK_DIR", "GOFARM_WORKER_GOPROXY", "GOFARM_WORKER_LOG_LEVEL"}) {
+    for (const char* name :
+         {"GOFARM_WORKER_NAME", "GOFARM_WORKER_COORDINATORS", "GOFARM_WORKER_CACHE_DIR", "GOFARM_WORKER_WORK_DIR",
+          "GOFARM_WORKER_GOPROXY", "GOFARM_WORKER_LOG_LEVEL", "GOFARM_JOIN"}) {
       ::unsetenv(name);
     }
   }
@@ -36,13 +38,13 @@ class WorkerConfigTest : public testing::Test {
 
 TEST_F(WorkerConfigTest, ReadsTheWholeFile) {
   const auto config =
-      LoadAppConfig(FileOf("name = \"w-1\"\ncoordinators = [\"127.0.0.1:7070\", \"unix:/run/x\"]\n"
+      LoadAppConfig(FileOf("name = \"w-1\"\ncoordinators = [\"unix:/run/y\", \"unix:/run/x\"]\n"
                            "cache_dir = \"/c/\"\nwork_dir = \"/w\"\nslots = 3\nmemory_bytes_per_slot = \"2 GiB\"\n"
                            "targets = [\"riscv64\", \"x86_64\", \"riscv64\"]\ngoproxy = \"file:///p\"\n"
                            "module_cache_bytes = \"1 GiB\"\n"));
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->name, "w-1");
-  EXPECT_THAT(config->coordinators, ElementsAre("127.0.0.1:7070", "unix:/run/x"));
+  EXPECT_THAT(config->coordinators, ElementsAre("unix:/run/y", "unix:/run/x"));
   EXPECT_EQ(config->cache_dir, "/c");
   EXPECT_EQ(config->slots, 3);
   EXPECT_EQ(config->memory_bytes_per_slot, int64_t{2} << 30);
@@ -55,7 +57,7 @@ TEST_F(WorkerConfigTest, FlagsCountMoreThanTheEnvironmentAndThatMoreThanTheFile)
   ::setenv("GOFARM_WORKER_NAME", "of-environment", 1);
   ::setenv("GOFARM_WORKER_CACHE_DIR", "/environment", 1);
   Flags flags =
-      FileOf("name = \"of-file\"\ncoordinators = [\"127.0.0.1:1\"]\ncache_dir = \"/file\"\nwork_dir = \"/w\"\n");
+      FileOf("name = \"of-file\"\ncoordinators = [\"unix:/run/x\"]\ncache_dir = \"/file\"\nwork_dir = \"/w\"\n");
   flags.cache_dir = "/flag";
   const auto config = LoadAppConfig(flags);
   ASSERT_TRUE(config.ok()) << config.status();
@@ -64,7 +66,7 @@ TEST_F(WorkerConfigTest, FlagsCountMoreThanTheEnvironmentAndThatMoreThanTheFile)
 }
 
 TEST_F(WorkerConfigTest, AnEmbeddedFarmsFolderGivesTheFolders) {
-  Flags flags = FileOf("name = \"worker-2\"\ncoordinators = [\"127.0.0.1:1\"]\n");
+  Flags flags = FileOf("name = \"worker-2\"\ncoordinators = [\"unix:/run/x\"]\n");
   flags.dir = "/farm";
   const auto config = LoadAppConfig(flags);
   ASSERT_TRUE(config.ok()) << config.status();
@@ -72,14 +74,84 @@ TEST_F(WorkerConfigTest, AnEmbeddedFarmsFolderGivesTheFolders) {
   EXPECT_EQ(config->work_dir, "/farm/work/worker-2");
 }
 
+TEST_F(WorkerConfigTest, AWorkerOfAnotherHostNeedsAFolderForWhoItIsAndNothingElse) {
+  const std::string join = pki::Encode(
+      {.addresses = {"farm.example:7443"}, .authority_sha256 = std::string(64, 'a'), .secret = std::string(22, 's')});
+  Flags flags;
+  flags.dir = "/srv/w";
+  flags.name = "far";
+  flags.join = join;
+  auto config = LoadAppConfig(flags);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->identity_dir, "/srv/w/identity");
+  EXPECT_EQ(config->cache_dir, "/srv/w/cache");
+  EXPECT_EQ(config->work_dir, "/srv/w/work/far");
+  EXPECT_TRUE(config->named);
+  EXPECT_THAT(config->join->addresses, ElementsAre("farm.example:7443"));
+
+  // It has joined before; addresses of the file take the place of the identity's.
+  flags = FileOf("coordinators = [\"farm2.example:7443\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\n");
+  flags.dir = "/srv/w";
+  config = LoadAppConfig(flags);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_FALSE(config->named);
+  EXPECT_FALSE(config->join);
+  EXPECT_THAT(config->coordinators, ElementsAre("farm2.example:7443"));
+
+  ::setenv("XDG_STATE_HOME", "/state", 1);
+  config = LoadAppConfig(Flags{});
+  ::unsetenv("XDG_STATE_HOME");
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->identity_dir,
+            ::geteuid() == 0 ? "/var/lib/gofarm-worker/identity" : "/state/gofarm-worker/identity");
+}
+
+TEST_F(WorkerConfigTest, TheJoinStringComesFromTheFlagTheEnvironmentOrAFile) {
+  const auto join_for = [](const std::string& host) {
+    return pki::Encode(
+        {.addresses = {host + ":1"}, .authority_sha256 = std::string(64, 'a'), .secret = std::string(22, 's')});
+  };
+  const std::string file = path_ + ".join";
+  std::ofstream(file) << join_for("file") << "\n";
+  Flags flags = FileOf(Cat("join_file = \"", file, "\"\n"));
+  flags.dir = "/srv/w";
+  EXPECT_THAT(LoadAppConfig(flags)->join->addresses, ElementsAre("file:1"));
+  ::setenv("GOFARM_JOIN", join_for("environment").c_str(), 1);
+  EXPECT_THAT(LoadAppConfig(flags)->join->addresses, ElementsAre("environment:1"));
+  flags.join = join_for("flag");
+  EXPECT_THAT(LoadAppConfig(flags)->join->addresses, ElementsAre("flag:1"));
+  flags.join = "@" + file;
+  EXPECT_THAT(LoadAppConfig(flags)->join->addresses, ElementsAre("file:1"));
+  ::unsetenv("GOFARM_JOIN");
+  // Whoever has joined may remove the file that the configuration names, not one that a flag names.
+  ::unlink(file.c_str());
+  EXPECT_FALSE(LoadAppConfig(flags).ok());
+  flags.join.clear();
+  EXPECT_FALSE(LoadAppConfig(flags)->join);
+  // What is wrong with it is said without a word of it.
+  flags.join = "gofarm1.x.y.verysecret";
+  const std::string fault(LoadAppConfig(flags).status().message());
+  EXPECT_THAT(fault, HasSubstr("join"));
+  EXPECT_THAT(fault, Not(HasSubstr("verysecret")));
+}
+
+TEST_F(WorkerConfigTest, ASocketAndAPortAreTwoWays) {
+  Flags flags =
+      FileOf("coordinators = [\"unix:/run/x\", \"farm.example:7443\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\n");
+  EXPECT_THAT(std::string(LoadAppConfig(flags).status().message()), HasSubstr("sockets and ports"));
+  flags = FileOf("coordinators = [\"unix:/run/x\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\n");
+  flags.join = "-";
+  EXPECT_THAT(std::string(LoadAppConfig(flags).status().message()), HasSubstr("needs no join string"));
+}
+
 TEST_F(WorkerConfigTest, AllFaultsComeAtOnceWithTheirLines) {
   const auto config =
-      LoadAppConfig(FileOf("name = \"no spaces\"\ncoordinators = [\"example.com:7070\"]\ncache_dir = \"relative\"\n"
+      LoadAppConfig(FileOf("name = \"no spaces\"\ncoordinators = [\"unix:relative\"]\ncache_dir = \"relative\"\n"
                            "targets = [\"sparc\"]\nslots = 0\nslotz = 4\nlog_level = \"loud\"\n"));
   ASSERT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
   const std::string message(config.status().message());
-  for (const char* part :
-       {":1: ", ":2: ", "TLS", ":3: ", "absolute", ":4: ", "sparc", ":5: ", ":6: ", "slotz", ":7: ", "work_dir"}) {
+  for (const char* part : {":1: ", ":2: ", "unix socket", ":3: ", "absolute", ":4: ", "sparc", ":5: ", ":6: ", "slotz",
+                           ":7: ", "work_dir"}) {
     EXPECT_THAT(message, HasSubstr(part));
   }
 }
@@ -87,7 +159,7 @@ TEST_F(WorkerConfigTest, AllFaultsComeAtOnceWithTheirLines) {
 TEST_F(WorkerConfigTest, AProxyThatGoCannotUseIsAFaultHereAndNotOfEachJob) {
   const auto fault_of = [&](const std::string& goproxy) {
     const auto config = LoadAppConfig(FileOf(
-        Cat("coordinators = [\"127.0.0.1:1\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\ngoproxy = \"", goproxy, "\"\n")));
+        Cat("coordinators = [\"unix:/run/x\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\ngoproxy = \"", goproxy, "\"\n")));
     return std::string(config.status().message());
   };
   for (const char* good :
@@ -103,7 +175,7 @@ TEST_F(WorkerConfigTest, AProxyThatGoCannotUseIsAFaultHereAndNotOfEachJob) {
 TEST_F(WorkerConfigTest, TheCacheDoesNotLieInTheWorkFolder) {
   const auto fault_of = [&](const std::string& cache, const std::string& work) {
     const auto config = LoadAppConfig(
-        FileOf(Cat("coordinators = [\"127.0.0.1:1\"]\ncache_dir = \"", cache, "\"\nwork_dir = \"", work, "\"\n")));
+        FileOf(Cat("coordinators = [\"unix:/run/x\"]\ncache_dir = \"", cache, "\"\nwork_dir = \"", work, "\"\n")));
     return std::string(config.status().message());
   };
   EXPECT_EQ(fault_of("/srv/cache", "/srv/cache-work"), "");

@@ -1,5 +1,5 @@
 // What may be listened on, and what others dial and find in the certificate.
-#include "coordinator/rpc/listeners.h"
+#include "common/rpc/listen_addresses.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
