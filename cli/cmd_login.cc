@@ -63,8 +63,8 @@ Exit Login(const Globals& globals, const LoginArgs& args) {
   }
   GOFARM_RETURN_IF_ERROR(SetDefaultProfile(config_folder, name));
   if (former.ok()) {
-    PrintErr(Cat("gofarm: this takes the place of ", former->name, " of farm ", former->farm_id, " under the name ", name,
-                 "; --name NAME keeps several farms\n"));
+    PrintErr(Cat("gofarm: this takes the place of ", former->name, " of farm ", former->farm_id, " under the name ",
+                 name, "; --name NAME keeps several farms\n"));
   }
   if (globals.json) {
     JsonWriter json;

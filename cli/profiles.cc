@@ -32,7 +32,8 @@ absl::Status LogInAgain(absl::string_view why) {
 }  // namespace
 
 absl::Status CheckProfileName(std::string_view name) {
-  bool good = !name.empty() && name.size() <= kProfileNameMax && absl::ascii_isalnum(static_cast<unsigned char>(name[0]));
+  bool good =
+      !name.empty() && name.size() <= kProfileNameMax && absl::ascii_isalnum(static_cast<unsigned char>(name[0]));
   for (const char c : name) {
     good = good && (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-');
   }

@@ -87,28 +87,23 @@ absl::Status Leading::Start(const Scope& scope) {
                             .lost = [this](const absl::Status& why) { parts_.leadership.Lost(why); }},
       epoch_);
   GOFARM_RETURN_IF_ERROR_CTX(catalog_->Start(scope), "start the catalog");
-  rpc::ListenOptions listen{.addresses = config.listen};
-  // What the gate refuses comes to no handler.
-  listen.refused = [audit = parts_.audit](std::string_view method, const PeerIdentity& peer, const absl::Status& why) {
-    if (audit != nullptr) audit->Refused({.who = peer.name, .role = peer.role, .origin = "tls"}, method, why);
-  };
-  GOFARM_ASSIGN_OR_RETURN(rpc_, rpc::Server::Start(listen, {.batches = *batches_,
-                                                            .queries = queries_,
-                                                            .farm = *farm_,
-                                                            .feeds = *feeds_,
-                                                            .attempts = *attempts_,
-                                                            .dispatch = *dispatch_,
-                                                            .board = board_,
-                                                            .logs = *logs_,
-                                                            .blobs = *blobs_,
-                                                            .sessions = sessions_,
-                                                            .fence = fence_,
-                                                            .reports = reports_,
-                                                            .catalog = catalog_.get(),
-                                                            .facts = parts_.facts,
-                                                            .metrics = &parts_.metrics,
-                                                            .identities = parts_.identities,
-                                                            .audit = parts_.audit}));
+  GOFARM_ASSIGN_OR_RETURN(rpc_, rpc::Server::Start({.addresses = config.listen}, {.batches = *batches_,
+                                                                                  .queries = queries_,
+                                                                                  .farm = *farm_,
+                                                                                  .feeds = *feeds_,
+                                                                                  .attempts = *attempts_,
+                                                                                  .dispatch = *dispatch_,
+                                                                                  .board = board_,
+                                                                                  .logs = *logs_,
+                                                                                  .blobs = *blobs_,
+                                                                                  .sessions = sessions_,
+                                                                                  .fence = fence_,
+                                                                                  .reports = reports_,
+                                                                                  .catalog = catalog_.get(),
+                                                                                  .facts = parts_.facts,
+                                                                                  .metrics = &parts_.metrics,
+                                                                                  .identities = parts_.identities,
+                                                                                  .audit = parts_.audit}));
   if (parts_.identities != nullptr) {
     parts_.identities->SetAddresses(rpc::JoinAddresses(rpc_->tls_address(), config.public_names));
   }

@@ -81,7 +81,8 @@ void ReadCoordinators(const Flags& flags, AppConfig& out, config::Table& table) 
     table.Fault("coordinators", "names sockets and ports; a worker reaches its farm in one of the two ways");
   }
   const std::string join_file = table.Str("join_file", "");
-  const std::string given = First(flags.join, "GOFARM_JOIN", join_file.empty() ? "" : "@" + join_file);
+  const std::string named = First(flags.join, "GOFARM_JOIN", "");
+  const std::string given = !named.empty() || join_file.empty() ? named : "@" + join_file;
   if (sockets != 0) {
     if (!given.empty()) table.Fault("coordinators", "is a socket of this machine, which needs no join string");
     return;
@@ -90,11 +91,9 @@ void ReadCoordinators(const Flags& flags, AppConfig& out, config::Table& table) 
     absl::StatusOr<pki::JoinString> join = pki::ReadJoin(given);
     if (join.ok()) {
       out.join = *std::move(join);
-    } else if (given == "@" + join_file && absl::IsNotFound(join.status())) {
-      // Whoever has joined may remove it.
-    } else {
+    } else if (!named.empty() || !absl::IsNotFound(join.status())) {
       table.Fault("join", Sv(join.status().message()));
-    }
+    }  // else: whoever has joined may remove the file
   }
   const std::string dir = flags.dir.empty() ? DefaultDir() : flags.dir;
   out.identity_dir = dir.empty() ? "" : Cat(dir, "/identity");

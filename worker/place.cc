@@ -55,7 +55,8 @@ absl::StatusOr<rpc::Membership> Join(const Scope& scope, const PlaceOptions& opt
     return absl::PermissionDeniedError(Cat("this join string lets in a person (", Name(member.role),
                                            "), and is used now; make one with gofarm token create --role worker"));
   }
-  obs::Info("joined", {{"farm", member.farm_id}, {"name", member.name}, {"until", absl::FormatTime(member.expires_at)}});
+  obs::Info("joined",
+            {{"farm", member.farm_id}, {"name", member.name}, {"until", absl::FormatTime(member.expires_at)}});
   return member;
 }
 
@@ -86,9 +87,9 @@ absl::StatusOr<rpc::Membership> TryOnce(const Scope& scope, const PlaceOptions& 
     case PlaceStep::kNone:
       break;
   }
-  return absl::FailedPreconditionError(
-      Cat("no identity stands in ", options.folder, " and no join string was given; on the coordinator's machine: ",
-          "gofarm token create --role worker, here: gofarm-worker --join JOIN"));
+  return absl::FailedPreconditionError(Cat("no identity stands in ", options.folder,
+                                           " and no join string was given; on the coordinator's machine: ",
+                                           "gofarm token create --role worker, here: gofarm-worker --join JOIN"));
 }
 
 }  // namespace
@@ -96,8 +97,7 @@ absl::StatusOr<rpc::Membership> TryOnce(const Scope& scope, const PlaceOptions& 
 PlaceStep NextStep(const std::optional<rpc::Membership>& member, const std::optional<pki::JoinString>& join,
                    absl::Time now) {
   if (!member) return join ? PlaceStep::kJoin : PlaceStep::kNone;
-  const std::string own =
-      pki::Fingerprint(pki::FirstCertificate(member->authorities).value_or("")).value_or("");
+  const std::string own = pki::Fingerprint(pki::FirstCertificate(member->authorities).value_or("")).value_or("");
   // A join string of another farm says that this worker is to move there.
   if (join && join->authority_sha256 != own) return PlaceStep::kJoin;
   if (now < member->expires_at && now + pki::kSkewMax >= member->begins_at) return PlaceStep::kUse;

@@ -22,7 +22,7 @@
 namespace gofarm::worker {
 
 struct PlaceOptions {
-  std::string folder;                  // of the identity
+  std::string folder;                   // of the identity
   std::optional<pki::JoinString> join;  // is used where the identity is of no use
   rpc::JoinNames names;
   std::vector<std::string> addresses;  // in place of those that the identity was made with; none: those

@@ -37,9 +37,7 @@ std::string OriginOf(const grpc::CallbackServerContext& context) {
 
 domain::Actor ActorOf(RpcContext& rpc, const grpc::CallbackServerContext& context) {
   const PeerIdentity peer = CallerOf(rpc, context);
-  const std::string origin = OriginOf(context);
-  // As AuditLog says it.
-  return {.who = peer.name.empty() && origin == "unix" ? "socket" : peer.name, .role = peer.role, .origin = origin};
+  return {.who = peer.name, .role = peer.role, .origin = OriginOf(context)};
 }
 
 PeerIdentity CallerOf(RpcContext& rpc, const grpc::CallbackServerContext& context) {

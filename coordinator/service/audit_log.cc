@@ -53,11 +53,9 @@ AuditLog::~AuditLog() {
   stopping_ = true;
 }
 
-void AuditLog::Write(const Scope& scope, const domain::Actor& actor, std::string_view action,
-                     std::string_view detail) {
+void AuditLog::Write(const Scope& scope, const domain::Actor& actor, std::string_view action, std::string_view detail) {
   domain::Actor shown = actor;
-  // By the socket the farm knows no name: who may open it is this machine's matter.
-  if (shown.who.empty()) shown.who = shown.origin == "unix" ? "socket" : "nobody";
+  if (shown.who.empty()) shown.who = "nobody";
   if (const absl::Status written = store_.Append(scope, shown, action, Shown(detail)); !written.ok()) {
     obs::Error("audit_not_written", {{"who", shown.who},
                                      {"from", shown.origin},

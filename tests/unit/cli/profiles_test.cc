@@ -34,10 +34,9 @@ class ProfilesTest : public ::testing::Test {
     const rpc::Membership member{
         .addresses = {"127.0.0.1:1"},
         .key = key,
-        .certificate =
-            pki::IssueClient(authority, request.public_key_pem,
-                             {.farm = "farm-1", .role = Role::kOperator, .identity = 7, .name = "ann"}, kNow)
-                .value(),
+        .certificate = pki::IssueClient(authority, request.public_key_pem,
+                                        {.farm = "farm-1", .role = Role::kOperator, .identity = 7, .name = "ann"}, kNow)
+                           .value(),
         .authorities = authority.certificate};
     ASSERT_TRUE(rpc::WriteMembership(ProfileFolder(folder_, name), member).ok());
   }

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "cli/embedded/postgres.h"
+#include "common/base/text.h"
 #include "common/config/table.h"
 #include "common/io/files.h"
 
@@ -62,12 +63,31 @@ TEST(SettingsTest, WorkersOfOneMachineShareIt) {
 
 TEST(SettingsTest, TomlTextsAreEscaped) { EXPECT_EQ(TomlString("a\"b\\c\nd"), "\"a\\\"b\\\\c\\u000Ad\""); }
 
+TEST(SettingsTest, WhatWasDecidedIsKept) {
+  std::string pattern = Cat(::testing::TempDir(), "/gofarm-settings-XXXXXX");
+  const FarmPaths paths{.dir = mkdtemp(pattern.data()), .run = pattern + "/run"};
+  EXPECT_FALSE(ReadSettings(paths)->workers);
+  ASSERT_TRUE(WriteSettings(paths, {.workers = 0, .cache_dir = "/c", .listen = {"h:1"}, .public_names = {"n"}}).ok());
+  const absl::StatusOr<Settings> kept = ReadSettings(paths);
+  ASSERT_TRUE(kept.ok()) << kept.status();
+  EXPECT_EQ(kept->workers, 0);
+  EXPECT_EQ(kept->listen, std::vector<std::string>{"h:1"});
+  EXPECT_EQ(kept->public_names, std::vector<std::string>{"n"});
+  (void)io::RemoveTree(paths.dir);
+}
+
 TEST(SettingsTest, TheConfigurationIsTomlThatHoldsWhatWasDecided) {
   const FarmPaths paths{.dir = "/f \"arm", .run = "/f \"arm/run"};
-  const Settings settings{.workers = 2, .cache_dir = "/cache", .http_port = 20123};
+  const Settings settings{.workers = 2,
+                          .cache_dir = "/cache",
+                          .http_port = 20123,
+                          .listen = {"0.0.0.0:7443"},
+                          .public_names = {"farm.example"}};
   const GoSettings go{.goproxy = "file:///p", .gosumdb = "off"};
   config::Table coordinator = config::Table::Parse(CoordinatorToml(paths, settings, go, true), "coordinator.toml");
-  EXPECT_EQ(coordinator.Str("listen", ""), "unix:/f \"arm/run/coordinator.sock");
+  EXPECT_EQ(coordinator.StrList("listen", {}),
+            (std::vector<std::string>{"unix:/f \"arm/run/coordinator.sock", "0.0.0.0:7443"}));
+  EXPECT_EQ(coordinator.StrList("public_names", {}), std::vector<std::string>{"farm.example"});
   EXPECT_EQ(coordinator.Str("http", ""), "127.0.0.1:20123");
   EXPECT_EQ(coordinator.Str("database_url", ""), "postgresql:///gofarm?host=%2Ff%20%22arm%2Frun&user=gofarm");
   EXPECT_EQ(coordinator.Str("data_dir", ""), "/f \"arm/data");

@@ -12,9 +12,8 @@ const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
 
 TEST(NextStepTest, AnIdentityIsUsedRenewedOrReplaced) {
   const pki::Authority authority = pki::NewAuthority("farm-1", kNow).value();
-  const rpc::Membership member{.authorities = authority.certificate,
-                               .begins_at = kNow,
-                               .expires_at = kNow + absl::Hours(24)};
+  const rpc::Membership member{
+      .authorities = authority.certificate, .begins_at = kNow, .expires_at = kNow + absl::Hours(24)};
   const pki::JoinString here{.authority_sha256 = pki::Fingerprint(authority.certificate).value()};
   const pki::JoinString elsewhere{.authority_sha256 = std::string(64, 'b')};
   EXPECT_EQ(NextStep(std::nullopt, std::nullopt, kNow), PlaceStep::kNone);
