@@ -109,6 +109,7 @@ class Coordinator {
   void Publish(Leading* leading);
   absl::Status Ready();
   std::string MetricsText();
+  http::Router OperationsRouter();
   void RenewCertificate(const std::stop_token& stop);
   bool Stopping() const { return signals_.token().stop_requested(); }
 
@@ -137,6 +138,7 @@ class Coordinator {
   Leading* leading_ ABSL_GUARDED_BY(leading_mutex_) = nullptr;  // while it leads
   rpc::ListenerWatch listener_;
   std::unique_ptr<http::HttpServer> http_;
+  std::unique_ptr<http::HttpServer> https_;  // for others
 };
 
 absl::Status Coordinator::PrepareDatabase() {
@@ -152,7 +154,7 @@ absl::Status Coordinator::Start() {
   store::ToolsetStore toolsets(pool_);
   for (const Toolset& toolset : config_.toolsets) GOFARM_RETURN_IF_ERROR(toolsets.Pin(scope, toolset));
   GOFARM_RETURN_IF_ERROR(data_dir_.Prepare());
-  if (rpc::ReachesOut(config_.listen)) {
+  if (rpc::ReachesOut(config_.listen) || !config_.http_tls.empty()) {
     GOFARM_ASSIGN_OR_RETURN_CTX(
         identities_,
         service::IdentityService::Open(scope,
@@ -168,13 +170,25 @@ absl::Status Coordinator::Start() {
   leadership_ = std::make_unique<service::Leadership>(
       service::LeadershipOptions{.holder = Holder(), .hold_folder = [this] { return data_dir_.Hold(); }},
       leadership_store_);
-  if (config_.http.empty()) return absl::OkStatus();
+  if (!config_.http.empty()) {
+    GOFARM_ASSIGN_OR_RETURN(http_, http::HttpServer::Start(config_.http, OperationsRouter()));
+  }
+  if (!config_.http_tls.empty()) {
+    GOFARM_ASSIGN_OR_RETURN(
+        https_, http::HttpServer::Start(config_.http_tls, OperationsRouter(),
+                                        {.certificate_folder = identities_->ServerFolder(),
+                                         .authorize = MakeAuthorize(config_.http_auth, identities_.get())}));
+    obs::Info("https_listens", {{"address", config_.http_tls}, {"port", Cat(https_->port())}});
+  }
+  return absl::OkStatus();
+}
+
+http::Router Coordinator::OperationsRouter() {
   http::Router router;
   http::AddOperations(router, {.metrics = [this] { return MetricsText(); },
                                .alive = [this] { return listener_.Check(); },
                                .ready = [this] { return Ready(); }});
-  GOFARM_ASSIGN_OR_RETURN(http_, http::HttpServer::Start(config_.http, std::move(router)));
-  return absl::OkStatus();
+  return router;
 }
 
 void Coordinator::RenewCertificate(const std::stop_token& stop) {
@@ -192,6 +206,7 @@ absl::Status Coordinator::Run() {
   }
   obs::Info("coordinator_stops", {{"why", "signal"}});
   http_.reset();
+  https_.reset();
   leadership_->Stop();
   return absl::OkStatus();
 }

@@ -64,6 +64,19 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
     if (const absl::Status s = http::CheckAddress(http.value); !s.ok()) table.Fault(http.from, Sv(s.message()));
   }
 
+  out.http_tls = table.Str("http_tls", "");
+  if (!out.http_tls.empty()) {
+    if (const absl::Status s = http::CheckAddress(out.http_tls, /*tls=*/true); !s.ok()) {
+      table.Fault("http_tls", Sv(s.message()));
+    }
+  }
+  absl::StatusOr<HttpAuth> auth = ParseHttpAuth(table.Str("http_auth", "certificate"));
+  if (auth.ok()) {
+    out.http_auth = *std::move(auth);
+  } else {
+    table.Fault("http_auth", Sv(auth.status().message()));
+  }
+
   out.database_url = config::Overlay("", "GOFARM_COORDINATOR_DATABASE_URL", table.Str("database_url", ""));
   if (out.database_url.empty()) {
     table.Fault(

@@ -9,6 +9,7 @@
 #include "common/obs/log.h"
 #include "common/vocab/toolset.h"
 #include "coordinator/catalog/config.h"
+#include "coordinator/http_auth.h"
 #include "coordinator/service/dispatch_loop.h"
 
 namespace gofarm::coordinator {
@@ -25,7 +26,9 @@ struct Flags {
 struct AppConfig {
   std::vector<std::string> listen;        // unix:/PATH or HOST:PORT
   std::vector<std::string> public_names;  // by which other hosts reach this one
-  std::string http;                       // empty: no listener
+  std::string http;                       // plain, of this machine; empty: no listener
+  std::string http_tls;                   // for others; empty: none
+  HttpAuth http_auth;
   std::string database_url;
   std::string data_dir;
   std::vector<Toolset> toolsets;  // digests filled in

@@ -1,0 +1,408 @@
+// One connection of the HTTP listener, plain or over TLS, and what all of them share. For http_server.cc alone.
+#pragma once
+
+#include <atomic>
+#include <boost/asio/dispatch.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/ssl/context.hpp>
+#include <boost/asio/strand.hpp>
+#include <boost/asio/write.hpp>
+#include <boost/beast/core.hpp>
+#include <boost/beast/http.hpp>
+#include <boost/beast/ssl.hpp>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
+#include "common/base/text.h"
+#include "common/obs/log.h"
+#include "common/pki/shown.h"
+#include "common/sync/bounded_pool.h"
+#include "coordinator/http/http_server.h"
+#include "coordinator/http/router.h"
+
+namespace gofarm::http {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace bhttp = boost::beast::http;
+using tcp = asio::ip::tcp;
+
+// What a new connection may take the place of.
+class Waiting {
+ public:
+  virtual ~Waiting() = default;
+  // For a new connection, unless a request came meanwhile.
+  virtual void GiveWay() = 0;
+};
+
+// Connections that wait for a request, or for the rest of one, the longest-waiting first. Thread-safe.
+class Idle {
+ public:
+  // Its place, for Leave.
+  int64_t Enter(std::weak_ptr<Waiting> connection) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    waiting_[++last_] = std::move(connection);
+    return last_;
+  }
+  void Leave(int64_t place) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    waiting_.erase(place);
+  }
+  // The one that must give way; null when none waits.
+  std::shared_ptr<Waiting> TakeOldest() ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    while (!waiting_.empty()) {
+      std::shared_ptr<Waiting> oldest = waiting_.begin()->second.lock();
+      waiting_.erase(waiting_.begin());
+      if (oldest != nullptr) return oldest;
+    }
+    return nullptr;
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::map<int64_t, std::weak_ptr<Waiting>> waiting_ ABSL_GUARDED_BY(mutex_);
+  int64_t last_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+// What all connections share. Handlers and streams may outlive their connection, never this.
+struct Shared {
+  Router router;
+  HttpServerOptions options;
+  std::atomic<int> connections = 0;
+  std::atomic<int> streams = 0;
+  Idle idle;
+  sync::BoundedPool handlers{"http-handlers", kHandlerThreads, kHandlerQueueMax};
+  // A connection has at most one task in it.
+  sync::BoundedPool pieces{"http-streams", kStreamThreads, size_t{kConnectionsMax}};
+  // Held while a wake of a stream is posted: none is after `stopped`, as the io_context is about to end.
+  absl::Mutex wake_mutex;
+  bool stopped ABSL_GUARDED_BY(wake_mutex) = false;
+};
+
+inline std::chrono::milliseconds Chrono(absl::Duration d) { return absl::ToChronoMilliseconds(d); }
+
+// One connection; alive as long as one of its handlers waits. All of it runs on its own strand, but for the tasks that
+// it posts to the pools, which touch nothing but what they are given.
+template <typename Stream>
+class Connection final : public Waiting, public std::enable_shared_from_this<Connection<Stream>> {
+  using Self = std::shared_ptr<Connection>;
+  static constexpr bool kTls = !std::is_same_v<Stream, beast::tcp_stream>;
+
+ public:
+  // `more`: what the stream is made of beside the socket.
+  template <typename... More>
+  Connection(std::shared_ptr<Shared> shared, tcp::socket socket, More&... more)
+      : stream_(std::move(socket), more...), shared_(std::move(shared)) {
+    ++shared_->connections;
+  }
+  ~Connection() override {
+    EndStream();
+    --shared_->connections;
+  }
+
+  void Run() {
+    asio::dispatch(stream_.get_executor(), [self = this->shared_from_this()] { self->Greet(); });
+  }
+
+  void GiveWay() override {
+    asio::post(stream_.get_executor(), [self = this->shared_from_this()] {
+      if (self->idle_ != 0) self->Close();
+    });
+  }
+
+ private:
+  auto& Lowest() { return beast::get_lowest_layer(stream_); }
+
+  void Greet() {
+    if constexpr (kTls) {
+      idle_ = shared_->idle.Enter(this->weak_from_this());
+      Lowest().expires_after(Chrono(kHandshakeMax));
+      stream_.async_handshake(asio::ssl::stream_base::server, [self = this->shared_from_this()](beast::error_code ec) {
+        self->shared_->idle.Leave(std::exchange(self->idle_, 0));
+        if (ec) return self->Close();
+        self->Read();
+      });
+    } else {
+      Read();
+    }
+  }
+
+  void Read() {
+    idle_ = shared_->idle.Enter(this->weak_from_this());
+    parser_.emplace();
+    parser_->header_limit(kHeaderBytesMax);
+    parser_->body_limit(kBodyBytesMax);
+    Lowest().expires_after(Chrono(shared_->options.request_time));
+    bhttp::async_read(stream_, buffer_, *parser_, [self = this->shared_from_this()](beast::error_code ec, size_t) {
+      self->shared_->idle.Leave(std::exchange(self->idle_, 0));
+      if (ec == bhttp::error::header_limit) return self->Refuse(431, "request header is too large\n");
+      if (ec == bhttp::error::body_limit) return self->Refuse(413, "request body is too large\n");
+      if (ec == bhttp::error::end_of_stream || ec == beast::error::timeout || ec == asio::error::connection_reset ||
+          ec == asio::error::operation_aborted || ec == bhttp::error::partial_message) {
+        return self->Close();
+      }
+      if (ec) return self->Refuse(400, "not an HTTP request\n");
+      self->Route();
+    });
+  }
+
+  void Refuse(int status, std::string_view why) {
+    keep_alive_ = false;
+    Send({.status = status, .body = std::string(why)});
+  }
+
+  void Route() {
+    const auto& message = parser_->get();
+    keep_alive_ = message.keep_alive();
+    version_ = message.version();
+    head_ = message.method() == bhttp::verb::head;
+    Router::Match match = shared_->router.Find(Text(message.method_string()), Text(message.target()));
+    if (match.handler == nullptr) return Send(std::move(match.refusal));
+    for (const auto& field : message) {
+      match.request.headers.Add(std::string(Text(field.name_string())), std::string(Text(field.value())));
+    }
+    const Authorize& authorize = shared_->options.authorize;
+    if (match.kind == Router::Kind::kQuick && !authorize) return Send(Run(*match.handler, match.request));
+    Lowest().expires_never();  // the handler bounds its own time
+    const bool queued = shared_->handlers.TryPost(
+        [self = this->shared_from_this(), handler = match.handler, caller = authorize ? CallerOf(match.request) : Caller{},
+         request = std::move(match.request)] {
+          const Authorize& may = self->shared_->options.authorize;
+          const absl::Status allowed = may ? may(caller) : absl::OkStatus();
+          auto response = std::make_shared<Response>(allowed.ok() ? Run(*handler, request) : RefusalOf(allowed));
+          asio::post(self->stream_.get_executor(), [self, response] { self->Send(std::move(*response)); });
+        });
+    if (!queued) Busy();
+  }
+
+  Caller CallerOf(const Request& request) {
+    Caller caller;
+    constexpr std::string_view kBearer = "Bearer ";
+    const std::string* const authorization = request.headers.Find("authorization");
+    if (authorization != nullptr && authorization->substr(0, kBearer.size()) == kBearer) {
+      caller.bearer = authorization->substr(kBearer.size());
+    }
+    if constexpr (kTls) caller.certificate = pki::ShownBy(stream_.native_handle());
+    return caller;
+  }
+
+  static Response RefusalOf(const absl::Status& why) {
+    const std::string text = Cat(EscapeForPrint(Sv(why.message())), "\n");
+    if (absl::IsPermissionDenied(why)) return {.status = 403, .body = text};
+    if (!absl::IsUnauthenticated(why)) return {.status = 503, .body = text};
+    return {.status = 401, .body = text, .headers = {{"WWW-Authenticate", "Bearer"}}};
+  }
+
+  void Busy() {
+    Send({.status = 503, .body = "too many requests at once; try again soon\n", .headers = {{"Retry-After", "1"}}});
+  }
+
+  static Response Run(const Handler& handler, const Request& request) {
+    try {
+      return handler(request);
+    } catch (const std::exception& e) {
+      obs::Error("http_handler_threw", {{"path", request.path}, {"what", e.what()}});
+      return {.status = 500, .body = "internal error; see the log of the coordinator\n"};
+    }
+  }
+
+  static std::string_view Text(beast::string_view text) { return {text.data(), text.size()}; }
+
+  template <typename Message>
+  void SetHead(Message& message, const Response& response) {
+    message.result(static_cast<unsigned>(response.status));
+    message.version(11);
+    message.set(bhttp::field::content_type, response.content_type);
+    if (response.headers.Find("cache-control") == nullptr) message.set(bhttp::field::cache_control, "no-store");
+    for (const auto& [name, value] : response.headers.fields()) message.insert(name, value);
+    message.keep_alive(keep_alive_);
+  }
+
+  void Send(Response response) {
+    if (response.stream != nullptr) return SendStream(std::move(response));
+    whole_.emplace();
+    SetHead(*whole_, response);
+    if (response.status != 304) whole_->content_length(response.body.size());
+    if (!head_) whole_->body() = std::move(response.body);
+    Lowest().expires_after(Chrono(shared_->options.piece_time));
+    whole_serializer_.emplace(*whole_);
+    whole_serializer_->split(false);
+    bhttp::async_write(stream_, *whole_serializer_,
+                       [self = this->shared_from_this()](beast::error_code ec, size_t) { self->Sent(ec); });
+  }
+
+  void Sent(beast::error_code ec) {
+    if (ec || !keep_alive_) return Close();
+    Read();
+  }
+
+  void SendStream(Response response) {
+    if (++shared_->streams > kStreamsMax) {
+      --shared_->streams;
+      return Busy();
+    }
+    body_ = std::move(response.stream);
+    const std::optional<int64_t> size = body_->size();
+    // HTTP/1.0 knows no chunks: the end of the connection is the end of the body.
+    chunked_ = !size && version_ >= 11;
+    if (!size && !chunked_) keep_alive_ = false;
+    left_ = size;
+    start_.emplace();
+    SetHead(*start_, response);
+    if (size) start_->content_length(static_cast<uint64_t>(*size));
+    if (chunked_) start_->chunked(true);
+    start_serializer_.emplace(*start_);
+    Lowest().expires_after(Chrono(shared_->options.piece_time));
+    bhttp::async_write_header(stream_, *start_serializer_, [self = this->shared_from_this()](beast::error_code ec, size_t) {
+      if (ec) return self->Close();
+      if (self->head_) {
+        self->EndStream();
+        return self->Sent(ec);
+      }
+      self->StartStream();
+    });
+  }
+
+  void StartStream() {
+    const auto wake = [weak = this->weak_from_this(), shared = shared_, body = std::weak_ptr(body_)] {
+      absl::MutexLock lock(&shared->wake_mutex);
+      if (shared->stopped) return;
+      const std::shared_ptr<Connection> self = weak.lock();
+      if (self == nullptr) return;
+      asio::post(self->stream_.get_executor(), [self, body] { self->Woken(body.lock()); });
+    };
+    Lowest().expires_never();
+    body_->Start(wake);
+    Pull();
+  }
+
+  // On the strand. A wake of an earlier stream of this connection is not one of this.
+  void Woken(const std::shared_ptr<BodyStream>& body) {
+    if (body == nullptr || body != body_) return;
+    if (!waiting_) {
+      woken_ = true;
+      return;
+    }
+    waiting_ = false;
+    Pull();
+  }
+
+  void Pull() {
+    woken_ = false;
+    const bool queued = shared_->pieces.TryPost([self = this->shared_from_this(), body = body_] {
+      auto piece = std::make_shared<absl::StatusOr<BodyStream::Piece>>(absl::InternalError("threw"));
+      try {
+        *piece = body->Next();
+      } catch (const std::exception& e) {
+        obs::Error("http_stream_threw", {{"what", e.what()}});
+      }
+      asio::post(self->stream_.get_executor(), [self, piece] { self->Pulled(std::move(*piece)); });
+    });
+    if (!queued) Close();
+  }
+
+  void Pulled(absl::StatusOr<BodyStream::Piece> piece) {
+    if (!Lowest().socket().is_open()) return EndStream();
+    if (!piece.ok()) {
+      obs::Warn("http_stream_failed", {{"error", std::string(piece.status().message())}});
+      return Close();
+    }
+    then_ = piece->then;
+    piece_ = std::move(piece->data);
+    if (left_) {
+      *left_ -= static_cast<int64_t>(piece_.size());
+      // More than was announced would be taken for the next answer.
+      if (*left_ < 0 || (then_ == Then::kEnd && *left_ > 0)) return Close();
+    }
+    if (piece_.empty()) return PieceSent({});
+    Lowest().expires_after(Chrono(shared_->options.piece_time));
+    const auto sent = [self = this->shared_from_this()](beast::error_code ec, size_t) { self->PieceSent(ec); };
+    if (chunked_) {
+      asio::async_write(stream_, bhttp::make_chunk(asio::buffer(piece_)), sent);
+    } else {
+      asio::async_write(stream_, asio::buffer(piece_), sent);
+    }
+  }
+
+  void PieceSent(beast::error_code ec) {
+    if (ec) return Close();  // a client that reads too slowly included
+    Lowest().expires_never();
+    switch (then_) {
+      case Then::kMore:
+        return Pull();
+      case Then::kWait:
+        if (woken_) return Pull();
+        waiting_ = true;
+        return WatchForEnd();
+      case Then::kEnd:
+        break;
+    }
+    EndStream();
+    if (!chunked_) return Sent(ec);
+    Lowest().expires_after(Chrono(shared_->options.piece_time));
+    asio::async_write(stream_, bhttp::make_chunk_last(),
+                      [self = this->shared_from_this()](beast::error_code end, size_t) { self->Sent(end); });
+  }
+
+  // A client that leaves while nothing is sent is seen only by reading. What it sends meanwhile is its next request.
+  void WatchForEnd() {
+    if (watching_) return;
+    watching_ = true;
+    Lowest().socket().async_wait(tcp::socket::wait_read, [self = this->shared_from_this()](beast::error_code ec) {
+      self->watching_ = false;
+      if (self->body_ == nullptr) return;
+      beast::error_code ignored;
+      if (ec || self->Lowest().socket().available(ignored) == 0) self->Close();
+    });
+  }
+
+  void EndStream() {
+    if (body_ == nullptr) return;
+    body_.reset();
+    waiting_ = false;
+    --shared_->streams;
+  }
+
+  void Close() {
+    EndStream();
+    beast::error_code ignored;
+    Lowest().socket().shutdown(tcp::socket::shutdown_both, ignored);
+    Lowest().close();
+  }
+
+  using Then = typename BodyStream::Piece::Then;
+
+  Stream stream_;
+  beast::flat_buffer buffer_{kHeaderBytesMax + kBodyBytesMax};
+  std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
+  int64_t idle_ = 0;  // its place among those that wait for a request; 0: it does not
+  bool head_ = false;
+  bool keep_alive_ = false;
+  unsigned version_ = 11;
+  // An answer at once.
+  std::optional<bhttp::response<bhttp::string_body>> whole_;
+  std::optional<bhttp::response_serializer<bhttp::string_body>> whole_serializer_;
+  // A stream.
+  std::optional<bhttp::response<bhttp::empty_body>> start_;
+  std::optional<bhttp::response_serializer<bhttp::empty_body>> start_serializer_;
+  std::shared_ptr<BodyStream> body_;
+  std::optional<int64_t> left_;
+  std::string piece_;
+  Then then_ = Then::kMore;
+  bool chunked_ = false;
+  bool waiting_ = false;   // for a wake, after kWait
+  bool woken_ = false;     // since the last Pull began
+  bool watching_ = false;  // for the client's end
+  const std::shared_ptr<Shared> shared_;
+};
+
+}  // namespace gofarm::http

@@ -1,0 +1,143 @@
+// The listener for other hosts, spoken to over real TLS.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <boost/asio/connect.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/read.hpp>
+#include <boost/asio/ssl.hpp>
+#include <boost/asio/write.hpp>
+#include <cstdlib>
+
+#include "common/base/clock.h"
+#include "common/base/text.h"
+#include "common/io/files.h"
+#include "common/pki/authority.h"
+#include "common/pki/certificate.h"
+#include "common/pki/key.h"
+#include "common/pki/key_folder.h"
+#include "common/pki/shown.h"
+#include "coordinator/http/http_server.h"
+#include "tests/unit/coordinator_http/raw_client.h"
+
+namespace gofarm::http {
+namespace {
+
+namespace asio = boost::asio;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+class HttpsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    std::string pattern = Cat(::testing::TempDir(), "/gofarm-https-XXXXXX");
+    folder_ = mkdtemp(pattern.data());
+    Certify("one");
+    Router router;
+    router.Get("/healthz", Router::Kind::kQuick, [](const Request&) { return Response{.body = "ok\n"}; });
+    server_ = HttpServer::Start("127.0.0.1:0", std::move(router),
+                                {.certificate_folder = pki::CurrentOf(folder_),
+                                 .authorize =
+                                     [](const Caller& caller) -> absl::Status {
+                                       if (caller.bearer == "word") return absl::OkStatus();
+                                       if (caller.certificate.empty()) return absl::UnauthenticatedError("who?");
+                                       const auto shown = pki::ReadCertificate(caller.certificate);
+                                       if (shown.ok() && shown->subject.name == "ann") return absl::OkStatus();
+                                       return absl::PermissionDeniedError("not you");
+                                     },
+                                 .request_time = absl::Seconds(1)})
+                  .value();
+  }
+  void TearDown() override {
+    server_.reset();
+    (void)io::RemoveTree(folder_);
+  }
+
+  void Certify(const std::string& name) {
+    const std::string key = pki::NewKey().value();
+    const std::string certificate =
+        pki::IssueServer(authority_, key, "f1", {"127.0.0.1", name + ".example"}, WallNow()).value();
+    ASSERT_TRUE(
+        pki::ReplaceFiles(folder_, {{pki::kKeyFile, key}, {pki::kCertificateFile, certificate}}).ok());
+  }
+  // Key and certificate of a person of this name, in PEM.
+  std::pair<std::string, std::string> Person(const std::string& name) {
+    const std::string key = pki::NewKey().value();
+    const auto request = pki::ReadRequest(pki::NewRequest(key).value());
+    return {key, pki::IssueClient(authority_, request->public_key_pem,
+                                  {.farm = "f1", .role = Role::kViewer, .identity = 7, .name = name}, WallNow())
+                     .value()};
+  }
+  // The whole answer; what the client thinks of the server is for `verified` to say.
+  std::string Ask(const std::string& header, const std::pair<std::string, std::string>& shows,
+                  asio::ssl::context::method method = asio::ssl::context::tls_client) {
+    asio::io_context io;
+    asio::ssl::context context(method);
+    context.add_certificate_authority(asio::buffer(authority_.certificate));
+    context.set_verify_mode(asio::ssl::verify_peer);
+    if (!shows.first.empty()) {
+      context.use_private_key(asio::buffer(shows.first), asio::ssl::context::pem);
+      context.use_certificate_chain(asio::buffer(shows.second));
+    }
+    asio::ssl::stream<asio::ip::tcp::socket> stream(io, context);
+    stream.next_layer().connect({asio::ip::make_address("127.0.0.1"), static_cast<uint16_t>(server_->port())});
+    boost::system::error_code ec;
+    stream.handshake(asio::ssl::stream_base::client, ec);
+    if (ec) return "no handshake";
+    asio::write(stream, asio::buffer(Cat("GET /healthz HTTP/1.1\r\nHost: x\r\n", header, "Connection: close\r\n\r\n")));
+    std::string answer;
+    asio::read(stream, asio::dynamic_buffer(answer), ec);
+    return answer;
+  }
+
+  const pki::Authority authority_ = pki::NewAuthority("f1", WallNow()).value();
+  std::string folder_;
+  std::unique_ptr<HttpServer> server_;
+};
+
+TEST_F(HttpsTest, ACertificateOrAWordOpensItAndARefusalCanBeRead) {
+  EXPECT_THAT(Ask("", Person("ann")), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("ok")));
+  EXPECT_THAT(Ask("Authorization: Bearer word\r\n", {}), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Ask("", {}), AllOf(StartsWith("HTTP/1.1 401"), HasSubstr("WWW-Authenticate: Bearer"), HasSubstr("who?")));
+  EXPECT_THAT(Ask("Authorization: Bearer wrong\r\n", {}), StartsWith("HTTP/1.1 401"));
+  EXPECT_THAT(Ask("", Person("eve")), AllOf(StartsWith("HTTP/1.1 403"), HasSubstr("not you")));
+}
+
+TEST_F(HttpsTest, OldTlsPlainTextAndSilenceGetNothing) {
+  EXPECT_EQ(Ask("", {}, asio::ssl::context::tlsv11_client), "no handshake");
+  EXPECT_THAT(Get(server_->port(), "/healthz"), ::testing::Not(HasSubstr("HTTP/1.1 200")));
+  asio::io_context io;
+  asio::ip::tcp::socket silent(io);
+  silent.connect({asio::ip::make_address("127.0.0.1"), static_cast<uint16_t>(server_->port())});
+  char byte = 0;
+  boost::system::error_code ec;
+  silent.read_some(asio::buffer(&byte, 1), ec);
+  EXPECT_TRUE(ec) << "it was shut after kHandshakeMax";
+}
+
+TEST_F(HttpsTest, ANewCertificateIsTakenUpWhileItRuns) {
+  EXPECT_THAT(Ask("", Person("ann")), StartsWith("HTTP/1.1 200"));
+  Certify("two");
+  const absl::Time until = SteadyNow() + kCertificateLook + absl::Seconds(10);
+  const auto shown = [&] {
+    asio::io_context io;
+    asio::ssl::context context(asio::ssl::context::tls_client);
+    asio::ssl::stream<asio::ip::tcp::socket> stream(io, context);
+    stream.next_layer().connect({asio::ip::make_address("127.0.0.1"), static_cast<uint16_t>(server_->port())});
+    stream.handshake(asio::ssl::stream_base::client);
+    return pki::ReadCertificate(pki::ShownBy(stream.native_handle()))->names;
+  };
+  while (shown().back() != "two.example" && SteadyNow() < until) absl::SleepFor(absl::Milliseconds(200));
+  EXPECT_THAT(shown(), ::testing::Contains("two.example"));
+}
+
+TEST(HttpsAddressTest, WhatOthersReachNeedsTls) {
+  EXPECT_FALSE(CheckAddress("10.0.0.1:1").ok());
+  EXPECT_TRUE(CheckAddress("10.0.0.1:1", /*tls=*/true).ok());
+  EXPECT_TRUE(CheckAddress("127.0.0.1:1").ok());
+}
+
+}  // namespace
+}  // namespace gofarm::http
