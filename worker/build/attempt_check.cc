@@ -77,9 +77,8 @@ bool Attempt::CheckBuilt(size_t first, const Variant& variant, TryResult& result
     // A repair may mend it: it is pending again, and nothing that it left counts.
     result.missing.push_back(program.import_path);
     const PackageOrigin origin = crash->package.empty() ? PackageOrigin() : OriginOf(crash->package);
-    result.findings.push_back(
-        {Fingerprint::kCrashesAtStart,
-         origin.kind == PackageOrigin::Kind::kDependency ? origin.module : std::string()});
+    result.findings.push_back({Fingerprint::kCrashesAtStart,
+                               origin.kind == PackageOrigin::Kind::kDependency ? origin.module : std::string()});
     if (!KeepsFirstFailure(variant) || !failed_.contains(program.import_path)) {
       Fail(program, {FailureClass::kCrashesAtStart, DetailOf(crash->lines)});
     }
@@ -125,7 +124,9 @@ bool Attempt::SmokeRun(Candidate& candidate, std::optional<SmokeVerdict>& crash)
     if (left > absl::ZeroDuration() && !RunForSmoke(folders, executable.name, flag, left, verdict)) return false;
     if (!verdict.ran || verdict.crashed || !verdict.detail.empty()) {
       Say("smoke", InSandboxTerms(Cat(path, " ", flag, ": ",
-                                      !verdict.ran ? "not run, " : verdict.crashed ? "crashed, " : "ok, ",
+                                      !verdict.ran      ? "not run, "
+                                      : verdict.crashed ? "crashed, "
+                                                        : "ok, ",
                                       verdict.detail, verdict.lines.empty() ? "" : "\n", verdict.lines)));
     }
     if (verdict.crashed && !emulated) {

@@ -110,8 +110,8 @@ std::string PackageOf(std::string_view frame) {
 
 // What Go prints when it gives a program up. With GOTRACEBACK=system the frames of its runtime are among the others.
 struct GoTrace {
-  size_t first = 0;            // its first line: "panic: ...", "fatal error: ..."
-  size_t frames = 0;           // the header of the goroutine that it happened in
+  size_t first = 0;             // its first line: "panic: ...", "fatal error: ..."
+  size_t frames = 0;            // the header of the goroutine that it happened in
   bool foreign_signal = false;  // in C, say
   bool in_main = false;
   bool in_init = false;
@@ -177,8 +177,8 @@ SmokeVerdict JudgeTrace(const std::vector<std::string_view>& lines, const GoTrac
   SmokeVerdict verdict{.detail = FirstLine(lines[trace.first])};
   bool withheld = false;
   for (size_t i = trace.first; i < std::min(trace.frames, lines.size()); ++i) {
-    withheld |= std::any_of(kWithheld.begin(), kWithheld.end(),
-                            [&](std::string_view words) { return Has(lines[i], words); });
+    withheld |=
+        std::any_of(kWithheld.begin(), kWithheld.end(), [&](std::string_view words) { return Has(lines[i], words); });
   }
   verdict.crashed = trace.foreign_signal || (!withheld && !trace.in_main && (trace.in_init || trace.before_init));
   if (!verdict.crashed) return verdict;
@@ -225,9 +225,14 @@ exec::SandboxSpec SmokeSandbox(const SmokeFolders& folders, std::string_view nam
   }
   spec.argv.insert(spec.argv.end(), {program, std::string(flag)});
   // `system` names the runtime's frames: they tell initialisation from main.
-  spec.environment = {{"GOTRACEBACK", "system"}, {"HOME", std::string(kJobHome)}, {"LANG", "C.UTF-8"},
-                      {"LOGNAME", "build"},      {"PATH", "/usr/bin:/bin"},       {"TERM", "dumb"},
-                      {"TMPDIR", std::string(kJobTmp)}, {"USER", "build"}};
+  spec.environment = {{"GOTRACEBACK", "system"},
+                      {"HOME", std::string(kJobHome)},
+                      {"LANG", "C.UTF-8"},
+                      {"LOGNAME", "build"},
+                      {"PATH", "/usr/bin:/bin"},
+                      {"TERM", "dumb"},
+                      {"TMPDIR", std::string(kJobTmp)},
+                      {"USER", "build"}};
   if (!folders.zones.empty()) {
     // Most hosts have the zones of the world, and many a program looks one up before anything else.
     spec.binds.push_back({folders.zones, std::string(kSmokeZones), false});

@@ -41,8 +41,8 @@ inline constexpr std::string_view kSmokeZones = "/zoneinfo.zip";
 
 // On the host.
 struct SmokeFolders {
-  std::string program;  // the file
-  std::string job;      // of this run, with home and tmp in it
+  std::string program;   // the file
+  std::string job;       // of this run, with home and tmp in it
   std::string emulator;  // empty: the host runs it by itself
   std::string zones;     // zoneinfo.zip of the Go that built it
 };
