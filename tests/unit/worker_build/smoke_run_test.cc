@@ -102,10 +102,9 @@ TEST_F(SmokeRunTest, OnlyWhatCrashesAtStartFails) {
 
 TEST_F(SmokeRunTest, ASignalInAConstructorOfCIsACrashAndNothingWasBuilt) {
   const BuildReport report = Run(Native({
-      {"main.go",
-       Program("func main() {}\n",
-               "/*\n__attribute__((constructor)) static void start(void) { *(volatile int *)0 = 1; }\n*/\n"
-               "import \"C\"\n")},
+      {"main.go", Program("func main() {}\n",
+                          "/*\n__attribute__((constructor)) static void start(void) { *(volatile int *)0 = 1; }\n*/\n"
+                          "import \"C\"\n")},
   }));
   EXPECT_EQ(Name(report.outcome), "failed") << listener_.log;
   EXPECT_EQ(Name(report.failure_class), "crashes_at_start");
@@ -137,19 +136,20 @@ TEST_F(SmokeRunTest, AHostileProgramMeetsTheSandbox) {
   const BuildReport report = Run(Native({
       {"probe/main.go", Program(probe, "import (\n\t\"net\"\n\t\"os\"\n\t\"time\"\n)\n")},
       {"sleeps/main.go", Program("func main() { time.Sleep(time.Hour) }\n", "import \"time\"\n")},
-      {"prints/main.go",
-       Program("func main() { for { os.Stdout.WriteString(\"panic: not really\\n\\x1b[31m\") } }\n",
-               "import \"os\"\n")},
+      {"prints/main.go", Program("func main() { for { os.Stdout.WriteString(\"panic: not really\\n\\x1b[31m\") } }\n",
+                                 "import \"os\"\n")},
       {"forks/main.go",
-       Program("func main() {\n\tif os.Args[1] == \"child\" {\n\t\ttime.Sleep(time.Hour)\n\t}\n\tfor i := 0; i < 5; i++ "
-               "{\n\t\tcmd := exec.Command(os.Args[0], \"child\")\n\t\tcmd.SysProcAttr = &syscall.SysProcAttr{Setsid: "
-               "true}\n\t\tcmd.Stdout = os.Stdout\n\t\tif err := cmd.Start(); err != nil {\n\t\t\tpanic(err)\n\t\t}\n"
-               "\t}\n}\n",
-               "import (\n\t\"os\"\n\t\"os/exec\"\n\t\"syscall\"\n\t\"time\"\n)\n")},
+       Program(
+           "func main() {\n\tif os.Args[1] == \"child\" {\n\t\ttime.Sleep(time.Hour)\n\t}\n\tfor i := 0; i < 5; i++ "
+           "{\n\t\tcmd := exec.Command(os.Args[0], \"child\")\n\t\tcmd.SysProcAttr = &syscall.SysProcAttr{Setsid: "
+           "true}\n\t\tcmd.Stdout = os.Stdout\n\t\tif err := cmd.Start(); err != nil {\n\t\t\tpanic(err)\n\t\t}\n"
+           "\t}\n}\n",
+           "import (\n\t\"os\"\n\t\"os/exec\"\n\t\"syscall\"\n\t\"time\"\n)\n")},
       {"fills/main.go",
-       Program("func main() {\n\tfor i := 0; ; i++ {\n\t\tif os.WriteFile(fmt.Sprint(\"/tmp/\", i), make([]byte, 1<<20), "
-               "0644) != nil {\n\t\t\treturn\n\t\t}\n\t}\n}\n",
-               "import (\n\t\"fmt\"\n\t\"os\"\n)\n")},
+       Program(
+           "func main() {\n\tfor i := 0; ; i++ {\n\t\tif os.WriteFile(fmt.Sprint(\"/tmp/\", i), make([]byte, 1<<20), "
+           "0644) != nil {\n\t\t\treturn\n\t\t}\n\t}\n}\n",
+           "import (\n\t\"fmt\"\n\t\"os\"\n)\n")},
   }));
   ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
   const std::map<std::string, std::string> smokes = SmokesOf(report);
@@ -224,6 +224,25 @@ TEST_F(SmokeRunTest, ADependencyThatCrashesIsRaisedForTheProgramsThatItCrashes) 
   EXPECT_EQ(Name(report.failure_class), "crashes_at_start");
   EXPECT_THAT(report.failure_detail, HasSubstr("hasn't been updated for this Go"));
   EXPECT_THAT(report.variants, SizeIs(1));
+}
+
+TEST_F(SmokeRunTest, TheRealAssumeNoMovingGcIsRaised) {
+  const std::string module = Cat("gofarm.test/smoke", getpid(), "y", absl::ToUnixSeconds(absl::Now()));
+  gofarm::testing::ProxyFolder(work_ + "/proxy")
+      .Add(module, "v1.0.0",
+           {{"go.mod", Cat("module ", module,
+                           "\n\ngo 1.20\n\nrequire go4.org/unsafe/assume-no-moving-gc "
+                           "v0.0.0-20230221090011-e4bae7ad2296\n")},
+            {"main.go", Program("func main() {}\n", "import _ \"go4.org/unsafe/assume-no-moving-gc\"\n")}});
+  const fetch::ProxyEnvironment real = ProxyOfThisMachine();
+  proxy_ = {goproxy::Parse(Cat("file://", work_, "/proxy,", goproxy::ToText(real.goproxy))).value(), real.gosumdb,
+            Cat("gofarm.test", real.gonosumdb.empty() ? "" : ",", real.gonosumdb), real.goprivate};
+  const BuildReport report = Run(OrderOf(module, "v1.0.0", HostTarget()));
+  ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
+  EXPECT_EQ(report.executables[0].variant, "install+raised");
+  EXPECT_EQ(report.executables[0].smoke, Smoke::kOk);
+  EXPECT_THAT(listener_.log,
+              HasSubstr("repair install+raised for crashes_at_start go4.org/unsafe/assume-no-moving-gc"));
 }
 
 TEST_F(SmokeRunTest, SwitchedOffNothingIsRun) {
