@@ -27,7 +27,7 @@ constexpr char kAbout[] =
     "  cache_dir = \"/var/cache/gofarm\"     # toolchains, seeds, modules; several workers may share it\n"
     "  work_dir = \"/var/lib/gofarm/work\"   # running builds; of this worker alone\n"
     "  # name, slots, memory_bytes_per_slot, targets, goproxy, gosumdb, gonosumdb, goprivate,\n"
-    "  # module_cache_bytes, shared_cache_bytes, log_level\n"
+    "  # smoke (emulator, native or off), module_cache_bytes, shared_cache_bytes, log_level\n"
     "\n"
     "and give it with --config. A flag counts more than the environment (GOFARM_WORKER_NAME, ..._COORDINATORS, "
     "..._CACHE_DIR,\n"

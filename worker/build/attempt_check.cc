@@ -99,6 +99,8 @@ bool Attempt::SmokeRun(Candidate& candidate, std::optional<SmokeVerdict>& crash)
     smoke_runner_ = FindSmokeRunner(tools_.options.smoke, offer_.target, fetch::ToolchainStore::HostArch());
   }
   if (!smoke_runner_->can_run) return record(Smoke::kNotRun, smoke_runner_->why_not);
+  const auto time_left = [&] { return kSmokeAttemptMax - absl::Seconds(smoke_seconds_); };
+  if (time_left() <= absl::ZeroDuration()) return record(Smoke::kNotRun, kSmokeTimeOver);
   const bool emulated = !smoke_runner_->emulator.empty();
   const std::string& path = candidate.program->import_path;
   ShowProgress({.phase = Phase::kCheck, .variant = variant_name_, .detail = Cat("smoke run of ", path)});
@@ -119,9 +121,9 @@ bool Attempt::SmokeRun(Candidate& candidate, std::optional<SmokeVerdict>& crash)
   if (const absl::Status made = make(); !made.ok()) return EndWith(made, FailureClass::kInternal);
   std::string detail;
   for (const std::string_view flag : kSmokeFlags) {
-    const absl::Duration left = kSmokeAttemptMax - absl::Seconds(smoke_seconds_);
-    SmokeVerdict verdict{.ran = false, .detail = std::string(kSmokeTimeOver)};
-    if (left > absl::ZeroDuration() && !RunForSmoke(folders, executable.name, flag, left, verdict)) return false;
+    if (time_left() <= absl::ZeroDuration()) break;
+    SmokeVerdict verdict;
+    if (!RunForSmoke(folders, executable.name, flag, time_left(), verdict)) return false;
     if (!verdict.ran || verdict.crashed || !verdict.detail.empty()) {
       Say("smoke", InSandboxTerms(Cat(path, " ", flag, ": ",
                                       !verdict.ran      ? "not run, "

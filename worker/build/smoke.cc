@@ -89,8 +89,9 @@ bool IsGoroutine(std::string_view line) {
 
 // "SIGSEGV: segmentation violation", which Go prints for a signal in foreign code, where it has no panic to make of it.
 bool IsForeignSignal(std::string_view line) {
-  return std::any_of(kCrashSignals.begin(), kCrashSignals.end(),
-                     [&](const Signal& signal) { return line.starts_with(Cat(signal.name, ": ")); });
+  const std::string_view name = line.substr(0, line.find(": "));
+  return name.size() < line.size() && std::any_of(kCrashSignals.begin(), kCrashSignals.end(),
+                                                  [&](const Signal& signal) { return name == signal.name; });
 }
 
 // "gopkg.in/yaml%2ev2" of "gopkg.in/yaml%2ev2.(*T).Do(0x1)", and that without Go's escapes: "gopkg.in/yaml.v2".

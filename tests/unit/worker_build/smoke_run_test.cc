@@ -130,6 +130,8 @@ TEST_F(SmokeRunTest, AHostileProgramMeetsTheSandbox) {
       "\ttries[\"out\"] = os.WriteFile(\"/out/x\", nil, 0644)\n"
       "\tfor what, err := range tries {\n\t\tif err == nil {\n\t\t\tpanic(what + \" is open\")\n\t\t}\n\t}\n"
       "\tif err := os.WriteFile(\"/tmp/x\", []byte(\"x\"), 0644); err != nil {\n\t\tpanic(\"no room\")\n\t}\n"
+      "\trandom, err := os.Open(\"/dev/urandom\")\n\tif err != nil {\n\t\tpanic(err)\n\t}\n"
+      "\tif n, _ := random.Read(make([]byte, 8)); n != 8 {\n\t\tpanic(\"no random numbers\")\n\t}\n"
       "\tif len(os.Environ()) > 10 {\n\t\tpanic(\"secrets\")\n\t}\n"
       "\tif os.Args[1] == \"--version\" {\n\t\tif _, err := os.Stat(\"/tmp/x\"); err != nil {\n"
       "\t\t\tpanic(\"another folder\")\n\t\t}\n\t}\n}\n\nfunc main() {}\n";
