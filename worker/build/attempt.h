@@ -142,7 +142,7 @@ class Attempt {
 
   std::optional<SmokeRunner> smoke_runner_;  // once the first program is there
   int smoke_runs_ = 0;
-  double smoke_seconds_ = 0;  // of all runs: kSmokeAttemptMax covers them together
+  double smoke_seconds_ = 0;  // of all runs: the attempt's time for them covers them together
 
   Phase phase_ = Phase::kNone;
   absl::Time phase_started_;

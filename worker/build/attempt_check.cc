@@ -99,7 +99,7 @@ bool Attempt::SmokeRun(Candidate& candidate, std::optional<SmokeVerdict>& crash)
     smoke_runner_ = FindSmokeRunner(tools_.options.smoke, offer_.target, fetch::ToolchainStore::HostArch());
   }
   if (!smoke_runner_->can_run) return record(Smoke::kNotRun, smoke_runner_->why_not);
-  const auto time_left = [&] { return kSmokeAttemptMax - absl::Seconds(smoke_seconds_); };
+  const auto time_left = [&] { return tools_.options.smoke_attempt_max - absl::Seconds(smoke_seconds_); };
   if (time_left() <= absl::ZeroDuration()) return record(Smoke::kNotRun, kSmokeTimeOver);
   const bool emulated = !smoke_runner_->emulator.empty();
   const std::string& path = candidate.program->import_path;

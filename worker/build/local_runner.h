@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/time/time.h"
 #include "worker/build/runner.h"
 #include "worker/build/seeder.h"
 #include "worker/build/smoke.h"
@@ -24,6 +25,7 @@ struct LocalRunnerOptions {
   int64_t memory_bytes_per_slot = int64_t{6} << 30;  // cap of an offer that states none
   int64_t disk_free_min = kDiskFreeMin;              // less is disk_full before anything starts
   SmokeMode smoke = SmokeMode::kEmulator;
+  absl::Duration smoke_attempt_max = kSmokeAttemptMax;
 };
 
 // A build that prints more than this many times its log limit ends as output_limit.

@@ -247,6 +247,16 @@ TEST_F(SmokeRunTest, TheRealAssumeNoMovingGcIsRaised) {
               HasSubstr("repair install+raised for crashes_at_start go4.org/unsafe/assume-no-moving-gc"));
 }
 
+TEST_F(SmokeRunTest, WhatComesWhenTheAttemptsTimeIsOverIsNotRun) {
+  const std::string sleeps = Program("func main() { time.Sleep(time.Hour) }\n", "import \"time\"\n");
+  LocalRunnerOptions options;
+  options.smoke_attempt_max = absl::Seconds(1);
+  const BuildReport report = Run(Native({{"a/main.go", sleeps}, {"b/main.go", sleeps}}), options);
+  ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
+  EXPECT_EQ(SmokesOf(report).at("a"), "ok: time");
+  EXPECT_EQ(SmokesOf(report).at("b"), "not_run: time");
+}
+
 TEST_F(SmokeRunTest, SwitchedOffNothingIsRun) {
   LocalRunnerOptions off;
   off.smoke = SmokeMode::kOff;
