@@ -95,6 +95,11 @@ std::string AttemptText(const v1::Attempt& attempt, const Terminal& terminal) {
   return out;
 }
 
+// "ok", "not_run: disabled".
+std::string SmokeText(const v1::ArtifactRow& row) {
+  return Cat(NameOf(row.smoke()), row.smoke_detail().empty() ? "" : ": ", row.smoke_detail());
+}
+
 std::string JobText(const v1::Job& job, const Terminal& terminal) {
   const std::string_view state = NameOf(job.state());
   std::string out = Cat("job ", job.id(), ": ", EscapeForPrint(job.module()), "@", EscapeForPrint(job.version()),
@@ -111,9 +116,15 @@ std::string JobText(const v1::Job& job, const Terminal& terminal) {
                Indented(program.failure_detail()));
   }
   if (job.executables_size() == 0) return out;
-  TableText table({{"PROGRAM"}, {"PACKAGE", false, true}, {"SIZE", true}, {"VERSION", false, true}, {"SHA-256"}});
+  TableText table({{"PROGRAM"},
+                   {"PACKAGE", false, true},
+                   {"SIZE", true},
+                   {"VERSION", false, true},
+                   {"SMOKE RUN", false, true},
+                   {"SHA-256"}});
   for (const v1::ArtifactRow& row : job.executables()) {
-    table.Add({row.name(), row.import_path(), HumanBytes(row.size()), row.main_version(), row.sha256()});
+    table.Add(
+        {row.name(), row.import_path(), HumanBytes(row.size()), row.main_version(), SmokeText(row), row.sha256()});
   }
   return out + table.Render(terminal);
 }

@@ -111,6 +111,8 @@ void WriteArtifact(JsonWriter& json, const v1::ArtifactRow& row) {
       .Field("main_version", row.main_version())
       .Field("go_version", row.go_version())
       .Field("job_id", row.job_id())
+      .Field("smoke", NameOf(row.smoke()))
+      .Field("smoke_detail", row.smoke_detail())
       .EndObject();
 }
 

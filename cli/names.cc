@@ -32,6 +32,7 @@ std::string_view NameOf(v1::WaitReason reason) { return Name(static_cast<WaitRea
 std::string_view NameOf(v1::VariantOutcome outcome) { return Name(static_cast<VariantOutcome>(outcome)); }
 std::string_view NameOf(v1::ReportPart part) { return Name(static_cast<ReportPart>(part)); }
 std::string_view NameOf(v1::ReadinessState state) { return Name(static_cast<ReadinessState>(state)); }
+std::string_view NameOf(v1::SmokeRun smoke) { return Name(static_cast<Smoke>(smoke)); }
 std::string_view NameOf(v1::FailureClass failure) { return Name(static_cast<FailureClass>(failure)); }
 std::string_view NameOf(v1::WorkerState state) {
   return state == v1::WORKER_STATE_UNSPECIFIED ? "" : Name(static_cast<WorkerState>(state));

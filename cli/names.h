@@ -26,6 +26,7 @@ std::string_view StepOf(const v1::JobEvent& event);
 std::string_view NameOf(v1::VariantOutcome outcome);
 std::string_view NameOf(v1::ReportPart part);
 std::string_view NameOf(v1::ReadinessState state);
+std::string_view NameOf(v1::SmokeRun smoke);
 
 // "compile_error: x.go:1:1: undefined: y": the class, and of the detail the first line that says something (compilers
 // put

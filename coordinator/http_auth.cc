@@ -17,11 +17,11 @@ constexpr std::string_view kTokenPrefix = "token:";
 
 absl::Status ByCertificate(service::IdentityService& identities, const http::Caller& caller) {
   if (caller.certificate.empty()) {
-    return absl::UnauthenticatedError("this listener takes a certificate of the farm (gofarm login, and the files in its "
-                                      "folder), and none was shown");
+    return absl::UnauthenticatedError(
+        "this listener takes a certificate of the farm (gofarm login, and the files in its "
+        "folder), and none was shown");
   }
-  GOFARM_ASSIGN_OR_RETURN(const service::Caller known,
-                          identities.Known(Scope::For(rpc::kKnowMax), caller.certificate));
+  GOFARM_ASSIGN_OR_RETURN(const service::Caller known, identities.Known(Scope::For(rpc::kKnowMax), caller.certificate));
   return rpc::Allow(kLikeMethod, rpc::PeerOf(known), {});
 }
 
@@ -33,7 +33,8 @@ absl::Status ByToken(const std::string& file, const http::Caller& caller) {
   }
   // Digests take the same time to compare however much of the word is right.
   if (digest::Sha256Hex(caller.bearer) == digest::Sha256Hex(token)) return absl::OkStatus();
-  return absl::UnauthenticatedError("this listener takes \"Authorization: Bearer TOKEN\" with the word of its token file");
+  return absl::UnauthenticatedError(
+      "this listener takes \"Authorization: Bearer TOKEN\" with the word of its token file");
 }
 
 }  // namespace
@@ -45,8 +46,7 @@ absl::StatusOr<HttpAuth> ParseHttpAuth(std::string_view text) {
       text[kTokenPrefix.size()] == '/') {
     return HttpAuth{.kind = HttpAuth::Kind::kToken, .token_file = std::string(text.substr(kTokenPrefix.size()))};
   }
-  return absl::InvalidArgumentError(
-      Cat("\"", EscapeForPrint(text), "\" is none of certificate, token:/PATH and none"));
+  return absl::InvalidArgumentError(Cat("\"", EscapeForPrint(text), "\" is none of certificate, token:/PATH and none"));
 }
 
 http::Authorize MakeAuthorize(const HttpAuth& auth, service::IdentityService* identities) {

@@ -55,7 +55,7 @@ CREATE TABLE jobs (
     toolset          text NOT NULL REFERENCES toolsets (name),
     priority         integer NOT NULL DEFAULT 0,
     state            smallint NOT NULL DEFAULT 1 CHECK (state BETWEEN 1 AND 7),
-    failure_class    smallint NOT NULL DEFAULT 0 CHECK (failure_class BETWEEN 0 AND 18),
+    failure_class    smallint NOT NULL DEFAULT 0 CHECK (failure_class BETWEEN 0 AND 19),
     failure_detail   text NOT NULL DEFAULT '',
     infra_failures   integer NOT NULL DEFAULT 0 CHECK (infra_failures >= 0),
     worker_failures  integer NOT NULL DEFAULT 0 CHECK (worker_failures >= 0),
@@ -90,7 +90,7 @@ CREATE TABLE attempts (
     outcome           smallint NOT NULL DEFAULT 1 CHECK (outcome BETWEEN 1 AND 7),
     started_at        timestamptz NOT NULL DEFAULT now(),
     ended_at          timestamptz,
-    failure_class     smallint NOT NULL DEFAULT 0 CHECK (failure_class BETWEEN 0 AND 18),
+    failure_class     smallint NOT NULL DEFAULT 0 CHECK (failure_class BETWEEN 0 AND 19),
     failure_detail    text NOT NULL DEFAULT '',
     -- The job's state after the completion: a repeated completion gets the same answer.
     answered_state    smallint CHECK (answered_state BETWEEN 1 AND 7),
@@ -118,6 +118,8 @@ CREATE TABLE executables (
     blake3       text NOT NULL CHECK (blake3 ~ '^[0-9a-f]{64}$'),
     main_version text NOT NULL,
     go_version   text NOT NULL,
+    smoke        text NOT NULL DEFAULT 'not_run',
+    smoke_detail text NOT NULL DEFAULT '',
     PRIMARY KEY (token, import_path)
 );
 CREATE INDEX executables_sha256 ON executables (sha256);
@@ -236,7 +238,7 @@ INSERT INTO job_counts DEFAULT VALUES;
 -- What operators list of the executables of jobs' results; the pages differ only in which rows they take.
 CREATE VIEW artifact_rows AS
 SELECT j.id AS job_id, e.name, e.import_path, j.module, j.version, j.target, e.size, e.sha256, e.blake3, e.main_version,
-       e.go_version
+       e.go_version, e.smoke, e.smoke_detail
   FROM jobs j
   JOIN executables e ON e.token = j.result_token AND e.job_id = j.id;
 

@@ -193,7 +193,8 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   build::LocalRunner runner({.work_dir = config.work_dir,
                              .cores = config.cores,
                              .slots = config.slots,
-                             .memory_bytes_per_slot = config.memory_bytes_per_slot},
+                             .memory_bytes_per_slot = config.memory_bytes_per_slot,
+                             .smoke = config.smoke},
                             cache, fetcher, seeder, sandbox);
   agent::AgentOptions options;
   options.name = name;

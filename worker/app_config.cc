@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -131,6 +132,13 @@ std::vector<Target> ReadTargets(config::Table& table) {
   return targets;
 }
 
+build::SmokeMode ReadSmokeMode(config::Table& table) {
+  const std::string name = table.Str("smoke", std::string(build::SmokeModeName(build::SmokeMode::kEmulator)));
+  const std::optional<build::SmokeMode> mode = build::ParseSmokeMode(name);
+  if (!mode) table.Fault("smoke", Cat("\"", EscapeForPrint(name), "\" must be native, emulator or off"));
+  return mode.value_or(build::SmokeMode::kEmulator);
+}
+
 }  // namespace
 
 int DefaultSlots(int cores, int64_t memory_bytes) {
@@ -174,6 +182,7 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   out.proxy.gosumdb = table.Str("gosumdb", "");
   out.proxy.gonosumdb = table.Str("gonosumdb", "");
   out.proxy.goprivate = table.Str("goprivate", "");
+  out.smoke = ReadSmokeMode(table);
   out.module_cache_bytes = table.Bytes("module_cache_bytes", out.module_cache_bytes, 0, kBytesMax);
   out.shared_cache_bytes = table.Bytes("shared_cache_bytes", out.shared_cache_bytes, 0, kBytesMax);
   const std::string level = First(flags.log_level, "GOFARM_WORKER_LOG_LEVEL", table.Str("log_level", "info"));

@@ -10,6 +10,7 @@
 #include "common/obs/log.h"
 #include "common/pki/join_string.h"
 #include "common/vocab/target.h"
+#include "worker/build/smoke.h"
 #include "worker/fetch/cache_layout.h"
 
 namespace gofarm::worker {
@@ -44,6 +45,7 @@ struct AppConfig {
   int64_t memory_bytes_per_slot = kMemoryPerSlot;
   std::vector<Target> targets;
   fetch::ProxyEnvironment proxy;  // without goproxy: what is empty is as `go env` says
+  build::SmokeMode smoke = build::SmokeMode::kEmulator;
   int64_t module_cache_bytes = int64_t{20} << 30;
   int64_t shared_cache_bytes = int64_t{20} << 30;
   obs::Level log_level = obs::Level::kInfo;

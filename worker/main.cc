@@ -35,7 +35,7 @@ constexpr char kAbout[] =
     "  work_dir = \"/var/lib/gofarm/work\"   # running builds; of this worker alone\n"
     "  # coordinators = [\"unix:/run/gofarm/coordinator.sock\"], or HOST:PORT in place of the join string's\n"
     "  # name, slots, memory_bytes_per_slot, targets, goproxy, gosumdb, gonosumdb, goprivate,\n"
-    "  # module_cache_bytes, shared_cache_bytes, log_level\n"
+    "  # smoke (emulator, native or off), module_cache_bytes, shared_cache_bytes, log_level\n"
     "\n"
     "given with --config. A flag counts more than the environment (GOFARM_JOIN, GOFARM_WORKER_NAME, ..._COORDINATORS,\n"
     "..._CACHE_DIR, ..._WORK_DIR, ..._GOPROXY, ..._LOG_LEVEL), and that more than the file. It needs bubblewrap 0.8 "

@@ -36,7 +36,7 @@ std::string_view Name(WaitReason reason) {
 }
 
 std::string_view Name(FailureClass failure) {
-  static constexpr std::array<std::string_view, 19> kNames = {"",
+  static constexpr std::array<std::string_view, 20> kNames = {"",
                                                               "source_unavailable",
                                                               "source_invalid",
                                                               "go_too_old",
@@ -54,7 +54,8 @@ std::string_view Name(FailureClass failure) {
                                                               "toolchain_broken",
                                                               "worker_lost",
                                                               "internal",
-                                                              "source_incomplete"};
+                                                              "source_incomplete",
+                                                              "crashes_at_start"};
   return NameIn(kNames, static_cast<int>(failure));
 }
 

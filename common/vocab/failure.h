@@ -40,9 +40,10 @@ enum class FailureClass : int {
   kToolchainBroken,
   kWorkerLost,
   kInternal,
-  kSourceIncomplete
+  kSourceIncomplete,
+  kCrashesAtStart
 };
-inline constexpr FailureClass kLastFailureClass = FailureClass::kSourceIncomplete;
+inline constexpr FailureClass kLastFailureClass = FailureClass::kCrashesAtStart;
 
 // Names as operators see them: "nothing_to_build", "source_unavailable"; kNone is "".
 std::string_view Name(JobState state);

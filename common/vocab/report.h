@@ -16,6 +16,9 @@ namespace gofarm {
 
 // Numbers as in proto/gofarm/v1/ids.proto.
 enum class VariantOutcome : int { kBuilt = 1, kPartial, kFailed };
+// What a program did when its worker started it once to see whether it runs at all (docs/smoke.md). Of a report without
+// the field, and of a value that this release does not know: kNotRun.
+enum class Smoke : int { kNotRun = 0, kOk, kCrashed };
 // The parts of a report that are left out when it would exceed its limit, in the order in which they go.
 enum class ReportPart : int {
   kBuildInfo = 1,  // of executables
@@ -30,8 +33,10 @@ inline constexpr int kReportParts = static_cast<int>(ReportPart::kPrograms);
 
 std::string_view Name(VariantOutcome outcome);  // "built", "partial", "failed"
 std::string_view Name(ReportPart part);         // "build_info", ...
+std::string_view Name(Smoke smoke);             // "not_run", "ok", "crashed"
 std::optional<VariantOutcome> ParseVariantOutcome(std::string_view name);
 std::optional<ReportPart> ParseReportPart(std::string_view name);
+Smoke ParseSmoke(std::string_view name);  // any other name: kNotRun
 
 struct Dependency {
   std::string path, version, h1, replace_path, replace_version;
@@ -48,6 +53,8 @@ struct Executable {
   std::string build_info;         // the whole text, as `go version -m` reads it
   std::vector<int> dependencies;  // indexes into AttemptReport::dependencies
   std::string variant;
+  Smoke smoke = Smoke::kNotRun;
+  std::string smoke_detail;  // why it was not run, or how a run ended that was no plain exit; one line
   bool operator==(const Executable&) const = default;
 };
 

@@ -92,6 +92,9 @@ absl::Status CleanExecutable(Executable& e, size_t dependencies) {
   Clean(e.main_version);
   Clean(e.go_version);
   Clean(e.variant);
+  // A later release may know more ends of a run; the program is the same.
+  if (e.smoke < Smoke::kNotRun || e.smoke > Smoke::kCrashed) e.smoke = Smoke::kNotRun;
+  Clean(e.smoke_detail, kSmokeDetailBytesMax);
   Clean(e.build_info, kBuildInfoBytesMax, /*keep_newlines=*/true);
   return absl::OkStatus();
 }

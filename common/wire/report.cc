@@ -23,6 +23,8 @@ void ToProto(const Executable& in, v1::Executable& out) {
   out.set_go_version(in.go_version);
   out.set_build_info(in.build_info);
   out.set_variant(in.variant);
+  out.set_smoke(static_cast<v1::SmokeRun>(in.smoke));
+  out.set_smoke_detail(in.smoke_detail);
   out.mutable_dependency_indexes()->Add(in.dependencies.begin(), in.dependencies.end());
 }
 
@@ -36,7 +38,9 @@ Executable FromProto(const v1::Executable& in) {
           .go_version = in.go_version(),
           .build_info = in.build_info(),
           .dependencies = {in.dependency_indexes().begin(), in.dependency_indexes().end()},
-          .variant = in.variant()};
+          .variant = in.variant(),
+          .smoke = static_cast<Smoke>(in.smoke()),
+          .smoke_detail = in.smoke_detail()};
 }
 
 VariantTry FromProto(const v1::VariantTry& in) {

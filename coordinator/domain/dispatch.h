@@ -315,6 +315,11 @@ struct FormerWorker {
   absl::Time last_seen;
 };
 
+// The order in which workers with free slots are taken: the most free slots, then those whose host is of the target
+// (they also see whether its programs start), then the session.
+using FreeKey = std::tuple<int, bool, SessionId>;
+FreeKey FreeKeyOf(const Session& session, Target target, int available);
+
 // The order of the queue: priority descending, then queued_at, then id.
 using WaitKey = std::tuple<int, absl::Time, JobId>;
 
@@ -341,10 +346,10 @@ struct DispatchState {
   absl::flat_hash_map<StreamId, SessionId> streams;     // welcomed ones
   std::map<StreamId, domain::SessionRequest> greeting;  // Hello came, the store is asked
   absl::flat_hash_map<std::string, SessionId> by_worker;
-  std::map<std::string, FormerWorker> former;                                // no session any more
-  std::array<std::set<std::pair<int, SessionId>>, kAllTargets.size()> free;  // (-available, session), by target
-  std::array<int, kAllTargets.size()> able{};   // connected sessions that take offers, by target
-  std::array<int, kAllTargets.size()> sound{};  // those of them whose worker is not suspect
+  std::map<std::string, FormerWorker> former;              // no session any more
+  std::array<std::set<FreeKey>, kAllTargets.size()> free;  // by target
+  std::array<int, kAllTargets.size()> able{};              // connected sessions that take offers, by target
+  std::array<int, kAllTargets.size()> sound{};             // those of them whose worker is not suspect
   int connected = 0;
   std::map<std::string, domain::WorkerHealth> health;  // of workers whose last attempt failed through their fault
   std::set<std::pair<absl::Time, SessionId>> paused;

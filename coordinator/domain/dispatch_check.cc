@@ -82,7 +82,8 @@ std::string CheckSessions(const DispatchState& state) {
       able[TargetIndex(target)] += session.indexed_able;
       sound[TargetIndex(target)] += session.indexed_sound;
       free[TargetIndex(target)] += session.indexed_free > 0;
-      if (session.indexed_free > 0 && !state.free[TargetIndex(target)].contains({-session.indexed_free, id})) {
+      if (session.indexed_free > 0 &&
+          !state.free[TargetIndex(target)].contains(FreeKeyOf(session, target, session.indexed_free))) {
         return name + "has a free slot and is not in the index";
       }
     }

@@ -215,6 +215,10 @@ void RemoveAbsent(DispatchState& state, const QueueLoaded& loaded, absl::Time no
   for (const JobId job : absent) RemoveJob(state, job, now);
 }
 
+FreeKey FreeKeyOf(const Session& session, Target target, int available) {
+  return {-available, TargetName(target) != session.hello.host_arch, session.id};
+}
+
 void Reindex(DispatchState& state, Session& session, absl::Time now) {
   const int free = session.Available(now);
   const bool able = session.Able();
@@ -222,8 +226,8 @@ void Reindex(DispatchState& state, Session& session, absl::Time now) {
   for (const Target target : session.hello.targets) {
     const size_t t = TargetIndex(target);
     if (session.indexed_free != free) {
-      if (session.indexed_free > 0) state.free[t].erase({-session.indexed_free, session.id});
-      if (free > 0) state.free[t].insert({-free, session.id});
+      if (session.indexed_free > 0) state.free[t].erase(FreeKeyOf(session, target, session.indexed_free));
+      if (free > 0) state.free[t].insert(FreeKeyOf(session, target, free));
     }
     if (session.indexed_able != able) state.able[t] += able ? 1 : -1;
     if (session.indexed_sound != sound) state.sound[t] += sound ? 1 : -1;

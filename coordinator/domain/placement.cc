@@ -29,7 +29,8 @@ bool Takes(const DispatchState& state, const Session& session, const domain::Que
   return session.indexed_free > 0 && Builds(session, job) && !Avoids(state, session, job);
 }
 
-// Where the source is already, if that worker has a free slot; else the worker with the most free slots.
+// Where the source is already, if that worker has a free slot; else the worker with the most free slots;
+// of several, one whose host is of the target.
 Session* Place(DispatchState& state, const domain::QueuedJob& job, bool& has_source) {
   has_source = true;
   for (const std::string& worker : state.affinity.WorkersOf(ModuleKey(job))) {
@@ -38,7 +39,7 @@ Session* Place(DispatchState& state, const domain::QueuedJob& job, bool& has_sou
     if (session != nullptr && Takes(state, *session, job)) return session;
   }
   has_source = false;
-  for (const auto& [minus_free, id] : state.free[TargetIndex(job.target)]) {
+  for (const auto& [minus_free, foreign, id] : state.free[TargetIndex(job.target)]) {
     Session* session = FindSession(state, id);
     if (Takes(state, *session, job)) return session;
   }

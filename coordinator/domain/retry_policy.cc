@@ -31,6 +31,7 @@ const RetryRule& RuleOf(FailureClass failure) {
     case FailureClass::kSystemLibraryMissing:
     case FailureClass::kTargetUnsupported:
     case FailureClass::kCompileError:
+    case FailureClass::kCrashesAtStart:
       return kSource;
     case FailureClass::kLinkError:
     case FailureClass::kNotStaticPie:

@@ -4,7 +4,7 @@
 //   class                                          tried again                         a new submission
 //   source_*, go_too_old, system_library_missing,
 //   target_unsupported, compile_error, link_error,
-//   not_static_pie, output_limit                   no                                  joins the result
+//   not_static_pie, crashes_at_start, output_limit no                                  joins the result
 //   timeout, silence, out_of_memory                once, on another worker if there is  joins the result
 //   proxy_error, disk_full, toolchain_broken, worker_lost,
 //   internal                                       at most 5 times, with backoff, on   makes a new generation

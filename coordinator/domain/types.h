@@ -102,6 +102,8 @@ struct ArtifactRow {
   Target target = Target::kX86_64;
   int64_t size = 0;
   std::string sha256, blake3, main_version, go_version;
+  Smoke smoke = Smoke::kNotRun;
+  std::string smoke_detail;
   JobId job;
 };
 

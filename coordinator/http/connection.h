@@ -173,14 +173,14 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     const Authorize& authorize = shared_->options.authorize;
     if (match.kind == Router::Kind::kQuick && !authorize) return Send(Run(*match.handler, match.request));
     Lowest().expires_never();  // the handler bounds its own time
-    const bool queued = shared_->handlers.TryPost(
-        [self = this->shared_from_this(), handler = match.handler, caller = authorize ? CallerOf(match.request) : Caller{},
-         request = std::move(match.request)] {
-          const Authorize& may = self->shared_->options.authorize;
-          const absl::Status allowed = may ? may(caller) : absl::OkStatus();
-          auto response = std::make_shared<Response>(allowed.ok() ? Run(*handler, request) : RefusalOf(allowed));
-          asio::post(self->stream_.get_executor(), [self, response] { self->Send(std::move(*response)); });
-        });
+    const bool queued = shared_->handlers.TryPost([self = this->shared_from_this(), handler = match.handler,
+                                                   caller = authorize ? CallerOf(match.request) : Caller{},
+                                                   request = std::move(match.request)] {
+      const Authorize& may = self->shared_->options.authorize;
+      const absl::Status allowed = may ? may(caller) : absl::OkStatus();
+      auto response = std::make_shared<Response>(allowed.ok() ? Run(*handler, request) : RefusalOf(allowed));
+      asio::post(self->stream_.get_executor(), [self, response] { self->Send(std::move(*response)); });
+    });
     if (!queued) Busy();
   }
 
@@ -262,14 +262,15 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     if (chunked_) start_->chunked(true);
     start_serializer_.emplace(*start_);
     Lowest().expires_after(Chrono(shared_->options.piece_time));
-    bhttp::async_write_header(stream_, *start_serializer_, [self = this->shared_from_this()](beast::error_code ec, size_t) {
-      if (ec) return self->Close();
-      if (self->head_) {
-        self->EndStream();
-        return self->Sent(ec);
-      }
-      self->StartStream();
-    });
+    bhttp::async_write_header(stream_, *start_serializer_,
+                              [self = this->shared_from_this()](beast::error_code ec, size_t) {
+                                if (ec) return self->Close();
+                                if (self->head_) {
+                                  self->EndStream();
+                                  return self->Sent(ec);
+                                }
+                                self->StartStream();
+                              });
   }
 
   void StartStream() {

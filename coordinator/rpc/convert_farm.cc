@@ -209,6 +209,8 @@ void ToProto(const domain::ArtifactRow& in, v1::ArtifactRow& out) {
   out.set_main_version(in.main_version);
   out.set_go_version(in.go_version);
   out.set_job_id(in.job.value);
+  out.set_smoke(static_cast<v1::SmokeRun>(in.smoke));
+  out.set_smoke_detail(in.smoke_detail);
 }
 
 void ToProto(AttemptToken token, const Progress& in, v1::Progress& out) {

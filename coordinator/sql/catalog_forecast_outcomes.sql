@@ -12,6 +12,8 @@ SELECT f.verdict, f.came, count(*) AS jobs
                     -- It has programs, and constraints leave them no file for this target.
                     WHEN j.state = 5 AND d.document -> 'programs' <> '[]' THEN 'excluded'
                     WHEN j.state = 5 THEN 'no_program'
+                    -- It was built, and crashes when it starts.
+                    WHEN j.failure_class = 19 THEN 'buildable'
                     WHEN j.failure_class = 3 THEN 'go_too_new'
                     WHEN j.failure_class = 4 THEN 'needs_library'
                     WHEN j.failure_class = 5 THEN 'excluded'

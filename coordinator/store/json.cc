@@ -1,5 +1,7 @@
 #include "coordinator/store/json.h"
 
+#include <optional>
+
 #include "common/json/fields.h"
 #include "common/vocab/target.h"
 
@@ -64,6 +66,11 @@ void Fields(Form& form, E& e) {
   form.Field("go_version", e.go_version);
   form.Field("build_info", e.build_info);
   form.Field("variant", e.variant);
+  // An end of a run that only a later release knows must not cost the whole executable.
+  form.Named(
+      "smoke", e.smoke, [](Smoke smoke) { return Name(smoke); },
+      [](std::string_view name) { return std::optional(ParseSmoke(name)); });
+  form.Field("smoke_detail", e.smoke_detail);
   form.Field("dependencies", e.dependencies);
 }
 

@@ -59,6 +59,8 @@ ArtifactRow ArtifactOf(const pqxx::row& row) {
           .blake3 = Str(row, "blake3"),
           .main_version = Str(row, "main_version"),
           .go_version = Str(row, "go_version"),
+          .smoke = ParseSmoke(Str(row, "smoke")),
+          .smoke_detail = Str(row, "smoke_detail"),
           .job = JobId{row["job_id"].as<int64_t>()}};
 }
 

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 
 #include <algorithm>
 #include <fstream>
@@ -14,6 +15,7 @@ namespace gofarm::testing {
 namespace {
 
 using ::testing::AllOf;
+using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::MatchesRegex;
 
@@ -110,6 +112,13 @@ TEST_F(MainJobTest, HeyIsBuiltForFourTargetsInOneFetchAndRunsUnderEmulation) {
     chmod(file.c_str(), 0755);
     const CommandResult run = RunCommand(RunOn(target, file, {"-h"}));
     EXPECT_THAT(run.err + run.out, HasSubstr("Usage: hey")) << target;
+    utsname host{};
+    uname(&host);
+    if (target == host.machine) {
+      EXPECT_EQ(Text(row, "smoke"), "ok") << "its worker ran it too";
+    } else {
+      EXPECT_THAT(Text(row, "smoke_detail"), AnyOf("emulator", "no runner for this target")) << target;
+    }
   }
   EXPECT_EQ(targets, (std::set<std::string>{"aarch64", "loongarch64", "riscv64", "x86_64"}));
 }

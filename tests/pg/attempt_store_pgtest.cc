@@ -47,6 +47,11 @@ TEST_F(AttemptStoreTest, ABuiltAttemptEndsItsJobAndItsRowsOfTheHotTables) {
                   .licences_size = 9,
                   .used_shared_cache = true,
                   .log_bytes = 55};
+  for (Executable& e : report.executables) {
+    if (e.name != "x") continue;
+    e.smoke = Smoke::kCrashed;
+    e.smoke_detail = "emulator";
+  }
   report.omitted = {{.part = ReportPart::kBuildInfo, .items = 2}};
   const domain::CompleteResult result = Complete(report);
   EXPECT_EQ(result.outcome, CompleteOutcome::kEnded);
@@ -59,6 +64,9 @@ TEST_F(AttemptStoreTest, ABuiltAttemptEndsItsJobAndItsRowsOfTheHotTables) {
   ASSERT_EQ(job.executables.size(), 2u);
   EXPECT_EQ(job.executables[0].import_path, "example.com/a/x") << "by import path";
   EXPECT_EQ(job.executables[0].name, "x");
+  EXPECT_EQ(job.executables[0].smoke, Smoke::kCrashed);
+  EXPECT_EQ(job.executables[0].smoke_detail, "emulator");
+  EXPECT_EQ(job.executables[1].smoke, Smoke::kNotRun);
   EXPECT_EQ(job.executables[0].module, "example.com/a");
   ASSERT_EQ(job.attempts.size(), 1u);
   const domain::Attempt& attempt = job.attempts[0];
@@ -66,6 +74,13 @@ TEST_F(AttemptStoreTest, ABuiltAttemptEndsItsJobAndItsRowsOfTheHotTables) {
   EXPECT_EQ(attempt.worker, "worker-1");
   EXPECT_EQ(attempt.outcome, AttemptOutcome::kBuilt);
   EXPECT_EQ(attempt.report, report) << "the whole report";
+  // What a later release may write.
+  Sql("UPDATE reports SET document = jsonb_set(document, '{executables,1,smoke}', '\"limped\"')");
+  Sql("UPDATE executables SET smoke = 'limped'");
+  const domain::Job later = Job(job_);
+  ASSERT_EQ(later.attempts[0].report.executables.size(), 2u);
+  EXPECT_EQ(later.attempts[0].report.executables[1].smoke, Smoke::kNotRun);
+  EXPECT_EQ(later.executables.at(1).smoke, Smoke::kNotRun);
   EXPECT_EQ(Count("SELECT count(*) FROM queue"), 0);
   EXPECT_EQ(Count("SELECT count(*) FROM leases"), 0);
   EXPECT_EQ(batches_->Get(Now(), batch_)->executables, 2);

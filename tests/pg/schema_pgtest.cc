@@ -138,7 +138,9 @@ TEST(MigrationTest, ReportsOfEarlierFarmsAreReadAsTheyWere) {
   EXPECT_EQ(report.peak_memory_bytes, 77);
   ASSERT_EQ(job->failed_programs.size(), 1u);
   EXPECT_EQ(job->failed_programs[0].failure_detail, "undefined: z");
-  EXPECT_EQ(job->executables.size(), 2u);
+  ASSERT_EQ(job->executables.size(), 2u);
+  EXPECT_EQ(job->executables[0].smoke, Smoke::kNotRun) << "of a release that ran none";
+  EXPECT_EQ(report.executables[0].smoke, Smoke::kNotRun);
 }
 
 TEST(MigratorTest, AppliesNothingTheSecondTime) {

@@ -7,7 +7,6 @@
 #include <stop_token>
 #include <utility>
 
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
@@ -17,7 +16,6 @@
 #include "common/vocab/report_check.h"
 #include "worker/build/build_sandbox.h"
 #include "worker/build/go_cache_merge.h"
-#include "worker/build/verify.h"
 
 namespace gofarm::build {
 namespace {
@@ -25,22 +23,13 @@ namespace {
 constexpr absl::Duration kProgressEvery = absl::Seconds(1);
 constexpr int64_t kMiB = int64_t{1} << 20;
 
-// As Go writes it into a program.
-std::string GoVersionOf(const fetch::Listing& listing) {
-  const std::vector<std::string>& experiments = listing.form.experiments;
-  return Cat("go", listing.go_version, experiments.empty() ? "" : "-X:", absl::StrJoin(experiments, ","));
-}
-
-// Repairs that swap what the module is made of: where they fail too, the first failure tells its author more.
-bool KeepsFirstFailure(const Variant& variant) { return variant.form.previous_go || !variant.form.raised.empty(); }
-
 }  // namespace
 
 Attempt::Attempt(const BuildTools& tools, const Scope& scope, const AcceptedOffer& offer, BuildListener& listener)
     : tools_(tools), scope_(scope), offer_(offer), listener_(listener) {}
 
 BuildReport Attempt::Run() {
-  if (Prepare() && WaitForSeed(/*cxx=*/false) && Fetch() && Build() && Check() && Record()) Conclude();
+  if (Prepare() && WaitForSeed(/*cxx=*/false) && Fetch() && Build() && Record()) Conclude();
   LeavePhase();
   return std::move(report_);
 }
@@ -112,6 +101,7 @@ bool Attempt::Build() {
     return false;
   }
   if (!RunTries()) return false;
+  TakeExecutables();
   MergeCaches();
   return true;
 }
@@ -164,6 +154,7 @@ bool Attempt::RunTry(const Variant& variant, const Programs& pending, bool apart
   const LogVerdicts verdicts(
       log, [this](std::string_view package, std::string_view name) { return headers_->Has(package, name); });
   size_t missing = 0;
+  const size_t first_built = candidates_.size(), missing_before = result.missing.size();
   for (const PlannedCall& call : planned.calls) {
     for (const PlannedProgram& done : call.programs) {
       if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kInternal);
@@ -171,7 +162,6 @@ bool Attempt::RunTry(const Variant& variant, const Programs& pending, bool apart
         return p->import_path == done.import_path;
       });
       if (IsPlainFileBelow(out_folder_, done.out_path)) {
-        failed_.erase(program.import_path);
         candidates_.push_back({&program, out_folder_, done.out_path, variant, listing_});
         continue;
       }
@@ -183,12 +173,6 @@ bool Attempt::RunTry(const Variant& variant, const Programs& pending, bool apart
     }
   }
   foreign_in_caches_ |= !MayShareGoCache(*target_);
-  if (missing < pending.size()) {
-    built_ = listing_;
-    report_.facts.go_version = go_->version;
-    report_.facts.go_sha256 = go_->sha256;
-    report_.facts.dependency_count = static_cast<int>(target_->modules.size());
-  }
   if (missing > 0) {
     std::set<std::string> linked;
     for (const fetch::LinkedModule& module : target_->modules) linked.insert(module.path);
@@ -198,6 +182,14 @@ bool Attempt::RunTry(const Variant& variant, const Programs& pending, bool apart
     }
   }
   result.refused = missing == pending.size() && packages_compiled_ == 0;
+  if (!CheckBuilt(first_built, variant, result)) return false;
+  missing = result.missing.size() - missing_before;
+  if (missing < pending.size()) {
+    built_ = listing_;
+    report_.facts.go_version = go_->version;
+    report_.facts.go_sha256 = go_->sha256;
+    report_.facts.dependency_count = static_cast<int>(target_->modules.size());
+  }
   report_.variants.back().outcome = missing == 0               ? VariantOutcome::kBuilt
                                     : missing < pending.size() ? VariantOutcome::kPartial
                                                                : VariantOutcome::kFailed;
@@ -345,42 +337,6 @@ bool Attempt::JudgeEnd(const exec::SandboxResult& result) {
       return EndWith(absl::CancelledError("stopped"), FailureClass::kInternal);
   }
   return End(FailureClass::kInternal, "unknown end of the sandbox");
-}
-
-bool Attempt::Check() {
-  if (candidates_.empty()) return true;
-  EnterPhase(Phase::kCheck);
-  std::sort(candidates_.begin(), candidates_.end(),
-            [](const Candidate& a, const Candidate& b) { return a.program->import_path < b.program->import_path; });
-  for (const Candidate& candidate : candidates_) {
-    if (const absl::Status status = scope_.Check(); !status.ok()) return EndWith(status, FailureClass::kInternal);
-    const fetch::Program& program = *candidate.program;
-    const fetch::Listing& listing = *candidate.listing;
-    const bool is_source = fetch::IsSource(listing.form);
-    absl::StatusOr<VerifiedExecutable> built =
-        VerifyExecutable(candidate.out_folder, candidate.relative,
-                         {program.import_path, program.name, is_source ? listing.own_path() : offer_.module,
-                          is_source ? std::string("(devel)") : offer_.version, GoVersionOf(listing), offer_.target});
-    if (built.ok()) {
-      Executable& executable = built->executable;
-      executable.variant = VariantName(candidate.variant);
-      executable.import_path = fetch::AskedImportPath(listing, program.import_path);
-      for (Dependency& dependency : built->dependencies) {
-        const auto [place, is_new] = dependency_places_.try_emplace(dependency, report_.dependencies.size());
-        if (is_new) report_.dependencies.push_back(std::move(dependency));
-        executable.dependencies.push_back(static_cast<int>(place->second));
-      }
-      Say("check", Cat(program.import_path, ": ", executable.size, " bytes, sha256 ", executable.sha256));
-      report_.executables.push_back(std::move(executable));
-      report_.files.push_back(std::move(built->file));
-      continue;
-    }
-    const std::string_view message = Sv(built.status().message());
-    Say("check", Cat(program.import_path, ": ", message));
-    if (!absl::IsFailedPrecondition(built.status())) return EndWith(built.status(), FailureClass::kInternal);
-    Fail(program, {FailureClass::kNotStaticPie, DetailOf(message)});
-  }
-  return true;
 }
 
 bool Attempt::Record() {

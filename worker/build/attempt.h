@@ -20,6 +20,9 @@
 #include "worker/build/plan.h"
 #include "worker/build/runner.h"
 #include "worker/build/seeder.h"
+#include "worker/build/smoke.h"
+#include "worker/build/smoke_runner.h"
+#include "worker/build/verify.h"
 #include "worker/exec/sandbox.h"
 #include "worker/fetch/module_fetcher.h"
 
@@ -33,13 +36,14 @@ class Attempt {
   BuildReport Run();
 
  private:
-  // A program that lies in an output folder and waits to be checked.
+  // A program that lies in an output folder, and passed gate and smoke run once they looked at it.
   struct Candidate {
     const fetch::Program* program;  // of `listing`
     std::string out_folder;
     std::string relative;
     Variant variant;
     std::shared_ptr<const fetch::Listing> listing;
+    VerifiedExecutable built = {};  // once it passed the gate
   };
   struct TryResult {
     std::vector<std::string> missing;  // import paths
@@ -72,10 +76,19 @@ class Attempt {
   void MergeCaches();
   bool RunCall(const PlannedTry& planned, const PlannedCall& call, LogLines& lines);
   bool JudgeEnd(const exec::SandboxResult& result);
-  bool Check();
+  // Looks at candidates_ from `first` on. Those that fail leave; what crashes joins what is missing.
+  bool CheckBuilt(size_t first, const Variant& variant, TryResult& result);
+  bool SmokeRun(Candidate& candidate, std::optional<SmokeVerdict>& crash);
+  bool RunForSmoke(const SmokeFolders& folders, std::string_view name, std::string_view flag, absl::Duration left,
+                   SmokeVerdict& verdict);
+  void TakeExecutables();
   bool Record();
   void Conclude();
 
+  // Repairs that swap what the module is made of: where they fail too, the first failure tells its author more.
+  static bool KeepsFirstFailure(const Variant& variant) {
+    return variant.form.previous_go || !variant.form.raised.empty();
+  }
   bool End(FailureClass failure, std::string_view detail);
   // Stop and deadline of the scope as what they are, a full disk too, anything else as `otherwise`.
   bool EndWith(const absl::Status& status, FailureClass otherwise);
@@ -126,6 +139,10 @@ class Attempt {
   int64_t raw_output_bytes_ = 0;
   bool too_much_output_ = false;
   int packages_compiled_ = 0;
+
+  std::optional<SmokeRunner> smoke_runner_;  // once the first program is there
+  int smoke_runs_ = 0;
+  double smoke_seconds_ = 0;  // of all runs: the attempt's time for them covers them together
 
   Phase phase_ = Phase::kNone;
   absl::Time phase_started_;

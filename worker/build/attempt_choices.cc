@@ -149,7 +149,7 @@ bool Attempt::ChooseNext(const Variant& failed, const std::vector<Finding>& find
     std::optional<Next> choice = NextVariant(failed, findings, tried, choices_);
     if (!choice) return true;
     Variant& variant = choice->variant;
-    if (phase_ == Phase::kFetch) EnterPhase(Phase::kBuild);
+    if (phase_ != Phase::kBuild) EnterPhase(Phase::kBuild);
     Say(Tag(), Cat("repair ", VariantName(variant), " for ", FingerprintName(choice->finding.fingerprint),
                    choice->finding.about.empty() ? "" : " ", choice->finding.about));
     if (variant.form == failed.form) {

@@ -294,6 +294,9 @@ std::string_view HintOf(FailureClass failure, std::string_view detail) {
     case FailureClass::kSourceIncomplete:
       return "Files that the build needs are not in the module: generated and embedded files must be committed to be "
              "part of a version.";
+    case FailureClass::kCrashesAtStart:
+      return "It was built, and crashes before its main function does anything: start it on a host without any of its "
+             "files to see it.";
     case FailureClass::kSystemLibraryMissing:
       return "Programs are built static, without any library of the system: bring the C code, or build without it.";
     default:

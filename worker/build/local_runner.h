@@ -8,8 +8,10 @@
 #include <cstdint>
 #include <string>
 
+#include "absl/time/time.h"
 #include "worker/build/runner.h"
 #include "worker/build/seeder.h"
+#include "worker/build/smoke.h"
 #include "worker/exec/sandbox.h"
 #include "worker/fetch/cache_layout.h"
 #include "worker/fetch/module_fetcher.h"
@@ -22,6 +24,8 @@ struct LocalRunnerOptions {
   int slots = 1;
   int64_t memory_bytes_per_slot = int64_t{6} << 30;  // cap of an offer that states none
   int64_t disk_free_min = kDiskFreeMin;              // less is disk_full before anything starts
+  SmokeMode smoke = SmokeMode::kEmulator;
+  absl::Duration smoke_attempt_max = kSmokeAttemptMax;
 };
 
 // A build that prints more than this many times its log limit ends as output_limit.

@@ -231,6 +231,18 @@ bool IsRaised(const fetch::SourceForm& form, const std::string& module) {
                      [&](const gomod::ModuleVersion& m) { return m.path == module; });
 }
 
+bool MayBeRaised(const std::string& module, const Choices& choices, const Variant& variant) {
+  return variant.form.raised.size() < kRaisedMax && !IsRaised(variant.form, module) &&
+         !choices.cannot_be_raised.contains(module);
+}
+
+bool Raise(const std::string& module, Variant& next) {
+  next.form.previous_go = false;  // a newer release may not know the older Go
+  next.form.raised.push_back({module, ""});
+  std::sort(next.form.raised.begin(), next.form.raised.end());
+  return true;
+}
+
 // What the finding's rule makes of the variant that failed; false: nothing.
 bool Repair(const Finding& finding, const Choices& choices, const std::vector<Variant>& tried, Variant& next) {
   switch (finding.fingerprint) {
@@ -269,18 +281,15 @@ bool Repair(const Finding& finding, const Choices& choices, const std::vector<Va
       older.form.previous_go = true;
       const bool may_be_older = choices.previous_go && !next.form.previous_go && next.form.raised.empty() &&
                                 std::find(tried.begin(), tried.end(), older) == tried.end();
-      const bool may_be_raised = next.form.raised.size() < kRaisedMax && !IsRaised(next.form, finding.about) &&
-                                 !choices.cannot_be_raised.contains(finding.about);
+      const bool may_be_raised = MayBeRaised(finding.about, choices, next);
       if (may_be_older && (!finding.lacks_target || !may_be_raised)) {
         next = std::move(older);
         return true;
       }
-      if (!may_be_raised) return false;
-      next.form.previous_go = false;  // a newer release may not know the older Go
-      next.form.raised.push_back({finding.about, ""});
-      std::sort(next.form.raised.begin(), next.form.raised.end());
-      return true;
+      return may_be_raised && Raise(finding.about, next);
     }
+    case Fingerprint::kCrashesAtStart:
+      return !finding.about.empty() && MayBeRaised(finding.about, choices, next) && Raise(finding.about, next);
     case Fingerprint::kNone:
     case Fingerprint::kToolchainBroken:
       return false;
@@ -323,7 +332,7 @@ std::vector<std::string> EditsOf(const Variant& variant) {
 }
 
 std::string_view FingerprintName(Fingerprint fingerprint) {
-  static constexpr std::array<std::string_view, 13> kNames = {"",
+  static constexpr std::array<std::string_view, 14> kNames = {"",
                                                               "directives_refused",
                                                               "replacement_missing",
                                                               "go_line_too_low",
@@ -335,6 +344,7 @@ std::string_view FingerprintName(Fingerprint fingerprint) {
                                                               "tag_wanted",
                                                               "versions_too_new",
                                                               "dependency_broken",
+                                                              "crashes_at_start",
                                                               "toolchain_broken"};
   return kNames[static_cast<size_t>(fingerprint)];
 }

@@ -50,6 +50,7 @@ enum class Fingerprint {
   kTagWanted,         // about: the tag
   kVersionsTooNew,    // of a module whose own go.mod names none
   kDependencyBroken,  // about: the module's path; by its age: the Go or the target is newer than it knows
+  kCrashesAtStart,    // about: the dependency that crashed when it was initialised; empty: nobody knows, or the program
   kToolchainBroken
 };
 

@@ -10,7 +10,7 @@
 namespace gofarm::exec {
 namespace {
 
-constexpr std::string_view kVersion = "gofarm-sandbox-1";
+constexpr std::string_view kVersion = "gofarm-sandbox-2";
 
 // Places the sandbox fills by itself.
 constexpr std::string_view kReserved[] = {"/proc", "/dev", "/etc", "/tmp"};
@@ -172,6 +172,7 @@ std::string EncodeInitSpec(const InitSpec& spec) {
     w.Number(overlay.keep ? 1 : 0);
   }
   w.Number(s.network ? 1 : 0);
+  w.Number(s.endless_devices ? 1 : 0);
   w.Number(s.limits.processes);
   w.Number(s.limits.output_bytes);
   return w.Take();
@@ -208,6 +209,7 @@ absl::StatusOr<InitSpec> DecodeInitSpec(std::string_view bytes) {
     s.overlays.push_back(std::move(overlay));
   }
   s.network = r.Number() != 0;
+  s.endless_devices = r.Number() != 0;
   s.limits.processes = static_cast<int>(r.Number());
   s.limits.output_bytes = r.Number();
   if (!r.AtEnd()) return absl::InvalidArgumentError("sandbox spec: garbled");

@@ -60,6 +60,8 @@ struct SandboxSpec {
   std::vector<BindMount> binds;
   std::vector<OverlayMount> overlays;
   bool network = false;  // true only for steps that run no code of a module
+  // /dev/zero, full, random and urandom are the devices: for programs that run. To a compiler they are empty files.
+  bool endless_devices = false;
   SandboxLimits limits;
   std::vector<std::string> watched;  // host folders whose size counts against output_bytes
   int slot = 0;                      // as root each slot has a uid of its own

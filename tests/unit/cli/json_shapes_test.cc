@@ -40,6 +40,8 @@ v1::ArtifactRow SampleArtifact() {
   row.set_main_version("v0.1.5");
   row.set_go_version("go1.26.8");
   row.set_job_id(81);
+  row.set_smoke(v1::SMOKE_RUN_NOT_RUN);
+  row.set_smoke_detail("no runner for this target");
   return row;
 }
 

@@ -25,6 +25,7 @@ constexpr Row kTable[] = {
     {F::kProxyError, Retry::kBounded, false},      {F::kDiskFull, Retry::kBounded, false},
     {F::kToolchainBroken, Retry::kBounded, false}, {F::kWorkerLost, Retry::kBounded, false},
     {F::kInternal, Retry::kBounded, false},        {F::kSourceIncomplete, Retry::kNever, true},
+    {F::kCrashesAtStart, Retry::kNever, true},
 };
 
 TEST(RetryPolicyTest, EveryClassHasTheDesignsRule) {

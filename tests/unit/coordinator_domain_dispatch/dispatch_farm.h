@@ -105,7 +105,12 @@ class Farm {
                  const std::string& instance = "i") {
     const StreamId stream{++streams};
     Step(HelloReceived{stream,
-                       {.name = name, .instance = instance, .pid = 7, .targets = std::move(targets), .slots = slots}});
+                       {.name = name,
+                        .instance = instance,
+                        .host_arch = host_arch,
+                        .pid = 7,
+                        .targets = std::move(targets),
+                        .slots = slots}});
     return stream;
   }
   SessionId Opened(StreamId stream, domain::OpenedSession opened = {}) {
@@ -139,6 +144,7 @@ class Farm {
   DispatchState state;
   absl::Time now = absl::FromUnixSeconds(1'800'000'000);
   std::vector<Effect> last;
+  std::string host_arch;  // of the workers that say Hello from now on
   int64_t streams = 0, sessions = 0, tokens = 0;
 };
 

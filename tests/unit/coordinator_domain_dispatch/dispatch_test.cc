@@ -23,6 +23,22 @@ TEST(DispatchTest, AModulesTargetsStayOnTheWorkerThatHasItsSource) {
   }
 }
 
+// It also sees whether the programs start.
+TEST(DispatchTest, OfWorkersWithAsManyFreeSlotsOneOfTheTargetsOwnArchitectureIsTaken) {
+  Farm farm;
+  farm.host_arch = "x86_64";
+  farm.Worker("a", 2);
+  farm.host_arch = "aarch64";
+  farm.Worker("b", 2);
+  const auto first = farm.Win(farm.Queue({farm.Job(10, "example.com/m", kArm)}));
+  ASSERT_EQ(first.size(), 1u);
+  EXPECT_EQ(farm.WorkerOf(first[0]), "b");
+  // It has fewer free slots now: nobody waits behind another job for its sake.
+  const auto second = farm.Win(farm.Queue({farm.Job(11, "example.com/other", kArm)}));
+  ASSERT_EQ(second.size(), 1u);
+  EXPECT_EQ(farm.WorkerOf(second[0]), "a");
+}
+
 TEST(DispatchTest, AModuleGoesElsewhereWhenItsWorkerHasNoFreeSlot) {
   Farm farm;
   farm.Worker("a", 1);

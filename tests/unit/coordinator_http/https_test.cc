@@ -39,14 +39,13 @@ class HttpsTest : public ::testing::Test {
     router.Get("/healthz", Router::Kind::kQuick, [](const Request&) { return Response{.body = "ok\n"}; });
     server_ = HttpServer::Start("127.0.0.1:0", std::move(router),
                                 {.certificate_folder = pki::CurrentOf(folder_),
-                                 .authorize =
-                                     [](const Caller& caller) -> absl::Status {
-                                       if (caller.bearer == "word") return absl::OkStatus();
-                                       if (caller.certificate.empty()) return absl::UnauthenticatedError("who?");
-                                       const auto shown = pki::ReadCertificate(caller.certificate);
-                                       if (shown.ok() && shown->subject.name == "ann") return absl::OkStatus();
-                                       return absl::PermissionDeniedError("not you");
-                                     },
+                                 .authorize = [](const Caller& caller) -> absl::Status {
+                                   if (caller.bearer == "word") return absl::OkStatus();
+                                   if (caller.certificate.empty()) return absl::UnauthenticatedError("who?");
+                                   const auto shown = pki::ReadCertificate(caller.certificate);
+                                   if (shown.ok() && shown->subject.name == "ann") return absl::OkStatus();
+                                   return absl::PermissionDeniedError("not you");
+                                 },
                                  .request_time = absl::Seconds(1)})
                   .value();
   }
@@ -59,8 +58,7 @@ class HttpsTest : public ::testing::Test {
     const std::string key = pki::NewKey().value();
     const std::string certificate =
         pki::IssueServer(authority_, key, "f1", {"127.0.0.1", name + ".example"}, WallNow()).value();
-    ASSERT_TRUE(
-        pki::ReplaceFiles(folder_, {{pki::kKeyFile, key}, {pki::kCertificateFile, certificate}}).ok());
+    ASSERT_TRUE(pki::ReplaceFiles(folder_, {{pki::kKeyFile, key}, {pki::kCertificateFile, certificate}}).ok());
   }
   // Key and certificate of a person of this name, in PEM.
   std::pair<std::string, std::string> Person(const std::string& name) {

@@ -50,6 +50,17 @@ TEST(CleanReportTest, TextIsMadeFitToBePrinted) {
   EXPECT_EQ(a.executables[0].main_version, "\\xff");
 }
 
+TEST(CleanReportTest, AnEndOfASmokeRunThatALaterReleaseKnowsCountsAsNone) {
+  AttemptReport a = Good();
+  a.executables[0].smoke = static_cast<Smoke>(7);
+  a.executables[0].smoke_detail = "two\nlines \033[31m" + std::string(2 * kSmokeDetailBytesMax, 'x');
+  ASSERT_TRUE(CleanReport(a).ok());
+  EXPECT_EQ(a.executables[0].smoke, Smoke::kNotRun);
+  EXPECT_LE(a.executables[0].smoke_detail.size(), kSmokeDetailBytesMax);
+  EXPECT_NE(a.executables[0].smoke_detail.find("two\\x0alines \\x1b[31m"), std::string::npos)
+      << a.executables[0].smoke_detail;
+}
+
 TEST(CleanReportTest, NumbersThatAreNoneAndValuesOutsideOfTheirSetsAreRefused) {
   const auto kRefused = absl::StatusCode::kInvalidArgument;
   EXPECT_EQ(CodeAfter([](auto& a) { a.peak_memory_bytes = -5; }), kRefused);

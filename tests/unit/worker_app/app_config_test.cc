@@ -41,7 +41,7 @@ TEST_F(WorkerConfigTest, ReadsTheWholeFile) {
       LoadAppConfig(FileOf("name = \"w-1\"\ncoordinators = [\"unix:/run/y\", \"unix:/run/x\"]\n"
                            "cache_dir = \"/c/\"\nwork_dir = \"/w\"\nslots = 3\nmemory_bytes_per_slot = \"2 GiB\"\n"
                            "targets = [\"riscv64\", \"x86_64\", \"riscv64\"]\ngoproxy = \"file:///p\"\n"
-                           "module_cache_bytes = \"1 GiB\"\n"));
+                           "module_cache_bytes = \"1 GiB\"\nsmoke = \"native\"\n"));
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->name, "w-1");
   EXPECT_THAT(config->coordinators, ElementsAre("unix:/run/y", "unix:/run/x"));
@@ -51,6 +51,7 @@ TEST_F(WorkerConfigTest, ReadsTheWholeFile) {
   EXPECT_THAT(config->targets, ElementsAre(Target::kRiscv64, Target::kX86_64));
   EXPECT_EQ(goproxy::ToText(config->proxy.goproxy), "file:///p");
   EXPECT_EQ(config->module_cache_bytes, int64_t{1} << 30);
+  EXPECT_EQ(config->smoke, build::SmokeMode::kNative);
 }
 
 TEST_F(WorkerConfigTest, FlagsCountMoreThanTheEnvironmentAndThatMoreThanTheFile) {
@@ -147,11 +148,12 @@ TEST_F(WorkerConfigTest, ASocketAndAPortAreTwoWays) {
 TEST_F(WorkerConfigTest, AllFaultsComeAtOnceWithTheirLines) {
   const auto config =
       LoadAppConfig(FileOf("name = \"no spaces\"\ncoordinators = [\"unix:relative\"]\ncache_dir = \"relative\"\n"
-                           "targets = [\"sparc\"]\nslots = 0\nslotz = 4\nlog_level = \"loud\"\n"));
+                           "targets = [\"sparc\"]\nslots = 0\nslotz = 4\nlog_level = \"loud\"\n"
+                           "smoke = \"sometimes\"\n"));
   ASSERT_EQ(config.status().code(), absl::StatusCode::kInvalidArgument);
   const std::string message(config.status().message());
   for (const char* part : {":1: ", ":2: ", "unix socket", ":3: ", "absolute", ":4: ", "sparc", ":5: ", ":6: ", "slotz",
-                           ":7: ", "work_dir"}) {
+                           ":7: ", ":8: ", "sometimes", "work_dir"}) {
     EXPECT_THAT(message, HasSubstr(part));
   }
 }

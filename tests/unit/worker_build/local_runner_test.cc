@@ -30,44 +30,7 @@ using ::testing::SizeIs;
 
 namespace fs = std::filesystem;
 
-class LocalRunnerTest : public ::testing::Test {
- protected:
-  LocalRunnerTest() {
-    std::string name = ::testing::TempDir() + "/runner-XXXXXX";
-    if (mkdtemp(name.data()) == nullptr) abort();
-    work_ = name;
-    fs::create_directories(work_ + "/proxy");
-  }
-  ~LocalRunnerTest() override {
-    fs::permissions(work_, fs::perms::owner_all);
-    fs::remove_all(work_);
-  }
-
-  BuildReport Run(const AcceptedOffer& offer, LocalRunnerOptions options = {},
-                  Scope scope = Scope::For(absl::Minutes(20))) {
-    RunnerRig rig(work_, proxy_, options);
-    BuildReport report = rig.runner().Run(scope, offer, listener_);
-    attempts_ = rig.work_dir() + "/attempts";
-    return report;
-  }
-  // A module that only this test's proxy folder knows. Its version differs from run to run, since the cache may be
-  // shared.
-  AcceptedOffer Local(const std::map<std::string, std::string>& files) {
-    const std::string module = "gofarm.test/runner" + std::to_string(getpid());
-    const std::string version = "v0.0." + std::to_string(++local_version_);
-    std::map<std::string, std::string> all = files;
-    all.emplace("go.mod", "module " + module + "\n\ngo 1.24\n");
-    gofarm::testing::ProxyFolder(work_ + "/proxy").Add(module, version, all);
-    proxy_ = {goproxy::Parse("file://" + work_ + "/proxy").value(), "off", "", ""};
-    return OrderOf(module, version);
-  }
-
-  inline static int local_version_ = 0;
-  std::string work_;
-  std::string attempts_;
-  fetch::ProxyEnvironment proxy_ = ProxyOfThisMachine();
-  Listener listener_;
-};
+class LocalRunnerTest : public RunnerTest {};
 
 const char kMain[] = "package main\n\nfunc main() { println(\"here\") }\n";
 
@@ -443,7 +406,7 @@ TEST_F(LocalRunnerTest, EveryLogLineIsTagged) {
   std::string_view rest = listener_.log;
   while (!rest.empty()) {
     const std::string line(rest.substr(0, rest.find('\n')));
-    EXPECT_THAT(line, MatchesRegex("(prepare|seed|fetch|check|build/[a-z0-9+]+)[|] .*"));
+    EXPECT_THAT(line, MatchesRegex("(prepare|seed|fetch|check|smoke|build/[a-z0-9+]+)[|] .*"));
     rest.remove_prefix(std::min(rest.size(), line.size() + 1));
   }
 }

@@ -267,6 +267,18 @@ TEST(NextVariantTest, AnOlderGoIsNoHelpForAPortThatADependencyLacks) {
             "install+previous-go");
 }
 
+TEST(NextVariantTest, ADependencyThatCrashesAtStartIsRaisedAndTheProgramsOwnPackageNever) {
+  const std::vector<Finding> crash = {{Fingerprint::kCrashesAtStart, "a.b/dep"}};
+  const std::optional<Variant> raised = After({}, crash, {Variant{}}, {.previous_go = true});
+  EXPECT_EQ(VariantName(*raised), "install+raised") << "it compiles: an older Go is no help";
+  EXPECT_EQ(raised->form.raised.front(), (gomod::ModuleVersion{"a.b/dep", ""}));
+  Variant newest = *raised;
+  newest.form.raised.front().version = "v1.9.0";
+  EXPECT_EQ(After(newest, crash, {Variant{}, newest}), std::nullopt) << "its newest release crashes too";
+  EXPECT_EQ(After({}, crash, {Variant{}}, {.cannot_be_raised = {"a.b/dep"}}), std::nullopt);
+  EXPECT_EQ(After({}, {{Fingerprint::kCrashesAtStart, ""}}, {Variant{}}, {.previous_go = true}), std::nullopt);
+}
+
 TEST(NextVariantTest, ARepairKeepsWhatWasRepairedBefore) {
   EXPECT_EQ(After(With(fetch::Base::kNoReplace), Fingerprint::kLargeFileNames, {}),
             With(fetch::Base::kNoReplace, true));

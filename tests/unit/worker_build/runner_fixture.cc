@@ -1,5 +1,7 @@
 #include "tests/unit/worker_build/runner_fixture.h"
 
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -9,6 +11,7 @@
 #include "common/base/check.h"
 #include "common/config/toolsets.h"
 #include "coordinator/domain/toolset.h"
+#include "tests/support/proxy_folder.h"
 
 namespace gofarm::build {
 namespace {
@@ -87,6 +90,35 @@ AcceptedOffer OrderOf(std::string module, std::string version, Target target) {
   offer.target = target;
   offer.pins = DefaultToolset();
   return offer;
+}
+
+RunnerTest::RunnerTest() {
+  std::string name = ::testing::TempDir() + "/runner-XXXXXX";
+  GOFARM_CHECK(mkdtemp(name.data()) != nullptr);
+  work_ = name;
+  std::filesystem::create_directories(work_ + "/proxy");
+}
+
+RunnerTest::~RunnerTest() {
+  std::filesystem::permissions(work_, std::filesystem::perms::owner_all);
+  std::filesystem::remove_all(work_);
+}
+
+BuildReport RunnerTest::Run(const AcceptedOffer& offer, LocalRunnerOptions options, Scope scope) {
+  RunnerRig rig(work_, proxy_, std::move(options));
+  BuildReport report = rig.runner().Run(scope, offer, listener_);
+  attempts_ = rig.work_dir() + "/attempts";
+  return report;
+}
+
+AcceptedOffer RunnerTest::Local(const std::map<std::string, std::string>& files) {
+  const std::string module = "gofarm.test/runner" + std::to_string(getpid());
+  const std::string version = "v0.0." + std::to_string(++local_version_);
+  std::map<std::string, std::string> all = files;
+  all.emplace("go.mod", "module " + module + "\n\ngo 1.24\n");
+  gofarm::testing::ProxyFolder(work_ + "/proxy").Add(module, version, all);
+  proxy_ = {goproxy::Parse("file://" + work_ + "/proxy").value(), "off", "", ""};
+  return OrderOf(module, version);
 }
 
 }  // namespace gofarm::build

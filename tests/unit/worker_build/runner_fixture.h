@@ -2,7 +2,10 @@
 // GOFARM_CACHE_DIR, else ~/.cache/gofarm. The test program serves the sandbox-init verb like the worker.
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -49,5 +52,24 @@ class RunnerRig {
 };
 
 AcceptedOffer OrderOf(std::string module, std::string version, Target target = Target::kX86_64);
+
+// Attempts over modules of its own.
+class RunnerTest : public ::testing::Test {
+ protected:
+  RunnerTest();
+  ~RunnerTest() override;
+
+  BuildReport Run(const AcceptedOffer& offer, LocalRunnerOptions options = {},
+                  Scope scope = Scope::For(absl::Minutes(20)));
+  // A module that only this test's proxy folder knows. Its version differs from run to run, since the cache may be
+  // shared.
+  AcceptedOffer Local(const std::map<std::string, std::string>& files);
+
+  inline static int local_version_ = 0;
+  std::string work_;
+  std::string attempts_;
+  fetch::ProxyEnvironment proxy_ = ProxyOfThisMachine();
+  Listener listener_;
+};
 
 }  // namespace gofarm::build

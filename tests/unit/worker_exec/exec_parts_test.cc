@@ -112,6 +112,7 @@ InitSpec FullSpec() {
   spec.sandbox.binds = {{"/host/a b", "/src", false}, {"/host/out", "/out", true}};
   spec.sandbox.overlays = {{"/host/seed", "/host/scratch", "/zigcache"}};
   spec.sandbox.network = true;
+  spec.sandbox.endless_devices = true;
   spec.sandbox.limits.processes = 77;
   spec.sandbox.limits.output_bytes = 12345;
   return spec;
@@ -125,6 +126,7 @@ TEST(InitSpecTest, ComesBackAsItWasWritten) {
   EXPECT_EQ(read->sandbox.environment, FullSpec().sandbox.environment);
   EXPECT_EQ(read->sandbox.binds[1].dest, "/out");
   EXPECT_TRUE(read->sandbox.binds[1].writable);
+  EXPECT_TRUE(read->sandbox.endless_devices);
   EXPECT_FALSE(read->defences.system_call_filter);
   EXPECT_EQ(read->uid, 210001);
 }
