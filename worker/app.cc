@@ -137,7 +137,7 @@ class CacheKeeper {
   std::jthread thread_;
 };
 
-absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& stop) {
+absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& stop, const std::stop_token& hurry) {
   for (const std::string& folder : {config.cache_dir, config.work_dir}) {
     GOFARM_ASSIGN_OR_RETURN(const bool own, io::MakePrivateFolder(folder, {"toolchains", "lock"}));
     if (!own) obs::Warn("folder_is_open_to_others", {{"folder", folder}});
@@ -189,6 +189,7 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   options.build_version = kVersion;
   options.targets = config.targets;
   options.slots = config.slots;
+  options.drain_max = config.drain_timeout;
   options.memory_bytes_per_slot = config.memory_bytes_per_slot;
   options.isolation_error = isolation.ok() || unproven ? "" : std::string(isolation.message());
   options.isolation_unproven = unproven;
@@ -223,7 +224,7 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
                                   },
                               .probe_max = kProbeMax},
                              isolation);
-  agent.Run(stop);
+  agent.Run(stop, hurry);
   return absl::OkStatus();
 }
 
@@ -254,7 +255,7 @@ int RunWorker(const AppConfig& config, sync::StopSignals& signals) {
   if (const absl::StatusOr<int64_t> files = process::RaiseOpenFilesLimit(); !files.ok()) {
     obs::Warn("open_files_limit", {{"error", std::string(files.status().message())}});
   }
-  const absl::Status status = RunUntilStopped(config, signals.token());
+  const absl::Status status = RunUntilStopped(config, signals.token(), signals.hurry());
   if (!status.ok() && !signals.token().stop_requested()) {
     obs::Error("worker_failed", {{"error", status.ToString()}});
     return ExitCodeOf(status);

@@ -68,6 +68,18 @@ goproxy::List ReadGoProxy(const std::string& goproxy, config::Table& table) {
   return list.ok() ? *std::move(list) : goproxy::List{};
 }
 
+absl::Duration ReadDrainTimeout(const std::string& flag, absl::Duration fallback, config::Table& table) {
+  const absl::Duration of_file = table.Duration("drain_timeout", fallback, absl::ZeroDuration(), kDrainTimeoutMax);
+  const std::string text = First(flag, "GOFARM_WORKER_DRAIN_TIMEOUT", "");
+  if (text.empty()) return of_file;
+  absl::Duration timeout;
+  if (!absl::ParseDuration(text, &timeout) || timeout < absl::ZeroDuration() || timeout > kDrainTimeoutMax) {
+    table.Fault("drain_timeout", Cat("\"", EscapeForPrint(text), "\" must be a time between 0s and ",
+                                     absl::FormatDuration(kDrainTimeoutMax), ", such as 30s or 10m"));
+  }
+  return timeout;
+}
+
 std::vector<Target> ReadTargets(config::Table& table) {
   std::vector<std::string> all;
   for (const Target target : kAllTargets) all.emplace_back(TargetName(target));
@@ -130,6 +142,7 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   out.memory_bytes_per_slot =
       table.Bytes("memory_bytes_per_slot", DefaultMemoryPerSlot(out.slots, memory), kMemoryMin, kBytesMax);
   out.targets = ReadTargets(table);
+  out.drain_timeout = ReadDrainTimeout(flags.drain_timeout, out.drain_timeout, table);
   out.proxy.goproxy = ReadGoProxy(First("", "GOFARM_WORKER_GOPROXY", table.Str("goproxy", "")), table);
   out.proxy.gosumdb = table.Str("gosumdb", "");
   out.proxy.gonosumdb = table.Str("gonosumdb", "");

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/obs/log.h"
 #include "common/vocab/target.h"
 #include "worker/fetch/cache_layout.h"
@@ -15,6 +16,7 @@ namespace gofarm::worker {
 // What one slot is meant to have: big modules peak at 4 to 6 GB in one build.
 inline constexpr int64_t kMemoryPerSlot = int64_t{6} << 30;
 inline constexpr int kSlotsMax = 256;
+inline constexpr absl::Duration kDrainTimeoutMax = absl::Hours(24);
 
 // As given on the command line; empty or 0: not given.
 struct Flags {
@@ -24,6 +26,7 @@ struct Flags {
   std::string cache_dir;
   std::string work_dir;
   int slots = 0;
+  std::string drain_timeout;
   std::string log_level;
 };
 
@@ -34,6 +37,7 @@ struct AppConfig {
   std::string work_dir;
   int slots = 1;
   int cores = 1;
+  absl::Duration drain_timeout = absl::Seconds(30);  // how long builds may go on after SIGTERM
   int64_t memory_bytes_per_slot = kMemoryPerSlot;
   std::vector<Target> targets;
   fetch::ProxyEnvironment proxy;  // without goproxy: what is empty is as `go env` says

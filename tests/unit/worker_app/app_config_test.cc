@@ -18,8 +18,9 @@ using testing::HasSubstr;
 class WorkerConfigTest : public testing::Test {
  protected:
   WorkerConfigTest() {
-    for (const char* name : {"GOFARM_WORKER_NAME", "GOFARM_WORKER_COORDINATORS", "GOFARM_WORKER_CACHE_DIR",
-                             "GOFARM_WORKER_WORK_DIR", "GOFARM_WORKER_GOPROXY", "GOFARM_WORKER_LOG_LEVEL"}) {
+    for (const char* name :
+         {"GOFARM_WORKER_NAME", "GOFARM_WORKER_COORDINATORS", "GOFARM_WORKER_CACHE_DIR", "GOFARM_WORKER_WORK_DIR",
+          "GOFARM_WORKER_GOPROXY", "GOFARM_WORKER_LOG_LEVEL", "GOFARM_WORKER_DRAIN_TIMEOUT"}) {
       ::unsetenv(name);
     }
   }
@@ -61,6 +62,21 @@ TEST_F(WorkerConfigTest, FlagsCountMoreThanTheEnvironmentAndThatMoreThanTheFile)
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->name, "of-environment");
   EXPECT_EQ(config->cache_dir, "/flag");
+}
+
+TEST_F(WorkerConfigTest, HowLongBuildsMayGoOnAfterSigterm) {
+  const std::string file = "coordinators = [\"127.0.0.1:1\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\n";
+  EXPECT_EQ(LoadAppConfig(FileOf(file)).value().drain_timeout, absl::Seconds(30));
+  Flags flags = FileOf(file + "drain_timeout = \"10m\"\n");
+  EXPECT_EQ(LoadAppConfig(flags).value().drain_timeout, absl::Minutes(10));
+  ::setenv("GOFARM_WORKER_DRAIN_TIMEOUT", "5m", 1);
+  EXPECT_EQ(LoadAppConfig(flags).value().drain_timeout, absl::Minutes(5));
+  flags.drain_timeout = "0s";
+  EXPECT_EQ(LoadAppConfig(flags).value().drain_timeout, absl::ZeroDuration());
+  for (const char* wrong : {"-1s", "soon", "25h", "inf"}) {
+    flags.drain_timeout = wrong;
+    EXPECT_THAT(std::string(LoadAppConfig(flags).status().message()), HasSubstr("drain_timeout")) << wrong;
+  }
 }
 
 TEST_F(WorkerConfigTest, AnEmbeddedFarmsFolderGivesTheFolders) {
