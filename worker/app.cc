@@ -189,6 +189,7 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   options.build_version = kVersion;
   options.targets = config.targets;
   options.slots = config.slots;
+  options.labels = config.labels;
   options.drain_max = config.drain_timeout;
   options.memory_bytes_per_slot = config.memory_bytes_per_slot;
   options.isolation_error = isolation.ok() || unproven ? "" : std::string(isolation.message());

@@ -96,6 +96,24 @@ std::vector<Target> ReadTargets(config::Table& table) {
   return targets;
 }
 
+Labels ReadLabels(const std::vector<std::string>& flags, config::Table& table) {
+  Labels labels;
+  config::Table of_file = table.Sub("labels");
+  for (const std::string& key : of_file.Keys()) labels[key] = of_file.Str(key, "");
+  const std::vector<std::string> of_environment =
+      absl::StrSplit(First("", "GOFARM_WORKER_LABELS", ""), ',', absl::SkipEmpty());
+  for (const std::vector<std::string>* texts : {&of_environment, &flags}) {
+    absl::StatusOr<Labels> more = ParseLabels(*texts);
+    if (!more.ok()) {
+      table.Fault("labels", Sv(more.status().message()));
+      continue;
+    }
+    for (const auto& [key, value] : *more) labels[key] = value;
+  }
+  if (const absl::Status status = CheckLabels(labels); !status.ok()) table.Fault("labels", Sv(status.message()));
+  return labels;
+}
+
 }  // namespace
 
 int DefaultSlots(int cores, int64_t memory_bytes) {
@@ -142,6 +160,7 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   out.memory_bytes_per_slot =
       table.Bytes("memory_bytes_per_slot", DefaultMemoryPerSlot(out.slots, memory), kMemoryMin, kBytesMax);
   out.targets = ReadTargets(table);
+  out.labels = ReadLabels(flags.labels, table);
   out.drain_timeout = ReadDrainTimeout(flags.drain_timeout, out.drain_timeout, table);
   out.proxy.goproxy = ReadGoProxy(First("", "GOFARM_WORKER_GOPROXY", table.Str("goproxy", "")), table);
   out.proxy.gosumdb = table.Str("gosumdb", "");

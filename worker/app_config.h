@@ -8,6 +8,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/obs/log.h"
+#include "common/vocab/labels.h"
 #include "common/vocab/target.h"
 #include "worker/fetch/cache_layout.h"
 
@@ -27,6 +28,7 @@ struct Flags {
   std::string work_dir;
   int slots = 0;
   std::string drain_timeout;
+  std::vector<std::string> labels;  // "zone=b" each
   std::string log_level;
 };
 
@@ -40,6 +42,7 @@ struct AppConfig {
   absl::Duration drain_timeout = absl::Seconds(30);  // how long builds may go on after SIGTERM
   int64_t memory_bytes_per_slot = kMemoryPerSlot;
   std::vector<Target> targets;
+  Labels labels;                  // those of the file, under those of the environment, under those of flags
   fetch::ProxyEnvironment proxy;  // without goproxy: what is empty is as `go env` says
   int64_t module_cache_bytes = int64_t{20} << 30;
   int64_t shared_cache_bytes = int64_t{20} << 30;

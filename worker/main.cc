@@ -26,12 +26,14 @@ constexpr char kAbout[] =
     "  coordinators = [\"127.0.0.1:7070\"]   # tried in turn\n"
     "  cache_dir = \"/var/cache/gofarm\"     # toolchains, seeds, modules; several workers may share it\n"
     "  work_dir = \"/var/lib/gofarm/work\"   # running builds; of this worker alone\n"
-    "  # name, slots, drain_timeout, memory_bytes_per_slot, targets, goproxy, gosumdb, gonosumdb, goprivate,\n"
+    "  # name, slots, drain_timeout, memory_bytes_per_slot, targets, [labels], goproxy, gosumdb, gonosumdb, "
+    "goprivate,\n"
     "  # module_cache_bytes, shared_cache_bytes, log_level\n"
     "\n"
     "and give it with --config. A flag counts more than the environment (GOFARM_WORKER_NAME, ..._COORDINATORS, "
     "..._CACHE_DIR,\n"
-    "..._WORK_DIR, ..._DRAIN_TIMEOUT, ..._GOPROXY, ..._LOG_LEVEL), and that more than the file. It needs bubblewrap "
+    "..._WORK_DIR, ..._DRAIN_TIMEOUT, ..._LABELS, ..._GOPROXY, ..._LOG_LEVEL), and that more than the file. It needs "
+    "bubblewrap "
     "0.8 and user "
     "namespaces;\n"
     "where it cannot isolate builds it takes none and says what is missing.\n"
@@ -90,6 +92,9 @@ int Main(int argc, char** argv) {
       ->check(CLI::Range(1, worker::kSlotsMax));
   app.add_option("--drain-timeout", flags.drain_timeout, "how long builds may go on after SIGTERM, such as 30s")
       ->type_name("TIME");
+  app.add_option("--label", flags.labels, "a label, such as zone=b; may be given several times")
+      ->type_name("K=V")
+      ->allow_extra_args(false);
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")->type_name("LEVEL");
   app.require_subcommand(0, 1);
 

@@ -351,6 +351,7 @@ void Agent::Impl::Do(const SendHello& e) {
   for (const Target target : options_.targets) hello.add_targets(static_cast<v1::Target>(target));
   hello.set_slots(options_.slots);
   hello.set_memory_bytes(options_.memory_bytes_per_slot * options_.slots);
+  hello.mutable_labels()->insert(options_.labels.begin(), options_.labels.end());
   hello.set_pid(static_cast<int32_t>(::getpid()));
   hello.set_build_version(options_.build_version);
   hello.set_isolation_error(Clip(state_.config.isolation_error, kDetailMax));

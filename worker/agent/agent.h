@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/vocab/labels.h"
 #include "common/vocab/target.h"
 #include "common/vocab/toolset.h"
 #include "common/vocab/worker_report.h"
@@ -30,6 +31,7 @@ struct AgentOptions {
   int slots = 1;
   absl::Duration drain_max;  // how long a stop lets builds go on
   int64_t memory_bytes_per_slot = 0;
+  Labels labels;
   std::string isolation_error;  // not empty: takes no offer, until IsolationChanged says otherwise
   bool isolation_unproven =
       false;                 // a full disk hid whether builds can be isolated: it counts as full until IsolationChanged

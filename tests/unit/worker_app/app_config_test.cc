@@ -20,7 +20,7 @@ class WorkerConfigTest : public testing::Test {
   WorkerConfigTest() {
     for (const char* name :
          {"GOFARM_WORKER_NAME", "GOFARM_WORKER_COORDINATORS", "GOFARM_WORKER_CACHE_DIR", "GOFARM_WORKER_WORK_DIR",
-          "GOFARM_WORKER_GOPROXY", "GOFARM_WORKER_LOG_LEVEL", "GOFARM_WORKER_DRAIN_TIMEOUT"}) {
+          "GOFARM_WORKER_GOPROXY", "GOFARM_WORKER_LOG_LEVEL", "GOFARM_WORKER_DRAIN_TIMEOUT", "GOFARM_WORKER_LABELS"}) {
       ::unsetenv(name);
     }
   }
@@ -77,6 +77,22 @@ TEST_F(WorkerConfigTest, HowLongBuildsMayGoOnAfterSigterm) {
     flags.drain_timeout = wrong;
     EXPECT_THAT(std::string(LoadAppConfig(flags).status().message()), HasSubstr("drain_timeout")) << wrong;
   }
+}
+
+TEST_F(WorkerConfigTest, LabelsOfFlagsCountMoreThanThoseOfTheEnvironmentAndThoseOfTheFile) {
+  const std::string file = "coordinators = [\"127.0.0.1:1\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\n[labels]\n";
+  Flags flags = FileOf(file + "zone = \"a\"\nrack = \"7\"\ndisk = \"slow\"\n");
+  ::setenv("GOFARM_WORKER_LABELS", "zone=b,disk=fast", 1);
+  flags.labels = {"zone=c"};
+  const auto config = LoadAppConfig(flags);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->labels, (Labels{{"zone", "c"}, {"rack", "7"}, {"disk", "fast"}}));
+  flags.labels = {"zone"};
+  EXPECT_THAT(std::string(LoadAppConfig(flags).status().message()), HasSubstr("KEY=VALUE"));
+  flags.labels.clear();
+  ::unsetenv("GOFARM_WORKER_LABELS");
+  flags = FileOf(file + "\"no spaces\" = \"x\"\n");
+  EXPECT_THAT(std::string(LoadAppConfig(flags).status().message()), HasSubstr("label no spaces=x"));
 }
 
 TEST_F(WorkerConfigTest, AnEmbeddedFarmsFolderGivesTheFolders) {
