@@ -76,8 +76,7 @@ Exit WorkerDrain(const Globals& globals, const DrainArgs& args) {
     return absl::InvalidArgumentError("name one worker, or --label K=V for all that have it");
   }
   absl::Duration timeout = absl::InfiniteDuration();
-  if (!args.timeout.empty() &&
-      (!absl::ParseDuration(args.timeout, &timeout) || timeout < absl::ZeroDuration())) {
+  if (!args.timeout.empty() && (!absl::ParseDuration(args.timeout, &timeout) || timeout < absl::ZeroDuration())) {
     return absl::InvalidArgumentError(
         Cat("--timeout: \"", EscapeForPrint(args.timeout), "\" is no length of time; write 90s, 30m or 2h"));
   }
@@ -125,8 +124,9 @@ Exit WorkerRemove(const Globals& globals, const std::string& name) {
   text += "\n";
   PrintOut(text);
   if (removed.was_connected()) {
-    PrintErr(Cat("gofarm: its gofarm-worker still runs: it joins again as a new worker, which is not drained, unless you "
-                 "stop it\n"));
+    PrintErr(
+        Cat("gofarm: its gofarm-worker still runs: it joins again as a new worker, which is not drained, unless you "
+            "stop it\n"));
   }
   return 0;
 }

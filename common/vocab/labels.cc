@@ -26,8 +26,7 @@ absl::Status CheckLabel(std::string_view key, std::string_view value) {
   for (const std::string_view text : {key, value}) {
     if (text.size() <= kLabelBytesMax && IsLabelText(text)) continue;
     return absl::InvalidArgumentError(Cat("label ", Shown(key), "=", Shown(value), ": key and value have at most ",
-                                          kLabelBytesMax,
-                                          " letters, digits, \".\", \"_\", \"-\" or \"/\" each"));
+                                          kLabelBytesMax, " letters, digits, \".\", \"_\", \"-\" or \"/\" each"));
   }
   return absl::OkStatus();
 }
@@ -49,9 +48,8 @@ absl::StatusOr<Labels> ParseLabels(const std::vector<std::string>& texts) {
     }
     const auto [known, fresh] = labels.emplace(text.substr(0, equals), text.substr(equals + 1));
     if (!fresh && known->second != text.substr(equals + 1)) {
-      return absl::InvalidArgumentError(
-          Cat("label ", Shown(known->first), " has two values, ", Shown(known->second), " and ",
-              Shown(text.substr(equals + 1))));
+      return absl::InvalidArgumentError(Cat("label ", Shown(known->first), " has two values, ", Shown(known->second),
+                                            " and ", Shown(text.substr(equals + 1))));
     }
   }
   GOFARM_RETURN_IF_ERROR(CheckLabels(labels));

@@ -1,5 +1,5 @@
-// Labels of workers, such as zone=b, and what a batch asks of the workers that build it. Plain data, with the one rule of
-// what a label may be.
+// Labels of workers, such as zone=b, and what a batch asks of the workers that build it. Plain data, with the one rule
+// of what a label may be.
 #pragma once
 
 #include <cstddef>

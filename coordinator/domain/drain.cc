@@ -24,11 +24,11 @@ absl::Status MayRemove(const DispatchState& state, const std::string& worker, ab
   if (session == nullptr) return absl::OkStatus();
   const size_t jobs = session->running.size() + session->offers.size() + static_cast<size_t>(session->claims);
   if (session->drain.drained && jobs == 0) return absl::OkStatus();
-  return absl::FailedPreconditionError(
-      Cat("worker ", worker, " is connected", jobs == 0 ? "" : Cat(" and has ", jobs, jobs == 1 ? " job" : " jobs"),
-          ": stop its gofarm-worker, or drain it first (gofarm worker drain ", worker,
-          " --wait); a host that vanished counts as connected for ", absl::ToInt64Seconds(kNameHeld),
-          " seconds after its last word"));
+  return absl::FailedPreconditionError(Cat("worker ", worker, " is connected",
+                                           jobs == 0 ? "" : Cat(" and has ", jobs, jobs == 1 ? " job" : " jobs"),
+                                           ": stop its gofarm-worker, or drain it first (gofarm worker drain ", worker,
+                                           " --wait); a host that vanished counts as connected for ",
+                                           absl::ToInt64Seconds(kNameHeld), " seconds after its last word"));
 }
 
 }  // namespace gofarm::dispatch

@@ -13,8 +13,9 @@ inline const domain::DrainMark& Later(const domain::DrainMark& a, const domain::
   return a.change >= b.change ? a : b;
 }
 
-// Whether this worker may be removed as far as this coordinator knows. A host that vanished is one whose stream stands and
-// that says nothing: it counts as gone after kNameHeld. FAILED_PRECONDITION: it is connected; says what to do first.
+// Whether this worker may be removed as far as this coordinator knows. A host that vanished is one whose stream stands
+// and that says nothing: it counts as gone after kNameHeld. FAILED_PRECONDITION: it is connected; says what to do
+// first.
 absl::Status MayRemove(const DispatchState& state, const std::string& worker, absl::Time now);
 
 // Connected and heard of within kNameHeld.

@@ -1,5 +1,5 @@
-// What operators do with workers: drain, undrain, remove. The store comes first, the dispatcher hears of it. Thread-safe;
-// blocks its thread where it asks the store.
+// What operators do with workers: drain, undrain, remove. The store comes first, the dispatcher hears of it.
+// Thread-safe; blocks its thread where it asks the store.
 #pragma once
 
 #include <string>

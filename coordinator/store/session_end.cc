@@ -25,8 +25,8 @@ std::vector<Lease> LockLeases(Txn& txn, const char* jobs_statement, const char* 
 }
 
 absl::StatusOr<std::vector<domain::LostAttempt>> Lose(Txn& txn, const std::vector<Lease>& leases,
-                                              const absl::flat_hash_map<JobId, LockedJob>& jobs, bool counts,
-                                              const std::string& detail, const Random& random) {
+                                                      const absl::flat_hash_map<JobId, LockedJob>& jobs, bool counts,
+                                                      const std::string& detail, const Random& random) {
   std::vector<domain::LostAttempt> lost;
   for (const Lease& lease : leases) {
     const auto job = jobs.find(lease.job);
@@ -47,8 +47,8 @@ absl::StatusOr<std::vector<domain::LostAttempt>> Lose(Txn& txn, const std::vecto
   return lost;
 }
 
-absl::StatusOr<domain::ExpiredSessions> EndSessionsIn(Txn& txn, std::vector<SessionId> sessions, bool counts, const std::string& detail,
-                                    const Random& random) {
+absl::StatusOr<domain::ExpiredSessions> EndSessionsIn(Txn& txn, std::vector<SessionId> sessions, bool counts,
+                                                      const std::string& detail, const Random& random) {
   domain::ExpiredSessions result;
   if (sessions.empty()) return result;
   const std::string keys = Array(sessions);

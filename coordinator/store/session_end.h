@@ -1,5 +1,5 @@
-// How sessions end and what becomes of what their workers ran and were offered, within the caller's transaction. Inside the
-// store only.
+// How sessions end and what becomes of what their workers ran and were offered, within the caller's transaction. Inside
+// the store only.
 #pragma once
 
 #include <string>

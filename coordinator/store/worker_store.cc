@@ -13,10 +13,9 @@ namespace {
 
 absl::Status NoWorker(const domain::WorkerChoice& choice) {
   return absl::NotFoundError(
-      choice.name.empty()
-          ? Cat("no worker has ", choice.labels.size() == 1 ? "the label " : "the labels ", ToText(choice.labels),
-                "; see: gofarm worker list")
-          : Cat("no worker is called \"", EscapeForPrint(choice.name), "\"; see: gofarm worker list"));
+      choice.name.empty() ? Cat("no worker has ", choice.labels.size() == 1 ? "the label " : "the labels ",
+                                ToText(choice.labels), "; see: gofarm worker list")
+                          : Cat("no worker is called \"", EscapeForPrint(choice.name), "\"; see: gofarm worker list"));
 }
 
 }  // namespace

@@ -1,7 +1,6 @@
-#include "coordinator/store/worker_store.h"
-
 #include <gmock/gmock.h>
 
+#include "coordinator/store/worker_store.h"
 #include "tests/pg/farm_fixture.h"
 
 namespace gofarm::testing {

@@ -1,8 +1,7 @@
 // Labels, drains and removals as the dispatcher knows them.
-#include "coordinator/domain/drain.h"
-
 #include <utility>
 
+#include "coordinator/domain/drain.h"
 #include "tests/unit/coordinator_domain_dispatch/dispatch_farm.h"
 
 namespace gofarm::dispatch {
@@ -13,13 +12,9 @@ Labels Zone(const std::string& zone) { return {{"zone", zone}}; }
 // A worker with these labels.
 StreamId Labelled(Farm& farm, const std::string& name, Labels labels, int slots = 1) {
   const StreamId stream{++farm.streams};
-  farm.Step(HelloReceived{stream,
-                          {.name = name,
-                           .instance = "i",
-                           .pid = 7,
-                           .targets = {kX86, kArm},
-                           .slots = slots,
-                           .labels = std::move(labels)}});
+  farm.Step(HelloReceived{
+      stream,
+      {.name = name, .instance = "i", .pid = 7, .targets = {kX86, kArm}, .slots = slots, .labels = std::move(labels)}});
   farm.Opened(stream);
   farm.Step(ReadyReceived{stream, slots, false});
   return stream;
@@ -63,7 +58,8 @@ TEST(LabelTest, WhichLabelIsMissingIsSaid) {
   Farm farm;
   Labelled(farm, "a", {{"zone", "a"}});
   Labelled(farm, "fast", {{"disk", "fast"}});
-  farm.Queue({Asking(farm, 10, {{"zone", "b"}, {"disk", "fast"}}), Asking(farm, 11, {{"zone", "a"}, {"disk", "fast"}})});
+  farm.Queue(
+      {Asking(farm, 10, {{"zone", "b"}, {"disk", "fast"}}), Asking(farm, 11, {{"zone", "a"}, {"disk", "fast"}})});
   EXPECT_EQ(Why(farm, 10).reason, WaitReason::kNoWorkerForTarget);
   EXPECT_EQ(Why(farm, 10).detail, "no connected worker that takes jobs for x86_64 has the label zone=b");
   EXPECT_EQ(Why(farm, 11).detail,
