@@ -107,6 +107,7 @@ absl::Status FarmClient::Submit(const SubmitOptions& options, const std::vector<
   h.set_name(options.name);
   h.set_submitter(options.submitter);
   h.set_force(options.force);
+  h.mutable_labels()->insert(options.labels.begin(), options.labels.end());
   h.set_entries(static_cast<int64_t>(entries.size()));
   for (const Target target : options.targets) h.add_targets(static_cast<v1::Target>(target));
   return impl_->Patiently([&] {
@@ -176,6 +177,29 @@ absl::Status FarmClient::ListWorkers(absl::Duration deadline, bool brief, v1::Wo
   v1::WorkerPage page;
   while (reader->Read(&page)) all.MergeFrom(page);
   return rpc::FromGrpc(reader->Finish());
+}
+
+absl::Status FarmClient::ListWorkers(const std::vector<std::string>& names, v1::WorkerPage& rows) {
+  v1::ListWorkersRequest request;
+  request.mutable_names()->Add(names.begin(), names.end());
+  return impl_->List(&Stub::ListWorkers, request, rows);
+}
+
+absl::Status FarmClient::DrainWorkers(const std::string& name, const Labels& labels, bool drain,
+                                      std::vector<std::string>& names) {
+  v1::WorkerChoice choice;
+  choice.set_name(name);
+  choice.mutable_labels()->insert(labels.begin(), labels.end());
+  v1::ChosenWorkers chosen;
+  GOFARM_RETURN_IF_ERROR(impl_->Unary(drain ? &Stub::DrainWorkers : &Stub::UndrainWorkers, choice, chosen));
+  names.assign(chosen.names().begin(), chosen.names().end());
+  return absl::OkStatus();
+}
+
+absl::Status FarmClient::RemoveWorker(const std::string& name, v1::RemovedWorker& removed) {
+  v1::RemoveWorkerRequest request;
+  request.set_name(name);
+  return impl_->Unary(&Stub::RemoveWorker, request, removed);
 }
 
 absl::Status FarmClient::GetFarmStatus(absl::Duration deadline, v1::FarmStatus& status) {

@@ -17,6 +17,7 @@
 #include "cli/farm_finder.h"
 #include "cli/list_file.h"
 #include "common/base/scope.h"
+#include "common/vocab/labels.h"
 
 namespace gofarm::v1 {
 class ArtifactPage;
@@ -28,6 +29,7 @@ class Job;
 class JobPage;
 class ListArtifactsRequest;
 class ListJobsRequest;
+class RemovedWorker;
 class WorkerPage;
 class SubmitReply;
 }  // namespace gofarm::v1
@@ -46,6 +48,7 @@ struct SubmitOptions {
   std::string submitter;
   std::vector<Target> targets;
   bool force = false;
+  Labels labels;
 };
 
 class FarmClient {
@@ -72,8 +75,12 @@ class FarmClient {
 
   absl::Status ListArtifacts(const v1::ListArtifactsRequest& request, v1::ArtifactPage& all);
   absl::Status ListWorkers(v1::WorkerPage& all);
+  absl::Status ListWorkers(const std::vector<std::string>& names, v1::WorkerPage& rows);
   // No patience: for those who ask again themselves. `brief`: without what workers report and run.
   absl::Status ListWorkers(absl::Duration deadline, bool brief, v1::WorkerPage& all);
+  // One worker, or all with these labels; `names`: of those that are meant.
+  absl::Status DrainWorkers(const std::string& name, const Labels& labels, bool drain, std::vector<std::string>& names);
+  absl::Status RemoveWorker(const std::string& name, v1::RemovedWorker& removed);
   absl::Status GetFarmStatus(absl::Duration deadline, v1::FarmStatus& status);
 
   // Streams. Each is one try and ends with the stream; `stop` of the scope ends it early (CANCELLED). The callbacks run

@@ -36,12 +36,18 @@ Exit Submit(const Globals& globals, const SubmitArgs& args) {
   SubmitOptions options{.name = args.name,
                         .submitter = args.submitter.empty() ? DefaultSubmitter() : args.submitter,
                         .targets = ParseTargets(args.targets, errors),
-                        .force = args.force};
+                        .force = args.force,
+                        .labels = {}};
   // A message takes only UTF-8, and the farm no control characters.
   for (const auto& [option, text] : {std::pair("--name", &options.name), std::pair("--as", &options.submitter)}) {
     if (const std::string shown = EscapeForPrint(*text); shown != *text) {
       errors.push_back(Cat(option, " \"", shown, "\" holds a control character or is no UTF-8"));
     }
+  }
+  if (absl::StatusOr<Labels> labels = ParseLabels(args.labels); labels.ok()) {
+    options.labels = *std::move(labels);
+  } else {
+    errors.push_back(Cat("--label: ", Sv(labels.status().message())));
   }
   ParseArguments(args.modules, parsed);
   if (!args.file.empty()) {

@@ -13,6 +13,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/process/program.h"
+#include "common/vocab/labels.h"
 #include "gofarm/v1/farm.pb.h"
 
 namespace gofarm::cli {
@@ -24,6 +25,10 @@ std::string Targets(const v1::WorkerRow& worker) {
     out += Cat(out.empty() ? "" : ",", NameOf(static_cast<v1::Target>(target)));
   }
   return out;
+}
+
+std::string LabelsOf(const v1::WorkerRow& worker) {
+  return ToText(Labels(worker.labels().begin(), worker.labels().end()));
 }
 
 // "x86_64 ready, riscv64 seeding".
@@ -40,9 +45,11 @@ std::string WorkerText(const v1::WorkerRow& worker, const Terminal& terminal) {
   std::string out =
       Cat(EscapeForPrint(worker.name()), ": ", Paint(terminal, ColorOfState(state), state),
           worker.detail().empty() ? "" : Cat(" (", EscapeForPrint(worker.detail()), ")"), "\n", "  pid ", worker.pid(),
-          ", ", EscapeForPrint(worker.host_arch()), ", ", worker.free_slots(), " of ", worker.slots(),
-          " slots free, memory ", HumanBytes(worker.memory_bytes()), "\n", "  cache ", HumanBytes(worker.cache_bytes()),
-          ", ", HumanBytes(worker.disk_free_bytes()), " of disk free\n");
+          ", ", EscapeForPrint(worker.host_arch()), ", version ", EscapeForPrint(worker.build_version()),
+          worker.address().empty() ? "" : Cat(", from ", EscapeForPrint(worker.address())), "\n",
+          worker.labels().empty() ? "" : Cat("  labels ", LabelsOf(worker), "\n"), "  ", worker.free_slots(), " of ",
+          worker.slots(), " slots free, memory ", HumanBytes(worker.memory_bytes()), "\n", "  cache ",
+          HumanBytes(worker.cache_bytes()), ", ", HumanBytes(worker.disk_free_bytes()), " of disk free\n");
   for (const v1::InstalledToolchain& toolchain : worker.toolchains()) {
     out += Cat("  ", EscapeForPrint(toolchain.kind()), " ", EscapeForPrint(toolchain.version()), ": ",
                EscapeForPrint(toolchain.path()), "\n");
@@ -88,6 +95,7 @@ Exit WorkerList(const Globals& globals) {
                    {"PID", true},
                    {"SLOTS", true},
                    {"FREE", true},
+                   {"LABELS", false, true},
                    {"TARGETS", false, true},
                    {"SEEDS", false, true}});
   std::string notes;  // whole sentences: why one takes no jobs, or that its name is claimed twice
@@ -99,6 +107,7 @@ Exit WorkerList(const Globals& globals) {
                Cat(worker.pid()),
                Cat(worker.slots()),
                Cat(worker.free_slots()),
+               LabelsOf(worker),
                Targets(worker),
                Seeds(worker)});
   }
@@ -109,7 +118,7 @@ Exit WorkerList(const Globals& globals) {
 Exit WorkerShow(const Globals& globals, const std::string& name) {
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
   v1::WorkerPage reply;
-  GOFARM_RETURN_IF_ERROR(client->ListWorkers(reply));
+  GOFARM_RETURN_IF_ERROR(client->ListWorkers({name}, reply));
   for (const v1::WorkerRow& worker : reply.workers()) {
     if (worker.name() != name) continue;
     if (globals.json) {

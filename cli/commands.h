@@ -39,6 +39,7 @@ struct SubmitArgs {
   std::vector<std::string> targets;
   std::string name;
   std::string submitter;
+  std::vector<std::string> labels;  // "zone=b" each
   bool force = false;
   bool wait = false;
 };
@@ -98,6 +99,15 @@ Exit Audit(const Globals& globals, const AuditArgs& args);
 
 Exit WorkerList(const Globals& globals);
 Exit WorkerShow(const Globals& globals, const std::string& name);
+struct DrainArgs {
+  std::string name;
+  std::vector<std::string> labels;  // "zone=b" each: all workers that have them
+  bool undo = false;
+  bool wait = false;
+  std::string timeout;  // of the wait; empty: none
+};
+Exit WorkerDrain(const Globals& globals, const DrainArgs& args);
+Exit WorkerRemove(const Globals& globals, const std::string& name);
 // `verb`: "show" or "prune"; `arguments` go to gofarm-worker as they are.
 Exit WorkerCache(const Globals& globals, const std::string& verb, const std::string& cache_dir,
                  const std::vector<std::string>& arguments);

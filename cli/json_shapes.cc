@@ -200,9 +200,16 @@ void WriteWorker(JsonWriter& json, const v1::WorkerRow& worker) {
   json.Field("memory_bytes", worker.memory_bytes())
       .Field("cache_bytes", worker.cache_bytes())
       .Field("disk_free_bytes", worker.disk_free_bytes())
-      .Field("build_version", worker.build_version())
-      .Field("last_seen_at", TimeOf(worker.last_seen_at()))
-      .EndObject();
+      .Field("version", worker.build_version())
+      .Field("address", worker.address())
+      .Field("draining", worker.draining());
+  json.Key("labels").BeginObject();
+  // By key: a map of protobuf has no order.
+  for (const auto& [key, value] : std::map<std::string, std::string>(worker.labels().begin(), worker.labels().end())) {
+    json.Field(key, value);
+  }
+  json.EndObject();
+  json.Field("last_seen_at", TimeOf(worker.last_seen_at())).EndObject();
 }
 
 void WriteStatus(JsonWriter& json, const StatusShape& status, const v1::WorkerPage* seeding) {

@@ -119,6 +119,9 @@ void AddSubmit(Parser& p, SubmitArgs& submit) {
   verb->add_option("--file", submit.file, "a list, one MODULE[@VERSION] a line; - for standard input");
   OneAtATime(
       verb->add_option("--target", submit.targets, "x86_64, aarch64, riscv64 or loongarch64; all four when left out"));
+  OneAtATime(verb->add_option("--label", submit.labels,
+                              "only on workers with this label; may be given several times: with all of them")
+                 ->type_name("K=V"));
   verb->add_option("--name", submit.name, "a name for the batch");
   verb->add_option("--as", submit.submitter, "who submits it (USER)");
   verb->add_flag("--force", submit.force, "build again what is built already");
@@ -262,6 +265,7 @@ void AddMembers(Parser& p, MemberArgs& args) {
 
 struct WorkerArgs {
   std::string name;
+  DrainArgs drain;
   std::string cache_dir;
   std::vector<std::string> rest;
 };
@@ -273,6 +277,33 @@ void AddWorker(Parser& p, WorkerArgs& args) {
       ->add_option("name", args.name, "name of the worker")
       ->required()
       ->type_name("NAME");
+  const auto drain = [&](const char* name, const char* help, const char* example, bool undo) {
+    CLI::App* verb = p.Verb(worker, name, help, example, [&p, &args, undo] {
+      args.drain.undo = undo;
+      return WorkerDrain(p.globals, args.drain);
+    });
+    CLI::Option* one =
+        verb->add_option("name", args.drain.name, "name of the worker")->type_name("NAME")->check(NotEmpty());
+    OneAtATime(verb->add_option("--label", args.drain.labels,
+                                "all that are known with this label; may be given several times: with all of them")
+                   ->type_name("K=V")
+                   ->excludes(one));
+    return verb;
+  };
+  CLI::App* drained =
+      drain("drain", "no new jobs for it, until it is undrained, whatever restarts meanwhile",
+            "gofarm worker drain worker-7 --wait --timeout 30m\ngofarm worker drain --label zone=b", false);
+  CLI::Option* wait = drained->add_flag("--wait", args.drain.wait, "show what still runs there, until nothing does");
+  drained->add_option("--timeout", args.drain.timeout, "how long to wait; exit code 1 when something still runs then")
+      ->type_name("TIME")
+      ->needs(wait);
+  drain("undrain", "it gets jobs again", "gofarm worker undrain worker-7", true);
+  p.Verb(worker, "remove", "forget a host that never returns; what it ran is built elsewhere at once",
+         "gofarm worker remove worker-7", [&] { return WorkerRemove(p.globals, args.name); })
+      ->add_option("name", args.name, "name of the worker; not connected, or drained and idle")
+      ->required()
+      ->type_name("NAME")
+      ->check(NotEmpty());
   CLI::App* cache = p.Group(worker, "cache", "the cache folder of this machine");
   for (const char* name : {"show", "prune"}) {
     const std::string verb = name;

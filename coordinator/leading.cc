@@ -39,6 +39,7 @@ Leading::Leading(LeadingParts parts, int64_t epoch)
       watch_query_store_(parts.watch_pool),
       artifact_store_(parts.pool),
       dispatch_store_(parts.dispatch_pool),
+      worker_store_(parts.pool),
       fence_([this](const Scope& scope, AttemptToken token) { return attempt_query_store_.FactsOf(scope, token); },
              RealClock()),
       reports_([this](const Scope& scope, const std::string& worker, const WorkerReport& report) {
@@ -72,6 +73,7 @@ absl::Status Leading::Start(const Scope& scope) {
       },
       *dispatch_, fence_, *news_);
   farm_ = std::make_unique<service::FarmView>(queries_, *dispatch_, board_, reports_);
+  workers_ = std::make_unique<service::WorkerService>(worker_store_, *dispatch_, reports_);
   feeds_ = std::make_unique<service::BatchFeeds>(watch_queries_, board_,
                                                  [this](const domain::Job& job) { return farm_->WhyWaiting(job); });
   catalog_ = std::make_unique<catalog::Catalog>(
@@ -90,6 +92,7 @@ absl::Status Leading::Start(const Scope& scope) {
   GOFARM_ASSIGN_OR_RETURN(rpc_, rpc::Server::Start({.addresses = config.listen}, {.batches = *batches_,
                                                                                   .queries = queries_,
                                                                                   .farm = *farm_,
+                                                                                  .workers = *workers_,
                                                                                   .feeds = *feeds_,
                                                                                   .attempts = *attempts_,
                                                                                   .dispatch = *dispatch_,

@@ -32,12 +32,14 @@
 #include "coordinator/service/progress_board.h"
 #include "coordinator/service/query_service.h"
 #include "coordinator/service/worker_reports.h"
+#include "coordinator/service/worker_service.h"
 #include "coordinator/store/artifact_store.h"
 #include "coordinator/store/attempt_store.h"
 #include "coordinator/store/batch_store.h"
 #include "coordinator/store/pg_dispatch_store.h"
 #include "coordinator/store/pool.h"
 #include "coordinator/store/query_store.h"
+#include "coordinator/store/worker_store.h"
 
 namespace gofarm::coordinator {
 
@@ -94,6 +96,7 @@ class Leading {
   store::QueryStore watch_query_store_;
   store::ArtifactStore artifact_store_;
   store::PgDispatchStore dispatch_store_;
+  store::WorkerStore worker_store_;
   std::unique_ptr<blob::BlobStore> blobs_;
   std::unique_ptr<blob::LogStore> log_store_;
   service::ProgressBoard board_;
@@ -109,6 +112,7 @@ class Leading {
   std::unique_ptr<service::ArtifactCheck> artifact_check_;
   std::unique_ptr<service::AttemptService> attempts_;
   std::unique_ptr<service::FarmView> farm_;
+  std::unique_ptr<service::WorkerService> workers_;
   std::unique_ptr<service::BatchFeeds> feeds_;
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<rpc::Server> rpc_;

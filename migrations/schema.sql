@@ -131,12 +131,17 @@ CREATE TABLE reports (
     document jsonb NOT NULL CHECK (jsonb_typeof(document) = 'object')
 );
 
--- The last that each worker said of itself.
+-- Numbers the changes of workers.draining, across all workers.
+CREATE SEQUENCE drain_changes;
+
+-- The last that each worker said of itself, and what operators decided of it.
 CREATE TABLE workers (
     name         text PRIMARY KEY CHECK (name <> ''),
     hello        jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(hello) = 'object'),
     report       jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(report) = 'object'),
-    last_seen_at timestamptz NOT NULL DEFAULT now()
+    last_seen_at timestamptz NOT NULL DEFAULT now(),
+    draining     boolean NOT NULL DEFAULT false,  -- an operator keeps it from new jobs
+    drain_change bigint NOT NULL DEFAULT nextval('drain_changes')
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 200);
 
 CREATE TABLE sessions (

@@ -140,7 +140,7 @@ class CacheKeeper {
   std::jthread thread_;
 };
 
-absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& stop) {
+absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& stop, const std::stop_token& hurry) {
   for (const std::string& folder : {config.cache_dir, config.work_dir}) {
     GOFARM_ASSIGN_OR_RETURN(const bool own, io::MakePrivateFolder(folder, {"toolchains", "lock"}));
     if (!own) obs::Warn("folder_is_open_to_others", {{"folder", folder}});
@@ -211,6 +211,8 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   options.build_version = kVersion;
   options.targets = config.targets;
   options.slots = config.slots;
+  options.labels = config.labels;
+  options.drain_max = config.drain_timeout;
   options.memory_bytes_per_slot = config.memory_bytes_per_slot;
   options.isolation_error = isolation.ok() || unproven ? "" : std::string(isolation.message());
   options.isolation_unproven = unproven;
@@ -246,12 +248,13 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
                               .probe_max = kProbeMax},
                              isolation);
   if (!member) {
-    agent.Run(stop);
+    agent.Run(stop, hurry);
     return absl::OkStatus();
   }
-  // Whom the farm lets in no more ends as by a stop: what was built may still be handed in over what is open.
-  std::stop_source ends;
+  // Whom the farm lets in no more ends as by a stop in a hurry: nobody would take what he builds.
+  std::stop_source ends, hurries;
   const std::stop_callback with_us(stop, [&ends] { ends.request_stop(); });
+  const std::stop_callback hurry_with_us(hurry, [&hurries] { hurries.request_stop(); });
   absl::Mutex mutex;
   absl::Status lost;
   PlaceKeeper place_keeper(
@@ -262,9 +265,10 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
              absl::MutexLock guard(&mutex);
              lost = why;
              ends.request_stop();
+             hurries.request_stop();
            }});
   doubts = &place_keeper;
-  agent.Run(ends.get_token());
+  agent.Run(ends.get_token(), hurries.get_token());
   doubts = nullptr;
   absl::MutexLock guard(&mutex);
   return lost;
@@ -299,7 +303,7 @@ int RunWorker(const AppConfig& config, sync::StopSignals& signals) {
   if (const absl::StatusOr<int64_t> files = process::RaiseOpenFilesLimit(); !files.ok()) {
     obs::Warn("open_files_limit", {{"error", std::string(files.status().message())}});
   }
-  const absl::Status status = RunUntilStopped(config, signals.token());
+  const absl::Status status = RunUntilStopped(config, signals.token(), signals.hurry());
   if (!status.ok() && !signals.token().stop_requested()) {
     obs::Error("worker_failed", {{"error", status.ToString()}});
     return ExitCodeOf(status);

@@ -15,7 +15,8 @@ inline constexpr int kExitInternal = 4;
 
 extern const char* const kVersion;
 
-// Blocks until a signal; nothing runs and nothing is mounted afterwards. The exit code.
+// Blocks until a signal and while builds may still end (AppConfig::drain_timeout), at a second signal no longer;
+// nothing runs and nothing is mounted afterwards. The exit code.
 int RunWorker(const AppConfig& config, sync::StopSignals& signals);
 
 int ExitCodeOf(const absl::Status& status);

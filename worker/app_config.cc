@@ -116,6 +116,18 @@ goproxy::List ReadGoProxy(const std::string& goproxy, config::Table& table) {
   return list.ok() ? *std::move(list) : goproxy::List{};
 }
 
+absl::Duration ReadDrainTimeout(const std::string& flag, absl::Duration fallback, config::Table& table) {
+  const absl::Duration of_file = table.Duration("drain_timeout", fallback, absl::ZeroDuration(), kDrainTimeoutMax);
+  const std::string text = First(flag, "GOFARM_WORKER_DRAIN_TIMEOUT", "");
+  if (text.empty()) return of_file;
+  absl::Duration timeout;
+  if (!absl::ParseDuration(text, &timeout) || timeout < absl::ZeroDuration() || timeout > kDrainTimeoutMax) {
+    table.Fault("drain_timeout", Cat("\"", EscapeForPrint(text), "\" must be a time between 0s and ",
+                                     absl::FormatDuration(kDrainTimeoutMax), ", such as 30s or 10m"));
+  }
+  return timeout;
+}
+
 std::vector<Target> ReadTargets(config::Table& table) {
   std::vector<std::string> all;
   for (const Target target : kAllTargets) all.emplace_back(TargetName(target));
@@ -137,6 +149,24 @@ build::SmokeMode ReadSmokeMode(config::Table& table) {
   const std::optional<build::SmokeMode> mode = build::ParseSmokeMode(name);
   if (!mode) table.Fault("smoke", Cat("\"", EscapeForPrint(name), "\" must be native, emulator or off"));
   return mode.value_or(build::SmokeMode::kEmulator);
+}
+
+Labels ReadLabels(const std::vector<std::string>& flags, config::Table& table) {
+  Labels labels;
+  config::Table of_file = table.Sub("labels");
+  for (const std::string& key : of_file.Keys()) labels[key] = of_file.Str(key, "");
+  const std::vector<std::string> of_environment =
+      absl::StrSplit(First("", "GOFARM_WORKER_LABELS", ""), ',', absl::SkipEmpty());
+  for (const std::vector<std::string>* texts : {&of_environment, &flags}) {
+    absl::StatusOr<Labels> more = ParseLabels(*texts);
+    if (!more.ok()) {
+      table.Fault("labels", Sv(more.status().message()));
+      continue;
+    }
+    for (const auto& [key, value] : *more) labels[key] = value;
+  }
+  if (const absl::Status status = CheckLabels(labels); !status.ok()) table.Fault("labels", Sv(status.message()));
+  return labels;
 }
 
 }  // namespace
@@ -178,6 +208,8 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   out.memory_bytes_per_slot =
       table.Bytes("memory_bytes_per_slot", DefaultMemoryPerSlot(out.slots, memory), kMemoryMin, kBytesMax);
   out.targets = ReadTargets(table);
+  out.labels = ReadLabels(flags.labels, table);
+  out.drain_timeout = ReadDrainTimeout(flags.drain_timeout, out.drain_timeout, table);
   out.proxy.goproxy = ReadGoProxy(First("", "GOFARM_WORKER_GOPROXY", table.Str("goproxy", "")), table);
   out.proxy.gosumdb = table.Str("gosumdb", "");
   out.proxy.gonosumdb = table.Str("gonosumdb", "");

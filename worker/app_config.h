@@ -7,8 +7,10 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/obs/log.h"
 #include "common/pki/join_string.h"
+#include "common/vocab/labels.h"
 #include "common/vocab/target.h"
 #include "worker/build/smoke.h"
 #include "worker/fetch/cache_layout.h"
@@ -18,6 +20,7 @@ namespace gofarm::worker {
 // What one slot is meant to have: big modules peak at 4 to 6 GB in one build.
 inline constexpr int64_t kMemoryPerSlot = int64_t{6} << 30;
 inline constexpr int kSlotsMax = 256;
+inline constexpr absl::Duration kDrainTimeoutMax = absl::Hours(24);
 
 // As given on the command line; empty or 0: not given.
 struct Flags {
@@ -28,6 +31,8 @@ struct Flags {
   std::string cache_dir;
   std::string work_dir;
   int slots = 0;
+  std::string drain_timeout;
+  std::vector<std::string> labels;  // "zone=b" each
   std::string log_level;
 };
 
@@ -42,8 +47,10 @@ struct AppConfig {
   std::string work_dir;
   int slots = 1;
   int cores = 1;
+  absl::Duration drain_timeout = absl::Seconds(30);  // how long builds may go on after SIGTERM
   int64_t memory_bytes_per_slot = kMemoryPerSlot;
   std::vector<Target> targets;
+  Labels labels;                  // those of the file, under those of the environment, under those of flags
   fetch::ProxyEnvironment proxy;  // without goproxy: what is empty is as `go env` says
   build::SmokeMode smoke = build::SmokeMode::kEmulator;
   int64_t module_cache_bytes = int64_t{20} << 30;

@@ -34,17 +34,20 @@ constexpr char kAbout[] =
     "  cache_dir = \"/var/cache/gofarm\"     # toolchains, seeds, modules; several workers may share it\n"
     "  work_dir = \"/var/lib/gofarm/work\"   # running builds; of this worker alone\n"
     "  # coordinators = [\"unix:/run/gofarm/coordinator.sock\"], or HOST:PORT in place of the join string's\n"
-    "  # name, slots, memory_bytes_per_slot, targets, goproxy, gosumdb, gonosumdb, goprivate,\n"
-    "  # smoke (emulator, native or off), module_cache_bytes, shared_cache_bytes, log_level\n"
+    "  # name, slots, drain_timeout, memory_bytes_per_slot, targets, [labels], goproxy, gosumdb, gonosumdb,\n"
+    "  # goprivate, smoke (emulator, native or off), module_cache_bytes, shared_cache_bytes, log_level\n"
     "\n"
     "given with --config. A flag counts more than the environment (GOFARM_JOIN, GOFARM_WORKER_NAME, ..._COORDINATORS,\n"
-    "..._CACHE_DIR, ..._WORK_DIR, ..._GOPROXY, ..._LOG_LEVEL), and that more than the file. It needs bubblewrap 0.8 "
+    "..._CACHE_DIR, ..._WORK_DIR, ..._DRAIN_TIMEOUT, ..._LABELS, ..._GOPROXY, ..._LOG_LEVEL), and that more than the "
+    "file. It needs bubblewrap 0.8 "
     "and "
     "user\n"
     "namespaces;\n"
     "where it cannot isolate builds it takes none and says what is missing.\n"
     "\n"
-    "SIGTERM: running builds are ended and go back to the queue, the worker takes its leave.";
+    "SIGTERM: no new builds; those that run may end by themselves for drain_timeout (30s), then the worker takes its "
+    "leave.\n"
+    "What still runs then goes back to the queue, and so it does at once at a second SIGTERM.";
 
 constexpr char kFooter[] =
     "Exit codes: 0 as asked, or stopped by SIGTERM or SIGINT; 1 `toolchain verify` found a damaged toolchain; 2 wrong "
@@ -97,6 +100,11 @@ int Main(int argc, char** argv) {
   app.add_option("--slots", flags.slots, "builds at a time; else by cores and memory")
       ->type_name("N")
       ->check(CLI::Range(1, worker::kSlotsMax));
+  app.add_option("--drain-timeout", flags.drain_timeout, "how long builds may go on after SIGTERM, such as 30s")
+      ->type_name("TIME");
+  app.add_option("--label", flags.labels, "a label, such as zone=b; may be given several times")
+      ->type_name("K=V")
+      ->allow_extra_args(false);
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")->type_name("LEVEL");
   app.require_subcommand(0, 1);
 
@@ -150,7 +158,7 @@ int Main(int argc, char** argv) {
                  EscapeForPrint(Sv(config.status().message()), /*keep_newlines=*/true).c_str());
     return worker::kExitWrong;
   }
-  sync::StopSignals signals;
+  sync::StopSignals signals(sync::StopSignals::Second::kHurries);
   return worker::RunWorker(*config, signals);
 }
 

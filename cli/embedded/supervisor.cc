@@ -139,7 +139,9 @@ void Supervisor::AddWorkers(int count) {
     worker.command = [this, number] {
       const FarmPaths& paths = options_.paths;
       return process::DaemonSpec{
-          .argv = {options_.worker_exe, "--config", paths.WorkerConfig(number), "--dir", paths.dir},
+          // Who takes a farm down does not wait for its builds: they go back to the queue, and the next `up` goes on.
+          .argv = {options_.worker_exe, "--config", paths.WorkerConfig(number), "--dir", paths.dir, "--drain-timeout",
+                   "0s"},
           .environment = process::InheritedEnvironment(),
           .log_file = paths.LogOf(FarmPaths::WorkerName(number)),
           .death_signal = SIGTERM};

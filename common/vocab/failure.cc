@@ -30,8 +30,8 @@ std::string_view Name(Phase phase) {
 }
 
 std::string_view Name(WaitReason reason) {
-  static constexpr std::array<std::string_view, 7> kNames = {
-      "", "no_worker", "no_worker_for_target", "no_free_slot", "backoff", "target_seeding", "offered"};
+  static constexpr std::array<std::string_view, 8> kNames = {
+      "", "no_worker", "no_worker_for_target", "no_free_slot", "backoff", "target_seeding", "offered", "draining"};
   return NameIn(kNames, static_cast<int>(reason));
 }
 

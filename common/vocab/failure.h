@@ -18,7 +18,8 @@ enum class WaitReason : int {
   kNoFreeSlot,
   kBackoff,
   kTargetSeeding,
-  kOffered
+  kOffered,
+  kDraining
 };
 
 enum class FailureClass : int {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "coordinator/domain/dispatch_machine.h"
+#include "coordinator/domain/drain.h"
 #include "coordinator/domain/placement.h"
 
 namespace gofarm::dispatch {
@@ -42,7 +43,7 @@ void Machine::On(const HelloReceived& e) {
   if (request.attempts.size() > static_cast<size_t>(domain::kAnnouncedMax)) {
     request.attempts.resize(static_cast<size_t>(domain::kAnnouncedMax));
   }
-  s_.greeting[e.stream] = request;
+  s_.greeting[e.stream] = {.request = request, .drain = {}};
   Emit(OpenSession{e.stream, std::move(request)});
 }
 
@@ -157,6 +158,31 @@ void Machine::On(const AttemptEnded& e) {
     NoteHealth(s_, worker, e.outcome, e.failure, e.detail, now_);
   }
   if (e.requeued) AddJob(s_, *e.requeued, now_);
+}
+
+void Machine::On(const DrainsChanged& e) {
+  std::map<std::string_view, domain::DrainMark> news;
+  for (const domain::DrainChange& change : e.changes) {
+    news[change.worker] = change.mark;
+    const auto it = s_.by_worker.find(change.worker);
+    Session* session = it == s_.by_worker.end() ? nullptr : FindSession(s_, it->second);
+    if (session == nullptr) continue;
+    session->drain = Later(session->drain, change.mark);
+    Reindex(s_, *session, now_);
+  }
+  // The store may have opened a session before the change and not answered yet.
+  for (auto& [stream, greeting] : s_.greeting) {
+    const auto it = news.find(greeting.request.name);
+    if (it != news.end()) greeting.drain = Later(greeting.drain, it->second);
+  }
+}
+
+void Machine::On(const WorkerRemoved& e) {
+  ApplyLost(e.ended.lost);
+  for (const SessionId id : e.ended.sessions) Dissolve(id, CloseWhy::kRemoved);
+  if (s_.by_worker.contains(e.worker)) return;  // it came back meanwhile
+  s_.former.erase(e.worker);
+  s_.health.erase(e.worker);
 }
 
 void Machine::On(const Tick&) {

@@ -23,6 +23,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/vocab/failure.h"
+#include "common/vocab/labels.h"
 #include "common/vocab/offer.h"
 #include "common/vocab/session.h"
 #include "common/vocab/target.h"
@@ -157,13 +158,23 @@ struct AttemptEnded {
   AttemptOutcome outcome = AttemptOutcome::kBuilt;
   FailureClass failure = FailureClass::kNone;
   std::string detail;
-};               // the store took its completion
+};  // the store took its completion
+// An operator changed whether these workers get new jobs.
+struct DrainsChanged {
+  std::vector<domain::DrainChange> changes;
+};
+// An operator removed this worker, and the store ended its sessions with it.
+struct WorkerRemoved {
+  std::string worker;
+  domain::ExpiredSessions ended;
+};
 struct Tick {};  // about four times a second
 
-using Event = std::variant<HelloReceived, ReadyReceived, HeartbeatReceived, AcceptReceived, RefuseReceived,
-                           GoodbyeReceived, StreamClosed, SessionOpened, ClaimsAnswered, ClaimsRead, AcceptsAnswered,
-                           ReturnsAnswered, SessionsRenewed, LeasesExtended, SessionsEnded, AttemptsLost, QueueLoaded,
-                           QueueChanged, JobsRemoved, CancelRequested, AttemptEnded, Tick>;
+using Event =
+    std::variant<HelloReceived, ReadyReceived, HeartbeatReceived, AcceptReceived, RefuseReceived, GoodbyeReceived,
+                 StreamClosed, SessionOpened, ClaimsAnswered, ClaimsRead, AcceptsAnswered, ReturnsAnswered,
+                 SessionsRenewed, LeasesExtended, SessionsEnded, AttemptsLost, QueueLoaded, QueueChanged, JobsRemoved,
+                 CancelRequested, AttemptEnded, DrainsChanged, WorkerRemoved, Tick>;
 
 // ---- effects on the store: each is answered by exactly one event ----------------------------------------------------
 struct OpenSession {
@@ -224,7 +235,7 @@ struct Send {
   StreamId stream;
   SessionMessage message;
 };
-enum class CloseWhy { kSuperseded, kSessionGone, kStoreUnavailable, kTooManyWorkers, kNameTaken, kLeft };
+enum class CloseWhy { kSuperseded, kSessionGone, kStoreUnavailable, kTooManyWorkers, kNameTaken, kLeft, kRemoved };
 struct Close {
   StreamId stream;
   CloseWhy why = CloseWhy::kSessionGone;
@@ -287,7 +298,8 @@ struct Session {
   StreamId stream;  // 0: the stream broke, the lease still runs
   domain::SessionRequest hello;
   int reported_free = 0;  // the last Ready, less what was accepted since
-  bool draining = false;
+  bool draining = false;  // it says so: it is being stopped
+  domain::DrainMark drain;
   bool disk_full = false;  // why it has no free slots
   bool leaving = false;    // it said Goodbye
   bool heard = false;      // since the last renewal
@@ -305,9 +317,18 @@ struct Session {
   bool indexed_able = false;                         // as it stands in DispatchState::able
   bool indexed_sound = false;                        // as it stands in DispatchState::sound
 
-  // Connected, not leaving or draining, able to isolate: it takes offers when it has a free slot.
-  bool Able() const;
+  // Connected and able to isolate.
+  bool Builds() const;
+  bool Draining() const { return draining || drain.drained || leaving; }
+  // It takes offers when it has a free slot.
+  bool Able() const { return Builds() && !Draining(); }
   int Available(absl::Time now) const;
+};
+
+// Hello came, the store is asked.
+struct Greeting {
+  domain::SessionRequest request;
+  domain::DrainMark drain;  // news that came since
 };
 
 struct FormerWorker {
@@ -320,6 +341,14 @@ struct FormerWorker {
 using FreeKey = std::tuple<int, bool, SessionId>;
 FreeKey FreeKeyOf(const Session& session, Target target, int available);
 
+// What one worker turns down it turns down for all jobs of a group.
+struct WaitGroup {
+  Target target;
+  std::string toolset;
+  Labels labels;
+  auto operator<=>(const WaitGroup&) const = default;
+};
+
 // The order of the queue: priority descending, then queued_at, then id.
 using WaitKey = std::tuple<int, absl::Time, JobId>;
 
@@ -331,8 +360,7 @@ struct DispatchState {
 
   // The mirror and its indexes.
   absl::flat_hash_map<JobId, JobEntry> jobs;
-  // kWaiting, by target and toolset: what one worker turns down it turns down for all of a group.
-  std::map<std::pair<Target, std::string>, std::set<WaitKey>> waiting;
+  std::map<WaitGroup, std::set<WaitKey>> waiting;  // kWaiting
   std::set<std::pair<absl::Time, JobId>> delayed;  // kDelayed: of those in the store, the ones that are due first
   absl::flat_hash_map<std::string, std::vector<JobId>> by_module;
   absl::flat_hash_map<AttemptToken, JobId> by_token;            // kOffered to kRunning
@@ -343,8 +371,8 @@ struct DispatchState {
 
   // Sessions.
   std::map<SessionId, Session> sessions;
-  absl::flat_hash_map<StreamId, SessionId> streams;     // welcomed ones
-  std::map<StreamId, domain::SessionRequest> greeting;  // Hello came, the store is asked
+  absl::flat_hash_map<StreamId, SessionId> streams;  // welcomed ones
+  std::map<StreamId, Greeting> greeting;
   absl::flat_hash_map<std::string, SessionId> by_worker;
   std::map<std::string, FormerWorker> former;              // no session any more
   std::array<std::set<FreeKey>, kAllTargets.size()> free;  // by target

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "coordinator/domain/dispatch_machine.h"
+#include "coordinator/domain/drain.h"
 #include "coordinator/domain/placement.h"
 
 namespace gofarm::dispatch {
@@ -22,7 +23,8 @@ void Machine::On(const SessionOpened& e) {
   session.id = id;
   session.last_seen = now_;
   if (connected) {
-    session.hello = std::move(greeting->second);
+    session.hello = std::move(greeting->second.request);
+    session.drain = Later(e.opened.drain, greeting->second.drain);
     session.stream = e.stream;
     session.heard = true;
     s_.streams[e.stream] = id;

@@ -22,7 +22,7 @@ std::string CheckJobs(const DispatchState& state) {
     running += entry.phase == JobPhase::kRunning;
     if (entry.phase == JobPhase::kWaiting) {
       const WaitKey key{-entry.job.priority, entry.job.queued_at, id};
-      const auto group = state.waiting.find({entry.job.target, entry.job.toolset});
+      const auto group = state.waiting.find({entry.job.target, entry.job.toolset, entry.job.labels});
       if (group == state.waiting.end() || !group->second.contains(key)) return name + "waits and is not in its queue";
     }
     if (HoldsToken(entry.phase)) {
@@ -96,7 +96,7 @@ std::string CheckSessions(const DispatchState& state) {
   if (connected != static_cast<size_t>(state.connected) || connected != state.streams.size()) {
     return "connected sessions are miscounted";
   }
-  for (const auto& [stream, request] : state.greeting) {
+  for (const auto& [stream, greeting] : state.greeting) {
     if (state.streams.contains(stream)) return Cat("stream ", stream.value, " is welcomed and still greets");
   }
   for (const auto& [name, id] : state.by_worker) {

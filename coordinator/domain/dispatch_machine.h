@@ -44,6 +44,8 @@ class Machine {
   void On(const JobsRemoved& e);
   void On(const CancelRequested& e);
   void On(const AttemptEnded& e);
+  void On(const DrainsChanged& e);
+  void On(const WorkerRemoved& e);
   void On(const Tick&);
 
  private:

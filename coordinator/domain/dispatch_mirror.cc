@@ -11,7 +11,7 @@ namespace gofarm::dispatch {
 namespace {
 
 std::set<WaitKey>& WaitingWith(DispatchState& state, const domain::QueuedJob& job) {
-  return state.waiting[{job.target, job.toolset}];
+  return state.waiting[{job.target, job.toolset, job.labels}];
 }
 
 void Index(DispatchState& state, JobEntry& entry, absl::Time now) {
@@ -82,7 +82,7 @@ void Unindex(DispatchState& state, JobEntry& entry, absl::Time now) {
 
 WaitKey KeyOf(const domain::QueuedJob& job) { return {-job.priority, job.queued_at, job.id}; }
 
-bool Session::Able() const { return bool(stream) && !draining && !leaving && hello.isolation_error.empty(); }
+bool Session::Builds() const { return bool(stream) && hello.isolation_error.empty(); }
 
 int Session::Available(absl::Time now) const {
   if (!Able() || now < paused_until) return 0;

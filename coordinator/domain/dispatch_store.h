@@ -26,6 +26,7 @@
 #include "common/base/ids.h"
 #include "common/base/scope.h"
 #include "common/vocab/failure.h"
+#include "common/vocab/labels.h"
 #include "common/vocab/session.h"
 #include "common/vocab/target.h"
 #include "coordinator/domain/queries.h"
@@ -53,7 +54,7 @@ struct QueuedJob {
   std::string avoid_worker;  // where it ran out of time or memory: another worker is tried first; empty: none
   // Of the first batch that wants it; for shares and admission.
   std::string submitter;
-  std::map<std::string, std::string> labels;
+  Labels labels;             // only workers that have all of them build it
   int64_t memory_bytes = 0;  // that its build takes; 0: not known
 
   bool operator==(const QueuedJob&) const = default;
@@ -110,10 +111,25 @@ struct SessionRequest {
   int slots = 0;
   int64_t memory_bytes = 0;
   std::string isolation_error;
+  Labels labels;
+  std::string address;  // where it connects from; "unix" for the socket
   std::vector<AnnouncedAttempt> attempts;
   // Of the secret that the Hello's call carried; empty: none. Whoever has that of the former session may take over.
   std::string proof_sha256;
   std::string fresh_secret_sha256;  // of the one that the session gets unless it goes on with its former one
+};
+
+// Whether an operator keeps a worker from new jobs. The store numbers the changes: the later one holds, in whatever
+// order the news of them come.
+struct DrainMark {
+  bool drained = false;
+  int64_t change = 0;
+  bool operator==(const DrainMark&) const = default;
+};
+struct DrainChange {
+  std::string worker;
+  DrainMark mark;
+  bool operator==(const DrainChange&) const = default;
 };
 
 struct RunningAttempt {
@@ -134,6 +150,7 @@ struct LostAttempt {
 };
 struct OpenedSession {
   SessionId session;
+  DrainMark drain;                    // of its worker
   std::vector<RunningAttempt> kept;   // announced and current; they belong to the new session now
   std::vector<AttemptToken> dropped;  // announced, not current
   std::vector<LostAttempt> lost;      // of former sessions of this worker, not announced

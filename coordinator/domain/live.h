@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/vocab/failure.h"
+#include "common/vocab/labels.h"
 #include "common/vocab/progress.h"
 #include "common/vocab/target.h"
 #include "common/vocab/worker_state.h"
@@ -55,6 +56,10 @@ struct WorkerView {
   int slots = 0;
   int free_slots = 0;
   int64_t memory_bytes = 0;
+  Labels labels;
+  std::string address;
+  bool draining = false;  // it takes no new jobs: drained by an operator, or being stopped
+  int held = 0;           // attempts and open offers of it, by the store
   WorkerState state = WorkerState::kLost;
   std::string detail;  // why
   SessionId session;

@@ -15,14 +15,19 @@ constexpr size_t kRecentModulesMax = 16;  // per session
 bool Builds(const Session& session, const domain::QueuedJob& job) {
   const std::vector<Target>& targets = session.hello.targets;
   return std::find(targets.begin(), targets.end(), job.target) != targets.end() &&
-         !session.refused.contains({job.target, job.toolset});
+         !session.refused.contains({job.target, job.toolset}) && HasAll(session.hello.labels, job.labels);
 }
 
 // A job whose attempt failed through its worker, or ran out of time or memory there, goes to another one, if any other
 // that does not fail everything takes offers for its target.
 bool Avoids(const DispatchState& state, const Session& session, const domain::QueuedJob& job) {
   if (job.avoid_worker.empty() || job.avoid_worker != session.hello.name) return false;
-  return state.sound[TargetIndex(job.target)] > (session.indexed_sound ? 1 : 0);
+  if (state.sound[TargetIndex(job.target)] <= (session.indexed_sound ? 1 : 0)) return false;
+  if (job.labels.empty()) return true;
+  // Others with its labels may be few, or none.
+  return std::any_of(state.sessions.begin(), state.sessions.end(), [&](const auto& other) {
+    return other.first != session.id && other.second.indexed_sound && Builds(other.second, job);
+  });
 }
 
 bool Takes(const DispatchState& state, const Session& session, const domain::QueuedJob& job) {
@@ -63,23 +68,53 @@ JobEntry* LocalJob(DispatchState& state, const Session& session, int priority) {
   return best;
 }
 
-// The first of the workers that would build this job, and whether all of them are out of disk or suspect. Asked for
-// each job of a list: it ends at the first worker with room.
+bool BuildsFor(const Session& session, Target target) {
+  const std::vector<Target>& targets = session.hello.targets;
+  return session.Builds() && std::find(targets.begin(), targets.end(), target) != targets.end();
+}
+
+// The first of the workers that would build this job, and whether all of them are out of disk or suspect; while there
+// is none, what the others lack. Asked for each job of a list: it ends at the first worker with room.
 struct Builders {
   std::string first;  // empty: there is none
   bool all_full = true;
   bool all_suspect = true;
+  const Session* draining = nullptr;  // would build it, but takes no new jobs
+  bool has_target = false;            // one of them builds for its target
+  bool has_labels = false;            // ... and has its labels
 };
 Builders BuildersOf(const DispatchState& state, const domain::QueuedJob& job) {
   Builders builders;
+  const bool all_drain = state.able[TargetIndex(job.target)] == 0;
   for (const auto& [id, session] : state.sessions) {
-    if (!session.Able() || !Builds(session, job)) continue;
+    if (!BuildsFor(session, job.target)) continue;
+    builders.has_target = true;
+    builders.has_labels = builders.has_labels || HasAll(session.hello.labels, job.labels);
+    if (!Builds(session, job)) continue;
+    if (session.Draining()) {
+      builders.draining = &session;
+      if (all_drain) break;
+      continue;
+    }
     if (builders.first.empty()) builders.first = session.hello.name;
     builders.all_full = builders.all_full && session.disk_full;
     builders.all_suspect = builders.all_suspect && session.suspect;
     if (!builders.all_full && !builders.all_suspect) break;
   }
   return builders;
+}
+
+std::string WhichLabelsLack(const DispatchState& state, const domain::QueuedJob& job) {
+  Labels missing;
+  for (const auto& label : job.labels) {
+    const bool somewhere = std::any_of(state.sessions.begin(), state.sessions.end(), [&](const auto& session) {
+      return BuildsFor(session.second, job.target) && HasAll(session.second.hello.labels, {label});
+    });
+    if (!somewhere) missing.insert(label);
+  }
+  return Cat("no connected worker that takes jobs for ", TargetName(job.target), " has ",
+             missing.empty() ? Cat("all of the labels ", ToText(job.labels))
+                             : Cat(missing.size() == 1 ? "the label " : "the labels ", ToText(missing)));
 }
 
 }  // namespace
@@ -102,8 +137,10 @@ std::vector<domain::ClaimRequest> Assign(DispatchState& state, absl::Time now) {
     bool no_taker = false;          // nobody takes any
   };
   std::vector<Group> groups;
-  for (const auto& [key, waiting] : state.waiting)
-    groups.push_back({.target = key.first, .waiting = &waiting, .passed = {}});
+  for (const auto& [key, waiting] : state.waiting) {
+    if (state.free[TargetIndex(key.target)].empty()) continue;
+    groups.push_back({.target = key.target, .waiting = &waiting, .passed = {}});
+  }
   for (;;) {
     std::optional<WaitKey> best;
     Group* group = nullptr;
@@ -165,11 +202,19 @@ WhyWaiting WhyItWaits(const DispatchState& state, JobId job, absl::Time now) {
       break;
   }
   if (state.connected == 0) return {WaitReason::kNoWorker, "no worker is connected"};
-  if (state.able[TargetIndex(entry.job.target)] == 0) {
+  const Builders builders = BuildersOf(state, entry.job);
+  if (!builders.has_target) {
     return {WaitReason::kNoWorkerForTarget,
             Cat("none of ", state.connected, " connected workers takes jobs for ", TargetName(entry.job.target))};
   }
-  const Builders builders = BuildersOf(state, entry.job);
+  if (!builders.has_labels) return {WaitReason::kNoWorkerForTarget, WhichLabelsLack(state, entry.job)};
+  if (builders.first.empty() && builders.draining != nullptr) {
+    const std::string& name = builders.draining->hello.name;
+    return {
+        WaitReason::kDraining,
+        Cat("only workers that take no new jobs could build it; worker ", name,
+            builders.draining->drain.drained ? Cat(" is drained: gofarm worker undrain ", name) : " is being stopped")};
+  }
   if (builders.first.empty()) {
     return {WaitReason::kNoWorkerForTarget,
             Cat("no connected worker has toolset ", entry.job.toolset, " for ", TargetName(entry.job.target),

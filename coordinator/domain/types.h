@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -12,6 +11,7 @@
 #include "absl/time/time.h"
 #include "common/base/ids.h"
 #include "common/vocab/failure.h"
+#include "common/vocab/labels.h"
 #include "common/vocab/report.h"
 #include "common/vocab/target.h"
 #include "common/vocab/worker_report.h"
@@ -34,7 +34,7 @@ struct SubmitRequest {
   std::vector<Target> targets;  // empty: all
   bool force = false;           // a new generation of every job
   int priority = 0;             // higher first
-  std::map<std::string, std::string> labels;
+  Labels labels;                // of the workers that may build it
   std::vector<SubmitEntry> entries;
   std::string content_sha256;  // of what is asked, for repeats; empty: taken of this request
   // Entries that cannot be built, as their version is gone for one, are left out and told; else one refuses them all.
@@ -136,6 +136,17 @@ struct TokenFacts {
 
 // ---- workers --------------------------------------------------------------------------------------------------------
 
+// One worker, or all that have these labels: one of both is given.
+struct WorkerChoice {
+  std::string name;
+  Labels labels;
+};
+
+struct RemovedWorker {
+  int jobs = 0;                // that it ran
+  bool was_connected = false;  // its program still runs
+};
+
 // The last that is known of a worker, also of one that is gone.
 struct WorkerInfo {
   std::string name, host_arch, build_version, isolation_error;
@@ -143,7 +154,11 @@ struct WorkerInfo {
   int pid = 0;
   int slots = 0;
   int64_t memory_bytes = 0;
+  Labels labels;
+  std::string address;
   WorkerReport report;
+  bool drained = false;
+  int held = 0;              // attempts and open offers of it
   bool has_session = false;  // a session with a lease that has not run out
   absl::Time last_seen_at = absl::InfinitePast();
 };

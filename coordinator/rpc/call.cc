@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "absl/strings/str_replace.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -32,7 +33,9 @@ std::string OriginOf(const grpc::CallbackServerContext& context) {
   const std::string peer = context.peer();
   if (peer.substr(0, 5) == "unix:") return "unix";
   const size_t kind = peer.find(':'), port = peer.rfind(':');
-  return kind == port ? peer : peer.substr(kind + 1, port - kind - 1);
+  if (kind == port) return peer;
+  // "ipv6:%5B::1%5D:70"
+  return absl::StrReplaceAll(Av(std::string_view(peer).substr(kind + 1, port - kind - 1)), {{"%5B", ""}, {"%5D", ""}});
 }
 
 domain::Actor ActorOf(RpcContext& rpc, const grpc::CallbackServerContext& context) {

@@ -257,6 +257,10 @@ void ToProto(const domain::WorkerView& in, absl::Time now, v1::WorkerRow& out) {
   out.set_free_slots(in.free_slots);
   out.set_build_version(in.build_version);
   out.set_memory_bytes(in.memory_bytes);
+  out.mutable_labels()->insert(in.labels.begin(), in.labels.end());
+  out.set_draining(in.draining);
+  out.set_address(in.address);
+  out.set_held(in.held);
   ToProto(in.last_seen_at, *out.mutable_last_seen_at());
   ToProto(in.report, out);
   for (const domain::RunningJob& running : in.running) ToProto(running, now, *out.add_running());

@@ -81,6 +81,10 @@ absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& in) {
   GOFARM_RETURN_IF_ERROR(CheckCount("hello.targets", in.targets_size(), kAllTargets.size()));
   GOFARM_RETURN_IF_ERROR(CheckCount("hello.attempts", in.attempts_size(), domain::kAnnouncedMax));
   domain::SessionRequest out;
+  out.labels.insert(in.labels().begin(), in.labels().end());
+  if (const absl::Status labels = CheckLabels(out.labels); !labels.ok()) {
+    return Wrong("hello.labels", Sv(labels.message()));
+  }
   std::set<Target> targets;
   for (const int number : in.targets()) {
     GOFARM_ASSIGN_OR_RETURN(const Target target, FromTarget("hello.targets", number));

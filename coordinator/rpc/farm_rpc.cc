@@ -43,6 +43,19 @@ ServerUnary JobCall(RpcContext& rpc, ServerContext context, const char* method,
   });
 }
 
+ServerUnary DrainCall(RpcContext& rpc, ServerContext context, const char* method, const v1::WorkerChoice* request,
+                      v1::ChosenWorkers* reply, bool drained) {
+  return Unary(rpc, rpc.operators, context, method, request,
+               [&rpc, request, reply, drained](const Scope& scope) -> absl::Status {
+                 domain::WorkerChoice choice{.name = request->name(), .labels = {}};
+                 choice.labels.insert(request->labels().begin(), request->labels().end());
+                 GOFARM_ASSIGN_OR_RETURN(std::vector<std::string> names,
+                                         rpc.parts.workers.SetDrained(scope, choice, drained));
+                 for (std::string& name : names) reply->add_names(std::move(name));
+                 return absl::OkStatus();
+               });
+}
+
 }  // namespace
 
 ServerRead<grpc::ByteBuffer> FarmRpc::Submit(ServerContext context, grpc::ByteBuffer* reply) {
@@ -220,23 +233,44 @@ ServerWrite<v1::BlobData> FarmRpc::Download(ServerContext context, const v1::Dow
 
 ServerWrite<v1::WorkerPage> FarmRpc::ListWorkers(ServerContext context, const v1::ListWorkersRequest* request) {
   const auto detail = request->brief() ? domain::WorkerDetail::kBrief : domain::WorkerDetail::kFull;
-  return OnThread<v1::WorkerPage>(
-      rpc_, rpc_.worker_lists, context, "/gofarm.v1.Farm/ListWorkers", request, kCallMax,
-      [this, detail](auto& stream, const Scope& scope) {
-        Pager<v1::WorkerPage> pager(stream);
-        absl::Status written;
-        GOFARM_RETURN_IF_ERROR(rpc_.parts.farm.ListWorkers(scope, detail, [&](std::vector<domain::WorkerView> page) {
-          for (const domain::WorkerView& worker : page) {
-            v1::WorkerRow row;
-            ToProto(worker, SteadyNow(), row);
-            written = pager.Add(&v1::WorkerPage::mutable_workers, std::move(row));
-            if (!written.ok()) return false;
-          }
-          return true;
-        }));
-        GOFARM_RETURN_IF_ERROR(written);
-        return pager.Flush();
-      });
+  std::vector<std::string> names(request->names().begin(), request->names().end());
+  return OnThread<v1::WorkerPage>(rpc_, rpc_.worker_lists, context, "/gofarm.v1.Farm/ListWorkers", request, kCallMax,
+                                  [this, detail, names = std::move(names)](auto& stream, const Scope& scope) {
+                                    Pager<v1::WorkerPage> pager(stream);
+                                    absl::Status written;
+                                    GOFARM_RETURN_IF_ERROR(rpc_.parts.farm.ListWorkers(
+                                        scope, detail, names, [&](std::vector<domain::WorkerView> page) {
+                                          for (const domain::WorkerView& worker : page) {
+                                            v1::WorkerRow row;
+                                            ToProto(worker, SteadyNow(), row);
+                                            written = pager.Add(&v1::WorkerPage::mutable_workers, std::move(row));
+                                            if (!written.ok()) return false;
+                                          }
+                                          return true;
+                                        }));
+                                    GOFARM_RETURN_IF_ERROR(written);
+                                    return pager.Flush();
+                                  });
+}
+
+ServerUnary FarmRpc::DrainWorkers(ServerContext context, const v1::WorkerChoice* request, v1::ChosenWorkers* reply) {
+  return DrainCall(rpc_, context, "/gofarm.v1.Farm/DrainWorkers", request, reply, /*drained=*/true);
+}
+
+ServerUnary FarmRpc::UndrainWorkers(ServerContext context, const v1::WorkerChoice* request, v1::ChosenWorkers* reply) {
+  return DrainCall(rpc_, context, "/gofarm.v1.Farm/UndrainWorkers", request, reply, /*drained=*/false);
+}
+
+ServerUnary FarmRpc::RemoveWorker(ServerContext context, const v1::RemoveWorkerRequest* request,
+                                  v1::RemovedWorker* reply) {
+  return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Farm/RemoveWorker", request,
+               [this, request, reply](const Scope& scope) -> absl::Status {
+                 GOFARM_ASSIGN_OR_RETURN(const domain::RemovedWorker removed,
+                                         rpc_.parts.workers.Remove(scope, request->name()));
+                 reply->set_jobs(removed.jobs);
+                 reply->set_was_connected(removed.was_connected);
+                 return absl::OkStatus();
+               });
 }
 
 ServerUnary FarmRpc::GetFarmStatus(ServerContext context, const v1::FarmStatusRequest* request, v1::FarmStatus* reply) {

@@ -34,6 +34,10 @@ class FarmRpc final : public v1::Farm::WithRawCallbackMethod_Submit<v1::Farm::Ca
   ServerWrite<v1::ArtifactPage> ListArtifacts(ServerContext context, const v1::ListArtifactsRequest* request) override;
   ServerWrite<v1::BlobData> Download(ServerContext context, const v1::DownloadRequest* request) override;
   ServerWrite<v1::WorkerPage> ListWorkers(ServerContext context, const v1::ListWorkersRequest* request) override;
+  ServerUnary DrainWorkers(ServerContext context, const v1::WorkerChoice* request, v1::ChosenWorkers* reply) override;
+  ServerUnary UndrainWorkers(ServerContext context, const v1::WorkerChoice* request, v1::ChosenWorkers* reply) override;
+  ServerUnary RemoveWorker(ServerContext context, const v1::RemoveWorkerRequest* request,
+                           v1::RemovedWorker* reply) override;
   ServerUnary GetFarmStatus(ServerContext context, const v1::FarmStatusRequest* request,
                             v1::FarmStatus* reply) override;
 

@@ -30,6 +30,7 @@
 #include "coordinator/service/progress_board.h"
 #include "coordinator/service/query_service.h"
 #include "coordinator/service/worker_reports.h"
+#include "coordinator/service/worker_service.h"
 
 namespace gofarm::catalog {
 class Catalog;
@@ -70,6 +71,7 @@ struct ServerParts {
   service::BatchService& batches;
   service::QueryService& queries;
   const service::FarmView& farm;
+  service::WorkerService& workers;
   service::BatchFeeds& feeds;
   service::AttemptService& attempts;
   service::DispatchLoop& dispatch;

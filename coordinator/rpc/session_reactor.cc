@@ -76,6 +76,7 @@ absl::Status SessionReactor::HandleHello(const v1::Hello& hello) {
   rpc_.ticker.Drop(hello_timer_);
   worker_ = request.name;
   fresh_secret_ = NewSessionSecret();
+  request.address = OriginOf(*call().context());
   request.proof_sha256 = call().peer().secret_sha256;
   request.fresh_secret_sha256 = digest::Sha256Hex(fresh_secret_);
   stream_ = rpc_.parts.dispatch.NewStream();

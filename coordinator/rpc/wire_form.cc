@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/vocab/labels.h"
 #include "common/vocab/report_check.h"
 #include "common/vocab/worker_report.h"
 #include "coordinator/domain/dispatch_store.h"
@@ -39,6 +40,7 @@ constexpr Limit kLimits[] = {
     {"gofarm.v1.VariantTry.argv", 2 * kArgumentsMax},
     {"gofarm.v1.VariantTry.environment", 2 * kArgumentsMax},
     {"gofarm.v1.Hello.attempts", domain::kAnnouncedMax},
+    {"gofarm.v1.Hello.labels", kLabelsMax},
     {"gofarm.v1.WorkerReport.toolchains", kWorkerReportRowsMax},
     {"gofarm.v1.WorkerReport.readiness", kWorkerReportRowsMax},
     {"gofarm.v1.SubmitChunk.Entries.entries", kChunkEntriesMax},

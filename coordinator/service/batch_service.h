@@ -20,11 +20,9 @@
 
 namespace gofarm::service {
 
-inline constexpr size_t kEntriesMax = 200'000;  // lines of one submission
-inline constexpr size_t kJobsMax = 400'000;     // modules times targets
-inline constexpr size_t kNameBytesMax = 200;    // of a batch or a submitter
-inline constexpr size_t kLabelsMax = 32;
-inline constexpr size_t kLabelBytesMax = 200;
+inline constexpr size_t kEntriesMax = 200'000;      // lines of one submission
+inline constexpr size_t kJobsMax = 400'000;         // modules times targets
+inline constexpr size_t kNameBytesMax = 200;        // of a batch or a submitter
 inline constexpr int kPriorityMax = 1000;           // and -kPriorityMax
 inline constexpr size_t kCheckedVersionsMax = 100;  // more modules are not asked for, but for their latest version
 inline constexpr int kProxyRequestsAtOnce = 16;

@@ -14,6 +14,7 @@
 #include "common/base/text.h"
 #include "common/obs/log.h"
 #include "common/sync/wait.h"
+#include "coordinator/domain/drain.h"
 #include "coordinator/service/store_lane.h"
 
 namespace gofarm::service {
@@ -43,12 +44,14 @@ absl::Status StatusOf(dispatch::CloseWhy why) {
           "this one a name of its own (`name` in its configuration, or --name)");
     case dispatch::CloseWhy::kLeft:
       return absl::OkStatus();
+    case dispatch::CloseWhy::kRemoved:
+      return absl::AbortedError("an operator removed this worker: who says Hello again joins as a new one");
   }
   return absl::InternalError("stream closed for no reason that is known");
 }
 
-// Bounded by streams, running attempts and what the store was asked: refusing them would lose news that comes only
-// once.
+// Bounded by streams, running attempts, calls of operators and what the store was asked: refusing them would lose news
+// that comes only once.
 bool AlwaysTaken(const dispatch::Event& event) {
   return !std::holds_alternative<dispatch::HelloReceived>(event) &&
          !std::holds_alternative<dispatch::ReadyReceived>(event) &&
@@ -125,6 +128,7 @@ class DispatchLoop::Impl {
       view.session = id;
       view.last_seen_at = WallOf(session.last_seen);
       view.free_slots = session.stream ? session.reported_free : 0;
+      view.draining = session.Draining();
       if (view.name.empty()) continue;  // its stream closed before Welcome
       if (!session.stream) {
         view.state = WorkerState::kLost;
@@ -133,9 +137,9 @@ class DispatchLoop::Impl {
         view.state = WorkerState::kCannotIsolate;
         view.detail = session.hello.isolation_error;
       } else {
-        view.state = session.draining || session.leaving ? WorkerState::kDraining
-                     : session.suspect                   ? WorkerState::kPaused
-                                                         : WorkerState::kConnected;
+        view.state = session.Draining() ? WorkerState::kDraining
+                     : session.suspect  ? WorkerState::kPaused
+                                        : WorkerState::kConnected;
         if (clock_.Now() - session.namesake_at < dispatch::kNamesakeShown) {
           view.detail = Cat("another worker that calls itself ", view.name, " (pid ", session.namesake_pid,
                             " on its machine) is refused: give each a name of its own");
@@ -144,6 +148,8 @@ class DispatchLoop::Impl {
           view.detail = "its work or cache folder has too little room; it takes no jobs until there is more";
         } else if (session.suspect) {
           view.detail = domain::WhySuspect(state_.health.at(session.hello.name), clock_.Now());
+        } else if (session.drain.drained && view.detail.empty()) {
+          view.detail = Cat("drained; it takes jobs again after: gofarm worker undrain ", view.name);
         }
       }
       views.push_back(std::move(view));
@@ -162,6 +168,16 @@ class DispatchLoop::Impl {
   dispatch::WhyWaiting Why(JobId job) const {
     const absl::MutexLock lock(&state_mutex_);
     return dispatch::WhyItWaits(state_, job, clock_.Now());
+  }
+
+  absl::Status MayRemove(const std::string& worker) const {
+    const absl::MutexLock lock(&state_mutex_);
+    return dispatch::MayRemove(state_, worker, clock_.Now());
+  }
+
+  bool IsThere(const std::string& worker) const {
+    const absl::MutexLock lock(&state_mutex_);
+    return dispatch::IsThere(state_, worker, clock_.Now());
   }
 
   domain::TryContext ContextOf(AttemptToken token) const {
@@ -202,6 +218,8 @@ class DispatchLoop::Impl {
     view.targets = hello.targets;
     view.slots = hello.slots;
     view.memory_bytes = hello.memory_bytes;
+    view.labels = hello.labels;
+    view.address = hello.address;
     return view;
   }
 
@@ -315,6 +333,8 @@ int64_t DispatchLoop::Epoch() const { return impl_->Epoch(); }
 std::vector<domain::WorkerView> DispatchLoop::Workers() const { return impl_->Workers(); }
 domain::TryContext DispatchLoop::ContextOf(AttemptToken token) const { return impl_->ContextOf(token); }
 dispatch::WhyWaiting DispatchLoop::Why(JobId job) const { return impl_->Why(job); }
+absl::Status DispatchLoop::MayRemove(const std::string& worker) const { return impl_->MayRemove(worker); }
+bool DispatchLoop::IsThere(const std::string& worker) const { return impl_->IsThere(worker); }
 DispatchStats DispatchLoop::Stats() const { return impl_->Stats(); }
 
 }  // namespace gofarm::service

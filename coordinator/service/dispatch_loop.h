@@ -118,6 +118,9 @@ class DispatchLoop final : public DispatchPort {
   // Without reports and running jobs, by name.
   std::vector<domain::WorkerView> Workers() const;
   dispatch::WhyWaiting Why(JobId job) const;
+  // As dispatch::MayRemove and dispatch::IsThere.
+  absl::Status MayRemove(const std::string& worker) const;
+  bool IsThere(const std::string& worker) const;
   DispatchStats Stats() const;
 
  private:

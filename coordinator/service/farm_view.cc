@@ -1,6 +1,7 @@
 #include "coordinator/service/farm_view.h"
 
 #include <map>
+#include <set>
 #include <utility>
 
 #include "common/base/clock.h"
@@ -22,6 +23,10 @@ domain::WorkerView ViewOfKnown(domain::WorkerInfo info) {
   view.slots = info.slots;
   view.build_version = std::move(info.build_version);
   view.memory_bytes = info.memory_bytes;
+  view.labels = std::move(info.labels);
+  view.address = std::move(info.address);
+  view.draining = info.drained;
+  view.held = info.held;
   view.last_seen_at = info.last_seen_at;
   view.report = std::move(info.report);
   return view;
@@ -74,16 +79,21 @@ absl::Status FarmView::ListJobs(const Scope& scope, const domain::JobFilter& fil
 }
 
 absl::Status FarmView::ListWorkers(const Scope& scope, domain::WorkerDetail detail,
+                                   const std::vector<std::string>& names,
                                    const Pages<domain::WorkerView>& pages) const {
   const bool full = detail == domain::WorkerDetail::kFull;
+  const std::set<std::string> asked(names.begin(), names.end());
   std::map<std::string, domain::WorkerView> connected;
-  for (domain::WorkerView& view : dispatch_.Workers()) connected[view.name] = std::move(view);
+  // Before the store: of a worker that drains here and holds nothing there, nothing runs any more.
+  for (domain::WorkerView& view : dispatch_.Workers()) {
+    if (asked.empty() || asked.contains(view.name)) connected[view.name] = std::move(view);
+  }
   std::map<std::string, std::vector<domain::RunningJob>> running;
   const auto any = [&](const domain::RunningJob&) { return full; };
   for (domain::RunningJob& job : board_.Running(kWorkersRunningMax, any)) running[job.worker].push_back(std::move(job));
   std::string after;
   for (bool last = false; !last;) {
-    GOFARM_ASSIGN_OR_RETURN(std::vector<domain::WorkerInfo> known, queries_.WorkerPage(scope, after, detail));
+    GOFARM_ASSIGN_OR_RETURN(std::vector<domain::WorkerInfo> known, queries_.WorkerPage(scope, after, detail, names));
     last = known.size() < static_cast<size_t>(store::kWorkerPageMax);
     std::map<std::string, domain::WorkerView> rows;
     for (domain::WorkerInfo& info : known) {
@@ -94,7 +104,12 @@ absl::Status FarmView::ListWorkers(const Scope& scope, domain::WorkerDetail deta
       const auto first = connected.begin();
       domain::WorkerView& row = rows[first->first];
       WorkerReport stored = std::move(row.report);
+      const int held = row.held;
+      const bool drained = row.draining;
       row = std::move(first->second);
+      row.held = held;
+      // Of a worker without a session only the store knows.
+      if (!row.session) row.draining = drained;
       std::optional<WorkerReport> report = full ? reports_.Of(row.name) : std::nullopt;
       row.report = report ? *std::move(report) : std::move(stored);
       connected.erase(first);

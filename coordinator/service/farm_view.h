@@ -34,8 +34,9 @@ class FarmView {
   absl::Status ListJobs(const Scope& scope, const domain::JobFilter& filter, int64_t limit,
                         const Pages<domain::JobView>& pages) const;
 
-  // Every worker that is connected or known, by name: in pages, since reports of thousands fit no memory.
-  absl::Status ListWorkers(const Scope& scope, domain::WorkerDetail detail,
+  // Every worker that is connected or known, by name: in pages, since reports of thousands fit no memory. `names`:
+  // these only; empty: all.
+  absl::Status ListWorkers(const Scope& scope, domain::WorkerDetail detail, const std::vector<std::string>& names,
                            const Pages<domain::WorkerView>& pages) const;
   absl::StatusOr<domain::FarmStatus> Status(const Scope& scope) const;
 

@@ -63,8 +63,9 @@ absl::Status QueryService::ListArtifacts(const Scope& scope, const domain::Artif
 }
 
 absl::StatusOr<std::vector<domain::WorkerInfo>> QueryService::WorkerPage(const Scope& scope, const std::string& after,
-                                                                         domain::WorkerDetail detail) {
-  return queries_.WorkerPage(scope, after, detail);
+                                                                         domain::WorkerDetail detail,
+                                                                         const std::vector<std::string>& names) {
+  return queries_.WorkerPage(scope, after, detail, names);
 }
 
 absl::StatusOr<domain::JobCounts> QueryService::CountJobs(const Scope& scope) { return queries_.CountJobs(scope); }

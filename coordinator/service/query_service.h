@@ -27,7 +27,8 @@ class QueryService final : public BatchSource {
   absl::Status ListArtifacts(const Scope& scope, const domain::ArtifactFilter& filter, int64_t limit,
                              const Pages<domain::ArtifactRow>& pages);
   absl::StatusOr<std::vector<domain::WorkerInfo>> WorkerPage(const Scope& scope, const std::string& after,
-                                                             domain::WorkerDetail detail);
+                                                             domain::WorkerDetail detail,
+                                                             const std::vector<std::string>& names = {});
   absl::StatusOr<domain::JobCounts> CountJobs(const Scope& scope);
   absl::StatusOr<domain::Attempt> FindAttempt(const Scope& scope, JobId job, int number);
 

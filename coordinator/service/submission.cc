@@ -63,12 +63,8 @@ void CheckHeader(domain::SubmitRequest& header, Errors& errors) {
   if (header.priority > kPriorityMax || header.priority < -kPriorityMax) {
     errors.Add(0, Cat("priority ", header.priority, " is not between ", -kPriorityMax, " and ", kPriorityMax));
   }
-  if (header.labels.size() > kLabelsMax) {
-    errors.Add(0, Cat(header.labels.size(), " labels, at most ", kLabelsMax, " are taken"));
-  }
-  for (const auto& [key, value] : header.labels) {
-    CheckText("label", key, kLabelBytesMax, errors);
-    CheckText("label", value, kLabelBytesMax, errors);
+  if (const absl::Status labels = CheckLabels(header.labels); !labels.ok()) {
+    errors.Add(0, std::string(labels.message()));
   }
   std::vector<Target>& targets = header.targets;
   if (std::string unknown = UnknownTarget(targets); !unknown.empty()) return errors.Add(0, std::move(unknown));

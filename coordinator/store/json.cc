@@ -145,6 +145,8 @@ void HelloFields(Form& form, Hello& h) {
   form.Field("slots", h.slots);
   form.Field("memory_bytes", h.memory_bytes);
   form.Field("isolation_error", h.isolation_error);
+  form.Field("labels", h.labels);
+  form.Field("address", h.address);
   form.Named("targets", h.targets, TargetName, ParseTarget);
 }
 

@@ -11,6 +11,7 @@
 #include "coordinator/domain/retry_policy.h"
 #include "coordinator/store/attempt_end.h"
 #include "coordinator/store/json.h"
+#include "coordinator/store/session_end.h"
 #include "coordinator/store/transaction.h"
 
 namespace gofarm::store {
@@ -23,12 +24,6 @@ using domain::ExpiredSessions;
 using domain::LostAttempt;
 using domain::OfferRef;
 using domain::ReturnOutcome;
-
-// Holds the leadership until the transaction ends.
-absl::Status CheckEpoch(Txn& txn, int64_t epoch) {
-  if (!txn.Run("check_epoch", epoch).empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(Cat("epoch ", epoch, " is over: another coordinator leads this farm"));
-}
 
 struct OfferArrays {
   std::string tokens, jobs, sessions;
@@ -46,68 +41,6 @@ struct OfferArrays {
     sessions = Array(s);
   }
 };
-
-template <typename IdType>
-std::vector<IdType> Ids(const pqxx::result& rows) {
-  std::vector<IdType> ids;
-  for (const pqxx::row& row : rows) ids.push_back(IdType{row[0].as<int64_t>()});
-  return ids;
-}
-
-struct Lease {
-  AttemptToken token;
-  JobId job;
-  std::string worker;
-};
-// Locks the jobs first and reads the leases after that: what completed meanwhile holds none any more.
-std::vector<Lease> LockLeases(Txn& txn, const char* jobs_statement, const char* leases_statement,
-                              const std::string& keys, absl::flat_hash_map<JobId, LockedJob>& jobs) {
-  for (LockedJob& job : LockJobs(txn, Ids<JobId>(txn.Run(jobs_statement, keys)))) jobs[job.id] = job;
-  std::vector<Lease> leases;
-  for (const pqxx::row& row : txn.Run(leases_statement, keys)) {
-    leases.push_back({.token = AttemptToken{row["token"].as<int64_t>()},
-                      .job = JobId{row["job_id"].as<int64_t>()},
-                      .worker = row["worker"].as<std::string>()});
-  }
-  return leases;
-}
-
-absl::StatusOr<std::vector<LostAttempt>> Lose(Txn& txn, const std::vector<Lease>& leases,
-                                              const absl::flat_hash_map<JobId, LockedJob>& jobs, bool counts,
-                                              const std::string& detail, const Random& random) {
-  std::vector<LostAttempt> lost;
-  for (const Lease& lease : leases) {
-    const auto job = jobs.find(lease.job);
-    // A lease that came between the two reads belongs to a job that we do not hold: the next round takes it.
-    if (job == jobs.end()) continue;
-    const Ending ending{
-        .token = lease.token,
-        .end = {.outcome = AttemptOutcome::kLost, .failure = FailureClass::kWorkerLost, .detail = detail},
-        .worker = lease.worker,
-        .context = {.counts = counts}};
-    GOFARM_ASSIGN_OR_RETURN(Ended ended, EndAttempt(txn, job->second, ending, random));
-    lost.push_back({.token = lease.token,
-                    .job = lease.job,
-                    .worker = lease.worker,
-                    .requeued = std::move(ended.requeued),
-                    .counts = counts});
-  }
-  return lost;
-}
-
-absl::StatusOr<ExpiredSessions> End(Txn& txn, std::vector<SessionId> sessions, bool counts, const std::string& detail,
-                                    const Random& random) {
-  ExpiredSessions result;
-  if (sessions.empty()) return result;
-  const std::string keys = Array(sessions);
-  absl::flat_hash_map<JobId, LockedJob> jobs;
-  const std::vector<Lease> leases = LockLeases(txn, "jobs_of_sessions", "leases_of_sessions", keys, jobs);
-  GOFARM_ASSIGN_OR_RETURN(result.lost, Lose(txn, leases, jobs, counts, detail, random));
-  txn.Run("return_session_offers", keys);
-  txn.Run("delete_sessions", keys);
-  result.sessions = std::move(sessions);
-  return result;
-}
 
 constexpr std::string_view kLeaseRanOut = "the worker's lease ran out: it is gone or cannot reach the coordinator";
 constexpr std::string_view kNotAnnounced = "the worker came back without this attempt";
@@ -278,7 +211,8 @@ absl::StatusOr<domain::OpenedSession> PgDispatchStore::OpenSession(const Scope& 
       pool_, scope, Cat("open a session of ", request.name), [&](Txn& txn) -> absl::StatusOr<domain::OpenedSession> {
         GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
         domain::OpenedSession opened;
-        txn.Run("save_worker", request.name, hello);  // its row serialises sessions of one name
+        const pqxx::row worker = txn.Run("save_worker", request.name, hello)[0];  // serialises sessions of one name
+        opened.drain = {.drained = worker["draining"].as<bool>(), .change = worker["drain_change"].as<int64_t>()};
         for (const pqxx::row& row : txn.Run("sessions_of_worker", request.name)) {
           opened.superseded.push_back(SessionId{row["id"].as<int64_t>()});
           opened.same_secret = EqualInConstantTime(row["secret_sha256"].as<std::string>(), request.proof_sha256);
@@ -356,7 +290,8 @@ absl::StatusOr<ExpiredSessions> PgDispatchStore::ExpireSessions(const Scope& sco
     ahead = clock_.Follow(txn);
     // A database that stood still woke up with leases that nobody could renew: the caller extends them first.
     GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), "the database answered too late");
-    return End(txn, Ids<SessionId>(txn.Run("expired_sessions")), /*counts=*/true, std::string(kLeaseRanOut), random_);
+    return EndSessionsIn(txn, Ids<SessionId>(txn.Run("expired_sessions")), /*counts=*/true, std::string(kLeaseRanOut),
+                         random_);
   };
   absl::StatusOr<ExpiredSessions> answer = RunTransaction(pool_, scope, "expire sessions", expire);
   if (answer.ok()) clock_.Keep(ahead);
@@ -367,8 +302,8 @@ absl::StatusOr<ExpiredSessions> PgDispatchStore::EndSessions(const Scope& scope,
                                                              const std::vector<SessionId>& sessions) {
   return RunTransaction(pool_, scope, "end sessions", [&](Txn& txn) -> absl::StatusOr<ExpiredSessions> {
     GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
-    return End(txn, Ids<SessionId>(txn.Run("lock_sessions", Array(sessions))), /*counts=*/false,
-               std::string(kSaidGoodbye), random_);
+    return EndSessionsIn(txn, Ids<SessionId>(txn.Run("lock_sessions", Array(sessions))), /*counts=*/false,
+                         std::string(kSaidGoodbye), random_);
   });
 }
 

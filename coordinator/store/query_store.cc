@@ -156,16 +156,20 @@ absl::StatusOr<std::vector<ArtifactRow>> QueryStore::ArtifactPage(const Scope& s
 }
 
 absl::StatusOr<std::vector<domain::WorkerInfo>> QueryStore::WorkerPage(const Scope& scope, const std::string& after,
-                                                                       domain::WorkerDetail detail) {
+                                                                       domain::WorkerDetail detail,
+                                                                       const std::vector<std::string>& names) {
   using Infos = std::vector<domain::WorkerInfo>;
   return RunTransaction(pool_, scope, "list workers", [&](Txn& txn) -> absl::StatusOr<Infos> {
     Infos workers;
-    for (const pqxx::row& row : txn.Run("list_workers", after, kWorkerPageMax, detail == domain::WorkerDetail::kFull)) {
+    for (const pqxx::row& row :
+         txn.Run("list_workers", after, kWorkerPageMax, detail == domain::WorkerDetail::kFull, Array(names))) {
       domain::WorkerInfo worker;
       worker.name = Str(row, "name");
       HelloFromJson(row["hello"].c_str(), worker);
       worker.report = ReportFromJson(row["report"].c_str());
       worker.has_session = row["has_session"].as<bool>();
+      worker.drained = row["draining"].as<bool>();
+      worker.held = row["held"].as<int>();
       worker.last_seen_at = TimeOf(row["seen_us"]);
       workers.push_back(std::move(worker));
     }

@@ -39,8 +39,10 @@ class QueryStore {
                                                                 const domain::ArtifactFilter& filter,
                                                                 const domain::ArtifactCursor& after, int limit);
   // In bytewise order of their names, those after `after`, at most kWorkerPageMax. Fewer: the end.
+  // `names`: of these only; empty: of all.
   absl::StatusOr<std::vector<domain::WorkerInfo>> WorkerPage(const Scope& scope, const std::string& after,
-                                                             domain::WorkerDetail detail);
+                                                             domain::WorkerDetail detail,
+                                                             const std::vector<std::string>& names = {});
   // Forgets workers that were not seen for `unseen`, have no session and run nothing; their names.
   absl::StatusOr<std::vector<std::string>> ForgetWorkers(const Scope& scope, absl::Duration unseen);
   // The last report of a worker, for `worker list` after a restart.

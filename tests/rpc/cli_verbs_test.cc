@@ -321,13 +321,16 @@ TEST_F(CliVerbsTest, ACoordinatorThatIsBusyForAMomentIsAskedAgain) {
 }
 
 TEST_F(CliVerbsTest, OptionsMayStandBetweenModulesAndTakeOneValueEach) {
-  const process::CommandResult r = Gofarm({"submit", "--target", "x86_64", "a.test/m@v1.0.0", "--target", "riscv64",
-                                           "b.test/n", "--output", "json", "--force"});
+  const process::CommandResult r =
+      Gofarm({"submit", "--target", "x86_64", "a.test/m@v1.0.0", "--target", "riscv64", "b.test/n", "--output", "json",
+              "--force", "--label", "zone=b", "--label", "rack=7"});
   EXPECT_EQ(r.exit_code, 0) << r.err;
   ASSERT_EQ(farm_.chunks.size(), 2u);
   const v1::SubmitChunk::Header& header = farm_.chunks[0].header();
   EXPECT_THAT(header.targets(), ElementsAre(v1::TARGET_X86_64, v1::TARGET_RISCV64));
   EXPECT_TRUE(header.force());
+  EXPECT_EQ(header.labels().size(), 2u);
+  EXPECT_EQ(header.labels().at("zone"), "b");
   EXPECT_EQ(header.submitter(), "ann");
   ASSERT_EQ(farm_.chunks[1].entries().entries_size(), 2);
   EXPECT_EQ(farm_.chunks[1].entries().entries(1).module(), "b.test/n");

@@ -31,6 +31,7 @@
 #include "coordinator/store/pg_dispatch_store.h"
 #include "coordinator/store/query_store.h"
 #include "coordinator/store/toolset_store.h"
+#include "coordinator/store/worker_store.h"
 
 namespace gofarm::testing {
 namespace {
@@ -68,6 +69,7 @@ struct FarmServer::Parts {
         watch_batch_store(watch_pool),
         watch_query_store(watch_pool),
         dispatch_store(dispatch_pool),
+        worker_store(pool),
         queries(batch_store, query_store),
         watch_queries(watch_batch_store, watch_query_store) {
     const Toolset toolset = TestToolset();
@@ -97,11 +99,13 @@ struct FarmServer::Parts {
         [this](const Executable& executable, Target target) { return check->CheckExecutable(executable, target); },
         *dispatch, fence, *news);
     farm = std::make_unique<service::FarmView>(queries, *dispatch, board, reports);
+    workers = std::make_unique<service::WorkerService>(worker_store, *dispatch, reports);
     feeds = std::make_unique<service::BatchFeeds>(watch_queries, board,
                                                   [this](const domain::Job& job) { return farm->WhyWaiting(job); });
     rpc::ServerParts parts{.batches = *batches,
                            .queries = queries,
                            .farm = *farm,
+                           .workers = *workers,
                            .feeds = *feeds,
                            .attempts = *attempts,
                            .dispatch = *dispatch,
@@ -140,6 +144,7 @@ struct FarmServer::Parts {
   store::BatchStore watch_batch_store;
   store::QueryStore watch_query_store;
   store::PgDispatchStore dispatch_store;
+  store::WorkerStore worker_store;
   FakeProxy proxy;
   std::unique_ptr<blob::BlobStore> blobs;
   std::unique_ptr<blob::LogStore> log_store;
@@ -160,6 +165,7 @@ struct FarmServer::Parts {
   std::unique_ptr<service::ArtifactCheck> check;
   std::unique_ptr<service::AttemptService> attempts;
   std::unique_ptr<service::FarmView> farm;
+  std::unique_ptr<service::WorkerService> workers;
   std::unique_ptr<service::BatchFeeds> feeds;
   std::unique_ptr<rpc::Server> rpc;
 };

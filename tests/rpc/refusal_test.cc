@@ -59,6 +59,12 @@ TEST_F(RefusalTest, HelloThatBreaksTheRulesIsRefused) {
       {"hello.targets", [](v1::Hello& h) { h.add_targets(static_cast<v1::Target>(99)); }},
       {"hello.build_version", [](v1::Hello& h) { h.set_build_version(std::string(1'000, 'a')); }},
       {"hello.attempts", [](v1::Hello& h) { h.add_attempts()->set_token(-5); }},
+      {"hello.labels: label zone=b\\x1b", [](v1::Hello& h) { (*h.mutable_labels())["zone"] = "b\x1b"; }},
+      {"hello.labels: label ", [](v1::Hello& h) { (*h.mutable_labels())[std::string(64, 'k')] = "b"; }},
+      {"Hello.labels: more than 32 in one message",
+       [](v1::Hello& h) {
+         for (int i = 0; i < 33; ++i) (*h.mutable_labels())[std::to_string(i)] = "x";
+       }},
       {"Hello.attempts: more than 1024 in one message",
        [](v1::Hello& h) {
          for (int i = 0; i < 2'000; ++i) h.add_attempts()->set_token(i + 1);

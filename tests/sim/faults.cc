@@ -52,6 +52,40 @@ void World::CancelSomeJob() {
   if (cancelled.running) Tell(dispatch::CancelRequested{{*cancelled.running}}, epoch);
 }
 
+void World::SetDrained(int index, bool drained) {
+  const std::string name = workers_[static_cast<size_t>(index)].name;
+  const Coordinator* coordinator = AnyLeading();
+  const bool reached = coordinator != nullptr && !store_down_ && clock_.now >= coordinator->paused_until;
+  const auto change = reached ? store_.SetDrained(coordinator->epoch, name, drained)
+                              : absl::StatusOr<domain::DrainChange>(absl::UnavailableError("nobody answers"));
+  if (!change.ok()) {
+    if (!drained) After(absl::Seconds(1), [this, index] { SetDrained(index, false); });
+    return;
+  }
+  ++result_.counts.drains;
+  Say([&] { return Cat(name, drained ? ": drained" : ": undrained"); });
+  // The news may come after the answer to a Hello that was opened later, and after later news.
+  After(Chance(0.5) ? absl::ZeroDuration() : Between({}, absl::Seconds(3)),
+        [this, change = *change, epoch = coordinator->epoch] { Tell(dispatch::DrainsChanged{{change}}, epoch); });
+  if (!drained) return;
+  After(Between(absl::Milliseconds(100), absl::Seconds(40)), [this, index] { SetDrained(index, false); });
+}
+
+void World::RemoveWorker(int index) {
+  const std::string name = workers_[static_cast<size_t>(index)].name;
+  const Coordinator* coordinator = AnyLeading();
+  if (coordinator == nullptr || store_down_ || clock_.now < coordinator->paused_until) return;
+  // Whoever looked whether it is connected looked a moment ago: it may have come back, and run something.
+  auto ended = store_.RemoveWorker(coordinator->epoch, name);
+  if (!ended.ok()) return;
+  ++result_.counts.removals;
+  Say([&] { return Cat(name, ": removed, ", ended->lost.size(), " attempts given up"); });
+  After(Chance(0.5) ? absl::ZeroDuration() : Between({}, absl::Seconds(3)),
+        [this, name, ended = *std::move(ended), epoch = coordinator->epoch] {
+          Tell(dispatch::WorkerRemoved{name, ended}, epoch);
+        });
+}
+
 void World::PlanFaults() {
   const auto some = [this](uint64_t most, absl::Duration last, const std::function<void()>& what) {
     for (uint64_t i = Next() % (most + 1); i > 0; --i) After(Between(absl::Seconds(1), last), what);
@@ -89,6 +123,8 @@ void World::PlanFaults() {
   });
   some(1, kFaultsEnd,
        [this, any_worker] { Tell(workers_[static_cast<size_t>(any_worker())], agent::StopRequested{}); });
+  some(2, kFaultsEnd, [this, any_worker] { SetDrained(any_worker(), true); });
+  some(1, kFaultsEnd, [this, any_worker] { RemoveWorker(any_worker()); });
   some(1, kFaultsEnd, [this, any_worker] {
     const int index = any_worker();
     Tell(workers_[static_cast<size_t>(index)], agent::DiskSpace{true});
@@ -118,6 +154,8 @@ void World::StartWorker(int index) {
   config.slots = worker.slots;
   config.coordinators = kCoordinators;
   config.targets = {kAllTargets.begin(), kAllTargets.end()};
+  // Some stop within a bound of their own, some at once.
+  if (worker.index % 2 == 0) config.drain_max = absl::Seconds(20);
   // One of several workers builds only two targets; a lone one builds all, so that every job can end.
   if (worker.index == 1) config.targets.resize(2);
   worker.state = std::make_unique<agent::SessionState>(config);

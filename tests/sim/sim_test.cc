@@ -48,10 +48,10 @@ TEST(SimulationTest, NoSeedBreaksAnInvariantAndEveryFarmSettles) {
             << ", unknown answers " << counts.unknown_answers << ", cancels unasked " << counts.unasked_cancels
             << ", messages dropped " << counts.dropped << " duplicated " << counts.duplicated
             << ", calls of dead coordinators " << counts.zombie_writes << ", goodbyes " << counts.goodbyes
-            << "; attempts accepted " << counts.accepted << " lost " << counts.lost << " kept " << counts.kept
-            << ", stale accepts " << counts.stale_accepts << ", completions stale " << counts.stale_completions
-            << " repeated " << counts.repeated_completions << " before their accept " << counts.not_accepted_yet
-            << "\n";
+            << ", drains " << counts.drains << ", removals " << counts.removals << "; attempts accepted "
+            << counts.accepted << " lost " << counts.lost << " kept " << counts.kept << ", stale accepts "
+            << counts.stale_accepts << ", completions stale " << counts.stale_completions << " repeated "
+            << counts.repeated_completions << " before their accept " << counts.not_accepted_yet << "\n";
   // The faults must really happen, else the suite proves nothing.
   EXPECT_GT(counts.coordinator_crashes, 500);
   EXPECT_GT(counts.coordinator_stops, 100);
@@ -66,6 +66,8 @@ TEST(SimulationTest, NoSeedBreaksAnInvariantAndEveryFarmSettles) {
   EXPECT_GT(counts.unasked_cancels, 20);
   EXPECT_GT(counts.zombie_writes, 20);
   EXPECT_GT(counts.goodbyes, 20);
+  EXPECT_GT(counts.drains, 500);
+  EXPECT_GT(counts.removals, 100);
   EXPECT_GT(counts.lost, 100);
   EXPECT_GT(counts.kept, 100);
   EXPECT_GT(counts.stale_accepts, 2);

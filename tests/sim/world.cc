@@ -24,7 +24,7 @@ void SimCounts::Add(const SimCounts& o) {
   breaks += o.breaks, partitions += o.partitions, store_outages += o.store_outages;
   unknown_answers += o.unknown_answers, dropped += o.dropped, duplicated += o.duplicated;
   unasked_cancels += o.unasked_cancels, zombie_writes += o.zombie_writes, goodbyes += o.goodbyes, cancels += o.cancels,
-      accepted += o.accepted;
+      drains += o.drains, removals += o.removals, accepted += o.accepted;
   lost += o.lost, kept += o.kept, stale_accepts += o.stale_accepts, stale_completions += o.stale_completions;
   repeated_completions += o.repeated_completions, not_accepted_yet += o.not_accepted_yet;
 }

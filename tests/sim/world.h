@@ -39,8 +39,8 @@ struct SimCounts {
   int64_t steps = 0, coordinator_crashes = 0, coordinator_stops = 0, coordinator_pauses = 0, takeovers = 0,
           returns_to_lead = 0, deposals = 0, worker_crashes = 0, breaks = 0, partitions = 0, store_outages = 0,
           unknown_answers = 0, dropped = 0, duplicated = 0, unasked_cancels = 0, zombie_writes = 0, goodbyes = 0,
-          cancels = 0, accepted = 0, lost = 0, kept = 0, stale_accepts = 0, stale_completions = 0,
-          repeated_completions = 0, not_accepted_yet = 0;
+          cancels = 0, drains = 0, removals = 0, accepted = 0, lost = 0, kept = 0, stale_accepts = 0,
+          stale_completions = 0, repeated_completions = 0, not_accepted_yet = 0;
   void Add(const SimCounts& other);
 };
 
@@ -126,6 +126,9 @@ class World {
   void PlanFaults();
   void Submit(int module, int targets);
   void CancelSomeJob();
+  // By an operator, through a coordinator that leads; without one `drained = false` is tried again later.
+  void SetDrained(int index, bool drained);
+  void RemoveWorker(int index);
   void CrashCoordinator(int index, absl::Duration back_after);
   void StopCoordinator(int index, absl::Duration back_after);
   void PauseCoordinator(int index, absl::Duration how_long);

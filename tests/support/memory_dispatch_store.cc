@@ -39,6 +39,24 @@ MemoryDispatchStore::Cancelled MemoryDispatchStore::CancelJob(JobId id) {
   return {.running = job.token};
 }
 
+absl::StatusOr<domain::DrainChange> MemoryDispatchStore::SetDrained(int64_t epoch, const std::string& worker,
+                                                                    bool drained) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  drains_[worker] = {.drained = drained, .change = ++last_drain_change_};
+  return domain::DrainChange{worker, drains_[worker]};
+}
+
+absl::StatusOr<domain::ExpiredSessions> MemoryDispatchStore::RemoveWorker(int64_t epoch, const std::string& worker) {
+  GOFARM_RETURN_IF_ERROR(CheckEpoch(epoch));
+  std::vector<SessionId> its;
+  for (const auto& [id, session] : sessions_) {
+    if (session.worker == worker) its.push_back(id);
+  }
+  // Who comes back under its name is a new worker.
+  drains_[worker] = {.drained = false, .change = ++last_drain_change_};
+  return EndAll(its, /*counts=*/false);
+}
+
 absl::Status MemoryDispatchStore::CheckEpoch(int64_t epoch) const {
   if (epoch == epoch_ || !fences_.epoch) return absl::OkStatus();
   return absl::FailedPreconditionError(Cat("epoch ", epoch, " is over"));
@@ -197,6 +215,7 @@ absl::StatusOr<domain::OpenedSession> MemoryDispatchStore::OpenSession(const Sco
     for (const AttemptToken token : RunningOf(id)) left.insert(token);
   }
   opened.session = SessionId{++last_session_};
+  opened.drain = drains_[request.name];
   sessions_[opened.session] = {request.name, request.instance, clock_.Now() + lease,
                                opened.same_secret ? request.proof_sha256 : request.fresh_secret_sha256};
   std::set<AttemptToken> seen;

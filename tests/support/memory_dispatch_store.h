@@ -64,6 +64,9 @@ class MemoryDispatchStore final : public domain::DispatchStore, public leadershi
     std::optional<AttemptToken> running;  // its attempt is to be cancelled
   };
   Cancelled CancelJob(JobId job);
+  // As store::WorkerStore.
+  absl::StatusOr<domain::DrainChange> SetDrained(int64_t epoch, const std::string& worker, bool drained);
+  absl::StatusOr<domain::ExpiredSessions> RemoveWorker(int64_t epoch, const std::string& worker);
   // As store::AttemptStore, as far as the queue and the fence are concerned: by the same decisions (domain/ending.h).
   domain::CompleteResult Complete(const domain::CompletedAttempt& completed, domain::TryContext context = {});
 
@@ -121,6 +124,8 @@ class MemoryDispatchStore final : public domain::DispatchStore, public leadershi
   std::map<JobId, Job> jobs_;
   std::map<AttemptToken, Attempt> attempts_;
   std::map<SessionId, Session> sessions_;
+  int64_t last_drain_change_ = 0;
+  std::map<std::string, domain::DrainMark> drains_;  // by worker
 };
 
 }  // namespace gofarm::testing

@@ -60,7 +60,7 @@ std::string Fingerprint(const WorkerReport& snapshot) {
 class Agent::Impl {
  public:
   Impl(AgentOptions options, build::Runner* runner);
-  void Run(std::stop_token stop);
+  void Run(std::stop_token stop, std::stop_token hurry);
   // From any thread.
   bool Post(Event event, std::vector<Toolset> toolsets = {}, std::string secret = {});
   void PostCredentials(rpc::Credentials credentials);
@@ -145,6 +145,7 @@ Agent::Impl::Impl(AgentOptions options, build::Runner* runner)
       state_(SessionConfig{.slots = options_.slots,
                            .targets = options_.targets,
                            .coordinators = static_cast<int>(options_.coordinators.size()),
+                           .drain_max = options_.drain_max,
                            .isolation_error = options_.isolation_error,
                            .isolation_unproven = options_.isolation_unproven}) {
   GOFARM_CHECK(!options_.coordinators.empty() && options_.slots >= 1);
@@ -229,8 +230,9 @@ void Agent::Impl::Received(int64_t link, const v1::CoordinatorMessage& message) 
   }
 }
 
-void Agent::Impl::Run(std::stop_token stop) {
+void Agent::Impl::Run(std::stop_token stop, std::stop_token hurry) {
   const std::stop_callback on_stop(stop, [this] { Post(StopRequested{}); });
+  const std::stop_callback on_hurry(hurry, [this] { Post(StopRequested{}); });
   LookAtDisks();  // before the first offer can come
   Feed(Started{Chance()});
   absl::Time next_tick = SteadyNow() + kTick;
@@ -366,6 +368,7 @@ void Agent::Impl::Do(const SendHello& e) {
   for (const Target target : options_.targets) hello.add_targets(static_cast<v1::Target>(target));
   hello.set_slots(options_.slots);
   hello.set_memory_bytes(options_.memory_bytes_per_slot * options_.slots);
+  hello.mutable_labels()->insert(options_.labels.begin(), options_.labels.end());
   hello.set_pid(static_cast<int32_t>(::getpid()));
   hello.set_build_version(options_.build_version);
   hello.set_isolation_error(Clip(state_.config.isolation_error, kDetailMax));
@@ -476,7 +479,7 @@ void Agent::Impl::Do(const Exit&) {
 
 Agent::Agent(AgentOptions options, build::Runner* runner) : impl_(std::make_unique<Impl>(std::move(options), runner)) {}
 Agent::~Agent() = default;
-void Agent::Run(std::stop_token stop) { impl_->Run(std::move(stop)); }
+void Agent::Run(std::stop_token stop, std::stop_token hurry) { impl_->Run(std::move(stop), std::move(hurry)); }
 void Agent::CredentialsChanged(rpc::Credentials credentials) { impl_->PostCredentials(std::move(credentials)); }
 void Agent::IsolationChanged(std::string error) { impl_->Post(agent::IsolationChanged{std::move(error)}); }
 

@@ -11,7 +11,9 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "common/rpc/credentials.h"
+#include "common/vocab/labels.h"
 #include "common/vocab/target.h"
 #include "common/vocab/toolset.h"
 #include "common/vocab/worker_report.h"
@@ -31,7 +33,9 @@ struct AgentOptions {
   std::string build_version;
   std::vector<Target> targets;
   int slots = 1;
+  absl::Duration drain_max;  // how long a stop lets builds go on
   int64_t memory_bytes_per_slot = 0;
+  Labels labels;
   std::string isolation_error;  // not empty: takes no offer, until IsolationChanged says otherwise
   bool isolation_unproven =
       false;                 // a full disk hid whether builds can be isolated: it counts as full until IsolationChanged
@@ -51,9 +55,10 @@ class Agent {
   Agent(const Agent&) = delete;
   Agent& operator=(const Agent&) = delete;
 
-  // Until `stop`: then builds are ended, results get a moment to be answered, and the worker takes its leave. Nothing
-  // of it runs any more when Run returns. Call it once.
-  void Run(std::stop_token stop);
+  // Until `stop`: then no offer is taken any more and builds may go on for `drain_max`, or until `hurry`. What builds
+  // after that is ended, results get a moment to be answered, and the worker takes its leave. Nothing of it runs any
+  // more when Run returns. Call it once.
+  void Run(std::stop_token stop, std::stop_token hurry = {});
 
   // From any thread. Empty: builds can be isolated (again), offers are taken. Else none is any more and the text says
   // why; what runs goes on. A change opens the session anew, since Hello carries it.

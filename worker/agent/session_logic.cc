@@ -41,7 +41,8 @@ class Machine {
     if (e.link != s_.link_number || s_.link == Link::kDown) return;
     s_.link = Link::kDown;
     s_.welcome_by = s_.heartbeat_at = s_.report_at = absl::InfiniteFuture();
-    if (s_.stopping) {
+    // While builds may still end, their completions need a session.
+    if (s_.stopping || (s_.stop_asked && s_.attempts.empty())) {
       LeaveIfDone();
       return;
     }
@@ -159,7 +160,7 @@ class Machine {
     s_.config.isolation_unproven = false;
     // Hello carries it, so the session is opened anew; builds go on. A change of wording alone does not need that.
     const bool greeted = s_.link == Link::kGreeted || s_.link == Link::kLive;
-    if (could != e.error.empty() && greeted && !s_.stopping)
+    if (could != e.error.empty() && greeted && !s_.stop_asked)
       Emit(Hangup{s_.link_number, "what this worker can isolate has changed"});
     if (could && e.error.empty() && s_.DiskFull() != was_full && s_.link == Link::kLive) Ready();
   }
@@ -183,19 +184,16 @@ class Machine {
       Report();
     }
     for (auto& [token, attempt] : s_.attempts) CompleteIfDue(attempt);
+    EndBuildsIfDue();
     LeaveIfDone();
   }
 
   void On(const StopRequested&) {
     if (s_.stopping) return;
-    s_.stopping = s_.draining = true;
-    s_.stop_by = now_ + kStopGrace;
-    for (auto& [token, attempt] : s_.attempts) {
-      if (attempt.state != AttemptState::kBuilding) continue;
-      attempt.discard = true;
-      StopOnce(attempt, StopWhy::kDropped);
-    }
+    s_.drain_by = s_.stop_asked ? now_ : now_ + s_.config.drain_max;
+    s_.stop_asked = s_.draining = true;
     if (s_.link == Link::kLive) Ready();
+    EndBuildsIfDue();
     LeaveIfDone();
   }
 
@@ -285,6 +283,17 @@ class Machine {
     if (s_.link == Link::kLive) Ready();
   }
 
+  void EndBuildsIfDue() {
+    if (s_.stopping || now_ < s_.drain_by) return;
+    s_.stopping = true;
+    s_.stop_by = now_ + kStopGrace;
+    for (auto& [token, attempt] : s_.attempts) {
+      if (attempt.state != AttemptState::kBuilding) continue;
+      attempt.discard = true;
+      StopOnce(attempt, StopWhy::kDropped);
+    }
+  }
+
   // Completions go out while a session lives: before Welcome nobody knows whether this attempt is still wanted.
   void CompleteIfDue(Attempt& attempt) {
     if (attempt.state != AttemptState::kFinished || attempt.completing || attempt.discard) return;
@@ -294,7 +303,8 @@ class Machine {
   }
 
   void LeaveIfDone() {
-    if (!s_.stopping || s_.exited) return;
+    if (!s_.stop_asked || s_.exited) return;
+    if (!s_.stopping && !s_.attempts.empty()) return;
     bool building = false;
     bool unanswered = false;
     for (const auto& [token, attempt] : s_.attempts) {

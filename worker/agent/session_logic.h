@@ -8,7 +8,9 @@
 //   wait for the next Welcome. Dials are jittered and go round the coordinators' addresses.
 // - A slot stays taken until its attempt's completion is answered, so results never pile up beyond the slots.
 // - A message with a lower epoch than one seen before comes from a former leader: it is ignored and the link is closed.
-// - An orderly stop ends the builds, gives completions kStopGrace to be answered, says Goodbye and leaves.
+// - An orderly stop takes no more offers and lets builds end by themselves within SessionConfig::drain_max, the session
+//   and its redials going on. After that, or when it is asked for again, it ends what still builds, gives completions
+//   kStopGrace to be answered, says Goodbye (so the coordinator gives its jobs to others at once) and leaves.
 //
 // Threads: none; the owner calls Step from one thread at a time.
 #pragma once
@@ -40,6 +42,7 @@ struct SessionConfig {
   int slots = 1;
   std::vector<Target> targets;
   int coordinators = 1;         // how many addresses there are to dial
+  absl::Duration drain_max;     // how long builds may go on after StopRequested
   std::string isolation_error;  // not empty: every offer is refused
   // A full disk kept the host from being looked at: it counts as full until IsolationChanged reports a check.
   bool isolation_unproven = false;
@@ -116,7 +119,7 @@ struct CredentialsChanged {};  // from now on dials show another certificate
 struct Tick {
   double random = 0;
 };                        // at least four times a second
-struct StopRequested {};  // SIGTERM
+struct StopRequested {};  // SIGTERM; the second one is in a hurry
 
 using Event =
     std::variant<Started, Connected, Disconnected, WelcomeReceived, OfferReceived, CancelReceived, DropReceived,
@@ -218,9 +221,11 @@ struct SessionState {
   std::vector<std::optional<AttemptToken>> slots;  // who sits where
   bool draining = false;
   bool disk_low = false;
-  bool stopping = false;
+  bool stop_asked = false;  // builds may go on until drain_by
+  bool stopping = false;    // builds are ended
   bool goodbye_said = false;
   bool exited = false;
+  absl::Time drain_by = absl::InfiniteFuture();
   absl::Time stop_by = absl::InfiniteFuture();
 
   int FreeSlots() const;

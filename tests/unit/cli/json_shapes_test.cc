@@ -106,6 +106,11 @@ v1::WorkerRow SampleWorker() {
   worker.add_targets(v1::TARGET_LOONGARCH64);
   worker.set_state(v1::WORKER_STATE_CONNECTED);
   worker.set_slots(2);
+  worker.set_build_version("1.4.0");
+  worker.set_address("192.0.2.7");
+  worker.set_draining(true);
+  (*worker.mutable_labels())["zone"] = "b";
+  (*worker.mutable_labels())["rack"] = "7";
   v1::InstalledToolchain& go = *worker.add_toolchains();
   go.set_kind("go");
   go.set_version("1.26.8");

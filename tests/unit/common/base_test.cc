@@ -2,6 +2,8 @@
 #include <gtest/gtest.h>
 
 #include <cerrno>
+#include <map>
+#include <string>
 
 #include "common/base/backoff.h"
 #include "common/base/scope.h"
@@ -9,6 +11,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/vocab/failure.h"
+#include "common/vocab/labels.h"
 #include "common/vocab/target.h"
 
 namespace gofarm {
@@ -97,8 +100,43 @@ TEST(VocabTest, NamesAreThoseOfTheContract) {
   EXPECT_EQ(Name(FailureClass::kNone), "");
   EXPECT_EQ(Name(Phase::kUpload), "upload");
   EXPECT_EQ(Name(WaitReason::kTargetSeeding), "target_seeding");
+  EXPECT_EQ(Name(WaitReason::kDraining), "draining");
   EXPECT_EQ(ParseJobState("partial"), JobState::kPartial);
   EXPECT_EQ(ParseJobState(""), std::nullopt);
+}
+
+TEST(LabelsTest, AreWrittenAsKeyAndValue) {
+  EXPECT_EQ(ParseLabels({"zone=b", "example.com/rack=7", "spare="}).value(),
+            (Labels{{"zone", "b"}, {"example.com/rack", "7"}, {"spare", ""}}));
+  EXPECT_EQ(ToText(ParseLabels({"zone=b", "rack=7"}).value()), "rack=7,zone=b");
+  EXPECT_TRUE(ParseLabels({"zone=b", "zone=b"}).ok());
+  for (const auto& [text, why] : std::map<std::string, std::string>{{"zone", "KEY=VALUE"},
+                                                                    {"=b", "without a key"},
+                                                                    {"zo ne=b", "letters"},
+                                                                    {"zone=b=c", "letters"},
+                                                                    {"zone=\x1b[2J", "\\x1b"},
+                                                                    {"zone=" + std::string(64, 'b'), "at most 63"}}) {
+    const absl::Status status = ParseLabels({text}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << text;
+    EXPECT_NE(status.message().find(why), absl::string_view::npos) << status;
+  }
+  EXPECT_NE(ParseLabels({"zone=b", "zone=c"}).status().message().find("two values"), absl::string_view::npos);
+}
+
+TEST(LabelsTest, AreBoundedInNumber) {
+  Labels labels;
+  for (size_t i = 0; i < kLabelsMax; ++i) labels[std::to_string(i)] = "x";
+  EXPECT_TRUE(CheckLabels(labels).ok());
+  labels["more"] = "x";
+  EXPECT_EQ(CheckLabels(labels).message(), "33 labels, at most 32 are taken");
+}
+
+TEST(LabelsTest, AllThatAreWantedMustBeThere) {
+  const Labels has{{"zone", "b"}, {"rack", "7"}};
+  EXPECT_TRUE(HasAll(has, {}));
+  EXPECT_TRUE(HasAll(has, {{"zone", "b"}}));
+  EXPECT_FALSE(HasAll(has, {{"zone", "a"}}));
+  EXPECT_FALSE(HasAll(has, {{"zone", "b"}, {"disk", ""}}));
 }
 
 }  // namespace

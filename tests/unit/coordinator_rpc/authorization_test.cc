@@ -62,6 +62,15 @@ TEST(AllowTest, EachRoleMayDoWhatTheOneBeforeMayAndWorkersAreApart) {
               HasSubstr("takes the role operator; this is viewer eve"));
 }
 
+TEST(AllowTest, OperatorsDrainWorkersAndOnlyAdminsRemoveThem) {
+  for (const char* method : {"/gofarm.v1.Farm/DrainWorkers", "/gofarm.v1.Farm/UndrainWorkers"}) {
+    EXPECT_EQ(As(Role::kViewer, method), absl::StatusCode::kPermissionDenied) << method;
+    EXPECT_EQ(As(Role::kOperator, method), absl::StatusCode::kOk) << method;
+  }
+  EXPECT_EQ(As(Role::kOperator, "/gofarm.v1.Farm/RemoveWorker"), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(As(Role::kAdmin, "/gofarm.v1.Farm/RemoveWorker"), absl::StatusCode::kOk);
+}
+
 TEST(AllowTest, WhatConcernsAnAttemptTakesTheSecretOfASession) {
   for (const auto& [method, takes] :
        std::map<std::string, bool>{{"Session", false}, {"AppendLog", true}, {"UploadBlob", true}, {"Complete", true}}) {

@@ -1,6 +1,8 @@
 #include "common/sync/wait.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -11,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/scope.h"
 #include "common/sync/alarm.h"
+#include "common/sync/signals.h"
 
 namespace gofarm::sync {
 namespace {
@@ -175,6 +178,22 @@ TEST(AlarmTest, ItsEndWaitsForWhatItDoes) {
     EXPECT_FALSE(alarm.Drop());
   }
   EXPECT_TRUE(done);
+}
+
+// In a process of its own, as a program has it.
+TEST(StopSignalsTest, ASecondSignalHurriesWhereThatIsAskedForAndAThirdEndsTheProcess) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";
+  const auto be_stopped_thrice = [] {
+    StopSignals signals(StopSignals::Second::kHurries);
+    kill(getpid(), SIGTERM);
+    WaitForStop(signals.token());
+    if (signals.hurry().stop_requested()) _exit(1);
+    kill(getpid(), SIGTERM);
+    WaitForStop(signals.hurry());
+    kill(getpid(), SIGTERM);
+    for (;;) pause();
+  };
+  EXPECT_EXIT(be_stopped_thrice(), ::testing::ExitedWithCode(130), "");
 }
 
 }  // namespace

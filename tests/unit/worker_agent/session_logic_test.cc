@@ -303,6 +303,78 @@ TEST_F(SessionLogicTest, AnOrderlyStopWaitsForACompletionButNotForEver) {
   EXPECT_EQ(All<Exit>(effects).size(), 1u);
 }
 
+TEST_F(SessionLogicTest, AStopLetsBuildsEndByThemselvesWithinItsBound) {
+  state_.config.drain_max = absl::Seconds(30);
+  GoLive();
+  Offered(1);
+  const auto effects = On(StopRequested{});
+  EXPECT_TRUE(All<SendReady>(effects).at(0).draining);
+  EXPECT_THAT(All<StopBuild>(effects), IsEmpty());
+  EXPECT_EQ(All<SendRefuse>(Offered(2)).at(0).reason, RefuseReason::kDraining);
+  EXPECT_THAT(All<StopBuild>(Wait(absl::Seconds(29))), IsEmpty());
+  EXPECT_EQ(All<SendComplete>(On(AttemptFinished{AttemptToken{1}})).size(), 1u) << "its result counts";
+  const auto answered = On(CompleteAnswered{AttemptToken{1}, CompleteAnswer::kRecorded, 0});
+  EXPECT_EQ(All<SendGoodbye>(answered).size(), 1u);
+  EXPECT_EQ(All<Exit>(answered).size(), 1u);
+}
+
+TEST_F(SessionLogicTest, AStopWithoutBuildsIsDoneAtOnceWhateverItsBound) {
+  state_.config.drain_max = absl::Seconds(30);
+  GoLive();
+  EXPECT_EQ(All<Exit>(On(StopRequested{})).size(), 1u);
+}
+
+TEST_F(SessionLogicTest, WhatBuildsBeyondTheBoundIsGivenBack) {
+  state_.config.drain_max = absl::Seconds(30);
+  GoLive();
+  Offered(1);
+  On(StopRequested{});
+  const auto effects = Wait(absl::Seconds(30));
+  EXPECT_EQ(All<StopBuild>(effects).at(0).why, StopWhy::kDropped);
+  EXPECT_EQ(All<SendGoodbye>(effects).size(), 1u) << "its job goes to another worker now, not when its lease ends";
+  EXPECT_EQ(All<Exit>(On(AttemptFinished{AttemptToken{1}})).size(), 1u);
+}
+
+TEST_F(SessionLogicTest, ASecondStopIsInAHurry) {
+  state_.config.drain_max = absl::Hours(1);
+  GoLive();
+  Offered(1);
+  Offered(2);
+  On(StopRequested{});
+  On(AttemptFinished{AttemptToken{1}});
+  const auto effects = On(StopRequested{});
+  EXPECT_EQ(All<StopBuild>(effects).at(0).token, AttemptToken{2});
+  EXPECT_THAT(All<SendGoodbye>(effects), IsEmpty()) << "what ended already gets its moment to be answered";
+  EXPECT_EQ(All<SendGoodbye>(On(CompleteAnswered{AttemptToken{1}, CompleteAnswer::kRecorded, 0})).size(), 1u);
+  EXPECT_EQ(All<Exit>(On(AttemptFinished{AttemptToken{2}})).size(), 1u);
+  EXPECT_THAT(On(StopRequested{}), IsEmpty());
+}
+
+TEST_F(SessionLogicTest, AWorkerThatStopsKeepsDiallingWhileItsBuildsMayEnd) {
+  state_.config.drain_max = absl::Seconds(30);
+  GoLive();
+  Offered(1);
+  On(StopRequested{});
+  EXPECT_EQ(All<Dial>(On(Disconnected{state_.link_number, 0})).size(), 1u);
+  On(AttemptFinished{AttemptToken{1}});
+  EXPECT_EQ(All<SendHello>(On(Connected{state_.link_number})).at(0).attempts.size(), 1u);
+  const auto welcomed = On(Welcome({AttemptToken{1}}));
+  EXPECT_EQ(All<SendComplete>(welcomed).size(), 1u);
+  EXPECT_TRUE(All<SendReady>(welcomed).at(0).draining);
+  EXPECT_EQ(All<Exit>(On(CompleteAnswered{AttemptToken{1}, CompleteAnswer::kRecorded, 0})).size(), 1u);
+}
+
+TEST_F(SessionLogicTest, WithoutACoordinatorAStopEndsAtItsBoundAllTheSame) {
+  state_.config.drain_max = absl::Seconds(30);
+  GoLive();
+  Offered(1);
+  On(StopRequested{});
+  On(Disconnected{state_.link_number, 0});
+  On(AttemptFinished{AttemptToken{1}});
+  EXPECT_THAT(All<Exit>(Wait(absl::Seconds(29))), IsEmpty());
+  EXPECT_EQ(All<Exit>(Wait(absl::Seconds(1))).size(), 1u) << "nobody is there who could answer";
+}
+
 TEST_F(SessionLogicTest, AWorkerWithoutACoordinatorStopsAtOnce) {
   On(Started{0});
   EXPECT_EQ(All<Exit>(On(StopRequested{})).size(), 1u);

@@ -19,9 +19,9 @@ using testing::Not;
 class WorkerConfigTest : public testing::Test {
  protected:
   WorkerConfigTest() {
-    for (const char* name :
-         {"GOFARM_WORKER_NAME", "GOFARM_WORKER_COORDINATORS", "GOFARM_WORKER_CACHE_DIR", "GOFARM_WORKER_WORK_DIR",
-          "GOFARM_WORKER_GOPROXY", "GOFARM_WORKER_LOG_LEVEL", "GOFARM_JOIN"}) {
+    for (const char* name : {"GOFARM_WORKER_NAME", "GOFARM_WORKER_COORDINATORS", "GOFARM_WORKER_CACHE_DIR",
+                             "GOFARM_WORKER_WORK_DIR", "GOFARM_WORKER_GOPROXY", "GOFARM_WORKER_LOG_LEVEL",
+                             "GOFARM_WORKER_DRAIN_TIMEOUT", "GOFARM_WORKER_LABELS", "GOFARM_JOIN"}) {
       ::unsetenv(name);
     }
   }
@@ -64,6 +64,37 @@ TEST_F(WorkerConfigTest, FlagsCountMoreThanTheEnvironmentAndThatMoreThanTheFile)
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(config->name, "of-environment");
   EXPECT_EQ(config->cache_dir, "/flag");
+}
+
+TEST_F(WorkerConfigTest, HowLongBuildsMayGoOnAfterSigterm) {
+  const std::string file = "coordinators = [\"127.0.0.1:1\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\n";
+  EXPECT_EQ(LoadAppConfig(FileOf(file)).value().drain_timeout, absl::Seconds(30));
+  Flags flags = FileOf(file + "drain_timeout = \"10m\"\n");
+  EXPECT_EQ(LoadAppConfig(flags).value().drain_timeout, absl::Minutes(10));
+  ::setenv("GOFARM_WORKER_DRAIN_TIMEOUT", "5m", 1);
+  EXPECT_EQ(LoadAppConfig(flags).value().drain_timeout, absl::Minutes(5));
+  flags.drain_timeout = "0s";
+  EXPECT_EQ(LoadAppConfig(flags).value().drain_timeout, absl::ZeroDuration());
+  for (const char* wrong : {"-1s", "soon", "25h", "inf"}) {
+    flags.drain_timeout = wrong;
+    EXPECT_THAT(std::string(LoadAppConfig(flags).status().message()), HasSubstr("drain_timeout")) << wrong;
+  }
+}
+
+TEST_F(WorkerConfigTest, LabelsOfFlagsCountMoreThanThoseOfTheEnvironmentAndThoseOfTheFile) {
+  const std::string file = "coordinators = [\"127.0.0.1:1\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\n[labels]\n";
+  Flags flags = FileOf(file + "zone = \"a\"\nrack = \"7\"\ndisk = \"slow\"\n");
+  ::setenv("GOFARM_WORKER_LABELS", "zone=b,disk=fast", 1);
+  flags.labels = {"zone=c"};
+  const auto config = LoadAppConfig(flags);
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->labels, (Labels{{"zone", "c"}, {"rack", "7"}, {"disk", "fast"}}));
+  flags.labels = {"zone"};
+  EXPECT_THAT(std::string(LoadAppConfig(flags).status().message()), HasSubstr("KEY=VALUE"));
+  flags.labels.clear();
+  ::unsetenv("GOFARM_WORKER_LABELS");
+  flags = FileOf(file + "\"no spaces\" = \"x\"\n");
+  EXPECT_THAT(std::string(LoadAppConfig(flags).status().message()), HasSubstr("label no spaces=x"));
 }
 
 TEST_F(WorkerConfigTest, AnEmbeddedFarmsFolderGivesTheFolders) {
