@@ -49,7 +49,7 @@ class IdentityServiceTest : public FarmTest {
     return pki::DecodeJoin(service_->CreateToken(Now(), request, admin_)->join)->secret;
   }
   absl::StatusOr<Membership> Join(const std::string& secret, const std::string& key, const std::string& name) {
-    return service_->Join(Now(), secret, pki::NewRequest(key).value(), name, stranger_);
+    return service_->Join(Now(), secret, pki::NewRequest(key).value(), {.wanted = name}, stranger_);
   }
 
   static inline int farms_ = 0;
@@ -123,12 +123,13 @@ TEST_F(IdentityServiceTest, AJoinStringLetsOneInWhoIsKnownByHisCertificateFromTh
   EXPECT_EQ(member->authorities, service_->authority_certificate());
   const auto known = service_->Known(Now(), member->certificate);
   ASSERT_TRUE(known.ok()) << known.status();
-  EXPECT_EQ(known->id, member->identity.id);
-  EXPECT_EQ(known->role, Role::kOperator);
-  EXPECT_EQ(known->name, "ann");
+  EXPECT_EQ(known->identity.id, member->identity.id);
+  EXPECT_EQ(known->identity.role, Role::kOperator);
+  EXPECT_EQ(known->identity.name, "ann");
+  EXPECT_TRUE(absl::IsUnauthenticated(
+      service_->Join(Now(), "wrong", pki::NewRequest(key).value(), {.wanted = "x"}, stranger_).status()));
   EXPECT_TRUE(
-      absl::IsUnauthenticated(service_->Join(Now(), "wrong", pki::NewRequest(key).value(), "x", stranger_).status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(service_->Join(Now(), join.secret, "no request", "x", stranger_).status()));
+      absl::IsInvalidArgument(service_->Join(Now(), join.secret, "no request", {.wanted = "x"}, stranger_).status()));
 }
 
 TEST_F(IdentityServiceTest, ARenewedCertificateIsOfTheSameIdentity) {

@@ -307,6 +307,34 @@ TEST_F(JoinTest, AHostKeepsItsPlaceOverRestartsUntilItIsThrownOut) {
   EXPECT_THAT(std::string(lost.message()), HasSubstr("was already used"));
 }
 
+TEST_F(JoinTest, ARemovedWorkerComesBackOnlyWithATokenMadeForItsName) {
+  const auto member = Join(v1::ROLE_WORKER, "far");
+  ASSERT_TRUE(member.ok()) << member.status();
+  const auto stub = v1::Worker::NewStub(rpc::MakeFreshChannel(server_->tls_address(), member->AsCredentials()));
+  FakeWorker worker(*stub);
+  worker.SayHello(FakeWorker::Hello("far"));
+  worker.HearWelcome();
+  const auto farm = v1::Farm::NewStub(channel_);
+  v1::WorkerChoice far;
+  far.set_name("far");
+  v1::ChosenWorkers drained;
+  ASSERT_TRUE(Ask(*farm, &v1::Farm::Stub::DrainWorkers, far, drained).ok());
+  v1::RemoveWorkerRequest remove;
+  remove.set_name("far");
+  v1::RemovedWorker removed;
+  // The dispatcher hears of the drain a moment later.
+  absl::Status status;
+  for (int i = 0; i < 100; ++i) {
+    status = Ask(*farm, &v1::Farm::Stub::RemoveWorker, remove, removed);
+    if (!absl::IsFailedPrecondition(status)) break;
+    sync::SleepFor(Soon(), absl::Milliseconds(50));
+  }
+  ASSERT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(absl::IsUnauthenticated(WhoAmI(member->AsCredentials()).status()));
+  EXPECT_TRUE(absl::IsAlreadyExists(Join(v1::ROLE_WORKER, "far").status()));
+  EXPECT_TRUE(JoinFarm(Soon(), Token(v1::ROLE_WORKER, "far"), {}, pki::NewKey().value()).ok());
+}
+
 TEST_F(JoinTest, StrangersMayAskWhoTheFarmIsAndNothingElse) {
   const auto stub = v1::Identity::NewStub(rpc::MakeFreshChannel(server_->tls_address(), rpc::Credentials::AnyServer()));
   v1::Authority authority;
