@@ -60,7 +60,7 @@ absl::Status ProxyReader::InTurn(const std::string& module, const std::string& r
   for (const goproxy::Entry& proxy : proxies_.entries) {
     if (proxy.kind != goproxy::Entry::Kind::kProxy) break;
     const absl::Status status = ask(proxy.UrlOf(Cat("/", path, rest)));
-    if (status.ok()) return status;
+    if (status.ok()) return absl::OkStatus();
     // "Not here" of one proxy does not hide that another one gave no answer.
     const bool absent = absl::IsNotFound(status);
     if (first || !absent) worst = status;

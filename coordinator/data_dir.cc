@@ -46,7 +46,7 @@ absl::StatusOr<std::string> DataDir::Hold() {
     if (absl::IsUnavailable(lock.status())) {
       return absl::UnavailableError(Cat("another coordinator uses data_dir ", path_));
     }
-    GOFARM_RETURN_IF_ERROR_CTX(lock.status(), "data_dir");
+    if (!lock.ok()) return Annotate(lock.status(), "data_dir");
     lock_.emplace(*std::move(lock));
   }
   const std::string file = Cat(path_, "/coordinator_id");

@@ -9,6 +9,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
+#include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/godetect/forecast.h"
@@ -402,7 +403,7 @@ class Detector {
           const auto text = texts.find(file.index);
           if (text == texts.end()) continue;
           absl::StatusOr<bool> main = parser_.DeclaresMain(*text->second);
-          GOFARM_RETURN_IF_ERROR_CTX(main.status(), EscapeForPrint(source_.files()[file.index].name));
+          if (!main.ok()) return Annotate(main.status(), EscapeForPrint(source_.files()[file.index].name));
           file.main = *main;
         }
         if (*file.main) break;

@@ -21,7 +21,7 @@
 namespace gofarm::io {
 namespace {
 
-constexpr size_t kBlock = 256 * 1024;
+constexpr size_t kBlock = 256 << 10;
 constexpr int64_t kProgressEvery = 4 << 20;
 constexpr size_t kNameMax = 4096;  // PATH_MAX: longer names cannot be opened anyway
 constexpr size_t kDepthMax = 64;

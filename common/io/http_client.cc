@@ -459,7 +459,7 @@ absl::StatusOr<HttpResponse> HttpClient::Send(const Scope& scope, const HttpRequ
     const bool had_body = hop.with_body;
     const std::string location(t.head.headers.Get("location"));
     absl::StatusOr<Hop> next = NextHop(limits.redirects, hop.url, hop.method, t.head.status, location);
-    GOFARM_RETURN_IF_ERROR_CTX(next.status(), what);
+    if (!next.ok()) return Annotate(next.status(), what);
     hop = *std::move(next);
     // What was dropped stays dropped, also on the way back.
     hop.with_credentials = hop.with_credentials && had_credentials;

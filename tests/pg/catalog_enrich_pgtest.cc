@@ -96,7 +96,7 @@ class EnrichStageTest : public testing::FarmTest {
     return peer.Answer(404, "", "{}");
   }};
   Config config_;
-  const goproxy::List proxies_;
+  const goproxy::List proxies_{};
   std::unique_ptr<store::CatalogStore> store_;
   std::unique_ptr<Upstream> upstream_;
   std::unique_ptr<EnrichStage> stage_;

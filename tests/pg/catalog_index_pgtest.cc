@@ -398,7 +398,7 @@ TEST_P(CatalogIndexOnceTest, HotStatementsReadNoWholeTable) {
   pqxx::nontransaction txn(db);
   for (const auto& [name, arguments] : statements) {
     const auto file_of =
-        std::find_if(sql::kAll.begin(), sql::kAll.end(), [&](const auto& f) { return f.name == name; });
+        std::find_if(sql::kAll.begin(), sql::kAll.end(), [&name = name](const auto& f) { return f.name == name; });
     ASSERT_NE(file_of, sql::kAll.end());
     txn.exec(Cat("PREPARE ", name, " AS ", file_of->text));
     std::string plan;

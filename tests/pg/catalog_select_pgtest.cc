@@ -92,7 +92,7 @@ class SelectorTest : public testing::FarmTest {
   }
   std::string ReasonOf(const std::string& path) { return store_->Find(Now(), path)->decision->reason; }
 
-  const Config config_;
+  const Config config_{};
   FakeProxy proxy_;
   service::ProgressBoard board_;
   service::AttemptFence fence_{

@@ -469,7 +469,8 @@ TEST_F(CatalogStoreTest, WhatForecastsFollowIsFoundByIndexes) {
   pqxx::connection db(url_);
   pqxx::nontransaction txn(db);
   for (const auto& [name, arguments] : statements) {
-    const auto file = std::find_if(sql::kAll.begin(), sql::kAll.end(), [&](const auto& f) { return f.name == name; });
+    const auto file =
+        std::find_if(sql::kAll.begin(), sql::kAll.end(), [&name = name](const auto& f) { return f.name == name; });
     ASSERT_NE(file, sql::kAll.end());
     txn.exec(Cat("PREPARE ", name, " AS ", file->text));
     std::string plan;

@@ -15,7 +15,7 @@
 
 namespace gofarm::build {
 
-inline constexpr size_t kDetailMax = 4 * 1024;
+inline constexpr size_t kDetailMax = 4 << 10;
 
 struct Classified {
   FailureClass failure = FailureClass::kInternal;

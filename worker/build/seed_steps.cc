@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kTailMax = 8 * 1024;
+constexpr size_t kTailMax = 8 << 10;
 constexpr int64_t kSeedMemoryBytes = int64_t{6} << 30;
 // Collections cost a sixth of the compiler's CPU time; each process may use this much before it collects after all.
 constexpr std::string_view kGoMemoryLimit = "1500MiB";

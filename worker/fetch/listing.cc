@@ -167,7 +167,7 @@ absl::StatusOr<Listing> ListingFromJson(std::string_view text) {
   }
   Listing listing;
   Fields(reader, listing);
-  GOFARM_RETURN_IF_ERROR_CTX(reader.status(), "stored listing");
+  if (!reader.ok()) return Annotate(reader.status(), "stored listing");
   return listing;
 }
 
