@@ -167,7 +167,7 @@ absl::StatusOr<Listing> ListingFromJson(std::string_view text) {
   }
   Listing listing;
   Fields(reader, listing);
-  if (!reader.ok()) return Annotate(reader.status(), "stored listing");
+  if (!reader.status().ok()) return Annotate(reader.status(), "stored listing");
   return listing;
 }
 
