@@ -109,7 +109,6 @@ absl::Status Selector::Submit(const Scope& scope, const SelectionRequest& reques
       request.request_id.empty() ? Cat("catalog-", epoch_, "-", absl::ToUnixMicros(WallNow())) : request.request_id;
   submission.name = request.name.empty() ? "catalog" : request.name;
   submission.submitter = request.submitter.empty() ? "catalog" : request.submitter;
-  submission.labels = {{"source", "catalog"}};
   submission.leave_out = true;
   submission.content_sha256 = content;
   int line = 0;

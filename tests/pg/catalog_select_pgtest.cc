@@ -136,6 +136,8 @@ TEST_F(SelectorTest, OneVersionThatIsGoneIsLeftOutWithItsReason) {
   EXPECT_EQ(made.submitted, 1);
   EXPECT_EQ(made.left_out, 1);
   EXPECT_EQ(made.jobs, 1);
+  // Labels would say which workers may build it: any may.
+  EXPECT_EQ(Sql("SELECT labels::text FROM batches"), "{}");
   EXPECT_EQ(made.reasons.at("left out of the batch"), 1);
   EXPECT_EQ(made.reasons.at("selected: more than 2 stars"), 1);
   EXPECT_THAT(ReasonOf("example.com/gone"), HasSubstr("does not know this version"));
