@@ -206,7 +206,13 @@ TEST(PoolTest, HealsAfterTheServerWasKilled) {
   store::Pool pool({.url = PgServer::Get().NewDatabase(), .connections = 2});
   ASSERT_TRUE(store::Ping(Soon(), pool).ok());
   PgServer::Get().Crash();
-  EXPECT_EQ(store::Ping(Soon(), pool).code(), absl::StatusCode::kUnavailable);
+  // A backend whose server was killed may answer once more before it notices.
+  absl::Status after;
+  for (int i = 0; i < 100 && !absl::IsUnavailable(after); ++i) {
+    after = store::Ping(Soon(), pool);
+    absl::SleepFor(absl::Milliseconds(20));
+  }
+  EXPECT_TRUE(absl::IsUnavailable(after)) << after;
   PgServer::Get().Start();
   EXPECT_TRUE(store::Ping(Soon(), pool).ok()) << store::Ping(Soon(), pool);
 }
