@@ -40,9 +40,10 @@ absl::Status CheckListen(const std::vector<std::string>& addresses, const std::v
   for (const std::string& address : addresses) {
     GOFARM_RETURN_IF_ERROR(IsUnix(address) ? CheckLocalAddress(address) : CheckTcpAddress(address));
     if (!IsUnix(address) && IsWildcard(HostOf(address)) && public_names.empty()) {
-      return absl::InvalidArgumentError(
-          Cat("\"", address, "\" is every address of this machine; say by which name or address others reach it ",
-              "(public_names, or --public-name)"));
+      return absl::InvalidArgumentError(Cat(
+          "\"", address,
+          "\" is every address of this machine, and TLS is for a name; say by which name or address others reach it ",
+          "(public_names, or --public-name)"));
     }
   }
   return absl::OkStatus();
