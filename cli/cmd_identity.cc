@@ -10,6 +10,7 @@
 #include "cli/identity_client.h"
 #include "cli/names.h"
 #include "cli/output.h"
+#include "cli/print.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -38,10 +39,7 @@ absl::StatusOr<absl::Duration> DurationOf(const std::string& option, const std::
       Cat(option, ": \"", EscapeForPrint(text), "\" is no length of time; write 90s, 30m or 72h"));
 }
 
-std::string Stamp(const v1::Timestamp& time) {
-  const absl::Time t = TimeOf(time);
-  return t == absl::InfinitePast() ? "" : absl::FormatTime("%Y-%m-%d %H:%M", t, absl::LocalTimeZone());
-}
+std::string Stamp(const v1::Timestamp& time) { return MinuteStamp(TimeOf(time)); }
 
 void WriteToken(JsonWriter& json, const v1::JoinToken& token, bool with_join) {
   json.BeginObject().Field("id", token.id()).Field("role", RoleName(token.role())).Field("name", token.name());

@@ -4,9 +4,9 @@
 
 #include <string>
 
-#include "absl/strings/ascii.h"
 #include "cli/commands.h"
 #include "cli/output.h"
+#include "cli/print.h"
 #include "cli/profiles.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -14,29 +14,21 @@
 #include "common/pki/join_source.h"
 #include "common/rpc/membership.h"
 #include "common/sync/signals.h"
+#include "common/vocab/name_rule.h"
 #include "common/vocab/peer.h"
 
 namespace gofarm::cli {
 namespace {
 
 constexpr absl::Duration kLoginMax = absl::Minutes(1);
-constexpr size_t kUsualNameMax = 63;
 
 // USER-HOST, as far as names in a farm may be like that.
 std::string UsualName() {
   const passwd* const user = getpwuid(geteuid());
   char host[256] = "";
   gethostname(host, sizeof host - 1);
-  std::string name;
-  for (const char c : Cat(user == nullptr ? Cat("uid", geteuid()) : user->pw_name, "-", host)) {
-    if (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '-' || (c == '_' && !name.empty())) {
-      name += c;
-    }
-  }
-  return name.substr(0, kUsualNameMax);
+  return AsName(Cat(user == nullptr ? Cat("uid", geteuid()) : user->pw_name, "-", host));
 }
-
-std::string Stamp(absl::Time time) { return absl::FormatTime("%Y-%m-%d %H:%M", time, absl::LocalTimeZone()); }
 
 }  // namespace
 
@@ -46,7 +38,7 @@ Exit Login(const Globals& globals, const LoginArgs& args) {
         "the join string says which farm it is for; leave --server, --dir and --farm out (--name NAME names it here)");
   }
   const std::string name = args.profile.empty() ? kDefaultProfile : args.profile;
-  GOFARM_RETURN_IF_ERROR_CTX(CheckProfileName(name), "--name");
+  GOFARM_RETURN_IF_ERROR_CTX(CheckName(name), "--name");
   GOFARM_ASSIGN_OR_RETURN(const pki::JoinString join, pki::ReadJoin(args.join));
   GOFARM_ASSIGN_OR_RETURN(const std::string config_folder, FindConfigFolder());
   const std::string folder = ProfileFolder(config_folder, name);
@@ -81,7 +73,7 @@ Exit Login(const Globals& globals, const LoginArgs& args) {
   }
   PrintOut(Cat("you are ", member.name, ", ", Name(member.role), " of farm ", member.farm_id, " at ",
                EscapeForPrint(member.addresses.front()), "; commands mean this farm from now on\n", "  until ",
-               Stamp(member.expires_at), ", renewed by use; see: gofarm whoami\n"));
+               MinuteStamp(member.expires_at), ", renewed by use; see: gofarm whoami\n"));
   return 0;
 }
 

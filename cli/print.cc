@@ -189,6 +189,11 @@ std::string HumanBytes(int64_t bytes) {
   return buffer;
 }
 
+std::string MinuteStamp(absl::Time time) {
+  if (time == absl::InfinitePast()) return "";
+  return absl::FormatTime("%Y-%m-%d %H:%M", time, absl::LocalTimeZone());
+}
+
 std::string HumanSeconds(double seconds) {
   char buffer[48];
   if (!(seconds > 0)) seconds = 0;

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/time/time.h"
+
 namespace gofarm::cli {
 
 struct Terminal {
@@ -57,7 +59,9 @@ std::string ClipToWidth(std::string_view text, int width);
 // The same for names whose end says more than their beginning: "…ushi/toml@v1.6.0".
 std::string ClipFrontToWidth(std::string_view text, int width);
 
-std::string HumanBytes(int64_t bytes);     // "812 B", "3.2 MiB"
+std::string HumanBytes(int64_t bytes);  // "812 B", "3.2 MiB"
+// "2026-11-30 04:12" in local time; never: empty.
+std::string MinuteStamp(absl::Time time);
 std::string HumanSeconds(double seconds);  // "0.4s", "12s", "3m04s", "2h05m"
 
 }  // namespace gofarm::cli

@@ -12,11 +12,11 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "common/vocab/name_rule.h"
 
 namespace gofarm::cli {
 namespace {
 
-constexpr size_t kProfileNameMax = 63;
 // A certificate that is still good is worth no long wait.
 constexpr absl::Duration kRenewMax = absl::Seconds(3);
 constexpr absl::Duration kRenewExpiredMax = absl::Seconds(15);
@@ -31,17 +31,6 @@ absl::Status LogInAgain(absl::string_view why) {
 
 }  // namespace
 
-absl::Status CheckProfileName(std::string_view name) {
-  bool good =
-      !name.empty() && name.size() <= kProfileNameMax && absl::ascii_isalnum(static_cast<unsigned char>(name[0]));
-  for (const char c : name) {
-    good = good && (absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-');
-  }
-  if (good) return absl::OkStatus();
-  return absl::InvalidArgumentError(Cat("\"", EscapeForPrint(name), "\" is no name of a farm: 1 to ", kProfileNameMax,
-                                        " letters, digits, \".\", \"_\" or \"-\", a letter or digit first"));
-}
-
 std::string ProfileFolder(const std::string& config_folder, std::string_view name) {
   return Cat(FarmsFolder(config_folder), "/", name);
 }
@@ -54,7 +43,7 @@ std::vector<Profile> ReadProfiles(const std::string& config_folder) {
        !error && it != end && profiles.size() < kProfilesMax; it.increment(error)) {
     const std::string name = it->path().filename().string();
     // A login that is not done stands beside its farm.
-    if (!CheckProfileName(name).ok() || name.ends_with(".joining")) continue;
+    if (!CheckName(name).ok() || name.ends_with(".joining")) continue;
     Profile profile{.name = name, .folder = it->path().string()};
     absl::StatusOr<rpc::Membership> member = rpc::ReadMembership(profile.folder);
     profile.broken = member.status();
@@ -67,10 +56,10 @@ std::vector<Profile> ReadProfiles(const std::string& config_folder) {
 
 std::string DefaultProfileOf(const std::string& config_folder) {
   if (config_folder.empty()) return "";
-  const absl::StatusOr<std::string> text = io::ReadFile(DefaultFile(config_folder), kProfileNameMax + 1);
+  const absl::StatusOr<std::string> text = io::ReadFile(DefaultFile(config_folder), kNameBytesMax + 1);
   if (!text.ok()) return "";
   std::string name(absl::StripAsciiWhitespace(*text));
-  return CheckProfileName(name).ok() ? name : "";
+  return CheckName(name).ok() ? name : "";
 }
 
 absl::Status SetDefaultProfile(const std::string& config_folder, std::string_view name) {
@@ -78,7 +67,7 @@ absl::Status SetDefaultProfile(const std::string& config_folder, std::string_vie
 }
 
 absl::Status RemoveProfile(const std::string& config_folder, std::string_view name) {
-  GOFARM_RETURN_IF_ERROR(CheckProfileName(name));
+  GOFARM_RETURN_IF_ERROR(CheckName(name));
   const std::string folder = ProfileFolder(config_folder, name);
   if (access(folder.c_str(), F_OK) != 0) {
     return absl::NotFoundError(Cat("nobody is logged in to a farm under the name ", name));

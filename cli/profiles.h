@@ -28,8 +28,6 @@ struct Profile {
   absl::Status broken;  // why it cannot be used
 };
 
-// 1 to 63 of [A-Za-z0-9._-], a letter or digit first. INVALID_ARGUMENT otherwise.
-absl::Status CheckProfileName(std::string_view name);
 std::string ProfileFolder(const std::string& config_folder, std::string_view name);
 // In the order of their names; none where there is no such folder.
 std::vector<Profile> ReadProfiles(const std::string& config_folder);

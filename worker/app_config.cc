@@ -16,11 +16,11 @@
 #include "common/pki/join_source.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/listen_addresses.h"
+#include "common/vocab/name_rule.h"
 
 namespace gofarm::worker {
 namespace {
 
-constexpr size_t kNameMax = 64;
 constexpr int64_t kMemoryMin = int64_t{256} << 20;
 constexpr int64_t kBytesMax = int64_t{1} << 50;
 
@@ -30,17 +30,11 @@ int64_t PhysicalMemory() {
   return pages > 0 && size > 0 ? static_cast<int64_t>(pages) * size : kMemoryPerSlot;
 }
 
-bool IsNameChar(char c) {
-  return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
-}
-
-// The host's name with everything else than name characters left out.
 std::string HostName() {
   char host[256] = "";
   ::gethostname(host, sizeof host - 1);
-  std::string name(host);
-  name.erase(std::remove_if(name.begin(), name.end(), [](char c) { return !IsNameChar(c); }), name.end());
-  return name.empty() ? "worker" : name.substr(0, kNameMax);
+  const std::string name = AsName(host);
+  return name.empty() ? "worker" : name;
 }
 
 std::string First(const std::string& flag, const char* variable, const std::string& file_value) {
@@ -99,13 +93,6 @@ void ReadCoordinators(const Flags& flags, AppConfig& out, config::Table& table) 
   const std::string dir = flags.dir.empty() ? DefaultDir() : flags.dir;
   out.identity_dir = dir.empty() ? "" : Cat(dir, "/identity");
   CheckFolder(out.identity_dir, "identity_dir", "this worker's key (--dir)", table);
-}
-
-void CheckName(const AppConfig& out, config::Table& table) {
-  if (out.name.empty() || out.name.size() > kNameMax || !std::all_of(out.name.begin(), out.name.end(), IsNameChar)) {
-    table.Fault("name", Cat("\"", EscapeForPrint(out.name), "\" must be 1 to ", kNameMax,
-                            " letters, digits, \".\", \"_\" or \"-\""));
-  }
 }
 
 // A bad list is a fault here: go would only report it with the first module, as a failure of that module's job.
@@ -185,7 +172,7 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   out.name = First(flags.name, "GOFARM_WORKER_NAME", table.Str("name", ""));
   out.named = !out.name.empty();
   if (!out.named) out.name = HostName();
-  CheckName(out, table);
+  if (const absl::Status good = CheckName(out.name); !good.ok()) table.Fault("name", Sv(good.message()));
   ReadCoordinators(flags, out, table);
 
   const std::string dir = flags.dir.empty() && !out.identity_dir.empty() ? DefaultDir() : flags.dir;

@@ -2,16 +2,14 @@
 
 #include "common/base/secret.h"
 #include "common/base/text.h"
+#include "common/vocab/name_rule.h"
 
 namespace gofarm::domain {
 namespace {
 
-constexpr size_t kIdentityNameMax = 63;
 constexpr absl::Duration kTokenLifeMin = absl::Seconds(1);
 
 std::string Stamp(absl::Time time) { return absl::FormatTime("%Y-%m-%d %H:%M UTC", time, absl::UTCTimeZone()); }
-
-bool IsLetterOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
 constexpr std::string_view kAskForToken = "ask for a new one (gofarm token create)";
 
@@ -54,14 +52,6 @@ IdentityState StateOf(const Identity& identity, absl::Time now) {
   return now >= identity.expires_at ? IdentityState::kExpired : IdentityState::kActive;
 }
 
-absl::Status CheckIdentityName(std::string_view name) {
-  bool good = !name.empty() && name.size() <= kIdentityNameMax && IsLetterOrDigit(name[0]);
-  for (const char c : name) good = good && (IsLetterOrDigit(c) || c == '.' || c == '_' || c == '-');
-  if (good) return absl::OkStatus();
-  return absl::InvalidArgumentError(Cat("the name \"", EscapeAndClip(name, 80), "\" is none: 1 to ", kIdentityNameMax,
-                                        " of [A-Za-z0-9._-], a letter or a digit first"));
-}
-
 absl::Status CheckTokenRequest(const TokenRequest& request) {
   if (request.role == Role::kNone) {
     return absl::InvalidArgumentError("a token needs a role: worker, viewer, operator or admin");
@@ -77,7 +67,7 @@ absl::Status CheckTokenRequest(const TokenRequest& request) {
   if (request.uses != 1) {
     return absl::InvalidArgumentError("a token for one name has one use: names are unique in a farm");
   }
-  return CheckIdentityName(request.name);
+  return CheckName(request.name);
 }
 
 std::string WantedName(const std::optional<JoinToken>& token, const JoinRequest& request) {
@@ -118,7 +108,7 @@ absl::StatusOr<JoinDecision> DecideJoin(const JoinFacts& facts, const JoinReques
         Cat("this join string is for the name ", token->name, ", not for ", EscapeAndClip(request.name, 80)));
   }
   JoinDecision decision{.role = token->role, .name = WantedName(token, request)};
-  if (absl::Status name = CheckIdentityName(decision.name); !name.ok()) return name;
+  if (absl::Status name = CheckName(decision.name); !name.ok()) return name;
   const std::optional<Identity>& holder = facts.newest_named;
   if (!holder) return decision;
   if (!holder->revoked()) {

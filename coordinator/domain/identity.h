@@ -73,10 +73,6 @@ struct Identity {
 };
 IdentityState StateOf(const Identity& identity, absl::Time now);
 
-// INVALID_ARGUMENT: it does not fit into certificates, folders and tables: 1 to 63 of [A-Za-z0-9._-], a letter or digit
-// first.
-absl::Status CheckIdentityName(std::string_view name);
-
 // ---- joining --------------------------------------------------------------------------------------------------------
 
 struct JoinRequest {

@@ -33,7 +33,6 @@ class WorkerRow;
 
 namespace gofarm::rpc {
 
-inline constexpr size_t kNameMax = 64;        // of a worker or an instance: [A-Za-z0-9._-]
 inline constexpr size_t kShortTextMax = 200;  // versions, kinds, variants
 inline constexpr size_t kDetailMax = 4096;    // sentences for people
 // Of a job or a worker in a message, and of an update of a watch; well below kMessageBytesMax.

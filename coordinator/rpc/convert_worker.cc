@@ -6,6 +6,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/vocab/name_rule.h"
 #include "common/vocab/session.h"
 #include "common/wire/offer.h"
 #include "common/wire/report.h"
@@ -17,18 +18,6 @@ namespace {
 
 absl::Status Wrong(std::string_view what, std::string_view why) {
   return absl::InvalidArgumentError(Cat(what, ": ", why));
-}
-
-// A worker's or an instance's name: printed, logged and used as a key, so it is kept simple.
-absl::Status CheckName(std::string_view what, const std::string& name) {
-  if (name.empty() || name.size() > kNameMax) return Wrong(what, Cat("must have 1 to ", kNameMax, " characters"));
-  for (const char c : name) {
-    const bool good =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
-    if (!good)
-      return Wrong(what, Cat("\"", EscapeForPrint(name), "\" may hold only letters, digits, \".\", \"_\" and \"-\""));
-  }
-  return absl::OkStatus();
 }
 
 absl::Status CheckText(std::string_view what, const std::string& text, size_t max) {
@@ -68,9 +57,9 @@ absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& in) {
                                              ", this coordinator version ", kProtocolVersion,
                                              "; run a worker and a coordinator of the same release"));
   }
-  GOFARM_RETURN_IF_ERROR(CheckName("hello.name", in.name()));
-  GOFARM_RETURN_IF_ERROR(CheckName("hello.instance", in.instance()));
-  GOFARM_RETURN_IF_ERROR(CheckName("hello.host_arch", in.host_arch()));
+  GOFARM_RETURN_IF_ERROR_CTX(CheckName(in.name()), "hello.name");
+  GOFARM_RETURN_IF_ERROR_CTX(CheckName(in.instance()), "hello.instance");
+  GOFARM_RETURN_IF_ERROR_CTX(CheckName(in.host_arch()), "hello.host_arch");
   GOFARM_RETURN_IF_ERROR(CheckText("hello.build_version", in.build_version(), kShortTextMax));
   GOFARM_RETURN_IF_ERROR(CheckText("hello.isolation_error", in.isolation_error(), kDetailMax));
   if (in.slots() < 0 || in.slots() > dispatch::kSlotsMax) {

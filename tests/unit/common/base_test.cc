@@ -12,6 +12,7 @@
 #include "common/base/text.h"
 #include "common/vocab/failure.h"
 #include "common/vocab/labels.h"
+#include "common/vocab/name_rule.h"
 #include "common/vocab/target.h"
 
 namespace gofarm {
@@ -137,6 +138,18 @@ TEST(LabelsTest, AllThatAreWantedMustBeThere) {
   EXPECT_TRUE(HasAll(has, {{"zone", "b"}}));
   EXPECT_FALSE(HasAll(has, {{"zone", "a"}}));
   EXPECT_FALSE(HasAll(has, {{"zone", "b"}, {"disk", ""}}));
+}
+
+TEST(NameTest, FitsIntoCertificatesFoldersAndTables) {
+  for (const char* good : {"a", "far-1.example_x", "0"}) EXPECT_TRUE(CheckName(good).ok()) << good;
+  EXPECT_TRUE(CheckName(std::string(kNameBytesMax, 'x')).ok());
+  for (const std::string& bad : {std::string(), std::string(".a"), std::string("-a"), std::string("a/b"),
+                                 std::string("a b"), std::string("\xC3\xA4"), std::string(kNameBytesMax + 1, 'x')}) {
+    EXPECT_TRUE(absl::IsInvalidArgument(CheckName(bad))) << bad;
+  }
+  EXPECT_EQ(AsName("_ann-host 7/.lan"), "ann-host7.lan");
+  EXPECT_EQ(AsName("--"), "");
+  EXPECT_EQ(AsName(std::string(200, 'x')).size(), kNameBytesMax);
 }
 
 }  // namespace
