@@ -92,11 +92,7 @@ absl::StatusOr<std::unique_ptr<FarmClient>> FarmClient::Connect(const FarmChoice
 
 void FarmClient::AwaitFarm(const Scope& scope) const { impl_->AwaitFarm(scope); }
 
-bool FarmClient::MayComeBack(const absl::Status& status) const {
-  // A stream that is cut shows as UNAVAILABLE, CANCELLED or INTERNAL (reset), depending on where it was cut.
-  return absl::IsUnavailable(status) || absl::IsCancelled(status) || absl::IsInternal(status) ||
-         absl::IsUnknown(status) || absl::IsDeadlineExceeded(status);
-}
+bool FarmClient::MayComeBack(const absl::Status& status) const { return rpc::AnswerMayBeLost(status); }
 
 absl::Status FarmClient::Submit(const SubmitOptions& options, const std::vector<ListEntry>& entries,
                                 v1::SubmitReply& reply) {

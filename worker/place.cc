@@ -10,6 +10,7 @@
 #include "common/base/text.h"
 #include "common/obs/log.h"
 #include "common/pki/certificate.h"
+#include "common/rpc/grpc_status.h"
 #include "common/sync/wait.h"
 
 namespace gofarm::worker {
@@ -18,13 +19,12 @@ namespace {
 constexpr absl::Duration kTryMax = absl::Minutes(1);
 // The wall clock may be set while nobody looks.
 constexpr absl::Duration kLook = absl::Seconds(30);
-// A coordinator that refuses each session is asked no more often than this whether it means it.
-constexpr absl::Duration kDoubtMin = absl::Seconds(2);
+// A coordinator that renews, and refuses each session all the same, is asked no more often than this.
+constexpr absl::Duration kDoubtMin = absl::Seconds(10);
 
+// A refusal is final; everything else is tried again.
 bool MayHeal(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status) ||
-         absl::IsInternal(status) || absl::IsUnknown(status) || absl::IsResourceExhausted(status) ||
-         absl::IsAborted(status);
+  return rpc::AnswerMayBeLost(status) || absl::IsResourceExhausted(status) || absl::IsAborted(status);
 }
 
 double Chance() {

@@ -26,6 +26,11 @@ grpc::Status ToGrpc(const absl::Status& status) {
                       Fitting(EscapeForPrint(Sv(status.message()), /*keep_newlines=*/true)));
 }
 
+bool AnswerMayBeLost(const absl::Status& status) {
+  return absl::IsUnavailable(status) || absl::IsCancelled(status) || absl::IsInternal(status) ||
+         absl::IsUnknown(status) || absl::IsDeadlineExceeded(status);
+}
+
 absl::Status FromGrpc(const grpc::Status& status) {
   if (status.ok()) return absl::OkStatus();
   return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());

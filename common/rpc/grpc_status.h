@@ -15,4 +15,8 @@ inline constexpr size_t kStatusMessageMax = 32'000;
 grpc::Status ToGrpc(const absl::Status& status);
 absl::Status FromGrpc(const grpc::Status& status);
 
+// Whether the other end may have done what was asked although no answer came: it was away, cut off, or the caller gave
+// up. A stream that is cut shows as UNAVAILABLE, CANCELLED or INTERNAL (reset), depending on where it was cut.
+bool AnswerMayBeLost(const absl::Status& status);
+
 }  // namespace gofarm::rpc

@@ -98,12 +98,6 @@ absl::StatusOr<std::string> KeyOf(const std::string& folder) {
   return key;
 }
 
-// Whether the farm may have counted a use of the token for this key although no answer came.
-bool AnswerMayBeLost(const absl::Status& status) {
-  return absl::IsUnavailable(status) || absl::IsDeadlineExceeded(status) || absl::IsCancelled(status) ||
-         absl::IsInternal(status) || absl::IsUnknown(status);
-}
-
 absl::Status CheckClocks(absl::Time server) {
   const absl::Duration apart = absl::AbsDuration(WallNow() - server);
   if (apart <= pki::kSkewMax) return absl::OkStatus();
