@@ -56,16 +56,6 @@ ServerUnary DrainCall(RpcContext& rpc, ServerContext context, const char* method
                });
 }
 
-// Of a worker that joined: its identity goes with it, and its name is free for whoever gets a token made for it.
-absl::Status ThrowOut(RpcContext& rpc, const Scope& scope, const std::string& worker, const domain::Actor& actor) {
-  if (rpc.parts.identities == nullptr) return absl::OkStatus();
-  const absl::StatusOr<domain::Identity> identity = rpc.parts.identities->OfName(scope, worker);
-  if (absl::IsNotFound(identity.status())) return absl::OkStatus();  // it came over the socket
-  GOFARM_RETURN_IF_ERROR(identity.status());
-  if (identity->role != Role::kWorker || identity->revoked()) return absl::OkStatus();
-  return rpc.parts.identities->Revoke(scope, worker, actor).status();
-}
-
 }  // namespace
 
 ServerRead<grpc::ByteBuffer> FarmRpc::Submit(ServerContext context, grpc::ByteBuffer* reply) {
@@ -275,9 +265,9 @@ ServerUnary FarmRpc::RemoveWorker(ServerContext context, const v1::RemoveWorkerR
                                   v1::RemovedWorker* reply) {
   return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Farm/RemoveWorker", request,
                [this, context, request, reply](const Scope& scope) -> absl::Status {
-                 GOFARM_ASSIGN_OR_RETURN(const domain::RemovedWorker removed,
-                                         rpc_.parts.workers.Remove(scope, request->name()));
-                 GOFARM_RETURN_IF_ERROR(ThrowOut(rpc_, scope, request->name(), ActorOf(rpc_, *context)));
+                 GOFARM_ASSIGN_OR_RETURN(
+                     const domain::RemovedWorker removed,
+                     rpc_.parts.workers.Remove(scope, request->name(), ActorOf(rpc_, *context), rpc_.parts.identities));
                  reply->set_jobs(removed.jobs);
                  reply->set_was_connected(removed.was_connected);
                  return absl::OkStatus();

@@ -72,7 +72,8 @@ void AuditLog::Did(const domain::Actor& actor, std::string_view action, std::str
 
 void AuditLog::Refused(const domain::Actor& actor, std::string_view what, const absl::Status& why) {
   absl::MutexLock lock(&mutex_);
-  if (!filter_.Pass(actor.origin, SteadyNow()) || waiting_.size() >= kRefusalsWaitingMax) {
+  // The gate does not see addresses: whom it knows has a share of his own there too.
+  if (!filter_.Pass(Cat(actor.who, "@", actor.origin), SteadyNow()) || waiting_.size() >= kRefusalsWaitingMax) {
     ++suppressed_;
     return;
   }

@@ -29,10 +29,10 @@ class IdentityStore;
 namespace gofarm::service {
 
 inline constexpr size_t kRefusalsWaitingMax = 1'000;
-inline constexpr size_t kOriginsMax = 1'000;  // addresses that are told apart
-inline constexpr double kRefusalBurst = 50;   // of all addresses
+inline constexpr size_t kOriginsMax = 1'000;  // that are told apart
+inline constexpr double kRefusalBurst = 50;   // of all of them
 inline constexpr double kRefusalsASecond = 1;
-inline constexpr double kOriginBurst = 10;  // of one address
+inline constexpr double kOriginBurst = 10;  // of one name at one address
 inline constexpr double kOriginRefusalsASecond = 0.1;
 inline constexpr absl::Duration kSuppressedTold = absl::Minutes(1);
 inline constexpr size_t kAuditDetailMax = 500;

@@ -2,11 +2,24 @@
 
 #include <utility>
 
+#include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
 
 namespace gofarm::service {
+namespace {
+
+absl::Status ThrowOut(const Scope& scope, IdentityService& identities, const std::string& worker,
+                      const domain::Actor& actor) {
+  const absl::StatusOr<domain::Identity> identity = identities.OfName(scope, worker);
+  if (absl::IsNotFound(identity.status())) return absl::OkStatus();  // it came over the socket
+  GOFARM_RETURN_IF_ERROR(identity.status());
+  if (identity->role != Role::kWorker || identity->revoked()) return absl::OkStatus();
+  return identities.Revoke(scope, worker, actor).status();
+}
+
+}  // namespace
 
 absl::StatusOr<std::vector<std::string>> WorkerService::SetDrained(const Scope& scope,
                                                                    const domain::WorkerChoice& choice, bool drained) {
@@ -24,7 +37,8 @@ absl::StatusOr<std::vector<std::string>> WorkerService::SetDrained(const Scope& 
   return names;
 }
 
-absl::StatusOr<domain::RemovedWorker> WorkerService::Remove(const Scope& scope, const std::string& worker) {
+absl::StatusOr<domain::RemovedWorker> WorkerService::Remove(const Scope& scope, const std::string& worker,
+                                                            const domain::Actor& actor, IdentityService* identities) {
   GOFARM_RETURN_IF_ERROR(dispatch_.MayRemove(worker));
   domain::RemovedWorker removed{.was_connected = dispatch_.IsThere(worker)};
   GOFARM_ASSIGN_OR_RETURN(domain::ExpiredSessions ended, store_.Remove(scope, dispatch_.Epoch(), worker));
@@ -32,6 +46,11 @@ absl::StatusOr<domain::RemovedWorker> WorkerService::Remove(const Scope& scope, 
   reports_.Forget(worker);
   obs::Info("worker_removed", {{"worker", worker}, {"jobs", Cat(removed.jobs)}});
   GOFARM_RETURN_IF_ERROR(dispatch_.Post(dispatch::WorkerRemoved{worker, std::move(ended)}));
+  if (identities == nullptr) return removed;
+  if (const absl::Status out = ThrowOut(scope, *identities, worker, actor); !out.ok()) {
+    return Annotate(
+        out, Cat("worker ", worker, " is removed, but not thrown out; do it with gofarm identity revoke ", worker));
+  }
   return removed;
 }
 

@@ -10,6 +10,7 @@
 #include "common/base/scope.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/service/dispatch_loop.h"
+#include "coordinator/service/identity_service.h"
 #include "coordinator/service/worker_reports.h"
 #include "coordinator/store/worker_store.h"
 
@@ -23,8 +24,10 @@ class WorkerService {
   // The names of all that are meant. INVALID_ARGUMENT: not one of name and labels; NOT_FOUND: nobody is meant.
   absl::StatusOr<std::vector<std::string>> SetDrained(const Scope& scope, const domain::WorkerChoice& choice,
                                                       bool drained);
-  // FAILED_PRECONDITION: it is connected, and not both drained and idle.
-  absl::StatusOr<domain::RemovedWorker> Remove(const Scope& scope, const std::string& worker);
+  // The identity of one that joined goes with it: its name is free for whoever gets a token made for it. `identities`
+  // null: nobody joins this farm. FAILED_PRECONDITION: it is connected, and not both drained and idle.
+  absl::StatusOr<domain::RemovedWorker> Remove(const Scope& scope, const std::string& worker,
+                                               const domain::Actor& actor, IdentityService* identities);
 
  private:
   store::WorkerStore& store_;
