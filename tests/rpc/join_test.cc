@@ -79,6 +79,10 @@ class JoinTest : public RpcTest {
     return self;
   }
 
+  std::unique_ptr<v1::Worker::Stub> WorkerStub(const Membership& member) {
+    return v1::Worker::NewStub(rpc::MakeFreshChannel(server_->tls_address(), member.AsCredentials()));
+  }
+
   std::unique_ptr<store::IdentityStore> store_;
   std::unique_ptr<service::AuditLog> audit_;
   std::unique_ptr<service::IdentityService> identities_;
@@ -189,7 +193,7 @@ TEST_F(JoinTest, RolesHoldForEachCall) {
 TEST_F(JoinTest, AWorkerSpeaksUnderItsOwnNameOnly) {
   const auto member = Join(v1::ROLE_WORKER, "far");
   ASSERT_TRUE(member.ok()) << member.status();
-  const auto stub = v1::Worker::NewStub(rpc::MakeFreshChannel(server_->tls_address(), member->AsCredentials()));
+  const auto stub = WorkerStub(*member);
   {
     FakeWorker mine(*stub);
     mine.SayHello(FakeWorker::Hello("far"));
@@ -204,7 +208,7 @@ TEST_F(JoinTest, AWorkerSpeaksUnderItsOwnNameOnly) {
 TEST_F(JoinTest, WhoIsRevokedIsCutOffAndStaysOut) {
   const auto member = Join(v1::ROLE_WORKER, "far");
   ASSERT_TRUE(member.ok()) << member.status();
-  const auto stub = v1::Worker::NewStub(rpc::MakeFreshChannel(server_->tls_address(), member->AsCredentials()));
+  const auto stub = WorkerStub(*member);
   FakeWorker worker(*stub);
   worker.SayHello(FakeWorker::Hello("far"));
   worker.HearWelcome();
@@ -310,7 +314,7 @@ TEST_F(JoinTest, AHostKeepsItsPlaceOverRestartsUntilItIsThrownOut) {
 TEST_F(JoinTest, ARemovedWorkerComesBackOnlyWithATokenMadeForItsName) {
   const auto member = Join(v1::ROLE_WORKER, "far");
   ASSERT_TRUE(member.ok()) << member.status();
-  const auto stub = v1::Worker::NewStub(rpc::MakeFreshChannel(server_->tls_address(), member->AsCredentials()));
+  const auto stub = WorkerStub(*member);
   FakeWorker worker(*stub);
   worker.SayHello(FakeWorker::Hello("far"));
   worker.HearWelcome();
