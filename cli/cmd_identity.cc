@@ -1,4 +1,4 @@
-// Who belongs to the farm: token, identity, whoami, audit.
+// Who belongs to the farm: token, identity, ca, whoami, audit.
 #include <pwd.h>
 #include <unistd.h>
 
@@ -70,6 +70,43 @@ void WriteAudit(JsonWriter& json, const v1::AuditRow& row) {
       .Field("action", row.action())
       .Field("detail", row.detail())
       .EndObject();
+}
+
+int PrintAuthorities(const Globals& globals, const v1::AuthorityState& state) {
+  if (globals.json) {
+    JsonWriter json;
+    json.BeginObject().Field("rotating", state.rotating()).Key("authorities").BeginArray();
+    for (const v1::AuthorityRow& row : state.authorities()) {
+      json.BeginObject()
+          .Field("sha256", row.sha256())
+          .Field("expires_at", TimeOf(row.expires_at()))
+          .Field("signs_identities", row.signs_identities())
+          .Field("signs_server", row.signs_server())
+          .EndObject();
+    }
+    json.EndArray().Field("behind", static_cast<int64_t>(state.behind())).Key("behind_names").BeginArray();
+    for (const std::string& name : state.behind_names()) json.String(name);
+    json.EndArray().EndObject();
+    PrintOut(json.Take());
+    return 0;
+  }
+  TableText table({{"SHA-256"}, {"EXPIRES"}, {"SIGNS FOR", false, true}});
+  for (const v1::AuthorityRow& row : state.authorities()) {
+    const char* const both = row.signs_server() ? "identities, server" : "identities";
+    table.Add(
+        {row.sha256(), Stamp(row.expires_at()), row.signs_identities() ? both : (row.signs_server() ? "server" : "")});
+  }
+  std::string text = table.Render(OutTerminal());
+  if (state.rotating() && state.behind() == 0) {
+    text += "everybody knows the new authority; gofarm ca rotate --finish makes it the only one\n";
+  } else if (state.rotating()) {
+    text += Cat(state.behind(), state.behind() == 1 ? " identity has" : " identities have",
+                " yet to learn of the new authority, when they renew:");
+    for (const std::string& name : state.behind_names()) text += Cat(" ", EscapeForPrint(name));
+    text += state.behind() > state.behind_names_size() ? " ...\n" : "\n";
+  }
+  PrintOut(text);
+  return 0;
 }
 
 std::string UserName() {
@@ -178,6 +215,21 @@ Exit IdentityShow(const Globals& globals, const std::string& name, bool revoke) 
                Stamp(row.expires_at()), "\n  made with token ", row.token_id(), " at ", Stamp(row.created_at()), "\n",
                row.has_revoked_at() ? Cat("  revoked at ", Stamp(row.revoked_at()), "\n") : ""));
   return 0;
+}
+
+Exit CaShow(const Globals& globals) {
+  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
+  v1::AuthorityState state;
+  GOFARM_RETURN_IF_ERROR(IdentityClient(*client).GetAuthorityState(state));
+  return PrintAuthorities(globals, state);
+}
+
+Exit CaRotate(const Globals& globals, bool finish, bool force) {
+  if (force && !finish) return absl::InvalidArgumentError("--force goes with --finish");
+  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
+  v1::AuthorityState state;
+  GOFARM_RETURN_IF_ERROR(IdentityClient(*client).RotateAuthority(finish, force, state));
+  return PrintAuthorities(globals, state);
 }
 
 Exit WhoAmI(const Globals& globals) {

@@ -83,6 +83,8 @@ Exit TokenList(const Globals& globals);
 Exit TokenRevoke(const Globals& globals, int64_t id, bool with_identities);
 Exit IdentityList(const Globals& globals);
 Exit IdentityShow(const Globals& globals, const std::string& name, bool revoke);
+Exit CaShow(const Globals& globals);
+Exit CaRotate(const Globals& globals, bool finish, bool force);
 Exit WhoAmI(const Globals& globals);
 struct LoginArgs {
   std::string join;     // a join string, - or @FILE

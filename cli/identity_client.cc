@@ -50,6 +50,19 @@ absl::Status IdentityClient::RevokeIdentity(const std::string& name, v1::Identit
   return farm_.impl_->Unary(*farm_.impl_->identity, &Stub::RevokeIdentity, Named(name), row);
 }
 
+absl::Status IdentityClient::GetAuthorityState(v1::AuthorityState& state) {
+  return farm_.impl_->Unary(*farm_.impl_->identity, &Stub::GetAuthorityState, v1::GetAuthorityStateRequest(), state);
+}
+
+absl::Status IdentityClient::RotateAuthority(bool finish, bool force, v1::AuthorityState& state) {
+  v1::RotateAuthorityRequest request;
+  request.set_finish(finish);
+  request.set_force(force);
+  grpc::ClientContext context;
+  const Bound bound(Scope::For(kCallDeadline, farm_.impl_->stop), context);
+  return farm_.impl_->Explain(rpc::FromGrpc(farm_.impl_->identity->RotateAuthority(&context, request, &state)));
+}
+
 absl::Status IdentityClient::ReadAudit(const Scope& scope, absl::Time since, int limit, bool follow,
                                        const std::function<void(const v1::AuditPage&)>& sink) {
   v1::ReadAuditRequest request;

@@ -13,6 +13,7 @@
 
 namespace gofarm::v1 {
 class AuditPage;
+class AuthorityState;
 class CreateTokenRequest;
 class IdentityPage;
 class IdentityRow;
@@ -36,6 +37,9 @@ class IdentityClient {
   absl::Status ListIdentities(v1::IdentityPage& all);
   absl::Status GetIdentity(const std::string& name, v1::IdentityRow& row);
   absl::Status RevokeIdentity(const std::string& name, v1::IdentityRow& row);
+  absl::Status GetAuthorityState(v1::AuthorityState& state);
+  // One try: a repetition would find its own rotation under way.
+  absl::Status RotateAuthority(bool finish, bool force, v1::AuthorityState& state);
   // Page by page; with `follow` until the scope ends. One try.
   absl::Status ReadAudit(const Scope& scope, absl::Time since, int limit, bool follow,
                          const std::function<void(const v1::AuditPage&)>& sink);

@@ -18,6 +18,7 @@
 #include "common/base/text.h"
 #include "common/godetect/parser_child.h"
 #include "common/pki/join_source.h"
+#include "common/process/limits.h"
 
 namespace gofarm::cli {
 namespace {
@@ -213,6 +214,8 @@ struct MemberArgs {
   TokenArgs token;
   int64_t id = 0;
   bool with_identities = false;
+  bool finish = false;
+  bool force = false;
   std::string name;
   LoginArgs login;
   AuditArgs audit;
@@ -243,6 +246,14 @@ void AddMembers(Parser& p, MemberArgs& args) {
   };
   one("show", "one of them", "gofarm identity show worker-7", false);
   one("revoke", "throws it out: its connections end, and it cannot come back", "gofarm identity revoke worker-7", true);
+  CLI::App* ca = p.Group(&p.app, "ca", "the farm's own certificate authority");
+  p.Verb(ca, "show", "which one signs, and who has yet to learn of a new one", "gofarm ca show",
+         [&] { return CaShow(p.globals); });
+  CLI::App* rotate = p.Verb(ca, "rotate", "begin with a new authority, while everybody stays in; then finish",
+                            "gofarm ca rotate\ngofarm ca rotate --finish",
+                            [&] { return CaRotate(p.globals, args.finish, args.force); });
+  rotate->add_flag("--finish", args.finish, "the new one only, once everybody has renewed");
+  rotate->add_flag("--force", args.force, "with --finish: also when some have not; they join again");
   CLI::App* login = p.Verb(&p.app, "login", "belong to a farm on another machine, from now on the default one",
                            "gofarm login gofarm1.MTAu...\n"
                            "ssh coordinator gofarm token create --role operator | gofarm login - --name work",
@@ -497,6 +508,7 @@ void OpenStandardDescriptors() {
 
 int Main(int argc, char** argv) {
   OpenStandardDescriptors();
+  (void)process::ForbidCoreDumps();  // an identity's key may stand in its memory; the command runs all the same
   Parser p;
   UpArgs up;
   SubmitArgs submit;

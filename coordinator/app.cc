@@ -43,7 +43,9 @@ const char* const kVersion = GOFARM_VERSION;
 
 namespace {
 
-constexpr absl::Duration kRenewalLook = absl::Hours(1);
+// Outside certificates are somebody else's to renew, so their files are looked at as often as that.
+constexpr absl::Duration kRenewalLook = absl::Seconds(10);
+constexpr absl::Duration kRenewalMax = absl::Seconds(30);
 constexpr absl::Duration kReadyMax = absl::Seconds(2);
 constexpr absl::Duration kStartMax = absl::Seconds(60);
 // A coordinator that leads within this time never opens the listener of one that stands by.
@@ -157,10 +159,13 @@ absl::Status Coordinator::Start() {
   if (rpc::ReachesOut(config_.listen) || !config_.http_tls.empty()) {
     GOFARM_ASSIGN_OR_RETURN_CTX(
         identities_,
-        service::IdentityService::Open(scope,
-                                       {.folder = Cat(config_.data_dir, "/tls"),
-                                        .public_names = rpc::CertificateNames(config_.listen, config_.public_names)},
-                                       identity_store_, RealClock()),
+        service::IdentityService::Open(
+            scope,
+            {.folder = Cat(config_.data_dir, "/tls"),
+             .public_names = config_.tls.empty() ? rpc::CertificateNames(config_.listen, config_.public_names)
+                                                 : config_.public_names,
+             .outside = config_.tls},
+            identity_store_, RealClock()),
         "set up TLS");
     renewal_ = std::jthread([this](const std::stop_token& stop) { RenewCertificate(stop); });
   }
@@ -192,10 +197,17 @@ http::Router Coordinator::OperationsRouter() {
 }
 
 void Coordinator::RenewCertificate(const std::stop_token& stop) {
+  absl::Status last;
   while (sync::SleepFor(stop, kRenewalLook)) {
-    if (const absl::Status renewed = identities_->RenewServerCertificate(); !renewed.ok()) {
-      obs::Error("server_certificate_not_renewed", {{"error", std::string(renewed.message())}});
+    const absl::Status kept = identities_->Refresh(Scope::For(kRenewalMax, stop));
+    if (kept != last) {
+      if (kept.ok()) {
+        obs::Info("server_certificate_kept", {});
+      } else {
+        obs::Error("server_certificate_not_kept", {{"error", std::string(kept.message())}});
+      }
     }
+    last = kept;
   }
 }
 
@@ -339,6 +351,9 @@ int RunCoordinator(const AppConfig& config, sync::StopSignals& signals) {
   obs::InitLog("gofarm-coordinator", config.log_level);
   if (const absl::StatusOr<int64_t> files = process::RaiseOpenFilesLimit(); !files.ok()) {
     obs::Warn("open_files_limit", {{"error", std::string(files.status().message())}});
+  }
+  if (const absl::Status none = process::ForbidCoreDumps(); !none.ok()) {
+    obs::Warn("core_dumps", {{"error", std::string(none.message())}});
   }
   Coordinator coordinator(config, signals);
   const absl::Status prepared = coordinator.PrepareDatabase();

@@ -77,6 +77,15 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
     table.Fault("http_auth", Sv(auth.status().message()));
   }
 
+  out.tls = {.certificate = table.Str("tls_certificate", ""),
+             .key = table.Str("tls_key", ""),
+             .authorities = table.Str("tls_authorities", "")};
+  if (out.tls.certificate.empty() != out.tls.key.empty() || out.tls.key.empty() != out.tls.authorities.empty()) {
+    table.Fault("tls_certificate", "goes with tls_key and tls_authorities; write all three, or none");
+  } else if (!out.tls.empty() && out.public_names.empty()) {
+    table.Fault("public_names", "is missing; write the names that stand in the certificate of tls_certificate");
+  }
+
   out.database_url = config::Overlay("", "GOFARM_COORDINATOR_DATABASE_URL", table.Str("database_url", ""));
   if (out.database_url.empty()) {
     table.Fault(

@@ -11,6 +11,7 @@
 #include "coordinator/catalog/config.h"
 #include "coordinator/http_auth.h"
 #include "coordinator/service/dispatch_loop.h"
+#include "coordinator/service/server_certificate.h"
 
 namespace gofarm::coordinator {
 
@@ -29,6 +30,7 @@ struct AppConfig {
   std::string http;                       // plain, of this machine; empty: no listener
   std::string http_tls;                   // for others; empty: none
   HttpAuth http_auth;
+  service::OutsideCertificate tls;  // of the server; empty: the farm's own authority signs it
   std::string database_url;
   std::string data_dir;
   std::vector<Toolset> toolsets;  // digests filled in

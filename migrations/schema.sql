@@ -473,13 +473,15 @@ CREATE TABLE catalog_search (
 );
 CREATE INDEX catalog_search_words ON catalog_search USING gin (words);
 
--- Who belongs to the farm. farm_id and the authority's digest are written once, by the first coordinator that has an
--- authority: one with another must not sign for this farm.
+-- Who belongs to the farm. farm_id and the authority's digest are written by the first coordinator that has an authority,
+-- and the digest changes only by a rotation: a coordinator with another authority must not sign for this farm.
 CREATE TABLE farm (
     only_row         boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     farm_id          text NOT NULL CHECK (farm_id <> ''),
     authority_sha256 text NOT NULL CHECK (authority_sha256 ~ '^[0-9a-f]{64}$'),
-    created_at       timestamptz NOT NULL DEFAULT now()
+    created_at       timestamptz NOT NULL DEFAULT now(),
+    outgoing_sha256  text CHECK (outgoing_sha256 ~ '^[0-9a-f]{64}$'),  -- during a rotation: signs for the server
+    CONSTRAINT farm_authorities_differ CHECK (outgoing_sha256 <> authority_sha256)
 );
 
 -- Roles as in common/vocab/peer.h. Of the secret only its SHA-256 is kept.
@@ -505,7 +507,8 @@ CREATE TABLE identities (
     created_at   timestamptz NOT NULL DEFAULT now(),
     expires_at   timestamptz NOT NULL,  -- of its newest certificate
     last_seen_at timestamptz,
-    revoked_at   timestamptz
+    revoked_at   timestamptz,
+    authority_sha256 text CHECK (authority_sha256 ~ '^[0-9a-f]{64}$')  -- that signed its newest certificate
 );
 CREATE UNIQUE INDEX identities_live_name ON identities (name) WHERE revoked_at IS NULL;
 CREATE INDEX identities_name ON identities (name, id DESC);

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <cerrno>
 #include <climits>
+#include <cstdio>
 #include <memory>
 #include <optional>
 #include <set>
@@ -29,6 +30,7 @@
 #include "worker/fetch/module_cache.h"
 #include "worker/fetch/module_fetcher.h"
 #include "worker/fetch/toolchain.h"
+#include "worker/host_check.h"
 #include "worker/isolation_watch.h"
 #include "worker/place.h"
 #include "worker/verbs.h"
@@ -173,6 +175,10 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
                            .addresses = config.coordinators};
   std::optional<rpc::Membership> member;
   if (!config.identity_dir.empty()) {
+    // A host that could build nothing burns no token; one that belongs to a farm already shows there what it lacks.
+    if (!isolation.ok() && !unproven && absl::IsNotFound(rpc::ReadMembership(place.folder).status())) {
+      GOFARM_RETURN_IF_ERROR(Verdicts(JudgeHost(ReadHost(config, isolation))));
+    }
     GOFARM_ASSIGN_OR_RETURN(member, FindPlace(Scope{absl::InfiniteFuture(), stop}, place));
   }
   const std::string& name = member ? member->name : config.name;
@@ -276,6 +282,21 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
 
 }  // namespace
 
+int CheckHost(const AppConfig& config, bool json) {
+  obs::InitLog("gofarm-worker", obs::Level::kError);
+  const absl::StatusOr<std::string> self = process::SelfExecutable();
+  // Where the worker's own folder is not there yet, on the disk of temporary files.
+  const bool has_folder = ::access(config.work_dir.c_str(), W_OK | X_OK) == 0;
+  const absl::Status isolation =
+      self.ok() ? exec::Sandbox({.self_exe = *self, .probe_folder = has_folder ? config.work_dir : ""})
+                      .Probe(Scope::For(kProbeMax))
+                : self.status();
+  const std::vector<HostFinding> findings = JudgeHost(ReadHost(config, isolation));
+  const std::string text = ShowFindings(findings, json);
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  return ExitCodeOf(Verdicts(findings));
+}
+
 int ExitCodeOf(const absl::Status& status) {
   switch (status.code()) {
     case absl::StatusCode::kOk:
@@ -302,6 +323,9 @@ int RunWorker(const AppConfig& config, sync::StopSignals& signals) {
   obs::InitLog("gofarm-worker", config.log_level);
   if (const absl::StatusOr<int64_t> files = process::RaiseOpenFilesLimit(); !files.ok()) {
     obs::Warn("open_files_limit", {{"error", std::string(files.status().message())}});
+  }
+  if (const absl::Status none = process::ForbidCoreDumps(); !none.ok()) {
+    obs::Warn("core_dumps", {{"error", std::string(none.message())}});
   }
   const absl::Status status = RunUntilStopped(config, signals.token(), signals.hurry());
   if (!status.ok() && !signals.token().stop_requested()) {

@@ -19,6 +19,9 @@ extern const char* const kVersion;
 // nothing runs and nothing is mounted afterwards. The exit code.
 int RunWorker(const AppConfig& config, sync::StopSignals& signals);
 
+// What this host offers a worker of this configuration, on stdout; kExitWrong when something is lacking.
+int CheckHost(const AppConfig& config, bool json);
+
 int ExitCodeOf(const absl::Status& status);
 
 }  // namespace gofarm::worker

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <exception>
 #include <functional>
@@ -108,6 +109,12 @@ int Main(int argc, char** argv) {
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")->type_name("LEVEL");
   app.require_subcommand(0, 1);
 
+  bool check = false;
+  CLI::App* checks = app.add_subcommand("check", "what this host offers a worker, what it lacks, and the fix");
+  checks->add_option("--output", output, "text or json")->type_name("FORM")->check(CLI::IsMember({"text", "json"}));
+  checks->fallthrough();  // the worker's own options hold for it, wherever they stand
+  checks->callback([&] { check = true; });
+
   CLI::App* toolchain =
       app.add_subcommand("toolchain", "the pinned Go and zig in a cache folder")->require_subcommand(1);
   CLI::App* install = toolchain->add_subcommand("install", "fetch, check by SHA-256 and unpack what is missing");
@@ -152,12 +159,14 @@ int Main(int argc, char** argv) {
   const absl::StatusOr<worker::AppConfig> config = worker::LoadAppConfig(flags);
   // Nobody may read the secret from what this process was started with, nor what it starts.
   pki::HideArgument(argc, argv, flags.join);
+  if (char* const given = std::getenv("GOFARM_JOIN"); given != nullptr) std::memset(given, 'x', std::strlen(given));
   ::unsetenv("GOFARM_JOIN");
   if (!config.ok()) {
     std::fprintf(stderr, "gofarm-worker: the configuration is wrong, nothing was started:\n%s\n",
                  EscapeForPrint(Sv(config.status().message()), /*keep_newlines=*/true).c_str());
     return worker::kExitWrong;
   }
+  if (check) return worker::CheckHost(*config, args.json);
   sync::StopSignals signals(sync::StopSignals::Second::kHurries);
   return worker::RunWorker(*config, signals);
 }

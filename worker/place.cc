@@ -97,9 +97,12 @@ absl::StatusOr<rpc::Membership> TryOnce(const Scope& scope, const PlaceOptions& 
 PlaceStep NextStep(const std::optional<rpc::Membership>& member, const std::optional<pki::JoinString>& join,
                    absl::Time now) {
   if (!member) return join ? PlaceStep::kJoin : PlaceStep::kNone;
-  const std::string own = pki::Fingerprint(pki::FirstCertificate(member->authorities).value_or("")).value_or("");
-  // A join string of another farm says that this worker is to move there.
-  if (join && join->authority_sha256 != own) return PlaceStep::kJoin;
+  // A join string of another farm says that this worker is to move there. After the farm's authority was rotated, the
+  // string that it once joined by is still this farm's.
+  if (join && join->authority_sha256 != member->joined_by &&
+      !pki::CertificateWith(join->authority_sha256, member->authorities).ok()) {
+    return PlaceStep::kJoin;
+  }
   if (now < member->expires_at && now + pki::kSkewMax >= member->begins_at) return PlaceStep::kUse;
   return PlaceStep::kRenew;
 }

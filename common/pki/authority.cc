@@ -1,6 +1,5 @@
 #include "common/pki/authority.h"
 
-#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/rand.h>
@@ -25,11 +24,6 @@ constexpr std::string_view kNameCharacters = "abcdefghijklmnopqrstuvwxyzABCDEFGH
 
 bool IsPlain(std::string_view text) {
   return !text.empty() && text.size() <= kNameMax && text.find_first_not_of(kNameCharacters) == std::string_view::npos;
-}
-
-bool IsAddress(const std::string& text) {
-  unsigned char bytes[16];
-  return ::inet_pton(AF_INET, text.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, text.c_str(), bytes) == 1;
 }
 
 struct Plan {
@@ -122,7 +116,7 @@ absl::StatusOr<std::string> IssueServer(const Authority& authority, std::string_
   if (key == nullptr || !IsP256(key.get())) return absl::InvalidArgumentError("the server's key is none");
   std::string alternative = Cat("DNS:", ServerName(farm));
   for (const std::string& name : names) {
-    if (IsAddress(name)) {
+    if (IsIpAddress(name)) {
       alternative += Cat(",IP:", name);
     } else if (IsPlain(name)) {
       alternative += Cat(",DNS:", name);

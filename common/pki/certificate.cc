@@ -5,10 +5,13 @@
 #include <openssl/pem.h>
 #include <time.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/pki/openssl.h"
@@ -22,7 +25,10 @@ using OwnedNames = Owned<GENERAL_NAMES, GENERAL_NAMES_free>;
 
 constexpr std::string_view kScheme = "gofarm://";
 constexpr int kNamesMax = 64;
-constexpr int kAuthoritiesMax = 8;
+constexpr size_t kNamesShown = 300;
+
+void FreeStack(STACK_OF(X509) * stack) { sk_X509_pop_free(stack, X509_free); }
+using OwnedStack = Owned<STACK_OF(X509), FreeStack>;
 
 std::string_view TextOf(const ASN1_STRING* text) {
   return {reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)), static_cast<size_t>(ASN1_STRING_length(text))};
@@ -93,6 +99,20 @@ absl::StatusOr<Certificate> FactsOf(X509* x509) {
   return facts;
 }
 
+// Of the authorities whose word counts.
+absl::StatusOr<OwnedStore> StoreOf(std::string_view authorities_pem) {
+  OwnedStore store(X509_STORE_new());
+  if (store == nullptr) return OpensslError("verify a certificate");
+  absl::StatusOr<std::vector<std::string>> all = SplitCertificates(authorities_pem);
+  if (!all.ok()) return all.status();
+  for (const std::string& one : *all) {
+    if (X509_STORE_add_cert(store.get(), ParseCertificate(one).get()) != 1) {
+      return OpensslError("take an authority's certificate");
+    }
+  }
+  return store;
+}
+
 std::string Stamp(absl::Time time) { return absl::FormatTime("%Y-%m-%d %H:%M:%S UTC", time, absl::UTCTimeZone()); }
 
 }  // namespace
@@ -115,13 +135,30 @@ absl::StatusOr<std::string> Fingerprint(std::string_view cert_pem) {
   return digest;
 }
 
-absl::StatusOr<std::string> FirstCertificate(std::string_view pem) {
-  const OwnedCertificate x509 = ParseCertificate(pem);
-  const OwnedBio bio = Writer();
-  if (x509 == nullptr || bio == nullptr || PEM_write_bio_X509(bio.get(), x509.get()) != 1) {
-    return absl::InvalidArgumentError("this is no certificate in PEM");
+absl::StatusOr<std::vector<std::string>> SplitCertificates(std::string_view pem) {
+  const OwnedBio in = Reader(pem);
+  std::vector<std::string> all;
+  while (in != nullptr) {
+    const OwnedCertificate x509(PEM_read_bio_X509(in.get(), nullptr, nullptr, nullptr));
+    if (x509 == nullptr) break;
+    const OwnedBio out = Writer();
+    if (out == nullptr || PEM_write_bio_X509(out.get(), x509.get()) != 1) return OpensslError("write a certificate");
+    all.push_back(Written(out));
+    if (static_cast<int>(all.size()) > kAuthoritiesMax) {
+      return absl::InvalidArgumentError(Cat("more than ", kAuthoritiesMax, " certificates in one bundle"));
+    }
   }
-  return Written(bio);
+  ERR_clear_error();
+  if (all.empty()) return absl::InvalidArgumentError("this is no certificate in PEM");
+  return all;
+}
+
+absl::StatusOr<std::string> CertificateWith(std::string_view fingerprint, std::string_view pem) {
+  const absl::StatusOr<std::vector<std::string>> all = SplitCertificates(pem);
+  for (const std::string& one : all.value_or(std::vector<std::string>())) {
+    if (Fingerprint(one).value_or("") == fingerprint) return one;
+  }
+  return absl::NotFoundError(Cat("no certificate with the SHA-256 ", EscapeAndClip(fingerprint, 64)));
 }
 
 absl::StatusOr<std::string> FarmOfAuthority(std::string_view cert_pem) {
@@ -149,21 +186,63 @@ absl::Status CheckDates(const Certificate& certificate, std::string_view what, a
   return absl::OkStatus();
 }
 
+absl::StatusOr<OutsideServer> CheckOutsideServer(std::string_view chain_pem, std::string_view key_pem,
+                                                 std::string_view authorities_pem,
+                                                 const std::vector<std::string>& names, absl::Time now) {
+  const absl::StatusOr<std::vector<std::string>> chain = SplitCertificates(chain_pem);
+  if (!chain.ok()) return absl::FailedPreconditionError(Cat("the certificate: ", Sv(chain.status().message())));
+  const absl::StatusOr<OwnedStore> store = StoreOf(authorities_pem);
+  if (!store.ok()) return absl::FailedPreconditionError(Cat("the authorities: ", Sv(store.status().message())));
+  const OwnedCertificate x509 = ParseCertificate(chain->front());
+  const OwnedKey key = ParseKey(key_pem);
+  if (key == nullptr || X509_check_private_key(x509.get(), key.get()) != 1) {
+    ERR_clear_error();
+    return absl::FailedPreconditionError("the key is not that of the certificate");
+  }
+  const OwnedStack between(sk_X509_new_null());
+  const OwnedStoreContext context(X509_STORE_CTX_new());
+  if (between == nullptr || context == nullptr) return OpensslError("verify a chain");
+  for (size_t i = 1; i < chain->size(); ++i) {
+    OwnedCertificate one = ParseCertificate((*chain)[i]);
+    if (sk_X509_push(between.get(), one.get()) <= 0) return OpensslError("verify a chain");
+    one.release();
+  }
+  if (X509_STORE_CTX_init(context.get(), store->get(), x509.get(), between.get()) != 1) {
+    return OpensslError("verify a chain");
+  }
+  X509_STORE_CTX_set_purpose(context.get(), X509_PURPOSE_SSL_SERVER);
+  X509_STORE_CTX_set_time(context.get(), 0, absl::ToTimeT(now));
+  if (X509_verify_cert(context.get()) != 1) {
+    const int error = X509_STORE_CTX_get_error(context.get());
+    ERR_clear_error();
+    return absl::FailedPreconditionError(
+        Cat("the certificate is not good by the authorities: ", X509_verify_cert_error_string(error)));
+  }
+  const auto stands = [&](const std::string& name) {
+    return IsIpAddress(name) ? X509_check_ip_asc(x509.get(), name.c_str(), 0) == 1
+                             : X509_check_host(x509.get(), name.c_str(), name.size(), 0, nullptr) == 1;
+  };
+  if (std::none_of(names.begin(), names.end(), stands)) {
+    return absl::FailedPreconditionError(Cat("none of the names by which other hosts reach this one stands in the ",
+                                             "certificate: ", EscapeAndClip(absl::StrJoin(names, ", "), kNamesShown)));
+  }
+  const STACK_OF(X509)* const verified = X509_STORE_CTX_get0_chain(context.get());
+  const OwnedBio out = Writer();
+  if (out == nullptr || PEM_write_bio_X509(out.get(), sk_X509_value(verified, sk_X509_num(verified) - 1)) != 1) {
+    return OpensslError("write a certificate");
+  }
+  GOFARM_ASSIGN_OR_RETURN(const absl::Time not_after, TimeOf(X509_get0_notAfter(x509.get())));
+  return OutsideServer{.root = Written(out), .not_after = not_after};
+}
+
 absl::StatusOr<Certificate> Verify(std::string_view cert_pem, std::string_view authorities_pem, Use use,
                                    absl::Time now) {
   const OwnedCertificate x509 = ParseCertificate(cert_pem);
   if (x509 == nullptr) return absl::UnauthenticatedError("what was shown is no certificate");
-  const OwnedStore store(X509_STORE_new());
+  const absl::StatusOr<OwnedStore> store = StoreOf(authorities_pem);
+  if (!store.ok()) return absl::UnauthenticatedError(Cat("nobody's word to take: ", Sv(store.status().message())));
   const OwnedStoreContext context(X509_STORE_CTX_new());
-  const OwnedBio bio = Reader(authorities_pem);
-  if (store == nullptr || context == nullptr || bio == nullptr) return OpensslError("verify a certificate");
-  for (int i = 0; i < kAuthoritiesMax; ++i) {
-    const OwnedCertificate authority(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
-    if (authority == nullptr) break;
-    if (X509_STORE_add_cert(store.get(), authority.get()) != 1) return OpensslError("take an authority's certificate");
-  }
-  ERR_clear_error();
-  if (X509_STORE_CTX_init(context.get(), store.get(), x509.get(), nullptr) != 1) {
+  if (context == nullptr || X509_STORE_CTX_init(context.get(), store->get(), x509.get(), nullptr) != 1) {
     return OpensslError("verify a certificate");
   }
   X509_STORE_CTX_set_purpose(context.get(), use == Use::kClient ? X509_PURPOSE_SSL_CLIENT : X509_PURPOSE_SSL_SERVER);

@@ -49,8 +49,14 @@ absl::StatusOr<Certificate> ReadCertificate(std::string_view cert_pem);
 // SHA-256, lower hex, of the first certificate in `cert_pem` (its DER). INVALID_ARGUMENT: there is none.
 absl::StatusOr<std::string> Fingerprint(std::string_view cert_pem);
 
-// The first certificate of `pem` and nothing else, whatever stands before or after it. INVALID_ARGUMENT: there is none.
-absl::StatusOr<std::string> FirstCertificate(std::string_view pem);
+// Of a bundle of authorities: more are refused.
+inline constexpr int kAuthoritiesMax = 8;
+
+// Each certificate of `pem` alone, whatever stands between them. INVALID_ARGUMENT: none, or too many.
+absl::StatusOr<std::vector<std::string>> SplitCertificates(std::string_view pem);
+
+// The certificate of `pem` that has this fingerprint, and nothing else. NOT_FOUND: none has.
+absl::StatusOr<std::string> CertificateWith(std::string_view fingerprint, std::string_view pem);
 
 // The farm whose authority this certificate is of. INVALID_ARGUMENT: it is none.
 absl::StatusOr<std::string> FarmOfAuthority(std::string_view cert_pem);
@@ -61,6 +67,18 @@ enum class Use { kServer, kClient };
 // dates or kSkewMax of them. UNAUTHENTICATED: what is wrong, with both times where a date is.
 absl::StatusOr<Certificate> Verify(std::string_view cert_pem, std::string_view authorities_pem, Use use,
                                    absl::Time now);
+
+// Of a server whose certificate somebody else's authority signed.
+struct OutsideServer {
+  std::string root;      // PEM: the authority that the chain ends at
+  absl::Time not_after;  // of the server's own certificate
+};
+// `chain_pem`: the server's certificate, then those between it and an authority of `authorities_pem`.
+// FAILED_PRECONDITION with what is wrong: the key is another's, the chain ends nowhere, a date, or none of `names`
+// stands in the certificate.
+absl::StatusOr<OutsideServer> CheckOutsideServer(std::string_view chain_pem, std::string_view key_pem,
+                                                 std::string_view authorities_pem,
+                                                 const std::vector<std::string>& names, absl::Time now);
 
 // Of dates alone; `what` begins the message.
 absl::Status CheckDates(const Certificate& certificate, std::string_view what, absl::Time now);

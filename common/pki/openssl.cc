@@ -1,5 +1,6 @@
 #include "common/pki/openssl.h"
 
+#include <arpa/inet.h>
 #include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
@@ -49,6 +50,11 @@ OwnedCertificate ParseCertificate(std::string_view cert_pem) {
   OwnedCertificate certificate(PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
   ERR_clear_error();
   return certificate;
+}
+
+bool IsIpAddress(const std::string& text) {
+  unsigned char bytes[16];
+  return ::inet_pton(AF_INET, text.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, text.c_str(), bytes) == 1;
 }
 
 std::string DigestOfKey(EVP_PKEY* key) {

@@ -42,6 +42,7 @@ std::string Written(const OwnedBio& bio);
 
 OwnedKey ParseKey(std::string_view key_pem);                   // null: no private key in PEM
 OwnedCertificate ParseCertificate(std::string_view cert_pem);  // null: no certificate in PEM
+bool IsIpAddress(const std::string& text);                     // of version 4 or 6, without brackets
 // SHA-256, lower hex, of the SubjectPublicKeyInfo.
 std::string DigestOfKey(EVP_PKEY* key);
 // ECDSA on P-256 is all that this farm signs with or takes.

@@ -2,6 +2,7 @@
 
 #include <sys/resource.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "common/base/status.h"
@@ -16,6 +17,15 @@ absl::StatusOr<int64_t> RaiseOpenFilesLimit() {
     if (::setrlimit(RLIMIT_NOFILE, &limit) != 0) return ErrnoStatus(errno, "raise the limit of open files");
   }
   return static_cast<int64_t>(limit.rlim_cur);
+}
+
+absl::Status ForbidCoreDumps() {
+  constexpr rlim_t kNone = 1;
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_CORE, &limit) != 0) return ErrnoStatus(errno, "read the limit of core dumps");
+  limit.rlim_cur = limit.rlim_max = std::min(limit.rlim_max, kNone);
+  if (::setrlimit(RLIMIT_CORE, &limit) != 0) return ErrnoStatus(errno, "forbid core dumps");
+  return absl::OkStatus();
 }
 
 }  // namespace gofarm::process

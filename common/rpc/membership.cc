@@ -22,10 +22,14 @@ namespace gofarm::rpc {
 // What stands beside key and certificates.
 struct FarmFile {
   std::vector<std::string> addresses;
+  bool server_by_address = false;
+  std::string joined_by;
 };
 template <typename Form, json::Is<FarmFile> F>
 void Fields(Form& form, F& file) {
   form.Field("addresses", file.addresses);
+  form.Field("server_by_address", file.server_by_address);
+  form.Field("joined_by", file.joined_by);
 }
 
 namespace {
@@ -61,23 +65,17 @@ absl::StatusOr<Reply> AskInTurn(
   return last;
 }
 
-Credentials Known(const std::string& farm_id, const std::string& authorities) {
-  return Credentials::Tls({.authorities = authorities, .server_name = pki::ServerName(farm_id)});
-}
-
-absl::StatusOr<Membership> MembershipOf(const v1::Membership& reply, std::vector<std::string> addresses,
-                                        std::string key) {
-  Membership member{.farm_id = reply.farm_id(),
-                    .name = reply.name(),
-                    .role = static_cast<Role>(reply.role()),
-                    .addresses = std::move(addresses),
-                    .key = std::move(key),
-                    .certificate = reply.certificate(),
-                    .authorities = reply.authorities()};
+// `member` with what the farm answered.
+absl::StatusOr<Membership> With(Membership member, const v1::Membership& reply) {
+  member.farm_id = reply.farm_id();
+  member.certificate = reply.certificate();
+  member.authorities = reply.authorities();
   // What came is untrusted until it is what was asked for.
-  GOFARM_ASSIGN_OR_RETURN_CTX(const pki::Certificate seen,
-                              pki::Verify(member.certificate, member.authorities, pki::Use::kClient, WallNow()),
-                              "the certificate that came");
+  GOFARM_RETURN_IF_ERROR_CTX(pki::SplitCertificates(member.authorities).status(), "the authorities that came");
+  GOFARM_ASSIGN_OR_RETURN_CTX(
+      const pki::Certificate seen,
+      pki::Verify(member.certificate, reply.identity_authorities(), pki::Use::kClient, WallNow()),
+      "the certificate that came");
   GOFARM_ASSIGN_OR_RETURN(const std::string digest, pki::KeyDigest(member.key));
   if (seen.key_digest != digest || seen.subject.farm != member.farm_id) {
     return absl::UnauthenticatedError("the farm answered with a certificate for another key or farm");
@@ -108,9 +106,11 @@ absl::Status CheckClocks(absl::Time server) {
 
 }  // namespace
 
+std::string Membership::ServerName() const { return server_by_address ? "" : pki::ServerName(farm_id); }
+
 Credentials Membership::AsCredentials() const {
   return Credentials::Tls(
-      {.authorities = authorities, .server_name = pki::ServerName(farm_id), .key = key, .certificate = certificate});
+      {.authorities = authorities, .server_name = ServerName(), .key = key, .certificate = certificate});
 }
 
 absl::Time Membership::RenewAt() const { return begins_at + (expires_at - begins_at) * 2 / 3; }
@@ -126,15 +126,21 @@ absl::StatusOr<Membership> JoinFarm(const Scope& scope, const pki::JoinString& j
                                }),
       "ask the farm who it is");
   // Of what came only the certificate that the join string names is trusted.
-  const absl::StatusOr<std::string> trusted = pki::FirstCertificate(authority.authorities());
-  const absl::StatusOr<std::string> fingerprint = pki::Fingerprint(trusted.value_or(""));
-  if (!fingerprint.ok() || *fingerprint != join.authority_sha256) {
+  const absl::StatusOr<std::string> trusted = pki::CertificateWith(join.authority_sha256, authority.authorities());
+  if (!trusted.ok()) {
     return absl::UnauthenticatedError(
         "another farm answers at this address than the one the join string is for; nothing secret was sent. "
         "If the farm was set up anew, ask for a new join string (gofarm token create)");
   }
   GOFARM_RETURN_IF_ERROR(CheckClocks(absl::FromUnixMicros(authority.now().unix_micros())));
-  GOFARM_ASSIGN_OR_RETURN(const std::string farm_id, pki::FarmOfAuthority(*trusted));
+  // An authority that is none of gofarm's making signs for addresses; a farm's own signs for the farm's name.
+  const absl::StatusOr<std::string> farm_id = pki::FarmOfAuthority(*trusted);
+  Membership member{.farm_id = farm_id.value_or(""),
+                    .addresses = join.addresses,
+                    .key = key,
+                    .authorities = *trusted,
+                    .server_by_address = !farm_id.ok(),
+                    .joined_by = join.authority_sha256};
   v1::JoinRequest wanted;
   wanted.set_secret(join.secret);
   wanted.set_certificate_request(request);
@@ -142,10 +148,11 @@ absl::StatusOr<Membership> JoinFarm(const Scope& scope, const pki::JoinString& j
   wanted.set_usual_name(names.usual);
   GOFARM_ASSIGN_OR_RETURN(
       const v1::Membership reply,
-      AskInTurn<v1::Membership>(scope, join.addresses, Known(farm_id, *trusted),
+      AskInTurn<v1::Membership>(scope, join.addresses,
+                                Credentials::Tls({.authorities = *trusted, .server_name = member.ServerName()}),
                                 [&wanted](v1::Identity::Stub& stub, grpc::ClientContext& context,
                                           v1::Membership& answer) { return stub.Join(&context, wanted, &answer); }));
-  return MembershipOf(reply, join.addresses, key);
+  return With(std::move(member), reply);
 }
 
 absl::StatusOr<Membership> JoinInto(const Scope& scope, const std::string& folder, const pki::JoinString& join,
@@ -171,7 +178,7 @@ absl::StatusOr<Membership> RenewMembership(const Scope& scope, const Membership&
       AskInTurn<v1::Membership>(scope, member.addresses, member.AsCredentials(),
                                 [&wanted](v1::Identity::Stub& stub, grpc::ClientContext& context,
                                           v1::Membership& answer) { return stub.Renew(&context, wanted, &answer); }));
-  return MembershipOf(reply, member.addresses, member.key);
+  return With(member, reply);
 }
 
 absl::StatusOr<Membership> ReadMembership(const std::string& folder) {
@@ -181,8 +188,10 @@ absl::StatusOr<Membership> ReadMembership(const std::string& folder) {
   GOFARM_ASSIGN_OR_RETURN(member.authorities, pki::ReadKeyFile(folder, pki::kAuthorityFile));
   GOFARM_ASSIGN_OR_RETURN(const std::string farm, pki::ReadKeyFile(folder, kFarmFile));
   FarmFile file;
-  GOFARM_RETURN_IF_ERROR_CTX(json::Read(farm, json::Rule::kStrict, file), Cat(folder, "/current/", kFarmFile));
+  GOFARM_RETURN_IF_ERROR_CTX(json::Read(farm, json::Rule::kLenient, file), Cat(folder, "/current/", kFarmFile));
   member.addresses = std::move(file.addresses);
+  member.server_by_address = file.server_by_address;
+  member.joined_by = std::move(file.joined_by);
   GOFARM_ASSIGN_OR_RETURN_CTX(const pki::Certificate seen, pki::ReadCertificate(member.certificate), folder);
   member.farm_id = seen.subject.farm;
   member.name = seen.subject.name;
@@ -193,10 +202,11 @@ absl::StatusOr<Membership> ReadMembership(const std::string& folder) {
 }
 
 absl::Status WriteMembership(const std::string& folder, const Membership& member) {
-  return pki::ReplaceFiles(folder, {{pki::kKeyFile, member.key},
-                                    {pki::kCertificateFile, member.certificate},
-                                    {pki::kAuthorityFile, member.authorities},
-                                    {kFarmFile, json::Write(FarmFile{member.addresses})}});
+  return pki::ReplaceFiles(
+      folder, {{pki::kKeyFile, member.key},
+               {pki::kCertificateFile, member.certificate},
+               {pki::kAuthorityFile, member.authorities},
+               {kFarmFile, json::Write(FarmFile{member.addresses, member.server_by_address, member.joined_by})}});
 }
 
 }  // namespace gofarm::rpc

@@ -32,9 +32,13 @@ struct Membership {
   std::string name;
   Role role = Role::kNone;
   std::vector<std::string> addresses;  // HOST:PORT, tried in turn
-  std::string key, certificate, authorities;
+  std::string key, certificate;
+  std::string authorities;         // whose word to take for the server
+  bool server_by_address = false;  // its certificate is for its address: an authority of the operator's own signed it
+  std::string joined_by;           // SHA-256 of the authority that the join string named
   absl::Time begins_at, expires_at;
 
+  std::string ServerName() const;  // empty: its address
   Credentials AsCredentials() const;
   // At two thirds of the certificate's life.
   absl::Time RenewAt() const;

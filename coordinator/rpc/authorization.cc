@@ -67,6 +67,8 @@ constexpr Rule kRules[] = {
     {"/gofarm.v1.Identity/GetIdentity", Role::kAdmin},
     {"/gofarm.v1.Identity/RevokeIdentity", Role::kAdmin},
     {"/gofarm.v1.Identity/ReadAudit", Role::kAdmin},
+    {"/gofarm.v1.Identity/GetAuthorityState", Role::kAdmin},
+    {"/gofarm.v1.Identity/RotateAuthority", Role::kAdmin},
     {"/grpc.health.v1.Health/Check", Role::kViewer, /*on_standby=*/true},
     {"/grpc.health.v1.Health/Watch", Role::kViewer, /*on_standby=*/true},
     {"/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", Role::kViewer, /*on_standby=*/true},

@@ -51,11 +51,25 @@ void ToProto(const domain::Identity& in, v1::IdentityRow& out) {
 void ToProto(const service::Membership& in, v1::Membership& out) {
   out.set_certificate(in.certificate);
   out.set_authorities(in.authorities);
+  out.set_identity_authorities(in.identity_authorities);
   out.set_farm_id(in.farm_id);
   out.set_name(in.identity.name);
   out.set_role(static_cast<v1::Role>(in.identity.role));
   rpc::ToProto(in.identity.expires_at, *out.mutable_expires_at());
   rpc::ToProto(WallNow(), *out.mutable_now());
+}
+
+void ToProto(const service::AuthorityState& in, v1::AuthorityState& out) {
+  for (const service::AuthorityState::Row& row : in.authorities) {
+    v1::AuthorityRow& to = *out.add_authorities();
+    to.set_sha256(row.sha256);
+    rpc::ToProto(row.expires_at, *to.mutable_expires_at());
+    to.set_signs_identities(row.signs_identities);
+    to.set_signs_server(row.signs_server);
+  }
+  out.set_rotating(in.rotating);
+  out.set_behind(in.behind);
+  for (const std::string& name : in.behind_names) out.add_behind_names(name);
 }
 
 void ToProto(const domain::AuditEntry& in, v1::AuditRow& out) {
@@ -85,7 +99,9 @@ ServerUnary IdentityRpc::GetAuthority(ServerContext context, const v1::GetAuthor
   return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Identity/GetAuthority", request,
                [this, reply](const Scope&) -> absl::Status {
                  GOFARM_ASSIGN_OR_RETURN(const service::IdentityService* identities, Identities());
-                 reply->set_authorities(identities->authority_certificate());
+                 const std::shared_ptr<const service::Trust> trust = identities->trust();
+                 reply->set_authorities(trust->server.authorities);
+                 reply->set_identity_authorities(trust->identities);
                  reply->set_farm_id(identities->farm_id());
                  ToProto(WallNow(), *reply->mutable_now());
                  return absl::OkStatus();
@@ -255,6 +271,31 @@ ServerWrite<v1::AuditPage> IdentityRpc::ReadAudit(ServerContext context, const v
           if (static_cast<int>(entries.size()) < limit && !sync::SleepFor(scope, kAuditLook)) return scope.Check();
         }
       });
+}
+
+ServerUnary IdentityRpc::GetAuthorityState(ServerContext context, const v1::GetAuthorityStateRequest* request,
+                                           v1::AuthorityState* reply) {
+  return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Identity/GetAuthorityState", request,
+               [this, reply](const Scope& scope) -> absl::Status {
+                 GOFARM_ASSIGN_OR_RETURN(service::IdentityService * identities, Identities());
+                 GOFARM_ASSIGN_OR_RETURN(const service::AuthorityState state, identities->Authorities(scope));
+                 ToProto(state, *reply);
+                 return absl::OkStatus();
+               });
+}
+
+ServerUnary IdentityRpc::RotateAuthority(ServerContext context, const v1::RotateAuthorityRequest* request,
+                                         v1::AuthorityState* reply) {
+  return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Identity/RotateAuthority", request,
+               [this, context, request, reply](const Scope& scope) -> absl::Status {
+                 GOFARM_ASSIGN_OR_RETURN(service::IdentityService * identities, Identities());
+                 const domain::Actor actor = ActorOf(rpc_, *context);
+                 GOFARM_ASSIGN_OR_RETURN(const service::AuthorityState state,
+                                         request->finish() ? identities->EndRotation(scope, request->force(), actor)
+                                                           : identities->BeginRotation(scope, actor));
+                 ToProto(state, *reply);
+                 return absl::OkStatus();
+               });
 }
 
 }  // namespace gofarm::rpc

@@ -31,6 +31,10 @@ class IdentityRpc final : public v1::Identity::CallbackService {
   ServerUnary GetIdentity(ServerContext context, const v1::IdentityRequest* request, v1::IdentityRow* reply) override;
   ServerUnary RevokeIdentity(ServerContext context, const v1::IdentityRequest* request,
                              v1::IdentityRow* reply) override;
+  ServerUnary GetAuthorityState(ServerContext context, const v1::GetAuthorityStateRequest* request,
+                                v1::AuthorityState* reply) override;
+  ServerUnary RotateAuthority(ServerContext context, const v1::RotateAuthorityRequest* request,
+                              v1::AuthorityState* reply) override;
   ServerWrite<v1::AuditPage> ReadAudit(ServerContext context, const v1::ReadAuditRequest* request) override;
 
  private:

@@ -49,6 +49,10 @@ inline constexpr absl::Duration kHelloMax = absl::Seconds(10);    // from the st
 inline constexpr absl::Duration kSessionIdleMax = absl::Seconds(90);  // three leases without a heartbeat
 // Messages a worker may leave unread: an offer and a cancel for every slot of the largest worker, and some.
 inline constexpr size_t kSessionQueueMax = 2 * dispatch::kSlotsMax + 64;
+// What a session may say: progress of every slot of the largest worker each second. Beyond it is read later.
+inline constexpr int kSessionMessagesPerSecond = dispatch::kSlotsMax;
+inline constexpr int kSessionBurst = 4 * dispatch::kSlotsMax;
+inline constexpr absl::Duration kPaceGrain = absl::Milliseconds(20);  // shorter waits are not worth a timer
 inline constexpr int kFollowersMax = 128;                // watches and followed logs at once: a thread each
 inline constexpr int kListsMax = 32;                     // lists at once: likewise
 inline constexpr int kWorkerListsMax = 16;               // likewise; of their own, since `gofarm up` waits for them

@@ -9,7 +9,9 @@
 namespace gofarm::rpc {
 
 SessionReactor::SessionReactor(const Call& call)
-    : BidiStream(call, {.queue_max = kSessionQueueMax, .idle_max = kSessionIdleMax}), rpc_(call.rpc()) {}
+    : BidiStream(call, {.queue_max = kSessionQueueMax, .idle_max = kSessionIdleMax}),
+      rpc_(call.rpc()),
+      pace_(kSessionMessagesPerSecond, kSessionBurst) {}
 
 absl::Status SessionReactor::Open() {
   hello_timer_ = rpc_.ticker.After(kHelloMax, [weak = weak_from_this()] {
@@ -32,7 +34,11 @@ void SessionReactor::Received(const v1::WorkerMessage& message) {
     obs::Warn("session_refused", {{"worker", worker_}, {"error", std::string(status.message())}});
     Close(status);
   }
-  ReadNext();
+  const absl::Duration wait = pace_.After(SteadyNow());
+  if (wait < kPaceGrain) return ReadNext();
+  static obs::RateLimit log_limit(absl::Seconds(10));
+  if (log_limit.Pass()) obs::Warn("session_slowed", {{"worker", worker_}, {"for", absl::FormatDuration(wait)}});
+  rpc_.ticker.After(wait, [self = std::static_pointer_cast<SessionReactor>(shared_from_this())] { self->ReadNext(); });
 }
 
 absl::Status SessionReactor::Handle(const v1::WorkerMessage& message) {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "coordinator/rpc/bidi_stream.h"
+#include "coordinator/rpc/message_pace.h"
 #include "coordinator/rpc/rpc_context.h"
 #include "coordinator/rpc/session_streams.h"
 
@@ -30,6 +31,7 @@ class SessionReactor final : public BidiStream<v1::WorkerMessage, v1::Coordinato
   absl::Status HandleReport(const v1::WorkerReport& report);
 
   RpcContext& rpc_;
+  MessagePace pace_;
   int64_t hello_timer_ = 0;
   // Written once, by the gRPC thread that reads Hello; reads come one after the other, Gone after all of them.
   dispatch::StreamId stream_;

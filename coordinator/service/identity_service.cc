@@ -3,11 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/str_join.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
-#include "common/obs/log.h"
 #include "common/pki/certificate.h"
 #include "common/pki/join_string.h"
 #include "common/pki/key.h"
@@ -19,24 +17,9 @@ namespace {
 constexpr size_t kFarmIdDigits = 16;
 constexpr size_t kSecretMax = 256;
 
-std::string AuthorityFolder(const IdentityOptions& options) { return Cat(options.folder, "/authority"); }
-
-// Both files, or NOT_FOUND when neither is there.
-absl::StatusOr<pki::Authority> ReadAuthority(const IdentityOptions& options) {
-  const std::string folder = AuthorityFolder(options);
-  absl::StatusOr<std::string> key = pki::ReadKeyFile(folder, pki::kKeyFile);
-  absl::StatusOr<std::string> certificate = pki::ReadKeyFile(folder, pki::kCertificateFile);
-  if (absl::IsNotFound(key.status()) && absl::IsNotFound(certificate.status())) {
-    return absl::NotFoundError(Cat("no authority in ", folder));
-  }
-  GOFARM_RETURN_IF_ERROR_CTX(key.status(), "the key of the farm's authority");
-  GOFARM_RETURN_IF_ERROR_CTX(certificate.status(), "the certificate of the farm's authority");
-  return pki::Authority{.key = *std::move(key), .certificate = *std::move(certificate)};
-}
-
-absl::Status OtherAuthority(const IdentityOptions& options, const std::string& known, std::string_view here) {
+absl::Status OtherAuthority(const std::string& folder, const std::string& known, std::string_view here) {
   return absl::FailedPreconditionError(Cat(
-      "this farm's authority has the SHA-256 ", known, ", and ", AuthorityFolder(options), " ", here,
+      "this farm's authority has the SHA-256 ", known, ", and ", folder, " ", here,
       "; copy that folder from the data_dir of the coordinator that made it. If it is lost, docs/hosts.md says what ",
       "that means and how every host joins again"));
 }
@@ -46,51 +29,119 @@ absl::Status OtherAuthority(const IdentityOptions& options, const std::string& k
 absl::StatusOr<std::unique_ptr<IdentityService>> IdentityService::Open(const Scope& scope, IdentityOptions options,
                                                                        store::IdentityStore& store,
                                                                        const Clock& clock) {
-  absl::StatusOr<pki::Authority> authority = ReadAuthority(options);
-  std::string farm_id;
-  if (absl::IsNotFound(authority.status())) {
+  const std::string folder = Cat(options.folder, "/authority");
+  absl::StatusOr<FarmAuthorities> here = ReadAuthorities(folder);
+  if (absl::IsNotFound(here.status())) {
     GOFARM_ASSIGN_OR_RETURN(const std::optional<store::FarmIdentity> known, store.Farm(scope));
-    if (known) return OtherAuthority(options, known->authority_sha256, "has none");
+    if (known) return OtherAuthority(folder, known->authority_sha256, "has none");
     GOFARM_ASSIGN_OR_RETURN(const std::string secret, pki::NewSecret());
-    farm_id = digest::Sha256Hex(secret).substr(0, kFarmIdDigits);
-    GOFARM_ASSIGN_OR_RETURN(authority, pki::NewAuthority(farm_id, WallNow()));
+    here.emplace();
+    GOFARM_ASSIGN_OR_RETURN(here->current,
+                            pki::NewAuthority(digest::Sha256Hex(secret).substr(0, kFarmIdDigits), WallNow()));
     // On disk before the database knows it: a crash in between leaves an authority that nobody has heard of.
-    GOFARM_RETURN_IF_ERROR(pki::ReplaceFiles(
-        AuthorityFolder(options), {{pki::kKeyFile, authority->key}, {pki::kCertificateFile, authority->certificate}}));
+    GOFARM_RETURN_IF_ERROR(WriteAuthorities(folder, *here));
   }
-  GOFARM_RETURN_IF_ERROR(authority.status());
-  GOFARM_ASSIGN_OR_RETURN(const std::string fingerprint, pki::Fingerprint(authority->certificate));
-  if (farm_id.empty()) {
-    GOFARM_ASSIGN_OR_RETURN(farm_id, pki::FarmOfAuthority(authority->certificate));
-  }
-  GOFARM_ASSIGN_OR_RETURN(const store::FarmIdentity farm, store.Found(scope, {farm_id, fingerprint}));
-  if (farm.authority_sha256 != fingerprint) {
-    return OtherAuthority(options, farm.authority_sha256, Cat("has one with ", fingerprint));
-  }
-  std::unique_ptr<IdentityService> service(
-      new IdentityService(std::move(options), store, clock, farm.farm_id, *std::move(authority)));
-  GOFARM_RETURN_IF_ERROR(service->RenewServerCertificate());
+  if (!here.ok()) return here.status();
+  GOFARM_ASSIGN_OR_RETURN(const store::FarmIdentity described, Described(*here));
+  GOFARM_ASSIGN_OR_RETURN(
+      const store::FarmIdentity known,
+      store.Found(scope, {.farm_id = described.farm_id, .authority_sha256 = described.authority_sha256}));
+  std::unique_ptr<IdentityService> service(new IdentityService(std::move(options), store, clock, known.farm_id));
+  const absl::MutexLock lock(&service->folder_mutex_);
+  GOFARM_RETURN_IF_ERROR(service->TakeUp(*here, known));
   return service;
+}
+
+absl::Status IdentityService::TakeUp(const FarmAuthorities& here, const store::FarmIdentity& known) {
+  GOFARM_ASSIGN_OR_RETURN(const store::FarmIdentity described, Described(here));
+  std::optional<FarmAuthorities> own = Reconcile(here, described, known);
+  if (!own)
+    return OtherAuthority(AuthorityFolder(), known.authority_sha256, Cat("has one with ", described.authority_sha256));
+  if (own->outgoing.has_value() != here.outgoing.has_value()) {
+    GOFARM_RETURN_IF_ERROR(WriteAuthorities(AuthorityFolder(), *own));
+  }
+  GOFARM_ASSIGN_OR_RETURN(ServerTrust server, KeepServerCertificate({.folder = Cat(options_.folder, "/server"),
+                                                                     .names = options_.public_names,
+                                                                     .outside = options_.outside},
+                                                                    farm_id_, *own, WallNow()));
+  std::string identities = own->Bundle();
+  auto trust = std::make_shared<const Trust>(
+      Trust{.own = *std::move(own), .identities = std::move(identities), .server = std::move(server)});
+  const absl::MutexLock lock(&mutex_);
+  trust_ = std::move(trust);
+  return absl::OkStatus();
+}
+
+std::shared_ptr<const Trust> IdentityService::trust() const {
+  const absl::MutexLock lock(&mutex_);
+  return trust_;
 }
 
 std::string IdentityService::ServerFolder() const { return pki::CurrentOf(Cat(options_.folder, "/server")); }
 
-absl::Status IdentityService::RenewServerCertificate() {
-  const std::string folder = Cat(options_.folder, "/server");
-  std::vector<std::string> names = {pki::ServerName(farm_id_)};
-  names.insert(names.end(), options_.public_names.begin(), options_.public_names.end());
-  if (const absl::StatusOr<std::string> pem = pki::ReadKeyFile(folder, pki::kCertificateFile); pem.ok()) {
-    const absl::StatusOr<pki::Certificate> seen =
-        pki::Verify(*pem, authority_.certificate, pki::Use::kServer, WallNow());
-    if (seen.ok() && seen->names == names && seen->not_after - WallNow() > pki::kServerLife / 3) {
-      return absl::OkStatus();
+absl::Status IdentityService::Refresh(const Scope& scope) {
+  const absl::MutexLock lock(&folder_mutex_);
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<store::FarmIdentity> known, store_.Farm(scope));
+  if (!known) return absl::InternalError("the database knows of no farm any more");
+  GOFARM_ASSIGN_OR_RETURN(const FarmAuthorities here, ReadAuthorities(AuthorityFolder()));
+  return TakeUp(here, *known);
+}
+
+absl::StatusOr<AuthorityState> IdentityService::Authorities(const Scope& scope) {
+  const std::shared_ptr<const Trust> held = trust();
+  AuthorityState state{.rotating = held->own.outgoing.has_value()};
+  const auto add = [&](const pki::Authority& authority, bool identities) -> absl::Status {
+    AuthorityState::Row row{.signs_identities = identities};
+    GOFARM_ASSIGN_OR_RETURN(row.sha256, pki::Fingerprint(authority.certificate));
+    GOFARM_ASSIGN_OR_RETURN(const pki::Certificate facts, pki::ReadCertificate(authority.certificate));
+    row.expires_at = facts.not_after;
+    row.signs_server = options_.outside.empty() && &authority == &held->own.OfServer();
+    state.authorities.push_back(std::move(row));
+    return absl::OkStatus();
+  };
+  GOFARM_RETURN_IF_ERROR(add(held->own.current, true));
+  if (!held->own.outgoing) return state;
+  GOFARM_RETURN_IF_ERROR(add(*held->own.outgoing, false));
+  GOFARM_ASSIGN_OR_RETURN(store::Behind behind, store_.BehindOf(scope, state.authorities.front().sha256));
+  state.behind = behind.count;
+  state.behind_names = std::move(behind.names);
+  return state;
+}
+
+absl::StatusOr<AuthorityState> IdentityService::BeginRotation(const Scope& scope, const domain::Actor& actor) {
+  {
+    const absl::MutexLock lock(&folder_mutex_);
+    const std::shared_ptr<const Trust> held = trust();
+    if (held->own.outgoing) {
+      return absl::FailedPreconditionError(
+          "a rotation is under way; gofarm ca show says who has yet to learn of it, gofarm ca rotate --finish ends it");
     }
+    FarmAuthorities next{.outgoing = held->own.current};
+    GOFARM_ASSIGN_OR_RETURN(next.current, pki::NewAuthority(farm_id_, WallNow()));
+    GOFARM_ASSIGN_OR_RETURN(const store::FarmIdentity described, Described(next));
+    GOFARM_RETURN_IF_ERROR(WriteAuthorities(AuthorityFolder(), next));
+    const absl::Status begun = store_.BeginRotation(scope, described, actor);
+    // Also after an answer that was lost: what the database says counts, and the folder follows it.
+    GOFARM_ASSIGN_OR_RETURN(const std::optional<store::FarmIdentity> known, store_.Farm(scope));
+    if (known) GOFARM_RETURN_IF_ERROR(TakeUp(next, *known));
+    if (!begun.ok() && (!known || known->authority_sha256 != described.authority_sha256)) return begun;
   }
-  GOFARM_ASSIGN_OR_RETURN(const std::string key, pki::NewKey());
-  GOFARM_ASSIGN_OR_RETURN(const std::string certificate,
-                          pki::IssueServer(authority_, key, farm_id_, options_.public_names, WallNow()));
-  obs::Info("server_certificate_made", {{"names", absl::StrJoin(names, ",")}});
-  return pki::ReplaceFiles(folder, {{pki::kKeyFile, key}, {pki::kCertificateFile, certificate}});
+  return Authorities(scope);
+}
+
+absl::StatusOr<AuthorityState> IdentityService::EndRotation(const Scope& scope, bool force,
+                                                            const domain::Actor& actor) {
+  {
+    const absl::MutexLock lock(&folder_mutex_);
+    const std::shared_ptr<const Trust> held = trust();
+    if (!held->own.outgoing) {
+      return absl::FailedPreconditionError("no rotation is under way; gofarm ca rotate begins one");
+    }
+    GOFARM_ASSIGN_OR_RETURN(const store::FarmIdentity described, Described(held->own));
+    GOFARM_RETURN_IF_ERROR(store_.EndRotation(scope, described, force, actor));
+    GOFARM_RETURN_IF_ERROR(TakeUp(held->own, {described.farm_id, described.authority_sha256, ""}));
+  }
+  return Authorities(scope);
 }
 
 absl::StatusOr<NewToken> IdentityService::CreateToken(const Scope& scope, const domain::TokenRequest& request,
@@ -105,23 +156,34 @@ absl::StatusOr<NewToken> IdentityService::CreateToken(const Scope& scope, const 
         "this farm listens on no address that another host could reach; start it with --listen ADDR:PORT");
   }
   GOFARM_ASSIGN_OR_RETURN(const std::string secret, pki::NewSecret());
-  GOFARM_ASSIGN_OR_RETURN(const std::string fingerprint, pki::Fingerprint(authority_.certificate));
   GOFARM_ASSIGN_OR_RETURN(domain::JoinToken token,
                           store_.CreateToken(scope, request, digest::Sha256Hex(secret), actor));
   return NewToken{
       .token = std::move(token),
-      .join = pki::Encode({.addresses = std::move(addresses), .authority_sha256 = fingerprint, .secret = secret})};
+      .join = pki::Encode(
+          {.addresses = std::move(addresses), .authority_sha256 = trust()->server.authority_sha256, .secret = secret})};
 }
 
-absl::StatusOr<store::Signed> IdentityService::SignFor(const domain::Identity& identity,
+absl::StatusOr<store::Signed> IdentityService::SignFor(const Trust& trust, const domain::Identity& identity,
                                                        std::string_view public_key_pem) const {
   const absl::Time now = WallNow();
+  const pki::Authority& authority = trust.own.current;
+  store::Signed issued{.expires_at = now + pki::LifeOf(identity.role)};
   GOFARM_ASSIGN_OR_RETURN(
-      std::string certificate,
-      pki::IssueClient(authority_, public_key_pem,
+      issued.certificate,
+      pki::IssueClient(authority, public_key_pem,
                        {.farm = farm_id_, .role = identity.role, .identity = identity.id.value, .name = identity.name},
                        now));
-  return store::Signed{.certificate = std::move(certificate), .expires_at = now + pki::LifeOf(identity.role)};
+  GOFARM_ASSIGN_OR_RETURN(issued.authority_sha256, pki::Fingerprint(authority.certificate));
+  return issued;
+}
+
+Membership IdentityService::Member(const Trust& trust, store::Joined joined) const {
+  return {.identity = std::move(joined.identity),
+          .certificate = std::move(joined.certificate),
+          .farm_id = farm_id_,
+          .authorities = trust.server.authorities,
+          .identity_authorities = trust.identities};
 }
 
 absl::StatusOr<Membership> IdentityService::Join(const Scope& scope, std::string_view secret,
@@ -129,29 +191,25 @@ absl::StatusOr<Membership> IdentityService::Join(const Scope& scope, std::string
                                                  const domain::Actor& actor) {
   if (secret.empty() || secret.size() > kSecretMax) return absl::InvalidArgumentError("a join string without a secret");
   GOFARM_ASSIGN_OR_RETURN(const pki::Request request, pki::ReadRequest(request_pem));
-  const auto sign = [&](const domain::Identity& identity) { return SignFor(identity, request.public_key_pem); };
+  const std::shared_ptr<const Trust> held = trust();
+  const auto sign = [&](const domain::Identity& identity) { return SignFor(*held, identity, request.public_key_pem); };
   GOFARM_ASSIGN_OR_RETURN(store::Joined joined, store_.Join(scope, digest::Sha256Hex(secret),
                                                             {.name = std::string(names.wanted),
                                                              .key_sha256 = request.key_digest,
                                                              .usual_name = std::string(names.usual)},
                                                             actor, sign));
   Forget(request.key_digest);
-  return Membership{.identity = std::move(joined.identity),
-                    .certificate = std::move(joined.certificate),
-                    .farm_id = farm_id_,
-                    .authorities = authority_.certificate};
+  return Member(*held, std::move(joined));
 }
 
 absl::StatusOr<Membership> IdentityService::Renew(const Scope& scope, std::string_view request_pem,
                                                   const domain::Actor& actor) {
   GOFARM_ASSIGN_OR_RETURN(const pki::Request request, pki::ReadRequest(request_pem));
-  const auto sign = [&](const domain::Identity& identity) { return SignFor(identity, request.public_key_pem); };
+  const std::shared_ptr<const Trust> held = trust();
+  const auto sign = [&](const domain::Identity& identity) { return SignFor(*held, identity, request.public_key_pem); };
   GOFARM_ASSIGN_OR_RETURN(store::Joined renewed, store_.Renew(scope, request.key_digest, actor, sign));
   Forget(request.key_digest);
-  return Membership{.identity = std::move(renewed.identity),
-                    .certificate = std::move(renewed.certificate),
-                    .farm_id = farm_id_,
-                    .authorities = authority_.certificate};
+  return Member(*held, std::move(renewed));
 }
 
 absl::StatusOr<domain::Identity> IdentityService::Revoke(const Scope& scope, std::string_view name,
@@ -175,7 +233,7 @@ absl::StatusOr<std::vector<std::string>> IdentityService::RevokeToken(const Scop
 
 absl::StatusOr<Caller> IdentityService::Known(const Scope& scope, std::string_view certificate_pem) {
   GOFARM_ASSIGN_OR_RETURN(const pki::Certificate shown,
-                          pki::Verify(certificate_pem, authority_.certificate, pki::Use::kClient, WallNow()));
+                          pki::Verify(certificate_pem, trust()->identities, pki::Use::kClient, WallNow()));
   if (shown.subject.farm != farm_id_) {
     return absl::UnauthenticatedError("a certificate of another farm; join this one with a join string of its own");
   }

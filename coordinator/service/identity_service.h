@@ -1,8 +1,11 @@
 // Who belongs to the farm, as the coordinator that speaks TLS knows it: its authority, the server's certificate, join
 // tokens and identities.
 //
-//   FOLDER/authority   the farm's authority, made once: whoever has its key can make anybody an admin
-//   FOLDER/server      the server's certificate, renewed while it serves
+//   FOLDER/authority   authority_files.h: whoever has its key can make anybody an admin
+//   FOLDER/server      server_certificate.h
+//
+// A rotation of the authority keeps everybody in: the new one signs for identities at once, the outgoing one for the
+// server until each identity has renewed and so has learned of the new one. Then it is finished.
 //
 // Thread-safe. Calls wait for the database, Known() seldom.
 #pragma once
@@ -24,6 +27,8 @@
 #include "common/base/scope.h"
 #include "common/pki/authority.h"
 #include "coordinator/domain/identity.h"
+#include "coordinator/service/authority_files.h"
+#include "coordinator/service/server_certificate.h"
 #include "coordinator/store/identity_store.h"
 
 namespace gofarm::service {
@@ -46,6 +51,27 @@ inline constexpr size_t kKnownMax = 20'000;
 struct IdentityOptions {
   std::string folder;
   std::vector<std::string> public_names;  // host names and addresses of the server's certificate
+  OutsideCertificate outside;
+};
+
+// Whose word counts; bundles in PEM.
+struct Trust {
+  FarmAuthorities own;
+  std::string identities;  // that certificates of identities are verified by
+  ServerTrust server;
+};
+
+struct AuthorityState {
+  struct Row {
+    std::string sha256;
+    absl::Time expires_at;
+    bool signs_identities = false;
+    bool signs_server = false;
+  };
+  std::vector<Row> authorities;
+  bool rotating = false;
+  int behind = 0;                         // identities that know only the outgoing one
+  std::vector<std::string> behind_names;  // the first store::kBehindShown
 };
 
 // What a joiner takes home.
@@ -53,7 +79,8 @@ struct Membership {
   domain::Identity identity;
   std::string certificate;  // PEM
   std::string farm_id;
-  std::string authorities;  // PEM; by which the server is known
+  std::string authorities;           // PEM; by which the server is known
+  std::string identity_authorities;  // by which `certificate` is
 };
 
 struct NewToken {
@@ -69,11 +96,18 @@ class IdentityService {
                                                                store::IdentityStore& store, const Clock& clock);
 
   const std::string& farm_id() const { return farm_id_; }
-  const std::string& authority_certificate() const { return authority_.certificate; }
+  std::shared_ptr<const Trust> trust() const;
   // The folder that rpc::TlsServer watches.
   std::string ServerFolder() const;
-  // Makes the server's certificate anew when a third of its life is left, or its names are others.
-  absl::Status RenewServerCertificate();
+  // Looks whether the authority was rotated by another coordinator of this farm, and whether the server's certificate
+  // is what it should be. FAILED_PRECONDITION: outside files do not fit, or the farm's authority is no longer here.
+  absl::Status Refresh(const Scope& scope);
+
+  absl::StatusOr<AuthorityState> Authorities(const Scope& scope);
+  // FAILED_PRECONDITION: a rotation is under way.
+  absl::StatusOr<AuthorityState> BeginRotation(const Scope& scope, const domain::Actor& actor);
+  // FAILED_PRECONDITION: there is none, or without `force` somebody knows only the outgoing authority.
+  absl::StatusOr<AuthorityState> EndRotation(const Scope& scope, bool force, const domain::Actor& actor);
 
   // HOST:PORT for join strings, once they are known; none: no join strings.
   void SetAddresses(std::vector<std::string> addresses);
@@ -108,14 +142,15 @@ class IdentityService {
     absl::Time until;  // of clock_
   };
 
-  IdentityService(IdentityOptions options, store::IdentityStore& store, const Clock& clock, std::string farm_id,
-                  pki::Authority authority)
-      : options_(std::move(options)),
-        store_(store),
-        clock_(clock),
-        farm_id_(std::move(farm_id)),
-        authority_(std::move(authority)) {}
-  absl::StatusOr<store::Signed> SignFor(const domain::Identity& identity, std::string_view public_key_pem) const;
+  IdentityService(IdentityOptions options, store::IdentityStore& store, const Clock& clock, std::string farm_id)
+      : options_(std::move(options)), store_(store), clock_(clock), farm_id_(std::move(farm_id)) {}
+  std::string AuthorityFolder() const { return options_.folder + "/authority"; }
+  // Takes up what stands in the folder, as far as the database knows it; then the server's certificate.
+  absl::Status TakeUp(const FarmAuthorities& here, const store::FarmIdentity& known)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(folder_mutex_);
+  absl::StatusOr<store::Signed> SignFor(const Trust& trust, const domain::Identity& identity,
+                                        std::string_view public_key_pem) const;
+  Membership Member(const Trust& trust, store::Joined joined) const;
   void Forget(const std::string& key_sha256);
   void Revoked(const domain::Identity& identity);
 
@@ -123,8 +158,10 @@ class IdentityService {
   store::IdentityStore& store_;
   const Clock& clock_;
   const std::string farm_id_;
-  const pki::Authority authority_;
+  // Held over the writing of both folders and what the database is told of them.
+  absl::Mutex folder_mutex_ ABSL_ACQUIRED_BEFORE(mutex_);
   mutable absl::Mutex mutex_;
+  std::shared_ptr<const Trust> trust_ ABSL_GUARDED_BY(mutex_);                  // never null once open
   absl::flat_hash_map<std::string, Remembered> known_ ABSL_GUARDED_BY(mutex_);  // by the digest of the key
   std::vector<std::string> addresses_ ABSL_GUARDED_BY(mutex_);
   std::function<void(domain::IdentityId)> on_revoked_ ABSL_GUARDED_BY(mutex_);

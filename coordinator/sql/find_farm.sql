@@ -1,1 +1,1 @@
-SELECT farm_id, authority_sha256 FROM farm
+SELECT farm_id, authority_sha256, outgoing_sha256 FROM farm

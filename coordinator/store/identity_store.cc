@@ -47,7 +47,18 @@ Identity IdentityOf(const pqxx::row& row) {
 }
 
 FarmIdentity FarmOf(const pqxx::row& row) {
-  return {row["farm_id"].as<std::string>(), row["authority_sha256"].as<std::string>()};
+  return {row["farm_id"].as<std::string>(), row["authority_sha256"].as<std::string>(),
+          row["outgoing_sha256"].as<std::string>("")};
+}
+
+Behind BehindOf(Txn& txn, const std::string& authority_sha256) {
+  Behind behind;
+  for (const pqxx::row& row : txn.Run("identities_behind", authority_sha256,
+                                      absl::ToDoubleSeconds(domain::kRenewableAfterEnd), kBehindShown)) {
+    behind.count = row["behind"].as<int>();
+    behind.names.push_back(row["name"].as<std::string>());
+  }
+  return behind;
 }
 
 std::optional<Identity> OnlyIdentity(const pqxx::result& rows) {
@@ -84,6 +95,41 @@ absl::StatusOr<FarmIdentity> IdentityStore::Found(const Scope& scope, const Farm
     txn.Run("found_farm", wanted.farm_id, wanted.authority_sha256);
     return FarmOf(txn.Run("find_farm")[0]);
   });
+}
+
+absl::Status IdentityStore::BeginRotation(const Scope& scope, const FarmIdentity& next, const Actor& actor) {
+  return RunTransaction(pool_, scope, "begin a rotation", [&](Txn& txn) -> absl::Status {
+    if (txn.Run("begin_rotation", next.outgoing_sha256, next.authority_sha256).empty()) {
+      return absl::FailedPreconditionError("another coordinator of this farm has rotated its authority meanwhile");
+    }
+    Note(txn, actor, "ca rotate", Cat("from ", next.outgoing_sha256, " to ", next.authority_sha256));
+    return absl::OkStatus();
+  });
+}
+
+absl::Status IdentityStore::EndRotation(const Scope& scope, const FarmIdentity& rotating, bool force,
+                                        const Actor& actor) {
+  return RunTransaction(pool_, scope, "finish a rotation", [&](Txn& txn) -> absl::Status {
+    const Behind behind = store::BehindOf(txn, rotating.authority_sha256);
+    if (behind.count > 0 && !force) {
+      return absl::FailedPreconditionError(Cat(
+          behind.count, behind.count == 1 ? " identity knows" : " identities know", " only the outgoing authority: ",
+          absl::StrJoin(behind.names, ", "), static_cast<size_t>(behind.count) > behind.names.size() ? " ..." : "",
+          "; they learn of the new one when they renew. With --force they have to join again"));
+    }
+    if (txn.Run("end_rotation", rotating.authority_sha256, rotating.outgoing_sha256).empty()) {
+      return absl::FailedPreconditionError("another coordinator of this farm has finished the rotation meanwhile");
+    }
+    Note(txn, actor, "ca rotate",
+         Cat("finished, without ", rotating.outgoing_sha256, ", ", behind.count, " left behind"));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<Behind> IdentityStore::BehindOf(const Scope& scope, std::string_view authority_sha256) {
+  const std::string authority(authority_sha256);
+  return RunTransaction(pool_, scope, "look who is behind",
+                        [&](Txn& txn) -> absl::StatusOr<Behind> { return store::BehindOf(txn, authority); });
 }
 
 absl::StatusOr<JoinToken> IdentityStore::CreateToken(const Scope& scope, const domain::TokenRequest& request,
@@ -160,7 +206,7 @@ absl::StatusOr<Joined> IdentityStore::Join(const Scope& scope, std::string_view 
     absl::StatusOr<Signed> issued = sign(identity);
     if (!issued.ok()) return issued.status();
     identity.expires_at = issued->expires_at;
-    txn.Run("renew_identity", identity.id.value, Seconds(identity.expires_at));
+    txn.Run("renew_identity", identity.id.value, Seconds(identity.expires_at), issued->authority_sha256);
     Note(txn, As(identity, actor), "join", Cat("with token ", identity.token.value, decision.again ? ", again" : ""));
     return Joined{std::move(identity), std::move(issued->certificate)};
   });
@@ -175,7 +221,8 @@ absl::StatusOr<Joined> IdentityStore::Renew(const Scope& scope, std::string_view
     absl::StatusOr<Signed> issued = sign(*identity);
     if (!issued.ok()) return issued.status();
     identity->expires_at = issued->expires_at;
-    if (txn.Run("renew_identity", identity->id.value, Seconds(identity->expires_at)).empty()) {
+    if (txn.Run("renew_identity", identity->id.value, Seconds(identity->expires_at), issued->authority_sha256)
+            .empty()) {
       return absl::AbortedError("the identity was revoked at this moment");
     }
     Note(txn, As(*identity, actor), "renew",

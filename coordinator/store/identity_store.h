@@ -23,13 +23,24 @@ namespace gofarm::store {
 
 struct FarmIdentity {
   std::string farm_id;
-  std::string authority_sha256;
+  std::string authority_sha256;  // that signs for identities
+  std::string outgoing_sha256;   // during a rotation; else empty
+
+  bool operator==(const FarmIdentity&) const = default;
+};
+
+// Identities that may come back and whose newest certificate another authority signed than the current one.
+inline constexpr int kBehindShown = 20;
+struct Behind {
+  int count = 0;
+  std::vector<std::string> names;  // the first kBehindShown
 };
 
 // A certificate for an identity, in PEM, and when it ends.
 struct Signed {
   std::string certificate;
   absl::Time expires_at;
+  std::string authority_sha256;
 };
 using Sign = std::function<absl::StatusOr<Signed>(const domain::Identity&)>;
 
@@ -46,6 +57,11 @@ class IdentityStore {
   absl::StatusOr<std::optional<FarmIdentity>> Farm(const Scope& scope);
   // What stands there already, or `wanted`, which then stands there for good.
   absl::StatusOr<FarmIdentity> Found(const Scope& scope, const FarmIdentity& wanted);
+  // To `next`, whose outgoing authority is the farm's only one. FAILED_PRECONDITION: it is not.
+  absl::Status BeginRotation(const Scope& scope, const FarmIdentity& next, const domain::Actor& actor);
+  // Of `rotating`. FAILED_PRECONDITION: it is not that, or without `force` somebody is behind.
+  absl::Status EndRotation(const Scope& scope, const FarmIdentity& rotating, bool force, const domain::Actor& actor);
+  absl::StatusOr<Behind> BehindOf(const Scope& scope, std::string_view authority_sha256);
 
   absl::StatusOr<domain::JoinToken> CreateToken(const Scope& scope, const domain::TokenRequest& request,
                                                 std::string_view secret_sha256, const domain::Actor& actor);

@@ -204,8 +204,14 @@ std::string LocalProxy::AddSlow(const std::string& module, int functions) const 
   return Add(module, {"main.go=package main\\n\\nimport \\x22C\\x22\\n\\nfunc main() {}\\n", Cat("slow.c=@", source)});
 }
 
-Farm::Farm(int workers, std::vector<std::string> environment)
-    : workers_(workers), environment_(std::move(environment)) {
+Farm::Farm(int workers, std::vector<std::string> environment) : Farm(workers, std::move(environment), {}, {}) {}
+
+Farm::Farm(int workers, std::vector<std::string> environment, std::vector<std::string> prefix,
+           std::vector<std::string> up_words)
+    : workers_(workers),
+      environment_(std::move(environment)),
+      prefix_(std::move(prefix)),
+      up_words_(std::move(up_words)) {
   char pattern[] = "/tmp/gofarm-e2e-XXXXXX";
   top_ = mkdtemp(pattern);
   dir_ = top_ + "/farm";
@@ -235,7 +241,9 @@ Farm::~Farm() {
 }
 
 bool Farm::Up() {
-  const CommandResult r = Gofarm({"up", "--workers", Cat(workers_)});
+  std::vector<std::string> words = {"up", "--workers", Cat(workers_)};
+  words.insert(words.end(), up_words_.begin(), up_words_.end());
+  const CommandResult r = Gofarm(words);
   EXPECT_EQ(r.exit_code, 0) << "gofarm up: " << r.err << r.out;
   return r.exit_code == 0;
 }
@@ -248,6 +256,7 @@ bool Farm::Down() {
 
 CommandResult Farm::Gofarm(std::vector<std::string> arguments, absl::Duration limit) const {
   arguments.insert(arguments.begin(), BinDir() + "/gofarm");
+  arguments.insert(arguments.begin(), prefix_.begin(), prefix_.end());
   return RunCommand(arguments, environment_, limit);
 }
 

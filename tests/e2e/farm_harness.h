@@ -71,6 +71,9 @@ class Farm {
  public:
   // Starts it; on a failure the test fails with what `gofarm up` printed.
   explicit Farm(int workers = 1, std::vector<std::string> environment = {});
+  // The same with every command run by `prefix` (NetworkHosts::On), and more words for `gofarm up`.
+  Farm(int workers, std::vector<std::string> environment, std::vector<std::string> prefix,
+       std::vector<std::string> up_words);
   ~Farm();
   Farm(const Farm&) = delete;
   Farm& operator=(const Farm&) = delete;
@@ -98,6 +101,8 @@ class Farm {
   std::string dir_;
   int workers_;
   std::vector<std::string> environment_;
+  std::vector<std::string> prefix_;
+  std::vector<std::string> up_words_;
 };
 
 // Process ids of a process and all below it.

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "common/digest/digest.h"
+#include "common/io/files.h"
 #include "common/pki/certificate.h"
 #include "common/pki/join_string.h"
 #include "common/pki/key.h"
@@ -12,6 +13,7 @@
 #include "coordinator/service/identity_service.h"
 #include "tests/pg/farm_fixture.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/outside_chain.h"
 
 namespace gofarm::testing {
 namespace {
@@ -62,7 +64,7 @@ class IdentityServiceTest : public FarmTest {
 };
 
 TEST_F(IdentityServiceTest, TheAuthorityIsMadeOnceForTheFarmsUserAlone) {
-  const std::string certificate = service_->authority_certificate();
+  const std::string certificate = service_->trust()->identities;
   for (const char* part : {"/authority/current/key.pem", "/server/current/key.pem"}) {
     struct stat st {};
     ASSERT_EQ(stat((folder_ + part).c_str(), &st), 0) << part;
@@ -70,7 +72,7 @@ TEST_F(IdentityServiceTest, TheAuthorityIsMadeOnceForTheFarmsUserAlone) {
   }
   const auto again = Open(Options());
   ASSERT_TRUE(again.ok()) << again.status();
-  EXPECT_EQ((*again)->authority_certificate(), certificate);
+  EXPECT_EQ((*again)->trust()->identities, certificate);
   EXPECT_EQ((*again)->farm_id(), service_->farm_id());
 }
 
@@ -91,7 +93,7 @@ TEST_F(IdentityServiceTest, ACoordinatorWithAnotherAuthorityDoesNotSignForThisFa
   fs::remove_all(other.folder);
   fs::copy(folder_, other.folder, fs::copy_options::recursive | fs::copy_options::copy_symlinks);
   EXPECT_TRUE(Open(other).ok());
-  fs::remove(folder_ + "/authority/1/key.pem");
+  fs::remove(folder_ + "/authority/current/key.pem");
   EXPECT_FALSE(Open(Options()).ok());
 }
 
@@ -101,7 +103,7 @@ TEST_F(IdentityServiceTest, TheServersCertificateFollowsItsNames) {
   };
   EXPECT_THAT(names(), ElementsAre(pki::ServerName(service_->farm_id()), "farm.example"));
   const std::string before = pki::ReadKeyFile(folder_ + "/server", pki::kCertificateFile).value();
-  ASSERT_TRUE(service_->RenewServerCertificate().ok());
+  ASSERT_TRUE(service_->Refresh(Now()).ok());
   EXPECT_EQ(pki::ReadKeyFile(folder_ + "/server", pki::kCertificateFile).value(), before);
   IdentityOptions moved = Options();
   moved.public_names = {"10.1.2.3"};
@@ -115,12 +117,12 @@ TEST_F(IdentityServiceTest, AJoinStringLetsOneInWhoIsKnownByHisCertificateFromTh
   ASSERT_TRUE(created.ok()) << created.status();
   const pki::JoinString join = pki::DecodeJoin(created->join).value();
   EXPECT_THAT(join.addresses, ElementsAre("farm.example:7443"));
-  EXPECT_EQ(join.authority_sha256, pki::Fingerprint(service_->authority_certificate()).value());
+  EXPECT_EQ(join.authority_sha256, pki::Fingerprint(service_->trust()->server.authorities).value());
 
   const std::string key = pki::NewKey().value();
   const auto member = Join(join.secret, key, "ann");
   ASSERT_TRUE(member.ok()) << member.status();
-  EXPECT_EQ(member->authorities, service_->authority_certificate());
+  EXPECT_EQ(member->authorities, service_->trust()->server.authorities);
   const auto known = service_->Known(Now(), member->certificate);
   ASSERT_TRUE(known.ok()) << known.status();
   EXPECT_EQ(known->identity.id, member->identity.id);
@@ -196,6 +198,133 @@ TEST_F(IdentityServiceTest, AFarmThatNobodyCanReachMakesNoJoinStrings) {
   const auto refused = Open(Options()).value()->CreateToken(Now(), {.role = Role::kWorker}, admin_).status();
   EXPECT_TRUE(absl::IsFailedPrecondition(refused));
   EXPECT_THAT(std::string(refused.message()), HasSubstr("--listen"));
+}
+
+class RotationTest : public IdentityServiceTest {
+ protected:
+  std::string Shown() { return pki::ReadKeyFile(folder_ + "/server", pki::kCertificateFile).value(); }
+  // Whether a client that trusts these takes the server for the farm's.
+  bool Takes(const std::string& authorities) {
+    return pki::Verify(Shown(), authorities, pki::Use::kServer, WallNow()).ok();
+  }
+};
+
+TEST_F(RotationTest, ARotationKeepsEverybodyInUntilTheyHaveLearnedOfTheNewAuthority) {
+  const std::string key = pki::NewKey().value();
+  const auto early = Join(Secret({.role = Role::kWorker}), key, "early");
+  ASSERT_TRUE(early.ok()) << early.status();
+  const auto begun = service_->BeginRotation(Now(), admin_);
+  ASSERT_TRUE(begun.ok()) << begun.status();
+  EXPECT_TRUE(begun->rotating);
+  EXPECT_EQ(begun->behind, 1);
+  EXPECT_THAT(begun->behind_names, ElementsAre("early"));
+  ASSERT_EQ(begun->authorities.size(), 2u);
+  EXPECT_TRUE(begun->authorities[0].signs_identities && !begun->authorities[0].signs_server);
+  EXPECT_TRUE(!begun->authorities[1].signs_identities && begun->authorities[1].signs_server);
+  EXPECT_TRUE(absl::IsFailedPrecondition(service_->BeginRotation(Now(), admin_).status()));
+
+  // Whoever knows only the outgoing one takes the server and is taken; so is a joiner with a new string.
+  EXPECT_TRUE(Takes(early->authorities));
+  EXPECT_TRUE(service_->Known(Now(), early->certificate).ok());
+  const auto created = service_->CreateToken(Now(), {.role = Role::kWorker}, admin_);
+  EXPECT_EQ(pki::DecodeJoin(created->join)->authority_sha256, pki::Fingerprint(early->authorities).value());
+  const auto late = Join(pki::DecodeJoin(created->join)->secret, pki::NewKey().value(), "late");
+  ASSERT_TRUE(late.ok()) << late.status();
+  EXPECT_TRUE(service_->Known(Now(), late->certificate).ok());
+  EXPECT_FALSE(pki::Verify(late->certificate, early->authorities, pki::Use::kClient, WallNow()).ok());
+
+  const absl::Status early_end = service_->EndRotation(Now(), /*force=*/false, admin_).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(early_end));
+  EXPECT_THAT(std::string(early_end.message()), HasSubstr("1 identity knows only the outgoing authority: early"));
+  const auto renewed = service_->Renew(Now(), pki::NewRequest(key).value(), stranger_);
+  ASSERT_TRUE(renewed.ok()) << renewed.status();
+  EXPECT_EQ(service_->Authorities(Now())->behind, 0);
+
+  const auto ended = service_->EndRotation(Now(), /*force=*/false, admin_);
+  ASSERT_TRUE(ended.ok()) << ended.status();
+  EXPECT_FALSE(ended->rotating);
+  ASSERT_EQ(ended->authorities.size(), 1u);
+  EXPECT_TRUE(ended->authorities[0].signs_identities && ended->authorities[0].signs_server);
+  EXPECT_FALSE(Takes(early->authorities));
+  EXPECT_TRUE(Takes(renewed->authorities));
+  EXPECT_TRUE(Takes(late->authorities));
+  EXPECT_TRUE(service_->Known(Now(), renewed->certificate).ok());
+  EXPECT_TRUE(absl::IsUnauthenticated(service_->Known(Now(), early->certificate).status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(service_->EndRotation(Now(), false, admin_).status()));
+  EXPECT_EQ(Open(Options()).value()->trust()->identities, service_->trust()->identities);
+}
+
+TEST_F(RotationTest, AStolenKeyIsDroppedAtOnceByForce) {
+  const auto member = Join(Secret({.role = Role::kViewer}), pki::NewKey().value(), "ann");
+  ASSERT_TRUE(service_->BeginRotation(Now(), admin_).ok());
+  ASSERT_TRUE(service_->EndRotation(Now(), /*force=*/true, admin_).ok());
+  EXPECT_TRUE(absl::IsUnauthenticated(service_->Known(Now(), member->certificate).status()));
+  EXPECT_FALSE(Takes(member->authorities));
+}
+
+TEST_F(RotationTest, ACrashInBetweenAndAnotherCoordinatorsRotationAreFoundOut) {
+  const auto standby = Open(Options());  // of the same folder
+  ASSERT_TRUE(service_->BeginRotation(Now(), admin_).ok());
+  ASSERT_TRUE((*standby)->Refresh(Now()).ok());
+  EXPECT_EQ((*standby)->trust()->identities, service_->trust()->identities);
+  fs::copy(folder_, folder_ + "-b", fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+  ASSERT_TRUE(service_->EndRotation(Now(), /*force=*/false, admin_).ok());
+  // A folder that does not know of the end yet, as a crash leaves it.
+  IdentityOptions copied = Options();
+  copied.folder = folder_ + "-b";
+  const auto later = Open(copied);
+  ASSERT_TRUE(later.ok()) << later.status();
+  EXPECT_EQ((*later)->trust()->identities, service_->trust()->identities);
+  EXPECT_FALSE(service::ReadAuthorities(copied.folder + "/authority")->outgoing.has_value());
+  // Now this one rotates, and the copied folder lacks the new authority.
+  ASSERT_TRUE(service_->BeginRotation(Now(), admin_).ok());
+  const absl::Status stale = (*later)->Refresh(Now());
+  EXPECT_TRUE(absl::IsFailedPrecondition(stale)) << stale;
+  EXPECT_THAT(std::string(stale.message()), HasSubstr("copy that folder"));
+}
+
+class OutsideCertificateTest : public IdentityServiceTest {
+ protected:
+  void Write(const OutsideChain& made) {
+    for (const auto& [file, text] : {std::pair{"chain", made.chain}, {"key", made.key}, {"root", made.root}}) {
+      ASSERT_TRUE(io::WriteFileAtomic(Cat(folder_, "/", file, ".pem"), text, 0600).ok());
+    }
+  }
+  IdentityOptions Outside() const {
+    IdentityOptions options = Options();
+    options.outside = {folder_ + "/chain.pem", folder_ + "/key.pem", folder_ + "/root.pem"};
+    return options;
+  }
+};
+
+TEST_F(OutsideCertificateTest, TheServersIsReplacedAndMembersStayTheFarms) {
+  const OutsideChain first = MakeOutsideChain({"farm.example"}, WallNow());
+  Write(first);
+  service_ = Open(Outside()).value();
+  service_->SetAddresses({"farm.example:7443"});
+  EXPECT_EQ(pki::ReadKeyFile(folder_ + "/server", pki::kCertificateFile).value(), first.chain);
+  const auto created = service_->CreateToken(Now(), {.role = Role::kWorker}, admin_);
+  const pki::JoinString join = pki::DecodeJoin(created->join).value();
+  EXPECT_EQ(join.authority_sha256, pki::Fingerprint(first.root).value());
+  const auto member = Join(join.secret, pki::NewKey().value(), "far");
+  ASSERT_TRUE(member.ok()) << member.status();
+  EXPECT_EQ(member->authorities, first.root);
+  EXPECT_TRUE(pki::Verify(member->certificate, member->identity_authorities, pki::Use::kClient, WallNow()).ok());
+  EXPECT_FALSE(service_->Authorities(Now())->authorities[0].signs_server);
+
+  const OutsideChain next = MakeOutsideChain({"farm.example"}, WallNow());
+  Write(next);
+  ASSERT_TRUE(service_->Refresh(Now()).ok());
+  EXPECT_EQ(pki::ReadKeyFile(folder_ + "/server", pki::kCertificateFile).value(), next.chain);
+  // What does not fit is refused, and the good one is shown on.
+  Write({.root = next.root, .chain = next.chain, .server = "", .key = first.key});
+  const absl::Status refused = service_->Refresh(Now());
+  EXPECT_TRUE(absl::IsFailedPrecondition(refused)) << refused;
+  EXPECT_THAT(std::string(refused.message()), HasSubstr("the key is not that of the certificate"));
+  EXPECT_EQ(pki::ReadKeyFile(folder_ + "/server", pki::kKeyFile).value(), next.key);
+  fs::remove(folder_ + "/chain.pem");
+  EXPECT_FALSE(service_->Refresh(Now()).ok());
+  EXPECT_FALSE(Open(Outside()).ok());
 }
 
 }  // namespace

@@ -50,15 +50,17 @@ class IdentityStoreTest : public FarmTest {
   const domain::Actor stranger_{.origin = "10.0.0.9"};
   const absl::Time end_ = absl::FromUnixSeconds(2'000'000'000);
   store::Sign sign_ = [this](const Identity& identity) -> absl::StatusOr<store::Signed> {
-    return store::Signed{.certificate = Cat("certificate of ", identity.id.value), .expires_at = end_};
+    return store::Signed{.certificate = Cat("certificate of ", identity.id.value),
+                         .expires_at = end_,
+                         .authority_sha256 = Digest("one")};
   };
   std::unique_ptr<IdentityStore> identities_;
 };
 
 TEST_F(IdentityStoreTest, TheFirstAuthorityIsTheFarmsForGood) {
   const std::string one = Digest("one"), two = Digest("two");
-  EXPECT_EQ(identities_->Found(Now(), {"f1", one})->authority_sha256, one);
-  const auto again = identities_->Found(Now(), {"f2", two});
+  EXPECT_EQ(identities_->Found(Now(), {"f1", one, ""})->authority_sha256, one);
+  const auto again = identities_->Found(Now(), {"f2", two, ""});
   EXPECT_EQ(again->farm_id, "f1");
   EXPECT_EQ(again->authority_sha256, one);
 }

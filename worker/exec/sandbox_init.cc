@@ -28,6 +28,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "common/process/limits.h"
 #include "common/process/pipes.h"
 #include "worker/exec/bwrap_args.h"
 #include "worker/exec/host_probe.h"
@@ -45,10 +46,6 @@ constexpr int kControlFd = 4;
 constexpr size_t kStatusMax = 65536;
 constexpr int kKillIntervalMs = 10;
 constexpr rlim_t kOpenFilesMax = 8192;
-// Zero only keeps files from being written: where cores go to a program (core_pattern with a pipe), the kernel would
-// still start that one, as root on the host, with the memory of a hostile process as its input. One byte ends that,
-// too.
-constexpr rlim_t kNoCore = 1;
 // The kernel's own choice under memory pressure should fall on a build and not on worker or database.
 constexpr std::string_view kOomScore = "700";
 
@@ -68,7 +65,8 @@ absl::Status LimitTo(int resource, rlim_t value, const char* name) {
 }
 
 absl::Status SetLimits(const SandboxLimits& limits) {
-  GOFARM_RETURN_IF_ERROR(LimitTo(RLIMIT_CORE, kNoCore, "limit core files"));
+  // A dump would be the input of a program of the host, with the memory of a hostile process.
+  GOFARM_RETURN_IF_ERROR(process::ForbidCoreDumps());
   GOFARM_RETURN_IF_ERROR(LimitTo(RLIMIT_NOFILE, kOpenFilesMax, "limit open files"));
   // One file alone cannot pass the output limit between two looks at the folders, not even an unlinked one.
   GOFARM_RETURN_IF_ERROR(LimitTo(RLIMIT_FSIZE, static_cast<rlim_t>(limits.output_bytes), "limit file sizes"));

@@ -1,7 +1,12 @@
 #include "common/process/limits.h"
 
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
 
 namespace gofarm::process {
 namespace {
@@ -19,6 +24,22 @@ TEST(LimitsTest, TheSoftLimitOfOpenFilesBecomesTheHardOne) {
   EXPECT_EQ(after.rlim_cur, before.rlim_max);
   EXPECT_EQ(*raised, static_cast<int64_t>(before.rlim_max));
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
+TEST(LimitsTest, ACrashOfAProcessWithSecretsLeavesNoDump) {
+  const pid_t child = ::fork();
+  if (child == 0) {
+    rlimit limit{};
+    const bool forbidden = ForbidCoreDumps().ok() && ::getrlimit(RLIMIT_CORE, &limit) == 0 && limit.rlim_max <= 1;
+    if (!forbidden) ::_exit(1);
+    ::signal(SIGABRT, SIG_DFL);
+    ::abort();
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  ASSERT_TRUE(WIFSIGNALED(status)) << "exit code " << WEXITSTATUS(status);
+  EXPECT_EQ(WTERMSIG(status), SIGABRT);
+  EXPECT_FALSE(WCOREDUMP(status));
 }
 
 }  // namespace

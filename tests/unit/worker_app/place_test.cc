@@ -22,6 +22,15 @@ TEST(NextStepTest, AnIdentityIsUsedRenewedOrReplaced) {
   EXPECT_EQ(NextStep(member, here, kNow), PlaceStep::kUse);  // a string is used once
   EXPECT_EQ(NextStep(member, elsewhere, kNow), PlaceStep::kJoin);
   EXPECT_EQ(NextStep(member, here, kNow + absl::Hours(25)), PlaceStep::kRenew);
+  // The string that it joined by is still this farm's after a rotation; so is one of the other authority of the bundle.
+  rpc::Membership rotated = member;
+  rotated.joined_by = here.authority_sha256;
+  rotated.authorities = pki::NewAuthority("farm-1", kNow)->certificate;
+  EXPECT_EQ(NextStep(rotated, here, kNow), PlaceStep::kUse);
+  rotated.joined_by = std::string(64, 'c');
+  EXPECT_EQ(NextStep(rotated, here, kNow), PlaceStep::kJoin);
+  rotated.authorities += authority.certificate;
+  EXPECT_EQ(NextStep(rotated, here, kNow), PlaceStep::kUse);
   // A clock that is a little behind the farm's is borne.
   EXPECT_EQ(NextStep(member, here, kNow - absl::Minutes(9)), PlaceStep::kUse);
   EXPECT_EQ(NextStep(member, here, kNow - absl::Hours(1)), PlaceStep::kRenew);

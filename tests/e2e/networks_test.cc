@@ -1,0 +1,86 @@
+// Networks that misbehave between a worker and its coordinator: each case ends healed, nothing doubled, nothing lost.
+#include <gmock/gmock.h>
+
+#include "absl/time/clock.h"
+#include "common/base/text.h"
+#include "tests/e2e/hosts_fixture.h"
+
+namespace gofarm::testing {
+namespace {
+
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+using Way = NetworkHosts::Way;
+
+class NetworksTest : public HostsTest {
+ protected:
+  void SetUp() override {
+    HostsTest::SetUp();
+    if (!hosts_) return;
+    worker_ = Start("w1", JoinString("worker"), "far-1");
+    ASSERT_TRUE(WaitConnected("far-1")) << worker_->Log();
+  }
+  int64_t Building(const std::string& module, int functions) {
+    const int64_t batch =
+        farm_->Submit({proxy_.AddSlow(Cat("example.com/hosts/", module), functions), "--target", "x86_64"});
+    EXPECT_TRUE(farm_->WaitUntilBuilding(batch));
+    return batch;
+  }
+  // The outcomes of the attempts of a batch of one job, which must be built with its one program and its whole log.
+  std::vector<std::string> Outcomes(int64_t batch) {
+    farm_->Watch(batch);
+    const Json jobs = farm_->Jobs(batch);
+    const simdjson::dom::element job = Items(jobs.root())[0];
+    EXPECT_EQ(Text(job, "state"), "built") << Text(job, "failure_detail");
+    EXPECT_THAT(Items(At(job, "executables")), SizeIs(1));
+    EXPECT_THAT(farm_->Gofarm({"job", "log", Cat(Number(job, "id"))}).out, HasSubstr("example.com/hosts/"));
+    return Attempts(job, "outcome");
+  }
+  std::unique_ptr<JoinedWorker> worker_;
+};
+
+TEST_F(NetworksTest, AFifthOfAllPacketsLostCostsTimeOnly) {
+  hosts_->Lose("w1", Way::kOut, 0.2);
+  hosts_->Lose("w1", Way::kIn, 0.2);
+  EXPECT_THAT(Outcomes(Building("lossy", 2000)), ElementsAre("built"));
+}
+
+TEST_F(NetworksTest, AWayThatIsSilentForLessThanALeaseLosesNothing) {
+  for (const Way way : {Way::kOut, Way::kIn}) {
+    const int64_t batch = Building(way == Way::kOut ? "mute" : "deaf", 4000);
+    hosts_->Lose("w1", way, 1);
+    absl::SleepFor(absl::Seconds(15));
+    hosts_->Lose("w1", way, 0);
+    EXPECT_THAT(Outcomes(batch), ElementsAre("built"));
+  }
+}
+
+TEST_F(NetworksTest, ALinkCutInTheMiddleOfUploadsGoesOnWhereItStood) {
+  // Short cuts, one after the other, from the build through logs and uploads.
+  const int64_t batch = Building("cut", 3000);
+  for (int i = 0; i < 8; ++i) {
+    hosts_->SetLink("w1", false);
+    absl::SleepFor(absl::Milliseconds(700));
+    hosts_->SetLink("w1", true);
+    absl::SleepFor(absl::Seconds(2));
+  }
+  EXPECT_THAT(Outcomes(batch), ElementsAre("built"));
+}
+
+TEST_F(NetworksTest, AHostThatGetsAnotherAddressIsItselfAgain) {
+  const int64_t batch = Building("moved", 6000);
+  hosts_->Move("w1");
+  // What it built under the old address counts, unless its silence lasted longer than the lease.
+  const std::vector<std::string> outcomes = Outcomes(batch);
+  EXPECT_EQ(outcomes.back(), "built");
+  EXPECT_LE(outcomes.size(), 2u);
+  EXPECT_TRUE(WaitConnected("far-1"));
+  const Json workers = farm_->GofarmJson({"worker", "list"});
+  EXPECT_THAT(Items(workers.root()), SizeIs(1));
+  EXPECT_THAT(Text(Items(workers.root())[0], "address"), HasSubstr(hosts_->AddressOf("w1")));
+}
+
+}  // namespace
+}  // namespace gofarm::testing
