@@ -100,10 +100,11 @@ HostFinding JudgeOverlay(const HostFacts& facts) {
 
 HostFinding JudgeBwrap(const HostFacts& facts) {
   if (facts.bwrap.ok()) return {.what = "bubblewrap", .detail = *facts.bwrap};
-  return {.what = "bubblewrap",
-          .verdict = Verdict::kLacks,
-          .detail = Text(facts.bwrap.status()),
-          .fix = "install the package bubblewrap (0.8 or newer), or put the bwrap of gofarm's archive beside the worker"};
+  return {
+      .what = "bubblewrap",
+      .verdict = Verdict::kLacks,
+      .detail = Text(facts.bwrap.status()),
+      .fix = "install the package bubblewrap (0.8 or newer), or put the bwrap of gofarm's archive beside the worker"};
 }
 
 HostFinding JudgeIsolation(const HostFacts& facts) {
@@ -164,7 +165,8 @@ std::vector<HostFinding> JudgeRunners(const HostFacts& facts) {
 
 // The nearest folder above that is there already: where the space is taken from.
 absl::StatusOr<int64_t> FreeBytesFor(std::string path) {
-  while (path.size() > 1 && ::access(path.c_str(), F_OK) != 0) path = path.substr(0, std::max<size_t>(1, path.rfind('/')));
+  while (path.size() > 1 && ::access(path.c_str(), F_OK) != 0)
+    path = path.substr(0, std::max<size_t>(1, path.rfind('/')));
   if (::access(path.c_str(), W_OK | X_OK) != 0) return ErrnoStatus(errno, Cat("write to ", path));
   return io::FreeBytes(path);
 }
@@ -206,8 +208,8 @@ HostFacts ReadHost(const AppConfig& config, absl::Status isolation) {
   for (const Target target : config.targets) {
     const build::SmokeRunner runner = build::FindSmokeRunner(config.smoke, target, facts.host_arch);
     const std::string by = runner.emulator.empty() ? "natively" : Cat("by ", runner.emulator);
-    facts.runners.push_back(
-        {target, runner.can_run, runner.can_run ? by : Cat("no: ", runner.why_not, "; its programs are built, not tried")});
+    facts.runners.push_back({target, runner.can_run,
+                             runner.can_run ? by : Cat("no: ", runner.why_not, "; its programs are built, not tried")});
   }
   return facts;
 }
@@ -248,8 +250,7 @@ std::string ShowFindings(const std::vector<HostFinding>& findings, bool json) {
   }
   std::string text;
   for (const HostFinding& finding : findings) {
-    text += absl::StrFormat("%-8s %-18s %s\n", Name(finding.verdict), finding.what,
-                            EscapeForPrint(finding.detail));
+    text += absl::StrFormat("%-8s %-18s %s\n", Name(finding.verdict), finding.what, EscapeForPrint(finding.detail));
     if (!finding.fix.empty()) text += absl::StrFormat("%-27s -> %s\n", "", finding.fix);
   }
   return text;

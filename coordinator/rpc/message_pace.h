@@ -1,8 +1,8 @@
 // How fast the messages of one peer are read: `burst` of them at once, and `per_second` over time. What is beyond that
 // stays in the peer's own buffers, where gRPC's flow control holds it.
 //
-// The generic cell rate algorithm (ITU-T I.371): one time stamp in place of a bucket. Pure: the time is an argument. One
-// thread.
+// The generic cell rate algorithm (ITU-T I.371): one time stamp in place of a bucket. Pure: the time is an argument.
+// One thread.
 #pragma once
 
 #include <algorithm>

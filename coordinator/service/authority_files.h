@@ -33,8 +33,8 @@ absl::Status WriteAuthorities(const std::string& folder, const FarmAuthorities& 
 // As the database names them. INVALID_ARGUMENT: a certificate that is none.
 absl::StatusOr<store::FarmIdentity> Described(const FarmAuthorities& authorities);
 
-// What of `here` counts, when the database knows `known`: `here` itself, or without the authority of a rotation that was
-// not begun, or was finished. None: `known` names an authority that is not here.
+// What of `here` counts, when the database knows `known`: `here` itself, or without the authority of a rotation that
+// was not begun, or was finished. None: `known` names an authority that is not here.
 std::optional<FarmAuthorities> Reconcile(const FarmAuthorities& here, const store::FarmIdentity& described,
                                          const store::FarmIdentity& known);
 

@@ -30,8 +30,7 @@ absl::StatusOr<ServerTrust> TakeOutside(const ServerCertificateOptions& options,
   if (!shown) {
     obs::Info("server_certificate_taken",
               {{"file", files.certificate}, {"until", absl::FormatTime(server.not_after, absl::UTCTimeZone())}});
-    GOFARM_RETURN_IF_ERROR(
-        pki::ReplaceFiles(options.folder, {{pki::kKeyFile, key}, {pki::kCertificateFile, chain}}));
+    GOFARM_RETURN_IF_ERROR(pki::ReplaceFiles(options.folder, {{pki::kKeyFile, key}, {pki::kCertificateFile, chain}}));
   }
   return ServerTrust{.authorities = std::move(authorities), .authority_sha256 = std::move(root_sha256)};
 }

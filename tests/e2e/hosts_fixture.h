@@ -91,14 +91,16 @@ class HostsTest : public ::testing::Test {
       variables.emplace_back(entry.substr(0, equals), entry.substr(equals + 1));
     }
     const char* const cache = std::getenv("GOFARM_CACHE_DIR");
-    std::vector<std::string> words = {"--name", name, "--slots", "1", "--cache-dir",
-                                      cache == nullptr ? Cat(std::getenv("HOME"), "/.cache/gofarm") : cache};
+    std::vector<std::string> words = {
+        "--name", name,          "--slots",
+        "1",      "--cache-dir", cache == nullptr ? Cat(std::getenv("HOME"), "/.cache/gofarm") : cache};
     if (!join.empty()) words.insert(words.end(), {"--join", join});
     return std::make_unique<JoinedWorker>(*hosts_, host, words, process::InheritedWith(variables),
                                           Cat(farm_->scratch(), "/", name));
   }
   bool Connected(const std::string& name) {
-    for (const simdjson::dom::element worker : Items(farm_->GofarmJson({"worker", "list"}).root())) {
+    const Json workers = farm_->GofarmJson({"worker", "list"});
+    for (const simdjson::dom::element worker : Items(workers.root())) {
       if (Text(worker, "name") == name) return Text(worker, "state") == "connected";
     }
     return false;

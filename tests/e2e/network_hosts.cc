@@ -92,7 +92,8 @@ void NetworkHosts::Lose(const std::string& name, Way way, double probability) co
   std::string rules = Cat("table ", table, "\ndelete table ", table, "\n");
   if (of_1000 > 0) {
     rules += Cat("table ", table, " {\n chain c {\n  type filter hook ", hook, " priority 0;\n  oifname lo accept\n",
-                 "  iifname lo accept\n  numgen random mod 1000 < ", of_1000, " drop\n }\n}\n");
+                 "  iifname lo accept\n",
+                 of_1000 >= 1000 ? "  drop\n" : Cat("  numgen random mod 1000 < ", of_1000, " drop\n"), " }\n}\n");
     // A chain sees the interface of its own way only.
     rules.erase(rules.find(way == Way::kOut ? "  iifname lo accept\n" : "  oifname lo accept\n"),
                 std::string("  oifname lo accept\n").size());

@@ -1,4 +1,5 @@
-// Networks that misbehave between a worker and its coordinator: each case ends healed, nothing doubled, nothing lost.
+// Networks that misbehave between a worker and its coordinator, and a worker that is thrown out: each case ends healed,
+// nothing doubled, nothing lost.
 #include <gmock/gmock.h>
 
 #include "absl/time/clock.h"
@@ -8,7 +9,6 @@
 namespace gofarm::testing {
 namespace {
 
-using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::SizeIs;
@@ -80,6 +80,48 @@ TEST_F(NetworksTest, AHostThatGetsAnotherAddressIsItselfAgain) {
   const Json workers = farm_->GofarmJson({"worker", "list"});
   EXPECT_THAT(Items(workers.root()), SizeIs(1));
   EXPECT_THAT(Text(Items(workers.root())[0], "address"), HasSubstr(hosts_->AddressOf("w1")));
+}
+
+TEST_F(HostsTest, ALinkThatIsLostForLessThanALeaseCostsNothingAndForMoreOneAttempt) {
+  const auto one = Start("w1", JoinString("worker"), "far-1");
+  ASSERT_TRUE(WaitConnected("far-1")) << one->Log();
+  const auto away = [&](const std::string& module, absl::Duration time) {
+    const int64_t batch =
+        farm_->Submit({proxy_.AddSlow(Cat("example.com/hosts/", module), 6000), "--target", "x86_64"});
+    EXPECT_TRUE(farm_->WaitUntilBuilding(batch));
+    hosts_->SetLink("w1", false);
+    absl::SleepFor(time);
+    hosts_->SetLink("w1", true);
+    farm_->Watch(batch);
+    return Json(farm_->Jobs(batch));
+  };
+  const Json kept = away("kept", absl::Seconds(20));
+  EXPECT_EQ(Text(Items(kept.root())[0], "state"), "built");
+  EXPECT_THAT(Attempts(Items(kept.root())[0], "outcome"), ElementsAre("built"));
+  const Json lost = away("lost", absl::Seconds(60));
+  EXPECT_EQ(Text(Items(lost.root())[0], "state"), "built");
+  // What the first attempt completed when it was back came too late.
+  EXPECT_THAT(Attempts(Items(lost.root())[0], "outcome"), ElementsAre("lost", "built"));
+  EXPECT_EQ(Items(At(Items(lost.root())[0], "executables")).size(), 1u);
+}
+
+TEST_F(HostsTest, AWorkerThatIsRevokedWhileItBuildsIsGoneAndItsJobIsBuiltElsewhere) {
+  const auto one = Start("w1", JoinString("worker"), "far-1");
+  ASSERT_TRUE(WaitConnected("far-1")) << one->Log();
+  const int64_t batch = farm_->Submit({proxy_.AddSlow("example.com/hosts/revoked", 4000), "--target", "x86_64"});
+  ASSERT_TRUE(farm_->WaitUntilBuilding(batch));
+  const auto two = Start("w2", JoinString("worker"), "far-2");
+  ASSERT_TRUE(WaitConnected("far-2")) << two->Log();
+  ASSERT_EQ(farm_->Gofarm({"identity", "revoke", "far-1"}).exit_code, 0);
+  EXPECT_TRUE(farm_->WaitUntil([&] { return !Connected("far-1"); }, absl::Seconds(5)));
+  EXPECT_EQ(one->ExitCode(absl::Seconds(30)), 2);
+  EXPECT_THAT(one->Log(), HasSubstr("was revoked"));
+  farm_->Watch(batch);
+  const Json jobs = farm_->Jobs(batch);
+  const simdjson::dom::element job = Items(jobs.root())[0];
+  EXPECT_EQ(Text(job, "state"), "built");
+  EXPECT_THAT(Attempts(job, "worker"), ElementsAre("far-1", "far-2"));
+  EXPECT_FALSE(Connected("far-1"));
 }
 
 }  // namespace

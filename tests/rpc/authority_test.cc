@@ -89,7 +89,8 @@ TEST_F(AuthorityTest, AHundredSessionsGoOnWhileTheServersCertificateIsRenewed) {
   Submit({"example.com/a@v1.0.0"}, "r1");
   for (const auto& worker : workers) worker->SayReady(1);
   int connected = 0;
-  for (const v1::WorkerRow& row : Workers(/*brief=*/true)) connected += row.state() == v1::WORKER_STATE_CONNECTED ? 1 : 0;
+  for (const v1::WorkerRow& row : Workers(/*brief=*/true))
+    connected += row.state() == v1::WORKER_STATE_CONNECTED ? 1 : 0;
   EXPECT_EQ(connected, kSessions);
 }
 
@@ -97,8 +98,8 @@ TEST_F(AuthorityTest, OnlyAnAdminRotates) {
   const auto ann = Join(v1::ROLE_OPERATOR, "ann");
   const auto stub = v1::Identity::NewStub(rpc::MakeFreshChannel(server_->tls_address(), ann->AsCredentials()));
   v1::AuthorityState state;
-  EXPECT_TRUE(absl::IsPermissionDenied(
-      Ask(*stub, &v1::Identity::Stub::RotateAuthority, v1::RotateAuthorityRequest(), state)));
+  EXPECT_TRUE(
+      absl::IsPermissionDenied(Ask(*stub, &v1::Identity::Stub::RotateAuthority, v1::RotateAuthorityRequest(), state)));
   EXPECT_TRUE(absl::IsPermissionDenied(
       Ask(*stub, &v1::Identity::Stub::GetAuthorityState, v1::GetAuthorityStateRequest(), state)));
 }

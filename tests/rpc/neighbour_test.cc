@@ -1,6 +1,6 @@
-// Releases of before, as their descriptors stand in tests/golden/proto: what they say still means the same, and a worker
-// and an operator of such a release do their work with the server of today. They speak through messages made from those
-// descriptors, not through today's classes.
+// Releases of before, as their descriptors stand in tests/golden/proto: what they say still means the same, and a
+// worker and an operator of such a release do their work with the server of today. They speak through messages made
+// from those descriptors, not through today's classes.
 #include <gmock/gmock.h>
 #include <google/protobuf/descriptor.pb.h>
 #include <google/protobuf/dynamic_message.h>
@@ -54,7 +54,8 @@ class Release {
 
 std::vector<fs::path> Kept() {
   std::vector<fs::path> files;
-  for (const fs::directory_entry& e : fs::directory_iterator(Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/golden/proto"))) {
+  for (const fs::directory_entry& e :
+       fs::directory_iterator(Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/golden/proto"))) {
     if (e.path().extension() == ".binpb") files.push_back(e.path());
   }
   return files;
@@ -212,17 +213,21 @@ TEST_F(NeighbourTest, AWorkerAndAnOperatorOfAReleaseOfBeforeDoTheirWork) {
     SCOPED_TRACE(old.name());
     const std::string worker = Cat("old-", old.name()), request = absl::StrReplaceAll(worker, {{".", "-"}});
     RawCall session(channel_, "Worker/Session");
-    session.Say(old.New("WorkerMessage",
-                        Cat("hello { protocol_version: 2 name: '", worker, "' instance: 'i-1' host_arch: 'x86_64' "
-                            "targets: TARGET_X86_64 slots: 1 memory_bytes: 8000000000 pid: 7 build_version: '", old.name(), "' }")));
+    session.Say(
+        old.New("WorkerMessage", Cat("hello { protocol_version: 2 name: '", worker,
+                                     "' instance: 'i-1' host_arch: 'x86_64' "
+                                     "targets: TARGET_X86_64 slots: 1 memory_bytes: 8000000000 pid: 7 build_version: '",
+                                     old.name(), "' }")));
     const Message heard = old.New("CoordinatorMessage");
     ASSERT_TRUE(session.Hear(heard));
     ASSERT_TRUE(Has(heard, "welcome")) << heard->ShortDebugString();
     const std::string secret = Bytes(At(*heard, "welcome"), "session_secret");
 
     RawCall submit(channel_, "Farm/Submit");
-    submit.Say(old.New("SubmitChunk", Cat("header { request_id: '", request, "' submitter: 'ann' targets: TARGET_X86_64 }")));
-    submit.Say(old.New("SubmitChunk", Cat("entries { entries { module: 'example.com/of' version: 'v", old.name(), "' } }")));
+    submit.Say(
+        old.New("SubmitChunk", Cat("header { request_id: '", request, "' submitter: 'ann' targets: TARGET_X86_64 }")));
+    submit.Say(
+        old.New("SubmitChunk", Cat("entries { entries { module: 'example.com/of' version: 'v", old.name(), "' } }")));
     submit.SaidAll();
     const Message reply = old.New("SubmitReply");
     ASSERT_TRUE(submit.Hear(reply)) << submit.End().error_message();
@@ -235,7 +240,8 @@ TEST_F(NeighbourTest, AWorkerAndAnOperatorOfAReleaseOfBeforeDoTheirWork) {
     } while (!Has(heard, "offer"));
     const int64_t token = Number(At(*heard, "offer"), "token"), job = Number(At(*heard, "offer"), "job_id");
     session.Say(old.New("WorkerMessage", Cat("accept { token: ", token, " }")));
-    session.Say(old.New("WorkerMessage", Cat("progress { token: ", token, " phases: PHASE_FETCH phases: PHASE_BUILD }")));
+    session.Say(
+        old.New("WorkerMessage", Cat("progress { token: ", token, " phases: PHASE_FETCH phases: PHASE_BUILD }")));
     // The acceptance and what follows it pass each other.
     grpc::Status status;
     do {
@@ -249,8 +255,10 @@ TEST_F(NeighbourTest, AWorkerAndAnOperatorOfAReleaseOfBeforeDoTheirWork) {
     } while (status.error_code() == grpc::StatusCode::UNAVAILABLE);
     EXPECT_TRUE(status.ok()) << status.error_message();
     Ask(old, "Worker/Complete",
-        old.New("CompleteRequest", Cat("token: ", token, " job_id: ", job, " outcome: ATTEMPT_OUTCOME_FAILED "
-                                       "failure_class: FAILURE_CLASS_COMPILE_ERROR failure_detail: 'main.go:1: wrong'")),
+        old.New("CompleteRequest",
+                Cat("token: ", token, " job_id: ", job,
+                    " outcome: ATTEMPT_OUTCOME_FAILED "
+                    "failure_class: FAILURE_CLASS_COMPILE_ERROR failure_detail: 'main.go:1: wrong'")),
         "CompleteReply", secret);
     const Message ended = Ask(old, "Farm/GetJob", old.New("JobRequest", Cat("id: ", job)), "Job");
     EXPECT_EQ(Bytes(*ended, "failure_detail"), "main.go:1: wrong");

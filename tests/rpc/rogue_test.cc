@@ -198,7 +198,8 @@ TEST_F(RogueTest, StrangersInNumbersHoldUpNobodyOfAnotherAddress) {
 
 TEST_F(RogueTest, WhatIsNoTlsIsNotAnswered) {
   const std::string http2 = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00";
-  for (const std::string& said : {http2, std::string("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"), std::string(4096, '\0')}) {
+  for (const std::string& said :
+       {http2, std::string("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"), std::string(4096, '\0')}) {
     const std::string answer = Exchange(Dial("127.0.0.4"), said);
     // At most an alert of TLS.
     EXPECT_TRUE(answer.empty() || answer[0] == '\x15') << answer;

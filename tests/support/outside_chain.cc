@@ -68,8 +68,8 @@ OutsideChain MakeOutsideChain(const std::vector<std::string>& names, absl::Time 
       Sign({"Corp Root", "critical,CA:TRUE", "", from, to}, root_key.get(), nullptr, root_key.get());
   const OwnedCertificate between =
       Sign({"Corp Servers", "critical,CA:TRUE", "", from, to}, between_key.get(), root.get(), root_key.get());
-  const OwnedCertificate server = Sign({"farm", "critical,CA:FALSE", alternative, from, now + life}, key.get(),
-                                       between.get(), between_key.get());
+  const OwnedCertificate server =
+      Sign({"farm", "critical,CA:FALSE", alternative, from, now + life}, key.get(), between.get(), between_key.get());
   made.root = Pem(root.get());
   made.server = Pem(server.get());
   made.chain = Cat(made.server, Pem(between.get()));

@@ -12,7 +12,7 @@ namespace gofarm::testing {
 // All in PEM.
 struct OutsideChain {
   std::string root;
-  std::string chain;  // the server's own, then the authority in between
+  std::string chain;   // the server's own, then the authority in between
   std::string server;  // the server's own alone
   std::string key;
 };

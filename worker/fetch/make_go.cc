@@ -101,8 +101,8 @@ absl::StatusOr<MadeGo> MakeGo(const Scope& scope, const MakeGoOptions& options) 
   const std::string packed = Cat(tree, "/pkg/distpack/", file);
   if (result.exit_code != 0 || ::access(packed.c_str(), R_OK) != 0) {
     const std::string said = Cat(result.out, result.err);
-    return absl::InternalError(Cat("make Go ", options.go.version, " for ", options.host_arch, ": make.bash ended with ",
-                                   result.exit_code, ": ",
+    return absl::InternalError(Cat("make Go ", options.go.version, " for ", options.host_arch,
+                                   ": make.bash ended with ", result.exit_code, ": ",
                                    EscapeForPrint(said.substr(said.size() - std::min(said.size(), kSaidShown)), true)));
   }
   MadeGo made{.file = Cat(options.out, "/", file)};

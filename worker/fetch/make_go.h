@@ -17,8 +17,9 @@ namespace gofarm::fetch {
 struct MakeGoOptions {
   InstalledToolchain go;  // of this host
   std::string host_arch;  // of the other one, as toolsets name it: "riscv64"
-  std::string scratch;    // an existing folder on a disk with 2 GiB of room; a folder of its own is made in it and removed
-  std::string out;        // an existing folder
+  std::string
+      scratch;      // an existing folder on a disk with 2 GiB of room; a folder of its own is made in it and removed
+  std::string out;  // an existing folder
 };
 
 struct MadeGo {

@@ -43,8 +43,9 @@ TEST_F(AuthorityFilesTest, TheDatabaseSaysWhatOfTheFolderCounts) {
     const auto own = Reconcile(here, Described(here).value(), {"f1", current, outgoing});
     if (!own) return std::string("none");
     const store::FarmIdentity counts = Described(*own).value();
-    return Cat(counts.authority_sha256 == new_sha_ ? "new" : "old",
-               counts.outgoing_sha256.empty() ? "" : counts.outgoing_sha256 == old_sha_ ? ",old" : ",?");
+    return Cat(counts.authority_sha256 == new_sha_ ? "new" : "old", counts.outgoing_sha256.empty()       ? ""
+                                                                    : counts.outgoing_sha256 == old_sha_ ? ",old"
+                                                                                                         : ",?");
   };
   EXPECT_EQ(left({old_, std::nullopt}, old_sha_, ""), "old");
   EXPECT_EQ(left({new_, old_}, new_sha_, old_sha_), "new,old");
