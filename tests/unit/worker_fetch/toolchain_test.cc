@@ -163,6 +163,75 @@ TEST_F(ToolchainTest, WithoutAChecksumDatabaseGoComesFromTheProxyByItsDigest) {
   EXPECT_EQ(ModeOf(go->path), 0755u);
 }
 
+// What a coordinator that has `file` gives, and how often it was asked.
+struct FakeDoor {
+  std::string file;
+  absl::Status failure;
+  int asked = 0;
+  ArchiveDoor Door() {
+    return [this](const Scope&, const Archive&, const std::string& path, const FetchProgress&) {
+      ++asked;
+      if (failure.ok()) WriteFileOrDie(path, file);
+      return failure;
+    };
+  }
+};
+
+TEST_F(ToolchainTest, TheCoordinatorIsAskedBeforeTheWorldAndTheWorldWhenItHasNone) {
+  const Archive archive = Zig("url", "");
+  FolderServer world(base_ + "/mirror");
+  Archive wanted = archive;
+  wanted.locator = world.url() + "/zig.whl";
+  FakeDoor farm{.file = io::ReadFile(base_ + "/mirror/zig.whl", 1 << 20).value()};
+  const ProxySettings proxy{ProxyEnvironment{}};
+  const auto install = [&](bool first) {
+    io::RemoveTree(base_ + "/cache").IgnoreError();
+    ToolchainStore store(proxy, CacheLayout(base_ + "/cache"), {}, {.door = farm.Door(), .first = first});
+    return store.Install(Scope::For(absl::Minutes(1)), wanted);
+  };
+  ASSERT_TRUE(install(true).ok());
+  EXPECT_EQ(farm.asked, 1);
+  EXPECT_TRUE(world.counts().empty()) << "five hundred hosts would ask it as often";
+
+  farm.failure = absl::FailedPreconditionError("the coordinator could not get zig");
+  ASSERT_TRUE(install(true).ok());
+  EXPECT_EQ(world.counts().size(), 1u);
+
+  farm.failure = absl::OkStatus();
+  const std::string right = std::exchange(farm.file, "another file");
+  ASSERT_TRUE(install(true).ok()) << "what it sent is not what the toolset pins";
+  EXPECT_EQ(farm.asked, 3);
+
+  world.AnswerAll(404);
+  const absl::Status nowhere = install(true).status();
+  EXPECT_EQ(nowhere.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(nowhere.message()),
+              HasSubstr("before that the coordinator: the archive from the coordinator"));
+  EXPECT_THAT(Kept(), ::testing::IsEmpty());
+
+  farm.file = right;
+  farm.asked = 0;
+  EXPECT_TRUE(install(false).ok()) << "its own source first, the coordinator then";
+  EXPECT_EQ(farm.asked, 1);
+  world.AnswerAll(0);
+  EXPECT_TRUE(install(false).ok());
+  EXPECT_EQ(farm.asked, 1) << "not asked";
+}
+
+TEST_F(ToolchainTest, AGoOfTheCoordinatorNeedsNoGoAndNoProxy) {
+  const std::string zip = MakeZip({{"go/bin/go", "#!go"}, {"go/VERSION", "go9.9.9"}});
+  FakeDoor farm{.file = zip};
+  const ProxySettings nobody({}, {}, [](const Scope&) -> absl::StatusOr<ProxyEnvironment> {
+    ADD_FAILURE() << "Go was asked";
+    return absl::FailedPreconditionError("no go here");
+  });
+  ToolchainStore store(nobody, CacheLayout(base_ + "/cache"), {}, {.door = farm.Door()});
+  const auto go = store.Install(Scope::For(absl::Minutes(1)),
+                                {"go", "9.9.9", ToolchainStore::HostArch(), "goproxy",
+                                 "golang.org/toolchain@v0.0.1-go9.9.9.linux-amd64", digest::Sha256Hex(zip)});
+  ASSERT_TRUE(go.ok()) << go.status();
+}
+
 // An attempt that waits for the toolchain would otherwise count as cancelled.
 TEST_F(ToolchainTest, AFileThatCannotBeWrittenIsNoCancel) {
   const Archive archive = Zig("url", "file://" + base_ + "/mirror/zig.whl");
