@@ -10,12 +10,14 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <thread>
 
 #include "common/digest/digest.h"
 #include "common/io/files.h"
 #include "tests/support/proxy_folder.h"
 #include "tests/support/zip_maker.h"
+#include "worker/fetch/toolchain_source.h"
 
 namespace gofarm::fetch {
 namespace {
@@ -230,6 +232,31 @@ TEST_F(ToolchainTest, AGoOfTheCoordinatorNeedsNoGoAndNoProxy) {
                                 {"go", "9.9.9", ToolchainStore::HostArch(), "goproxy",
                                  "golang.org/toolchain@v0.0.1-go9.9.9.linux-amd64", digest::Sha256Hex(zip)});
   ASSERT_TRUE(go.ok()) << go.status();
+}
+
+// Both know servers by the file that this process would take, wherever this system keeps it.
+TEST_F(ToolchainTest, GoAndPipAreGivenTheCertificates) {
+  const std::string bundle = base_ + "/own.pem";
+  WriteFileOrDie(bundle, "pem");
+  WriteFileOrDie(base_ + "/bin/python3",
+                 "#!/bin/sh\nwhile [ \"$1\" != -d ]; do shift; done\ncp \"$WHEEL\" \"$2/zig.whl\"\n"
+                 "echo \"$SSL_CERT_FILE\" >\"$SAID\"\n");
+  ASSERT_EQ(chmod((base_ + "/bin/python3").c_str(), 0755), 0);
+  const Archive archive = Zig("pypi", "ziglang==9.9.9");
+  std::map<std::string, std::string> before;
+  for (const char* name : {"PATH", "SSL_CERT_FILE"}) before[name] = getenv(name) == nullptr ? "" : getenv(name);
+  setenv("PATH", (base_ + "/bin:" + before["PATH"]).c_str(), 1);
+  setenv("SSL_CERT_FILE", bundle.c_str(), 1);
+  setenv("WHEEL", (base_ + "/mirror/zig.whl").c_str(), 1);
+  setenv("SAID", (base_ + "/said").c_str(), 1);
+  const auto zig = Install(archive);
+  const auto of_go = DownloadEnvironment({}, base_ + "/mod", base_);
+  setenv("PATH", before["PATH"].c_str(), 1);
+  before["SSL_CERT_FILE"].empty() ? unsetenv("SSL_CERT_FILE")
+                                  : setenv("SSL_CERT_FILE", before["SSL_CERT_FILE"].c_str(), 1);
+  ASSERT_TRUE(zig.ok()) << zig.status();
+  EXPECT_EQ(io::ReadFile(base_ + "/said", 4096).value(), bundle + "\n");
+  EXPECT_THAT(of_go, ::testing::Contains(std::pair<std::string, std::string>("SSL_CERT_FILE", bundle)));
 }
 
 // An attempt that waits for the toolchain would otherwise count as cancelled.
