@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/io/ca_bundle.h"
 #include "common/io/http_client.h"
 #include "common/metrics/metrics.h"
 #include "common/process/heap.h"
@@ -156,6 +157,7 @@ absl::Status Coordinator::Start() {
   store::ToolsetStore toolsets(pool_);
   for (const Toolset& toolset : config_.toolsets) GOFARM_RETURN_IF_ERROR(toolsets.Pin(scope, toolset));
   GOFARM_RETURN_IF_ERROR(data_dir_.Prepare());
+  if (io::FindCaBundle().empty()) obs::Warn("no_certificates", {{"what", io::NoCaBundle()}});
   if (rpc::ReachesOut(config_.listen) || !config_.http_tls.empty()) {
     GOFARM_ASSIGN_OR_RETURN_CTX(
         identities_,

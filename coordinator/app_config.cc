@@ -30,8 +30,9 @@ Choice Choose(const std::string& flag, const char* flag_name, const char* variab
   return {value, value == file_value ? key : variable};
 }
 
-std::vector<Toolset> ReadToolsets(const std::string& path, config::Table& table) {
-  absl::StatusOr<config::ToolsetFile> file = path.empty() ? config::BuiltInToolsets() : config::LoadToolsets(path);
+config::ToolsetFile ReadToolsets(const std::string& path, config::Table& table) {
+  const absl::StatusOr<config::ToolsetFile> built_in = config::BuiltInToolsets();
+  absl::StatusOr<config::ToolsetFile> file = path.empty() ? built_in : config::LoadToolsets(path);
   if (!file.ok()) {
     for (const absl::string_view line : absl::StrSplit(std::string(file.status().message()), '\n')) {
       table.Fault("toolsets", Sv(line));
@@ -40,7 +41,28 @@ std::vector<Toolset> ReadToolsets(const std::string& path, config::Table& table)
   }
   for (Toolset& toolset : file->toolsets) toolset.digest = domain::ToolsetDigest(toolset);
   if (file->toolsets.empty()) table.Fault("toolsets", "the file names no toolset; nothing could be built");
-  return std::move(file->toolsets);
+  // Workers know the first Go of the program that they are; a file may name others.
+  if (!path.empty() && built_in.ok()) {
+    file->bootstrap.insert(file->bootstrap.end(), built_in->bootstrap.begin(), built_in->bootstrap.end());
+  }
+  return *std::move(file);
+}
+
+// `own`: goproxy was configured, so the environment says nothing about the rest either.
+goproxy::Settings ReadGoSettings(const AppConfig& config, bool own, config::Table& table) {
+  const auto value = [&](const char* key, const char* variable) {
+    std::string text = table.Str(key, "");
+    return text.empty() && !own ? config::Overlay("", variable, "") : text;
+  };
+  goproxy::Settings go{.goproxy = "",
+                       .gosumdb = value("gosumdb", "GOSUMDB"),
+                       .gonosumdb = value("gonosumdb", "GONOSUMDB"),
+                       .goprivate = config.goprivate};
+  if (go.goprivate.empty() && !own) go.goprivate = config::Overlay("", "GOPRIVATE", "");
+  const goproxy::List proxies = goproxy::WithoutDirect(config.goproxy);
+  if (!proxies.empty()) go.goproxy = goproxy::ToText(proxies);
+  if (const absl::Status good = goproxy::Check(go); !good.ok()) table.Fault("goproxy", Sv(good.message()));
+  return go;
 }
 
 }  // namespace
@@ -96,7 +118,9 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   if (out.data_dir.empty() && !flags.dir.empty()) out.data_dir = Cat(flags.dir, "/data");
   if (out.data_dir.empty()) table.Fault("data_dir", "is missing; write the folder for artifacts and logs");
 
-  out.toolsets = ReadToolsets(table.Str("toolsets", ""), table);
+  config::ToolsetFile toolsets = ReadToolsets(table.Str("toolsets", ""), table);
+  out.toolsets = std::move(toolsets.toolsets);
+  out.bootstrap = std::move(toolsets.bootstrap);
   const std::string wanted = table.Str("default_toolset", out.toolsets.empty() ? "" : out.toolsets.front().name);
   const auto found =
       std::find_if(out.toolsets.begin(), out.toolsets.end(), [&](const Toolset& t) { return t.name == wanted; });
@@ -107,13 +131,15 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   }
 
   std::string proxies = config::Overlay("", "GOFARM_COORDINATOR_GOPROXY", table.Str("goproxy", ""));
-  if (proxies.empty()) proxies = config::Overlay("", "GOPROXY", "");
+  const bool own_proxies = !proxies.empty();
+  if (!own_proxies) proxies = config::Overlay("", "GOPROXY", "");
   if (absl::StatusOr<goproxy::List> list = goproxy::Parse(proxies); list.ok()) {
     out.goproxy = *std::move(list);
   } else {
     table.Fault("goproxy", Sv(list.status().message()));
   }
   out.goprivate = table.Str("goprivate", "");
+  out.go = ReadGoSettings(out, own_proxies, table);
 
   const BuildLimits defaults;
   out.limits.wall = table.Duration("wall_seconds", defaults.wall, absl::Seconds(1), absl::Hours(24));

@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/goproxy/list.h"
+#include "common/goproxy/settings.h"
 #include "common/obs/log.h"
 #include "common/vocab/toolset.h"
 #include "coordinator/catalog/config.h"
@@ -33,10 +34,12 @@ struct AppConfig {
   service::OutsideCertificate tls;  // of the server; empty: the farm's own authority signs it
   std::string database_url;
   std::string data_dir;
-  std::vector<Toolset> toolsets;  // digests filled in
+  std::vector<Toolset> toolsets;   // digests filled in
+  std::vector<Archive> bootstrap;  // a first Go for workers that have none
   Toolset default_toolset;
   goproxy::List goproxy;
   std::string goprivate;
+  goproxy::Settings go;  // what workers that have none are given
   BuildLimits limits;
   catalog::Config catalog;
   std::string file;  // of the configuration; empty: none

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "common/archives/archive_source.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -24,6 +25,19 @@ std::string NewestGo(const Toolset& toolset) {
     if (newest.empty() || gomod::CompareGoVersion(version, newest) > 0) newest = version;
   }
   return newest;
+}
+
+std::unique_ptr<service::ArchiveService> MakeArchives(const AppConfig& config) {
+  std::vector<Archive> all = config.bootstrap;
+  for (const Toolset& toolset : config.toolsets) {
+    all.insert(all.end(), toolset.archives.begin(), toolset.archives.end());
+  }
+  return std::make_unique<service::ArchiveService>(
+      service::ArchiveService::Options{.folder = Cat(config.data_dir, "/archives"), .archives = std::move(all)},
+      [proxies = config.goproxy](const Scope& scope, const Archive& archive, const std::string& scratch) {
+        return archives::Obtain(scope, archive,
+                                {.goproxy = proxies, .scratch = scratch, .user_agent = "gofarm-coordinator"}, nullptr);
+      });
 }
 
 }  // namespace
@@ -89,6 +103,8 @@ absl::Status Leading::Start(const Scope& scope) {
                             .lost = [this](const absl::Status& why) { parts_.leadership.Lost(why); }},
       epoch_);
   GOFARM_RETURN_IF_ERROR_CTX(catalog_->Start(scope), "start the catalog");
+  archives_ = MakeArchives(config);
+  GOFARM_RETURN_IF_ERROR(archives_->Prepare());
   GOFARM_ASSIGN_OR_RETURN(rpc_, rpc::Server::Start({.addresses = config.listen}, {.batches = *batches_,
                                                                                   .queries = queries_,
                                                                                   .farm = *farm_,
@@ -103,6 +119,8 @@ absl::Status Leading::Start(const Scope& scope) {
                                                                                   .fence = fence_,
                                                                                   .reports = reports_,
                                                                                   .catalog = catalog_.get(),
+                                                                                  .archives = archives_.get(),
+                                                                                  .go = config.go,
                                                                                   .facts = parts_.facts,
                                                                                   .metrics = &parts_.metrics,
                                                                                   .identities = parts_.identities,
@@ -116,6 +134,7 @@ absl::Status Leading::Start(const Scope& scope) {
 
 void Leading::Stop() {
   collector_.request_stop();
+  if (archives_ != nullptr) archives_->Stop();
   if (rpc_ != nullptr) rpc_->Stop();
   if (catalog_ != nullptr) catalog_->Stop();
   if (dispatch_ != nullptr) dispatch_->Stop();

@@ -16,6 +16,7 @@
 #include "coordinator/catalog/upstream.h"
 #include "coordinator/rpc/server.h"
 #include "coordinator/rpc/session_streams.h"
+#include "coordinator/service/archive_service.h"
 #include "coordinator/service/artifact_check.h"
 #include "coordinator/service/attempt_fence.h"
 #include "coordinator/service/attempt_service.h"
@@ -115,6 +116,7 @@ class Leading {
   std::unique_ptr<service::WorkerService> workers_;
   std::unique_ptr<service::BatchFeeds> feeds_;
   std::unique_ptr<catalog::Catalog> catalog_;
+  std::unique_ptr<service::ArchiveService> archives_;
   std::unique_ptr<rpc::Server> rpc_;
   std::jthread collector_;
 };

@@ -21,6 +21,16 @@ CREATE TABLE toolsets (
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- More may be added, for other hosts. The SHA-256 of one that is known never changes.
+CREATE TABLE toolset_archives (
+    toolset   text NOT NULL REFERENCES toolsets (name),
+    kind      text NOT NULL CHECK (kind IN ('go', 'zig')),
+    version   text NOT NULL CHECK (version <> ''),
+    host_arch text NOT NULL CHECK (host_arch <> ''),
+    sha256    sha256_hex NOT NULL,
+    PRIMARY KEY (toolset, kind, version, host_arch)
+);
+
 -- The one row that says who leads, and until when: every message to workers carries its epoch. holder_id stands in the
 -- leader's data_dir: its next process takes at once.
 CREATE TABLE coordinator (

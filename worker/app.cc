@@ -17,6 +17,8 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/config/toolsets.h"
+#include "common/goproxy/list.h"
+#include "common/io/ca_bundle.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
 #include "common/process/limits.h"
@@ -29,10 +31,12 @@
 #include "worker/exec/tree.h"
 #include "worker/fetch/module_cache.h"
 #include "worker/fetch/module_fetcher.h"
+#include "worker/fetch/proxy_settings.h"
 #include "worker/fetch/toolchain.h"
 #include "worker/host_check.h"
 #include "worker/isolation_watch.h"
 #include "worker/place.h"
+#include "worker/upload/archive_download.h"
 #include "worker/verbs.h"
 
 namespace gofarm::worker {
@@ -142,6 +146,16 @@ class CacheKeeper {
   std::jthread thread_;
 };
 
+fetch::ArchiveDoor ArchivesThrough(const upload::Uplink& uplink) {
+  return [&uplink](const Scope& scope, const Archive& archive, const std::string& path,
+                   const fetch::FetchProgress& progress) {
+    const std::string step = Cat("downloading ", archive.kind, " ", archive.version, " from the coordinator");
+    return upload::DownloadArchive(scope, uplink, archive.sha256, path, [&](int64_t done, int64_t total) {
+      if (progress) progress(step, done, total);
+    });
+  };
+}
+
 absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& stop, const std::stop_token& hurry) {
   for (const std::string& folder : {config.cache_dir, config.work_dir}) {
     GOFARM_ASSIGN_OR_RETURN(const bool own, io::MakePrivateFolder(folder, {"toolchains", "lock"}));
@@ -183,16 +197,18 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   }
   const std::string& name = member ? member->name : config.name;
 
+  if (io::FindCaBundle().empty()) obs::Warn("no_certificates", {{"what", io::NoCaBundle()}});
   const fetch::CacheLayout cache(config.cache_dir);
   GOFARM_ASSIGN_OR_RETURN(const config::ToolsetFile built_in, config::BuiltInToolsets());
-  fetch::ProxyEnvironment proxy = config.proxy;
-  if (proxy.goproxy.empty()) {
-    fetch::ToolchainStore first(cache, {}, built_in.bootstrap);
-    GOFARM_ASSIGN_OR_RETURN(const fetch::ProxyEnvironment of_go, ProxyOfGo(Scope::For(kFindProxyMax, stop), first));
-    proxy = fetch::FilledUp(std::move(proxy), of_go);
-  }
-  fetch::ToolchainStore toolchains(cache, proxy, built_in.bootstrap);
-  fetch::ModuleFetcher fetcher(cache, proxy, scratch, {.memory_bytes = config.memory_bytes_per_slot});
+  upload::Uplink uplink;
+  // Over the socket of one machine the coordinator has no other way to the world than this worker.
+  const fetch::CoordinatorArchives of_coordinator{.door = ArchivesThrough(uplink), .first = member.has_value()};
+  const fetch::ProxySettings no_proxy{fetch::ProxyEnvironment{}};
+  fetch::ToolchainStore first(no_proxy, cache, built_in.bootstrap, of_coordinator);
+  fetch::ProxySettings proxy(config.proxy, fetch::ProxyOfProcess(),
+                             [&first](const Scope& scope) { return ProxyOfGo(scope.Within(kFindProxyMax), first); });
+  fetch::ToolchainStore toolchains(proxy, cache, built_in.bootstrap, of_coordinator);
+  fetch::ModuleFetcher fetcher(proxy, cache, scratch, {.memory_bytes = config.memory_bytes_per_slot});
   CacheKeeper keeper(config, cache, toolchains, fetcher);
   build::Seeder seeder({.targets = config.targets, .work_dir = seeding, .cores = config.cores}, cache, toolchains,
                        sandbox);
@@ -224,6 +240,14 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   options.isolation_unproven = unproven;
   options.spool_folder = spool;
   options.watched_disks = {config.work_dir, config.cache_dir};
+  options.uplink = &uplink;
+  options.go_settings_known = [&proxy](const goproxy::Settings& go) {
+    // goproxy::Check passed: it is a list, or empty.
+    proxy.Welcomed({.goproxy = goproxy::ParseWithoutDirect(go.goproxy).value_or(goproxy::List{}),
+                    .gosumdb = go.gosumdb,
+                    .gonosumdb = go.gonosumdb,
+                    .goprivate = go.goprivate});
+  };
   options.toolsets_known = [&](const std::vector<Toolset>& toolsets) {
     keeper.Know(toolsets);
     for (const Toolset& toolset : toolsets) seeder.AddToolset(toolset);

@@ -208,7 +208,8 @@ std::string CoordinatorToml(const FarmPaths& paths, const Settings& settings, co
              Line("http", Cat("127.0.0.1:", settings.http_port)),
              Line("database_url", Cat("postgresql:///gofarm?host=", host, "&user=gofarm")),
              Line("data_dir", paths.Data()), has_toolsets ? Line("toolsets", paths.ToolsetsFile()) : "",
-             Line("goproxy", go.goproxy), Line("goprivate", go.goprivate));
+             Line("goproxy", go.goproxy), Line("gosumdb", go.gosumdb), Line("gonosumdb", go.gonosumdb),
+             Line("goprivate", go.goprivate));
 }
 
 std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, int number,

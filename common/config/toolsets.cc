@@ -58,7 +58,18 @@ absl::StatusOr<ToolsetFile> ReadToolsets(Table table) {
       if (!names.insert(set.name).second) t.Fault("name", Cat(set.name, " stands here twice"));
       if (set.go_versions.empty()) t.Fault("go_versions", "names no Go version");
       std::vector<Table> archives = t.Tables("archive");
-      for (Table& a : archives) set.archives.push_back(ReadArchive(a));
+      for (Table& a : archives) {
+        Archive archive = ReadArchive(a);
+        const bool twice = std::any_of(set.archives.begin(), set.archives.end(), [&](const Archive& former) {
+          return former.kind == archive.kind && former.version == archive.version &&
+                 former.host_arch == archive.host_arch;
+        });
+        if (twice) {
+          a.Fault("version", Cat(EscapeForPrint(archive.kind), " ", EscapeForPrint(archive.version), " for ",
+                                 EscapeForPrint(archive.host_arch), " hosts stands here twice"));
+        }
+        set.archives.push_back(std::move(archive));
+      }
       const auto has = [&](std::string_view kind, std::string_view version) {
         return std::any_of(set.archives.begin(), set.archives.end(),
                            [&](const Archive& a) { return a.kind == kind && a.version == version; });

@@ -17,7 +17,7 @@ struct ToolsetFile {
 };
 
 // All faults at once, as Table::Finish gives them: missing fields, digests that are no SHA-256, versions without an
-// archive, names twice, unknown kinds and sources.
+// archive, names and archives twice, unknown kinds and sources.
 absl::StatusOr<ToolsetFile> ReadToolsets(Table table);
 absl::StatusOr<ToolsetFile> LoadToolsets(const std::string& path);
 // The copy of deploy/toolsets.toml that the binaries carry.

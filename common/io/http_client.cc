@@ -21,6 +21,7 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/io/ca_bundle.h"
 #include "common/sync/wait.h"
 
 namespace gofarm::io {
@@ -346,8 +347,8 @@ void SetLimits(CURL* h, const HttpLimits& limits, bool public_only, absl::Durati
   }
 }
 
-// What libcurl said, as a status; OK when there is an answer.
-absl::Status StatusOfCode(CURLcode code, const Scope& scope, const Transfer& t) {
+// What libcurl said, as a status; OK when there is an answer. `ca_bundle`: by which the server was to be known.
+absl::Status StatusOfCode(CURLcode code, const Scope& scope, const Transfer& t, std::string_view ca_bundle) {
   if (code == CURLE_OK || t.body_ended_early) return absl::OkStatus();
   // The server answered before it had read the whole body, and closed.
   if ((code == CURLE_SEND_ERROR || code == CURLE_RECV_ERROR) && t.head.status >= 400) return absl::OkStatus();
@@ -364,6 +365,10 @@ absl::Status StatusOfCode(CURLcode code, const Scope& scope, const Transfer& t) 
     case CURLE_URL_MALFORMAT:
     case CURLE_UNSUPPORTED_PROTOCOL:
       return absl::InvalidArgumentError(curl_easy_strerror(code));
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+      return absl::UnavailableError(
+          Cat(curl_easy_strerror(code), ca_bundle.empty() ? "; " : "", ca_bundle.empty() ? NoCaBundle() : ""));
     default:
       return absl::UnavailableError(curl_easy_strerror(code));
   }
@@ -425,6 +430,12 @@ absl::StatusOr<HttpResponse> HttpClient::Send(const Scope& scope, const HttpRequ
     curl_easy_setopt(h, CURLOPT_NOPROGRESS, 0L);
     curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, &OnProgress);
     curl_easy_setopt(h, CURLOPT_XFERINFODATA, &t);
+    // libcurl itself knows one place only, that of the system it was built on.
+    const std::string ca_bundle = hop.url.scheme == "https" ? FindCaBundle() : "";
+    if (!ca_bundle.empty()) {
+      curl_easy_setopt(h, CURLOPT_CAINFO, ca_bundle.c_str());
+      curl_easy_setopt(h, CURLOPT_PROXY_CAINFO, ca_bundle.c_str());
+    }
     const std::string range = request.range ? RangeText(*request.range) : "";
     if (!range.empty()) curl_easy_setopt(h, CURLOPT_RANGE, range.c_str());
     if (request.compressed && range.empty()) curl_easy_setopt(h, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
@@ -440,7 +451,7 @@ absl::StatusOr<HttpResponse> HttpClient::Send(const Scope& scope, const HttpRequ
     if (code == CURLE_FILE_COULDNT_READ_FILE) {
       t.head.status = 404;
     } else {
-      GOFARM_RETURN_IF_ERROR_CTX(StatusOfCode(code, scope, t), what);
+      GOFARM_RETURN_IF_ERROR_CTX(StatusOfCode(code, scope, t, ca_bundle), what);
       if (file) CompleteFileAnswer(t);
     }
     if (!t.Follows()) {

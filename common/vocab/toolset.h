@@ -1,4 +1,6 @@
-// A named, immutable set of toolchains as the coordinator pins it; see ids.proto for the meaning of each field.
+// A named set of toolchains as the coordinator pins it; see ids.proto for the meaning of each field. What it is, is its
+// name, its versions and the rule by which a module gets one of them. Archives may be added for other hosts; where they
+// come from is no part of it.
 #pragma once
 
 #include <string>
@@ -12,7 +14,9 @@ struct Archive {
   std::string host_arch;  // "x86_64"
   std::string source;     // "goproxy" (module@version), "pypi" (project==version), "url", "folder"
   std::string locator;
-  std::string sha256;  // of the archive file, lower-case hex
+  std::string sha256;  // of the archive file, lower-case hex; never changes for what stands above
+
+  bool operator==(const Archive&) const = default;
 };
 
 struct Toolset {

@@ -41,6 +41,9 @@ class Reader {
   virtual absl::StatusOr<std::string> Read(size_t limit) = 0;
 };
 
+// Of one file, from `offset` on. `what`: it, for messages. NOT_FOUND; OUT_OF_RANGE when `offset` lies beyond the end.
+absl::StatusOr<std::unique_ptr<Reader>> OpenFile(const std::string& path, std::string_view what, int64_t offset);
+
 struct Collected {
   int64_t blobs = 0;
   int64_t partials = 0;

@@ -232,8 +232,8 @@ class FolderUpload final : public Upload {
 
 class FolderReader final : public Reader {
  public:
-  FolderReader(io::Fd fd, int64_t size, int64_t offset, std::string sha256)
-      : fd_(std::move(fd)), size_(size), offset_(offset), sha256_(std::move(sha256)) {}
+  FolderReader(io::Fd fd, int64_t size, int64_t offset, std::string what)
+      : fd_(std::move(fd)), size_(size), offset_(offset), what_(std::move(what)) {}
 
   int64_t size() const override { return size_; }
 
@@ -243,7 +243,7 @@ class FolderReader final : public Reader {
     do {
       n = ::pread(fd_.get(), out.data(), out.size(), offset_);
     } while (n < 0 && errno == EINTR);
-    if (n < 0) return ErrnoStatus(errno, Cat("read blob ", sha256_));
+    if (n < 0) return ErrnoStatus(errno, Cat("read ", what_));
     out.resize(static_cast<size_t>(n));
     offset_ += n;
     return out;
@@ -253,7 +253,7 @@ class FolderReader final : public Reader {
   const io::Fd fd_;
   const int64_t size_;
   int64_t offset_;
-  const std::string sha256_;
+  const std::string what_;
 };
 
 absl::StatusOr<std::unique_ptr<Upload>> FolderBlobStore::BeginUpload(const std::string& sha256, int64_t size) {
@@ -305,17 +305,7 @@ absl::Status FolderBlobStore::DropIfSpoilt(const std::string& sha256, int64_t st
 
 absl::StatusOr<std::unique_ptr<Reader>> FolderBlobStore::Open(const std::string& sha256, int64_t offset) {
   GOFARM_RETURN_IF_ERROR(CheckDigest(sha256));
-  io::Fd fd(::open(PathOf(sha256).c_str(), O_RDONLY | O_CLOEXEC));
-  if (!fd) {
-    if (errno == ENOENT) return absl::NotFoundError(Cat("blob ", sha256, " is not stored"));
-    return ErrnoStatus(errno, Cat("open blob ", sha256));
-  }
-  struct stat st;
-  if (::fstat(fd.get(), &st) != 0) return ErrnoStatus(errno, Cat("look at blob ", sha256));
-  if (offset < 0 || offset > st.st_size) {
-    return absl::OutOfRangeError(Cat("blob ", sha256, " has ", st.st_size, " bytes, asked from offset ", offset));
-  }
-  return std::unique_ptr<Reader>(std::make_unique<FolderReader>(std::move(fd), st.st_size, offset, sha256));
+  return OpenFile(PathOf(sha256), Cat("blob ", sha256), offset);
 }
 
 absl::StatusOr<Collected> FolderBlobStore::Collect(absl::Duration min_age, const Referenced& referenced) {
@@ -377,6 +367,20 @@ absl::Status FolderBlobStore::CollectPartials(absl::Duration min_age, Collected&
 }
 
 }  // namespace
+
+absl::StatusOr<std::unique_ptr<Reader>> OpenFile(const std::string& path, std::string_view what, int64_t offset) {
+  io::Fd fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  if (!fd) {
+    if (errno == ENOENT) return absl::NotFoundError(Cat(what, " is not stored"));
+    return ErrnoStatus(errno, Cat("open ", what));
+  }
+  struct stat st;
+  if (::fstat(fd.get(), &st) != 0) return ErrnoStatus(errno, Cat("look at ", what));
+  if (offset < 0 || offset > st.st_size) {
+    return absl::OutOfRangeError(Cat(what, " has ", st.st_size, " bytes, asked from offset ", offset));
+  }
+  return std::unique_ptr<Reader>(std::make_unique<FolderReader>(std::move(fd), st.st_size, offset, std::string(what)));
+}
 
 absl::StatusOr<std::unique_ptr<BlobStore>> OpenFolderBlobStore(const std::string& data_dir, FileOps ops) {
   auto store = std::make_unique<FolderBlobStore>(data_dir, std::move(ops));

@@ -55,6 +55,7 @@ constexpr Rule kRules[] = {
     {"/gofarm.v1.Worker/AppendLog", Role::kWorker, false, /*of_session=*/true},
     {"/gofarm.v1.Worker/UploadBlob", Role::kWorker, false, /*of_session=*/true},
     {"/gofarm.v1.Worker/Complete", Role::kWorker, false, /*of_session=*/true},
+    {"/gofarm.v1.Worker/FetchArchive", Role::kWorker},
     {"/gofarm.v1.Identity/GetAuthority", Role::kNone, /*on_standby=*/true, false, /*open=*/true},
     {"/gofarm.v1.Identity/Join", Role::kNone, false, false, /*open=*/true},
     // Its handler asks for the certificate, which may have run out.

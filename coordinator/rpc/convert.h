@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "common/goproxy/settings.h"
 #include "coordinator/domain/dispatch_store.h"
 #include "coordinator/domain/live.h"
 #include "coordinator/domain/types.h"
@@ -19,6 +20,7 @@ class Batch;
 class BatchUpdate;
 class CompleteRequest;
 class CoordinatorMessage;
+class GoSettings;
 class Hello;
 class Job;
 class JobCounts;
@@ -51,6 +53,7 @@ absl::StatusOr<domain::SubmitRequest> FromSubmitHeader(const v1::SubmitChunk_Hea
 
 // ---- to workers -----------------------------------------------------------------------------------------------------
 v1::CoordinatorMessage ToProto(int64_t epoch, const dispatch::SessionMessage& message);
+void ToProto(const goproxy::Settings& settings, v1::GoSettings& out);
 
 // ---- to operators ---------------------------------------------------------------------------------------------------
 void ToProto(absl::Time time, v1::Timestamp& out);  // InfinitePast: 0

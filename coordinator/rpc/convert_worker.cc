@@ -141,6 +141,13 @@ absl::StatusOr<domain::CompletedAttempt> FromComplete(const v1::CompleteRequest&
   return out;
 }
 
+void ToProto(const goproxy::Settings& in, v1::GoSettings& out) {
+  out.set_goproxy(in.goproxy);
+  out.set_gosumdb(in.gosumdb);
+  out.set_gonosumdb(in.gonosumdb);
+  out.set_goprivate(in.goprivate);
+}
+
 v1::CoordinatorMessage ToProto(int64_t epoch, const dispatch::SessionMessage& message) {
   v1::CoordinatorMessage out;
   out.set_epoch(epoch);

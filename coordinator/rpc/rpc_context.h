@@ -14,6 +14,7 @@
 #include "common/process/heap.h"
 #include "common/sync/bounded_pool.h"
 #include "coordinator/rpc/byte_budget.h"
+#include "coordinator/rpc/peer_places.h"
 #include "coordinator/rpc/server.h"
 #include "coordinator/rpc/stream_threads.h"
 #include "coordinator/rpc/ticker.h"
@@ -55,6 +56,8 @@ struct RpcContext {
   StreamThreads lists{kListsMax};
   StreamThreads worker_lists{kWorkerListsMax};
   StreamThreads transfers{kTransfersMax};
+  StreamThreads archives{kArchiveStreamsMax};
+  PeerPlaces archive_places{kArchiveStreamsOfOneMax};
   StreamThreads searches{kTopicSearchesMax};
   std::atomic<int> submissions{0};  // streams of Submit that are open
   std::atomic<bool> trims{false};   // the allocator is about to give back what it does not need

@@ -111,6 +111,7 @@ class Server::Impl {
     rpc_.followers.Join();
     rpc_.lists.Join();
     rpc_.transfers.Join();
+    rpc_.archives.Join();
     rpc_.worker_lists.Join();
     rpc_.searches.Join();
     rpc_.operators.Stop();

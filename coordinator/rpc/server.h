@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "common/goproxy/settings.h"
 #include "common/metrics/metrics.h"
 #include "common/vocab/peer.h"
 #include "coordinator/blob/blob_store.h"
@@ -18,6 +19,7 @@
 #include "coordinator/rpc/byte_budget.h"
 #include "coordinator/rpc/listeners.h"
 #include "coordinator/rpc/session_streams.h"
+#include "coordinator/service/archive_service.h"
 #include "coordinator/service/attempt_fence.h"
 #include "coordinator/service/attempt_service.h"
 #include "coordinator/service/audit_log.h"
@@ -53,10 +55,13 @@ inline constexpr size_t kSessionQueueMax = 2 * dispatch::kSlotsMax + 64;
 inline constexpr int kSessionMessagesPerSecond = dispatch::kSlotsMax;
 inline constexpr int kSessionBurst = 4 * dispatch::kSlotsMax;
 inline constexpr absl::Duration kPaceGrain = absl::Milliseconds(20);  // shorter waits are not worth a timer
-inline constexpr int kFollowersMax = 128;                // watches and followed logs at once: a thread each
-inline constexpr int kListsMax = 32;                     // lists at once: likewise
-inline constexpr int kWorkerListsMax = 16;               // likewise; of their own, since `gofarm up` waits for them
-inline constexpr int kTransfersMax = 64;                 // logs and downloads at once: likewise
+inline constexpr int kFollowersMax = 128;          // watches and followed logs at once: a thread each
+inline constexpr int kListsMax = 32;               // lists at once: likewise
+inline constexpr int kWorkerListsMax = 16;         // likewise; of their own, since `gofarm up` waits for them
+inline constexpr int kTransfersMax = 64;           // logs and downloads at once: likewise
+inline constexpr int kArchiveStreamsMax = 48;      // archives of toolchains at once: likewise; hosts beyond ask again
+inline constexpr int kArchiveStreamsOfOneMax = 4;  // of one worker: as many as it installs at once
+inline constexpr size_t kArchivePieceBytes = 256 << 10;  // two of them of each stream are in memory
 inline constexpr int kTopicSearchesMax = 4;              // of code hosts, which take hours: likewise
 inline constexpr int kSubmissionsMax = 16;               // submissions at once
 inline constexpr size_t kSubmissionBytesMax = 64 << 20;  // of one, as it is held: 200,000 modules of 300 bytes each
@@ -85,7 +90,9 @@ struct ServerParts {
   SessionStreams& sessions;
   service::AttemptFence& fence;
   service::WorkerReports& reports;
-  catalog::Catalog* catalog = nullptr;  // null: this coordinator has none
+  catalog::Catalog* catalog = nullptr;          // null: this coordinator has none
+  service::ArchiveService* archives = nullptr;  // null: likewise
+  goproxy::Settings go;                         // for workers that have none
   FarmFacts facts;
   gofarm::metrics::Registry* metrics = nullptr;
   // Asked for every call of both services.

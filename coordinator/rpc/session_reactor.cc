@@ -23,8 +23,9 @@ absl::Status SessionReactor::Open() {
 
 void SessionReactor::SendMessage(int64_t epoch, const dispatch::SessionMessage& message) {
   v1::CoordinatorMessage out = ToProto(epoch, message);
-  if (const auto* welcome = std::get_if<dispatch::Welcome>(&message); welcome != nullptr && !welcome->same_secret) {
-    out.mutable_welcome()->set_session_secret(fresh_secret_);
+  if (const auto* welcome = std::get_if<dispatch::Welcome>(&message); welcome != nullptr) {
+    if (!welcome->same_secret) out.mutable_welcome()->set_session_secret(fresh_secret_);
+    ToProto(rpc_.parts.go, *out.mutable_welcome()->mutable_go());
   }
   Send(std::move(out));
 }

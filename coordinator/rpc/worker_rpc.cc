@@ -8,6 +8,7 @@
 #include "common/rpc/peer.h"
 #include "coordinator/rpc/call.h"
 #include "coordinator/rpc/convert.h"
+#include "coordinator/rpc/on_thread.h"
 #include "coordinator/rpc/session_reactor.h"
 #include "coordinator/rpc/upload_streams.h"
 #include "coordinator/rpc/wire_form.h"
@@ -41,6 +42,29 @@ grpc::ServerUnaryReactor* WorkerRpc::Complete(grpc::CallbackServerContext* conte
                  GOFARM_RETURN_IF_ERROR(hold->status());
                  return TakeReport(scope, CallerOf(rpc_, *context), *request, *reply);
                });
+}
+
+grpc::ServerWriteReactor<v1::ArchivePiece>* WorkerRpc::FetchArchive(grpc::CallbackServerContext* context,
+                                                                    const v1::FetchArchiveRequest* request) {
+  return OnThread<v1::ArchivePiece>(
+      rpc_, rpc_.archives, context, "/gofarm.v1.Worker/FetchArchive", request, kTransferMax,
+      [this, context, asked = *request](auto& stream, const Scope& scope) -> absl::Status {
+        if (rpc_.parts.archives == nullptr) return absl::NotFoundError("this coordinator keeps no archives");
+        GOFARM_ASSIGN_OR_RETURN(const PeerPlaces::Place place,
+                                rpc_.archive_places.Take(CallerOf(rpc_, *context).identity));
+        GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<blob::Reader> reader,
+                                rpc_.parts.archives->Open(scope, asked.sha256(), asked.offset()));
+        // Of the piece that is on its way and the one behind it.
+        GOFARM_ASSIGN_OR_RETURN(const ByteBudget::Hold hold, rpc_.budget.Take(2 * kArchivePieceBytes));
+        for (bool first = true;; first = false) {
+          GOFARM_ASSIGN_OR_RETURN(std::string bytes, reader->Read(kArchivePieceBytes));
+          if (bytes.empty() && !first) return absl::OkStatus();
+          v1::ArchivePiece piece;
+          if (first) piece.set_total_size(reader->size());
+          piece.set_data(std::move(bytes));
+          GOFARM_RETURN_IF_ERROR(stream.Write(std::move(piece)));
+        }
+      });
 }
 
 absl::Status WorkerRpc::TakeReport(const Scope& scope, const PeerIdentity& peer, grpc::ByteBuffer raw,

@@ -1,1 +1,1 @@
-SELECT digest FROM toolsets WHERE name = $1::text
+SELECT digest, content FROM toolsets WHERE name = $1::text

@@ -12,8 +12,9 @@ class ToolsetStore {
  public:
   explicit ToolsetStore(Pool& pool) : pool_(pool) {}
 
-  // Records name, digest and canonical content (domain/toolset.h). FAILED_PRECONDITION when the name is known with
-  // another content: a toolset never changes; make a new name.
+  // Records name, digest and canonical content (domain/toolset.h), and the SHA-256 of each archive that was not known
+  // yet. FAILED_PRECONDITION, and nothing is recorded, when the name is known with other versions or an archive with
+  // another SHA-256; it says what was, what is, and what to do.
   absl::Status Pin(const Scope& scope, const Toolset& toolset);
 
  private:

@@ -179,7 +179,41 @@ TEST_F(QueryStoreTest, AToolsetNeverChangesUnderItsName) {
   changed.zig_version = "0.16.0";
   const absl::Status status = toolsets.Pin(Now(), changed);
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_NE(status.message().find("another name"), absl::string_view::npos) << status;
+  for (const char* word : {"zig_version 6:0.15.2", "zig_version 6:0.16.0", "another name"}) {
+    EXPECT_NE(status.message().find(word), absl::string_view::npos) << status;
+  }
+}
+
+TEST_F(QueryStoreTest, ArchivesOfAToolsetMayBeAddedAndMovedAndNeverReplaced) {
+  store::ToolsetStore toolsets(*pool_);
+  const auto archive = [](const std::string& host_arch, char digit) {
+    return Archive{"zig", "0.15.2", host_arch, "pypi", "z==1", std::string(64, digit)};
+  };
+  Toolset now = toolset_;
+  now.archives = {archive("x86_64", '1')};
+  EXPECT_TRUE(toolsets.Pin(Now(), now).ok());
+  now.archives[0].source = "url";
+  now.archives[0].locator = "https://mirror.test/zig.tar.xz";
+  now.archives.push_back(archive("riscv64", '2'));
+  EXPECT_TRUE(toolsets.Pin(Now(), now).ok()) << "another place, and one for another host";
+  EXPECT_EQ(Sql("SELECT string_agg(host_arch || left(sha256, 1), ' ' ORDER BY host_arch) FROM toolset_archives"),
+            "riscv642 x86_641");
+
+  now.archives[0].sha256 = std::string(64, '3');
+  now.archives.push_back(archive("aarch64", '4'));
+  const absl::Status status = toolsets.Pin(Now(), now);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  for (const std::string& word : {std::string(64, '1'), std::string(64, '3'), std::string("another name")}) {
+    EXPECT_NE(status.message().find(word), absl::string_view::npos) << status;
+  }
+  EXPECT_EQ(Sql("SELECT count(*) FROM toolset_archives"), "2") << "nothing of a refused file is kept";
+
+  now.archives = {archive("aarch64", '4')};
+  EXPECT_TRUE(toolsets.Pin(Now(), now).ok()) << "one that no file names any more stays known";
+  EXPECT_EQ(Sql("SELECT count(*) FROM toolset_archives"), "3");
+  now.name = "t2";
+  now.archives = {archive("x86_64", '3')};
+  EXPECT_TRUE(toolsets.Pin(Now(), now).ok()) << "under another name it is another toolset's";
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "common/base/text.h"
 #include "coordinator/store/migrator.h"
 #include "coordinator/store/query_store.h"
+#include "coordinator/store/toolset_store.h"
 #include "coordinator/store/transaction.h"
 #include "coordinator_sql.h"
 #include "tests/support/pg_fixture.h"
@@ -141,6 +142,44 @@ TEST(MigrationTest, ReportsOfEarlierFarmsAreReadAsTheyWere) {
   ASSERT_EQ(job->executables.size(), 2u);
   EXPECT_EQ(job->executables[0].smoke, Smoke::kNotRun) << "of a release that ran none";
   EXPECT_EQ(report.executables[0].smoke, Smoke::kNotRun);
+}
+
+TEST(MigrationTest, AToolsetThatAFarmHasUsedIsTheSameOneAfterwards) {
+  const std::string url = PgServer::Get().EmptyDatabase();
+  store::Pool pool({.url = url, .connections = 1});
+  std::vector<store::Migration> before;
+  for (const store::Migration& m : store::EmbeddedMigrations()) {
+    if (m.name.find("toolset_archives") != std::string_view::npos) break;
+    before.push_back(m);
+  }
+  ASSERT_LT(before.size(), store::EmbeddedMigrations().size());
+  ASSERT_TRUE(store::Migrate(Soon(), pool, before).ok());
+  Toolset toolset{.name = "t",
+                  .go_versions = {"1.26.8"},
+                  .previous_go = "1.25.12",
+                  .zig_version = "0.15.2",
+                  .archives = {{"go", "1.26.8", "x86_64", "goproxy", "m@v1", std::string(64, 'a')},
+                               {"zig", "0.15.2", "aarch64", "pypi", "z==1", std::string(64, 'b')}}};
+  {
+    // As the release before wrote it.
+    pqxx::connection db(url);
+    pqxx::work txn(db);
+    txn.exec_params(
+        "INSERT INTO toolsets (name, digest, content) VALUES ('t', repeat('1', 64), $1), ('u', repeat('2', 64), $2)",
+        Cat("kind 14:gofarm toolset\nname 1:t\ngo_version 6:1.26.8\nprevious_go 7:1.25.12\nzig_version 6:0.15.2\n",
+            "archive 2:go\nversion 6:1.26.8\nhost_arch 6:x86_64\nsource 7:goproxy\nlocator 4:m@v1\nsha256 64:",
+            std::string(64, 'a'),
+            "\narchive 3:zig\nversion 6:0.15.2\nhost_arch 7:aarch64\nsource 4:pypi\nlocator 4:z==1\nsha256 64:",
+            std::string(64, 'b'), "\n"),
+        "kind 14:gofarm toolset\nname 1:u\ngo_version 6:1.25.0\nzig_version 6:0.15.2\n");
+    txn.commit();
+  }
+  ASSERT_TRUE(store::Migrate(Soon(), pool).ok());
+  store::ToolsetStore toolsets(pool);
+  EXPECT_EQ(toolsets.Pin(Soon(), toolset), absl::OkStatus());
+  EXPECT_EQ(toolsets.Pin(Soon(), {.name = "u", .go_versions = {"1.25.0"}, .zig_version = "0.15.2"}), absl::OkStatus());
+  toolset.archives[0].sha256 = std::string(64, 'c');
+  EXPECT_EQ(toolsets.Pin(Soon(), toolset).code(), absl::StatusCode::kFailedPrecondition) << "its archives are known";
 }
 
 TEST(MigratorTest, AppliesNothingTheSecondTime) {

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/rpc/channel.h"
@@ -33,6 +35,7 @@ class FakeCoordinator::Service : public v1::Worker::Service {
       welcome.set_lease_seconds(30);
       welcome.set_heartbeat_seconds(0.2);
       welcome.set_session_secret(farm_.welcome_secret);
+      *welcome.mutable_go() = farm_.welcome_go;
       for (const v1::RunningAttempt& attempt : message.hello().attempts()) {
         if (farm_.valid_.contains(attempt.token())) {
           welcome.add_keep(attempt.token());
@@ -142,6 +145,36 @@ class FakeCoordinator::Service : public v1::Worker::Service {
     }
     farm_.completions.push_back(*request);
     reply->set_job_state(v1::JOB_STATE_BUILT);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status FetchArchive(grpc::ServerContext*, const v1::FetchArchiveRequest* request,
+                            grpc::ServerWriter<v1::ArchivePiece>* stream) override {
+    std::string archive;
+    size_t piece_bytes = 0, break_after = 0;
+    {
+      absl::MutexLock lock(&farm_.mutex_);
+      farm_.archive_offsets.push_back(request->offset());
+      if (!farm_.archive_refusals.empty()) {
+        grpc::Status refusal = farm_.archive_refusals.front();
+        farm_.archive_refusals.erase(farm_.archive_refusals.begin());
+        return refusal;
+      }
+      archive = farm_.archive;
+      piece_bytes = farm_.archive_piece;
+      break_after = farm_.break_archive_after;
+    }
+    v1::ArchivePiece piece;
+    piece.set_total_size(static_cast<int64_t>(archive.size()));
+    bool first = true;
+    for (size_t at = static_cast<size_t>(request->offset()), sent = 0; first || at < archive.size();
+         at += piece_bytes, first = false) {
+      piece.set_data(archive.substr(std::min(at, archive.size()), piece_bytes));
+      sent += piece.data().size();
+      if (!stream->Write(piece)) break;
+      piece.set_total_size(0);
+      if (break_after > 0 && sent >= break_after) return {grpc::StatusCode::UNAVAILABLE, "broken by the test"};
+    }
     return grpc::Status::OK;
   }
 

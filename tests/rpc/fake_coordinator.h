@@ -56,6 +56,12 @@ class FakeCoordinator {
   int log_streams = 0;
   int sessions_open = 0;
   int sessions_refused = 0;
+  v1::GoSettings welcome_go;
+  std::string archive;                           // what FetchArchive gives, whatever is asked for
+  size_t archive_piece = 4;                      // bytes at a time
+  size_t break_archive_after = 0;                // bytes of a stream, each time; 0: it does not break
+  std::vector<grpc::Status> archive_refusals;    // of the next calls, one each
+  std::vector<int64_t> archive_offsets;          // that were asked for
   std::string welcome_secret;                    // given with every Welcome; empty: the former one holds on
   std::map<std::string, std::string> secret_of;  // by method, of its last call
   bool goodbye = false;

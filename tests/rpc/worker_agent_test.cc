@@ -164,6 +164,51 @@ class WorkerAgentTest : public testing::Test {
   std::jthread thread_;
 };
 
+TEST_F(WorkerAgentTest, WhatWelcomeSaysOfModulesIsKnownBeforeItsToolsets) {
+  farm_.welcome_go.set_goproxy("https://farm.test,direct");
+  farm_.welcome_go.set_gosumdb("off");
+  absl::Mutex mutex;
+  std::vector<std::string> known;
+  AgentOptions options = Options();
+  options.go_settings_known = [&](const goproxy::Settings& go) {
+    absl::MutexLock lock(&mutex);
+    known.push_back(Cat("go ", go.goproxy, " ", go.gosumdb));
+  };
+  options.toolsets_known = [&](const std::vector<Toolset>& toolsets) {
+    absl::MutexLock lock(&mutex);
+    known.push_back(Cat("toolsets ", toolsets.size()));
+  };
+  StartAgent(std::move(options));
+  const std::function<bool()> two = [&] { return known.size() >= 2; };
+  {
+    absl::MutexLock lock(&mutex);
+    EXPECT_TRUE(mutex.AwaitWithTimeout(absl::Condition(&two, &std::function<bool()>::operator()), kPatience));
+  }
+  StopAgent();
+  EXPECT_THAT(known, ElementsAre("go https://farm.test,direct off", "toolsets 1"));
+}
+
+TEST_F(WorkerAgentTest, WhatWelcomeSaysOfModulesIsLeftOutWhereItIsNoUse) {
+  farm_.welcome_go.set_goproxy("https://farm.test");
+  farm_.welcome_go.set_gonosumdb("a\nGOFLAGS=-x");
+  absl::Mutex mutex;
+  std::vector<goproxy::Settings> known;
+  AgentOptions options = Options();
+  options.go_settings_known = [&](const goproxy::Settings& go) {
+    absl::MutexLock lock(&mutex);
+    known.push_back(go);
+  };
+  StartAgent(std::move(options));
+  const std::function<bool()> one = [&] { return !known.empty(); };
+  {
+    absl::MutexLock lock(&mutex);
+    EXPECT_TRUE(mutex.AwaitWithTimeout(absl::Condition(&one, &std::function<bool()>::operator()), kPatience));
+  }
+  StopAgent();
+  ASSERT_FALSE(known.empty());
+  EXPECT_EQ(known[0], goproxy::Settings{});
+}
+
 TEST_F(WorkerAgentTest, AnOfferBecomesLogArtifactAndCompletion) {
   AgentOptions options = Options();
   options.snapshot = [] { return WorkerReport{.toolchains = {{"go", "1.26.8", "/cache/go", "aa"}}, .cache_bytes = 5}; };

@@ -23,7 +23,10 @@ MAY = {
     "common/sync": ["common/base", "common/obs"],
     "common/io": ["common/base", "common/obs", "common/sync"],
     "common/goproxy": ["common/base", "common/gomod", "common/io", "common/json"],
-    "common/process": ["common/base", "common/io"],
+    "common/process": ["common/base", "common/io", "common/sync"],
+    # Where the archives of toolchains come from, for coordinator and worker.
+    "common/archives": ["common/base", "common/digest", "common/gomod", "common/goproxy", "common/io", "common/process",
+                        "common/vocab"],
     "common/obs": ["common/base"],
     "common/metrics": ["common/base"],
     # vocab: the pins of deploy/toolsets.toml are read straight into the type every side uses.

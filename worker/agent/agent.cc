@@ -26,7 +26,6 @@
 #include "worker/agent/session_link.h"
 #include "worker/agent/session_logic.h"
 #include "worker/agent/slot.h"
-#include "worker/upload/uplink.h"
 
 namespace gofarm::agent {
 namespace {
@@ -59,18 +58,23 @@ std::string Fingerprint(const WorkerReport& snapshot) {
 
 class Agent::Impl {
  public:
+  // What a Welcome gives that is not the state machine's.
+  struct Welcomed {
+    std::vector<Toolset> toolsets;
+    std::string secret;  // empty: that of the former session holds on
+    goproxy::Settings go;
+  };
+
   Impl(AgentOptions options, build::Runner* runner);
   void Run(std::stop_token stop, std::stop_token hurry);
   // From any thread.
-  bool Post(Event event, std::vector<Toolset> toolsets = {}, std::string secret = {});
+  bool Post(Event event, Welcomed welcomed = {});
   void PostCredentials(rpc::Credentials credentials);
 
  private:
   struct Posted {
     Event event;
-    // Of a Welcome.
-    std::vector<Toolset> toolsets;
-    std::string secret;  // empty: that of the former session holds on
+    Welcomed welcomed;
     std::optional<rpc::Credentials> credentials;
   };
 
@@ -111,7 +115,8 @@ class Agent::Impl {
   build::Runner* const runner_;
   const std::string instance_ = RandomHex();
   std::vector<std::shared_ptr<grpc::Channel>> channels_;  // by coordinator
-  upload::Uplink uplink_;
+  upload::Uplink own_uplink_;
+  upload::Uplink& uplink_;
   std::mt19937_64 random_{std::random_device{}()};
 
   absl::Mutex mutex_;
@@ -142,6 +147,7 @@ class Agent::Impl {
 Agent::Impl::Impl(AgentOptions options, build::Runner* runner)
     : options_(std::move(options)),
       runner_(runner),
+      uplink_(options_.uplink != nullptr ? *options_.uplink : own_uplink_),
       state_(SessionConfig{.slots = options_.slots,
                            .targets = options_.targets,
                            .coordinators = static_cast<int>(options_.coordinators.size()),
@@ -169,10 +175,10 @@ void Agent::Impl::MakeChannels(const rpc::Credentials& credentials) {
 
 void Agent::Impl::PostCredentials(rpc::Credentials credentials) {
   absl::MutexLock lock(&mutex_);
-  events_.push_back({.event = agent::CredentialsChanged{}, .credentials = std::move(credentials)});
+  events_.push_back({.event = agent::CredentialsChanged{}, .welcomed = {}, .credentials = std::move(credentials)});
 }
 
-bool Agent::Impl::Post(Event event, std::vector<Toolset> toolsets, std::string secret) {
+bool Agent::Impl::Post(Event event, Welcomed welcomed) {
   absl::MutexLock lock(&mutex_);
   // Only what a coordinator sends is without bound; what slots and links post must never be lost.
   if (events_.size() >= kEventsMax &&
@@ -181,7 +187,7 @@ bool Agent::Impl::Post(Event event, std::vector<Toolset> toolsets, std::string s
        std::holds_alternative<WelcomeReceived>(event))) {
     return false;
   }
-  events_.push_back({.event = std::move(event), .toolsets = std::move(toolsets), .secret = std::move(secret)});
+  events_.push_back({.event = std::move(event), .welcomed = std::move(welcomed), .credentials = std::nullopt});
   return true;
 }
 
@@ -196,17 +202,22 @@ void Agent::Impl::Received(int64_t link, const v1::CoordinatorMessage& message) 
                             .heartbeat = absl::Seconds(welcome.heartbeat_seconds())};
       for (const int64_t token : welcome.keep()) event.keep.push_back(AttemptToken{token});
       for (const int64_t token : welcome.drop()) event.drop.push_back(AttemptToken{token});
-      std::vector<Toolset> toolsets;
+      Welcomed welcomed{.toolsets = {}, .secret = welcome.session_secret(), .go = {}};
+      if (absl::StatusOr<goproxy::Settings> go = GoSettingsFromProto(welcome.go()); go.ok()) {
+        welcomed.go = *std::move(go);
+      } else {
+        obs::Warn("go_settings_of_coordinator", {{"error", std::string(go.status().message())}});
+      }
       for (const v1::Toolset& t : welcome.toolsets()) {
-        Toolset toolset = ToolsetFromProto(t);
+        Toolset toolset = ToolsetFromProto(t, options_.host_arch);
         if (!CanBuildOn(toolset, options_.host_arch)) {
           obs::Warn("toolset_not_for_this_host", {{"toolset", toolset.name}, {"host_arch", options_.host_arch}});
           continue;
         }
         event.toolsets.push_back(toolset.name);
-        toolsets.push_back(std::move(toolset));
+        welcomed.toolsets.push_back(std::move(toolset));
       }
-      taken = Post(std::move(event), std::move(toolsets), welcome.session_secret());
+      taken = Post(std::move(event), std::move(welcomed));
       break;
     }
     case v1::CoordinatorMessage::kOffer:
@@ -260,13 +271,16 @@ void Agent::Impl::Take(Posted posted) {
   if (auto* disconnected = std::get_if<Disconnected>(&posted.event)) disconnected->random = Chance();
   if (const auto* welcome = std::get_if<WelcomeReceived>(&posted.event);
       welcome != nullptr && welcome->link == state_.link_number) {
-    for (const Toolset& toolset : posted.toolsets) toolsets_[toolset.name] = toolset;
-    if (!posted.secret.empty()) uplink_.SetSecret(std::move(posted.secret));
+    for (const Toolset& toolset : posted.welcomed.toolsets) toolsets_[toolset.name] = toolset;
+    if (!posted.welcomed.secret.empty()) uplink_.SetSecret(std::move(posted.welcomed.secret));
     obs::Info("session_open", {{"session", Cat(welcome->session.value)},
                                {"epoch", Cat(welcome->epoch)},
                                {"keep", Cat(welcome->keep.size())},
                                {"drop", Cat(welcome->drop.size())}});
-    if (options_.toolsets_known && state_.config.isolation_error.empty()) options_.toolsets_known(posted.toolsets);
+    if (options_.go_settings_known) options_.go_settings_known(posted.welcomed.go);
+    if (options_.toolsets_known && state_.config.isolation_error.empty()) {
+      options_.toolsets_known(posted.welcomed.toolsets);
+    }
   }
   if (posted.credentials) MakeChannels(*posted.credentials);
   Feed(std::move(posted.event));

@@ -12,12 +12,14 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "common/goproxy/settings.h"
 #include "common/rpc/credentials.h"
 #include "common/vocab/labels.h"
 #include "common/vocab/target.h"
 #include "common/vocab/toolset.h"
 #include "common/vocab/worker_report.h"
 #include "worker/build/runner.h"
+#include "worker/upload/uplink.h"
 
 namespace gofarm::agent {
 
@@ -41,6 +43,11 @@ struct AgentOptions {
       false;                 // a full disk hid whether builds can be isolated: it counts as full until IsolationChanged
   std::string spool_folder;  // an existing folder of this worker
   std::vector<std::string> watched_disks;  // folders whose file systems must have build::kDiskFreeMin free
+  // Where uploads go to and archives come from, as the agent dials; null: it has one of its own. Must outlive the
+  // agent.
+  upload::Uplink* uplink = nullptr;
+  // A new Welcome says from where the farm has its modules; before toolsets_known, from Run's thread, must not wait.
+  std::function<void(const goproxy::Settings&)> go_settings_known;
   // A new Welcome named these; called from Run's thread, must not wait.
   std::function<void(const std::vector<Toolset>&)> toolsets_known;
   // All but disk_free_bytes; about once a second, from Run's thread; must be quick.

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/base/status_macros.h"
 #include "common/base/text.h"
 
 namespace gofarm::agent {
@@ -16,7 +17,7 @@ std::string Detail(std::string_view text) { return Clip(text, kDetailMax); }
 
 }  // namespace
 
-Toolset ToolsetFromProto(const v1::Toolset& in) {
+Toolset ToolsetFromProto(const v1::Toolset& in, std::string_view host_arch) {
   Toolset out;
   out.name = in.name();
   out.go_versions.assign(in.go_versions().begin(), in.go_versions().end());
@@ -24,9 +25,17 @@ Toolset ToolsetFromProto(const v1::Toolset& in) {
   out.zig_version = in.zig_version();
   out.digest = in.digest();
   for (const v1::Archive& a : in.archives()) {
+    if (a.host_arch() != host_arch) continue;
     out.archives.push_back({a.kind(), a.version(), a.host_arch(), a.source(), a.locator(), a.sha256()});
   }
   return out;
+}
+
+absl::StatusOr<goproxy::Settings> GoSettingsFromProto(const v1::GoSettings& in) {
+  goproxy::Settings settings{
+      .goproxy = in.goproxy(), .gosumdb = in.gosumdb(), .gonosumdb = in.gonosumdb(), .goprivate = in.goprivate()};
+  GOFARM_RETURN_IF_ERROR(goproxy::Check(settings));
+  return settings;
 }
 
 bool CanBuildOn(const Toolset& toolset, std::string_view host_arch) {

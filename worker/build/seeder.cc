@@ -89,7 +89,12 @@ class Seeder::Impl {
 
   void AddToolset(const Toolset& toolset) {
     absl::MutexLock lock(&mutex_);
-    EntryOf(toolset);
+    ToolsetEntry& entry = EntryOf(toolset);
+    if (entry.toolset.archives == toolset.archives) return;
+    // The same tools from elsewhere: what failed by the former place is tried anew.
+    entry.toolset.archives = toolset.archives;
+    if (entry.install.state == State::kFailed) entry.install = Work{.demand = entry.install.demand};
+    changed_.SignalAll();
   }
 
   absl::StatusOr<fetch::ToolchainStore::Installed> WaitToolchains(const Scope& scope, const Toolset& toolset,
@@ -156,7 +161,7 @@ class Seeder::Impl {
   static std::string KeyOf(const Toolset& toolset) { return fetch::CacheLayout::Key(toolset, exec::kSandboxLayout); }
 
   ToolsetEntry& EntryOf(const Toolset& toolset) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
-    const auto [it, added] = toolsets_.try_emplace(toolset.digest);
+    const auto [it, added] = toolsets_.try_emplace(fetch::CacheLayout::ShortDigest(toolset));
     if (added) {
       it->second.toolset = toolset;
       for (const Target target : options_.targets) it->second.seeds.try_emplace({target, false});
@@ -285,9 +290,14 @@ class Seeder::Impl {
   }
 
   absl::Status InstallOne(const Scope& scope, const Task& task) {
+    Toolset toolset;
+    {
+      absl::MutexLock lock(&mutex_);
+      toolset = task.entry->toolset;
+    }
     GOFARM_ASSIGN_OR_RETURN(
         fetch::ToolchainStore::Installed installed,
-        toolchains_.InstallToolset(scope, task.entry->toolset, [&](std::string_view step, int64_t bytes, int64_t) {
+        toolchains_.InstallToolset(scope, toolset, [&](std::string_view step, int64_t bytes, int64_t) {
           Show(task, Cat(step, ", ", bytes >> 20, " MiB"));
         }));
     absl::MutexLock lock(&mutex_);
@@ -296,10 +306,11 @@ class Seeder::Impl {
   }
 
   absl::Status MakeOne(const Scope& scope, const Task& task, int number) {
-    const Toolset& toolset = task.entry->toolset;
+    Toolset toolset;
     fetch::ToolchainStore::Installed installed;
     {
       absl::MutexLock lock(&mutex_);
+      toolset = task.entry->toolset;
       installed = task.entry->installed;
     }
     const std::string seeds = cache_.Seeds(KeyOf(toolset));
@@ -351,7 +362,7 @@ class Seeder::Impl {
   const exec::Sandbox& sandbox_;
   mutable absl::Mutex mutex_;
   absl::CondVar changed_;
-  std::map<std::string, ToolsetEntry> toolsets_ ABSL_GUARDED_BY(mutex_);  // by digest
+  std::map<std::string, ToolsetEntry> toolsets_ ABSL_GUARDED_BY(mutex_);  // by CacheLayout::ShortDigest
   int64_t demands_ ABSL_GUARDED_BY(mutex_) = 0;
   std::mt19937_64 random_ ABSL_GUARDED_BY(mutex_){std::random_device{}()};
   std::vector<std::jthread> threads_;

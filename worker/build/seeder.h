@@ -56,7 +56,8 @@ class Seeder {
   Seeder(const Seeder&) = delete;
   Seeder& operator=(const Seeder&) = delete;
 
-  // Installs its toolchains and seeds all targets of the options, in the background. Repeats are free.
+  // Installs its toolchains and seeds all targets of the options, in the background. Repeats are free; one whose
+  // archives come from elsewhere now has its failed installation tried anew.
   void AddToolset(const Toolset& toolset);
 
   // Installed toolchains of the toolset, as soon as they are there. Errors as WaitReady.

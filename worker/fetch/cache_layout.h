@@ -20,14 +20,16 @@ class CacheLayout {
   std::string Toolchains() const { return root_ + "/toolchains"; }
   std::string Mod() const { return root_ + "/mod"; }  // GOMODCACHE
   std::string Listings(const Toolset& toolset) const { return Cat(root_, "/listings/", ShortDigest(toolset)); }
-  // <toolset digest>-L<sandbox layout>: seeds and shared Go cache are good for exactly these.
+  // <digest of the tools>-L<sandbox layout>: seeds and shared Go cache are good for exactly these.
   static std::string Key(const Toolset& toolset, int sandbox_layout) {
     return Cat(ShortDigest(toolset), "-L", sandbox_layout);
   }
   std::string Seeds(std::string_view key) const { return Cat(root_, "/seeds/", key); }
   std::string SharedGoCache(std::string_view key) const { return Cat(root_, "/gocache/", key); }
 
-  static std::string ShortDigest(const Toolset& toolset) { return toolset.digest.substr(0, 12); }
+  // Of the toolset and of the archives that this host builds with (those of `toolset` are of this host): farms that
+  // share the cache may know one toolset by different archives.
+  static std::string ShortDigest(const Toolset& toolset);
 
  private:
   std::string root_;

@@ -64,7 +64,14 @@ struct ModuleFetcher::Flight {
 };
 
 ModuleFetcher::ModuleFetcher(CacheLayout cache, ProxyEnvironment proxy, std::string scratch, FetchLimits limits)
-    : cache_(std::move(cache)), proxy_(std::move(proxy)), scratch_(std::move(scratch)), limits_(limits) {}
+    : cache_(std::move(cache)),
+      own_proxy_(std::make_unique<const ProxySettings>(std::move(proxy))),
+      proxy_(*own_proxy_),
+      scratch_(std::move(scratch)),
+      limits_(limits) {}
+
+ModuleFetcher::ModuleFetcher(const ProxySettings& proxy, CacheLayout cache, std::string scratch, FetchLimits limits)
+    : cache_(std::move(cache)), proxy_(proxy), scratch_(std::move(scratch)), limits_(limits) {}
 
 ModuleFetcher::~ModuleFetcher() = default;
 
@@ -72,7 +79,7 @@ std::string ModuleFetcher::SourceFolder(const Listing& listing) const { return C
 
 FetchOutcome ModuleFetcher::FetchAndList(const Scope& scope, const FetchRequest& request,
                                          const FetchProgress& progress) {
-  const std::string key = Cat(request.module, "@", request.version, " ", request.toolset.digest, " ",
+  const std::string key = Cat(request.module, "@", request.version, " ", CacheLayout::ShortDigest(request.toolset), " ",
                               FormKey(request.form ? &*request.form : nullptr));
   while (true) {
     if (!scope.Check().ok()) return Outcome(FromStatus(scope, scope.Check()));
@@ -167,7 +174,12 @@ FetchOutcome ModuleFetcher::Lead(const Scope& scope, const FetchRequest& request
 
   const absl::StatusOr<ScratchFolder> scratch = ScratchFolder::Make(scratch_, "fetch-");
   if (!scratch.ok()) return Outcome(FromStatus(scope, scratch.status()));
-  GoCommands go(cache_, proxy_, limits_, scratch->path(), scratch_ + "/list-gocache", progress);
+  const absl::StatusOr<ProxyEnvironment> proxy = proxy_.Get(scope);
+  if (!proxy.ok()) {
+    return Outcome(scope.Done() ? FromStatus(scope, proxy.status())
+                                : Failed(FailureClass::kProxyError, Sv(proxy.status().message())));
+  }
+  GoCommands go(cache_, *proxy, limits_, scratch->path(), scratch_ + "/list-gocache", progress);
   const StepResult step = FetchListing(scope, request, cache_, limits_, go, is_stored, *listing);
   if (!step.ok()) return Outcome(step);
   for (const std::string& dir : listing->cache_dirs) {
@@ -196,7 +208,8 @@ absl::StatusOr<std::string> ModuleFetcher::NewestRelease(const Scope& scope, con
                                                          const gomod::ModuleVersion& current) {
   GOFARM_ASSIGN_OR_RETURN(const ScratchFolder scratch, ScratchFolder::Make(scratch_, "query-"));
   const FetchProgress no_progress;
-  GoCommands commands(cache_, proxy_, limits_, scratch.path(), scratch_ + "/list-gocache", no_progress);
+  GOFARM_ASSIGN_OR_RETURN(const ProxyEnvironment proxy, proxy_.Get(scope));
+  GoCommands commands(cache_, proxy, limits_, scratch.path(), scratch_ + "/list-gocache", no_progress);
   const auto ask = [&](const std::vector<std::string>& queries,
                        bool versions) -> absl::StatusOr<std::vector<ModuleAnswer>> {
     std::vector<ModuleAnswer> answers;

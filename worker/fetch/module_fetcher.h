@@ -60,6 +60,8 @@ class ModuleFetcher {
  public:
   // `scratch`: an existing folder of this worker for synthetic main modules and source copies.
   ModuleFetcher(CacheLayout cache, ProxyEnvironment proxy, std::string scratch, FetchLimits limits = {});
+  // `proxy` must outlive it.
+  ModuleFetcher(const ProxySettings& proxy, CacheLayout cache, std::string scratch, FetchLimits limits);
   ~ModuleFetcher();
 
   FetchOutcome FetchAndList(const Scope& scope, const FetchRequest& request, const FetchProgress& progress = {});
@@ -87,7 +89,8 @@ class ModuleFetcher {
   FetchOutcome HandOut(std::shared_ptr<const Listing> listing);
 
   const CacheLayout cache_;
-  const ProxyEnvironment proxy_;
+  const std::unique_ptr<const ProxySettings> own_proxy_;
+  const ProxySettings& proxy_;
   const std::string scratch_;
   const FetchLimits limits_;
   absl::Mutex mutex_;

@@ -1,7 +1,6 @@
 #include "worker/fetch/toolchain.h"
 
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -12,12 +11,14 @@
 #include <utility>
 
 #include "absl/strings/str_split.h"
+#include "common/archives/archive_source.h"
 #include "common/base/hex.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/digest/digest.h"
 #include "common/io/archive.h"
 #include "common/io/files.h"
+#include "common/obs/log.h"
 #include "worker/fetch/command.h"
 #include "worker/fetch/toolchain_source.h"
 
@@ -136,12 +137,16 @@ std::map<std::string, std::string> ParseMarker(std::string_view text) {
 }  // namespace
 
 ToolchainStore::ToolchainStore(CacheLayout cache, ProxyEnvironment proxy, std::vector<Archive> bootstrap)
-    : cache_(std::move(cache)), proxy_(std::move(proxy)), bootstrap_(std::move(bootstrap)) {}
+    : own_proxy_(std::make_unique<const ProxySettings>(std::move(proxy))),
+      proxy_(*own_proxy_),
+      cache_(std::move(cache)),
+      bootstrap_(std::move(bootstrap)) {}
 
-std::string ToolchainStore::HostArch() {
-  utsname name{};
-  return uname(&name) == 0 ? name.machine : "unknown";
-}
+ToolchainStore::ToolchainStore(const ProxySettings& proxy, CacheLayout cache, std::vector<Archive> bootstrap,
+                               CoordinatorArchives coordinator)
+    : proxy_(proxy), cache_(std::move(cache)), bootstrap_(std::move(bootstrap)), coordinator_(std::move(coordinator)) {}
+
+std::string ToolchainStore::HostArch() { return archives::HostArch(); }
 
 std::string ToolchainStore::FolderOf(const Archive& archive) const {
   return Cat(cache_.Toolchains(), "/", archive.kind, "-", archive.version, "-", archive.sha256.substr(0, 8));
@@ -194,18 +199,7 @@ absl::StatusOr<InstalledToolchain> ToolchainStore::Install(const Scope& scope, c
 absl::Status ToolchainStore::InstallInto(const Scope& scope, const Archive& archive, const std::string& folder,
                                          const FetchProgress& progress) {
   GOFARM_ASSIGN_OR_RETURN(const ScratchFolder scratch, ScratchFolder::Make(cache_.Toolchains(), ".tmp-"));
-  std::string go;
-  if (NeedsGo(archive, proxy_)) {
-    GOFARM_ASSIGN_OR_RETURN(go, BootstrapGo(scope, progress));
-  }
-  const ArchiveSource source{.proxy = proxy_, .go = go, .scratch = scratch.path()};
-  GOFARM_ASSIGN_OR_RETURN(const std::string file, ObtainArchive(scope, archive, source, progress));
-  GOFARM_ASSIGN_OR_RETURN(const digest::FileDigests digests, digest::DigestFile(file));
-  if (digests.sha256 != archive.sha256) {
-    return absl::DataLossError(Cat("the archive from ", EscapeForPrint(archive.locator), " has SHA-256 ",
-                                   digests.sha256, " and not ", archive.sha256,
-                                   ": it is not what the toolset pins, and was thrown away"));
-  }
+  GOFARM_ASSIGN_OR_RETURN(const std::string file, Bring(scope, archive, scratch.path(), progress));
   const std::string unpacked = scratch.path() + "/unpacked";
   GOFARM_RETURN_IF_ERROR(io::MakeFolders(unpacked));
   io::ExtractOptions options;
@@ -228,6 +222,51 @@ absl::Status ToolchainStore::InstallInto(const Scope& scope, const Archive& arch
   GOFARM_RETURN_IF_ERROR(io::RemoveTree(folder));  // damaged, else it would have been found
   if (rename(ready.c_str(), folder.c_str()) != 0) return ErrnoStatus(errno, Cat("rename to ", folder));
   return io::SyncFolder(cache_.Toolchains());
+}
+
+absl::StatusOr<std::string> ToolchainStore::FromCoordinator(const Scope& scope, const Archive& archive,
+                                                            const std::string& scratch, const FetchProgress& progress) {
+  std::string file = scratch + "/of-coordinator";
+  GOFARM_RETURN_IF_ERROR(coordinator_.door(scope, archive, file, progress));
+  GOFARM_RETURN_IF_ERROR(archives::CheckSha256(archive, file, "the coordinator"));
+  return file;
+}
+
+absl::StatusOr<std::string> ToolchainStore::FromSource(const Scope& scope, const Archive& archive,
+                                                       const std::string& scratch, const FetchProgress& progress) {
+  ProxyEnvironment proxy;
+  std::string go;
+  if (archive.source == "goproxy") {
+    GOFARM_ASSIGN_OR_RETURN(proxy, proxy_.Get(scope));
+    if (NeedsGo(archive, proxy)) {
+      GOFARM_ASSIGN_OR_RETURN(go, BootstrapGo(scope, progress));
+    }
+  }
+  GOFARM_ASSIGN_OR_RETURN(std::string file,
+                          ObtainArchive(scope, archive, {.proxy = proxy, .go = go, .scratch = scratch}, progress));
+  GOFARM_RETURN_IF_ERROR(archives::CheckSha256(archive, file, archive.locator));
+  return file;
+}
+
+absl::StatusOr<std::string> ToolchainStore::Bring(const Scope& scope, const Archive& archive,
+                                                  const std::string& scratch, const FetchProgress& progress) {
+  if (!coordinator_.door) return FromSource(scope, archive, scratch, progress);
+  const bool first = coordinator_.first;
+  absl::StatusOr<std::string> file =
+      first ? FromCoordinator(scope, archive, scratch, progress) : FromSource(scope, archive, scratch, progress);
+  // Neither the end of the time nor a full disk is another one's fault.
+  if (file.ok() || scope.Done() || absl::IsResourceExhausted(file.status())) return file;
+  obs::Warn("archive_not_from_there", {{"kind", archive.kind},
+                                       {"version", archive.version},
+                                       {"from", first ? "coordinator" : archive.source},
+                                       {"error", file.status().ToString()}});
+  const absl::Status former = file.status();
+  file = first ? FromSource(scope, archive, scratch, progress) : FromCoordinator(scope, archive, scratch, progress);
+  if (file.ok() || scope.Done()) return file;
+  return absl::Status(
+      file.status().code(),
+      Cat(first ? "its own source: " : "the coordinator: ", Sv(file.status().message()),
+          first ? "; before that the coordinator: " : "; before that its own source: ", Sv(former.message())));
 }
 
 absl::StatusOr<std::string> ToolchainStore::BootstrapGo(const Scope& scope, const FetchProgress& progress) {

@@ -5,6 +5,9 @@
 //   CACHE/toolchains/<kind>-<version>-<first 8 of sha256>/gofarm-toolchain   marker: kind, version, sha256, files'
 //   digest CACHE/toolchains/<kind>-<version>-<first 8 of sha256>/root/...           bound at /go or /zig in the sandbox
 //
+// An archive comes from the coordinator, which keeps those that the farm's toolsets name, or from its own source: the
+// second is asked when the first has not got it, or gave another file.
+//
 // Thread-safe. Errors: DATA_LOSS for a wrong SHA-256 (nothing is kept), UNAVAILABLE when the source does not answer,
 // NOT_FOUND when it does not have the archive, RESOURCE_EXHAUSTED for a full disk, FAILED_PRECONDITION for what a
 // person must set right (no Go, no pip).
@@ -12,6 +15,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +25,7 @@
 #include "common/base/scope.h"
 #include "common/vocab/toolset.h"
 #include "worker/fetch/cache_layout.h"
+#include "worker/fetch/proxy_settings.h"
 
 namespace gofarm::fetch {
 
@@ -35,10 +40,21 @@ struct InstalledToolchain {
 // Step in words ("downloading zig 0.15.2"), bytes so far and in all (0: unknown). Called from the thread that waits.
 using FetchProgress = std::function<void(std::string_view step, int64_t bytes_done, int64_t bytes_total)>;
 
+// Brings the archive with this SHA-256 to `path` from the farm's coordinator.
+using ArchiveDoor = std::function<absl::Status(const Scope& scope, const Archive& archive, const std::string& path,
+                                               const FetchProgress& progress)>;
+struct CoordinatorArchives {
+  ArchiveDoor door;   // empty: there is none
+  bool first = true;  // before the archive's own source: five hundred hosts ask the world once
+};
+
 class ToolchainStore {
  public:
   // `bootstrap`: archives of deploy/toolsets.toml [[bootstrap]], for machines without a `go` on PATH.
   ToolchainStore(CacheLayout cache, ProxyEnvironment proxy, std::vector<Archive> bootstrap = {});
+  // `proxy` must outlive it.
+  ToolchainStore(const ProxySettings& proxy, CacheLayout cache, std::vector<Archive> bootstrap,
+                 CoordinatorArchives coordinator);
 
   // Returns at once when it is installed already. Waits while another process installs the same one.
   absl::StatusOr<InstalledToolchain> Install(const Scope& scope, const Archive& archive,
@@ -75,10 +91,19 @@ class ToolchainStore {
   absl::StatusOr<InstalledToolchain> ReadInstalled(const std::string& folder) const;
   absl::Status InstallInto(const Scope& scope, const Archive& archive, const std::string& folder,
                            const FetchProgress& progress);
+  // The archive file below `scratch`, with the right SHA-256.
+  absl::StatusOr<std::string> Bring(const Scope& scope, const Archive& archive, const std::string& scratch,
+                                    const FetchProgress& progress);
+  absl::StatusOr<std::string> FromCoordinator(const Scope& scope, const Archive& archive, const std::string& scratch,
+                                              const FetchProgress& progress);
+  absl::StatusOr<std::string> FromSource(const Scope& scope, const Archive& archive, const std::string& scratch,
+                                         const FetchProgress& progress);
 
+  const std::unique_ptr<const ProxySettings> own_proxy_;
+  const ProxySettings& proxy_;
   const CacheLayout cache_;
-  const ProxyEnvironment proxy_;
   const std::vector<Archive> bootstrap_;
+  const CoordinatorArchives coordinator_;
 };
 
 }  // namespace gofarm::fetch

@@ -1,5 +1,6 @@
-// Where the archive of a toolchain comes from: Go's module proxy, PyPI, a URL, or a folder of archives. Only fetches:
-// the caller compares the SHA-256. No state; thread-safe.
+// What a worker needs to fetch the archive of a toolchain from its own source: common/archives, but for Go's own
+// toolchains, which the go command fetches and verifies. Only fetches: the caller compares the SHA-256. No state;
+// thread-safe.
 #pragma once
 
 #include <string>
@@ -18,14 +19,9 @@ struct ArchiveSource {
   std::string scratch;  // everything is written below it
 };
 
-// Path of the archive file.
-//   goproxy  locator module@version: `go mod download` verifies it against the checksum database. Go fetches no
-//   toolchain
-//            without that, so where it is off the zip is fetched from the proxies directly: the toolset's SHA-256
-//            remains
-//   pypi     locator project==version: pip with the user's own configuration
-//   url      http, https or file URL of a zip or tar
-//   folder   a folder of archives: the file with that SHA-256; or the archive file itself
+// Path of the archive file. As archives::Obtain; but `go mod download` verifies a "goproxy" archive against the
+// checksum database. Go fetches no toolchain without that, so where it is off the zip is fetched from the proxies
+// directly.
 absl::StatusOr<std::string> ObtainArchive(const Scope& scope, const Archive& archive, const ArchiveSource& source,
                                           const FetchProgress& progress);
 

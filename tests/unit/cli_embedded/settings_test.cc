@@ -92,7 +92,8 @@ TEST(SettingsTest, TheConfigurationIsTomlThatHoldsWhatWasDecided) {
   EXPECT_EQ(coordinator.Str("database_url", ""), "postgresql:///gofarm?host=%2Ff%20%22arm%2Frun&user=gofarm");
   EXPECT_EQ(coordinator.Str("data_dir", ""), "/f \"arm/data");
   EXPECT_EQ(coordinator.Str("toolsets", ""), "/f \"arm/toolsets.toml");
-  for (const char* key : {"goproxy", "goprivate"}) coordinator.Str(key, "");
+  EXPECT_EQ(coordinator.Str("gosumdb", ""), "off") << "for workers of other hosts";
+  for (const char* key : {"goproxy", "gonosumdb", "goprivate"}) coordinator.Str(key, "");
   EXPECT_TRUE(coordinator.Finish().ok()) << coordinator.Finish();
   config::Table worker = config::Table::Parse(
       WorkerToml(paths, settings, go, 2, {.slots = 3, .memory_bytes_per_slot = 1 << 30}), "worker-2.toml");

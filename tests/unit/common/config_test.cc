@@ -3,6 +3,7 @@
 
 #include <cstdlib>
 
+#include "common/base/text.h"
 #include "common/config/table.h"
 #include "common/config/toolsets.h"
 
@@ -107,6 +108,21 @@ sha256 = "00"
               AllOf(HasSubstr("toolset.name"), HasSubstr("no archive for Go 1.26.8"), HasSubstr("toolset.archive.kind"),
                     HasSubstr("toolset.archive.source"), HasSubstr("toolset.archive.locator"),
                     HasSubstr("toolset.archive.sha256")));
+}
+
+TEST(ToolsetsTest, AnArchiveStandsInAToolsetOnce) {
+  const auto archive = [](std::string_view kind, std::string_view host_arch, char digit) {
+    return Cat("[[toolset.archive]]\nkind = \"", kind, "\"\nversion = \"1.2.3\"\nhost_arch = \"", host_arch,
+               "\"\nsource = \"folder\"\nlocator = \"/x\"\nsha256 = \"", std::string(64, digit), "\"\n");
+  };
+  const std::string head = "[[toolset]]\nname = \"t\"\ngo_versions = [\"1.2.3\"]\nzig_version = \"1.2.3\"\n";
+  const auto read = [&](const std::string& archives) {
+    return ReadToolsets(Table::Parse(head + archives, "t.toml")).status();
+  };
+  const std::string both = archive("go", "x86_64", '1') + archive("zig", "x86_64", '2');
+  EXPECT_TRUE(read(both + archive("go", "riscv64", '3')).ok());
+  EXPECT_THAT(std::string(read(both + archive("go", "x86_64", '3')).message()),
+              HasSubstr("go 1.2.3 for x86_64 hosts stands here twice"));
 }
 
 }  // namespace

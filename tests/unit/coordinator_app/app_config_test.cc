@@ -25,7 +25,8 @@ class AppConfigTest : public ::testing::Test {
     dir_ = ::mkdtemp(name);
     for (const char* variable :
          {"GOFARM_COORDINATOR_LISTEN", "GOFARM_COORDINATOR_HTTP", "GOFARM_COORDINATOR_DATABASE_URL",
-          "GOFARM_COORDINATOR_DATA_DIR", "GOFARM_COORDINATOR_GOPROXY", "GOFARM_COORDINATOR_LOG_LEVEL"}) {
+          "GOFARM_COORDINATOR_DATA_DIR", "GOFARM_COORDINATOR_GOPROXY", "GOFARM_COORDINATOR_LOG_LEVEL", "GOPROXY",
+          "GOSUMDB", "GONOSUMDB", "GOPRIVATE"}) {
       ::unsetenv(variable);
     }
   }
@@ -73,6 +74,45 @@ TEST_F(AppConfigTest, AProxyThatGoCannotUseIsAFault) {
   const auto config = LoadAppConfig(File(Cat(kGood, "goproxy = \"a.test,direct\"\n")));
   ASSERT_TRUE(config.ok()) << config.status();
   EXPECT_EQ(goproxy::ToText(config->goproxy), "https://a.test,direct");
+}
+
+TEST_F(AppConfigTest, WorkersAreGivenWhatIsConfiguredElseWhatTheEnvironmentSays) {
+  ::setenv("GOPROXY", "https://environment.test,direct", 1);
+  ::setenv("GOSUMDB", "sum.environment.test", 1);
+  auto config = LoadAppConfig(File(kGood));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(
+      config->go,
+      (goproxy::Settings{
+          .goproxy = "https://environment.test", .gosumdb = "sum.environment.test", .gonosumdb = "", .goprivate = ""}));
+  config =
+      LoadAppConfig(File(Cat(kGood, "goproxy = \"a.test,direct\"\ngonosumdb = \"x.test\"\ngoprivate = \"p.test\"\n")));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->go, (goproxy::Settings{
+                            .goproxy = "https://a.test", .gosumdb = "", .gonosumdb = "x.test", .goprivate = "p.test"}))
+      << "who configures proxies does not look at the environment";
+  ::unsetenv("GOPROXY");
+  ::unsetenv("GOSUMDB");
+  config = LoadAppConfig(File(kGood));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->go, goproxy::Settings{}) << "nothing is made up";
+  EXPECT_THAT(Faults(File(Cat(kGood, "gosumdb = \"a\\nb\"\n"))), HasSubstr("gosumdb is no single line"));
+}
+
+TEST_F(AppConfigTest, AFirstGoForWorkersComesWithTheProgramAlsoBesideAFileOfToolsets) {
+  const size_t built_in = LoadAppConfig(File(kGood))->bootstrap.size();
+  EXPECT_GT(built_in, 0u);
+  const std::string path = Cat(dir_, "/toolsets.toml");
+  const auto archive = [](const char* table, const char* kind) {
+    return Cat("[[", table, "]]\nkind = \"", kind, "\"\nversion = \"1.2.3\"\nhost_arch = \"riscv64\"\n",
+               "source = \"folder\"\nlocator = \"/x\"\nsha256 = \"", std::string(64, 'a'), "\"\n");
+  };
+  std::ofstream(path) << "[[toolset]]\nname = \"t\"\ngo_versions = [\"1.2.3\"]\nzig_version = \"1.2.3\"\n"
+                      << archive("toolset.archive", "go") << archive("toolset.archive", "zig")
+                      << archive("bootstrap", "go");
+  const auto config = LoadAppConfig(File(Cat(kGood, "toolsets = \"", path, "\"\n")));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->bootstrap.size(), built_in + 1);
 }
 
 TEST_F(AppConfigTest, APortForAllAddressesNeedsANameThatOthersCanDial) {

@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "common/base/text.h"
 #include "coordinator/domain/canonical.h"
 #include "coordinator/domain/toolset.h"
 
@@ -73,19 +74,26 @@ Toolset Pins() {
                         .sha256 = std::string(64, '2')}}};
 }
 
-TEST(ToolsetDigestTest, IgnoresTheOrderOfArchivesAndTheDigestItself) {
-  Toolset other = Pins();
-  std::swap(other.archives[0], other.archives[1]);
-  other.digest = "whatever";
-  EXPECT_EQ(ToolsetDigest(Pins()), ToolsetDigest(other));
+TEST(ToolsetDigestTest, ArchivesAndWhereTheyComeFromAreNoPartOfIt) {
+  const std::string digest = ToolsetDigest(Pins());
+  const auto same = [&](auto change) {
+    Toolset t = Pins();
+    change(t);
+    EXPECT_EQ(ToolsetDigest(t), digest) << CanonicalForm(t);
+  };
+  same([](Toolset& t) { std::swap(t.archives[0], t.archives[1]); });
+  same([](Toolset& t) { t.digest = "whatever"; });
+  same([](Toolset& t) { t.archives[0].source = "url"; });
+  same([](Toolset& t) { t.archives[0].locator = "https://mirror.test/go.zip"; });
+  same([](Toolset& t) {
+    t.archives.push_back(t.archives[0]);
+    t.archives.back().host_arch = "riscv64";
+  });
 }
 
 TEST(ToolsetDigestTest, EveryPinCounts) {
   // As above: a new field needs a line below.
-  {
-    [[maybe_unused]] const auto& [name, go_versions, previous_go, zig_version, archives, digest] = Pins();
-    [[maybe_unused]] const auto& [kind, version, host_arch, source, locator, sha256] = archives[0];
-  }
+  { [[maybe_unused]] const auto& [name, go_versions, previous_go, zig_version, archives, digest] = Pins(); }
   std::set<std::string> digests = {ToolsetDigest(Pins())};
   const auto differs = [&](auto change) {
     Toolset t = Pins();
@@ -96,13 +104,23 @@ TEST(ToolsetDigestTest, EveryPinCounts) {
   differs([](Toolset& t) { t.go_versions.push_back("1.27.0"); });
   differs([](Toolset& t) { t.previous_go = "1.25.12"; });
   differs([](Toolset& t) { t.zig_version = "0.16.0"; });
-  differs([](Toolset& t) { t.archives.pop_back(); });
-  differs([](Toolset& t) { t.archives[1].kind = "go"; });
-  differs([](Toolset& t) { t.archives[1].version = "0.16.0"; });
-  differs([](Toolset& t) { t.archives[1].host_arch = "aarch64"; });
-  differs([](Toolset& t) { t.archives[1].source = "url"; });
-  differs([](Toolset& t) { t.archives[1].locator = "y"; });
-  differs([](Toolset& t) { t.archives[1].sha256[0] = '3'; });
+}
+
+TEST(KnownArchivesTest, MoreOfThemAndOtherPlacesAreFineAndAnotherFileIsNot) {
+  Toolset now = Pins();
+  EXPECT_TRUE(CheckKnownArchives(now, {}).ok());
+  EXPECT_TRUE(CheckKnownArchives(now, Pins().archives).ok());
+  now.archives[0].locator = "https://mirror.test/go.zip";
+  now.archives.push_back({"zig", "0.15.2", "riscv64", "url", "u", std::string(64, '4')});
+  EXPECT_TRUE(CheckKnownArchives(now, Pins().archives).ok());
+  now.archives[1].sha256 = std::string(64, '5');
+  const absl::Status status = CheckKnownArchives(now, Pins().archives);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  const std::string said(status.message());
+  EXPECT_NE(said.find(Cat("zig 0.15.2 for x86_64 hosts was ", std::string(64, '2'), " and is ", std::string(64, '5'))),
+            std::string::npos)
+      << said;
+  EXPECT_NE(said.find("another name"), std::string::npos) << said;
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "common/io/http_client.h"
 #include "common/pki/authority.h"
 #include "common/pki/certificate.h"
 #include "common/pki/key.h"
@@ -101,6 +102,28 @@ TEST_F(HttpsTest, ACertificateOrAWordOpensItAndARefusalCanBeRead) {
   EXPECT_THAT(Ask("", {}), AllOf(StartsWith("HTTP/1.1 401"), HasSubstr("WWW-Authenticate: Bearer"), HasSubstr("who?")));
   EXPECT_THAT(Ask("Authorization: Bearer wrong\r\n", {}), StartsWith("HTTP/1.1 401"));
   EXPECT_THAT(Ask("", Person("eve")), AllOf(StartsWith("HTTP/1.1 403"), HasSubstr("not you")));
+}
+
+// The farm's own HTTP client, as it speaks to the world: it knows servers by the file that SSL_CERT_FILE names.
+TEST_F(HttpsTest, ServersAreKnownByTheBundleOfTheEnvironment) {
+  const std::string url = Cat("https://127.0.0.1:", server_->port(), "/healthz");
+  const io::HttpClient client("test");
+  const auto ask = [&] {
+    return client.Send(Scope::For(absl::Seconds(10)),
+                       {.url = url, .headers = io::HttpHeaders({{"Authorization", "Bearer word"}})});
+  };
+  const char* const before = std::getenv("SSL_CERT_FILE");
+  const std::string kept = before == nullptr ? "" : before;
+  const std::string bundle = folder_ + "/bundle.pem";
+  ASSERT_TRUE(io::WriteFileAtomic(bundle, pki::NewAuthority("f2", WallNow())->certificate).ok());
+  ::setenv("SSL_CERT_FILE", bundle.c_str(), 1);
+  const absl::Status unknown = ask().status();
+  EXPECT_EQ(unknown.code(), absl::StatusCode::kUnavailable) << unknown;
+  ASSERT_TRUE(io::WriteFileAtomic(bundle, authority_.certificate).ok());
+  const auto known = ask();
+  before == nullptr ? ::unsetenv("SSL_CERT_FILE") : ::setenv("SSL_CERT_FILE", kept.c_str(), 1);
+  ASSERT_TRUE(known.ok()) << known.status();
+  EXPECT_EQ(known->status, 200);
 }
 
 TEST_F(HttpsTest, OldTlsPlainTextAndSilenceGetNothing) {

@@ -50,6 +50,22 @@ TEST(CanBuildOnTest, NeedsAnArchiveOfEveryToolForThisHost) {
   EXPECT_FALSE(CanBuildOn(toolset, "x86_64"));
 }
 
+TEST(ToolsetFromProtoTest, HasTheArchivesOfThisHostAlone) {
+  v1::Toolset in;
+  in.set_name("t");
+  in.set_digest("dd");
+  for (const char* arch : {"x86_64", "riscv64"}) {
+    v1::Archive& archive = *in.add_archives();
+    archive.set_kind("zig");
+    archive.set_version("0.15.2");
+    archive.set_host_arch(arch);
+  }
+  const Toolset toolset = ToolsetFromProto(in, "riscv64");
+  EXPECT_EQ(toolset.digest, "dd");
+  ASSERT_EQ(toolset.archives.size(), 1u);
+  EXPECT_EQ(toolset.archives[0].host_arch, "riscv64");
+}
+
 TEST(ProgressToProtoTest, EveryMessageHoldsEveryPhaseReachedSoFarOnce) {
   AttemptControl control(AttemptToken{5});
   const absl::Time start = absl::UnixEpoch();

@@ -27,6 +27,31 @@ TEST(FilledUpTest, WhatIsConfiguredStaysAndTheRestComesFromGo) {
   EXPECT_EQ(both.goprivate, "corp.example");
 }
 
+TEST(CacheLayoutTest, ItsKeyIsOfTheToolsThatBuildHereAndNotOfWhereTheyComeFrom) {
+  const Toolset toolset{
+      .name = "t",
+      .go_versions = {"1.26.8"},
+      .previous_go = "1.25.12",
+      .zig_version = "0.15.2",
+      .archives = {{"go", "1.26.8", "x86_64", "goproxy", "l", "aa"}, {"zig", "0.15.2", "x86_64", "pypi", "z", "bb"}},
+      .digest = "dd"};
+  const std::string key = CacheLayout::Key(toolset, 1);
+  EXPECT_EQ(key.size(), std::string("0123456789ab-L1").size());
+  Toolset moved = toolset;
+  moved.archives[0].source = "url";
+  moved.archives[0].locator = "https://mirror.test/go.zip";
+  std::swap(moved.archives[0], moved.archives[1]);
+  moved.archives.push_back({"go", "1.25.12", "x86_64", "goproxy", "p", "cc"});
+  EXPECT_EQ(CacheLayout::Key(moved, 1), key) << "the previous Go makes no seed";
+  Toolset other_file = toolset;
+  other_file.archives[1].sha256 = "be";
+  EXPECT_NE(CacheLayout::Key(other_file, 1), key) << "of another farm that shares the cache";
+  Toolset other = toolset;
+  other.digest = "de";
+  EXPECT_NE(CacheLayout::Key(other, 1), key);
+  EXPECT_NE(CacheLayout::Key(toolset, 2), key);
+}
+
 TEST(ClassifyFetchErrorTest, KnowsWhoIsConcerned) {
   const struct {
     const char* message;

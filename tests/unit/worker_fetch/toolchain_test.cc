@@ -10,12 +10,14 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <thread>
 
 #include "common/digest/digest.h"
 #include "common/io/files.h"
 #include "tests/support/proxy_folder.h"
 #include "tests/support/zip_maker.h"
+#include "worker/fetch/toolchain_source.h"
 
 namespace gofarm::fetch {
 namespace {
@@ -161,6 +163,100 @@ TEST_F(ToolchainTest, WithoutAChecksumDatabaseGoComesFromTheProxyByItsDigest) {
   const auto go = install("http://127.0.0.1:1|" + empty.url() + "," + server.url() + "/");
   ASSERT_TRUE(go.ok()) << go.status();
   EXPECT_EQ(ModeOf(go->path), 0755u);
+}
+
+// What a coordinator that has `file` gives, and how often it was asked.
+struct FakeDoor {
+  std::string file;
+  absl::Status failure;
+  int asked = 0;
+  ArchiveDoor Door() {
+    return [this](const Scope&, const Archive&, const std::string& path, const FetchProgress&) {
+      ++asked;
+      if (failure.ok()) WriteFileOrDie(path, file);
+      return failure;
+    };
+  }
+};
+
+TEST_F(ToolchainTest, TheCoordinatorIsAskedBeforeTheWorldAndTheWorldWhenItHasNone) {
+  const Archive archive = Zig("url", "");
+  FolderServer world(base_ + "/mirror");
+  Archive wanted = archive;
+  wanted.locator = world.url() + "/zig.whl";
+  FakeDoor farm{.file = io::ReadFile(base_ + "/mirror/zig.whl", 1 << 20).value()};
+  const ProxySettings proxy{ProxyEnvironment{}};
+  const auto install = [&](bool first) {
+    io::RemoveTree(base_ + "/cache").IgnoreError();
+    ToolchainStore store(proxy, CacheLayout(base_ + "/cache"), {}, {.door = farm.Door(), .first = first});
+    return store.Install(Scope::For(absl::Minutes(1)), wanted);
+  };
+  ASSERT_TRUE(install(true).ok());
+  EXPECT_EQ(farm.asked, 1);
+  EXPECT_TRUE(world.counts().empty()) << "five hundred hosts would ask it as often";
+
+  farm.failure = absl::FailedPreconditionError("the coordinator could not get zig");
+  ASSERT_TRUE(install(true).ok());
+  EXPECT_EQ(world.counts().size(), 1u);
+
+  farm.failure = absl::OkStatus();
+  const std::string right = std::exchange(farm.file, "another file");
+  ASSERT_TRUE(install(true).ok()) << "what it sent is not what the toolset pins";
+  EXPECT_EQ(farm.asked, 3);
+
+  world.AnswerAll(404);
+  const absl::Status nowhere = install(true).status();
+  EXPECT_EQ(nowhere.code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(nowhere.message()),
+              HasSubstr("before that the coordinator: the archive from the coordinator"));
+  EXPECT_THAT(Kept(), ::testing::IsEmpty());
+
+  farm.file = right;
+  farm.asked = 0;
+  EXPECT_TRUE(install(false).ok()) << "its own source first, the coordinator then";
+  EXPECT_EQ(farm.asked, 1);
+  world.AnswerAll(0);
+  EXPECT_TRUE(install(false).ok());
+  EXPECT_EQ(farm.asked, 1) << "not asked";
+}
+
+TEST_F(ToolchainTest, AGoOfTheCoordinatorNeedsNoGoAndNoProxy) {
+  const std::string zip = MakeZip({{"go/bin/go", "#!go"}, {"go/VERSION", "go9.9.9"}});
+  FakeDoor farm{.file = zip};
+  const ProxySettings nobody({}, {}, [](const Scope&) -> absl::StatusOr<ProxyEnvironment> {
+    ADD_FAILURE() << "Go was asked";
+    return absl::FailedPreconditionError("no go here");
+  });
+  ToolchainStore store(nobody, CacheLayout(base_ + "/cache"), {}, {.door = farm.Door()});
+  const auto go = store.Install(Scope::For(absl::Minutes(1)),
+                                {"go", "9.9.9", ToolchainStore::HostArch(), "goproxy",
+                                 "golang.org/toolchain@v0.0.1-go9.9.9.linux-amd64", digest::Sha256Hex(zip)});
+  ASSERT_TRUE(go.ok()) << go.status();
+}
+
+// Both know servers by the file that this process would take, wherever this system keeps it.
+TEST_F(ToolchainTest, GoAndPipAreGivenTheCertificates) {
+  const std::string bundle = base_ + "/own.pem";
+  WriteFileOrDie(bundle, "pem");
+  WriteFileOrDie(base_ + "/bin/python3",
+                 "#!/bin/sh\nwhile [ \"$1\" != -d ]; do shift; done\ncp \"$WHEEL\" \"$2/zig.whl\"\n"
+                 "echo \"$SSL_CERT_FILE\" >\"$SAID\"\n");
+  ASSERT_EQ(chmod((base_ + "/bin/python3").c_str(), 0755), 0);
+  const Archive archive = Zig("pypi", "ziglang==9.9.9");
+  std::map<std::string, std::string> before;
+  for (const char* name : {"PATH", "SSL_CERT_FILE"}) before[name] = getenv(name) == nullptr ? "" : getenv(name);
+  setenv("PATH", (base_ + "/bin:" + before["PATH"]).c_str(), 1);
+  setenv("SSL_CERT_FILE", bundle.c_str(), 1);
+  setenv("WHEEL", (base_ + "/mirror/zig.whl").c_str(), 1);
+  setenv("SAID", (base_ + "/said").c_str(), 1);
+  const auto zig = Install(archive);
+  const auto of_go = DownloadEnvironment({}, base_ + "/mod", base_);
+  setenv("PATH", before["PATH"].c_str(), 1);
+  before["SSL_CERT_FILE"].empty() ? unsetenv("SSL_CERT_FILE")
+                                  : setenv("SSL_CERT_FILE", before["SSL_CERT_FILE"].c_str(), 1);
+  ASSERT_TRUE(zig.ok()) << zig.status();
+  EXPECT_EQ(io::ReadFile(base_ + "/said", 4096).value(), bundle + "\n");
+  EXPECT_THAT(of_go, ::testing::Contains(std::pair<std::string, std::string>("SSL_CERT_FILE", bundle)));
 }
 
 // An attempt that waits for the toolchain would otherwise count as cancelled.

@@ -17,8 +17,10 @@
 
 #include "common/base/text.h"
 #include "common/config/toolsets.h"
+#include "common/digest/digest.h"
 #include "common/io/files.h"
 #include "common/process/run.h"
+#include "tests/support/zip_maker.h"
 #include "worker/build/recipe.h"
 #include "worker/build/seed_steps.h"
 
@@ -146,7 +148,7 @@ constexpr char kServer[] =
 
 // Its tests share one cache folder, since a seed costs a minute. GOFARM_SEEDER_TEST_FOLDER names one of --seed-all
 // instead.
-class SeededTest : public testing::Test {
+class SeededTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     char name[] = "/tmp/gofarm-seeder-XXXXXX";
@@ -224,6 +226,39 @@ TEST(SeederTest, AFailureIsToldWithItsReasonAfterBoundedTries) {
     EXPECT_EQ(seed.status().code(), absl::StatusCode::kFailedPrecondition);
     EXPECT_THAT(std::string(seed.status().message()), HasSubstr("has no archive of go 1.0.0"));
     EXPECT_EQ(seeder.Readiness()[0].state, ReadinessState::kFailed);
+  }
+  EXPECT_TRUE(io::RemoveTree(base).ok());
+}
+
+// The coordinator came back with another mirror: nobody waits for a job to ask once more.
+TEST(SeederTest, AnInstallationThatFailedIsTriedAnewWhenItsArchivesComeFromElsewhere) {
+  char name[] = "/tmp/gofarm-seeder-XXXXXX";
+  const std::string base = mkdtemp(name);
+  {
+    Farm farm(base);
+    fetch::ToolchainStore toolchains(farm.cache, {});
+    const std::string go = ::gofarm::testing::MakeZip({{"go/bin/go", "#!go"}});
+    const std::string zig = ::gofarm::testing::MakeZip({{"zig/zig", "#!zig"}});
+    const std::string host = fetch::ToolchainStore::HostArch();
+    Toolset toolset{.name = "t",
+                    .go_versions = {"9.9.9"},
+                    .zig_version = "9.9.8",
+                    .archives = {{"go", "9.9.9", host, "folder", base + "/there", digest::Sha256Hex(go)},
+                                 {"zig", "9.9.8", host, "folder", base + "/there", digest::Sha256Hex(zig)}},
+                    .digest = "00"};
+    SeederOptions options = farm.Options({}, 1);
+    options.retry_first = absl::Milliseconds(1);
+    Seeder seeder(options, farm.cache, toolchains, farm.sandbox);
+    seeder.AddToolset(toolset);
+    EXPECT_FALSE(seeder.WaitToolchains(Scope::For(absl::Minutes(1)), toolset).ok());
+    fs::create_directories(base + "/elsewhere");
+    std::ofstream(base + "/elsewhere/go.zip") << go;
+    std::ofstream(base + "/elsewhere/zig.zip") << zig;
+    for (Archive& archive : toolset.archives) archive.locator = base + "/elsewhere";
+    seeder.AddToolset(toolset);
+    const auto installed = seeder.WaitToolchains(Scope::For(absl::Minutes(1)), toolset);
+    ASSERT_TRUE(installed.ok()) << installed.status();
+    EXPECT_EQ(installed->zig.version, "9.9.8");
   }
   EXPECT_TRUE(io::RemoveTree(base).ok());
 }
