@@ -1,7 +1,6 @@
 #include "worker/fetch/toolchain.h"
 
 #include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include "common/digest/digest.h"
 #include "common/io/archive.h"
 #include "common/io/files.h"
+#include "worker/exec/host_machine.h"
 #include "worker/fetch/command.h"
 #include "worker/fetch/toolchain_source.h"
 
@@ -138,10 +138,7 @@ std::map<std::string, std::string> ParseMarker(std::string_view text) {
 ToolchainStore::ToolchainStore(CacheLayout cache, ProxyEnvironment proxy, std::vector<Archive> bootstrap)
     : cache_(std::move(cache)), proxy_(std::move(proxy)), bootstrap_(std::move(bootstrap)) {}
 
-std::string ToolchainStore::HostArch() {
-  utsname name{};
-  return uname(&name) == 0 ? name.machine : "unknown";
-}
+std::string ToolchainStore::HostArch() { return exec::HostArch(); }
 
 std::string ToolchainStore::FolderOf(const Archive& archive) const {
   return Cat(cache_.Toolchains(), "/", archive.kind, "-", archive.version, "-", archive.sha256.substr(0, 8));
