@@ -21,6 +21,7 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/io/ca_bundle.h"
 #include "common/sync/wait.h"
 
 namespace gofarm::io {
@@ -415,6 +416,7 @@ absl::StatusOr<HttpResponse> HttpClient::Send(const Scope& scope, const HttpRequ
     curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, file ? "file" : "http,https");
     curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);  // the redirect rule is ours
     curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
+    if (const std::string bundle = CaBundle(); !bundle.empty()) curl_easy_setopt(h, CURLOPT_CAINFO, bundle.c_str());
     curl_easy_setopt(h, CURLOPT_USERAGENT, user_agent_.c_str());
     curl_easy_setopt(h, CURLOPT_HTTPHEADER, headers.get());
     curl_easy_setopt(h, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);

@@ -78,11 +78,13 @@ make_libarchive() {
   cross_cmake . "${off[@]}" -DENABLE_WERROR=OFF -DENABLE_ZLIB=ON -DENABLE_LZMA=ON -DENABLE_ZSTD=ON
 }
 
-# HTTP and HTTPS only. The certificates' file is found by our own code and by SSL_CERT_FILE.
+# HTTP, HTTPS and files only. The certificates' file is found by our own code (common/io/ca_bundle).
 make_curl() {
-  cross_cmake . -DHTTP_ONLY=ON -DBUILD_CURL_EXE=OFF -DBUILD_TESTING=OFF -DCURL_USE_OPENSSL=ON -DCURL_ZLIB=ON -DCURL_BROTLI=OFF -DCURL_ZSTD=OFF \
+  local off=() what
+  for what in DICT FTP GOPHER IMAP LDAP LDAPS MQTT POP3 RTSP SMB SMTP TELNET TFTP; do off+=("-DCURL_DISABLE_$what=ON"); done
+  cross_cmake . "${off[@]}" -DBUILD_CURL_EXE=OFF -DBUILD_TESTING=OFF -DCURL_USE_OPENSSL=ON -DCURL_ZLIB=ON -DCURL_BROTLI=OFF -DCURL_ZSTD=OFF \
     -DUSE_NGHTTP2=OFF -DUSE_LIBIDN2=OFF -DCURL_USE_LIBSSH2=OFF -DCURL_USE_LIBPSL=OFF -DCURL_USE_GSSAPI=OFF -DENABLE_MANUAL=OFF \
-    -DCURL_CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt -DCURL_CA_PATH=none
+    -DCURL_CA_BUNDLE=none -DCURL_CA_PATH=none
 }
 
 make_fmtlib() { cross_cmake . -DFMT_TEST=OFF -DFMT_DOC=OFF -DFMT_FUZZ=OFF; }

@@ -2,8 +2,13 @@
 #include <arpa/inet.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <string>
 
 #include "common/base/text.h"
+#include "common/io/ca_bundle.h"
 #include "common/io/http_headers.h"
 #include "common/io/request_budget.h"
 #include "common/io/url.h"
@@ -14,6 +19,20 @@ namespace {
 using ::testing::HasSubstr;
 
 const absl::Time kNoon = absl::FromUnixSeconds(1'800'000'000);
+
+TEST(CaBundleTest, TheEnvironmentComesBeforeTheUsualPlaces) {
+  const char* const before = std::getenv("SSL_CERT_FILE");
+  const std::string kept = before == nullptr ? "" : before;
+  setenv("SSL_CERT_FILE", "/some/bundle.pem", 1);
+  EXPECT_EQ(CaBundle(), "/some/bundle.pem");
+  setenv("SSL_CERT_FILE", "", 1);
+  const std::string found = CaBundle();
+  EXPECT_TRUE(found.empty() || access(found.c_str(), R_OK) == 0) << found;
+  if (access("/etc/ssl/certs/ca-certificates.crt", R_OK) == 0) {
+    EXPECT_EQ(found, "/etc/ssl/certs/ca-certificates.crt");
+  }
+  kept.empty() ? unsetenv("SSL_CERT_FILE") : setenv("SSL_CERT_FILE", kept.c_str(), 1);
+}
 
 TEST(HttpHeadersTest, NamesAreFoundWithoutCase) {
   HttpHeaders headers{{"Content-Type", "text/plain"}, {"LOCATION", "/a"}, {"Location", "/b"}};
