@@ -64,7 +64,7 @@ make_grpc() {
   cross_install
 }
 
-make_xz-utils() { cross_cmake . -DBUILD_TESTING=OFF -DCMAKE_USE_PTHREADS_INIT=ON; }
+make_xz-utils() { cross_cmake . -DBUILD_TESTING=OFF; }
 
 make_libzstd() {
   make -C lib -j "$jobs" libzstd.a PREFIX="$prefix"
