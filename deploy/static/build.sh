@@ -36,7 +36,7 @@ mkdir -p "$out"
 out=$(cd "$out" && pwd)
 cache=${GOFARM_CACHE_DIR:-$HOME/.cache/gofarm}/static
 mkdir -p "$cache"
-cache=$(cd "$cache" && pwd)
+cache=$(cd "$cache" && pwd -P)
 jobs=${GOFARM_JOBS:-$(nproc)}
 version=$(sed -n 's/^project(gofarm VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt")
 

@@ -157,7 +157,7 @@ TEST(InitSpecTest, SpecsThatMakeNoSandboxAreRefusedWithTheReason) {
     return std::string(status.message());
   };
   EXPECT_TRUE(CheckSpec(FullSpec().sandbox).ok());
-  using testing::HasSubstr;
+  using ::testing::HasSubstr;
   EXPECT_THAT(refused([](SandboxSpec& s) { s.argv.clear(); }), HasSubstr("no command"));
   EXPECT_THAT(refused([](SandboxSpec& s) { s.argv[1] = std::string("a\0b", 3); }), HasSubstr("zero byte"));
   EXPECT_THAT(refused([](SandboxSpec& s) { s.environment[0].first = "A=B"; }), HasSubstr("bad name"));
@@ -183,9 +183,9 @@ TEST(BwrapOptionsTest, FoldersComeBeforeWhatIsMountedInThem) {
 
 TEST(BwrapOptionsTest, TheNetworkIsCutOffUnlessAskedFor) {
   InitSpec spec = FullSpec();
-  EXPECT_THAT(BwrapOptions(spec, Staged{}), testing::Not(testing::Contains("--unshare-net")));
+  EXPECT_THAT(BwrapOptions(spec, Staged{}), ::testing::Not(::testing::Contains("--unshare-net")));
   spec.sandbox.network = false;
-  EXPECT_THAT(BwrapOptions(spec, Staged{}), testing::Contains("--unshare-net"));
+  EXPECT_THAT(BwrapOptions(spec, Staged{}), ::testing::Contains("--unshare-net"));
 }
 
 std::vector<sock_filter> Filter(Target machine) {
@@ -291,7 +291,7 @@ TEST(HostMachineTest, BubblewrapBesideTheProgramComesBeforePath) {
   EXPECT_EQ(FindBwrap("./bwrap").value_or(""), "./bwrap");
 }
 
-class TreeTest : public testing::Test {
+class TreeTest : public ::testing::Test {
  protected:
   TreeTest() {
     char name[] = "/tmp/gofarm-tree-XXXXXX";
