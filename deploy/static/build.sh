@@ -144,7 +144,7 @@ gate() { # FILE MACHINE
   ! grep -q "(NEEDED)" <<<"$heads" || why+=" needs shared libraries;"
   grep -qE "^ +GNU_RELRO " <<<"$heads" || why+=" has no RELRO segment;"
   grep -qE "\(BIND_NOW\)|\((FLAGS|FLAGS_1)\).*NOW" <<<"$heads" || why+=" does not bind its symbols at start;"
-  grep -qE "^ +GNU_STACK .* RW +0x" <<<"$heads" || why+=" may have an executable stack;"
+  grep -qE "^ +GNU_STACK .* RW +0" <<<"$heads" || why+=" may have an executable stack;"
   ! grep -qE " \.symtab " <<<"$heads" || why+=" is not stripped;"
   ! grep -q "Build ID:" <<<"$heads" || why+=" has a build id;"
   [ -z "$why" ] || die "${1##*/} for $arch is refused:$why"

@@ -41,7 +41,7 @@ make_re2() {
 make_abseil() {
   # clang has no "+crypto" in -march that goes with zig's -mcpu.
   sed -i 's/-march=armv8-a+crypto/-mcpu=generic+crypto/' absl/copts/GENERATED_AbseilCopts.cmake
-  # off64_t, which musl has by this name only.
+  # off64_t and the like: musl has them by this name only.
   cross_cmake . -DCMAKE_CXX_STANDARD=17 -DABSL_PROPAGATE_CXX_STD=ON -DBUILD_TESTING=OFF -DCMAKE_CXX_FLAGS="$CXXFLAGS -D_LARGEFILE64_SOURCE"
 }
 
@@ -64,7 +64,7 @@ make_grpc() {
   cross_install
 }
 
-make_xz-utils() { cross_cmake . -DBUILD_TESTING=OFF; }
+make_xz-utils() { cross_cmake . -DBUILD_TESTING=OFF -DCREATE_XZ_SYMLINKS=OFF -DCREATE_LZMA_SYMLINKS=OFF; }
 
 make_libzstd() {
   make -C lib -j "$jobs" libzstd.a PREFIX="$prefix"
@@ -75,20 +75,21 @@ make_libzstd() {
 make_libarchive() {
   local off=() what
   for what in TEST TAR CPIO CAT ACL XATTR ICONV OPENSSL MBEDTLS NETTLE LIBB2 LZ4 LZO BZip2 LIBXML2 EXPAT PCREPOSIX LibGCC CNG; do off+=("-DENABLE_$what=OFF"); done
-  cross_cmake . "${off[@]}" -DENABLE_WERROR=OFF -DENABLE_ZLIB=ON -DENABLE_LZMA=ON -DENABLE_ZSTD=ON
+  cross_cmake . "${off[@]}" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="" -DENABLE_WERROR=OFF -DENABLE_ZLIB=ON -DENABLE_LZMA=ON -DENABLE_ZSTD=ON
 }
 
 # HTTP, HTTPS and files only. The certificates' file is found by our own code (common/io/ca_bundle).
 make_curl() {
+  # Whether poll works is tried by running it, which cannot be done for another machine: without the answer it would be select.
   local off=() what
   for what in DICT FTP GOPHER IMAP LDAP LDAPS MQTT POP3 RTSP SMB SMTP TELNET TFTP; do off+=("-DCURL_DISABLE_$what=ON"); done
   cross_cmake . "${off[@]}" -DBUILD_CURL_EXE=OFF -DBUILD_TESTING=OFF -DCURL_USE_OPENSSL=ON -DCURL_ZLIB=ON -DCURL_BROTLI=OFF -DCURL_ZSTD=OFF \
     -DUSE_NGHTTP2=OFF -DUSE_LIBIDN2=OFF -DCURL_USE_LIBSSH2=OFF -DCURL_USE_LIBPSL=OFF -DCURL_USE_GSSAPI=OFF -DENABLE_MANUAL=OFF \
-    -DCURL_CA_BUNDLE=none -DCURL_CA_PATH=none
+    -DHAVE_POLL_FINE=ON -DCURL_CA_BUNDLE=none -DCURL_CA_PATH=none
 }
 
 make_fmtlib() { cross_cmake . -DFMT_TEST=OFF -DFMT_DOC=OFF -DFMT_FUZZ=OFF; }
-make_spdlog() { cross_cmake . -DSPDLOG_FMT_EXTERNAL=ON -DSPDLOG_BUILD_EXAMPLE=OFF -DSPDLOG_BUILD_TESTS=OFF; }
+make_spdlog() { cross_cmake . -DSPDLOG_FMT_EXTERNAL=ON -DSPDLOG_BUILD_EXAMPLE=OFF -DSPDLOG_BUILD_TESTS=OFF -DCMAKE_CXX_FLAGS="$CXXFLAGS -D_LARGEFILE64_SOURCE"; }
 make_simdjson() { cross_cmake . -DSIMDJSON_DEVELOPER_MODE=OFF; }
 make_cli11() { cross_cmake . -DCLI11_BUILD_TESTS=OFF -DCLI11_BUILD_EXAMPLES=OFF -DCLI11_BUILD_DOCS=OFF; }
 
