@@ -47,6 +47,8 @@ endfunction()
 function(gofarm_use_pch name kind grpc)
   if(grpc)
     target_link_libraries(${name} PRIVATE gofarm_proto protobuf::libprotobuf gRPC::grpc++)
+    # Its own headers name gRPC's, so who includes those finds them too, wherever they are installed.
+    target_include_directories(${name} SYSTEM PUBLIC $<TARGET_PROPERTY:gRPC::grpc++,INTERFACE_INCLUDE_DIRECTORIES>)
     target_precompile_headers(${name} REUSE_FROM gofarm_pch_grpc)
   elseif(GOFARM_PCH)
     target_precompile_headers(${name} REUSE_FROM gofarm_pch_${kind})
