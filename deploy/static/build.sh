@@ -166,7 +166,17 @@ make_target() {
   # No path of this machine in what is compiled; zig's own checks for undefined behaviour are for programs under development.
   local flags=(-target "$arch-linux-musl" -fno-sanitize=undefined -Wno-unused-command-line-argument)
   export ZIG_GLOBAL_CACHE_DIR=$cache/zig-cache ZIG_LOCAL_CACHE_DIR=$cache/zig-cache
-  for name in cc c++; do printf '#!/bin/sh\nexec "%s" %s %s -ffile-prefix-map="%s/=" "$@"\n' "$zig" "$name" "${flags[*]}" "$work" >"$bin/$name.new"; done
+  # zig's linker knows no --push-state, which Debian's Abseil asks for around libatomic; zig has that one built in.
+  for name in cc c++; do
+    cat >"$bin/$name.new" <<WRAPPER
+#!/bin/sh
+for word do
+  shift
+  case \$word in -Wl,--push-state* | -Wl,--pop-state | -latomic) ;; *) set -- "\$@" "\$word" ;; esac
+done
+exec "$zig" $name ${flags[*]} -ffile-prefix-map="$work/=" "\$@"
+WRAPPER
+  done
   for name in ar ranlib; do printf '#!/bin/sh\nexec "%s" %s "$@"\n' "$zig" "$name" >"$bin/$name.new"; done
   sed "s#@ARCH@#$arch#g; s#@BIN@#$bin#g" "$here/toolchain.cmake.in" >"$toolchain.new"
   for name in "$bin/cc" "$bin/c++" "$bin/ar" "$bin/ranlib" "$toolchain"; do
@@ -191,7 +201,7 @@ make_target() {
   export PKG_CONFIG_PATH="" PKG_CONFIG_LIBDIR
   PKG_CONFIG_LIBDIR=$(sed 's#;#/lib/pkgconfig:#g; s#$#/lib/pkgconfig#' <<<"$prefixes")
   if ! {
-    cmake -S "$root" -B "$build" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$toolchain" -DCMAKE_PREFIX_PATH="$prefixes" -DCMAKE_BUILD_TYPE=Release \
+    cmake -S "$root" -B "$build" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$toolchain" -DCMAKE_PROJECT_INCLUDE="$here/project.cmake" -DCMAKE_PREFIX_PATH="$prefixes" -DCMAKE_BUILD_TYPE=Release \
       -DCMAKE_C_FLAGS_RELEASE="$cflags" -DCMAKE_CXX_FLAGS_RELEASE="$cxxflags" -DCMAKE_CXX_FLAGS="-ffile-prefix-map=$root/= -ffile-prefix-map=$build/=" \
       -DGOFARM_COMPONENTS="worker;cli" -DGOFARM_TESTS=OFF -DGOFARM_BENCH=OFF -DGOFARM_CCACHE="" -DGOFARM_LINKER="" &&
       cmake --build "$build" -j "$jobs" --target gofarm-worker gofarm
