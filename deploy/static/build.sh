@@ -202,7 +202,7 @@ WRAPPER
   PKG_CONFIG_LIBDIR=$(sed 's#;#/lib/pkgconfig:#g; s#$#/lib/pkgconfig#' <<<"$prefixes")
   if ! {
     cmake -S "$root" -B "$build" -G Ninja -DCMAKE_TOOLCHAIN_FILE="$toolchain" -DCMAKE_PROJECT_INCLUDE="$here/project.cmake" -DCMAKE_PREFIX_PATH="$prefixes" -DCMAKE_BUILD_TYPE=Release \
-      -DCMAKE_C_FLAGS_RELEASE="$cflags" -DCMAKE_CXX_FLAGS_RELEASE="$cxxflags" -DCMAKE_CXX_FLAGS="-ffile-prefix-map=$root/= -ffile-prefix-map=$build/=" \
+      -DCMAKE_C_FLAGS_RELEASE="$cflags" -DCMAKE_CXX_FLAGS_RELEASE="$cxxflags" -DCMAKE_CXX_FLAGS="-ffile-prefix-map=$root/= -ffile-prefix-map=$build/= -ffile-prefix-map=$base/=" \
       -DGOFARM_COMPONENTS="worker;cli" -DGOFARM_TESTS=OFF -DGOFARM_BENCH=OFF -DGOFARM_CCACHE="" -DGOFARM_LINKER="" &&
       cmake --build "$build" -j "$jobs" --target gofarm-worker gofarm
   } >"$build/log" 2>&1; then
