@@ -354,13 +354,15 @@ Exit Status(const Globals& globals) {
   return observed.shape.state == "down" ? kExitUnreachable : 0;
 }
 
+std::string VersionLine() { return Cat("gofarm ", GOFARM_VERSION); }
+
 Exit Version(const Globals& globals) {
   if (globals.json) {
     JsonWriter json;
     json.BeginObject().Field("version", GOFARM_VERSION).EndObject();
     PrintOut(json.Take());
   } else {
-    PrintOut(Cat("gofarm ", GOFARM_VERSION, "\n"));
+    PrintOut(VersionLine() + "\n");
   }
   return 0;
 }

@@ -158,5 +158,7 @@ Exit Up(const Globals& globals, const UpArgs& args);
 Exit Down(const Globals& globals);
 Exit Status(const Globals& globals);
 Exit Version(const Globals& globals);
+// "gofarm 0.1.0"
+std::string VersionLine();
 
 }  // namespace gofarm::cli

@@ -521,6 +521,7 @@ int Main(int argc, char** argv) {
   std::string part;
   p.app.require_subcommand(1);
   p.app.footer(kFooter);
+  p.app.set_version_flag("--version", VersionLine());
   p.app.add_option("--output", p.output, "table, or json: one document on standard output")
       ->check(CLI::IsMember({"table", "json"}));
   p.app.add_option("--server", p.globals.farm.server, "address of a coordinator (GOFARM_SERVER)")->check(NotEmpty());
@@ -541,7 +542,7 @@ int Main(int argc, char** argv) {
     p.app.parse(argc, argv);
     pki::HideArgument(argc, argv, member.login.join);
   } catch (const CLI::ParseError& error) {
-    if (error.get_exit_code() == 0) return p.app.exit(error);  // --help
+    if (error.get_exit_code() == 0) return p.app.exit(error);  // --help, --version
     PrintError(absl::InvalidArgumentError(WhatIsWrong(p.app, error)));
     PrintErr("see: gofarm --help, or gofarm VERB --help\n");
     return kExitInput;

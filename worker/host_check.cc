@@ -13,12 +13,13 @@
 #include "absl/strings/str_format.h"
 #include "common/base/status.h"
 #include "common/base/text.h"
+#include "common/io/ca_bundle.h"
 #include "common/io/files.h"
 #include "common/json/writer.h"
 #include "common/process/limits.h"
-#include "common/process/program.h"
 #include "worker/build/runner.h"
 #include "worker/build/smoke_runner.h"
+#include "worker/exec/host_machine.h"
 #include "worker/exec/sandbox.h"
 #include "worker/fetch/toolchain.h"
 
@@ -116,6 +117,14 @@ HostFinding JudgeIsolation(const HostFacts& facts) {
           .fix = full ? "make room on that disk" : "mend what is named above and in this line; docs/sandbox.md"};
 }
 
+HostFinding JudgeCertificates(const HostFacts& facts) {
+  if (!facts.ca_bundle.empty()) return {.what = "certificates", .detail = facts.ca_bundle};
+  return {.what = "certificates",
+          .verdict = Verdict::kWarning,
+          .detail = "none of the world's authorities",
+          .fix = io::NoCaBundle()};
+}
+
 HostFinding JudgeMemory(const HostFacts& facts) {
   HostFinding finding{.what = "memory",
                       .detail = Cat(GiB(facts.memory_bytes), ", ", facts.slots, facts.slots == 1 ? " slot" : " slots",
@@ -201,7 +210,8 @@ HostFacts ReadHost(const AppConfig& config, absl::Status isolation) {
   const std::string known = io::ReadFile("/proc/filesystems", kProcFileMax).value_or("");
   facts.overlay = known.find("\toverlay\n") != std::string::npos;
   const exec::SandboxOptions defaults;
-  facts.bwrap = process::FindProgram(defaults.bwrap);
+  facts.bwrap = exec::FindBwrap(defaults.bwrap);
+  facts.ca_bundle = io::FindCaBundle();
   facts.open_files = process::RaiseOpenFilesLimit();
   facts.disks = {{"cache_dir", config.cache_dir, FreeBytesFor(config.cache_dir)},
                  {"work_dir", config.work_dir, FreeBytesFor(config.work_dir)}};
@@ -217,7 +227,7 @@ HostFacts ReadHost(const AppConfig& config, absl::Status isolation) {
 std::vector<HostFinding> JudgeHost(const HostFacts& facts) {
   std::vector<HostFinding> findings = {JudgeKernel(facts),  JudgeArchitecture(facts), JudgeNamespaces(facts),
                                        JudgeOverlay(facts), JudgeBwrap(facts),        JudgeIsolation(facts),
-                                       JudgeMemory(facts),  JudgeOpenFiles(facts)};
+                                       JudgeMemory(facts),  JudgeOpenFiles(facts),    JudgeCertificates(facts)};
   for (const HostFacts::Disk& disk : facts.disks) findings.push_back(JudgeDisk(disk));
   for (HostFinding& finding : JudgeRunners(facts)) findings.push_back(std::move(finding));
   return findings;

@@ -41,6 +41,7 @@ struct HostFacts {
   int slots = 1;
   int64_t memory_bytes_per_slot = 0;
   absl::StatusOr<int64_t> open_files = 0;
+  std::string ca_bundle;  // empty: none
   std::vector<Disk> disks;
   std::vector<Runner> runners;
 };

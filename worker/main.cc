@@ -134,6 +134,18 @@ int Main(int argc, char** argv) {
   AddToolsetOptions(*bootstrap, args);
   bootstrap->callback([&] { verb = [&](const Scope& scope) { return worker::ToolchainBootstrap(scope, args); }; });
 
+  CLI::App* make_go = toolchain->add_subcommand(
+      "make-go", "make the toolsets' Go for hosts for which no registry has one; prints their rows for toolsets.toml");
+  AddCacheOptions(*make_go, args, output);
+  AddToolsetOptions(*make_go, args);
+  make_go->add_option("--toolset", args.toolset, "one toolset by its name; else all of the file")->type_name("NAME");
+  make_go->add_option("--host", args.host_arch, "riscv64, loongarch64, aarch64 or x86_64")
+      ->required()
+      ->type_name("ARCH")
+      ->check(CLI::IsMember({"aarch64", "loongarch64", "riscv64", "x86_64"}));
+  make_go->add_option("--out", args.out, "the folder that the archives go to")->required()->type_name("DIR");
+  make_go->callback([&] { verb = [&](const Scope& scope) { return worker::ToolchainMakeGo(scope, args); }; });
+
   CLI::App* cache = app.add_subcommand("cache", "disk use of a cache folder")->require_subcommand(1);
   CLI::App* show = cache->add_subcommand("show", "bytes by kind");
   AddCacheOptions(*show, args, output);

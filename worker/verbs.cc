@@ -4,6 +4,8 @@
 
 #include <cstdio>
 #include <cstdlib>
+#include <filesystem>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -18,6 +20,7 @@
 #include "common/io/files.h"
 #include "common/json/writer.h"
 #include "common/process/run.h"
+#include "worker/fetch/make_go.h"
 #include "worker/fetch/module_cache.h"
 
 namespace gofarm::worker {
@@ -167,6 +170,42 @@ absl::Status ToolchainInstall(const Scope& scope, const CacheArgs& args) {
     }
   }
   PrintToolchains(all, args.json);
+  return absl::OkStatus();
+}
+
+absl::Status ToolchainMakeGo(const Scope& scope, const CacheArgs& args) {
+  GOFARM_ASSIGN_OR_RETURN(const fetch::CacheLayout cache, CacheOf(args));
+  GOFARM_ASSIGN_OR_RETURN(const config::ToolsetFile file, ToolsetsOf(args));
+  GOFARM_RETURN_IF_ERROR(io::MakePrivateFolder(cache.root(), {"toolchains"}).status());
+  GOFARM_RETURN_IF_ERROR(io::MakeFolders(args.out, 0755));
+  std::error_code error;
+  const std::string out = std::filesystem::canonical(args.out, error).string();
+  if (error) return ErrnoStatus(error.value(), Cat("find ", args.out));
+  std::string rows;
+  std::set<std::string> made;  // toolsets share versions
+  {
+    ProgressLine progress;
+    fetch::ToolchainStore first(cache, {}, file.bootstrap);
+    GOFARM_ASSIGN_OR_RETURN(fetch::ProxyEnvironment proxy, ProxyOfGo(scope, first));
+    fetch::ToolchainStore store(cache, std::move(proxy), file.bootstrap);
+    const std::string host = fetch::ToolchainStore::HostArch();
+    for (const Toolset& toolset : file.toolsets) {
+      for (const Archive& archive : toolset.archives) {
+        if (archive.kind != "go" || archive.host_arch != host || !made.insert(archive.version).second) continue;
+        GOFARM_ASSIGN_OR_RETURN(const fetch::InstalledToolchain go, store.Install(scope, archive, progress.Sink()));
+        progress.Sink()(Cat("making Go ", go.version, " for ", args.host_arch, ", some minutes"), 0, 0);
+        GOFARM_ASSIGN_OR_RETURN(
+            const fetch::MadeGo one,
+            fetch::MakeGo(scope, {.go = go, .host_arch = args.host_arch, .scratch = cache.root(), .out = out}));
+        rows +=
+            Cat("[[toolset.archive]]\nkind = \"go\"\nversion = \"", go.version, "\"\nhost_arch = \"", args.host_arch,
+                "\"\nsource = \"folder\"\nlocator = \"", one.file, "\"\nsha256 = \"", one.sha256, "\"\n\n");
+      }
+    }
+  }
+  if (made.empty())
+    return absl::NotFoundError("no toolset names a Go for this host, from whose source another one is made");
+  PrintOut(rows);
   return absl::OkStatus();
 }
 

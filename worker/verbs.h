@@ -20,9 +20,14 @@ struct CacheArgs {
   bool json = false;
   std::string module_bytes;  // "20 GiB"; empty: the default budget
   std::string shared_bytes;
+  std::string host_arch;  // of make-go
+  std::string out;
 };
 
 absl::Status ToolchainInstall(const Scope& scope, const CacheArgs& args);
+// Makes the toolsets' Go versions for hosts of another architecture, from the source of this host's, into a folder; the
+// rows that name them in a file of toolsets, on stdout.
+absl::Status ToolchainMakeGo(const Scope& scope, const CacheArgs& args);
 absl::Status ToolchainList(const CacheArgs& args);
 // DATA_LOSS when one is damaged; all are looked at.
 absl::Status ToolchainVerify(const Scope& scope, const CacheArgs& args);

@@ -52,7 +52,8 @@ absl::StatusOr<std::string> FindSibling(const std::string& name) {
   if (IsProgram(beside)) return beside;
   absl::StatusOr<std::string> found = FindProgram(name);
   if (found.ok()) return found;
-  return absl::NotFoundError(Cat(name, " is neither in ", folder, " (beside gofarm) nor in PATH; install it there"));
+  return absl::NotFoundError(
+      Cat(name, " is neither in ", folder, " (beside this program) nor in PATH; install it there"));
 }
 
 }  // namespace gofarm::process

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the distribution packages that gofarm needs: setup.sh [build] [run] [test]. Says what it will install before it
+# Installs the distribution packages that gofarm needs: setup.sh [build] [run] [test] [static]. Says what it will install before it
 # does, installs only what is missing, and may be run again at any time. Needs root or sudo only when something is missing.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)

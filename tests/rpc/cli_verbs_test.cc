@@ -367,6 +367,7 @@ TEST_F(CliVerbsTest, WhatIsWrongByItselfNeedsNoFarm) {
   EXPECT_EQ(Gofarm({"batch", "retry", "7"}).exit_code, 2);
   EXPECT_EQ(Gofarm({}).exit_code, 2);
   EXPECT_EQ(Gofarm({"--help"}).exit_code, 0);
+  EXPECT_EQ(Gofarm({"--version"}).out, Gofarm({"version"}).out);
 }
 
 TEST_F(CliVerbsTest, WaitPrintsEveryStepAndOnlyTheBatchOnStdout) {

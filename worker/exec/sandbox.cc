@@ -14,8 +14,8 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
-#include "common/process/program.h"
 #include "common/process/run.h"
+#include "worker/exec/host_machine.h"
 #include "worker/exec/host_probe.h"
 #include "worker/exec/init_spec.h"
 #include "worker/exec/run.h"
@@ -172,7 +172,7 @@ absl::StatusOr<SandboxResult> Sandbox::Run(const Scope& scope, const SandboxSpec
   GOFARM_RETURN_IF_ERROR(CheckSpec(spec));
   InitSpec init;
   init.sandbox = spec;
-  GOFARM_ASSIGN_OR_RETURN_CTX(init.bwrap, process::FindProgram(options_.bwrap), "sandbox: install bubblewrap");
+  GOFARM_ASSIGN_OR_RETURN_CTX(init.bwrap, FindBwrap(options_.bwrap), "sandbox: install bubblewrap");
   init.uid = IsRoot() ? BuildUid(spec.slot) : -1;
   return RunInSandbox(scope, options_.self_exe, init, output);
 }
@@ -183,7 +183,7 @@ absl::Status Sandbox::GiveToBuilds(const std::string& folder, int slot) const {
 }
 
 absl::Status Sandbox::Probe(const Scope& scope) const {
-  const absl::StatusOr<std::string> bwrap = process::FindProgram(options_.bwrap);
+  const absl::StatusOr<std::string> bwrap = FindBwrap(options_.bwrap);
   absl::Status status = bwrap.status();
   if (status.ok()) status = CheckBwrapVersion(scope, *bwrap);
   const bool tools = status.ok();

@@ -86,7 +86,7 @@ using OutputSink = std::function<void(std::string_view)>;
 
 struct SandboxOptions {
   std::string self_exe;         // program that serves the `sandbox-init` verb (the worker itself): see SandboxInitMain
-  std::string bwrap = "bwrap";  // bubblewrap 0.8 or newer: a path, or a name looked up in PATH
+  std::string bwrap = "bwrap";  // bubblewrap 0.8 or newer: see FindBwrap
   int first_uid = 210000;       // root: slot n builds as first_uid + n
   // An existing folder on the disk that runs will write to, where Probe tries its mounts (an overlay works on one file
   // system and not on another); empty: the system's temporary folder.

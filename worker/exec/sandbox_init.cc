@@ -31,6 +31,7 @@
 #include "common/process/limits.h"
 #include "common/process/pipes.h"
 #include "worker/exec/bwrap_args.h"
+#include "worker/exec/host_machine.h"
 #include "worker/exec/host_probe.h"
 #include "worker/exec/init_spec.h"
 #include "worker/exec/sampler.h"
@@ -150,7 +151,7 @@ absl::Status Supervisor::Start(Staged staged) {
   GOFARM_ASSIGN_OR_RETURN(process::PipeEnds block, process::MakePipe());
   io::Fd filter;
   if (spec_.defences.system_call_filter) {
-    GOFARM_ASSIGN_OR_RETURN(filter, process::MakeMemoryFile(SeccompProgram()));
+    GOFARM_ASSIGN_OR_RETURN(filter, process::MakeMemoryFile(SeccompProgram(MachineOf(spec_.bwrap))));
   }
   staged.status_fd = status.write.get();
   staged.block_fd = block.read.get();

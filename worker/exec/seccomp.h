@@ -6,10 +6,13 @@
 
 #include <string>
 
+#include "common/vocab/target.h"
+
 namespace gofarm::exec {
 
 // Denied calls answer ENOSYS, as on a kernel without them, so that programs take their fallback; calls of a foreign
-// architecture (32 bit on x86_64) too. Sockets of other families answer EAFNOSUPPORT.
-std::string SeccompProgram();
+// architecture (32 bit on x86_64) too. Sockets of other families answer EAFNOSUPPORT. `machine`: what the processes
+// that it is for are compiled for, which is not always this program's own (HostMachine).
+std::string SeccompProgram(Target machine);
 
 }  // namespace gofarm::exec

@@ -17,6 +17,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/io/ca_bundle.h"
 #include "common/io/files.h"
 
 namespace gofarm::exec {
@@ -28,18 +29,9 @@ constexpr const char* kStageCandidates[] = {"/mnt", "/media", "/srv", "/opt", "/
 
 constexpr const char* kEndlessDevices[] = {"/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"};
 
-// What name resolution and TLS need inside, first the place on the host. Missing ones are left out.
-struct HostFile {
-  const char* source;
-  const char* dest;
-};
-constexpr HostFile kNetworkFiles[] = {
-    {"/etc/resolv.conf", "/etc/resolv.conf"},
-    {"/etc/nsswitch.conf", "/etc/nsswitch.conf"},
-    {"/etc/hosts", "/etc/hosts"},
-    {"/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/certs/ca-certificates.crt"},
-    {"/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/certs/ca-certificates.crt"},
-};
+// What name resolution and TLS need inside. Missing ones are left out.
+constexpr const char* kNetworkFiles[] = {"/etc/resolv.conf", "/etc/nsswitch.conf", "/etc/hosts"};
+constexpr const char* kCaBundle = "/etc/ssl/certs/ca-certificates.crt";
 
 absl::Status WriteFile(const std::string& path, std::string_view text) {
   const io::Fd fd(open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
@@ -137,12 +129,14 @@ absl::Status StageEtc(const InitSpec& spec, const std::string& stage, Staged& st
   if (!spec.sandbox.network) return WriteFile(etc + "/hosts", "127.0.0.1 localhost\n");
   GOFARM_RETURN_IF_ERROR(MakeFolder(etc + "/ssl", 0755));
   GOFARM_RETURN_IF_ERROR(MakeFolder(etc + "/ssl/certs", 0755));
-  for (const HostFile& file : kNetworkFiles) {
-    const io::Fd from(open(file.source, O_RDONLY | O_CLOEXEC));
-    if (!from) continue;
-    GOFARM_ASSIGN_OR_RETURN(const std::string text, io::ReadAll(from.get(), int64_t{1} << 20, file.source));
-    GOFARM_RETURN_IF_ERROR(WriteFile(stage + file.dest, text));
-  }
+  const auto copy = [&](const std::string& source, const std::string& dest) -> absl::Status {
+    const io::Fd from(open(source.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!from) return absl::OkStatus();
+    GOFARM_ASSIGN_OR_RETURN(const std::string text, io::ReadAll(from.get(), int64_t{1} << 20, source));
+    return WriteFile(stage + dest, text);
+  };
+  for (const char* const file : kNetworkFiles) GOFARM_RETURN_IF_ERROR(copy(file, file));
+  GOFARM_RETURN_IF_ERROR(copy(io::FindCaBundle(), kCaBundle));
   return absl::OkStatus();
 }
 

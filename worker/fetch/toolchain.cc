@@ -19,6 +19,7 @@
 #include "common/io/archive.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
+#include "worker/exec/host_machine.h"
 #include "worker/fetch/command.h"
 #include "worker/fetch/toolchain_source.h"
 
@@ -146,7 +147,7 @@ ToolchainStore::ToolchainStore(const ProxySettings& proxy, CacheLayout cache, st
                                CoordinatorArchives coordinator)
     : proxy_(proxy), cache_(std::move(cache)), bootstrap_(std::move(bootstrap)), coordinator_(std::move(coordinator)) {}
 
-std::string ToolchainStore::HostArch() { return archives::HostArch(); }
+std::string ToolchainStore::HostArch() { return exec::HostArch(); }
 
 std::string ToolchainStore::FolderOf(const Archive& archive) const {
   return Cat(cache_.Toolchains(), "/", archive.kind, "-", archive.version, "-", archive.sha256.substr(0, 8));

@@ -82,7 +82,7 @@ class ToolchainStore {
   // A first `go`, good for downloading only: the one on PATH, else the bootstrap archive, installed.
   absl::StatusOr<std::string> BootstrapGo(const Scope& scope, const FetchProgress& progress = {});
 
-  // "x86_64": of the machine this runs on, as Archive::host_arch.
+  // "x86_64": of the machine that builds run on (exec::HostArch), as Archive::host_arch.
   static std::string HostArch();
 
  private:

@@ -124,7 +124,7 @@ TEST(ProgramTest, NamesAreLookedUpInAbsoluteFoldersOfPath) {
   EXPECT_EQ(FindProgram("./anything").value_or(""), "./anything");
   EXPECT_EQ(FindProgram("").status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(FindSibling("tool").value_or(""), folder + "/tool");
-  EXPECT_THAT(std::string(FindSibling("no-such-tool").status().message()), HasSubstr("beside gofarm"));
+  EXPECT_THAT(std::string(FindSibling("no-such-tool").status().message()), HasSubstr("beside this program"));
   setenv("PATH", before.c_str(), 1);
   EXPECT_THAT(SelfExecutable().value_or(""), HasSubstr("/process_test"));
 }

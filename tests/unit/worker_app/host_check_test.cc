@@ -22,6 +22,7 @@ HostFacts Good() {
           .slots = 2,
           .memory_bytes_per_slot = int64_t{6} << 30,
           .open_files = 65'536,
+          .ca_bundle = "/etc/ssl/cert.pem",
           .disks = {{"cache_dir", "/c", int64_t{50} << 30}},
           .runners = {{Target::kX86_64, true, "natively"}}};
 }
@@ -62,6 +63,7 @@ TEST(HostCheckTest, WhatIsLackingIsSaidWithItsFix) {
       {"overlayfs", [](HostFacts& f) { f.overlay = false; }, Verdict::kWarning, "modprobe overlay"},
       {"memory", [](HostFacts& f) { f.memory_bytes_per_slot = 1 << 30; }, Verdict::kWarning, "fewer slots"},
       {"open files", [](HostFacts& f) { f.open_files = 1024; }, Verdict::kWarning, "LimitNOFILE"},
+      {"certificates", [](HostFacts& f) { f.ca_bundle.clear(); }, Verdict::kWarning, "SSL_CERT_FILE"},
       {"cache_dir", [](HostFacts& f) { f.disks[0].free_bytes = 100 << 20; }, Verdict::kWarning, "make room"},
       {"cache_dir", [](HostFacts& f) { f.disks[0].free_bytes = absl::PermissionDeniedError("no"); }, Verdict::kLacks,
        "may write to"},

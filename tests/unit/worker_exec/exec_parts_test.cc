@@ -1,16 +1,27 @@
 // The parts of worker/exec that need no process: limits, the sandbox's spec, arguments, folders.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <linux/audit.h>
 #include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <string>
+#include <vector>
 
 #include "common/base/text.h"
+#include "common/process/program.h"
+#include "tests/support/elf_maker.h"
 #include "worker/exec/bwrap_args.h"
+#include "worker/exec/host_machine.h"
 #include "worker/exec/init_spec.h"
 #include "worker/exec/limit_watch.h"
 #include "worker/exec/seccomp.h"
@@ -146,7 +157,7 @@ TEST(InitSpecTest, SpecsThatMakeNoSandboxAreRefusedWithTheReason) {
     return std::string(status.message());
   };
   EXPECT_TRUE(CheckSpec(FullSpec().sandbox).ok());
-  using testing::HasSubstr;
+  using ::testing::HasSubstr;
   EXPECT_THAT(refused([](SandboxSpec& s) { s.argv.clear(); }), HasSubstr("no command"));
   EXPECT_THAT(refused([](SandboxSpec& s) { s.argv[1] = std::string("a\0b", 3); }), HasSubstr("zero byte"));
   EXPECT_THAT(refused([](SandboxSpec& s) { s.environment[0].first = "A=B"; }), HasSubstr("bad name"));
@@ -172,25 +183,115 @@ TEST(BwrapOptionsTest, FoldersComeBeforeWhatIsMountedInThem) {
 
 TEST(BwrapOptionsTest, TheNetworkIsCutOffUnlessAskedFor) {
   InitSpec spec = FullSpec();
-  EXPECT_THAT(BwrapOptions(spec, Staged{}), testing::Not(testing::Contains("--unshare-net")));
+  EXPECT_THAT(BwrapOptions(spec, Staged{}), ::testing::Not(::testing::Contains("--unshare-net")));
   spec.sandbox.network = false;
-  EXPECT_THAT(BwrapOptions(spec, Staged{}), testing::Contains("--unshare-net"));
+  EXPECT_THAT(BwrapOptions(spec, Staged{}), ::testing::Contains("--unshare-net"));
+}
+
+std::vector<sock_filter> Filter(Target machine) {
+  const std::string bytes = SeccompProgram(machine);
+  EXPECT_EQ(bytes.size() % sizeof(sock_filter), 0U);
+  std::vector<sock_filter> code(bytes.size() / sizeof(sock_filter));
+  memcpy(code.data(), bytes.data(), code.size() * sizeof(sock_filter));
+  return code;
 }
 
 TEST(SeccompTest, EveryJumpStaysInsideTheProgram) {
-  const std::string bytes = SeccompProgram();
-  ASSERT_EQ(bytes.size() % sizeof(sock_filter), 0U);
-  const auto* code = reinterpret_cast<const sock_filter*>(bytes.data());
-  const size_t count = bytes.size() / sizeof(sock_filter);
-  for (size_t i = 0; i < count; ++i) {
-    if (BPF_CLASS(code[i].code) == BPF_JMP) {
-      EXPECT_LT(i + 1 + std::max(code[i].jt, code[i].jf), count);
+  for (const Target machine : kAllTargets) {
+    const std::vector<sock_filter> code = Filter(machine);
+    for (size_t i = 0; i < code.size(); ++i) {
+      if (BPF_CLASS(code[i].code) == BPF_JMP) {
+        EXPECT_LT(i + 1 + std::max(code[i].jt, code[i].jf), code.size());
+      }
     }
+    EXPECT_EQ(BPF_CLASS(code.back().code), BPF_RET);
   }
-  EXPECT_EQ(BPF_CLASS(code[count - 1].code), BPF_RET);
 }
 
-class TreeTest : public testing::Test {
+// What the kernel would answer to a call: the filter's few instructions, as Linux defines them.
+uint32_t Answer(const std::vector<sock_filter>& code, const seccomp_data& call) {
+  uint32_t value = 0;
+  for (size_t at = 0; at < code.size(); ++at) {
+    const sock_filter& now = code[at];
+    switch (now.code) {
+      case BPF_LD | BPF_W | BPF_ABS:
+        memcpy(&value, reinterpret_cast<const char*>(&call) + now.k, sizeof value);
+        break;
+      case BPF_JMP | BPF_JEQ | BPF_K:
+        at += value == now.k ? now.jt : now.jf;
+        break;
+      case BPF_JMP | BPF_JGE | BPF_K:
+        at += value >= now.k ? now.jt : now.jf;
+        break;
+      case BPF_RET | BPF_K:
+        return now.k;
+      default:
+        ADD_FAILURE() << "instruction " << now.code;
+        return 0;
+    }
+  }
+  ADD_FAILURE() << "no answer";
+  return 0;
+}
+
+TEST(SeccompTest, EachMachineHasItsOwnNumbers) {
+  constexpr uint32_t kNoSuchCall = SECCOMP_RET_ERRNO | ENOSYS;
+  constexpr uint32_t kNoSuchFamily = SECCOMP_RET_ERRNO | EAFNOSUPPORT;
+  struct Row {
+    Target machine;
+    uint32_t arch;
+    int mount, ptrace, write, socket;
+  };
+  // As the kernel's headers of each have them.
+  for (const Row& row : {Row{Target::kX86_64, AUDIT_ARCH_X86_64, 165, 101, 1, 41},
+                         Row{Target::kAarch64, AUDIT_ARCH_AARCH64, 40, 117, 64, 198},
+                         Row{Target::kRiscv64, AUDIT_ARCH_RISCV64, 40, 117, 64, 198},
+                         Row{Target::kLoongarch64, 0xC0000102, 40, 117, 64, 198}}) {
+    const std::vector<sock_filter> code = Filter(row.machine);
+    const auto answer = [&](uint32_t arch, int number, uint64_t first) {
+      seccomp_data call{};
+      call.arch = arch;
+      call.nr = number;
+      call.args[0] = first;
+      return Answer(code, call);
+    };
+    EXPECT_EQ(answer(row.arch, row.mount, 0), kNoSuchCall);
+    EXPECT_EQ(answer(row.arch, row.ptrace, 0), kNoSuchCall);
+    EXPECT_EQ(answer(row.arch, 425 /* io_uring_setup */, 0), kNoSuchCall);
+    EXPECT_EQ(answer(row.arch, row.write, 0), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(answer(row.arch, row.socket, AF_INET), SECCOMP_RET_ALLOW);
+    EXPECT_EQ(answer(row.arch, row.socket, 40 /* AF_VSOCK */), kNoSuchFamily);
+    EXPECT_EQ(answer(row.arch + 1, row.write, 0), kNoSuchCall) << "a call of another architecture";
+  }
+}
+
+TEST(HostMachineTest, IsReadFromTheProgramThatRunsBuilds) {
+  const std::string path = ::testing::TempDir() + "/gofarm-machine-test";
+  for (const Target machine : kAllTargets) {
+    std::ofstream(path, std::ios::binary) << gofarm::testing::StaticPie(machine);
+    EXPECT_EQ(MachineOf(path), machine);
+  }
+  const Target own = MachineOf(*process::SelfExecutable());
+  std::ofstream(path) << "#!/bin/sh\n";
+  EXPECT_EQ(MachineOf(path), own) << "a script";
+  EXPECT_EQ(MachineOf("/no/such/file"), own);
+  unlink(path.c_str());
+}
+
+TEST(HostMachineTest, BubblewrapBesideTheProgramComesBeforePath) {
+  const std::string self = *process::SelfExecutable();
+  const std::string name = "bwrap-of-" + std::to_string(getpid());
+  const std::string beside = self.substr(0, self.rfind('/') + 1) + name;
+  EXPECT_FALSE(FindBwrap(name).ok());
+  std::ofstream(beside) << "#!/bin/sh\n";
+  chmod(beside.c_str(), 0755);
+  EXPECT_EQ(FindBwrap(name).value_or(""), beside);
+  unlink(beside.c_str());
+  EXPECT_EQ(FindBwrap("sh").value_or(""), process::FindProgram("sh").value_or("-")) << "PATH is next";
+  EXPECT_EQ(FindBwrap("./bwrap").value_or(""), "./bwrap");
+}
+
+class TreeTest : public ::testing::Test {
  protected:
   TreeTest() {
     char name[] = "/tmp/gofarm-tree-XXXXXX";
