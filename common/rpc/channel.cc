@@ -47,6 +47,10 @@ absl::Status CheckTcpAddress(std::string_view address) {
 
 namespace {
 
+constexpr int kLocalConnectMillis = 100;
+constexpr int kConnectMillis =
+    5'000;  // three round trips to a host that is far or busy, and no less than a server waits
+
 grpc::ChannelArguments ArgumentsFor(const std::string& address, const Credentials& credentials) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
@@ -58,11 +62,13 @@ grpc::ChannelArguments ArgumentsFor(const std::string& address, const Credential
   arguments.SetInt(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 100);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
+  // gRPC 1.51 takes this for the time that a connection and its handshake may last, too.
+  const bool is_local = address.substr(0, 5) == "unix:";
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, is_local ? kLocalConnectMillis : kConnectMillis);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 5'000);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   // The default authority of a unix socket is its percent-encoded path, which some servers refuse.
-  if (address.substr(0, 5) == "unix:") arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
+  if (is_local) arguments.SetString(GRPC_ARG_DEFAULT_AUTHORITY, "localhost");
   if (!credentials.server_name().empty()) arguments.SetSslTargetNameOverride(credentials.server_name());
   return arguments;
 }

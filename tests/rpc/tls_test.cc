@@ -10,12 +10,15 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <mutex>
 #include <set>
+#include <thread>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/io/fd.h"
@@ -257,6 +260,72 @@ TEST_F(TlsTest, AConnectionEndsWithTheCertificateThatItBeganWith) {
   EXPECT_TRUE(Becomes([&] { return ends->GetState(false) != GRPC_CHANNEL_READY; }));
   EXPECT_EQ(acceptor_->Counts().expired, 1);
   EXPECT_EQ(lasts->GetState(false), GRPC_CHANNEL_READY);
+}
+
+// Carries one connection to a port of this machine; whatever passes takes `delay`.
+class SlowRoad {
+ public:
+  SlowRoad(int port, absl::Duration delay) : delay_(delay), near_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in where = At(0);
+    socklen_t size = sizeof where;
+    EXPECT_EQ(::bind(near_.get(), reinterpret_cast<const sockaddr*>(&where), sizeof where), 0);
+    EXPECT_EQ(::listen(near_.get(), 8), 0);
+    EXPECT_EQ(::getsockname(near_.get(), reinterpret_cast<sockaddr*>(&where), &size), 0);
+    address_ = Cat("127.0.0.1:", ntohs(where.sin_port));
+    thread_ = std::jthread([this, port](const std::stop_token& stop) { Run(port, stop); });
+  }
+  ~SlowRoad() {
+    thread_.request_stop();
+    ::shutdown(near_.get(), SHUT_RDWR);
+  }
+  const std::string& address() const { return address_; }
+  int connections() const { return connections_; }
+
+ private:
+  static sockaddr_in At(int port) {
+    sockaddr_in where{};
+    where.sin_family = AF_INET;
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    where.sin_port = htons(static_cast<uint16_t>(port));
+    return where;
+  }
+  void Run(int port, const std::stop_token& stop) {
+    std::vector<io::Fd> ends;
+    std::vector<std::jthread> ways;  // gone before what they use
+    while (!stop.stop_requested()) {
+      const int client = ::accept(near_.get(), nullptr, nullptr);
+      if (client < 0) break;
+      ++connections_;
+      const int server = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      const sockaddr_in where = At(port);
+      EXPECT_EQ(::connect(server, reinterpret_cast<const sockaddr*>(&where), sizeof where), 0);
+      ends.emplace_back(client);
+      ends.emplace_back(server);
+      ways.emplace_back([this, client, server] { Carry(client, server); });
+      ways.emplace_back([this, client, server] { Carry(server, client); });
+    }
+  }
+  void Carry(int from, int to) const {
+    char part[16 << 10];
+    for (ssize_t size = 0; (size = ::recv(from, part, sizeof part, 0)) > 0;) {
+      absl::SleepFor(delay_);
+      if (::send(to, part, static_cast<size_t>(size), MSG_NOSIGNAL) != size) break;
+    }
+    ::shutdown(to, SHUT_RDWR);
+  }
+
+  const absl::Duration delay_;
+  io::Fd near_;
+  std::string address_;
+  std::atomic<int> connections_{0};
+  std::jthread thread_;  // last: it uses all of the above
+};
+
+TEST_F(TlsTest, AHostThatIsFarGetsInAtItsFirstTry) {
+  Start({.stranger_time = absl::Seconds(20)});
+  const SlowRoad road(std::stoi(acceptor_->address().substr(10)), absl::Milliseconds(150));
+  EXPECT_TRUE(Ask(MakeFreshChannel(road.address(), Credentials::Tls(Identity(authority_, worker_)))).ok());
+  EXPECT_EQ(road.connections(), 1);
 }
 
 TEST_F(TlsTest, AStrangerWhoSaysNothingIsShutAndHoldsNobodyUp) {
