@@ -21,15 +21,6 @@ bool Ip(std::vector<std::string> arguments) {
 
 }  // namespace
 
-std::string NetworkHosts::WhyNot() {
-  if (::geteuid() != 0) return "network namespaces need root";
-  const std::string probe = Cat("gfprobe", ::getpid());
-  if (!Ip({"netns", "add", probe}))
-    return "ip netns add failed: iproute2 is missing, or this machine forbids namespaces";
-  Ip({"netns", "del", probe});
-  return "";
-}
-
 NetworkHosts::NetworkHosts() {
   std::random_device random;
   net_ = Cat("gf", 100 + random() % 900);

@@ -10,8 +10,6 @@ namespace gofarm::testing {
 
 class NetworkHosts {
  public:
-  // Empty: they can be made here.
-  static std::string WhyNot();
   NetworkHosts();
   ~NetworkHosts();  // kills what runs in them
   NetworkHosts(const NetworkHosts&) = delete;

@@ -18,7 +18,7 @@ class NetworksTest : public HostsTest {
  protected:
   void SetUp() override {
     HostsTest::SetUp();
-    if (!hosts_) return;
+    if (HasFatalFailure()) return;
     worker_ = Start("w1", JoinString("worker"), "far-1");
     ASSERT_TRUE(WaitConnected("far-1")) << worker_->Log();
   }

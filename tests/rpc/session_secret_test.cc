@@ -18,17 +18,8 @@ class SessionSecretTest : public RpcTest {
  protected:
   // An attempt that runs on a session of "w1"; its log holds four bytes.
   v1::Offer RunOn(FakeWorker& worker) {
-    worker.SayHello(FakeWorker::Hello("w1"));
-    worker.HearWelcome();
-    Submit({"example.com/hello@v1.0.0"}, "r1");
-    worker.SayReady(1);
-    const v1::Offer offer = worker.HearOffer();
-    worker.SayAccept(offer.token());
-    grpc::Status status;
-    do {
-      AppendLog(*worker_, offer.token(), 0, "mine", &status);
-    } while (status.error_code() == StatusCode::UNAVAILABLE);
-    EXPECT_TRUE(status.ok()) << status.error_message();
+    const v1::Offer offer = RunningOffer(worker);
+    EXPECT_EQ(AppendLog(*worker_, offer.token(), 0, "mine"), 4);
     return offer;
   }
   static v1::CompleteRequest Failed(const v1::Offer& offer) {
