@@ -1,7 +1,6 @@
 #include "common/archives/archive_source.h"
 
 #include <fcntl.h>
-#include <sys/utsname.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -58,11 +57,10 @@ absl::StatusOr<std::string> FromPyPi(const Scope& scope, const Archive& archive,
                "--only-binary=:all:",
                "-d",
                wheels};
-  if (archive.host_arch != HostArch()) {
-    for (const char* libc :
-         {"manylinux2014_", "manylinux_2_17_", "manylinux_2_12_", "manylinux2010_", "musllinux_1_1_"}) {
-      spec.argv.insert(spec.argv.end(), {"--platform", Cat(libc, archive.host_arch)});
-    }
+  // Always named: a coordinator fetches for hosts of other machines than its own, and a worker may build on another one
+  // than its kernel's.
+  for (const char* libc : {"musllinux_1_1_", "manylinux2014_", "manylinux_2_31_", "manylinux_2_36_"}) {
+    spec.argv.insert(spec.argv.end(), {"--platform", Cat(libc, archive.host_arch)});
   }
   spec.argv.push_back(archive.locator);
   spec.working_directory = places.scratch;
@@ -193,11 +191,6 @@ absl::Status CheckLocator(std::string_view locator, std::string_view separator) 
   }
   return absl::InvalidArgumentError(
       Cat("locator \"", EscapeForPrint(locator), "\" must read name", separator, "version"));
-}
-
-std::string HostArch() {
-  utsname name{};
-  return uname(&name) == 0 ? name.machine : "unknown";
 }
 
 absl::Status CheckSha256(const Archive& archive, const std::string& file, std::string_view from) {

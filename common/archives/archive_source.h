@@ -28,9 +28,8 @@ struct Places {
 };
 
 // Path of the archive file.
-//   goproxy  locator module@version: the zip, from the proxies directly, by Go's rules for "," and "|". The SHA-256 of
-//   the
-//            toolset stands in for the checksum database
+//   goproxy  locator module@version: the zip, from the proxies directly, by Go's rules for "," and "|"; the SHA-256 of
+//            the toolset stands in for the checksum database
 //   pypi     locator project==version: pip with the user's own configuration
 //   url      http, https or file URL of a zip or tar
 //   folder   a folder of archives: the file with that SHA-256; or the archive file itself
@@ -45,8 +44,5 @@ absl::Status CheckSha256(const Archive& archive, const std::string& file, std::s
 // Locators come from configurations and become arguments: INVALID_ARGUMENT for what could be taken for an option, or
 // has no `separator` between a name and a version.
 absl::Status CheckLocator(std::string_view locator, std::string_view separator);
-
-// "x86_64": of the machine this runs on, as Archive::host_arch.
-std::string HostArch();
 
 }  // namespace gofarm::archives

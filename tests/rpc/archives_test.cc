@@ -18,6 +18,7 @@
 #include "tests/rpc/farm_server.h"
 #include "tests/support/proxy_folder.h"
 #include "tests/support/zip_maker.h"
+#include "worker/exec/host_machine.h"
 #include "worker/fetch/toolchain.h"
 #include "worker/upload/archive_download.h"
 
@@ -32,7 +33,7 @@ class ArchivesTest : public RpcTest {
   void SetUp() override {
     bytes_.resize(5 * rpc::kArchivePieceBytes + 17);
     for (size_t i = 0; i < bytes_.size(); ++i) bytes_[i] = static_cast<char>(i * 2'654'435'761U >> 16);
-    pinned_ = {"zig", "0.15.2", archives::HostArch(), "url", "", digest::Sha256Hex(bytes_)};
+    pinned_ = {"zig", "0.15.2", exec::HostArch(), "url", "", digest::Sha256Hex(bytes_)};
     adjust_ = [this](rpc::ServerParts& parts) {
       if (archives_ == nullptr) MakeArchives();
       parts.archives = archives_.get();

@@ -15,14 +15,15 @@
 #include <vector>
 
 #include "absl/time/clock.h"
-#include "common/archives/archive_source.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/io/files.h"
+#include "common/vocab/toolset.h"
 #include "tests/support/coordinator_process.h"
 #include "tests/support/pg_fixture.h"
 #include "tests/support/proxy_folder.h"
 #include "tests/support/zip_maker.h"
+#include "worker/exec/host_machine.h"
 
 namespace gofarm::testing {
 namespace {
@@ -42,9 +43,8 @@ class ToolchainsProcessTest : public PgTest {
     ProxyFolder(dir_ + "/world").AddRaw("golang.org/toolchain", version, "module golang.org/toolchain\n", go);
     WriteFileOrDie(dir_ + "/world/zig.whl", zig);
     world_ = std::make_unique<FolderServer>(dir_ + "/world");
-    go_ = {
-        "go", "9.9.9", archives::HostArch(), "goproxy", Cat("golang.org/toolchain@", version), digest::Sha256Hex(go)};
-    zig_ = {"zig", "9.9.8", archives::HostArch(), "url", world_->url() + "/zig.whl", digest::Sha256Hex(zig)};
+    go_ = {"go", "9.9.9", exec::HostArch(), "goproxy", Cat("golang.org/toolchain@", version), digest::Sha256Hex(go)};
+    zig_ = {"zig", "9.9.8", exec::HostArch(), "url", world_->url() + "/zig.whl", digest::Sha256Hex(zig)};
     coordinator_ = std::make_unique<Coordinator>(dir_, "c", url_);
     WriteFileOrDie(dir_ + "/c/config.toml",
                    Cat("database_url = \"", url_, "\"\ndata_dir = \"", dir_, "/c/data\"\nlisten = [\"",
