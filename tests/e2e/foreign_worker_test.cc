@@ -7,6 +7,8 @@
 #include <filesystem>
 #include <map>
 
+#include "common/elf/gate.h"
+#include "common/vocab/target.h"
 #include "tests/e2e/farm_harness.h"
 #include "tests/e2e/joined_worker.h"
 
@@ -15,6 +17,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using ::testing::Each;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 constexpr char kTarget[] = "riscv64";
@@ -49,16 +52,24 @@ TEST(ForeignWorkerTest, BuildsTheSameBytes) {
   ASSERT_EQ(made.exit_code, 0) << made.out << made.err;
   for (const auto& file : fs::directory_iterator(out)) {
     if (file.path().extension() != ".zst") continue;
-    // Without the bwrap of the archive, which would be taken before this machine's.
-    const CommandResult taken = RunCommand({"tar", "--zstd", "-xf", file.path(), "-C", unpacked, "--strip-components=1",
-                                            "--wildcards", "*/gofarm-worker"});
+    const CommandResult taken =
+        RunCommand({"tar", "--zstd", "-xf", file.path(), "-C", unpacked, "--strip-components=1"});
     ASSERT_EQ(taken.exit_code, 0) << taken.err;
   }
+  for (const char* program : {"gofarm-worker", "gofarm", "bwrap"}) {
+    const auto gate = elf::Gate(Cat(unpacked, "/", program),
+                                {.machine = InfoOf(Target::kRiscv64).elf_machine, .target_name = kTarget});
+    ASSERT_TRUE(gate.ok()) << gate.status();
+    EXPECT_THAT(gate->reasons, IsEmpty()) << program;
+  }
+  // Else it is taken before this machine's.
+  ASSERT_TRUE(fs::remove(unpacked + "/bwrap"));
   const process::Variables environment = WorkerEnvironment({});
   std::map<std::string, std::string> foreign;
   {
-    const JoinedWorker worker({"python3", source + "/tests/support/with_binfmt.py", kTarget, unpacked + "/gofarm-worker"},
-                              "foreign", {"--join", farm.JoinString("worker")}, environment, farm.scratch() + "/foreign");
+    const JoinedWorker worker(
+        {"python3", source + "/tests/support/with_binfmt.py", kTarget, unpacked + "/gofarm-worker"}, "foreign",
+        {"--join", farm.JoinString("worker")}, environment, farm.scratch() + "/foreign");
     ASSERT_TRUE(farm.WaitConnected("foreign")) << worker.Log();
     foreign = Built(farm, "foreign");
   }
