@@ -28,13 +28,11 @@ inline std::string FileText(const std::string& path) {
 // A gofarm-worker that joins a farm, as a person would start it.
 class JoinedWorker {
  public:
-  // `command`: what runs it on its host. With a slot of its own and the cache folder that all tests share.
+  // `command`: what runs it on its host. `environment`: WorkerEnvironment.
   JoinedWorker(std::vector<std::string> command, const std::string& name, const std::vector<std::string>& arguments,
                const process::Variables& environment, const std::string& folder)
       : log_(folder + ".log") {
-    const char* const cache = std::getenv("GOFARM_CACHE_DIR");
-    const std::string cache_dir = cache == nullptr ? Cat(std::getenv("HOME"), "/.cache/gofarm") : cache;
-    command.insert(command.end(), {"--dir", folder, "--name", name, "--slots", "1", "--cache-dir", cache_dir});
+    command.insert(command.end(), {"--dir", folder, "--name", name, "--slots", "1"});
     command.insert(command.end(), arguments.begin(), arguments.end());
     const auto started =
         process::SpawnDaemon({.argv = command, .environment = environment, .log_file = log_, .death_signal = SIGKILL});
@@ -64,9 +62,15 @@ class JoinedWorker {
   std::optional<int> code_;
 };
 
-// The environment of this process, with `more` set and what the farm was given.
+// The folder of toolchains and seeds that all tests share.
+inline std::string SharedCache() {
+  const char* const cache = std::getenv("GOFARM_CACHE_DIR");
+  return cache == nullptr ? Cat(std::getenv("HOME"), "/.cache/gofarm") : cache;
+}
+
+// The environment of this process with the shared cache, with `more` set and what the farm was given.
 inline process::Variables WorkerEnvironment(const std::vector<std::string>& farm, const process::Variables& more = {}) {
-  process::Variables variables = {{"NO_COLOR", "1"}};
+  process::Variables variables = {{"NO_COLOR", "1"}, {"GOFARM_WORKER_CACHE_DIR", SharedCache()}};
   variables.insert(variables.end(), more.begin(), more.end());
   for (const std::string& entry : farm) {
     const size_t equals = entry.find('=');
