@@ -38,7 +38,8 @@ build_gb=5 cache_gb=6
 [ -z "$full" ] || build_gb=8 cache_gb=12
 bash deploy/setup/check.sh room "$root/build" $build_gb "$GOFARM_CACHE_DIR" $cache_gb
 phase packages
-bash deploy/setup/setup.sh build run test ${full:+full}
+# shellcheck disable=SC2086
+bash deploy/setup/setup.sh build run test ${full:+full static}
 bash deploy/setup/check.sh sandbox
 phase "build (GCC)"
 bash deploy/setup/build.sh release
@@ -77,6 +78,20 @@ if [ -n "$full" ]; then
     phase "thread sanitizer"
     bash deploy/setup/build.sh tsan thread_sanitizer_tests
     run tsan -L threads
+  fi
+fi
+if [ -n "$full" ] && some -L release; then
+  # Of the commits before this one: a release is no neighbour of itself.
+  if release=$(git describe --tags --match 'v[0-9]*' --abbrev=0 HEAD~1 2>/dev/null); then
+    phase "build of the last release, $release"
+    git worktree prune
+    [ -d build/last-release ] || git worktree add --detach build/last-release "$release"
+    git -C build/last-release checkout -q --detach "$release"
+    (cd build/last-release && bash deploy/setup/build.sh release gofarm gofarm-coordinator gofarm-worker)
+    export GOFARM_RELEASE_BIN_DIR=$root/build/last-release/build/bin
+  else
+    echo "tests/run.sh: left out: release_test, as there is no tag of a release"
+    left_out=(-LE release)
   fi
 fi
 phase "all tests"

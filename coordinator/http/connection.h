@@ -73,6 +73,28 @@ class Idle {
   int64_t last_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
+// Connections by the address that they come from, where one may have only so many. Thread-safe.
+class PerAddress {
+ public:
+  // False: it has as many as it may have. Each true one needs a Leave.
+  bool Enter(const std::string& address) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    int& count = connections_[address];
+    if (count >= kConnectionsPerAddressMax) return false;
+    ++count;
+    return true;
+  }
+  void Leave(const std::string& address) ABSL_LOCKS_EXCLUDED(mutex_) {
+    const absl::MutexLock lock(&mutex_);
+    const auto found = connections_.find(address);
+    if (found != connections_.end() && --found->second == 0) connections_.erase(found);
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::map<std::string, int> connections_ ABSL_GUARDED_BY(mutex_);
+};
+
 // What all connections share. Handlers and streams may outlive their connection, never this.
 struct Shared {
   Router router;
@@ -80,6 +102,7 @@ struct Shared {
   std::atomic<int> connections = 0;
   std::atomic<int> streams = 0;
   Idle idle;
+  PerAddress per_address;  // of the TLS listener, which strangers reach
   sync::BoundedPool handlers{"http-handlers", kHandlerThreads, kHandlerQueueMax};
   // A connection has at most one task in it.
   sync::BoundedPool pieces{"http-streams", kStreamThreads, size_t{kConnectionsMax}};
@@ -98,14 +121,16 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
   static constexpr bool kTls = !std::is_same_v<Stream, beast::tcp_stream>;
 
  public:
-  // `more`: what the stream is made of beside the socket.
+  // `address`: its place in per_address, which it gives back; empty: it has none. `more`: what the stream is made of
+  // beside the socket.
   template <typename... More>
-  Connection(std::shared_ptr<Shared> shared, tcp::socket socket, More&... more)
-      : stream_(std::move(socket), more...), shared_(std::move(shared)) {
+  Connection(std::shared_ptr<Shared> shared, std::string address, tcp::socket socket, More&... more)
+      : stream_(std::move(socket), more...), address_(std::move(address)), shared_(std::move(shared)) {
     ++shared_->connections;
   }
   ~Connection() override {
     EndStream();
+    if (!address_.empty()) shared_->per_address.Leave(address_);
     --shared_->connections;
   }
 
@@ -179,7 +204,10 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
       const Authorize& may = self->shared_->options.authorize;
       const absl::Status allowed = may ? may(caller) : absl::OkStatus();
       auto response = std::make_shared<Response>(allowed.ok() ? Run(*handler, request) : RefusalOf(allowed));
-      asio::post(self->stream_.get_executor(), [self, response] { self->Send(std::move(*response)); });
+      asio::post(self->stream_.get_executor(), [self, response, refused = !allowed.ok()] {
+        if (refused) self->keep_alive_ = false;  // a stranger's connection ends with its first answer
+        self->Send(std::move(*response));
+      });
     });
     if (!queued) Busy();
   }
@@ -383,6 +411,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
   using Then = typename BodyStream::Piece::Then;
 
   Stream stream_;
+  const std::string address_;
   beast::flat_buffer buffer_{kHeaderBytesMax + kBodyBytesMax};
   std::optional<bhttp::request_parser<bhttp::string_body>> parser_;
   int64_t idle_ = 0;  // its place among those that wait for a request; 0: it does not

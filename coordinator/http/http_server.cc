@@ -155,13 +155,18 @@ class HttpServer::Impl {
     acceptor_.async_accept(asio::make_strand(io_), [this](boost::system::error_code ec, tcp::socket socket) {
       if (ec == asio::error::operation_aborted) return;
       if (!ec) {
+        boost::system::error_code gone;
+        const std::string address = contexts_ == nullptr ? "" : socket.remote_endpoint(gone).address().to_string();
+        if (gone || (!address.empty() && !shared_->per_address.Enter(address))) return Accept();
         // A request of the new one is worth more than one that may never come.
         const bool full = shared_->connections >= kConnectionsMax;
         const std::shared_ptr<Waiting> oldest = full ? shared_->idle.TakeOldest() : nullptr;
         if (oldest != nullptr) oldest->GiveWay();
         if (!full || oldest != nullptr) {
-          Serve(std::move(socket));
-        }  // else closed at once: whoever asks this often asks again
+          Serve(address, std::move(socket));
+        } else if (!address.empty()) {
+          shared_->per_address.Leave(address);
+        }  // closed at once: whoever asks this often asks again
         return Accept();
       }
       // Out of file descriptors, most likely: not in a busy loop.
@@ -172,11 +177,11 @@ class HttpServer::Impl {
     });
   }
 
-  void Serve(tcp::socket socket) {
-    if (contexts_ == nullptr) return std::make_shared<Plain>(shared_, std::move(socket))->Run();
+  void Serve(const std::string& address, tcp::socket socket) {
+    if (contexts_ == nullptr) return std::make_shared<Plain>(shared_, address, std::move(socket))->Run();
     // Never an error: it was read when this began.
     const std::shared_ptr<asio::ssl::context> context = contexts_->Current().value();
-    std::make_shared<Tls>(shared_, std::move(socket), *context)->Run();
+    std::make_shared<Tls>(shared_, address, std::move(socket), *context)->Run();
   }
 
   asio::io_context io_{kIoThreads};

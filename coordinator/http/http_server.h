@@ -18,7 +18,8 @@ namespace gofarm::http {
 
 // One more takes the place of the one that has waited longest for a request; when none does, it is closed at once.
 inline constexpr int kConnectionsMax = 400;
-inline constexpr int kStreamsMax = 300;  // answers under way that are streams; more get 503
+inline constexpr int kConnectionsPerAddressMax = 100;  // over TLS; more are closed at once
+inline constexpr int kStreamsMax = 300;                // answers under way that are streams; more get 503
 inline constexpr size_t kHeaderBytesMax = 8 << 10;
 inline constexpr size_t kBodyBytesMax = 1 << 10;  // nothing here takes a body
 inline constexpr int kIoThreads = 2;

@@ -14,4 +14,5 @@ src=$(dirname "$(find x -path '*/c/blake3.c' | head -1)")
 rm -rf "$out" "$out.new"
 mkdir -p "$out.new"
 cp "$src"/*.c "$src"/*.h "$out.new"/
+cp x/usr/share/doc/librust-blake3-dev/copyright "$out.new/LICENCE"
 mv "$out.new" "$out"

@@ -26,6 +26,7 @@ cp -r "$tmp/tree_sitter_go-0.23.4/src" "$out.new/go"
 # The grammar's archive lacks the header that its parser.c includes; the runtime has the same one.
 mkdir -p "$out.new/go/tree_sitter"
 cp "$out.new/runtime/src/parser.h" "$out.new/go/tree_sitter/parser.h"
+cat "$tmp/tree-sitter-0.23.2/LICENSE" "$tmp/tree_sitter_go-0.23.4/LICENSE" >"$out.new/LICENCE"
 for f in runtime/include/tree_sitter/api.h runtime/src/lib.c go/parser.c go/tree_sitter/parser.h; do
   [ -f "$out.new/$f" ] || { echo "tree_sitter.sh: the archives hold no $f" >&2; exit 1; }
 done

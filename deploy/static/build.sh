@@ -216,6 +216,13 @@ WRAPPER
   mkdir -p "$work/$folder/licences"
   cp "$build/bin/gofarm-worker" "$build/bin/gofarm" "$(prefix_of bubblewrap)/bin/bwrap" "$work/$folder/"
   for name in "${libraries[@]}"; do [ ! -f "$(prefix_of "$name")/LICENCE" ] || cp "$(prefix_of "$name")/LICENCE" "$work/$folder/licences/$name"; done
+  local lib=${zig%/*}/lib deps=$root/build/deps
+  cp "$lib/libc/musl/COPYRIGHT" "$work/$folder/licences/musl"
+  cat "$lib/libcxx/LICENSE.TXT" "$lib/libcxxabi/LICENSE.TXT" "$lib/libunwind/LICENSE.TXT" >"$work/$folder/licences/llvm-runtimes"
+  cp "${zig%/*}/LICENSE" "$work/$folder/licences/zig-compiler-rt"
+  cp "$deps/blake3/LICENCE" "$work/$folder/licences/blake3"
+  cp "$deps/tree-sitter/LICENCE" "$work/$folder/licences/tree-sitter"
+  cp /usr/share/doc/libtomlplusplus-dev/copyright "$work/$folder/licences/tomlplusplus"
   for name in gofarm-worker gofarm bwrap; do gate "$work/$folder/$name" "$machine"; done
   # The same files give the same archive.
   tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@${SOURCE_DATE_EPOCH:-0}" -cf - "$folder" | zstd -q -f -T0 -15 -o "$work/$folder.tar.zst"

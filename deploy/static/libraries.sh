@@ -23,10 +23,15 @@ make_zlib() {
 make_openssl() {
   local kind
   case $arch in x86_64) kind=(linux-x86_64) ;; aarch64) kind=(linux-aarch64) ;; *) kind=("linux64-$arch" no-asm) ;; esac
-  # No async: musl has no makecontext. Certificates are looked for where the usual distributions have them.
-  ./Configure "${kind[@]}" no-shared no-tests no-engine no-dso no-module no-async --prefix="$prefix" --libdir=lib --openssldir=/etc/ssl
+  # No async: musl has no makecontext. Certificates are looked for where the usual distributions have them. The library says of itself
+  # how it was made and where it would look for modules: in words that name no folder of this machine.
+  export PATH=$bin:$PATH CC=cc AR=ar RANLIB=ranlib
+  ./Configure "${kind[@]}" no-shared no-tests no-engine no-dso no-module no-async --prefix=/usr --libdir=lib --openssldir=/etc/ssl
   make -j "$jobs" build_libs
   make install_dev DESTDIR="$stage"
+  mkdir -p "$(dirname "$stage$prefix")"
+  mv "$stage/usr" "$stage$prefix"
+  sed -i "s#^prefix=/usr\$#prefix=$prefix#" "$stage$prefix"/lib/pkgconfig/*.pc
 }
 
 make_c-ares() { cross_cmake . -DCARES_SHARED=OFF -DCARES_STATIC=ON -DCARES_STATIC_PIC=ON -DCARES_BUILD_TOOLS=OFF -DCARES_BUILD_TESTS=OFF; }

@@ -3,7 +3,7 @@
 prints a table.
 
 wire.py [--jobs N] [--log-mb N] [--workers N] [--idle-seconds N]
-  dispatch  jobs ended a second by simulated workers that build nothing
+  dispatch  jobs ended a second by simulated workers that build nothing; also while 64 others watch the batch
   logs      MB a second of logs through the coordinator into its store, and its CPU seconds a GB
   idle      simulated workers that are connected and beat: CPU share and memory of the coordinator
 Nothing here is a test.
@@ -22,6 +22,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BIN = pathlib.Path(os.environ.get("GOFARM_BIN_DIR", ROOT / "build/bin"))
 BENCH = pathlib.Path(os.environ.get("GOFARM_WIRE_BENCH", ROOT / "build/release/tests/bench/wire_bench"))
+WATCHES = 64
 HERTZ = os.sysconf("SC_CLK_TCK")
 
 
@@ -61,7 +62,7 @@ class Farm:
     def submit(self, name, jobs):
         path = self.top / f"{name}.list"
         path.write_text("".join(f"bench.invalid/{name}/m{i}@v1.0.0\n" for i in range(jobs)))
-        self.call("submit", "--file", str(path), "--target", "x86_64")
+        return json.loads(self.call("submit", "--file", str(path), "--target", "x86_64", "--output", "json"))["id"]
 
     def cpu(self):
         fields = pathlib.Path(f"/proc/{self.pid}/stat").read_text().rsplit(")", 1)[1].split()
@@ -81,12 +82,16 @@ def bench(*words):
     return json.loads(done.stdout)
 
 
-def dispatch(tls, jobs):
+def dispatch(tls, jobs, watches=0):
     with Farm() as farm:
-        farm.submit("d", jobs)
+        batch = farm.submit("d", jobs)
+        watching = subprocess.Popen([BENCH, "watch", farm.server(False, 1), str(watches), str(batch)], stdout=subprocess.PIPE) if watches else None
         before = farm.cpu()
         rate = bench("dispatch", farm.server(tls, 16), 16, 8, jobs)["completions_per_second"]
-        return rate, (farm.cpu() - before) / jobs * 1000
+        used = (farm.cpu() - before) / jobs * 1000
+        if watching is not None and watching.wait(60) != 0:
+            sys.exit("wire_bench watch failed")
+        return rate, used
 
 
 def logs(tls, megabytes):
@@ -125,6 +130,8 @@ def main():
     print(f"| | plain socket | TLS | ratio |\n|---|---|---|---|")
     print(f"| jobs ended a second ({args.jobs} jobs, 16 workers of 8 slots) | {plain[0]:.0f} | {tls[0]:.0f} | {tls[0] / plain[0]:.2f} |")
     print(f"| CPU milliseconds of the coordinator a job | {plain[1]:.2f} | {tls[1]:.2f} | {tls[1] / plain[1]:.2f} |")
+    watched = dispatch(False, args.jobs, WATCHES)
+    print(f"| the same while {WATCHES} watch the batch, beside none | {plain[0]:.0f} | {watched[0]:.0f} watched | {watched[0] / plain[0]:.2f} |")
     plain, tls = logs(False, args.log_mb), logs(True, args.log_mb)
     print(f"| MB of logs a second into the store | {plain[0]:.0f} | {tls[0]:.0f} | {tls[0] / plain[0]:.2f} |")
     print(f"| CPU seconds of the coordinator a GB of logs | {plain[1]:.2f} | {tls[1]:.2f} | {tls[1] / plain[1]:.2f} |")

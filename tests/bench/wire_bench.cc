@@ -4,8 +4,11 @@
 //   wire_bench dispatch SERVER WORKERS SLOTS JOBS           ends that many jobs as failed: completions a second
 //   wire_bench logs     SERVER WORKERS BYTES                each appends a log of that size to an attempt: MB a second
 //   wire_bench idle     SERVER WORKERS SECONDS              is connected, beats, and takes nothing
+//   wire_bench watch    SERVER WATCHES BATCH                no worker: follows a batch to its end, so many times at
+//   once
 //
 // SERVER: unix:/PATH, or join:STRING, by which each worker joins under a name of its own.
+#include <gofarm/v1/farm.grpc.pb.h>
 #include <gofarm/v1/worker.grpc.pb.h>
 #include <grpcpp/grpcpp.h>
 
@@ -259,6 +262,27 @@ void Idle(const std::string& server, int workers, int seconds) {
   sync::SleepFor(std::stop_token(), absl::Seconds(seconds));
 }
 
+void Watch(const std::string& server, int watches, int64_t batch) {
+  const absl::Time start = SteadyNow();
+  std::atomic<int64_t> updates{0};
+  std::vector<std::jthread> watchers;
+  for (int i = 0; i < watches; ++i) {
+    watchers.emplace_back([&] {
+      const auto stub = v1::Farm::NewStub(rpc::MakeFreshChannel(server, rpc::Credentials::Plaintext()));
+      grpc::ClientContext context;
+      context.set_deadline(absl::ToChronoTime(absl::Now() + kRunMax));
+      v1::BatchRequest request;
+      request.set_id(batch);
+      const auto stream = stub->WatchBatch(&context, request);
+      for (v1::BatchUpdate update; stream->Read(&update);) ++updates;
+      const grpc::Status status = stream->Finish();
+      Need(status.ok(), status.error_message());
+    });
+  }
+  watchers.clear();
+  Print("updates", static_cast<double>(updates), absl::ToDoubleSeconds(SteadyNow() - start));
+}
+
 int Number(const char* text) {
   int number = 0;
   Need(absl::SimpleAtoi(text, &number) && number > 0, text);
@@ -275,6 +299,8 @@ int Main(const std::vector<const char*>& words) {
     Logs(words[2], Number(words[3]), Number(words[4]));
   } else if (what == "idle" && words.size() == 5) {
     Idle(words[2], Number(words[3]), Number(words[4]));
+  } else if (what == "watch" && words.size() == 5) {
+    Watch(words[2], Number(words[3]), Number(words[4]));
   } else {
     std::fputs("usage: see the head of wire_bench.cc\n", stderr);
     return 2;

@@ -207,11 +207,12 @@ std::string LocalProxy::AddSlow(const std::string& module, int functions) const 
 Farm::Farm(int workers, std::vector<std::string> environment) : Farm(workers, std::move(environment), {}, {}) {}
 
 Farm::Farm(int workers, std::vector<std::string> environment, std::vector<std::string> prefix,
-           std::vector<std::string> up_words)
+           std::vector<std::string> up_words, std::string programs)
     : workers_(workers),
       environment_(std::move(environment)),
       prefix_(std::move(prefix)),
-      up_words_(std::move(up_words)) {
+      up_words_(std::move(up_words)),
+      programs_(programs.empty() ? BinDir() : std::move(programs)) {
   char pattern[] = "/tmp/gofarm-e2e-XXXXXX";
   top_ = mkdtemp(pattern);
   dir_ = top_ + "/farm";
@@ -255,7 +256,7 @@ bool Farm::Down() {
 }
 
 CommandResult Farm::Gofarm(std::vector<std::string> arguments, absl::Duration limit) const {
-  arguments.insert(arguments.begin(), BinDir() + "/gofarm");
+  arguments.insert(arguments.begin(), programs_ + "/gofarm");
   arguments.insert(arguments.begin(), prefix_.begin(), prefix_.end());
   return RunCommand(arguments, environment_, limit);
 }
@@ -278,6 +279,24 @@ int64_t Farm::Submit(std::vector<std::string> arguments) const {
 void Farm::Watch(int64_t batch) const { Gofarm({"batch", "watch", Cat(batch)}, absl::Minutes(20)); }
 
 Json Farm::Jobs(int64_t batch) const { return GofarmJson({"job", "list", "--batch", Cat(batch)}); }
+
+std::string Farm::JoinString(const std::string& role, const std::vector<std::string>& more) const {
+  std::vector<std::string> words = {"token", "create", "--role", role};
+  words.insert(words.end(), more.begin(), more.end());
+  return Text(GofarmJson(words).root(), "join");
+}
+
+bool Farm::Connected(const std::string& worker) const {
+  const Json workers = GofarmJson({"worker", "list"});
+  for (const simdjson::dom::element row : Items(workers.root())) {
+    if (Text(row, "name") == worker) return Text(row, "state") == "connected";
+  }
+  return false;
+}
+
+bool Farm::WaitConnected(const std::string& worker) const {
+  return WaitUntil([&] { return Connected(worker); }, absl::Minutes(2));
+}
 
 int Farm::CoordinatorPid() const {
   const Json status = GofarmJson({"status"});

@@ -71,9 +71,10 @@ class Farm {
  public:
   // Starts it; on a failure the test fails with what `gofarm up` printed.
   explicit Farm(int workers = 1, std::vector<std::string> environment = {});
-  // The same with every command run by `prefix` (NetworkHosts::On), and more words for `gofarm up`.
+  // The same with every command run by `prefix` (NetworkHosts::On), more words for `gofarm up`, and the programs of
+  // another folder than BinDir().
   Farm(int workers, std::vector<std::string> environment, std::vector<std::string> prefix,
-       std::vector<std::string> up_words);
+       std::vector<std::string> up_words, std::string programs = "");
   ~Farm();
   Farm(const Farm&) = delete;
   Farm& operator=(const Farm&) = delete;
@@ -87,6 +88,10 @@ class Farm {
   int64_t Submit(std::vector<std::string> arguments) const;  // without waiting: the batch id
   void Watch(int64_t batch) const;                           // until all jobs ended
   Json Jobs(int64_t batch) const;
+  // Of a farm that listens for other hosts; `more`: words for `gofarm token create`.
+  std::string JoinString(const std::string& role, const std::vector<std::string>& more = {}) const;
+  bool Connected(const std::string& worker) const;
+  bool WaitConnected(const std::string& worker) const;  // two minutes at most
   int CoordinatorPid() const;
   int PostgresPid() const;
   int WorkerPid() const;
@@ -95,6 +100,8 @@ class Farm {
   bool WaitUntil(const std::function<bool()>& condition, absl::Duration limit) const;
   bool Up();
   bool Down();
+  // From now on its commands are those of that folder; what runs goes on.
+  void SetPrograms(const std::string& folder) { programs_ = folder; }
 
  private:
   std::string top_;
@@ -103,6 +110,7 @@ class Farm {
   std::vector<std::string> environment_;
   std::vector<std::string> prefix_;
   std::vector<std::string> up_words_;
+  std::string programs_;
 };
 
 // Process ids of a process and all below it.

@@ -20,11 +20,12 @@ using ::testing::Not;
 
 TEST_F(HostsTest, TwoHostsBuildABatchThatAnOperatorOfAThirdSubmits) {
   EXPECT_EQ(Text(farm_->GofarmJson({"status"}).root(), "tls_address"), Cat(hosts_->AddressOf("c"), ":7443"));
-  const auto one = Start("w1", JoinString("worker"), "far-1"), two = Start("w2", JoinString("worker"), "far-2");
-  ASSERT_TRUE(WaitConnected("far-1")) << one->Log();
-  ASSERT_TRUE(WaitConnected("far-2")) << two->Log();
+  const auto one = Start("w1", farm_->JoinString("worker"), "far-1"),
+             two = Start("w2", farm_->JoinString("worker"), "far-2");
+  ASSERT_TRUE(farm_->WaitConnected("far-1")) << one->Log();
+  ASSERT_TRUE(farm_->WaitConnected("far-2")) << two->Log();
 
-  CommandResult r = AtOperator({"login", JoinString("viewer", {"--name", "eve"})});
+  CommandResult r = AtOperator({"login", farm_->JoinString("viewer", {"--name", "eve"})});
   ASSERT_EQ(r.exit_code, 0) << r.err;
   std::vector<std::string> submit = {"submit", "--target", "x86_64", "--target", "riscv64"};
   for (int i = 0; i < 2; ++i) submit.push_back(proxy_.AddSlow(Cat("example.com/hosts/m", i), 500));
@@ -33,7 +34,7 @@ TEST_F(HostsTest, TwoHostsBuildABatchThatAnOperatorOfAThirdSubmits) {
   EXPECT_THAT(r.err, HasSubstr("viewer"));
   EXPECT_EQ(Items(farm_->GofarmJson({"batch", "list"}).root()).size(), 0u) << "nothing was stored";
 
-  r = AtOperator({"login", JoinString("operator", {"--name", "ann"})});
+  r = AtOperator({"login", farm_->JoinString("operator", {"--name", "ann"})});
   ASSERT_EQ(r.exit_code, 0) << r.err;
   EXPECT_THAT(r.err, HasSubstr("takes the place of eve"));
   submit.insert(submit.end(), {"--wait", "--output", "json"});
@@ -63,11 +64,11 @@ std::vector<std::string> KeyLines(const std::string& folder) {
 }
 
 TEST_F(HostsTest, NoSecretStandsWhereTheFarmWrites) {
-  const std::string worker_join = JoinString("worker"), by_variable = JoinString("worker");
-  const std::string person_join = JoinString("operator", {"--name", "ann"});
+  const std::string worker_join = farm_->JoinString("worker"), by_variable = farm_->JoinString("worker");
+  const std::string person_join = farm_->JoinString("operator", {"--name", "ann"});
   const auto one = Start("w1", worker_join, "far-1"), two = Start("w2", "", "far-2", {{"GOFARM_JOIN", by_variable}});
-  ASSERT_TRUE(WaitConnected("far-1")) << one->Log();
-  ASSERT_TRUE(WaitConnected("far-2")) << two->Log();
+  ASSERT_TRUE(farm_->WaitConnected("far-1")) << one->Log();
+  ASSERT_TRUE(farm_->WaitConnected("far-2")) << two->Log();
   ASSERT_EQ(AtOperator({"login", person_join}).exit_code, 0);
   const CommandResult r =
       AtOperator({"submit", "--target", "x86_64", "--wait", proxy_.AddSlow("example.com/hosts/s", 500)});
@@ -105,9 +106,9 @@ TEST_F(HostsTest, NoSecretStandsWhereTheFarmWrites) {
 }
 
 TEST_F(HostsTest, JoinStringsLetInOnceInTimeAndIntoTheirOwnFarm) {
-  const std::string join = JoinString("worker"), late = JoinString("worker", {"--ttl", "1s"});
+  const std::string join = farm_->JoinString("worker"), late = farm_->JoinString("worker", {"--ttl", "1s"});
   const auto one = Start("w1", join, "far-1");
-  ASSERT_TRUE(WaitConnected("far-1")) << one->Log();
+  ASSERT_TRUE(farm_->WaitConnected("far-1")) << one->Log();
   const auto refused = [&](const std::string& string, const std::string& name, const std::string& why) {
     const auto worker = Start("w2", string, name);
     EXPECT_EQ(worker->ExitCode(absl::Seconds(60)), 2) << worker->Log();
@@ -118,7 +119,7 @@ TEST_F(HostsTest, JoinStringsLetInOnceInTimeAndIntoTheirOwnFarm) {
   refused(join, "twice", "was already used");
   absl::SleepFor(absl::Seconds(1));
   refused(late, "late", "ran out at");
-  std::string other = JoinString("worker");
+  std::string other = farm_->JoinString("worker");
   const size_t digest = other.rfind('.') - 64;
   other[digest] = other[digest] == '0' ? '1' : '0';
   refused(other, "other", "another farm answers at this address");

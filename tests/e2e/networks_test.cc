@@ -4,6 +4,7 @@
 
 #include "absl/time/clock.h"
 #include "common/base/text.h"
+#include "common/pki/join_string.h"
 #include "tests/e2e/hosts_fixture.h"
 
 namespace gofarm::testing {
@@ -19,8 +20,8 @@ class NetworksTest : public HostsTest {
   void SetUp() override {
     HostsTest::SetUp();
     if (HasFatalFailure()) return;
-    worker_ = Start("w1", JoinString("worker"), "far-1");
-    ASSERT_TRUE(WaitConnected("far-1")) << worker_->Log();
+    worker_ = Start("w1", farm_->JoinString("worker"), "far-1");
+    ASSERT_TRUE(farm_->WaitConnected("far-1")) << worker_->Log();
   }
   int64_t Building(const std::string& module, int functions) {
     const int64_t batch =
@@ -76,15 +77,38 @@ TEST_F(NetworksTest, AHostThatGetsAnotherAddressIsItselfAgain) {
   const std::vector<std::string> outcomes = Outcomes(batch);
   EXPECT_EQ(outcomes.back(), "built");
   EXPECT_LE(outcomes.size(), 2u);
-  EXPECT_TRUE(WaitConnected("far-1"));
+  EXPECT_TRUE(farm_->WaitConnected("far-1"));
   const Json workers = farm_->GofarmJson({"worker", "list"});
   EXPECT_THAT(Items(workers.root()), SizeIs(1));
   EXPECT_THAT(Text(Items(workers.root())[0], "address"), HasSubstr(hosts_->AddressOf("w1")));
 }
 
+// Half a second there and half a second back: a join, a build, its log and its upload take round trips, not time-outs.
+TEST_F(HostsTest, AHostAtTheEndOfALongLineJoinsAndBuilds) {
+  const std::string coordinator = hosts_->AddressOf("c"), relay = Cat(hosts_->AddressOf("o"), ":7444");
+  const auto line = process::SpawnDaemon(
+      {.argv = hosts_->On("o", {"python3", Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/support/delay_relay.py"),
+                                relay, Cat(coordinator, ":7443"), "500"}),
+       .environment = process::InheritedWith({}),
+       .log_file = Cat(farm_->scratch(), "/relay.log"),
+       .death_signal = SIGKILL});
+  ASSERT_TRUE(line.ok()) << line.status();
+  pki::JoinString join = pki::DecodeJoin(farm_->JoinString("worker")).value();
+  join.addresses = {relay};
+  const auto worker = Start("w1", pki::Encode(join), "far-1");
+  ASSERT_TRUE(farm_->WaitConnected("far-1")) << worker->Log();
+  const int64_t batch = farm_->Submit({proxy_.AddSlow("example.com/hosts/longline", 2000), "--target", "x86_64"});
+  farm_->Watch(batch);
+  const Json jobs = farm_->Jobs(batch);
+  const simdjson::dom::element job = Items(jobs.root())[0];
+  EXPECT_EQ(Text(job, "state"), "built") << Text(job, "failure_detail");
+  EXPECT_THAT(Attempts(job, "outcome"), ElementsAre("built"));
+  EXPECT_THAT(farm_->Gofarm({"job", "log", Cat(Number(job, "id"))}).out, HasSubstr("example.com/hosts/longline"));
+}
+
 TEST_F(HostsTest, ALinkThatIsLostForLessThanALeaseCostsNothingAndForMoreOneAttempt) {
-  const auto one = Start("w1", JoinString("worker"), "far-1");
-  ASSERT_TRUE(WaitConnected("far-1")) << one->Log();
+  const auto one = Start("w1", farm_->JoinString("worker"), "far-1");
+  ASSERT_TRUE(farm_->WaitConnected("far-1")) << one->Log();
   const auto away = [&](const std::string& module, absl::Duration time) {
     const int64_t batch =
         farm_->Submit({proxy_.AddSlow(Cat("example.com/hosts/", module), 6000), "--target", "x86_64"});
@@ -106,14 +130,14 @@ TEST_F(HostsTest, ALinkThatIsLostForLessThanALeaseCostsNothingAndForMoreOneAttem
 }
 
 TEST_F(HostsTest, AWorkerThatIsRevokedWhileItBuildsIsGoneAndItsJobIsBuiltElsewhere) {
-  const auto one = Start("w1", JoinString("worker"), "far-1");
-  ASSERT_TRUE(WaitConnected("far-1")) << one->Log();
+  const auto one = Start("w1", farm_->JoinString("worker"), "far-1");
+  ASSERT_TRUE(farm_->WaitConnected("far-1")) << one->Log();
   const int64_t batch = farm_->Submit({proxy_.AddSlow("example.com/hosts/revoked", 4000), "--target", "x86_64"});
   ASSERT_TRUE(farm_->WaitUntilBuilding(batch));
-  const auto two = Start("w2", JoinString("worker"), "far-2");
-  ASSERT_TRUE(WaitConnected("far-2")) << two->Log();
+  const auto two = Start("w2", farm_->JoinString("worker"), "far-2");
+  ASSERT_TRUE(farm_->WaitConnected("far-2")) << two->Log();
   ASSERT_EQ(farm_->Gofarm({"identity", "revoke", "far-1"}).exit_code, 0);
-  EXPECT_TRUE(farm_->WaitUntil([&] { return !Connected("far-1"); }, absl::Seconds(5)));
+  EXPECT_TRUE(farm_->WaitUntil([&] { return !farm_->Connected("far-1"); }, absl::Seconds(5)));
   EXPECT_EQ(one->ExitCode(absl::Seconds(30)), 2);
   EXPECT_THAT(one->Log(), HasSubstr("was revoked"));
   farm_->Watch(batch);
@@ -121,7 +145,7 @@ TEST_F(HostsTest, AWorkerThatIsRevokedWhileItBuildsIsGoneAndItsJobIsBuiltElsewhe
   const simdjson::dom::element job = Items(jobs.root())[0];
   EXPECT_EQ(Text(job, "state"), "built");
   EXPECT_THAT(Attempts(job, "worker"), ElementsAre("far-1", "far-2"));
-  EXPECT_FALSE(Connected("far-1"));
+  EXPECT_FALSE(farm_->Connected("far-1"));
 }
 
 }  // namespace

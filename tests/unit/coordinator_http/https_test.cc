@@ -8,6 +8,7 @@
 #include <boost/asio/read.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
+#include <cerrno>
 #include <cstdlib>
 
 #include "common/base/clock.h"
@@ -71,7 +72,8 @@ class HttpsTest : public ::testing::Test {
   }
   // The whole answer; what the client thinks of the server is for `verified` to say.
   std::string Ask(const std::string& header, const std::pair<std::string, std::string>& shows,
-                  asio::ssl::context::method method = asio::ssl::context::tls_client) {
+                  asio::ssl::context::method method = asio::ssl::context::tls_client,
+                  const std::string& connection = "close") {
     asio::io_context io;
     asio::ssl::context context(method);
     context.add_certificate_authority(asio::buffer(authority_.certificate));
@@ -85,7 +87,8 @@ class HttpsTest : public ::testing::Test {
     boost::system::error_code ec;
     stream.handshake(asio::ssl::stream_base::client, ec);
     if (ec) return "no handshake";
-    asio::write(stream, asio::buffer(Cat("GET /healthz HTTP/1.1\r\nHost: x\r\n", header, "Connection: close\r\n\r\n")));
+    asio::write(stream, asio::buffer(Cat("GET /healthz HTTP/1.1\r\nHost: x\r\n", header, "Connection: ", connection,
+                                         "\r\n\r\n")));
     std::string answer;
     asio::read(stream, asio::dynamic_buffer(answer), ec);
     return answer;
@@ -136,6 +139,29 @@ TEST_F(HttpsTest, OldTlsPlainTextAndSilenceGetNothing) {
   boost::system::error_code ec;
   silent.read_some(asio::buffer(&byte, 1), ec);
   EXPECT_TRUE(ec) << "it was shut after kHandshakeMax";
+}
+
+TEST_F(HttpsTest, OneAddressCannotTakeAllConnections) {
+  std::vector<int> silent;
+  for (int i = 0; i < kConnectionsPerAddressMax; ++i) silent.push_back(Connect(server_->port()));
+  EXPECT_EQ(Say(server_->port(), ""), "");
+  char byte = 0;
+  EXPECT_TRUE(::recv(silent[0], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
+      << "the oldest is open, so the last one was not closed for a handshake that is overdue";
+  asio::io_context io;
+  asio::ssl::context context(asio::ssl::context::tls_client);
+  asio::ssl::stream<asio::ip::tcp::socket> elsewhere(io, context);
+  elsewhere.next_layer().open(asio::ip::tcp::v4());
+  elsewhere.next_layer().bind({asio::ip::make_address("127.0.0.2"), 0});
+  elsewhere.next_layer().connect({asio::ip::make_address("127.0.0.1"), static_cast<uint16_t>(server_->port())});
+  boost::system::error_code ec;
+  elsewhere.handshake(asio::ssl::stream_base::client, ec);
+  EXPECT_FALSE(ec) << ec.message();
+  for (const int fd : silent) ::close(fd);
+}
+
+TEST_F(HttpsTest, AStrangersConnectionEndsWithItsFirstAnswer) {
+  EXPECT_THAT(Ask("", {}, asio::ssl::context::tls_client, "keep-alive"), HasSubstr("Connection: close"));
 }
 
 TEST_F(HttpsTest, ANewCertificateIsTakenUpWhileItRuns) {
