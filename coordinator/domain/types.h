@@ -15,6 +15,7 @@
 #include "common/vocab/report.h"
 #include "common/vocab/target.h"
 #include "common/vocab/worker_report.h"
+#include "coordinator/domain/publishing.h"
 
 namespace gofarm::domain {
 
@@ -81,6 +82,7 @@ struct BatchReceipt {
 struct CompletedAttempt : AttemptReport {
   AttemptToken token;
   JobId job;
+  Publishing publishing;
 };
 
 // ---- reading ------------------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@
 #include "common/base/status_macros.h"
 #include "coordinator/store/attempt_end.h"
 #include "coordinator/store/json.h"
+#include "coordinator/store/publish_store.h"
 #include "coordinator/store/transaction.h"
 
 namespace gofarm::store {
@@ -64,6 +65,7 @@ void Record(Txn& txn, const CompletedAttempt& a) {
     txn.Run("insert_artifacts", Array(std::vector<std::string>{a.facts.licences_sha256}),
             Array(std::vector<int64_t>{a.facts.licences_size}), Array(std::vector<std::string>{""}), "licences");
   }
+  RecordPublishing(txn, a.token, a.job, a.publishing);
 }
 
 std::optional<domain::AnsweredAttempt> AnswerOf(Txn& txn, AttemptToken token, JobId job) {

@@ -157,6 +157,20 @@ void Fields(json::FieldWriter& form, const SessionRequest& r) {
 
 void Fields(json::FieldReader& form, WorkerInfo& w) { HelloFields(form, w); }
 
+template <typename Form, json::Is<ReleaseFacts> R>
+void Fields(Form& form, R& r) {
+  form.Field("program", r.program);
+  form.Field("kind", r.kind);
+  form.Field("description", r.description);
+  form.Field("repository", r.repository);
+  form.Field("topics", r.topics);
+  form.Field("stars", r.stars);
+  form.Field("licences", r.licences);
+  form.Field("licence_note", r.licence_note);
+  form.Field("version_text", r.version_text);
+  form.Field("deprecated", r.deprecated);
+}
+
 }  // namespace gofarm::domain
 
 namespace gofarm::store {
@@ -180,6 +194,7 @@ std::string LabelsJson(const std::map<std::string, std::string>& labels) { retur
 std::string AttemptReportJson(const AttemptReport& report) { return json::Write(report); }
 std::string HelloJson(const domain::SessionRequest& hello) { return json::Write(hello); }
 std::string ReportJson(const WorkerReport& report) { return json::Write(report); }
+std::string ReleaseFactsJson(const domain::ReleaseFacts& facts) { return json::Write(facts); }
 
 std::map<std::string, std::string> LabelsFromJson(std::string_view text) {
   // Most jobs have none, and a load of the queue reads many.
@@ -192,5 +207,7 @@ std::vector<FailedProgram> FailedProgramsFromJson(std::string_view text) {
 }
 void HelloFromJson(std::string_view text, domain::WorkerInfo& worker) { ReadLenient(text, worker); }
 WorkerReport ReportFromJson(std::string_view text) { return Lenient<WorkerReport>(text); }
+domain::ReleaseFacts ReleaseFactsFromJson(std::string_view text) { return Lenient<domain::ReleaseFacts>(text); }
+std::vector<std::string> TextsFromJson(std::string_view text) { return Lenient<std::vector<std::string>>(text); }
 
 }  // namespace gofarm::store

@@ -1,0 +1,132 @@
+// What is published: files that stand beside executables, releases (the executable that stands for a program of a module
+// version on a target), and publications (a release at one destination). Plain data and pure rules.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "common/base/ids.h"
+#include "common/vocab/target.h"
+
+namespace gofarm::domain {
+
+using ReleaseId = Id<struct ReleaseTag>;
+using PublicationId = Id<struct PublicationTag>;
+
+// The destination that every farm has; all others are registries and folders of the configuration.
+inline constexpr std::string_view kIndexDestination = "index";
+
+// As in migrations: kPending was never done, or is to be done again; kFailed will be tried again by itself; kParked
+// waits for a person.
+enum class PublicationState : int { kPending = 1, kFailed, kParked, kPublished, kWithdrawn };
+std::string_view Name(PublicationState state);  // "pending", "failed", ...
+
+// A file that was made when an attempt completed.
+struct Attachment {
+  std::string name;         // of the file, among all of the attempt
+  std::string import_path;  // of the executable that it is about; empty: of all of them
+  std::string kind;         // "provenance", "sbom", ...
+  int64_t size = 0;
+  std::string sha256, blake3;
+  bool operator==(const Attachment&) const = default;
+};
+
+// What people are told of a program beside what its build says. Kept as one document.
+struct ReleaseFacts {
+  std::string program;  // the file's name
+  std::string kind;     // "program", "example", "test"
+  std::string description, repository;
+  std::vector<std::string> topics;
+  int64_t stars = -1;                 // -1: not known
+  std::vector<std::string> licences;  // SPDX ids
+  std::string licence_note;           // why it is marked; empty: it is not
+  std::string version_text;           // what it answers to --version; empty: nothing
+  bool deprecated = false;
+  bool operator==(const ReleaseFacts&) const = default;
+};
+
+struct NewRelease {
+  std::string import_path;
+  ReleaseFacts facts;
+};
+
+// What an attempt leaves to be published, recorded with its end.
+struct Publishing {
+  std::vector<Attachment> attachments;
+  std::vector<NewRelease> releases;
+  std::vector<std::string> destinations;  // for each of the releases
+};
+
+// What is known of a job when one of its attempts completes.
+struct BuildFacts {
+  std::string module, version;
+  Target target = Target::kX86_64;
+  std::string toolset;
+  std::string worker;
+  std::string worker_arch;
+  absl::Time started_at = absl::InfinitePast();
+  // Of the catalog; empty where it does not know the module.
+  std::string description, repository;  // repository: "github.com/owner/name"
+  std::vector<std::string> topics;
+  int64_t stars = -1;
+  bool deprecated = false;
+  bool withdrawn = false;  // an operator keeps this version, or the module, from being published
+};
+
+// A release with its executable, as it is published.
+struct Release {
+  ReleaseId id;
+  std::string module, version, import_path;
+  Target target = Target::kX86_64;
+  AttemptToken token;
+  JobId job;
+  int64_t size = 0;
+  std::string sha256, blake3, go_version;
+  ReleaseFacts facts;
+  absl::Time built_at = absl::InfinitePast();
+  int reproduced = 0, differed = 0;
+};
+
+struct Publication {
+  PublicationId id;
+  Release release;
+  std::string destination;
+  PublicationState state = PublicationState::kPending;
+  bool withdraw = false;
+  int change = 0;
+  int tries = 0;
+  absl::Time next_try_at = absl::InfinitePast();
+  std::string failure_class, detail;
+  std::string digest;  // of the manifest that stands there
+};
+
+struct PublicationCounts {
+  std::string destination;
+  int64_t pending = 0, failed = 0, parked = 0, published = 0, withdrawn = 0;
+  bool paused = false;
+  std::string pause_reason;
+};
+
+struct PublicationFilter {
+  std::string destination, module;      // empty: all
+  std::vector<PublicationState> states;  // empty: all
+};
+
+struct Withdrawal {
+  std::string module;
+  std::string version;  // empty: all versions
+  std::string reason;
+};
+
+// A public key by which what was published can be checked.
+struct PublishKey {
+  std::string kind;  // "provenance", "minisign"
+  std::string public_key;
+  absl::Time since = absl::InfinitePast();
+  absl::Time until = absl::InfiniteFuture();  // InfiniteFuture: it signs
+};
+
+}  // namespace gofarm::domain

@@ -1,0 +1,1 @@
+SELECT name FROM publish_destinations WHERE paused

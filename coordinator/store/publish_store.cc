@@ -1,0 +1,296 @@
+#include "coordinator/store/publish_store.h"
+
+#include <algorithm>
+
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "coordinator/store/json.h"
+#include "coordinator/store/transaction.h"
+
+namespace gofarm::store {
+namespace {
+
+using domain::Publication;
+using domain::PublicationId;
+using domain::Publishing;
+
+constexpr int kEnrolledAtOnce = 5'000;  // a destination
+
+Publication PublicationOf(const pqxx::row& row) {
+  Publication p{.id = PublicationId{row["id"].as<int64_t>()},
+                .destination = row["destination"].as<std::string>(),
+                .state = static_cast<domain::PublicationState>(row["state"].as<int>()),
+                .withdraw = row["withdraw"].as<bool>(),
+                .change = row["change"].as<int>(),
+                .tries = row["tries"].as<int>(),
+                .next_try_at = TimeOf(row["next_try_us"]),
+                .failure_class = row["failure_class"].as<std::string>(),
+                .detail = row["detail"].as<std::string>(),
+                .digest = row["digest"].as<std::string>()};
+  domain::Release& r = p.release;
+  r.id = domain::ReleaseId{row["release_id"].as<int64_t>()};
+  r.module = row["module"].as<std::string>();
+  r.version = row["version"].as<std::string>();
+  r.import_path = row["import_path"].as<std::string>();
+  r.target = static_cast<Target>(row["target"].as<int>());
+  r.token = AttemptToken{row["token"].as<int64_t>()};
+  r.job = JobId{row["job_id"].as<int64_t>()};
+  r.size = row["size"].as<int64_t>();
+  r.sha256 = row["sha256"].as<std::string>();
+  r.blake3 = row["blake3"].as<std::string>();
+  r.go_version = row["go_version"].as<std::string>();
+  r.facts = ReleaseFactsFromJson(row["facts"].as<std::string>());
+  r.built_at = TimeOf(row["built_us"]);
+  r.reproduced = row["reproduced"].as<int>();
+  r.differed = row["differed"].as<int>();
+  return p;
+}
+
+std::vector<Publication> PublicationsOf(const pqxx::result& rows) {
+  std::vector<Publication> all;
+  all.reserve(rows.size());
+  for (const pqxx::row& row : rows) all.push_back(PublicationOf(row));
+  return all;
+}
+
+int Bounded(int limit) { return std::clamp(limit, 1, kPublicationPageMax); }
+
+std::vector<int64_t> IdsOf(const pqxx::result& rows) {
+  std::vector<int64_t> ids;
+  for (const pqxx::row& row : rows) ids.push_back(row[0].as<int64_t>());
+  return ids;
+}
+
+void InsertAttachments(Txn& txn, AttemptToken token, const std::vector<domain::Attachment>& attachments) {
+  if (attachments.empty()) return;
+  std::vector<std::string> names, paths, kinds, sha256, blake3;
+  std::vector<int64_t> sizes;
+  for (const domain::Attachment& a : attachments) {
+    names.push_back(a.name);
+    paths.push_back(a.import_path);
+    kinds.push_back(a.kind);
+    sizes.push_back(a.size);
+    sha256.push_back(a.sha256);
+    blake3.push_back(a.blake3);
+  }
+  txn.Run("insert_artifacts", Array(sha256), Array(sizes), Array(blake3), "attachment");
+  txn.Run("insert_attachments", token.value, Array(names), Array(paths), Array(kinds), Array(sizes), Array(sha256),
+          Array(blake3));
+}
+
+}  // namespace
+
+void RecordPublishing(Txn& txn, AttemptToken token, JobId job, const Publishing& publishing) {
+  InsertAttachments(txn, token, publishing.attachments);
+  if (publishing.releases.empty()) return;
+  std::vector<std::string> paths, facts;
+  for (const domain::NewRelease& release : publishing.releases) {
+    paths.push_back(release.import_path);
+    facts.push_back(ReleaseFactsJson(release.facts));
+  }
+  const std::string path_array = Array(paths);
+  txn.Run("insert_releases", token.value, job.value, path_array, Array(facts));
+  txn.Run("count_rebuilds", token.value, job.value, path_array);
+  txn.Run("insert_publications", token.value, job.value, path_array, Array(publishing.destinations),
+          "the build of another toolset or time is published under this version; `gofarm publish retry ID --replace` puts "
+          "this one in its place");
+  txn.Run("show_again", token.value, job.value, path_array);
+}
+
+absl::StatusOr<domain::BuildFacts> PublishStore::FactsOf(const Scope& scope, AttemptToken token) {
+  return RunTransaction(pool_, scope, Cat("look up what attempt ", token.value, " builds"),
+                        [&](Txn& txn) -> absl::StatusOr<domain::BuildFacts> {
+                          const pqxx::result rows = txn.Run("build_facts", token.value);
+                          if (rows.empty()) return absl::NotFoundError("there is no such attempt");
+                          const pqxx::row row = rows[0];
+                          return domain::BuildFacts{.module = row["module"].as<std::string>(),
+                                                    .version = row["version"].as<std::string>(),
+                                                    .target = static_cast<Target>(row["target"].as<int>()),
+                                                    .toolset = row["toolset"].as<std::string>(),
+                                                    .worker = row["worker"].as<std::string>(),
+                                                    .worker_arch = row["worker_arch"].as<std::string>(),
+                                                    .started_at = TimeOf(row["started_us"]),
+                                                    .description = row["description"].as<std::string>(),
+                                                    .repository = row["repository"].as<std::string>(),
+                                                    .topics = TextsFromJson(row["topics"].as<std::string>()),
+                                                    .stars = row["stars"].as<int64_t>(),
+                                                    .deprecated = row["deprecated"].as<bool>(),
+                                                    .withdrawn = row["withdrawn"].as<bool>()};
+                        });
+}
+
+absl::StatusOr<int64_t> PublishStore::Enroll(const Scope& scope, const std::vector<std::string>& destinations) {
+  return RunTransaction(pool_, scope, "order for new destinations what stands already",
+                        [&](Txn& txn) -> absl::StatusOr<int64_t> {
+                          txn.Run("enroll_destinations", Array(destinations));
+                          return txn.Run("enroll_publications", Array(destinations), kEnrolledAtOnce).affected_rows();
+                        });
+}
+
+absl::StatusOr<std::vector<Publication>> PublishStore::Due(const Scope& scope, std::string_view destination,
+                                                           int limit) {
+  return RunTransaction(pool_, scope, "look for what is to be published",
+                        [&](Txn& txn) -> absl::StatusOr<std::vector<Publication>> {
+                          for (const pqxx::row& row : txn.Run("paused_destinations")) {
+                            if (row[0].as<std::string>() == destination) return std::vector<Publication>();
+                          }
+                          return PublicationsOf(txn.Run("publications_due", std::string(destination), Bounded(limit)));
+                        });
+}
+
+absl::StatusOr<bool> PublishStore::Settle(const Scope& scope, const Settled& settled) {
+  return RunTransaction(pool_, scope, Cat("settle publication ", settled.id.value),
+                        [&](Txn& txn) -> absl::StatusOr<bool> {
+                          return !txn.Run("settle_publication", settled.id.value, settled.change,
+                                          static_cast<int>(settled.state), settled.failure_class, settled.detail,
+                                          settled.digest, absl::ToDoubleSeconds(settled.wait))
+                                      .empty();
+                        });
+}
+
+absl::Status PublishStore::SettleIndex(const Scope& scope, const std::vector<std::pair<PublicationId, int>>& shown) {
+  if (shown.empty()) return absl::OkStatus();
+  std::vector<int64_t> ids, changes;
+  for (const auto& [id, change] : shown) {
+    ids.push_back(id.value);
+    changes.push_back(change);
+  }
+  return RunTransaction(pool_, scope, "settle what the index shows", [&](Txn& txn) {
+    txn.Run("settle_index", Array(ids), Array(changes));
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<std::vector<Publication>> PublishStore::Page(const Scope& scope,
+                                                            const domain::PublicationFilter& filter,
+                                                            PublicationId after, int limit) {
+  return RunTransaction(pool_, scope, "list publications", [&](Txn& txn) -> absl::StatusOr<std::vector<Publication>> {
+    return PublicationsOf(txn.Run("publications_page", after.value, filter.destination, filter.module,
+                                  Array(filter.states), Bounded(limit)));
+  });
+}
+
+absl::StatusOr<std::vector<Publication>> PublishStore::InIndex(const Scope& scope, PublicationId after, int limit) {
+  return RunTransaction(pool_, scope, "read what the index shows",
+                        [&](Txn& txn) -> absl::StatusOr<std::vector<Publication>> {
+                          return PublicationsOf(txn.Run("publications_in_index", after.value, Bounded(limit)));
+                        });
+}
+
+absl::StatusOr<std::vector<Publication>> PublishStore::OfModule(const Scope& scope, std::string_view module,
+                                                                int limit) {
+  return RunTransaction(pool_, scope, "look for what is published of a module",
+                        [&](Txn& txn) -> absl::StatusOr<std::vector<Publication>> {
+                          return PublicationsOf(
+                              txn.Run("publications_of_module", std::string(module), Bounded(limit)));
+                        });
+}
+
+absl::StatusOr<std::vector<domain::PublicationCounts>> PublishStore::Counts(const Scope& scope) {
+  using Counts = std::vector<domain::PublicationCounts>;
+  return RunTransaction(pool_, scope, "count publications", [&](Txn& txn) -> absl::StatusOr<Counts> {
+    Counts all;
+    for (const pqxx::row& row : txn.Run("publication_counts")) {
+      all.push_back({.destination = row["name"].as<std::string>(),
+                     .pending = row["pending"].as<int64_t>(),
+                     .failed = row["failed"].as<int64_t>(),
+                     .parked = row["parked"].as<int64_t>(),
+                     .published = row["published"].as<int64_t>(),
+                     .withdrawn = row["withdrawn"].as<int64_t>(),
+                     .paused = row["paused"].as<bool>(),
+                     .pause_reason = row["reason"].as<std::string>()});
+    }
+    return all;
+  });
+}
+
+absl::StatusOr<std::vector<std::pair<AttemptToken, domain::Attachment>>> PublishStore::AttachmentsOf(
+    const Scope& scope, const std::vector<AttemptToken>& tokens) {
+  using Attachments = std::vector<std::pair<AttemptToken, domain::Attachment>>;
+  return RunTransaction(pool_, scope, "look for attachments", [&](Txn& txn) -> absl::StatusOr<Attachments> {
+    Attachments all;
+    for (const pqxx::row& row : txn.Run("attachments_of", Array(tokens))) {
+      all.emplace_back(AttemptToken{row["token"].as<int64_t>()},
+                       domain::Attachment{.name = row["name"].as<std::string>(),
+                                          .import_path = row["import_path"].as<std::string>(),
+                                          .kind = row["kind"].as<std::string>(),
+                                          .size = row["size"].as<int64_t>(),
+                                          .sha256 = row["sha256"].as<std::string>(),
+                                          .blake3 = row["blake3"].as<std::string>()});
+    }
+    return all;
+  });
+}
+
+absl::StatusOr<int64_t> PublishStore::Retry(const Scope& scope, const std::vector<PublicationId>& ids, bool replace) {
+  if (replace && ids.empty()) {
+    return absl::InvalidArgumentError("name the publications whose build takes the place of another one");
+  }
+  return RunTransaction(pool_, scope, "publish again", [&](Txn& txn) -> absl::StatusOr<int64_t> {
+    int64_t ordered = 0;
+    if (replace) {
+      const std::vector<int64_t> releases = IdsOf(txn.Run("replace_releases", Array(ids)));
+      ordered += static_cast<int64_t>(releases.size());
+      txn.Run("replace_publications", Array(releases));
+    }
+    return ordered + txn.Run("retry_publications", Array(ids)).affected_rows();
+  });
+}
+
+absl::Status PublishStore::Pause(const Scope& scope, std::string_view destination, bool paused,
+                                 std::string_view reason) {
+  return RunTransaction(pool_, scope, "pause a destination", [&](Txn& txn) -> absl::Status {
+    if (!txn.Run("pause_destination", std::string(destination), paused, std::string(reason)).empty()) {
+      return absl::OkStatus();
+    }
+    return absl::NotFoundError(
+        Cat("there is no destination \"", EscapeForPrint(destination), "\"; gofarm publish status lists them"));
+  });
+}
+
+absl::StatusOr<int64_t> PublishStore::Withdraw(const Scope& scope, const domain::Withdrawal& withdrawal,
+                                               std::string_view who) {
+  return RunTransaction(pool_, scope, Cat("withdraw ", withdrawal.module), [&](Txn& txn) -> absl::StatusOr<int64_t> {
+    txn.Run("insert_withdrawal", withdrawal.module, withdrawal.version, withdrawal.reason, std::string(who));
+    const std::vector<int64_t> releases = IdsOf(txn.Run("withdraw_releases", withdrawal.module, withdrawal.version));
+    txn.Run("withdraw_publications", Array(releases), Cat("withdrawn: ", withdrawal.reason));
+    return static_cast<int64_t>(releases.size());
+  });
+}
+
+absl::StatusOr<std::vector<domain::Withdrawal>> PublishStore::Withdrawals(const Scope& scope) {
+  using Withdrawals = std::vector<domain::Withdrawal>;
+  return RunTransaction(pool_, scope, "list withdrawals", [&](Txn& txn) -> absl::StatusOr<Withdrawals> {
+    Withdrawals all;
+    for (const pqxx::row& row : txn.Run("withdrawals_page", kWithdrawalsMax)) {
+      all.push_back({row["module"].as<std::string>(), row["version"].as<std::string>(),
+                     row["reason"].as<std::string>()});
+    }
+    return all;
+  });
+}
+
+absl::StatusOr<std::vector<domain::PublishKey>> PublishStore::Keys(const Scope& scope) {
+  using Keys = std::vector<domain::PublishKey>;
+  return RunTransaction(pool_, scope, "look for keys", [&](Txn& txn) -> absl::StatusOr<Keys> {
+    Keys all;
+    for (const pqxx::row& row : txn.Run("publish_keys")) {
+      domain::PublishKey key{.kind = row["kind"].as<std::string>(),
+                             .public_key = row["public_key"].as<std::string>(),
+                             .since = TimeOf(row["since_us"])};
+      if (!row["until_us"].is_null()) key.until = TimeOf(row["until_us"]);
+      all.push_back(std::move(key));
+    }
+    return all;
+  });
+}
+
+absl::Status PublishStore::SetKey(const Scope& scope, std::string_view kind, std::string_view public_key) {
+  return RunTransaction(pool_, scope, "set a key", [&](Txn& txn) {
+    txn.Run("end_publish_key", std::string(kind), std::string(public_key));
+    txn.Run("insert_publish_key", std::string(kind), std::string(public_key));
+    return absl::OkStatus();
+  });
+}
+
+}  // namespace gofarm::store

@@ -1,0 +1,85 @@
+// Publishing over PostgreSQL: what an attempt leaves is recorded with its end (RecordPublishing, inside that
+// transaction); from then on rows say what is to be done at each destination, and what came of it. An order that changes
+// while it is carried out has another `change`: what was done for the older one settles nothing.
+//
+// Errors as in transaction.h. Thread-safe.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "common/base/scope.h"
+#include "coordinator/domain/publishing.h"
+#include "coordinator/store/pool.h"
+
+namespace gofarm::store {
+
+class Txn;
+
+inline constexpr int kPublicationPageMax = 1'000;
+inline constexpr int kWithdrawalsMax = 10'000;
+
+// Of an attempt that ends in this transaction, after its executables.
+void RecordPublishing(Txn& txn, AttemptToken token, JobId job, const domain::Publishing& publishing);
+
+// What came of one try.
+struct Settled {
+  domain::PublicationId id;
+  int change = 0;
+  domain::PublicationState state = domain::PublicationState::kPublished;
+  std::string failure_class, detail;
+  std::string digest;
+  absl::Duration wait = absl::ZeroDuration();  // before the next try
+};
+
+class PublishStore {
+ public:
+  explicit PublishStore(Pool& pool) : pool_(pool) {}
+
+  // NOT_FOUND: there is no such attempt.
+  absl::StatusOr<domain::BuildFacts> FactsOf(const Scope& scope, AttemptToken token);
+
+  // Makes the destinations known and orders for them what stands already. How many it ordered: 0 is the end, as one call
+  // orders a bounded number.
+  absl::StatusOr<int64_t> Enroll(const Scope& scope, const std::vector<std::string>& destinations);
+  // Due by the database's clock, the longest-waiting first; nothing of a paused destination.
+  absl::StatusOr<std::vector<domain::Publication>> Due(const Scope& scope, std::string_view destination, int limit);
+  // False: the order is another one by now.
+  absl::StatusOr<bool> Settle(const Scope& scope, const Settled& settled);
+  // All of them in one transaction: an index was written that shows them.
+  absl::Status SettleIndex(const Scope& scope,
+                           const std::vector<std::pair<domain::PublicationId, int>>& shown);
+
+  // By id, after `after`.
+  absl::StatusOr<std::vector<domain::Publication>> Page(const Scope& scope, const domain::PublicationFilter& filter,
+                                                        domain::PublicationId after, int limit);
+  absl::StatusOr<std::vector<domain::Publication>> InIndex(const Scope& scope, domain::PublicationId after, int limit);
+  absl::StatusOr<std::vector<domain::Publication>> OfModule(const Scope& scope, std::string_view module, int limit);
+  absl::StatusOr<std::vector<domain::PublicationCounts>> Counts(const Scope& scope);
+  // By token and name.
+  absl::StatusOr<std::vector<std::pair<AttemptToken, domain::Attachment>>> AttachmentsOf(
+      const Scope& scope, const std::vector<AttemptToken>& tokens);
+
+  // Of these ids; of none: all that failed or are parked. With `replace`, which takes ids, what differs takes the place
+  // of what stands. How many were ordered.
+  absl::StatusOr<int64_t> Retry(const Scope& scope, const std::vector<domain::PublicationId>& ids, bool replace);
+  // NOT_FOUND: there is no such destination.
+  absl::Status Pause(const Scope& scope, std::string_view destination, bool paused, std::string_view reason);
+  // How many releases it took away; 0 is no error, as it also keeps later ones from being published.
+  absl::StatusOr<int64_t> Withdraw(const Scope& scope, const domain::Withdrawal& withdrawal, std::string_view who);
+  absl::StatusOr<std::vector<domain::Withdrawal>> Withdrawals(const Scope& scope);
+
+  absl::StatusOr<std::vector<domain::PublishKey>> Keys(const Scope& scope);
+  // From now on this one signs; the one that did keeps verifying.
+  absl::Status SetKey(const Scope& scope, std::string_view kind, std::string_view public_key);
+
+ private:
+  Pool& pool_;
+};
+
+}  // namespace gofarm::store
