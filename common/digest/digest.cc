@@ -17,6 +17,7 @@ namespace {
 
 constexpr size_t kReadBytes = 256 << 10;
 constexpr size_t kSha256Bytes = 32;
+constexpr size_t kBlake2b512Bytes = 64;
 
 }  // namespace
 
@@ -103,6 +104,15 @@ std::string Blake3Hex(std::string_view bytes) {
   Blake3 hasher;
   hasher.Update(bytes);
   return hasher.HexAndReset();
+}
+
+std::string Blake2b512(std::string_view bytes) {
+  std::string raw(kBlake2b512Bytes, '\0');
+  unsigned int size = 0;
+  GOFARM_CHECK(EVP_Digest(bytes.data(), bytes.size(), reinterpret_cast<unsigned char*>(raw.data()), &size,
+                          EVP_blake2b512(), nullptr) == 1 &&
+               size == kBlake2b512Bytes);
+  return raw;
 }
 
 std::string Hex(std::string_view bytes) {

@@ -1,4 +1,4 @@
-// SHA-256 (OpenSSL) and BLAKE3 (the official C library) over bytes that come piece by piece, and over files. Results
+// SHA-256 (OpenSSL), BLAKE2b-512 (OpenSSL) and BLAKE3 (the official C library) over bytes that come piece by piece, and over files. Results
 // are lower-case hex. Hashers belong to one thread at a time; the free functions are thread-safe.
 #pragma once
 
@@ -55,6 +55,8 @@ absl::StatusOr<FileDigests> DigestFile(const std::string& path);
 
 std::string Sha256Hex(std::string_view bytes);
 std::string Blake3Hex(std::string_view bytes);
+// 64 raw bytes: what minisign signs in place of a file.
+std::string Blake2b512(std::string_view bytes);
 std::string Hex(std::string_view bytes);
 
 }  // namespace gofarm::digest

@@ -57,6 +57,7 @@ std::string FormatUtc(absl::Time time) {
 }
 
 void JsonWriter::NewLine() {
+  if (layout_ == Layout::kCompact) return;
   out_ += '\n';
   out_.append(2 * levels_.size(), ' ');
 }
@@ -82,7 +83,7 @@ JsonWriter& JsonWriter::Key(std::string_view key) {
   levels_.back().empty = false;
   NewLine();
   AppendQuoted(out_, key);
-  out_ += ": ";
+  out_ += layout_ == Layout::kCompact ? ":" : ": ";
   key_written_ = true;
   return *this;
 }
@@ -165,7 +166,7 @@ JsonWriter& JsonWriter::Time(absl::Time time) {
 
 std::string JsonWriter::Take() {
   GOFARM_CHECK(levels_.empty() && !out_.empty());
-  out_ += '\n';
+  if (layout_ == Layout::kIndented) out_ += '\n';
   return std::exchange(out_, std::string());
 }
 

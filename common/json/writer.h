@@ -1,5 +1,5 @@
 // Writes one JSON document. protobuf's own JSON prints int64 as text and leaves zeros and empty lists out; this one
-// prints numbers as numbers and leaves nothing out. Text that is no UTF-8 is repaired, so the document is always valid.
+// prints numbers as numbers and leaves nothing out. Indented for people, or compact for what is signed or sent. Text that is no UTF-8 is repaired, so the document is always valid.
 // Not thread-safe. Misuse (a key outside an object) is a broken invariant and ends the process.
 #pragma once
 
@@ -14,6 +14,9 @@ namespace gofarm {
 
 class JsonWriter {
  public:
+  enum class Layout { kIndented, kCompact };
+  explicit JsonWriter(Layout layout = Layout::kIndented) : layout_(layout) {}
+
   JsonWriter& BeginObject();
   JsonWriter& EndObject();
   JsonWriter& BeginArray();
@@ -38,7 +41,7 @@ class JsonWriter {
   JsonWriter& Field(std::string_view key, bool value) { return Key(key).Bool(value); }
   JsonWriter& Field(std::string_view key, absl::Time time) { return Key(key).Time(time); }
 
-  // The document, with a newline at its end. Everything begun must have ended.
+  // The document; an indented one has a newline at its end. Everything begun must have ended.
   std::string Take();
 
  private:
@@ -49,6 +52,7 @@ class JsonWriter {
   void BeforeValue();
   void NewLine();
 
+  Layout layout_;
   std::string out_;
   std::vector<Level> levels_;
   bool key_written_ = false;

@@ -20,6 +20,8 @@ MAY = {
     "common/godetect": ["common/base", "common/vocab", "common/gomod", "common/io", "common/json", "common/process"],
     "common/catalog": ["common/base", "common/json", "common/vocab"],
     "common/pki": ["common/base", "common/digest", "common/io", "common/vocab"],
+    # elf: an SBOM is made of an executable's build info.
+    "common/attest": ["common/base", "common/digest", "common/elf", "common/io", "common/json", "common/pki", "common/vocab"],
     "common/sync": ["common/base", "common/obs"],
     "common/io": ["common/base", "common/obs", "common/sync"],
     "common/goproxy": ["common/base", "common/gomod", "common/io", "common/json"],
