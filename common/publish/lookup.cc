@@ -73,8 +73,8 @@ absl::StatusOr<Resolved> ResolveIn(const LookupModule& module, const Address& ad
   }
   if (paths_here.empty()) {
     return absl::NotFoundError(
-        Cat(Shown(module.module), " is not published for ", Shown(host), ", but for: ",
-            elsewhere.empty() ? "nothing" : EscapeAndClip(absl::StrJoin(elsewhere, ", "), kShownMax)));
+        Cat(Shown(module.module), " is not published for ", Shown(host),
+            ", but for: ", elsewhere.empty() ? "nothing" : EscapeAndClip(absl::StrJoin(elsewhere, ", "), kShownMax)));
   }
   if (here.empty()) {
     const std::vector<std::string> paths(paths_here.begin(), paths_here.end());
@@ -84,8 +84,8 @@ absl::StatusOr<Resolved> ResolveIn(const LookupModule& module, const Address& ad
   if (!chosen) {
     versions.resize(std::min(versions.size(), kShownVersions));
     return absl::NotFoundError(Cat(Shown(address.path), " has no version ", Shown(address.version), " for ",
-                                   Shown(host), "; the newest are: ",
-                                   EscapeAndClip(absl::StrJoin(versions, ", "), kShownMax)));
+                                   Shown(host),
+                                   "; the newest are: ", EscapeAndClip(absl::StrJoin(versions, ", "), kShownMax)));
   }
   const LookupVersion& version = *here[*chosen];
   const std::vector<std::string> paths = PathsFor(version, host);
@@ -121,8 +121,8 @@ absl::StatusOr<LookupShard> ReadShard(std::string_view text, std::string_view sh
   LookupShard out{.format = 0};
   GOFARM_RETURN_IF_ERROR_CTX(json::Read(text, json::Rule::kLenient, out), ShardFile(shard));
   if (out.format != kShardFormat) {
-    return absl::InvalidArgumentError(Cat(ShardFile(shard), " has format ", out.format, ", this program reads ",
-                                          kShardFormat, ": get a newer one"));
+    return absl::InvalidArgumentError(
+        Cat(ShardFile(shard), " has format ", out.format, ", this program reads ", kShardFormat, ": get a newer one"));
   }
   if (out.shard != shard) {
     return absl::InvalidArgumentError(Cat(ShardFile(shard), " says that it is shard ", Shown(out.shard)));

@@ -306,9 +306,7 @@ absl::Status Index::RenderHostFile(HostRecords& host, int year, Texts& texts) {
     std::string blake3 = digest::Blake3Hex(bytes);
     IndexFile& file = files_[name];
     if (file.blake3 == blake3) continue;
-    file = {.name = name,
-            .bytes = std::make_shared<const std::string>(std::move(bytes)),
-            .blake3 = std::move(blake3)};
+    file = {.name = name, .bytes = std::make_shared<const std::string>(std::move(bytes)), .blake3 = std::move(blake3)};
   }
   while (files_.erase(FileName(host.target, year, ++number)) > 0) {
   }
@@ -323,9 +321,8 @@ void Index::RenderShard(const std::string& shard) {
   const std::string name = ShardFile(shard);
   std::string blake3 = digest::Blake3Hex(text);
   if (files_[name].blake3 == blake3) return;
-  files_[name] = {.name = name,
-                  .bytes = std::make_shared<const std::string>(std::move(text)),
-                  .blake3 = std::move(blake3)};
+  files_[name] = {
+      .name = name, .bytes = std::make_shared<const std::string>(std::move(text)), .blake3 = std::move(blake3)};
 }
 
 absl::StatusOr<std::vector<IndexFile>> Index::Render() {

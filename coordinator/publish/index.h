@@ -88,10 +88,10 @@ class Index {
   int64_t size_ = 0;
   int64_t frames_compressed_ = 0;
   std::map<Target, HostRecords> hosts_;
-  absl::flat_hash_map<std::string, Entry*> by_identity_;                // module, version, path, target
-  absl::flat_hash_map<std::string, std::vector<Entry*>> of_program_;    // module, path, target: its versions
+  absl::flat_hash_map<std::string, Entry*> by_identity_;              // module, version, path, target
+  absl::flat_hash_map<std::string, std::vector<Entry*>> of_program_;  // module, path, target: its versions
   absl::flat_hash_map<std::string, std::set<Entry*>> of_shard_;
-  std::set<std::pair<Target, int>> dirty_files_;                        // with the year; 0: the newest versions
+  std::set<std::pair<Target, int>> dirty_files_;  // with the year; 0: the newest versions
   std::set<std::string> dirty_shards_;
   absl::flat_hash_map<std::string, std::weak_ptr<const Frame>> frames_;  // by what they hold
   std::map<std::string, IndexFile> files_;

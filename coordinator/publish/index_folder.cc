@@ -41,9 +41,9 @@ absl::StatusOr<std::string> Expanded(std::string_view packed) {
   GOFARM_ASSIGN_OR_RETURN(const std::vector<io::FramePlace> frames, io::FindZstdFrames(packed));
   std::string out;
   for (const io::FramePlace& frame : frames) {
-    GOFARM_ASSIGN_OR_RETURN(const std::string text, io::ExpandZstdFrame(packed.substr(
-                                                        static_cast<size_t>(frame.offset),
-                                                        static_cast<size_t>(frame.size))));
+    GOFARM_ASSIGN_OR_RETURN(
+        const std::string text,
+        io::ExpandZstdFrame(packed.substr(static_cast<size_t>(frame.offset), static_cast<size_t>(frame.size))));
     out += text;
   }
   return out;

@@ -6,8 +6,9 @@
 //   FOLDER/17/x86_64-Linux.json.zst.sig           made anew for each state: all of one state name its number
 //   FOLDER/16/ ...                                for downloads under way
 //
-// A process that is killed leaves the old or the new state. After a loss of power the newest state may lack bytes, which
-// clients see by the signatures: write a new one when a coordinator starts. One writer at a time; any number of readers.
+// A process that is killed leaves the old or the new state. After a loss of power the newest state may lack bytes,
+// which clients see by the signatures: write a new one when a coordinator starts. One writer at a time; any number of
+// readers.
 #pragma once
 
 #include <cstdint>

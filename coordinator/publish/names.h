@@ -5,8 +5,8 @@
 // Every name is a function of module and import path alone. Where the mapping loses more than upper case, "-" and 8 hex
 // digits of the SHA-256 of what was mapped are appended; a name that looks as if it had such an ending gets one of its
 // own. Two things only the whole set of published modules can tell, so callers say so: `twin`, another module of the
-// farm has the same path but for upper case (FindTwins), and the family (SettleFamilies). Both are functions of the set,
-// whatever the order it came in.
+// farm has the same path but for upper case (FindTwins), and the family (SettleFamilies). Both are functions of the
+// set, whatever the order it came in.
 //
 // Pure; thread-safe. Module and import paths are those that common/gomod takes.
 #pragma once
@@ -24,11 +24,11 @@
 namespace gofarm::publish {
 
 // Of a repository below the prefix of a registry: host and prefix have what is left of the 255 bytes that clients take.
-inline constexpr size_t kFolderMax = 120;   // RepositoryFolder
-inline constexpr size_t kProgramMax = 64;   // a program's name, and its element of a repository
+inline constexpr size_t kFolderMax = 120;  // RepositoryFolder
+inline constexpr size_t kProgramMax = 64;  // a program's name, and its element of a repository
 inline constexpr size_t kFamilyMax = 100;
 inline constexpr size_t kPkgIdMax = 160;
-inline constexpr size_t kTagMax = 128;      // distribution-spec, "Pulling manifests"
+inline constexpr size_t kTagMax = 128;  // distribution-spec, "Pulling manifests"
 inline constexpr size_t kHashDigits = 8;
 
 // "x86_64-Linux": the name of a target in the index and in tags.

@@ -171,15 +171,16 @@ std::string HumanSize(int64_t bytes) {
   static constexpr std::array<std::string_view, 5> kUnits = {"B", "KB", "MB", "GB", "TB"};
   int64_t unit = 1;
   size_t i = 0;
+  const auto rounded_up = [&] { return bytes / unit + (bytes % unit == 0 ? 0 : 1); };
   // Rounding up may fill the next unit: 1023.5 KB are 1.0 MB.
-  while (i + 1 < kUnits.size() && (bytes + unit - 1) / unit >= 1024) {
+  while (i + 1 < kUnits.size() && rounded_up() >= 1024) {
     unit *= 1024;
     ++i;
   }
   if (i == 0) return Cat(bytes, " B");
   const int64_t tenths = bytes / unit * 10 + (bytes % unit * 10 + unit - 1) / unit;
   if (tenths < 100) return Cat(tenths / 10, ".", tenths % 10, " ", kUnits[i]);
-  return Cat((bytes + unit - 1) / unit, " ", kUnits[i]);
+  return Cat(rounded_up(), " ", kUnits[i]);
 }
 
 std::string CleanUrl(std::string_view url) {
