@@ -2,55 +2,14 @@
 
 #include <charconv>
 #include <cmath>
-#include <cstdio>
 #include <utility>
 
 #include "absl/time/time.h"
 #include "common/base/check.h"
 #include "common/base/text.h"
-#include "common/base/utf8.h"
+#include "common/json/quote.h"
 
 namespace gofarm {
-namespace {
-
-void AppendEscape(std::string& out, uint32_t unit) {
-  char buffer[8];
-  std::snprintf(buffer, sizeof buffer, "\\u%04x", unit & 0xFFFF);
-  out += buffer;
-}
-
-void AppendQuoted(std::string& out, std::string_view text) {
-  out += '"';
-  for (size_t i = 0; i < text.size();) {
-    uint32_t rune = 0;
-    const size_t length = Utf8Length(text, i, rune);
-    if (length == 0) {
-      out += "\\ufffd";
-      ++i;
-      continue;
-    }
-    if (rune == '"' || rune == '\\') {
-      out += '\\';
-      out += text[i];
-    } else if (rune == '\n') {
-      out += "\\n";
-    } else if (rune == '\t') {
-      out += "\\t";
-    } else if (rune == '\r') {
-      out += "\\r";
-    } else if (IsControlRune(rune)) {
-      // Documents are looked at on terminals too. Beyond 16 bits JSON writes two halves.
-      if (rune > 0xFFFF) AppendEscape(out, 0xD7C0 + (rune >> 10));
-      AppendEscape(out, rune > 0xFFFF ? 0xDC00 + (rune & 0x3FF) : rune);
-    } else {
-      out.append(text.substr(i, length));
-    }
-    i += length;
-  }
-  out += '"';
-}
-
-}  // namespace
 
 std::string FormatUtc(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%E*SZ", absl::FromUnixMicros(absl::ToUnixMicros(time)), absl::UTCTimeZone());
@@ -82,7 +41,7 @@ JsonWriter& JsonWriter::Key(std::string_view key) {
   if (!levels_.back().empty) out_ += ',';
   levels_.back().empty = false;
   NewLine();
-  AppendQuoted(out_, key);
+  AppendJsonString(out_, key);
   out_ += layout_ == Layout::kCompact ? ":" : ": ";
   key_written_ = true;
   return *this;
@@ -122,7 +81,7 @@ JsonWriter& JsonWriter::EndArray() {
 
 JsonWriter& JsonWriter::String(std::string_view text) {
   BeforeValue();
-  AppendQuoted(out_, text);
+  AppendJsonString(out_, text);
   return *this;
 }
 

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "common/base/clean_text.h"
+
 namespace gofarm::catalog {
 
 inline constexpr size_t kDescriptionMax = 1000;  // GitHub's own limit is 350
@@ -15,8 +17,7 @@ inline constexpr size_t kLicenseMax = 200;
 inline constexpr size_t kTopicsMax = 20;  // GitHub's own limit
 inline constexpr size_t kTopicMax = 50;   // likewise
 
-// Control characters and broken bytes become a blank, runs of blanks one, at most `limit` bytes.
-std::string CleanText(std::string_view text, size_t limit);
+using gofarm::CleanText;
 // Of an http or https page; "" of anything else, also when it is longer than kPageUrlMax.
 std::string CleanPageUrl(std::string_view text);
 // One SPDX expression of all that apply. "" when nothing is stated; what has no SPDX name is "non-standard".

@@ -19,6 +19,8 @@ MAY = {
     # json: a detection's own form; process: the parser runs in a child.
     "common/godetect": ["common/base", "common/vocab", "common/gomod", "common/io", "common/json", "common/process"],
     "common/catalog": ["common/base", "common/json", "common/vocab"],
+    # What coordinator and clients share about what is published.
+    "common/publish": ["common/base", "common/digest", "common/gomod", "common/json"],
     "common/pki": ["common/base", "common/digest", "common/io", "common/vocab"],
     # elf: an SBOM is made of an executable's build info.
     "common/attest": ["common/base", "common/digest", "common/elf", "common/io", "common/json", "common/pki", "common/vocab"],
@@ -42,6 +44,7 @@ MAY = {
     "coordinator/http": ["coordinator/service", "coordinator/catalog"] + COMMON,
     "coordinator/service": ["coordinator/domain", "coordinator/store", "coordinator/blob"] + COMMON,
     "coordinator/catalog": ["coordinator/domain", "coordinator/store", "coordinator/service"] + COMMON,
+    "coordinator/publish": ["coordinator/domain"] + COMMON,
     "coordinator/rpc": ["coordinator/service", "coordinator/catalog", "coordinator/domain", "coordinator/blob"] + PROTO + COMMON,
     "coordinator": ["coordinator/*"] + COMMON + PROTO,
     "worker/exec": COMMON,
@@ -59,6 +62,7 @@ HOMES = {
     r"curl/": ["common/io"],
     r"archive(_entry)?\.h": ["common/io"],
     r"zlib\.h": ["common/io"],
+    r"zstd\.h": ["common/io"],
     r"tree_sitter/": ["common/godetect"],
     r"prometheus/": ["common/metrics"],
     r"spdlog/": ["common/obs"],
