@@ -20,9 +20,9 @@ std::string ManifestTypes() {
              "application/vnd.docker.distribution.manifest.list.v2+json");
 }
 
-std::vector<std::string> Pull(const std::string& repository) { return {Cat("repository:", repository, ":pull")}; }
-// Asked at once for all of a push, so that one token serves it.
-std::vector<std::string> Push(const std::string& repository) { return {Cat("repository:", repository, ":pull,push")}; }
+std::string Right(const std::string& repository, std::string_view actions) {
+  return Cat("repository:", repository, ":", actions);
+}
 
 bool Succeeded(const io::HttpResponse& answer) { return answer.status / 100 == 2; }
 
@@ -50,6 +50,7 @@ absl::Status CheckDigest(std::string_view digest) {
 absl::StatusOr<std::unique_ptr<RegistryClient>> RegistryClient::Make(Registry registry, ClientOptions options,
                                                                      const Clock& clock) {
   const bool loopback = registry.loopback;
+  const bool reads_only = !options.credentials;
   AskOptions ask{.user_agent = std::move(options.user_agent),
                  .credentials = std::move(options.credentials),
                  .requests_per_minute = options.requests_per_minute.value_or(loopback ? 0 : kRequestsPerMinuteDefault),
@@ -58,11 +59,15 @@ absl::StatusOr<std::unique_ptr<RegistryClient>> RegistryClient::Make(Registry re
   GOFARM_ASSIGN_OR_RETURN(std::unique_ptr<RegistryAsk> made,
                           RegistryAsk::Make(std::move(registry), std::move(ask), clock));
   const int uploads = options.parallel_uploads.value_or(loopback ? 0 : kParallelUploadsDefault);
-  return std::unique_ptr<RegistryClient>(new RegistryClient(std::move(made), uploads));
+  return std::unique_ptr<RegistryClient>(new RegistryClient(std::move(made), reads_only, uploads));
 }
 
-RegistryClient::RegistryClient(std::unique_ptr<RegistryAsk> ask, int parallel_uploads)
-    : ask_(std::move(ask)), uploads_(parallel_uploads) {}
+RegistryClient::RegistryClient(std::unique_ptr<RegistryAsk> ask, bool reads_only, int parallel_uploads)
+    : ask_(std::move(ask)), reads_only_(reads_only), uploads_(parallel_uploads) {}
+
+std::vector<std::string> RegistryClient::Rights(const std::string& repository) const {
+  return {Right(repository, reads_only_ ? "pull" : "pull,push")};
+}
 
 std::string RegistryClient::Api(const std::string& repository, std::string_view rest) const {
   return Cat(registry().origin, "/v2/", repository, "/", rest);
@@ -81,7 +86,7 @@ absl::StatusOr<std::optional<int64_t>> RegistryClient::FindBlob(const Scope& sco
   GOFARM_ASSIGN_OR_RETURN_CTX(const io::HttpResponse answer,
                               ask_->Ask(scope, {.method = io::HttpMethod::kHead,
                                                 .url = Api(repository, Cat("blobs/", digest)),
-                                                .scopes = Push(repository)}),
+                                                .scopes = Rights(repository)}),
                               what);
   if (answer.status == 404) return std::optional<int64_t>();
   if (!Succeeded(answer)) return FailureOfAnswer(answer, what);
@@ -122,8 +127,8 @@ absl::StatusOr<Pushed> RegistryClient::Upload(const Scope& scope, const std::str
     Call mount{.method = io::HttpMethod::kPost,
                .url = Cat(uploads, "?mount=", io::PercentEncode(blob.digest, ":"), "&from=",
                           io::PercentEncode(mount_from, "/")),
-               .scopes = Push(repository)};
-    mount.scopes.push_back(Pull(mount_from).front());
+               .scopes = Rights(repository)};
+    mount.scopes.push_back(Right(mount_from, "pull"));
     absl::StatusOr<io::HttpResponse> answer = ask_->Ask(scope, mount);
     if (answer.ok() && answer->status == 201) return Pushed::kMounted;
     const absl::Status failed = !answer.ok()           ? answer.status()
@@ -135,7 +140,7 @@ absl::StatusOr<Pushed> RegistryClient::Upload(const Scope& scope, const std::str
   }
   if (!begun) {
     GOFARM_ASSIGN_OR_RETURN(io::HttpResponse answer,
-                            ask_->Ask(scope, {.method = io::HttpMethod::kPost, .url = uploads, .scopes = Push(repository)}));
+                            ask_->Ask(scope, {.method = io::HttpMethod::kPost, .url = uploads, .scopes = Rights(repository)}));
     begun = std::move(answer);
   }
   if (begun->status != 202) return FailureOfAnswer(*begun, "begin the upload");
@@ -167,7 +172,7 @@ absl::StatusOr<std::string> RegistryClient::SendBlob(const Scope& scope, const s
                                             .url = url,
                                             .headers = {{"Content-Type", "application/octet-stream"}},
                                             .body = body,
-                                            .scopes = Push(repository),
+                                            .scopes = Rights(repository),
                                             .long_transfer = true}));
   if (Succeeded(answer)) return DigestIn(answer).value_or("");
   const absl::Status failed = FailureOfAnswer(answer, "send it");
@@ -188,7 +193,7 @@ absl::StatusOr<std::optional<std::string>> RegistryClient::FindManifest(const Sc
                               ask_->Ask(scope, {.method = io::HttpMethod::kHead,
                                                 .url = Api(repository, Cat("manifests/", reference)),
                                                 .headers = {{"Accept", ManifestTypes()}},
-                                                .scopes = Push(repository)}),
+                                                .scopes = Rights(repository)}),
                               what);
   if (answer.status == 404) return std::optional<std::string>();
   if (!Succeeded(answer)) return FailureOfAnswer(answer, what);
@@ -206,7 +211,7 @@ absl::StatusOr<std::optional<Manifest>> RegistryClient::GetManifest(const Scope&
                               ask_->Ask(scope, {.method = io::HttpMethod::kGet,
                                                 .url = Api(repository, Cat("manifests/", reference)),
                                                 .headers = {{"Accept", ManifestTypes()}},
-                                                .scopes = Pull(repository),
+                                                .scopes = Rights(repository),
                                                 .answer_max = kManifestBytesMax}),
                               what);
   if (answer.status == 404) return std::optional<Manifest>();
@@ -240,7 +245,7 @@ absl::StatusOr<RegistryClient::Put> RegistryClient::PutManifest(const Scope& sco
                                                 .url = Api(repository, Cat("manifests/", reference)),
                                                 .headers = {{"Content-Type", manifest.media_type}},
                                                 .body = &body,
-                                                .scopes = Push(repository)}),
+                                                .scopes = Rights(repository)}),
                               what);
   if (!Succeeded(answer)) return FailureOfAnswer(answer, what);
   const std::optional<std::string> named = DigestIn(answer);
@@ -268,7 +273,7 @@ absl::StatusOr<std::optional<std::string>> RegistryClient::AskReferrers(const Sc
                               ask_->Ask(scope, {.method = io::HttpMethod::kGet,
                                                 .url = Api(repository, Cat("referrers/", digest)),
                                                 .headers = {{"Accept", std::string(kIndexType)}},
-                                                .scopes = Pull(repository),
+                                                .scopes = Rights(repository),
                                                 .answer_max = kManifestBytesMax}),
                               what);
   if (Succeeded(answer)) {
@@ -345,7 +350,7 @@ absl::Status RegistryClient::GetBlob(const Scope& scope, const std::string& repo
   const absl::StatusOr<io::HttpResponse> answer =
       ask_->Ask(scope, {.method = io::HttpMethod::kGet,
                         .url = Api(repository, Cat("blobs/", digest)),
-                        .scopes = Pull(repository),
+                        .scopes = Rights(repository),
                         .answer_max = std::max(bytes_max, kAnswerBytesMax) + kAnswerBytesMax,
                         .sink = counted,
                         .long_transfer = true});
@@ -365,7 +370,7 @@ absl::StatusOr<bool> RegistryClient::DeleteManifest(const Scope& scope, const st
   GOFARM_ASSIGN_OR_RETURN_CTX(const io::HttpResponse answer,
                               ask_->Ask(scope, {.method = io::HttpMethod::kDelete,
                                                 .url = Api(repository, Cat("manifests/", digest)),
-                                                .scopes = {Cat("repository:", repository, ":pull,delete")}}),
+                                                .scopes = {Right(repository, "pull,delete")}}),
                               what);
   if (answer.status == 404) return false;
   if (!Succeeded(answer)) return FailureOfAnswer(answer, what);

@@ -112,7 +112,9 @@ class RegistryClient {
     Pushed pushed = Pushed::kAlready;
     bool lists_referrers = false;  // the answer had OCI-Subject
   };
-  RegistryClient(std::unique_ptr<RegistryAsk> ask, int parallel_uploads);
+  RegistryClient(std::unique_ptr<RegistryAsk> ask, bool reads_only, int parallel_uploads);
+  // Of a token: all that a push needs, so that one serves it; without credentials what is given to anybody.
+  std::vector<std::string> Rights(const std::string& repository) const;
   std::string Api(const std::string& repository, std::string_view rest) const;
   absl::Status CheckReference(const std::string& repository, std::string_view reference) const;
   absl::StatusOr<Pushed> Upload(const Scope& scope, const std::string& repository, const Blob& blob,
@@ -125,6 +127,7 @@ class RegistryClient {
                                                           const std::string& digest);
 
   const std::unique_ptr<RegistryAsk> ask_;
+  const bool reads_only_;
   Slots uploads_;
   Slots referrers_{1};
 };

@@ -11,6 +11,7 @@ namespace gofarm::oci {
 namespace {
 
 constexpr int kBurstMax = 20;
+constexpr absl::Duration kClockSpare = absl::Milliseconds(50);  // libcurl's clock counts whole milliseconds
 
 }  // namespace
 
@@ -58,8 +59,9 @@ absl::StatusOr<io::HttpResponse> RegistryAsk::Send(const Scope& scope, const Cal
   const Scope within = call.long_transfer ? scope : scope.Within(options_.ask_time);
   absl::StatusOr<io::HttpResponse> answer = http_.Send(within, request, limits, call.sink ? call.sink : keep);
   if (!answer.ok()) {
-    // The registry was too slow for our own bound; the caller has time left.
-    if (answer.status().code() == absl::StatusCode::kDeadlineExceeded && !scope.Done()) {
+    // The registry was too slow for our own bound; the caller has time left. The budget says so before the time is over.
+    const bool our_bound = within.deadline < scope.deadline && SteadyNow() + kClockSpare >= within.deadline;
+    if (answer.status().code() == absl::StatusCode::kDeadlineExceeded && our_bound) {
       return MakeFailure({.why = FailureClass::kUnavailable}, Sv(answer.status().message()));
     }
     return FailureOfTransfer(answer.status());
