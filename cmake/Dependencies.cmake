@@ -23,7 +23,7 @@ find_package(CURL REQUIRED)
 if(GOFARM_WITH_COORDINATOR OR GOFARM_WITH_CLI)
   find_package(ZLIB REQUIRED)
 endif()
-if(GOFARM_WITH_WORKER)
+if(GOFARM_WITH_WORKER OR GOFARM_WITH_COORDINATOR)
   find_package(LibArchive REQUIRED)
   # A static one brings nothing along (deploy/static).
   if(LibArchive_LIBRARIES MATCHES "\\.a$")

@@ -37,7 +37,8 @@ bool RawHttpServer::Peer::Answer(int status, std::string_view fields, std::strin
   return Send(Cat("HTTP/1.1 ", status, " X\r\n", fields, "Content-Length: ", body.size(), "\r\n\r\n", body));
 }
 
-RawHttpServer::RawHttpServer(Handler handler) : handler_(std::move(handler)), fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+RawHttpServer::RawHttpServer(Handler handler, Handler early)
+    : handler_(std::move(handler)), early_(std::move(early)), fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -105,6 +106,10 @@ void RawHttpServer::Serve(int fd) {
     request.target = request.head.substr(target, request.head.find(' ', target) - target);
     const size_t length = std::strtoul(request.Field("content-length").c_str(), nullptr, 10);
     in.erase(0, end + 4);
+    if (early_ && early_(request, peer)) {
+      while (more()) in.clear();
+      break;
+    }
     while (in.size() < length) {
       if (!more()) break;
     }

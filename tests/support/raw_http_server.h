@@ -41,7 +41,9 @@ class RawHttpServer {
   // False closes the connection.
   using Handler = std::function<bool(const Request& request, Peer& peer)>;
 
-  explicit RawHttpServer(Handler handler);
+  // `early` is asked before a request's body is read. True: it has answered, and the rest of the request is thrown away
+  // until the client closes.
+  explicit RawHttpServer(Handler handler, Handler early = nullptr);
   ~RawHttpServer();
   RawHttpServer(const RawHttpServer&) = delete;
   RawHttpServer& operator=(const RawHttpServer&) = delete;
@@ -55,6 +57,7 @@ class RawHttpServer {
   void Serve(int fd);
 
   const Handler handler_;
+  const Handler early_;
   const int fd_;
   std::string url_;
   absl::Notification stop_;

@@ -41,6 +41,7 @@ MAY = {
                            "common/catalog"],
     "coordinator/store": ["coordinator/domain", "coordinator/sql"] + COMMON,
     "coordinator/blob": COMMON,
+    "coordinator/oci": COMMON,
     "coordinator/http": ["coordinator/service", "coordinator/catalog"] + COMMON,
     "coordinator/service": ["coordinator/domain", "coordinator/store", "coordinator/blob"] + COMMON,
     "coordinator/catalog": ["coordinator/domain", "coordinator/store", "coordinator/service"] + COMMON,
