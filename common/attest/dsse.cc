@@ -151,8 +151,7 @@ absl::StatusOr<Envelope> ParseBundle(std::string_view bundle) {
                   .key_hint = std::move(form.material.public_key.hint)};
 }
 
-absl::StatusOr<VerifiedPayload> VerifyBundle(std::string_view bundle,
-                                             absl::Span<const std::string> public_key_pems) {
+absl::StatusOr<VerifiedPayload> VerifyBundle(std::string_view bundle, absl::Span<const std::string> public_key_pems) {
   if (public_key_pems.size() > kVerifyKeysMax) {
     return absl::InvalidArgumentError(
         Cat("verify provenance by ", public_key_pems.size(), " keys: at most ", kVerifyKeysMax, " are tried"));

@@ -100,25 +100,22 @@ absl::StatusOr<Parts> PartsOf(const SbomInput& input) {
       const std::string directory,
       CommandDirectory(info.package_path, input.declared_path.empty() ? input.module : input.declared_path), "SBOM");
   Parts parts;
-  parts.main_ref =
-      GoPurl(input.module, input.version,
-             directory == "." ? std::string(kModuleType) : Cat(kModuleType, "#", PurlEncode(directory)));
+  parts.main_ref = GoPurl(input.module, input.version,
+                          directory == "." ? std::string(kModuleType) : Cat(kModuleType, "#", PurlEncode(directory)));
   parts.properties = PropertiesOf(input, info);
   for (const elf::DependencyInfo& dependency : info.dependencies) {
     GOFARM_RETURN_IF_ERROR_CTX(AddModule(dependency, parts.libraries), "SBOM");
   }
   const std::string go(WithoutGo(input.go_version));
-  parts.libraries.emplace(GoPurl("std", go),
-                          Component{.name = "std", .version = go});
+  parts.libraries.emplace(GoPurl("std", go), Component{.name = "std", .version = go});
   if (UsesCgo(info)) {
     const std::string musl(MuslVersion(input.zig_version));
     parts.libraries.emplace(Cat("pkg:generic/musl", musl.empty() ? "" : "@", musl),
                             Component{.name = "musl", .version = musl});
-    parts.libraries.emplace(
-        Cat("pkg:generic/compiler-rt@", PurlEncode(input.zig_version)),
-        Component{.name = "compiler-rt",
-                  .version = input.zig_version,
-                  .properties = {{"gofarm:part-of", Cat("zig ", input.zig_version)}}});
+    parts.libraries.emplace(Cat("pkg:generic/compiler-rt@", PurlEncode(input.zig_version)),
+                            Component{.name = "compiler-rt",
+                                      .version = input.zig_version,
+                                      .properties = {{"gofarm:part-of", Cat("zig ", input.zig_version)}}});
   }
   return parts;
 }

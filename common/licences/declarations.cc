@@ -104,19 +104,28 @@ constexpr Phrase kRestrictions[] = {
 
 // A part with one of these says what must or must not be done.
 constexpr Phrase kObligations[] = {
-    {"must", ""},           {"shall", ""},          {"prohibited", ""}, {"forbidden", ""},  {"restricted", ""},
-    {"restriction", ""},    {"restrictions", ""},   {"may not", ""},    {"cannot", ""},     {"can not", ""},
-    {"not permitted", ""},  {"not allowed", ""},    {"except", ""},     {"unless", ""},     {"provided that", ""},
-    {"condition", ""},      {"conditions", ""},     {"only", ""},       {"exclude", ""},    {"excluding", ""},
-    {"excludes", ""},       {"excluded", ""},       {"you agree", ""},  {"required to", ""}, {"non free", ""},
-    {"written permission", ""}, {"should not", ""}, {"not be used", ""}, {"not for", ""},   {"do not", ""},
+    {"must", ""},          {"shall", ""},
+    {"prohibited", ""},    {"forbidden", ""},
+    {"restricted", ""},    {"restriction", ""},
+    {"restrictions", ""},  {"may not", ""},
+    {"cannot", ""},        {"can not", ""},
+    {"not permitted", ""}, {"not allowed", ""},
+    {"except", ""},        {"unless", ""},
+    {"provided that", ""}, {"condition", ""},
+    {"conditions", ""},    {"only", ""},
+    {"exclude", ""},       {"excluding", ""},
+    {"excludes", ""},      {"excluded", ""},
+    {"you agree", ""},     {"required to", ""},
+    {"non free", ""},      {"written permission", ""},
+    {"should not", ""},    {"not be used", ""},
+    {"not for", ""},       {"do not", ""},
 };
 
 // Shorter parts are headings and names.
 constexpr size_t kTermsWordsMin = 6;
 // Inside a licence as few foreign words in a row are another name of a holder.
 constexpr size_t kInsertedWordsMin = 5;
-constexpr size_t kChoiceWords = 12;  // between a name, "or", and the next name
+constexpr size_t kChoiceWords = 12;   // between a name, "or", and the next name
 constexpr size_t kVersionWords = 45;  // from the name of a GNU licence to its version
 constexpr std::string_view kIdentifierMark = "SPDX-License-Identifier:";
 

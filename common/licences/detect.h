@@ -72,8 +72,8 @@ struct Detection {
 
 Detection Detect(const Corpus& corpus, std::string_view text);
 
-// Of many. RESOURCE_EXHAUSTED beyond kTextsMax or kTextsBytesMax, DEADLINE_EXCEEDED and CANCELLED by the scope, which is
-// asked between texts.
+// Of many. RESOURCE_EXHAUSTED beyond kTextsMax or kTextsBytesMax, DEADLINE_EXCEEDED and CANCELLED by the scope, which
+// is asked between texts.
 absl::StatusOr<std::vector<Detection>> DetectAll(const Scope& scope, const Corpus& corpus,
                                                  const std::vector<std::string>& texts);
 

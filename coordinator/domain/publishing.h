@@ -1,5 +1,5 @@
-// What is published: files that stand beside executables, releases (the executable that stands for a program of a module
-// version on a target), and publications (a release at one destination). Plain data and pure rules.
+// What is published: files that stand beside executables, releases (the executable that stands for a program of a
+// module version on a target), and publications (a release at one destination). Plain data and pure rules.
 #pragma once
 
 #include <cstdint>
@@ -111,7 +111,7 @@ struct PublicationCounts {
 };
 
 struct PublicationFilter {
-  std::string destination, module;      // empty: all
+  std::string destination, module;       // empty: all
   std::vector<PublicationState> states;  // empty: all
 };
 

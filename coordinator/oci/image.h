@@ -1,6 +1,6 @@
 // Container images of one program: one layer (the program, a bundle of root certificates, the user's name), its config
-// and its manifest, so that `docker run`, podman and Kubernetes take it. Forms: OCI image specification v1.1 (config.md,
-// layer.md). The builders are pure; WriteImageLayer writes one file.
+// and its manifest, so that `docker run`, podman and Kubernetes take it. Forms: OCI image specification v1.1
+// (config.md, layer.md). The builders are pure; WriteImageLayer writes one file.
 #pragma once
 
 #include <cstdint>

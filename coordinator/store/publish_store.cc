@@ -91,9 +91,10 @@ void RecordPublishing(Txn& txn, AttemptToken token, JobId job, const Publishing&
   const std::string path_array = Array(paths);
   txn.Run("insert_releases", token.value, job.value, path_array, Array(facts));
   txn.Run("count_rebuilds", token.value, job.value, path_array);
-  txn.Run("insert_publications", token.value, job.value, path_array, Array(publishing.destinations),
-          "the build of another toolset or time is published under this version; `gofarm publish retry ID --replace` puts "
-          "this one in its place");
+  txn.Run(
+      "insert_publications", token.value, job.value, path_array, Array(publishing.destinations),
+      "the build of another toolset or time is published under this version; `gofarm publish retry ID --replace` puts "
+      "this one in its place");
   txn.Run("show_again", token.value, job.value, path_array);
 }
 
@@ -139,13 +140,12 @@ absl::StatusOr<std::vector<Publication>> PublishStore::Due(const Scope& scope, s
 }
 
 absl::StatusOr<bool> PublishStore::Settle(const Scope& scope, const Settled& settled) {
-  return RunTransaction(pool_, scope, Cat("settle publication ", settled.id.value),
-                        [&](Txn& txn) -> absl::StatusOr<bool> {
-                          return !txn.Run("settle_publication", settled.id.value, settled.change,
-                                          static_cast<int>(settled.state), settled.failure_class, settled.detail,
-                                          settled.digest, absl::ToDoubleSeconds(settled.wait))
-                                      .empty();
-                        });
+  return RunTransaction(
+      pool_, scope, Cat("settle publication ", settled.id.value), [&](Txn& txn) -> absl::StatusOr<bool> {
+        return !txn.Run("settle_publication", settled.id.value, settled.change, static_cast<int>(settled.state),
+                        settled.failure_class, settled.detail, settled.digest, absl::ToDoubleSeconds(settled.wait))
+                    .empty();
+      });
 }
 
 absl::Status PublishStore::SettleIndex(const Scope& scope, const std::vector<std::pair<PublicationId, int>>& shown) {
@@ -161,8 +161,7 @@ absl::Status PublishStore::SettleIndex(const Scope& scope, const std::vector<std
   });
 }
 
-absl::StatusOr<std::vector<Publication>> PublishStore::Page(const Scope& scope,
-                                                            const domain::PublicationFilter& filter,
+absl::StatusOr<std::vector<Publication>> PublishStore::Page(const Scope& scope, const domain::PublicationFilter& filter,
                                                             PublicationId after, int limit) {
   return RunTransaction(pool_, scope, "list publications", [&](Txn& txn) -> absl::StatusOr<std::vector<Publication>> {
     return PublicationsOf(txn.Run("publications_page", after.value, filter.destination, filter.module,
@@ -181,8 +180,7 @@ absl::StatusOr<std::vector<Publication>> PublishStore::OfModule(const Scope& sco
                                                                 int limit) {
   return RunTransaction(pool_, scope, "look for what is published of a module",
                         [&](Txn& txn) -> absl::StatusOr<std::vector<Publication>> {
-                          return PublicationsOf(
-                              txn.Run("publications_of_module", std::string(module), Bounded(limit)));
+                          return PublicationsOf(txn.Run("publications_of_module", std::string(module), Bounded(limit)));
                         });
 }
 
@@ -263,8 +261,8 @@ absl::StatusOr<std::vector<domain::Withdrawal>> PublishStore::Withdrawals(const 
   return RunTransaction(pool_, scope, "list withdrawals", [&](Txn& txn) -> absl::StatusOr<Withdrawals> {
     Withdrawals all;
     for (const pqxx::row& row : txn.Run("withdrawals_page", kWithdrawalsMax)) {
-      all.push_back({row["module"].as<std::string>(), row["version"].as<std::string>(),
-                     row["reason"].as<std::string>()});
+      all.push_back(
+          {row["module"].as<std::string>(), row["version"].as<std::string>(), row["reason"].as<std::string>()});
     }
     return all;
   });

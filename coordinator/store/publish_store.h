@@ -1,6 +1,6 @@
 // Publishing over PostgreSQL: what an attempt leaves is recorded with its end (RecordPublishing, inside that
-// transaction); from then on rows say what is to be done at each destination, and what came of it. An order that changes
-// while it is carried out has another `change`: what was done for the older one settles nothing.
+// transaction); from then on rows say what is to be done at each destination, and what came of it. An order that
+// changes while it is carried out has another `change`: what was done for the older one settles nothing.
 //
 // Errors as in transaction.h. Thread-safe.
 #pragma once
@@ -44,16 +44,15 @@ class PublishStore {
   // NOT_FOUND: there is no such attempt.
   absl::StatusOr<domain::BuildFacts> FactsOf(const Scope& scope, AttemptToken token);
 
-  // Makes the destinations known and orders for them what stands already. How many it ordered: 0 is the end, as one call
-  // orders a bounded number.
+  // Makes the destinations known and orders for them what stands already. How many it ordered: 0 is the end, as one
+  // call orders a bounded number.
   absl::StatusOr<int64_t> Enroll(const Scope& scope, const std::vector<std::string>& destinations);
   // Due by the database's clock, the longest-waiting first; nothing of a paused destination.
   absl::StatusOr<std::vector<domain::Publication>> Due(const Scope& scope, std::string_view destination, int limit);
   // False: the order is another one by now.
   absl::StatusOr<bool> Settle(const Scope& scope, const Settled& settled);
   // All of them in one transaction: an index was written that shows them.
-  absl::Status SettleIndex(const Scope& scope,
-                           const std::vector<std::pair<domain::PublicationId, int>>& shown);
+  absl::Status SettleIndex(const Scope& scope, const std::vector<std::pair<domain::PublicationId, int>>& shown);
 
   // By id, after `after`.
   absl::StatusOr<std::vector<domain::Publication>> Page(const Scope& scope, const domain::PublicationFilter& filter,

@@ -64,11 +64,11 @@ class PublishStoreTest : public FarmTest {
   void PublishAll() {
     for (const std::string& destination : destinations_) {
       for (const Publication& p : Due(destination)) {
-        const auto settled = publish_->Settle(
-            Now(), {.id = p.id,
-                    .change = p.change,
-                    .state = p.withdraw ? PublicationState::kWithdrawn : PublicationState::kPublished,
-                    .digest = "sha256:1"});
+        const auto settled =
+            publish_->Settle(Now(), {.id = p.id,
+                                     .change = p.change,
+                                     .state = p.withdraw ? PublicationState::kWithdrawn : PublicationState::kPublished,
+                                     .digest = "sha256:1"});
         EXPECT_TRUE(settled.ok() && *settled);
       }
     }

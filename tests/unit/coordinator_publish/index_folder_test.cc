@@ -54,8 +54,8 @@ TEST_F(IndexFolderTest, FilesAndSignaturesAppearTogether) {
   ASSERT_TRUE(Write(index, 1, {File("a.json.zst", "bytes"), File("shards/4f.json", "{}")}).ok());
   EXPECT_EQ(index.CurrentNumber(), 1);
   EXPECT_EQ(Read("current/a.json.zst"), "bytes");
-  EXPECT_EQ(Read("current/a.json.zst.sig"),
-            Cat("gofarm index generation=1 time=2026-11-30T09:40:30Z file=a.json.zst\n", digest::Blake3Hex("bytes"), "\n"));
+  EXPECT_EQ(Read("current/a.json.zst.sig"), Cat("gofarm index generation=1 time=2026-11-30T09:40:30Z file=a.json.zst\n",
+                                                digest::Blake3Hex("bytes"), "\n"));
   EXPECT_THAT(Read("current/shards/4f.json.sig"), HasSubstr("file=shards/4f.json"));
 }
 

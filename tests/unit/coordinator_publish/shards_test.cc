@@ -19,11 +19,12 @@ std::vector<ShardItem> ManyVersions(int count) {
   std::vector<ShardItem> items;
   for (int i = 0; i < count; ++i) {
     for (const std::string host : {"x86_64-Linux", "riscv64-Linux"}) {
-      items.push_back({.module = "github.com/a/b",
-                       .version = Cat("v1.", i, ".0"),
-                       .path = "github.com/a/b/cmd/x",
-                       .name = "x",
-                       .target = {.host = host, .size = i + 1, .sha256 = std::string(64, 'a'), .url = "https://e.org/x"}});
+      items.push_back(
+          {.module = "github.com/a/b",
+           .version = Cat("v1.", i, ".0"),
+           .path = "github.com/a/b/cmd/x",
+           .name = "x",
+           .target = {.host = host, .size = i + 1, .sha256 = std::string(64, 'a'), .url = "https://e.org/x"}});
     }
   }
   return items;

@@ -1,0 +1,27 @@
+// The names of the files of one attempt: of its executables and of what stands beside them. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+
+namespace gofarm::publish {
+
+inline constexpr char kLicenceFile[] = "LICENSE";
+inline constexpr char kChecksumFile[] = "CHECKSUM";
+inline constexpr char kChecksumSignatureFile[] = "CHECKSUM.minisig";
+// Behind the name of a program.
+inline constexpr char kRecordEnd[] = ".json";
+inline constexpr char kSbomEnd[] = ".cdx.json";
+inline constexpr char kProvenanceEnd[] = ".sigstore.json";
+inline constexpr char kLicencesEnd[] = ".licenses.txt";
+inline constexpr char kVersionEnd[] = ".version";
+inline constexpr char kLogEnd[] = ".log";
+
+// The file of each program, in the order of `import_paths`: as ProgramNames, but a program that is called like a file
+// that stands beside programs takes the path of its package ("cmd_LICENSE").
+std::vector<std::string> ProgramFiles(std::string_view module, absl::Span<const std::string> import_paths);
+
+}  // namespace gofarm::publish

@@ -1,0 +1,37 @@
+// The farm's own secret keys for what it publishes: ECDSA P-256 for provenance, Ed25519 in minisign's form for indexes
+// and CHECKSUM files. Two PEM files of mode 0600 in one folder, the same on every coordinator of a farm; whoever has
+// them can publish in its name. Immutable; thread-safe.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "common/attest/minisign.h"
+
+namespace gofarm::publish {
+
+inline constexpr char kProvenanceKeyFile[] = "provenance.key";
+inline constexpr char kMinisignKeyFile[] = "minisign.key";
+
+class Keys {
+ public:
+  // NOT_FOUND: one of the files is missing; FAILED_PRECONDITION: others may read it; INVALID_ARGUMENT: it is no key.
+  static absl::StatusOr<std::shared_ptr<const Keys>> Load(const std::string& folder);
+  // The same, after it made the ones that are missing.
+  static absl::StatusOr<std::shared_ptr<const Keys>> LoadOrMake(const std::string& folder);
+
+  Keys(std::string provenance, std::string provenance_public, attest::MinisignSecretKey minisign)
+      : provenance_(std::move(provenance)),
+        provenance_public_(std::move(provenance_public)),
+        minisign_(std::move(minisign)) {}
+  const std::string& provenance() const { return provenance_; }                // PEM; secret
+  const std::string& provenance_public() const { return provenance_public_; }  // PEM
+  const attest::MinisignSecretKey& minisign() const { return minisign_; }
+
+ private:
+  const std::string provenance_, provenance_public_;
+  const attest::MinisignSecretKey minisign_;
+};
+
+}  // namespace gofarm::publish
