@@ -92,3 +92,6 @@ CREATE TABLE publish_keys (
     PRIMARY KEY (kind, public_key)
 );
 CREATE UNIQUE INDEX publish_keys_signing ON publish_keys (kind) WHERE until IS NULL;
+
+-- Numbers the states of the published index.
+CREATE SEQUENCE index_generations;

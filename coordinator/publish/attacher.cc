@@ -89,22 +89,24 @@ absl::Status Attacher::AttachProgram(Work& work, const Executable& executable, c
   const domain::CompletedAttempt& attempt = work.attempt;
   const domain::BuildFacts& facts = work.facts;
   const auto attachment = [&](const char* end, std::string kind) {
-    return domain::Attachment{
-        .name = Cat(file, end), .import_path = executable.import_path, .kind = std::move(kind), .sha256 = "", .blake3 = ""};
+    return domain::Attachment{.name = Cat(file, end),
+                              .import_path = executable.import_path,
+                              .kind = std::move(kind),
+                              .sha256 = "",
+                              .blake3 = ""};
   };
   const licences::Decision decision = parts_.licences.Decide(work.licences, attempt, executable);
 
-  GOFARM_ASSIGN_OR_RETURN(const std::string sbom,
-                          attest::SbomJson({.name = file,
-                                            .sha256 = executable.sha256,
-                                            .module = facts.module,
-                                            .version = facts.version,
-                                            .declared_path = attempt.facts.declared_path,
-                                            .build_info = executable.build_info,
-                                            .go_version = executable.go_version,
-                                            .zig_version = attempt.facts.zig_version,
-                                            .farm_version = parts_.farm_version,
-                                            .timestamp = work.ended_at}));
+  GOFARM_ASSIGN_OR_RETURN(const std::string sbom, attest::SbomJson({.name = file,
+                                                                    .sha256 = executable.sha256,
+                                                                    .module = facts.module,
+                                                                    .version = facts.version,
+                                                                    .declared_path = attempt.facts.declared_path,
+                                                                    .build_info = executable.build_info,
+                                                                    .go_version = executable.go_version,
+                                                                    .zig_version = attempt.facts.zig_version,
+                                                                    .farm_version = parts_.farm_version,
+                                                                    .timestamp = work.ended_at}));
   const std::string texts = LicenceTexts(work.licences, LinkedModules(work.licences, attempt, executable));
 
   Publication publication{.module = facts.module,
@@ -144,8 +146,9 @@ absl::Status Attacher::AttachProgram(Work& work, const Executable& executable, c
   if (!work.licence_sha256.empty()) {
     context.other_subjects.push_back({.name = kLicenceFile, .sha256 = work.licence_sha256, .blake3 = ""});
   }
-  context.other_subjects.push_back(
-      {.name = Cat(file, kRecordEnd), .sha256 = digest::Sha256Hex(record_json), .blake3 = digest::Blake3Hex(record_json)});
+  context.other_subjects.push_back({.name = Cat(file, kRecordEnd),
+                                    .sha256 = digest::Sha256Hex(record_json),
+                                    .blake3 = digest::Blake3Hex(record_json)});
   context.other_byproducts.push_back({.name = Cat(file, kSbomEnd), .sha256 = digest::Sha256Hex(sbom)});
   Executable named = executable;
   named.name = file;
@@ -190,10 +193,10 @@ absl::Status Attacher::AttachSums(Work& work) const {
     sums.push_back({.name = a.name, .sha256 = a.sha256, .blake3 = a.blake3});
   }
   GOFARM_ASSIGN_OR_RETURN(const std::string file, attest::ChecksumFile(sums));
-  GOFARM_ASSIGN_OR_RETURN(
-      const std::string signature,
-      parts_.keys->minisign().Sign(file, Cat(work.facts.module, "@", work.facts.version, " ", TargetName(work.facts.target)),
-                                   "signature of CHECKSUM by a gofarm"));
+  GOFARM_ASSIGN_OR_RETURN(const std::string signature,
+                          parts_.keys->minisign().Sign(
+                              file, Cat(work.facts.module, "@", work.facts.version, " ", TargetName(work.facts.target)),
+                              "signature of CHECKSUM by a gofarm"));
   GOFARM_RETURN_IF_ERROR(Store(work, {.name = kChecksumFile, .kind = "checksums"}, file));
   return Store(work, {.name = kChecksumSignatureFile, .kind = "signature"}, signature);
 }
@@ -216,7 +219,7 @@ absl::StatusOr<domain::Publishing> Attacher::Attach(const Scope& scope, const do
   Work work{.attempt = attempt,
             .facts = facts,
             .toolset = *toolset,
-            .ended_at = parts_.clock.Now(),
+            .ended_at = parts_.now(),
             .licences = *std::move(documents),
             .licence_sha256 = "",
             .out = {}};

@@ -43,15 +43,15 @@ struct AttacherParts {
   std::string public_url;  // of what everybody may fetch; no slash at its end
   std::vector<std::string> destinations;
   Rules rules;
-  const Clock& clock;
+  std::function<absl::Time()> now = WallNow;  // stands in what is signed
 };
 
 class Attacher {
  public:
   explicit Attacher(AttacherParts parts) : parts_(std::move(parts)) {}
 
-  // Of an attempt whose report was checked and whose blobs are stored. Empty for one that built nothing. An error is the
-  // database's or the blob store's, and worth another try.
+  // Of an attempt whose report was checked and whose blobs are stored. Empty for one that built nothing. An error is
+  // the database's or the blob store's, and worth another try.
   absl::StatusOr<domain::Publishing> Attach(const Scope& scope, const domain::CompletedAttempt& attempt) const;
 
  private:

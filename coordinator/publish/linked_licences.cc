@@ -25,8 +25,9 @@ const std::string& TextOf(const LicenceDocument& document, const LicenceFile& fi
 
 std::string NameOf(const LicenceModule& module) {
   const std::string own = Cat(module.path, module.version.empty() ? "" : " ", module.version);
-  return module.replace_path.empty() ? own
-                                     : Cat(own, " (replaced by ", module.replace_path, " ", module.replace_version, ")");
+  return module.replace_path.empty()
+             ? own
+             : Cat(own, " (replaced by ", module.replace_path, " ", module.replace_version, ")");
 }
 
 }  // namespace

@@ -268,6 +268,12 @@ absl::StatusOr<std::vector<domain::Withdrawal>> PublishStore::Withdrawals(const 
   });
 }
 
+absl::StatusOr<int64_t> PublishStore::NextGeneration(const Scope& scope, int64_t above) {
+  return RunTransaction(pool_, scope, "number a state of the index", [&](Txn& txn) -> absl::StatusOr<int64_t> {
+    return txn.Run("next_index_generation", above)[0][0].as<int64_t>();
+  });
+}
+
 absl::StatusOr<std::vector<domain::PublishKey>> PublishStore::Keys(const Scope& scope) {
   using Keys = std::vector<domain::PublishKey>;
   return RunTransaction(pool_, scope, "look for keys", [&](Txn& txn) -> absl::StatusOr<Keys> {

@@ -73,6 +73,8 @@ class PublishStore {
   absl::StatusOr<int64_t> Withdraw(const Scope& scope, const domain::Withdrawal& withdrawal, std::string_view who);
   absl::StatusOr<std::vector<domain::Withdrawal>> Withdrawals(const Scope& scope);
 
+  // Of the published index: higher than any before, and than `above`.
+  absl::StatusOr<int64_t> NextGeneration(const Scope& scope, int64_t above);
   absl::StatusOr<std::vector<domain::PublishKey>> Keys(const Scope& scope);
   // From now on this one signs; the one that did keeps verifying.
   absl::Status SetKey(const Scope& scope, std::string_view kind, std::string_view public_key);
