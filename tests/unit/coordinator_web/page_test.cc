@@ -299,7 +299,8 @@ class WellFormedTest : public ::testing::Test {
   void Check() {
     process::Command command;
     // Debian's own, which has Debian's html5lib.
-    command.argv = {"/usr/bin/python3", Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/unit/coordinator_web/check_html.py")};
+    command.argv = {"/usr/bin/python3",
+                    Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/unit/coordinator_web/check_html.py")};
     command.argv.insert(command.argv.end(), files_.begin(), files_.end());
     command.environment = {{"PATH", "/usr/bin:/bin"}};
     const auto result = process::Run(Scope::For(absl::Seconds(100)), command);
