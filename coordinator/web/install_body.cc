@@ -87,7 +87,7 @@ const std::string_view kInstallBody = R"sh(
   }
 
   # A file is ours when its digest stands in its note.
-  old=
+  old=''
   if [ -e "$to" ] || [ -L "$to" ]; then
     [ ! -d "$to" ] || fail "$to is a folder; nothing was changed"
     if [ -f "$to" ] && [ -r "$to" ]; then old=$(digest_of "$to") || old=; fi
@@ -110,7 +110,7 @@ To replace it pipe into: GOFARM_FORCE=1 sh"
   fi
 
   # From here on something is written; whatever happens, clean takes it away again.
-  temporary= first_made= notes_made= noted= placed=
+  temporary='' first_made='' notes_made='' noted='' placed=''
   clean() {
     if [ -n "$noted" ] && [ -e "$temporary/program" ]; then
       if [ -e "$temporary/note.before" ]; then mv -f "$temporary/note.before" "$note"; else rm -f "$note"; fi

@@ -55,8 +55,8 @@ void AddOwnLink(HtmlWriter& html, std::string_view name, std::string_view url, s
 }
 
 void WriteCommand(HtmlWriter& html, std::string_view command) {
-  // Whoever has no mouse must be able to scroll it, so it takes the focus; what does needs a name.
-  const Element pre = html.In("pre", {{"tabindex", "0"}, {"role", "group"}, {"aria-label", "Command"}});
+  // In several lines where the screen is narrow, so that all of it is seen and nothing must be scrolled.
+  const Element pre = html.In("pre", {{"class", "command"}});
   html.Leaf("code", command);
 }
 
@@ -174,6 +174,7 @@ void WriteBuild(HtmlWriter& html, const ProgramFacts& facts) {
 void WriteOutput(HtmlWriter& html, std::string_view title, std::string_view output) {
   if (output.empty()) return;
   html.Leaf("h2", title);
+  // Whoever has no mouse must be able to scroll it, so it takes the focus; what does needs a name.
   const Element pre = html.In("pre", {{"tabindex", "0"}, {"role", "group"}, {"aria-label", title}, {"dir", "ltr"}});
   html.Text(output);
 }

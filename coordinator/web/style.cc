@@ -31,6 +31,7 @@ a:focus-visible,[tabindex]:focus-visible{outline:3px solid var(--focus);outline-
 code,pre{font-family:ui-monospace,monospace;font-size:.875rem}
 code{overflow-wrap:anywhere}
 pre{background:var(--panel);padding:.75rem;overflow-x:auto;margin:.5rem 0;border:1px solid var(--line)}
+pre.command{white-space:pre-wrap;overflow-wrap:anywhere}
 .wide{overflow-x:auto}
 table{border-collapse:collapse;width:100%}
 th,td{text-align:left;vertical-align:top;padding:.35rem .75rem .35rem 0;border-bottom:1px solid var(--line)}

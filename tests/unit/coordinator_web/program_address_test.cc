@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/text.h"
 #include "common/gomod/path.h"
 #include "common/gomod/version.h"
 
@@ -27,8 +28,7 @@ TEST(ProgramAddressTest, PathAndVersionAreTakenApart) {
 
 TEST(ProgramAddressTest, VersionsMayBeOpen) {
   const auto version = [](std::string_view text) {
-    const auto address =
-        ParseProgramAddress(absl::StrCat("example.com/m@", absl::string_view(text.data(), text.size())));
+    const auto address = ParseProgramAddress(Cat("example.com/m@", text));
     return address.ok() ? address->version : VersionQuery{Kind::kLatest, std::string(address.status().message())};
   };
   EXPECT_EQ(version("latest"), VersionQuery());
