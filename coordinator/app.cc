@@ -192,6 +192,12 @@ absl::Status Coordinator::Start() {
 
 http::Router Coordinator::OperationsRouter() {
   http::Router router;
+  AddSite(router, [this](const std::function<http::Response(const SiteParts&)>& answer) {
+    // Held while it answers: the leadership's end waits for it, for kSiteCallMax at most.
+    const absl::ReaderMutexLock lock(&leading_mutex_);
+    if (leading_ != nullptr) return answer(leading_->Site());
+    return http::Response{.status = 503, .body = "this coordinator does not lead now; try again soon\n"};
+  });
   http::AddOperations(router, {.metrics = [this] { return MetricsText(); },
                                .alive = [this] { return listener_.Check(); },
                                .ready = [this] { return Ready(); }});
@@ -251,7 +257,8 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .catalog_metrics = catalog_metrics_,
                    .leadership = *leadership_,
                    .identities = identities_.get(),
-                   .audit = &audit_},
+                   .audit = &audit_,
+                   .public_url = http_ ? Cat("http://127.0.0.1:", http_->port()) : ""},
                   epoch);
   const absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));
   if (started.ok()) {

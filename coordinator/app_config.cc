@@ -150,6 +150,7 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   out.limits.processes = static_cast<int>(table.Int("processes", defaults.processes, 16, 1 << 20));
 
   out.catalog = catalog::LoadConfig(table);
+  out.publish = publish::LoadConfig(table);
   out.file = flags.config;
 
   const std::string level =

@@ -11,6 +11,7 @@
 #include "common/vocab/toolset.h"
 #include "coordinator/catalog/config.h"
 #include "coordinator/http_auth.h"
+#include "coordinator/publish/config.h"
 #include "coordinator/service/dispatch_loop.h"
 #include "coordinator/service/server_certificate.h"
 
@@ -42,6 +43,7 @@ struct AppConfig {
   goproxy::Settings go;  // what workers that have none are given
   BuildLimits limits;
   catalog::Config catalog;
+  publish::Config publish;
   std::string file;  // of the configuration; empty: none
   obs::Level log_level = obs::Level::kInfo;
 };

@@ -80,11 +80,21 @@ absl::Status Leading::Start(const Scope& scope) {
                                                                          .goprivate = config.goprivate},
                                                      *news_);
   artifact_check_ = std::make_unique<service::ArtifactCheck>(*blobs_);
+  GOFARM_ASSIGN_OR_RETURN_CTX(publishing_,
+                              publish::PublishService::Open(scope, {.config = config.publish,
+                                                                    .pool = parts_.pool,
+                                                                    .blobs = *blobs_,
+                                                                    .data_dir = config.data_dir,
+                                                                    .toolsets = config.toolsets,
+                                                                    .public_url = parts_.public_url,
+                                                                    .farm_version = parts_.facts.version}),
+                              "set up publishing");
   attempts_ = std::make_unique<service::AttemptService>(
       attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); },
       [this](const Executable& executable, Target target) {
         return artifact_check_->CheckExecutable(executable, target);
       },
+      [this](const Scope& each, const domain::CompletedAttempt& attempt) { return publishing_->Attach(each, attempt); },
       *dispatch_, fence_, *news_);
   farm_ = std::make_unique<service::FarmView>(queries_, *dispatch_, board_, reports_);
   workers_ = std::make_unique<service::WorkerService>(worker_store_, *dispatch_, reports_);
@@ -103,6 +113,7 @@ absl::Status Leading::Start(const Scope& scope) {
                             .lost = [this](const absl::Status& why) { parts_.leadership.Lost(why); }},
       epoch_);
   GOFARM_RETURN_IF_ERROR_CTX(catalog_->Start(scope), "start the catalog");
+  publishing_->Start();
   archives_ = MakeArchives(config);
   GOFARM_RETURN_IF_ERROR(archives_->Prepare());
   GOFARM_ASSIGN_OR_RETURN(rpc_, rpc::Server::Start({.addresses = config.listen}, {.batches = *batches_,
@@ -137,6 +148,7 @@ void Leading::Stop() {
   if (archives_ != nullptr) archives_->Stop();
   if (rpc_ != nullptr) rpc_->Stop();
   if (catalog_ != nullptr) catalog_->Stop();
+  if (publishing_ != nullptr) publishing_->Stop();
   if (dispatch_ != nullptr) dispatch_->Stop();
   if (collector_.joinable()) collector_.join();
 }

@@ -14,6 +14,8 @@
 #include "coordinator/catalog/catalog.h"
 #include "coordinator/catalog/catalog_metrics.h"
 #include "coordinator/catalog/upstream.h"
+#include "coordinator/public_site.h"
+#include "coordinator/publish/publish_service.h"
 #include "coordinator/rpc/server.h"
 #include "coordinator/rpc/session_streams.h"
 #include "coordinator/service/archive_service.h"
@@ -63,6 +65,7 @@ struct LeadingParts {
   service::Leadership& leadership;
   service::IdentityService* identities = nullptr;  // null: nothing listens beyond this machine
   service::AuditLog* audit = nullptr;
+  std::string public_url;  // of what is published, where nothing is configured
 };
 
 class Leading {
@@ -78,6 +81,7 @@ class Leading {
   const std::string& address() const { return rpc_->address(); }
   service::DispatchStats Stats() const { return dispatch_->Stats(); }
   std::optional<catalog::CatalogStatus> LastCatalogStatus() { return catalog_->LastStatus(); }
+  SiteParts Site() { return {.publishing = *publishing_, .blobs = *blobs_, .logs = *log_store_}; }
 
  private:
   void Collect(const std::stop_token& stop);
@@ -111,6 +115,7 @@ class Leading {
   std::unique_ptr<service::DispatchLoop> dispatch_;
   std::unique_ptr<service::BatchService> batches_;
   std::unique_ptr<service::ArtifactCheck> artifact_check_;
+  std::unique_ptr<publish::PublishService> publishing_;
   std::unique_ptr<service::AttemptService> attempts_;
   std::unique_ptr<service::FarmView> farm_;
   std::unique_ptr<service::WorkerService> workers_;

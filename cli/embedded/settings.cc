@@ -209,7 +209,7 @@ std::string CoordinatorToml(const FarmPaths& paths, const Settings& settings, co
              Line("database_url", Cat("postgresql:///gofarm?host=", host, "&user=gofarm")),
              Line("data_dir", paths.Data()), has_toolsets ? Line("toolsets", paths.ToolsetsFile()) : "",
              Line("goproxy", go.goproxy), Line("gosumdb", go.gosumdb), Line("gonosumdb", go.gonosumdb),
-             Line("goprivate", go.goprivate));
+             Line("goprivate", go.goprivate), "\n[publish]\nmake_keys = true\n");
 }
 
 std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, int number,

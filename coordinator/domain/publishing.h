@@ -121,6 +121,12 @@ struct Withdrawal {
   std::string reason;
 };
 
+// What everybody may fetch.
+struct PublicFile {
+  std::string sha256, kind;  // "executable", or an Attachment's kind
+  int64_t size = 0;
+};
+
 // A public key by which what was published can be checked.
 struct PublishKey {
   std::string kind;  // "provenance", "minisign"

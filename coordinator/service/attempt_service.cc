@@ -97,6 +97,9 @@ absl::StatusOr<domain::CompleteResult> AttemptService::Complete(const Scope& sco
     good = CheckExecutables(scope, attempt);
     if (absl::IsInvalidArgument(good)) refused_as = FailureClass::kToolchainBroken;
   }
+  if (good.ok() && attach_ && !attempt.executables.empty()) {
+    GOFARM_ASSIGN_OR_RETURN(attempt.publishing, attach_(scope, attempt));
+  }
   if (good.ok()) {
     absl::StatusOr<domain::CompleteResult> result = Record(scope, attempt);
     if (!absl::IsInvalidArgument(result.status())) return result;

@@ -14,6 +14,7 @@
 #include "common/vocab/report.h"
 #include "common/vocab/target.h"
 #include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/publishing.h"
 #include "coordinator/domain/queries.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/service/attempt_fence.h"
@@ -28,11 +29,15 @@ class AttemptService {
   using BlobSize = std::function<absl::StatusOr<int64_t>(const std::string& sha256)>;
   // As ArtifactCheck.
   using CheckExecutable = std::function<absl::Status(const Executable&, Target)>;
-  AttemptService(store::AttemptStore& attempts, BlobSize blob_size, CheckExecutable check_executable,
+  // What is to be published of a report that may be recorded, made and stored; may be null. Its errors are worth
+  // another try.
+  using Attach = std::function<absl::StatusOr<domain::Publishing>(const Scope&, const domain::CompletedAttempt&)>;
+  AttemptService(store::AttemptStore& attempts, BlobSize blob_size, CheckExecutable check_executable, Attach attach,
                  const DispatchPort& dispatch, AttemptFence& fence, JobNews& news)
       : attempts_(attempts),
         blob_size_(std::move(blob_size)),
         check_executable_(std::move(check_executable)),
+        attach_(std::move(attach)),
         dispatch_(dispatch),
         fence_(fence),
         news_(news) {}
@@ -59,6 +64,7 @@ class AttemptService {
   store::AttemptStore& attempts_;
   const BlobSize blob_size_;
   const CheckExecutable check_executable_;
+  const Attach attach_;
   const DispatchPort& dispatch_;
   AttemptFence& fence_;
   JobNews& news_;

@@ -184,6 +184,44 @@ absl::StatusOr<std::vector<Publication>> PublishStore::OfModule(const Scope& sco
                         });
 }
 
+absl::StatusOr<domain::PublicFile> PublishStore::PublicBlob(const Scope& scope, const std::string& sha256) {
+  return RunTransaction(pool_, scope, "look for a public file", [&](Txn& txn) -> absl::StatusOr<domain::PublicFile> {
+    const pqxx::result rows = txn.Run("public_blob", sha256);
+    if (rows.empty()) return absl::NotFoundError("nothing with this digest is published here");
+    return domain::PublicFile{
+        .sha256 = sha256, .kind = rows[0]["kind"].as<std::string>(), .size = rows[0]["size"].as<int64_t>()};
+  });
+}
+
+absl::StatusOr<domain::PublicFile> PublishStore::PublicFileOf(const Scope& scope, AttemptToken token,
+                                                              const std::string& name) {
+  return RunTransaction(pool_, scope, "look for a public file", [&](Txn& txn) -> absl::StatusOr<domain::PublicFile> {
+    const pqxx::result rows = txn.Run("public_file", token.value, name);
+    if (rows.empty()) return absl::NotFoundError("no file of this name is published here");
+    return domain::PublicFile{.sha256 = rows[0]["sha256"].as<std::string>(),
+                              .kind = rows[0]["kind"].as<std::string>(),
+                              .size = rows[0]["size"].as<int64_t>()};
+  });
+}
+
+absl::StatusOr<bool> PublishStore::IsPublic(const Scope& scope, AttemptToken token) {
+  return RunTransaction(pool_, scope, "look for a public build", [&](Txn& txn) -> absl::StatusOr<bool> {
+    return txn.Run("public_attempt", token.value)[0][0].as<bool>();
+  });
+}
+
+absl::StatusOr<std::map<std::string, int64_t>> PublishStore::Known(const Scope& scope,
+                                                                   const std::vector<std::string>& modules) {
+  using Live = std::map<std::string, int64_t>;
+  return RunTransaction(pool_, scope, "look for modules", [&](Txn& txn) -> absl::StatusOr<Live> {
+    Live live;
+    for (const pqxx::row& row : txn.Run("modules_known", Array(modules))) {
+      live[row["module"].as<std::string>()] = row["live"].as<int64_t>();
+    }
+    return live;
+  });
+}
+
 absl::StatusOr<std::vector<domain::PublicationCounts>> PublishStore::Counts(const Scope& scope) {
   using Counts = std::vector<domain::PublicationCounts>;
   return RunTransaction(pool_, scope, "count publications", [&](Txn& txn) -> absl::StatusOr<Counts> {

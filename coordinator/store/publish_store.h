@@ -5,6 +5,7 @@
 // Errors as in transaction.h. Thread-safe.
 #pragma once
 
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,6 +60,12 @@ class PublishStore {
                                                         domain::PublicationId after, int limit);
   absl::StatusOr<std::vector<domain::Publication>> InIndex(const Scope& scope, domain::PublicationId after, int limit);
   absl::StatusOr<std::vector<domain::Publication>> OfModule(const Scope& scope, std::string_view module, int limit);
+  // NOT_FOUND: nothing with that digest, or of that name, is published.
+  absl::StatusOr<domain::PublicFile> PublicBlob(const Scope& scope, const std::string& sha256);
+  absl::StatusOr<domain::PublicFile> PublicFileOf(const Scope& scope, AttemptToken token, const std::string& name);
+  absl::StatusOr<bool> IsPublic(const Scope& scope, AttemptToken token);
+  // Those that something was ever released of; the number: of releases that were not taken back.
+  absl::StatusOr<std::map<std::string, int64_t>> Known(const Scope& scope, const std::vector<std::string>& modules);
   absl::StatusOr<std::vector<domain::PublicationCounts>> Counts(const Scope& scope);
   // By token and name.
   absl::StatusOr<std::vector<std::pair<AttemptToken, domain::Attachment>>> AttachmentsOf(

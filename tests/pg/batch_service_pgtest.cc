@@ -63,7 +63,7 @@ class BatchServiceTest : public FarmTest {
           if (target != Target::kX86_64) return absl::InternalError("the job's target");
           return wrong_.empty() ? absl::OkStatus() : absl::InvalidArgumentError(Cat(executable.name, ": ", wrong_));
         },
-        dispatch_, fence_, news_);
+        nullptr, dispatch_, fence_, news_);
   }
   // A coordinator with another configuration or of another release.
   void Restart(const std::vector<Toolset>& toolsets, const domain::RecipePolicy& policy) {

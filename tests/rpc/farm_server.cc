@@ -97,7 +97,7 @@ struct FarmServer::Parts {
     attempts = std::make_unique<service::AttemptService>(
         attempt_store, [this](const std::string& sha256) { return blobs->Renew(sha256); },
         [this](const Executable& executable, Target target) { return check->CheckExecutable(executable, target); },
-        *dispatch, fence, *news);
+        nullptr, *dispatch, fence, *news);
     farm = std::make_unique<service::FarmView>(queries, *dispatch, board, reports);
     workers = std::make_unique<service::WorkerService>(worker_store, *dispatch, reports);
     feeds = std::make_unique<service::BatchFeeds>(watch_queries, board,

@@ -1,0 +1,29 @@
+// What everybody may fetch over HTTP: the index, published files by digest and by name, logs, install scripts and
+// program pages. Only what was published is served, and only by the coordinator that leads.
+#pragma once
+
+#include <functional>
+
+#include "coordinator/blob/blob_store.h"
+#include "coordinator/blob/log_store.h"
+#include "coordinator/http/router.h"
+#include "coordinator/publish/publish_service.h"
+
+namespace gofarm::coordinator {
+
+inline constexpr absl::Duration kSiteCallMax = absl::Seconds(10);
+inline constexpr size_t kPublicLogMax = 1 << 20;  // head and tail of a longer one
+
+// What the routes read; all of it outlives the call that it is given to.
+struct SiteParts {
+  publish::PublishService& publishing;
+  blob::BlobStore& blobs;
+  blob::LogStore& logs;
+};
+
+// Calls back with the parts while they are there; else it answers 503 itself.
+using WithSite = std::function<http::Response(const std::function<http::Response(const SiteParts&)>&)>;
+
+void AddSite(http::Router& router, const WithSite& with);
+
+}  // namespace gofarm::coordinator
