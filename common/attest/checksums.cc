@@ -21,7 +21,8 @@ std::string Shown(std::string_view text) { return Cat("\"", EscapeAndClip(text, 
 
 absl::Status CheckName(std::string_view name) {
   const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
-    return absl::ascii_isgraph(static_cast<unsigned char>(c)) && std::string_view("/\\:()").find(c) == std::string_view::npos;
+    return absl::ascii_isgraph(static_cast<unsigned char>(c)) &&
+           std::string_view("/\\:()").find(c) == std::string_view::npos;
   });
   if (plain && !name.empty() && name.size() <= kChecksumNameBytesMax && name[0] != '-' && name != "." && name != "..") {
     return absl::OkStatus();

@@ -134,7 +134,7 @@ absl::StatusOr<Envelope> ParseBundle(std::string_view bundle) {
   }
   bundle_form::Bundle form;
   const absl::Status read = json::Read(bundle, json::Rule::kStrict, form);
-  if (!read.ok()) return NoBundle(Sv(read.message()));
+  if (!read.ok()) return NoBundle(EscapeAndClip(Sv(read.message()), 400));
   if (form.media_type != kBundleMediaType) {
     return NoBundle(Cat("its media type is \"", EscapeAndClip(form.media_type, 100), "\""));
   }
@@ -151,8 +151,7 @@ absl::StatusOr<Envelope> ParseBundle(std::string_view bundle) {
                   .key_hint = std::move(form.material.public_key.hint)};
 }
 
-absl::StatusOr<VerifiedPayload> VerifyBundle(std::string_view bundle,
-                                             absl::Span<const std::string> public_key_pems) {
+absl::StatusOr<VerifiedPayload> VerifyBundle(std::string_view bundle, absl::Span<const std::string> public_key_pems) {
   if (public_key_pems.size() > kVerifyKeysMax) {
     return absl::InvalidArgumentError(
         Cat("verify provenance by ", public_key_pems.size(), " keys: at most ", kVerifyKeysMax, " are tried"));

@@ -1,7 +1,7 @@
 // Signed statements: the DSSE envelope (https://github.com/secure-systems-lab/dsse, protocol 1.0) with one ECDSA
-// signature on P-256 with SHA-256, and the sigstore bundle v0.3 that holds it with a hint at its public key: what cosign
-// and sigstore's libraries verify without any network. Keys are PEM; pki/key.h makes private ones (NewKey), key_file.h
-// stores them, pki/signature.h gives the public half (P256PublicKeyPem).
+// signature on P-256 with SHA-256, and the sigstore bundle v0.3 that holds it with a hint at its public key: what
+// cosign and sigstore's libraries verify without any network. Keys are PEM; pki/key.h makes private ones (NewKey),
+// key_file.h stores them, pki/signature.h gives the public half (P256PublicKeyPem).
 //
 // A signature says nothing of what a statement claims: provenance.h checks that. Thread-safe: no state.
 #pragma once
@@ -53,7 +53,6 @@ struct VerifiedPayload {
 // The in-toto statement of a bundle that one of these public keys signed. INVALID_ARGUMENT: no bundle, another payload
 // type, a text among the keys that is none, or more than kVerifyKeysMax of them. NOT_FOUND: it names a key that is not
 // among these. DATA_LOSS: it names one of these, and the signature is not of that key or not of this payload.
-absl::StatusOr<VerifiedPayload> VerifyBundle(std::string_view bundle,
-                                             absl::Span<const std::string> public_key_pems);
+absl::StatusOr<VerifiedPayload> VerifyBundle(std::string_view bundle, absl::Span<const std::string> public_key_pems);
 
 }  // namespace gofarm::attest

@@ -40,7 +40,8 @@ absl::StatusOr<std::string> LoadKeyFile(const std::string& path) {
         Cat("key file ", shown, " belongs to user ", info.st_uid, ": chown ", geteuid(), " ", shown));
   }
   if ((info.st_mode & 077) != 0) {
-    return absl::FailedPreconditionError(Cat("key file ", shown, " may be read or written by others: chmod 600 ", shown));
+    return absl::FailedPreconditionError(
+        Cat("key file ", shown, " may be read or written by others: chmod 600 ", shown));
   }
   return io::ReadAll(fd.get(), kKeyFileBytesMax, shown);
 }

@@ -1,7 +1,7 @@
-// Signatures that the program minisign and the soar client take (https://jedisct1.github.io/minisign/): Ed25519 over the
-// BLAKE2b-512 digest of a file. A public key is one line of base64: "Ed", an id of 8 bytes, the key. A signature file has
-// four lines: a comment that nothing protects, base64 of "ED", id and signature, a trusted comment, and the signature of
-// both. The older form, which signs the file itself ("Ed"), is neither made nor taken.
+// Signatures that the program minisign and the soar client take (https://jedisct1.github.io/minisign/): Ed25519 over
+// the BLAKE2b-512 digest of a file. A public key is one line of base64: "Ed", an id of 8 bytes, the key. A signature
+// file has four lines: a comment that nothing protects, base64 of "ED", id and signature, a trusted comment, and the
+// signature of both. The older form, which signs the file itself ("Ed"), is neither made nor taken.
 //
 // The secret key is a PEM file of its own (key_file.h), not minisign's: that one asks for a password. The id is made of
 // the public key, so that the PEM says all. Thread-safe: no state.
@@ -15,8 +15,9 @@
 
 namespace gofarm::attest {
 
-inline constexpr size_t kMinisignCommentBytesMax = 512;         // of a comment that we write; the program takes 1 KiB
-inline constexpr size_t kMinisignSignatureBytesMax = 16 << 10;  // of a file that we read; the program's own limit is less
+inline constexpr size_t kMinisignCommentBytesMax = 512;  // of a comment that we write; the program takes 1 KiB
+inline constexpr size_t kMinisignSignatureBytesMax = 16
+                                                     << 10;  // of a file that we read; the program's own limit is less
 
 class MinisignPublicKey {
  public:

@@ -51,8 +51,8 @@ absl::StatusOr<std::string> CommandDirectory(std::string_view import_path, std::
       import_path[module.size()] == '/') {
     return std::string(import_path.substr(module.size() + 1));
   }
-  return absl::InvalidArgumentError(Cat("the package ", EscapeAndClip(import_path, 200), " is not in the module ",
-                                        EscapeAndClip(module, 200)));
+  return absl::InvalidArgumentError(
+      Cat("the package ", EscapeAndClip(import_path, 200), " is not in the module ", EscapeAndClip(module, 200)));
 }
 
 }  // namespace gofarm::attest

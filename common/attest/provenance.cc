@@ -29,9 +29,12 @@ std::string Shown(std::string_view text) { return Cat("\"", EscapeAndClip(text, 
 
 std::string_view NameOf(Reproduced reproduced) {
   switch (reproduced) {
-    case Reproduced::kNotTried: return "";
-    case Reproduced::kTrue: return "true";
-    case Reproduced::kFalse: return "false";
+    case Reproduced::kNotTried:
+      return "";
+    case Reproduced::kTrue:
+      return "true";
+    case Reproduced::kFalse:
+      return "false";
   }
   return "";
 }
@@ -81,20 +84,25 @@ absl::Status CheckWhole(const Provenance& p) {
   }
   GOFARM_RETURN_IF_ERROR(CheckNamed("byproducts", p.byproducts, kByproductsMax));
   GOFARM_RETURN_IF_ERROR(CheckNamed("toolchains", p.toolchains, kByproductsMax));
-  for (const ToolMaterial& tool : p.toolchains) GOFARM_RETURN_IF_ERROR(CheckSet("version of a toolchain", tool.version));
-  for (const auto& [what, text] : std::initializer_list<std::pair<std::string_view, std::string_view>>{
-           {"module", p.module},
-           {"version", p.version},
-           {"target", p.target},
-           {"command directory", p.command_directory},
-           {"variant of the recipe", p.variant},
-           {"worker class", p.worker_class},
-           {"builder id", p.builder_id},
-           {"invocation id", p.invocation_id}}) {
+  for (const ToolMaterial& tool : p.toolchains)
+    GOFARM_RETURN_IF_ERROR(CheckSet("version of a toolchain", tool.version));
+  for (const auto& [what, text] :
+       std::initializer_list<std::pair<std::string_view, std::string_view>>{{"module", p.module},
+                                                                            {"version", p.version},
+                                                                            {"target", p.target},
+                                                                            {"command directory", p.command_directory},
+                                                                            {"variant of the recipe", p.variant},
+                                                                            {"worker class", p.worker_class},
+                                                                            {"builder id", p.builder_id},
+                                                                            {"invocation id", p.invocation_id}}) {
     GOFARM_RETURN_IF_ERROR(CheckSet(what, text));
   }
   if (p.argv.empty()) return Wrong("no command line");
   GOFARM_RETURN_IF_ERROR(CheckModule(p.main_module));
+  if (p.main_module.path != p.module || p.main_module.version != p.version) {
+    return Wrong(Cat("it was asked for ", Shown(Cat(p.module, "@", p.version)), ", and its main module is ",
+                     Shown(Cat(p.main_module.path, "@", p.main_module.version))));
+  }
   if (p.dependencies.size() > kMaterialsMax) {
     return Wrong(Cat(p.dependencies.size(), " dependencies, at most ", kMaterialsMax, " are taken"));
   }
@@ -170,10 +178,8 @@ Statement ToForm(const Provenance& p) {
   }
   statement_form::BuildDefinition& build = s.predicate.build;
   build.build_type = kBuildType;
-  build.external = {{"commandDirectory", p.command_directory},
-                    {"module", p.module},
-                    {"target", p.target},
-                    {"version", p.version}};
+  build.external = {
+      {"commandDirectory", p.command_directory}, {"module", p.module}, {"target", p.target}, {"version", p.version}};
   build.internal = {.argv = p.argv,
                     .edits = p.edits,
                     .environment = p.environment,
@@ -216,7 +222,8 @@ absl::Status CheckTypes(const Statement& s) {
 }
 
 absl::Status Mismatch(std::string_view what, std::string_view is, std::string_view wanted) {
-  return absl::FailedPreconditionError(Cat("the provenance names the ", what, " ", Shown(is), ", expected ", Shown(wanted)));
+  return absl::FailedPreconditionError(
+      Cat("the provenance names the ", what, " ", Shown(is), ", expected ", Shown(wanted)));
 }
 
 }  // namespace

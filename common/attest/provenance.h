@@ -1,8 +1,9 @@
-// What the farm says of where an executable comes from, as an in-toto Statement v1 with the predicate SLSA Provenance v1
-// (https://slsa.dev/spec/v1.0/provenance): docs/provenance.md has the meaning of every field. provenance_source.h makes
-// one of a report; dsse.h signs it.
+// What the farm says of where an executable comes from, as an in-toto Statement v1 with the predicate SLSA Provenance
+// v1 (https://slsa.dev/spec/v1.0/provenance): docs/provenance.md has the meaning of every field. provenance_source.h
+// makes one of a report; dsse.h signs it.
 //
-// A statement is one form for one value: keys in the order of their bytes, no white space, times in UTC. Pure functions.
+// A statement is one form for one value: keys in the order of their bytes, no white space, times in UTC. Pure
+// functions.
 #pragma once
 
 #include <map>
@@ -81,10 +82,10 @@ struct Provenance {
   std::vector<ModuleMaterial> dependencies;
   std::vector<ToolMaterial> toolchains;
 
-  std::string builder_id;                            // a URI for each level of trust
+  std::string builder_id;                              // a URI for each level of trust
   std::map<std::string, std::string> builder_version;  // "farm", "go", "worker", "zig"
-  std::string invocation_id;                         // the farm's job
-  absl::Time started_on, finished_on;                // whole microseconds
+  std::string invocation_id;                           // the farm's job
+  absl::Time started_on, finished_on;                  // whole microseconds
   Reproduced reproduced = Reproduced::kNotTried;
   std::vector<Byproduct> byproducts;
 

@@ -92,8 +92,8 @@ absl::StatusOr<ToolMaterial> ToolOf(std::string_view kind, const std::string& sh
     return ToolMaterial{
         .name = archive.kind, .version = archive.version, .uri = ArchiveUri(archive), .sha256 = archive.sha256};
   }
-  return Incomplete(Cat("the ", kind, " archive with the SHA-256 \"", EscapeAndClip(sha256, 80),
-                        "\" is none of the job's toolset"));
+  return Incomplete(
+      Cat("the ", kind, " archive with the SHA-256 \"", EscapeAndClip(sha256, 80), "\" is none of the job's toolset"));
 }
 
 }  // namespace

@@ -24,9 +24,9 @@ struct BuildContext {
   std::string worker_class;
   std::string builder_id;
   std::string farm_version;
-  std::vector<Archive> archives;         // of the job's toolset
-  std::string main_zip_sha256;           // empty: not known
-  std::vector<Subject> other_subjects;   // beside the executable: LICENSE, a registry's manifest
+  std::vector<Archive> archives;            // of the job's toolset
+  std::string main_zip_sha256;              // empty: not known
+  std::vector<Subject> other_subjects;      // beside the executable: LICENSE, a registry's manifest
   std::vector<Byproduct> other_byproducts;  // beside the log: srcbuild, SBOM
   Reproduced reproduced = Reproduced::kNotTried;
 };

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "common/attest/module_id.h"
@@ -53,6 +54,16 @@ bool UsesCgo(const elf::BuildInfo& info) {
                    std::pair<std::string, std::string>{"CGO_ENABLED", "1"}) != info.settings.end();
 }
 
+// The taxonomy knows environment variables only.
+std::string_view PrefixOf(std::string_view setting) {
+  if (absl::StartsWith(Av(setting), "-")) return "gofarm:build:flag:";
+  const bool is_variable = std::all_of(setting.begin(), setting.end(), [](char c) {
+    return absl::ascii_isupper(static_cast<unsigned char>(c)) || absl::ascii_isdigit(static_cast<unsigned char>(c)) ||
+           c == '_';
+  });
+  return is_variable ? "cdx:gomod:build:env:" : "gofarm:build:setting:";
+}
+
 std::vector<Property> PropertiesOf(const SbomInput& input, const elf::BuildInfo& info) {
   std::vector<Property> properties = {
       {"cdx:gomod:binary:hash:SHA-256", input.sha256},
@@ -65,10 +76,8 @@ std::vector<Property> PropertiesOf(const SbomInput& input, const elf::BuildInfo&
       for (const std::string& tag : tags) properties.push_back({"cdx:gomod:build:tag", tag});
     } else if (name == "-compiler") {
       properties.push_back({"cdx:gomod:build:compiler", value});
-    } else if (absl::StartsWith(name, "-")) {
-      properties.push_back({Cat("gofarm:build:flag:", name), value});
     } else {
-      properties.push_back({Cat("cdx:gomod:build:env:", name), value});
+      properties.push_back({Cat(PrefixOf(name), name), value});
     }
   }
   std::sort(properties.begin(), properties.end());
@@ -100,25 +109,22 @@ absl::StatusOr<Parts> PartsOf(const SbomInput& input) {
       const std::string directory,
       CommandDirectory(info.package_path, input.declared_path.empty() ? input.module : input.declared_path), "SBOM");
   Parts parts;
-  parts.main_ref =
-      GoPurl(input.module, input.version,
-             directory == "." ? std::string(kModuleType) : Cat(kModuleType, "#", PurlEncode(directory)));
+  parts.main_ref = GoPurl(input.module, input.version,
+                          directory == "." ? std::string(kModuleType) : Cat(kModuleType, "#", PurlEncode(directory)));
   parts.properties = PropertiesOf(input, info);
   for (const elf::DependencyInfo& dependency : info.dependencies) {
     GOFARM_RETURN_IF_ERROR_CTX(AddModule(dependency, parts.libraries), "SBOM");
   }
   const std::string go(WithoutGo(input.go_version));
-  parts.libraries.emplace(GoPurl("std", go),
-                          Component{.name = "std", .version = go});
+  parts.libraries.emplace(GoPurl("std", go), Component{.name = "std", .version = go});
   if (UsesCgo(info)) {
     const std::string musl(MuslVersion(input.zig_version));
     parts.libraries.emplace(Cat("pkg:generic/musl", musl.empty() ? "" : "@", musl),
                             Component{.name = "musl", .version = musl});
-    parts.libraries.emplace(
-        Cat("pkg:generic/compiler-rt@", PurlEncode(input.zig_version)),
-        Component{.name = "compiler-rt",
-                  .version = input.zig_version,
-                  .properties = {{"gofarm:part-of", Cat("zig ", input.zig_version)}}});
+    parts.libraries.emplace(Cat("pkg:generic/compiler-rt@", PurlEncode(input.zig_version)),
+                            Component{.name = "compiler-rt",
+                                      .version = input.zig_version,
+                                      .properties = {{"gofarm:part-of", Cat("zig ", input.zig_version)}}});
   }
   return parts;
 }

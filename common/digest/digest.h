@@ -1,5 +1,5 @@
-// SHA-256 (OpenSSL), BLAKE2b-512 (OpenSSL) and BLAKE3 (the official C library) over bytes that come piece by piece, and over files. Results
-// are lower-case hex. Hashers belong to one thread at a time; the free functions are thread-safe.
+// SHA-256 (OpenSSL), BLAKE2b-512 (OpenSSL) and BLAKE3 (the official C library) over bytes that come piece by piece, and
+// over files. Results are lower-case hex. Hashers belong to one thread at a time; the free functions are thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,7 @@
 // Writes one JSON document. protobuf's own JSON prints int64 as text and leaves zeros and empty lists out; this one
-// prints numbers as numbers and leaves nothing out. Indented for people, or compact for what is signed or sent. Text that is no UTF-8 is repaired, so the document is always valid.
-// Not thread-safe. Misuse (a key outside an object) is a broken invariant and ends the process.
+// prints numbers as numbers and leaves nothing out. Indented for people, or compact for what is signed or sent. Text
+// that is no UTF-8 is repaired, so the document is always valid. Not thread-safe. Misuse (a key outside an object) is a
+// broken invariant and ends the process.
 #pragma once
 
 #include <cstdint>

@@ -100,8 +100,7 @@ absl::StatusOr<std::string> SignEd25519(std::string_view key_pem, std::string_vi
 
 bool VerifyEd25519(std::string_view public_key, std::string_view bytes, std::string_view signature) {
   if (public_key.size() != kEd25519KeyBytes || signature.size() != kEd25519SignatureBytes) return false;
-  const OwnedKey key(
-      EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, Bytes(public_key), public_key.size()));
+  const OwnedKey key(EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, nullptr, Bytes(public_key), public_key.size()));
   return key != nullptr && Verify(key, nullptr, bytes, signature);
 }
 

@@ -1,6 +1,6 @@
 // Signatures by keys of the farm's own, without certificates: ECDSA on P-256 with SHA-256 (FIPS 186-5), whose key
-// NewKey of key.h makes, and Ed25519 (RFC 8032). Private keys are PEM as PKCS#8, public ones PEM as SubjectPublicKeyInfo
-// or, for Ed25519, 32 raw bytes.
+// NewKey of key.h makes, and Ed25519 (RFC 8032). Private keys are PEM as PKCS#8, public ones PEM as
+// SubjectPublicKeyInfo or, for Ed25519, 32 raw bytes.
 //
 // Errors: INVALID_ARGUMENT: no key of this kind. INTERNAL: OpenSSL fails, which takes a machine without memory or
 // entropy. Thread-safe: no shared state.

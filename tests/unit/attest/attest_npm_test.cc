@@ -78,9 +78,7 @@ TEST_F(SigstoreTest, RefusesAnotherPayloadAndAnotherKey) {
 
 class CycloneDxTest : public NpmTest {
  protected:
-  process::CommandResult Validated(const std::string& sbom) {
-    return Node("verify_sbom.cjs", {Write("sbom", sbom)});
-  }
+  process::CommandResult Validated(const std::string& sbom) { return Node("verify_sbom.cjs", {Write("sbom", sbom)}); }
 };
 
 TEST_F(CycloneDxTest, TakesOurSbom) {
@@ -90,7 +88,8 @@ TEST_F(CycloneDxTest, TakesOurSbom) {
   SbomInput least = HeySbom();
   least.farm_version.clear();
   least.zig_version = "9.9.9";
-  least.build_info = "path\tgithub.com/rakyll/hey/cmd/x\ndep\ta.b/c\tv1.0.0\n=>\t./c\t(devel)\t\nbuild\tCGO_ENABLED=1\n";
+  least.build_info =
+      "path\tgithub.com/rakyll/hey/cmd/x\ndep\ta.b/c\tv1.0.0\n=>\t./c\t(devel)\t\nbuild\tCGO_ENABLED=1\n";
   const auto least_validated = Validated(SbomJson(least).value());
   EXPECT_EQ(least_validated.exit_code, 0) << least_validated.err;
 }

@@ -23,8 +23,8 @@ std::string Code(const absl::Status& status) { return absl::StatusCodeToString(s
 
 TEST(ChecksumsTest, EachFileHasItsTwoLinesSortedByName) {
   const std::string text = ChecksumFile({SumsOf("hey", "a"), SumsOf("LICENSE", "b")}).value();
-  EXPECT_EQ(text, Cat("LICENSE:", digest::Blake3Hex("b"), "\nSHA256 (LICENSE) = ", digest::Sha256Hex("b"), "\nhey:",
-                      digest::Blake3Hex("a"), "\nSHA256 (hey) = ", digest::Sha256Hex("a"), "\n"));
+  EXPECT_EQ(text, Cat("LICENSE:", digest::Blake3Hex("b"), "\nSHA256 (LICENSE) = ", digest::Sha256Hex("b"),
+                      "\nhey:", digest::Blake3Hex("a"), "\nSHA256 (hey) = ", digest::Sha256Hex("a"), "\n"));
   EXPECT_EQ(ChecksumFile({SumsOf("LICENSE", "b"), SumsOf("hey", "a")}).value(), text);
   EXPECT_THAT(ParseChecksums(text).value(), ::testing::ElementsAre(SumsOf("LICENSE", "b"), SumsOf("hey", "a")));
   EXPECT_EQ(ChecksumFile({}).value(), "");
@@ -47,8 +47,8 @@ class ChecksumProgramTest : public ::testing::Test {
     ASSERT_TRUE(io::WriteFileAtomic(folder_.path() + "/" + name, content).ok());
   }
   process::CommandResult Run(const std::vector<std::string>& argv) {
-    process::Command command{.argv = argv, .environment = process::InheritedWith({{"LC_ALL", "C"}}),
-                             .working_directory = folder_.path()};
+    process::Command command{
+        .argv = argv, .environment = process::InheritedWith({{"LC_ALL", "C"}}), .working_directory = folder_.path()};
     auto result = process::Run(Scope::For(absl::Seconds(60)), command);
     EXPECT_TRUE(result.ok()) << result.status() << " (bash deploy/setup/setup.sh test)";
     return result.value_or(process::CommandResult{.exit_code = -1});
@@ -81,17 +81,21 @@ TEST(ChecksumsTest, NamesThatALineCouldBeMisreadByAreRefused) {
   for (const std::string& name :
        {std::string(), std::string("."), std::string(".."), std::string("-"), std::string("-c"), std::string("a/b"),
         std::string("../x"), std::string("a\\b"), std::string("a\nb"), std::string("a b"), std::string("a:b"),
-        std::string("a)b"), std::string("(a"), std::string("\x1b[2J"), std::string("ü"), Cat(std::string(64, 'a'), "  x"),
-        std::string(kChecksumNameBytesMax + 1, 'x')}) {
+        std::string("a)b"), std::string("(a"), std::string("\x1b[2J"), std::string("ü"),
+        Cat(std::string(64, 'a'), "  x"), std::string(kChecksumNameBytesMax + 1, 'x')}) {
     EXPECT_EQ(ChecksumFile({SumsOf(name, "x")}).status().code(), absl::StatusCode::kInvalidArgument) << name;
-    EXPECT_EQ(ParseChecksums(Cat(name, ":", digest::Blake3Hex("x"), "\n")).status().code(), absl::StatusCode::kInvalidArgument) << name;
+    EXPECT_EQ(ParseChecksums(Cat(name, ":", digest::Blake3Hex("x"), "\n")).status().code(),
+              absl::StatusCode::kInvalidArgument)
+        << name;
   }
   EXPECT_TRUE(ChecksumFile({SumsOf(std::string(kChecksumNameBytesMax, 'x'), "x")}).ok());
 }
 
 TEST(ChecksumsTest, FilesWithoutDigestsAndFilesTwiceAreRefused) {
-  EXPECT_THAT(Code(ChecksumFile({{.name = "x", .sha256 = "", .blake3 = digest::Blake3Hex("")}}).status()), "INVALID_ARGUMENT");
-  EXPECT_THAT(Code(ChecksumFile({{.name = "x", .sha256 = digest::Sha256Hex(""), .blake3 = "X"}}).status()), "INVALID_ARGUMENT");
+  EXPECT_THAT(Code(ChecksumFile({{.name = "x", .sha256 = "", .blake3 = digest::Blake3Hex("")}}).status()),
+              "INVALID_ARGUMENT");
+  EXPECT_THAT(Code(ChecksumFile({{.name = "x", .sha256 = digest::Sha256Hex(""), .blake3 = "X"}}).status()),
+              "INVALID_ARGUMENT");
   EXPECT_THAT(Code(ChecksumFile({SumsOf("x", "1"), SumsOf("x", "1")}).status()), "INVALID_ARGUMENT");
   std::vector<FileSums> many;
   for (size_t i = 0; i <= kChecksumFilesMax; ++i) many.push_back(SumsOf(Cat("f", i), "x"));
@@ -99,7 +103,8 @@ TEST(ChecksumsTest, FilesWithoutDigestsAndFilesTwiceAreRefused) {
   many.pop_back();
   const std::string largest = ChecksumFile(many).value();
   EXPECT_EQ(ParseChecksums(largest).value().size(), kChecksumFilesMax);
-  EXPECT_THAT(Code(ParseChecksums(largest + ChecksumFile({SumsOf("one-more", "x")}).value()).status()), "INVALID_ARGUMENT");
+  EXPECT_THAT(Code(ParseChecksums(largest + ChecksumFile({SumsOf("one-more", "x")}).value()).status()),
+              "INVALID_ARGUMENT");
 }
 
 TEST(ChecksumsTest, WhatIsNoChecksumFileIsRefusedWithTheReason) {

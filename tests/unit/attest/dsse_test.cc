@@ -47,7 +47,8 @@ TEST_F(DsseTest, ABundleIsVerifiedByOneOfSeveralKeys) {
 
 TEST_F(DsseTest, TheSameEnvelopeGivesTheSameBytesAndTheHintIsTheKeysDigest) {
   const Envelope envelope{.payload_type = "t", .payload = "p", .signature = "s", .key_hint = "h"};
-  EXPECT_EQ(EnvelopeJson(envelope), "{\"payload\":\"cA==\",\"payloadType\":\"t\",\"signatures\":[{\"keyid\":\"\",\"sig\":\"cw==\"}]}\n");
+  EXPECT_EQ(EnvelopeJson(envelope),
+            "{\"payload\":\"cA==\",\"payloadType\":\"t\",\"signatures\":[{\"keyid\":\"\",\"sig\":\"cw==\"}]}\n");
   EXPECT_EQ(BundleJson(envelope),
             "{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\",\"verificationMaterial\":{\"publicKey\":"
             "{\"hint\":\"h\"},\"tlogEntries\":[]},\"dsseEnvelope\":{\"payload\":\"cA==\",\"payloadType\":\"t\","
@@ -99,7 +100,8 @@ TEST_F(DsseTest, OnlyP256KeysAreTakenAndNotTooMany) {
 }
 
 TEST_F(DsseTest, WhatIsNoBundleIsRefusedWithTheReason) {
-  const std::string good = BundleJson({.payload_type = std::string(kInTotoPayloadType), .payload = "p", .signature = "s", .key_hint = "h"});
+  const std::string good =
+      BundleJson({.payload_type = std::string(kInTotoPayloadType), .payload = "p", .signature = "s", .key_hint = "h"});
   const auto with = [&](std::string_view from, std::string_view to) {
     std::string changed = absl::StrReplaceAll(good, {{Av(from), Av(to)}});
     EXPECT_NE(changed, good) << from;
@@ -129,8 +131,7 @@ TEST_F(DsseTest, AStatementThatNobodyWouldReadIsNotSigned) {
   EXPECT_EQ(SignEnvelope(key_.secret, kInTotoPayloadType, std::string(kStatementBytesMax + 1, ' ')).status().code(),
             absl::StatusCode::kResourceExhausted);
   // The largest one fits into the largest bundle.
-  const Envelope largest =
-      SignEnvelope(key_.secret, kInTotoPayloadType, std::string(kStatementBytesMax, ' ')).value();
+  const Envelope largest = SignEnvelope(key_.secret, kInTotoPayloadType, std::string(kStatementBytesMax, ' ')).value();
   EXPECT_EQ(Verified(largest).value().payload.size(), kStatementBytesMax);
 }
 

@@ -1,5 +1,5 @@
-// One build as a worker reports it, with the modules of a real one: github.com/rakyll/hey v0.1.5, built from source with
-// an edited go.mod.
+// One build as a worker reports it, with the modules of a real one: github.com/rakyll/hey v0.1.5, built from source
+// with an edited go.mod.
 #pragma once
 
 #include <string>
@@ -53,16 +53,26 @@ inline AttemptReport HeyReport() {
   VariantTry built;
   built.variant = "source+lfs64";
   built.outcome = VariantOutcome::kBuilt;
-  built.argv = {"/go/bin/go",  "build", "-mod=readonly", "-trimpath",
-                "-buildmode=pie", "-buildvcs=false", "-tags", "netgo,osusergo",
-                "-ldflags", "-s -w -buildid= -linkmode=external -extldflags '-s -w -static-pie -Wl,--build-id=none'",
-                "-o", "/out/bin/", "."};
-  built.environment = {"CC=/zig/zig cc -target x86_64-linux-musl", "CGO_ENABLED=1", "GOARCH=amd64", "GOFLAGS=",
-                       "GOOS=linux"};
+  built.argv = {"/go/bin/go",
+                "build",
+                "-mod=readonly",
+                "-trimpath",
+                "-buildmode=pie",
+                "-buildvcs=false",
+                "-tags",
+                "netgo,osusergo",
+                "-ldflags",
+                "-s -w -buildid= -linkmode=external -extldflags '-s -w -static-pie -Wl,--build-id=none'",
+                "-o",
+                "/out/bin/",
+                "."};
+  built.environment = {"CC=/zig/zig cc -target x86_64-linux-musl", "CGO_ENABLED=1", "GOARCH=amd64",
+                       "GOFLAGS=", "GOOS=linux"};
   built.working_directory = "/src";
   built.edits = {"go.mod: left out 1 replacement by a folder"};
-  built.go_mod = "module github.com/rakyll/hey\n\nrequire golang.org/x/net v0.48.0\n\n"
-                 "require golang.org/x/text v0.33.0 // indirect\n\ngo 1.24.0\n";
+  built.go_mod =
+      "module github.com/rakyll/hey\n\nrequire golang.org/x/net v0.48.0\n\n"
+      "require golang.org/x/text v0.33.0 // indirect\n\ngo 1.24.0\n";
   report.variants = {failed, built};
   report.facts.go_version = "1.26.8";
   report.facts.zig_version = "0.15.2";
@@ -87,19 +97,29 @@ inline BuildContext HeyContext() {
   context.worker_class = "sandbox";
   context.builder_id = kBuilder;
   context.farm_version = "v0.5.1";
-  context.archives = {
-      {.kind = "go", .version = "1.25.12", .host_arch = "x86_64", .source = "goproxy",
-       .locator = "golang.org/toolchain@v0.0.1-go1.25.12.linux-amd64",
-       .sha256 = "d9d4a1114c4c1f65e8e226c7b2f2f556e821c1d0c1740a244ef2bc42fb00c5ad"},
-      {.kind = "go", .version = "1.26.8", .host_arch = "x86_64", .source = "goproxy",
-       .locator = "golang.org/toolchain@v0.0.1-go1.26.8.linux-amd64",
-       .sha256 = "30c2b1bf7dcc88d3eb0a1364e47ddd9128edb3110a30e8a0ef61cd5856b31de7"},
-      {.kind = "zig", .version = "0.15.2", .host_arch = "x86_64", .source = "pypi", .locator = "ziglang==0.15.2",
-       .sha256 = "806316453d1ede7174ed3fefb8e5348154629089c3bb5fe812dfd0e172fac130"}};
+  context.archives = {{.kind = "go",
+                       .version = "1.25.12",
+                       .host_arch = "x86_64",
+                       .source = "goproxy",
+                       .locator = "golang.org/toolchain@v0.0.1-go1.25.12.linux-amd64",
+                       .sha256 = "d9d4a1114c4c1f65e8e226c7b2f2f556e821c1d0c1740a244ef2bc42fb00c5ad"},
+                      {.kind = "go",
+                       .version = "1.26.8",
+                       .host_arch = "x86_64",
+                       .source = "goproxy",
+                       .locator = "golang.org/toolchain@v0.0.1-go1.26.8.linux-amd64",
+                       .sha256 = "30c2b1bf7dcc88d3eb0a1364e47ddd9128edb3110a30e8a0ef61cd5856b31de7"},
+                      {.kind = "zig",
+                       .version = "0.15.2",
+                       .host_arch = "x86_64",
+                       .source = "pypi",
+                       .locator = "ziglang==0.15.2",
+                       .sha256 = "806316453d1ede7174ed3fefb8e5348154629089c3bb5fe812dfd0e172fac130"}};
   context.main_zip_sha256 = "f5354b335ebda92ca7829cab90b6134daae4bf4e1d90ebc705fd3d7a529bcf0a";
   context.other_subjects = {{.name = "LICENSE", .sha256 = DigestNumber(4), .blake3 = DigestNumber(5)},
                             {.name = "gofarm/github/rakyll/hey/hey", .sha256 = DigestNumber(6)}};
-  context.other_byproducts = {{.name = "srcbuild", .sha256 = DigestNumber(7)}, {.name = "sbom", .sha256 = DigestNumber(8)}};
+  context.other_byproducts = {{.name = "srcbuild", .sha256 = DigestNumber(7)},
+                              {.name = "sbom", .sha256 = DigestNumber(8)}};
   return context;
 }
 
@@ -110,8 +130,14 @@ inline Provenance HeyProvenance() {
 
 inline SbomInput HeySbom() {
   const Executable hey = HeyReport().executables[0];
-  return {.name = hey.name, .sha256 = hey.sha256, .module = "github.com/rakyll/hey", .version = "v0.1.5",
-          .build_info = hey.build_info, .go_version = hey.go_version, .zig_version = "0.15.2", .farm_version = "v0.5.1",
+  return {.name = hey.name,
+          .sha256 = hey.sha256,
+          .module = "github.com/rakyll/hey",
+          .version = "v0.1.5",
+          .build_info = hey.build_info,
+          .go_version = hey.go_version,
+          .zig_version = "0.15.2",
+          .farm_version = "v0.5.1",
           .timestamp = kStarted};
 }
 

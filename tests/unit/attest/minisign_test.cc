@@ -110,7 +110,8 @@ TEST_F(MinisignTest, APublicKeyIsOneLineAndReadAgain) {
   const std::string line = key_.public_key().Line();
   EXPECT_THAT(line, StartsWith("RW"));
   EXPECT_EQ(line.size(), 56u);
-  for (const std::string& text : {line, line + "\n", line + "\r\n", "untrusted comment: minisign public key\n" + line + "\n"}) {
+  for (const std::string& text :
+       {line, line + "\n", line + "\r\n", "untrusted comment: minisign public key\n" + line + "\n"}) {
     const auto read = MinisignPublicKey::Parse(text);
     ASSERT_TRUE(read.ok()) << text << read.status();
     EXPECT_EQ(*read, key_.public_key());

@@ -77,11 +77,26 @@ TEST(ProvenanceSourceTest, AReportThatLostAFactIsRefusedByItsName) {
   const std::string clipped_go_mod = Clip(std::string(kGoModBytesMax + 1, 'x'), kGoModBytesMax);
   const std::string clipped_argument = Clip(std::string(kArgumentBytesMax + 1, 'x'), kArgumentBytesMax);
   const std::vector<std::pair<std::function<void(AttemptReport&)>, std::string>> losses = {
-      {[](auto& r) { r.omitted = {{ReportPart::kDependencies, 1}}; }, "dependencies"},
-      {[](auto& r) { r.omitted = {{ReportPart::kBuildInfo, 1}, {ReportPart::kArgv, 1}}; }, "argv"},
-      {[](auto& r) { r.omitted = {{ReportPart::kGoMod, 1}}; }, "go_mod"},
-      {[](auto& r) { r.omitted = {{ReportPart::kEnvironment, 1}}; }, "environment"},
-      {[](auto& r) { r.omitted = {{ReportPart::kPrograms, 1}}; }, "programs"},
+      {[](auto& r) {
+         r.omitted = {{ReportPart::kDependencies, 1}};
+       },
+       "dependencies"},
+      {[](auto& r) {
+         r.omitted = {{ReportPart::kBuildInfo, 1}, {ReportPart::kArgv, 1}};
+       },
+       "argv"},
+      {[](auto& r) {
+         r.omitted = {{ReportPart::kGoMod, 1}};
+       },
+       "go_mod"},
+      {[](auto& r) {
+         r.omitted = {{ReportPart::kEnvironment, 1}};
+       },
+       "environment"},
+      {[](auto& r) {
+         r.omitted = {{ReportPart::kPrograms, 1}};
+       },
+       "programs"},
       {[&](auto& r) { r.variants[1].go_mod = clipped_go_mod; }, "go_mod was clipped"},
       {[&](auto& r) { r.variants[1].argv.push_back(clipped_argument); }, "argv was clipped"},
       {[&](auto& r) { r.variants[1].environment.push_back(clipped_argument); }, "environment was clipped"},
@@ -125,7 +140,8 @@ TEST(ArchiveUriTest, SaysWhereAnArchiveComesFromWithoutCredentialsOrFolders) {
   const auto uri = [](const char* source, const char* locator) {
     return ArchiveUri({.kind = "go", .version = "1.26.8", .source = source, .locator = locator});
   };
-  EXPECT_EQ(uri("url", "https://me:secret@mirror.example.com/go.tar.gz?token=x"), "https://mirror.example.com/go.tar.gz");
+  EXPECT_EQ(uri("url", "https://me:secret@mirror.example.com/go.tar.gz?token=x"),
+            "https://mirror.example.com/go.tar.gz");
   EXPECT_EQ(uri("folder", "/home/me/archives"), "pkg:generic/go@1.26.8");
   EXPECT_EQ(uri("pypi", "ziglang"), "pkg:generic/go@1.26.8");
   EXPECT_EQ(uri("goproxy", "golang.org/toolchain@v0.0.1-go1.26.8.linux-amd64"),
@@ -134,8 +150,9 @@ TEST(ArchiveUriTest, SaysWhereAnArchiveComesFromWithoutCredentialsOrFolders) {
 
 TEST(ModuleIdTest, AnH1IsTheHexOfItsBytes) {
   EXPECT_EQ(DirHash("h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=").value(), std::string(63, '0') + "1");
-  for (const char* text : {"", "h1:", "h2:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=", "h1:AAAA",
-                           "h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE", "h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAF="}) {
+  for (const char* text :
+       {"", "h1:", "h2:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=", "h1:AAAA",
+        "h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE", "h1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAF="}) {
     EXPECT_EQ(DirHash(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
 }

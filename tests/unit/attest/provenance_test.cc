@@ -75,7 +75,11 @@ TEST(ProvenanceTest, TheSubjectsBytesAreFoundWhateverTheFileIsCalledNow) {
     change(changed);
     return CheckProvenance(p, changed).status().code();
   };
-  EXPECT_EQ(code_of([](Expectation& e) { e.module = "github.com/rakyll/hey"; e.version = "v0.1.5"; e.target = "x86_64"; }),
+  EXPECT_EQ(code_of([](Expectation& e) {
+              e.module = "github.com/rakyll/hey";
+              e.version = "v0.1.5";
+              e.target = "x86_64";
+            }),
             absl::StatusCode::kOk);
   EXPECT_EQ(code_of([](Expectation& e) { e.sha256 = DigestNumber(9); }), absl::StatusCode::kDataLoss);
   EXPECT_EQ(code_of([](Expectation& e) { e.sha256.clear(); }), absl::StatusCode::kDataLoss);
@@ -102,6 +106,7 @@ TEST(ProvenanceTest, AStatementOfAnotherKindIsRefusedWithTheReason) {
            {With("\"dependency\"", "\"main-module\""), "two main modules"},
            {With("\"dependency\"", "\"\x01\x1b[31m\""), ""},
            {With("pkg:golang/golang.org/x/net@v0.48.0", "pkg:golang/golang.org/x/net@v0.47.0"), "has the URI"},
+           {With("\"version\":\"v0.1.5\"", "\"version\":\"v0.1.4\""), "was asked for"},
            {With("\"gofarm_reproduced\":\"\"", "\"gofarm_reproduced\":\"maybe\""), "reproduced"},
            {With("\"invocationId\":\"4711\"", "\"invocationId\":\"\""), "invocation id"},
            {With("\"startedOn\":\"2027", "\"startedOn\":\"2028"), "finished before"},
@@ -132,7 +137,8 @@ TEST(ProvenanceTest, NothingIncompleteIsWritten) {
   EXPECT_THAT(message_of([](Provenance& p) { p.subjects[1].sha256.clear(); }), HasSubstr("LICENSE"));
   EXPECT_THAT(message_of([](Provenance& p) { p.subjects[0].blake3 = "x"; }), HasSubstr("no digest"));
   EXPECT_THAT(message_of([](Provenance& p) { p.subjects[0].name.clear(); }), HasSubstr("no name"));
-  EXPECT_THAT(message_of([](Provenance& p) { p.subjects.resize(kSubjectsMax + 1, p.subjects[0]); }), HasSubstr("at most"));
+  EXPECT_THAT(message_of([](Provenance& p) { p.subjects.resize(kSubjectsMax + 1, p.subjects[0]); }),
+              HasSubstr("at most"));
   EXPECT_THAT(message_of([](Provenance& p) { p.byproducts.resize(kByproductsMax + 1); }), HasSubstr("at most"));
   EXPECT_THAT(message_of([](Provenance& p) { p.byproducts[0].sha256 = "x"; }), HasSubstr("log"));
   EXPECT_THAT(message_of([](Provenance& p) { p.dependencies.resize(kMaterialsMax + 1); }), HasSubstr("at most"));

@@ -32,8 +32,8 @@ TEST(SbomTest, OfARealBuildIsTheGoldenFileEachTime) {
 
 TEST(SbomTest, TheSerialNumberIsAUuidThatFollowsFromAllElse) {
   const std::string serial = SerialOf(Written(HeySbom()));
-  EXPECT_THAT(serial, ::testing::MatchesRegex(
-                          "urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
+  EXPECT_THAT(serial,
+              ::testing::MatchesRegex("urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"));
   SbomInput other = HeySbom();
   other.sha256 = DigestNumber(9);
   EXPECT_NE(SerialOf(Written(other)), serial);
@@ -44,7 +44,8 @@ TEST(SbomTest, TheSerialNumberIsAUuidThatFollowsFromAllElse) {
 
 TEST(SbomTest, ACommandBelowTheRootIsInThePurlAlsoWhereGoModSaysAnotherName) {
   SbomInput input = HeySbom();
-  input.build_info = absl::StrReplaceAll(input.build_info, {{"path\tgithub.com/rakyll/hey", "path\texample.com/hey/cmd/hey"}});
+  input.build_info =
+      absl::StrReplaceAll(input.build_info, {{"path\tgithub.com/rakyll/hey", "path\texample.com/hey/cmd/hey"}});
   input.declared_path = "example.com/hey";
   EXPECT_THAT(Written(input), HasSubstr("\"purl\": \"pkg:golang/github.com/rakyll/hey@v0.1.5?type=module#cmd/hey\""));
   input.declared_path.clear();
@@ -93,8 +94,10 @@ TEST(SbomTest, WhatIsLostOrDamagedIsRefused) {
   };
   EXPECT_EQ(code_of([](SbomInput& i) { i.build_info.clear(); }), absl::StatusCode::kFailedPrecondition);
   EXPECT_EQ(code_of([](SbomInput& i) { i.build_info = "dep\tx\n"; }), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(code_of([](SbomInput& i) { i.build_info += "dep\tx\tv1\th1:short\n"; }), absl::StatusCode::kInvalidArgument);
-  EXPECT_EQ(code_of([](SbomInput& i) { i.build_info += std::string(2 << 20, '\n'); }), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code_of([](SbomInput& i) { i.build_info += "dep\tx\tv1\th1:short\n"; }),
+            absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code_of([](SbomInput& i) { i.build_info += std::string(2 << 20, '\n'); }),
+            absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code_of([](SbomInput& i) { i.module = "example.com/other"; }), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code_of([](SbomInput& i) { i.sha256 = "x"; }), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code_of([](SbomInput& i) { i.version.clear(); }), absl::StatusCode::kInvalidArgument);
