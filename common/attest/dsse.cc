@@ -1,6 +1,7 @@
 #include "common/attest/dsse.h"
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"

@@ -1,6 +1,8 @@
 #include "common/attest/provenance.h"
 
+#include <initializer_list>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/match.h"

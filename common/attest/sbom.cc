@@ -209,6 +209,7 @@ absl::StatusOr<std::string> SbomJson(const SbomInput& input) {
   for (const std::string* text : {&input.name, &input.module, &input.version, &input.go_version, &input.zig_version}) {
     if (text->empty()) return Wrong("it names no program, module, version, Go or zig");
   }
+  if (input.timestamp == absl::InfinitePast()) return Wrong("the time of the build is missing");
   GOFARM_ASSIGN_OR_RETURN(const Parts parts, PartsOf(input));
   return Document(input, parts, SerialNumber(Document(input, parts, "")));
 }
