@@ -27,7 +27,7 @@ cat <<EOT
 tests/run.sh: this will
   - install missing packages of the distribution (compiler, gRPC, PostgreSQL, bubblewrap, qemu-user ...; with sudo unless root)
   - build into $root/build (twice, once with sanitizers: 20 minutes on 2 cores the first time, 4 GB)
-  - download Go, zig and a few modules (about 300 MB once) and use $GOFARM_CACHE_DIR (up to 6 GB)
+  - download Go, zig, a few modules and verifiers from npm (about 300 MB once) and use $GOFARM_CACHE_DIR (up to 6 GB)
 EOT
 [ -z "$full" ] || cat <<EOT
   - with --full: install clang too, build twice more (clang, thread sanitizer with an Abseil of its own: 2 GB), download all

@@ -1,6 +1,7 @@
 #include "common/attest/dsse.h"
 
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -134,7 +135,7 @@ absl::StatusOr<Envelope> ParseBundle(std::string_view bundle) {
   }
   bundle_form::Bundle form;
   const absl::Status read = json::Read(bundle, json::Rule::kStrict, form);
-  if (!read.ok()) return NoBundle(Sv(read.message()));
+  if (!read.ok()) return NoBundle(EscapeAndClip(Sv(read.message()), 400));
   if (form.media_type != kBundleMediaType) {
     return NoBundle(Cat("its media type is \"", EscapeAndClip(form.media_type, 100), "\""));
   }

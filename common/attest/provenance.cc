@@ -1,6 +1,8 @@
 #include "common/attest/provenance.h"
 
+#include <initializer_list>
 #include <set>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -99,6 +101,10 @@ absl::Status CheckWhole(const Provenance& p) {
   }
   if (p.argv.empty()) return Wrong("no command line");
   GOFARM_RETURN_IF_ERROR(CheckModule(p.main_module));
+  if (p.main_module.path != p.module || p.main_module.version != p.version) {
+    return Wrong(Cat("it was asked for ", Shown(Cat(p.module, "@", p.version)), ", and its main module is ",
+                     Shown(Cat(p.main_module.path, "@", p.main_module.version))));
+  }
   if (p.dependencies.size() > kMaterialsMax) {
     return Wrong(Cat(p.dependencies.size(), " dependencies, at most ", kMaterialsMax, " are taken"));
   }

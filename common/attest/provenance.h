@@ -82,10 +82,10 @@ struct Provenance {
   std::vector<ModuleMaterial> dependencies;
   std::vector<ToolMaterial> toolchains;
 
-  std::string builder_id;                              // a URI for each level of trust
-  std::map<std::string, std::string> builder_version;  // "farm", "go", "worker", "zig"
-  std::string invocation_id;                           // the farm's job
-  absl::Time started_on, finished_on;                  // whole microseconds
+  std::string builder_id;                                                            // a URI for each level of trust
+  std::map<std::string, std::string> builder_version;                                // "farm", "go", "worker", "zig"
+  std::string invocation_id;                                                         // the farm's job
+  absl::Time started_on = absl::InfinitePast(), finished_on = absl::InfinitePast();  // whole microseconds
   Reproduced reproduced = Reproduced::kNotTried;
   std::vector<Byproduct> byproducts;
 

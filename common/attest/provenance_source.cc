@@ -1,10 +1,10 @@
 #include "common/attest/provenance_source.h"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 #include "absl/strings/match.h"
-#include "absl/strings/string_view.h"
 #include "common/attest/module_id.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -96,6 +96,10 @@ absl::StatusOr<ToolMaterial> ToolOf(std::string_view kind, const std::string& sh
       Cat("the ", kind, " archive with the SHA-256 \"", EscapeAndClip(sha256, 80), "\" is none of the job's toolset"));
 }
 
+absl::Time AsWritten(absl::Time time) {
+  return time == absl::InfinitePast() ? time : absl::FromUnixMicros(absl::ToUnixMicros(time));
+}
+
 }  // namespace
 
 std::string ArchiveUri(const Archive& archive) {
@@ -154,8 +158,8 @@ absl::StatusOr<Provenance> ProvenanceOf(const AttemptReport& report, const Execu
   p.builder_version["farm"] = context.farm_version;
   p.builder_version["worker"] = facts.worker_build;
   p.invocation_id = Cat(context.job.value);
-  p.started_on = absl::FromUnixMicros(absl::ToUnixMicros(context.started_on));
-  p.finished_on = absl::FromUnixMicros(absl::ToUnixMicros(context.finished_on));
+  p.started_on = AsWritten(context.started_on);
+  p.finished_on = AsWritten(context.finished_on);
   p.reproduced = context.reproduced;
   p.byproducts.push_back({.name = std::string(kLogByproduct), .sha256 = facts.log_sha256});
   p.byproducts.insert(p.byproducts.end(), context.other_byproducts.begin(), context.other_byproducts.end());

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -20,7 +21,7 @@ struct BuildContext {
   JobId job;
   std::string module, version;  // as the job names them
   Target target = Target::kX86_64;
-  absl::Time started_on, finished_on;  // of the attempt
+  absl::Time started_on = absl::InfinitePast(), finished_on = absl::InfinitePast();  // of the attempt
   std::string worker_class;
   std::string builder_id;
   std::string farm_version;
@@ -35,7 +36,7 @@ inline constexpr std::string_view kLogByproduct = "log";
 
 // FAILED_PRECONDITION names what the report lost: dependencies, argv, environment or go.mod left out or clipped, no h1
 // of a module, no digest of the log, a variant that it does not describe, a toolchain that is none of the toolset's.
-// INVALID_ARGUMENT: the executable is not of this module, and what ToStatement refuses in a context.
+// INVALID_ARGUMENT: the executable is not of this module. ToStatement checks what the context says.
 absl::StatusOr<Provenance> ProvenanceOf(const AttemptReport& report, const Executable& executable,
                                         const BuildContext& context);
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "common/attest/module_id.h"
@@ -53,6 +54,16 @@ bool UsesCgo(const elf::BuildInfo& info) {
                    std::pair<std::string, std::string>{"CGO_ENABLED", "1"}) != info.settings.end();
 }
 
+// The taxonomy knows environment variables only.
+std::string_view PrefixOf(std::string_view setting) {
+  if (absl::StartsWith(Av(setting), "-")) return "gofarm:build:flag:";
+  const bool is_variable = std::all_of(setting.begin(), setting.end(), [](char c) {
+    return absl::ascii_isupper(static_cast<unsigned char>(c)) || absl::ascii_isdigit(static_cast<unsigned char>(c)) ||
+           c == '_';
+  });
+  return is_variable ? "cdx:gomod:build:env:" : "gofarm:build:setting:";
+}
+
 std::vector<Property> PropertiesOf(const SbomInput& input, const elf::BuildInfo& info) {
   std::vector<Property> properties = {
       {"cdx:gomod:binary:hash:SHA-256", input.sha256},
@@ -65,10 +76,8 @@ std::vector<Property> PropertiesOf(const SbomInput& input, const elf::BuildInfo&
       for (const std::string& tag : tags) properties.push_back({"cdx:gomod:build:tag", tag});
     } else if (name == "-compiler") {
       properties.push_back({"cdx:gomod:build:compiler", value});
-    } else if (absl::StartsWith(name, "-")) {
-      properties.push_back({Cat("gofarm:build:flag:", name), value});
     } else {
-      properties.push_back({Cat("cdx:gomod:build:env:", name), value});
+      properties.push_back({Cat(PrefixOf(name), name), value});
     }
   }
   std::sort(properties.begin(), properties.end());
@@ -200,6 +209,7 @@ absl::StatusOr<std::string> SbomJson(const SbomInput& input) {
   for (const std::string* text : {&input.name, &input.module, &input.version, &input.go_version, &input.zig_version}) {
     if (text->empty()) return Wrong("it names no program, module, version, Go or zig");
   }
+  if (input.timestamp == absl::InfinitePast()) return Wrong("the time of the build is missing");
   GOFARM_ASSIGN_OR_RETURN(const Parts parts, PartsOf(input));
   return Document(input, parts, SerialNumber(Document(input, parts, "")));
 }

@@ -22,7 +22,7 @@ struct SbomInput {
   std::string go_version;   // "go1.26.8", or without "go"
   std::string zig_version;  // "0.15.2"
   std::string farm_version;
-  absl::Time timestamp;  // of the build
+  absl::Time timestamp = absl::InfinitePast();  // of the build
 };
 
 // FAILED_PRECONDITION: the report lost the build info. INVALID_ARGUMENT: it is damaged, is of another module, or a

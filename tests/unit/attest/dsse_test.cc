@@ -27,7 +27,7 @@ class DsseTest : public ::testing::Test {
   absl::StatusOr<VerifiedPayload> Verified(const Envelope& envelope) {
     return VerifyBundle(BundleJson(envelope), {other_.open, key_.open});
   }
-  const KeyPair key_, other_;
+  const KeyPair key_{}, other_{};
   const std::string payload_ = R"({"_type":"x"})";
 };
 

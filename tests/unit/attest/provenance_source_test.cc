@@ -136,6 +136,15 @@ TEST(ProvenanceSourceTest, TimesAreKeptAsFarAsTheyAreWritten) {
   EXPECT_EQ(ParseStatement(ToStatement(p).value()).value(), p);
 }
 
+TEST(ProvenanceSourceTest, AContextWithoutTimesIsNotWritten) {
+  BuildContext context = HeyContext();
+  context.started_on = context.finished_on = BuildContext().started_on;
+  const AttemptReport report = HeyReport();
+  const auto refused = ToStatement(ProvenanceOf(report, report.executables[0], context).value());
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(refused.status().message()), HasSubstr("time is missing"));
+}
+
 TEST(ArchiveUriTest, SaysWhereAnArchiveComesFromWithoutCredentialsOrFolders) {
   const auto uri = [](const char* source, const char* locator) {
     return ArchiveUri({.kind = "go", .version = "1.26.8", .source = source, .locator = locator});

@@ -106,6 +106,7 @@ TEST(ProvenanceTest, AStatementOfAnotherKindIsRefusedWithTheReason) {
            {With("\"dependency\"", "\"main-module\""), "two main modules"},
            {With("\"dependency\"", "\"\x01\x1b[31m\""), ""},
            {With("pkg:golang/golang.org/x/net@v0.48.0", "pkg:golang/golang.org/x/net@v0.47.0"), "has the URI"},
+           {With("\"version\":\"v0.1.5\"", "\"version\":\"v0.1.4\""), "was asked for"},
            {With("\"gofarm_reproduced\":\"\"", "\"gofarm_reproduced\":\"maybe\""), "reproduced"},
            {With("\"invocationId\":\"4711\"", "\"invocationId\":\"\""), "invocation id"},
            {With("\"startedOn\":\"2027", "\"startedOn\":\"2028"), "finished before"},

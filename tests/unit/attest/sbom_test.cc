@@ -101,6 +101,7 @@ TEST(SbomTest, WhatIsLostOrDamagedIsRefused) {
   EXPECT_EQ(code_of([](SbomInput& i) { i.module = "example.com/other"; }), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code_of([](SbomInput& i) { i.sha256 = "x"; }), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code_of([](SbomInput& i) { i.version.clear(); }), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(code_of([](SbomInput& i) { i.timestamp = SbomInput().timestamp; }), absl::StatusCode::kInvalidArgument);
   EXPECT_EQ(code_of([](SbomInput& i) { i.name.clear(); }), absl::StatusCode::kInvalidArgument);
 }
 

@@ -55,6 +55,13 @@ TEST(Blake3Test, PiecesGiveTheDigestOfTheWholeAndTheHasherCanBeUsedAgain) {
   EXPECT_EQ(hasher.HexAndReset(), kBlake3Empty);
 }
 
+TEST(Blake2bTest, GivesTheDigestOfB2sum) {
+  // As `printf abc | b2sum` prints it.
+  EXPECT_EQ(Hex(Blake2b512("abc")),
+            "ba80a53f981c4d0d6a2797b69f12f6e94c212f14685ac4b74b12bb6fdbffa2d1"
+            "7d87c5392aab792dc252d5de4533cc9518d38aa8dbf1925ab92386edd4009923");
+}
+
 TEST(DigestFileTest, ReadsAFileLargerThanOneBlockOnceForBothDigests) {
   const std::string path = testing::TempDir() + "/digest_test_file";
   const std::string content = Vector(700'001);

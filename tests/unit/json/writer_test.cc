@@ -39,6 +39,13 @@ TEST(JsonWriterTest, TimesAreUtcWithZAndNeverIsNull) {
   EXPECT_EQ(json.Take(), "[\n  \"2023-11-14T22:13:20.25Z\",\n  \"2023-11-14T22:13:20Z\",\n  null\n]\n");
 }
 
+TEST(JsonWriterTest, ACompactDocumentHasNoWhiteSpaceOfItsOwn) {
+  JsonWriter json(JsonWriter::Layout::kCompact);
+  json.BeginObject().Field("a b", " ").Key("list").BeginArray().Int(1).Bool(true).EndArray();
+  json.Key("empty").BeginObject().EndObject().EndObject();
+  EXPECT_EQ(json.Take(), R"({"a b":" ","list":[1,true],"empty":{}})");
+}
+
 TEST(JsonWriterDeathTest, AKeyOutsideAnObjectIsABrokenInvariant) {
   JsonWriter json;
   json.BeginArray();
