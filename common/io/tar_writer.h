@@ -22,8 +22,8 @@ enum class TarCompression { kNone, kGzip, kZstd };
 
 struct TarOptions {
   TarCompression compression = TarCompression::kNone;
-  int level = 6;            // gzip 1 to 9, zstd 1 to 19
-  absl::Time modified;      // of every entry; whole seconds, the Unix epoch unless it is set
+  int level = 6;        // gzip 1 to 9, zstd 1 to 19
+  absl::Time modified;  // of every entry; whole seconds, the Unix epoch unless it is set
   // Asked for every piece of the tar before compression, and for every piece as it is stored: for digests.
   std::function<void(std::string_view bytes)> on_tar;
   std::function<void(std::string_view bytes)> on_stored;

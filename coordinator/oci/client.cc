@@ -125,8 +125,8 @@ absl::StatusOr<Pushed> RegistryClient::Upload(const Scope& scope, const std::str
   std::optional<io::HttpResponse> begun;
   if (!mount_from.empty()) {
     Call mount{.method = io::HttpMethod::kPost,
-               .url = Cat(uploads, "?mount=", io::PercentEncode(blob.digest, ":"), "&from=",
-                          io::PercentEncode(mount_from, "/")),
+               .url = Cat(uploads, "?mount=", io::PercentEncode(blob.digest, ":"),
+                          "&from=", io::PercentEncode(mount_from, "/")),
                .scopes = Rights(repository)};
     mount.scopes.push_back(Right(mount_from, "pull"));
     absl::StatusOr<io::HttpResponse> answer = ask_->Ask(scope, mount);
@@ -139,13 +139,13 @@ absl::StatusOr<Pushed> RegistryClient::Upload(const Scope& scope, const std::str
     if (failed.ok()) begun = *std::move(answer);
   }
   if (!begun) {
-    GOFARM_ASSIGN_OR_RETURN(io::HttpResponse answer,
-                            ask_->Ask(scope, {.method = io::HttpMethod::kPost, .url = uploads, .scopes = Rights(repository)}));
+    GOFARM_ASSIGN_OR_RETURN(
+        io::HttpResponse answer,
+        ask_->Ask(scope, {.method = io::HttpMethod::kPost, .url = uploads, .scopes = Rights(repository)}));
     begun = std::move(answer);
   }
   if (begun->status != 202) return FailureOfAnswer(*begun, "begin the upload");
-  const absl::StatusOr<std::string> url =
-      ask_->UploadUrl(begun->url, begun->headers.Get("location"), blob.digest);
+  const absl::StatusOr<std::string> url = ask_->UploadUrl(begun->url, begun->headers.Get("location"), blob.digest);
   if (!url.ok()) {
     return MakeFailure({.why = FailureClass::kBrokenAnswer, .http_status = 202}, Sv(url.status().message()));
   }
@@ -219,7 +219,8 @@ absl::StatusOr<std::optional<Manifest>> RegistryClient::GetManifest(const Scope&
   Manifest manifest = MakeManifest(TypeOf(answer), std::move(answer.body));
   const std::string expected = IsDigestText(reference) ? reference : DigestIn(answer).value_or(manifest.digest);
   if (manifest.digest != expected) {
-    return Mismatch(Cat(what, ": ", manifest.bytes.size(), " bytes came that are ", manifest.digest, " and not ", expected));
+    return Mismatch(
+        Cat(what, ": ", manifest.bytes.size(), " bytes came that are ", manifest.digest, " and not ", expected));
   }
   return std::optional<Manifest>(std::move(manifest));
 }
@@ -307,8 +308,8 @@ absl::StatusOr<Pushed> RegistryClient::Attach(const Scope& scope, const std::str
   GOFARM_ASSIGN_OR_RETURN(const Slots::Hold hold, referrers_.Take(scope));
   const std::string tag = ReferrersTag(attachment.subject.digest);
   GOFARM_ASSIGN_OR_RETURN(const std::optional<Manifest> current, GetManifest(scope, repository, tag));
-  const absl::StatusOr<std::optional<Manifest>> next =
-      WithReferrer(current ? std::optional<std::string>(current->bytes) : std::nullopt, ReferrerOf(attachment, manifest));
+  const absl::StatusOr<std::optional<Manifest>> next = WithReferrer(
+      current ? std::optional<std::string>(current->bytes) : std::nullopt, ReferrerOf(attachment, manifest));
   if (!next.ok()) {
     const bool full = next.status().code() == absl::StatusCode::kResourceExhausted;
     return MakeFailure({.why = full ? FailureClass::kTooLarge : FailureClass::kBrokenAnswer},

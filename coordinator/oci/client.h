@@ -62,8 +62,8 @@ struct Blob {
 };
 
 enum class Pushed {
-  kAlready,   // the registry had it: nothing was sent
-  kMounted,   // it had it in the other repository
+  kAlready,  // the registry had it: nothing was sent
+  kMounted,  // it had it in the other repository
   kUploaded,
 };
 
@@ -76,8 +76,8 @@ class RegistryClient {
   // The size that the registry names, -1 when it names none; null when it has no such blob.
   absl::StatusOr<std::optional<int64_t>> FindBlob(const Scope& scope, const std::string& repository,
                                                   const std::string& digest);
-  // `mount_from`: another repository of this registry that may hold it; empty: none. A file is streamed. kLocal when the
-  // file has another size or digest than `blob` says.
+  // `mount_from`: another repository of this registry that may hold it; empty: none. A file is streamed. kLocal when
+  // the file has another size or digest than `blob` says.
   absl::StatusOr<Pushed> PushBlob(const Scope& scope, const std::string& repository, const Blob& blob,
                                   const std::string& mount_from = "");
 

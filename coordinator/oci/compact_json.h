@@ -1,6 +1,6 @@
 // JSON in one line, byte for byte as Go's encoding/json writes it with its default escaping (Go 1.22 and later), which
-// is what oras and cosign send: `<`, `>`, `&`, U+2028 and U+2029 are escaped, broken UTF-8 becomes U+FFFD. Keys stand in
-// the order they are written. Not thread-safe.
+// is what oras and cosign send: `<`, `>`, `&`, U+2028 and U+2029 are escaped, broken UTF-8 becomes U+FFFD. Keys stand
+// in the order they are written. Not thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -40,8 +40,8 @@ bool WorthRetry(FailureClass why);
 
 struct Failure {
   FailureClass why = FailureClass::kLocal;
-  int http_status = 0;    // 0: no answer
-  std::string code;       // of the registry's error, "DENIED"; empty when it gave none
+  int http_status = 0;                        // 0: no answer
+  std::string code;                           // of the registry's error, "DENIED"; empty when it gave none
   std::optional<absl::Duration> retry_after;  // as the registry asked for, at most io::kRetryAfterMax
 };
 

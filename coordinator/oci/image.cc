@@ -14,7 +14,7 @@ namespace gofarm::oci {
 namespace {
 
 constexpr std::string_view kHome = "home/nonroot";
-constexpr int kGzipLevel = 6;
+constexpr int kGzipLevel = 1;
 
 std::string WholeSeconds(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(absl::ToUnixSeconds(time)), absl::UTCTimeZone());
@@ -59,8 +59,8 @@ absl::StatusOr<ImageLayer> WriteImageLayer(const Scope& scope, const LayerInput&
   for (const std::string_view folder : {"usr", "usr/local", "usr/local/bin"}) {
     GOFARM_RETURN_IF_ERROR(tar->AddFolder({.name = std::string(folder), .mode = 0755}));
   }
-  GOFARM_RETURN_IF_ERROR(tar->AddFile(
-      scope, {.name = Cat(kImageProgramFolder, "/", input.program_name), .mode = 0755}, input.program_file));
+  GOFARM_RETURN_IF_ERROR(tar->AddFile(scope, {.name = Cat(kImageProgramFolder, "/", input.program_name), .mode = 0755},
+                                      input.program_file));
   GOFARM_RETURN_IF_ERROR(tar->Finish());
   layer.digest = Cat(kSha256Prefix, stored.HexAndReset());
   layer.diff_id = Cat(kSha256Prefix, inside.HexAndReset());
@@ -83,11 +83,11 @@ Image MakeImage(const ImageInput& input, const ImageLayer& layer) {
   json.Close('}');
 
   Image image{.config = json.Take()};
-  image.manifest = ImageManifest({.media_type = std::string(kImageConfigType),
-                                  .digest = DigestOf(image.config),
-                                  .size = static_cast<int64_t>(image.config.size())},
-                                 {{.media_type = std::string(kGzipLayerType), .digest = layer.digest, .size = layer.size}},
-                                 input.labels);
+  image.manifest = ImageManifest(
+      {.media_type = std::string(kImageConfigType),
+       .digest = DigestOf(image.config),
+       .size = static_cast<int64_t>(image.config.size())},
+      {{.media_type = std::string(kGzipLayerType), .digest = layer.digest, .size = layer.size}}, input.labels);
   image.descriptor = DescriptorOf(image.manifest);
   image.descriptor.platform = Platform{.architecture = architecture};
   return image;

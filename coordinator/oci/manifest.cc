@@ -20,7 +20,11 @@ void Put(CompactJson& json, const Descriptor& d) {
   json.Open('{').Field("mediaType", d.media_type).Field("digest", d.digest).Key("size").Int(d.size);
   json.Optional("annotations", d.annotations);
   if (d.platform) {
-    json.Key("platform").Open('{').Field("architecture", d.platform->architecture).Field("os", d.platform->os).Close('}');
+    json.Key("platform")
+        .Open('{')
+        .Field("architecture", d.platform->architecture)
+        .Field("os", d.platform->os)
+        .Close('}');
   }
   json.Optional("artifactType", d.artifact_type).Close('}');
 }
@@ -57,7 +61,7 @@ Manifest Assemble(const Parts& parts, const Annotations& annotations) {
 
 // Where a file without `.sig` stands; equal ranks go by name.
 int Rank(std::string_view program, std::string_view name) {
-  const std::string known[] = {std::string(program),   "CHECKSUM",           "LICENSE",
+  const std::string known[] = {std::string(program),  "CHECKSUM",           "LICENSE",
                                Cat(program, ".json"), Cat(program, ".log"), Cat(program, ".version")};
   const auto at = std::find(std::begin(known), std::end(known), name);
   return static_cast<int>(at - std::begin(known));
@@ -174,12 +178,13 @@ Manifest AttachmentManifest(const Attachment& attachment) {
   const Descriptor subject{.media_type = attachment.subject.media_type,
                            .digest = attachment.subject.digest,
                            .size = attachment.subject.size};
-  return Assemble(
-      {.artifact_type = attachment.type,
-       .config = EmptyDescriptor(kEmptyObject),
-       .layers = {{.media_type = attachment.type, .digest = Cat(kSha256Prefix, attachment.sha256), .size = attachment.size}},
-       .subject = &subject},
-      attachment.annotations);
+  return Assemble({.artifact_type = attachment.type,
+                   .config = EmptyDescriptor(kEmptyObject),
+                   .layers = {{.media_type = attachment.type,
+                               .digest = Cat(kSha256Prefix, attachment.sha256),
+                               .size = attachment.size}},
+                   .subject = &subject},
+                  attachment.annotations);
 }
 
 Descriptor ReferrerOf(const Attachment& attachment, const Manifest& manifest) {

@@ -59,8 +59,8 @@ Manifest MakeManifest(std::string_view media_type, std::string bytes);
 // Names a manifest from another one, without annotations.
 Descriptor DescriptorOf(const Manifest& manifest);
 
-// The two blobs that manifests name for want of a config: no bytes, as oras sends them for `--config /dev/null`, and the
-// specification's own two.
+// The two blobs that manifests name for want of a config: no bytes, as oras sends them for `--config /dev/null`, and
+// the specification's own two.
 inline constexpr std::string_view kNoBytes = "";
 inline constexpr std::string_view kEmptyObject = "{}";
 Descriptor EmptyDescriptor(std::string_view bytes);
@@ -97,8 +97,8 @@ Manifest AttachmentManifest(const Attachment& attachment);
 // As the fallback index and the referrers API name it: with artifactType and all annotations.
 Descriptor ReferrerOf(const Attachment& attachment, const Manifest& manifest);
 
-// The index at ReferrersTag with `referrer` in it. `current`: what stands there, null when nothing does. Null when it is
-// in it already. What others wrote into it stays as it is. INVALID_ARGUMENT: `current` is no image index;
+// The index at ReferrersTag with `referrer` in it. `current`: what stands there, null when nothing does. Null when it
+// is in it already. What others wrote into it stays as it is. INVALID_ARGUMENT: `current` is no image index;
 // RESOURCE_EXHAUSTED beyond kReferrersMax or kManifestBytesMax.
 absl::StatusOr<std::optional<Manifest>> WithReferrer(const std::optional<std::string>& current,
                                                      const Descriptor& referrer);

@@ -117,8 +117,8 @@ absl::Status CheckTag(std::string_view tag) {
   const bool good = !tag.empty() && tag.size() <= kTagMax && may(tag.front()) &&
                     std::all_of(tag.begin(), tag.end(), [&](char c) { return may(c) || c == '.' || c == '-'; });
   if (good) return absl::OkStatus();
-  return absl::InvalidArgumentError(Cat("\"", Shown(tag), "\" is no tag: at most ", kTagMax,
-                                        " letters, digits, _, . and -, the first no . or -"));
+  return absl::InvalidArgumentError(
+      Cat("\"", Shown(tag), "\" is no tag: at most ", kTagMax, " letters, digits, _, . and -, the first no . or -"));
 }
 
 bool IsDigestText(std::string_view digest) {

@@ -20,8 +20,7 @@ absl::StatusOr<std::unique_ptr<RegistryAsk>> RegistryAsk::Make(Registry registry
   GOFARM_ASSIGN_OR_RETURN(io::Url origin, io::ParseUrl(registry.origin));
   const int per_minute = options.requests_per_minute;
   const std::string host = registry.host;
-  std::unique_ptr<RegistryAsk> made(
-      new RegistryAsk(std::move(registry), std::move(origin), std::move(options), clock));
+  std::unique_ptr<RegistryAsk> made(new RegistryAsk(std::move(registry), std::move(origin), std::move(options), clock));
   if (per_minute > 0) {
     // What one artifact needs may follow each other at once.
     const io::BudgetLimits budget{.per_second = per_minute / 60.0, .burst = std::clamp(per_minute / 6, 1, kBurstMax)};
@@ -59,7 +58,8 @@ absl::StatusOr<io::HttpResponse> RegistryAsk::Send(const Scope& scope, const Cal
   const Scope within = call.long_transfer ? scope : scope.Within(options_.ask_time);
   absl::StatusOr<io::HttpResponse> answer = http_.Send(within, request, limits, call.sink ? call.sink : keep);
   if (!answer.ok()) {
-    // The registry was too slow for our own bound; the caller has time left. The budget says so before the time is over.
+    // The registry was too slow for our own bound; the caller has time left. The budget says so before the time is
+    // over.
     const bool our_bound = within.deadline < scope.deadline && SteadyNow() + kClockSpare >= within.deadline;
     if (answer.status().code() == absl::StatusCode::kDeadlineExceeded && our_bound) {
       return MakeFailure({.why = FailureClass::kUnavailable}, Sv(answer.status().message()));

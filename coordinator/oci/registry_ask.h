@@ -1,5 +1,5 @@
-// One request to a registry, with all that holds for every one of them: authorisation, the registry's budget, a bound on
-// the answer and on the time, and the rule which redirects are followed. Thread-safe.
+// One request to a registry, with all that holds for every one of them: authorisation, the registry's budget, a bound
+// on the answer and on the time, and the rule which redirects are followed. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +22,9 @@ inline constexpr int64_t kAnswerBytesMax = 64 << 10;  // of what has no body of 
 struct AskOptions {
   std::string user_agent;
   std::optional<Credentials> credentials;
-  int requests_per_minute = 0;                         // 0: as many as like
-  absl::Duration ask_time = absl::Minutes(1);          // of a request that moves no blob
-  absl::Duration low_speed_time = absl::Minutes(1);    // less than a byte a second for so long ends a transfer
+  int requests_per_minute = 0;                       // 0: as many as like
+  absl::Duration ask_time = absl::Minutes(1);        // of a request that moves no blob
+  absl::Duration low_speed_time = absl::Minutes(1);  // less than a byte a second for so long ends a transfer
 };
 
 struct Call {

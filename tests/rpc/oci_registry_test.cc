@@ -52,8 +52,12 @@ class OciRegistryTest : public ::testing::Test {
     return {.name = name, .sha256 = digests.sha256, .size = digests.size};
   }
   void MakeFiles() {
-    files_ = {Make("logc", Noise(1'500'000, "program")), Make("CHECKSUM", "logc:abc\n"), Make("LICENSE", "MIT"),
-              Make("logc.json", "{\"pkg\":\"logc\"}"), Make("logc.log", std::string(200'000, 'l')), Make("logc.version", "v0.1.0")};
+    files_ = {Make("logc", Noise(1'500'000, "program")),
+              Make("CHECKSUM", "logc:abc\n"),
+              Make("LICENSE", "MIT"),
+              Make("logc.json", "{\"pkg\":\"logc\"}"),
+              Make("logc.log", std::string(200'000, 'l')),
+              Make("logc.version", "v0.1.0")};
   }
 
   Manifest PushArtifact() {
@@ -173,13 +177,13 @@ TEST_F(OciRegistryTest, SkopeoCopiesAllArchitectures) {
   Skopeo({"copy", "--all", "--src-tls-verify=false", from, Cat("dir:", At("copy"))});
   EXPECT_EQ(io::ReadFile(At("copy/manifest.json"), 1 << 20).value(), index.bytes);
   for (const Target target : kAllTargets) {
-    const std::string inspected = Skopeo({"inspect", "--tls-verify=false", "--override-os=linux",
-                                          Cat("--override-arch=", InfoOf(target).goarch), from});
+    const std::string inspected = Skopeo(
+        {"inspect", "--tls-verify=false", "--override-os=linux", Cat("--override-arch=", InfoOf(target).goarch), from});
     EXPECT_THAT(inspected, HasSubstr(Cat("\"Architecture\": \"", InfoOf(target).goarch, "\"")));
     EXPECT_THAT(inspected, HasSubstr("\"org.opencontainers.image.licenses\": \"MIT\""));
     // Another form made of it: skopeo unpacks the layer and compares the tar inside with the config.
-    Skopeo({"copy", "--src-tls-verify=false", "--override-os=linux", Cat("--override-arch=", InfoOf(target).goarch), from,
-            Cat("docker-archive:", At(Cat("archive-", TargetName(target))), ":logc:v0.1.0")});
+    Skopeo({"copy", "--src-tls-verify=false", "--override-os=linux", Cat("--override-arch=", InfoOf(target).goarch),
+            from, Cat("docker-archive:", At(Cat("archive-", TargetName(target))), ":logc:v0.1.0")});
   }
   Skopeo({"copy", "--src-tls-verify=false", Cat("docker://", registry_->authority(), "/farm/images/logc:v0.1.0"),
           "--all", Cat("oci:", At("layout"), ":v0.1.0")});

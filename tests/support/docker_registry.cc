@@ -22,17 +22,16 @@ constexpr char kHtpasswd[] = "farm:$2y$04$abcdefghijklmnopqrstuuNG0Z9xYjgj3pkzN.
 
 }  // namespace
 
-DockerRegistry::DockerRegistry(const Options& options)
-    : folder_(*io::ScratchFolder::Make("/tmp", "docker-registry-")) {
-  std::string config = Cat(
-      "version: 0.1\n"
-      "log: {level: info, accesslog: {disabled: false}}\n"
-      "storage:\n"
-      "  filesystem: {rootdirectory: ",
-      folder_.path(), "/data}\n  delete: {enabled: ", options.deletes ? "true" : "false",
-      "}\n"
-      // It finds the port itself and says which.
-      "http: {addr: \"127.0.0.1:0\", secret: test}\n");
+DockerRegistry::DockerRegistry(const Options& options) : folder_(*io::ScratchFolder::Make("/tmp", "docker-registry-")) {
+  std::string config =
+      Cat("version: 0.1\n"
+          "log: {level: info, accesslog: {disabled: false}}\n"
+          "storage:\n"
+          "  filesystem: {rootdirectory: ",
+          folder_.path(), "/data}\n  delete: {enabled: ", options.deletes ? "true" : "false",
+          "}\n"
+          // It finds the port itself and says which.
+          "http: {addr: \"127.0.0.1:0\", secret: test}\n");
   if (options.login) config += Cat("auth: {htpasswd: {realm: test, path: ", folder_.path(), "/htpasswd}}\n");
   EXPECT_TRUE(io::WriteFileAtomic(folder_.path() + "/htpasswd", kHtpasswd).ok());
   EXPECT_TRUE(io::WriteFileAtomic(folder_.path() + "/config.yml", config).ok());

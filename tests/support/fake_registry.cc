@@ -41,9 +41,9 @@ std::string Errors(const std::string& code, const std::string& message) {
 }  // namespace
 
 FakeRegistry::FakeRegistry(Options options) : options_(std::move(options)) {
-  server_ = std::make_unique<RawHttpServer>(
-      [this](const Request& request, Peer& peer) { return Serve(request, peer); },
-      [this](const Request& request, Peer& peer) { return ServeEarly(request, peer); });
+  server_ =
+      std::make_unique<RawHttpServer>([this](const Request& request, Peer& peer) { return Serve(request, peer); },
+                                      [this](const Request& request, Peer& peer) { return ServeEarly(request, peer); });
 }
 
 FakeRegistry::~FakeRegistry() { server_.reset(); }
@@ -147,8 +147,8 @@ bool FakeRegistry::Serve(const Request& request, Peer& peer) {
     if (at != std::string::npos) answer.fields.replace(at + 30, 4, answer.fields[at + 30] == '0' ? "1111" : "0000");
   }
   if (faulty && fault.kind == Fault::Kind::kFlip && !answer.body.empty()) answer.body[answer.body.size() / 2] ^= 1;
-  const std::string head = Cat("HTTP/1.1 ", answer.status, " X\r\n", answer.fields, "Content-Length: ",
-                               answer.body.size(), "\r\n\r\n");
+  const std::string head =
+      Cat("HTTP/1.1 ", answer.status, " X\r\n", answer.fields, "Content-Length: ", answer.body.size(), "\r\n\r\n");
   if (faulty && fault.kind == Fault::Kind::kCutBody) {
     peer.Send(head + answer.body.substr(0, answer.body.size() / 2));
     return false;
@@ -193,9 +193,10 @@ FakeRegistry::Answer FakeRegistry::Decide(const Request& request) {
   if (path == "/token") return Token(request);
   if (!Authorized(request)) {
     const std::string realm = options_.realm.empty() ? Cat(server_->url(), "/token") : options_.realm;
-    const std::string challenge = options_.auth == Auth::kBasic
-                                      ? "Basic realm=\"fake\""
-                                      : Cat("Bearer realm=\"", realm, "\",service=\"fake\",scope=\"repository:x:pull\"");
+    const std::string challenge =
+        options_.auth == Auth::kBasic
+            ? "Basic realm=\"fake\""
+            : Cat("Bearer realm=\"", realm, "\",service=\"fake\",scope=\"repository:x:pull\"");
     return {401, Cat("WWW-Authenticate: ", challenge, "\r\n"), Errors("UNAUTHORIZED", "authentication required")};
   }
   for (const std::string kind : {"/blobs/uploads/", "/blobs/", "/manifests/", "/referrers/"}) {
@@ -296,8 +297,9 @@ FakeRegistry::Answer FakeRegistry::Referrers(const std::string& name, const std:
   std::string lines;
   for (const auto& [own, bytes] : repositories_[name].manifests) {
     if (SubjectOf(bytes) != digest) continue;
-    lines += Cat(lines.empty() ? "" : ",", "{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"",
-                 own, "\",\"size\":", bytes.size(), "}");
+    lines +=
+        Cat(lines.empty() ? "" : ",", "{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"",
+            own, "\",\"size\":", bytes.size(), "}");
   }
   return {200, "Content-Type: application/vnd.oci.image.index.v1+json\r\n",
           Cat("{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.index.v1+json\",\"manifests\":[", lines,

@@ -22,12 +22,12 @@ class FakeRegistry {
     Auth auth = Auth::kNone;
     std::string user = "farm";
     std::string secret = "s3cret-token";
-    int token_life = 0;           // seconds; 0: the answer names none
-    int token_uses = 0;           // after so many requests a token is refused; 0: never
-    std::string realm;            // empty: its own
+    int token_life = 0;  // seconds; 0: the answer names none
+    int token_uses = 0;  // after so many requests a token is refused; 0: never
+    std::string realm;   // empty: its own
     Location location = Location::kRelative;
-    std::string upload_origin;    // of an absolute Location, when it is another host
-    bool subject = false;         // answers OCI-Subject and lists referrers
+    std::string upload_origin;  // of an absolute Location, when it is another host
+    bool subject = false;       // answers OCI-Subject and lists referrers
     bool mounts = true;
     bool deletes = true;
     bool names_digests = true;    // sends Docker-Content-Digest

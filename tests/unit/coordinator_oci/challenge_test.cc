@@ -38,9 +38,9 @@ TEST(ChallengeTest, OddButGoodForms) {
 }
 
 TEST(ChallengeTest, WhatIsNoneIsNone) {
-  for (const std::string bad : {"", ",", "Negotiate", "Bearer", "Bearer service=\"x\"", "Bearer realm=\"\"",
-                                "Bearer realm=\"https://h", "realm=\"https://h/t\"", "Bearer realm=\"https://h/t\", =", "\"x\"",
-                                "Digest realm=\"x\", nonce=\"y\""}) {
+  for (const std::string bad :
+       {"", ",", "Negotiate", "Bearer", "Bearer service=\"x\"", "Bearer realm=\"\"", "Bearer realm=\"https://h",
+        "realm=\"https://h/t\"", "Bearer realm=\"https://h/t\", =", "\"x\"", "Digest realm=\"x\", nonce=\"y\""}) {
     EXPECT_FALSE(ReadChallenge(With(bad))) << bad;
   }
   EXPECT_FALSE(ReadChallenge({}));
@@ -56,8 +56,9 @@ TEST(ChallengeTest, RealmsAreHttpsOrOnThisMachineForARegistryOnIt) {
   EXPECT_TRUE(CheckRealm(far, "https://auth.docker.io/token?x=1").ok());
   EXPECT_TRUE(CheckRealm(near, "http://127.0.0.1:5001/token").ok());
   EXPECT_TRUE(CheckRealm(near, "https://auth.example.org/token").ok());
-  for (const std::string bad : {"http://ghcr.io/token", "https://127.0.0.1/token", "http://127.0.0.1/token", "ghcr.io/token",
-                                "file:///etc/passwd", "https://user:pw@h/token", "", "https://localhost:9/token"}) {
+  for (const std::string bad :
+       {"http://ghcr.io/token", "https://127.0.0.1/token", "http://127.0.0.1/token", "ghcr.io/token",
+        "file:///etc/passwd", "https://user:pw@h/token", "", "https://localhost:9/token"}) {
     EXPECT_FALSE(CheckRealm(far, bad).ok()) << bad;
   }
   EXPECT_FALSE(CheckRealm(near, "http://auth.example.org/token").ok());
@@ -67,8 +68,9 @@ TEST(ChallengeTest, TheTokenIsAskedForAllScopes) {
   const Challenge c{.scheme = Challenge::Scheme::kBearer, .realm = "https://h/t#f", .service = "a b&c", .scopes = {}};
   EXPECT_EQ(TokenUrl(c, {"repository:x/y:pull,push", "z"}),
             "https://h/t?service=a%20b%26c&scope=repository%3Ax%2Fy%3Apull%2Cpush&scope=z");
-  EXPECT_EQ(TokenUrl({.scheme = Challenge::Scheme::kBearer, .realm = "https://h/t?q=1", .service = "", .scopes = {}}, {"s"}),
-            "https://h/t?q=1&scope=s");
+  EXPECT_EQ(
+      TokenUrl({.scheme = Challenge::Scheme::kBearer, .realm = "https://h/t?q=1", .service = "", .scopes = {}}, {"s"}),
+      "https://h/t?q=1&scope=s");
 }
 
 TEST(ChallengeTest, TokensAreRead) {
@@ -80,7 +82,8 @@ TEST(ChallengeTest, TokensAreRead) {
   EXPECT_EQ(ReadToken(R"({"token":"a","expires_in":0})")->life, kTokenLifeDefault);
   EXPECT_EQ(ReadToken(R"({"token":"a","expires_in":-5})")->life, kTokenLifeDefault);
   EXPECT_EQ(ReadToken(R"({"token":"a","expires_in":99999999999})")->life, kTokenLifeMax);
-  for (const std::string bad : {"", "x", "{}", R"({"token":7})", R"({"token":"a b"})", R"({"token":"a\r\nX: y"})", "[]"}) {
+  for (const std::string bad :
+       {"", "x", "{}", R"({"token":7})", R"({"token":"a b"})", R"({"token":"a\r\nX: y"})", "[]"}) {
     EXPECT_EQ(ReadToken(bad).status().code(), absl::StatusCode::kInvalidArgument) << bad;
   }
   EXPECT_TRUE(ReadToken(Cat(R"({"token":")", std::string(kTokenBytesMax, 'a'), "\"}")).ok());

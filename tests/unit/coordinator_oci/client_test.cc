@@ -28,7 +28,8 @@ class ClientTest : public OciFixture {
     fake_->PutBlob("r", "");
     fake_->PutBlob("r", "{}");
     const Blob blob = Blob::OfBytes(content);
-    return *ArtifactManifest("p", {{.name = "p", .sha256 = blob.digest.substr(7), .size = blob.size}}, {{"k", content}});
+    return *ArtifactManifest("p", {{.name = "p", .sha256 = blob.digest.substr(7), .size = blob.size}},
+                             {{"k", content}});
   }
   static Attachment Attached(const Manifest& subject, const std::string& content) {
     return {.type = std::string(kSbomType),
@@ -109,7 +110,8 @@ TEST_F(ClientTest, AnUploadMayGoOnAtAnotherHostThatGetsNoCredentials) {
 TEST_F(ClientTest, LocationsThatLeadAstrayAreNotFollowed) {
   for (const std::string location :
        {"", "http://example.org/v2/a", "file:///tmp/x", "ftp://example.org/", "//example.org/x", "http://10.0.0.1/x"}) {
-    fake_->Inject({.method = "POST", .status = 202, .fields = location.empty() ? "" : Cat("Location: ", location, "\r\n")});
+    fake_->Inject(
+        {.method = "POST", .status = 202, .fields = location.empty() ? "" : Cat("Location: ", location, "\r\n")});
     EXPECT_EQ(Why(client_->PushBlob(Soon(), "a", Blob::OfBytes("x"))), "broken_answer") << location;
   }
   fake_->Inject({.method = "POST", .status = 200, .fields = "Location: /v2/a/blobs/uploads/1\r\n"});
@@ -141,7 +143,8 @@ TEST_F(ClientTest, FailuresHaveTheirClass) {
   const std::string denied = R"({"errors":[{"code":"DENIED","message":"no"}]})";
   for (const Case& c : std::vector<Case>{
            {{.method = "POST", .status = 403, .body = denied}, "forbidden DENIED"},
-           {{.method = "POST", .status = 404, .body = R"({"errors":[{"code":"NAME_UNKNOWN"}]})"}, "not_found NAME_UNKNOWN"},
+           {{.method = "POST", .status = 404, .body = R"({"errors":[{"code":"NAME_UNKNOWN"}]})"},
+            "not_found NAME_UNKNOWN"},
            {{.method = "POST", .status = 405}, "unsupported"},
            {{.method = "PUT", .status = 413}, "too_large"},
            {{.kind = Kind::kEarly, .method = "PUT", .status = 413}, "too_large"},
@@ -374,7 +377,8 @@ TEST_F(ClientTest, TheCallersTimeAndStopEndEveryWait) {
     absl::SleepFor(absl::Milliseconds(100));
     stop.request_stop();
   });
-  EXPECT_EQ(Why(client_->PushBlob(Scope::For(absl::Seconds(20), stop.get_token()), "a", Blob::OfBytes("y"))), "stopped");
+  EXPECT_EQ(Why(client_->PushBlob(Scope::For(absl::Seconds(20), stop.get_token()), "a", Blob::OfBytes("y"))),
+            "stopped");
   later.join();
 }
 

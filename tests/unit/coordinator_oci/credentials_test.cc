@@ -47,8 +47,9 @@ TEST(CredentialsTest, DockersConfiguration) {
   EXPECT_EQ(UserOf(R"({"auths":{"ghcr.io":{"username":"u","password":"p"}}})"), "u/p");
   EXPECT_EQ(UserOf(Auths(Entry("ghcr.io", std::string("u:p\0", 4)))), "u/p");
   // The nearest one, as podman does.
-  EXPECT_EQ(UserOf(Auths(Cat(Entry("ghcr.io/farm", "b:p"), ",", Entry("ghcr.io", "a:p"), ",", Entry("ghcr.io/fa", "c:p")))),
-            "b/p");
+  EXPECT_EQ(
+      UserOf(Auths(Cat(Entry("ghcr.io/farm", "b:p"), ",", Entry("ghcr.io", "a:p"), ",", Entry("ghcr.io/fa", "c:p")))),
+      "b/p");
   for (const std::string other : {"docker.io", "ghcr.io.evil.org", "ghcr.io:444", "ghcr.io/other", "xghcr.io"}) {
     EXPECT_EQ(UserOf(Auths(Entry(other, "u:p"))), "none") << other;
   }

@@ -19,8 +19,9 @@ TEST(FailureTest, EveryClassHasANameThatReadsBack) {
   for (int i = 0; i <= static_cast<int>(kLastFailureClass); ++i) {
     const auto why = static_cast<FailureClass>(i);
     EXPECT_EQ(ParseFailureClass(FailureClassName(why)), why);
-    const Failure back = FailureOf(Annotate(
-        MakeFailure({.why = why, .http_status = 418, .code = "DENIED", .retry_after = absl::Seconds(7)}, "m"), "outer"));
+    const Failure back = FailureOf(
+        Annotate(MakeFailure({.why = why, .http_status = 418, .code = "DENIED", .retry_after = absl::Seconds(7)}, "m"),
+                 "outer"));
     EXPECT_EQ(back.why, why);
     EXPECT_EQ(back.http_status, 418);
     EXPECT_EQ(back.code, "DENIED");
@@ -86,11 +87,12 @@ TEST(FailureTest, WhatTheRegistrySaysIsEscapedAndCut) {
   EXPECT_LT(status.message().size(), 400U);
   // A code that is none of the specification's form is left out: it goes into rows and labels.
   for (const std::string bad : {"lower", "A|B", "A B", std::string(41, 'A').c_str(), "\\u001b"}) {
-    EXPECT_EQ(FailureOf(FailureOfAnswer({.status = 400, .body = Cat(R"({"errors":[{"code":")", bad, "\"}]}")}, "p")).code,
-              "")
+    EXPECT_EQ(
+        FailureOf(FailureOfAnswer({.status = 400, .body = Cat(R"({"errors":[{"code":")", bad, "\"}]}")}, "p")).code, "")
         << bad;
   }
-  for (const std::string odd : {R"({"errors":[]})", R"({"errors":{}})", R"([1])", R"({"errors":[{"code":7}]})", "null"}) {
+  for (const std::string odd :
+       {R"({"errors":[]})", R"({"errors":{}})", R"([1])", R"({"errors":[{"code":7}]})", "null"}) {
     EXPECT_EQ(FailureOf(FailureOfAnswer({.status = 400, .body = odd}, "p")).why, FailureClass::kRefused) << odd;
   }
 }

@@ -65,12 +65,13 @@ TEST_F(ImageTest, ConfigAndManifestNameTheLayer) {
                                  .created = created_,
                                  .labels = {{"org.opencontainers.image.licenses", "MIT"}}},
                                 layer);
-  EXPECT_EQ(image.config,
-            Cat(R"({"created":"2023-11-14T22:13:20Z","architecture":"loong64","os":"linux","config":{"User":"65532:65532",)",
-                R"("Env":["PATH=/usr/local/bin","HOME=/home/nonroot","SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"],)",
-                R"("Entrypoint":["/usr/local/bin/prog"],"WorkingDir":"/home/nonroot",)",
-                R"("Labels":{"org.opencontainers.image.licenses":"MIT"}},"rootfs":{"type":"layers","diff_ids":[")",
-                layer.diff_id, R"("]},"history":[{"created":"2023-11-14T22:13:20Z","created_by":"gofarm"}]})"));
+  EXPECT_EQ(
+      image.config,
+      Cat(R"({"created":"2023-11-14T22:13:20Z","architecture":"loong64","os":"linux","config":{"User":"65532:65532",)",
+          R"("Env":["PATH=/usr/local/bin","HOME=/home/nonroot","SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"],)",
+          R"("Entrypoint":["/usr/local/bin/prog"],"WorkingDir":"/home/nonroot",)",
+          R"("Labels":{"org.opencontainers.image.licenses":"MIT"}},"rootfs":{"type":"layers","diff_ids":[")",
+          layer.diff_id, R"("]},"history":[{"created":"2023-11-14T22:13:20Z","created_by":"gofarm"}]})"));
   EXPECT_THAT(image.manifest.bytes, HasSubstr(Cat("\"digest\":\"", DigestOf(image.config), "\"")));
   EXPECT_THAT(image.manifest.bytes, HasSubstr(Cat("\"digest\":\"", layer.digest, "\",\"size\":", layer.size)));
   ASSERT_TRUE(image.descriptor.platform);
@@ -80,13 +81,14 @@ TEST_F(ImageTest, ConfigAndManifestNameTheLayer) {
 
 TEST_F(ImageTest, HostileNamesGoNowhere) {
   for (const std::string bad : {"", "..", ".", "a/b", "../../etc/passwd", "a\nb", "\x1b[31m"}) {
-    EXPECT_FALSE(WriteImageLayer({}, {.program_name = bad, .program_file = At("prog"), .ca_bundle = "", .created = created_},
-                                 At("x"))
-                     .ok())
+    EXPECT_FALSE(
+        WriteImageLayer({}, {.program_name = bad, .program_file = At("prog"), .ca_bundle = "", .created = created_},
+                        At("x"))
+            .ok())
         << bad;
   }
-  EXPECT_EQ(WriteImageLayer({}, {.program_name = "p", .program_file = At("missing"), .ca_bundle = "", .created = created_},
-                            At("x"))
+  EXPECT_EQ(WriteImageLayer(
+                {}, {.program_name = "p", .program_file = At("missing"), .ca_bundle = "", .created = created_}, At("x"))
                 .status()
                 .code(),
             absl::StatusCode::kNotFound);

@@ -1,8 +1,8 @@
 // Who gets credentials and tokens, and who does not.
-#include "absl/strings/match.h"
 #include <thread>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "tests/unit/coordinator_oci/oci_fixture.h"
 
 namespace gofarm::oci {
@@ -83,7 +83,8 @@ TEST_F(LoginTest, WrongOrMissingCredentialsAreSaid) {
 }
 
 TEST_F(LoginTest, ARealmThatMayNotHaveThemGetsNone) {
-  for (const std::string realm : {"http://example.org/token", "ftp://127.0.0.1/token", "token", "http://u:p@127.0.0.1/t"}) {
+  for (const std::string realm :
+       {"http://example.org/token", "ftp://127.0.0.1/token", "token", "http://u:p@127.0.0.1/t"}) {
     Start({.auth = Fake::Auth::kBearer, .realm = realm}, LoggedIn());
     EXPECT_EQ(Why(client_->FindBlob(Soon(), "a", DigestOf("x"))), "refused") << realm;
     EXPECT_THAT(fake_->Seen(), SizeIs(1));
@@ -95,14 +96,15 @@ TEST_F(LoginTest, FailuresOfTheRealmHaveTheirClass) {
     Fake::Fault fault;
     std::string why;
   };
-  for (const Case& c : std::vector<Case>{{{.part = "/token", .status = 401}, "unauthorized"},
-                                         {{.part = "/token", .status = 403}, "forbidden"},
-                                         {{.part = "/token", .status = 404}, "refused"},
-                                         {{.part = "/token", .status = 500}, "unavailable"},
-                                         {{.kind = Kind::kCut, .part = "/token", .times = 2}, "unavailable"},
-                                         {{.part = "/token", .status = 200, .body = "{}"}, "broken_answer"},
-                                         {{.part = "/token", .status = 200, .body = std::string(1 << 20, 'x')}, "broken_answer"},
-                                         {{.part = "/token", .status = 200, .body = R"({"token":"a\nb"})"}, "broken_answer"}}) {
+  for (const Case& c :
+       std::vector<Case>{{{.part = "/token", .status = 401}, "unauthorized"},
+                         {{.part = "/token", .status = 403}, "forbidden"},
+                         {{.part = "/token", .status = 404}, "refused"},
+                         {{.part = "/token", .status = 500}, "unavailable"},
+                         {{.kind = Kind::kCut, .part = "/token", .times = 2}, "unavailable"},
+                         {{.part = "/token", .status = 200, .body = "{}"}, "broken_answer"},
+                         {{.part = "/token", .status = 200, .body = std::string(1 << 20, 'x')}, "broken_answer"},
+                         {{.part = "/token", .status = 200, .body = R"({"token":"a\nb"})"}, "broken_answer"}}) {
     Start({.auth = Fake::Auth::kBearer}, LoggedIn());
     fake_->Inject(c.fault);
     EXPECT_EQ(Why(client_->FindBlob(Soon(), "a", DigestOf("x"))), c.why) << c.fault.status;
@@ -162,9 +164,9 @@ TEST_F(LoginTest, AStorageThatAsksForThemGetsNoneEither) {
 TEST_F(LoginTest, RedirectsThatBreakTheRuleAreNotFollowed) {
   Start({.blobs_elsewhere = "http://example.org"});
   fake_->PutBlob("a", "content");
-  EXPECT_EQ(Why(client_->GetBlob(Soon(), "a", DigestOf("content"), 100,
-                                 [](std::string_view) { return absl::OkStatus(); })),
-            "broken_answer");
+  EXPECT_EQ(
+      Why(client_->GetBlob(Soon(), "a", DigestOf("content"), 100, [](std::string_view) { return absl::OkStatus(); })),
+      "broken_answer");
 }
 
 }  // namespace

@@ -32,7 +32,8 @@ std::vector<std::string> Names(const std::vector<File>& files) {
 
 TEST(CompactJsonTest, EscapesAsGoDoes) {
   CompactJson json;
-  json.Open('{').Field("<a>", "a&b \"\\ \b\f\n\r\t \x01\x1f\x7f \xe2\x80\xa8\xe2\x80\xa9 \xc3\xa4 \xf0\x9f\x98\x80 \xff");
+  json.Open('{').Field("<a>",
+                       "a&b \"\\ \b\f\n\r\t \x01\x1f\x7f \xe2\x80\xa8\xe2\x80\xa9 \xc3\xa4 \xf0\x9f\x98\x80 \xff");
   json.Key("n").Int(-5).Key("l").Open('[').String("x").Raw("{}").Close(']').Close('}');
   EXPECT_EQ(json.Take(),
             "{\"\\u003ca\\u003e\":\"a\\u0026b \\\"\\\\ \\b\\f\\n\\r\\t \\u0001\\u001f\x7f \\u2028\\u2029 \xc3\xa4 "
@@ -40,9 +41,9 @@ TEST(CompactJsonTest, EscapesAsGoDoes) {
 }
 
 TEST(ManifestTest, LayersStandInOneOrder) {
-  std::vector<File> files = {Of("zlib.txt"), Of("logc.version"), Of("CHECKSUM.sig"), Of("logc.json"), Of("LICENSE"),
-                             Of("logc.sig"), Of("alone.sig"),    Of("logc"),         Of("CHECKSUM"),  Of("logc.log"),
-                             Of("logc.cdx.json")};
+  std::vector<File> files = {Of("zlib.txt"), Of("logc.version"), Of("CHECKSUM.sig"), Of("logc.json"),
+                             Of("LICENSE"),  Of("logc.sig"),     Of("alone.sig"),    Of("logc"),
+                             Of("CHECKSUM"), Of("logc.log"),     Of("logc.cdx.json")};
   const auto expected = ElementsAre("logc", "logc.sig", "CHECKSUM", "CHECKSUM.sig", "LICENSE", "logc.json", "logc.log",
                                     "logc.version", "alone.sig", "logc.cdx.json", "zlib.txt");
   EXPECT_THAT(Names(InLayerOrder("logc", files).value()), expected);
@@ -66,10 +67,11 @@ TEST(ManifestTest, FilesThatAreNoneAreRefused) {
   EXPECT_FALSE(InLayerOrder("a", many).ok());
 }
 
-TEST(ManifestTest, AnArtifactIsByteForByteWhatOrasPushes) {
+TEST(ManifestTest, AnArtifactHasTheFormOfOras) {
   const std::string sha = std::string(64, 'a');
   const Manifest manifest =
-      ArtifactManifest("logc", {{.name = "logc", .sha256 = sha, .size = 7}, {.name = "CHECKSUM", .sha256 = sha, .size = 0}},
+      ArtifactManifest("logc",
+                       {{.name = "logc", .sha256 = sha, .size = 7}, {.name = "CHECKSUM", .sha256 = sha, .size = 0}},
                        {{"org.opencontainers.image.title", "logc"}, {"dev.pkgforge.soar.description", "a <b> & c"}})
           .value();
   EXPECT_EQ(
@@ -77,7 +79,8 @@ TEST(ManifestTest, AnArtifactIsByteForByteWhatOrasPushes) {
       Cat("{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"config\":{\"mediaType\":"
           "\"application/vnd.oci.empty.v1+json\",\"digest\":\"sha256:",
           kEmptySha,
-          "\",\"size\":0},\"layers\":[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\"sha256:", sha,
+          "\",\"size\":0},\"layers\":[{\"mediaType\":\"application/vnd.oci.image.layer.v1.tar\",\"digest\":\"sha256:",
+          sha,
           "\",\"size\":7,\"annotations\":{\"org.opencontainers.image.title\":\"logc\"}},{\"mediaType\":\"application/"
           "vnd.oci.image.layer.v1.tar\",\"digest\":\"sha256:",
           sha,
@@ -85,8 +88,25 @@ TEST(ManifestTest, AnArtifactIsByteForByteWhatOrasPushes) {
           "pkgforge.soar.description\":\"a \\u003cb\\u003e \\u0026 c\",\"org.opencontainers.image.title\":\"logc\"}}"));
   EXPECT_EQ(manifest.digest, Cat("sha256:", digest::Sha256Hex(manifest.bytes)));
   EXPECT_EQ(manifest.media_type, kManifestType);
-  // Neither the order of what is given nor a second call changes it.
   EXPECT_THAT(manifest.bytes, Not(HasSubstr("artifactType")));
+}
+
+// The digest under which oras v1.3.6 pushed the same files and annotations to a docker-registry:
+//   oras push --config /dev/null:application/vnd.oci.empty.v1+json --annotation-file F REPO:TAG
+//     logc:application/vnd.oci.image.layer.v1.tar CHECKSUM:... logc.json:...
+TEST(ManifestTest, ARealOrasPushedTheSameBytes) {
+  const auto file = [](const std::string& name, const std::string& content) {
+    return File{.name = name, .sha256 = digest::Sha256Hex(content), .size = static_cast<int64_t>(content.size())};
+  };
+  const Manifest manifest =
+      ArtifactManifest("logc",
+                       {file("logc.json", R"({"a":"<&>"})"), file("logc", "prog-bytes"), file("CHECKSUM", "a:b\n")},
+                       {{"org.opencontainers.image.title", "logc"},
+                        {"org.opencontainers.image.created", "2026-11-30T10:10:24Z"},
+                        {"dev.pkgforge.soar.description", "a <b> & c \xe2\x80\xa8 \b\f\x7f \xc3\xa4 \xf0\x9f\x98\x80"},
+                        {"dev.pkgforge.soar.json", "{\n \"x\": \"y\"\t}"}})
+          .value();
+  EXPECT_EQ(manifest.digest, "sha256:0e72b4db537a634f1ba9fbe18f17cee64675ae28ced7ef3d786f848d1789427e");
 }
 
 TEST(ManifestTest, AManifestThatNoRegistryTakesIsNotMade) {
@@ -103,22 +123,26 @@ Attachment Bundle() {
                       .digest = Cat("sha256:", std::string(64, 'a')),
                       .size = 22,
                       .annotations = {{"not", "passed on"}}},
-          .annotations = {{"dev.sigstore.bundle.content", "dsse-envelope"}, {std::string(kCreated), "2026-01-01T00:00:00Z"}}};
+          .annotations = {{"dev.sigstore.bundle.content", "dsse-envelope"},
+                          {std::string(kCreated), "2026-01-01T00:00:00Z"}}};
 }
 
 TEST(ManifestTest, AnAttachmentNamesItsSubject) {
   const Manifest manifest = AttachmentManifest(Bundle());
-  EXPECT_EQ(
-      manifest.bytes,
-      Cat("{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"artifactType\":"
-          "\"application/vnd.dev.sigstore.bundle.v0.3+json\",\"config\":{\"mediaType\":\"application/vnd.oci.empty.v1+json\","
-          "\"digest\":\"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\",\"size\":2},\"layers\":"
-          "[{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\",\"digest\":\"sha256:",
-          std::string(64, 'b'),
-          "\",\"size\":11}],\"subject\":{\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:",
-          std::string(64, 'a'),
-          "\",\"size\":22},\"annotations\":{\"dev.sigstore.bundle.content\":\"dsse-envelope\",\"org.opencontainers.image."
-          "created\":\"2026-01-01T00:00:00Z\"}}"));
+  EXPECT_EQ(manifest.bytes,
+            Cat("{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.manifest.v1+json\",\"artifactType\":"
+                "\"application/vnd.dev.sigstore.bundle.v0.3+json\",\"config\":{\"mediaType\":\"application/"
+                "vnd.oci.empty.v1+json\","
+                "\"digest\":\"sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a\",\"size\":2},"
+                "\"layers\":"
+                "[{\"mediaType\":\"application/vnd.dev.sigstore.bundle.v0.3+json\",\"digest\":\"sha256:",
+                std::string(64, 'b'),
+                "\",\"size\":11}],\"subject\":{\"mediaType\":\"application/"
+                "vnd.oci.image.manifest.v1+json\",\"digest\":\"sha256:",
+                std::string(64, 'a'),
+                "\",\"size\":22},\"annotations\":{\"dev.sigstore.bundle.content\":\"dsse-envelope\",\"org."
+                "opencontainers.image."
+                "created\":\"2026-01-01T00:00:00Z\"}}"));
 }
 
 TEST(ManifestTest, ReferrersAreAddedOnce) {
@@ -149,7 +173,10 @@ TEST(ManifestTest, WhatOthersWroteIntoTheIndexStays) {
   const std::optional<Manifest> next =
       WithReferrer(theirs, ReferrerOf(attachment, AttachmentManifest(attachment))).value();
   ASSERT_TRUE(next);
-  EXPECT_THAT(next->bytes, HasSubstr(R"({"mediaType":"m","digest":"sha256:1","size":3,"data":"e30=","annotations":{"x":"<"},"own":{"deep":[1,true,null]}},{"mediaType")"));
+  EXPECT_THAT(
+      next->bytes,
+      HasSubstr(
+          R"({"mediaType":"m","digest":"sha256:1","size":3,"data":"e30=","annotations":{"x":"<"},"own":{"deep":[1,true,null]}},{"mediaType")"));
   EXPECT_THAT(next->bytes, HasSubstr(R"("annotations":{"k":"v"}})"));
 }
 
@@ -176,8 +203,9 @@ TEST(ManifestTest, AnIndexNamesItsPlatformsInOrder) {
                                       .platform = Platform{.architecture = "loong64"},
                                       .artifact_type = ""}},
                                     {{"a", "b"}});
-  EXPECT_EQ(index.bytes,
-            R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:1","size":1,"platform":{"architecture":"loong64","os":"linux"}}],"annotations":{"a":"b"}})");
+  EXPECT_EQ(
+      index.bytes,
+      R"({"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:1","size":1,"platform":{"architecture":"loong64","os":"linux"}}],"annotations":{"a":"b"}})");
 }
 
 TEST(ManifestTest, AWithdrawnManifestHoldsNothing) {

@@ -22,8 +22,8 @@ TEST(ReferenceTest, DestinationsAreReadAndPrinted) {
   for (const Case& c : std::vector<Case>{
            {"https://ghcr.io/pkgforge-go", "https://ghcr.io", "ghcr.io", "ghcr.io", "pkgforge-go", false},
            {"https://GHCR.io:443/a/b/", "https://ghcr.io", "ghcr.io", "ghcr.io", "a/b", false},
-           {"https://reg.example.org:8443", "https://reg.example.org:8443", "reg.example.org:8443", "reg.example.org", "",
-            false},
+           {"https://reg.example.org:8443", "https://reg.example.org:8443", "reg.example.org:8443", "reg.example.org",
+            "", false},
            {"http://127.0.0.1:5000/farm", "http://127.0.0.1:5000", "127.0.0.1:5000", "127.0.0.1", "farm", true},
            {"http://localhost/x", "http://localhost", "localhost", "localhost", "x", true},
            {"http://[::1]:5000/x", "http://[::1]:5000", "[::1]:5000", "::1", "x", true},
@@ -42,11 +42,27 @@ TEST(ReferenceTest, DestinationsAreReadAndPrinted) {
 }
 
 TEST(ReferenceTest, WhatIsNoDestinationIsRefusedWithoutItsSecrets) {
-  for (const std::string text :
-       {"", "ghcr.io/x", "localhost:5000/x", "ftp://h/x", "file:///etc/x", "https://", "https:///x", "https://h/Upper",
-        "https://h/a//b", "https://h/-a", "https://h/a%2fb", "https://h/a?x=1", "https://h/a#x", "http://ghcr.io/x",
-        "http://10.0.0.1:5000/x", "http://127.0.0.1.example.org/x", "http://localhost.example.org/x", "https://h:0/x",
-        "https://h:99999/x", "https://h\n/x", "https://h/a\nb"}) {
+  for (const std::string text : {"",
+                                 "ghcr.io/x",
+                                 "localhost:5000/x",
+                                 "ftp://h/x",
+                                 "file:///etc/x",
+                                 "https://",
+                                 "https:///x",
+                                 "https://h/Upper",
+                                 "https://h/a//b",
+                                 "https://h/-a",
+                                 "https://h/a%2fb",
+                                 "https://h/a?x=1",
+                                 "https://h/a#x",
+                                 "http://ghcr.io/x",
+                                 "http://10.0.0.1:5000/x",
+                                 "http://127.0.0.1.example.org/x",
+                                 "http://localhost.example.org/x",
+                                 "https://h:0/x",
+                                 "https://h:99999/x",
+                                 "https://h\n/x",
+                                 "https://h/a\nb"}) {
     EXPECT_EQ(ParseDestination(text).status().code(), absl::StatusCode::kInvalidArgument) << text;
   }
   const absl::Status with_user = ParseDestination("https://user:hunter2@ghcr.io/x").status();
@@ -56,7 +72,8 @@ TEST(ReferenceTest, WhatIsNoDestinationIsRefusedWithoutItsSecrets) {
 }
 
 TEST(ReferenceTest, LoopbackIsDecidedByTheText) {
-  for (const std::string yes : {"127.0.0.1", "127.255.3.4", "localhost", "::1"}) EXPECT_TRUE(IsLoopbackHost(yes)) << yes;
+  for (const std::string yes : {"127.0.0.1", "127.255.3.4", "localhost", "::1"})
+    EXPECT_TRUE(IsLoopbackHost(yes)) << yes;
   for (const std::string no : {"", "127", "127.0.0", "127.0.0.1.", "127.0.0.x", "128.0.0.1", "localhost.", "::2",
                                "127.0.0.1.nip.io", "10.0.0.1", "0.0.0.0"}) {
     EXPECT_FALSE(IsLoopbackHost(no)) << no;
@@ -65,7 +82,8 @@ TEST(ReferenceTest, LoopbackIsDecidedByTheText) {
 
 TEST(ReferenceTest, RepositoriesFollowTheRule) {
   const Registry registry = ParseDestination("https://ghcr.io")->registry;
-  for (const std::string good : {"a", "a0", "a.b", "a_b", "a__b", "a-b", "a----b", "a/b/c", "0/1", "github/fortio/logc/logc"}) {
+  for (const std::string good :
+       {"a", "a0", "a.b", "a_b", "a__b", "a-b", "a----b", "a/b/c", "0/1", "github/fortio/logc/logc"}) {
     EXPECT_TRUE(CheckRepository(registry, good).ok()) << good;
   }
   for (const std::string bad : {"", "/", "a/", "/a", "a//b", "A", "a..b", "a___b", "a._b", "a-_b", ".a", "a.", "a b",
@@ -94,7 +112,7 @@ TEST(ReferenceTest, DigestsAndWhatStandsUnderThem) {
   const std::string digest = Cat("sha256:", std::string(64, 'a'));
   EXPECT_TRUE(IsDigestText(digest));
   for (const std::string& bad : {std::string(64, 'a'), Cat("sha512:", std::string(64, 'a')), digest + "a",
-                                Cat("sha256:", std::string(64, 'A')), std::string("sha256:")}) {
+                                 Cat("sha256:", std::string(64, 'A')), std::string("sha256:")}) {
     EXPECT_FALSE(IsDigestText(bad)) << bad;
   }
   EXPECT_EQ(ReferrersTag(digest), Cat("sha256-", std::string(64, 'a')));
