@@ -70,7 +70,7 @@ TEST_F(TarWriterTest, TheBytesHoldNothingOfThisMachine) {
   WriteAll("plain", {.modified = modified});
   const std::string bytes = Bytes("plain");
   EXPECT_EQ(bytes.substr(0, 2), std::string("d/"));
-  EXPECT_EQ(bytes.substr(136, 11), "14524770400");         // mtime, octal
+  EXPECT_EQ(bytes.substr(136, 11), "14524770400");          // mtime, octal
   EXPECT_EQ(bytes.substr(265, 64), std::string(64, '\0'));  // names of user and group
   EXPECT_FALSE(absl::StrContains(bytes, folder_.path()));
 }
