@@ -57,9 +57,8 @@ TEST(ForeignWorkerTest, BuildsTheSameBytes) {
   const process::Variables environment = WorkerEnvironment({});
   std::map<std::string, std::string> foreign;
   {
-    const JoinedWorker worker(
-        {"python3", source + "/tests/support/with_binfmt.py", kTarget, unpacked + "/gofarm-worker"}, "foreign",
-        {"--join", farm.JoinString("worker")}, environment, farm.scratch() + "/foreign");
+    const JoinedWorker worker({"python3", source + "/tests/support/with_binfmt.py", kTarget, unpacked + "/gofarm-worker"},
+                              "foreign", {"--join", farm.JoinString("worker")}, environment, farm.scratch() + "/foreign");
     ASSERT_TRUE(farm.WaitConnected("foreign")) << worker.Log();
     foreign = Built(farm, "foreign");
   }

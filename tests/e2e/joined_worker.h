@@ -34,10 +34,11 @@ class JoinedWorker {
       : log_(folder + ".log") {
     const char* const cache = std::getenv("GOFARM_CACHE_DIR");
     const std::string cache_dir = cache == nullptr ? Cat(std::getenv("HOME"), "/.cache/gofarm") : cache;
-    command.insert(command.end(), {"--dir", folder, "--name", name, "--slots", "1", "--cache-dir", cache_dir});
+    command.insert(command.end(),
+                   {"--dir", folder, "--name", name, "--slots", "1", "--cache-dir", cache_dir});
     command.insert(command.end(), arguments.begin(), arguments.end());
-    const auto started =
-        process::SpawnDaemon({.argv = command, .environment = environment, .log_file = log_, .death_signal = SIGKILL});
+    const auto started = process::SpawnDaemon(
+        {.argv = command, .environment = environment, .log_file = log_, .death_signal = SIGKILL});
     EXPECT_TRUE(started.ok()) << started.status();
     pid_ = started.ok() ? started->pid : 0;
   }
