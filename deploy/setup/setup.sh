@@ -64,14 +64,15 @@ fi
 # comes back afterwards.
 servers=()
 for s in docker-registry; do ! printf '%s\n' "${packages[@]}" | grep -qx "$s" || servers+=("$s"); done
-policy=/usr/sbin/policy-rc.d
+policy=/usr/sbin/policy-rc.d mark="# of gofarm's deploy/setup/setup.sh, while it installs"
 give_back_policy() {
   if [ -e "$policy.before-gofarm" ]; then as_root mv -f "$policy.before-gofarm" "$policy"; else as_root rm -f "$policy"; fi
 }
 if [ ${#servers[@]} -gt 0 ]; then
-  [ ! -e "$policy" ] || as_root mv -f "$policy" "$policy.before-gofarm"
+  # Ours is there when a run before was killed.
+  if [ -e "$policy" ] && ! grep -qF "$mark" "$policy"; then as_root mv -f "$policy" "$policy.before-gofarm"; fi
   trap give_back_policy EXIT
-  printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+  printf '#!/bin/sh\n%s\nexit 101\n' "$mark" | as_root tee "$policy" >/dev/null
   as_root chmod 755 "$policy"
 fi
 install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "${packages[@]}"; }
