@@ -441,6 +441,8 @@ absl::StatusOr<HttpResponse> HttpClient::Send(const Scope& scope, const HttpRequ
     if (request.compressed && range.empty()) curl_easy_setopt(h, CURLOPT_ACCEPT_ENCODING, "gzip, deflate");
     SetMethod(h, hop.method, hop.with_body, t);
     SetLimits(h, limits, public_only, left, t);
+    // A proxy's own loopback is another machine's, and what is said to this machine is not to be said to a proxy.
+    if (IsLoopbackHost(hop.url.host)) curl_easy_setopt(h, CURLOPT_PROXY, "");
     const CURLcode code = left <= absl::ZeroDuration() ? CURLE_OPERATION_TIMEDOUT : curl_easy_perform(h);
     long made = 0;
     curl_easy_getinfo(h, CURLINFO_NUM_CONNECTS, &made);

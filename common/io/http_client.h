@@ -1,6 +1,7 @@
 // HTTP requests with a deadline and bounds on every part of the answer; also file:// (GET) for a folder that stands in
 // for a server. The only home of libcurl (with url.cc). A call blocks its thread only. Connections are kept and used
-// again by later calls of the same client, so a client is made once and shared; it is thread-safe.
+// again by later calls of the same client, so a client is made once and shared; it is thread-safe. A proxy of the
+// environment is used for all but this machine's own addresses.
 #pragma once
 
 #include <cstdint>

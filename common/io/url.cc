@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <vector>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_split.h"
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -137,6 +139,15 @@ bool MayBePublicHost(const std::string& host) {
   }
   return !host.empty() && host != "localhost" && !absl::EndsWith(host, ".localhost") &&
          !absl::EndsWith(host, ".local") && !absl::EndsWith(host, ".internal");
+}
+
+bool IsLoopbackHost(std::string_view host) {
+  if (host == "localhost" || host == "::1") return true;
+  const std::vector<std::string> parts = absl::StrSplit(Av(host), '.');
+  if (parts.size() != 4 || parts[0] != "127") return false;
+  return std::all_of(parts.begin(), parts.end(), [](const std::string& part) {
+    return !part.empty() && part.size() <= 3 && part.find_first_not_of("0123456789") == std::string::npos;
+  });
 }
 
 std::string_view MethodName(HttpMethod method) {

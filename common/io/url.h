@@ -37,6 +37,9 @@ bool IsPublicAddress(const sockaddr& address);
 // Of a numeric host; other names are judged when they are resolved, but for localhost and its kind.
 bool MayBePublicHost(const std::string& host);
 
+// This machine: 127.0.0.0/8, ::1 and localhost. Decided by the text alone, so no resolver has a say in it.
+bool IsLoopbackHost(std::string_view host);
+
 enum class HttpMethod { kGet, kHead, kPost, kPut, kPatch, kDelete };
 std::string_view MethodName(HttpMethod method);
 

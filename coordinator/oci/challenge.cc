@@ -117,7 +117,7 @@ absl::Status CheckRealm(const Registry& registry, std::string_view realm) {
   };
   if (!url.ok()) return refused("that is no URL");
   if (realm.find('@') < realm.find_first_of("/?#", realm.find("://") + 3)) return refused("a user stands in it");
-  const bool loopback = IsLoopbackHost(url->host);
+  const bool loopback = io::IsLoopbackHost(url->host);
   if (loopback && !registry.loopback) return refused("a registry elsewhere may not send to this machine");
   if (url->scheme == "https" || (url->scheme == "http" && loopback)) return absl::OkStatus();
   return refused("credentials go over https only");

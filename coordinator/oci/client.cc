@@ -257,7 +257,7 @@ absl::StatusOr<RegistryClient::Put> RegistryClient::PutManifest(const Scope& sco
                        Cat(what, ": it was taken and is not there"));
   }
   if (*after != manifest.digest) return Mismatch(Cat(what, ": the registry holds ", *after));
-  return Put{.pushed = Pushed::kUploaded, .lists_referrers = answer.headers.Find("oci-subject") != nullptr};
+  return Put{.pushed = Pushed::kUploaded, .subject = std::string(answer.headers.Get("oci-subject"))};
 }
 
 absl::StatusOr<Pushed> RegistryClient::PushManifest(const Scope& scope, const std::string& repository,
@@ -298,7 +298,7 @@ absl::StatusOr<Pushed> RegistryClient::Attach(const Scope& scope, const std::str
   GOFARM_RETURN_IF_ERROR(CheckDigest(attachment.subject.digest));
   const Manifest manifest = AttachmentManifest(attachment);
   GOFARM_ASSIGN_OR_RETURN(const Put put, PutManifest(scope, repository, manifest.digest, manifest));
-  if (put.lists_referrers) return put.pushed;
+  if (put.subject == attachment.subject.digest) return put.pushed;
   if (put.pushed == Pushed::kAlready) {
     // Whoever pushed it may have been ended before the index was written.
     GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> listed,

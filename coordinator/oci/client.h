@@ -110,7 +110,7 @@ class RegistryClient {
  private:
   struct Put {
     Pushed pushed = Pushed::kAlready;
-    bool lists_referrers = false;  // the answer had OCI-Subject
+    std::string subject;  // the answer's OCI-Subject: that of a registry which lists referrers by itself
   };
   RegistryClient(std::unique_ptr<RegistryAsk> ask, bool reads_only, int parallel_uploads);
   // Of a token: all that a push needs, so that one serves it; without credentials what is given to anybody.

@@ -14,7 +14,7 @@ namespace gofarm::oci {
 namespace {
 
 constexpr std::string_view kHome = "home/nonroot";
-constexpr int kGzipLevel = 6;
+constexpr int kGzipLevel = 1;
 
 std::string WholeSeconds(absl::Time time) {
   return absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", absl::FromUnixSeconds(absl::ToUnixSeconds(time)), absl::UTCTimeZone());

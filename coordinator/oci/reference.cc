@@ -44,15 +44,6 @@ std::string Shown(std::string_view text) { return EscapeAndClip(text, 200); }
 
 }  // namespace
 
-bool IsLoopbackHost(std::string_view host) {
-  if (host == "localhost" || host == "::1") return true;
-  const std::vector<std::string> parts = absl::StrSplit(Av(host), '.');
-  if (parts.size() != 4 || parts[0] != "127") return false;
-  return std::all_of(parts.begin(), parts.end(), [](const std::string& part) {
-    return !part.empty() && part.size() <= 3 && part.find_first_not_of("0123456789") == std::string::npos;
-  });
-}
-
 absl::StatusOr<Destination> ParseDestination(std::string_view text) {
   constexpr std::string_view kForm = "write https://HOST[:PORT]/PREFIX, or http:// for a registry on this machine";
   if (text.size() > kDestinationMax) {
@@ -76,7 +67,7 @@ absl::StatusOr<Destination> ParseDestination(std::string_view text) {
   Destination out;
   Registry& registry = out.registry;
   registry.host = url->host;
-  registry.loopback = IsLoopbackHost(url->host);
+  registry.loopback = io::IsLoopbackHost(url->host);
   if (url->scheme != "https" && !(url->scheme == "http" && registry.loopback)) {
     return refused(url->scheme == "http" ? "plain http is for registries on this machine only; use https" : kForm);
   }

@@ -31,9 +31,6 @@ struct Destination {
   bool operator==(const Destination&) const = default;
 };
 
-// 127.0.0.0/8, ::1 and localhost. Decided by the text alone, so no resolver has a say in it.
-bool IsLoopbackHost(std::string_view host);
-
 // "https://HOST[:PORT][/PREFIX]", and http:// for loopback hosts. INVALID_ARGUMENT says what is wrong with it and how
 // it should look; user, password, query and fragment are refused and not shown.
 absl::StatusOr<Destination> ParseDestination(std::string_view text);

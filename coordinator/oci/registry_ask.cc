@@ -38,7 +38,8 @@ RegistryAsk::RegistryAsk(Registry registry, io::Url origin, AskOptions options, 
 
 // A registry elsewhere sends blobs to storage of its own, by https; it may not make us ask a service of this machine.
 bool RegistryAsk::MayLeadTo(const io::Url& target) const {
-  if (IsLoopbackHost(target.host)) return registry_.loopback && (target.scheme == "https" || target.scheme == "http");
+  if (io::IsLoopbackHost(target.host))
+    return registry_.loopback && (target.scheme == "https" || target.scheme == "http");
   return target.scheme == "https";
 }
 

@@ -60,6 +60,24 @@ if printf '%s\n' "${packages[@]}" | grep -q '^postgresql' && [ ! -e /etc/postgre
   as_root mkdir -p /etc/postgresql-common
   echo "create_main_cluster = false" | as_root tee /etc/postgresql-common/createcluster.conf >/dev/null
 fi
+# Other servers would start on all addresses, now and at each boot; the tests start their own. Whatever policy the machine has
+# comes back afterwards.
+servers=()
+for s in docker-registry; do ! printf '%s\n' "${packages[@]}" | grep -qx "$s" || servers+=("$s"); done
+policy=/usr/sbin/policy-rc.d mark="# of gofarm's deploy/setup/setup.sh, while it installs"
+give_back_policy() {
+  if [ -e "$policy.before-gofarm" ]; then as_root mv -f "$policy.before-gofarm" "$policy"; else as_root rm -f "$policy"; fi
+}
+if [ ${#servers[@]} -gt 0 ]; then
+  # Ours is there when a run before was killed.
+  if [ -e "$policy" ] && ! grep -qF "$mark" "$policy"; then as_root mv -f "$policy" "$policy.before-gofarm"; fi
+  trap give_back_policy EXIT
+  printf '#!/bin/sh\n%s\nexit 101\n' "$mark" | as_root tee "$policy" >/dev/null
+  as_root chmod 755 "$policy"
+fi
 install() { as_root env DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends -o Dpkg::Use-Pty=0 -o Acquire::Retries=3 "${packages[@]}"; }
 install || { echo "setup: trying once more with fresh package lists"; as_root apt-get -q update; install; } || die "apt-get install failed; what it had done is kept, so run this again"
+if [ -d /run/systemd/system ]; then
+  for s in "${servers[@]}"; do as_root systemctl -q disable "$s"; done
+fi
 echo "setup: packages for ${wanted[*]} are installed"

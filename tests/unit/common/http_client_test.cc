@@ -426,5 +426,18 @@ TEST_F(HttpClientTest, BudgetsAreBounded) {
   EXPECT_TRUE(client.SetBudget("host0", {.per_second = 2}).ok());
 }
 
+TEST_F(HttpClientTest, WhatIsSaidToThisMachineIsSaidToNoProxy) {
+  Server proxy(Always(502, "", ""));
+  Server server(Always(200, "", "direct"));
+  ASSERT_EQ(::setenv("http_proxy", proxy.url().c_str(), 1), 0);
+  const absl::StatusOr<HttpResponse> here = client_.Get(Soon(), server.url());
+  const absl::StatusOr<HttpResponse> there = client_.Get(Soon(), "http://gofarm.invalid/");  // the control
+  ::unsetenv("http_proxy");
+  ASSERT_TRUE(here.ok()) << here.status();
+  EXPECT_EQ(here->body, "direct");
+  ASSERT_TRUE(there.ok()) << there.status();
+  EXPECT_EQ(there->status, 502);
+}
+
 }  // namespace
 }  // namespace gofarm::io

@@ -223,5 +223,14 @@ TEST(PercentEncodeTest, OnlyPlainLettersAndWhatIsKeptStay) {
   EXPECT_EQ(PercentEncode(std::string_view("\0\xff", 2)), "%00%FF");
 }
 
+TEST(UrlTest, LoopbackIsDecidedByTheText) {
+  for (const std::string yes : {"127.0.0.1", "127.255.3.4", "localhost", "::1"})
+    EXPECT_TRUE(IsLoopbackHost(yes)) << yes;
+  for (const std::string no : {"", "127", "127.0.0", "127.0.0.1.", "127.0.0.x", "128.0.0.1", "localhost.", "::2",
+                               "127.0.0.1.nip.io", "10.0.0.1", "0.0.0.0"}) {
+    EXPECT_FALSE(IsLoopbackHost(no)) << no;
+  }
+}
+
 }  // namespace
 }  // namespace gofarm::io

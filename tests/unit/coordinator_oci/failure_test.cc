@@ -86,7 +86,7 @@ TEST(FailureTest, WhatTheRegistrySaysIsEscapedAndCut) {
   EXPECT_THAT(status.ToString(), Not(HasSubstr("\x1b")));
   EXPECT_LT(status.message().size(), 400U);
   // A code that is none of the specification's form is left out: it goes into rows and labels.
-  for (const std::string bad : {"lower", "A|B", "A B", std::string(41, 'A').c_str(), "\\u001b"}) {
+  for (const std::string& bad : std::vector<std::string>{"lower", "A|B", "A B", std::string(41, 'A'), "\\u001b"}) {
     EXPECT_EQ(
         FailureOf(FailureOfAnswer({.status = 400, .body = Cat(R"({"errors":[{"code":")", bad, "\"}]}")}, "p")).code, "")
         << bad;
