@@ -59,7 +59,7 @@ class IndexFolder {
 
   const std::string folder_;
   const FolderOptions options_;
-  std::map<std::string, std::string> written_;  // of the served state, when this object wrote it: BLAKE3 by name
+  std::map<std::string, std::string> written_;  // of the served state, when this object wrote it: SHA-256 by name
   int64_t written_number_ = 0;
 };
 

@@ -176,8 +176,8 @@ absl::StatusOr<SoarPackage> ReadPackage(Element element, SoarClient client) {
 }
 
 bool IsPathComponent(std::string_view text) {
-  return !text.empty() && text != "." && text != ".." && text.find_first_of(std::string_view("/\\\0", 3)) ==
-                                                             std::string_view::npos;
+  return !text.empty() && text != "." && text != ".." &&
+         text.find_first_of(std::string_view("/\\\0", 3)) == std::string_view::npos;
 }
 
 // Runs of digits as numbers, other runs as text; what goes on behind an equal beginning is newer, but for a build part.
@@ -193,8 +193,8 @@ bool IsNewer(std::string_view a, std::string_view b) {
   while (!a.empty() && !b.empty()) {
     std::string_view x = run(a), y = run(b);
     if (x == y) continue;
-    const bool numbers = std::isdigit(static_cast<unsigned char>(x[0])) != 0 &&
-                         std::isdigit(static_cast<unsigned char>(y[0])) != 0;
+    const bool numbers =
+        std::isdigit(static_cast<unsigned char>(x[0])) != 0 && std::isdigit(static_cast<unsigned char>(y[0])) != 0;
     if (numbers && x.size() != y.size()) return x.size() > y.size();
     return x > y;
   }
@@ -358,7 +358,8 @@ absl::StatusOr<SoarInstall> InstallSoarOci(const SoarPackage& package, std::stri
     std::string_view title;
     if (layer["annotations"]["org.opencontainers.image.title"].get(title) != simdjson::SUCCESS) continue;
     std::string bytes = blob(digest);
-    if (Cat("sha256:", digest::Sha256Hex(bytes)) != digest) return absl::DataLossError(Cat("blob ", digest, " differs"));
+    if (Cat("sha256:", digest::Sha256Hex(bytes)) != digest)
+      return absl::DataLossError(Cat("blob ", digest, " differs"));
     install.files[std::string(title.substr(title.rfind('/') + 1))] = std::move(bytes);
   }
   if (!package.bsum.empty()) {

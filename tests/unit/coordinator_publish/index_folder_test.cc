@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 const absl::Time kTime = absl::FromCivil(absl::CivilSecond(2026, 11, 30, 9, 40, 30), absl::UTCTimeZone());
 
 IndexFile File(const std::string& name, const std::string& bytes) {
-  return {.name = name, .bytes = std::make_shared<const std::string>(bytes), .blake3 = digest::Blake3Hex(bytes)};
+  return {.name = name, .bytes = std::make_shared<const std::string>(bytes), .sha256 = digest::Sha256Hex(bytes)};
 }
 
 absl::StatusOr<std::string> Sign(std::string_view bytes, std::string_view comment) {
@@ -54,8 +54,8 @@ TEST_F(IndexFolderTest, FilesAndSignaturesAppearTogether) {
   ASSERT_TRUE(Write(index, 1, {File("a.json.zst", "bytes"), File("shards/4f.json", "{}")}).ok());
   EXPECT_EQ(index.CurrentNumber(), 1);
   EXPECT_EQ(Read("current/a.json.zst"), "bytes");
-  EXPECT_EQ(Read("current/a.json.zst.sig"),
-            Cat("gofarm index generation=1 time=2026-11-30T09:40:30Z file=a.json.zst\n", digest::Blake3Hex("bytes"), "\n"));
+  EXPECT_EQ(Read("current/a.json.zst.sig"), Cat("gofarm index generation=1 time=2026-11-30T09:40:30Z file=a.json.zst\n",
+                                                digest::Blake3Hex("bytes"), "\n"));
   EXPECT_THAT(Read("current/shards/4f.json.sig"), HasSubstr("file=shards/4f.json"));
 }
 

@@ -197,8 +197,8 @@ TEST(IndexTest, FilesThatDidNotChangeShareTheirBytes) {
   for (const IndexFile& file : before) {
     const auto same = std::find_if(after.begin(), after.end(), [&](const IndexFile& f) { return f.name == file.name; });
     ASSERT_NE(same, after.end());
-    const bool touched = absl::StartsWith(file.name, "riscv64") ||
-                         file.name == ShardFile(ShardOf("github.com/owner/tool00001"));
+    const bool touched =
+        absl::StartsWith(file.name, "riscv64") || file.name == ShardFile(ShardOf("github.com/owner/tool00001"));
     EXPECT_EQ(same->bytes == file.bytes, !touched) << file.name;
   }
 }
@@ -267,7 +267,9 @@ TEST(IndexTest, HostileMetadataDoesNotBreakIt) {
 }
 
 TEST(IndexTest, SoarInstallsWhatItNamesAndRefusesAChangedByte) {
-  const std::string program = "\x7f" "ELF a program";
+  const std::string program =
+      "\x7f"
+      "ELF a program";
   Publication p = SomePublication();
   p.sha256 = digest::Sha256Hex(program);
   p.blake3 = digest::Blake3Hex(program);
@@ -279,7 +281,10 @@ TEST(IndexTest, SoarInstallsWhatItNamesAndRefusesAChangedByte) {
   const testing::SoarInstall install = testing::InstallSoarDirect(package, program).value();
   EXPECT_EQ(install.links.size(), 1u);
   EXPECT_TRUE(install.dangling.empty());
-  EXPECT_TRUE(absl::IsDataLoss(testing::InstallSoarDirect(package, "\x7f" "ELF a prograM").status()));
+  EXPECT_TRUE(absl::IsDataLoss(testing::InstallSoarDirect(package,
+                                                          "\x7f"
+                                                          "ELF a prograM")
+                                   .status()));
 }
 
 }  // namespace

@@ -143,11 +143,10 @@ TEST(RecordTest, TheLargestRecordIsWithinItsBound) {
   for (int i = 0; i < 1000; ++i) p.licences.push_back(Cat("L-", i, std::string(90, 'l')));
   for (int i = 0; i < 1000; ++i) p.older_tags.push_back(std::string(128, 't'));
   const std::string url = Cat("https://e.org/", std::string(kUrlMax - 14, 'u'));
-  p.download_url = p.homepage = p.job_url = p.log_url = p.manifest_url = p.recipe_url = p.source_url = p.provenance_url =
-      url;
+  p.download_url = p.homepage = p.job_url = p.log_url = p.manifest_url = p.recipe_url = p.source_url =
+      p.provenance_url = url;
   p.job_id = std::string(5000, '"');
-  const Record record =
-      MakeRecord(p, {.name = std::string(5000, '>'), .page = url}, RecordForm::kIndex).value();
+  const Record record = MakeRecord(p, {.name = std::string(5000, '>'), .page = url}, RecordForm::kIndex).value();
   const std::string json = CompactJson(record);
   EXPECT_LE(json.size(), kRecordBytesMax);
   EXPECT_GE(json.size(), kRecordBytesMax / 2);  // the bound is not far off either

@@ -19,11 +19,12 @@ std::vector<ShardItem> ManyVersions(int count) {
   std::vector<ShardItem> items;
   for (int i = 0; i < count; ++i) {
     for (const std::string host : {"x86_64-Linux", "riscv64-Linux"}) {
-      items.push_back({.module = "github.com/a/b",
-                       .version = Cat("v1.", i, ".0"),
-                       .path = "github.com/a/b/cmd/x",
-                       .name = "x",
-                       .target = {.host = host, .size = i + 1, .sha256 = std::string(64, 'a'), .url = "https://e.org/x"}});
+      items.push_back(
+          {.module = "github.com/a/b",
+           .version = Cat("v1.", i, ".0"),
+           .path = "github.com/a/b/cmd/x",
+           .name = "x",
+           .target = {.host = host, .size = i + 1, .sha256 = std::string(64, 'a'), .url = "https://e.org/x"}});
     }
   }
   return items;
@@ -45,6 +46,28 @@ TEST(ShardJsonTest, TheSameWhateverTheOrder) {
   ASSERT_EQ(shard.modules.size(), 1u);
   EXPECT_EQ(shard.modules[0].versions[0].version, "v1.9.0");
   EXPECT_EQ(shard.modules[0].versions[0].programs[0].targets.size(), 2u);
+}
+
+// The form is written by hand here and by its fields on the other side.
+TEST(ShardJsonTest, EveryFieldIsReadAgain) {
+  const ShardItem item{.module = "github.com/a/b",
+                       .version = "v1.0.0",
+                       .path = "github.com/a/b/cmd/x",
+                       .name = "x\"",
+                       .target = {.host = "x86_64-Linux",
+                                  .size = 77,
+                                  .sha256 = "5a",
+                                  .url = "https://e.org/x",
+                                  .provenance_url = "https://e.org/p",
+                                  .reproduced = "true"}};
+  const LookupShard shard{
+      .shard = "4f",
+      .modules = {{.module = item.module,
+                   .versions = {{.version = item.version,
+                                 .programs = {{.path = item.path, .name = item.name, .targets = {item.target}}}}}}}};
+  LookupShard read;
+  ASSERT_TRUE(json::Read(ShardJson("4f", {&item}), json::Rule::kStrict, read).ok());
+  EXPECT_EQ(read, shard);
 }
 
 TEST(ShardJsonTest, AnEmptyShardSaysThatItIsEmpty) {

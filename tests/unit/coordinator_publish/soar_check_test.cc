@@ -17,9 +17,9 @@ namespace gofarm::publish {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::Pair;
 using testing::InstallSoarDirect;
 using testing::InstallSoarOci;
+using ::testing::Pair;
 using testing::QuerySoar;
 using testing::ReadSoarIndex;
 using testing::SoarClient;
@@ -29,8 +29,8 @@ using testing::SoarPackage;
 
 std::vector<std::string> Samples() {
   std::vector<std::string> out;
-  for (const auto& entry : std::filesystem::directory_iterator(
-           std::filesystem::path(std::getenv("GOFARM_SOURCE_DIR")) / "tests/golden/soar")) {
+  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::path(std::getenv("GOFARM_SOURCE_DIR")) /
+                                                               "tests/golden/soar")) {
     out.push_back(GoldenFile(Cat("soar/", entry.path().filename().string())));
   }
   return out;
@@ -44,8 +44,9 @@ std::string ArrayOf(const std::vector<std::string>& records) {
 
 // The smallest record that both clients take, with more fields at its end.
 std::string Small(std::string_view more = "") {
-  return Cat(R"({"pkg_name":"x","pkg_id":"e_x","_disabled":"false","description":"d","version":"v1","download_url":"u")",
-             more.empty() ? "" : ",", more, "}");
+  return Cat(
+      R"({"pkg_name":"x","pkg_id":"e_x","_disabled":"false","description":"d","version":"v1","download_url":"u")",
+      more.empty() ? "" : ",", more, "}");
 }
 
 absl::Status Taken(std::string_view record, SoarClient client = SoarClient::kCurrent) {
@@ -108,10 +109,9 @@ TEST(SoarCheckTest, OneWrongValueRejectsTheWholeIndex) {
     EXPECT_TRUE(absl::IsInvalidArgument(ReadSoarIndex(ArrayOf({Small(), Small(bad)}), SoarClient::kCurrent).status()))
         << bad;
   }
-  for (const std::string good :
-       {R"("size_raw":"23 MB")", R"("size_raw":"-1")", R"("size_raw":5)", R"("size":null)", R"("deprecated":true)",
-        R"("deprecated":"Yes")", R"("unknown":[{"a":1}])", R"("unknown":1,"unknown":2)", R"("pkg_family":"")",
-        R"("files":[{"source":"a"}])"}) {
+  for (const std::string good : {R"("size_raw":"23 MB")", R"("size_raw":"-1")", R"("size_raw":5)", R"("size":null)",
+                                 R"("deprecated":true)", R"("deprecated":"Yes")", R"("unknown":[{"a":1}])",
+                                 R"("unknown":1,"unknown":2)", R"("pkg_family":"")", R"("files":[{"source":"a"}])"}) {
     EXPECT_TRUE(Taken(Small(good)).ok()) << good << Taken(Small(good));
   }
 }
@@ -143,7 +143,9 @@ TEST(SoarCheckTest, QueriesFindByFamilyIdAndVersion) {
 }
 
 TEST(SoarCheckTest, DirectInstallsAreVerifiedByBlake3) {
-  const std::string program = "\x7f" "ELF program";
+  const std::string program =
+      "\x7f"
+      "ELF program";
   SoarPackage package{.pkg_name = "x", .bsum = digest::Blake3Hex(program), .provides = {"x"}};
   const SoarInstall install = InstallSoarDirect(package, program).value();
   EXPECT_THAT(install.links, ElementsAre(Pair("x", "x")));
@@ -160,8 +162,12 @@ TEST(SoarCheckTest, DirectInstallsAreVerifiedByBlake3) {
 }
 
 TEST(SoarCheckTest, ImagesAreVerifiedBlobByBlobAndByBlake3) {
-  const std::string program = "\x7f" "ELF program", log = "log";
-  SoarPackage package{.pkg_name = "x", .ghcr_pkg = "ghcr.io/a:v1", .bsum = digest::Blake3Hex(program), .provides = {"x"}};
+  const std::string program =
+                        "\x7f"
+                        "ELF program",
+                    log = "log";
+  SoarPackage package{
+      .pkg_name = "x", .ghcr_pkg = "ghcr.io/a:v1", .bsum = digest::Blake3Hex(program), .provides = {"x"}};
   const auto layer = [](const std::string& bytes, const std::string& title) {
     return Cat(R"({"mediaType":"m","digest":"sha256:)", digest::Sha256Hex(bytes), R"(","size":1,"annotations":{)",
                title.empty() ? "" : Cat(R"("org.opencontainers.image.title":")", title, "\""), "}}");

@@ -40,7 +40,8 @@ TEST(ParseAddressTest, WhatIsNoAddressIsRefusedAndShownEscaped) {
 TEST(CandidateModulesTest, LongestFirst) {
   EXPECT_THAT(CandidateModules("filippo.io/age/cmd/age"),
               ElementsAre("filippo.io/age/cmd/age", "filippo.io/age/cmd", "filippo.io/age", "filippo.io"));
-  EXPECT_THAT(CandidateModules("example.com/m/v1/x"), ElementsAre("example.com/m/v1/x", "example.com/m", "example.com"));
+  EXPECT_THAT(CandidateModules("example.com/m/v1/x"),
+              ElementsAre("example.com/m/v1/x", "example.com/m", "example.com"));
 }
 
 TEST(ChooseProgramTest, ThePathOfAProgramMeansThatProgram) {
@@ -53,8 +54,7 @@ TEST(ChooseProgramTest, WithoutAPathTheOnlyOneThenTheRootThenTheModulesName) {
   EXPECT_EQ(ChooseProgram("e.org/a", "e.org/a", Paths{"e.org/a/cmd/a", "e.org/a"}).value(), 1u);
   EXPECT_EQ(ChooseProgram("e.org/age", "e.org/age", Paths{"e.org/age/cmd/age-keygen", "e.org/age/cmd/age"}).value(),
             1u);
-  EXPECT_EQ(ChooseProgram("e.org/ctl/v3", "e.org/ctl/v3", Paths{"e.org/ctl/v3/x", "e.org/ctl/v3/cmd/ctl"}).value(),
-            1u);
+  EXPECT_EQ(ChooseProgram("e.org/ctl/v3", "e.org/ctl/v3", Paths{"e.org/ctl/v3/x", "e.org/ctl/v3/cmd/ctl"}).value(), 1u);
 }
 
 TEST(ChooseProgramTest, OtherwiseThePathsAreListed) {
@@ -62,8 +62,8 @@ TEST(ChooseProgramTest, OtherwiseThePathsAreListed) {
   EXPECT_TRUE(absl::IsInvalidArgument(several));
   EXPECT_THAT(std::string(several.message()), HasSubstr("e.org/m/cmd/x\n  e.org/m/cmd/y"));
   // Two of the module's name are no choice either.
-  EXPECT_TRUE(absl::IsInvalidArgument(
-      ChooseProgram("e.org/m", "e.org/m", Paths{"e.org/m/cmd/m", "e.org/m/tools/m"}).status()));
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(ChooseProgram("e.org/m", "e.org/m", Paths{"e.org/m/cmd/m", "e.org/m/tools/m"}).status()));
   EXPECT_TRUE(absl::IsNotFound(ChooseProgram("e.org/m", "e.org/m/cmd/z", Paths{"e.org/m/cmd/y"}).status()));
   EXPECT_TRUE(absl::IsNotFound(ChooseProgram("e.org/m", "e.org/m", Paths{}).status()));
 }

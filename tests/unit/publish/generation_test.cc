@@ -22,9 +22,11 @@ TEST(GenerationTest, TheCommentSaysNumberTimeAndFile) {
 TEST(GenerationTest, OtherCommentsAreRefused) {
   for (const std::string text :
        {"", "timestamp:1764495630\tfile:index.json", "gofarm index generation=17 time=2026-11-30T09:40:30Z",
-        "gofarm index generation=-1 time=2026-11-30T09:40:30Z file=a", "gofarm index generation=017 time=2026-11-30T09:40:30Z file=a",
+        "gofarm index generation=-1 time=2026-11-30T09:40:30Z file=a",
+        "gofarm index generation=017 time=2026-11-30T09:40:30Z file=a",
         "gofarm index generation=99999999999999999999 time=2026-11-30T09:40:30Z file=a",
-        "gofarm index generation=1 time=yesterday file=a", "gofarm index generation=1 time=2026-11-30T09:40:30Z file=../a",
+        "gofarm index generation=1 time=yesterday file=a",
+        "gofarm index generation=1 time=2026-11-30T09:40:30Z file=../a",
         "gofarm index generation=1 time=2026-11-30T09:40:30Z file=a extra",
         "gofarm index generation=1  time=2026-11-30T09:40:30Z file=a"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ParseTrustedComment(text).status())) << text;

@@ -18,7 +18,8 @@ constexpr char kHost[] = "x86_64-Linux";
 
 LookupProgram Program(const std::string& path, const std::string& name, const std::vector<std::string>& hosts) {
   LookupProgram program{.path = path, .name = name};
-  for (const std::string& host : hosts) program.targets.push_back({.host = host, .size = 10, .sha256 = Cat(path, host)});
+  for (const std::string& host : hosts)
+    program.targets.push_back({.host = host, .size = 10, .sha256 = Cat(path, host)});
   return program;
 }
 
@@ -45,7 +46,8 @@ TEST(ShardTest, AllModulesOfARepositoryShareOne) {
 }
 
 TEST(ShardTest, TheShardOfAProgramIsThatOfItsModule) {
-  for (const std::string module : {"github.com/a/b", "github.com/a/b/v2", "filippo.io/age", "example.com", "gopkg.in/x.v2"}) {
+  for (const std::string module :
+       {"github.com/a/b", "github.com/a/b/v2", "filippo.io/age", "example.com", "gopkg.in/x.v2"}) {
     for (const std::string below : {"", "/cmd/x", "/x"}) {
       EXPECT_THAT(ShardsOfAddress(module + below), Contains(ShardOf(module))) << module << below;
     }
