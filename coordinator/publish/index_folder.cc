@@ -87,7 +87,7 @@ absl::Status IndexFolder::Write(const std::vector<IndexFile>& files, const Gener
   written_.clear();
   for (const IndexFile& file : files) written_[file.name] = file.sha256;
   written_number_ = generation.number;
-  return RemoveOld(generation.number);
+  return Annotate(RemoveOld(generation.number), Cat(doing, ": it is served; remove older ones"));
 }
 
 absl::Status IndexFolder::Fill(const std::string& made, const std::vector<IndexFile>& files,

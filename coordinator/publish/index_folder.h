@@ -43,7 +43,7 @@ class IndexFolder {
   // Makes `generation` the one that is served, of these files and no others. `sign` is called once for each.
   // FAILED_PRECONDITION: one with a number that is not lower is served already; INVALID_ARGUMENT: a file name that
   // IsIndexFile does not take, twice the same, or one that ends in .sig; else what `sign` or the disk said. After an
-  // error the old state is served on.
+  // error the old state is served on, but for one that says that an older state could not be removed.
   absl::Status Write(const std::vector<IndexFile>& files, const Generation& generation, const SignFn& sign);
 
   // Of what is served; 0: nothing yet.

@@ -36,9 +36,9 @@ void Need(const absl::Status& status) {
 
 // As long as those of real modules, and no more alike than they are.
 std::string Words(std::mt19937_64& random, size_t count) {
-  static const std::vector<std::string> kWords = {"command",  "line",   "tool",    "for",    "fast",  "simple", "network",
-                                                  "database", "server", "library", "files",  "and",   "with",   "cloud",
-                                                  "Go",       "from",   "client",  "secure", "small", "JSON"};
+  static const std::vector<std::string> kWords = {
+      "command", "line", "tool", "for",   "fast", "simple", "network", "database", "server", "library",
+      "files",   "and",  "with", "cloud", "Go",   "from",   "client",  "secure",   "small",  "JSON"};
   std::string out;
   for (size_t i = 0; i < count; ++i) out += Cat(i == 0 ? "" : " ", kWords[random() % kWords.size()], random() % 50);
   return out;
@@ -139,12 +139,13 @@ int Main(int argc, char** argv) {
   std::sort(update_ms.begin(), update_ms.end());
   const double update_cpu_ms = (CpuSeconds() - cpu_end) * 1000 / std::max(updates, 1);
   std::printf(
-      "{\"records\": %d, \"written_s\": %.3f, \"written_cpu_s\": %.3f, \"records_s\": %.3f, \"files_s\": %.3f, \"update_ms_median\": %.1f, "
+      "{\"records\": %d, \"written_s\": %.3f, \"written_cpu_s\": %.3f, \"records_s\": %.3f, \"files_s\": %.3f, "
+      "\"update_ms_median\": %.1f, "
       "\"update_ms_max\": %.1f, \"update_cpu_ms\": %.1f, \"files\": %lld, \"bytes\": %lld, \"frames\": %lld}\n",
-      records, absl::ToDoubleSeconds(end - start), cpu_end - cpu_start, absl::ToDoubleSeconds(put - start), absl::ToDoubleSeconds(end - put),
-      update_ms.empty() ? 0.0 : update_ms[update_ms.size() / 2], update_ms.empty() ? 0.0 : update_ms.back(), update_cpu_ms,
-      static_cast<long long>(written.files), static_cast<long long>(written.bytes),
-      static_cast<long long>(index.frames_compressed()));
+      records, absl::ToDoubleSeconds(end - start), cpu_end - cpu_start, absl::ToDoubleSeconds(put - start),
+      absl::ToDoubleSeconds(end - put), update_ms.empty() ? 0.0 : update_ms[update_ms.size() / 2],
+      update_ms.empty() ? 0.0 : update_ms.back(), update_cpu_ms, static_cast<long long>(written.files),
+      static_cast<long long>(written.bytes), static_cast<long long>(index.frames_compressed()));
   return 0;
 }
 

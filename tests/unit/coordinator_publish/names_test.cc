@@ -117,6 +117,8 @@ TEST(ProgramNamesTest, OddNamesAreMadeFit) {
   for (size_t i = 0; i < names.size(); ++i) EXPECT_TRUE(IsProgramName(names[i])) << paths[i] << " is " << names[i];
   EXPECT_THAT(names[1], MatchesRegex("hidden-[0-9a-f]{8}"));
   EXPECT_EQ(names[4], "a+b");
+  EXPECT_THAT(RepositoryPath("github.com/a/b", "a+b"), MatchesRegex("github/a/b/a-b-[0-9a-f]{8}"));
+  EXPECT_THAT(RepositoryPath("github.com/a/b", "_"), MatchesRegex("github/a/b/x-[0-9a-f]{8}"));
   EXPECT_THAT(names[5], MatchesRegex("x-0123abcd-[0-9a-f]{8}"));
   for (const std::string bad : {"", ".", "..", "-rf", ".profile", "a/b", "a b", "a\n", "a;b", "$x", "ä"}) {
     EXPECT_FALSE(IsProgramName(bad)) << bad;
