@@ -24,7 +24,7 @@ inline constexpr size_t kShardVersionsMax = 50;
 struct LookupTarget {
   std::string host;  // "x86_64-Linux"
   int64_t size = 0;
-  std::string sha256, blake3;
+  std::string sha256;
   std::string url;             // of the executable
   std::string provenance_url;  // of its signed provenance; empty: none
   std::string reproduced;      // "true", "false", or empty: no rebuild was made
@@ -57,7 +57,6 @@ void Fields(Form& form, T& t) {
   form.Field("host", t.host);
   form.Field("size", t.size);
   form.Field("sha256", t.sha256);
-  form.Field("blake3", t.blake3);
   form.Field("url", t.url);
   form.Field("provenance_url", t.provenance_url);
   form.Field("reproduced", t.reproduced);

@@ -1,7 +1,7 @@
 #include "coordinator/publish/index.h"
 
 #include <algorithm>
-#include <charconv>
+#include <cstdint>
 #include <deque>
 #include <optional>
 #include <utility>
@@ -38,11 +38,12 @@ std::string ProgramKey(std::string_view module, std::string_view path, Target ta
   return Joined(module, path, TargetName(target));
 }
 
-// From the digest of a record's key: whether a frame ends behind it.
-bool EndsFrame(const std::string& key_digest) {
-  uint32_t number = 0;
-  std::from_chars(key_digest.data(), key_digest.data() + 8, number, 16);
-  return number % kRecordsPerFrame == 0;
+// From a record's key: whether a frame ends behind it. FNV-1a, which gives the same everywhere; whoever chooses keys
+// that all end frames, or none, makes files larger and nothing else.
+bool EndsFrame(std::string_view key) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char c : key) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  return (hash >> 32) % kRecordsPerFrame == 0;
 }
 
 std::string FileName(Target target, int year, int part) {
@@ -144,7 +145,7 @@ void Index::SettleNewest(const std::string& program) {
 
 absl::Status Index::Put(const Publication& p) {
   GOFARM_ASSIGN_OR_RETURN(const Record record, MakeRecord(p, options_.publisher, RecordForm::kIndex));
-  std::string text = CompactJson(record);
+  const std::string text = CompactJson(record);
   GOFARM_CHECK(text.size() <= kRecordBytesMax);
   auto entry = std::make_unique<Entry>();
   entry->item = {.module = p.module,
@@ -154,22 +155,21 @@ absl::Status Index::Put(const Publication& p) {
                  .target = {.host = HostName(p.target),
                             .size = p.size,
                             .sha256 = p.sha256,
-                            .blake3 = p.blake3,
                             .url = p.download_url,
                             .provenance_url = CleanUrl(p.provenance_url),
                             .reproduced = std::string(record.Text("reproduced"))}};
   entry->target = p.target;
   entry->year = static_cast<int>(absl::ToCivilYear(p.built_at, absl::UTCTimeZone()).year());
-  entry->digest = digest::Blake3Hex(text);
+  entry->digest = digest::Sha256Hex(text);
   entry->program = ProgramKey(p.module, p.import_path, p.target);
   entry->identity = Joined(entry->program, p.version);
   entry->shard = ShardOf(p.module);
   entry->key = {.pkg = std::string(record.Text("pkg")),
                 .version = std::string(record.Text("version")),
                 .pkg_id = std::string(record.Text("pkg_id"))};
-  entry->ends_frame = EndsFrame(digest::Blake3Hex(Joined(entry->key.pkg, entry->key.version, entry->key.pkg_id)));
+  entry->ends_frame = EndsFrame(Joined(entry->key.pkg, entry->key.version, entry->key.pkg_id));
   entry->text_bytes = static_cast<int64_t>(text.size());
-  entry->text = std::move(text);
+  entry->text = text;  // a copy has no room that it does not need
 
   HostRecords& host = hosts_.at(p.target);
   const auto same = by_identity_.find(entry->identity);
@@ -229,7 +229,7 @@ absl::StatusOr<Index::FramePtr> Index::Fixed(std::string_view text) {
 }
 
 absl::StatusOr<Index::FramePtr> Index::FrameOf(const std::vector<Entry*>& records, bool first, Texts& texts) {
-  digest::Blake3 hasher;
+  digest::Sha256 hasher;
   hasher.Update(first ? "first" : "later");
   for (const Entry* record : records) hasher.Update(record->digest);
   std::weak_ptr<const Frame>& known = frames_[hasher.HexAndReset()];
@@ -275,14 +275,12 @@ absl::Status Index::RenderHostFile(HostRecords& host, int year, Texts& texts) {
   std::vector<std::string> parts;
   GOFARM_ASSIGN_OR_RETURN(const FramePtr open, Fixed(kOpen));
   GOFARM_ASSIGN_OR_RETURN(const FramePtr close, Fixed(kClose));
+  std::vector<size_t> part_sizes;
   for (const Plan& frame_plan : plans) {
     GOFARM_ASSIGN_OR_RETURN(const FramePtr frame, FrameOf(frame_plan.records, frame_plan.first, texts));
     kept.push_back(frame);
-    if (frame_plan.first) {
-      if (!parts.empty()) parts.back() += close->packed;
-      parts.push_back(open->packed);
-    }
-    parts.back() += frame->packed;
+    if (frame_plan.first) part_sizes.push_back(open->packed.size() + close->packed.size());
+    part_sizes.back() += frame->packed.size();
     if (year == 0) continue;
     size_t offset = 0;
     for (Entry* record : frame_plan.records) {
@@ -291,6 +289,14 @@ absl::Status Index::RenderHostFile(HostRecords& host, int year, Texts& texts) {
       record->home_offset = offset;
       offset += static_cast<size_t>(record->text_bytes);
     }
+  }
+  for (size_t i = 0; i < plans.size(); ++i) {
+    if (plans[i].first) {
+      if (!parts.empty()) parts.back() += close->packed;
+      parts.emplace_back().reserve(part_sizes[parts.size() - 1]);
+      parts.back() += open->packed;
+    }
+    parts.back() += kept[i]->packed;
   }
   if (!parts.empty()) parts.back() += close->packed;
   if (parts.empty() && year == 0) {
@@ -303,10 +309,10 @@ absl::Status Index::RenderHostFile(HostRecords& host, int year, Texts& texts) {
   int number = 0;
   for (std::string& bytes : parts) {
     const std::string name = FileName(host.target, year, ++number);
-    std::string blake3 = digest::Blake3Hex(bytes);
+    std::string sha256 = digest::Sha256Hex(bytes);
     IndexFile& file = files_[name];
-    if (file.blake3 == blake3) continue;
-    file = {.name = name, .bytes = std::make_shared<const std::string>(std::move(bytes)), .blake3 = std::move(blake3)};
+    if (file.sha256 == sha256) continue;
+    file = {.name = name, .bytes = std::make_shared<const std::string>(std::move(bytes)), .sha256 = std::move(sha256)};
   }
   while (files_.erase(FileName(host.target, year, ++number)) > 0) {
   }
@@ -319,10 +325,10 @@ void Index::RenderShard(const std::string& shard) {
   for (const Entry* entry : of_shard_[shard]) items.push_back(&entry->item);
   std::string text = ShardJson(shard, items);
   const std::string name = ShardFile(shard);
-  std::string blake3 = digest::Blake3Hex(text);
-  if (files_[name].blake3 == blake3) return;
+  std::string sha256 = digest::Sha256Hex(text);
+  if (files_[name].sha256 == sha256) return;
   files_[name] = {
-      .name = name, .bytes = std::make_shared<const std::string>(std::move(text)), .blake3 = std::move(blake3)};
+      .name = name, .bytes = std::make_shared<const std::string>(std::move(text)), .sha256 = std::move(sha256)};
 }
 
 absl::StatusOr<std::vector<IndexFile>> Index::Render() {

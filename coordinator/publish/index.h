@@ -23,6 +23,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "coordinator/publish/record.h"
@@ -37,7 +38,7 @@ inline constexpr int64_t kIndexRecordsMax = 2'000'000;
 struct IndexFile {
   std::string name;
   std::shared_ptr<const std::string> bytes;
-  std::string blake3;  // of the bytes
+  std::string sha256;  // of the bytes
 };
 
 struct IndexOptions {
@@ -90,7 +91,7 @@ class Index {
   std::map<Target, HostRecords> hosts_;
   absl::flat_hash_map<std::string, Entry*> by_identity_;              // module, version, path, target
   absl::flat_hash_map<std::string, std::vector<Entry*>> of_program_;  // module, path, target: its versions
-  absl::flat_hash_map<std::string, std::set<Entry*>> of_shard_;
+  absl::flat_hash_map<std::string, absl::flat_hash_set<Entry*>> of_shard_;
   std::set<std::pair<Target, int>> dirty_files_;  // with the year; 0: the newest versions
   std::set<std::string> dirty_shards_;
   absl::flat_hash_map<std::string, std::weak_ptr<const Frame>> frames_;  // by what they hold

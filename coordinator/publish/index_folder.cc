@@ -85,9 +85,9 @@ absl::Status IndexFolder::Write(const std::vector<IndexFile>& files, const Gener
   if (::symlink(Cat(generation.number).c_str(), link.c_str()) != 0) return ErrnoStatus(errno, Cat("link ", link));
   if (::rename(link.c_str(), CurrentFolder().c_str()) != 0) return ErrnoStatus(errno, Cat("rename ", link));
   written_.clear();
-  for (const IndexFile& file : files) written_[file.name] = file.blake3;
+  for (const IndexFile& file : files) written_[file.name] = file.sha256;
   written_number_ = generation.number;
-  return RemoveOld(generation.number);
+  return Annotate(RemoveOld(generation.number), Cat(doing, ": it is served; remove older ones"));
 }
 
 absl::Status IndexFolder::Fill(const std::string& made, const std::vector<IndexFile>& files,
@@ -101,7 +101,7 @@ absl::Status IndexFolder::Fill(const std::string& made, const std::vector<IndexF
       GOFARM_RETURN_IF_ERROR(io::MakeFolders(Cat(made, "/", file.name.substr(0, slash))));
     }
     const auto old = written_.find(file.name);
-    const bool unchanged = known && old != written_.end() && old->second == file.blake3;
+    const bool unchanged = known && old != written_.end() && old->second == file.sha256;
     GOFARM_RETURN_IF_ERROR(Place(made, file.name, *file.bytes, unchanged));
     const std::string comment = TrustedComment({.generation = generation, .file = file.name});
     GOFARM_ASSIGN_OR_RETURN_CTX(const std::string signature, sign(*file.bytes, comment), Cat("sign ", file.name));

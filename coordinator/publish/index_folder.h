@@ -43,7 +43,7 @@ class IndexFolder {
   // Makes `generation` the one that is served, of these files and no others. `sign` is called once for each.
   // FAILED_PRECONDITION: one with a number that is not lower is served already; INVALID_ARGUMENT: a file name that
   // IsIndexFile does not take, twice the same, or one that ends in .sig; else what `sign` or the disk said. After an
-  // error the old state is served on.
+  // error the old state is served on, but for one that says that an older state could not be removed.
   absl::Status Write(const std::vector<IndexFile>& files, const Generation& generation, const SignFn& sign);
 
   // Of what is served; 0: nothing yet.
@@ -59,7 +59,7 @@ class IndexFolder {
 
   const std::string folder_;
   const FolderOptions options_;
-  std::map<std::string, std::string> written_;  // of the served state, when this object wrote it: BLAKE3 by name
+  std::map<std::string, std::string> written_;  // of the served state, when this object wrote it: SHA-256 by name
   int64_t written_number_ = 0;
 };
 

@@ -36,7 +36,7 @@ std::vector<std::string_view> Elements(std::string_view path) {
 std::string WithEnding(std::string_view name, std::string_view source, size_t limit) {
   std::string_view kept = name.substr(0, limit - kEnding);
   while (!kept.empty() && !IsAlnum(kept.back())) kept.remove_suffix(1);
-  return Cat(kept, "-", digest::Sha256Hex(source).substr(0, kHashDigits));
+  return Cat(kept.empty() ? "x" : kept, "-", digest::Sha256Hex(source).substr(0, kHashDigits));
 }
 
 bool HasEnding(std::string_view name) {

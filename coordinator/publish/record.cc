@@ -31,11 +31,26 @@ std::string CleanLines(std::string_view text, size_t limit) {
   return EscapeAndClip(text, limit, /*keep_newlines=*/true);
 }
 
+// Which characters a text may have; an index of many records asks for each of them.
+class CharSet {
+ public:
+  constexpr CharSet(char from, char to, std::string_view also, std::string_view but) {
+    for (int c = from; c <= to; ++c) has_[static_cast<size_t>(c)] = true;
+    for (const char c : also) has_[static_cast<unsigned char>(c)] = true;
+    for (const char c : but) has_[static_cast<unsigned char>(c)] = false;
+  }
+  bool HasAll(std::string_view text) const {
+    return std::all_of(text.begin(), text.end(), [this](char c) { return has_[static_cast<unsigned char>(c)]; });
+  }
+
+ private:
+  std::array<bool, 256> has_{};
+};
+constexpr CharSet kLicenceChars('0', '9', "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-.+() :", "");
+constexpr CharSet kUrlChars('!', '~', "", "\"'<>\\^`{|}");
+
 bool IsLicence(std::string_view text) {
-  return !text.empty() && text.size() <= kLicenceMax && std::all_of(text.begin(), text.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
-           std::string_view("-.+() :").find(c) != std::string_view::npos;
-  });
+  return !text.empty() && text.size() <= kLicenceMax && kLicenceChars.HasAll(text);
 }
 
 // Sorted, each once; `otherwise` when nothing is left.
@@ -98,8 +113,11 @@ absl::Status Check(const Publication& p) {
   return absl::OkStatus();
 }
 
+constexpr size_t kFieldsMax = 56;
+
 class Fields {
  public:
+  Fields() { fields_.reserve(kFieldsMax); }
   void Text(std::string_view key, std::string value) {
     fields_.push_back({.key = key, .text = std::move(value), .list = {}});
   }
@@ -120,7 +138,7 @@ class Fields {
 void AppendValue(std::string& out, std::string_view text) {
   const size_t from = out.size();
   AppendJsonString(out, text);
-  if (out.find_first_of("<>", from) == std::string::npos) return;
+  if (out.find('<', from) == std::string::npos && out.find('>', from) == std::string::npos) return;
   const std::string quoted = out.substr(from);
   out.resize(from);
   for (const char c : quoted) {
@@ -136,8 +154,12 @@ struct Layout {
   std::string_view newline, indent, colon, item_comma;
 };
 
+constexpr size_t kUsualBytes = 3000;
+
 std::string Write(const Record& record, const Layout& layout) {
-  std::string out = "{";
+  std::string out;
+  out.reserve(kUsualBytes);
+  out += '{';
   bool first = true;
   for (const RecordField& field : record.fields) {
     if (!first) out += ',';
@@ -157,7 +179,10 @@ std::string Write(const Record& record, const Layout& layout) {
     }
     out += ']';
   }
-  return Cat(out, layout.newline, "}", layout.newline);
+  out += layout.newline;
+  out += '}';
+  out += layout.newline;
+  return out;
 }
 
 }  // namespace
@@ -190,10 +215,7 @@ std::string CleanUrl(std::string_view url) {
                         : absl::StartsWithIgnoreCase(text, "http://") ? 7
                                                                       : 0;
   if (scheme == 0 || url.size() == scheme || url[scheme] == '/') return "";
-  const bool plain = std::all_of(url.begin(), url.end(), [](char c) {
-    return c > 0x20 && c < 0x7f && std::string_view("\"'<>\\^`{|}").find(c) == std::string_view::npos;
-  });
-  if (!plain) return "";
+  if (!kUrlChars.HasAll(url)) return "";
   // What stands before an "@" is no host but a password, or a name that looks like a host.
   const std::string_view authority = url.substr(scheme, url.find_first_of("/?#", scheme) - scheme);
   return authority.find('@') == std::string_view::npos ? std::string(url) : "";

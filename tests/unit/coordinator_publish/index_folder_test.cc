@@ -22,7 +22,7 @@ using ::testing::HasSubstr;
 const absl::Time kTime = absl::FromCivil(absl::CivilSecond(2026, 11, 30, 9, 40, 30), absl::UTCTimeZone());
 
 IndexFile File(const std::string& name, const std::string& bytes) {
-  return {.name = name, .bytes = std::make_shared<const std::string>(bytes), .blake3 = digest::Blake3Hex(bytes)};
+  return {.name = name, .bytes = std::make_shared<const std::string>(bytes), .sha256 = digest::Sha256Hex(bytes)};
 }
 
 absl::StatusOr<std::string> Sign(std::string_view bytes, std::string_view comment) {

@@ -117,6 +117,8 @@ TEST(ProgramNamesTest, OddNamesAreMadeFit) {
   for (size_t i = 0; i < names.size(); ++i) EXPECT_TRUE(IsProgramName(names[i])) << paths[i] << " is " << names[i];
   EXPECT_THAT(names[1], MatchesRegex("hidden-[0-9a-f]{8}"));
   EXPECT_EQ(names[4], "a+b");
+  EXPECT_THAT(RepositoryPath("github.com/a/b", "a+b"), MatchesRegex("github/a/b/a-b-[0-9a-f]{8}"));
+  EXPECT_THAT(RepositoryPath("github.com/a/b", "_"), MatchesRegex("github/a/b/x-[0-9a-f]{8}"));
   EXPECT_THAT(names[5], MatchesRegex("x-0123abcd-[0-9a-f]{8}"));
   for (const std::string bad : {"", ".", "..", "-rf", ".profile", "a/b", "a b", "a\n", "a;b", "$x", "ä"}) {
     EXPECT_FALSE(IsProgramName(bad)) << bad;
@@ -163,6 +165,14 @@ TEST(KindTest, ByWholeFoldersOnly) {
   EXPECT_EQ(KindOf("github.com/test/tool"), Kind::kProgram);  // an owner is no folder
   EXPECT_EQ(KindOf("e.org/m/contest/attest"), Kind::kProgram);
   EXPECT_EQ(Name(Kind::kTestHelper), "test_helper");
+}
+
+// One path component that needs no quoting.
+bool IsPlain(std::string_view text) {
+  return !text.empty() && absl::ascii_isalnum(static_cast<unsigned char>(text[0])) &&
+         std::all_of(text.begin(), text.end(), [](char c) {
+           return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '.' || c == '_' || c == '-';
+         });
 }
 
 // Programs as modules have them: at the root, below cmd, of one base name in several folders, with odd names.
@@ -217,7 +227,7 @@ TEST(NamesProperty, RealModulesWithMadePrograms) {
     const std::string folder = RepositoryFolder(module, twin), id = PkgId(module, twin);
     EXPECT_TRUE(folders.emplace(folder, module).second) << folder << " of " << module << " and " << folders[folder];
     EXPECT_TRUE(ids.emplace(absl::AsciiStrToLower(id), module).second) << id << " of " << module << " and " << ids[id];
-    EXPECT_THAT(id, MatchesRegex("[A-Za-z0-9][A-Za-z0-9._-]*")) << module;
+    EXPECT_TRUE(IsPlain(id)) << module;
     EXPECT_LE(id.size(), kPkgIdMax);
     const std::vector<std::string> paths = MakeProgramPaths(module, random);
     const std::vector<std::string> names = ProgramNames(module, paths);
@@ -238,7 +248,7 @@ TEST(NamesProperty, RealModulesWithMadePrograms) {
   for (size_t i = 0; i < programs.size(); ++i) {
     const std::string pair = Cat(families[i], "/", absl::AsciiStrToLower(programs[i].name));
     EXPECT_TRUE(pairs.emplace(pair, owners[i]).second) << pair << " of " << owners[i] << " and " << pairs[pair];
-    EXPECT_THAT(families[i], MatchesRegex("[a-z0-9][a-z0-9._-]*")) << owners[i];
+    EXPECT_TRUE(IsPlain(families[i]) && absl::AsciiStrToLower(families[i]) == families[i]) << owners[i];
     EXPECT_LE(families[i].size(), kFamilyMax);
   }
 

@@ -48,6 +48,28 @@ TEST(ShardJsonTest, TheSameWhateverTheOrder) {
   EXPECT_EQ(shard.modules[0].versions[0].programs[0].targets.size(), 2u);
 }
 
+// The form is written by hand here and by its fields on the other side.
+TEST(ShardJsonTest, EveryFieldIsReadAgain) {
+  const ShardItem item{.module = "github.com/a/b",
+                       .version = "v1.0.0",
+                       .path = "github.com/a/b/cmd/x",
+                       .name = "x\"",
+                       .target = {.host = "x86_64-Linux",
+                                  .size = 77,
+                                  .sha256 = "5a",
+                                  .url = "https://e.org/x",
+                                  .provenance_url = "https://e.org/p",
+                                  .reproduced = "true"}};
+  const LookupShard shard{
+      .shard = "4f",
+      .modules = {{.module = item.module,
+                   .versions = {{.version = item.version,
+                                 .programs = {{.path = item.path, .name = item.name, .targets = {item.target}}}}}}}};
+  LookupShard read;
+  ASSERT_TRUE(json::Read(ShardJson("4f", {&item}), json::Rule::kStrict, read).ok());
+  EXPECT_EQ(read, shard);
+}
+
 TEST(ShardJsonTest, AnEmptyShardSaysThatItIsEmpty) {
   const LookupShard shard = ReadShard(ShardJson("00", {}), "00").value();
   EXPECT_TRUE(shard.modules.empty());
