@@ -68,8 +68,7 @@ Scope CallScope() { return Scope::For(kSiteCallMax); }
 class ExpandedStream final : public BodyStream {
  public:
   explicit ExpandedStream(io::Fd fd)
-      : fd_(std::move(fd)),
-        expander_([this](std::string_view bytes) { return Keep(bytes); }, kPlainBytesMax) {}
+      : fd_(std::move(fd)), expander_([this](std::string_view bytes) { return Keep(bytes); }, kPlainBytesMax) {}
 
   absl::StatusOr<Piece> Next() override {
     while (ready_.size() < http::kPieceBytesMax && !ended_) {
@@ -136,10 +135,9 @@ Response IndexFile(const Request& request, const SiteParts& parts) {
   absl::StatusOr<OpenedFile> file = OpenFile(Cat(folder, "/", name));
   if (file.ok()) {
     const int64_t size = file->facts.st_size;
-    return http::FileResponse(request, {.fd = std::move(file->fd),
-                                        .size = size,
-                                        .content_type = TypeOf(name),
-                                        .etag = TagOf(file->facts, "")});
+    return http::FileResponse(
+        request,
+        {.fd = std::move(file->fd), .size = size, .content_type = TypeOf(name), .etag = TagOf(file->facts, "")});
   }
   if (!absl::IsNotFound(file.status()) || !absl::EndsWith(name, ".json")) return Refusal(file.status());
   file = OpenFile(Cat(folder, "/", name, kPackedEnd));

@@ -22,8 +22,7 @@ absl::Status NotThere(const Scope& scope, store::PublishStore& store, const std:
   GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Withdrawal> withdrawals, store.Withdrawals(scope));
   for (const domain::Withdrawal& w : withdrawals) {
     if (known.count(w.module) == 0) continue;
-    return absl::FailedPreconditionError(
-        Cat(EscapeForPrint(text), " was withdrawn: ", EscapeAndClip(w.reason, 500)));
+    return absl::FailedPreconditionError(Cat(EscapeForPrint(text), " was withdrawn: ", EscapeAndClip(w.reason, 500)));
   }
   return absl::NotFoundError(Cat("nothing is published of ", EscapeForPrint(text), " now"));
 }
