@@ -10,21 +10,31 @@
 namespace gofarm::licences {
 namespace {
 
-constexpr std::string_view kPublicDomainIds = "0BSD CC0-1.0 CC-PDDC CC-PDM-1.0 MIT-0 Unlicense blessing NIST-PD PDDL-1.0 SAX-PD "
+constexpr std::string_view kPublicDomainIds =
+    "0BSD CC0-1.0 CC-PDDC CC-PDM-1.0 MIT-0 Unlicense blessing NIST-PD PDDL-1.0 SAX-PD "
     "Unlicense-libtelnet Unlicense-libwhirlpool WTFPL BOLA-1.1";
 constexpr std::string_view kPermissiveIds =
-    "AFL-1.1 AFL-1.2 AFL-2.0 AFL-2.1 AFL-3.0 Apache-1.0 Apache-1.1 Apache-2.0 Artistic-2.0 Beerware BSD-1-Clause BSD-2-Clause "
+    "AFL-1.1 AFL-1.2 AFL-2.0 AFL-2.1 AFL-3.0 Apache-1.0 Apache-1.1 Apache-2.0 Artistic-2.0 Beerware BSD-1-Clause "
+    "BSD-2-Clause "
     "BSD-2-Clause-Darwin BSD-2-Clause-Patent BSD-2-Clause-Views "
-    "BSD-2-Clause-first-lines BSD-3-Clause BSD-3-Clause-Attribution BSD-3-Clause-Clear BSD-3-Clause-HP BSD-3-Clause-LBNL "
-    "BSD-3-Clause-Modification BSD-3-Clause-Open-MPI BSD-3-Clause-Sun BSD-3-Clause-flex BSD-4-Clause BSD-4-Clause-Shortened "
-    "BSD-4-Clause-UC BSD-Source-Code BSL-1.0 BlueOak-1.0.0 bzip2-1.0.6 CC-BY-3.0 CC-BY-3.0-US CC-BY-4.0 CDLA-Permissive-1.0 "
+    "BSD-2-Clause-first-lines BSD-3-Clause BSD-3-Clause-Attribution BSD-3-Clause-Clear BSD-3-Clause-HP "
+    "BSD-3-Clause-LBNL "
+    "BSD-3-Clause-Modification BSD-3-Clause-Open-MPI BSD-3-Clause-Sun BSD-3-Clause-flex BSD-4-Clause "
+    "BSD-4-Clause-Shortened "
+    "BSD-4-Clause-UC BSD-Source-Code BSL-1.0 BlueOak-1.0.0 bzip2-1.0.6 CC-BY-3.0 CC-BY-3.0-US CC-BY-4.0 "
+    "CDLA-Permissive-1.0 "
     "CDLA-Permissive-2.0 curl dtoa ECL-2.0 FSFAP FSFUL FSFULLR FSFULLRWD FTL HPND HPND-sell-variant ICU IJG ISC "
     "ISC-Veillard ImageMagick Info-ZIP Intel JasPer-2.0 Libpng libpng-2.0 libtiff MIT MIT-CMU MIT-Click MIT-Festival "
-    "MIT-Modern-Variant MIT-STK MIT-Wu MIT-advertising MIT-enna MIT-feh MIT-open-group MIT-testregex MITNFA MirOS MS-PL "
-    "MulanPSL-1.0 MulanPSL-2.0 NCSA NTP NTP-0 NAIST-2003 OLDAP-2.8 OpenSSL PHP-3.0 PHP-3.01 PSF-2.0 PostgreSQL Python-2.0 "
-    "Python-2.0.1 Ruby Spencer-86 Spencer-94 Spencer-99 SSH-OpenSSH SSH-short SSLeay-standalone OpenSSL-standalone SunPro "
-    "TCL UPL-1.0 Unicode-3.0 Unicode-DFS-2015 Unicode-DFS-2016 Unicode-TOU UnixCrypt Vim W3C W3C-20150513 W3C-19980720 X11 "
-    "X11-distribute-modifications-variant X11-swapped Xnet XFree86-1.1 ZPL-2.0 ZPL-2.1 Zlib zlib-acknowledgement OFL-1.0 "
+    "MIT-Modern-Variant MIT-STK MIT-Wu MIT-advertising MIT-enna MIT-feh MIT-open-group MIT-testregex MITNFA MirOS "
+    "MS-PL "
+    "MulanPSL-1.0 MulanPSL-2.0 NCSA NTP NTP-0 NAIST-2003 OLDAP-2.8 OpenSSL PHP-3.0 PHP-3.01 PSF-2.0 PostgreSQL "
+    "Python-2.0 "
+    "Python-2.0.1 Ruby Spencer-86 Spencer-94 Spencer-99 SSH-OpenSSH SSH-short SSLeay-standalone OpenSSL-standalone "
+    "SunPro "
+    "TCL UPL-1.0 Unicode-3.0 Unicode-DFS-2015 Unicode-DFS-2016 Unicode-TOU UnixCrypt Vim W3C W3C-20150513 W3C-19980720 "
+    "X11 "
+    "X11-distribute-modifications-variant X11-swapped Xnet XFree86-1.1 ZPL-2.0 ZPL-2.1 Zlib zlib-acknowledgement "
+    "OFL-1.0 "
     "OFL-1.1 Bitstream-Vera Ubuntu-font-1.0 Boehm-GC CMU-Mach Linux-OpenIB Minpack Plexus snprintf swrule xlock mpich2 "
     "TCP-wrappers Sendmail Latex2e Leptonica Knuth-CTAN Inner-Net-2.0 HDF5 Fair Entessa EFL-2.0 Cube CNRI-Python "
     "DOC Brian-Gladman-3-Clause Brian-Gladman-2-Clause";
@@ -37,13 +47,15 @@ constexpr std::string_view kStrongIds =
     "GPL-1.0-only GPL-1.0-or-later GPL-2.0-only GPL-2.0-or-later GPL-3.0-only GPL-3.0-or-later CECILL-2.0 CECILL-2.1 "
     "Sleepycat QPL-1.0 CERN-OHL-S-2.0 OSL-2.1 GFDL-1.1-only GFDL-1.2-only GFDL-1.3-only GFDL-1.1-or-later "
     "GFDL-1.2-or-later GFDL-1.3-or-later";
-constexpr std::string_view kNetworkIds = "AGPL-1.0-only AGPL-1.0-or-later AGPL-3.0-only AGPL-3.0-or-later OSL-3.0 CPAL-1.0 RPL-1.5 "
-                               "NPOSL-3.0";
+constexpr std::string_view kNetworkIds =
+    "AGPL-1.0-only AGPL-1.0-or-later AGPL-3.0-only AGPL-3.0-or-later OSL-3.0 CPAL-1.0 RPL-1.5 "
+    "NPOSL-3.0";
 // Against use by some, for some purpose, or on a market; or against changed copies.
 constexpr std::string_view kNonFreeIds =
     "BUSL-1.1 SSPL-1.0 Elastic-2.0 FSL-1.1-ALv2 FSL-1.1-MIT SUL-1.0 JSON Hippocratic-2.1 Parity-6.0.0 Parity-7.0.0 "
     "PolyForm-Noncommercial-1.0.0 PolyForm-Small-Business-1.0.0 Aladdin BSD-3-Clause-No-Military-License "
-    "BSD-3-Clause-No-Nuclear-License BSD-3-Clause-No-Nuclear-License-2014 BSD-3-Clause-No-Nuclear-Warranty BSD-Protection "
+    "BSD-3-Clause-No-Nuclear-License BSD-3-Clause-No-Nuclear-License-2014 BSD-3-Clause-No-Nuclear-Warranty "
+    "BSD-Protection "
     "MS-LPL UnRAR COIL-1.0 CPOL-1.02 IEC-Code-Components-EULA NCGL-UK-2.0 Community-Spec-1.0 MPEG-SSG AdaCore-doc "
     "InnoSetup C-UDA-1.0 DL-DE-BY-2.0 LAL-1.2 OPL-UK-3.0 HPND-Netrek Crossword";
 // Creative Commons' forms without commerce or without changes, in all versions and countries.

@@ -55,8 +55,8 @@ uint64_t Mix(uint64_t state, uint64_t word) {
 // Where `phrase` first stands in `words` at or behind `from`; words.size(): nowhere.
 size_t FindPhrase(const std::vector<WordKey>& words, std::string_view phrase, size_t from) {
   const std::vector<WordKey> wanted = KeysOf(phrase);
-  const auto found = std::search(words.begin() + static_cast<std::ptrdiff_t>(std::min(from, words.size())),
-                                 words.end(), wanted.begin(), wanted.end());
+  const auto found = std::search(words.begin() + static_cast<std::ptrdiff_t>(std::min(from, words.size())), words.end(),
+                                 wanted.begin(), wanted.end());
   return static_cast<size_t>(found - words.begin());
 }
 

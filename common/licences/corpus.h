@@ -1,6 +1,6 @@
 // The SPDX licence list as detection compares with it: each licence's words, its pairs of words (what the similarity
-// counts), and an index of runs of five words (what finds candidates). Made once from the data in spdx/ (README.md there
-// says where it comes from and under which licence). Immutable and thread-safe after that.
+// counts), and an index of runs of five words (what finds candidates). Made once from the data in spdx/ (README.md
+// there says where it comes from and under which licence). Immutable and thread-safe after that.
 #pragma once
 
 #include <cstdint>
@@ -72,8 +72,8 @@ class Corpus {
   std::string list_;
   std::vector<LicenceInfo> licences_;
   std::vector<Form> forms_;
-  absl::flat_hash_map<std::string, int> by_id_;  // lower case
-  std::vector<Posting> postings_;                                        // of one run side by side
+  absl::flat_hash_map<std::string, int> by_id_;                         // lower case
+  std::vector<Posting> postings_;                                       // of one run side by side
   absl::flat_hash_map<uint64_t, std::pair<uint32_t, uint32_t>> seeds_;  // where they begin, and how many
   absl::flat_hash_map<uint64_t, int> pairs_;
 };

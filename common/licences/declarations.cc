@@ -104,19 +104,28 @@ constexpr Phrase kRestrictions[] = {
 
 // A part with one of these says what must or must not be done.
 constexpr Phrase kObligations[] = {
-    {"must", ""},           {"shall", ""},          {"prohibited", ""}, {"forbidden", ""},  {"restricted", ""},
-    {"restriction", ""},    {"restrictions", ""},   {"may not", ""},    {"cannot", ""},     {"can not", ""},
-    {"not permitted", ""},  {"not allowed", ""},    {"except", ""},     {"unless", ""},     {"provided that", ""},
-    {"condition", ""},      {"conditions", ""},     {"only", ""},       {"exclude", ""},    {"excluding", ""},
-    {"excludes", ""},       {"excluded", ""},       {"you agree", ""},  {"required to", ""}, {"non free", ""},
-    {"written permission", ""}, {"should not", ""}, {"not be used", ""}, {"not for", ""},   {"do not", ""},
+    {"must", ""},          {"shall", ""},
+    {"prohibited", ""},    {"forbidden", ""},
+    {"restricted", ""},    {"restriction", ""},
+    {"restrictions", ""},  {"may not", ""},
+    {"cannot", ""},        {"can not", ""},
+    {"not permitted", ""}, {"not allowed", ""},
+    {"except", ""},        {"unless", ""},
+    {"provided that", ""}, {"condition", ""},
+    {"conditions", ""},    {"only", ""},
+    {"exclude", ""},       {"excluding", ""},
+    {"excludes", ""},      {"excluded", ""},
+    {"you agree", ""},     {"required to", ""},
+    {"non free", ""},      {"written permission", ""},
+    {"should not", ""},    {"not be used", ""},
+    {"not for", ""},       {"do not", ""},
 };
 
 // Shorter parts are headings and names.
 constexpr size_t kTermsWordsMin = 6;
 // Inside a licence as few foreign words in a row are another name of a holder.
 constexpr size_t kInsertedWordsMin = 5;
-constexpr size_t kChoiceWords = 12;  // between a name, "or", and the next name
+constexpr size_t kChoiceWords = 12;   // between a name, "or", and the next name
 constexpr size_t kVersionWords = 45;  // from the name of a GNU licence to its version
 constexpr std::string_view kIdentifierMark = "SPDX-License-Identifier:";
 
@@ -290,7 +299,7 @@ class Reader {
     };
     std::optional<Named> last;
     bool chosen = false, either = false;
-    std::set<std::string> ids;
+    std::set<std::string> ids, named;
     const auto is = [&](size_t i, std::initializer_list<std::string_view> words) {
       size_t k = 0;
       for (const std::string_view word : words) {
@@ -313,21 +322,27 @@ class Reader {
       const Phrases::Found found = kTable.At(rest_.words, i);
       if (found.length == 0) continue;
       if (last && chosen && i - last->end <= kChoiceWords && last->id != found.meaning) {
-        for (const Named& named : {*last, Named{found.meaning, i, i + found.length}}) {
-          if (ids.insert(std::string(named.id)).second) {
-            AddHit(named.id, HitKind::kNamed, rest_.words[named.begin].begin, rest_.words[named.end - 1].end);
+        for (const Named& one : {*last, Named{found.meaning, i, i + found.length}}) {
+          if (ids.insert(std::string(one.id)).second) {
+            AddHit(one.id, HitKind::kNamed, rest_.words[one.begin].begin, rest_.words[one.end - 1].end);
           }
         }
       }
+      // "Apache License (see LICENSE-APACHE or ...)" names one.
+      if (!last || last->id != found.meaning) chosen = false;
       last = Named{found.meaning, i, i + found.length};
-      chosen = false;
+      named.insert(std::string(found.meaning));
       i += found.length - 1;
     }
     if (ids.size() < 2 && either) {
       std::set<std::string> texts;
       for (const Hit& hit : texts_) texts.insert(hit.id);
       for (const Hit& hit : out_.hits) texts.insert(hit.id);
-      if (texts.size() >= 2) ids = std::move(texts);
+      if (texts.size() >= 2) {
+        ids = std::move(texts);
+      } else if (named.size() >= 2 && texts.empty()) {
+        ids = std::move(named);
+      }
     }
     choice_.assign(ids.begin(), ids.end());
   }
@@ -371,9 +386,11 @@ class Reader {
     std::sort(out_.terms.begin(), out_.terms.end(),
               [](const WordRange& a, const WordRange& b) { return a.begin < b.begin; });
   }
+  // What lies this close together is one part: a licence has some of its words too.
   void AddTerms(WordRange range) {
+    constexpr size_t kGapWords = 4;
     for (WordRange& other : out_.terms) {
-      if (range.begin <= other.end && other.begin <= range.end) {
+      if (range.begin <= other.end + kGapWords && other.begin <= range.end + kGapWords) {
         other = {std::min(range.begin, other.begin), std::max(range.end, other.end)};
         return;
       }

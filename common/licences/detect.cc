@@ -23,7 +23,7 @@ constexpr double kOverlapMax = 0.1;
 
 struct Place {
   int votes = 0;
-  int32_t low_at = 0, low_word = 0;    // the run that is nearest to the licence's beginning, and where it is
+  int32_t low_at = 0, low_word = 0;     // the run that is nearest to the licence's beginning, and where it is
   int32_t high_at = -1, high_word = 0;  // and that which is nearest to its end
 };
 
@@ -110,12 +110,14 @@ class Finder {
         const Place& next = places[i + 1].second;
         place.votes += next.votes;
         if (next.low_at < place.low_at) std::tie(place.low_at, place.low_word) = std::tie(next.low_at, next.low_word);
-        if (next.high_at > place.high_at) std::tie(place.high_at, place.high_word) = std::tie(next.high_at, next.high_word);
+        if (next.high_at > place.high_at)
+          std::tie(place.high_at, place.high_word) = std::tie(next.high_at, next.high_word);
       }
       if (place.votes < kSeedShareMin * form.seeds) continue;
       Candidate candidate = Compare(places[i].first.first, place);
       const double least = form.words.size() < kShortWords ? kShortScoreMin : kScoreMin;
-      if (candidate.score >= least) found.push_back(candidate);
+      const double share = candidate.matched / static_cast<double>(form.words.size() - 1);
+      if (candidate.score >= least && share >= kShareMin) found.push_back(candidate);
     }
     const auto& forms = corpus_.forms();
     const auto id = [&](const Candidate& c) -> const std::string& {
@@ -190,7 +192,8 @@ class Finder {
     }
     for (const auto& [pair, count] : form.pairs) wanted_[static_cast<size_t>(pair)] = 0;
     const LicenceInfo& licence = corpus_.licences()[static_cast<size_t>(form.licence)];
-    out_.hits.push_back({licence.id, HitKind::kText, found.score, words_[found.begin].begin, words_[found.end - 1].end});
+    out_.hits.push_back(
+        {licence.id, HitKind::kText, found.score, words_[found.begin].begin, words_[found.end - 1].end});
     texts_.push_back(found);
   }
 
@@ -237,8 +240,8 @@ class Finder {
   std::vector<int> pairs_;   // of words i and i + 1; -1: of no licence
   std::vector<int> wanted_;  // of the licence that is compared, by pair
   absl::flat_hash_map<std::pair<int32_t, int32_t>, Place> places_;
-  std::vector<bool> known_;   // words that a licence that was found has too
-  std::vector<bool> inside_;  // words between its first and its last
+  std::vector<bool> known_;       // words that a licence that was found has too
+  std::vector<bool> inside_;      // words between its first and its last
   std::vector<Candidate> texts_;  // in the order of the first hits
   Detection out_;
 };
@@ -274,7 +277,8 @@ absl::StatusOr<std::vector<Detection>> DetectAll(const Scope& scope, const Corpu
   }
   std::vector<Detection> out;
   for (const std::string& text : texts) {
-    GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("look for licences, ", out.size(), " of ", texts.size(), " texts done"));
+    GOFARM_RETURN_IF_ERROR_CTX(scope.Check(),
+                               Cat("look for licences, ", out.size(), " of ", texts.size(), " texts done"));
     out.push_back(Detect(corpus, text));
   }
   return out;

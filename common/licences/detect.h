@@ -27,6 +27,8 @@ inline constexpr size_t kTextBytesMax = size_t{16} << 20;
 inline constexpr size_t kTextsMax = 16384;
 inline constexpr int64_t kTextsBytesMax = int64_t{64} << 20;  // of all together
 inline constexpr double kScoreMin = 0.90;
+// Of the licence's own pairs of words: a text whose end is missing is none.
+inline constexpr double kShareMin = 0.90;
 // Of licences of a few sentences, which share most of their words with others.
 inline constexpr size_t kShortWords = 48;
 inline constexpr double kShortScoreMin = 0.97;
@@ -72,8 +74,8 @@ struct Detection {
 
 Detection Detect(const Corpus& corpus, std::string_view text);
 
-// Of many. RESOURCE_EXHAUSTED beyond kTextsMax or kTextsBytesMax, DEADLINE_EXCEEDED and CANCELLED by the scope, which is
-// asked between texts.
+// Of many. RESOURCE_EXHAUSTED beyond kTextsMax or kTextsBytesMax, DEADLINE_EXCEEDED and CANCELLED by the scope, which
+// is asked between texts.
 absl::StatusOr<std::vector<Detection>> DetectAll(const Scope& scope, const Corpus& corpus,
                                                  const std::vector<std::string>& texts);
 

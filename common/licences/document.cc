@@ -78,8 +78,8 @@ absl::StatusOr<LicenceDocument> ReadOld(std::string_view bytes) {
     const size_t end = bytes.find('\n');
     const std::optional<OldHeader> header = ParseOldHeader(bytes.substr(0, end));
     if (!header || end == std::string_view::npos || bytes.size() - end - 1 < header->size + 1) {
-      return absl::InvalidArgumentError(
-          Cat("licences: no document, and no text in the old form at \"", EscapeAndClip(bytes.substr(0, end), 100), "\""));
+      return absl::InvalidArgumentError(Cat("licences: no document, and no text in the old form at \"",
+                                            EscapeAndClip(bytes.substr(0, end), 100), "\""));
     }
     if (header->module != module || header->version != version) {
       std::tie(module, version) = std::tie(header->module, header->version);
@@ -152,8 +152,10 @@ void DocumentBuilder::AddFile(std::string_view name, std::string_view bytes) {
   std::string text = CleanText(bytes);
   auto place = places_.find(text);
   // Quotes and line ends take two bytes each in the document.
-  const auto need = static_cast<int64_t>(text.size() + static_cast<size_t>(std::count_if(text.begin(), text.end(), [](
-                                                           char c) { return c == '"' || c == '\\' || c < ' '; })));
+  const auto need =
+      static_cast<int64_t>(text.size() + static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+                             return c == '"' || c == '\\' || c < ' ';
+                           })));
   if (place == places_.end() && need > bytes_left_) {
     return LeaveOut(name, size, Cat("all licence files together are larger than ", kDocumentBytesMax, " bytes"));
   }

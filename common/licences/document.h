@@ -1,7 +1,7 @@
 // The artifact "licences" of an attempt: the licence files of every module that is linked into its executables, and of
-// what the toolchains link in. One JSON document; each text stands in it once. The worker writes it, the coordinator and
-// the CLI read it. Older workers stored plain texts with a header line for each file; Read takes both. Deterministic:
-// the same files in the same order give the same bytes. Pure; a builder is used by one thread.
+// what the toolchains link in. One JSON document; each text stands in it once. The worker writes it, the coordinator
+// and the CLI read it. Older workers stored plain texts with a header line for each file; Read takes both.
+// Deterministic: the same files in the same order give the same bytes. Pure; a builder is used by one thread.
 #pragma once
 
 #include <cstddef>
@@ -24,9 +24,9 @@ inline constexpr size_t kModulesMax = 20'000;
 inline constexpr size_t kFileNameMax = 1000;
 
 struct LicenceFile {
-  std::string name;  // inside the module: "LICENSE", "third_party/lz4/LICENSE"
-  int text = -1;     // index of LicenceDocument::texts; -1: left out
-  int64_t size = 0;  // of the file, as it was
+  std::string name;      // inside the module: "LICENSE", "third_party/lz4/LICENSE"
+  int text = -1;         // index of LicenceDocument::texts; -1: left out
+  int64_t size = 0;      // of the file, as it was
   std::string left_out;  // why there is no text; empty when there is one
   bool operator==(const LicenceFile&) const = default;
 };

@@ -117,9 +117,7 @@ class Parser {
 
 }  // namespace
 
-Expression Expression::Of(std::string_view id) {
-  return OneOf({{std::string(id)}});
-}
+Expression Expression::Of(std::string_view id) { return OneOf({{std::string(id)}}); }
 
 Expression Expression::AnyOf(const std::vector<std::string>& ids) {
   Choice choice;

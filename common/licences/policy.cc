@@ -14,9 +14,9 @@ namespace gofarm::licences {
 namespace {
 
 constexpr LicenceClass kClasses[] = {
-    LicenceClass::kPublicDomain,    LicenceClass::kPermissive,  LicenceClass::kWeakCopyleft, LicenceClass::kStrongCopyleft,
-    LicenceClass::kNetworkCopyleft, LicenceClass::kOsiApproved, LicenceClass::kNonFree,      LicenceClass::kOther,
-    LicenceClass::kUnknown};
+    LicenceClass::kPublicDomain,   LicenceClass::kPermissive,      LicenceClass::kWeakCopyleft,
+    LicenceClass::kStrongCopyleft, LicenceClass::kNetworkCopyleft, LicenceClass::kOsiApproved,
+    LicenceClass::kNonFree,        LicenceClass::kOther,           LicenceClass::kUnknown};
 constexpr size_t kReasonMax = 500;
 
 struct Judged {
@@ -145,8 +145,7 @@ ModuleVerdict JudgeModule(const Corpus& corpus, const Policy& policy, const Modu
   if (expression.empty()) {
     expression = Expression::Of(kUnknownLicence);
     Worsen(judged, of_unknown,
-           module.files.empty() ? "no licence file"
-                                : Cat("licence not recognised in ", absl::StrJoin(unknown, ", ")));
+           module.files.empty() ? "no licence file" : Cat("licence not recognised in ", absl::StrJoin(unknown, ", ")));
   } else if (!unknown.empty()) {
     // Beside a licence that is known: a file in another language, a list of holders, a pointer to the licence.
     Worsen(judged, Verdict::kMark, Cat("licence not recognised in ", absl::StrJoin(unknown, ", ")));
@@ -180,14 +179,14 @@ std::string_view Name(Verdict verdict) {
 absl::Status CheckPolicy(const Corpus& corpus, const Policy& policy) {
   for (const auto* names : {&policy.publish, &policy.mark, &policy.refuse}) {
     for (const std::string& name : *names) {
-      const bool is_class = std::any_of(std::begin(kClasses), std::end(kClasses),
-                                        [&name](LicenceClass c) { return Name(c) == name; });
+      const bool is_class =
+          std::any_of(std::begin(kClasses), std::end(kClasses), [&name](LicenceClass c) { return Name(c) == name; });
       if (is_class || corpus.Find(BaseOf(name)) >= 0 || absl::StartsWith(name, "LicenseRef-")) continue;
       std::vector<std::string_view> classes;
       for (const LicenceClass c : kClasses) classes.push_back(Name(c));
-      return absl::InvalidArgumentError(Cat(
-          "licence policy: \"", EscapeAndClip(name, 100), "\" is no SPDX id of ", corpus.list(), " and no class (",
-          absl::StrJoin(classes, ", ", [](std::string* out, std::string_view c) { out->append(c); }), ")"));
+      return absl::InvalidArgumentError(
+          Cat("licence policy: \"", EscapeAndClip(name, 100), "\" is no SPDX id of ", corpus.list(), " and no class (",
+              absl::StrJoin(classes, ", ", [](std::string* out, std::string_view c) { out->append(c); }), ")"));
     }
   }
   for (const auto& [module, concluded] : policy.concluded) {
@@ -214,7 +213,8 @@ Decision Decide(const Corpus& corpus, const Policy& policy, const std::vector<Mo
   for (const ModuleFinding& module : modules) {
     ModuleVerdict one = JudgeModule(corpus, policy, module);
     Worsen(judged, one.verdict, one.reason);
-    if (absl::StatusOr<Expression> expression = Expression::Parse(one.expression); expression.ok()) all.And(*expression);
+    if (absl::StatusOr<Expression> expression = Expression::Parse(one.expression); expression.ok())
+      all.And(*expression);
     if (module.role == Role::kMain) out.licence = one.expression;
     out.modules.push_back(std::move(one));
   }

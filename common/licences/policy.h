@@ -1,6 +1,6 @@
-// Whether a program may be published under the licences of what is linked into it. Pure: it gets what detection found in
-// the licence files of each module, and a policy, and says publish, mark or refuse with the reason, and what the record
-// states as the licence (an SPDX expression). No legal advice: a table that an operator can read and change.
+// Whether a program may be published under the licences of what is linked into it. Pure: it gets what detection found
+// in the licence files of each module, and a policy, and says publish, mark or refuse with the reason, and what the
+// record states as the licence (an SPDX expression). No legal advice: a table that an operator can read and change.
 #pragma once
 
 #include <cstddef>
@@ -19,7 +19,7 @@ namespace gofarm::licences {
 
 enum class Verdict {
   kPublish,
-  kMark,   // published, and the record says that a person should look
+  kMark,  // published, and the record says that a person should look
   kRefuse
 };
 std::string_view Name(Verdict verdict);  // "publish", "mark", "refuse"
@@ -79,9 +79,9 @@ struct ModuleVerdict {
 
 struct Decision {
   Verdict verdict = Verdict::kRefuse;
-  std::string reason;           // of the strictest module, in one line; empty for kPublish
-  std::string licence;          // of the main module alone; "LicenseRef-gofarm-unknown" where it has none
-  std::string expression;       // of all that is linked
+  std::string reason;                  // of the strictest module, in one line; empty for kPublish
+  std::string licence;                 // of the main module alone; "LicenseRef-gofarm-unknown" where it has none
+  std::string expression;              // of all that is linked
   std::vector<ModuleVerdict> modules;  // in the order that was given
 };
 

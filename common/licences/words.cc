@@ -226,9 +226,8 @@ class Scanner {
     if (first >= words_.size()) return;
     size_t at = first;
     const auto is = [&](size_t i, std::initializer_list<std::string_view> names) {
-      return i < words_.size() && std::any_of(names.begin(), names.end(), [&](std::string_view name) {
-               return KeyOf(name) == words_[i].key;
-             });
+      return i < words_.size() && std::any_of(names.begin(), names.end(),
+                                              [&](std::string_view name) { return KeyOf(name) == words_[i].key; });
     };
     if (is(at, {"all"}) && is(at + 1, {"rights"}) && is(at + 2, {"reserved"})) {
       words_.erase(words_.begin() + static_cast<std::ptrdiff_t>(at),
@@ -248,11 +247,12 @@ class Scanner {
       const std::string_view rest = text_.substr(words_[at].end, end - words_[at].end);
       const bool marked = HasSign(rest) || rest.find_first_of("<[{") != std::string_view::npos;
       const size_t next = at + 1;
-      const bool about = is(next, {"notice", "notices", "holder", "license", "law", "laws", "or", "and", "in",
-                                   "statement", "interest", "interests", "is", "rights", "this", "to", "protection",
-                                   "as", "of", "on", "treaty", "status", "information"});
-      const bool name = next < words_.size() && !about && text_[words_[next].begin] >= 'A' &&
-                        text_[words_[next].begin] <= 'Z';
+      const bool about =
+          is(next, {"notice",     "notices",   "holder",   "license",   "law",    "laws",   "or",         "and",
+                    "in",         "statement", "interest", "interests", "is",     "rights", "this",       "to",
+                    "protection", "as",        "of",       "on",        "treaty", "status", "information"});
+      const bool name =
+          next < words_.size() && !about && text_[words_[next].begin] >= 'A' && text_[words_[next].begin] <= 'Z';
       if (about || !(marked || year_at(next) || name || is(next, {"by"}))) return;
     }
     size_t last = at;

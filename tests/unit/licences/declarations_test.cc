@@ -28,8 +28,9 @@ TEST(DeclarationsTest, IdentifierLines) {
   ASSERT_EQ(found.hits.size(), 1u);
   EXPECT_EQ(found.hits[0].kind, HitKind::kIdentifier);
   EXPECT_EQ(found.hits[0].begin, 2u);
-  for (const char* none : {"SPDX-License-Identifier:", "SPDX-License-Identifier: ", "SPDX-License-Identifier: Nonsense-1",
-                           "SPDX-License-Identifier: MIT AND", "SPDX-License-Identifier: ((((MIT"}) {
+  for (const char* none :
+       {"SPDX-License-Identifier:", "SPDX-License-Identifier: ", "SPDX-License-Identifier: Nonsense-1",
+        "SPDX-License-Identifier: MIT AND", "SPDX-License-Identifier: ((((MIT"}) {
     EXPECT_EQ(ExpressionOf(none), "") << none;
   }
 }
@@ -42,16 +43,17 @@ TEST(DeclarationsTest, NoticesOfLicencesThatHaveOne) {
   EXPECT_EQ(found.hits[0].id, "Apache-2.0");
   EXPECT_EQ(found.hits[0].kind, HitKind::kNotice);
   EXPECT_THAT(found.terms, IsEmpty());
-  EXPECT_EQ(ExpressionOf("This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0. If a copy "
-                         "of the MPL was not distributed with this file, You can obtain one at "
-                         "http://mozilla.org/MPL/2.0/."),
-            "MPL-2.0");
+  EXPECT_EQ(
+      ExpressionOf("This Source Code Form is subject to the terms of the Mozilla Public License, v. 2.0. If a copy "
+                   "of the MPL was not distributed with this file, You can obtain one at "
+                   "http://mozilla.org/MPL/2.0/."),
+      "MPL-2.0");
 }
 
 TEST(DeclarationsTest, GnuVersions) {
   const auto notice = [](std::string_view name, std::string_view version) {
-    return Cat("This program is free software; you can redistribute it and/or modify it under the terms of the GNU ", name,
-               " as published by the Free Software Foundation; ", version);
+    return Cat("This program is free software; you can redistribute it and/or modify it under the terms of the GNU ",
+               name, " as published by the Free Software Foundation; ", version);
   };
   EXPECT_EQ(ExpressionOf(notice("General Public License",
                                 "either version 2 of the License, or (at your option) any later version.")),
@@ -60,9 +62,9 @@ TEST(DeclarationsTest, GnuVersions) {
   EXPECT_EQ(ExpressionOf(notice("Lesser General Public License",
                                 "either version 2.1 of the License, or (at your option) any later version.")),
             "LGPL-2.1-or-later");
-  EXPECT_EQ(ExpressionOf(notice("Affero General Public License",
-                                "either version 3 of the License, or any later version.")),
-            "AGPL-3.0-or-later");
+  EXPECT_EQ(
+      ExpressionOf(notice("Affero General Public License", "either version 3 of the License, or any later version.")),
+      "AGPL-3.0-or-later");
   EXPECT_EQ(ExpressionOf(notice("General Public License", "version 9 of the License.")), "");
   EXPECT_EQ(ExpressionOf("It also reads files of the GNU General Public License version 2."), "");
   // A notice that allows later versions speaks for the text beside it.
@@ -74,14 +76,15 @@ TEST(DeclarationsTest, GnuVersions) {
 
 TEST(DeclarationsTest, Choices) {
   EXPECT_EQ(ExpressionOf("Licensed under MIT OR Apache-2.0.\n"), "Apache-2.0 OR MIT");
-  EXPECT_EQ(ExpressionOf("Licensed under either of\n\n * Apache License, Version 2.0 (LICENSE-APACHE or "
-                         "http://www.apache.org/licenses/LICENSE-2.0)\n * MIT license (LICENSE-MIT)\n\nat your option.\n"),
-            "Apache-2.0 OR MIT");
+  EXPECT_EQ(
+      ExpressionOf("Licensed under either of\n\n * Apache License, Version 2.0 (LICENSE-APACHE or "
+                   "http://www.apache.org/licenses/LICENSE-2.0)\n * MIT license (LICENSE-MIT)\n\nat your option.\n"),
+      "Apache-2.0 OR MIT");
   EXPECT_EQ(ExpressionOf("This software is available under two licenses, choose whichever you prefer.\n\nA:\n" +
                          SpdxText("MIT") + "\nB:\n" + SpdxText("Unlicense")),
             "MIT OR Unlicense");
-  EXPECT_EQ(ExpressionOf("Dual-licensed under the MIT license or the BSD 3-clause license.\n\n" + SpdxText("MIT") + "\n\n" +
-                         SpdxText("BSD-3-Clause")),
+  EXPECT_EQ(ExpressionOf("Dual-licensed under the MIT license or the BSD 3-clause license.\n\n" + SpdxText("MIT") +
+                         "\n\n" + SpdxText("BSD-3-Clause")),
             "BSD-3-Clause OR MIT");
   // Two licences without a word of choice hold both.
   EXPECT_EQ(ExpressionOf(SpdxText("MIT") + "\n\n" + SpdxText("BSD-3-Clause")), "BSD-3-Clause AND MIT");
@@ -89,10 +92,12 @@ TEST(DeclarationsTest, Choices) {
                          "\n\n" + SpdxText("Apache-2.0")),
             "Apache-2.0 AND MIT");
   // "At your option any later version" leaves the choice of a version only.
-  EXPECT_EQ(ExpressionOf("You can redistribute it under the terms of the GNU General Public License as published by the Free "
-                         "Software Foundation; either version 2 of the License, or (at your option) any later version."
-                         "\n\n" + SpdxText("MIT")),
-            "GPL-2.0-or-later AND MIT");
+  EXPECT_EQ(
+      ExpressionOf("You can redistribute it under the terms of the GNU General Public License as published by the Free "
+                   "Software Foundation; either version 2 of the License, or (at your option) any later version."
+                   "\n\n" +
+                   SpdxText("MIT")),
+      "GPL-2.0-or-later AND MIT");
 }
 
 }  // namespace

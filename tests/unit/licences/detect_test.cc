@@ -34,7 +34,8 @@ std::string Replaced(std::string_view text, std::string_view what, std::string_v
 }
 
 std::string HtmlEscaped(std::string_view text) {
-  return absl::StrReplaceAll(Av(text), {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", "&#39;"}});
+  return absl::StrReplaceAll(Av(text),
+                             {{"&", "&amp;"}, {"<", "&lt;"}, {">", "&gt;"}, {"\"", "&quot;"}, {"'", "&#39;"}});
 }
 
 std::string Commented(std::string_view text, std::string_view mark) {
@@ -128,8 +129,7 @@ TEST(DetectTest, AFurtherClauseMakesItAnotherLicence) {
       "except where the copyright holder has agreed to that in writing.\n\n";
   const size_t middle = mit.find("THE SOFTWARE IS PROVIDED");
   ASSERT_NE(middle, std::string::npos);
-  for (const std::string& text :
-       {mit + clause, clause + mit, mit.substr(0, middle) + clause + mit.substr(middle)}) {
+  for (const std::string& text : {mit + clause, clause + mit, mit.substr(0, middle) + clause + mit.substr(middle)}) {
     const Detection found = Find(text);
     ASSERT_THAT(IdsOf(found), ElementsAre("MIT"));
     EXPECT_LT(found.hits[0].score, 0.97) << text;
@@ -146,11 +146,13 @@ TEST(DetectTest, AFurtherClauseMakesItAnotherLicence) {
 }
 
 TEST(DetectTest, WhatTakesRightsAwayIsNamed) {
-  const Detection commons = Find("\"Commons Clause\" License Condition v1.0\n\nThe Software is provided to you by the "
-                                 "Licensor under the License, as defined below, subject to the following condition. "
-                                 "Without limiting other conditions in the License, the grant of rights under the License "
-                                 "will not include, and the License does not grant to you, the right to Sell the "
-                                 "Software.\n\n" + SpdxText("Apache-2.0"));
+  const Detection commons = Find(
+      "\"Commons Clause\" License Condition v1.0\n\nThe Software is provided to you by the "
+      "Licensor under the License, as defined below, subject to the following condition. "
+      "Without limiting other conditions in the License, the grant of rights under the License "
+      "will not include, and the License does not grant to you, the right to Sell the "
+      "Software.\n\n" +
+      SpdxText("Apache-2.0"));
   EXPECT_THAT(commons.restrictions, ElementsAre("Commons Clause"));
   EXPECT_THAT(commons.hits, Contains(Field("id", &Hit::id, "Apache-2.0")));
   EXPECT_THAT(commons.terms, Not(IsEmpty()));
@@ -163,7 +165,8 @@ TEST(DetectTest, WhatTakesRightsAwayIsNamed) {
 
 TEST(DetectTest, TheClausesOfBsdAreCounted) {
   const std::string holder = "The Regents of the Imaginary University";
-  for (const char* id : {"BSD-1-Clause", "BSD-2-Clause", "BSD-3-Clause", "BSD-4-Clause", "0BSD", "BSD-2-Clause-Views"}) {
+  for (const char* id :
+       {"BSD-1-Clause", "BSD-2-Clause", "BSD-3-Clause", "BSD-4-Clause", "0BSD", "BSD-2-Clause-Views"}) {
     EXPECT_THAT(IdsOf(Find(SpdxText(id))), ElementsAre(id));
     EXPECT_THAT(IdsOf(Find(Rewrapped(SpdxText(id), 60))), ElementsAre(id));
   }

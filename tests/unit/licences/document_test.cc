@@ -120,12 +120,13 @@ TEST(DocumentTest, ThePlainTextsOfOlderWorkers) {
 }
 
 TEST(DocumentTest, WhatIsNoDocumentIsRefused) {
-  for (const char* bytes :
-       {"", "x", "[]", "{}", "==== ", "==== a@b c (99 bytes)\nx\n", "==== a b (1 bytes)\nx\n", "==== a@b c (-1 bytes)\n\n",
-        R"({"gofarm_licences":1,"modules":[],"texts":[]})",
-        R"({"gofarm_licences":2,"modules":[{"path":"a","files":[{"name":"L","text":0}]}],"texts":[]})",
-        R"({"gofarm_licences":2,"modules":[{"path":"a","files":[{"name":"L","text":-1}]}],"texts":[]})",
-        R"({"gofarm_licences":2,"modules":[{"path":"a","files":[{"name":"L","text":-7,"left_out":"x"}]}],"texts":[]})"}) {
+  for (
+      const char* bytes :
+      {"", "x", "[]", "{}", "==== ", "==== a@b c (99 bytes)\nx\n", "==== a b (1 bytes)\nx\n",
+       "==== a@b c (-1 bytes)\n\n", R"({"gofarm_licences":1,"modules":[],"texts":[]})",
+       R"({"gofarm_licences":2,"modules":[{"path":"a","files":[{"name":"L","text":0}]}],"texts":[]})",
+       R"({"gofarm_licences":2,"modules":[{"path":"a","files":[{"name":"L","text":-1}]}],"texts":[]})",
+       R"({"gofarm_licences":2,"modules":[{"path":"a","files":[{"name":"L","text":-7,"left_out":"x"}]}],"texts":[]})"}) {
     EXPECT_EQ(ReadDocument(bytes).status().code(), absl::StatusCode::kInvalidArgument) << bytes;
   }
   EXPECT_EQ(ReadDocument(R"({"gofarm_licences":3})").status().code(), absl::StatusCode::kUnimplemented);

@@ -24,7 +24,8 @@ TEST(ExpressionTest, OneFormForOneMeaning) {
   EXPECT_EQ(Same("ISC AND (MIT OR Apache-2.0)"), "ISC AND (Apache-2.0 OR MIT)");
   EXPECT_EQ(Same("MIT OR Apache-2.0 AND ISC"), "(Apache-2.0 AND ISC) OR MIT");
   EXPECT_EQ(Same("(MIT AND ISC) OR (MIT AND Zlib)"), "MIT AND (ISC OR Zlib)");
-  EXPECT_EQ(Same("GPL-2.0-only WITH Classpath-exception-2.0 OR MIT"), "GPL-2.0-only WITH Classpath-exception-2.0 OR MIT");
+  EXPECT_EQ(Same("GPL-2.0-only WITH Classpath-exception-2.0 OR MIT"),
+            "GPL-2.0-only WITH Classpath-exception-2.0 OR MIT");
   EXPECT_EQ(Same("GPL-2.0+"), "GPL-2.0+");
   for (const char* text : {"MIT", "ISC AND (Apache-2.0 OR MIT)", "(Apache-2.0 AND ISC) OR MIT"}) {
     EXPECT_EQ(Same(Same(text)), Same(text));
@@ -32,7 +33,8 @@ TEST(ExpressionTest, OneFormForOneMeaning) {
 }
 
 TEST(ExpressionTest, WhatIsNone) {
-  for (const char* text : {"", " ", "AND", "MIT AND", "MIT MIT", "(MIT", "MIT)", "MIT WITH", "OR MIT", "MIT | ISC", "()"}) {
+  for (const char* text :
+       {"", " ", "AND", "MIT AND", "MIT MIT", "(MIT", "MIT)", "MIT WITH", "OR MIT", "MIT | ISC", "()"}) {
     const absl::StatusOr<Expression> parsed = Expression::Parse(text);
     EXPECT_EQ(parsed.status().code(), absl::StatusCode::kInvalidArgument) << text;
   }

@@ -26,13 +26,13 @@ Decision Of(const std::vector<ModuleFinding>& modules, const Policy& policy = {}
 
 TEST(PolicyTest, DefaultsByLicence) {
   const std::vector<std::pair<const char*, const char*>> table = {
-      {"MIT", "publish"},           {"Apache-2.0", "publish"},    {"BSD-3-Clause", "publish"},
-      {"ISC", "publish"},           {"Unlicense", "publish"},     {"0BSD", "publish"},
-      {"MPL-2.0", "publish"},       {"LGPL-3.0-only", "publish"}, {"GPL-2.0-only", "publish"},
-      {"GPL-3.0-only", "publish"},  {"AGPL-3.0-only", "publish"}, {"EPL-2.0", "publish"},
-      {"BUSL-1.1", "refuse"},       {"SSPL-1.0", "refuse"},       {"Elastic-2.0", "refuse"},
-      {"CC-BY-NC-4.0", "refuse"},   {"CC-BY-ND-4.0", "refuse"},   {"CC-BY-NC-SA-4.0", "refuse"},
-      {"FSL-1.1-MIT", "refuse"},    {"JSON", "refuse"},           {"PolyForm-Noncommercial-1.0.0", "refuse"},
+      {"MIT", "publish"},          {"Apache-2.0", "publish"},    {"BSD-3-Clause", "publish"},
+      {"ISC", "publish"},          {"Unlicense", "publish"},     {"0BSD", "publish"},
+      {"MPL-2.0", "publish"},      {"LGPL-3.0-only", "publish"}, {"GPL-2.0-only", "publish"},
+      {"GPL-3.0-only", "publish"}, {"AGPL-3.0-only", "publish"}, {"EPL-2.0", "publish"},
+      {"BUSL-1.1", "refuse"},      {"SSPL-1.0", "refuse"},       {"Elastic-2.0", "refuse"},
+      {"CC-BY-NC-4.0", "refuse"},  {"CC-BY-ND-4.0", "refuse"},   {"CC-BY-NC-SA-4.0", "refuse"},
+      {"FSL-1.1-MIT", "refuse"},   {"JSON", "refuse"},           {"PolyForm-Noncommercial-1.0.0", "refuse"},
   };
   for (const auto& [id, verdict] : table) {
     const Decision decision = Of({Main({{"LICENSE", SpdxText(id)}})});
@@ -69,7 +69,8 @@ TEST(PolicyTest, WhatIsNotKnownIsNotPublished) {
   EXPECT_EQ(none.verdict, Verdict::kRefuse);
   EXPECT_EQ(none.reason, "example.test/main@v1.0.0: no licence file");
   EXPECT_EQ(none.expression, "LicenseRef-gofarm-unknown");
-  EXPECT_THAT(Of({Main({{"LICENSE", "All rights reserved.\n"}})}).reason, HasSubstr("licence not recognised in LICENSE"));
+  EXPECT_THAT(Of({Main({{"LICENSE", "All rights reserved.\n"}})}).reason,
+              HasSubstr("licence not recognised in LICENSE"));
   // The copyright notice alone gives nothing.
   EXPECT_EQ(Of({Main({{"NOTICE", "This product includes software of Somebody.\n"}})}).verdict, Verdict::kRefuse);
   ModuleFinding cut = Main({{"LICENSE", SpdxText("MIT")}});
@@ -86,8 +87,8 @@ TEST(PolicyTest, EveryLinkedModuleCounts) {
   const ModuleFinding main = Main({{"LICENSE", SpdxText("MIT")}});
   const ModuleFinding good = Module("example.test/good", {{"LICENSE", SpdxText("BSD-3-Clause")}});
   const ModuleFinding bare = Module("example.test/bare", {});
-  const ModuleFinding go = Module("go", {{"LICENSE", SpdxText("BSD-3-Clause")}, {"PATENTS", "A grant of patents.\n"}},
-                                  Role::kToolchain);
+  const ModuleFinding go =
+      Module("go", {{"LICENSE", SpdxText("BSD-3-Clause")}, {"PATENTS", "A grant of patents.\n"}}, Role::kToolchain);
   const Decision fine = Of({main, good, go});
   EXPECT_EQ(fine.verdict, Verdict::kPublish) << fine.reason;
   EXPECT_EQ(fine.licence, "MIT");
@@ -122,7 +123,8 @@ TEST(PolicyTest, RestrictionsAndFurtherTerms) {
 }
 
 TEST(PolicyTest, OfAChoiceTheBestCounts) {
-  const Decision both = Of({Main({{"LICENSE", "Choose whichever you like.\n" + SpdxText("MIT") + "\n\n" + SpdxText("BUSL-1.1")}})});
+  const Decision both =
+      Of({Main({{"LICENSE", "Choose whichever you like.\n" + SpdxText("MIT") + "\n\n" + SpdxText("BUSL-1.1")}})});
   EXPECT_NE(both.verdict, Verdict::kRefuse) << both.reason;
   EXPECT_EQ(both.licence, "BUSL-1.1 OR MIT");
   EXPECT_EQ(Of({Main({{"LICENSE", SpdxText("MIT") + "\n\n" + SpdxText("BUSL-1.1")}})}).verdict, Verdict::kRefuse);

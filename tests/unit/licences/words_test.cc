@@ -61,7 +61,9 @@ using ::testing::IsEmpty;
 TEST(WordsTest, WhatTheGuidelinesCallEqualIsEqual) {
   const std::vector<std::pair<const char*, const char*>> equal = {
       {"Hello World", "hello,  world."},
-      {"\"as is\"", "\xe2\x80\x9c" "AS IS\xe2\x80\x9d"},
+      {"\"as is\"",
+       "\xe2\x80\x9c"
+       "AS IS\xe2\x80\x9d"},
       {"a licence to organise", "A license to organize"},
       {"non-infringement", "NONINFRINGEMENT"},
       {"non-\n  infringement", "noninfringement"},
@@ -95,7 +97,9 @@ TEST(WordsTest, WhatSaysSomethingStays) {
 }
 
 TEST(WordsTest, PlacesAreThoseOfTheText) {
-  const std::string text = "\xc3\xa9t\xc3\xa9  Foo\xff" "Bar";
+  const std::string text =
+      "\xc3\xa9t\xc3\xa9  Foo\xff"
+      "Bar";
   const std::vector<Word> words = WordsOf(text);
   ASSERT_EQ(words.size(), 3u);
   EXPECT_EQ(text.substr(words[0].begin, words[0].end - words[0].begin), "\xc3\xa9t\xc3\xa9");
