@@ -342,9 +342,9 @@ bool Attempt::JudgeEnd(const exec::SandboxResult& result) {
 bool Attempt::Record() {
   if (report_.executables.empty()) return true;
   const std::string file = folder_->path() + "/licences";
-  const absl::StatusOr<int64_t> size = tools_.fetcher.WriteLicences(*built_, offer_.target, file);
+  const absl::StatusOr<int64_t> size =
+      tools_.fetcher.WriteLicences(*built_, offer_.target, *go_, toolchains_.zig, file);
   if (!size.ok()) return EndWith(Annotate(size.status(), "gather the licences"), FailureClass::kInternal);
-  if (*size == 0) return true;
   const absl::StatusOr<digest::FileDigests> digests = digest::DigestFile(file);
   if (!digests.ok()) return EndWith(digests.status(), FailureClass::kInternal);
   report_.licences_file = file;
