@@ -234,6 +234,26 @@ class Collector {
   size_t folders_ = 0, entries_ = 0;
 };
 
+// What the programs are made of, outside std; the module's other packages are in no executable.
+std::set<std::string> LinkedPackages(const TargetListing& listing) {
+  std::set<std::string> seen;
+  std::vector<std::string> open;
+  for (const Program& program : listing.programs) {
+    if (program.has_main_func && program.failure == FailureClass::kNone && seen.insert(program.import_path).second) {
+      open.push_back(program.import_path);
+    }
+  }
+  while (!open.empty()) {
+    const auto imports = listing.imports.find(open.back());
+    open.pop_back();
+    if (imports == listing.imports.end()) continue;
+    for (const std::string& import_path : imports->second) {
+      if (seen.insert(import_path).second) open.push_back(import_path);
+    }
+  }
+  return seen;
+}
+
 // Where a package lies inside its module.
 std::string FolderOf(std::string_view import_path, std::string_view module) {
   return import_path.size() <= module.size() ? std::string() : std::string(import_path.substr(module.size() + 1));
@@ -272,7 +292,7 @@ absl::StatusOr<licences::DocumentBuilder> CollectLicences(const std::string& mod
   std::set<std::string> main_folders;
   std::map<const LinkedModule*, std::set<std::string>> folders;
   if (found != nullptr) {
-    for (const auto& [import_path, name] : found->packages) {
+    for (const std::string& import_path : LinkedPackages(*found)) {
       if (const LinkedModule* const module = ModuleOf(*found, import_path)) {
         folders[module].insert(FolderOf(import_path, module->path));
       } else if (IsInModule(import_path, own)) {

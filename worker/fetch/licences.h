@@ -23,8 +23,8 @@ inline constexpr size_t kLicenceFoldersMax = 20'000;
 inline constexpr size_t kLicenceDepthMax = 24;
 inline constexpr size_t kBundledDepthMax = 4;
 
-// `mod`: the module cache folder. Fails only when a module's folder cannot be read; a toolchain without its files stands
-// in the document without them.
+// `mod`: the module cache folder. Fails only when a module's folder cannot be read; a toolchain without its files
+// stands in the document without them.
 absl::StatusOr<licences::DocumentBuilder> CollectLicences(const std::string& mod, const Listing& listing, Target target,
                                                           const InstalledToolchain& go, const InstalledToolchain& zig);
 

@@ -52,6 +52,11 @@ class LicencesTest : public ::testing::Test {
     target().modules.push_back({.path = path, .version = "v0.1.0", .dir = dir});
     if (!dir.empty()) fs::create_directories(base_ + "/mod/" + dir);
   }
+  // One program at `main`, which imports the rest.
+  void Link(const std::string& main, const std::vector<std::string>& rest) {
+    target().programs = {{.import_path = main, .name = "x", .has_main_func = true}};
+    target().imports = {{main, rest}};
+  }
   TargetListing& target() { return listing_.targets[0]; }
 
   licences::LicenceDocument Collect() {
@@ -110,12 +115,15 @@ TEST_F(LicencesTest, CxxBringsItsRuntimes) {
   target().uses_cxx = true;
   std::vector<std::string> parts;
   for (const licences::LicenceModule& module : Collect().modules) parts.push_back(module.path);
-  EXPECT_THAT(parts, ElementsAre("example.test/tool", "go", "zig/musl", "zig/compiler-rt", "zig/libcxx", "zig/libcxxabi",
-                                 "zig/libunwind"));
+  EXPECT_THAT(parts, ElementsAre("example.test/tool", "go", "zig/musl", "zig/compiler-rt", "zig/libcxx",
+                                 "zig/libcxxabi", "zig/libunwind"));
 }
 
 TEST_F(LicencesTest, FoldersDownToALinkedPackageAndLicenceFolders) {
-  target().packages = {{"example.test/tool", "main"}, {"example.test/tool/internal/third/lz4", "lz4"}};
+  Link("example.test/tool/cmd/tool", {"example.test/tool/internal/third/lz4", "example.test/dep/v2"});
+  target().imports["example.test/dep/v2"] = {"example.test/dep/v2/sub"};
+  target().packages = {{"example.test/tool/internal/other", "other"}};
+  PutTool("cmd/tool/main.go", "package main\n");
   PutTool("LICENSE", "own\n");
   PutTool("LICENSES/MIT.txt", "MIT\n");
   PutTool("LICENSES/Apache-2.0.txt", "Apache\n");
@@ -125,17 +133,16 @@ TEST_F(LicencesTest, FoldersDownToALinkedPackageAndLicenceFolders) {
   PutTool("internal/other/LICENSE", "not linked\n");
   PutTool("internal/third/lz4/lib/LICENSE", "no code there\n");
   AddDependency("example.test/dep/v2", "example.test/dep/v2@v0.1.0");
-  target().packages["example.test/dep/v2/sub"] = "sub";
   Put("mod/example.test/dep/v2@v0.1.0/sub/LICENSE", "of sub\n");
   const licences::LicenceDocument document = Collect();
-  EXPECT_THAT(Names(document.modules[0]),
-              ElementsAre("LICENSE", "LICENSES/Apache-2.0.txt", "LICENSES/MIT.txt", "internal/third/LICENSE",
-                          "internal/third/lz4/LICENSE"));
+  EXPECT_THAT(Names(document.modules[0]), ElementsAre("LICENSE", "LICENSES/Apache-2.0.txt", "LICENSES/MIT.txt",
+                                                      "internal/third/LICENSE", "internal/third/lz4/LICENSE"));
   EXPECT_THAT(Names(document.modules[1]), ElementsAre("sub/LICENSE"));
 }
 
 TEST_F(LicencesTest, BundledCodeBesideALinkedPackage) {
-  target().packages = {{"example.test/tool/db", "db"}};
+  Link("example.test/tool/cmd", {"example.test/tool/db"});
+  PutTool("cmd/main.go", "package main\n");
   PutTool("db/db.go", "package db\n");
   PutTool("db/sqlite/LICENSE", "sqlite\n");
   PutTool("db/sqlite/src/a.c", "int a;\n");
@@ -154,7 +161,7 @@ TEST_F(LicencesTest, BundledCodeBesideALinkedPackage) {
 
 TEST_F(LicencesTest, AModuleThatCallsItselfDifferently) {
   listing_.declared_path = "tool";
-  target().packages = {{"tool/cmd", "main"}, {"tool/cmd/inner", "inner"}};
+  Link("tool/cmd", {});
   PutTool("cmd/LICENSE", "x\n");
   EXPECT_THAT(Names(Collect().modules[0]), ElementsAre("cmd/LICENSE"));
   EXPECT_EQ(Collect().modules[0].path, "example.test/tool");
@@ -170,7 +177,7 @@ TEST_F(LicencesTest, LinksAndPipesAreNotFollowed) {
   ASSERT_EQ(mkfifo((tool + "/NOTICE").c_str(), 0644), 0);
   fs::create_directories(tool + "/COPYING");  // a folder of that name
   PutTool("LICENSE-real", "real\n");
-  target().packages = {{"example.test/tool/pkg", "pkg"}, {"example.test/tool/pkg/sub", "sub"}};
+  Link("example.test/tool", {"example.test/tool/pkg", "example.test/tool/pkg/sub"});
   const licences::LicenceDocument document = Collect();
   const licences::LicenceModule& module = document.modules[0];
   EXPECT_FALSE(module.complete);
@@ -211,7 +218,7 @@ TEST_F(LicencesTest, WhatIsMissing) {
   zig_.root = base_ + "/no-zig";
   fs::remove(base_ + "/go/LICENSE");
   fs::remove(base_ + "/go/PATENTS");
-  target().packages = {{"example.test/tool/gone/away", "away"}};
+  Link("example.test/tool/gone/away", {});
   const licences::LicenceDocument document = Collect();
   ASSERT_THAT(document.modules, SizeIs(5));
   EXPECT_FALSE(document.modules[0].complete);
