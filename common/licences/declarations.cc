@@ -22,9 +22,8 @@ struct Phrase {
 
 // The head of a file, as the licences that have one word it.
 constexpr Phrase kNotices[] = {
-    {"licensed under the apache license version 2.0 the license", "Apache-2.0"},
+    {"licensed under the apache license version 2.0", "Apache-2.0"},
     {"subject to the terms of the mozilla public license v 2.0", "MPL-2.0"},
-    {"subject to the terms of the mozilla public license v. 2.0", "MPL-2.0"},
 };
 
 // As people name them where they leave a choice. The longest that fits counts.

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -21,10 +23,16 @@ constexpr int kShiftMin = 16;
 // Two licences may share that much of the shorter one (a disclaimer that stands once).
 constexpr double kOverlapMax = 0.1;
 
+// A run of words that a licence has too: where in the licence, and where in the text.
+struct Seen {
+  int32_t at = 0;
+  int32_t word = 0;
+};
+
 struct Place {
   int votes = 0;
-  int32_t low_at = 0, low_word = 0;     // the run that is nearest to the licence's beginning, and where it is
-  int32_t high_at = -1, high_word = 0;  // and that which is nearest to its end
+  Seen low, high;    // the runs nearest to the licence's beginning and end
+  Seen first, last;  // the first and last in the text: a licence may say its first words again further below
 };
 
 struct Candidate {
@@ -73,25 +81,21 @@ class Finder {
         const Form& form = corpus_.forms()[static_cast<size_t>(posting.form)];
         const int64_t start = static_cast<int64_t>(i) - posting.at + static_cast<int64_t>(form.words.size());
         const auto key = std::make_pair(posting.form, static_cast<int32_t>(start / ShiftOf(form)));
+        const Seen seen{posting.at, static_cast<int32_t>(i)};
         auto it = places_.find(key);
         if (it == places_.end()) {
           if (places_.size() >= kCandidatesMax) {
             out_.complete = false;
             return;
           }
-          it = places_.emplace(key, Place{.low_at = posting.at, .low_word = static_cast<int32_t>(i)}).first;
+          it = places_.emplace(key, Place{.low = seen, .high = seen, .first = seen}).first;
         }
         Place& place = it->second;
         ++votes;
         ++place.votes;
-        if (posting.at < place.low_at) {
-          place.low_at = posting.at;
-          place.low_word = static_cast<int32_t>(i);
-        }
-        if (posting.at >= place.high_at) {
-          place.high_at = posting.at;
-          place.high_word = static_cast<int32_t>(i);
-        }
+        if (seen.at < place.low.at) place.low = seen;
+        if (seen.at >= place.high.at) place.high = seen;
+        place.last = seen;
       }
     }
   }
@@ -109,9 +113,10 @@ class Finder {
           places[i + 1].first.second == places[i].first.second + 1) {
         const Place& next = places[i + 1].second;
         place.votes += next.votes;
-        if (next.low_at < place.low_at) std::tie(place.low_at, place.low_word) = std::tie(next.low_at, next.low_word);
-        if (next.high_at > place.high_at)
-          std::tie(place.high_at, place.high_word) = std::tie(next.high_at, next.high_word);
+        if (next.low.at < place.low.at) place.low = next.low;
+        if (next.high.at > place.high.at) place.high = next.high;
+        if (next.first.word < place.first.word) place.first = next.first;
+        if (next.last.word > place.last.word) place.last = next.last;
       }
       if (place.votes < kSeedShareMin * form.seeds) continue;
       Candidate candidate = Compare(places[i].first.first, place);
@@ -150,11 +155,25 @@ class Finder {
 
   // How the licence of a form and the part of the text where it was seen compare.
   Candidate Compare(int form_index, const Place& place) {
+    const auto length = static_cast<int64_t>(corpus_.forms()[static_cast<size_t>(form_index)].words.size());
+    std::set<std::pair<int64_t, int64_t>> windows;
+    for (const Seen& start : {place.low, place.first}) {
+      for (const Seen& stop : {place.high, place.last}) {
+        windows.emplace(std::max<int64_t>(0, int64_t{start.word} - start.at),
+                        std::min(static_cast<int64_t>(words_.size()), stop.word + length - stop.at));
+      }
+    }
+    std::optional<Candidate> best;
+    for (const auto& [begin, end] : windows) {
+      const Candidate candidate = CompareWindow(form_index, begin, end);
+      if (!best || candidate.value > best->value) best = candidate;
+    }
+    return *best;
+  }
+
+  Candidate CompareWindow(int form_index, int64_t begin, int64_t end) {
     const Form& form = corpus_.forms()[static_cast<size_t>(form_index)];
     Candidate out{.form = form_index};
-    const auto behind = static_cast<int64_t>(form.words.size()) - place.high_at;
-    int64_t begin = std::max<int64_t>(0, int64_t{place.low_word} - place.low_at);
-    int64_t end = std::min(static_cast<int64_t>(words_.size()), place.high_word + behind);
     for (const auto& [pair, count] : form.pairs) wanted_[static_cast<size_t>(pair)] = count;
     const auto foreign = [&](int64_t pair) {
       const int id = pairs_[static_cast<size_t>(pair)];

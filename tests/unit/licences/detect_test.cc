@@ -200,6 +200,14 @@ TEST(DetectTest, LongLicencesWithAndWithoutWhatFollowsThem) {
   EXPECT_THAT(IdsOf(Find(lgpl.substr(0, second))), ElementsAre("LGPL-3.0-only"));
 }
 
+// Its first words stand again in its middle, so a missing title must not move where it is looked for.
+TEST(DetectTest, ALicenceThatRepeatsItsTitle) {
+  const std::string text = SpdxText("CC-BY-SA-4.0");
+  ASSERT_TRUE(text.starts_with("Creative Commons Attribution-ShareAlike 4.0 International"));
+  const Detection found = Find(text.substr(std::string_view("Creative Commons ").size()));
+  EXPECT_THAT(found.hits, ElementsAre(IsHit("CC-BY-SA-4.0", 0.99)));
+}
+
 TEST(DetectTest, SeveralLicencesInOneText) {
   const std::string text = "This package bundles others.\n\nlz4:\n" + SpdxText("BSD-2-Clause") + "\n\nzlib:\n" +
                            SpdxText("Zlib") + "\n\nitself:\n" + Mit() + "\n\nfonts:\n" + Mit();
