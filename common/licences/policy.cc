@@ -100,7 +100,8 @@ ModuleVerdict JudgeModule(const Corpus& corpus, const Policy& policy, const Modu
   const std::string label = EscapeForPrint(Cat(module.path, "@", module.version));
   auto concluded = policy.concluded.find(Cat(module.path, "@", module.version));
   if (concluded == policy.concluded.end()) concluded = policy.concluded.find(module.path);
-  if (concluded != policy.concluded.end()) {
+  const bool text_is_there = module.role != Role::kToolchain || (!module.files.empty() && module.complete);
+  if (concluded != policy.concluded.end() && text_is_there) {
     const absl::StatusOr<Expression> expression = Expression::Parse(concluded->second);
     const Judged judged = expression.ok() ? JudgeExpression(corpus, policy, *expression)
                                           : Judged{Verdict::kRefuse, std::string(expression.status().message())};

@@ -173,6 +173,20 @@ TEST(PolicyTest, WhatAPersonConcludedStandsInForWhatWasFound) {
   EXPECT_EQ(Of({Main({{"LICENSE", SpdxText("MIT")}})}, policy).verdict, Verdict::kRefuse);
 }
 
+// musl's file says more than MIT; without the file nothing stands in for it.
+TEST(PolicyTest, PartsOfToolchainsAreConcludedFromTheStart) {
+  const std::string more =
+      "\n\nPortions are licensed under other terms, which must be read in the source files only.\n";
+  const ModuleFinding musl = Module("zig/musl", {{"COPYRIGHT", SpdxText("MIT") + more}}, Role::kToolchain);
+  const ModuleFinding main = Main({{"LICENSE", SpdxText("ISC")}});
+  EXPECT_EQ(Of({main, musl}).verdict, Verdict::kPublish) << Of({main, musl}).reason;
+  EXPECT_EQ(Of({main, musl}).expression, "ISC AND MIT");
+  EXPECT_EQ(Of({main, Module("zig/musl", {}, Role::kToolchain)}).verdict, Verdict::kRefuse);
+  Policy bare;
+  bare.concluded.clear();
+  EXPECT_EQ(Of({main, musl}, bare).verdict, Verdict::kMark);
+}
+
 TEST(PolicyTest, APolicyIsCheckedBeforeItIsUsed) {
   const Corpus& corpus = Corpus::Spdx();
   EXPECT_TRUE(CheckPolicy(corpus, Policy{}).ok());
