@@ -18,8 +18,9 @@ struct LinkedName {
   std::string path, version, replace_path, replace_version;
 };
 
-// For Decide: the main module, the linked ones by path, the toolchains. What the document does not name is there without
-// files, and so are "go", "zig/musl" and "zig/compiler-rt" of documents that older workers wrote. Errors as DetectAll's.
+// For Decide: the main module, the linked ones by path, the toolchains. What the document does not name is there
+// without files, and so are "go", "zig/musl" and "zig/compiler-rt" of documents that older workers wrote. Errors as
+// DetectAll's.
 absl::StatusOr<std::vector<ModuleFinding>> Review(const Scope& scope, const Corpus& corpus,
                                                   const LicenceDocument& document, const LinkedName& main,
                                                   const std::vector<LinkedName>& linked);

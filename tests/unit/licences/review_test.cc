@@ -44,7 +44,8 @@ TEST(ReviewTest, OnlyWhatAnExecutableLinksCounts) {
   EXPECT_EQ(fine.licence, "MIT");
   EXPECT_EQ(fine.expression, "BSD-3-Clause AND MIT");
   EXPECT_THAT(fine.modules, SizeIs(5));
-  const Decision refused = Of(Sample(), {{"example.test/other", "v0.1.0", "", ""}, {"example.test/linked", "v0.1.0", "", ""}});
+  const Decision refused =
+      Of(Sample(), {{"example.test/other", "v0.1.0", "", ""}, {"example.test/linked", "v0.1.0", "", ""}});
   EXPECT_EQ(refused.verdict, Verdict::kRefuse);
   EXPECT_THAT(refused.reason, HasSubstr("example.test/other@v0.1.0: licence BUSL-1.1 (non-free)"));
 }
@@ -65,8 +66,8 @@ TEST(ReviewTest, DocumentsOfOlderWorkers) {
   const auto old = ReadDocument(Cat("==== example.test/fork@v0.2.0 LICENSE (", mit.size(), " bytes)\n", mit, "\n",
                                     "==== example.test/tool@v1.2.3 LICENSE (", mit.size(), " bytes)\n", mit, "\n"));
   ASSERT_TRUE(old.ok()) << old.status();
-  const auto findings = Review(Scope{}, Corpus::Spdx(), *old, kMain,
-                               {{"example.test/linked", "v0.1.0", "example.test/fork", "v0.2.0"}});
+  const auto findings =
+      Review(Scope{}, Corpus::Spdx(), *old, kMain, {{"example.test/linked", "v0.1.0", "example.test/fork", "v0.2.0"}});
   ASSERT_TRUE(findings.ok());
   ASSERT_THAT(*findings, SizeIs(5));
   EXPECT_EQ((*findings)[0].files.at(0).detection.expression.ToString(), "MIT");
