@@ -180,13 +180,18 @@ class Reader {
   bool Free(size_t i) const { return !rest_.inside[i]; }
 
   void AddHit(std::string_view id, HitKind kind, size_t begin, size_t end) {
+    if (out_.hits.size() >= kHitsMax) {
+      out_.complete = false;
+      return;
+    }
     out_.hits.push_back({.id = std::string(id), .kind = kind, .score = 1, .begin = begin, .end = end});
   }
 
   // The rest of the line, without what ends a comment.
   void FindIdentifiers() {
     const std::string_view text = rest_.text;
-    for (size_t at = text.find(kIdentifierMark); at != std::string_view::npos; at = text.find(kIdentifierMark, at)) {
+    for (size_t at = text.find(kIdentifierMark); at != std::string_view::npos && out_.complete;
+         at = text.find(kIdentifierMark, at)) {
       const size_t begin = at + kIdentifierMark.size();
       const size_t end = std::min(text.find_first_of("\r\n", begin), text.size());
       std::string_view value = text.substr(begin, end - begin);
@@ -380,19 +385,27 @@ class Reader {
       if (inside ? end - begin >= kInsertedWordsMin : obliges && end - begin >= kTermsWordsMin) AddTerms({begin, end});
       begin = end;
     }
-    std::sort(out_.terms.begin(), out_.terms.end(),
-              [](const WordRange& a, const WordRange& b) { return a.begin < b.begin; });
+    JoinTerms();
   }
+  void AddTerms(WordRange range) { out_.terms.push_back(range); }
+
   // What lies this close together is one part: a licence has some of its words too.
-  void AddTerms(WordRange range) {
+  void JoinTerms() {
     constexpr size_t kGapWords = 4;
-    for (WordRange& other : out_.terms) {
-      if (range.begin <= other.end + kGapWords && other.begin <= range.end + kGapWords) {
-        other = {std::min(range.begin, other.begin), std::max(range.end, other.end)};
-        return;
+    std::sort(out_.terms.begin(), out_.terms.end(), [](const WordRange& a, const WordRange& b) {
+      return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
+    });
+    std::vector<WordRange> joined;
+    for (const WordRange& range : out_.terms) {
+      // Of very many the last one stands for the rest.
+      const bool near = !joined.empty() && range.begin <= joined.back().end + kGapWords;
+      if (near || joined.size() >= kTermsMax) {
+        joined.back().end = std::max(joined.back().end, range.end);
+      } else {
+        joined.push_back(range);
       }
     }
-    out_.terms.push_back(range);
+    out_.terms = std::move(joined);
   }
 
   void Mark(size_t begin, size_t end) {

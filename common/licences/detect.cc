@@ -1,6 +1,7 @@
 #include "common/licences/detect.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -213,6 +214,7 @@ class Finder {
     const LicenceInfo& licence = corpus_.licences()[static_cast<size_t>(form.licence)];
     out_.hits.push_back(
         {licence.id, HitKind::kText, found.score, words_[found.begin].begin, words_[found.end - 1].end});
+    by_begin_.emplace(found.begin, texts_.size());
     texts_.push_back(found);
   }
 
@@ -229,28 +231,23 @@ class Finder {
     for (Hit& hit : declared.hits) out_.hits.push_back(std::move(hit));
     out_.restrictions = std::move(declared.restrictions);
     out_.expression = std::move(declared.expression);
+    out_.complete = out_.complete && declared.complete;
   }
 
-  // A licence with further terms in it or beside it is not that licence alone: they count as a part of what was
-  // compared, up to as many words as it has itself.
+  // A licence with further terms beside it is not that licence alone: they count as a part of what was compared, up to
+  // as many words as it has itself. Inside they lowered the score already.
   void LowerBeside(const WordRange& range) {
-    for (size_t i = 0; i < texts_.size(); ++i) {
-      const Candidate& text = texts_[i];
-      // Inside they lowered the score already.
-      if (range.begin >= text.begin && range.end <= text.end) continue;
-      if (!Adjoins(text, range)) continue;
-      const int ours = static_cast<int>(text.end - text.begin) - 1;
-      const int theirs = static_cast<int>(corpus_.forms()[static_cast<size_t>(text.form)].words.size()) - 1;
-      const int more = std::min(static_cast<int>(range.end - range.begin), theirs);
-      out_.hits[i].score = std::min(out_.hits[i].score, 2.0 * text.matched / (ours + theirs + more));
-    }
+    const auto behind = by_begin_.lower_bound(range.begin);
+    if (behind != by_begin_.end()) Lower(behind->second, range);
+    if (behind != by_begin_.begin()) Lower(std::prev(behind)->second, range);
   }
-  // No other licence stands between.
-  bool Adjoins(const Candidate& text, const WordRange& range) const {
-    const size_t low = range.begin >= text.end ? text.end : range.end;
-    const size_t high = range.begin >= text.end ? range.begin : text.begin;
-    return std::none_of(texts_.begin(), texts_.end(),
-                        [&](const Candidate& other) { return other.begin >= low && other.end <= high; });
+  void Lower(size_t index, const WordRange& range) {
+    const Candidate& text = texts_[index];
+    if (range.begin >= text.begin && range.end <= text.end) return;
+    const int ours = static_cast<int>(text.end - text.begin) - 1;
+    const int theirs = static_cast<int>(corpus_.forms()[static_cast<size_t>(text.form)].words.size()) - 1;
+    const int more = static_cast<int>(std::min(range.end - range.begin, static_cast<size_t>(theirs)));
+    out_.hits[index].score = std::min(out_.hits[index].score, 2.0 * text.matched / (ours + theirs + more));
   }
 
   const Corpus& corpus_;
@@ -259,9 +256,10 @@ class Finder {
   std::vector<int> pairs_;   // of words i and i + 1; -1: of no licence
   std::vector<int> wanted_;  // of the licence that is compared, by pair
   absl::flat_hash_map<std::pair<int32_t, int32_t>, Place> places_;
-  std::vector<bool> known_;       // words that a licence that was found has too
-  std::vector<bool> inside_;      // words between its first and its last
-  std::vector<Candidate> texts_;  // in the order of the first hits
+  std::vector<bool> known_;            // words that a licence that was found has too
+  std::vector<bool> inside_;           // words between its first and its last
+  std::map<size_t, size_t> by_begin_;  // of texts_
+  std::vector<Candidate> texts_;       // in the order of the first hits
   Detection out_;
 };
 

@@ -37,6 +37,9 @@ inline constexpr double kShortScoreMin = 0.97;
 inline constexpr size_t kCandidatesMax = 200'000;
 inline constexpr int64_t kVotesMax = 20'000'000;  // runs of licences that are found, about a second
 
+inline constexpr size_t kHitsMax = 10'000;  // of one text, without licences themselves
+inline constexpr size_t kTermsMax = 256;    // parts; the last one goes on to the end of what is left
+
 enum class HitKind {
   kText,        // the licence itself
   kNotice,      // the licence's own words for the head of a file

@@ -267,6 +267,23 @@ TEST(DetectTest, WhatIsMadeToCostTimeIsGivenUp) {
   EXPECT_FALSE(found.complete);
 }
 
+// Each of these would be quadratic in the text if every find were compared with every other.
+TEST(DetectTest, ManyFindsCostLittle) {
+  const absl::Time began = absl::Now();
+  std::string notices, clauses, identifiers;
+  while (notices.size() < 4'000'000)
+    notices += "you must do all of these things first, licensed under the Apache License, Version 2.0 ";
+  while (clauses.size() < 4'000'000) clauses += "commons clause one two three four five six ";
+  while (identifiers.size() < 4'000'000) identifiers += "SPDX-License-Identifier: MIT OR (Apache-2.0 AND ISC)\n";
+  EXPECT_FALSE(Find(notices).complete);
+  EXPECT_LE(Find(notices).hits.size(), kHitsMax);
+  EXPECT_LE(Find(notices).terms.size(), kTermsMax);
+  EXPECT_EQ(Find(clauses).restrictions.size(), 1u);
+  EXPECT_LE(Find(clauses).terms.size(), kTermsMax);
+  EXPECT_FALSE(Find(identifiers).complete);
+  EXPECT_LT(absl::Now() - began, absl::Seconds(60));
+}
+
 TEST(DetectTest, LimitsAreSaid) {
   EXPECT_FALSE(Find(std::string(kTextBytesMax + 1, ' ')).complete);
   EXPECT_TRUE(Find(std::string(kTextBytesMax, ' ')).complete);

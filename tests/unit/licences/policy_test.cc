@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/text.h"
 #include "tests/unit/licences/spdx_texts.h"
 
 namespace gofarm::licences {
@@ -203,6 +204,15 @@ TEST(PolicyTest, APolicyIsCheckedBeforeItIsUsed) {
   EXPECT_FALSE(CheckPolicy(corpus, policy).ok());
   policy.concluded = {{"example.test/x", "MIT OR LicenseRef-Own"}};
   EXPECT_TRUE(CheckPolicy(corpus, policy).ok());
+}
+
+TEST(PolicyTest, AnExpressionHasALimit) {
+  std::string lines;
+  for (int i = 0; i < 200; ++i) lines += Cat("SPDX-License-Identifier: LicenseRef-made-up-", i, "\n");
+  const Decision decision = Of({Main({{"LICENSE", SpdxText("MIT")}, {"LICENSE-2", lines}})});
+  EXPECT_EQ(decision.verdict, Verdict::kRefuse);
+  EXPECT_EQ(decision.expression, kUnknownLicence);
+  EXPECT_LT(decision.reason.size(), 1000u);
 }
 
 TEST(PolicyTest, NamesOfModulesAreEscaped) {
