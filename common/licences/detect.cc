@@ -11,6 +11,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/digest/digest.h"
 #include "common/licences/declarations.h"
 
 namespace gofarm::licences {
@@ -284,7 +285,21 @@ Detection Detect(const Corpus& corpus, std::string_view text) {
   return Finder(corpus, text).Run();
 }
 
-absl::StatusOr<std::vector<Detection>> DetectAll(const Scope& scope, const Corpus& corpus,
+Detection Detector::Of(std::string_view text) const {
+  const std::string key = digest::Sha256Hex(text);
+  {
+    const absl::MutexLock lock(&mutex_);
+    const auto found = known_.find(key);
+    if (found != known_.end()) return found->second;
+  }
+  Detection detection = Detect(corpus_, text);
+  const absl::MutexLock lock(&mutex_);
+  if (known_.size() >= kDetectionsKept) known_.clear();
+  known_.try_emplace(key, detection);
+  return detection;
+}
+
+absl::StatusOr<std::vector<Detection>> DetectAll(const Scope& scope, const Detector& detector,
                                                  const std::vector<std::string>& texts) {
   int64_t bytes = 0;
   for (const std::string& text : texts) bytes += static_cast<int64_t>(text.size());
@@ -296,7 +311,7 @@ absl::StatusOr<std::vector<Detection>> DetectAll(const Scope& scope, const Corpu
   for (const std::string& text : texts) {
     GOFARM_RETURN_IF_ERROR_CTX(scope.Check(),
                                Cat("look for licences, ", out.size(), " of ", texts.size(), " texts done"));
-    out.push_back(Detect(corpus, text));
+    out.push_back(detector.Of(text));
   }
   return out;
 }

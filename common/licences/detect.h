@@ -17,7 +17,10 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/scope.h"
 #include "common/licences/corpus.h"
 #include "common/licences/expression.h"
@@ -26,6 +29,7 @@ namespace gofarm::licences {
 
 inline constexpr size_t kTextBytesMax = size_t{16} << 20;
 inline constexpr size_t kTextsMax = 16384;
+inline constexpr size_t kDetectionsKept = 20'000;
 inline constexpr int64_t kTextsBytesMax = int64_t{64} << 20;  // of all together
 inline constexpr double kScoreMin = 0.90;
 // Of the licence's own pairs of words: a text whose end is missing is none.
@@ -78,9 +82,23 @@ struct Detection {
 
 Detection Detect(const Corpus& corpus, std::string_view text);
 
+// Detect with a memory: the same few texts stand in nearly all programs.
+class Detector {
+ public:
+  // `corpus` must outlive it.
+  explicit Detector(const Corpus& corpus) : corpus_(corpus) {}
+  const Corpus& corpus() const { return corpus_; }
+  Detection Of(std::string_view text) const;
+
+ private:
+  const Corpus& corpus_;
+  mutable absl::Mutex mutex_;
+  mutable absl::flat_hash_map<std::string, Detection> known_ ABSL_GUARDED_BY(mutex_);  // by the text's SHA-256
+};
+
 // Of many. RESOURCE_EXHAUSTED beyond kTextsMax or kTextsBytesMax, DEADLINE_EXCEEDED and CANCELLED by the scope, which
 // is asked between texts.
-absl::StatusOr<std::vector<Detection>> DetectAll(const Scope& scope, const Corpus& corpus,
+absl::StatusOr<std::vector<Detection>> DetectAll(const Scope& scope, const Detector& detector,
                                                  const std::vector<std::string>& texts);
 
 }  // namespace gofarm::licences

@@ -21,7 +21,7 @@ const LicenceModule* ModuleOf(const LicenceDocument& document, const LinkedName&
 
 }  // namespace
 
-absl::StatusOr<std::vector<ModuleFinding>> Review(const Scope& scope, const Corpus& corpus,
+absl::StatusOr<std::vector<ModuleFinding>> Review(const Scope& scope, const Detector& detector,
                                                   const LicenceDocument& document, const LinkedName& main,
                                                   const std::vector<LinkedName>& linked) {
   std::vector<std::pair<const LicenceModule*, ModuleFinding>> wanted;
@@ -53,7 +53,7 @@ absl::StatusOr<std::vector<ModuleFinding>> Review(const Scope& scope, const Corp
       texts.push_back(document.texts.at(static_cast<size_t>(file.text)));
     }
   }
-  GOFARM_ASSIGN_OR_RETURN(const std::vector<Detection> found, DetectAll(scope, corpus, texts));
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<Detection> found, DetectAll(scope, detector, texts));
 
   std::vector<ModuleFinding> out;
   for (auto& [module, finding] : wanted) {

@@ -7,7 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "common/base/scope.h"
-#include "common/licences/corpus.h"
+#include "common/licences/detect.h"
 #include "common/licences/document.h"
 #include "common/licences/policy.h"
 
@@ -21,7 +21,7 @@ struct LinkedName {
 // For Decide: the main module, the linked ones by path, the toolchains. What the document does not name is there
 // without files, and so are "go", "zig/musl" and "zig/compiler-rt" of documents that older workers wrote. Errors as
 // DetectAll's.
-absl::StatusOr<std::vector<ModuleFinding>> Review(const Scope& scope, const Corpus& corpus,
+absl::StatusOr<std::vector<ModuleFinding>> Review(const Scope& scope, const Detector& detector,
                                                   const LicenceDocument& document, const LinkedName& main,
                                                   const std::vector<LinkedName>& linked);
 

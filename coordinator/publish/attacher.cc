@@ -85,7 +85,8 @@ absl::StatusOr<licences::LicenceDocument> Attacher::LicencesOf(const domain::Com
   return licences::ReadDocument(bytes);
 }
 
-absl::Status Attacher::AttachProgram(Work& work, const Executable& executable, const std::string& file) const {
+absl::Status Attacher::AttachProgram(const Scope& scope, Work& work, const Executable& executable,
+                                     const std::string& file) const {
   const domain::CompletedAttempt& attempt = work.attempt;
   const domain::BuildFacts& facts = work.facts;
   const auto attachment = [&](const char* end, std::string kind) {
@@ -95,7 +96,9 @@ absl::Status Attacher::AttachProgram(Work& work, const Executable& executable, c
                               .sha256 = "",
                               .blake3 = ""};
   };
-  const licences::Decision decision = parts_.licences.Decide(work.licences, attempt, executable);
+  GOFARM_ASSIGN_OR_RETURN(const licences::Decision decision,
+                          DecideLicences(scope, parts_.detector, parts_.licences, work.licences, attempt, executable,
+                                         {.path = facts.module, .version = facts.version}));
 
   GOFARM_ASSIGN_OR_RETURN(const std::string sbom, attest::SbomJson({.name = file,
                                                                     .sha256 = executable.sha256,
@@ -242,7 +245,7 @@ absl::StatusOr<domain::Publishing> Attacher::Attach(const Scope& scope, const do
                                     .size = executable.size,
                                     .sha256 = executable.sha256,
                                     .blake3 = executable.blake3});
-    const absl::Status attached = AttachProgram(work, executable, files[i]);
+    const absl::Status attached = AttachProgram(scope, work, executable, files[i]);
     if (attached.ok()) continue;
     if (!IsAboutTheReport(attached)) return attached;
     nothing(Cat(executable.import_path, ": ", Sv(attached.message())));

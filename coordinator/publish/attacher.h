@@ -35,7 +35,8 @@ struct AttacherParts {
   std::shared_ptr<const Keys> keys;
   blob::BlobStore& blobs;
   std::function<absl::StatusOr<domain::BuildFacts>(const Scope&, AttemptToken)> facts_of;
-  const LinkedLicences& licences;
+  const licences::Detector& detector;
+  licences::Policy licences;
   std::vector<Toolset> toolsets;
   Publisher publisher;
   std::string builder_id;
@@ -58,7 +59,8 @@ class Attacher {
   struct Work;
   absl::Status Store(Work& work, domain::Attachment attachment, std::string_view bytes) const;
   absl::StatusOr<licences::LicenceDocument> LicencesOf(const domain::CompletedAttempt& attempt) const;
-  absl::Status AttachProgram(Work& work, const Executable& executable, const std::string& file) const;
+  absl::Status AttachProgram(const Scope& scope, Work& work, const Executable& executable,
+                             const std::string& file) const;
   absl::Status AttachSums(Work& work) const;
 
   const AttacherParts parts_;

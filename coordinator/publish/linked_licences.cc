@@ -1,9 +1,7 @@
 #include "coordinator/publish/linked_licences.h"
 
-#include <utility>
-
+#include "common/base/status_macros.h"
 #include "common/base/text.h"
-#include "common/digest/digest.h"
 
 namespace gofarm::publish {
 namespace {
@@ -11,7 +9,6 @@ namespace {
 using licences::LicenceDocument;
 using licences::LicenceFile;
 using licences::LicenceModule;
-using licences::ModuleFinding;
 using licences::Role;
 
 Role RoleOf(const LicenceModule& module) {
@@ -48,50 +45,18 @@ std::vector<const LicenceModule*> LinkedModules(const LicenceDocument& document,
   return modules;
 }
 
-std::shared_ptr<const licences::Detection> LinkedLicences::Detected(const std::string& text) const {
-  const std::string key = digest::Sha256Hex(text);
-  {
-    const absl::MutexLock lock(&mutex_);
-    const auto found = detections_.find(key);
-    if (found != detections_.end()) return found->second;
-  }
-  auto detection = std::make_shared<const licences::Detection>(licences::Detect(corpus_, text));
-  const absl::MutexLock lock(&mutex_);
-  if (detections_.size() >= kDetectionsKept) detections_.clear();
-  return detections_.try_emplace(key, std::move(detection)).first->second;
-}
-
-ModuleFinding LinkedLicences::FindingOf(const LicenceDocument& document, const LicenceModule& module, Role role) const {
-  ModuleFinding finding{.role = role, .path = module.path, .version = module.version, .complete = module.complete};
-  for (const LicenceFile& file : module.files) {
-    if (file.text < 0) continue;
-    finding.files.push_back({.name = file.name, .detection = *Detected(TextOf(document, file))});
-  }
-  return finding;
-}
-
-licences::Decision LinkedLicences::Decide(const LicenceDocument& document, const AttemptReport& report,
-                                          const Executable& executable) const {
-  std::vector<ModuleFinding> findings;
-  bool has_main = false;
-  for (const LicenceModule& module : document.modules) {
-    if (RoleOf(module) != Role::kMain) continue;
-    findings.push_back(FindingOf(document, module, Role::kMain));
-    has_main = true;
-  }
-  // What has no licence file at all is named too, so that it counts as unknown.
-  if (!has_main) findings.push_back({.role = Role::kMain});
+absl::StatusOr<licences::Decision> DecideLicences(const Scope& scope, const licences::Detector& detector,
+                                                  const licences::Policy& policy, const LicenceDocument& document,
+                                                  const AttemptReport& report, const Executable& executable,
+                                                  const licences::LinkedName& module) {
+  std::vector<licences::LinkedName> linked;
   for (const int index : executable.dependencies) {
-    const Dependency& dependency = report.dependencies[static_cast<size_t>(index)];
-    const LicenceModule* const module = document.Find(dependency.path, dependency.version);
-    findings.push_back(module != nullptr
-                           ? FindingOf(document, *module, Role::kModule)
-                           : ModuleFinding{.path = dependency.path, .version = dependency.version, .files = {}});
+    const Dependency& d = report.dependencies[static_cast<size_t>(index)];
+    linked.push_back({d.path, d.version, d.replace_path, d.replace_version});
   }
-  for (const LicenceModule& module : document.modules) {
-    if (RoleOf(module) == Role::kToolchain) findings.push_back(FindingOf(document, module, Role::kToolchain));
-  }
-  return licences::Decide(corpus_, policy_, findings);
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<licences::ModuleFinding> findings,
+                          licences::Review(scope, detector, document, module, linked));
+  return licences::Decide(detector.corpus(), policy, findings);
 }
 
 std::string LicenceTexts(const LicenceDocument& document, const std::vector<const LicenceModule*>& modules) {

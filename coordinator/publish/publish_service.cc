@@ -79,13 +79,14 @@ absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope
   const Config& config = service->parts_.config;
   service->destinations_ = {std::string(domain::kIndexDestination)};
   GOFARM_ASSIGN_OR_RETURN(const std::string builder_id, service->BuilderId(scope));
-  service->licences_ = std::make_unique<LinkedLicences>(licences::Corpus::Spdx(), config.licences);
+  service->detector_ = std::make_unique<licences::Detector>(licences::Corpus::Spdx());
   service->attacher_ = std::make_unique<Attacher>(
       AttacherParts{.keys = service->keys_,
                     .blobs = service->parts_.blobs,
                     .facts_of = [&store = service->store_](const Scope& each,
                                                            AttemptToken token) { return store.FactsOf(each, token); },
-                    .licences = *service->licences_,
+                    .detector = *service->detector_,
+                    .licences = config.licences,
                     .toolsets = service->parts_.toolsets,
                     .publisher = config.publisher,
                     .builder_id = builder_id,

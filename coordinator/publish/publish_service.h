@@ -69,7 +69,7 @@ class PublishService {
   std::vector<std::string> destinations_;
   absl::Status why_off_;
   std::shared_ptr<const Keys> keys_;
-  std::unique_ptr<LinkedLicences> licences_;
+  std::unique_ptr<licences::Detector> detector_;
   std::unique_ptr<Attacher> attacher_;
   std::unique_ptr<StoreOrders> orders_;
   std::unique_ptr<IndexPublisher> index_;

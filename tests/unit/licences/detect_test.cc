@@ -298,16 +298,16 @@ TEST(DetectTest, LimitsAreSaid) {
   EXPECT_TRUE(Find(std::string(kTextBytesMax, ' ')).complete);
   const Corpus& corpus = Corpus::Spdx();
   const std::vector<std::string> texts = {Mit(), "", SpdxText("ISC")};
-  const auto found = DetectAll(Scope{}, corpus, texts);
+  const auto found = DetectAll(Scope{}, Detector(corpus), texts);
   ASSERT_TRUE(found.ok());
   ASSERT_THAT(*found, SizeIs(3));
   EXPECT_EQ((*found)[2].expression.ToString(), "ISC");
-  EXPECT_EQ(DetectAll(Scope::For(absl::ZeroDuration()), corpus, texts).status().code(),
+  EXPECT_EQ(DetectAll(Scope::For(absl::ZeroDuration()), Detector(corpus), texts).status().code(),
             absl::StatusCode::kDeadlineExceeded);
-  EXPECT_EQ(DetectAll(Scope{}, corpus, std::vector<std::string>(kTextsMax + 1)).status().code(),
+  EXPECT_EQ(DetectAll(Scope{}, Detector(corpus), std::vector<std::string>(kTextsMax + 1)).status().code(),
             absl::StatusCode::kResourceExhausted);
   const std::vector<std::string> large(5, std::string(kTextBytesMax, ' '));
-  EXPECT_EQ(DetectAll(Scope{}, corpus, large).status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(DetectAll(Scope{}, Detector(corpus), large).status().code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST(DetectTest, TheSameTextGivesTheSameAnswer) {

@@ -33,7 +33,7 @@ LicenceDocument Sample() {
 const LinkedName kMain{"example.test/tool", "v1.2.3", "", ""};
 
 Decision Of(const LicenceDocument& document, const std::vector<LinkedName>& linked) {
-  const auto findings = Review(Scope{}, Corpus::Spdx(), document, kMain, linked);
+  const auto findings = Review(Scope{}, Detector(Corpus::Spdx()), document, kMain, linked);
   EXPECT_TRUE(findings.ok()) << findings.status();
   return Decide(Corpus::Spdx(), Policy{}, *findings);
 }
@@ -66,8 +66,8 @@ TEST(ReviewTest, DocumentsOfOlderWorkers) {
   const auto old = ReadDocument(Cat("==== example.test/fork@v0.2.0 LICENSE (", mit.size(), " bytes)\n", mit, "\n",
                                     "==== example.test/tool@v1.2.3 LICENSE (", mit.size(), " bytes)\n", mit, "\n"));
   ASSERT_TRUE(old.ok()) << old.status();
-  const auto findings =
-      Review(Scope{}, Corpus::Spdx(), *old, kMain, {{"example.test/linked", "v0.1.0", "example.test/fork", "v0.2.0"}});
+  const auto findings = Review(Scope{}, Detector(Corpus::Spdx()), *old, kMain,
+                               {{"example.test/linked", "v0.1.0", "example.test/fork", "v0.2.0"}});
   ASSERT_TRUE(findings.ok());
   ASSERT_THAT(*findings, SizeIs(5));
   EXPECT_EQ((*findings)[0].files.at(0).detection.expression.ToString(), "MIT");
@@ -79,7 +79,7 @@ TEST(ReviewTest, DocumentsOfOlderWorkers) {
 }
 
 TEST(ReviewTest, AStopEndsIt) {
-  EXPECT_EQ(Review(Scope::For(absl::ZeroDuration()), Corpus::Spdx(), Sample(), kMain, {}).status().code(),
+  EXPECT_EQ(Review(Scope::For(absl::ZeroDuration()), Detector(Corpus::Spdx()), Sample(), kMain, {}).status().code(),
             absl::StatusCode::kDeadlineExceeded);
 }
 
