@@ -32,11 +32,16 @@ const RememberedIndex* Memory::Find(std::string_view url) const {
 }
 
 void Memory::Put(RememberedIndex index) {
-  if (const RememberedIndex* const old = Find(index.url); old != nullptr) {
+  const auto old = std::find_if(indexes.begin(), indexes.end(),
+                                [&](const RememberedIndex& other) { return other.url == index.url; });
+  if (old == indexes.end()) {
+    indexes.push_back(std::move(index));
+  } else {
     if (old->key == index.key) index.generation = std::max(index.generation, old->generation);
-    std::erase_if(indexes, [&](const RememberedIndex& other) { return other.url == index.url; });
+    const absl::Time used_at = std::exchange(index.used_at, old->used_at);
+    if (index != *old || used_at >= old->used_at + kUsedAtStep) index.used_at = used_at;
+    *old = std::move(index);
   }
-  indexes.push_back(std::move(index));
   while (indexes.size() > kIndexesMax) {
     indexes.erase(std::min_element(indexes.begin(), indexes.end(),
                                    [&](const RememberedIndex& a, const RememberedIndex& b) {

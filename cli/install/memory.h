@@ -20,6 +20,7 @@ namespace gofarm::install {
 inline constexpr int kMemoryFormat = 1;
 inline constexpr size_t kIndexesMax = 50;  // those that were used last
 inline constexpr int64_t kMemoryBytesMax = 4 << 20;
+inline constexpr absl::Duration kUsedAtStep = absl::Hours(24);  // nothing is written for less
 inline constexpr absl::Duration kMemoryTurnMax = absl::Seconds(2);
 
 struct RememberedIndex {

@@ -28,6 +28,17 @@ TEST(MemoryTest, TheGenerationOnlyGrowsWhileTheKeyStays) {
   EXPECT_EQ(memory.Find("http://b/index"), nullptr);
 }
 
+TEST(MemoryTest, UseAloneIsNotedOnceADay) {
+  Memory memory;
+  memory.Put(Entry("http://a/index", 7, 1000));
+  memory.Put(Entry("http://a/index", 7, 2000));
+  EXPECT_EQ(memory.indexes[0].used_at, absl::FromUnixSeconds(1000));
+  memory.Put(Entry("http://a/index", 8, 3000));
+  EXPECT_EQ(memory.indexes[0].used_at, absl::FromUnixSeconds(3000));
+  memory.Put(Entry("http://a/index", 8, 3000 + 24 * 3600));
+  EXPECT_EQ(memory.indexes[0].used_at, absl::FromUnixSeconds(3000 + 24 * 3600));
+}
+
 TEST(MemoryTest, WhatWasUsedLongestAgoGoesButNotTheUsualOne) {
   Memory memory{.usual = "http://0/index"};
   for (int i = 0; i < static_cast<int>(kIndexesMax) + 2; ++i) memory.Put(Entry(Cat("http://", i, "/index"), 1, i));
