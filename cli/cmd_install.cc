@@ -238,13 +238,9 @@ Exit RunUpgrade(const Globals& globals, const UpgradeArgs& args) {
 
 }  // namespace
 
-Exit Install(const Globals& globals, const InstallArgs& args) {
-  return ToldWhenNotSigned(RunInstall(globals, args));
-}
+Exit Install(const Globals& globals, const InstallArgs& args) { return ToldWhenNotSigned(RunInstall(globals, args)); }
 
-Exit Upgrade(const Globals& globals, const UpgradeArgs& args) {
-  return ToldWhenNotSigned(RunUpgrade(globals, args));
-}
+Exit Upgrade(const Globals& globals, const UpgradeArgs& args) { return ToldWhenNotSigned(RunUpgrade(globals, args)); }
 
 Exit Installed(const Globals& globals, const std::string& folder_flag) {
   GOFARM_ASSIGN_OR_RETURN(const std::string folder, FolderOf(folder_flag));

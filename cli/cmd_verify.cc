@@ -148,8 +148,6 @@ Exit RunVerify(const Globals& globals, const VerifyArgs& args) {
 
 }  // namespace
 
-Exit VerifyVerb(const Globals& globals, const VerifyArgs& args) {
-  return ToldWhenNotSigned(RunVerify(globals, args));
-}
+Exit VerifyVerb(const Globals& globals, const VerifyArgs& args) { return ToldWhenNotSigned(RunVerify(globals, args)); }
 
 }  // namespace gofarm::cli

@@ -16,8 +16,8 @@
 
 namespace gofarm::cli {
 
-// 0 as asked; 1 some job partial, failed or cancelled; 2 wrong input; 3 no farm, or no index, reached; 4 internal; 5 not
-// allowed; 6 not what was signed, or not what its digest says; 130 Ctrl-C; 141 the reader of stdout went away.
+// 0 as asked; 1 some job partial, failed or cancelled; 2 wrong input; 3 no farm, or no index, reached; 4 internal; 5
+// not allowed; 6 not what was signed, or not what its digest says; 130 Ctrl-C; 141 the reader of stdout went away.
 inline constexpr int kExitJobs = 1;
 inline constexpr int kExitInput = 2;
 inline constexpr int kExitUnreachable = 3;

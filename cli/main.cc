@@ -31,7 +31,8 @@ constexpr char kFooter[] =
     "  gofarm down                                      stop it; what was built stays\n"
     "\nThe farm that is meant: --server, --dir, --farm, GOFARM_SERVER, GOFARM_DIR, GOFARM_FARM, the one of the last\n"
     "gofarm login, ~/.config/gofarm/config.toml, ~/.local/share/gofarm, the first of them that is set.\n"
-    "\nExit codes: 0 as asked; 1 some job is partial, failed or cancelled; 2 wrong input; 3 no farm, or no index, answers;\n"
+    "\nExit codes: 0 as asked; 1 some job is partial, failed or cancelled; 2 wrong input; 3 no farm, or no index, "
+    "answers;\n"
     "4 internal error; 5 not allowed; 6 not what was signed; 130 Ctrl-C.";
 
 void AddFarm(Parser& p, UpArgs& up) {

@@ -27,8 +27,9 @@ struct Parser {
   CLI::App* Group(CLI::App* parent, const char* name, const char* help);
   // `example`: lines of shell. `everywhere`: what to say of the options that all verbs take.
   CLI::App* Verb(CLI::App* parent, const char* name, const char* help, const char* example, Action run,
-                 std::string_view everywhere = "With every verb: --output json, --dir DIR, --farm NAME, --server "
-                                               "ADDRESS (gofarm --help).");
+                 std::string_view everywhere =
+                     "With every verb: --output json, --dir DIR, --farm NAME, --server "
+                     "ADDRESS (gofarm --help).");
 };
 
 // CLI11's own bounds name the largest double in their message.

@@ -191,8 +191,8 @@ std::string VerifyText(const Verified& verified) {
 }
 
 std::string OutcomeText(const Outcome& outcome) {
-  const std::string what = Cat(outcome.program.name, " ", EscapeForPrint(outcome.program.version), " (",
-                               TargetName(outcome.target), ")");
+  const std::string what =
+      Cat(outcome.program.name, " ", EscapeForPrint(outcome.program.version), " (", TargetName(outcome.target), ")");
   if (outcome.state == Outcome::State::kAlready) return Cat(Quoted(outcome.path), " is ", what, " already\n");
   std::string out = Cat("installed ", Quoted(outcome.path), ": ", what, ", signature, SHA-256 and provenance verified");
   if (!outcome.version_before.empty()) out += Cat("; it was ", EscapeForPrint(outcome.version_before));

@@ -50,9 +50,8 @@ absl::StatusOr<IndexReader::SignedFile> IndexReader::ReadFile(const Scope& scope
   const std::string url = Cat(url_, "/", name);
   absl::Status last;
   for (int tries = 1; tries <= kPairTries; ++tries) {
-    std::future<absl::StatusOr<std::string>> signature = std::async(std::launch::async, [&] {
-      return FetchSmall(scope, ask_, url + ".sig", kSignatureBytesMax, tries > 1);
-    });
+    std::future<absl::StatusOr<std::string>> signature = std::async(
+        std::launch::async, [&] { return FetchSmall(scope, ask_, url + ".sig", kSignatureBytesMax, tries > 1); });
     absl::StatusOr<std::string> bytes = FetchSmall(scope, ask_, url, bytes_max, tries > 1);
     const absl::StatusOr<std::string> its = signature.get();
     for (const absl::Status& status : {bytes.status(), its.status()}) {
@@ -77,8 +76,7 @@ absl::StatusOr<Snapshot> IndexReader::Read(const Scope& scope, absl::Span<const 
       return ReadFile(scope, file, publish::kShardBytesMax);
     }));
   }
-  const absl::StatusOr<SignedFile> list =
-      ReadFile(scope, publish::kKeyListFile, int64_t{publish::kKeyListBytesMax});
+  const absl::StatusOr<SignedFile> list = ReadFile(scope, publish::kKeyListFile, int64_t{publish::kKeyListBytesMax});
   std::vector<absl::StatusOr<SignedFile>> files;
   files.reserve(coming.size());
   for (auto& one : coming) files.push_back(one.get());

@@ -1,8 +1,8 @@
 // Asks an index over HTTP: only what its trusted keys signed comes back. Requests that do not need each other's answers
 // run at the same time. Thread-safe.
 //
-// Errors: UNAVAILABLE: the index is not reachable, or it is none; DATA_LOSS: what came is not what was signed; CANCELLED
-// and DEADLINE_EXCEEDED by the scope.
+// Errors: UNAVAILABLE: the index is not reachable, or it is none; DATA_LOSS: what came is not what was signed;
+// CANCELLED and DEADLINE_EXCEEDED by the scope.
 #pragma once
 
 #include <cstdint>

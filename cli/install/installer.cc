@@ -116,8 +116,8 @@ absl::StatusOr<Outcome> Install(const Scope& scope, const io::HttpAsk& ask, cons
   }
   absl::Status done;
   {
-    std::future<absl::Status> origin = std::async(
-        std::launch::async, [&] { return CheckOrigin(scope, ask, program, options.target, signers); });
+    std::future<absl::Status> origin =
+        std::async(std::launch::async, [&] { return CheckOrigin(scope, ask, program, options.target, signers); });
     absl::StatusOr<PartFile> part = Prepare(place, program.target.sha256);
     done = part.status();
     if (part.ok()) {

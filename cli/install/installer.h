@@ -37,7 +37,7 @@ struct Outcome {
   State state = State::kInstalled;
   publish::Resolved program;
   Target target = Target::kX86_64;
-  std::string path;     // of the file
+  std::string path;            // of the file
   std::string version_before;  // of kReplaced, when it was ours
 };
 std::string_view NameOf(Outcome::State state);  // "installed", "replaced", "already"
@@ -48,8 +48,8 @@ struct InstallOptions {
   bool force = false;
   Progress progress;
 };
-// DATA_LOSS: what came is not what was signed, or there is no provenance; FAILED_PRECONDITION: what stands there was not
-// installed by gofarm, or the folder cannot be written; UNAVAILABLE: the server does not give it. After any of them
+// DATA_LOSS: what came is not what was signed, or there is no provenance; FAILED_PRECONDITION: what stands there was
+// not installed by gofarm, or the folder cannot be written; UNAVAILABLE: the server does not give it. After any of them
 // nothing that was there is changed.
 absl::StatusOr<Outcome> Install(const Scope& scope, const io::HttpAsk& ask, const publish::Resolved& program,
                                 const Signers& signers, const InstallOptions& options);

@@ -43,10 +43,10 @@ void Memory::Put(RememberedIndex index) {
     *old = std::move(index);
   }
   while (indexes.size() > kIndexesMax) {
-    indexes.erase(std::min_element(indexes.begin(), indexes.end(),
-                                   [&](const RememberedIndex& a, const RememberedIndex& b) {
-                                     return std::pair(a.url == usual, a.used_at) < std::pair(b.url == usual, b.used_at);
-                                   }));
+    indexes.erase(
+        std::min_element(indexes.begin(), indexes.end(), [&](const RememberedIndex& a, const RememberedIndex& b) {
+          return std::pair(a.url == usual, a.used_at) < std::pair(b.url == usual, b.used_at);
+        }));
   }
 }
 

@@ -30,7 +30,8 @@ absl::StatusOr<PartFile> PartFile::Open(const std::string& path) {
     if (!fd) return ErrnoStatus(errno, Cat("create ", path));
     if (flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno != EWOULDBLOCK) return ErrnoStatus(errno, Cat("lock ", path));
-      return absl::UnavailableError(Cat("another gofarm downloads this program just now (", path, "); try again later"));
+      return absl::UnavailableError(
+          Cat("another gofarm downloads this program just now (", path, "); try again later"));
     }
     if (IsStill(fd.get(), path)) return PartFile(path, std::move(fd));
   }

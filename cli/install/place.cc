@@ -70,12 +70,14 @@ absl::Status MayReplace(const Place& place, const Occupant& occupant, bool force
   const std::string path = Shown(place.Path());
   if (occupant.kind == Occupant::Kind::kNothing) return absl::OkStatus();
   if (occupant.kind == Occupant::Kind::kOther) {
-    return absl::FailedPreconditionError(Cat(path, " is there and is no plain file; nothing was changed: move it away"));
+    return absl::FailedPreconditionError(
+        Cat(path, " is there and is no plain file; nothing was changed: move it away"));
   }
   if (occupant.Ours() || force) return absl::OkStatus();
   return absl::FailedPreconditionError(
-      Cat(path, " is there already and was not installed by gofarm, or was changed since; nothing was changed: "
-                "--force replaces it"));
+      Cat(path,
+          " is there already and was not installed by gofarm, or was changed since; nothing was changed: "
+          "--force replaces it"));
 }
 
 absl::StatusOr<PartFile> Prepare(const Place& place, const std::string& sha256) {
@@ -106,7 +108,8 @@ absl::Status Remove(const Place& place, bool force) {
   }
   if (occupant.kind != Occupant::Kind::kNothing) {
     if (const absl::Status may = MayReplace(place, occupant, force); !may.ok()) {
-      return absl::FailedPreconditionError(Cat(Shown(place.Path()), " was changed since gofarm installed it; nothing "
+      return absl::FailedPreconditionError(Cat(Shown(place.Path()),
+                                               " was changed since gofarm installed it; nothing "
                                                "was removed",
                                                occupant.kind == Occupant::Kind::kFile ? ": --force removes it" : ""));
     }
@@ -150,8 +153,8 @@ absl::StatusOr<std::vector<Installed>> ListInstalled(const std::string& folder) 
     GOFARM_ASSIGN_OR_RETURN(Occupant occupant, LookAt({folder, name}));
     if (!occupant.note) continue;
     const Installed::State state = occupant.kind == Occupant::Kind::kNothing ? Installed::State::kMissing
-                                   : occupant.Ours()                        ? Installed::State::kOk
-                                                                            : Installed::State::kChanged;
+                                   : occupant.Ours()                         ? Installed::State::kOk
+                                                                             : Installed::State::kChanged;
     out.push_back({.name = std::move(name), .note = *std::move(occupant.note), .state = state});
   }
   return out;

@@ -10,7 +10,8 @@
 namespace gofarm::install {
 namespace {
 
-constexpr char kWays[] = "--index URL --key KEY, GOFARM_INDEX with GOFARM_INDEX_KEY, or a farm (GOFARM_DIR, gofarm login)";
+constexpr char kWays[] =
+    "--index URL --key KEY, GOFARM_INDEX with GOFARM_INDEX_KEY, or a farm (GOFARM_DIR, gofarm login)";
 
 void Add(std::vector<attest::MinisignPublicKey>& keys, const attest::MinisignPublicKey& key) {
   if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
@@ -53,8 +54,8 @@ absl::StatusOr<attest::MinisignPublicKey> ReadMinisignKey(
   const absl::StatusOr<std::string> file = read(text);
   if (file.ok()) key = attest::MinisignPublicKey::Parse(*file);
   if (key.ok()) return key;
-  return absl::InvalidArgumentError(Cat("key \"", EscapeAndClip(text, 200), "\": ", Sv(key.status().message()),
-                                        ", or a file that holds one"));
+  return absl::InvalidArgumentError(
+      Cat("key \"", EscapeAndClip(text, 200), "\": ", Sv(key.status().message()), ", or a file that holds one"));
 }
 
 absl::StatusOr<Source> FindSource(const SourceInputs& inputs,
@@ -62,7 +63,8 @@ absl::StatusOr<Source> FindSource(const SourceInputs& inputs,
   std::optional<attest::MinisignPublicKey> key;
   for (const std::string& given : {inputs.key_flag, inputs.key_environment}) {
     if (given.empty() || key) continue;
-    GOFARM_ASSIGN_OR_RETURN_CTX(key, ReadMinisignKey(given, read), inputs.key_flag.empty() ? "GOFARM_INDEX_KEY" : "--key");
+    GOFARM_ASSIGN_OR_RETURN_CTX(key, ReadMinisignKey(given, read),
+                                inputs.key_flag.empty() ? "GOFARM_INDEX_KEY" : "--key");
   }
   const bool by_flag = !inputs.index_flag.empty();
   if (by_flag || !inputs.index_environment.empty()) {
@@ -97,8 +99,7 @@ absl::StatusOr<Source> FindSource(const SourceInputs& inputs,
     }
     return SourceOf(std::move(url), *key, "the farm", inputs.memory);
   }
-  const RememberedIndex* const usual =
-      inputs.memory.usual.empty() ? nullptr : inputs.memory.Find(inputs.memory.usual);
+  const RememberedIndex* const usual = inputs.memory.usual.empty() ? nullptr : inputs.memory.Find(inputs.memory.usual);
   if (usual == nullptr) {
     return absl::InvalidArgumentError(Cat("no index is known to look in; name one: ", kWays));
   }

@@ -31,7 +31,7 @@ struct SourceInputs {
 struct Source {
   std::string url;  // without a slash at its end
   attest::MinisignPublicKey key{"", ""};
-  std::string named_by;  // "--index", "GOFARM_INDEX", "the farm", "remembered"
+  std::string named_by;    // "--index", "GOFARM_INDEX", "the farm", "remembered"
   bool by_person = false;  // by flag or environment: it is the usual one from now on
   Trust trust;             // the key, those that it named since, and the generation that was seen
 };

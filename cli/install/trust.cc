@@ -24,9 +24,9 @@ absl::StatusOr<std::string> VerifyByAny(const std::vector<attest::MinisignPublic
   for (const attest::MinisignPublicKey& key : keys) {
     absl::StatusOr<std::string> comment = attest::VerifyMinisign(key, bytes, signature);
     if (!absl::IsNotFound(comment.status())) return comment;
-    last = absl::NotFoundError(
-        keys.size() == 1 ? comment.status().message()
-                         : absl::string_view("it is signed by none of the trusted minisign keys"));
+    last =
+        absl::NotFoundError(keys.size() == 1 ? comment.status().message()
+                                             : absl::string_view("it is signed by none of the trusted minisign keys"));
   }
   return keys.size() > 1 ? absl::NotFoundError(Cat(Sv(last.message()), " ", KeyIds(keys))) : last;
 }
@@ -57,8 +57,8 @@ absl::StatusOr<publish::Generation> CheckIndexFile(const Trust& trust, std::stri
   }
   const publish::Generation& generation = signed_as->generation;
   if (generation.number < trust.generation) {
-    return absl::DataLossError(Cat(file, " is of generation ", generation.number, " (",
-                                   FormatUtc(generation.time), "), and generation ", trust.generation,
+    return absl::DataLossError(Cat(file, " is of generation ", generation.number, " (", FormatUtc(generation.time),
+                                   "), and generation ", trust.generation,
                                    " was seen before: an older index hides what was withdrawn since"));
   }
   return generation;
@@ -104,9 +104,8 @@ absl::StatusOr<Built> CheckBundle(std::string_view bundle, const Signers& signer
     return absl::DataLossError(Cat("provenance: its key signed until ", FormatUtc(*key->until),
                                    ", and it is of a build that ended at ", FormatUtc(provenance->finished_on)));
   }
-  return Built{.provenance = *std::move(provenance),
-               .subject = *std::move(subject),
-               .key_hint = std::move(payload->key_hint)};
+  return Built{
+      .provenance = *std::move(provenance), .subject = *std::move(subject), .key_hint = std::move(payload->key_hint)};
 }
 
 }  // namespace gofarm::install

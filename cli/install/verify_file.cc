@@ -40,8 +40,8 @@ absl::Status CheckList(const FileToVerify& file, const std::vector<attest::Minis
   if (!file.checksums) return absl::OkStatus();
   const absl::StatusOr<std::vector<attest::FileSums>> sums = attest::ParseChecksums(*file.checksums);
   if (!sums.ok()) return NotAsSigned(sums.status(), kChecksums);
-  const auto listed = std::find_if(sums->begin(), sums->end(),
-                                   [&](const attest::FileSums& one) { return one.name == file.name; });
+  const auto listed =
+      std::find_if(sums->begin(), sums->end(), [&](const attest::FileSums& one) { return one.name == file.name; });
   if (listed == sums->end()) return absl::OkStatus();
   if (listed->sha256 != file.sha256 || listed->blake3 != file.blake3) {
     return absl::DataLossError(Cat("CHECKSUM names other digests for ", EscapeForPrint(file.name)));

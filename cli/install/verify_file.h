@@ -25,8 +25,7 @@ struct TrustedKeys {
 // What --key gave: PEM of a provenance key, a minisign line, or a file with one of them. `read` reads a file.
 // INVALID_ARGUMENT: it is neither.
 absl::Status AddKey(const std::string& text,
-                    const std::function<absl::StatusOr<std::string>(const std::string& path)>& read,
-                    TrustedKeys& keys);
+                    const std::function<absl::StatusOr<std::string>(const std::string& path)>& read, TrustedKeys& keys);
 
 // Whether CHECKSUM says the same.
 enum class ListState {

@@ -11,12 +11,12 @@
 
 namespace gofarm::publish {
 
-// "MODULE[/path][@VERSION]" as people write it, for example behind /i/ and /p/, with every %XX undone. Which part of the
-// path is the module cannot be seen in the text.
+// "MODULE[/path][@VERSION]" as people write it, for example behind /i/ and /p/, with every %XX undone. Which part of
+// the path is the module cannot be seen in the text.
 struct Address {
   std::string path;
-  // Empty: the latest. "v1" and "v1.2": the highest that begins so. Else a whole one. The "v" is there also where it was
-  // left out.
+  // Empty: the latest. "v1" and "v1.2": the highest that begins so. Else a whole one. The "v" is there also where it
+  // was left out.
   std::string version;
   bool operator==(const Address&) const = default;
 };

@@ -190,13 +190,13 @@ absl::StatusOr<bool> IndexPublisher::RunOnce(const Scope& scope) {
   GOFARM_RETURN_IF_ERROR(Apply());
   GOFARM_ASSIGN_OR_RETURN(const std::vector<IndexFile> files, Files(scope));
   GOFARM_ASSIGN_OR_RETURN(const int64_t number, parts_.orders.NextGeneration(scope, folder_.CurrentNumber()));
-  GOFARM_RETURN_IF_ERROR(
-      folder_.Write(files, {.number = number, .time = parts_.wall_now()},
-                    [this](std::string_view bytes, std::string_view comment) {
-                      return parts_.keys->minisign().Sign(bytes, comment, "signature of the index of a gofarm");
-                    }));
+  GOFARM_RETURN_IF_ERROR(folder_.Write(
+      files, {.number = number, .time = parts_.wall_now()}, [this](std::string_view bytes, std::string_view comment) {
+        return parts_.keys->minisign().Sign(bytes, comment, "signature of the index of a gofarm");
+      }));
   GOFARM_RETURN_IF_ERROR(parts_.orders.Settle(scope, shown));
-  obs::Info("index_written", {{"generation", Cat(number)}, {"programs", Cat(programs_.size())}, {"orders", Cat(due.size())}});
+  obs::Info("index_written",
+            {{"generation", Cat(number)}, {"programs", Cat(programs_.size())}, {"orders", Cat(due.size())}});
   return true;
 }
 

@@ -43,8 +43,7 @@ class IndexOrders {
   virtual absl::StatusOr<std::vector<domain::Publication>> Shown(const Scope& scope, domain::PublicationId after) = 0;
   // Orders that are not carried out yet, taking away included.
   virtual absl::StatusOr<std::vector<domain::Publication>> Due(const Scope& scope, int limit) = 0;
-  virtual absl::Status Settle(const Scope& scope,
-                              const std::vector<std::pair<domain::PublicationId, int>>& shown) = 0;
+  virtual absl::Status Settle(const Scope& scope, const std::vector<std::pair<domain::PublicationId, int>>& shown) = 0;
   // Higher than any that was handed out, and than `above`.
   virtual absl::StatusOr<int64_t> NextGeneration(const Scope& scope, int64_t above) = 0;
   virtual absl::StatusOr<std::vector<domain::PublishKey>> Keys(const Scope& scope) = 0;

@@ -44,8 +44,9 @@ absl::Status CheckFile(const OfferedFile& file) {
 
 absl::Status CheckOffer(const InstallOffer& offer) {
   if (!publish::IsInstallName(offer.name)) {
-    return FieldError("name", offer.name,
-                      Cat("a file name of letters, digits and \"._-+~\", of at most ", publish::kInstallNameMax, " bytes"));
+    return FieldError(
+        "name", offer.name,
+        Cat("a file name of letters, digits and \"._-+~\", of at most ", publish::kInstallNameMax, " bytes"));
   }
   if (!offer.page_url.empty()) GOFARM_RETURN_IF_ERROR(CheckUrl("page_url", offer.page_url));
   const bool key = std::all_of(offer.public_key.begin(), offer.public_key.end(), [](char c) {

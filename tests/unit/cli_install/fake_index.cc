@@ -38,10 +38,9 @@ FakeIndex::FakeIndex()
         return Answer(request, peer);
       }) {
   keys_.builder = kBuilder;
-  keys_.keys = {{.kind = publish::kProvenanceKind, .public_key = provenance_.pem, .since = absl::UnixEpoch()},
-                {.kind = publish::kMinisignKind,
-                 .public_key = minisign_.public_key().Line(),
-                 .since = absl::UnixEpoch()}};
+  keys_.keys = {
+      {.kind = publish::kProvenanceKind, .public_key = provenance_.pem, .since = absl::UnixEpoch()},
+      {.kind = publish::kMinisignKind, .public_key = minisign_.public_key().Line(), .since = absl::UnixEpoch()}};
   Serve(1);
 }
 
@@ -72,9 +71,8 @@ attest::Provenance FakeIndex::ProvenanceOf(const std::string& version, const std
 }
 
 std::string FakeIndex::Bundle(const attest::Provenance& provenance, const ProvenanceKey& key) const {
-  return attest::BundleJson(attest::SignEnvelope(key.secret, attest::kInTotoPayloadType,
-                                                 attest::ToStatement(provenance).value())
-                                .value());
+  return attest::BundleJson(
+      attest::SignEnvelope(key.secret, attest::kInTotoPayloadType, attest::ToStatement(provenance).value()).value());
 }
 
 void FakeIndex::Publish(const std::string& version, const std::string& bytes, const std::string& path,
@@ -109,7 +107,11 @@ std::string FakeIndex::Signed(const std::string& file, const std::string& bytes,
 void FakeIndex::Serve(int64_t generation) {
   // Those that tests ask for: to sign all takes a second.
   std::vector<std::string> paths = {kModule, "filippo.io/age", "github.com/no/such"};
-  for (const publish::LookupModule& module : modules_) paths.push_back(module.module);
+  for (const publish::LookupModule& module : modules_) {
+    for (const publish::LookupVersion& version : module.versions) {
+      for (const publish::LookupProgram& program : version.programs) paths.push_back(program.path);
+    }
+  }
   std::map<std::string, publish::LookupShard> shards;
   for (const std::string& path : paths) {
     for (const std::string& shard : publish::ShardsOfAddress(path)) shards[shard].shard = shard;

@@ -86,8 +86,8 @@ TEST(MemoryTest, ATurnThatDoesNotComeIsAnError) {
   const std::string path = MemoryFile(folder.path());
   const auto other = io::FileLock::TryAcquire(path + ".lock");
   ASSERT_TRUE(other.ok());
-  EXPECT_TRUE(absl::IsUnavailable(
-      ChangeMemory(Scope::For(absl::Milliseconds(50)), path, [](Memory& m) { m.usual = "x"; })));
+  EXPECT_TRUE(
+      absl::IsUnavailable(ChangeMemory(Scope::For(absl::Milliseconds(50)), path, [](Memory& m) { m.usual = "x"; })));
 }
 
 }  // namespace

@@ -25,8 +25,9 @@ SourceInputs Inputs() {
     return FarmTells{.index_url = "http://127.0.0.1:9/index", .minisign_key = Line('a')};
   };
   inputs.memory.usual = "http://remembered/index";
-  inputs.memory.indexes = {{.url = "http://remembered/index", .key = Line('m'), .followed = {Line('n')}, .generation = 5},
-                           {.url = "http://known/index", .key = Line('k'), .generation = 8}};
+  inputs.memory.indexes = {
+      {.url = "http://remembered/index", .key = Line('m'), .followed = {Line('n')}, .generation = 5},
+      {.url = "http://known/index", .key = Line('k'), .generation = 8}};
   return inputs;
 }
 

@@ -24,8 +24,8 @@ class VerifyFileTest : public InstallFixture {
             .value();
     Write("x/CHECKSUM", sums);
     Write("x/CHECKSUM.minisig", index_.minisign().Sign(sums, "gofarm job 4711", "signature").value());
-    keys_.provenance = {{.keys = {{.kind = publish::kProvenanceKind, .public_key = index_.provenance_key().pem}},
-                         .builder = kBuilder}};
+    keys_.provenance = {
+        {.keys = {{.kind = publish::kProvenanceKind, .public_key = index_.provenance_key().pem}}, .builder = kBuilder}};
     keys_.minisign = {index_.minisign().public_key()};
   }
   absl::StatusOr<Verified> Run() const {
@@ -65,8 +65,7 @@ TEST_F(VerifyFileTest, AFlippedByteOfAnyOfThem) {
 }
 
 TEST_F(VerifyFileTest, ProvenanceOfAnotherFileOrBuilder) {
-  Write("x/hey.sigstore.json",
-        index_.Bundle(index_.ProvenanceOf("v0.1.5", ProgramBytes(9)), index_.provenance_key()));
+  Write("x/hey.sigstore.json", index_.Bundle(index_.ProvenanceOf("v0.1.5", ProgramBytes(9)), index_.provenance_key()));
   ExpectRefused("other bytes");
   attest::Provenance p = index_.ProvenanceOf("v0.1.5", bytes_);
   p.builder_id = "https://elsewhere.example.com/";
@@ -97,11 +96,13 @@ TEST_F(VerifyFileTest, TheListCountsWhereItNamesTheFile) {
   ExpectRefused("CHECKSUM.minisig");
   std::filesystem::remove(Path("x/CHECKSUM.minisig"));
   EXPECT_EQ(Run()->list, ListState::kNotSigned);
-  Write("x/CHECKSUM",
-        attest::ChecksumFile({{.name = "hey", .sha256 = std::string(64, 'a'), .blake3 = std::string(64, 'b')}}).value());
+  Write(
+      "x/CHECKSUM",
+      attest::ChecksumFile({{.name = "hey", .sha256 = std::string(64, 'a'), .blake3 = std::string(64, 'b')}}).value());
   ExpectRefused("other digests");
-  Write("x/CHECKSUM",
-        attest::ChecksumFile({{.name = "age", .sha256 = std::string(64, 'a'), .blake3 = std::string(64, 'b')}}).value());
+  Write(
+      "x/CHECKSUM",
+      attest::ChecksumFile({{.name = "age", .sha256 = std::string(64, 'a'), .blake3 = std::string(64, 'b')}}).value());
   EXPECT_EQ(Run()->list, ListState::kNone);
   std::filesystem::remove(Path("x/CHECKSUM"));
   EXPECT_EQ(Run()->list, ListState::kNone);
@@ -122,9 +123,10 @@ TEST_F(VerifyFileTest, KeysAreTakenAsTextAndAsFiles) {
   EXPECT_TRUE(AddKey(index_.minisign().public_key().Line(), none, keys).ok());
   EXPECT_EQ(keys.provenance.size(), 1u);
   EXPECT_EQ(keys.minisign.size(), 1u);
-  EXPECT_TRUE(AddKey("k.pem", [&](const std::string&) -> absl::StatusOr<std::string> {
-                return index_.provenance_key().pem;
-              }, keys).ok());
+  EXPECT_TRUE(
+      AddKey(
+          "k.pem", [&](const std::string&) -> absl::StatusOr<std::string> { return index_.provenance_key().pem; }, keys)
+          .ok());
   EXPECT_EQ(keys.provenance.size(), 2u);
   for (const std::string& bad : {std::string(), std::string("k.pem"), index_.provenance_key().secret}) {
     EXPECT_TRUE(absl::IsInvalidArgument(AddKey(bad, none, keys))) << bad.substr(0, 30);

@@ -89,13 +89,12 @@ TEST_P(InstallRunTest, InstallsOneProgramAndANote) {
   EXPECT_THAT(home.Listing(), ::testing::ElementsAreArray(Installed()));
   EXPECT_EQ(home.Read("home/.local/bin/hey"), kProgram);
   EXPECT_EQ(::access(home.Path("home/.local/bin/hey").c_str(), X_OK), 0);
-  EXPECT_EQ(home.Read("home/.local/bin/.gofarm/hey"),
-            publish::WriteNote({.module = "github.com/rakyll/hey",
-                                .package = "github.com/rakyll/hey",
-                                .version = "v0.1.5",
-                                .target = "x86_64",
-                                .url = server_.Url("/hey"),
-                                .sha256 = digest::Sha256Hex(kProgram)}));
+  EXPECT_EQ(home.Read("home/.local/bin/.gofarm/hey"), publish::WriteNote({.module = "github.com/rakyll/hey",
+                                                                          .package = "github.com/rakyll/hey",
+                                                                          .version = "v0.1.5",
+                                                                          .target = "x86_64",
+                                                                          .url = server_.Url("/hey"),
+                                                                          .sha256 = digest::Sha256Hex(kProgram)}));
   const std::string bin = home.Path("home/.local/bin");
   EXPECT_THAT(result.out, AllOf(HasSubstr("SHA-256 verified"), HasSubstr("not by its author"),
                                 HasSubstr(bin + " is not in PATH; to have it there: export PATH=" + bin + ":$PATH"),

@@ -51,11 +51,27 @@ TEST(ParseAddressTest, WhatIsNoVersionIsRefused) {
 }
 
 TEST(ParseAddressTest, WhatGoRefusesIsNoAddressAndIsShownEscapedInOneLine) {
-  for (const std::string text :
-       {"", "@v1.0.0", "github.com/rakyll/hey;touch x", "../../etc", "/etc/passwd", "github.com/a//b", "hey",
-        "github.com/a/b\n", "https://github.com/a/b", "-x.org/a", "GITHUB.com/a/b", "github.com/../x",
-        "github.com/a b", "github.com/a/'b'", "github.com/a/", "/github.com/a", "example.com/\xff",
-        "example.com/\u202e", "example.com/a\nb", "localhost/x", "a.b/\x1b[2J"}) {
+  for (const std::string text : {"",
+                                 "@v1.0.0",
+                                 "github.com/rakyll/hey;touch x",
+                                 "../../etc",
+                                 "/etc/passwd",
+                                 "github.com/a//b",
+                                 "hey",
+                                 "github.com/a/b\n",
+                                 "https://github.com/a/b",
+                                 "-x.org/a",
+                                 "GITHUB.com/a/b",
+                                 "github.com/../x",
+                                 "github.com/a b",
+                                 "github.com/a/'b'",
+                                 "github.com/a/",
+                                 "/github.com/a",
+                                 "example.com/\xff",
+                                 "example.com/\u202e",
+                                 "example.com/a\nb",
+                                 "localhost/x",
+                                 "a.b/\x1b[2J"}) {
     const absl::Status status = ParseAddress(text).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << text;
     EXPECT_EQ(status.message().find_first_of("\x1b\n"), absl::string_view::npos) << text;
