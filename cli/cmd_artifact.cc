@@ -70,23 +70,6 @@ bool IsThere(const std::string& path, const ExportItem& item) {
   return digests.ok() && digests->sha256 == item.sha256 && (info.st_mode & 0111) != 0;
 }
 
-// One line of a terminal that is written again and again, and gone at the end, however that comes.
-class CountLine {
- public:
-  CountLine() : shown_(DescribeTerminal(STDERR_FILENO).redraws) {}
-  ~CountLine() {
-    if (shown_) PrintErr("\r\x1b[K");
-  }
-  CountLine(const CountLine&) = delete;
-  CountLine& operator=(const CountLine&) = delete;
-  void Show(std::string_view text) const {
-    if (shown_) PrintErr(Cat("\r", text, "\x1b[K"));
-  }
-
- private:
-  const bool shown_;
-};
-
 // Those that are there already are left; the sums name all.
 absl::Status WriteFiles(FarmClient& client, const std::string& folder, const std::vector<ExportFile>& files,
                         int64_t& bytes) {

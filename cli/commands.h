@@ -12,16 +12,18 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cli/farm_finder.h"
+#include "cli/farm_index.h"
 
 namespace gofarm::cli {
 
-// 0 as asked; 1 some job partial, failed or cancelled; 2 wrong input; 3 no farm reached; 4 internal; 5 not allowed; 130
-// Ctrl-C; 141 the reader of stdout went away.
+// 0 as asked; 1 some job partial, failed or cancelled; 2 wrong input; 3 no farm, or no index, reached; 4 internal; 5
+// not allowed; 6 not what was signed, or not what its digest says; 130 Ctrl-C; 141 the reader of stdout went away.
 inline constexpr int kExitJobs = 1;
 inline constexpr int kExitInput = 2;
 inline constexpr int kExitUnreachable = 3;
 inline constexpr int kExitInternal = 4;
 inline constexpr int kExitForbidden = 5;
+inline constexpr int kExitNotSigned = 6;
 inline constexpr int kExitInterrupted = 130;
 inline constexpr int kExitReaderGone = 141;
 int ExitCodeOf(const absl::Status& status);
@@ -29,6 +31,7 @@ int ExitCodeOf(const absl::Status& status);
 struct Globals {
   bool json = false;
   FarmFlags farm;
+  FarmIndexCall farm_index;  // null: farms tell no keys
 };
 
 using Exit = absl::StatusOr<int>;
@@ -145,6 +148,36 @@ Exit Logs(const Globals& globals, const std::string& part, bool follow);
 
 // `what`: MODULE[@VERSION], a folder or a zip file.
 Exit CatalogDetect(const Globals& globals, const std::string& what);
+
+// Which index, and by which key: empty, as they are found by cli/install/source.h.
+struct IndexArgs {
+  std::string url;
+  std::vector<std::string> keys;  // install and upgrade take one
+};
+struct InstallArgs {
+  std::vector<std::string> addresses;
+  IndexArgs index;
+  std::string folder;  // empty: GOFARM_BIN, else ~/.local/bin
+  std::string target;  // empty: this machine's
+  bool force = false;
+};
+Exit Install(const Globals& globals, const InstallArgs& args);
+Exit Installed(const Globals& globals, const std::string& folder);
+struct UpgradeArgs {
+  std::vector<std::string> names;  // none: all
+  IndexArgs index;
+  std::string folder;
+  bool force = false;
+};
+Exit Upgrade(const Globals& globals, const UpgradeArgs& args);
+Exit Uninstall(const Globals& globals, const std::vector<std::string>& names, const std::string& folder, bool force);
+struct VerifyArgs {
+  std::string what;  // a file, or MODULE[/path]@VERSION
+  IndexArgs index;
+  std::string target;
+  bool offline = false;
+};
+Exit VerifyVerb(const Globals& globals, const VerifyArgs& args);
 
 struct UpArgs {
   std::string cache_dir;

@@ -148,7 +148,7 @@ absl::StatusOr<FarmChoice> FindFarm(const FinderInputs& inputs) {
   if (!configured.dir.empty())
     return FarmChoice{.dir = Absolute(inputs, configured.dir), .named_by = inputs.config_path};
   GOFARM_ASSIGN_OR_RETURN(std::string folder, DefaultFolder(inputs));
-  return FarmChoice{.dir = std::move(folder), .named_by = "default"};
+  return FarmChoice{.dir = std::move(folder), .named_by = kNamedByDefault};
 }
 
 absl::StatusOr<std::string> FindFarmFolder(const FinderInputs& inputs) {

@@ -20,6 +20,9 @@ struct FarmFlags {
   std::string farm;
 };
 
+// Nothing names a farm: the default folder is meant.
+inline constexpr char kNamedByDefault[] = "default";
+
 struct FarmChoice {
   std::string server;    // an address, or
   std::string dir;       // the absolute folder of an embedded farm

@@ -91,6 +91,24 @@ void PrintError(const absl::Status& status) {
   PrintErr(out);
 }
 
+Exit ToldWhenNotSigned(Exit exit) {
+  if (!absl::IsDataLoss(exit.status())) return exit;
+  PrintError(exit.status());
+  return kExitNotSigned;
+}
+
+CountLine::CountLine() : shown_(DescribeTerminal(STDERR_FILENO).redraws) {}
+
+CountLine::~CountLine() { Clear(); }
+
+void CountLine::Show(std::string_view text) const {
+  if (shown_) PrintErr(Cat("\r", text, "\x1b[K"));
+}
+
+void CountLine::Clear() const {
+  if (shown_) PrintErr("\r\x1b[K");
+}
+
 Terminal OutTerminal() { return DescribeTerminal(STDOUT_FILENO); }
 
 }  // namespace gofarm::cli

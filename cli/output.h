@@ -39,6 +39,23 @@ void WriteOut(int fd, std::string_view text);
 absl::Status OutputWritten();
 // Every line of an error message, escaped, to stderr.
 void PrintError(const absl::Status& status);
+// Of a verb for which DATA_LOSS means that something is not what was signed: told here, with exit code 6.
+Exit ToldWhenNotSigned(Exit exit);
 Terminal OutTerminal();
+
+// One line of a terminal on stderr that is written again and again, and gone at the end, however that comes. Nothing is
+// shown elsewhere.
+class CountLine {
+ public:
+  CountLine();
+  ~CountLine();
+  CountLine(const CountLine&) = delete;
+  CountLine& operator=(const CountLine&) = delete;
+  void Show(std::string_view text) const;
+  void Clear() const;
+
+ private:
+  const bool shown_;
+};
 
 }  // namespace gofarm::cli

@@ -9,6 +9,7 @@
 #include "common/base/text.h"
 #include "common/gomod/path.h"
 #include "common/gomod/version.h"
+#include "common/publish/versions.h"
 
 namespace gofarm::publish {
 namespace {
@@ -16,7 +17,20 @@ namespace {
 constexpr size_t kCandidatesMax = 64;
 constexpr size_t kListedPathsMax = 40;
 
-bool IsAlnum(char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)); }
+absl::Status NoVersion(std::string_view why) {
+  return absl::InvalidArgumentError(
+      Cat("no version (", why, "); write @latest, @v1, @v1.2 or a whole one like @v1.2.3"));
+}
+
+absl::StatusOr<std::string> ParseVersion(std::string_view text) {
+  if (text == "latest") return "";
+  if (text.size() > gomod::kVersionMax) return NoVersion("it is too long");
+  const bool bare = !text.empty() && absl::ascii_isdigit(static_cast<unsigned char>(text[0]));
+  std::string version = bare ? Cat("v", text) : std::string(text);
+  if (IsVersionPrefix(version)) return version;
+  const absl::Status whole = gomod::CheckVersion(version);
+  return whole.ok() ? absl::StatusOr<std::string>(std::move(version)) : NoVersion(Sv(whole.message()));
+}
 
 }  // namespace
 
@@ -28,15 +42,20 @@ absl::StatusOr<Address> ParseAddress(std::string_view text) {
   const size_t at = text.find('@');
   Address address{.path = std::string(text.substr(0, at))};
   if (const absl::Status path = gomod::CheckImportPath(address.path); !path.ok()) return wrong(Sv(path.message()));
-  if (CandidateModules(address.path).empty()) return wrong("no module path begins it");
+  if (CandidateModules(address.path).empty()) {
+    // The shortest beginning is the one whose fault says most: that of the host's name.
+    const absl::Status host = gomod::CheckModulePath(address.path.substr(0, address.path.find('/')));
+    return wrong(host.ok() ? "no module path begins it" : Sv(host.message()));
+  }
   if (at == std::string_view::npos) return address;
-  address.version = std::string(text.substr(at + 1));
-  const bool taken =
-      !address.version.empty() && address.version.size() <= gomod::kVersionMax && IsAlnum(address.version[0]) &&
-      std::all_of(address.version.begin(), address.version.end(),
-                  [](char c) { return IsAlnum(c) || std::string_view(".+-").find(c) != std::string_view::npos; });
-  if (!taken) return wrong("what stands behind the @ is no version");
+  absl::StatusOr<std::string> version = ParseVersion(text.substr(at + 1));
+  if (!version.ok()) return wrong(Cat("what stands behind the @ is ", Sv(version.status().message())));
+  address.version = *std::move(version);
   return address;
+}
+
+std::string AddressText(std::string_view path, std::string_view version) {
+  return version.empty() ? std::string(path) : Cat(path, "@", version);
 }
 
 std::vector<std::string> CandidateModules(std::string_view path) {

@@ -11,13 +11,20 @@
 
 namespace gofarm::publish {
 
-// "MODULE[/path][@VERSION]" as people write it.
+// "MODULE[/path][@VERSION]" as people write it, for example behind /i/ and /p/, with every %XX undone. Which part of
+// the path is the module cannot be seen in the text.
 struct Address {
   std::string path;
-  std::string version;  // empty: the latest
+  // Empty: the latest. "v1" and "v1.2": the highest that begins so. Else a whole one. The "v" is there also where it
+  // was left out.
+  std::string version;
+  bool operator==(const Address&) const = default;
 };
-// INVALID_ARGUMENT, escaped: not an import path with a host, or a version that has other characters than versions have.
+// By the path rules of golang.org/x/mod/module. INVALID_ARGUMENT, escaped and in one line: elements that Go refuses, a
+// path that no module path begins, or no version, no beginning of one and not "latest" behind the "@".
 absl::StatusOr<Address> ParseAddress(std::string_view text);
+// The address as text, with "@VERSION" only when `version` is not empty. Inverse of parsing.
+std::string AddressText(std::string_view path, std::string_view version);
 
 // The modules that `path` may be in, longest first.
 std::vector<std::string> CandidateModules(std::string_view path);

@@ -23,14 +23,11 @@ std::string Simplified(std::string_view version) {
   return out;
 }
 
-// "v1" or "v1.2": all versions that begin so.
-bool IsPrefixQuery(std::string_view query) {
-  return gomod::IsSemver(query) && std::count(query.begin(), query.end(), '.') < 2;
-}
-
+// Whether it is +incompatible counts more than what kind of version it is.
 int RankOf(std::string_view version) {
-  if (gomod::IsPseudo(version)) return 0;
-  return gomod::IsPrerelease(version) ? 1 : 2;
+  const int compatible = gomod::IsIncompatible(version) ? 0 : 3;
+  if (gomod::IsPseudo(version)) return compatible;
+  return compatible + (gomod::IsPrerelease(version) ? 1 : 2);
 }
 
 }  // namespace
@@ -41,15 +38,20 @@ int CompareVersions(std::string_view a, std::string_view b) {
   return a.compare(b);
 }
 
+bool IsVersionPrefix(std::string_view query) {
+  return gomod::IsSemver(query) && std::count(query.begin(), query.end(), '.') < 2;
+}
+
 std::optional<size_t> ChooseVersion(absl::Span<const std::string> versions, std::string_view query) {
   const bool latest = query.empty() || query == "latest";
   const std::string wanted = latest ? "" : Simplified(query);
-  const bool prefix = !latest && IsPrefixQuery(wanted);
+  const bool prefix = !latest && IsVersionPrefix(wanted);
   std::optional<size_t> best;
   for (size_t i = 0; i < versions.size(); ++i) {
     const std::string& version = versions[i];
     if (!gomod::IsSemver(version)) continue;
     if (prefix && !absl::StartsWith(version, Cat(wanted, "."))) continue;
+    if (!latest && !prefix && version == query) return i;
     if (!latest && !prefix && Simplified(version) != wanted) continue;
     if (!best) {
       best = i;

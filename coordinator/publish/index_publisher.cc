@@ -6,9 +6,9 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
-#include "common/json/writer.h"
 #include "common/obs/log.h"
 #include "common/publish/generation.h"
+#include "common/publish/key_list.h"
 #include "common/sync/wait.h"
 #include "coordinator/publish/attacher.h"
 #include "coordinator/publish/file_names.h"
@@ -16,8 +16,6 @@
 
 namespace gofarm::publish {
 namespace {
-
-constexpr char kKeysFile[] = "keys.json";
 
 std::optional<bool> ReproducedOf(const domain::Release& release) {
   if (release.differed > 0) return false;
@@ -51,17 +49,14 @@ Publication ProgramOf(const domain::Release& release, std::string_view public_ur
   return program;
 }
 
-std::string KeysJson(const std::vector<domain::PublishKey>& keys) {
-  JsonWriter json;
-  json.BeginObject().Field("format", 1).Key("keys").BeginArray();
+std::string KeysJson(const std::vector<domain::PublishKey>& keys, const std::string& builder) {
+  KeyList list{.builder = builder};
   for (const domain::PublishKey& key : keys) {
-    json.BeginObject().Field("kind", key.kind).Field("public_key", key.public_key).Field("since", key.since);
-    json.Key("until");
-    key.until == absl::InfiniteFuture() ? json.Null() : json.Time(key.until);
-    json.EndObject();
+    ListedKey& listed = list.keys.emplace_back();
+    listed = {.kind = key.kind, .public_key = key.public_key, .since = key.since};
+    if (key.until != absl::InfiniteFuture()) listed.until = key.until;
   }
-  json.EndArray().EndObject();
-  return json.Take();
+  return json::Write(list);
 }
 
 }  // namespace
@@ -156,9 +151,9 @@ absl::Status IndexPublisher::Apply() {
 absl::StatusOr<std::vector<IndexFile>> IndexPublisher::Files(const Scope& scope) {
   GOFARM_ASSIGN_OR_RETURN(std::vector<IndexFile> files, index_.Render());
   GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::PublishKey> keys, parts_.orders.Keys(scope));
-  auto bytes = std::make_shared<const std::string>(KeysJson(keys));
+  auto bytes = std::make_shared<const std::string>(KeysJson(keys, parts_.builder_id));
   std::string sha256 = digest::Sha256Hex(*bytes);
-  files.push_back({.name = kKeysFile, .bytes = std::move(bytes), .sha256 = std::move(sha256)});
+  files.push_back({.name = kKeyListFile, .bytes = std::move(bytes), .sha256 = std::move(sha256)});
   std::sort(files.begin(), files.end(), [](const IndexFile& a, const IndexFile& b) { return a.name < b.name; });
   return files;
 }

@@ -55,6 +55,7 @@ struct IndexPublisherParts {
   std::string folder;
   std::string public_url;
   Publisher publisher;
+  std::string builder_id;  // that provenance names; keys.json tells it
   std::function<absl::Time()> wall_now = WallNow;
 };
 

@@ -102,7 +102,8 @@ absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope
                                                            .keys = service->keys_,
                                                            .folder = Cat(service->parts_.data_dir, "/index"),
                                                            .public_url = service->public_url_,
-                                                           .publisher = config.publisher});
+                                                           .publisher = config.publisher,
+                                                           .builder_id = builder_id});
   return service;
 }
 

@@ -10,6 +10,7 @@
 #include "common/base/hex.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/publish/install_note.h"
 #include "coordinator/web/install_body.h"
 #include "coordinator/web/shell_text.h"
 
@@ -42,9 +43,10 @@ absl::Status CheckFile(const OfferedFile& file) {
 }
 
 absl::Status CheckOffer(const InstallOffer& offer) {
-  if (!IsProgramName(offer.name)) {
-    return FieldError("name", offer.name,
-                      Cat("a file name of letters, digits and \"._-+~\", of at most ", kProgramNameMax, " bytes"));
+  if (!publish::IsInstallName(offer.name)) {
+    return FieldError(
+        "name", offer.name,
+        Cat("a file name of letters, digits and \"._-+~\", of at most ", publish::kInstallNameMax, " bytes"));
   }
   if (!offer.page_url.empty()) GOFARM_RETURN_IF_ERROR(CheckUrl("page_url", offer.page_url));
   const bool key = std::all_of(offer.public_key.begin(), offer.public_key.end(), [](char c) {
@@ -108,13 +110,6 @@ Answer ScriptAnswer(int status, std::string script) {
 }
 
 }  // namespace
-
-bool IsProgramName(std::string_view name) {
-  const auto plain = [](char c) { return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '_'; };
-  return !name.empty() && name.size() <= kProgramNameMax && plain(name[0]) &&
-         std::all_of(name.begin(), name.end(),
-                     [&](char c) { return plain(c) || c == '.' || c == '-' || c == '+' || c == '~'; });
-}
 
 absl::StatusOr<std::string> InstallScript(const InstallOffer& offer) {
   GOFARM_RETURN_IF_ERROR(CheckOffer(offer));

@@ -8,9 +8,7 @@
 //
 // The script honours GOFARM_BIN (the folder; ~/.local/bin), GOFARM_FORCE=1 (replaces a file that it did not install),
 // GOFARM_INDEX_KEY (the only minisign key to trust: then the signature must be there and be checked) and the proxy
-// variables. Beside the program it keeps a note FOLDER/.gofarm/NAME, of lines "FIELD VALUE" after "gofarm-note 1":
-// module, package, version, target, url, sha256, and while a file of its own is replaced "before" with that file's
-// SHA-256. A file is its own when its SHA-256 stands in its note.
+// variables. Beside the program it keeps the note of common/publish/install_note.h.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +22,6 @@
 
 namespace gofarm::web {
 
-inline constexpr size_t kProgramNameMax = 100;  // bytes
 inline constexpr size_t kScriptUrlMax = 2048;
 inline constexpr size_t kScriptTextMax = 1024;    // of a module, a version and the like
 inline constexpr size_t kRefusalTextMax = 4'000;  // of why nothing is installed
@@ -49,10 +46,6 @@ struct InstallOffer {
   std::string public_key;          // the base64 line of a minisign key; empty: none
   std::vector<OfferedFile> files;  // at most one a target
 };
-
-// A file name that needs no care anywhere: letters, digits, ".", "_", "-", "+" and "~", beginning with a letter, a
-// digit or "_", at most kProgramNameMax bytes.
-bool IsProgramName(std::string_view name);
 
 // INVALID_ARGUMENT names the field that no script may hold: a file name, URL, digest, key or size that is none. Texts
 // that are only said are made fit to print instead.

@@ -6,16 +6,16 @@
 
 #include "absl/strings/str_join.h"
 #include "common/base/text.h"
+#include "common/publish/address.h"
 #include "coordinator/web/frame.h"
 #include "coordinator/web/html.h"
 #include "coordinator/web/negotiation.h"
-#include "coordinator/web/program_address.h"
 
 namespace gofarm::web {
 namespace {
 
 Href PageOf(std::string_view import_path, std::string_view version = "") {
-  return Href::Path(Cat("/p/", AddressText(import_path, version)));
+  return Href::Path(Cat("/p/", publish::AddressText(import_path, version)));
 }
 
 void AddName(HtmlWriter& html, std::string_view name) { html.Leaf("dt", name); }

@@ -5,7 +5,7 @@
 #include "common/base/text.h"
 #include "common/io/url.h"
 #include "common/json/fields.h"
-#include "coordinator/web/program_address.h"
+#include "common/publish/address.h"
 #include "coordinator/web/shell_text.h"
 
 namespace gofarm::web {
@@ -168,7 +168,7 @@ ModulePrograms Bounded(ModulePrograms programs) {
 
 InstallCommands CommandsFor(const FarmAddresses& farm, std::string_view import_path, std::string_view version) {
   // Both take what is no address, too, and refuse it then; here it only must stay one word.
-  const std::string address = AddressText(import_path, version);
+  const std::string address = publish::AddressText(import_path, version);
   InstallCommands commands;
   commands.shell = Cat("curl -sS ", ShellWord(Cat(farm.public_url, "/i/", io::PercentEncode(address, "/@+"))), " | sh");
   commands.gofarm = Cat("gofarm install ", ShellWord(EscapeForPrint(address)), " --index ",

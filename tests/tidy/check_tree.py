@@ -57,8 +57,10 @@ MAY = {
     "worker/upload": COMMON + PROTO,
     "worker/agent": ["worker/*"] + COMMON + PROTO,
     "worker": ["worker/*"] + COMMON + PROTO,
-    "cli": ["cli/embedded"] + PROTO + COMMON,
+    "cli": ["cli/embedded", "cli/install"] + PROTO + COMMON,
     "cli/embedded": PROTO + COMMON,
+    # Needs no farm: what it asks of one comes in by values.
+    "cli/install": COMMON,
 }
 # A library's headers -> folders that may name them.
 HOMES = {

@@ -13,6 +13,7 @@
 #include "absl/strings/str_replace.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
+#include "common/publish/install_note.h"
 #include "coordinator/web/install_script.h"
 #include "coordinator/web/shell_text.h"
 #include "tests/unit/coordinator_web/script_home.h"
@@ -88,10 +89,12 @@ TEST_P(InstallRunTest, InstallsOneProgramAndANote) {
   EXPECT_THAT(home.Listing(), ::testing::ElementsAreArray(Installed()));
   EXPECT_EQ(home.Read("home/.local/bin/hey"), kProgram);
   EXPECT_EQ(::access(home.Path("home/.local/bin/hey").c_str(), X_OK), 0);
-  EXPECT_EQ(home.Read("home/.local/bin/.gofarm/hey"),
-            Cat("gofarm-note 1\nmodule github.com/rakyll/hey\npackage github.com/rakyll/hey\nversion v0.1.5\ntarget "
-                "x86_64\nurl ",
-                server_.Url("/hey"), "\nsha256 ", digest::Sha256Hex(kProgram), "\n"));
+  EXPECT_EQ(home.Read("home/.local/bin/.gofarm/hey"), publish::WriteNote({.module = "github.com/rakyll/hey",
+                                                                          .package = "github.com/rakyll/hey",
+                                                                          .version = "v0.1.5",
+                                                                          .target = "x86_64",
+                                                                          .url = server_.Url("/hey"),
+                                                                          .sha256 = digest::Sha256Hex(kProgram)}));
   const std::string bin = home.Path("home/.local/bin");
   EXPECT_THAT(result.out, AllOf(HasSubstr("SHA-256 verified"), HasSubstr("not by its author"),
                                 HasSubstr(bin + " is not in PATH; to have it there: export PATH=" + bin + ":$PATH"),
@@ -115,6 +118,7 @@ TEST_P(InstallRunTest, ASecondRunChangesNothingAndAnotherVersionReplacesItsOwn) 
   EXPECT_EQ(home.Read("home/.local/bin/hey"), kSecond);
   EXPECT_THAT(home.Read("home/.local/bin/.gofarm/hey"),
               AllOf(HasSubstr("version v0.2.0\n"), HasSubstr(Cat("before ", digest::Sha256Hex(kProgram), "\n"))));
+  EXPECT_EQ(publish::ParseNote(home.Read("home/.local/bin/.gofarm/hey"))->before, digest::Sha256Hex(kProgram));
   EXPECT_THAT(home.Listing(), ::testing::ElementsAreArray(Installed()));
 }
 

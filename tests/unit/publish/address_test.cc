@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "common/gomod/path.h"
 
 namespace gofarm::publish {
 namespace {
@@ -24,17 +25,59 @@ TEST(ParseAddressTest, PathAndVersionAreTakenApart) {
   EXPECT_EQ(ParseAddress("example.com/m@v2.0.0+incompatible")->version, "v2.0.0+incompatible");
 }
 
-TEST(ParseAddressTest, WhatIsNoAddressIsRefusedAndShownEscaped) {
-  for (const std::string text :
-       {"", "@v1.0.0", "github.com/rakyll/hey;touch x", "../../etc", "/etc/passwd", "github.com/a//b", "hey",
-        "github.com/a/b@", "github.com/a/b@v1 2", "github.com/a/b@v1@v2", "github.com/a/b@$(id)", "github.com/a/b@-x",
-        "github.com/a/b\n", "github.com/a/b@v1\x1b[2J", "https://github.com/a/b", "-x.org/a", "GITHUB.com/a/b"}) {
-    const absl::Status status = ParseAddress(text).status();
+TEST(ParseAddressTest, VersionsMayBeOpen) {
+  const auto version = [](const std::string& text) { return ParseAddress(absl::StrCat("a.b/m@", text))->version; };
+  EXPECT_EQ(version("latest"), "");
+  EXPECT_EQ(version("1.2"), "v1.2");
+  EXPECT_EQ(version("v1"), "v1");
+  EXPECT_EQ(version("1.2.3"), "v1.2.3");
+  EXPECT_EQ(version("v2.0.0+incompatible"), "v2.0.0+incompatible");
+  EXPECT_EQ(version("v1.2.3-rc.1"), "v1.2.3-rc.1");
+  EXPECT_EQ(ParseAddress(AddressText("a.b/m", "v1.2"))->version, "v1.2");
+  EXPECT_EQ(AddressText("a.b/m", ""), "a.b/m");
+}
+
+TEST(ParseAddressTest, WhatIsNoVersionIsRefused) {
+  for (const std::string text : {"", "main", "v1.2.3.4", "v", "v01", "latest@v1", "1.2 ", "v1.2.3+build", "../x",
+                                 "$(x)", "$(id)", "-x", "v1 2", "v1@v2", "v1\x1b[2J"}) {
+    const absl::Status status = ParseAddress(absl::StrCat("example.com/m@", text)).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << text;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("@v1.2.3")) << text;
     EXPECT_EQ(status.message().find('\x1b'), absl::string_view::npos);
   }
+  const absl::Status status = ParseAddress(absl::StrCat("a.b/m@", std::string(100'000, '1'))).status();
+  EXPECT_TRUE(absl::IsInvalidArgument(status));
+  EXPECT_LT(status.message().size(), 600u);
+}
+
+TEST(ParseAddressTest, WhatGoRefusesIsNoAddressAndIsShownEscapedInOneLine) {
+  for (const std::string text : {"",
+                                 "@v1.0.0",
+                                 "github.com/rakyll/hey;touch x",
+                                 "../../etc",
+                                 "/etc/passwd",
+                                 "github.com/a//b",
+                                 "hey",
+                                 "github.com/a/b\n",
+                                 "https://github.com/a/b",
+                                 "-x.org/a",
+                                 "GITHUB.com/a/b",
+                                 "github.com/../x",
+                                 "github.com/a b",
+                                 "github.com/a/'b'",
+                                 "github.com/a/",
+                                 "/github.com/a",
+                                 "example.com/\xff",
+                                 "example.com/\u202e",
+                                 "example.com/a\nb",
+                                 "localhost/x",
+                                 "a.b/\x1b[2J"}) {
+    const absl::Status status = ParseAddress(text).status();
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << text;
+    EXPECT_EQ(status.message().find_first_of("\x1b\n"), absl::string_view::npos) << text;
+  }
   EXPECT_TRUE(absl::IsInvalidArgument(ParseAddress(absl::StrCat("a.b/", std::string(2000, 'x'))).status()));
-  EXPECT_TRUE(absl::IsInvalidArgument(ParseAddress(absl::StrCat("a.b/c@v", std::string(300, '1'))).status()));
+  EXPECT_FALSE(ParseAddress("example.com/" + std::string(gomod::kModulePathMax, 'a')).ok());
 }
 
 TEST(CandidateModulesTest, LongestFirst) {
@@ -42,6 +85,11 @@ TEST(CandidateModulesTest, LongestFirst) {
               ElementsAre("filippo.io/age/cmd/age", "filippo.io/age/cmd", "filippo.io/age", "filippo.io"));
   EXPECT_THAT(CandidateModules("example.com/m/v1/x"),
               ElementsAre("example.com/m/v1/x", "example.com/m", "example.com"));
+  EXPECT_THAT(CandidateModules("github.com/a/b/v2/cmd/x"),
+              ElementsAre("github.com/a/b/v2/cmd/x", "github.com/a/b/v2/cmd", "github.com/a/b/v2", "github.com/a/b",
+                          "github.com/a", "github.com"));
+  // No module ends in /v1, but its packages may.
+  EXPECT_THAT(CandidateModules("a.b/v1"), ElementsAre("a.b"));
 }
 
 TEST(ChooseProgramTest, ThePathOfAProgramMeansThatProgram) {

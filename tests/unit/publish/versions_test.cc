@@ -41,6 +41,15 @@ TEST(ChooseVersionTest, LatestSkipsPrereleasesWhereThereIsARelease) {
             "v0.0.0-20250101000000-aaaaaaaaaaaa");
   EXPECT_EQ(Chosen({}, "latest"), "none");
   EXPECT_EQ(Chosen({"main", "HEAD-abc"}, "latest"), "none");
+  EXPECT_EQ(Chosen({"v1.2.0", "v1.10.0", "v2.0.0-rc.1", "v1.9.9"}, ""), "v1.10.0");
+  EXPECT_EQ(Chosen({"v0.0.0-20200101000000-aaaaaaaaaaaa", "v0.1.0-rc.1"}, ""), "v0.1.0-rc.1");
+}
+
+TEST(ChooseVersionTest, LatestPassesOverIncompatibleOnesAsGoDoes) {
+  EXPECT_EQ(Chosen({"v1.5.0", "v3.0.0+incompatible"}, "latest"), "v1.5.0");
+  EXPECT_EQ(Chosen({"v1.5.0-rc.1", "v3.0.0+incompatible"}, "latest"), "v1.5.0-rc.1");
+  EXPECT_EQ(Chosen({"v2.0.0+incompatible", "v3.0.0+incompatible"}, "latest"), "v3.0.0+incompatible");
+  EXPECT_EQ(Chosen({"v1.5.0", "v3.0.0+incompatible"}, "3"), "v3.0.0+incompatible");
 }
 
 TEST(ChooseVersionTest, ABeginningMeansTheHighestThatBeginsSo) {
@@ -50,6 +59,10 @@ TEST(ChooseVersionTest, ABeginningMeansTheHighestThatBeginsSo) {
   EXPECT_EQ(Chosen(versions, "v1"), "v1.20.0");
   EXPECT_EQ(Chosen(versions, "1.4"), "none");
   EXPECT_EQ(Chosen({"v3.1.0-rc.1"}, "v3.1"), "v3.1.0-rc.1");
+  const std::vector<std::string> others = {"v1.2.0", "v1.2.7", "v1.20.0", "v1.2.8-rc.1", "v1.3.0", "v0.9.0"};
+  EXPECT_EQ(Chosen(others, "v1.2"), "v1.2.7");
+  EXPECT_EQ(Chosen(others, "v1"), "v1.20.0");
+  EXPECT_EQ(Chosen(others, "v2"), "none");
 }
 
 TEST(ChooseVersionTest, AWholeVersionMeansItself) {
@@ -60,6 +73,8 @@ TEST(ChooseVersionTest, AWholeVersionMeansItself) {
   EXPECT_EQ(Chosen(versions, "v4.0.0-incompatible"), "v4.0.0+incompatible");
   EXPECT_EQ(Chosen(versions, "v1.2.4"), "none");
   EXPECT_EQ(Chosen(versions, "; rm -rf"), "none");
+  EXPECT_EQ(Chosen({"v1.2.3-rc.1", "v1.2.3-RC.1"}, "v1.2.3-RC.1"), "v1.2.3-RC.1");
+  EXPECT_EQ(Chosen({"v1.2.3-RC.1", "v1.2.3-rc.1"}, "v1.2.3-RC.1"), "v1.2.3-RC.1");
 }
 
 }  // namespace

@@ -1,0 +1,162 @@
+// install, installed, upgrade, uninstall and verify by the real program against an index on this machine: exit codes,
+// what is printed, what is remembered.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+
+#include "common/attest/checksums.h"
+#include "common/base/text.h"
+#include "common/digest/digest.h"
+#include "common/process/run.h"
+#include "tests/unit/cli_install/fixture.h"
+
+namespace gofarm::install {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+class VerbsTest : public InstallFixture {
+ protected:
+  process::CommandResult Gofarm(const std::vector<std::string>& words, const process::Variables& variables = {}) const {
+    const char* const folder = std::getenv("GOFARM_BIN_DIR");
+    process::Command command;
+    command.argv = {Cat(folder == nullptr ? "." : folder, "/gofarm")};
+    command.argv.insert(command.argv.end(), words.begin(), words.end());
+    command.environment = {{"HOME", Path("home")}, {"PATH", "/usr/bin:/bin"}};
+    command.environment.insert(command.environment.end(), variables.begin(), variables.end());
+    command.working_directory = scratch_.path();
+    const auto result = process::Run(Scope::For(absl::Seconds(60)), command);
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? *result : process::CommandResult{.exit_code = -1};
+  }
+  std::string KeyLine() const { return index_.minisign().public_key().Line(); }
+  process::CommandResult Install(std::vector<std::string> words) const {
+    std::vector<std::string> all = {"install", "--target", "x86_64", "--index", index_.url(), "--key", KeyLine()};
+    all.insert(all.end(), words.begin(), words.end());
+    return Gofarm(all);
+  }
+};
+
+TEST_F(VerbsTest, InstallsIntoTheUsersFolderAndSaysHowToReachIt) {
+  const auto result = Install({kModule});
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_EQ(Read("home/.local/bin/hey"), bytes_);
+  EXPECT_THAT(result.out, AllOf(HasSubstr("installed "), HasSubstr("provenance verified"),
+                                HasSubstr("/home/.local/bin is not in PATH; to have it there: export PATH=")));
+}
+
+TEST_F(VerbsTest, TheIndexThatWasNamedOnceIsRemembered) {
+  EXPECT_EQ(Gofarm({"install", kModule, "--target", "x86_64"}).exit_code, 2);
+  ASSERT_EQ(Install({kModule, "--dir", "b1"}).exit_code, 0);
+  const auto again = Gofarm({"install", Cat(kModule, "@0.1"), "--target", "x86_64", "--dir", "b2", "--output", "json"});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.out, AllOf(HasSubstr("\"state\": \"installed\""), HasSubstr("\"version\": \"v0.1.5\"")));
+  EXPECT_EQ(Read("b2/hey"), bytes_);
+  // The state that was seen then is the oldest that is taken from now on.
+  index_.Serve(9);
+  ASSERT_EQ(Gofarm({"install", kModule, "--target", "x86_64", "--dir", "b3"}).exit_code, 0);
+  index_.Serve(8);
+  const auto older = Gofarm({"install", kModule, "--target", "x86_64", "--dir", "b4"});
+  EXPECT_EQ(older.exit_code, 6);
+  EXPECT_THAT(older.err, HasSubstr("generation 9 was seen before"));
+  EXPECT_EQ(Read("b4/hey"), "");
+}
+
+TEST_F(VerbsTest, AKeyThatTheOldOneNamedIsFollowed) {
+  const attest::MinisignSecretKey next = attest::MinisignSecretKey::Generate().value();
+  publish::KeyList list{.builder = kBuilder};
+  list.keys = {
+      {.kind = publish::kProvenanceKind, .public_key = index_.provenance_key().pem, .since = absl::UnixEpoch()},
+      {.kind = publish::kMinisignKind, .public_key = next.public_key().Line(), .since = absl::UnixEpoch()}};
+  index_.ListKeys(list);
+  index_.Serve(2);
+  ASSERT_EQ(Install({kModule, "--dir", "b1"}).exit_code, 0);
+  index_.Resign(next);
+  index_.Serve(3);
+  const auto followed = Gofarm({"install", kModule, "--target", "x86_64", "--dir", "b2"});
+  EXPECT_EQ(followed.exit_code, 0) << followed.err;
+}
+
+TEST_F(VerbsTest, ExitCodesSayWhatWentWrong) {
+  EXPECT_EQ(Install({"github.com/no/such", "--dir", "b"}).exit_code, 2);
+  EXPECT_EQ(Install({kModule, "github.com/no/such", "--dir", "b"}).exit_code, 2);
+  EXPECT_EQ(Install({"../../etc", "--dir", "b"}).exit_code, 2);
+  EXPECT_EQ(Install({kModule, "--dir", "b", "--target", "sparc"}).exit_code, 2);
+  EXPECT_EQ(Gofarm({"install", kModule, "--index", "http://127.0.0.1:1/index", "--key", KeyLine()}).exit_code, 3);
+  EXPECT_EQ(Gofarm({"install", kModule}, {{"GOFARM_DIR", Path("nofarm")}}).exit_code, 3);
+  EXPECT_EQ(Gofarm({"install", kModule, "--index", index_.url(), "--key", "RWx"}).exit_code, 2);
+  EXPECT_EQ(Read("b/hey"), "");
+  std::string flipped = bytes_;
+  flipped[100] = static_cast<char>(flipped[100] ^ 1);
+  index_.Put(FakeIndex::BlobPath(bytes_), flipped);
+  const auto changed = Install({kModule, "--dir", "b"});
+  EXPECT_EQ(changed.exit_code, 6);
+  EXPECT_THAT(changed.err, HasSubstr("SHA-256"));
+  EXPECT_EQ(Read("b/hey"), "");
+}
+
+TEST_F(VerbsTest, WhatIsInstalledIsListedUpgradedAndRemoved) {
+  ASSERT_EQ(Install({kModule, "--dir", "b"}).exit_code, 0);
+  EXPECT_THAT(Gofarm({"installed", "--dir", "b"}).out, AllOf(HasSubstr("hey"), HasSubstr("v0.1.5"), HasSubstr("ok")));
+  EXPECT_THAT(Gofarm({"upgrade", "--dir", "b"}).out, HasSubstr("current"));
+  index_.Publish("v0.2.0", ProgramBytes(2));
+  const auto upgraded = Gofarm({"upgrade", "hey", "--dir", "b", "--output", "json"});
+  EXPECT_EQ(upgraded.exit_code, 0) << upgraded.err;
+  EXPECT_THAT(upgraded.out, AllOf(HasSubstr("\"version\": \"v0.2.0\""), HasSubstr("\"version_before\": \"v0.1.5\"")));
+  EXPECT_EQ(Read("b/hey"), ProgramBytes(2));
+  EXPECT_EQ(Gofarm({"upgrade", "age", "--dir", "b"}).exit_code, 2);
+  Write("b/hey", "changed since");
+  index_.Publish("v0.3.0", ProgramBytes(3));
+  const auto refused = Gofarm({"upgrade", "--dir", "b"});
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_THAT(refused.out, HasSubstr("refused"));
+  EXPECT_EQ(Gofarm({"uninstall", "hey", "--dir", "b"}).exit_code, 2);
+  EXPECT_EQ(Read("b/hey"), "changed since");
+  EXPECT_EQ(Gofarm({"uninstall", "hey", "--dir", "b", "--force"}).exit_code, 0);
+  EXPECT_EQ(Read("b/hey"), "");
+  EXPECT_EQ(Gofarm({"uninstall", "hey", "--dir", "b"}).exit_code, 2);
+  EXPECT_EQ(Gofarm({"uninstall", "../hey", "--dir", "b"}).exit_code, 2);
+  EXPECT_EQ(Gofarm({"installed", "--dir", "b", "--output", "json"}).out, "[]\n");
+}
+
+TEST_F(VerbsTest, AFileIsVerifiedByGivenAndByRememberedKeys) {
+  Write("x/hey", bytes_);
+  Write("x/hey.sigstore.json", index_.Get(FakeIndex::BundlePath(bytes_)));
+  const std::string pem = index_.provenance_key().pem;
+  Write("k.pem", pem);
+  EXPECT_EQ(Gofarm({"verify", "x/hey", "--offline"}).exit_code, 2);  // by which key?
+  for (const std::string& key : {pem, std::string("k.pem")}) {
+    const auto result = Gofarm({"verify", "x/hey", "--offline", "--key", key, "--output", "json"});
+    EXPECT_EQ(result.exit_code, 0) << result.err;
+    EXPECT_THAT(result.out, HasSubstr("\"module\": \"github.com/rakyll/hey\""));
+  }
+  EXPECT_EQ(Gofarm({"verify", "x/hey", "--offline", "--key", NewProvenanceKey().pem}).exit_code, 6);
+  // A minisign key leads to the list of the others.
+  EXPECT_EQ(Gofarm({"verify", "x/hey", "--index", index_.url(), "--key", KeyLine()}).exit_code, 0);
+  EXPECT_EQ(Install({kModule, "--dir", "b"}).exit_code, 0);
+  EXPECT_EQ(Gofarm({"verify", "x/hey", "--offline"}).exit_code, 0);
+  Write("x/hey", bytes_ + "x");
+  const auto changed = Gofarm({"verify", "x/hey", "--offline"});
+  EXPECT_EQ(changed.exit_code, 6);
+  EXPECT_THAT(changed.err, HasSubstr("other bytes"));
+  EXPECT_THAT(changed.out, IsEmpty());
+}
+
+TEST_F(VerbsTest, WhatAnIndexHasIsVerifiedWithoutDownloadingIt) {
+  const std::vector<std::string> words = {
+      "verify", Cat(kModule, "@v0.1.5"), "--target", "x86_64", "--index", index_.url(), "--key", KeyLine()};
+  const auto result = Gofarm(words);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("github.com/rakyll/hey@v0.1.5"));
+  EXPECT_THAT(index_.RangesOf(FakeIndex::BlobPath(bytes_)), IsEmpty());
+  EXPECT_EQ(Gofarm({"verify", Cat(kModule, "@v0.1.5"), "--offline"}).exit_code, 2);
+  index_.Put(FakeIndex::BundlePath(bytes_),
+             index_.Bundle(index_.ProvenanceOf("v0.1.4", bytes_), index_.provenance_key()));
+  EXPECT_EQ(Gofarm(words).exit_code, 6);
+}
+
+}  // namespace
+}  // namespace gofarm::install
