@@ -26,7 +26,7 @@ MAY = {
     "common/attest": ["common/base", "common/digest", "common/elf", "common/io", "common/json", "common/pki", "common/vocab"],
     "common/sync": ["common/base", "common/obs"],
     "common/io": ["common/base", "common/obs", "common/sync"],
-    "common/licences": ["common/base", "common/io", "common/json"],
+    "common/licences": ["common/base", "common/digest", "common/io", "common/json"],
     "common/goproxy": ["common/base", "common/gomod", "common/io", "common/json"],
     "common/process": ["common/base", "common/io", "common/sync"],
     # Where the archives of toolchains come from, for coordinator and worker.
