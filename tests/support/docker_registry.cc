@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <sys/wait.h>
 
+#include <filesystem>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
@@ -74,6 +76,18 @@ std::vector<std::string> DockerRegistry::Writes() const {
     }
   }
   return out;
+}
+
+std::map<std::string, std::string> DockerRegistry::Content() const {
+  const std::string root = Cat(folder_.path(), "/data");
+  std::map<std::string, std::string> all;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator at(root, error), end; !error && at != end; at.increment(error)) {
+    const std::string path = at->path().string().substr(root.size());
+    if (!at->is_regular_file() || absl::StrContains(path, "/_uploads/")) continue;
+    all[path] = absl::EndsWith(path, "/link") ? io::ReadFile(at->path().string(), kLogMax).value_or("") : "";
+  }
+  return all;
 }
 
 std::string DockerRegistry::FileOf(const std::string& digest) const {
