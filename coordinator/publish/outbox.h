@@ -23,15 +23,15 @@
 
 namespace gofarm::publish {
 
-inline constexpr absl::Duration kOutboxLook = absl::Seconds(1);       // between two looks for orders
-inline constexpr absl::Duration kOutboxRest = absl::Seconds(10);      // after what is no row's fault
-inline constexpr absl::Duration kOutboxRestMax = absl::Minutes(5);    // after what all rows would meet
+inline constexpr absl::Duration kOutboxLook = absl::Seconds(1);         // between two looks for orders
+inline constexpr absl::Duration kOutboxRest = absl::Seconds(10);        // after what is no row's fault
+inline constexpr absl::Duration kOutboxRestMax = absl::Minutes(5);      // after what all rows would meet
 inline constexpr absl::Duration kOutboxProgramMax = absl::Minutes(30);  // of one program: a slow line's 150 MB
-inline constexpr int kOutboxRowsMax = 200;                            // read at once
-inline constexpr absl::Duration kTryFirst = absl::Seconds(10);        // between two tries of one row, doubled each time
+inline constexpr int kOutboxRowsMax = 200;                              // read at once
+inline constexpr absl::Duration kTryFirst = absl::Seconds(10);  // between two tries of one row, doubled each time
 inline constexpr absl::Duration kTryLongest = absl::Hours(1);
-inline constexpr int kTriesMax = 20;          // about twelve hours; then a row is parked
-inline constexpr int kMismatchTriesMax = 5;   // other bytes than were sent: damage on the way, or a broken store
+inline constexpr int kTriesMax = 20;         // about twelve hours; then a row is parked
+inline constexpr int kMismatchTriesMax = 5;  // other bytes than were sent: damage on the way, or a broken store
 inline constexpr size_t kFailureDetailMax = 1'000;
 
 // By the database. Errors of these say nothing about the destination.

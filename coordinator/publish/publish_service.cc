@@ -116,12 +116,11 @@ absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope
   // A bounded number at once; the rest at the next start.
   GOFARM_RETURN_IF_ERROR(service->store_.Enroll(scope, service->destinations_).status());
   service->orders_ = std::make_unique<StoreOrders>(service->store_);
-  service->index_ =
-      std::make_unique<IndexPublisher>(IndexPublisherParts{.orders = *service->orders_,
-                                                           .keys = service->keys_,
-                                                           .folder = service->IndexRoot(),
-                                                           .public_url = service->public_url_,
-                                                           .publisher = config.publisher});
+  service->index_ = std::make_unique<IndexPublisher>(IndexPublisherParts{.orders = *service->orders_,
+                                                                         .keys = service->keys_,
+                                                                         .folder = service->IndexRoot(),
+                                                                         .public_url = service->public_url_,
+                                                                         .publisher = config.publisher});
   return service;
 }
 
@@ -141,19 +140,19 @@ absl::Status PublishService::OpenRegistry(const RegistryConfig& config) {
                                                        .requests_per_minute = Configured(config.requests_per_minute),
                                                        .parallel_uploads = Configured(config.parallel_uploads)}));
   const int parallel = config.parallel_uploads > 0 ? config.parallel_uploads : kProgramsAtOnceDefault;
-  loops_.push_back(std::make_unique<DestinationLoop>(DestinationParts{
-      .name = name,
-      .outbox = *outbox_,
-      .carrier = std::make_unique<RegistryPublisher>(
-          RegistryParts{.destination = std::move(destination),
-                        .client = std::move(client),
-                        .sources = {.outbox = *outbox_, .blobs = parts_.blobs, .logs = parts_.logs},
-                        .keys = keys_,
-                        .publisher = parts_.config.publisher,
-                        .images = config.images,
-                        .scratch = parts_.data_dir + kScratchFolder}),
-      .parallel = parallel,
-      .random = Random}));
+  loops_.push_back(std::make_unique<DestinationLoop>(
+      DestinationParts{.name = name,
+                       .outbox = *outbox_,
+                       .carrier = std::make_unique<RegistryPublisher>(
+                           RegistryParts{.destination = std::move(destination),
+                                         .client = std::move(client),
+                                         .sources = {.outbox = *outbox_, .blobs = parts_.blobs, .logs = parts_.logs},
+                                         .keys = keys_,
+                                         .publisher = parts_.config.publisher,
+                                         .images = config.images,
+                                         .scratch = parts_.data_dir + kScratchFolder}),
+                       .parallel = parallel,
+                       .random = Random}));
   destinations_.push_back(name);
   return absl::OkStatus();
 }
@@ -170,15 +169,15 @@ absl::Status PublishService::OpenDestinations() {
   for (const std::string& folder : parts_.config.folders) {
     if (std::find(destinations_.begin(), destinations_.end(), folder) != destinations_.end()) continue;
     GOFARM_RETURN_IF_ERROR(io::RemoveTree(folder + kNewFolder));
-    loops_.push_back(std::make_unique<DestinationLoop>(DestinationParts{
-        .name = folder,
-        .outbox = *outbox_,
-        .carrier = std::make_unique<FolderPublisher>(
-            FolderParts{.folder = folder,
-                        .sources = {.outbox = *outbox_, .blobs = parts_.blobs, .logs = parts_.logs},
-                        .index = IndexRoot() + "/current"}),
-        .parallel = 1,
-        .random = Random}));
+    loops_.push_back(std::make_unique<DestinationLoop>(
+        DestinationParts{.name = folder,
+                         .outbox = *outbox_,
+                         .carrier = std::make_unique<FolderPublisher>(
+                             FolderParts{.folder = folder,
+                                         .sources = {.outbox = *outbox_, .blobs = parts_.blobs, .logs = parts_.logs},
+                                         .index = IndexRoot() + "/current"}),
+                         .parallel = 1,
+                         .random = Random}));
     destinations_.push_back(folder);
   }
   return absl::OkStatus();

@@ -87,10 +87,9 @@ absl::StatusOr<oci::Annotations> ArtifactAnnotations(std::string_view record, co
   GOFARM_ASSIGN_OR_RETURN(auto texts, TextsOf(record));
   oci::Annotations all = ImageLabels(release, publisher);
   all["com.github.package.type"] = "container";
-  for (const char* key :
-       {"build_date", "build_gha", "build_id", "build_log", "bsum", "category", "description", "download_url",
-        "homepage", "pkg", "pkg_family", "pkg_name", "pkg_webpage", "shasum", "size", "size_raw", "src_url", "version",
-        "version_upstream"}) {
+  for (const char* key : {"build_date", "build_gha", "build_id", "build_log", "bsum", "category", "description",
+                          "download_url", "homepage", "pkg", "pkg_family", "pkg_name", "pkg_webpage", "shasum", "size",
+                          "size_raw", "src_url", "version", "version_upstream"}) {
     Add(all, kSoar, key, texts[key]);
   }
   Add(all, kSoar, "json", std::string(record));

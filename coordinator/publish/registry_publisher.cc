@@ -86,9 +86,8 @@ absl::StatusOr<RegistryPublisher::Artifact> RegistryPublisher::Prepare(const Sco
   artifact.place.tag = TargetTag(release.version, release.target);
   GOFARM_ASSIGN_OR_RETURN(artifact.place.repository, RepositoryOf(parts_.destination, release, twin));
   GOFARM_ASSIGN_OR_RETURN(artifact.files, GatherFiles(scope, parts_.sources, release));
-  GOFARM_ASSIGN_OR_RETURN(
-      const oci::Annotations annotations,
-      ArtifactAnnotations(artifact.files.record, release, parts_.publisher, artifact.place));
+  GOFARM_ASSIGN_OR_RETURN(const oci::Annotations annotations,
+                          ArtifactAnnotations(artifact.files.record, release, parts_.publisher, artifact.place));
   std::vector<oci::File> files;
   for (const ReleaseFile& file : artifact.files.beside) {
     files.push_back({.name = file.name, .sha256 = file.sha256, .size = file.size});
@@ -105,13 +104,10 @@ absl::StatusOr<RegistryPublisher::Artifact> RegistryPublisher::Prepare(const Sco
                             ManifestStatement(bundle, artifact.place, artifact.manifest.digest));
     GOFARM_ASSIGN_OR_RETURN(const attest::Envelope envelope,
                             attest::SignEnvelope(parts_.keys->provenance(), attest::kInTotoPayloadType, text));
-    statement = KeepFile(scope, parts_.sources, release.token,
-                         {.name = name,
-                          .import_path = release.import_path,
-                          .kind = kManifestProvenanceKind,
-                          .sha256 = "",
-                          .blake3 = ""},
-                         attest::BundleJson(envelope));
+    statement = KeepFile(
+        scope, parts_.sources, release.token,
+        {.name = name, .import_path = release.import_path, .kind = kManifestProvenanceKind, .sha256 = "", .blake3 = ""},
+        attest::BundleJson(envelope));
   }
   if (!statement.ok()) return statement.status();
 
@@ -156,8 +152,7 @@ absl::Status RegistryPublisher::Push(const Scope& scope, const Artifact& artifac
 
 absl::StatusOr<RegistryPublisher::MadeImage> RegistryPublisher::MakeImage(const Scope& scope, const Release& release,
                                                                           const std::string& repository) {
-  const std::string key =
-      Cat(release.sha256, "/", release.facts.program, "/", absl::ToUnixSeconds(release.built_at));
+  const std::string key = Cat(release.sha256, "/", release.facts.program, "/", absl::ToUnixSeconds(release.built_at));
   MadeImage made;
   bool there = false;
   {
@@ -235,8 +230,7 @@ absl::Status RegistryPublisher::SettleImages(const Scope& scope, const ProgramWo
 absl::Status RegistryPublisher::RemoveImages(const Scope& scope, const ProgramWork& work,
                                              const std::string& repository) {
   const std::string tag = VersionTag(work.due.front().release.version);
-  GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> index,
-                          parts_.client->FindManifest(scope, repository, tag));
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> index, parts_.client->FindManifest(scope, repository, tag));
   if (index) {
     GOFARM_ASSIGN_OR_RETURN(const bool deletes, Delete(scope, repository, *index));
     if (!deletes) return absl::OkStatus();
@@ -252,8 +246,8 @@ absl::Status RegistryPublisher::RemoveImages(const Scope& scope, const ProgramWo
 
 // `latest` is the highest release whose index stands.
 absl::Status RegistryPublisher::SettleLatest(const Scope& scope, const ProgramWork& work,
-                                             const std::optional<oci::Manifest>& index,
-                                             const std::string& repository, std::string_view why) {
+                                             const std::optional<oci::Manifest>& index, const std::string& repository,
+                                             std::string_view why) {
   const Release& release = work.due.front().release;
   absl::StatusOr<std::vector<Row>> rows =
       parts_.sources.outbox.OfProgram(scope, work.due.front().destination, release, "");
@@ -290,8 +284,7 @@ absl::StatusOr<bool> RegistryPublisher::Delete(const Scope& scope, const std::st
 // Nothing where the tag is not there.
 absl::Status RegistryPublisher::Overwrite(const Scope& scope, const std::string& repository, const std::string& tag,
                                           const Release& release, std::string_view why) {
-  GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> there,
-                          parts_.client->FindManifest(scope, repository, tag));
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> there, parts_.client->FindManifest(scope, repository, tag));
   if (!there) return absl::OkStatus();
   GOFARM_RETURN_IF_ERROR(PushBytes(scope, repository, oci::kEmptyObject));
   return parts_.client->PushManifest(scope, repository, tag, WithdrawnOf(release, why)).status();
@@ -341,9 +334,9 @@ absl::StatusOr<Carried> RegistryPublisher::TakeAway(const Scope& scope, const Ro
         parts_.client->FindManifest(scope, *repository, oci::ReferrersTag(artifact->manifest.digest)));
     if (referrers) GOFARM_RETURN_IF_ERROR(Delete(scope, *repository, *referrers).status());
   }
-  return Carried{.digest = standing,
-                 .detail = Cat("withdrawn: ", why,
-                               stays ? "; still reachable by digest, as this registry deletes nothing" : "")};
+  return Carried{
+      .digest = standing,
+      .detail = Cat("withdrawn: ", why, stays ? "; still reachable by digest, as this registry deletes nothing" : "")};
 }
 
 }  // namespace gofarm::publish

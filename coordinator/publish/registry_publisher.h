@@ -78,8 +78,7 @@ class RegistryPublisher final : public Carrier {
   absl::Status Overwrite(const Scope& scope, const std::string& repository, const std::string& tag,
                          const domain::Release& release, std::string_view why);
 
-  absl::StatusOr<Carried> TakeAway(const Scope& scope, const domain::Publication& row, bool twin,
-                                   std::string_view why);
+  absl::StatusOr<Carried> TakeAway(const Scope& scope, const domain::Publication& row, bool twin, std::string_view why);
   // Whether the registry deletes.
   absl::StatusOr<bool> Delete(const Scope& scope, const std::string& repository, const std::string& digest);
 

@@ -60,7 +60,8 @@ absl::Status LocalFailure(const absl::Status& status) {
 
 absl::StatusOr<std::string> ReadSmall(const ReleaseFile& file) {
   if (file.size <= kSmallFileMax) return io::ReadFile(file.path, kSmallFileMax);
-  return absl::FailedPreconditionError(Cat(file.name, " has ", file.size, " bytes, at most ", kSmallFileMax, " are read"));
+  return absl::FailedPreconditionError(
+      Cat(file.name, " has ", file.size, " bytes, at most ", kSmallFileMax, " are read"));
 }
 
 absl::StatusOr<ReleaseFile> KeepFile(const Scope& scope, const FileSources& sources, AttemptToken token,
@@ -127,13 +128,11 @@ absl::StatusOr<ReleaseFiles> GatherFiles(const Scope& scope, const FileSources& 
     GOFARM_ASSIGN_OR_RETURN(log, FileOf(sources, *kept));
   } else {
     GOFARM_ASSIGN_OR_RETURN(const std::string text, PublicLog(sources.logs, release.token));
-    GOFARM_ASSIGN_OR_RETURN(log, KeepFile(scope, sources, release.token,
-                                          {.name = log_name,
-                                           .import_path = release.import_path,
-                                           .kind = kLogKind,
-                                           .sha256 = "",
-                                           .blake3 = ""},
-                                          text));
+    GOFARM_ASSIGN_OR_RETURN(
+        log,
+        KeepFile(scope, sources, release.token,
+                 {.name = log_name, .import_path = release.import_path, .kind = kLogKind, .sha256 = "", .blake3 = ""},
+                 text));
   }
   files.beside.push_back(std::move(log));
   return files;

@@ -263,27 +263,26 @@ absl::StatusOr<std::vector<std::pair<AttemptToken, domain::Attachment>>> Publish
 
 absl::StatusOr<domain::Attachment> PublishStore::Keep(const Scope& scope, AttemptToken token,
                                                       const domain::Attachment& attachment) {
-  return RunTransaction(pool_, scope, Cat("keep ", attachment.name, " of attempt ", token.value),
-                        [&](Txn& txn) -> absl::StatusOr<domain::Attachment> {
-                          const domain::Attachment& a = attachment;
-                          txn.Run("insert_artifacts", Array(std::vector<std::string>{a.sha256}),
-                                  Array(std::vector<int64_t>{a.size}), Array(std::vector<std::string>{a.blake3}),
-                                  "attachment");
-                          txn.Run("keep_attachment", token.value, a.name, a.import_path, a.kind, a.size, a.sha256,
-                                  a.blake3);
-                          return AttachmentOf(txn.Run("attachment_of", token.value, a.name)[0]);
-                        });
+  return RunTransaction(
+      pool_, scope, Cat("keep ", attachment.name, " of attempt ", token.value),
+      [&](Txn& txn) -> absl::StatusOr<domain::Attachment> {
+        const domain::Attachment& a = attachment;
+        txn.Run("insert_artifacts", Array(std::vector<std::string>{a.sha256}), Array(std::vector<int64_t>{a.size}),
+                Array(std::vector<std::string>{a.blake3}), "attachment");
+        txn.Run("keep_attachment", token.value, a.name, a.import_path, a.kind, a.size, a.sha256, a.blake3);
+        return AttachmentOf(txn.Run("attachment_of", token.value, a.name)[0]);
+      });
 }
 
 absl::StatusOr<std::vector<Publication>> PublishStore::OfProgram(const Scope& scope, std::string_view destination,
                                                                  std::string_view module, std::string_view import_path,
                                                                  std::string_view version, int limit) {
-  return RunTransaction(pool_, scope, "look for what is published of a program",
-                        [&](Txn& txn) -> absl::StatusOr<std::vector<Publication>> {
-                          return PublicationsOf(txn.Run("publications_of_program", std::string(destination),
-                                                        std::string(module), std::string(import_path),
-                                                        std::string(version), Bounded(limit)));
-                        });
+  return RunTransaction(
+      pool_, scope, "look for what is published of a program",
+      [&](Txn& txn) -> absl::StatusOr<std::vector<Publication>> {
+        return PublicationsOf(txn.Run("publications_of_program", std::string(destination), std::string(module),
+                                      std::string(import_path), std::string(version), Bounded(limit)));
+      });
 }
 
 absl::StatusOr<bool> PublishStore::HasTwin(const Scope& scope, std::string_view module) {

@@ -54,13 +54,13 @@ class PublishOutboxTest : public FarmTest {
     publish::DestinationLoop loop(
         {.name = name_,
          .outbox = *outbox_,
-         .carrier = std::make_unique<publish::RegistryPublisher>(publish::RegistryParts{
-             .destination = destination,
-             .client = *oci::RegistryClient::Make(destination.registry, {.user_agent = "test"}),
-             .sources = {.outbox = *outbox_, .blobs = sources.blobs, .logs = sources.logs},
-             .keys = files_.keys(),
-             .publisher = {.page = ""},
-             .scratch = files_.At("scratch")}),
+         .carrier = std::make_unique<publish::RegistryPublisher>(
+             publish::RegistryParts{.destination = destination,
+                                    .client = *oci::RegistryClient::Make(destination.registry, {.user_agent = "test"}),
+                                    .sources = {.outbox = *outbox_, .blobs = sources.blobs, .logs = sources.logs},
+                                    .keys = files_.keys(),
+                                    .publisher = {.page = ""},
+                                    .scratch = files_.At("scratch")}),
          .random = [] { return 0.5; }});
     const auto round = loop.RunOnce(Now());
     EXPECT_TRUE(round.ok()) << round.status();
@@ -137,8 +137,9 @@ TEST_F(PublishOutboxTest, WhatIsSignedOnceIsKeptWithTheFirstSignature) {
   const std::string first = other.sha256;
   other.sha256 = std::string(64, '7');
   EXPECT_EQ(publish_->Keep(Now(), token, other).value().sha256, first);
-  EXPECT_EQ(Count("SELECT count(*) FROM artifacts WHERE referenced AND kind = 'attachment'"),
-            static_cast<int64_t>(Count("SELECT count(DISTINCT sha256) FROM attachments WHERE kind <> 'executable'")) + 1);
+  EXPECT_EQ(
+      Count("SELECT count(*) FROM artifacts WHERE referenced AND kind = 'attachment'"),
+      static_cast<int64_t>(Count("SELECT count(DISTINCT sha256) FROM attachments WHERE kind <> 'executable'")) + 1);
 }
 
 TEST_F(PublishOutboxTest, TwinsAreKnownByTheirReleases) {

@@ -69,8 +69,8 @@ class PublishRegistryTest : public ::testing::Test {
   }
   std::string Skopeo(std::vector<std::string> arguments, int expected = 0) {
     arguments.insert(arguments.begin(), {"skopeo", "--insecure-policy"});
-    const auto done = process::Run(Scope::For(absl::Minutes(1)),
-                                   {.argv = arguments, .environment = process::InheritedEnvironment()});
+    const auto done =
+        process::Run(Scope::For(absl::Minutes(1)), {.argv = arguments, .environment = process::InheritedEnvironment()});
     EXPECT_TRUE(done.ok()) << done.status() << "; deploy/setup/setup.sh test installs skopeo";
     if (!done.ok()) return "";
     EXPECT_EQ(done->exit_code, expected) << done->err;
@@ -104,9 +104,8 @@ TEST_F(PublishRegistryTest, WhatIsPushedOnceIsCopiedBySkopeoAndNotPushedAgain) {
   Skopeo({"copy", "--all", "--src-tls-verify=false", Reference("v1.0.0"), Cat("oci:", copies, "/images:v1.0.0")});
   EXPECT_EQ(Raw("latest"), Raw("v1.0.0"));
   for (const Target target : kAllTargets) {
-    const std::string inspected =
-        Skopeo({"inspect", "--tls-verify=false", "--override-os=linux",
-                Cat("--override-arch=", InfoOf(target).goarch), Reference("latest")});
+    const std::string inspected = Skopeo({"inspect", "--tls-verify=false", "--override-os=linux",
+                                          Cat("--override-arch=", InfoOf(target).goarch), Reference("latest")});
     EXPECT_THAT(inspected, HasSubstr(Cat("\"Architecture\": \"", InfoOf(target).goarch, "\"")));
     EXPECT_THAT(inspected, HasSubstr("\"org.opencontainers.image.source\": \"https://github.com/fortio/logc\""));
   }

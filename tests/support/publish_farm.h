@@ -70,8 +70,8 @@ class PublishFarm {
   std::string At(std::string_view name) const;
 
  private:
-  domain::Attachment Store(AttemptToken token, const Program& program, const std::string& name,
-                           const std::string& kind, std::string_view bytes);
+  domain::Attachment Store(AttemptToken token, const Program& program, const std::string& name, const std::string& kind,
+                           std::string_view bytes);
 
   const io::ScratchFolder folder_;
   std::unique_ptr<blob::BlobStore> blobs_;

@@ -60,9 +60,8 @@ TEST_F(FolderPublisherTest, ProgramsOfAModuleStandTogetherAndGoOneByOne) {
   Order("b");
   Run();
   const std::string folder = Cat(kModule, "@v1.0.0/x86_64-Linux/");
-  for (const char* const name :
-       {"a", "a.json", "a.cdx.json", "a.sigstore.json", "a.licenses.txt", "a.log", "a.version", "b", "b.version",
-        "CHECKSUM", "CHECKSUM.minisig", "LICENSE"}) {
+  for (const char* const name : {"a", "a.json", "a.cdx.json", "a.sigstore.json", "a.licenses.txt", "a.log", "a.version",
+                                 "b", "b.version", "CHECKSUM", "CHECKSUM.minisig", "LICENSE"}) {
     EXPECT_TRUE(Files().contains(folder + name)) << name;
   }
   EXPECT_EQ(digest::DigestFile(Cat(out_, "/", folder, "a"))->sha256, a.sha256);

@@ -152,8 +152,8 @@ TEST(ArtifactAnnotationsTest, TheyAreThoseOfTheRecord) {
 
 TEST(ManifestStatementTest, ItNamesTheManifestAndNothingElse) {
   const std::string key = pki::NewKey().value();
-  const auto envelope = attest::SignEnvelope(key, attest::kInTotoPayloadType,
-                                             attest::ToStatement(attest::HeyProvenance()).value());
+  const auto envelope =
+      attest::SignEnvelope(key, attest::kInTotoPayloadType, attest::ToStatement(attest::HeyProvenance()).value());
   const std::string digest = Cat("sha256:", std::string(64, 'a'));
   const auto statement = ManifestStatement(attest::BundleJson(*envelope), {"r.example.org", "farm/p", "t"}, digest);
   ASSERT_TRUE(statement.ok()) << statement.status();

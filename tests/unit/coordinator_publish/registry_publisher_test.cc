@@ -40,8 +40,7 @@ class RegistryPublisherTest : public ::testing::Test {
   std::unique_ptr<DestinationLoop> Loop(bool images = true, int parallel = 1) {
     const oci::Destination destination = *oci::ParseDestination(fake_.url() + "/farm");
     auto client = *oci::RegistryClient::Make(
-        destination.registry,
-        {.user_agent = "test", .credentials = credentials_, .low_speed_time = absl::Seconds(1)});
+        destination.registry, {.user_agent = "test", .credentials = credentials_, .low_speed_time = absl::Seconds(1)});
     return std::make_unique<DestinationLoop>(
         DestinationParts{.name = kName,
                          .outbox = farm_.outbox(),
@@ -98,9 +97,9 @@ TEST_F(RegistryPublisherTest, WhatIsPublishedIsThereOnceAndIsPushedOnce) {
   OrderFour();
   EXPECT_EQ(Run().settled, 4);
   EXPECT_EQ(CountOf(PublicationState::kPublished), 4);
-  EXPECT_THAT(Tags(), ::testing::UnorderedElementsAre("latest", "v1.0.0", "v1.0.0-aarch64-Linux",
-                                                      "v1.0.0-loongarch64-Linux", "v1.0.0-riscv64-Linux",
-                                                      "v1.0.0-x86_64-Linux"));
+  EXPECT_THAT(Tags(),
+              ::testing::UnorderedElementsAre("latest", "v1.0.0", "v1.0.0-aarch64-Linux", "v1.0.0-loongarch64-Linux",
+                                              "v1.0.0-riscv64-Linux", "v1.0.0-x86_64-Linux"));
   const Publication first = farm_.outbox().rows()[0];
   const std::string manifest = fake_.ManifestOf(kRepository, "v1.0.0-x86_64-Linux");
   EXPECT_EQ(first.digest, oci::DigestOf(manifest));
@@ -141,7 +140,9 @@ TEST_F(RegistryPublisherTest, EveryFailureEndsInItsState) {
   const std::vector<Case> cases = {
       {{.method = "HEAD", .status = 401, .times = kForever}, PublicationState::kParked, "unauthorized"},
       {{.method = "POST", .status = 403, .times = kForever}, PublicationState::kParked, "forbidden"},
-      {{.method = "PUT", .part = "/manifests/", .status = 404, .times = kForever}, PublicationState::kParked, "not_found"},
+      {{.method = "PUT", .part = "/manifests/", .status = 404, .times = kForever},
+       PublicationState::kParked,
+       "not_found"},
       {{.method = "PUT", .part = "/blobs/", .status = 413, .times = kForever}, PublicationState::kParked, "too_large"},
       {{.method = "POST", .status = 429, .fields = "Retry-After: 1800\r\n", .times = kForever},
        PublicationState::kFailed,
@@ -226,7 +227,7 @@ TEST_F(RegistryPublisherTest, AKillAtAnyRequestEndsWithTheContentOfAnUndisturbed
   if (const char* given = std::getenv("GOFARM_TEST_SEED"); given != nullptr) (void)absl::SimpleAtoi(given, &seed);
   SCOPED_TRACE(Cat("GOFARM_TEST_SEED=", seed));
   std::mt19937 generator(seed);
-  constexpr int kKills = 24;
+  constexpr int kKills = 16;
   for (int i = 0; i < kKills; ++i) {
     // One out of each part, so that a few seeds see every request.
     const int after = (requests * i + static_cast<int>(generator() % static_cast<unsigned>(requests))) / kKills;
