@@ -36,8 +36,10 @@ class PublishRegistryTest : public ::testing::Test {
   void SetUp() override {
     ASSERT_TRUE(io::MakeFolders(farm_.At("scratch")).ok());
     Start({});
-    for (const char* const program : {"a", "b"}) {
-      for (const Target target : kAllTargets) {
+  }
+  void Order(const std::vector<std::string>& programs, const std::vector<Target>& targets) {
+    for (const std::string& program : programs) {
+      for (const Target target : targets) {
         farm_.outbox().Order(farm_.Build({kModule, "v1.0.0", Cat(kModule, "/cmd/", program), program, target}), kName);
       }
     }
@@ -89,6 +91,7 @@ class PublishRegistryTest : public ::testing::Test {
 };
 
 TEST_F(PublishRegistryTest, WhatIsPushedOnceIsCopiedBySkopeoAndNotPushedAgain) {
+  Order({"a"}, {kAllTargets.begin(), kAllTargets.end()});
   Run();
   ExpectAll(PublicationState::kPublished);
   const std::vector<std::string> writes = registry_->Writes();
@@ -112,6 +115,7 @@ TEST_F(PublishRegistryTest, WhatIsPushedOnceIsCopiedBySkopeoAndNotPushedAgain) {
 }
 
 TEST_F(PublishRegistryTest, AKillOnTheWayEndsWithTheContentOfAnUndisturbedPush) {
+  Order({"a", "b"}, {kAllTargets.begin(), kAllTargets.end()});
   relay_.CutAfter(-1);
   Run();
   ExpectAll(PublicationState::kPublished);
@@ -121,7 +125,7 @@ TEST_F(PublishRegistryTest, AKillOnTheWayEndsWithTheContentOfAnUndisturbedPush) 
   if (const char* given = std::getenv("GOFARM_TEST_SEED"); given != nullptr) (void)absl::SimpleAtoi(given, &seed);
   SCOPED_TRACE(Cat("GOFARM_TEST_SEED=", seed));
   std::mt19937 generator(seed);
-  constexpr int kKills = 4;
+  constexpr int kKills = 2;
   for (int i = 0; i < kKills; ++i) {
     const int after = (requests * i + static_cast<int>(generator() % static_cast<unsigned>(requests))) / kKills;
     Start({});
@@ -137,6 +141,7 @@ TEST_F(PublishRegistryTest, AKillOnTheWayEndsWithTheContentOfAnUndisturbedPush) 
 }
 
 TEST_F(PublishRegistryTest, WithdrawingDeletesWhereItCanAndOverwritesWhereItCannot) {
+  Order({"a"}, {Target::kX86_64, Target::kRiscv64});
   Run();
   farm_.outbox().Withdraw(kModule, "v1.0.0", Target::kX86_64);
   Run();

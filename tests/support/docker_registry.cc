@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <filesystem>
 
@@ -22,9 +23,12 @@ constexpr char kListening[] = "listening on 127.0.0.1:";
 // bcrypt of the password, with the cheapest cost: what is tried is not bcrypt.
 constexpr char kHtpasswd[] = "farm:$2y$04$abcdefghijklmnopqrstuuNG0Z9xYjgj3pkzN.YpYToaPHOmIUPo.\n";
 
+// In memory where that is to be had: the registry waits for the disk after each of its many small files.
+std::string Parent() { return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; }
+
 }  // namespace
 
-DockerRegistry::DockerRegistry(const Options& options) : folder_(*io::ScratchFolder::Make("/tmp", "docker-registry-")) {
+DockerRegistry::DockerRegistry(const Options& options) : folder_(*io::ScratchFolder::Make(Parent(), "docker-registry-")) {
   std::string config =
       Cat("version: 0.1\n"
           "log: {level: info, accesslog: {disabled: false}}\n"
