@@ -28,7 +28,8 @@ std::string Parent() { return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/t
 
 }  // namespace
 
-DockerRegistry::DockerRegistry(const Options& options) : folder_(*io::ScratchFolder::Make(Parent(), "docker-registry-")) {
+DockerRegistry::DockerRegistry(const Options& options)
+    : folder_(*io::ScratchFolder::Make(Parent(), "docker-registry-")) {
   std::string config =
       Cat("version: 0.1\n"
           "log: {level: info, accesslog: {disabled: false}}\n"
