@@ -95,3 +95,11 @@ if(GOFARM_WITH_COORDINATOR OR GOFARM_WITH_CLI)
   # C11 with GNU names (fdopen, le16toh); not our code, so not our warnings.
   target_compile_options(gofarm_tree_sitter PRIVATE -std=gnu11 -w)
 endif()
+
+# The root certificates of published images (coordinator/publish): unpacked by deploy/setup/certifi.sh.
+if(GOFARM_WITH_COORDINATOR)
+  set(GOFARM_CERTIFI_DIR "${CMAKE_SOURCE_DIR}/build/deps/certifi" CACHE PATH "folder with cacert.pem")
+  if(NOT EXISTS "${GOFARM_CERTIFI_DIR}/LICENCE")
+    execute_process(COMMAND bash ${CMAKE_SOURCE_DIR}/deploy/setup/certifi.sh ${GOFARM_CERTIFI_DIR} COMMAND_ERROR_IS_FATAL ANY)
+  endif()
+endif()

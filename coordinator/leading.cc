@@ -84,6 +84,7 @@ absl::Status Leading::Start(const Scope& scope) {
                               publish::PublishService::Open(scope, {.config = config.publish,
                                                                     .pool = parts_.pool,
                                                                     .blobs = *blobs_,
+                                                                    .logs = *log_store_,
                                                                     .data_dir = config.data_dir,
                                                                     .toolsets = config.toolsets,
                                                                     .public_url = parts_.public_url,

@@ -21,6 +21,7 @@
 #include "coordinator/http/file_response.h"
 #include "coordinator/publish/file_names.h"
 #include "coordinator/publish/program_finder.h"
+#include "coordinator/publish/public_log.h"
 #include "coordinator/web/install_script.h"
 #include "coordinator/web/page.h"
 
@@ -180,34 +181,13 @@ std::optional<AttemptToken> TokenOf(const Request& request) {
   return AttemptToken{token};
 }
 
-// Head and tail of the log, as text that is fit to be read: what terminals obey is escaped.
-absl::StatusOr<std::string> LogText(blob::LogStore& logs, AttemptToken token) {
-  std::string head, tail;
-  int64_t left_out = 0;
-  for (int64_t at = 0;;) {
-    GOFARM_ASSIGN_OR_RETURN(const blob::LogSlice slice, logs.Read(token, at, blob::kLogChunkMax));
-    if (slice.data.empty() && slice.at_end) break;
-    const std::string text = EscapeForPrint(slice.data, true);
-    const size_t room = kPublicLogMax / 2 - std::min(kPublicLogMax / 2, head.size());
-    head += text.substr(0, room);
-    if (text.size() > room) tail += text.substr(room);
-    if (tail.size() > kPublicLogMax / 2) {
-      left_out += static_cast<int64_t>(tail.size() - kPublicLogMax / 2);
-      tail.erase(0, tail.size() - kPublicLogMax / 2);
-    }
-    at = slice.next_offset;
-    if (slice.at_end) break;
-  }
-  return left_out == 0 ? head + tail : Cat(head, "\n... ", left_out, " bytes left out ...\n", tail);
-}
-
 Response Log(const Request& request, const SiteParts& parts) {
   const std::optional<AttemptToken> token = TokenOf(request);
   if (!token) return Refusal(absl::NotFoundError("there is no such log"));
   const absl::StatusOr<bool> is_public = parts.publishing.store().IsPublic(CallScope(), *token);
   if (!is_public.ok()) return Refusal(is_public.status());
   if (!*is_public) return Refusal(absl::NotFoundError("no log of this build is published"));
-  absl::StatusOr<std::string> text = LogText(parts.logs, *token);
+  absl::StatusOr<std::string> text = publish::PublicLog(parts.logs, *token);
   if (!text.ok()) return Refusal(text.status());
   Response response{.body = *std::move(text)};
   response.headers.Add("X-Content-Type-Options", "nosniff");

@@ -12,7 +12,6 @@
 namespace gofarm::coordinator {
 
 inline constexpr absl::Duration kSiteCallMax = absl::Seconds(10);
-inline constexpr size_t kPublicLogMax = 1 << 20;  // head and tail of a longer one
 
 // What the routes read; all of it outlives the call that it is given to.
 struct SiteParts {

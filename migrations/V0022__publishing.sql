@@ -33,6 +33,7 @@ CREATE TABLE releases (
     FOREIGN KEY (token, import_path) REFERENCES executables (token, import_path)
 );
 CREATE INDEX releases_token ON releases (token);
+CREATE INDEX releases_lower_module ON releases (lower(module));
 
 -- Where a release goes, one row a destination: "index", or a registry or folder as configured. `token` is that of the
 -- executable that the row is about: another one than the release's own waits for a person (parked, differs).

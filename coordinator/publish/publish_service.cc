@@ -1,15 +1,34 @@
 #include "coordinator/publish/publish_service.h"
 
+#include <algorithm>
+#include <optional>
+#include <random>
+
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/io/files.h"
 #include "common/obs/log.h"
+#include "coordinator/oci/client.h"
+#include "coordinator/oci/credentials.h"
+#include "coordinator/publish/folder_publisher.h"
+#include "coordinator/publish/registry_publisher.h"
 
 namespace gofarm::publish {
 namespace {
 
 constexpr char kMinisignKind[] = "minisign";
 constexpr char kProvenanceKind[] = "provenance";
+constexpr char kScratchFolder[] = "/publishing";
+
+// Of any number of threads.
+double Random() {
+  static thread_local std::mt19937_64 generator{std::random_device{}()};
+  return std::uniform_real_distribution<double>(0.0, 1.0)(generator);
+}
+
+// The configuration's -1.
+std::optional<int> Configured(int number) { return number < 0 ? std::nullopt : std::optional<int>(number); }
 
 }  // namespace
 
@@ -78,6 +97,7 @@ absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope
   }
   const Config& config = service->parts_.config;
   service->destinations_ = {std::string(domain::kIndexDestination)};
+  GOFARM_RETURN_IF_ERROR(service->OpenDestinations());
   GOFARM_ASSIGN_OR_RETURN(const std::string builder_id, service->BuilderId(scope));
   service->detector_ = std::make_unique<licences::Detector>(licences::Corpus::Spdx());
   service->attacher_ = std::make_unique<Attacher>(
@@ -100,18 +120,81 @@ absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope
   service->index_ =
       std::make_unique<IndexPublisher>(IndexPublisherParts{.orders = *service->orders_,
                                                            .keys = service->keys_,
-                                                           .folder = Cat(service->parts_.data_dir, "/index"),
+                                                           .folder = service->IndexRoot(),
                                                            .public_url = service->public_url_,
                                                            .publisher = config.publisher,
                                                            .builder_id = builder_id});
   return service;
 }
 
+absl::Status PublishService::OpenRegistry(const RegistryConfig& config) {
+  GOFARM_ASSIGN_OR_RETURN(oci::Destination destination, oci::ParseDestination(config.url));
+  const std::string name = oci::Print(destination);
+  // Two ways to write one address; two loops would push against each other.
+  if (std::find(destinations_.begin(), destinations_.end(), name) != destinations_.end()) return absl::OkStatus();
+  std::optional<oci::Credentials> credentials;
+  if (!config.credentials_file.empty()) {
+    GOFARM_ASSIGN_OR_RETURN(credentials, oci::ReadCredentials(config.credentials_file, destination));
+  }
+  GOFARM_ASSIGN_OR_RETURN(
+      std::unique_ptr<oci::RegistryClient> client,
+      oci::RegistryClient::Make(destination.registry, {.user_agent = Cat("gofarm/", parts_.farm_version),
+                                                       .credentials = std::move(credentials),
+                                                       .requests_per_minute = Configured(config.requests_per_minute),
+                                                       .parallel_uploads = Configured(config.parallel_uploads)}));
+  const int parallel = config.parallel_uploads > 0 ? config.parallel_uploads : kProgramsAtOnceDefault;
+  loops_.push_back(std::make_unique<DestinationLoop>(
+      DestinationParts{.name = name,
+                       .outbox = *outbox_,
+                       .carrier = std::make_unique<RegistryPublisher>(
+                           RegistryParts{.destination = std::move(destination),
+                                         .client = std::move(client),
+                                         .sources = {.outbox = *outbox_, .blobs = parts_.blobs, .logs = parts_.logs},
+                                         .keys = keys_,
+                                         .publisher = parts_.config.publisher,
+                                         .images = config.images,
+                                         .scratch = parts_.data_dir + kScratchFolder}),
+                       .parallel = parallel,
+                       .random = Random}));
+  destinations_.push_back(name);
+  return absl::OkStatus();
+}
+
+absl::Status PublishService::OpenDestinations() {
+  // What a killed coordinator left.
+  const std::string scratch = parts_.data_dir + kScratchFolder;
+  GOFARM_RETURN_IF_ERROR(io::RemoveTree(scratch));
+  GOFARM_RETURN_IF_ERROR(io::MakeFolders(scratch, 0700));
+  outbox_ = MakeStoreOutbox(store_);
+  for (const RegistryConfig& registry : parts_.config.registries) {
+    GOFARM_RETURN_IF_ERROR_CTX(OpenRegistry(registry), "registry of [publish]");
+  }
+  for (const std::string& folder : parts_.config.folders) {
+    if (std::find(destinations_.begin(), destinations_.end(), folder) != destinations_.end()) continue;
+    GOFARM_RETURN_IF_ERROR(io::RemoveTree(folder + kNewFolder));
+    loops_.push_back(std::make_unique<DestinationLoop>(
+        DestinationParts{.name = folder,
+                         .outbox = *outbox_,
+                         .carrier = std::make_unique<FolderPublisher>(
+                             FolderParts{.folder = folder,
+                                         .sources = {.outbox = *outbox_, .blobs = parts_.blobs, .logs = parts_.logs},
+                                         .index = IndexRoot() + "/current"}),
+                         .parallel = 1,
+                         .random = Random}));
+    destinations_.push_back(folder);
+  }
+  return absl::OkStatus();
+}
+
+std::string PublishService::IndexRoot() const { return Cat(parts_.data_dir, "/index"); }
+
 void PublishService::Start() {
   if (index_ != nullptr) index_->Start();
+  for (const std::unique_ptr<DestinationLoop>& loop : loops_) loop->Start();
 }
 
 void PublishService::Stop() {
+  for (const std::unique_ptr<DestinationLoop>& loop : loops_) loop->Stop();
   if (index_ != nullptr) index_->Stop();
 }
 

@@ -15,12 +15,14 @@
 #include "common/base/scope.h"
 #include "common/vocab/toolset.h"
 #include "coordinator/blob/blob_store.h"
+#include "coordinator/blob/log_store.h"
 #include "coordinator/domain/publishing.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/publish/attacher.h"
 #include "coordinator/publish/config.h"
 #include "coordinator/publish/index_publisher.h"
 #include "coordinator/publish/keys.h"
+#include "coordinator/publish/outbox.h"
 #include "coordinator/store/publish_store.h"
 
 namespace gofarm::publish {
@@ -29,6 +31,7 @@ struct PublishServiceParts {
   const Config& config;
   store::Pool& pool;
   blob::BlobStore& blobs;
+  blob::LogStore& logs;
   std::string data_dir;
   std::vector<Toolset> toolsets;
   std::string public_url;  // where nothing else is configured
@@ -62,6 +65,9 @@ class PublishService {
   explicit PublishService(PublishServiceParts parts);
   absl::Status OpenKeys(const Scope& scope);
   absl::StatusOr<std::string> BuilderId(const Scope& scope);
+  absl::Status OpenRegistry(const RegistryConfig& config);
+  absl::Status OpenDestinations();
+  std::string IndexRoot() const;
 
   const PublishServiceParts parts_;
   const std::string public_url_;
@@ -73,6 +79,8 @@ class PublishService {
   std::unique_ptr<Attacher> attacher_;
   std::unique_ptr<StoreOrders> orders_;
   std::unique_ptr<IndexPublisher> index_;
+  std::unique_ptr<Outbox> outbox_;
+  std::vector<std::unique_ptr<DestinationLoop>> loops_;  // of registries and folders
 };
 
 }  // namespace gofarm::publish

@@ -61,6 +61,15 @@ std::vector<int64_t> IdsOf(const pqxx::result& rows) {
   return ids;
 }
 
+domain::Attachment AttachmentOf(const pqxx::row& row) {
+  return {.name = row["name"].as<std::string>(),
+          .import_path = row["import_path"].as<std::string>(),
+          .kind = row["kind"].as<std::string>(),
+          .size = row["size"].as<int64_t>(),
+          .sha256 = row["sha256"].as<std::string>(),
+          .blake3 = row["blake3"].as<std::string>()};
+}
+
 void InsertAttachments(Txn& txn, AttemptToken token, const std::vector<domain::Attachment>& attachments) {
   if (attachments.empty()) return;
   std::vector<std::string> names, paths, kinds, sha256, blake3;
@@ -246,15 +255,47 @@ absl::StatusOr<std::vector<std::pair<AttemptToken, domain::Attachment>>> Publish
   return RunTransaction(pool_, scope, "look for attachments", [&](Txn& txn) -> absl::StatusOr<Attachments> {
     Attachments all;
     for (const pqxx::row& row : txn.Run("attachments_of", Array(tokens))) {
-      all.emplace_back(AttemptToken{row["token"].as<int64_t>()},
-                       domain::Attachment{.name = row["name"].as<std::string>(),
-                                          .import_path = row["import_path"].as<std::string>(),
-                                          .kind = row["kind"].as<std::string>(),
-                                          .size = row["size"].as<int64_t>(),
-                                          .sha256 = row["sha256"].as<std::string>(),
-                                          .blake3 = row["blake3"].as<std::string>()});
+      all.emplace_back(AttemptToken{row["token"].as<int64_t>()}, AttachmentOf(row));
     }
     return all;
+  });
+}
+
+absl::StatusOr<domain::Attachment> PublishStore::Keep(const Scope& scope, AttemptToken token,
+                                                      const domain::Attachment& attachment) {
+  return RunTransaction(
+      pool_, scope, Cat("keep ", attachment.name, " of attempt ", token.value),
+      [&](Txn& txn) -> absl::StatusOr<domain::Attachment> {
+        const domain::Attachment& a = attachment;
+        txn.Run("insert_artifacts", Array(std::vector<std::string>{a.sha256}), Array(std::vector<int64_t>{a.size}),
+                Array(std::vector<std::string>{a.blake3}), "attachment");
+        txn.Run("keep_attachment", token.value, a.name, a.import_path, a.kind, a.size, a.sha256, a.blake3);
+        return AttachmentOf(txn.Run("attachment_of", token.value, a.name)[0]);
+      });
+}
+
+absl::StatusOr<std::vector<Publication>> PublishStore::OfProgram(const Scope& scope, std::string_view destination,
+                                                                 std::string_view module, std::string_view import_path,
+                                                                 std::string_view version, int limit) {
+  return RunTransaction(
+      pool_, scope, "look for what is published of a program",
+      [&](Txn& txn) -> absl::StatusOr<std::vector<Publication>> {
+        return PublicationsOf(txn.Run("publications_of_program", std::string(destination), std::string(module),
+                                      std::string(import_path), std::string(version), Bounded(limit)));
+      });
+}
+
+absl::StatusOr<bool> PublishStore::HasTwin(const Scope& scope, std::string_view module) {
+  return RunTransaction(pool_, scope, "look for a module's twin", [&](Txn& txn) -> absl::StatusOr<bool> {
+    return txn.Run("module_has_twin", std::string(module))[0][0].as<bool>();
+  });
+}
+
+absl::StatusOr<std::string> PublishStore::WhyWithdrawn(const Scope& scope, std::string_view module,
+                                                       std::string_view version) {
+  return RunTransaction(pool_, scope, "look for a withdrawal", [&](Txn& txn) -> absl::StatusOr<std::string> {
+    const pqxx::result rows = txn.Run("why_withdrawn", std::string(module), std::string(version));
+    return rows.empty() ? std::string() : rows[0][0].as<std::string>();
   });
 }
 

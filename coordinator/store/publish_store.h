@@ -70,6 +70,17 @@ class PublishStore {
   // By token and name.
   absl::StatusOr<std::vector<std::pair<AttemptToken, domain::Attachment>>> AttachmentsOf(
       const Scope& scope, const std::vector<AttemptToken>& tokens);
+  // A file made after the attempt ended, whose bytes are stored. What stands under its name then: this one, or the one
+  // that came first, which may have other bytes.
+  absl::StatusOr<domain::Attachment> Keep(const Scope& scope, AttemptToken token, const domain::Attachment& attachment);
+  // Of one program at one destination, the newest rows first; `version` empty: of all versions.
+  absl::StatusOr<std::vector<domain::Publication>> OfProgram(const Scope& scope, std::string_view destination,
+                                                             std::string_view module, std::string_view import_path,
+                                                             std::string_view version, int limit);
+  // As publish::FindTwins, among all modules that something was ever released of.
+  absl::StatusOr<bool> HasTwin(const Scope& scope, std::string_view module);
+  // Empty: it was not.
+  absl::StatusOr<std::string> WhyWithdrawn(const Scope& scope, std::string_view module, std::string_view version);
 
   // Of these ids; of none: all that failed or are parked. With `replace`, which takes ids, what differs takes the place
   // of what stands. How many were ordered.

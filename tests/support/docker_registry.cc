@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+#include <filesystem>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_split.h"
@@ -20,9 +23,13 @@ constexpr char kListening[] = "listening on 127.0.0.1:";
 // bcrypt of the password, with the cheapest cost: what is tried is not bcrypt.
 constexpr char kHtpasswd[] = "farm:$2y$04$abcdefghijklmnopqrstuuNG0Z9xYjgj3pkzN.YpYToaPHOmIUPo.\n";
 
+// In memory where that is to be had: the registry waits for the disk after each of its many small files.
+std::string Parent() { return ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp"; }
+
 }  // namespace
 
-DockerRegistry::DockerRegistry(const Options& options) : folder_(*io::ScratchFolder::Make("/tmp", "docker-registry-")) {
+DockerRegistry::DockerRegistry(const Options& options)
+    : folder_(*io::ScratchFolder::Make(Parent(), "docker-registry-")) {
   std::string config =
       Cat("version: 0.1\n"
           "log: {level: info, accesslog: {disabled: false}}\n"
@@ -74,6 +81,18 @@ std::vector<std::string> DockerRegistry::Writes() const {
     }
   }
   return out;
+}
+
+std::map<std::string, std::string> DockerRegistry::Content() const {
+  const std::string root = Cat(folder_.path(), "/data");
+  std::map<std::string, std::string> all;
+  std::error_code error;
+  for (std::filesystem::recursive_directory_iterator at(root, error), end; !error && at != end; at.increment(error)) {
+    const std::string path = at->path().string().substr(root.size());
+    if (!at->is_regular_file() || absl::StrContains(path, "/_uploads/")) continue;
+    all[path] = absl::EndsWith(path, "/link") ? io::ReadFile(at->path().string(), kLogMax).value_or("") : "";
+  }
+  return all;
 }
 
 std::string DockerRegistry::FileOf(const std::string& digest) const {

@@ -107,11 +107,38 @@ void FakeRegistry::PutManifest(const std::string& repository, const std::string&
   r.tags[reference] = Digest(bytes);
 }
 
+std::map<std::string, std::string> FakeRegistry::Content() const {
+  absl::MutexLock lock(&mutex_);
+  std::map<std::string, std::string> all;
+  for (const auto& [name, repository] : repositories_) {
+    for (const auto& [digest, bytes] : repository.blobs) all[Cat(name, " blob ", digest)] = bytes;
+    for (const auto& [digest, bytes] : repository.manifests) all[Cat(name, " manifest ", digest)] = bytes;
+    for (const auto& [tag, digest] : repository.tags) all[Cat(name, " tag ", tag)] = digest;
+  }
+  return all;
+}
+
+void FakeRegistry::Heal() {
+  absl::MutexLock lock(&mutex_);
+  faults_.clear();
+}
+
+void FakeRegistry::Clear() {
+  absl::MutexLock lock(&mutex_);
+  repositories_.clear();
+  faults_.clear();
+  sessions_.clear();
+}
+
 bool FakeRegistry::TakeFault(const Request& request, bool early, Fault& fault) {
   for (Fault& one : faults_) {
     if (one.times == 0 || (one.kind == Fault::Kind::kEarly) != early) continue;
     if (!one.method.empty() && one.method != request.method) continue;
     if (request.target.find(one.part) == std::string::npos) continue;
+    if (one.after > 0) {
+      --one.after;
+      continue;
+    }
     --one.times;
     fault = one;
     return true;
@@ -141,7 +168,7 @@ bool FakeRegistry::Serve(const Request& request, Peer& peer) {
     const bool replaced = faulty && (fault.kind == Fault::Kind::kAnswer || fault.kind == Fault::Kind::kCut);
     answer = replaced ? Answer{fault.status, fault.fields, fault.body} : Decide(request);
   }
-  if (faulty && fault.kind == Fault::Kind::kCut) return false;
+  if (faulty && (fault.kind == Fault::Kind::kCut || fault.kind == Fault::Kind::kCutAfter)) return false;
   if (faulty && fault.kind == Fault::Kind::kWrongDigest) {
     const size_t at = answer.fields.find("Docker-Content-Digest: sha256:");
     if (at != std::string::npos) answer.fields.replace(at + 30, 4, answer.fields[at + 30] == '0' ? "1111" : "0000");

@@ -39,6 +39,7 @@ class FakeRegistry {
       kAnswer,       // status, fields, body
       kEarly,        // the same, before the request's body is read
       kCut,          // the connection is closed without an answer; libcurl asks once more when it was a kept one
+      kCutAfter,     // the same, but what was asked for is done
       kCutBody,      // half of an announced body
       kStall,        // header and a byte of the body, then nothing; nothing at all when there is no body
       kWrongDigest,  // as always, but Docker-Content-Digest names something else
@@ -51,6 +52,7 @@ class FakeRegistry {
     std::string fields;  // "Name: value\r\n"
     std::string body;
     int times = 1;
+    int after = 0;  // so many of these requests pass before the first one that fails
   };
 
   explicit FakeRegistry(Options options);
@@ -71,6 +73,10 @@ class FakeRegistry {
   std::string ManifestOf(const std::string& repository, const std::string& reference) const;
   void PutBlob(const std::string& repository, const std::string& bytes);
   void PutManifest(const std::string& repository, const std::string& reference, const std::string& bytes);
+  // Every blob, manifest and tag: "REPOSITORY KIND NAME" with its bytes, or what the tag names.
+  std::map<std::string, std::string> Content() const;
+  void Heal();   // forgets faults
+  void Clear();  // and content
 
  private:
   using Request = RawHttpServer::Request;

@@ -1,0 +1,342 @@
+#include "coordinator/publish/registry_publisher.h"
+
+#include <algorithm>
+#include <set>
+
+#include "common/attest/dsse.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/gomod/version.h"
+#include "common/io/scratch_folder.h"
+#include "common/publish/versions.h"
+#include "coordinator/publish/names.h"
+#include "gofarm_certifi_data.h"
+
+namespace gofarm::publish {
+namespace {
+
+using Row = domain::Publication;
+using domain::Release;
+using oci::FailureClass;
+
+constexpr char kWithdrawnWhy[] = "dev.gofarm.withdrawn.reason";
+constexpr char kWithdrawnWhat[] = "dev.gofarm.withdrawn";
+
+oci::Blob BlobOf(const ReleaseFile& file) {
+  return oci::Blob::OfFile(Cat(oci::kSha256Prefix, file.sha256), file.size, file.path);
+}
+
+bool TakesAway(const ProgramWork& work) {
+  return std::any_of(work.due.begin(), work.due.end(), [](const Row& row) { return row.withdraw; });
+}
+
+oci::Manifest WithdrawnOf(const Release& release, std::string_view why) {
+  return oci::WithdrawnManifest({{kWithdrawnWhat, Cat(release.import_path, "@", release.version)},
+                                 {kWithdrawnWhy, EscapeAndClip(why, kFailureDetailMax)}});
+}
+
+bool IsRelease(std::string_view version) { return !gomod::IsPseudo(version) && !gomod::IsPrerelease(version); }
+
+}  // namespace
+
+absl::StatusOr<std::vector<absl::StatusOr<Carried>>> RegistryPublisher::Carry(const Scope& scope,
+                                                                              const ProgramWork& work) {
+  const Release& first = work.due.front().release;
+  GOFARM_ASSIGN_OR_RETURN(const bool twin, parts_.sources.outbox.HasTwin(scope, first.module));
+  GOFARM_ASSIGN_OR_RETURN(const std::string why,
+                          parts_.sources.outbox.WhyWithdrawn(scope, first.module, first.version));
+  std::vector<absl::StatusOr<Carried>> results(work.due.size(), Carried());
+  std::vector<bool> done(work.due.size());
+  const absl::StatusOr<std::string> repository = RepositoryOf(parts_.destination, first, twin);
+  if (!repository.ok()) {
+    std::fill(results.begin(), results.end(), LocalFailure(repository.status()));
+    return results;
+  }
+  for (size_t i = 0; i < work.due.size(); ++i) {
+    if (work.due[i].withdraw) continue;
+    const absl::StatusOr<Artifact> artifact = Prepare(scope, work.due[i].release, twin);
+    if (!artifact.ok() && IsOwnFault(artifact.status())) return artifact.status();
+    const absl::Status pushed = artifact.ok() ? Push(scope, *artifact) : LocalFailure(artifact.status());
+    done[i] = pushed.ok();
+    if (pushed.ok()) {
+      results[i] = Carried{.digest = artifact->manifest.digest, .detail = ""};
+    } else {
+      results[i] = pushed;
+    }
+  }
+  absl::Status images;
+  if (parts_.images) images = SettleImages(scope, work, DecideImages(work, done), *repository, why);
+  for (size_t i = 0; i < work.due.size(); ++i) {
+    if (!images.ok() && (done[i] || work.due[i].withdraw)) {
+      results[i] = images;
+    } else if (work.due[i].withdraw) {
+      results[i] = TakeAway(scope, work.due[i], twin, why);
+    }
+  }
+  return results;
+}
+
+// ---- one release ----------------------------------------------------------------------------------------------------
+
+absl::StatusOr<RegistryPublisher::Artifact> RegistryPublisher::Prepare(const Scope& scope, const Release& release,
+                                                                       bool twin) {
+  const std::string& program = release.facts.program;
+  Artifact artifact{.release = release};
+  artifact.place.authority = parts_.destination.registry.authority;
+  artifact.place.tag = TargetTag(release.version, release.target);
+  GOFARM_ASSIGN_OR_RETURN(artifact.place.repository, RepositoryOf(parts_.destination, release, twin));
+  GOFARM_ASSIGN_OR_RETURN(artifact.files, GatherFiles(scope, parts_.sources, release));
+  GOFARM_ASSIGN_OR_RETURN(const oci::Annotations annotations,
+                          ArtifactAnnotations(artifact.files.record, release, parts_.publisher, artifact.place));
+  std::vector<oci::File> files;
+  for (const ReleaseFile& file : artifact.files.beside) {
+    files.push_back({.name = file.name, .sha256 = file.sha256, .size = file.size});
+  }
+  absl::StatusOr<oci::Manifest> manifest = oci::ArtifactManifest(program, files, annotations);
+  if (!manifest.ok()) return absl::FailedPreconditionError(manifest.status().message());
+  artifact.manifest = *std::move(manifest);
+
+  const std::string name = ManifestStatementName(program, artifact.manifest.digest);
+  absl::StatusOr<ReleaseFile> statement = FindFile(scope, parts_.sources, release.token, name);
+  if (absl::IsNotFound(statement.status())) {
+    GOFARM_ASSIGN_OR_RETURN(const std::string bundle, ReadSmall(artifact.files.provenance));
+    GOFARM_ASSIGN_OR_RETURN(const std::string text,
+                            ManifestStatement(bundle, artifact.place, artifact.manifest.digest));
+    GOFARM_ASSIGN_OR_RETURN(const attest::Envelope envelope,
+                            attest::SignEnvelope(parts_.keys->provenance(), attest::kInTotoPayloadType, text));
+    statement = KeepFile(
+        scope, parts_.sources, release.token,
+        {.name = name, .import_path = release.import_path, .kind = kManifestProvenanceKind, .sha256 = "", .blake3 = ""},
+        attest::BundleJson(envelope));
+  }
+  if (!statement.ok()) return statement.status();
+
+  const oci::Descriptor subject = oci::DescriptorOf(artifact.manifest);
+  const auto attach = [&](const ReleaseFile& file, std::string_view type, oci::Annotations about) {
+    artifact.attachments.push_back({.type = std::string(type),
+                                    .sha256 = file.sha256,
+                                    .size = file.size,
+                                    .subject = subject,
+                                    .annotations = std::move(about)});
+    artifact.attached.push_back(file);
+  };
+  attach(artifact.files.provenance, oci::kBundleType, BundleAnnotations(release));
+  attach(*statement, oci::kBundleType, BundleAnnotations(release));
+  attach(artifact.files.sbom, oci::kSbomType, SbomAnnotations(release));
+  return artifact;
+}
+
+absl::Status RegistryPublisher::PushFile(const Scope& scope, const std::string& repository, const ReleaseFile& file) {
+  return parts_.client->PushBlob(scope, repository, BlobOf(file)).status();
+}
+
+absl::Status RegistryPublisher::PushBytes(const Scope& scope, const std::string& repository, std::string_view bytes) {
+  return parts_.client->PushBlob(scope, repository, oci::Blob::OfBytes(bytes)).status();
+}
+
+absl::Status RegistryPublisher::Push(const Scope& scope, const Artifact& artifact) {
+  const std::string& repository = artifact.place.repository;
+  for (const ReleaseFile& file : artifact.files.beside) GOFARM_RETURN_IF_ERROR(PushFile(scope, repository, file));
+  GOFARM_RETURN_IF_ERROR(PushBytes(scope, repository, oci::kNoBytes));
+  GOFARM_RETURN_IF_ERROR(
+      parts_.client->PushManifest(scope, repository, artifact.manifest.digest, artifact.manifest).status());
+  GOFARM_RETURN_IF_ERROR(PushBytes(scope, repository, oci::kEmptyObject));
+  for (size_t i = 0; i < artifact.attachments.size(); ++i) {
+    GOFARM_RETURN_IF_ERROR(PushFile(scope, repository, artifact.attached[i]));
+    GOFARM_RETURN_IF_ERROR(parts_.client->Attach(scope, repository, artifact.attachments[i]).status());
+  }
+  return parts_.client->PushManifest(scope, repository, artifact.place.tag, artifact.manifest).status();
+}
+
+// ---- images ---------------------------------------------------------------------------------------------------------
+
+absl::StatusOr<RegistryPublisher::MadeImage> RegistryPublisher::MakeImage(const Scope& scope, const Release& release,
+                                                                          const std::string& repository) {
+  const std::string key = Cat(release.sha256, "/", release.facts.program, "/", absl::ToUnixSeconds(release.built_at));
+  MadeImage made;
+  bool there = false;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (const auto known = layers_.find(key); known != layers_.end()) made.layer = known->second;
+  }
+  if (!made.layer.digest.empty()) {
+    there = repository.empty();
+    if (!there) {
+      GOFARM_ASSIGN_OR_RETURN(const std::optional<int64_t> found,
+                              parts_.client->FindBlob(scope, repository, made.layer.digest));
+      there = found.has_value();
+    }
+  }
+  if (!there) {
+    const absl::StatusOr<std::string> program = parts_.sources.blobs.LocalFile(release.sha256);
+    if (!program.ok()) return LocalFailure(program.status());
+    const absl::StatusOr<io::ScratchFolder> folder = io::ScratchFolder::Make(parts_.scratch, "layer-");
+    if (!folder.ok()) return LocalFailure(folder.status());
+    const std::string path = Cat(folder->path(), "/layer");
+    absl::StatusOr<oci::ImageLayer> layer = oci::WriteImageLayer(scope,
+                                                                 {.program_name = release.facts.program,
+                                                                  .program_file = *program,
+                                                                  .ca_bundle = std::string(certifi::cacert),
+                                                                  .created = release.built_at},
+                                                                 path);
+    if (!layer.ok()) return LocalFailure(layer.status());
+    made.layer = *std::move(layer);
+    if (!repository.empty()) {
+      GOFARM_RETURN_IF_ERROR(
+          parts_.client->PushBlob(scope, repository, oci::Blob::OfFile(made.layer.digest, made.layer.size, path))
+              .status());
+    }
+    const absl::MutexLock lock(&mutex_);
+    if (layers_.size() >= kLayersRemembered) layers_.clear();
+    layers_[key] = made.layer;
+  }
+  made.image = oci::MakeImage({.target = release.target,
+                               .program_name = release.facts.program,
+                               .created = release.built_at,
+                               .labels = ImageLabels(release, parts_.publisher)},
+                              made.layer);
+  return made;
+}
+
+absl::StatusOr<oci::Manifest> RegistryPublisher::PushImages(const Scope& scope, const std::vector<Release>& releases,
+                                                            const std::string& repository) {
+  std::vector<oci::Descriptor> images;
+  for (const Release& release : releases) {
+    GOFARM_ASSIGN_OR_RETURN(const MadeImage made, MakeImage(scope, release, repository));
+    GOFARM_RETURN_IF_ERROR(PushBytes(scope, repository, made.image.config));
+    const oci::Manifest& manifest = made.image.manifest;
+    GOFARM_RETURN_IF_ERROR(parts_.client->PushManifest(scope, repository, manifest.digest, manifest).status());
+    images.push_back(made.image.descriptor);
+  }
+  return oci::ImageIndex(images, ImageLabels(releases.front(), parts_.publisher));
+}
+
+absl::Status RegistryPublisher::SettleImages(const Scope& scope, const ProgramWork& work, const ImageOrder& order,
+                                             const std::string& repository, std::string_view why) {
+  const Release& release = work.due.front().release;
+  const std::string tag = VersionTag(release.version);
+  // First, as a withdrawn image must not be found by an index for longer than it has to.
+  if (TakesAway(work)) GOFARM_RETURN_IF_ERROR(RemoveImages(scope, work, repository));
+  if (order.what == ImageOrder::What::kLeave) return absl::OkStatus();
+  if (order.what == ImageOrder::What::kTakeAway) {
+    GOFARM_RETURN_IF_ERROR(Overwrite(scope, repository, tag, release, why));
+    return SettleLatest(scope, work, std::nullopt, repository, why);
+  }
+  GOFARM_ASSIGN_OR_RETURN(const oci::Manifest index, PushImages(scope, order.releases, repository));
+  GOFARM_RETURN_IF_ERROR(parts_.client->PushManifest(scope, repository, tag, index).status());
+  return SettleLatest(scope, work, index, repository, why);
+}
+
+absl::Status RegistryPublisher::RemoveImages(const Scope& scope, const ProgramWork& work,
+                                             const std::string& repository) {
+  const std::string tag = VersionTag(work.due.front().release.version);
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> index, parts_.client->FindManifest(scope, repository, tag));
+  if (index) {
+    GOFARM_ASSIGN_OR_RETURN(const bool deletes, Delete(scope, repository, *index));
+    if (!deletes) return absl::OkStatus();
+  }
+  for (const Row& row : work.due) {
+    if (!row.withdraw) continue;
+    GOFARM_ASSIGN_OR_RETURN(const MadeImage made, MakeImage(scope, row.release, ""));
+    GOFARM_ASSIGN_OR_RETURN(const bool deletes, Delete(scope, repository, made.image.manifest.digest));
+    if (!deletes) return absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
+// `latest` is the highest release whose index stands.
+absl::Status RegistryPublisher::SettleLatest(const Scope& scope, const ProgramWork& work,
+                                             const std::optional<oci::Manifest>& index, const std::string& repository,
+                                             std::string_view why) {
+  const Release& release = work.due.front().release;
+  absl::StatusOr<std::vector<Row>> rows =
+      parts_.sources.outbox.OfProgram(scope, work.due.front().destination, release, "");
+  if (!rows.ok()) return LocalFailure(rows.status());
+  rows->erase(std::remove_if(rows->begin(), rows->end(),
+                             [&](const Row& row) { return row.release.version == release.version; }),
+              rows->end());
+  const std::vector<std::string> others = StandingReleases(*rows);
+  const bool may_be_latest = index.has_value() && IsRelease(release.version);
+  const auto set = [&](const oci::Manifest& manifest) {
+    return parts_.client->PushManifest(scope, repository, kLatestTag, manifest).status();
+  };
+  if (may_be_latest && (others.empty() || CompareVersions(release.version, others.front()) > 0)) return set(*index);
+  if (!TakesAway(work)) return absl::OkStatus();
+  for (const std::string& version : others) {
+    GOFARM_ASSIGN_OR_RETURN(const std::optional<oci::Manifest> other,
+                            parts_.client->GetManifest(scope, repository, VersionTag(version)));
+    if (other && other->media_type == oci::kIndexType) return set(*other);
+  }
+  if (may_be_latest) return set(*index);
+  return Overwrite(scope, repository, kLatestTag, release, why);
+}
+
+// ---- withdrawing ----------------------------------------------------------------------------------------------------
+
+absl::StatusOr<bool> RegistryPublisher::Delete(const Scope& scope, const std::string& repository,
+                                               const std::string& digest) {
+  const absl::StatusOr<bool> deleted = parts_.client->DeleteManifest(scope, repository, digest);
+  if (deleted.ok()) return true;
+  if (oci::FailureOf(deleted.status()).why == FailureClass::kUnsupported) return false;
+  return deleted.status();
+}
+
+// Nothing where the tag is not there.
+absl::Status RegistryPublisher::Overwrite(const Scope& scope, const std::string& repository, const std::string& tag,
+                                          const Release& release, std::string_view why) {
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> there, parts_.client->FindManifest(scope, repository, tag));
+  if (!there) return absl::OkStatus();
+  GOFARM_RETURN_IF_ERROR(PushBytes(scope, repository, oci::kEmptyObject));
+  return parts_.client->PushManifest(scope, repository, tag, WithdrawnOf(release, why)).status();
+}
+
+absl::StatusOr<Carried> RegistryPublisher::TakeAway(const Scope& scope, const Row& row, bool twin,
+                                                    std::string_view why) {
+  const Release& release = row.release;
+  const std::string tag = TargetTag(release.version, release.target);
+  absl::StatusOr<Artifact> artifact = Prepare(scope, release, twin);
+  if (!artifact.ok() && IsOwnFault(artifact.status())) return LocalFailure(artifact.status());
+  bool stays = false;
+  std::string standing = row.digest;
+  // It was pushed under the other path when its twin was not known yet, or is gone. Only what is certainly this
+  // release's is taken away there.
+  std::set<std::string> seen;
+  for (const bool path : {twin, !twin}) {
+    const absl::StatusOr<std::string> repository = RepositoryOf(parts_.destination, release, path);
+    if (!repository.ok() || !seen.insert(*repository).second) continue;
+    const bool own = path == twin;
+    GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> at_tag,
+                            parts_.client->FindManifest(scope, *repository, tag));
+    std::set<std::string> digests;
+    if (!row.digest.empty()) digests.insert(row.digest);
+    if (own && artifact.ok()) digests.insert(artifact->manifest.digest);
+    if (own && at_tag) digests.insert(*at_tag);
+    bool deletes = true;
+    for (const std::string& digest : digests) {
+      GOFARM_ASSIGN_OR_RETURN(const bool deleted, Delete(scope, *repository, digest));
+      deletes = deletes && deleted;
+      if (!deletes) break;
+    }
+    if (!deletes) {
+      stays = stays || (own && (at_tag.has_value() || !row.digest.empty()));
+      if (at_tag && digests.contains(*at_tag)) {
+        GOFARM_RETURN_IF_ERROR(Overwrite(scope, *repository, tag, release, why));
+      }
+      continue;
+    }
+    if (!own || !artifact.ok()) continue;
+    standing = artifact->manifest.digest;
+    for (const oci::Attachment& attachment : artifact->attachments) {
+      GOFARM_RETURN_IF_ERROR(Delete(scope, *repository, oci::AttachmentManifest(attachment).digest).status());
+    }
+    GOFARM_ASSIGN_OR_RETURN(
+        const std::optional<std::string> referrers,
+        parts_.client->FindManifest(scope, *repository, oci::ReferrersTag(artifact->manifest.digest)));
+    if (referrers) GOFARM_RETURN_IF_ERROR(Delete(scope, *repository, *referrers).status());
+  }
+  return Carried{
+      .digest = standing,
+      .detail = Cat("withdrawn: ", why, stays ? "; still reachable by digest, as this registry deletes nothing" : "")};
+}
+
+}  // namespace gofarm::publish
