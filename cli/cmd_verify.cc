@@ -98,7 +98,6 @@ class Verification {
     GOFARM_RETURN_IF_ERROR(built.status());
     return install::Verified{.name = program.name,
                              .sha256 = program.target.sha256,
-                             .blake3 = program.target.blake3,
                              .size = program.target.size,
                              .built = *std::move(built)};
   }

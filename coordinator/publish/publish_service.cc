@@ -117,13 +117,12 @@ absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope
   // A bounded number at once; the rest at the next start.
   GOFARM_RETURN_IF_ERROR(service->store_.Enroll(scope, service->destinations_).status());
   service->orders_ = std::make_unique<StoreOrders>(service->store_);
-  service->index_ =
-      std::make_unique<IndexPublisher>(IndexPublisherParts{.orders = *service->orders_,
-                                                           .keys = service->keys_,
-                                                           .folder = service->IndexRoot(),
-                                                           .public_url = service->public_url_,
-                                                           .publisher = config.publisher,
-                                                           .builder_id = builder_id});
+  service->index_ = std::make_unique<IndexPublisher>(IndexPublisherParts{.orders = *service->orders_,
+                                                                         .keys = service->keys_,
+                                                                         .folder = service->IndexRoot(),
+                                                                         .public_url = service->public_url_,
+                                                                         .publisher = config.publisher,
+                                                                         .builder_id = builder_id});
   return service;
 }
 
