@@ -15,6 +15,8 @@
 #include "cli/embedded/settings.h"
 #include "cli/nearest.h"
 #include "cli/output.h"
+#include "cli/parser.h"
+#include "cli/words_publish.h"
 #include "common/base/text.h"
 #include "common/godetect/parser_child.h"
 #include "common/pki/join_source.h"
@@ -22,8 +24,6 @@
 
 namespace gofarm::cli {
 namespace {
-
-using Action = std::function<Exit()>;
 
 constexpr char kFooter[] =
     "First steps:\n"
@@ -35,57 +35,6 @@ constexpr char kFooter[] =
     "gofarm login, ~/.config/gofarm/config.toml, ~/.local/share/gofarm, the first of them that is set.\n"
     "\nExit codes: 0 as asked; 1 some job is partial, failed or cancelled; 2 wrong input; 3 no farm answers;\n"
     "4 internal error; 5 not allowed; 130 Ctrl-C.";
-
-// "gofarm worker cache".
-std::string PathOf(const CLI::App& app) {
-  return app.get_parent() == nullptr ? app.get_name() : Cat(PathOf(*app.get_parent()), " ", app.get_name());
-}
-
-struct Parser {
-  CLI::App app{"gofarm builds Go programs as static PIE executables for four Linux architectures", "gofarm"};
-  Globals globals;
-  std::string output = "table";
-  Action action;
-
-  // Options of the whole program may stand after the verb.
-  CLI::App* Group(CLI::App* parent, const char* name, const char* help) {
-    CLI::App* group = parent->add_subcommand(name, help);
-    group->fallthrough();
-    group->require_subcommand(1);
-    group->footer(Cat("Each verb has examples: ", PathOf(*group), " VERB --help"));
-    return group;
-  }
-  // `example`: lines of shell.
-  CLI::App* Verb(CLI::App* parent, const char* name, const char* help, const char* example, Action run) {
-    CLI::App* verb = parent->add_subcommand(name, help);
-    verb->fallthrough();
-    std::string shown;
-    for (const absl::string_view line : absl::StrSplit(example, '\n')) shown += Cat("\n  ", line);
-    verb->footer(Cat("Example:", shown,
-                     "\n\nWith every verb: --output json, --dir DIR, --farm NAME, --server ADDRESS (gofarm --help)."));
-    verb->callback([this, run = std::move(run)] { action = run; });
-    return verb;
-  }
-};
-
-// CLI11's own bounds name the largest double in their message.
-CLI::Validator AtLeast(int64_t least) {
-  return CLI::Validator(
-      [least](const std::string& text) {
-        int64_t number = 0;
-        if (absl::SimpleAtoi(text, &number) && number >= least) return std::string();
-        return Cat("\"", text, "\" is no whole number from ", least, " on");
-      },
-      "", "");
-}
-
-// `--dir "$UNSET"` is a slip, not the wish for the default farm.
-CLI::Validator NotEmpty() {
-  return CLI::Validator([](const std::string& text) { return text.empty() ? "it is empty" : std::string(); }, "", "");
-}
-
-// A list option takes one value each time, or it would swallow the positionals behind it.
-void OneAtATime(CLI::Option* option) { option->allow_extra_args(false); }
 
 void AddFarm(Parser& p, UpArgs& up) {
   CLI::App* verb = p.Verb(&p.app, "up", "start a farm in a folder of this machine, or repair it",
@@ -537,6 +486,8 @@ int Main(int argc, char** argv) {
   AddWorker(p, worker);
   CatalogArgs catalog;
   AddCatalog(p, catalog);
+  PublishWords publish;
+  AddPublish(p, publish);
   AddLogs(p, part, follow);
   try {
     p.app.parse(argc, argv);

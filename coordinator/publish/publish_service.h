@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/scope.h"
 #include "common/vocab/toolset.h"
 #include "coordinator/blob/blob_store.h"
@@ -54,6 +56,15 @@ class PublishService {
 
   // FAILED_PRECONDITION: it has none.
   absl::StatusOr<std::shared_ptr<const Keys>> CurrentKeys() const;
+  // A new provenance key signs from now on, the old one keeps verifying. FAILED_PRECONDITION: it has no keys, or their
+  // file was changed under it. On an error the one of before signs on, until a restart at most.
+  struct Rotated {
+    std::string public_key;
+    std::string file, old_file;
+  };
+  absl::StatusOr<Rotated> RotateProvenance(const Scope& scope);
+  // Below it stand HOST.json and keys.json; empty: nothing is served.
+  std::string IndexUrl() const;
   store::PublishStore& store() { return store_; }
   const std::vector<std::string>& destinations() const { return destinations_; }
 
@@ -61,16 +72,22 @@ class PublishService {
   class StoreOrders;
   explicit PublishService(PublishServiceParts parts);
   absl::Status OpenKeys(const Scope& scope);
+  std::unique_ptr<const Attacher> MakeAttacher(std::shared_ptr<const Keys> keys) const;
   absl::StatusOr<std::string> BuilderId(const Scope& scope);
 
   const PublishServiceParts parts_;
   const std::string public_url_;
   store::PublishStore store_;
   std::vector<std::string> destinations_;
+  const std::string keys_dir_;
+  std::string builder_id_;
   absl::Status why_off_;
-  std::shared_ptr<const Keys> keys_;
   std::unique_ptr<LinkedLicences> licences_;
-  std::unique_ptr<Attacher> attacher_;
+  absl::Mutex rotation_;  // one at a time
+  // Held by each attempt as a reader, so that none signs with a key that is not the one any more.
+  mutable absl::Mutex keys_mutex_;
+  std::shared_ptr<const Keys> keys_ ABSL_GUARDED_BY(keys_mutex_);
+  std::unique_ptr<const Attacher> attacher_ ABSL_GUARDED_BY(keys_mutex_);
   std::unique_ptr<StoreOrders> orders_;
   std::unique_ptr<IndexPublisher> index_;
 };

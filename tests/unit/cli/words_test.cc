@@ -66,6 +66,41 @@ TEST(WordsTest, AWrongOptionOrValueIsNamed) {
   ExpectWrong({"--server", "example.org:7070", "status"}, "TLS");
 }
 
+TEST(WordsTest, WhatIsWrongWithAnOrderToPublishIsToldWithoutAFarm) {
+  ExpectWrong({"publish", "retry"}, "--all: one of both");
+  ExpectWrong({"publish", "retry", "3", "--all"}, "--all");
+  ExpectWrong({"publish", "retry", "--all", "--replace"}, "--replace takes ids");
+  ExpectWrong({"publish", "retry", "three"}, "\"three\" is no whole number from 1 on");
+  ExpectWrong({"publish", "list", "--state", "lost"}, "\"lost\" is none of pending, failed");
+  ExpectWrong({"publish", "withdraw", "a.test/m"}, "--reason");
+  ExpectWrong({"publish", "withdraw", "a.test/../m", "--reason", "x", "--yes"}, "a.test/../m");
+  ExpectWrong({"publish", "withdraw", "a.test/m@latest", "--reason", "x", "--yes"}, "name the version itself");
+  // Nobody is there to say yes.
+  ExpectWrong({"publish", "withdraw", "a.test/m@v1.0.0", "--reason", "x"}, "say --yes");
+  ExpectWrong({"publish", "verify", "--all", "--sample", "3"}, "--all");
+  ExpectWrong({"keys", "create"}, "--dir");
+}
+
+TEST(WordsTest, KeysAreMadeOnceAndForTheirOwnerAlone) {
+  char pattern[] = "/tmp/gofarm-keys-XXXXXX";
+  const std::string top = mkdtemp(pattern), folder = top + "/keys";
+  const process::CommandResult made = Gofarm({"keys", "create", "--dir", folder, "--output", "json"});
+  EXPECT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_THAT(made.out, AllOf(HasSubstr("\"minisign_public_key\": \"RW"),
+                              HasSubstr("\"provenance_public_key\": \"-----BEGIN PUBLIC KEY-----")));
+  EXPECT_THAT(made.out, ::testing::Not(HasSubstr("PRIVATE")));
+  EXPECT_EQ(Run({"/bin/sh", "-c", "stat -c '%a %n' \"$1\" \"$1\"/* | sed \"s,$1,K,\"", "sh", folder}).out,
+            "700 K\n600 K/minisign.key\n600 K/provenance.key\n");
+  ExpectWrong({"keys", "create", "--dir", folder}, "none is overwritten");
+  // A half-made pair is completed, and what was there stays.
+  EXPECT_EQ(Run({"/bin/sh", "-c", "rm \"$1\"/provenance.key", "sh", folder}).exit_code, 0);
+  const process::CommandResult again = Gofarm({"keys", "create", "--dir", folder, "--output", "json"});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  const auto line = [](const std::string& text) { return text.substr(text.find("minisign"), 100); };
+  EXPECT_EQ(line(again.out), line(made.out));
+  EXPECT_EQ(Run({"/bin/rm", "-r", top}).exit_code, 0);
+}
+
 TEST(WordsTest, WhatIsWrongWithASubmissionIsToldWithoutAFarmAllAtOnce) {
   ExpectWrong({"submit", "a.test/m@v1.0.0", "a.test/../m", "--target", "sparc", "--as", "\xff", "--name", "a\x1b[2J"},
               "gofarm: line 2: ");
@@ -110,7 +145,7 @@ void Collect(const std::vector<std::string>& path, std::vector<std::vector<std::
 TEST(WordsTest, TheHelpOfEveryVerbHasAnExampleOfIt) {
   std::vector<std::vector<std::string>> verbs;
   Collect({}, verbs);
-  EXPECT_EQ(verbs.size(), 53u);
+  EXPECT_EQ(verbs.size(), 64u);
   for (const std::vector<std::string>& verb : verbs) {
     std::vector<std::string> words = verb;
     words.push_back("--help");
