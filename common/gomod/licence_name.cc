@@ -10,7 +10,7 @@ namespace gofarm::gomod {
 
 bool IsLicenceName(std::string_view name) {
   const std::string upper = absl::AsciiStrToUpper(Av(name));
-  if (absl::StrContains(upper, ".GO")) return false;
+  if (absl::EndsWith(upper, ".GO")) return false;
   for (const absl::string_view start : {"LICENSE", "LICENCE", "COPYING", "COPYRIGHT", "NOTICE", "UNLICENSE", "PATENTS",
                                         "MIT-LICENSE", "APACHE-LICENSE"}) {
     if (absl::StartsWith(upper, start)) return true;

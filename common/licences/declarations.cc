@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <initializer_list>
-#include <map>
 #include <optional>
 #include <set>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "common/base/text.h"
 #include "common/licences/detect.h"
 
@@ -22,9 +20,8 @@ struct Phrase {
 
 // The head of a file, as the licences that have one word it.
 constexpr Phrase kNotices[] = {
-    {"licensed under the apache license version 2.0 the license", "Apache-2.0"},
+    {"licensed under the apache license version 2.0", "Apache-2.0"},
     {"subject to the terms of the mozilla public license v 2.0", "MPL-2.0"},
-    {"subject to the terms of the mozilla public license v. 2.0", "MPL-2.0"},
 };
 
 // As people name them where they leave a choice. The longest that fits counts.
@@ -183,13 +180,18 @@ class Reader {
   bool Free(size_t i) const { return !rest_.inside[i]; }
 
   void AddHit(std::string_view id, HitKind kind, size_t begin, size_t end) {
+    if (out_.hits.size() >= kHitsMax) {
+      out_.complete = false;
+      return;
+    }
     out_.hits.push_back({.id = std::string(id), .kind = kind, .score = 1, .begin = begin, .end = end});
   }
 
   // The rest of the line, without what ends a comment.
   void FindIdentifiers() {
     const std::string_view text = rest_.text;
-    for (size_t at = text.find(kIdentifierMark); at != std::string_view::npos; at = text.find(kIdentifierMark, at)) {
+    for (size_t at = text.find(kIdentifierMark); at != std::string_view::npos && out_.complete;
+         at = text.find(kIdentifierMark, at)) {
       const size_t begin = at + kIdentifierMark.size();
       const size_t end = std::min(text.find_first_of("\r\n", begin), text.size());
       std::string_view value = text.substr(begin, end - begin);
@@ -299,7 +301,7 @@ class Reader {
     };
     std::optional<Named> last;
     bool chosen = false, either = false;
-    std::set<std::string> ids;
+    std::set<std::string> ids, named;
     const auto is = [&](size_t i, std::initializer_list<std::string_view> words) {
       size_t k = 0;
       for (const std::string_view word : words) {
@@ -322,21 +324,27 @@ class Reader {
       const Phrases::Found found = kTable.At(rest_.words, i);
       if (found.length == 0) continue;
       if (last && chosen && i - last->end <= kChoiceWords && last->id != found.meaning) {
-        for (const Named& named : {*last, Named{found.meaning, i, i + found.length}}) {
-          if (ids.insert(std::string(named.id)).second) {
-            AddHit(named.id, HitKind::kNamed, rest_.words[named.begin].begin, rest_.words[named.end - 1].end);
+        for (const Named& one : {*last, Named{found.meaning, i, i + found.length}}) {
+          if (ids.insert(std::string(one.id)).second) {
+            AddHit(one.id, HitKind::kNamed, rest_.words[one.begin].begin, rest_.words[one.end - 1].end);
           }
         }
       }
+      // "Apache License (see LICENSE-APACHE or ...)" names one.
+      if (!last || last->id != found.meaning) chosen = false;
       last = Named{found.meaning, i, i + found.length};
-      chosen = false;
+      named.insert(std::string(found.meaning));
       i += found.length - 1;
     }
     if (ids.size() < 2 && either) {
       std::set<std::string> texts;
       for (const Hit& hit : texts_) texts.insert(hit.id);
       for (const Hit& hit : out_.hits) texts.insert(hit.id);
-      if (texts.size() >= 2) ids = std::move(texts);
+      if (texts.size() >= 2) {
+        ids = std::move(texts);
+      } else if (named.size() >= 2 && texts.empty()) {
+        ids = std::move(named);
+      }
     }
     choice_.assign(ids.begin(), ids.end());
   }
@@ -377,17 +385,27 @@ class Reader {
       if (inside ? end - begin >= kInsertedWordsMin : obliges && end - begin >= kTermsWordsMin) AddTerms({begin, end});
       begin = end;
     }
-    std::sort(out_.terms.begin(), out_.terms.end(),
-              [](const WordRange& a, const WordRange& b) { return a.begin < b.begin; });
+    JoinTerms();
   }
-  void AddTerms(WordRange range) {
-    for (WordRange& other : out_.terms) {
-      if (range.begin <= other.end && other.begin <= range.end) {
-        other = {std::min(range.begin, other.begin), std::max(range.end, other.end)};
-        return;
+  void AddTerms(WordRange range) { out_.terms.push_back(range); }
+
+  // What lies this close together is one part: a licence has some of its words too.
+  void JoinTerms() {
+    constexpr size_t kGapWords = 4;
+    std::sort(out_.terms.begin(), out_.terms.end(), [](const WordRange& a, const WordRange& b) {
+      return a.begin != b.begin ? a.begin < b.begin : a.end < b.end;
+    });
+    std::vector<WordRange> joined;
+    for (const WordRange& range : out_.terms) {
+      // Of very many the last one stands for the rest.
+      const bool near = !joined.empty() && range.begin <= joined.back().end + kGapWords;
+      if (near || joined.size() >= kTermsMax) {
+        joined.back().end = std::max(joined.back().end, range.end);
+      } else {
+        joined.push_back(range);
       }
     }
-    out_.terms.push_back(range);
+    out_.terms = std::move(joined);
   }
 
   void Mark(size_t begin, size_t end) {

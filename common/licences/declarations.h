@@ -33,6 +33,7 @@ struct Declared {
   std::vector<WordRange> terms;  // by place
   std::vector<std::string> restrictions;
   Expression expression;  // of the whole text, `texts` included
+  bool complete = true;   // false: more than kHitsMax hits
 };
 
 Declared FindDeclarations(const Corpus& corpus, const Rest& rest, const std::vector<Hit>& texts);

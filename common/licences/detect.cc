@@ -1,7 +1,10 @@
 #include "common/licences/detect.h"
 
 #include <algorithm>
+#include <iterator>
 #include <map>
+#include <optional>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -21,10 +24,16 @@ constexpr int kShiftMin = 16;
 // Two licences may share that much of the shorter one (a disclaimer that stands once).
 constexpr double kOverlapMax = 0.1;
 
+// A run of words that a licence has too: where in the licence, and where in the text.
+struct Seen {
+  int32_t at = 0;
+  int32_t word = 0;
+};
+
 struct Place {
   int votes = 0;
-  int32_t low_at = 0, low_word = 0;     // the run that is nearest to the licence's beginning, and where it is
-  int32_t high_at = -1, high_word = 0;  // and that which is nearest to its end
+  Seen low, high;    // the runs nearest to the licence's beginning and end
+  Seen first, last;  // the first and last in the text: a licence may say its first words again further below
 };
 
 struct Candidate {
@@ -73,25 +82,21 @@ class Finder {
         const Form& form = corpus_.forms()[static_cast<size_t>(posting.form)];
         const int64_t start = static_cast<int64_t>(i) - posting.at + static_cast<int64_t>(form.words.size());
         const auto key = std::make_pair(posting.form, static_cast<int32_t>(start / ShiftOf(form)));
+        const Seen seen{posting.at, static_cast<int32_t>(i)};
         auto it = places_.find(key);
         if (it == places_.end()) {
           if (places_.size() >= kCandidatesMax) {
             out_.complete = false;
             return;
           }
-          it = places_.emplace(key, Place{.low_at = posting.at, .low_word = static_cast<int32_t>(i)}).first;
+          it = places_.emplace(key, Place{.low = seen, .high = seen, .first = seen}).first;
         }
         Place& place = it->second;
         ++votes;
         ++place.votes;
-        if (posting.at < place.low_at) {
-          place.low_at = posting.at;
-          place.low_word = static_cast<int32_t>(i);
-        }
-        if (posting.at >= place.high_at) {
-          place.high_at = posting.at;
-          place.high_word = static_cast<int32_t>(i);
-        }
+        if (seen.at < place.low.at) place.low = seen;
+        if (seen.at >= place.high.at) place.high = seen;
+        place.last = seen;
       }
     }
   }
@@ -109,14 +114,16 @@ class Finder {
           places[i + 1].first.second == places[i].first.second + 1) {
         const Place& next = places[i + 1].second;
         place.votes += next.votes;
-        if (next.low_at < place.low_at) std::tie(place.low_at, place.low_word) = std::tie(next.low_at, next.low_word);
-        if (next.high_at > place.high_at)
-          std::tie(place.high_at, place.high_word) = std::tie(next.high_at, next.high_word);
+        if (next.low.at < place.low.at) place.low = next.low;
+        if (next.high.at > place.high.at) place.high = next.high;
+        if (next.first.word < place.first.word) place.first = next.first;
+        if (next.last.word > place.last.word) place.last = next.last;
       }
       if (place.votes < kSeedShareMin * form.seeds) continue;
       Candidate candidate = Compare(places[i].first.first, place);
       const double least = form.words.size() < kShortWords ? kShortScoreMin : kScoreMin;
-      if (candidate.score >= least) found.push_back(candidate);
+      const double share = candidate.matched / static_cast<double>(form.words.size() - 1);
+      if (candidate.score >= least && share >= kShareMin) found.push_back(candidate);
     }
     const auto& forms = corpus_.forms();
     const auto id = [&](const Candidate& c) -> const std::string& {
@@ -149,11 +156,25 @@ class Finder {
 
   // How the licence of a form and the part of the text where it was seen compare.
   Candidate Compare(int form_index, const Place& place) {
+    const auto length = static_cast<int64_t>(corpus_.forms()[static_cast<size_t>(form_index)].words.size());
+    std::set<std::pair<int64_t, int64_t>> windows;
+    for (const Seen& start : {place.low, place.first}) {
+      for (const Seen& stop : {place.high, place.last}) {
+        windows.emplace(std::max<int64_t>(0, int64_t{start.word} - start.at),
+                        std::min(static_cast<int64_t>(words_.size()), stop.word + length - stop.at));
+      }
+    }
+    std::optional<Candidate> best;
+    for (const auto& [begin, end] : windows) {
+      const Candidate candidate = CompareWindow(form_index, begin, end);
+      if (!best || candidate.value > best->value) best = candidate;
+    }
+    return *best;
+  }
+
+  Candidate CompareWindow(int form_index, int64_t begin, int64_t end) {
     const Form& form = corpus_.forms()[static_cast<size_t>(form_index)];
     Candidate out{.form = form_index};
-    const auto behind = static_cast<int64_t>(form.words.size()) - place.high_at;
-    int64_t begin = std::max<int64_t>(0, int64_t{place.low_word} - place.low_at);
-    int64_t end = std::min(static_cast<int64_t>(words_.size()), place.high_word + behind);
     for (const auto& [pair, count] : form.pairs) wanted_[static_cast<size_t>(pair)] = count;
     const auto foreign = [&](int64_t pair) {
       const int id = pairs_[static_cast<size_t>(pair)];
@@ -193,6 +214,7 @@ class Finder {
     const LicenceInfo& licence = corpus_.licences()[static_cast<size_t>(form.licence)];
     out_.hits.push_back(
         {licence.id, HitKind::kText, found.score, words_[found.begin].begin, words_[found.end - 1].end});
+    by_begin_.emplace(found.begin, texts_.size());
     texts_.push_back(found);
   }
 
@@ -209,28 +231,23 @@ class Finder {
     for (Hit& hit : declared.hits) out_.hits.push_back(std::move(hit));
     out_.restrictions = std::move(declared.restrictions);
     out_.expression = std::move(declared.expression);
+    out_.complete = out_.complete && declared.complete;
   }
 
-  // A licence with further terms in it or beside it is not that licence alone: they count as a part of what was
-  // compared, up to as many words as it has itself.
+  // A licence with further terms beside it is not that licence alone: they count as a part of what was compared, up to
+  // as many words as it has itself. Inside they lowered the score already.
   void LowerBeside(const WordRange& range) {
-    for (size_t i = 0; i < texts_.size(); ++i) {
-      const Candidate& text = texts_[i];
-      // Inside they lowered the score already.
-      if (range.begin >= text.begin && range.end <= text.end) continue;
-      if (!Adjoins(text, range)) continue;
-      const int ours = static_cast<int>(text.end - text.begin) - 1;
-      const int theirs = static_cast<int>(corpus_.forms()[static_cast<size_t>(text.form)].words.size()) - 1;
-      const int more = std::min(static_cast<int>(range.end - range.begin), theirs);
-      out_.hits[i].score = std::min(out_.hits[i].score, 2.0 * text.matched / (ours + theirs + more));
-    }
+    const auto behind = by_begin_.lower_bound(range.begin);
+    if (behind != by_begin_.end()) Lower(behind->second, range);
+    if (behind != by_begin_.begin()) Lower(std::prev(behind)->second, range);
   }
-  // No other licence stands between.
-  bool Adjoins(const Candidate& text, const WordRange& range) const {
-    const size_t low = range.begin >= text.end ? text.end : range.end;
-    const size_t high = range.begin >= text.end ? range.begin : text.begin;
-    return std::none_of(texts_.begin(), texts_.end(),
-                        [&](const Candidate& other) { return other.begin >= low && other.end <= high; });
+  void Lower(size_t index, const WordRange& range) {
+    const Candidate& text = texts_[index];
+    if (range.begin >= text.begin && range.end <= text.end) return;
+    const int ours = static_cast<int>(text.end - text.begin) - 1;
+    const int theirs = static_cast<int>(corpus_.forms()[static_cast<size_t>(text.form)].words.size()) - 1;
+    const int more = static_cast<int>(std::min(range.end - range.begin, static_cast<size_t>(theirs)));
+    out_.hits[index].score = std::min(out_.hits[index].score, 2.0 * text.matched / (ours + theirs + more));
   }
 
   const Corpus& corpus_;
@@ -239,9 +256,10 @@ class Finder {
   std::vector<int> pairs_;   // of words i and i + 1; -1: of no licence
   std::vector<int> wanted_;  // of the licence that is compared, by pair
   absl::flat_hash_map<std::pair<int32_t, int32_t>, Place> places_;
-  std::vector<bool> known_;       // words that a licence that was found has too
-  std::vector<bool> inside_;      // words between its first and its last
-  std::vector<Candidate> texts_;  // in the order of the first hits
+  std::vector<bool> known_;            // words that a licence that was found has too
+  std::vector<bool> inside_;           // words between its first and its last
+  std::map<size_t, size_t> by_begin_;  // of texts_
+  std::vector<Candidate> texts_;       // in the order of the first hits
   Detection out_;
 };
 

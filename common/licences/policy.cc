@@ -95,17 +95,20 @@ Expression WithoutRepeated(const Expression& expression) {
   return out;
 }
 
-ModuleVerdict JudgeModule(const Corpus& corpus, const Policy& policy, const ModuleFinding& module) {
+ModuleVerdict JudgeModule(const Corpus& corpus, const Policy& policy, const ModuleFinding& module, Expression& all) {
   ModuleVerdict out{.path = module.path, .version = module.version};
   const std::string label = EscapeForPrint(Cat(module.path, "@", module.version));
   auto concluded = policy.concluded.find(Cat(module.path, "@", module.version));
   if (concluded == policy.concluded.end()) concluded = policy.concluded.find(module.path);
-  if (concluded != policy.concluded.end()) {
+  const bool text_is_there = module.role != Role::kToolchain || (!module.files.empty() && module.complete);
+  if (concluded != policy.concluded.end() && text_is_there) {
     const absl::StatusOr<Expression> expression = Expression::Parse(concluded->second);
     const Judged judged = expression.ok() ? JudgeExpression(corpus, policy, *expression)
                                           : Judged{Verdict::kRefuse, std::string(expression.status().message())};
     out.verdict = judged.verdict;
-    out.expression = expression.ok() ? expression->ToString() : std::string(kUnknownLicence);
+    const Expression known = expression.ok() ? *expression : Expression::Of(kUnknownLicence);
+    all.And(known);
+    out.expression = known.ToString();
     if (!judged.reason.empty()) out.reason = Cat(label, ": ", judged.reason, ", as concluded by the policy");
     return out;
   }
@@ -156,9 +159,14 @@ ModuleVerdict JudgeModule(const Corpus& corpus, const Policy& policy, const Modu
   if (!module.complete) {
     Worsen(judged, of_unknown, "not all of its licence files could be collected");
   }
+  if (expression.ToString().size() > kExpressionBytesMax) {
+    expression = Expression::Of(kUnknownLicence);
+    Worsen(judged, of_unknown, Cat("its licences do not fit into ", kExpressionBytesMax, " bytes"));
+  }
   out.verdict = judged.verdict;
-  if (judged.verdict != Verdict::kPublish) out.reason = Cat(label, ": ", judged.reason);
+  if (judged.verdict != Verdict::kPublish) out.reason = Cat(label, ": ", Clip(judged.reason, kReasonMax));
   out.expression = expression.ToString();
+  all.And(expression);
   return out;
 }
 
@@ -211,10 +219,8 @@ Decision Decide(const Corpus& corpus, const Policy& policy, const std::vector<Mo
   Judged judged;
   Expression all;
   for (const ModuleFinding& module : modules) {
-    ModuleVerdict one = JudgeModule(corpus, policy, module);
+    ModuleVerdict one = JudgeModule(corpus, policy, module, all);
     Worsen(judged, one.verdict, one.reason);
-    if (absl::StatusOr<Expression> expression = Expression::Parse(one.expression); expression.ok())
-      all.And(*expression);
     if (module.role == Role::kMain) out.licence = one.expression;
     out.modules.push_back(std::move(one));
   }

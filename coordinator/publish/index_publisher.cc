@@ -157,8 +157,8 @@ absl::StatusOr<std::vector<IndexFile>> IndexPublisher::Files(const Scope& scope)
   GOFARM_ASSIGN_OR_RETURN(std::vector<IndexFile> files, index_.Render());
   GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::PublishKey> keys, parts_.orders.Keys(scope));
   auto bytes = std::make_shared<const std::string>(KeysJson(keys));
-  const std::string blake3 = digest::Blake3Hex(*bytes);
-  files.push_back({.name = kKeysFile, .bytes = std::move(bytes), .blake3 = blake3});
+  std::string sha256 = digest::Sha256Hex(*bytes);
+  files.push_back({.name = kKeysFile, .bytes = std::move(bytes), .sha256 = std::move(sha256)});
   std::sort(files.begin(), files.end(), [](const IndexFile& a, const IndexFile& b) { return a.name < b.name; });
   return files;
 }

@@ -342,9 +342,11 @@ bool Attempt::JudgeEnd(const exec::SandboxResult& result) {
 bool Attempt::Record() {
   if (report_.executables.empty()) return true;
   const std::string file = folder_->path() + "/licences";
-  const absl::StatusOr<int64_t> size = tools_.fetcher.WriteLicences(*built_, offer_.target, file);
+  // Of what was built last: a variant that was tried after it may have taken another Go.
+  const fetch::InstalledToolchain* const go = FindGo(built_->go_version);
+  if (go == nullptr) return End(FailureClass::kInternal, Cat("Go ", built_->go_version, " built it and is gone"));
+  const absl::StatusOr<int64_t> size = tools_.fetcher.WriteLicences(*built_, offer_.target, *go, toolchains_.zig, file);
   if (!size.ok()) return EndWith(Annotate(size.status(), "gather the licences"), FailureClass::kInternal);
-  if (*size == 0) return true;
   const absl::StatusOr<digest::FileDigests> digests = digest::DigestFile(file);
   if (!digests.ok()) return EndWith(digests.status(), FailureClass::kInternal);
   report_.licences_file = file;

@@ -65,6 +65,8 @@ class Attempt {
   FailureClass ListForm(const fetch::SourceForm& form);
   bool RunTry(const Variant& variant, const Programs& pending, bool apart, TryResult& result);
   fetch::FetchOutcome List(const std::optional<fetch::SourceForm>& form, const fetch::FetchProgress& progress);
+  // nullptr: no Go of that version is installed for this attempt.
+  const fetch::InstalledToolchain* FindGo(std::string_view version) const;
   bool TakeListing(std::shared_ptr<const fetch::Listing> listing);
   // Programs that cannot be loaded fail now; those that a repair may help are pending too, and why goes to `findings`.
   void SplitPrograms(const Programs* wanted, Programs& buildable, Programs& repairable, std::vector<Finding>& findings);

@@ -44,13 +44,16 @@ fetch::FetchOutcome Attempt::List(const std::optional<fetch::SourceForm>& form, 
   return tools_.fetcher.FetchAndList(scope_, request, progress);
 }
 
+const fetch::InstalledToolchain* Attempt::FindGo(std::string_view version) const {
+  if (previous_go_ && previous_go_->version == version) return &*previous_go_;
+  const auto found = std::find_if(toolchains_.gos.begin(), toolchains_.gos.end(),
+                                  [&](const fetch::InstalledToolchain& go) { return go.version == version; });
+  return found == toolchains_.gos.end() ? nullptr : &*found;
+}
+
 bool Attempt::TakeListing(std::shared_ptr<const fetch::Listing> listing) {
   const fetch::TargetListing* target = listing->Find(offer_.target);
-  const fetch::InstalledToolchain* found = nullptr;
-  for (const fetch::InstalledToolchain& go : toolchains_.gos) {
-    if (go.version == listing->go_version) found = &go;
-  }
-  if (previous_go_ && previous_go_->version == listing->go_version) found = &*previous_go_;
+  const fetch::InstalledToolchain* const found = FindGo(listing->go_version);
   if (target == nullptr || found == nullptr) {
     return End(FailureClass::kInternal, Cat("the listing has no ", TargetName(offer_.target),
                                             " or wants a Go that is not installed: ", listing->go_version));

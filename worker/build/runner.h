@@ -41,7 +41,7 @@ class Workspace {
 // The attempt's report, without what the agent adds (log, upload, its own build), and where its files are.
 struct BuildReport : AttemptReport {
   std::vector<std::string> files;  // of the executables, in their order: on the host, inside the workspace
-  std::string licences_file;       // host path of the deterministic blob; empty when none
+  std::string licences_file;       // host path of the licence document; empty when none
   std::unique_ptr<Workspace> workspace;
 };
 

@@ -75,9 +75,10 @@ class ModuleFetcher {
   // longer than PruneLimits::grace. Call it every few minutes.
   absl::StatusOr<Pruned> Prune(const Scope& scope, const PruneLimits& limits);
 
-  // The licence files at the roots of the module and of all modules it links for `target`, as one deterministic text
-  // (sorted, one header per file) at `out_file`. Returns its size; 0 (and no file) when there is none.
-  absl::StatusOr<int64_t> WriteLicences(const Listing& listing, Target target, const std::string& out_file) const;
+  // The licence document (common/licences/document.h) of everything that is linked for `target` at `out_file`, as
+  // CollectLicences finds it. Returns its size.
+  absl::StatusOr<int64_t> WriteLicences(const Listing& listing, Target target, const InstalledToolchain& go,
+                                        const InstalledToolchain& zig, const std::string& out_file) const;
 
   // On the host: the verified source of the module (read-only), for source variants.
   std::string SourceFolder(const Listing& listing) const;

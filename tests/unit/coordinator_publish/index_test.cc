@@ -142,7 +142,7 @@ TEST(IndexTest, TheSameRecordsGiveTheSameBytes) {
   std::mt19937_64 random(seed);
   Index changed({.file_bytes_max = 2 << 20});
   std::map<std::pair<int, int>, Publication> truth;
-  for (int round = 0; round < 6; ++round) {
+  for (int round = 0; round < 4; ++round) {
     for (int step = 0; step < 400; ++step) {
       const int i = static_cast<int>(random() % 900), v = static_cast<int>(random() % 3);
       Publication p = Numbered(i, Cat("v1.", v, ".0"), kAllTargets[random() % 2]);

@@ -86,7 +86,7 @@ TEST(DocumentTest, WhatDoesNotFitIsNamedWithTheReason) {
 // What a text takes in the document is counted: one of quotes is twice as large there.
 TEST(DocumentTest, TheWholeStaysWithinItsLimit) {
   DocumentBuilder builder;
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 40; ++i) {
     builder.AddModule({.path = Cat("example.test/m", i), .version = "v1.0.0"});
     builder.AddFile("LICENSE", Cat(i, std::string(kFileBytesMax - 100, i % 2 == 0 ? '"' : '\n')));
   }

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/base/text.h"
 #include "tests/unit/licences/spdx_texts.h"
 
 namespace gofarm::licences {
@@ -173,6 +174,20 @@ TEST(PolicyTest, WhatAPersonConcludedStandsInForWhatWasFound) {
   EXPECT_EQ(Of({Main({{"LICENSE", SpdxText("MIT")}})}, policy).verdict, Verdict::kRefuse);
 }
 
+// musl's file says more than MIT; without the file nothing stands in for it.
+TEST(PolicyTest, PartsOfToolchainsAreConcludedFromTheStart) {
+  const std::string more =
+      "\n\nPortions are licensed under other terms, which must be read in the source files only.\n";
+  const ModuleFinding musl = Module("zig/musl", {{"COPYRIGHT", SpdxText("MIT") + more}}, Role::kToolchain);
+  const ModuleFinding main = Main({{"LICENSE", SpdxText("ISC")}});
+  EXPECT_EQ(Of({main, musl}).verdict, Verdict::kPublish) << Of({main, musl}).reason;
+  EXPECT_EQ(Of({main, musl}).expression, "ISC AND MIT");
+  EXPECT_EQ(Of({main, Module("zig/musl", {}, Role::kToolchain)}).verdict, Verdict::kRefuse);
+  Policy bare;
+  bare.concluded.clear();
+  EXPECT_EQ(Of({main, musl}, bare).verdict, Verdict::kMark);
+}
+
 TEST(PolicyTest, APolicyIsCheckedBeforeItIsUsed) {
   const Corpus& corpus = Corpus::Spdx();
   EXPECT_TRUE(CheckPolicy(corpus, Policy{}).ok());
@@ -189,6 +204,15 @@ TEST(PolicyTest, APolicyIsCheckedBeforeItIsUsed) {
   EXPECT_FALSE(CheckPolicy(corpus, policy).ok());
   policy.concluded = {{"example.test/x", "MIT OR LicenseRef-Own"}};
   EXPECT_TRUE(CheckPolicy(corpus, policy).ok());
+}
+
+TEST(PolicyTest, AnExpressionHasALimit) {
+  std::string lines;
+  for (int i = 0; i < 200; ++i) lines += Cat("SPDX-License-Identifier: LicenseRef-made-up-", i, "\n");
+  const Decision decision = Of({Main({{"LICENSE", SpdxText("MIT")}, {"LICENSE-2", lines}})});
+  EXPECT_EQ(decision.verdict, Verdict::kRefuse);
+  EXPECT_EQ(decision.expression, kUnknownLicence);
+  EXPECT_LT(decision.reason.size(), 1000u);
 }
 
 TEST(PolicyTest, NamesOfModulesAreEscaped) {

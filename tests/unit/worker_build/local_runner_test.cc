@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "common/licences/document.h"
 #include "common/process/run.h"
 #include "tests/support/proxy_folder.h"
 #include "tests/unit/worker_build/runner_fixture.h"
@@ -59,7 +60,20 @@ TEST_F(LocalRunnerTest, BuildsTheProgramsOfARealModule) {
   EXPECT_THAT(report.variants[0].argv, ::testing::IsSupersetOf({"/go/bin/go", "install", "-trimpath"}));
   EXPECT_TRUE(report.facts.used_shared_cache);
   EXPECT_THAT(report.facts.module_h1, ::testing::StartsWith("h1:"));
-  EXPECT_GT(report.facts.licences_size, 0);
+  const auto licences = licences::ReadDocument(io::ReadFile(report.licences_file, 1 << 20).value());
+  ASSERT_TRUE(licences.ok()) << licences.status();
+  EXPECT_EQ(report.facts.licences_size, static_cast<int64_t>(fs::file_size(report.licences_file)));
+  std::vector<std::string> licensed;
+  for (const licences::LicenceModule& module : licences->modules) {
+    licensed.push_back(module.path);
+    EXPECT_TRUE(module.complete) << module.path;
+    EXPECT_THAT(module.files, ::testing::Not(IsEmpty())) << module.path;
+  }
+  EXPECT_THAT(licensed, ElementsAre("github.com/BurntSushi/toml", "go", "zig/musl", "zig/compiler-rt"));
+  // Whatever an executable links, its licences are there.
+  for (const Dependency& dependency : report.dependencies) {
+    EXPECT_NE(licences->Find(dependency.path, dependency.version), nullptr) << dependency.path;
+  }
   EXPECT_GT(report.cpu_seconds, 0);
   EXPECT_GT(report.peak_memory_bytes, 1 << 20);
   std::vector<Phase> phases;

@@ -1,0 +1,5 @@
+module gofarm.test/licencecheck
+
+go 1.24
+
+require github.com/google/licensecheck v0.3.1
