@@ -72,7 +72,7 @@ absl::StatusOr<std::string> PublishService::BuilderId(const Scope& scope) {
   return absl::InternalError("no minisign key is stored");
 }
 
-std::unique_ptr<const Attacher> PublishService::MakeAttacher(std::shared_ptr<const Keys> keys) const {
+std::unique_ptr<const Attacher> PublishService::MakeAttacher(std::shared_ptr<const Keys> keys) {
   return std::make_unique<Attacher>(AttacherParts{
       .keys = std::move(keys),
       .blobs = parts_.blobs,

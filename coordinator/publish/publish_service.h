@@ -72,7 +72,7 @@ class PublishService {
   class StoreOrders;
   explicit PublishService(PublishServiceParts parts);
   absl::Status OpenKeys(const Scope& scope);
-  std::unique_ptr<const Attacher> MakeAttacher(std::shared_ptr<const Keys> keys) const;
+  std::unique_ptr<const Attacher> MakeAttacher(std::shared_ptr<const Keys> keys);
   absl::StatusOr<std::string> BuilderId(const Scope& scope);
 
   const PublishServiceParts parts_;
