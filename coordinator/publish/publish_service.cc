@@ -1,5 +1,7 @@
 #include "coordinator/publish/publish_service.h"
 
+#include <algorithm>
+
 #include "common/attest/key_file.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
@@ -161,6 +163,31 @@ absl::StatusOr<PublishService::Rotated> PublishService::RotateProvenance(const S
   return Rotated{.public_key = keys->provenance_public(),
                  .file = Cat(keys_dir_, "/", attest::kProvenanceKeyFile),
                  .old_file = std::move(old_file)};
+}
+
+absl::Status PublishService::EachPublication(const Scope& scope, const domain::PublicationFilter& filter, int64_t limit,
+                                             const std::function<absl::Status(const domain::Publication&)>& sink) {
+  for (domain::PublicationId after; limit > 0;) {
+    const int wanted = static_cast<int>(std::min<int64_t>(limit, store::kPublicationPageMax));
+    GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Publication> page, store_.Page(scope, filter, after, wanted));
+    for (const domain::Publication& publication : page) GOFARM_RETURN_IF_ERROR(sink(publication));
+    if (static_cast<int>(page.size()) < wanted) break;
+    after = page.back().id;
+    limit -= wanted;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PublishService::EachAttachment(const Scope& scope, BatchId batch, JobId job,
+                                            const std::function<absl::Status(const domain::JobAttachment&)>& sink) {
+  for (store::PublishStore::AttachmentCursor after;;) {
+    GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::JobAttachment> page,
+                            batch.value != 0 ? store_.AttachmentsOfBatch(scope, batch, after, store::kAttachmentPageMax)
+                                             : store_.AttachmentsOfJob(scope, job, after, store::kAttachmentPageMax));
+    for (const domain::JobAttachment& attachment : page) GOFARM_RETURN_IF_ERROR(sink(attachment));
+    if (page.size() < store::kAttachmentPageMax) return absl::OkStatus();
+    after = {.job = page.back().job, .name = page.back().file.name};
+  }
 }
 
 }  // namespace gofarm::publish

@@ -65,6 +65,12 @@ class PublishService {
   absl::StatusOr<Rotated> RotateProvenance(const Scope& scope);
   // Below it stand HOST.json and keys.json; empty: nothing is served.
   std::string IndexUrl() const;
+  // By id, at most `limit`; an error of `sink` ends it.
+  absl::Status EachPublication(const Scope& scope, const domain::PublicationFilter& filter, int64_t limit,
+                               const std::function<absl::Status(const domain::Publication&)>& sink);
+  // Of the results of a batch's jobs or, where it is 0, of one job, by job and name.
+  absl::Status EachAttachment(const Scope& scope, BatchId batch, JobId job,
+                              const std::function<absl::Status(const domain::JobAttachment&)>& sink);
   store::PublishStore& store() { return store_; }
   const std::vector<std::string>& destinations() const { return destinations_; }
 

@@ -185,20 +185,12 @@ ServerWrite<v1::PublicationPage> PublishRpc::ListPublications(ServerContext cont
         GOFARM_ASSIGN_OR_RETURN(publish::PublishService * publishing, Publishing());
         GOFARM_ASSIGN_OR_RETURN(const domain::PublicationFilter filter, FromProto(asked));
         Pager<v1::PublicationPage> pager(stream);
-        int64_t left = asked.limit() == 0 ? INT64_MAX : asked.limit();
-        for (domain::PublicationId after; left > 0;) {
-          const int wanted = static_cast<int>(std::min<int64_t>(left, store::kPublicationPageMax));
-          GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Publication> page,
-                                  publishing->store().Page(scope, filter, after, wanted));
-          for (const domain::Publication& publication : page) {
-            v1::Publication row;
-            ToProto(publication, row);
-            GOFARM_RETURN_IF_ERROR(pager.Add(&v1::PublicationPage::mutable_publications, std::move(row)));
-          }
-          if (static_cast<int>(page.size()) < wanted) break;
-          after = page.back().id;
-          left -= wanted;
-        }
+        GOFARM_RETURN_IF_ERROR(publishing->EachPublication(
+            scope, filter, asked.limit() == 0 ? INT64_MAX : asked.limit(), [&](const domain::Publication& publication) {
+              v1::Publication row;
+              ToProto(publication, row);
+              return pager.Add(&v1::PublicationPage::mutable_publications, std::move(row));
+            }));
         return pager.Flush();
       });
 }
@@ -283,21 +275,13 @@ ServerWrite<v1::AttachmentPage> PublishRpc::ListAttachments(ServerContext contex
           return absl::InvalidArgumentError("name a batch or a job: one of both");
         }
         Pager<v1::AttachmentPage> pager(stream);
-        for (store::PublishStore::AttachmentCursor after;;) {
-          GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::JobAttachment> page,
-                                  asked.batch_id() > 0
-                                      ? publishing->store().AttachmentsOfBatch(scope, BatchId{asked.batch_id()}, after,
-                                                                               store::kAttachmentPageMax)
-                                      : publishing->store().AttachmentsOfJob(scope, JobId{asked.job_id()}, after,
-                                                                             store::kAttachmentPageMax));
-          for (const domain::JobAttachment& attachment : page) {
-            v1::Attachment row;
-            ToProto(attachment, row);
-            GOFARM_RETURN_IF_ERROR(pager.Add(&v1::AttachmentPage::mutable_attachments, std::move(row)));
-          }
-          if (page.size() < store::kAttachmentPageMax) return pager.Flush();
-          after = {.job = page.back().job, .name = page.back().file.name};
-        }
+        GOFARM_RETURN_IF_ERROR(publishing->EachAttachment(
+            scope, BatchId{asked.batch_id()}, JobId{asked.job_id()}, [&](const domain::JobAttachment& attachment) {
+              v1::Attachment row;
+              ToProto(attachment, row);
+              return pager.Add(&v1::AttachmentPage::mutable_attachments, std::move(row));
+            }));
+        return pager.Flush();
       });
 }
 
