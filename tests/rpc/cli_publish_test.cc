@@ -105,7 +105,7 @@ class CliPublishTest : public ::testing::Test {
     server_->Shutdown(std::chrono::system_clock::now());
     EXPECT_TRUE(io::RemoveTree(top_).ok());
   }
-  process::CommandResult Run(std::vector<std::string> argv) const {
+  process::CommandResult Call(std::vector<std::string> argv) const {
     const absl::StatusOr<process::CommandResult> result = process::Run(
         Scope::For(absl::Seconds(60)),
         {.argv = std::move(argv),
@@ -116,7 +116,7 @@ class CliPublishTest : public ::testing::Test {
   process::CommandResult Gofarm(std::vector<std::string> words) const {
     const char* const bin = std::getenv("GOFARM_BIN_DIR");
     words.insert(words.begin(), Cat(bin == nullptr ? "build/bin" : bin, "/gofarm"));
-    return Run(std::move(words));
+    return Call(std::move(words));
   }
   std::string Stored(const std::string& bytes) {
     std::string sha256 = digest::Sha256Hex(bytes);
@@ -151,11 +151,11 @@ class CliPublishTest : public ::testing::Test {
     const process::CommandResult exported = Gofarm({"artifact", "export", "--batch", "7", top_ + "/x"});
     EXPECT_EQ(exported.exit_code, 0) << exported.err;
     const process::CommandResult seen =
-        Run({"/bin/sh", "-c",
-             "cd \"$1\" && sha256sum --quiet -c SHA256SUMS && "
-             "[ $(wc -l <SHA256SUMS) -eq $(find . -type f ! -path ./SHA256SUMS | wc -l) ] && "
-             "find . -mindepth 2 -type f -printf '%m %P\\n' | LC_ALL=C sort",
-             "sh", top_ + "/x"});
+        Call({"/bin/sh", "-c",
+              "cd \"$1\" && sha256sum --quiet -c SHA256SUMS && "
+              "[ $(wc -l <SHA256SUMS) -eq $(find . -type f ! -path ./SHA256SUMS | wc -l) ] && "
+              "find . -mindepth 2 -type f -printf '%m %P\\n' | LC_ALL=C sort",
+              "sh", top_ + "/x"});
     EXPECT_EQ(seen.exit_code, 0) << seen.err;
     return seen.out;
   }
@@ -175,7 +175,7 @@ TEST_F(CliPublishTest, AnExportHoldsWhatWasMadeWithTheProgram) {
       "644 a.test/m@v1.0.0/x86_64/CHECKSUM\n644 a.test/m@v1.0.0/x86_64/m.json\n755 a.test/m@v1.0.0/x86_64/m\n";
   EXPECT_EQ(Exported(), expected);
   // Again: what is there is left, and a file of another mode is written anew.
-  EXPECT_EQ(Run({"/bin/chmod", "755", top_ + "/x/a.test/m@v1.0.0/x86_64/CHECKSUM"}).exit_code, 0);
+  EXPECT_EQ(Call({"/bin/chmod", "755", top_ + "/x/a.test/m@v1.0.0/x86_64/CHECKSUM"}).exit_code, 0);
   EXPECT_EQ(Exported(), expected);
 }
 

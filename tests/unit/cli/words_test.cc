@@ -24,7 +24,7 @@ std::string Program() {
   return Cat(folder == nullptr ? "." : folder, "/gofarm");
 }
 
-process::CommandResult Run(std::vector<std::string> argv) {
+process::CommandResult Call(std::vector<std::string> argv) {
   const absl::StatusOr<process::CommandResult> result = process::Run(
       Scope::For(absl::Seconds(30)),
       {.argv = std::move(argv),
@@ -36,10 +36,10 @@ process::CommandResult Run(std::vector<std::string> argv) {
 process::CommandResult Gofarm(const std::vector<std::string>& words) {
   std::vector<std::string> argv{Program()};
   argv.insert(argv.end(), words.begin(), words.end());
-  return Run(argv);
+  return Call(argv);
 }
 
-process::CommandResult Shell(const std::string& text) { return Run({"/bin/sh", "-c", text, "sh", Program()}); }
+process::CommandResult Shell(const std::string& text) { return Call({"/bin/sh", "-c", text, "sh", Program()}); }
 
 void ExpectWrong(const std::vector<std::string>& words, const std::string& message) {
   const process::CommandResult result = Gofarm(words);
@@ -89,16 +89,16 @@ TEST(WordsTest, KeysAreMadeOnceAndForTheirOwnerAlone) {
   EXPECT_THAT(made.out, AllOf(HasSubstr("\"minisign_public_key\": \"RW"),
                               HasSubstr("\"provenance_public_key\": \"-----BEGIN PUBLIC KEY-----")));
   EXPECT_THAT(made.out, ::testing::Not(HasSubstr("PRIVATE")));
-  EXPECT_EQ(Run({"/bin/sh", "-c", "stat -c '%a %n' \"$1\" \"$1\"/* | sed \"s,$1,K,\"", "sh", folder}).out,
+  EXPECT_EQ(Call({"/bin/sh", "-c", "stat -c '%a %n' \"$1\" \"$1\"/* | sed \"s,$1,K,\"", "sh", folder}).out,
             "700 K\n600 K/minisign.key\n600 K/provenance.key\n");
   ExpectWrong({"keys", "create", "--dir", folder}, "none is overwritten");
   // A half-made pair is completed, and what was there stays.
-  EXPECT_EQ(Run({"/bin/sh", "-c", "rm \"$1\"/provenance.key", "sh", folder}).exit_code, 0);
+  EXPECT_EQ(Call({"/bin/sh", "-c", "rm \"$1\"/provenance.key", "sh", folder}).exit_code, 0);
   const process::CommandResult again = Gofarm({"keys", "create", "--dir", folder, "--output", "json"});
   EXPECT_EQ(again.exit_code, 0) << again.err;
   const auto line = [](const std::string& text) { return text.substr(text.find("minisign"), 100); };
   EXPECT_EQ(line(again.out), line(made.out));
-  EXPECT_EQ(Run({"/bin/rm", "-r", top}).exit_code, 0);
+  EXPECT_EQ(Call({"/bin/rm", "-r", top}).exit_code, 0);
 }
 
 TEST(WordsTest, WhatIsWrongWithASubmissionIsToldWithoutAFarmAllAtOnce) {
