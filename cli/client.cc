@@ -87,6 +87,7 @@ absl::StatusOr<std::unique_ptr<FarmClient>> FarmClient::Connect(const FarmChoice
   impl->stub = v1::Farm::NewStub(impl->channel);
   impl->catalog = v1::Catalog::NewStub(impl->channel);
   impl->identity = v1::Identity::NewStub(impl->channel);
+  impl->publish = v1::Publish::NewStub(impl->channel);
   return std::unique_ptr<FarmClient>(new FarmClient(std::move(impl)));
 }
 

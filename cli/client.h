@@ -102,6 +102,7 @@ class FarmClient {
  private:
   friend class CatalogClient;
   friend class IdentityClient;
+  friend class PublishClient;
   struct Impl;
   explicit FarmClient(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;

@@ -21,6 +21,7 @@
 #include "gofarm/v1/catalog.grpc.pb.h"
 #include "gofarm/v1/farm.grpc.pb.h"
 #include "gofarm/v1/identity.grpc.pb.h"
+#include "gofarm/v1/publish.grpc.pb.h"
 
 namespace gofarm::cli {
 
@@ -44,6 +45,7 @@ struct FarmClient::Impl {
   std::unique_ptr<v1::Farm::Stub> stub;
   std::unique_ptr<v1::Catalog::Stub> catalog;
   std::unique_ptr<v1::Identity::Stub> identity;
+  std::unique_ptr<v1::Publish::Stub> publish;
   std::stop_token stop;
 
   absl::StatusOr<std::shared_ptr<grpc::Channel>> Reach(const rpc::Membership& member);

@@ -12,15 +12,44 @@
 #include "cli/json_shapes.h"
 #include "cli/names.h"
 #include "cli/output.h"
+#include "cli/publish_client.h"
 #include "common/base/hex.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/io/files.h"
 #include "gofarm/v1/farm.pb.h"
+#include "gofarm/v1/publish.pb.h"
 
 namespace gofarm::cli {
 namespace {
+
+absl::Status CheckDigest(const std::string& sha256) {
+  if (IsLowerHex(sha256)) return absl::OkStatus();
+  return absl::DataLossError(Cat("the farm names \"", EscapeForPrint(sha256), "\" as a SHA-256"));
+}
+
+// Of a farm that publishes nothing, and of one that is older than publishing: none.
+absl::StatusOr<std::vector<ExportItem>> AttachedTo(FarmClient& client, int64_t batch) {
+  v1::AttachmentPage page;
+  const absl::Status listed = PublishClient(client).ListAttachments(batch, page);
+  if (absl::IsUnimplemented(listed) || absl::IsFailedPrecondition(listed)) return std::vector<ExportItem>();
+  GOFARM_RETURN_IF_ERROR(listed);
+  std::vector<ExportItem> items;
+  for (const v1::Attachment& row : page.attachments()) {
+    GOFARM_RETURN_IF_ERROR(CheckDigest(row.sha256()));
+    items.push_back({.module = row.module(),
+                     .version = row.version(),
+                     .target = std::string(NameOf(row.target())),
+                     .name = row.name(),
+                     .import_path = row.import_path(),
+                     .sha256 = row.sha256(),
+                     .size = row.size(),
+                     .job_id = row.job_id(),
+                     .kind = row.kind()});
+  }
+  return items;
+}
 
 // `left`: jobs of the batch that have not ended.
 absl::StatusOr<std::vector<ExportFile>> PlanOf(FarmClient& client, int64_t batch, int64_t& left) {
@@ -33,9 +62,7 @@ absl::StatusOr<std::vector<ExportFile>> PlanOf(FarmClient& client, int64_t batch
   GOFARM_RETURN_IF_ERROR(client.ListArtifacts(request, page));
   std::vector<ExportItem> items;
   for (const v1::ArtifactRow& row : page.artifacts()) {
-    if (!IsLowerHex(row.sha256())) {
-      return absl::DataLossError(Cat("the farm names \"", EscapeForPrint(row.sha256()), "\" as a SHA-256"));
-    }
+    GOFARM_RETURN_IF_ERROR(CheckDigest(row.sha256()));
     items.push_back({.module = row.module(),
                      .version = row.version(),
                      .target = std::string(NameOf(row.target())),
@@ -45,7 +72,8 @@ absl::StatusOr<std::vector<ExportFile>> PlanOf(FarmClient& client, int64_t batch
                      .size = row.size(),
                      .job_id = row.job_id()});
   }
-  return PlanExport(items);
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<ExportItem> attached, AttachedTo(client, batch));
+  return PlanExport(items, attached);
 }
 
 // `-o` through a link writes to what the link names, as cp does. What is no plain file is never replaced: root could
@@ -67,7 +95,7 @@ bool IsThere(const std::string& path, const ExportItem& item) {
   struct stat info {};
   if (lstat(path.c_str(), &info) != 0 || !S_ISREG(info.st_mode) || info.st_size != item.size) return false;
   const absl::StatusOr<digest::FileDigests> digests = digest::DigestFile(path);
-  return digests.ok() && digests->sha256 == item.sha256 && (info.st_mode & 0111) != 0;
+  return digests.ok() && digests->sha256 == item.sha256 && static_cast<int>(info.st_mode & 0777) == item.Mode();
 }
 
 // Those that are there already are left; the sums name all.
@@ -81,7 +109,9 @@ absl::Status WriteFiles(FarmClient& client, const std::string& folder, const std
     const std::string path = Cat(folder, "/", file.path);
     GOFARM_RETURN_IF_ERROR(io::MakeFolders(path.substr(0, path.rfind('/'))));
     int64_t size = file.item.size;
-    if (!IsThere(path, file.item)) GOFARM_RETURN_IF_ERROR(DownloadTo(client, file.item.sha256, path, 0755, size));
+    if (!IsThere(path, file.item)) {
+      GOFARM_RETURN_IF_ERROR(DownloadTo(client, file.item.sha256, path, file.item.Mode(), size));
+    }
     bytes += size;
     sums += SumLine(file);
   }
@@ -159,6 +189,7 @@ Exit ArtifactExport(const Globals& globals, int64_t batch, const std::string& fo
           .Field("path", file.path)
           .Field("sha256", file.item.sha256)
           .Field("size", file.item.size)
+          .Field("kind", file.item.kind)
           .Field("import_path", file.item.import_path)
           .Field("job_id", file.item.job_id)
           .EndObject();

@@ -47,6 +47,12 @@ std::string TlsAddressOf(const v1::FarmStatus& status) {
   return status.tls_addresses().empty() ? "" : status.tls_addresses(0);
 }
 
+void TakePublishing(const v1::FarmStatus& reply, StatusShape& shape) {
+  if (shape.http_url.empty()) shape.http_url = reply.public_url();
+  shape.index_url = reply.index_url();
+  shape.publishing_off = reply.publishing_off();
+}
+
 struct Observed {
   StatusShape shape;
   bool answers = false;  // the coordinator does
@@ -79,6 +85,7 @@ absl::StatusOr<Observed> ObserveServer(const FarmChoice& choice) {
   shape.state = reply.state().empty() ? "running" : reply.state();
   shape.detail = reply.detail();
   shape.tls_address = TlsAddressOf(reply);
+  TakePublishing(reply, shape);
   shape.coordinator = {.pid = reply.coordinator_pid(), .state = shape.state, .detail = reply.detail()};
   for (const v1::WorkerRow& worker : observed.workers.workers()) {
     shape.workers.push_back(ShapeOf(worker));
@@ -112,6 +119,7 @@ absl::StatusOr<Observed> ObserveFolder(const std::string& dir, Rows rows) {
     v1::FarmStatus reply;
     answered = client->GetFarmStatus(kStatusDeadline, reply);
     shape.tls_address = TlsAddressOf(reply);
+    TakePublishing(reply, shape);
     if (answered.ok() && reply.state() == kStandby) {
       shape.coordinator.state = shape.state = kStandby;
       shape.coordinator.detail = reply.detail();
@@ -163,6 +171,8 @@ std::string StatusText(const Observed& observed, const Terminal& terminal) {
   out += Cat("  gRPC ", EscapeForPrint(shape.grpc_address), "\n");
   if (!shape.tls_address.empty()) out += Cat("  TLS  ", EscapeForPrint(shape.tls_address), "\n");
   if (!shape.http_url.empty()) out += Cat("  HTTP ", EscapeForPrint(shape.http_url), "\n");
+  if (!shape.index_url.empty()) out += Cat("  index ", EscapeForPrint(shape.index_url), "\n");
+  if (!shape.publishing_off.empty()) out += Cat("  ", EscapeForPrint(shape.publishing_off), "\n");
   if (!shape.cache_dir.empty()) out += Cat("  cache ", EscapeForPrint(shape.cache_dir), "\n");
   TableText parts({{"PART"}, {"STATE"}, {"PID", true}, {"RESTARTS", true}, {"DETAIL", false, true}});
   const auto add = [&](std::string_view name, const StatusPart& part) {

@@ -96,10 +96,8 @@ class Verification {
                                                                 .target = std::string(TargetName(target))});
     if (OthersMayKnow(built.status())) return install::NotAsSigned(built.status(), "provenance");
     GOFARM_RETURN_IF_ERROR(built.status());
-    return install::Verified{.name = program.name,
-                             .sha256 = program.target.sha256,
-                             .size = program.target.size,
-                             .built = *std::move(built)};
+    return install::Verified{
+        .name = program.name, .sha256 = program.target.sha256, .size = program.target.size, .built = *std::move(built)};
   }
 
   absl::StatusOr<install::Verified> OfFile() {

@@ -143,6 +143,39 @@ struct CatalogSelectArgs {
 };
 Exit CatalogSelect(const Globals& globals, const CatalogSelectArgs& args);
 
+// `folder`: where the two secret files go; needs no farm.
+Exit KeysCreate(const Globals& globals, const std::string& folder);
+Exit KeysShow(const Globals& globals, bool public_only);
+Exit KeysRotate(const Globals& globals, bool minisign);
+
+Exit PublishStatusVerb(const Globals& globals);
+struct PublishListArgs {
+  std::string destination, module;
+  std::vector<std::string> states;
+  int64_t limit = 0;
+};
+Exit PublishList(const Globals& globals, const PublishListArgs& args);
+struct PublishRetryArgs {
+  std::vector<int64_t> ids;
+  bool all = false;
+  bool replace = false;
+};
+Exit PublishRetry(const Globals& globals, const PublishRetryArgs& args);
+Exit PublishPause(const Globals& globals, const std::string& destination, bool pause, const std::string& reason);
+struct PublishWithdrawArgs {
+  std::string module;  // MODULE[@VERSION]
+  std::string reason;
+  bool yes = false;
+};
+Exit PublishWithdraw(const Globals& globals, const PublishWithdrawArgs& args);
+Exit PublishWithdrawals(const Globals& globals);
+struct PublishVerifyArgs {
+  std::string module;
+  int sample = 20;
+  bool all = false;
+};
+Exit PublishVerify(const Globals& globals, const PublishVerifyArgs& args);
+
 // `part`: "coordinator", "worker", also "postgres" and "supervisor".
 Exit Logs(const Globals& globals, const std::string& part, bool follow);
 

@@ -54,20 +54,18 @@ std::string SafeElement(std::string_view text) {
   return out;
 }
 
-std::vector<ExportFile> PlanExport(const std::vector<ExportItem>& items) {
-  // One per program: a retried job leaves its older one in the batch.
-  std::map<std::tuple<std::string, std::string, std::string, std::string, std::string>, ExportItem> programs;
-  for (const ExportItem& item : items) {
-    const auto [it, is_new] =
-        programs.try_emplace({item.module, item.version, item.target, item.name, item.import_path}, item);
-    if (!is_new && item.job_id > it->second.job_id) it->second = item;
+std::vector<ExportFile> PlanExport(const std::vector<ExportItem>& programs, const std::vector<ExportItem>& attached) {
+  // A retried job leaves its older one in the batch.
+  std::map<std::tuple<std::string, std::string, std::string>, int64_t> newest;
+  for (const std::vector<ExportItem>* items : {&programs, &attached}) {
+    for (const ExportItem& item : *items) {
+      int64_t& job = newest.try_emplace({item.module, item.version, item.target}, item.job_id).first->second;
+      job = std::max(job, item.job_id);
+    }
   }
-  std::map<std::string, std::vector<const ExportItem*>> by_path;
-  for (const auto& [key, item] : programs) {
-    by_path[Cat(SafePath(Cat(item.module, "@", item.version)), "/", SafeElement(item.target), "/",
-                SafeElement(item.name))]
-        .push_back(&item);
-  }
+  const auto is_old = [&](const ExportItem& item) {
+    return newest.at({item.module, item.version, item.target}) != item.job_id;
+  };
   std::vector<ExportFile> files;
   std::set<std::string> taken;
   const auto add = [&](std::string path, const ExportItem& item) {
@@ -76,6 +74,21 @@ std::vector<ExportFile> PlanExport(const std::vector<ExportItem>& items) {
     taken.insert(path);
     files.push_back({.path = std::move(path), .item = item});
   };
+  const auto path_of = [](const ExportItem& item) {
+    return Cat(SafePath(Cat(item.module, "@", item.version)), "/", SafeElement(item.target), "/",
+               SafeElement(item.name));
+  };
+  std::set<std::tuple<int64_t, std::string, std::string>> done;
+  for (const ExportItem& item : attached) {
+    if (is_old(item)) continue;
+    add(path_of(item), item);
+    if (item.kind == kExecutableKind) done.emplace(item.job_id, item.import_path, item.sha256);
+  }
+  std::map<std::string, std::vector<const ExportItem*>> by_path;
+  for (const ExportItem& item : programs) {
+    if (is_old(item) || !done.emplace(item.job_id, item.import_path, item.sha256).second) continue;
+    by_path[path_of(item)].push_back(&item);
+  }
   for (const auto& [path, same] : by_path) {
     if (same.size() == 1) add(path, *same[0]);
   }

@@ -222,18 +222,20 @@ void WriteStatus(JsonWriter& json, const StatusShape& status, const v1::WorkerPa
         .Field("detail", shown.detail)
         .EndObject();
   };
+  const auto text_or_null = [&](std::string_view key, const std::string& text) {
+    json.Key(key);
+    text.empty() ? json.Null() : json.String(text);
+  };
   json.BeginObject()
       .Field("dir", status.dir)
       .Field("state", status.state)
       .Field("detail", status.detail)
-      .Field("grpc_address", status.grpc_address)
-      .Key("tls_address");
-  if (status.tls_address.empty()) {
-    json.Null();
-  } else {
-    json.String(status.tls_address);
-  }
-  json.Field("http_url", status.http_url).Field("cache_dir", status.cache_dir);
+      .Field("grpc_address", status.grpc_address);
+  text_or_null("tls_address", status.tls_address);
+  json.Field("http_url", status.http_url);
+  text_or_null("index_url", status.index_url);
+  text_or_null("publishing_off", status.publishing_off);
+  json.Field("cache_dir", status.cache_dir);
   part("coordinator", status.coordinator);
   part("postgres", status.postgres);
   json.Key("workers").BeginArray();

@@ -46,6 +46,8 @@ struct StatusShape {
   std::string grpc_address;
   std::string tls_address;  // empty: it is open to no other host
   std::string http_url;
+  std::string index_url;       // of what is published; empty: nothing is served
+  std::string publishing_off;  // why nothing is published; empty: it is, or the coordinator did not say
   std::string cache_dir;
   std::string detail;
   StatusPart coordinator;

@@ -15,6 +15,7 @@
 #include "cli/nearest.h"
 #include "cli/output.h"
 #include "cli/words.h"
+#include "cli/words_publish.h"
 #include "common/base/text.h"
 #include "common/godetect/parser_child.h"
 #include "common/pki/join_source.h"
@@ -485,6 +486,8 @@ int Main(int argc, char** argv) {
   AddWorker(p, worker);
   CatalogArgs catalog;
   AddCatalog(p, catalog);
+  PublishWords publish;
+  AddPublish(p, publish);
   AddLogs(p, part, follow);
   InstallWords install;
   AddInstall(p, install);

@@ -111,6 +111,7 @@ class Coordinator {
   absl::Status Lead(int64_t epoch);
   void Publish(Leading* leading);
   absl::Status Ready();
+  std::string Remarks();  // of /readyz
   std::string MetricsText();
   http::Router OperationsRouter();
   void RenewCertificate(const std::stop_token& stop);
@@ -200,7 +201,8 @@ http::Router Coordinator::OperationsRouter() {
   });
   http::AddOperations(router, {.metrics = [this] { return MetricsText(); },
                                .alive = [this] { return listener_.Check(); },
-                               .ready = [this] { return Ready(); }});
+                               .ready = [this] { return Ready(); },
+                               .remarks = [this] { return Remarks(); }});
   return router;
 }
 
@@ -300,6 +302,11 @@ absl::Status Coordinator::Ready() {
   }
   GOFARM_RETURN_IF_ERROR(listener_.Check());
   return Annotate(store::Ping(Scope::For(kReadyMax), pool_), "the database does not answer");
+}
+
+std::string Coordinator::Remarks() {
+  const absl::ReaderMutexLock lock(&leading_mutex_);
+  return leading_ == nullptr ? "" : std::string(leading_->WhyNotPublishing().message());
 }
 
 std::string Coordinator::MetricsText() {

@@ -136,7 +136,8 @@ absl::Status Leading::Start(const Scope& scope) {
                                                                                   .facts = parts_.facts,
                                                                                   .metrics = &parts_.metrics,
                                                                                   .identities = parts_.identities,
-                                                                                  .audit = parts_.audit}));
+                                                                                  .audit = parts_.audit,
+                                                                                  .publishing = publishing_.get()}));
   if (parts_.identities != nullptr) {
     parts_.identities->SetAddresses(rpc::JoinAddresses(rpc_->tls_address(), config.public_names));
   }

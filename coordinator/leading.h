@@ -77,8 +77,9 @@ class Leading {
   // Hangs up on workers and clients. Leases stay: the next leader takes the builds back.
   void Stop();
 
-  // Both after Start.
+  // All after Start.
   const std::string& address() const { return rpc_->address(); }
+  const absl::Status& WhyNotPublishing() const { return publishing_->WhyOff(); }
   service::DispatchStats Stats() const { return dispatch_->Stats(); }
   std::optional<catalog::CatalogStatus> LastCatalogStatus() { return catalog_->LastStatus(); }
   SiteParts Site() { return {.publishing = *publishing_, .blobs = *blobs_, .logs = *log_store_}; }

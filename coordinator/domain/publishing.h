@@ -34,6 +34,14 @@ struct Attachment {
   bool operator==(const Attachment&) const = default;
 };
 
+// An attachment of the attempt whose result a job has.
+struct JobAttachment {
+  JobId job;
+  std::string module, version;
+  Target target = Target::kX86_64;
+  Attachment file;
+};
+
 // What people are told of a program beside what its build says. Kept as one document.
 struct ReleaseFacts {
   std::string program;  // the file's name

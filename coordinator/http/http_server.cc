@@ -217,9 +217,15 @@ void AddOperations(Router& router, Operations operations) {
   });
   router.Get("/healthz", Router::Kind::kQuick,
              [told, alive = std::move(operations.alive)](const Request&) { return told("ok", "not well", alive()); });
-  router.Get("/readyz", Router::Kind::kBlocking, [told, ready = std::move(operations.ready)](const Request&) {
-    return told("ready", "not ready", ready());
-  });
+  router.Get("/readyz", Router::Kind::kBlocking,
+             [told, ready = std::move(operations.ready), remarks = std::move(operations.remarks)](const Request&) {
+               Response response = told("ready", "not ready", ready());
+               if (response.status != 200 || remarks == nullptr) return response;
+               if (const std::string more = remarks(); !more.empty()) {
+                 response.body += Cat(EscapeForPrint(more, /*keep_newlines=*/true), "\n");
+               }
+               return response;
+             });
 }
 
 }  // namespace gofarm::http

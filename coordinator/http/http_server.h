@@ -69,9 +69,10 @@ struct Operations {
   std::function<std::string()> metrics;  // the text
   std::function<absl::Status()> alive;   // must not wait
   std::function<absl::Status()> ready;
+  std::function<std::string()> remarks;  // of one that is ready: lines for people; null: none
 };
 // /metrics, /healthz (503 with the reason when only a restart helps) and /readyz (503 with the reason when it takes no
-// calls now).
+// calls now; a ready one says below it what it does not do).
 void AddOperations(Router& router, Operations operations);
 
 }  // namespace gofarm::http

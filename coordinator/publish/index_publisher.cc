@@ -163,7 +163,8 @@ absl::StatusOr<bool> IndexPublisher::RunOnce(const Scope& scope) {
   const bool first = !read_;
   if (first) GOFARM_RETURN_IF_ERROR(ReadAll(scope));
   GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Publication> due, parts_.orders.Due(scope, kIndexOrdersMax));
-  if (due.empty() && (!first || folder_.CurrentNumber() > 0)) return false;
+  const int wanted = wanted_;
+  if (due.empty() && wanted == written_for_ && (!first || folder_.CurrentNumber() > 0)) return false;
   std::vector<std::pair<domain::PublicationId, int>> shown;
   for (const domain::Publication& p : due) {
     const domain::Release& r = p.release;
@@ -195,6 +196,7 @@ absl::StatusOr<bool> IndexPublisher::RunOnce(const Scope& scope) {
         return parts_.keys->minisign().Sign(bytes, comment, "signature of the index of a gofarm");
       }));
   GOFARM_RETURN_IF_ERROR(parts_.orders.Settle(scope, shown));
+  written_for_ = wanted;
   obs::Info("index_written",
             {{"generation", Cat(number)}, {"programs", Cat(programs_.size())}, {"orders", Cat(due.size())}});
   return true;

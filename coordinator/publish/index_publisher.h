@@ -5,6 +5,7 @@
 // Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
@@ -66,6 +67,8 @@ class IndexPublisher {
 
   void Start();
   void Stop();
+  // The next round writes although nothing is ordered: the keys are other ones.
+  void WriteAgain() { ++wanted_; }
   // One round without a thread: reads everything when it has not yet, and writes when there is an order. Whether it
   // wrote.
   absl::StatusOr<bool> RunOnce(const Scope& scope);
@@ -84,9 +87,11 @@ class IndexPublisher {
 
   const IndexPublisherParts parts_;
   IndexFolder folder_;
+  std::atomic<int> wanted_{0};
   std::jthread thread_;
   mutable absl::Mutex mutex_;
   bool read_ ABSL_GUARDED_BY(mutex_) = false;
+  int written_for_ ABSL_GUARDED_BY(mutex_) = 0;  // what wanted_ was for the last one
   Index index_ ABSL_GUARDED_BY(mutex_);
   std::map<Identity, Publication> programs_ ABSL_GUARDED_BY(mutex_);  // as they shall stand in the index
   std::set<Identity> changed_ ABSL_GUARDED_BY(mutex_);                // not in index_ yet

@@ -11,11 +11,13 @@
 
 namespace gofarm::publish {
 
-inline constexpr char kProvenanceKeyFile[] = "provenance.key";
-inline constexpr char kMinisignKeyFile[] = "minisign.key";
-
 class Keys {
  public:
+  // The folder that had the provenance key of `old` has a new one, which nothing has been signed with yet; the old file
+  // stays beside it under the name that is returned. Atomic: whatever ends this half-way leaves one of the two in
+  // place. FAILED_PRECONDITION: the file is not that of `old` any more.
+  static absl::StatusOr<std::string> ReplaceProvenance(const std::string& folder, const Keys& old);
+
   // NOT_FOUND: one of the files is missing; FAILED_PRECONDITION: others may read it; INVALID_ARGUMENT: it is no key.
   static absl::StatusOr<std::shared_ptr<const Keys>> Load(const std::string& folder);
   // The same, after it made the ones that are missing.

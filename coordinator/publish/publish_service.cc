@@ -4,6 +4,7 @@
 #include <optional>
 #include <random>
 
+#include "common/attest/key_file.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -56,24 +57,26 @@ class PublishService::StoreOrders final : public IndexOrders {
 PublishService::PublishService(PublishServiceParts parts)
     : parts_(std::move(parts)),
       public_url_(parts_.config.public_url.empty() ? parts_.public_url : parts_.config.public_url),
-      store_(parts_.pool) {}
+      store_(parts_.pool),
+      keys_dir_(parts_.config.keys_dir.empty() ? Cat(parts_.data_dir, "/keys") : parts_.config.keys_dir) {}
 
 PublishService::~PublishService() { Stop(); }
 
 absl::Status PublishService::OpenKeys(const Scope& scope) {
-  const Config& config = parts_.config;
-  const std::string folder = config.keys_dir.empty() ? Cat(parts_.data_dir, "/keys") : config.keys_dir;
-  absl::StatusOr<std::shared_ptr<const Keys>> keys = config.make_keys ? Keys::LoadOrMake(folder) : Keys::Load(folder);
+  absl::StatusOr<std::shared_ptr<const Keys>> keys =
+      parts_.config.make_keys ? Keys::LoadOrMake(keys_dir_) : Keys::Load(keys_dir_);
   if (absl::IsNotFound(keys.status())) {
     why_off_ = absl::FailedPreconditionError(
-        Cat("nothing is published: there are no keys in ", folder,
+        Cat("nothing is published: there are no keys in ", keys_dir_,
             "; make them with `gofarm keys create --dir DIR` and put the same files on every coordinator"));
     return absl::OkStatus();
   }
   if (!keys.ok()) return Annotate(keys.status(), "keys for publishing");
+  GOFARM_RETURN_IF_ERROR(store_.SetKey(scope, kProvenanceKind, (*keys)->provenance_public()));
+  GOFARM_RETURN_IF_ERROR(store_.SetKey(scope, kMinisignKind, (*keys)->minisign().public_key().Line()));
+  const absl::MutexLock lock(&keys_mutex_);
   keys_ = *std::move(keys);
-  GOFARM_RETURN_IF_ERROR(store_.SetKey(scope, kProvenanceKind, keys_->provenance_public()));
-  return store_.SetKey(scope, kMinisignKind, keys_->minisign().public_key().Line());
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> PublishService::BuilderId(const Scope& scope) {
@@ -88,6 +91,22 @@ absl::StatusOr<std::string> PublishService::BuilderId(const Scope& scope) {
   return absl::InternalError("no minisign key is stored");
 }
 
+std::unique_ptr<const Attacher> PublishService::MakeAttacher(std::shared_ptr<const Keys> keys) {
+  return std::make_unique<Attacher>(AttacherParts{
+      .keys = std::move(keys),
+      .blobs = parts_.blobs,
+      .facts_of = [&store = store_](const Scope& each, AttemptToken token) { return store.FactsOf(each, token); },
+      .detector = *detector_,
+      .licences = parts_.config.licences,
+      .toolsets = parts_.toolsets,
+      .publisher = parts_.config.publisher,
+      .builder_id = builder_id_,
+      .farm_version = parts_.farm_version,
+      .public_url = public_url_,
+      .destinations = destinations_,
+      .rules = parts_.config.rules});
+}
+
 absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope& scope, PublishServiceParts parts) {
   std::unique_ptr<PublishService> service(new PublishService(std::move(parts)));
   GOFARM_RETURN_IF_ERROR(service->OpenKeys(scope));
@@ -98,31 +117,22 @@ absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope
   const Config& config = service->parts_.config;
   service->destinations_ = {std::string(domain::kIndexDestination)};
   GOFARM_RETURN_IF_ERROR(service->OpenDestinations());
-  GOFARM_ASSIGN_OR_RETURN(const std::string builder_id, service->BuilderId(scope));
+  GOFARM_ASSIGN_OR_RETURN(service->builder_id_, service->BuilderId(scope));
   service->detector_ = std::make_unique<licences::Detector>(licences::Corpus::Spdx());
-  service->attacher_ = std::make_unique<Attacher>(
-      AttacherParts{.keys = service->keys_,
-                    .blobs = service->parts_.blobs,
-                    .facts_of = [&store = service->store_](const Scope& each,
-                                                           AttemptToken token) { return store.FactsOf(each, token); },
-                    .detector = *service->detector_,
-                    .licences = config.licences,
-                    .toolsets = service->parts_.toolsets,
-                    .publisher = config.publisher,
-                    .builder_id = builder_id,
-                    .farm_version = service->parts_.farm_version,
-                    .public_url = service->public_url_,
-                    .destinations = service->destinations_,
-                    .rules = config.rules});
+  GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const Keys> keys, service->CurrentKeys());
+  {
+    const absl::MutexLock lock(&service->keys_mutex_);
+    service->attacher_ = service->MakeAttacher(keys);
+  }
   // A bounded number at once; the rest at the next start.
   GOFARM_RETURN_IF_ERROR(service->store_.Enroll(scope, service->destinations_).status());
   service->orders_ = std::make_unique<StoreOrders>(service->store_);
   service->index_ = std::make_unique<IndexPublisher>(IndexPublisherParts{.orders = *service->orders_,
-                                                                         .keys = service->keys_,
+                                                                         .keys = keys,
                                                                          .folder = service->IndexRoot(),
                                                                          .public_url = service->public_url_,
                                                                          .publisher = config.publisher,
-                                                                         .builder_id = builder_id});
+                                                                         .builder_id = service->builder_id_});
   return service;
 }
 
@@ -201,6 +211,7 @@ std::string PublishService::IndexFolder() const { return index_ == nullptr ? "" 
 
 absl::StatusOr<domain::Publishing> PublishService::Attach(const Scope& scope,
                                                           const domain::CompletedAttempt& attempt) const {
+  const absl::ReaderMutexLock lock(&keys_mutex_);
   if (attacher_ == nullptr) return domain::Publishing();
   absl::StatusOr<domain::Publishing> made = attacher_->Attach(scope, attempt);
   // An attempt that is gone is answered by whoever records its end.
@@ -209,8 +220,56 @@ absl::StatusOr<domain::Publishing> PublishService::Attach(const Scope& scope,
 }
 
 absl::StatusOr<std::shared_ptr<const Keys>> PublishService::CurrentKeys() const {
+  const absl::ReaderMutexLock lock(&keys_mutex_);
   if (keys_ == nullptr) return why_off_;
   return keys_;
+}
+
+std::string PublishService::IndexUrl() const {
+  return index_ == nullptr || public_url_.empty() ? "" : Cat(public_url_, "/index");
+}
+
+absl::StatusOr<PublishService::Rotated> PublishService::RotateProvenance(const Scope& scope) {
+  const absl::MutexLock one(&rotation_);
+  GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const Keys> old, CurrentKeys());
+  GOFARM_ASSIGN_OR_RETURN(std::string old_file, Keys::ReplaceProvenance(keys_dir_, *old));
+  GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const Keys> keys, Keys::Load(keys_dir_));
+  {
+    const absl::MutexLock lock(&keys_mutex_);
+    GOFARM_RETURN_IF_ERROR(store_.SetKey(scope, kProvenanceKind, keys->provenance_public()));
+    keys_ = keys;
+    attacher_ = MakeAttacher(keys);
+  }
+  index_->WriteAgain();
+  obs::Info("provenance_key_rotated", {{"old_file", old_file}});
+  return Rotated{.public_key = keys->provenance_public(),
+                 .file = Cat(keys_dir_, "/", attest::kProvenanceKeyFile),
+                 .old_file = std::move(old_file)};
+}
+
+absl::Status PublishService::EachPublication(const Scope& scope, const domain::PublicationFilter& filter, int64_t limit,
+                                             const std::function<absl::Status(const domain::Publication&)>& sink) {
+  for (domain::PublicationId after; limit > 0;) {
+    const int wanted = static_cast<int>(std::min<int64_t>(limit, store::kPublicationPageMax));
+    GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Publication> page, store_.Page(scope, filter, after, wanted));
+    for (const domain::Publication& publication : page) GOFARM_RETURN_IF_ERROR(sink(publication));
+    if (static_cast<int>(page.size()) < wanted) break;
+    after = page.back().id;
+    limit -= wanted;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status PublishService::EachAttachment(const Scope& scope, BatchId batch, JobId job,
+                                            const std::function<absl::Status(const domain::JobAttachment&)>& sink) {
+  for (store::PublishStore::AttachmentCursor after;;) {
+    GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::JobAttachment> page,
+                            batch.value != 0 ? store_.AttachmentsOfBatch(scope, batch, after, store::kAttachmentPageMax)
+                                             : store_.AttachmentsOfJob(scope, job, after, store::kAttachmentPageMax));
+    for (const domain::JobAttachment& attachment : page) GOFARM_RETURN_IF_ERROR(sink(attachment));
+    if (page.size() < store::kAttachmentPageMax) return absl::OkStatus();
+    after = {.job = page.back().job, .name = page.back().file.name};
+  }
 }
 
 }  // namespace gofarm::publish

@@ -10,8 +10,10 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "common/base/scope.h"
 #include "common/vocab/toolset.h"
 #include "coordinator/blob/blob_store.h"
@@ -57,6 +59,21 @@ class PublishService {
 
   // FAILED_PRECONDITION: it has none.
   absl::StatusOr<std::shared_ptr<const Keys>> CurrentKeys() const;
+  // A new provenance key signs from now on, the old one keeps verifying. FAILED_PRECONDITION: it has no keys, or their
+  // file was changed under it. On an error the one of before signs on, until a restart at most.
+  struct Rotated {
+    std::string public_key;
+    std::string file, old_file;
+  };
+  absl::StatusOr<Rotated> RotateProvenance(const Scope& scope);
+  // Below it stand HOST.json and keys.json; empty: nothing is served.
+  std::string IndexUrl() const;
+  // By id, at most `limit`; an error of `sink` ends it.
+  absl::Status EachPublication(const Scope& scope, const domain::PublicationFilter& filter, int64_t limit,
+                               const std::function<absl::Status(const domain::Publication&)>& sink);
+  // Of the results of a batch's jobs or, where it is 0, of one job, by job and name.
+  absl::Status EachAttachment(const Scope& scope, BatchId batch, JobId job,
+                              const std::function<absl::Status(const domain::JobAttachment&)>& sink);
   store::PublishStore& store() { return store_; }
   const std::vector<std::string>& destinations() const { return destinations_; }
 
@@ -64,6 +81,7 @@ class PublishService {
   class StoreOrders;
   explicit PublishService(PublishServiceParts parts);
   absl::Status OpenKeys(const Scope& scope);
+  std::unique_ptr<const Attacher> MakeAttacher(std::shared_ptr<const Keys> keys);
   absl::StatusOr<std::string> BuilderId(const Scope& scope);
   absl::Status OpenRegistry(const RegistryConfig& config);
   absl::Status OpenDestinations();
@@ -73,10 +91,15 @@ class PublishService {
   const std::string public_url_;
   store::PublishStore store_;
   std::vector<std::string> destinations_;
+  const std::string keys_dir_;
+  std::string builder_id_;
   absl::Status why_off_;
-  std::shared_ptr<const Keys> keys_;
   std::unique_ptr<licences::Detector> detector_;
-  std::unique_ptr<Attacher> attacher_;
+  absl::Mutex rotation_;  // one at a time
+  // Held by each attempt as a reader, so that none signs with a key that is not the one any more.
+  mutable absl::Mutex keys_mutex_;
+  std::shared_ptr<const Keys> keys_ ABSL_GUARDED_BY(keys_mutex_);
+  std::unique_ptr<const Attacher> attacher_ ABSL_GUARDED_BY(keys_mutex_);
   std::unique_ptr<StoreOrders> orders_;
   std::unique_ptr<IndexPublisher> index_;
   std::unique_ptr<Outbox> outbox_;

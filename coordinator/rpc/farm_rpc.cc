@@ -5,6 +5,7 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "coordinator/publish/publish_service.h"
 #include "coordinator/rpc/call.h"
 #include "coordinator/rpc/convert.h"
 #include "coordinator/rpc/on_thread.h"
@@ -291,6 +292,12 @@ ServerUnary FarmRpc::GetFarmStatus(ServerContext context, const v1::FarmStatusRe
                    for (const std::string& address : rpc_.parts.identities->addresses()) {
                      reply->add_tls_addresses(address);
                    }
+                 }
+                 if (rpc_.parts.publishing != nullptr) {
+                   const publish::PublishService& publishing = *rpc_.parts.publishing;
+                   reply->set_public_url(publishing.public_url());
+                   reply->set_index_url(publishing.IndexUrl());
+                   reply->set_publishing_off(std::string(publishing.WhyOff().message()));
                  }
                  return absl::OkStatus();
                });

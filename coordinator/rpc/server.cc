@@ -20,6 +20,7 @@
 #include "coordinator/rpc/farm_rpc.h"
 #include "coordinator/rpc/identity_rpc.h"
 #include "coordinator/rpc/listeners.h"
+#include "coordinator/rpc/publish_rpc.h"
 #include "coordinator/rpc/rpc_context.h"
 #include "coordinator/rpc/worker_rpc.h"
 
@@ -52,7 +53,7 @@ absl::Status FreeSocket(const std::string& path) {
 class Server::Impl {
  public:
   explicit Impl(ServerParts parts)
-      : rpc_(std::move(parts)), worker_(rpc_), farm_(rpc_), catalog_(rpc_), identity_(rpc_) {}
+      : rpc_(std::move(parts)), worker_(rpc_), farm_(rpc_), catalog_(rpc_), identity_(rpc_), publish_(rpc_) {}
 
   absl::Status Start(ListenOptions listen) {
     grpc::ResourceQuota quota("gofarm-coordinator");
@@ -62,6 +63,7 @@ class Server::Impl {
     builder.RegisterService(&worker_);
     builder.RegisterService(&farm_);
     builder.RegisterService(&identity_);
+    builder.RegisterService(&publish_);
     if (rpc_.parts.catalog != nullptr) builder.RegisterService(&catalog_);
     builder.SetResourceQuota(quota);
     builder.SetMaxReceiveMessageSize(kMessageBytesMax);
@@ -135,6 +137,7 @@ class Server::Impl {
   FarmRpc farm_;
   CatalogRpc catalog_;
   IdentityRpc identity_;
+  PublishRpc publish_;
   std::unique_ptr<Listeners> listeners_;
   std::unique_ptr<grpc::Server> server_;
 };

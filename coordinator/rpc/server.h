@@ -38,6 +38,10 @@ namespace gofarm::catalog {
 class Catalog;
 }
 
+namespace gofarm::publish {
+class PublishService;
+}
+
 namespace gofarm::rpc {
 
 // A log and an upload or completion for every slot of the largest worker, and some.
@@ -103,7 +107,8 @@ struct ServerParts {
   // That the connection from this peer is an identity's (Acceptor::Vouch).
   std::function<absl::Status(const std::string& peer, const PeerIdentity&)> vouch =
       [](const std::string&, const PeerIdentity&) { return absl::OkStatus(); };
-  service::AuditLog* audit = nullptr;  // null: nothing is recorded
+  service::AuditLog* audit = nullptr;             // null: nothing is recorded
+  publish::PublishService* publishing = nullptr;  // null: this coordinator has none
   absl::Duration submit_read_max = kSubmitReadMax;
   size_t bytes_in_flight_max = kBytesInFlightMax;
 };

@@ -53,6 +53,15 @@ std::vector<Publication> PublicationsOf(const pqxx::result& rows) {
   return all;
 }
 
+domain::Attachment AttachmentOf(const pqxx::row& row) {
+  return {.name = row["name"].as<std::string>(),
+          .import_path = row["import_path"].as<std::string>(),
+          .kind = row["kind"].as<std::string>(),
+          .size = row["size"].as<int64_t>(),
+          .sha256 = row["sha256"].as<std::string>(),
+          .blake3 = row["blake3"].as<std::string>()};
+}
+
 int Bounded(int limit) { return std::clamp(limit, 1, kPublicationPageMax); }
 
 std::vector<int64_t> IdsOf(const pqxx::result& rows) {
@@ -297,6 +306,37 @@ absl::StatusOr<std::string> PublishStore::WhyWithdrawn(const Scope& scope, std::
     const pqxx::result rows = txn.Run("why_withdrawn", std::string(module), std::string(version));
     return rows.empty() ? std::string() : rows[0][0].as<std::string>();
   });
+}
+
+absl::StatusOr<std::vector<domain::JobAttachment>> PublishStore::AttachmentPage(const Scope& scope,
+                                                                                const char* statement, int64_t of,
+                                                                                const AttachmentCursor& after,
+                                                                                int limit) {
+  using Attachments = std::vector<domain::JobAttachment>;
+  return RunTransaction(pool_, scope, "list attachments", [&](Txn& txn) -> absl::StatusOr<Attachments> {
+    Attachments all;
+    for (const pqxx::row& row :
+         txn.Run(statement, of, after.job.value, after.name, std::clamp(limit, 1, kAttachmentPageMax))) {
+      all.push_back({.job = JobId{row["job_id"].as<int64_t>()},
+                     .module = row["module"].as<std::string>(),
+                     .version = row["version"].as<std::string>(),
+                     .target = static_cast<Target>(row["target"].as<int>()),
+                     .file = AttachmentOf(row)});
+    }
+    return all;
+  });
+}
+
+absl::StatusOr<std::vector<domain::JobAttachment>> PublishStore::AttachmentsOfBatch(const Scope& scope, BatchId batch,
+                                                                                    const AttachmentCursor& after,
+                                                                                    int limit) {
+  return AttachmentPage(scope, "attachments_page_of_batch", batch.value, after, limit);
+}
+
+absl::StatusOr<std::vector<domain::JobAttachment>> PublishStore::AttachmentsOfJob(const Scope& scope, JobId job,
+                                                                                  const AttachmentCursor& after,
+                                                                                  int limit) {
+  return AttachmentPage(scope, "attachments_page_of_job", job.value, after, limit);
 }
 
 absl::StatusOr<int64_t> PublishStore::Retry(const Scope& scope, const std::vector<PublicationId>& ids, bool replace) {

@@ -24,6 +24,7 @@ class Txn;
 
 inline constexpr int kPublicationPageMax = 1'000;
 inline constexpr int kWithdrawalsMax = 10'000;
+inline constexpr int kAttachmentPageMax = 1'000;
 
 // Of an attempt that ends in this transaction, after its executables.
 void RecordPublishing(Txn& txn, AttemptToken token, JobId job, const domain::Publishing& publishing);
@@ -82,6 +83,16 @@ class PublishStore {
   // Empty: it was not.
   absl::StatusOr<std::string> WhyWithdrawn(const Scope& scope, std::string_view module, std::string_view version);
 
+  // Of the jobs of a batch, or of one job, by job and name, after those of `after`.
+  struct AttachmentCursor {
+    JobId job;
+    std::string name;
+  };
+  absl::StatusOr<std::vector<domain::JobAttachment>> AttachmentsOfBatch(const Scope& scope, BatchId batch,
+                                                                        const AttachmentCursor& after, int limit);
+  absl::StatusOr<std::vector<domain::JobAttachment>> AttachmentsOfJob(const Scope& scope, JobId job,
+                                                                      const AttachmentCursor& after, int limit);
+
   // Of these ids; of none: all that failed or are parked. With `replace`, which takes ids, what differs takes the place
   // of what stands. How many were ordered.
   absl::StatusOr<int64_t> Retry(const Scope& scope, const std::vector<domain::PublicationId>& ids, bool replace);
@@ -98,6 +109,9 @@ class PublishStore {
   absl::Status SetKey(const Scope& scope, std::string_view kind, std::string_view public_key);
 
  private:
+  absl::StatusOr<std::vector<domain::JobAttachment>> AttachmentPage(const Scope& scope, const char* statement,
+                                                                    int64_t of, const AttachmentCursor& after,
+                                                                    int limit);
   Pool& pool_;
 };
 

@@ -1,5 +1,6 @@
-// Every method of both services passes the one point of authorization, whatever its kind.
+// Every method of the services passes the one point of authorization, whatever its kind.
 #include <gmock/gmock.h>
+#include <gofarm/v1/publish.pb.h>
 #include <google/protobuf/descriptor.h>
 #include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
@@ -14,7 +15,8 @@ using grpc::StatusCode;
 
 std::vector<std::string> AllMethods() {
   std::vector<std::string> methods;
-  for (const auto* file : {v1::FarmStatus::descriptor()->file(), v1::Hello::descriptor()->file()}) {
+  for (const auto* file : {v1::FarmStatus::descriptor()->file(), v1::Hello::descriptor()->file(),
+                           v1::PublishStatus::descriptor()->file()}) {
     for (int s = 0; s < file->service_count(); ++s) {
       for (int m = 0; m < file->service(s)->method_count(); ++m) {
         methods.push_back(Cat("/", file->service(s)->full_name(), "/", file->service(s)->method(m)->name()));

@@ -58,7 +58,8 @@ Toolset TestToolset() {
 }  // namespace
 
 struct FarmServer::Parts {
-  Parts(store::Pool& pool, const std::string& dir, metrics::Registry& metrics, const Adjust& adjust)
+  Parts(store::Pool& pool, const std::string& dir, metrics::Registry& metrics, const Adjust& adjust,
+        const service::AttemptService::Attach& attach)
       : attempt_pool({.url = pool.options().url}),
         watch_pool({.url = pool.options().url, .connections = 4}),
         dispatch_pool({.url = pool.options().url, .connections = 3}),
@@ -97,7 +98,7 @@ struct FarmServer::Parts {
     attempts = std::make_unique<service::AttemptService>(
         attempt_store, [this](const std::string& sha256) { return blobs->Renew(sha256); },
         [this](const Executable& executable, Target target) { return check->CheckExecutable(executable, target); },
-        nullptr, *dispatch, fence, *news);
+        attach, *dispatch, fence, *news);
     farm = std::make_unique<service::FarmView>(queries, *dispatch, board, reports);
     workers = std::make_unique<service::WorkerService>(worker_store, *dispatch, reports);
     feeds = std::make_unique<service::BatchFeeds>(watch_queries, board,
@@ -170,8 +171,9 @@ struct FarmServer::Parts {
   std::unique_ptr<rpc::Server> rpc;
 };
 
-FarmServer::FarmServer(store::Pool& pool, const std::string& dir, metrics::Registry& metrics, const Adjust& adjust)
-    : parts_(std::make_unique<Parts>(pool, dir, metrics, adjust)) {}
+FarmServer::FarmServer(store::Pool& pool, const std::string& dir, metrics::Registry& metrics, const Adjust& adjust,
+                       const service::AttemptService::Attach& attach)
+    : parts_(std::make_unique<Parts>(pool, dir, metrics, adjust, attach)) {}
 FarmServer::~FarmServer() = default;
 const std::string& FarmServer::tls_address() const { return parts_->rpc->tls_address(); }
 const std::string& FarmServer::address() const { return parts_->rpc->address(); }
@@ -191,7 +193,7 @@ void RpcTest::Restart() {
   worker_.reset();
   channel_.reset();
   server_.reset();
-  server_ = std::make_unique<FarmServer>(*pool_, dir_, metrics_, adjust_);
+  server_ = std::make_unique<FarmServer>(*pool_, dir_, metrics_, adjust_, attach_);
   channel_ = rpc::MakeChannel(server_->address(), rpc::Credentials::Plaintext());
   farm_ = v1::Farm::NewStub(channel_);
   worker_ = v1::Worker::NewStub(channel_);

@@ -16,6 +16,7 @@
 #include "coordinator/blob/log_store.h"
 #include "coordinator/rpc/server.h"
 #include "coordinator/rpc/session_streams.h"
+#include "coordinator/service/attempt_service.h"
 #include "tests/support/pg_fixture.h"
 
 namespace gofarm::testing {
@@ -47,6 +48,7 @@ class RpcTest : public PgTest {
   std::string dir_;
   metrics::Registry metrics_;                      // of all servers of a test
   std::function<void(rpc::ServerParts&)> adjust_;  // of the next Restart
+  service::AttemptService::Attach attach_;         // likewise
   std::unique_ptr<FarmServer> server_;
   std::shared_ptr<grpc::Channel> channel_;
   std::unique_ptr<v1::Farm::Stub> farm_;
@@ -57,7 +59,8 @@ class FarmServer {
  public:
   // Changes what the server is given, before it starts.
   using Adjust = std::function<void(rpc::ServerParts&)>;
-  FarmServer(store::Pool& pool, const std::string& dir, metrics::Registry& metrics, const Adjust& adjust);
+  FarmServer(store::Pool& pool, const std::string& dir, metrics::Registry& metrics, const Adjust& adjust,
+             const service::AttemptService::Attach& attach = nullptr);
   ~FarmServer();
   const std::string& address() const;
   const std::string& tls_address() const;  // empty, unless it was given identities

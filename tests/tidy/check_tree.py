@@ -49,7 +49,8 @@ MAY = {
     "coordinator/publish": ["coordinator/domain", "coordinator/store", "coordinator/blob", "coordinator/oci"] + COMMON,
     # What people read over HTTP, as pure functions; the routes are the app's.
     "coordinator/web": COMMON,
-    "coordinator/rpc": ["coordinator/service", "coordinator/catalog", "coordinator/domain", "coordinator/blob"] + PROTO + COMMON,
+    "coordinator/rpc": ["coordinator/service", "coordinator/catalog", "coordinator/domain", "coordinator/blob",
+                        "coordinator/publish"] + PROTO + COMMON,
     "coordinator": ["coordinator/*"] + COMMON + PROTO,
     "worker/exec": COMMON,
     "worker/fetch": ["worker/exec"] + COMMON,

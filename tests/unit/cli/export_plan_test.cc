@@ -57,13 +57,76 @@ TEST(ExportPlanTest, OfTwoJobsForOneProgramTheNewerCounts) {
   EXPECT_EQ(files[0].item.job_id, 9);
 }
 
+// A file that was made with the program of `import_path`.
+ExportItem Attached(std::string name, std::string kind, std::string import_path, int64_t job) {
+  ExportItem item = Item("a.test/m", std::move(import_path), std::move(name));
+  item.kind = std::move(kind);
+  item.job_id = job;
+  return item;
+}
+
+TEST(ExportPlanTest, WhatWasMadeWithAProgramStandsBesideItUnderItsOwnName) {
+  ExportItem program = Item("a.test/m", "a.test/m/cmd/LICENSE", "LICENSE");
+  program.job_id = 4;
+  const std::vector<ExportFile> files =
+      PlanExport({program}, {Attached("CHECKSUM", "checksums", "", 4), Attached("CHECKSUM.minisig", "signature", "", 4),
+                             Attached("LICENSE", "licence", "", 4),
+                             Attached("cmd_LICENSE", kExecutableKind, "a.test/m/cmd/LICENSE", 4),
+                             Attached("cmd_LICENSE.json", "record", "a.test/m/cmd/LICENSE", 4)});
+  EXPECT_THAT(Paths(files), ElementsAre("a.test/m@v1.0.0/riscv64/CHECKSUM", "a.test/m@v1.0.0/riscv64/CHECKSUM.minisig",
+                                        "a.test/m@v1.0.0/riscv64/LICENSE", "a.test/m@v1.0.0/riscv64/cmd_LICENSE",
+                                        "a.test/m@v1.0.0/riscv64/cmd_LICENSE.json"));
+  for (const ExportFile& file : files) {
+    EXPECT_EQ(file.item.Mode(), file.path == "a.test/m@v1.0.0/riscv64/cmd_LICENSE" ? 0755 : 0644) << file.path;
+  }
+}
+
+TEST(ExportPlanTest, AProgramThatNothingIsToldOfIsExportedAllTheSame) {
+  ExportItem told = Item("a.test/m", "a.test/m", "m"), untold = Item("a.test/m", "a.test/m/cmd/x", "x");
+  told.job_id = untold.job_id = 4;
+  // Likewise a file of that name with other bytes: it is no copy of the program.
+  ExportItem other = Attached("m", kExecutableKind, "a.test/m", 4);
+  other.sha256 = std::string(64, 'b');
+  EXPECT_THAT(Paths(PlanExport({told, untold}, {Attached("m", kExecutableKind, "a.test/m", 4)})),
+              ElementsAre("a.test/m@v1.0.0/riscv64/m", "a.test/m@v1.0.0/riscv64/x"));
+  EXPECT_THAT(Paths(PlanExport({told}, {other})),
+              ElementsAre("a.test/m@v1.0.0/riscv64/m", "a.test/m@v1.0.0/riscv64/m-2"));
+}
+
+TEST(ExportPlanTest, OneFolderIsOneJobWhichOfTheTwoHasMoreFiles) {
+  const auto two = [](int64_t job) {
+    ExportItem a = Item("a.test/m", "a.test/m", "m"), b = Item("a.test/m", "a.test/m/cmd/x", "x");
+    a.job_id = b.job_id = job;
+    return std::vector<ExportItem>{a, b};
+  };
+  std::vector<ExportItem> programs = two(3);
+  programs.push_back(Item("a.test/m", "a.test/m", "m"));
+  programs.back().job_id = 9;
+  // The newer one was built without attachments: those of the older one belong to other bytes.
+  for (const ExportFile& file : PlanExport(programs, {Attached("m.json", "record", "a.test/m", 3)})) {
+    EXPECT_EQ(file.path, "a.test/m@v1.0.0/riscv64/m");
+    EXPECT_EQ(file.item.job_id, 9);
+  }
+  const std::vector<ExportFile> newer =
+      PlanExport(programs, {Attached("m.json", "record", "a.test/m", 3), Attached("m", kExecutableKind, "a.test/m", 9),
+                            Attached("CHECKSUM", "checksums", "", 9)});
+  EXPECT_THAT(Paths(newer), ElementsAre("a.test/m@v1.0.0/riscv64/CHECKSUM", "a.test/m@v1.0.0/riscv64/m"));
+  // Another target is another folder.
+  programs.back().target = "x86_64";
+  EXPECT_EQ(PlanExport(programs).size(), 3u);
+}
+
 TEST(ExportPlanTest, NoNameLeadsOutOfTheFolder) {
   for (const char* evil : {"../../../etc/cron.d/x", "/etc/passwd", "..", ".", "", "a/../../b", "x\n0000  y", "\x1b[31m",
                            ".bashrc", "a//b", "\\..\\x"}) {
     ExportItem item = Item(evil, evil, evil);
     item.version = evil;
     item.target = evil;
-    for (const ExportFile& file : PlanExport({item})) {
+    ExportItem attached = item;
+    attached.kind = evil;
+    const std::vector<ExportFile> files = PlanExport({item}, {attached, attached});
+    EXPECT_EQ(files.size(), 3u) << evil;
+    for (const ExportFile& file : files) {
       EXPECT_EQ(file.path.find('\n'), std::string::npos) << evil;
       EXPECT_NE(file.path[0], '/') << evil;
       for (const std::filesystem::path& element : std::filesystem::path(file.path)) {

@@ -162,6 +162,7 @@ TEST(JsonShapesTest, TheStatusOfAFarm) {
                           .state = "running",
                           .grpc_address = "unix:/home/ann/farm/run/coordinator.sock",
                           .http_url = "http://127.0.0.1:20123",
+                          .index_url = "http://127.0.0.1:20123/index",
                           .cache_dir = "/home/ann/cache",
                           .coordinator = {.pid = 12, .state = "running", .restarts = 1},
                           .postgres = {.pid = 11, .state = "running"},
@@ -172,7 +173,7 @@ TEST(JsonShapesTest, TheStatusOfAFarm) {
   WriteStatus(json, shape, &reply);
   ExpectGolden("status.json", json.Take());
   JsonWriter down;
-  WriteStatus(down, {.dir = "/home/ann/farm", .state = "down"}, nullptr);
+  WriteStatus(down, {.dir = "/home/ann/farm", .state = "down", .publishing_off = "there are no keys"}, nullptr);
   ExpectGolden("status_down.json", down.Take());
 }
 

@@ -24,7 +24,7 @@ std::string Program() {
   return Cat(folder == nullptr ? "." : folder, "/gofarm");
 }
 
-process::CommandResult Run(std::vector<std::string> argv) {
+process::CommandResult Call(std::vector<std::string> argv) {
   const absl::StatusOr<process::CommandResult> result = process::Run(
       Scope::For(absl::Seconds(30)),
       {.argv = std::move(argv),
@@ -36,10 +36,10 @@ process::CommandResult Run(std::vector<std::string> argv) {
 process::CommandResult Gofarm(const std::vector<std::string>& words) {
   std::vector<std::string> argv{Program()};
   argv.insert(argv.end(), words.begin(), words.end());
-  return Run(argv);
+  return Call(argv);
 }
 
-process::CommandResult Shell(const std::string& text) { return Run({"/bin/sh", "-c", text, "sh", Program()}); }
+process::CommandResult Shell(const std::string& text) { return Call({"/bin/sh", "-c", text, "sh", Program()}); }
 
 void ExpectWrong(const std::vector<std::string>& words, const std::string& message) {
   const process::CommandResult result = Gofarm(words);
@@ -64,6 +64,41 @@ TEST(WordsTest, AWrongOptionOrValueIsNamed) {
   ExpectWrong({"job", "list", "--limit", "-3"}, "\"-3\" is no whole number from 0 on");
   ExpectWrong({"down", "--dir", ""}, "--dir: it is empty");
   ExpectWrong({"--server", "example.org:7070", "status"}, "TLS");
+}
+
+TEST(WordsTest, WhatIsWrongWithAnOrderToPublishIsToldWithoutAFarm) {
+  ExpectWrong({"publish", "retry"}, "--all: one of both");
+  ExpectWrong({"publish", "retry", "3", "--all"}, "--all");
+  ExpectWrong({"publish", "retry", "--all", "--replace"}, "--replace takes ids");
+  ExpectWrong({"publish", "retry", "three"}, "\"three\" is no whole number from 1 on");
+  ExpectWrong({"publish", "list", "--state", "lost"}, "\"lost\" is none of pending, failed");
+  ExpectWrong({"publish", "withdraw", "a.test/m"}, "--reason");
+  ExpectWrong({"publish", "withdraw", "a.test/../m", "--reason", "x", "--yes"}, "a.test/../m");
+  ExpectWrong({"publish", "withdraw", "a.test/m@latest", "--reason", "x", "--yes"}, "name the version itself");
+  // Nobody is there to say yes.
+  ExpectWrong({"publish", "withdraw", "a.test/m@v1.0.0", "--reason", "x"}, "say --yes");
+  ExpectWrong({"publish", "verify", "--all", "--sample", "3"}, "--all");
+  ExpectWrong({"keys", "create"}, "--dir");
+}
+
+TEST(WordsTest, KeysAreMadeOnceAndForTheirOwnerAlone) {
+  char pattern[] = "/tmp/gofarm-keys-XXXXXX";
+  const std::string top = mkdtemp(pattern), folder = top + "/keys";
+  const process::CommandResult made = Gofarm({"keys", "create", "--dir", folder, "--output", "json"});
+  EXPECT_EQ(made.exit_code, 0) << made.err;
+  EXPECT_THAT(made.out, AllOf(HasSubstr("\"minisign_public_key\": \"RW"),
+                              HasSubstr("\"provenance_public_key\": \"-----BEGIN PUBLIC KEY-----")));
+  EXPECT_THAT(made.out, ::testing::Not(HasSubstr("PRIVATE")));
+  EXPECT_EQ(Call({"/bin/sh", "-c", "stat -c '%a %n' \"$1\" \"$1\"/* | sed \"s,$1,K,\"", "sh", folder}).out,
+            "700 K\n600 K/minisign.key\n600 K/provenance.key\n");
+  ExpectWrong({"keys", "create", "--dir", folder}, "none is overwritten");
+  // A half-made pair is completed, and what was there stays.
+  EXPECT_EQ(Call({"/bin/sh", "-c", "rm \"$1\"/provenance.key", "sh", folder}).exit_code, 0);
+  const process::CommandResult again = Gofarm({"keys", "create", "--dir", folder, "--output", "json"});
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  const auto line = [](const std::string& text) { return text.substr(text.find("minisign"), 100); };
+  EXPECT_EQ(line(again.out), line(made.out));
+  EXPECT_EQ(Call({"/bin/rm", "-r", top}).exit_code, 0);
 }
 
 TEST(WordsTest, WhatIsWrongWithASubmissionIsToldWithoutAFarmAllAtOnce) {
@@ -110,7 +145,7 @@ void Collect(const std::vector<std::string>& path, std::vector<std::vector<std::
 TEST(WordsTest, TheHelpOfEveryVerbHasAnExampleOfIt) {
   std::vector<std::vector<std::string>> verbs;
   Collect({}, verbs);
-  EXPECT_EQ(verbs.size(), 58u);
+  EXPECT_EQ(verbs.size(), 69u);
   for (const std::vector<std::string>& verb : verbs) {
     std::vector<std::string> words = verb;
     words.push_back("--help");

@@ -26,7 +26,8 @@ class HttpServerTest : public ::testing::Test {
     Router router;
     AddOperations(router, {.metrics = [this] { return metrics_.Text(); },
                            .alive = [this] { return alive_; },
-                           .ready = [this] { return ready_; }});
+                           .ready = [this] { return ready_; },
+                           .remarks = [this] { return remarks_; }});
     router.Get("/throws", Router::Kind::kBlocking,
                [](const Request&) -> Response { throw std::runtime_error("boom"); });
     router.Get("/batches/{id}", Router::Kind::kBlocking, [](const Request& request) {
@@ -39,6 +40,7 @@ class HttpServerTest : public ::testing::Test {
   metrics::Registry metrics_;
   absl::Status alive_;
   absl::Status ready_;
+  std::string remarks_;
   std::unique_ptr<HttpServer> server_;
 };
 
@@ -58,6 +60,15 @@ TEST_F(HttpServerTest, HealthIsOfTheProcessAndReadinessSaysWhyNot) {
   alive_ = absl::UnavailableError("the listener has not answered for 31s");
   EXPECT_THAT(Get(server_->port(), "/healthz"),
               AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("not well: the listener has not answered")));
+}
+
+TEST_F(HttpServerTest, WhoIsReadySaysWhatItDoesNot) {
+  remarks_ = "nothing is published: there are no keys in /k\x1b[2J";
+  EXPECT_THAT(Get(server_->port(), "/readyz"),
+              AllOf(StartsWith("HTTP/1.1 200"),
+                    HasSubstr("\r\n\r\nready\nnothing is published: there are no keys in /k\\x1b[2J\n")));
+  ready_ = absl::UnavailableError("the database does not answer");
+  EXPECT_THAT(Get(server_->port(), "/readyz"), AllOf(StartsWith("HTTP/1.1 503"), Not(HasSubstr("published"))));
 }
 
 TEST_F(HttpServerTest, OtherPathsAndMethodsAreRefusedInWords) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gofarm/v1/farm.pb.h>
+#include <gofarm/v1/publish.pb.h>
 #include <gofarm/v1/worker.pb.h>
 #include <google/protobuf/descriptor.h>
 #include <gtest/gtest.h>
@@ -26,7 +27,8 @@ absl::StatusCode As(Role role, std::string_view method) {
 }
 
 TEST(AllowTest, NamesEveryMethodOfEveryService) {
-  for (const auto* file : {v1::FarmStatus::descriptor()->file(), v1::Hello::descriptor()->file()}) {
+  for (const auto* file : {v1::FarmStatus::descriptor()->file(), v1::Hello::descriptor()->file(),
+                           v1::PublishStatus::descriptor()->file()}) {
     ASSERT_GT(file->service_count(), 0);
     for (int s = 0; s < file->service_count(); ++s) {
       for (int m = 0; m < file->service(s)->method_count(); ++m) {
@@ -69,6 +71,22 @@ TEST(AllowTest, OperatorsDrainWorkersAndOnlyAdminsRemoveThem) {
   }
   EXPECT_EQ(As(Role::kOperator, "/gofarm.v1.Farm/RemoveWorker"), absl::StatusCode::kPermissionDenied);
   EXPECT_EQ(As(Role::kAdmin, "/gofarm.v1.Farm/RemoveWorker"), absl::StatusCode::kOk);
+}
+
+TEST(AllowTest, ViewersSeeWhatIsPublishedOperatorsOrderItAndAdminsChangeKeys) {
+  for (const char* method : {"GetKeys", "GetStatus", "ListPublications", "ListWithdrawals", "ListAttachments"}) {
+    EXPECT_EQ(As(Role::kViewer, Cat("/gofarm.v1.Publish/", method)), absl::StatusCode::kOk) << method;
+    EXPECT_EQ(As(Role::kWorker, Cat("/gofarm.v1.Publish/", method)), absl::StatusCode::kPermissionDenied) << method;
+    EXPECT_EQ(AuditedAs(Cat("/gofarm.v1.Publish/", method)), "") << method;
+  }
+  for (const char* method : {"Retry", "Pause", "Resume", "Withdraw"}) {
+    EXPECT_EQ(As(Role::kViewer, Cat("/gofarm.v1.Publish/", method)), absl::StatusCode::kPermissionDenied) << method;
+    EXPECT_EQ(As(Role::kOperator, Cat("/gofarm.v1.Publish/", method)), absl::StatusCode::kOk) << method;
+    EXPECT_NE(AuditedAs(Cat("/gofarm.v1.Publish/", method)), "") << method;
+  }
+  EXPECT_EQ(As(Role::kOperator, "/gofarm.v1.Publish/RotateKey"), absl::StatusCode::kPermissionDenied);
+  EXPECT_EQ(As(Role::kAdmin, "/gofarm.v1.Publish/RotateKey"), absl::StatusCode::kOk);
+  EXPECT_EQ(AuditedAs("/gofarm.v1.Publish/RotateKey"), "keys rotate");
 }
 
 TEST(AllowTest, WhatConcernsAnAttemptTakesTheSecretOfASession) {

@@ -1,0 +1,80 @@
+#include "cli/publish_client.h"
+
+#include "cli/client_impl.h"
+#include "common/base/status_macros.h"
+#include "gofarm/v1/publish.grpc.pb.h"
+
+namespace gofarm::cli {
+namespace {
+
+using Stub = v1::Publish::Stub;
+
+}  // namespace
+
+absl::Status PublishClient::GetKeys(v1::PublishKeys& keys) {
+  return farm_.impl_->Unary(*farm_.impl_->publish, &Stub::GetKeys, v1::GetKeysRequest(), keys);
+}
+
+absl::Status PublishClient::GetStatus(v1::PublishStatus& status) {
+  return farm_.impl_->Unary(*farm_.impl_->publish, &Stub::GetStatus, v1::PublishStatusRequest(), status);
+}
+
+absl::Status PublishClient::ListPublications(const v1::ListPublicationsRequest& request, v1::PublicationPage& all) {
+  return farm_.impl_->List(*farm_.impl_->publish, &Stub::ListPublications, request, all);
+}
+
+absl::StatusOr<int64_t> PublishClient::Retry(const std::vector<int64_t>& ids, bool replace) {
+  v1::RetryPublicationsRequest request;
+  request.mutable_ids()->Add(ids.begin(), ids.end());
+  request.set_all(ids.empty());
+  request.set_replace(replace);
+  v1::RetryPublicationsReply reply;
+  GOFARM_RETURN_IF_ERROR(farm_.impl_->Unary(*farm_.impl_->publish, &Stub::Retry, request, reply, kBatchDeadline));
+  return reply.ordered();
+}
+
+absl::Status PublishClient::Pause(const std::string& destination, const std::string& reason) {
+  v1::PauseDestinationRequest request;
+  request.set_destination(destination);
+  request.set_reason(reason);
+  v1::PauseDestinationReply reply;
+  return farm_.impl_->Unary(*farm_.impl_->publish, &Stub::Pause, request, reply);
+}
+
+absl::Status PublishClient::Resume(const std::string& destination) {
+  v1::ResumeDestinationRequest request;
+  request.set_destination(destination);
+  v1::PauseDestinationReply reply;
+  return farm_.impl_->Unary(*farm_.impl_->publish, &Stub::Resume, request, reply);
+}
+
+absl::StatusOr<int64_t> PublishClient::Withdraw(const std::string& module, const std::string& version,
+                                                const std::string& reason) {
+  v1::WithdrawRequest request;
+  request.set_module(module);
+  request.set_version(version);
+  request.set_reason(reason);
+  v1::WithdrawReply reply;
+  GOFARM_RETURN_IF_ERROR(farm_.impl_->Unary(*farm_.impl_->publish, &Stub::Withdraw, request, reply, kBatchDeadline));
+  return reply.releases();
+}
+
+absl::Status PublishClient::ListWithdrawals(v1::WithdrawalPage& all) {
+  return farm_.impl_->List(*farm_.impl_->publish, &Stub::ListWithdrawals, v1::ListWithdrawalsRequest(), all);
+}
+
+absl::Status PublishClient::ListAttachments(int64_t batch, v1::AttachmentPage& all) {
+  v1::ListAttachmentsRequest request;
+  request.set_batch_id(batch);
+  return farm_.impl_->List(*farm_.impl_->publish, &Stub::ListAttachments, request, all);
+}
+
+absl::Status PublishClient::RotateKey(const std::string& kind, v1::RotatedKey& rotated) {
+  v1::RotateKeyRequest request;
+  request.set_kind(kind);
+  grpc::ClientContext context;
+  const Bound bound(Scope::For(kCallDeadline, farm_.impl_->stop), context);
+  return farm_.impl_->Explain(rpc::FromGrpc(farm_.impl_->publish->RotateKey(&context, request, &rotated)));
+}
+
+}  // namespace gofarm::cli

@@ -1,0 +1,88 @@
+#include "cli/words_publish.h"
+
+#include "cli/words.h"
+
+namespace gofarm::cli {
+namespace {
+
+void AddKeys(Parser& p, PublishWords& args) {
+  CLI::App* keys = p.Group(&p.app, "keys", "what the farm signs with");
+  CLI::App* create = p.Verb(keys, "create", "two secret files, the same for every coordinator of a farm; needs no farm",
+                            "gofarm keys create --dir ./farm-keys", [&] { return KeysCreate(p.globals, args.folder); });
+  // Not the farm's folder that --dir is elsewhere: it hides that one.
+  create->add_option("--dir", args.folder, "the folder for provenance.key and minisign.key; nothing is overwritten")
+      ->required()
+      ->type_name("DIR")
+      ->check(NotEmpty());
+  p.Verb(keys, "show", "public keys, those of before included", "gofarm keys show\ngofarm keys show --public >farm.pem",
+         [&] { return KeysShow(p.globals, args.public_only); })
+      ->add_flag("--public", args.public_only, "only the provenance key that signs, as PEM");
+  p.Verb(keys, "rotate", "a new provenance key; the old one keeps verifying", "gofarm keys rotate", [&] {
+     return KeysRotate(p.globals, args.minisign);
+   })->add_flag("--minisign", args.minisign, "the key of the index instead; says what stands in the way");
+}
+
+}  // namespace
+
+void AddPublish(Parser& p, PublishWords& args) {
+  AddKeys(p, args);
+  CLI::App* publish = p.Group(&p.app, "publish", "what reaches people, and what is in its way");
+  p.Verb(publish, "status", "how much is published where, and how much is left",
+         "gofarm publish status\ngofarm publish status --output json | jq .pending",
+         [&] { return PublishStatusVerb(p.globals); });
+  CLI::App* list = p.Verb(publish, "list", "one line for each program, target and destination",
+                          "gofarm publish list --state failed --state parked\n"
+                          "gofarm publish list --module github.com/rakyll/hey --destination index",
+                          [&] { return PublishList(p.globals, args.list); });
+  list->add_option("--destination", args.list.destination, "of this destination")->check(NotEmpty());
+  list->add_option("--module", args.list.module, "of this module")->check(NotEmpty());
+  OneAtATime(list->add_option("--state", args.list.states,
+                              "pending, failed, parked, published or withdrawn; may be given several times")
+                 ->type_name("STATE"));
+  list->add_option("--limit", args.list.limit, "at most so many")->check(AtLeast(0));
+  CLI::App* retry = p.Verb(publish, "retry", "try again what failed or is parked",
+                           "gofarm publish retry --all\ngofarm publish retry 17 --replace",
+                           [&] { return PublishRetry(p.globals, args.retry); });
+  CLI::Option* ids =
+      retry->add_option("ids", args.retry.ids, "ids of gofarm publish list")->type_name("ID")->check(AtLeast(1));
+  retry->add_flag("--all", args.retry.all, "all of them, but what differs from what is published")->excludes(ids);
+  retry->add_flag("--replace", args.retry.replace, "another build takes the place of the one that is published");
+  const auto destination = [&](const char* name, const char* help, const char* example, bool pause) {
+    CLI::App* verb = p.Verb(publish, name, help, example, [&p, &args, pause] {
+      return PublishPause(p.globals, args.destination, pause, args.reason);
+    });
+    verb->add_option("destination", args.destination, "as gofarm publish status names it")
+        ->required()
+        ->type_name("DEST")
+        ->check(NotEmpty());
+    return verb;
+  };
+  destination("pause", "nothing more goes to a destination, until it is resumed",
+              "gofarm publish pause index --reason \"moving to another host\"", true)
+      ->add_option("--reason", args.reason, "why, for those who look at the status")
+      ->type_name("TEXT");
+  destination("resume", "what waited for a destination goes there", "gofarm publish resume index", false);
+  CLI::App* withdraw = p.Verb(publish, "withdraw", "take a module, or a version of it, away everywhere and for good",
+                              "gofarm publish withdraw example.org/m@v1.2.3 --reason \"the author asks for it\"",
+                              [&] { return PublishWithdraw(p.globals, args.withdraw); });
+  withdraw->add_option("module", args.withdraw.module, "all versions when none is named")
+      ->required()
+      ->type_name("MODULE[@VERSION]")
+      ->check(NotEmpty());
+  withdraw->add_option("--reason", args.withdraw.reason, "why; kept, and told to people")
+      ->required()
+      ->type_name("TEXT")
+      ->check(NotEmpty());
+  withdraw->add_flag("--yes", args.withdraw.yes, "without asking");
+  p.Verb(publish, "withdrawals", "what was withdrawn, and why", "gofarm publish withdrawals",
+         [&] { return PublishWithdrawals(p.globals); });
+  CLI::App* verify = p.Verb(publish, "verify", "fetch what is published as anybody would, and compare digests",
+                            "gofarm publish verify\ngofarm publish verify --all",
+                            [&] { return PublishVerify(p.globals, args.verify); });
+  verify->add_option("--module", args.verify.module, "of this module")->check(NotEmpty());
+  CLI::Option* sample =
+      verify->add_option("--sample", args.verify.sample, "so many of them, spread over all; 20")->check(AtLeast(1));
+  verify->add_flag("--all", args.verify.all, "all of them")->excludes(sample);
+}
+
+}  // namespace gofarm::cli

@@ -1,0 +1,25 @@
+// The words of `gofarm keys` and `gofarm publish`.
+#pragma once
+
+#include <string>
+
+#include "cli/commands.h"
+
+namespace gofarm::cli {
+
+struct Parser;
+
+struct PublishWords {
+  std::string folder;
+  bool public_only = false;
+  bool minisign = false;
+  PublishListArgs list;
+  PublishRetryArgs retry;
+  std::string destination, reason;
+  PublishWithdrawArgs withdraw;
+  PublishVerifyArgs verify;
+};
+// `args` must live as long as `p` parses and its action runs.
+void AddPublish(Parser& p, PublishWords& args);
+
+}  // namespace gofarm::cli

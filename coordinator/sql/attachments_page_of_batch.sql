@@ -1,0 +1,7 @@
+SELECT j.id AS job_id, j.module, j.version, j.target, a.name, a.import_path, a.kind, a.size, a.sha256, a.blake3
+  FROM batch_jobs b
+  JOIN jobs j ON j.id = b.job_id
+  JOIN attachments a ON a.token = j.result_token
+ WHERE b.batch_id = $1::bigint AND b.job_id >= $2::bigint AND (b.job_id > $2::bigint OR a.name > $3::text)
+ ORDER BY j.id, a.name
+ LIMIT $4::bigint

@@ -1,0 +1,247 @@
+// The real gofarm program against a farm that answers what the test wants: keys, what is published, and exports with
+// what was made with programs.
+#include <gmock/gmock.h>
+#include <gofarm/v1/farm.grpc.pb.h>
+#include <gofarm/v1/publish.grpc.pb.h>
+#include <grpcpp/grpcpp.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <map>
+
+#include "common/base/text.h"
+#include "common/digest/digest.h"
+#include "common/io/files.h"
+#include "common/process/run.h"
+
+namespace gofarm {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kPem[] = "-----BEGIN PUBLIC KEY-----\nnew\n-----END PUBLIC KEY-----\n";
+
+class FakeFarm final : public v1::Farm::Service {
+ public:
+  v1::ArtifactPage programs;
+  std::map<std::string, std::string> blobs;
+
+ private:
+  grpc::Status GetBatch(grpc::ServerContext*, const v1::BatchRequest* request, v1::Batch* reply) override {
+    reply->set_id(request->id());
+    return grpc::Status::OK;
+  }
+  grpc::Status ListArtifacts(grpc::ServerContext*, const v1::ListArtifactsRequest*,
+                             grpc::ServerWriter<v1::ArtifactPage>* writer) override {
+    writer->Write(programs);
+    return grpc::Status::OK;
+  }
+  grpc::Status Download(grpc::ServerContext*, const v1::DownloadRequest* request,
+                        grpc::ServerWriter<v1::BlobData>* writer) override {
+    const auto it = blobs.find(request->sha256());
+    if (it == blobs.end()) return {grpc::StatusCode::NOT_FOUND, "no such blob"};
+    v1::BlobData data;
+    data.set_total_size(static_cast<int64_t>(it->second.size()));
+    data.set_data(it->second.substr(static_cast<size_t>(request->offset())));
+    writer->Write(data);
+    return grpc::Status::OK;
+  }
+};
+
+class FakePublish final : public v1::Publish::Service {
+ public:
+  v1::AttachmentPage attachments;
+  v1::PublishKeys keys;
+  v1::PublishStatus status;
+  grpc::Status answer;
+  v1::RetryPublicationsRequest retried;
+  v1::WithdrawRequest withdrawn;
+
+ private:
+  grpc::Status ListAttachments(grpc::ServerContext*, const v1::ListAttachmentsRequest*,
+                               grpc::ServerWriter<v1::AttachmentPage>* writer) override {
+    writer->Write(attachments);
+    return answer;
+  }
+  grpc::Status GetKeys(grpc::ServerContext*, const v1::GetKeysRequest*, v1::PublishKeys* reply) override {
+    *reply = keys;
+    return answer;
+  }
+  grpc::Status GetStatus(grpc::ServerContext*, const v1::PublishStatusRequest*, v1::PublishStatus* reply) override {
+    *reply = status;
+    return answer;
+  }
+  grpc::Status Retry(grpc::ServerContext*, const v1::RetryPublicationsRequest* request,
+                     v1::RetryPublicationsReply* reply) override {
+    retried = *request;
+    reply->set_ordered(1);
+    return answer;
+  }
+  grpc::Status Withdraw(grpc::ServerContext*, const v1::WithdrawRequest* request, v1::WithdrawReply* reply) override {
+    withdrawn = *request;
+    reply->set_releases(4);
+    return answer;
+  }
+};
+
+class CliPublishTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/gofarm-cli-XXXXXX";
+    top_ = mkdtemp(pattern);
+    address_ = Cat("unix:", top_, "/s");
+    grpc::ServerBuilder builder;
+    builder.AddListeningPort(address_, grpc::InsecureServerCredentials());
+    builder.RegisterService(&farm_);
+    builder.RegisterService(&publish_);
+    server_ = builder.BuildAndStart();
+    ASSERT_NE(server_, nullptr);
+  }
+  void TearDown() override {
+    server_->Shutdown(std::chrono::system_clock::now());
+    EXPECT_TRUE(io::RemoveTree(top_).ok());
+  }
+  process::CommandResult Call(std::vector<std::string> argv) const {
+    const absl::StatusOr<process::CommandResult> result = process::Run(
+        Scope::For(absl::Seconds(60)),
+        {.argv = std::move(argv),
+         .environment = process::InheritedWith({{"GOFARM_SERVER", address_}, {"GOFARM_DIR", ""}, {"USER", "ann"}})});
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.value_or(process::CommandResult{.exit_code = -1});
+  }
+  process::CommandResult Gofarm(std::vector<std::string> words) const {
+    const char* const bin = std::getenv("GOFARM_BIN_DIR");
+    words.insert(words.begin(), Cat(bin == nullptr ? "build/bin" : bin, "/gofarm"));
+    return Call(std::move(words));
+  }
+  std::string Stored(const std::string& bytes) {
+    std::string sha256 = digest::Sha256Hex(bytes);
+    farm_.blobs[sha256] = bytes;
+    return sha256;
+  }
+  void AddProgram(int64_t job, const std::string& bytes) {
+    v1::ArtifactRow& row = *farm_.programs.add_artifacts();
+    row.set_module("a.test/m");
+    row.set_version("v1.0.0");
+    row.set_target(v1::TARGET_X86_64);
+    row.set_name("m");
+    row.set_import_path("a.test/m");
+    row.set_sha256(Stored(bytes));
+    row.set_size(static_cast<int64_t>(bytes.size()));
+    row.set_job_id(job);
+  }
+  void Attach(int64_t job, const std::string& name, const std::string& kind, const std::string& bytes) {
+    v1::Attachment& row = *publish_.attachments.add_attachments();
+    row.set_job_id(job);
+    row.set_module("a.test/m");
+    row.set_version("v1.0.0");
+    row.set_target(v1::TARGET_X86_64);
+    row.set_name(name);
+    row.set_import_path("a.test/m");
+    row.set_kind(kind);
+    row.set_sha256(Stored(bytes));
+    row.set_size(static_cast<int64_t>(bytes.size()));
+  }
+  // "MODE NAME" of every file below the export, and whether the sums hold.
+  std::string Exported() {
+    const process::CommandResult exported = Gofarm({"artifact", "export", "--batch", "7", top_ + "/x"});
+    EXPECT_EQ(exported.exit_code, 0) << exported.err;
+    const process::CommandResult seen =
+        Call({"/bin/sh", "-c",
+              "cd \"$1\" && sha256sum --quiet -c SHA256SUMS && "
+              "[ $(wc -l <SHA256SUMS) -eq $(find . -type f ! -path ./SHA256SUMS | wc -l) ] && "
+              "find . -mindepth 2 -type f -printf '%m %P\\n' | LC_ALL=C sort",
+              "sh", top_ + "/x"});
+    EXPECT_EQ(seen.exit_code, 0) << seen.err;
+    return seen.out;
+  }
+
+  std::string top_, address_;
+  FakeFarm farm_;
+  FakePublish publish_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+TEST_F(CliPublishTest, AnExportHoldsWhatWasMadeWithTheProgram) {
+  AddProgram(4, "program");
+  Attach(4, "m", "executable", "program");
+  Attach(4, "m.json", "record", "{}");
+  Attach(4, "CHECKSUM", "checksums", "sums");
+  const std::string expected =
+      "644 a.test/m@v1.0.0/x86_64/CHECKSUM\n644 a.test/m@v1.0.0/x86_64/m.json\n755 a.test/m@v1.0.0/x86_64/m\n";
+  EXPECT_EQ(Exported(), expected);
+  // Again: what is there is left, and a file of another mode is written anew.
+  EXPECT_EQ(Call({"/bin/chmod", "755", top_ + "/x/a.test/m@v1.0.0/x86_64/CHECKSUM"}).exit_code, 0);
+  EXPECT_EQ(Exported(), expected);
+}
+
+TEST_F(CliPublishTest, AFarmThatPublishesNothingGivesProgramsAlone) {
+  AddProgram(4, "program");
+  for (const grpc::StatusCode code : {grpc::StatusCode::UNIMPLEMENTED, grpc::StatusCode::FAILED_PRECONDITION}) {
+    publish_.answer = {code, "nothing"};
+    EXPECT_EQ(Exported(), "755 a.test/m@v1.0.0/x86_64/m\n");
+  }
+  publish_.answer = {grpc::StatusCode::INTERNAL, "the database is odd"};
+  EXPECT_EQ(Gofarm({"artifact", "export", "--batch", "7", top_ + "/y"}).exit_code, 4) << "half an export is none";
+}
+
+TEST_F(CliPublishTest, AnAttachmentWithoutADigestIsRefused) {
+  AddProgram(4, "program");
+  Attach(4, "m.json", "record", "{}");
+  publish_.attachments.mutable_attachments(0)->set_sha256("../../etc/passwd");
+  const process::CommandResult exported = Gofarm({"artifact", "export", "--batch", "7", top_ + "/x"});
+  EXPECT_EQ(exported.exit_code, 4);
+  EXPECT_THAT(exported.err, HasSubstr("as a SHA-256"));
+}
+
+TEST_F(CliPublishTest, KeysArePrintedWholeOrTheOneThatSignsAlone) {
+  const auto add = [&](const char* kind, const char* text, int64_t until) {
+    v1::PublishKey& key = *publish_.keys.add_keys();
+    key.set_kind(kind);
+    key.set_public_key(text);
+    if (until > 0) key.mutable_until()->set_unix_micros(until);
+  };
+  add("provenance", "-----BEGIN PUBLIC KEY-----\nold\n-----END PUBLIC KEY-----\n", 1'700'000'000'000'000);
+  const process::CommandResult none = Gofarm({"keys", "show", "--public"});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_THAT(none.out, IsEmpty());
+  add("provenance", kPem, 0);
+  add("minisign", "RWQx", 0);
+  EXPECT_EQ(Gofarm({"keys", "show", "--public"}).out, kPem);
+  EXPECT_THAT(Gofarm({"keys", "show", "--output", "json"}).out, HasSubstr("\"minisign_public_key\": \"RWQx\""));
+  EXPECT_THAT(Gofarm({"keys", "show"}).out, AllOf(HasSubstr("\nold\n"), HasSubstr("\nnew\n"), HasSubstr("RWQx\n")));
+}
+
+TEST_F(CliPublishTest, TheStatusSaysWhyNothingIsPublished) {
+  publish_.status.set_off("nothing is published: there are no keys in /k\x1b[2J");
+  EXPECT_EQ(Gofarm({"publish", "status"}).out, "nothing is published: there are no keys in /k\\x1b[2J\n");
+  const process::CommandResult verify = Gofarm({"publish", "verify"});
+  EXPECT_EQ(verify.exit_code, 2);
+  EXPECT_THAT(verify.err, HasSubstr("there are no keys"));
+  publish_.answer = {grpc::StatusCode::PERMISSION_DENIED, "takes the role viewer"};
+  EXPECT_EQ(Gofarm({"publish", "status"}).exit_code, 5);
+}
+
+TEST_F(CliPublishTest, OrdersSayWhatIsMeant) {
+  EXPECT_EQ(Gofarm({"publish", "retry", "17", "19", "--replace"}).out, "1 publication is tried again\n");
+  EXPECT_THAT(publish_.retried.ids(), ElementsAre(17, 19));
+  EXPECT_TRUE(publish_.retried.replace());
+  EXPECT_FALSE(publish_.retried.all());
+  EXPECT_EQ(Gofarm({"publish", "retry", "--all"}).exit_code, 0);
+  EXPECT_TRUE(publish_.retried.all());
+  EXPECT_THAT(publish_.retried.ids(), IsEmpty());
+  EXPECT_THAT(Gofarm({"publish", "withdraw", "a.test/m@v1.0.0", "--reason", "malware", "--yes"}).out,
+              HasSubstr("a.test/m@v1.0.0 is withdrawn: 4 releases are taken away"));
+  EXPECT_EQ(publish_.withdrawn.version(), "v1.0.0");
+  EXPECT_EQ(publish_.withdrawn.reason(), "malware");
+  EXPECT_EQ(Gofarm({"publish", "withdraw", "a.test/m", "--reason", "malware", "--yes", "--output", "json"}).out,
+            "{\n  \"releases\": 4\n}\n");
+  EXPECT_EQ(publish_.withdrawn.version(), "");
+}
+
+}  // namespace
+}  // namespace gofarm
