@@ -189,7 +189,8 @@ bool Attempt::RunForSmoke(const SmokeFolders& folders, std::string_view name, st
 
 void Attempt::TakeExecutables() {
   for (const Candidate& candidate : candidates_) {
-    built_variants_.insert_or_assign(VariantName(candidate.variant), BuiltVariant{candidate.variant, candidate.listing});
+    built_variants_.insert_or_assign(VariantName(candidate.variant),
+                                     BuiltVariant{candidate.variant, candidate.listing});
   }
   std::sort(candidates_.begin(), candidates_.end(),
             [](const Candidate& a, const Candidate& b) { return a.program->import_path < b.program->import_path; });

@@ -35,9 +35,8 @@ bool Attempt::RecordSource() {
   if (zip.ok()) report_.facts.module_zip_sha256 = zip->sha256;
 
   const std::string file = folder_->path() + "/source.tar.zst";
-  const absl::StatusOr<SourceArchive> archive =
-      WriteSourceArchive(scope_, tools_.fetcher.SourceFolder(*built_),
-                         MakeRecipeFiles(built_variants_, toolchains_.zig.version), file);
+  const absl::StatusOr<SourceArchive> archive = WriteSourceArchive(
+      scope_, tools_.fetcher.SourceFolder(*built_), MakeRecipeFiles(built_variants_, toolchains_.zig.version), file);
   if (absl::IsOutOfRange(archive.status()) || absl::IsInvalidArgument(archive.status())) {
     Note(Cat("no source archive was made: ", Sv(archive.status().message())));
     std::error_code error;

@@ -60,7 +60,9 @@ TEST_F(TarWriterTest, EveryCompressionReadsBackAndIsSeenByBothObservers) {
 TEST_F(TarWriterTest, NamesBeyondAsciiStandAsTheyAreWhateverTheLocale) {
   const absl::StatusOr<std::unique_ptr<TarWriter>> tar = TarWriter::Create(At("t"), {});
   ASSERT_TRUE(tar.ok()) << tar.status();
-  const std::string name = "d/gr\xc3\xb6\xc3\x9f" "e \xe6\xbc\xa2.go";
+  const std::string name =
+      "d/gr\xc3\xb6\xc3\x9f"
+      "e \xe6\xbc\xa2.go";
   const absl::Status added = (*tar)->AddBytes({.name = name}, "bytes");
   ASSERT_TRUE(added.ok()) << added;
   ASSERT_TRUE((*tar)->Finish().ok());

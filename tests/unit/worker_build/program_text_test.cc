@@ -24,9 +24,7 @@ TEST(ProgramTextTest, BlanksAroundItAreGone) {
   EXPECT_EQ(Text(" \n\t\n "), "");
 }
 
-TEST(ProgramTextTest, LinesOfEveryKindEndInANewline) {
-  EXPECT_EQ(Text("a\r\nb\rc\r"), "a\nb\nc");
-}
+TEST(ProgramTextTest, LinesOfEveryKindEndInANewline) { EXPECT_EQ(Text("a\r\nb\rc\r"), "a\nb\nc"); }
 
 TEST(ProgramTextTest, TerminalSequencesAreRemovedWhole) {
   EXPECT_EQ(Text("\x1b[1;31mred\x1b[0m"), "red");
@@ -34,8 +32,13 @@ TEST(ProgramTextTest, TerminalSequencesAreRemovedWhole) {
   EXPECT_EQ(Text("\x1b]0;title\x07name"), "name");
   EXPECT_EQ(Text("\x1b]8;;https://example.com\x1b\\link\x1b]8;;\x1b\\"), "link");
   EXPECT_EQ(Text("\x1bP1$r0m\x1b\\x"), "x");
-  EXPECT_EQ(Text("\xc2\x9b" "31mred"), "red") << "the same as one character of C1";
-  EXPECT_EQ(Text("\xc2\x9d" "0;title\xc2\x9cname"), "name");
+  EXPECT_EQ(Text("\xc2\x9b"
+                 "31mred"),
+            "red")
+      << "the same as one character of C1";
+  EXPECT_EQ(Text("\xc2\x9d"
+                 "0;title\xc2\x9cname"),
+            "name");
 }
 
 TEST(ProgramTextTest, ASequenceThatNeverEndsTakesNoMoreThanItsLine) {

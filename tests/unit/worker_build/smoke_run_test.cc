@@ -105,11 +105,12 @@ TEST_F(SmokeRunTest, WhatProgramsAnswerIsKeptAsText) {
   const std::string os = "import (\n\t\"fmt\"\n\t\"os\"\n)\n";
   const BuildReport report = Run(Native({
       {"tells/main.go",
-       Program("func main() {\n\tswitch os.Args[1] {\n\tcase \"--version\":\n"
-               "\t\tfmt.Print(\"\\x1b[1mtells 1.2.3\\x1b[0m\\r\\ncommit \\xff\\n\")\n"
-               "\tcase \"--help\":\n\t\tfmt.Fprintf(os.Stderr, \"Usage: %s FILE\\n\\n  -v\\tsay more\\n\\n\", os.Args[0])\n"
-               "\t\tos.Exit(2)\n\t}\n}\n",
-               os)},
+       Program(
+           "func main() {\n\tswitch os.Args[1] {\n\tcase \"--version\":\n"
+           "\t\tfmt.Print(\"\\x1b[1mtells 1.2.3\\x1b[0m\\r\\ncommit \\xff\\n\")\n"
+           "\tcase \"--help\":\n\t\tfmt.Fprintf(os.Stderr, \"Usage: %s FILE\\n\\n  -v\\tsay more\\n\\n\", os.Args[0])\n"
+           "\t\tos.Exit(2)\n\t}\n}\n",
+           os)},
       {"flags/main.go",
        Program("func main() { flag.Bool(\"v\", false, \"say more\"); flag.Parse() }\n", "import \"flag\"\n")},
       {"deaf/main.go", Program("func main() { println(\"deaf 1.0\") }\n")},
@@ -117,9 +118,8 @@ TEST_F(SmokeRunTest, WhatProgramsAnswerIsKeptAsText) {
       {"waits/main.go", Program("func main() {\n\tfmt.Println(\"1.0\")\n\ttime.Sleep(time.Hour)\n}\n",
                                 "import (\n\t\"fmt\"\n\t\"time\"\n)\n")},
       {"panics/main.go", Program("func main() { panic(\"1.0\") }\n")},
-      {"floods/main.go",
-       Program("func main() { fmt.Print(strings.Repeat(\"x\", 100_000), os.Args[1]) }\n",
-               "import (\n\t\"fmt\"\n\t\"os\"\n\t\"strings\"\n)\n")},
+      {"floods/main.go", Program("func main() { fmt.Print(strings.Repeat(\"x\", 100_000), os.Args[1]) }\n",
+                                 "import (\n\t\"fmt\"\n\t\"os\"\n\t\"strings\"\n)\n")},
   }));
   ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
   std::map<std::string, std::string> versions, helps;

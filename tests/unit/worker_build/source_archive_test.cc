@@ -164,9 +164,8 @@ TEST_F(SourceArchiveTest, AFileThatPacksTooLargeIsNotPackedToItsEnd) {
 TEST_F(SourceArchiveTest, AStopIsAStopAndAMissingFolderIsATroubleOfTheDisk) {
   std::stop_source stop;
   stop.request_stop();
-  EXPECT_EQ(
-      WriteSourceArchive({.stop = stop.get_token()}, Module("m", false), {}, At("a")).status().code(),
-      absl::StatusCode::kCancelled);
+  EXPECT_EQ(WriteSourceArchive({.stop = stop.get_token()}, Module("m", false), {}, At("a")).status().code(),
+            absl::StatusCode::kCancelled);
   EXPECT_EQ(WriteSourceArchive({}, At("none"), {}, At("a")).status().code(), absl::StatusCode::kNotFound);
 }
 
@@ -174,10 +173,10 @@ TEST(RecipeFilesTest, AnInstallNeedsNoGoModAndSaysTheSameOnEveryMachine) {
   const RecipeFiles files = MakeRecipeFiles(Installed(), "0.15.2");
   ASSERT_EQ(files.size(), 1u);
   const std::string& recipe = files.at("gofarm/recipe.json");
-  for (const char* words : {"\"module\": \"example.com/m\"", "\"version\": \"v1.2.3\"", "\"variant\": \"install\"",
-                            "\"go\": \"1.26.8\"", "\"zig\": \"0.15.2\"", "\"PACKAGE@v1.2.3\"", "\"-buildmode=pie\"",
-                            "\"working_directory\": \"/job\"", "\"GOARCH=loong64\"", "\"GOARCH=amd64\"",
-                            "\"GOPATH=/out\"", "\"go_mod\": \"\""}) {
+  for (const char* words :
+       {"\"module\": \"example.com/m\"", "\"version\": \"v1.2.3\"", "\"variant\": \"install\"", "\"go\": \"1.26.8\"",
+        "\"zig\": \"0.15.2\"", "\"PACKAGE@v1.2.3\"", "\"-buildmode=pie\"", "\"working_directory\": \"/job\"",
+        "\"GOARCH=loong64\"", "\"GOARCH=amd64\"", "\"GOPATH=/out\"", "\"go_mod\": \"\""}) {
     EXPECT_THAT(recipe, HasSubstr(words));
   }
   for (const char* words : {"GOMAXPROCS", "GOMEMLIMIT", "\"-p\"", "=/tmp", "/root"}) {
