@@ -123,9 +123,9 @@ absl::Status Check(const Publication& p) {
 
 constexpr size_t kFieldsMax = 56;
 
-class Fields {
+class FieldList {
  public:
-  Fields() { fields_.reserve(kFieldsMax); }
+  FieldList() { fields_.reserve(kFieldsMax); }
   void Text(std::string_view key, std::string value) {
     fields_.push_back({.key = key, .text = std::move(value), .list = {}});
   }
@@ -242,7 +242,7 @@ absl::StatusOr<Record> MakeRecord(const Publication& p, const Publisher& publish
     return text.empty() ? std::vector<std::string>() : std::vector<std::string>{text};
   };
   const std::string build_date = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", p.built_at, absl::UTCTimeZone());
-  Fields f;
+  FieldList f;
   f.Text("_disabled", "false");
   f.Text("bsum", p.blake3);
   f.Text("build_date", build_date);

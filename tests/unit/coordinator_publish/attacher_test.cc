@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "common/attest/checksums.h"
+#include "common/attest/dsse.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/io/scratch_folder.h"
@@ -88,7 +89,7 @@ class AttacherTest : public ::testing::Test {
     return attacher.Attach({}, attempt_);
   }
   std::string Statement(const domain::Publishing& made) {
-    const auto envelope = attest::ReadBundle(Bytes(made, "hey.sigstore.json"));
+    const auto envelope = attest::ParseBundle(Bytes(made, "hey.sigstore.json"));
     EXPECT_TRUE(envelope.ok()) << envelope.status();
     return envelope.ok() ? envelope->payload : "";
   }
