@@ -64,28 +64,27 @@ class AttacherTest : public ::testing::Test {
 
   absl::StatusOr<domain::Publishing> Attach() {
     const attest::BuildContext context = attest::HeyContext();
-    Attacher attacher(
-        {.keys = Keys::LoadOrMake(folder_.path() + "/keys").value(),
-         .blobs = *blobs_,
-         .facts_of =
-             [](const Scope&, AttemptToken) {
-               domain::BuildFacts facts;
-               facts.module = "github.com/rakyll/hey";
-               facts.version = "v0.1.5";
-               facts.toolset = "tools";
-               facts.worker_arch = "x86_64";
-               facts.started_at = attest::kStarted;
-               return facts;
-             },
-         .licences = licences_,
-         .toolsets = {{.name = "tools", .archives = context.archives}},
-         .publisher = {},
-         .builder_id = attest::kBuilder,
-         .farm_version = "v0.5.1",
-         .public_url = kUrl,
-         .destinations = {"index"},
-         .rules = {},
-         .now = [] { return attest::kStarted + absl::Seconds(95); }});
+    Attacher attacher({.keys = Keys::LoadOrMake(folder_.path() + "/keys").value(),
+                       .blobs = *blobs_,
+                       .facts_of =
+                           [](const Scope&, AttemptToken) {
+                             domain::BuildFacts facts;
+                             facts.module = "github.com/rakyll/hey";
+                             facts.version = "v0.1.5";
+                             facts.toolset = "tools";
+                             facts.worker_arch = "x86_64";
+                             facts.started_at = attest::kStarted;
+                             return facts;
+                           },
+                       .licences = licences_,
+                       .toolsets = {{.name = "tools", .archives = context.archives}},
+                       .publisher = {},
+                       .builder_id = attest::kBuilder,
+                       .farm_version = "v0.5.1",
+                       .public_url = kUrl,
+                       .destinations = {"index"},
+                       .rules = {},
+                       .now = [] { return attest::kStarted + absl::Seconds(95); }});
     return attacher.Attach({}, attempt_);
   }
   std::string Statement(const domain::Publishing& made) {
