@@ -17,11 +17,13 @@
 #include "common/base/text.h"
 #include "common/io/decompress.h"
 #include "common/io/fd.h"
+#include "common/io/files.h"
 #include "common/publish/generation.h"
 #include "coordinator/http/file_response.h"
 #include "coordinator/publish/file_names.h"
 #include "coordinator/publish/program_finder.h"
 #include "coordinator/publish/public_log.h"
+#include "coordinator/publish/record.h"
 #include "coordinator/web/install_script.h"
 #include "coordinator/web/page.h"
 
@@ -216,6 +218,17 @@ absl::StatusOr<web::InstallOffer> OfferOf(const Request& request, const SitePart
   return offer;
 }
 
+// What the program answers, from its record beside it; without it the page has the rest.
+publish::RecordTexts TextsOf(const publish::FoundProgram& found, const SiteParts& parts) {
+  const absl::StatusOr<domain::PublicFile> file = parts.publishing.store().PublicFileOf(
+      CallScope(), found.files.front().token, Cat(found.name, publish::kRecordEnd));
+  if (!file.ok()) return {};
+  const absl::StatusOr<std::string> path = parts.blobs.LocalFile(file->sha256);
+  if (!path.ok()) return {};
+  const absl::StatusOr<std::string> json = io::ReadFile(*path, publish::kRecordFileBytesMax);
+  return json.ok() ? publish::TextsOfRecord(*json) : publish::RecordTexts();
+}
+
 web::ProgramFacts FactsOf(const publish::FoundProgram& found, std::string_view base) {
   const domain::Release& first = found.files.front();
   const auto url = [&](std::string_view end) { return publish::FileUrl(base, first.token, Cat(found.name, end)); };
@@ -261,7 +274,11 @@ Response Page(const Request& request, const SiteParts& parts) {
   web::FarmAddresses farm{.public_url = parts.publishing.public_url(), .minisign_public_key = ""};
   const absl::StatusOr<std::shared_ptr<const publish::Keys>> keys = parts.publishing.CurrentKeys();
   if (keys.ok()) farm.minisign_public_key = (*keys)->minisign().public_key().Line();
-  return FromAnswer(web::ProgramPage(accept, farm, FactsOf(*found, farm.public_url)));
+  web::ProgramFacts facts = FactsOf(*found, farm.public_url);
+  publish::RecordTexts texts = TextsOf(*found, parts);
+  facts.version_output = std::move(texts.version_output);
+  facts.help_output = std::move(texts.help);
+  return FromAnswer(web::ProgramPage(accept, farm, facts));
 }
 
 }  // namespace

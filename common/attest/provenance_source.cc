@@ -19,8 +19,11 @@ absl::Status Incomplete(std::string_view what) {
       Cat("the report of this build is not whole, so it has no provenance: ", what, "; build it again"));
 }
 
-// What may be lost without a gap: the build info is in the executable, and what failed is no part of what was built.
-bool IsNeeded(ReportPart part) { return part != ReportPart::kBuildInfo && part != ReportPart::kFailureDetail; }
+// What may be lost without a gap: the build info is in the executable, and what failed, or what a program answers, is
+// no part of how it was built.
+bool IsNeeded(ReportPart part) {
+  return part != ReportPart::kBuildInfo && part != ReportPart::kFailureDetail && part != ReportPart::kProgramTexts;
+}
 
 // Reports clip what is too long at a border of UTF-8 characters and end it with three dots.
 bool MayBeClipped(std::string_view text, size_t bytes_max) {

@@ -3,11 +3,13 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
+#include <locale.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -30,6 +32,23 @@ using ArchivePtr = std::unique_ptr<archive, ArchiveFree>;
 
 struct EntryFree {
   void operator()(archive_entry* e) const { archive_entry_free(e); }
+};
+
+struct LocaleFree {
+  void operator()(locale_t locale) const { ::freelocale(locale); }
+};
+using LocalePtr = std::unique_ptr<std::remove_pointer_t<locale_t>, LocaleFree>;
+
+// libarchive takes names for texts of the thread's locale, and a service has none: there it knows ASCII alone.
+class InUtf8 {
+ public:
+  explicit InUtf8(const LocalePtr& utf8) : before_(::uselocale(utf8.get())) {}
+  ~InUtf8() { ::uselocale(before_); }
+  InUtf8(const InUtf8&) = delete;
+  InUtf8& operator=(const InUtf8&) = delete;
+
+ private:
+  const locale_t before_;
 };
 
 absl::Status CheckName(std::string_view name) {
@@ -88,6 +107,7 @@ class TarWriter::State {
 
   absl::Status Header(const TarEntry& entry, unsigned type, int64_t size) {
     GOFARM_RETURN_IF_ERROR(CheckName(entry.name));
+    const InUtf8 in_utf8(utf8_);
     const std::unique_ptr<archive_entry, EntryFree> e(archive_entry_new());
     archive_entry_set_pathname(e.get(), entry.name.c_str());
     archive_entry_set_filetype(e.get(), type);
@@ -155,6 +175,7 @@ class TarWriter::State {
   const std::string path_;
   const Fd file_;
   const TarOptions options_;
+  const LocalePtr utf8_{::newlocale(LC_CTYPE_MASK, "C.UTF-8", locale_t{})};
   absl::Status why_;  // what a callback met
   // The tar is freed first: it writes into the other.
   ArchivePtr stored_;

@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::array<std::string_view, 4> kVariantOutcomes = {"", "built", "partial", "failed"};
 constexpr std::array<std::string_view, kReportParts + 1> kParts = {
-    "", "build_info", "go_mod", "environment", "dependencies", "argv", "failure_detail", "programs"};
+    "", "build_info", "go_mod", "environment", "dependencies", "argv", "failure_detail", "programs", "program_texts"};
 constexpr std::array<std::string_view, 3> kSmokes = {"not_run", "ok", "crashed"};
 
 }  // namespace

@@ -3,6 +3,7 @@
 // one rule of what is taken. Plain data.
 #pragma once
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <optional>
@@ -19,7 +20,7 @@ enum class VariantOutcome : int { kBuilt = 1, kPartial, kFailed };
 // What a program did when its worker started it once to see whether it runs at all (docs/smoke.md). Of a report without
 // the field, and of a value that this release does not know: kNotRun.
 enum class Smoke : int { kNotRun = 0, kOk, kCrashed };
-// The parts of a report that are left out when it would exceed its limit, in the order in which they go.
+// The parts of a report that may be left out when it would exceed its limit.
 enum class ReportPart : int {
   kBuildInfo = 1,  // of executables
   kGoMod,          // of variants
@@ -27,9 +28,14 @@ enum class ReportPart : int {
   kDependencies,   // of executables
   kArgv,           // of variants
   kFailureDetail,  // of failed programs: clipped
-  kPrograms        // executables and failed programs: the attempt counts as failed
+  kPrograms,       // executables and failed programs: the attempt counts as failed
+  kProgramTexts    // of executables: what they answer
 };
-inline constexpr int kReportParts = static_cast<int>(ReportPart::kPrograms);
+inline constexpr int kReportParts = static_cast<int>(ReportPart::kProgramTexts);
+// All of them, in the order in which they go.
+inline constexpr std::array<ReportPart, kReportParts> kLeftOutInOrder = {
+    ReportPart::kProgramTexts, ReportPart::kBuildInfo, ReportPart::kGoMod,         ReportPart::kEnvironment,
+    ReportPart::kDependencies, ReportPart::kArgv,      ReportPart::kFailureDetail, ReportPart::kPrograms};
 
 std::string_view Name(VariantOutcome outcome);  // "built", "partial", "failed"
 std::string_view Name(ReportPart part);         // "build_info", ...
@@ -55,6 +61,8 @@ struct Executable {
   std::string variant;
   Smoke smoke = Smoke::kNotRun;
   std::string smoke_detail;  // why it was not run, or how a run ended that was no plain exit; one line
+  // What it answered in its smoke run, as text that may be shown; empty: nothing, or it was not asked.
+  std::string version_text, help_text;
   bool operator==(const Executable&) const = default;
 };
 
@@ -99,6 +107,9 @@ struct AttemptFacts {
   int64_t log_bytes = 0;
   // What go.mod calls the module, where that is not what it was asked for as; else empty.
   std::string declared_path;
+  std::string source_sha256;  // artifact of kind "source": the sources as they were built; empty: it is left out
+  int64_t source_size = 0;
+  std::string module_zip_sha256;  // of the main module's zip, as the module proxy gave it; empty: not known
   bool operator==(const AttemptFacts&) const = default;
 };
 

@@ -95,6 +95,8 @@ absl::Status CleanExecutable(Executable& e, size_t dependencies) {
   // A later release may know more ends of a run; the program is the same.
   if (e.smoke < Smoke::kNotRun || e.smoke > Smoke::kCrashed) e.smoke = Smoke::kNotRun;
   Clean(e.smoke_detail, kSmokeDetailBytesMax);
+  Clean(e.version_text, kProgramTextBytesMax, /*keep_newlines=*/true);
+  Clean(e.help_text, kProgramTextBytesMax, /*keep_newlines=*/true);
   Clean(e.build_info, kBuildInfoBytesMax, /*keep_newlines=*/true);
   return absl::OkStatus();
 }
@@ -115,8 +117,13 @@ absl::Status CleanVariant(VariantTry& v) {
 absl::Status CleanFacts(AttemptFacts& f) {
   GOFARM_RETURN_IF_ERROR(CheckDigest("log digest", f.log_sha256, /*may_be_empty=*/true));
   GOFARM_RETURN_IF_ERROR(CheckDigest("licences digest", f.licences_sha256, /*may_be_empty=*/true));
-  for (const int64_t number :
-       {f.bytes_fetched, f.licences_size, f.log_bytes, int64_t{f.dependency_count}, int64_t{f.sandbox_layout}}) {
+  GOFARM_RETURN_IF_ERROR(CheckDigest("source digest", f.source_sha256, /*may_be_empty=*/true));
+  GOFARM_RETURN_IF_ERROR(CheckDigest("digest of the module's zip", f.module_zip_sha256, /*may_be_empty=*/true));
+  if (f.source_size > kSourceArchiveBytesMax) {
+    return Wrong(Cat("a source archive of ", f.source_size, " bytes, at most ", kSourceArchiveBytesMax, " are taken"));
+  }
+  for (const int64_t number : {f.bytes_fetched, f.licences_size, f.log_bytes, f.source_size,
+                               int64_t{f.dependency_count}, int64_t{f.sandbox_layout}}) {
     GOFARM_RETURN_IF_ERROR(CheckNumber("facts", static_cast<double>(number)));
   }
   for (std::string* text :
@@ -151,7 +158,7 @@ absl::Status CleanReport(AttemptReport& r) {
     GOFARM_RETURN_IF_ERROR(CheckNumber("seconds of a phase", p.seconds));
   }
   for (const Omission& o : r.omitted) {
-    GOFARM_RETURN_IF_ERROR(CheckEnum("omitted part", o.part, ReportPart::kBuildInfo, ReportPart::kPrograms));
+    GOFARM_RETURN_IF_ERROR(CheckEnum("omitted part", o.part, ReportPart::kBuildInfo, ReportPart::kProgramTexts));
     GOFARM_RETURN_IF_ERROR(CheckNumber("items of an omitted part", o.items));
   }
   for (std::string& note : r.notes) Clean(note);

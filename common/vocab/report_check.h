@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/status/status.h"
 #include "common/vocab/report.h"
@@ -16,6 +17,8 @@ inline constexpr size_t kDependenciesMax = 20'000;  // of a report, and of one e
 inline constexpr size_t kDetailBytesMax = 4096;
 inline constexpr size_t kTextBytesMax = 1024;  // names, versions, paths
 inline constexpr size_t kSmokeDetailBytesMax = 256;
+inline constexpr size_t kProgramTextBytesMax = 16 << 10;               // what a program answers, each
+inline constexpr int64_t kSourceArchiveBytesMax = int64_t{256} << 20;  // packed
 inline constexpr size_t kBuildInfoBytesMax = 1 << 20;
 inline constexpr size_t kGoModBytesMax = 1 << 20;
 inline constexpr size_t kArgumentsMax = 20'000;

@@ -25,6 +25,8 @@ void ToProto(const Executable& in, v1::Executable& out) {
   out.set_variant(in.variant);
   out.set_smoke(static_cast<v1::SmokeRun>(in.smoke));
   out.set_smoke_detail(in.smoke_detail);
+  out.set_version_text(in.version_text);
+  out.set_help_text(in.help_text);
   out.mutable_dependency_indexes()->Add(in.dependencies.begin(), in.dependencies.end());
 }
 
@@ -40,7 +42,9 @@ Executable FromProto(const v1::Executable& in) {
           .dependencies = {in.dependency_indexes().begin(), in.dependency_indexes().end()},
           .variant = in.variant(),
           .smoke = static_cast<Smoke>(in.smoke()),
-          .smoke_detail = in.smoke_detail()};
+          .smoke_detail = in.smoke_detail(),
+          .version_text = in.version_text(),
+          .help_text = in.help_text()};
 }
 
 VariantTry FromProto(const v1::VariantTry& in) {
@@ -70,7 +74,10 @@ AttemptFacts FromProto(const v1::AttemptFacts& in) {
           .licences_size = in.licences_size(),
           .used_shared_cache = in.used_shared_cache(),
           .log_bytes = in.log_bytes(),
-          .declared_path = in.declared_path()};
+          .declared_path = in.declared_path(),
+          .source_sha256 = in.source_sha256(),
+          .source_size = in.source_size(),
+          .module_zip_sha256 = in.module_zip_sha256()};
 }
 
 }  // namespace
@@ -91,6 +98,9 @@ void ToProto(const AttemptFacts& in, v1::AttemptFacts& out) {
   out.set_used_shared_cache(in.used_shared_cache);
   out.set_log_bytes(in.log_bytes);
   out.set_declared_path(in.declared_path);
+  out.set_source_sha256(in.source_sha256);
+  out.set_source_size(in.source_size);
+  out.set_module_zip_sha256(in.module_zip_sha256);
 }
 
 void ToProto(const FailedProgram& in, v1::FailedProgram& out) {

@@ -17,7 +17,8 @@
 namespace gofarm::publish {
 namespace {
 
-constexpr char kExecutableKind[] = "executable";
+constexpr char kExecutableKind[] = "executable", kSourceKind[] = "source";
+constexpr char kSourceByproduct[] = "srcbuild";
 
 const Toolset* Find(const std::vector<Toolset>& toolsets, std::string_view name) {
   for (const Toolset& toolset : toolsets) {
@@ -41,6 +42,7 @@ struct Attacher::Work {
   absl::Time ended_at;
   licences::LicenceDocument licences;
   std::string licence_sha256;  // of LICENSE; empty: there is none
+  std::string source_file;     // empty: the worker left it out
   domain::Publishing out;
 };
 
@@ -128,7 +130,12 @@ absl::Status Attacher::AttachProgram(const Scope& scope, Work& work, const Execu
                           .topics = facts.topics,
                           .stars = facts.stars,
                           .deprecated = facts.deprecated,
-                          .job_id = Cat(attempt.job.value)};
+                          .job_id = Cat(attempt.job.value),
+                          .version_text = executable.version_text,
+                          .help_text = executable.help_text};
+  if (!work.source_file.empty()) {
+    publication.source_url = FileUrl(parts_.public_url, attempt.token, work.source_file);
+  }
   publication.log_url = LogUrl(parts_.public_url, attempt.token);
   publication.provenance_url = FileUrl(parts_.public_url, attempt.token, Cat(file, kProvenanceEnd));
   publication.recipe_url = publication.provenance_url;
@@ -145,7 +152,7 @@ absl::Status Attacher::AttachProgram(const Scope& scope, Work& work, const Execu
                                .builder_id = parts_.builder_id,
                                .farm_version = parts_.farm_version,
                                .archives = work.toolset.archives,
-                               .main_zip_sha256 = ""};
+                               .main_zip_sha256 = attempt.facts.module_zip_sha256};
   if (!work.licence_sha256.empty()) {
     context.other_subjects.push_back({.name = kLicenceFile, .sha256 = work.licence_sha256, .blake3 = ""});
   }
@@ -153,6 +160,9 @@ absl::Status Attacher::AttachProgram(const Scope& scope, Work& work, const Execu
                                     .sha256 = digest::Sha256Hex(record_json),
                                     .blake3 = digest::Blake3Hex(record_json)});
   context.other_byproducts.push_back({.name = Cat(file, kSbomEnd), .sha256 = digest::Sha256Hex(sbom)});
+  if (!work.source_file.empty()) {
+    context.other_byproducts.push_back({.name = kSourceByproduct, .sha256 = attempt.facts.source_sha256});
+  }
   Executable named = executable;
   named.name = file;
   GOFARM_ASSIGN_OR_RETURN(const attest::Provenance provenance, attest::ProvenanceOf(attempt, named, context));
@@ -185,8 +195,28 @@ absl::Status Attacher::AttachProgram(const Scope& scope, Work& work, const Execu
                                          .stars = facts.stars,
                                          .licences = {decision.licence},
                                          .licence_note = decision.reason,
-                                         .version_text = "",
+                                         .version_text = VersionLine(executable.version_text),
                                          .deprecated = facts.deprecated}});
+  return absl::OkStatus();
+}
+
+// The worker uploaded it; its BLAKE3, which CHECKSUM has of every file, is not the worker's to say.
+absl::Status Attacher::AttachSource(Work& work) const {
+  const AttemptFacts& facts = work.attempt.facts;
+  if (facts.source_sha256.empty()) return absl::OkStatus();
+  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<blob::Reader> reader, parts_.blobs.Open(facts.source_sha256, 0));
+  digest::Blake3 hasher;
+  while (true) {
+    GOFARM_ASSIGN_OR_RETURN(const std::string piece, reader->Read(blob::kReadBytesMax));
+    if (piece.empty()) break;
+    hasher.Update(piece);
+  }
+  work.source_file = SourceFile(work.facts.module, work.facts.version);
+  work.out.attachments.push_back({.name = work.source_file,
+                                  .kind = kSourceKind,
+                                  .size = reader->size(),
+                                  .sha256 = facts.source_sha256,
+                                  .blake3 = hasher.HexAndReset()});
   return absl::OkStatus();
 }
 
@@ -225,12 +255,14 @@ absl::StatusOr<domain::Publishing> Attacher::Attach(const Scope& scope, const do
             .ended_at = parts_.now(),
             .licences = *std::move(documents),
             .licence_sha256 = "",
+            .source_file = "",
             .out = {}};
   work.out.destinations = parts_.destinations;
   if (const std::string own = OwnLicence(work.licences); !own.empty()) {
     GOFARM_RETURN_IF_ERROR(Store(work, {.name = kLicenceFile, .kind = "licence"}, own));
     work.licence_sha256 = work.out.attachments.back().sha256;
   }
+  GOFARM_RETURN_IF_ERROR(AttachSource(work));
   // Programs that failed have their names too, so that a name does not depend on what came of the others.
   std::vector<std::string> paths;
   for (const Executable& executable : attempt.executables) paths.push_back(executable.import_path);

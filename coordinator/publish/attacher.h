@@ -2,6 +2,9 @@
 // record, CHECKSUM, and the signatures of these; and says which executables are to be published. Files are stored by
 // digest here, and become the attempt's in the transaction that ends it (store/publish_store).
 //
+// The sources as they were built are one file an attempt, as LICENSE is: a registry gets them once a job, never in the
+// artifact of each program.
+//
 // What cannot be told whole is not published: the build counts all the same, and why is logged. Thread-safe; blocks.
 #pragma once
 
@@ -61,6 +64,7 @@ class Attacher {
   absl::StatusOr<licences::LicenceDocument> LicencesOf(const domain::CompletedAttempt& attempt) const;
   absl::Status AttachProgram(const Scope& scope, Work& work, const Executable& executable,
                              const std::string& file) const;
+  absl::Status AttachSource(Work& work) const;
   absl::Status AttachSums(Work& work) const;
 
   const AttacherParts parts_;

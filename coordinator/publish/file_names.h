@@ -19,6 +19,11 @@ inline constexpr char kProvenanceEnd[] = ".sigstore.json";
 inline constexpr char kLicencesEnd[] = ".licenses.txt";
 inline constexpr char kVersionEnd[] = ".version";
 inline constexpr char kLogEnd[] = ".log";
+inline constexpr char kSourceEnd[] = ".src.tar.zst";  // behind that of SourceFile
+
+// "toml-v1.6.0.src.tar.zst": the sources of a module version, one file an attempt. The module's last element, without a
+// major version ("/v2") behind it; what needs quoting anywhere becomes "_".
+std::string SourceFile(std::string_view module, std::string_view version);
 
 // The file of each program, in the order of `import_paths`: as ProgramNames, but a program that is called like a file
 // that stands beside programs takes the path of its package ("cmd_LICENSE").

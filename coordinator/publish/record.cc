@@ -15,10 +15,18 @@
 #include "common/base/text.h"
 #include "common/gomod/path.h"
 #include "common/gomod/version.h"
+#include "common/json/fields.h"
 #include "common/json/quote.h"
 #include "coordinator/publish/names.h"
 
 namespace gofarm::publish {
+
+template <typename Form, json::Is<RecordTexts> R>
+void Fields(Form& form, R& r) {
+  form.Field("help", r.help);
+  form.Field("version_output", r.version_output);
+}
+
 namespace {
 
 constexpr int64_t kStarsToTell = 5;  // fewer say nothing
@@ -115,9 +123,9 @@ absl::Status Check(const Publication& p) {
 
 constexpr size_t kFieldsMax = 56;
 
-class Fields {
+class FieldList {
  public:
-  Fields() { fields_.reserve(kFieldsMax); }
+  FieldList() { fields_.reserve(kFieldsMax); }
   void Text(std::string_view key, std::string value) {
     fields_.push_back({.key = key, .text = std::move(value), .list = {}});
   }
@@ -234,7 +242,7 @@ absl::StatusOr<Record> MakeRecord(const Publication& p, const Publisher& publish
     return text.empty() ? std::vector<std::string>() : std::vector<std::string>{text};
   };
   const std::string build_date = absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", p.built_at, absl::UTCTimeZone());
-  Fields f;
+  FieldList f;
   f.Text("_disabled", "false");
   f.Text("bsum", p.blake3);
   f.Text("build_date", build_date);
@@ -291,6 +299,20 @@ absl::StatusOr<Record> MakeRecord(const Publication& p, const Publisher& publish
   if (form == RecordForm::kPackage) f.Text("version_output", CleanLines(p.version_text, kProgramTextMax));
   f.Text("version_upstream", "");
   return Record{.fields = f.Take()};
+}
+
+std::string VersionLine(std::string_view version_text) {
+  const size_t begin = version_text.find_first_not_of(" \t\n");
+  if (begin == std::string_view::npos) return "";
+  const std::string_view line = version_text.substr(begin, version_text.find('\n', begin) - begin);
+  if (line.find_first_of("0123456789") == std::string_view::npos) return "";
+  return CleanText(line, kTextMax);
+}
+
+RecordTexts TextsOfRecord(std::string_view text) {
+  RecordTexts texts;
+  json::Read(text, json::Rule::kLenient, texts).IgnoreError();
+  return texts;
 }
 
 std::string CompactJson(const Record& record) {

@@ -32,6 +32,8 @@ inline constexpr size_t kSnapshotsMax = 20;
 inline constexpr size_t kProgramTextMax = 16 << 10;  // help and version texts, in PROG.json alone
 // What a record comes to at most in an index, whatever it is made of.
 inline constexpr size_t kRecordBytesMax = 32 << 10;
+// And as PROG.json: JSON makes six bytes of one that it escapes.
+inline constexpr int64_t kRecordFileBytesMax = kRecordBytesMax + 2 * 6 * kProgramTextMax;
 
 inline constexpr char kNoDescription[] = "No Description Provided";
 inline constexpr char kNoLicence[] = "NOASSERTION";  // SPDX: nothing is known
@@ -95,6 +97,16 @@ absl::StatusOr<Record> MakeRecord(const Publication& publication, const Publishe
 std::string CompactJson(const Record& record);
 // The same over several lines, with a newline at its end.
 std::string PrettyJson(const Record& record);
+
+// What a program says of its version, in one line of at most kTextMax bytes: the first that is not blank. Empty where
+// that has no digit in it, as no version does without.
+std::string VersionLine(std::string_view version_text);
+
+// The texts of the program in a record that PrettyJson wrote. What is no such record has none.
+struct RecordTexts {
+  std::string help, version_output;
+};
+RecordTexts TextsOfRecord(std::string_view text);
 
 // "3.8 MB": powers of 1024, rounded up, with one digit after the point below 10.
 std::string HumanSize(int64_t bytes);

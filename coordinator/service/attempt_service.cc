@@ -36,11 +36,14 @@ absl::Status AttemptService::CheckBlobs(const domain::CompletedAttempt& attempt)
     GOFARM_RETURN_IF_ERROR(size_of(e.import_path, e.sha256).status());
   }
   const AttemptFacts& facts = attempt.facts;
-  if (facts.licences_sha256.empty()) return absl::OkStatus();
-  GOFARM_ASSIGN_OR_RETURN(const int64_t stored, size_of("licences", facts.licences_sha256));
-  if (stored == facts.licences_size) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      Cat("licences: reported with ", facts.licences_size, " bytes, stored with ", stored));
+  const auto check = [&](const std::string& what, const std::string& sha256, int64_t size) {
+    if (sha256.empty()) return absl::OkStatus();
+    const absl::StatusOr<int64_t> stored = size_of(what, sha256);
+    if (!stored.ok() || *stored == size) return stored.status();
+    return absl::InvalidArgumentError(Cat(what, ": reported with ", size, " bytes, stored with ", *stored));
+  };
+  GOFARM_RETURN_IF_ERROR(check("licences", facts.licences_sha256, facts.licences_size));
+  return check("source", facts.source_sha256, facts.source_size);
 }
 
 absl::Status AttemptService::CheckExecutables(const Scope& scope, const domain::CompletedAttempt& attempt) const {

@@ -61,10 +61,13 @@ void Record(Txn& txn, const CompletedAttempt& a) {
     txn.Run("insert_artifacts", Array(sha256), Array(sizes), Array(blake3), "executable");
     txn.Run("insert_executables", a.token.value, a.job.value);
   }
-  if (!a.facts.licences_sha256.empty()) {
-    txn.Run("insert_artifacts", Array(std::vector<std::string>{a.facts.licences_sha256}),
-            Array(std::vector<int64_t>{a.facts.licences_size}), Array(std::vector<std::string>{""}), "licences");
-  }
+  const auto insert = [&](const std::string& sha256, int64_t size, const char* kind) {
+    if (sha256.empty()) return;
+    txn.Run("insert_artifacts", Array(std::vector<std::string>{sha256}), Array(std::vector<int64_t>{size}),
+            Array(std::vector<std::string>{""}), kind);
+  };
+  insert(a.facts.licences_sha256, a.facts.licences_size, "licences");
+  insert(a.facts.source_sha256, a.facts.source_size, "source");
   RecordPublishing(txn, a.token, a.job, a.publishing);
 }
 

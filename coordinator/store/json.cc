@@ -44,6 +44,9 @@ void Fields(Form& form, F& f) {
   form.Field("used_shared_cache", f.used_shared_cache);
   form.Field("log_bytes", f.log_bytes);
   form.Field("declared_path", f.declared_path);
+  form.Field("source_sha256", f.source_sha256);
+  form.Field("source_size", f.source_size);
+  form.Field("module_zip_sha256", f.module_zip_sha256);
 }
 
 template <typename Form, json::Is<Dependency> D>
@@ -71,6 +74,8 @@ void Fields(Form& form, E& e) {
       "smoke", e.smoke, [](Smoke smoke) { return Name(smoke); },
       [](std::string_view name) { return std::optional(ParseSmoke(name)); });
   form.Field("smoke_detail", e.smoke_detail);
+  form.Field("version_text", e.version_text);
+  form.Field("help_text", e.help_text);
   form.Field("dependencies", e.dependencies);
 }
 

@@ -46,11 +46,16 @@ TEST_F(AttemptStoreTest, ABuiltAttemptEndsItsJobAndItsRowsOfTheHotTables) {
                   .licences_sha256 = std::string(64, 'd'),
                   .licences_size = 9,
                   .used_shared_cache = true,
-                  .log_bytes = 55};
+                  .log_bytes = 55,
+                  .source_sha256 = std::string(64, 'e'),
+                  .source_size = 12,
+                  .module_zip_sha256 = std::string(64, 'f')};
   for (Executable& e : report.executables) {
     if (e.name != "x") continue;
     e.smoke = Smoke::kCrashed;
     e.smoke_detail = "emulator";
+    e.version_text = "x 1.0\nof \"today\"";
+    e.help_text = "Usage: x <file>\n\t-n";
   }
   report.omitted = {{.part = ReportPart::kBuildInfo, .items = 2}};
   const domain::CompleteResult result = Complete(report);
@@ -88,6 +93,7 @@ TEST_F(AttemptStoreTest, ABuiltAttemptEndsItsJobAndItsRowsOfTheHotTables) {
 
   store::ArtifactStore artifacts(*pool_);
   EXPECT_EQ(Sql(Cat("SELECT kind FROM artifacts WHERE sha256 = '", std::string(64, 'd'), "'")), "licences");
+  EXPECT_EQ(Sql(Cat("SELECT kind || size FROM artifacts WHERE sha256 = '", std::string(64, 'e'), "'")), "source12");
   EXPECT_EQ(artifacts.Referenced(Now(), {report.executables[0].sha256, std::string(64, '0')})->size(), 1u);
 }
 

@@ -62,6 +62,13 @@ int Drop(AttemptReport& r, ReportPart part) {
           [](FailedProgram& p) { p.failure_detail = Clip(p.failure_detail, kShortDetail); });
     case ReportPart::kPrograms:
       return DropPrograms(r);
+    case ReportPart::kProgramTexts:
+      return DropFrom(
+          r.executables, [](const Executable& e) { return !e.version_text.empty() || !e.help_text.empty(); },
+          [](Executable& e) {
+            e.version_text.clear();
+            e.help_text.clear();
+          });
   }
   return 0;
 }
@@ -109,12 +116,13 @@ AttemptReport FinalReport(AttemptReport report, const AttemptExtras& extras) {
   for (VariantTry& v : report.variants) v.seconds = Seconds(v.seconds);
   report.cpu_seconds = Seconds(report.cpu_seconds);
   report.peak_memory_bytes = std::max<int64_t>(0, report.peak_memory_bytes);
-  for (int number = 1; number <= kReportParts; ++number) {
-    if (const auto part = static_cast<ReportPart>(number); HasTooMany(report, part)) LeaveOut(report, part);
+  for (const ReportPart part : kLeftOutInOrder) {
+    if (HasTooMany(report, part)) LeaveOut(report, part);
   }
   if (const absl::Status good = CleanReport(report); !good.ok()) return RefusedReport(Sv(good.message()), extras);
-  for (int number = 1; number <= kReportParts && BytesOf(report) > kCompleteBytesMax; ++number) {
-    LeaveOut(report, static_cast<ReportPart>(number));
+  for (const ReportPart part : kLeftOutInOrder) {
+    if (BytesOf(report) <= kCompleteBytesMax) break;
+    LeaveOut(report, part);
   }
   return report;
 }

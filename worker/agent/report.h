@@ -21,9 +21,9 @@ struct AttemptExtras {
   double upload_seconds = 0;
 };
 
-// Fits kCompleteBytesMax and the limits of report_check.h. Parts go in the order of ReportPart until the rest fits, and
-// `omitted` names each with the number of items it was taken from. What never fits, or breaks the rules otherwise, is
-// reported as failed: class output_limit, or internal.
+// Fits kCompleteBytesMax and the limits of report_check.h. Parts go in the order of kLeftOutInOrder until the rest
+// fits, and `omitted` names each with the number of items it was taken from. What never fits, or breaks the rules
+// otherwise, is reported as failed: class output_limit, or internal.
 AttemptReport FinalReport(AttemptReport report, const AttemptExtras& extras);
 
 // What is said when the coordinator does not take a report: failed, class internal.

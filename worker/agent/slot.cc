@@ -205,6 +205,9 @@ absl::Status Slot::UploadAll(const Scope& scope, Attempt& attempt) {
   if (!report.facts.licences_sha256.empty()) {
     blobs.push_back({report.licences_file, report.facts.licences_sha256, report.facts.licences_size});
   }
+  if (!report.facts.source_sha256.empty()) {
+    blobs.push_back({report.source_file, report.facts.source_sha256, report.facts.source_size});
+  }
   int64_t total = 0;
   for (const upload::Blob& blob : blobs) total += blob.size;
   int64_t before = 0;

@@ -11,7 +11,6 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
-#include "common/digest/digest.h"
 #include "common/io/files.h"
 #include "common/vocab/report_check.h"
 #include "worker/build/build_sandbox.h"
@@ -339,22 +338,6 @@ bool Attempt::JudgeEnd(const exec::SandboxResult& result) {
   return End(FailureClass::kInternal, "unknown end of the sandbox");
 }
 
-bool Attempt::Record() {
-  if (report_.executables.empty()) return true;
-  const std::string file = folder_->path() + "/licences";
-  // Of what was built last: a variant that was tried after it may have taken another Go.
-  const fetch::InstalledToolchain* const go = FindGo(built_->go_version);
-  if (go == nullptr) return End(FailureClass::kInternal, Cat("Go ", built_->go_version, " built it and is gone"));
-  const absl::StatusOr<int64_t> size = tools_.fetcher.WriteLicences(*built_, offer_.target, *go, toolchains_.zig, file);
-  if (!size.ok()) return EndWith(Annotate(size.status(), "gather the licences"), FailureClass::kInternal);
-  const absl::StatusOr<digest::FileDigests> digests = digest::DigestFile(file);
-  if (!digests.ok()) return EndWith(digests.status(), FailureClass::kInternal);
-  report_.licences_file = file;
-  report_.facts.licences_sha256 = digests->sha256;
-  report_.facts.licences_size = digests->size;
-  return true;
-}
-
 void Attempt::Conclude() {
   for (auto& [path, program] : failed_) {
     // A trouble of the worker says nothing about the program: the whole attempt counts as failed, so that it is tried
@@ -381,6 +364,8 @@ bool Attempt::End(FailureClass failure, std::string_view detail) {
   report_.executables.clear();
   report_.dependencies.clear();
   report_.files.clear();
+  report_.facts.source_sha256.clear();
+  report_.facts.source_size = 0;
   report_.failed_programs.clear();
   Say(Tag(), Cat("ended as ", Name(failure), ": ", report_.failure_detail));
   return false;

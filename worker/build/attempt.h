@@ -22,6 +22,7 @@
 #include "worker/build/seeder.h"
 #include "worker/build/smoke.h"
 #include "worker/build/smoke_runner.h"
+#include "worker/build/source_archive.h"
 #include "worker/build/verify.h"
 #include "worker/exec/sandbox.h"
 #include "worker/fetch/module_fetcher.h"
@@ -82,9 +83,10 @@ class Attempt {
   bool CheckBuilt(size_t first, const Variant& variant, TryResult& result);
   bool SmokeRun(Candidate& candidate, std::optional<SmokeVerdict>& crash);
   bool RunForSmoke(const SmokeFolders& folders, std::string_view name, std::string_view flag, absl::Duration left,
-                   SmokeVerdict& verdict);
+                   SmokeVerdict& verdict, std::string& text);
   void TakeExecutables();
   bool Record();
+  bool RecordSource();
   void Conclude();
 
   // Repairs that swap what the module is made of: where they fail too, the first failure tells its author more.
@@ -125,6 +127,7 @@ class Attempt {
   const fetch::TargetListing* target_ = nullptr;
   absl::flat_hash_set<std::string> packages_;
   std::vector<Candidate> candidates_;
+  BuiltVariants built_variants_;                    // of the executables in the report
   std::map<std::string, FailedProgram> failed_;     // by import path, as go names it
   std::map<Dependency, size_t> dependency_places_;  // in the report
   std::optional<HeaderFinder> headers_;             // of the listed module

@@ -14,6 +14,7 @@
 #include "common/io/files.h"
 #include "common/vocab/report_check.h"
 #include "worker/build/attempt.h"
+#include "worker/build/program_text.h"
 #include "worker/build/smoke.h"
 #include "worker/build/verify.h"
 
@@ -123,7 +124,8 @@ bool Attempt::SmokeRun(Candidate& candidate, std::optional<SmokeVerdict>& crash)
   for (const std::string_view flag : kSmokeFlags) {
     if (time_left() <= absl::ZeroDuration()) break;
     SmokeVerdict verdict;
-    if (!RunForSmoke(folders, executable.name, flag, time_left(), verdict)) return false;
+    std::string text;
+    if (!RunForSmoke(folders, executable.name, flag, time_left(), verdict, text)) return false;
     if (!verdict.ran || verdict.crashed || !verdict.detail.empty()) {
       Say("smoke", InSandboxTerms(Cat(path, " ", flag, ": ",
                                       !verdict.ran      ? "not run, "
@@ -147,13 +149,16 @@ bool Attempt::SmokeRun(Candidate& candidate, std::optional<SmokeVerdict>& crash)
     // What it does until its time is over it would do with another flag too.
     if (verdict.crashed || !verdict.ran || verdict.detail == kSmokeTimeOver) break;
     detail = verdict.detail;
+    (flag == kSmokeHelp ? executable.help_text : executable.version_text) = std::move(text);
   }
+  // One that prints the same whatever it is asked does not tell its version.
+  if (executable.version_text == executable.help_text) executable.version_text.clear();
   folder_->RemoveInside(folders.job);
   return true;
 }
 
 bool Attempt::RunForSmoke(const SmokeFolders& folders, std::string_view name, std::string_view flag,
-                          absl::Duration left, SmokeVerdict& verdict) {
+                          absl::Duration left, SmokeVerdict& verdict, std::string& text) {
   exec::SandboxSpec spec = SmokeSandbox(folders, name, flag);
   spec.slot = offer_.slot;
   spec.limits.wall = std::min(spec.limits.wall, left);
@@ -176,11 +181,17 @@ bool Attempt::RunForSmoke(const SmokeFolders& folders, std::string_view name, st
   }
   report_.cpu_seconds += ran->cpu_seconds;
   report_.peak_memory_bytes = std::max(report_.peak_memory_bytes, ran->peak_memory_bytes);
-  verdict = JudgeSmoke({.result = *ran, .printed_too_much = output.too_much(), .output = output.text()});
+  const SmokeEnd end{.result = *ran, .printed_too_much = output.too_much(), .output = output.text()};
+  verdict = JudgeSmoke(end);
+  if (IsAnswer(flag, end, verdict)) text = ProgramText(end.output, Cat(kOut, "/", name), name);
   return true;
 }
 
 void Attempt::TakeExecutables() {
+  for (const Candidate& candidate : candidates_) {
+    built_variants_.insert_or_assign(VariantName(candidate.variant),
+                                     BuiltVariant{candidate.variant, candidate.listing});
+  }
   std::sort(candidates_.begin(), candidates_.end(),
             [](const Candidate& a, const Candidate& b) { return a.program->import_path < b.program->import_path; });
   for (Candidate& candidate : candidates_) {

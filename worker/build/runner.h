@@ -42,6 +42,7 @@ class Workspace {
 struct BuildReport : AttemptReport {
   std::vector<std::string> files;  // of the executables, in their order: on the host, inside the workspace
   std::string licences_file;       // host path of the licence document; empty when none
+  std::string source_file;         // and of the source archive
   std::unique_ptr<Workspace> workspace;
 };
 

@@ -278,4 +278,9 @@ SmokeVerdict JudgeSmoke(const SmokeEnd& end) {
   return {.ran = false};
 }
 
+bool IsAnswer(std::string_view flag, const SmokeEnd& end, const SmokeVerdict& verdict) {
+  if (!verdict.ran || verdict.crashed || !verdict.detail.empty()) return false;
+  return flag == kSmokeHelp || end.result.exit_code == 0;
+}
+
 }  // namespace gofarm::build

@@ -21,7 +21,8 @@ enum class SmokeMode { kOff, kNative, kEmulator };
 std::string_view SmokeModeName(SmokeMode mode);  // "off", "native", "emulator"
 std::optional<SmokeMode> ParseSmokeMode(std::string_view name);
 
-inline constexpr std::string_view kSmokeFlags[] = {"--help", "--version"};
+inline constexpr std::string_view kSmokeHelp = "--help", kSmokeVersion = "--version";
+inline constexpr std::string_view kSmokeFlags[] = {kSmokeHelp, kSmokeVersion};
 
 // A program that still runs after that has started: a server, or one that waits for input.
 inline constexpr absl::Duration kSmokeRunMax = absl::Seconds(5);
@@ -65,5 +66,9 @@ struct SmokeVerdict {
   std::string package;  // of a crash while a package was initialised: which, as Go names it ("main": the program's own)
 };
 SmokeVerdict JudgeSmoke(const SmokeEnd& end);
+
+// Whether the output of a run is the program's answer to `flag`: it ended by itself, and did not complain of an unknown
+// flag. Many programs exit with an error after their help; after --version that means that they know no such flag.
+bool IsAnswer(std::string_view flag, const SmokeEnd& end, const SmokeVerdict& verdict);
 
 }  // namespace gofarm::build

@@ -77,6 +77,13 @@ ModuleFetcher::~ModuleFetcher() = default;
 
 std::string ModuleFetcher::SourceFolder(const Listing& listing) const { return Cat(cache_.Mod(), "/", listing.dir); }
 
+std::string ModuleFetcher::ZipFile(const Listing& listing) const {
+  const size_t at = listing.dir.rfind('@');
+  if (at == std::string::npos) return "";
+  const std::string_view dir = listing.dir;
+  return Cat(cache_.Mod(), "/cache/download/", dir.substr(0, at), "/@v/", dir.substr(at + 1), ".zip");
+}
+
 FetchOutcome ModuleFetcher::FetchAndList(const Scope& scope, const FetchRequest& request,
                                          const FetchProgress& progress) {
   const std::string key = Cat(request.module, "@", request.version, " ", CacheLayout::ShortDigest(request.toolset), " ",

@@ -82,6 +82,8 @@ class ModuleFetcher {
 
   // On the host: the verified source of the module (read-only), for source variants.
   std::string SourceFolder(const Listing& listing) const;
+  // On the host: the module's zip, as the proxy gave it. A prune may take it while the source stays.
+  std::string ZipFile(const Listing& listing) const;
 
  private:
   struct Flight;

@@ -122,7 +122,7 @@ TEST(ProvenanceSourceTest, AReportThatLostAFactIsRefusedByItsName) {
 
 TEST(ProvenanceSourceTest, WhatIsNoPartOfItMayBeLost) {
   AttemptReport report = HeyReport();
-  report.omitted = {{ReportPart::kBuildInfo, 1}, {ReportPart::kFailureDetail, 1}};
+  report.omitted = {{ReportPart::kProgramTexts, 1}, {ReportPart::kBuildInfo, 1}, {ReportPart::kFailureDetail, 1}};
   report.variants[1].argv.push_back("./...");
   EXPECT_TRUE(ProvenanceOf(report, report.executables[0], HeyContext()).ok());
 }

@@ -57,6 +57,21 @@ TEST_F(TarWriterTest, EveryCompressionReadsBackAndIsSeenByBothObservers) {
   }
 }
 
+TEST_F(TarWriterTest, NamesBeyondAsciiStandAsTheyAreWhateverTheLocale) {
+  const absl::StatusOr<std::unique_ptr<TarWriter>> tar = TarWriter::Create(At("t"), {});
+  ASSERT_TRUE(tar.ok()) << tar.status();
+  const std::string name =
+      "d/gr\xc3\xb6\xc3\x9f"
+      "e \xe6\xbc\xa2.go";
+  const absl::Status added = (*tar)->AddBytes({.name = name}, "bytes");
+  ASSERT_TRUE(added.ok()) << added;
+  ASSERT_TRUE((*tar)->Finish().ok());
+  EXPECT_TRUE(absl::StrContains(Bytes("t"), name)) << "as POSIX pax headers have it: in UTF-8";
+  ASSERT_TRUE(MakeFolders(At("out")).ok());
+  ASSERT_TRUE(ExtractArchive({}, At("t"), At("out")).ok());
+  EXPECT_EQ(Bytes(Cat("out/", name)), "bytes");
+}
+
 TEST_F(TarWriterTest, TheBytesHoldNothingOfThisMachine) {
   const absl::Time modified = absl::FromUnixSeconds(1'700'000'000);
   for (const TarCompression compression : {TarCompression::kNone, TarCompression::kGzip, TarCompression::kZstd}) {

@@ -12,6 +12,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "common/base/text.h"
+#include "coordinator/publish/file_names.h"
 #include "tests/support/soar_check.h"
 #include "tests/unit/coordinator_publish/samples.h"
 
@@ -186,6 +187,50 @@ TEST(RecordTest, PackageRecordsAreReadableAndHoldTheTextsOfTheProgram) {
   KeysOf(json);
   EXPECT_TRUE(absl::StartsWith(json, "{\n  \"_disabled\": \"false\",\n")) << json.substr(0, 60);
   EXPECT_TRUE(absl::EndsWith(json, "\n}\n"));
+}
+
+TEST(RecordTextsTest, ARecordGivesBackTheTextsOfItsProgram) {
+  Publication p = SomePublication();
+  p.version_text = "hey 1.0 <b>&\nbuilt";
+  p.help_text = "Usage: \"hey\" <url>\n\t-n\xc3\xa4";
+  const RecordTexts texts = TextsOfRecord(PrettyJson(Made(p, RecordForm::kPackage)));
+  EXPECT_EQ(texts.version_output, p.version_text);
+  EXPECT_EQ(texts.help, p.help_text);
+  p.version_text = p.help_text = std::string(kProgramTextMax, '<');
+  const std::string largest = PrettyJson(Made(p, RecordForm::kPackage));
+  EXPECT_GT(largest.size(), 2 * kProgramTextMax);
+  EXPECT_LE(static_cast<int64_t>(largest.size()), kRecordFileBytesMax);
+  EXPECT_EQ(TextsOfRecord(largest).help.size(), kProgramTextMax);
+  EXPECT_EQ(TextsOfRecord(PrettyJson(Made(p, RecordForm::kIndex))).help, "");
+  EXPECT_EQ(TextsOfRecord("{\"help\": 7}").help, "");
+  EXPECT_EQ(TextsOfRecord("no JSON").help, "");
+}
+
+TEST(VersionLineTest, IsOneLineWithANumberInIt) {
+  EXPECT_EQ(VersionLine("hey v0.1.5"), "hey v0.1.5");
+  EXPECT_EQ(VersionLine("\n\n  hey v0.1.5  \ncommit abc"), "hey v0.1.5");
+  EXPECT_EQ(VersionLine("hey\x1b[31m 1\t2"), "hey [31m 1 2");
+  EXPECT_EQ(VersionLine("dev build\n1.0"), "") << "the first line says nothing";
+  EXPECT_EQ(VersionLine(""), "");
+  EXPECT_EQ(VersionLine(" \n\t"), "");
+  EXPECT_EQ(VersionLine(std::string(10'000, '1')).size(), kTextMax);
+}
+
+TEST(SourceFileTest, IsNamedByModuleAndVersion) {
+  EXPECT_EQ(SourceFile("github.com/BurntSushi/toml", "v1.6.0"), "toml-v1.6.0.src.tar.zst");
+  EXPECT_EQ(SourceFile("github.com/x/tool/v2", "v2.0.0+incompatible"), "tool-v2.0.0+incompatible.src.tar.zst");
+  EXPECT_EQ(SourceFile("gopkg.in/yaml.v2", "v2.4.0"), "yaml.v2-v2.4.0.src.tar.zst");
+  EXPECT_EQ(SourceFile("example.com", "v1.0.0"), "example.com-v1.0.0.src.tar.zst");
+  EXPECT_EQ(SourceFile("v2", "v1.0.0"), "v2-v1.0.0.src.tar.zst");
+  EXPECT_EQ(SourceFile("example.com/~x/../a b", "v1\x1b"), "a_b-v1_.src.tar.zst");
+  EXPECT_EQ(SourceFile("example.com/.git", "v1"), "_.git-v1.src.tar.zst");
+  EXPECT_EQ(SourceFile("example.com/-rf", "v1"), "_-rf-v1.src.tar.zst");
+  EXPECT_LE(SourceFile(std::string(1000, 'm'), std::string(1000, 'v')).size(), 255u);
+}
+
+TEST(SourceFileTest, AProgramOfSuchANameTakesAnother) {
+  const std::vector<std::string> paths = {"example.com/m/cmd/m-v1.0.0.src.tar.zst"};
+  EXPECT_THAT(ProgramFiles("example.com/m", paths), ElementsAre(::testing::StartsWith("program-")));
 }
 
 TEST(HumanSizeTest, RoundsUpAsTheReferenceDoes) {

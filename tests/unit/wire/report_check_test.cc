@@ -50,6 +50,29 @@ TEST(CleanReportTest, TextIsMadeFitToBePrinted) {
   EXPECT_EQ(a.executables[0].main_version, "\\xff");
 }
 
+TEST(CleanReportTest, WhatAProgramAnswersIsMadeFitToBePrintedAndBounded) {
+  AttemptReport a = Good();
+  a.executables[0].version_text = "x 1.0\n\033[31mred";
+  a.executables[0].help_text = "Usage\n\tx" + std::string(2 * kProgramTextBytesMax, 'x');
+  ASSERT_TRUE(CleanReport(a).ok());
+  EXPECT_EQ(a.executables[0].version_text, "x 1.0\n\\x1b[31mred");
+  EXPECT_EQ(a.executables[0].help_text.size(), kProgramTextBytesMax);
+  EXPECT_EQ(a.executables[0].help_text.substr(0, 8), "Usage\n\tx");
+}
+
+TEST(CleanReportTest, TheSourceArchiveHasADigestAndABoundedSize) {
+  const auto kRefused = absl::StatusCode::kInvalidArgument;
+  AttemptReport good = Good();
+  good.facts.source_sha256 = good.facts.module_zip_sha256 = std::string(64, 'a');
+  good.facts.source_size = kSourceArchiveBytesMax;
+  good.omitted = {{.part = ReportPart::kProgramTexts, .items = 1}};
+  EXPECT_TRUE(CleanReport(good).ok());
+  EXPECT_EQ(CodeAfter([](auto& a) { a.facts.source_size = kSourceArchiveBytesMax + 1; }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.facts.source_size = -1; }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.facts.source_sha256 = "../x"; }), kRefused);
+  EXPECT_EQ(CodeAfter([](auto& a) { a.facts.module_zip_sha256 = "AA"; }), kRefused);
+}
+
 TEST(CleanReportTest, AnEndOfASmokeRunThatALaterReleaseKnowsCountsAsNone) {
   AttemptReport a = Good();
   a.executables[0].smoke = static_cast<Smoke>(7);

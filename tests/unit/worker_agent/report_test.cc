@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <set>
 
 #include "common/base/text.h"
 #include "common/vocab/report_check.h"
@@ -71,6 +72,29 @@ TEST(FinalReportTest, AReportLargerThanAMessageSaysWhatWasLeftOutAndKeepsEveryEx
   EXPECT_EQ(out.executables[0].build_info, "");
   EXPECT_EQ(out.executables[99].dependencies.size(), 200u);
   EXPECT_THAT(out.omitted, ElementsAre(Omission{ReportPart::kBuildInfo, 100}));
+}
+
+TEST(FinalReportTest, WhatProgramsAnswerGoesFirst) {
+  AttemptReport report = Built(100, 10'000, 200);
+  for (Executable& e : report.executables) e.help_text = std::string(kProgramTextBytesMax, 'h');
+  report.executables[0].version_text = std::string(kProgramTextBytesMax, 'v');
+  const AttemptReport fits = FinalReport(report, {});
+  EXPECT_TRUE(fits.omitted.empty());
+  EXPECT_EQ(fits.executables[0].version_text.size(), kProgramTextBytesMax);
+  for (Executable& e : report.executables) e.version_text = e.help_text;
+  report.executables[0].version_text = report.executables[0].help_text = "";
+  const AttemptReport out = FinalReport(report, {});
+  EXPECT_LE(BytesOf(out), kCompleteBytesMax);
+  EXPECT_THAT(out.omitted, ElementsAre(Omission{ReportPart::kProgramTexts, 99}));
+  EXPECT_EQ(out.executables[99].help_text, "");
+  EXPECT_EQ(out.executables[99].build_info.size(), 10'000u);
+}
+
+TEST(FinalReportTest, EveryPartGoesOnce) {
+  const std::set<ReportPart> parts(kLeftOutInOrder.begin(), kLeftOutInOrder.end());
+  EXPECT_EQ(parts.size(), static_cast<size_t>(kReportParts));
+  EXPECT_EQ(kLeftOutInOrder.back(), ReportPart::kPrograms);
+  for (const ReportPart part : parts) EXPECT_EQ(ParseReportPart(Name(part)), part);
 }
 
 TEST(FinalReportTest, PartsGoInTheirOrderAndNoMoreThanMust) {

@@ -14,6 +14,8 @@
 
 #include "absl/time/clock.h"
 #include "common/base/text.h"
+#include "common/digest/digest.h"
+#include "common/io/archive.h"
 #include "common/io/files.h"
 #include "common/licences/document.h"
 #include "common/process/run.h"
@@ -76,10 +78,45 @@ TEST_F(LocalRunnerTest, BuildsTheProgramsOfARealModule) {
   }
   EXPECT_GT(report.cpu_seconds, 0);
   EXPECT_GT(report.peak_memory_bytes, 1 << 20);
+  for (const Executable& e : report.executables) {
+    if (e.smoke == Smoke::kOk) {
+      EXPECT_NE(e.help_text, "") << e.name;
+      EXPECT_EQ(e.version_text, "") << "these know no --version";
+    }
+  }
+  EXPECT_THAT(report.facts.module_zip_sha256, MatchesRegex("[0-9a-f]{64}"));
+  const std::string sources = fs::path(report.source_file).parent_path() / "sources";
+  ASSERT_TRUE(io::MakeFolders(sources).ok());
+  EXPECT_EQ(digest::DigestFile(report.source_file)->sha256, report.facts.source_sha256);
+  EXPECT_EQ(static_cast<int64_t>(fs::file_size(report.source_file)), report.facts.source_size);
+  const absl::StatusOr<io::Extracted> extracted = io::ExtractArchive({}, report.source_file, sources);
+  ASSERT_TRUE(extracted.ok()) << extracted.status();
+  EXPECT_TRUE(fs::exists(sources + "/source/decode.go"));
+  EXPECT_TRUE(fs::exists(sources + "/source/cmd/tomlv/main.go"));
+  const std::string recipe = io::ReadFile(sources + "/gofarm/recipe.json", 1 << 20).value();
+  EXPECT_THAT(recipe, HasSubstr(report.facts.module_h1));
+  EXPECT_THAT(recipe, HasSubstr("\"PACKAGE@v1.6.0\""));
+  for (const std::string& place : {work_, CacheFolder()}) {
+    EXPECT_THAT(recipe, ::testing::Not(HasSubstr(place)));
+  }
   std::vector<Phase> phases;
   for (const PhaseTime& p : report.phases) phases.push_back(p.phase);
   EXPECT_THAT(phases, ElementsAre(Phase::kSeed, Phase::kFetch, Phase::kBuild, Phase::kCheck));
   EXPECT_THAT(listener_.log, HasSubstr("build/install| $ /go/bin/go install"));
+}
+
+TEST_F(LocalRunnerTest, TwoTargetsHaveTheSameSourceArchive) {
+  std::vector<std::string> archives, zips;
+  for (const Target target : {Target::kX86_64, Target::kAarch64}) {
+    const BuildReport report = Run(OrderOf("github.com/rakyll/hey", "v0.1.5", target));
+    ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
+    archives.push_back(report.facts.source_sha256);
+    zips.push_back(report.facts.module_zip_sha256);
+  }
+  EXPECT_NE(archives[0], "");
+  EXPECT_EQ(archives[0], archives[1]);
+  EXPECT_EQ(zips[0], zips[1]);
+  EXPECT_EQ(zips[0], "f5354b335ebda92ca7829cab90b6134daae4bf4e1d90ebc705fd3d7a529bcf0a");
 }
 
 TEST_F(LocalRunnerTest, TheReportsWorkspaceTakesTheFilesWithIt) {

@@ -12,6 +12,7 @@
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/process/run.h"
+#include "common/vocab/report_check.h"
 #include "tests/support/proxy_folder.h"
 #include "tests/unit/worker_build/runner_fixture.h"
 
@@ -98,6 +99,47 @@ TEST_F(SmokeRunTest, OnlyWhatCrashesAtStartFails) {
   std::vector<Phase> phases;
   for (const PhaseTime& p : report.phases) phases.push_back(p.phase);
   EXPECT_THAT(phases, ElementsAre(Phase::kSeed, Phase::kFetch, Phase::kBuild, Phase::kCheck));
+}
+
+TEST_F(SmokeRunTest, WhatProgramsAnswerIsKeptAsText) {
+  const std::string os = "import (\n\t\"fmt\"\n\t\"os\"\n)\n";
+  const BuildReport report = Run(Native({
+      {"tells/main.go",
+       Program(
+           "func main() {\n\tswitch os.Args[1] {\n\tcase \"--version\":\n"
+           "\t\tfmt.Print(\"\\x1b[1mtells 1.2.3\\x1b[0m\\r\\ncommit \\xff\\n\")\n"
+           "\tcase \"--help\":\n\t\tfmt.Fprintf(os.Stderr, \"Usage: %s FILE\\n\\n  -v\\tsay more\\n\\n\", os.Args[0])\n"
+           "\t\tos.Exit(2)\n\t}\n}\n",
+           os)},
+      {"flags/main.go",
+       Program("func main() { flag.Bool(\"v\", false, \"say more\"); flag.Parse() }\n", "import \"flag\"\n")},
+      {"deaf/main.go", Program("func main() { println(\"deaf 1.0\") }\n")},
+      {"mute/main.go", Program("func main() {}\n")},
+      {"waits/main.go", Program("func main() {\n\tfmt.Println(\"1.0\")\n\ttime.Sleep(time.Hour)\n}\n",
+                                "import (\n\t\"fmt\"\n\t\"time\"\n)\n")},
+      {"panics/main.go", Program("func main() { panic(\"1.0\") }\n")},
+      {"floods/main.go", Program("func main() { fmt.Print(strings.Repeat(\"x\", 100_000), os.Args[1]) }\n",
+                                 "import (\n\t\"fmt\"\n\t\"os\"\n\t\"strings\"\n)\n")},
+  }));
+  ASSERT_EQ(Name(report.outcome), "built") << report.failure_detail << listener_.log;
+  std::map<std::string, std::string> versions, helps;
+  for (const Executable& e : report.executables) {
+    versions[e.name] = e.version_text;
+    helps[e.name] = e.help_text;
+  }
+  EXPECT_EQ(versions.at("tells"), "tells 1.2.3\ncommit \xef\xbf\xbd");
+  EXPECT_EQ(helps.at("tells"), "Usage: tells FILE\n\n  -v\tsay more");
+  EXPECT_EQ(versions.at("flags"), "") << "an error is no answer";
+  EXPECT_THAT(helps.at("flags"), StartsWith("Usage of flags:\n  -v"));
+  EXPECT_EQ(versions.at("deaf"), "") << "it says the same to everything";
+  EXPECT_EQ(helps.at("deaf"), "deaf 1.0");
+  for (const char* silent : {"mute", "waits", "panics"}) {
+    EXPECT_EQ(versions.at(silent), "") << silent;
+    EXPECT_EQ(helps.at(silent), "") << silent;
+  }
+  EXPECT_EQ(helps.at("floods").size(), kProgramTextBytesMax);
+  EXPECT_EQ(versions.at("floods"), "") << "what differs was cut";
+  EXPECT_EQ(SmokesOf(report).at("floods"), "ok");
 }
 
 TEST_F(SmokeRunTest, ASignalInAConstructorOfCIsACrashAndNothingWasBuilt) {

@@ -38,6 +38,25 @@ const std::string kMainFrames =
     "main.main()\n\texample.com/x/m.go:2 +0x28 fp=0xc000194748 sp=0xc000194718 pc=0x47a768\n"
     "runtime.main()\n\truntime/proc.go:290 +0x2d5 fp=0xc0001947e0 sp=0xc000194748 pc=0x443ef5\n";
 
+bool Answers(std::string_view flag, const SmokeEnd& end) { return IsAnswer(flag, end, JudgeSmoke(end)); }
+
+TEST(SmokeAnswerTest, OnlyARunThatEndedByItselfAnswers) {
+  const auto exit = [](int code) { return exec::SandboxResult{.ended_by = exec::EndedBy::kExit, .exit_code = code}; };
+  EXPECT_TRUE(Answers(kSmokeHelp, {.result = exit(0), .output = "Usage"}));
+  EXPECT_TRUE(Answers(kSmokeHelp, {.result = exit(2), .output = "Usage"}));
+  EXPECT_TRUE(Answers(kSmokeVersion, {.result = exit(0), .output = "1.0"}));
+  EXPECT_FALSE(Answers(kSmokeVersion, {.result = exit(2), .output = "flag provided but not defined: -version"}));
+  EXPECT_FALSE(Answers(kSmokeHelp, {.result = exit(1), .output = "bwrap: execvp /out/x: Exec format error"}));
+  for (const exec::EndedBy by : {exec::EndedBy::kWall, exec::EndedBy::kSilence, exec::EndedBy::kMemory,
+                                 exec::EndedBy::kOutput, exec::EndedBy::kStopped, exec::EndedBy::kDisk}) {
+    EXPECT_FALSE(Answers(kSmokeHelp, {.result = {.ended_by = by}, .output = "1.0"}));
+    EXPECT_FALSE(Answers(kSmokeVersion, {.result = {.ended_by = by}, .output = "1.0"}));
+  }
+  EXPECT_FALSE(Answers(kSmokeHelp, {.result = {.ended_by = exec::EndedBy::kSignal, .signal = SIGTERM}, .output = "1"}));
+  EXPECT_FALSE(
+      Answers(kSmokeHelp, {.result = {.ended_by = exec::EndedBy::kStopped}, .printed_too_much = true, .output = "1"}));
+}
+
 // As go4.org/unsafe/assume-no-moving-gc of early 2023 does with a Go that it does not know.
 const std::string kNoMovingGc =
     "panic: Something in this program imports go4.org/unsafe/assume-no-moving-gc to declare that it assumes a "
