@@ -14,6 +14,7 @@
 #include "cli/embedded/settings.h"
 #include "cli/nearest.h"
 #include "cli/output.h"
+#include "cli/publish_client.h"
 #include "cli/words.h"
 #include "cli/words_publish.h"
 #include "common/base/text.h"
@@ -459,6 +460,7 @@ int Main(int argc, char** argv) {
   OpenStandardDescriptors();
   (void)process::ForbidCoreDumps();  // an identity's key may stand in its memory; the command runs all the same
   Parser p;
+  p.globals.farm_index = TellIndex;
   UpArgs up;
   SubmitArgs submit;
   int64_t batch = 0, limit = 0;

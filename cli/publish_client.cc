@@ -1,5 +1,8 @@
 #include "cli/publish_client.h"
 
+#include <utility>
+
+#include "absl/time/time.h"
 #include "cli/client_impl.h"
 #include "common/base/status_macros.h"
 #include "gofarm/v1/publish.grpc.pb.h"
@@ -9,7 +12,27 @@ namespace {
 
 using Stub = v1::Publish::Stub;
 
+constexpr char kMinisignKind[] = "minisign";
+constexpr char kProvenanceKind[] = "provenance";
+
+absl::Time TimeOf(const v1::Timestamp& time) { return absl::FromUnixMicros(time.unix_micros()); }
+
 }  // namespace
+
+absl::StatusOr<install::FarmTells> TellIndex(FarmClient& farm) {
+  v1::PublishKeys keys;
+  GOFARM_RETURN_IF_ERROR(PublishClient(farm).GetKeys(keys));
+  install::FarmTells tells{.index_url = keys.index_url(), .minisign_key = ""};
+  tells.signers.builder = keys.builder();
+  for (const v1::PublishKey& key : keys.keys()) {
+    if (key.kind() == kMinisignKind && !key.has_until()) tells.minisign_key = key.public_key();
+    if (key.kind() != kProvenanceKind) continue;
+    publish::ListedKey listed{.kind = key.kind(), .public_key = key.public_key(), .since = TimeOf(key.since())};
+    if (key.has_until()) listed.until = TimeOf(key.until());
+    tells.signers.keys.push_back(std::move(listed));
+  }
+  return tells;
+}
 
 absl::Status PublishClient::GetKeys(v1::PublishKeys& keys) {
   return farm_.impl_->Unary(*farm_.impl_->publish, &Stub::GetKeys, v1::GetKeysRequest(), keys);

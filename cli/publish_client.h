@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cli/client.h"
+#include "cli/install/source.h"
 
 namespace gofarm::v1 {
 class AttachmentPage;
@@ -21,6 +22,9 @@ class WithdrawalPage;
 }  // namespace gofarm::v1
 
 namespace gofarm::cli {
+
+// The index that a farm publishes, and by which keys: for clients of indexes (FarmIndexCall).
+absl::StatusOr<install::FarmTells> TellIndex(FarmClient& farm);
 
 class PublishClient {
  public:

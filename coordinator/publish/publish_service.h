@@ -52,6 +52,7 @@ class PublishService {
   // OK: it publishes.
   const absl::Status& WhyOff() const { return why_off_; }
   const std::string& public_url() const { return public_url_; }
+  const std::string& builder_id() const { return builder_id_; }  // empty: it publishes nothing
   std::string IndexFolder() const;
 
   // As AttemptService::Attach.

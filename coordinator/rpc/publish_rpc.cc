@@ -153,6 +153,7 @@ ServerUnary PublishRpc::GetKeys(ServerContext context, const v1::GetKeysRequest*
                  if (keys.empty()) GOFARM_RETURN_IF_ERROR(publishing->WhyOff());
                  for (const domain::PublishKey& key : keys) ToProto(key, *reply->add_keys());
                  reply->set_index_url(publishing->IndexUrl());
+                 reply->set_builder(publishing->builder_id());
                  return absl::OkStatus();
                });
 }
