@@ -199,7 +199,8 @@ absl::StatusOr<bool> IndexPublisher::RunOnce(const Scope& scope) {
   written_for_ = wanted;
   obs::Info("index_written",
             {{"generation", Cat(number)}, {"programs", Cat(programs_.size())}, {"orders", Cat(due.size())}});
-  return true;
+  // The state that a start writes holds nobody up.
+  return !due.empty();
 }
 
 }  // namespace gofarm::publish

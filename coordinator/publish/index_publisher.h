@@ -70,7 +70,7 @@ class IndexPublisher {
   // The next round writes although nothing is ordered: the keys are other ones.
   void WriteAgain() { ++wanted_; }
   // One round without a thread: reads everything when it has not yet, and writes when there is an order. Whether it
-  // wrote.
+  // carried one out.
   absl::StatusOr<bool> RunOnce(const Scope& scope);
   // "FOLDER/current".
   std::string CurrentFolder() const { return folder_.CurrentFolder(); }

@@ -70,15 +70,6 @@ std::vector<int64_t> IdsOf(const pqxx::result& rows) {
   return ids;
 }
 
-domain::Attachment AttachmentOf(const pqxx::row& row) {
-  return {.name = row["name"].as<std::string>(),
-          .import_path = row["import_path"].as<std::string>(),
-          .kind = row["kind"].as<std::string>(),
-          .size = row["size"].as<int64_t>(),
-          .sha256 = row["sha256"].as<std::string>(),
-          .blake3 = row["blake3"].as<std::string>()};
-}
-
 void InsertAttachments(Txn& txn, AttemptToken token, const std::vector<domain::Attachment>& attachments) {
   if (attachments.empty()) return;
   std::vector<std::string> names, paths, kinds, sha256, blake3;
