@@ -253,7 +253,7 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .identities = identities_.get(),
                    .audit = &audit_},
                   epoch);
-  const absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));
+  absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));
   if (started.ok()) {
     Publish(&leading);
     listener_.Watch(leading.address());

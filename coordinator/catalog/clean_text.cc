@@ -50,7 +50,7 @@ std::string CleanText(std::string_view text, size_t limit) {
 }
 
 std::string CleanPageUrl(std::string_view text) {
-  const std::string clean = CleanText(text, kPageUrlMax + 1);
+  std::string clean = CleanText(text, kPageUrlMax + 1);
   const bool page = absl::StartsWithIgnoreCase(clean, "https://") || absl::StartsWithIgnoreCase(clean, "http://");
   if (!page || clean.size() > kPageUrlMax || clean.find(' ') != std::string::npos) return "";
   return clean;
