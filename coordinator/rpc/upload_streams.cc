@@ -68,7 +68,7 @@ absl::Status LogStream::Handle(const v1::LogChunk& chunk) {
     ++unsynced_;
   }
   Busy();
-  const absl::Status taken = logs.Append(token, chunk.offset(), chunk.data(),
+  absl::Status taken = logs.Append(token, chunk.offset(), chunk.data(),
                                          [this](const absl::StatusOr<int64_t>& offset) { Stored(offset); });
   if (!taken.ok()) {
     {
