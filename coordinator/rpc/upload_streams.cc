@@ -69,7 +69,7 @@ absl::Status LogStream::Handle(const v1::LogChunk& chunk) {
   }
   Busy();
   absl::Status taken = logs.Append(token, chunk.offset(), chunk.data(),
-                                         [this](const absl::StatusOr<int64_t>& offset) { Stored(offset); });
+                                   [this](const absl::StatusOr<int64_t>& offset) { Stored(offset); });
   if (!taken.ok()) {
     {
       absl::MutexLock lock(&acks_mutex_);

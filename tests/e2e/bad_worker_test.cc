@@ -32,9 +32,9 @@ class BadWorkerTest : public ::testing::Test {
                                      const std::vector<std::string>& words) {
     std::vector<std::string> all = {"--join", farm_->JoinString("worker")};
     all.insert(all.end(), words.begin(), words.end());
-    auto worker = std::make_unique<JoinedWorker>(std::vector<std::string>{BinDir() + "/gofarm-worker"}, name, all,
-                                                 WorkerEnvironment(environment_, more),
-                                                 Cat(farm_->scratch(), "/", name));
+    auto worker =
+        std::make_unique<JoinedWorker>(std::vector<std::string>{BinDir() + "/gofarm-worker"}, name, all,
+                                       WorkerEnvironment(environment_, more), Cat(farm_->scratch(), "/", name));
     EXPECT_TRUE(farm_->WaitConnected(name)) << worker->Log();
     return worker;
   }
