@@ -103,8 +103,8 @@ absl::Status UploadBlob(const Scope& scope, const Uplink& uplink, AttemptToken t
     GOFARM_ASSIGN_OR_RETURN(const io::Fd fd, OpenBlob(blob));
     const std::shared_ptr<grpc::Channel> channel = uplink.channel();
     absl::Status status = channel == nullptr
-                                    ? absl::UnavailableError("no coordinator was dialled yet")
-                                    : TryOnce(scope, channel, uplink.secret(), token, blob, fd.get(), progress);
+                              ? absl::UnavailableError("no coordinator was dialled yet")
+                              : TryOnce(scope, channel, uplink.secret(), token, blob, fd.get(), progress);
     if (status.ok()) return status;
     const bool mismatch = absl::IsDataLoss(status);
     if (absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status) ||
