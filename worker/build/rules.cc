@@ -380,8 +380,10 @@ std::vector<Finding> FindingsOf(const std::vector<LogSection>& log,
 bool SaysToolchainBroken(std::string_view line) {
   if (BlamesSource(line)) return false;
   // Go's own tools, and the compiler that they start.
-  if (line.starts_with("go: error obtaining buildID for go tool ") || line.starts_with("go: no such tool "))
-    return true;
+  for (const std::string_view start :
+       {"go: error obtaining buildID for go tool ", "go: no such tool ", "cgo: C compiler \""}) {
+    if (line.starts_with(start)) return true;
+  }
   if (Has(line, "fork/exec /")) {
     for (const std::string_view end :
          {": exec format error", ": no such file or directory", ": permission denied", ": input/output error"}) {
