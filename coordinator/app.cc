@@ -262,7 +262,7 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .audit = &audit_,
                    .public_url = http_ ? Cat("http://127.0.0.1:", http_->port()) : ""},
                   epoch);
-  const absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));
+  absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));
   if (started.ok()) {
     Publish(&leading);
     listener_.Watch(leading.address());

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Sets up and passes the tests: tests/run.sh [--full] [--only REGEX]
 #   without --full: one GCC build, unit tests (also under asan and ubsan), store, gRPC, simulation, sandbox and end-to-end tests, a minute of chaos
-#   --full: also clang with -Wthread-safety, clang-tidy, the thread sanitizer, the whole table of modules, a submission of 100,000 lines,
-#           ten minutes of chaos, benchmarks; takes hours
+#   --full: also clang with -Wthread-safety, clang-tidy, the thread sanitizer, the whole table of modules, a submission of 100,000 lines, the
+#           programs of the last release, a static worker of another machine, ten minutes of chaos, benchmarks; takes hours
 #   --only: the tests whose names match; clang and benchmarks are left out then
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)

@@ -29,7 +29,7 @@ bool IsUnclear(std::string_view text) {
 }  // namespace
 
 std::string CleanPageUrl(std::string_view text) {
-  const std::string clean = CleanText(text, kPageUrlMax + 1);
+  std::string clean = CleanText(text, kPageUrlMax + 1);
   const bool page = absl::StartsWithIgnoreCase(clean, "https://") || absl::StartsWithIgnoreCase(clean, "http://");
   if (!page || clean.size() > kPageUrlMax || clean.find(' ') != std::string::npos) return "";
   return clean;

@@ -125,7 +125,7 @@ bool Take(const char*& p, const char* end, const char (&text)[n]) {
 constexpr int64_t DaysOf(int year, int month, int day) {
   const int y = month <= 2 ? year - 1 : year;
   const int era = (y >= 0 ? y : y - 399) / 400;
-  const int year_of_era = y - era * 400;
+  const int64_t year_of_era = y - era * 400;
   const int day_of_year = (153 * (month > 2 ? month - 3 : month + 9) + 2) / 5 + day - 1;
   return int64_t{era} * 146'097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719'468;
 }

@@ -193,7 +193,7 @@ absl::Status DayFingerprints::ForEachPart(const Each& each) {
     const auto flush = [&]() -> absl::Status {
       std::sort(part.begin(), part.end());
       part.erase(std::unique(part.begin(), part.end()), part.end());
-      const absl::Status status = part.empty() ? absl::OkStatus() : each(of_day, part);
+      absl::Status status = part.empty() ? absl::OkStatus() : each(of_day, part);
       part.clear();
       return status;
     };

@@ -71,9 +71,9 @@ DecisionRow Judge(const Candidate& c, const SelectionRules& rules) {
     row.reason = std::move(reason);
     return row;
   };
-  const auto yes = [&](std::string reason) {
+  const auto yes = [&](const std::string& reason) {
     row.selected = c.left_out.empty();
-    return no(row.selected ? std::move(reason) : c.left_out);
+    return no(row.selected ? reason : c.left_out);
   };
   if (const std::string* why = ListedIn(rules.deny, c.path)) return no(Cat("on the deny list: ", *why));
   if (c.reach != Reachability::kAvailable)

@@ -188,12 +188,11 @@ std::vector<JobEntry> MergeLoad(DispatchState& state, const QueueLoaded& loaded,
       continue;
     }
     if (entry->changed >= loaded.issued) continue;
+    const bool waits = entry->phase == JobPhase::kWaiting || entry->phase == JobPhase::kDelayed;
     if (entry->phase == JobPhase::kRunning) {
       not_running.push_back(*entry);
-    } else if (entry->phase != JobPhase::kWaiting && entry->phase != JobPhase::kDelayed) {
-      continue;  // an answer of the store is under way and will decide
-    } else if (entry->job == job) {
-      continue;
+    } else if (!waits || entry->job == job) {
+      continue;  // of those that do not wait an answer of the store is under way, and will decide
     }
     RemoveJob(state, job.id, now);
     AddJob(state, job, now);

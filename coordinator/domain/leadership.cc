@@ -87,9 +87,9 @@ class Machine {
   }
 
  private:
-  void Ask(Effect effect) {
+  void Ask(const Effect& effect) {
     s_.due = absl::InfiniteFuture();
-    effects_.push_back(std::move(effect));
+    effects_.push_back(effect);
   }
 
   void StandBy(std::string why, absl::Duration wait) {

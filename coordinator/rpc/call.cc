@@ -30,7 +30,7 @@ absl::Status Admit(RpcContext& rpc, const char* method, const PeerIdentity& peer
 }  // namespace
 
 std::string OriginOf(const grpc::CallbackServerContext& context) {
-  const std::string peer = context.peer();
+  std::string peer = context.peer();
   if (peer.substr(0, 5) == "unix:") return "unix";
   const size_t kind = peer.find(':'), port = peer.rfind(':');
   if (kind == port) return peer;

@@ -18,7 +18,7 @@ grpc::ServerWriteReactor<Out>* OnThread(RpcContext& rpc, StreamThreads& threads,
                                         absl::Duration longest, typename WriteStream<Out>::Body body) {
   const Call call(rpc, context, method, request);
   auto audited = [call, request, body = std::move(body)](auto& out, const Scope& scope) -> absl::Status {
-    const absl::Status status = body(out, scope);
+    absl::Status status = body(out, scope);
     if (status.ok() && request != nullptr) call.Audit(*request);
     return status;
   };

@@ -68,8 +68,8 @@ absl::Status LogStream::Handle(const v1::LogChunk& chunk) {
     ++unsynced_;
   }
   Busy();
-  const absl::Status taken = logs.Append(token, chunk.offset(), chunk.data(),
-                                         [this](const absl::StatusOr<int64_t>& offset) { Stored(offset); });
+  absl::Status taken = logs.Append(token, chunk.offset(), chunk.data(),
+                                   [this](const absl::StatusOr<int64_t>& offset) { Stored(offset); });
   if (!taken.ok()) {
     {
       absl::MutexLock lock(&acks_mutex_);

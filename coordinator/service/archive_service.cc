@@ -143,7 +143,7 @@ absl::Status ArchiveService::Get(const Scope& scope, const std::string& sha256, 
   std::error_code error;
   if (fs::exists(file, error)) {
     // Of an earlier process. What a disk spoilt is got anew.
-    const absl::Status same = archives::CheckSha256(places.front(), file, file);
+    absl::Status same = archives::CheckSha256(places.front(), file, file);
     if (same.ok()) return same;
     obs::Warn("archive_spoilt", {{"sha256", sha256}, {"error", same.ToString()}});
     GOFARM_RETURN_IF_ERROR(io::RemoveTree(file));

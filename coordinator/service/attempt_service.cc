@@ -25,7 +25,7 @@ domain::CompletedAttempt Refused(const domain::RunningRef& attempt, FailureClass
 
 absl::Status AttemptService::CheckBlobs(const domain::CompletedAttempt& attempt) const {
   const auto size_of = [&](const std::string& what, const std::string& sha256) -> absl::StatusOr<int64_t> {
-    const absl::StatusOr<int64_t> stored = blob_size_(sha256);
+    absl::StatusOr<int64_t> stored = blob_size_(sha256);
     if (absl::IsNotFound(stored.status())) {
       return absl::FailedPreconditionError(Cat(what, ": its bytes (", sha256, ") were never uploaded"));
     }

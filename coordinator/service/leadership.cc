@@ -114,7 +114,7 @@ void Leadership::Run() {
         Apply(leadership::Tick{});
       }
       if (pending_.empty()) continue;
-      effect = std::move(pending_.front());
+      effect = pending_.front();
       pending_.pop_front();
     }
     if (const std::optional<leadership::Event> answer = Carry(*effect)) Feed(*answer);

@@ -13,7 +13,7 @@ LogService::LogService(QueryService& queries, blob::LogStore& logs, const Progre
     : queries_(queries), logs_(logs), board_(board) {}
 
 absl::Status LogService::Append(AttemptToken token, int64_t offset, std::string_view data, blob::LogStore::Done done) {
-  const absl::Status taken = logs_.Append(token, offset, data, std::move(done));
+  absl::Status taken = logs_.Append(token, offset, data, std::move(done));
   growth_.Grew(token);
   return taken;
 }

@@ -177,7 +177,7 @@ absl::Status RawConnection::Drain(const Scope& scope, std::string_view what) {
 
 absl::Status RawConnection::Command(const Scope& scope, const std::string& words) {
   if (PQsendQuery(connection_, words.c_str()) == 0) return Broken(words);
-  const absl::Status done = Drain(scope, words);
+  absl::Status done = Drain(scope, words);
   const bool in_doubt = absl::IsUnavailable(done) || absl::IsDeadlineExceeded(done) || absl::IsCancelled(done);
   if (words == "COMMIT" && in_doubt) {
     return absl::UnknownError(Cat(Sv(done.message()), ": whether it was committed is not known"));

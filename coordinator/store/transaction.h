@@ -76,7 +76,7 @@ auto RunTransaction(Pool& pool, const Scope& scope, std::string_view what, Body 
         if (internal_txn::StatusOf(result).ok()) work.commit();
         return result;
       } catch (...) {
-        const absl::Status status = StatusFromCurrentException();
+        absl::Status status = StatusFromCurrentException();
         if (absl::IsUnavailable(status) || absl::IsUnknown(status)) connection.MarkBroken();
         return status;
       }

@@ -13,13 +13,15 @@
 namespace gofarm::testing {
 namespace {
 
-// Its bundled C takes a minute to compile: time enough to kill something.
-constexpr char kSlow[] = "github.com/benbjohnson/litestream@v0.3.13";
+constexpr int kSlowFunctions = 3000;  // compiled for a good ten seconds: time enough to kill something
 
 class CrashTest : public ::testing::Test {
  protected:
-  CrashTest() : farm_(1) {}
+  CrashTest() : farm_(1, proxy_.Environment("crash.example")) {}
 
+  int64_t SubmitSlow() {
+    return farm_.Submit({proxy_.AddSlow("crash.example/slow", kSlowFunctions), "--target", "x86_64"});
+  }
   static std::set<int64_t> Tokens(const Json& jobs) {
     std::set<int64_t> out;
     for (const simdjson::dom::element job : Items(jobs.root())) {
@@ -34,11 +36,12 @@ class CrashTest : public ::testing::Test {
     return out;
   }
 
+  LocalProxy proxy_;
   Farm farm_;
 };
 
 TEST_F(CrashTest, ACoordinatorThatIsKilledComesBackAndTakesItsBuildsBack) {
-  const int64_t batch = farm_.Submit({kSlow, "--force", "--target", "x86_64"});
+  const int64_t batch = SubmitSlow();
   ASSERT_TRUE(farm_.WaitUntilBuilding(batch));
   const std::set<int64_t> before = Tokens(farm_.Jobs(batch));
   const int pid = farm_.CoordinatorPid();
@@ -51,18 +54,10 @@ TEST_F(CrashTest, ACoordinatorThatIsKilledComesBackAndTakesItsBuildsBack) {
   EXPECT_EQ(Text(Items(jobs.root())[0], "state"), "built");
   EXPECT_THAT(Outcomes(jobs), ::testing::ElementsAre("built"));
   EXPECT_EQ(Tokens(jobs), before);
-  // What the build found out by itself: this module needs the names of large files.
-  const simdjson::dom::element attempt = Items(At(Items(jobs.root())[0], "attempts"))[0];
-  const std::vector<simdjson::dom::element> variants = Items(At(attempt, "variants"));
-  ASSERT_EQ(variants.size(), 2u);
-  EXPECT_EQ(Text(variants[0], "variant"), "install");
-  EXPECT_EQ(Text(variants[0], "outcome"), "failed");
-  EXPECT_EQ(Text(variants[1], "variant"), "install+lfs64");
-  EXPECT_EQ(Text(variants[1], "outcome"), "built");
 }
 
 TEST_F(CrashTest, APostgresThatIsKilledIsRestartedAndTheBuildEndsUnderItsToken) {
-  const int64_t batch = farm_.Submit({kSlow, "--force", "--target", "x86_64"});
+  const int64_t batch = SubmitSlow();
   ASSERT_TRUE(farm_.WaitUntilBuilding(batch));
   const std::set<int64_t> before = Tokens(farm_.Jobs(batch));
   const int pid = farm_.PostgresPid();
@@ -81,7 +76,7 @@ TEST_F(CrashTest, APostgresThatIsKilledIsRestartedAndTheBuildEndsUnderItsToken) 
 }
 
 TEST_F(CrashTest, AWorkerThatIsKilledLeavesNothingAndItsJobRunsAgain) {
-  const int64_t batch = farm_.Submit({kSlow, "--force", "--target", "x86_64"});
+  const int64_t batch = SubmitSlow();
   ASSERT_TRUE(farm_.WaitUntilBuilding(batch));
   const int pid = farm_.WorkerPid();
   const std::vector<int> tree = TreeOf(pid);
@@ -101,7 +96,7 @@ TEST_F(CrashTest, AWorkerThatIsKilledLeavesNothingAndItsJobRunsAgain) {
 }
 
 TEST_F(CrashTest, DownInTheMiddleOfABuildLeavesNothingAndUpFinishesIt) {
-  const int64_t batch = farm_.Submit({kSlow, "--force", "--target", "x86_64"});
+  const int64_t batch = SubmitSlow();
   ASSERT_TRUE(farm_.WaitUntilBuilding(batch));
   std::vector<int> all = TreeOf(farm_.WorkerPid());
   for (const int root : {farm_.CoordinatorPid(), farm_.PostgresPid()}) {

@@ -31,7 +31,7 @@ async def hand_on(reader, writer, delay):
 
     delivery = asyncio.create_task(deliver())
     try:
-        while True:
+        while not delivery.done():  # else nobody empties the queue
             data = await reader.read(PIECE)
             await under_way.put((now() + delay, data))
             if not data:

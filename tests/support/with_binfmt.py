@@ -11,6 +11,7 @@ import signal
 import sys
 
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
+PR_SET_PDEATHSIG = 1
 MACHINES = {"aarch64": 0xB7, "loongarch64": 0x102, "riscv64": 0xF3}
 ALL_IDS = "0 0 4294967295"
 
@@ -23,6 +24,10 @@ def checked(result, what):
         raise OSError(number, f"{what}: {os.strerror(number)}")
 
 
+def escaped(data):
+    return "".join(f"\\x{byte:02x}" for byte in data)
+
+
 def registration(target):
     qemu = shutil.which(f"qemu-{target}-static") or shutil.which(f"qemu-{target}")
     if qemu is None:
@@ -31,8 +36,7 @@ def registration(target):
     magic = b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00" + MACHINES[target].to_bytes(2, "little")
     mask = b"\xff" * 7 + b"\x00" + b"\xff" * 8 + b"\xfe\xff\xff\xff"
     # F: the emulator is opened now, and found in sandboxes too.
-    escape = lambda data: "".join(f"\\x{byte:02x}" for byte in data)
-    return f":qemu-{target}:M::{escape(magic)}:{escape(mask)}:{qemu}:F"
+    return f":qemu-{target}:M::{escaped(magic)}:{escaped(mask)}:{qemu}:F"
 
 
 def main():
@@ -43,7 +47,6 @@ def main():
     if child == 0:
         os.close(ready[0])
         os.close(go[1])
-        checked(libc.prctl(1, signal.SIGKILL), "prctl")  # PR_SET_PDEATHSIG
         checked(libc.unshare(CLONE_NEWUSER | CLONE_NEWNS), "unshare")
         os.write(ready[1], b"x")
         os.read(go[0], 1)
@@ -51,6 +54,8 @@ def main():
         checked(libc.mount(b"binfmt_misc", folder, b"binfmt_misc", 0, None), "mount binfmt_misc")
         with open(folder.decode() + "/register", "w", encoding="ascii") as register:
             register.write(entry)
+        # Last: the kernel forgets it when credentials change, as they do in a new user namespace.
+        checked(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL), "prctl")
         os.execvp(command[0], command)
     os.close(ready[1])
     os.close(go[0])

@@ -116,6 +116,13 @@ constexpr std::array<FailureClass, 12> kByWeight = {
     FailureClass::kTargetUnsupported, FailureClass::kSystemLibraryMissing,
     FailureClass::kLinkError,         FailureClass::kCompileError};
 
+// What a module's own text may be guilty of. Std is the toolchain's: that it does not compile says nothing of a module.
+bool IsOfSource(FailureClass failure) {
+  return failure == FailureClass::kCompileError || failure == FailureClass::kLinkError ||
+         failure == FailureClass::kSystemLibraryMissing || failure == FailureClass::kSourceInvalid ||
+         failure == FailureClass::kSourceIncomplete;
+}
+
 size_t WeightOf(FailureClass failure) {
   return static_cast<size_t>(std::find(kByWeight.begin(), kByWeight.end(), failure) - kByWeight.begin());
 }
@@ -207,8 +214,9 @@ LogVerdicts::Verdict LogVerdicts::Judge(const LogSection& section, const HasHead
   Verdict verdict{otherwise, WeightOf(otherwise), &section, 0};
   bool found = false;
   for (size_t i = 0; i < section.lines.size(); ++i) {
-    const std::optional<FailureClass> failure = ClassOfLine(section.lines[i], section.package, has_header);
+    std::optional<FailureClass> failure = ClassOfLine(section.lines[i], section.package, has_header);
     if (!failure) continue;
+    if (section.outside && IsOfSource(*failure)) failure = FailureClass::kToolchainBroken;
     // Go says that the linker failed before it shows what the linker said.
     const bool says_more = found && verdict.failure == FailureClass::kLinkError && *failure == verdict.failure &&
                            IsLinkerEnd(section.lines[verdict.line]) && !IsLinkerEnd(section.lines[i]);
@@ -232,8 +240,10 @@ bool LogVerdicts::Decides(const Verdict& verdict, const Verdict& over) {
 LogVerdicts::LogVerdicts(const ParsedLog& log, const HasHeader& has_header) : log_(log) {
   for (const LogSection& section : log.sections()) {
     if (IsEmpty(section)) continue;
-    const Verdict verdict =
-        Judge(section, has_header, section.package.empty() ? FailureClass::kInternal : FailureClass::kCompileError);
+    const FailureClass otherwise = section.package.empty() ? FailureClass::kInternal
+                                   : section.outside       ? FailureClass::kToolchainBroken
+                                                           : FailureClass::kCompileError;
+    const Verdict verdict = Judge(section, has_header, otherwise);
     // What go said about no package counts by line and only with a known pattern.
     if (section.package.empty() && verdict.failure == FailureClass::kInternal) continue;
     Verdict& best = section.package.empty() ? nobody_ : section.outside ? outside_ : of_packages_[section.package];

@@ -111,7 +111,7 @@ class Merge {
       const ssize_t n = sendfile(out.get(), in.get(), nullptr, kCopyChunk);
       if (n == 0) break;
       if (n > 0 || errno == EINTR) continue;
-      const absl::Status failed = ErrnoStatus(errno, Cat("copy ", path));
+      absl::Status failed = ErrnoStatus(errno, Cat("copy ", path));
       unlinkat(to, temporary.c_str(), 0);
       return failed;
     }

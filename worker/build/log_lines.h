@@ -13,9 +13,9 @@
 
 namespace gofarm::build {
 
-inline constexpr size_t kLogLineMax = 16 << 10;          // longer lines are cut, with a mark
-inline constexpr size_t kKeptHeadMax = 2 * 1024 * 1024;  // of one try, for classification
-inline constexpr size_t kKeptTailMax = 2 * 1024 * 1024;
+inline constexpr size_t kLogLineMax = 16 << 10;  // longer lines are cut, with a mark
+inline constexpr size_t kKeptHeadMax = 2 << 20;  // of one try, for classification
+inline constexpr size_t kKeptTailMax = 2 << 20;
 inline constexpr absl::Duration kStepLogInterval = absl::Seconds(10);
 
 // Which of the many reports of a step that takes long are worth a line in the log.

@@ -379,6 +379,17 @@ std::vector<Finding> FindingsOf(const std::vector<LogSection>& log,
 
 bool SaysToolchainBroken(std::string_view line) {
   if (BlamesSource(line)) return false;
+  // Go's own tools, and the compiler that they start.
+  for (const std::string_view start :
+       {"go: error obtaining buildID for go tool ", "go: no such tool ", "cgo: C compiler \""}) {
+    if (line.starts_with(start)) return true;
+  }
+  if (Has(line, "fork/exec /")) {
+    for (const std::string_view end :
+         {": exec format error", ": no such file or directory", ": permission denied", ": input/output error"}) {
+      if (line.ends_with(end)) return true;
+    }
+  }
   if (Has(line, "error: ") && !Has(line, "failed to open object")) {
     for (const std::string_view sign :
          {"ReadOnlyFileSystem", "FileNotFound", "AccessDenied", "failed to check cache",

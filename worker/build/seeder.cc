@@ -336,7 +336,7 @@ class Seeder::Impl {
       order.step_wall = options_.step_wall;
       GOFARM_RETURN_IF_ERROR(io::RemoveTree(order.folder));  // of a process that was killed
       const SeedProgress progress = [&](std::string_view step) { Show(task, step); };
-      const absl::Status made =
+      absl::Status made =
           task.key->cxx ? MakeCxxSeed(scope, sandbox_, order, Cat(seeds, "/", TargetName(task.key->target)), progress)
                         : MakeSeed(scope, sandbox_, order, progress);
       if (!made.ok()) {

@@ -154,7 +154,7 @@ absl::Status ProbeIn(const Scope& scope, const Sandbox& sandbox, const std::stri
   const ProbeFolder folder(parent);
   GOFARM_RETURN_IF_ERROR(folder.made());
   GOFARM_RETURN_IF_ERROR(MakeFolders(folder.path()));
-  const absl::Status status = RunProbe(scope, sandbox, self_exe, folder.path());
+  absl::Status status = RunProbe(scope, sandbox, self_exe, folder.path());
   if (status.ok() || absl::IsCancelled(status)) return status;
   // A full disk shows in many ways (an overlay becomes read-only), so what failed is believed only where there is room.
   const absl::Status room = TryRoom(folder.path());

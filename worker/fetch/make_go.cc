@@ -91,7 +91,6 @@ absl::StatusOr<MadeGo> MakeGo(const Scope& scope, const MakeGoOptions& options) 
                       {"GOROOT_BOOTSTRAP", options.go.root},
                       {"GOOS", "linux"},
                       {"GOARCH", goarch},
-                      {"CGO_ENABLED", "0"},
                       {"GOTOOLCHAIN", "local"},
                       {"GOPROXY", "off"},
                       {"GOENV", "off"}};

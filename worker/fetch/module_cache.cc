@@ -168,7 +168,7 @@ absl::Status PruneGoCaches(const Scope& scope, const CacheLayout& cache, const P
   const std::string root = cache.root() + "/gocache";
   const Allowance allowance = AllowanceOf(cache, limits, limits.gocache_bytes, io::TreeBytes(root, kWalkMax));
   // An hour more, since go notes anew when it used an entry only once the note is older than that.
-  const absl::Status status =
+  absl::Status status =
       PruneGoCacheFolders(scope, root, allowance.bytes, allowance.used_before - absl::Hours(1), pruned);
   done.bytes += pruned.bytes;
   done.gocache_entries += pruned.entries;

@@ -80,7 +80,7 @@ absl::Status TryOnce(const Scope& scope, const Uplink& uplink, const std::string
   // The status stands behind what was not read; after TryCancel there is nothing of it.
   while (!d.mine.ok() && stream->Read(&piece)) {
   }
-  const absl::Status ended = rpc::FromGrpc(stream->Finish());
+  absl::Status ended = rpc::FromGrpc(stream->Finish());
   if (!d.mine.ok()) return d.mine;
   if (!ended.ok()) return ended;
   if (d.total == 0 || d.done < d.total) {
@@ -107,7 +107,7 @@ absl::Status DownloadArchive(const Scope& scope, const Uplink& uplink, const std
   for (int failures = 1;; ++failures) {
     const int64_t before = d.done;
     const absl::Time began = SteadyNow();
-    const absl::Status status = TryOnce(scope, uplink, sha256, d, progress);
+    absl::Status status = TryOnce(scope, uplink, sha256, d, progress);
     if (status.ok()) return status;
     GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("fetch ", sha256, " from the coordinator"));
     if (!d.mine.ok() || !MayPass(status)) return status;

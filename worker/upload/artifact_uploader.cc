@@ -102,9 +102,9 @@ absl::Status UploadBlob(const Scope& scope, const Uplink& uplink, AttemptToken t
     GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), Cat("upload ", blob.sha256));
     GOFARM_ASSIGN_OR_RETURN(const io::Fd fd, OpenBlob(blob));
     const std::shared_ptr<grpc::Channel> channel = uplink.channel();
-    const absl::Status status = channel == nullptr
-                                    ? absl::UnavailableError("no coordinator was dialled yet")
-                                    : TryOnce(scope, channel, uplink.secret(), token, blob, fd.get(), progress);
+    absl::Status status = channel == nullptr
+                              ? absl::UnavailableError("no coordinator was dialled yet")
+                              : TryOnce(scope, channel, uplink.secret(), token, blob, fd.get(), progress);
     if (status.ok()) return status;
     const bool mismatch = absl::IsDataLoss(status);
     if (absl::IsFailedPrecondition(status) || absl::IsInvalidArgument(status) ||

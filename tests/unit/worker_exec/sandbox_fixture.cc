@@ -157,7 +157,7 @@ int Drive(const std::string& how, const std::string& marker) {
   if (how == "bare") {
     process::ChildSpec child;
     child.path = AttackerExe();
-    child.argv = {child.path, "hold", "600", marker};
+    child.argv = {child.path, "hold", "600", Cat(marker, "-held")};
     const absl::StatusOr<io::Fd> null = process::MakeMemoryFile("");
     child.fds = {{null->get(), 0}, {null->get(), 1}, {null->get(), 2}};
     if (!process::SpawnChild(child).ok()) return 1;
