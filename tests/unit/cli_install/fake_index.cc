@@ -92,7 +92,6 @@ void FakeIndex::Publish(const std::string& version, const std::string& bytes, co
                                   .targets = {{.host = "x86_64-Linux",
                                                .size = static_cast<int64_t>(bytes.size()),
                                                .sha256 = digest::Sha256Hex(bytes),
-                                               .blake3 = digest::Blake3Hex(bytes),
                                                .url = Url(BlobPath(bytes)),
                                                .provenance_url = Url(BundlePath(bytes))}}});
   Serve(1);
