@@ -178,11 +178,14 @@ Manifest AttachmentManifest(const Attachment& attachment) {
   const Descriptor subject{.media_type = attachment.subject.media_type,
                            .digest = attachment.subject.digest,
                            .size = attachment.subject.size};
+  Annotations file;
+  if (!attachment.title.empty()) file[std::string(kTitle)] = attachment.title;
   return Assemble({.artifact_type = attachment.type,
                    .config = EmptyDescriptor(kEmptyObject),
                    .layers = {{.media_type = attachment.type,
                                .digest = Cat(kSha256Prefix, attachment.sha256),
-                               .size = attachment.size}},
+                               .size = attachment.size,
+                               .annotations = file}},
                    .subject = &subject},
                   attachment.annotations);
 }

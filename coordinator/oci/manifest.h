@@ -21,6 +21,8 @@ inline constexpr std::string_view kEmptyType = "application/vnd.oci.empty.v1+jso
 inline constexpr std::string_view kTarType = "application/vnd.oci.image.layer.v1.tar";
 inline constexpr std::string_view kBundleType = "application/vnd.dev.sigstore.bundle.v0.3+json";
 inline constexpr std::string_view kSbomType = "application/vnd.cyclonedx+json";
+// The archive of sources of docs/provenance.md.
+inline constexpr std::string_view kSourceType = "application/vnd.gofarm.source.v1.tar+zstd";
 inline constexpr std::string_view kWithdrawnType = "application/vnd.gofarm.withdrawn.v1";
 
 inline constexpr std::string_view kTitle = "org.opencontainers.image.title";
@@ -87,9 +89,10 @@ Manifest ImageManifest(const Descriptor& config, const std::vector<Descriptor>& 
 
 // What is attached to another manifest by `subject`.
 struct Attachment {
-  std::string type;  // artifactType and the layer's media type: kBundleType, kSbomType
+  std::string type;  // artifactType and the layer's media type: kBundleType, kSbomType, kSourceType
   std::string sha256;
   int64_t size = 0;
+  std::string title;  // of the file, for those who pull it; empty: none
   Descriptor subject;
   Annotations annotations;
 };

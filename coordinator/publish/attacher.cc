@@ -17,7 +17,7 @@
 namespace gofarm::publish {
 namespace {
 
-constexpr char kExecutableKind[] = "executable", kSourceKind[] = "source";
+constexpr char kExecutableKind[] = "executable";
 constexpr char kSourceByproduct[] = "srcbuild";
 
 const Toolset* Find(const std::vector<Toolset>& toolsets, std::string_view name) {

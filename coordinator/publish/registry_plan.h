@@ -44,7 +44,7 @@ absl::StatusOr<std::string> ManifestStatement(std::string_view bundle, const Pla
 // "logc.3f2a90bc1d2e4f56.sigstore.json": of the signed statement about one manifest, beside the program's other files.
 std::string ManifestStatementName(std::string_view program, std::string_view manifest_digest);
 
-// Annotations of attachments.
+// Annotations of attachments; the sources have those of an SBOM.
 oci::Annotations BundleAnnotations(const domain::Release& release);
 oci::Annotations SbomAnnotations(const domain::Release& release);
 

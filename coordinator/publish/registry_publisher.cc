@@ -9,6 +9,7 @@
 #include "common/gomod/version.h"
 #include "common/io/scratch_folder.h"
 #include "common/publish/versions.h"
+#include "coordinator/publish/file_names.h"
 #include "coordinator/publish/names.h"
 #include "gofarm_certifi_data.h"
 
@@ -96,12 +97,36 @@ absl::StatusOr<RegistryPublisher::Artifact> RegistryPublisher::Prepare(const Sco
   if (!manifest.ok()) return absl::FailedPreconditionError(manifest.status().message());
   artifact.manifest = *std::move(manifest);
 
-  const std::string name = ManifestStatementName(program, artifact.manifest.digest);
+  const oci::Descriptor subject = oci::DescriptorOf(artifact.manifest);
+  const auto attach = [&](const ReleaseFile& file, std::string_view type, std::string title, oci::Annotations about) {
+    artifact.attached.push_back({.attachment = {.type = std::string(type),
+                                                .sha256 = file.sha256,
+                                                .size = file.size,
+                                                .title = std::move(title),
+                                                .subject = subject,
+                                                .annotations = std::move(about)},
+                                 .file = file});
+  };
+  attach(artifact.files.provenance, oci::kBundleType, "", BundleAnnotations(release));
+  GOFARM_ASSIGN_OR_RETURN(Attached statement,
+                          Statement(scope, release, artifact.files.provenance, artifact.place, artifact.manifest));
+  artifact.attached.push_back(std::move(statement));
+  attach(artifact.files.sbom, oci::kSbomType, "", SbomAnnotations(release));
+  if (const std::optional<ReleaseFile>& source = artifact.files.source; source) {
+    attach(*source, oci::kSourceType, source->name, SbomAnnotations(release));
+  }
+  return artifact;
+}
+
+absl::StatusOr<RegistryPublisher::Attached> RegistryPublisher::Statement(const Scope& scope, const Release& release,
+                                                                         const ReleaseFile& provenance,
+                                                                         const Place& place,
+                                                                         const oci::Manifest& manifest) {
+  const std::string name = ManifestStatementName(release.facts.program, manifest.digest);
   absl::StatusOr<ReleaseFile> statement = FindFile(scope, parts_.sources, release.token, name);
   if (absl::IsNotFound(statement.status())) {
-    GOFARM_ASSIGN_OR_RETURN(const std::string bundle, ReadSmall(artifact.files.provenance));
-    GOFARM_ASSIGN_OR_RETURN(const std::string text,
-                            ManifestStatement(bundle, artifact.place, artifact.manifest.digest));
+    GOFARM_ASSIGN_OR_RETURN(const std::string bundle, ReadSmall(provenance));
+    GOFARM_ASSIGN_OR_RETURN(const std::string text, ManifestStatement(bundle, place, manifest.digest));
     GOFARM_ASSIGN_OR_RETURN(const attest::Envelope envelope,
                             attest::SignEnvelope(parts_.keys->provenance(), attest::kInTotoPayloadType, text));
     statement = KeepFile(
@@ -110,20 +135,13 @@ absl::StatusOr<RegistryPublisher::Artifact> RegistryPublisher::Prepare(const Sco
         attest::BundleJson(envelope));
   }
   if (!statement.ok()) return statement.status();
-
-  const oci::Descriptor subject = oci::DescriptorOf(artifact.manifest);
-  const auto attach = [&](const ReleaseFile& file, std::string_view type, oci::Annotations about) {
-    artifact.attachments.push_back({.type = std::string(type),
-                                    .sha256 = file.sha256,
-                                    .size = file.size,
-                                    .subject = subject,
-                                    .annotations = std::move(about)});
-    artifact.attached.push_back(file);
-  };
-  attach(artifact.files.provenance, oci::kBundleType, BundleAnnotations(release));
-  attach(*statement, oci::kBundleType, BundleAnnotations(release));
-  attach(artifact.files.sbom, oci::kSbomType, SbomAnnotations(release));
-  return artifact;
+  return Attached{.attachment = {.type = std::string(oci::kBundleType),
+                                 .sha256 = statement->sha256,
+                                 .size = statement->size,
+                                 .title = "",
+                                 .subject = oci::DescriptorOf(manifest),
+                                 .annotations = BundleAnnotations(release)},
+                  .file = *statement};
 }
 
 absl::Status RegistryPublisher::PushFile(const Scope& scope, const std::string& repository, const ReleaseFile& file) {
@@ -140,12 +158,18 @@ absl::Status RegistryPublisher::Push(const Scope& scope, const Artifact& artifac
   GOFARM_RETURN_IF_ERROR(PushBytes(scope, repository, oci::kNoBytes));
   GOFARM_RETURN_IF_ERROR(
       parts_.client->PushManifest(scope, repository, artifact.manifest.digest, artifact.manifest).status());
-  GOFARM_RETURN_IF_ERROR(PushBytes(scope, repository, oci::kEmptyObject));
-  for (size_t i = 0; i < artifact.attachments.size(); ++i) {
-    GOFARM_RETURN_IF_ERROR(PushFile(scope, repository, artifact.attached[i]));
-    GOFARM_RETURN_IF_ERROR(parts_.client->Attach(scope, repository, artifact.attachments[i]).status());
-  }
+  GOFARM_RETURN_IF_ERROR(PushAttached(scope, repository, artifact.attached));
   return parts_.client->PushManifest(scope, repository, artifact.place.tag, artifact.manifest).status();
+}
+
+absl::Status RegistryPublisher::PushAttached(const Scope& scope, const std::string& repository,
+                                             const std::vector<Attached>& attached) {
+  GOFARM_RETURN_IF_ERROR(PushBytes(scope, repository, oci::kEmptyObject));
+  for (const Attached& each : attached) {
+    GOFARM_RETURN_IF_ERROR(PushFile(scope, repository, each.file));
+    GOFARM_RETURN_IF_ERROR(parts_.client->Attach(scope, repository, each.attachment).status());
+  }
+  return absl::OkStatus();
 }
 
 // ---- images ---------------------------------------------------------------------------------------------------------
@@ -198,6 +222,45 @@ absl::StatusOr<RegistryPublisher::MadeImage> RegistryPublisher::MakeImage(const 
   return made;
 }
 
+absl::Status RegistryPublisher::PushStatements(const Scope& scope, const std::vector<Release>& releases,
+                                               const Place& place, const oci::Manifest& manifest) {
+  std::vector<Attached> statements;
+  for (const Release& release : releases) {
+    const absl::StatusOr<ReleaseFile> provenance =
+        FindFile(scope, parts_.sources, release.token, Cat(release.facts.program, kProvenanceEnd));
+    if (!provenance.ok()) return LocalFailure(provenance.status());
+    absl::StatusOr<Attached> statement = Statement(scope, release, *provenance, place, manifest);
+    if (!statement.ok()) return LocalFailure(statement.status());
+    statements.push_back(*std::move(statement));
+  }
+  return PushAttached(scope, place.repository, statements);
+}
+
+absl::StatusOr<bool> RegistryPublisher::DeleteWithStatements(const Scope& scope, const std::vector<Release>& releases,
+                                                             const Place& place, const std::string& digest) {
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<oci::Manifest> manifest,
+                          parts_.client->GetManifest(scope, place.repository, digest));
+  GOFARM_ASSIGN_OR_RETURN(const bool deletes, Delete(scope, place.repository, digest));
+  if (!deletes || !manifest) return deletes;
+  for (const Release& release : releases) {
+    const absl::StatusOr<ReleaseFile> kept =
+        FindFile(scope, parts_.sources, release.token, ManifestStatementName(release.facts.program, manifest->digest));
+    if (absl::IsNotFound(kept.status())) continue;
+    if (!kept.ok()) return LocalFailure(kept.status());
+    const oci::Attachment attachment{.type = std::string(oci::kBundleType),
+                                     .sha256 = kept->sha256,
+                                     .size = kept->size,
+                                     .title = "",
+                                     .subject = oci::DescriptorOf(*manifest),
+                                     .annotations = BundleAnnotations(release)};
+    GOFARM_RETURN_IF_ERROR(Delete(scope, place.repository, oci::AttachmentManifest(attachment).digest).status());
+  }
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> referrers,
+                          parts_.client->FindManifest(scope, place.repository, oci::ReferrersTag(digest)));
+  if (!referrers) return true;
+  return Delete(scope, place.repository, *referrers);
+}
+
 absl::StatusOr<oci::Manifest> RegistryPublisher::PushImages(const Scope& scope, const std::vector<Release>& releases,
                                                             const std::string& repository) {
   std::vector<oci::Descriptor> images;
@@ -206,9 +269,17 @@ absl::StatusOr<oci::Manifest> RegistryPublisher::PushImages(const Scope& scope, 
     GOFARM_RETURN_IF_ERROR(PushBytes(scope, repository, made.image.config));
     const oci::Manifest& manifest = made.image.manifest;
     GOFARM_RETURN_IF_ERROR(parts_.client->PushManifest(scope, repository, manifest.digest, manifest).status());
+    GOFARM_RETURN_IF_ERROR(PushStatements(scope, {release}, ImagePlace(repository, release.version), manifest));
     images.push_back(made.image.descriptor);
   }
-  return oci::ImageIndex(images, ImageLabels(releases.front(), parts_.publisher));
+  oci::Manifest index = oci::ImageIndex(images, ImageLabels(releases.front(), parts_.publisher));
+  GOFARM_RETURN_IF_ERROR(parts_.client->PushManifest(scope, repository, index.digest, index).status());
+  GOFARM_RETURN_IF_ERROR(PushStatements(scope, releases, ImagePlace(repository, releases.front().version), index));
+  return index;
+}
+
+Place RegistryPublisher::ImagePlace(const std::string& repository, std::string_view version) const {
+  return {.authority = parts_.destination.registry.authority, .repository = repository, .tag = VersionTag(version)};
 }
 
 absl::Status RegistryPublisher::SettleImages(const Scope& scope, const ProgramWork& work, const ImageOrder& order,
@@ -229,16 +300,20 @@ absl::Status RegistryPublisher::SettleImages(const Scope& scope, const ProgramWo
 
 absl::Status RegistryPublisher::RemoveImages(const Scope& scope, const ProgramWork& work,
                                              const std::string& repository) {
-  const std::string tag = VersionTag(work.due.front().release.version);
-  GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> index, parts_.client->FindManifest(scope, repository, tag));
+  const Place place = ImagePlace(repository, work.due.front().release.version);
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> index,
+                          parts_.client->FindManifest(scope, repository, place.tag));
   if (index) {
-    GOFARM_ASSIGN_OR_RETURN(const bool deletes, Delete(scope, repository, *index));
+    std::vector<Release> releases;
+    for (const Row& row : work.all) releases.push_back(row.release);
+    GOFARM_ASSIGN_OR_RETURN(const bool deletes, DeleteWithStatements(scope, releases, place, *index));
     if (!deletes) return absl::OkStatus();
   }
   for (const Row& row : work.due) {
     if (!row.withdraw) continue;
     GOFARM_ASSIGN_OR_RETURN(const MadeImage made, MakeImage(scope, row.release, ""));
-    GOFARM_ASSIGN_OR_RETURN(const bool deletes, Delete(scope, repository, made.image.manifest.digest));
+    GOFARM_ASSIGN_OR_RETURN(const bool deletes,
+                            DeleteWithStatements(scope, {row.release}, place, made.image.manifest.digest));
     if (!deletes) return absl::OkStatus();
   }
   return absl::OkStatus();
@@ -326,8 +401,8 @@ absl::StatusOr<Carried> RegistryPublisher::TakeAway(const Scope& scope, const Ro
     }
     if (!own || !artifact.ok()) continue;
     standing = artifact->manifest.digest;
-    for (const oci::Attachment& attachment : artifact->attachments) {
-      GOFARM_RETURN_IF_ERROR(Delete(scope, *repository, oci::AttachmentManifest(attachment).digest).status());
+    for (const Attached& each : artifact->attached) {
+      GOFARM_RETURN_IF_ERROR(Delete(scope, *repository, oci::AttachmentManifest(each.attachment).digest).status());
     }
     GOFARM_ASSIGN_OR_RETURN(
         const std::optional<std::string> referrers,

@@ -47,13 +47,16 @@ class RegistryPublisher final : public Carrier {
   absl::StatusOr<std::vector<absl::StatusOr<Carried>>> Carry(const Scope& scope, const ProgramWork& work) override;
 
  private:
+  struct Attached {
+    oci::Attachment attachment;
+    ReleaseFile file;
+  };
   struct Artifact {
     domain::Release release;
     Place place;
     ReleaseFiles files;
     oci::Manifest manifest;
-    std::vector<oci::Attachment> attachments;
-    std::vector<ReleaseFile> attached;  // their bytes
+    std::vector<Attached> attached;
   };
   struct MadeImage {
     oci::ImageLayer layer;
@@ -61,7 +64,11 @@ class RegistryPublisher final : public Carrier {
   };
 
   absl::StatusOr<Artifact> Prepare(const Scope& scope, const domain::Release& release, bool twin);
+  // Signed at the first call and kept: the provenance of a release with this manifest as its subject.
+  absl::StatusOr<Attached> Statement(const Scope& scope, const domain::Release& release, const ReleaseFile& provenance,
+                                     const Place& place, const oci::Manifest& manifest);
   absl::Status Push(const Scope& scope, const Artifact& artifact);
+  absl::Status PushAttached(const Scope& scope, const std::string& repository, const std::vector<Attached>& attached);
   absl::Status PushFile(const Scope& scope, const std::string& repository, const ReleaseFile& file);
   absl::Status PushBytes(const Scope& scope, const std::string& repository, std::string_view bytes);
 
@@ -70,6 +77,13 @@ class RegistryPublisher final : public Carrier {
   absl::Status RemoveImages(const Scope& scope, const ProgramWork& work, const std::string& repository);
   absl::StatusOr<oci::Manifest> PushImages(const Scope& scope, const std::vector<domain::Release>& releases,
                                            const std::string& repository);
+  Place ImagePlace(const std::string& repository, std::string_view version) const;
+  // What says of an image, or of the index of images, where the programs in it come from: a statement a release.
+  absl::Status PushStatements(const Scope& scope, const std::vector<domain::Release>& releases, const Place& place,
+                              const oci::Manifest& manifest);
+  // With what is attached to it. False: the registry deletes nothing.
+  absl::StatusOr<bool> DeleteWithStatements(const Scope& scope, const std::vector<domain::Release>& releases,
+                                            const Place& place, const std::string& digest);
   // `repository` empty: only says what it would be.
   absl::StatusOr<MadeImage> MakeImage(const Scope& scope, const domain::Release& release,
                                       const std::string& repository);

@@ -122,6 +122,12 @@ absl::StatusOr<ReleaseFiles> GatherFiles(const Scope& scope, const FileSources& 
   GOFARM_ASSIGN_OR_RETURN(files.provenance, FileOf(sources, *provenance));
   GOFARM_ASSIGN_OR_RETURN(files.sbom, FileOf(sources, *sbom));
 
+  const auto source =
+      std::find_if(all.begin(), all.end(), [](const domain::Attachment& each) { return each.kind == kSourceKind; });
+  if (source != all.end()) {
+    GOFARM_ASSIGN_OR_RETURN(files.source, FileOf(sources, *source));
+  }
+
   const std::string log_name = Cat(program, kLogEnd);
   ReleaseFile log;
   if (const domain::Attachment* const kept = Find(all, log_name); kept != nullptr) {

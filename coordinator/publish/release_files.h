@@ -2,6 +2,7 @@
 // is made here is kept in the database before it is given out, so that it is the same each time. Thread-safe; blocks.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -38,7 +39,8 @@ struct ReleaseFiles {
   // The program, CHECKSUM and its signature, LICENSE, record, licence texts, log, version; those that there are.
   std::vector<ReleaseFile> beside;
   ReleaseFile provenance, sbom;
-  std::string record;  // the bytes of PROGRAM.json
+  std::optional<ReleaseFile> source;  // the archive of the sources as they were built, where the worker sent it
+  std::string record;                 // the bytes of PROGRAM.json
 };
 
 // FAILED_PRECONDITION: a file that every release has is not there; NOT_FOUND: its bytes are not. Other errors are worth

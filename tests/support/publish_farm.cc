@@ -220,6 +220,8 @@ domain::Release PublishFarm::Build(const Program& program) {
   add(Cat(program.name, publish::kVersionEnd), "version", program.version);
   add(publish::kLicenceFile, "licence", "MIT");
   Store(token, program, Cat(program.name, publish::kProvenanceEnd), "provenance", attest::BundleJson(*envelope));
+  Store(token, program, publish::SourceFile(program.module, program.version), publish::kSourceKind,
+        Cat("sources of ", program.version));
   Store(token, program, publish::kChecksumFile, "checksums", *attest::ChecksumFile(sums));
   Store(token, program, publish::kChecksumSignatureFile, "signature", Cat("signature of ", what));
   EXPECT_TRUE(logs_->Append(token, 0, Cat("built ", what, "\n\x1b[31mred\n"), [](const auto&) {}).ok());

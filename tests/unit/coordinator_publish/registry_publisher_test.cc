@@ -9,8 +9,11 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "common/attest/dsse.h"
+#include "common/attest/provenance.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "common/json/fields.h"
 #include "tests/support/fake_registry.h"
 #include "tests/support/publish_farm.h"
 
@@ -87,6 +90,37 @@ class RegistryPublisherTest : public ::testing::Test {
     return tags;
   }
 
+  // Of the manifests that an index names.
+  static std::vector<std::string> DigestsIn(std::string_view index) {
+    json::Parser parser;
+    std::vector<std::string> digests;
+    const auto document = parser.Document(index);
+    EXPECT_TRUE(document.ok()) << document.status();
+    for (const auto each : document->at_key("manifests").get_array()) {
+      digests.emplace_back(each.at_key("digest").get_string().value());
+    }
+    return digests;
+  }
+  // The digests that signed statements about this manifest name as their subject.
+  std::vector<std::string> StatedSubjects(std::string_view digest) {
+    std::vector<std::string> subjects;
+    for (const std::string& referrer :
+         DigestsIn(fake_.ManifestOf(kRepository, oci::ReferrersTag(std::string(digest))))) {
+      const std::string manifest = fake_.ManifestOf(kRepository, referrer);
+      json::Parser parser;
+      const auto document = parser.Document(manifest);
+      EXPECT_TRUE(document.ok()) << document.status();
+      const std::string layer(document->at_pointer("/layers/0/digest").get_string().value());
+      const auto envelope = attest::ParseBundle(fake_.BlobOf(kRepository, layer));
+      EXPECT_TRUE(envelope.ok()) << envelope.status();
+      const auto provenance = attest::ParseStatement(envelope->payload);
+      EXPECT_TRUE(provenance.ok()) << provenance.status();
+      subjects.push_back(Cat("sha256:", provenance->subjects.at(0).sha256));
+      EXPECT_EQ(subjects.back(), digest);
+    }
+    return subjects;
+  }
+
   static constexpr char kName[] = "the registry";
   FakeRegistry fake_;
   PublishFarm farm_;
@@ -110,6 +144,13 @@ TEST_F(RegistryPublisherTest, WhatIsPublishedIsThereOnceAndIsPushedOnce) {
   const std::string referrers = fake_.ManifestOf(kRepository, oci::ReferrersTag(first.digest));
   EXPECT_THAT(referrers, HasSubstr("sigstore.bundle"));
   EXPECT_THAT(referrers, HasSubstr("cyclonedx"));
+  EXPECT_THAT(referrers, HasSubstr(oci::kSourceType));
+  // Of the index and of each image says a signed statement where it comes from.
+  const std::string index = fake_.ManifestOf(kRepository, "v1.0.0");
+  EXPECT_THAT(StatedSubjects(oci::DigestOf(index)), SizeIs(4));
+  const std::vector<std::string> images = DigestsIn(index);
+  ASSERT_THAT(images, SizeIs(4));
+  for (const std::string& image : images) EXPECT_THAT(StatedSubjects(image), ::testing::ElementsAre(image));
   EXPECT_EQ(fake_.ManifestOf(kRepository, "latest"), fake_.ManifestOf(kRepository, "v1.0.0"));
   for (const auto& attachment : farm_.outbox().AttachmentsOf({}, first.release.token).value()) {
     if (attachment.kind != kLogKind) continue;

@@ -13,6 +13,7 @@
 
 #include "absl/time/clock.h"
 #include "common/io/files.h"
+#include "common/licences/document.h"
 #include "common/process/run.h"
 #include "tests/support/proxy_folder.h"
 #include "tests/support/zip_maker.h"
@@ -108,16 +109,21 @@ TEST_F(ModuleFetcherTest, ACacheThatLostItsDownloadsHealsItself) {
 TEST_F(ModuleFetcherTest, LicencesBeyondTheLimitAreLeftOutAndTheProgramsStay) {
   const std::string large(1000 << 10, 'x');
   std::map<std::string, std::string> files = {{"go.mod", "module example.com/m\n"}, {"main.go", kMain}};
-  for (int i = 10; i < 50; ++i) files[Cat("LICENSE.", i)] = large;
+  for (int i = 10; i < 50; ++i) files[Cat("LICENSE.", i)] = Cat(large, i);
   proxy_->Add("example.com/m", "v1.0.0", files);
   const FetchOutcome outcome = Fetch("example.com/m", "v1.0.0");
   ASSERT_NE(outcome.listing, nullptr) << outcome.detail;
-  const auto size = Fetcher("off").WriteLicences(*outcome.listing, Target::kX86_64, base_ + "/licences");
+  const auto size = Fetcher("off").WriteLicences(*outcome.listing, Target::kX86_64, {}, {}, base_ + "/licences");
   ASSERT_TRUE(size.ok()) << size.status();
   EXPECT_LT(*size, 33 << 20);
-  const std::string text = *io::ReadFile(base_ + "/licences", 64 << 20);
-  EXPECT_THAT(text, HasSubstr("LICENSE.49 (")) << "named all the same";
-  EXPECT_THAT(text.substr(text.find("LICENSE.49 (")), HasSubstr("left out"));
+  const auto document = licences::ReadDocument(*io::ReadFile(base_ + "/licences", 64 << 20));
+  ASSERT_TRUE(document.ok()) << document.status();
+  const licences::LicenceModule* const module = document->Find("example.com/m", "v1.0.0");
+  ASSERT_NE(module, nullptr);
+  EXPECT_FALSE(module->complete);
+  EXPECT_THAT(module->files, ::testing::SizeIs(40)) << "named all the same";
+  EXPECT_EQ(module->files.back().name, "LICENSE.49");
+  EXPECT_THAT(module->files.back().left_out, HasSubstr("all licence files together are larger"));
 }
 
 TEST_F(ModuleFetcherTest, ListingsHaveABudgetOfTheirOwn) {

@@ -14,6 +14,7 @@
 
 #include "absl/time/clock.h"
 #include "common/io/files.h"
+#include "common/licences/document.h"
 #include "common/process/run.h"
 #include "tests/support/proxy_folder.h"
 #include "tests/support/zip_maker.h"
@@ -62,12 +63,18 @@ TEST_F(ModuleFetcherTest, ListsProgramsPerTargetWithWhatTheyLink) {
   EXPECT_EQ(arm->modules.size(), 2u);
 
   ModuleFetcher fetcher = Fetcher("off");
-  const auto size = fetcher.WriteLicences(listing, Target::kX86_64, base_ + "/licences");
+  const auto size = fetcher.WriteLicences(listing, Target::kX86_64, {}, {}, base_ + "/licences");
   ASSERT_TRUE(size.ok()) << size.status();
-  const std::string licences = *io::ReadFile(base_ + "/licences", 1 << 20);
-  EXPECT_EQ(licences,
-            "==== example.com/Lib@v1.0.0 LICENSE (15 bytes)\nDo as you like.\n==== example.com/m@v1.2.3 COPYING (5 "
-            "bytes)\nOurs.\n");
+  const auto licences = licences::ReadDocument(*io::ReadFile(base_ + "/licences", 1 << 20));
+  ASSERT_TRUE(licences.ok()) << licences.status();
+  const auto text_of = [&](std::string_view path, std::string_view version) {
+    const licences::LicenceModule* const module = licences->Find(path, version);
+    return module == nullptr
+               ? "none"
+               : Cat(module->files.at(0).name, ": ", licences->texts.at(static_cast<size_t>(module->files.at(0).text)));
+  };
+  EXPECT_EQ(text_of("example.com/Lib", "v1.0.0"), "LICENSE: Do as you like.");
+  EXPECT_EQ(text_of("example.com/m", "v1.2.3"), "COPYING: Ours.");
 }
 
 TEST_F(ModuleFetcherTest, EachZipComesOnceForFourTargetsAndManyCallers) {
