@@ -32,13 +32,6 @@ absl::StatusOr<v1::Role> RoleOf(const std::string& text) {
       Cat("--role: \"", EscapeForPrint(text), "\" is none of worker, viewer, operator, admin"));
 }
 
-absl::StatusOr<absl::Duration> DurationOf(const std::string& option, const std::string& text) {
-  absl::Duration duration;
-  if (absl::ParseDuration(text, &duration) && duration > absl::ZeroDuration()) return duration;
-  return absl::InvalidArgumentError(
-      Cat(option, ": \"", EscapeForPrint(text), "\" is no length of time; write 90s, 30m or 72h"));
-}
-
 std::string Stamp(const v1::Timestamp& time) { return MinuteStamp(TimeOf(time)); }
 
 void WriteToken(JsonWriter& json, const v1::JoinToken& token, bool with_join) {

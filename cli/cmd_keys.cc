@@ -29,6 +29,7 @@ absl::StatusOr<bool> MakeKeyFile(const std::string& path, const std::string& pem
 }
 
 std::string Validity(const v1::PublishKey& key) {
+  if (key.announced()) return Cat("announced, is to sign from ", MinuteStamp(TimeOf(key.since())), " on");
   return Cat("since ", MinuteStamp(TimeOf(key.since())),
              key.has_until() ? Cat(", until ", MinuteStamp(TimeOf(key.until()))) : ", signs");
 }
@@ -96,21 +97,41 @@ Exit KeysShow(const Globals& globals, bool public_only) {
   return 0;
 }
 
-Exit KeysRotate(const Globals& globals, bool minisign) {
+Exit KeysRotate(const Globals& globals, const KeyRotation& rotation) {
+  v1::RotateKeyRequest request;
+  request.set_kind(rotation.minisign ? "minisign" : "provenance");
+  request.set_finish(rotation.finish);
+  request.set_force(rotation.force);
+  if (!rotation.overlap.empty()) {
+    GOFARM_ASSIGN_OR_RETURN(const absl::Duration overlap, DurationOf("--overlap", rotation.overlap));
+    request.set_overlap_micros(absl::ToInt64Microseconds(overlap));
+  }
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
   v1::RotatedKey rotated;
-  GOFARM_RETURN_IF_ERROR(PublishClient(*client).RotateKey(minisign ? "minisign" : "provenance", rotated));
+  GOFARM_RETURN_IF_ERROR(PublishClient(*client).RotateKey(request, rotated));
   if (globals.json) {
     JsonWriter json;
     json.BeginObject()
-        .Field("provenance_public_key", rotated.key().public_key())
+        .Field(rotation.minisign ? "minisign_public_key" : "provenance_public_key", rotated.key().public_key())
         .Field("since", TimeOf(rotated.key().since()))
+        .Field("announced", rotated.key().announced())
         .Field("file", rotated.file())
         .Field("old_file", rotated.old_file())
         .EndObject();
     PrintOut(json.Take());
   } else {
     PrintOut(EscapeForPrint(rotated.key().public_key(), /*keep_newlines=*/true));
+    if (rotation.minisign) PrintOut("\n");
+  }
+  if (rotated.key().announced()) {
+    PrintErr(
+        Cat("gofarm: this minisign key is to sign from ", MinuteStamp(TimeOf(rotated.key().since())),
+            " on, and the list of keys in the index tells it to gofarm install; tell it to users of soar, who keep "
+            "one key only. It is ",
+            EscapeForPrint(rotated.file()),
+            " of the coordinator that leads: put the same file on the other coordinators. Then: gofarm keys rotate "
+            "--minisign --finish\n"));
+    return 0;
   }
   PrintErr(Cat("gofarm: this key signs from now on, and the old one keeps verifying; it is ",
                EscapeForPrint(rotated.file()),

@@ -232,9 +232,10 @@ Exit PublishVerify(const Globals& globals, const PublishVerifyArgs& args) {
     if (!IsLowerHex(row.sha256())) {
       return absl::DataLossError(Cat("the farm names \"", EscapeForPrint(row.sha256()), "\" as a SHA-256"));
     }
-    if (row.destination() == kIndex) rows.push_back(&row);
+    rows.push_back(&row);
   }
   sync::StopSignals signals;
+  client->StopWith(signals.token());
   const io::HttpClient http(Cat("gofarm/", GOFARM_VERSION));
   const io::HttpAsk ask = io::AskDirectly(http);
   const size_t wanted = args.all ? rows.size() : static_cast<size_t>(args.sample);
@@ -242,9 +243,13 @@ Exit PublishVerify(const Globals& globals, const PublishVerifyArgs& args) {
   int64_t checked = 0;
   for (const size_t i : Sample(rows.size(), wanted, std::random_device()())) {
     const v1::Publication& row = *rows[i];
-    absl::Status is = CheckPublished(Scope::For(kVerifyFileMax, signals.token()), ask,
-                                     PublishedUrl(status.public_url(), row.sha256()), row.sha256(), row.size());
+    absl::Status is = row.destination() == kIndex
+                          ? CheckPublished(Scope::For(kVerifyFileMax, signals.token()), ask,
+                                           PublishedUrl(status.public_url(), row.sha256()), row.sha256(), row.size())
+                          : publish.Check(row.id());
     if (signals.token().stop_requested()) return kExitInterrupted;
+    // Of a destination that the configuration does not name any more: nobody can tell.
+    if (absl::IsInvalidArgument(is)) continue;
     ++checked;
     if (!is.ok()) faults.push_back({.publication = &row, .why = std::move(is)});
   }
@@ -259,10 +264,10 @@ Exit PublishVerify(const Globals& globals, const PublishVerifyArgs& args) {
   for (const Fault& fault : faults) {
     const v1::Publication& row = *fault.publication;
     text += Cat(row.id(), "  ", EscapeForPrint(row.module()), "@", EscapeForPrint(row.version()), " ",
-                EscapeForPrint(row.program()), " ", NameOf(row.target()), ": ", EscapeForPrint(Sv(fault.why.message())),
-                "\n");
+                EscapeForPrint(row.program()), " ", NameOf(row.target()), " at ", EscapeForPrint(row.destination()),
+                ": ", EscapeForPrint(Sv(fault.why.message())), "\n");
   }
-  PrintOut(Cat(text, Plural(checked, "published file"), " fetched: ", checked - static_cast<int64_t>(faults.size()),
+  PrintOut(Cat(text, Plural(checked, "published file"), " looked at: ", checked - static_cast<int64_t>(faults.size()),
                " as published, ", faults.size(), " not; ", skipped, " not looked at\n"));
   return faults.empty() ? 0 : kExitJobs;
 }

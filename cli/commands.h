@@ -146,7 +146,12 @@ Exit CatalogSelect(const Globals& globals, const CatalogSelectArgs& args);
 // `folder`: where the two secret files go; needs no farm.
 Exit KeysCreate(const Globals& globals, const std::string& folder);
 Exit KeysShow(const Globals& globals, bool public_only);
-Exit KeysRotate(const Globals& globals, bool minisign);
+struct KeyRotation {
+  bool minisign = false;  // else provenance
+  bool finish = false, force = false;
+  std::string overlap;
+};
+Exit KeysRotate(const Globals& globals, const KeyRotation& rotation);
 
 Exit PublishStatusVerb(const Globals& globals);
 struct PublishListArgs {

@@ -125,4 +125,11 @@ RunningView ViewOf(const v1::RunningJob& running) {
 
 bool AllGood(const v1::JobCounts& jobs) { return jobs.built() + jobs.nothing_to_build() == Total(jobs); }
 
+absl::StatusOr<absl::Duration> DurationOf(std::string_view option, std::string_view text) {
+  absl::Duration duration;
+  if (absl::ParseDuration(Av(text), &duration) && duration > absl::ZeroDuration()) return duration;
+  return absl::InvalidArgumentError(
+      Cat(option, ": \"", EscapeForPrint(text), "\" is no length of time; write 90s, 30m or 72h"));
+}
+
 }  // namespace gofarm::cli

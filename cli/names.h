@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cli/progress.h"
 #include "gofarm/v1/farm.pb.h"
@@ -49,5 +50,8 @@ RunningView ViewOf(const v1::RunningJob& running);
 
 // Every job built or with nothing to build: exit code 0 of those who wait.
 bool AllGood(const v1::JobCounts& jobs);
+
+// What stands behind an option: "90s", "72h". INVALID_ARGUMENT names the option.
+absl::StatusOr<absl::Duration> DurationOf(std::string_view option, std::string_view text);
 
 }  // namespace gofarm::cli

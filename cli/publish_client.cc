@@ -12,6 +12,8 @@ namespace {
 
 using Stub = v1::Publish::Stub;
 
+// A program may have hundreds of MiB.
+constexpr absl::Duration kCheckDeadline = absl::Minutes(10);
 constexpr char kMinisignKind[] = "minisign";
 constexpr char kProvenanceKind[] = "provenance";
 
@@ -25,7 +27,7 @@ absl::StatusOr<install::FarmTells> TellIndex(FarmClient& farm) {
   install::FarmTells tells{.index_url = keys.index_url(), .minisign_key = ""};
   tells.signers.builder = keys.builder();
   for (const v1::PublishKey& key : keys.keys()) {
-    if (key.kind() == kMinisignKind && !key.has_until()) tells.minisign_key = key.public_key();
+    if (key.kind() == kMinisignKind && !key.has_until() && !key.announced()) tells.minisign_key = key.public_key();
     if (key.kind() != kProvenanceKind) continue;
     publish::ListedKey listed{.kind = key.kind(), .public_key = key.public_key(), .since = TimeOf(key.since())};
     if (key.has_until()) listed.until = TimeOf(key.until());
@@ -54,6 +56,15 @@ absl::StatusOr<int64_t> PublishClient::Retry(const std::vector<int64_t>& ids, bo
   v1::RetryPublicationsReply reply;
   GOFARM_RETURN_IF_ERROR(farm_.impl_->Unary(*farm_.impl_->publish, &Stub::Retry, request, reply, kBatchDeadline));
   return reply.ordered();
+}
+
+absl::Status PublishClient::Check(int64_t id) {
+  v1::CheckPublicationRequest request;
+  request.set_id(id);
+  v1::PublicationCheck reply;
+  GOFARM_RETURN_IF_ERROR(
+      farm_.impl_->Unary(*farm_.impl_->publish, &Stub::CheckPublication, request, reply, kCheckDeadline));
+  return reply.holds() ? absl::OkStatus() : absl::DataLossError(reply.detail());
 }
 
 absl::Status PublishClient::Pause(const std::string& destination, const std::string& reason) {
@@ -92,9 +103,7 @@ absl::Status PublishClient::ListAttachments(int64_t batch, v1::AttachmentPage& a
   return farm_.impl_->List(*farm_.impl_->publish, &Stub::ListAttachments, request, all);
 }
 
-absl::Status PublishClient::RotateKey(const std::string& kind, v1::RotatedKey& rotated) {
-  v1::RotateKeyRequest request;
-  request.set_kind(kind);
+absl::Status PublishClient::RotateKey(const v1::RotateKeyRequest& request, v1::RotatedKey& rotated) {
   grpc::ClientContext context;
   const Bound bound(Scope::For(kCallDeadline, farm_.impl_->stop), context);
   return farm_.impl_->Explain(rpc::FromGrpc(farm_.impl_->publish->RotateKey(&context, request, &rotated)));

@@ -17,6 +17,7 @@ class ListPublicationsRequest;
 class PublicationPage;
 class PublishKeys;
 class PublishStatus;
+class RotateKeyRequest;
 class RotatedKey;
 class WithdrawalPage;
 }  // namespace gofarm::v1
@@ -34,6 +35,9 @@ class PublishClient {
   absl::Status GetStatus(v1::PublishStatus& status);
   absl::Status ListPublications(const v1::ListPublicationsRequest& request, v1::PublicationPage& all);
   // Of no ids: all that failed or are parked. How many will be done again.
+  // Of a row of a registry or folder: OK, DATA_LOSS: it does not stand there as it was published, or what the farm
+  // said.
+  absl::Status Check(int64_t id);
   absl::StatusOr<int64_t> Retry(const std::vector<int64_t>& ids, bool replace);
   absl::Status Pause(const std::string& destination, const std::string& reason);
   absl::Status Resume(const std::string& destination);
@@ -42,7 +46,7 @@ class PublishClient {
   absl::Status ListWithdrawals(v1::WithdrawalPage& all);
   absl::Status ListAttachments(int64_t batch, v1::AttachmentPage& all);
   // One try: a repetition would rotate again.
-  absl::Status RotateKey(const std::string& kind, v1::RotatedKey& rotated);
+  absl::Status RotateKey(const v1::RotateKeyRequest& request, v1::RotatedKey& rotated);
 
  private:
   FarmClient& farm_;

@@ -62,7 +62,7 @@ PublishTotals TotalsOf(const v1::PublishStatus& status) {
 
 std::string SigningKey(const v1::PublishKeys& keys, std::string_view kind) {
   for (const v1::PublishKey& key : keys.keys()) {
-    if (key.kind() == kind && !key.has_until()) return key.public_key();
+    if (key.kind() == kind && !key.has_until() && !key.announced()) return key.public_key();
   }
   return "";
 }
@@ -147,6 +147,7 @@ std::string PublishKeysDocument(const v1::PublishKeys& keys) {
         .Field("public_key", key.public_key())
         .Field("since", TimeOf(key.since()))
         .Field("until", key.has_until() ? TimeOf(key.until()) : absl::InfinitePast())
+        .Field("announced", key.announced())
         .EndObject();
   }
   json.EndArray().EndObject();

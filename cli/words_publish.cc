@@ -17,9 +17,20 @@ void AddKeys(Parser& p, PublishWords& args) {
   p.Verb(keys, "show", "public keys, those of before included", "gofarm keys show\ngofarm keys show --public >farm.pem",
          [&] { return KeysShow(p.globals, args.public_only); })
       ->add_flag("--public", args.public_only, "only the provenance key that signs, as PEM");
-  p.Verb(keys, "rotate", "a new provenance key; the old one keeps verifying", "gofarm keys rotate", [&] {
-     return KeysRotate(p.globals, args.minisign);
-   })->add_flag("--minisign", args.minisign, "the key of the index instead; says what stands in the way");
+  KeyRotation& rotation = args.rotation;
+  CLI::App* rotate = p.Verb(keys, "rotate", "a new key signs; the old one keeps verifying",
+                            "gofarm keys rotate\ngofarm keys rotate --minisign --overlap 720h\n"
+                            "gofarm keys rotate --minisign --finish",
+                            [&] { return KeysRotate(p.globals, args.rotation); });
+  CLI::Option* minisign = rotate->add_flag("--minisign", rotation.minisign,
+                                           "the key of the index: announces the next one, which clients learn");
+  CLI::Option* finish =
+      rotate->add_flag("--finish", rotation.finish, "the announced key signs from now on")->needs(minisign);
+  rotate->add_flag("--force", rotation.force, "with --finish: before the overlap is over")->needs(finish);
+  rotate->add_option("--overlap", rotation.overlap, "how long it is announced before it may sign; 720h unless given")
+      ->needs(minisign)
+      ->excludes(finish)
+      ->type_name("TIME");
 }
 
 }  // namespace
@@ -76,7 +87,7 @@ void AddPublish(Parser& p, PublishWords& args) {
   withdraw->add_flag("--yes", args.withdraw.yes, "without asking");
   p.Verb(publish, "withdrawals", "what was withdrawn, and why", "gofarm publish withdrawals",
          [&] { return PublishWithdrawals(p.globals); });
-  CLI::App* verify = p.Verb(publish, "verify", "fetch what is published as anybody would, and compare digests",
+  CLI::App* verify = p.Verb(publish, "verify", "look at what is published where it is, and compare digests",
                             "gofarm publish verify\ngofarm publish verify --all",
                             [&] { return PublishVerify(p.globals, args.verify); });
   verify->add_option("--module", args.verify.module, "of this module")->check(NotEmpty());

@@ -12,7 +12,7 @@ struct Parser;
 struct PublishWords {
   std::string folder;
   bool public_only = false;
-  bool minisign = false;
+  KeyRotation rotation;
   PublishListArgs list;
   PublishRetryArgs retry;
   std::string destination, reason;

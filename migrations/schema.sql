@@ -627,10 +627,13 @@ CREATE TABLE publish_keys (
     kind       text NOT NULL CHECK (kind IN ('provenance', 'minisign')),
     public_key text NOT NULL CHECK (public_key <> ''),
     since      timestamptz NOT NULL DEFAULT now(),
-    until      timestamptz,  -- null: it signs
-    PRIMARY KEY (kind, public_key)
+    until      timestamptz,  -- null: it signs, or is announced
+    announced  boolean NOT NULL DEFAULT false,  -- it signs nothing yet, and is to from since on
+    PRIMARY KEY (kind, public_key),
+    CHECK (NOT announced OR until IS NULL)
 );
-CREATE UNIQUE INDEX publish_keys_signing ON publish_keys (kind) WHERE until IS NULL;
+CREATE UNIQUE INDEX publish_keys_signing ON publish_keys (kind) WHERE until IS NULL AND NOT announced;
+CREATE UNIQUE INDEX publish_keys_announced ON publish_keys (kind) WHERE announced;
 
 -- Numbers the states of the published index.
 CREATE SEQUENCE index_generations;

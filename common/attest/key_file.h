@@ -14,6 +14,7 @@ inline constexpr size_t kKeyFileBytesMax = 16 << 10;
 // What the farm's two keys are called in their folder.
 inline constexpr char kProvenanceKeyFile[] = "provenance.key";
 inline constexpr char kMinisignKeyFile[] = "minisign.key";
+inline constexpr char kNextMinisignKeyFile[] = "minisign-next.key";  // announced, not used yet
 
 // Mode 0600, in a folder that is made with mode 0700 when it is missing. ALREADY_EXISTS when the file is there: a lost
 // key cannot be made again, so none is overwritten. Of two writers one wins.

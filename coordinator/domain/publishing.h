@@ -140,7 +140,8 @@ struct PublishKey {
   std::string kind;  // "provenance", "minisign"
   std::string public_key;
   absl::Time since = absl::InfinitePast();
-  absl::Time until = absl::InfiniteFuture();  // InfiniteFuture: it signs
+  absl::Time until = absl::InfiniteFuture();  // InfiniteFuture: it signs, or will
+  bool announced = false;                     // it is to sign from `since` on, and does not yet
 };
 
 }  // namespace gofarm::domain

@@ -58,6 +58,7 @@ std::vector<ReleaseFile> AllOf(const ReleaseFiles& files) {
   std::vector<ReleaseFile> all = files.beside;
   all.push_back(files.provenance);
   all.push_back(files.sbom);
+  if (files.source) all.push_back(*files.source);
   return all;
 }
 
@@ -133,6 +134,21 @@ absl::Status FolderPublisher::Remove(const domain::Release& release) {
     if (::link(from.c_str(), to.c_str()) != 0) return ErrnoStatus(errno, Cat("link ", from));
   }
   return Replace(made, folder);
+}
+
+absl::Status FolderPublisher::Check(const Scope& scope, const domain::Publication& row) {
+  const std::string folder = FolderOf(row.release);
+  GOFARM_ASSIGN_OR_RETURN(const ReleaseFiles files, GatherFiles(scope, parts_.sources, row.release));
+  for (const ReleaseFile& file : AllOf(files)) {
+    GOFARM_RETURN_IF_ERROR(scope.Check());
+    const std::string path = Cat(folder, "/", file.name);
+    const absl::StatusOr<digest::FileDigests> there = digest::DigestFile(path);
+    GOFARM_RETURN_IF_ERROR(there.status());
+    if (there->sha256 != file.sha256) {
+      return absl::DataLossError(Cat(path, " has SHA-256 ", there->sha256, ", not ", file.sha256));
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::vector<absl::StatusOr<Carried>>> FolderPublisher::Carry(const Scope& scope,

@@ -31,6 +31,7 @@ class FolderPublisher final : public Carrier {
  public:
   explicit FolderPublisher(FolderParts parts) : parts_(std::move(parts)) {}
   absl::StatusOr<std::vector<absl::StatusOr<Carried>>> Carry(const Scope& scope, const ProgramWork& work) override;
+  absl::Status Check(const Scope& scope, const domain::Publication& row) override;
   // Copies the index when there is a newer state.
   absl::Status Refresh(const Scope& scope) override;
 

@@ -191,9 +191,10 @@ absl::StatusOr<bool> IndexPublisher::RunOnce(const Scope& scope) {
   GOFARM_RETURN_IF_ERROR(Apply());
   GOFARM_ASSIGN_OR_RETURN(const std::vector<IndexFile> files, Files(scope));
   GOFARM_ASSIGN_OR_RETURN(const int64_t number, parts_.orders.NextGeneration(scope, folder_.CurrentNumber()));
+  const std::shared_ptr<const Keys> keys = parts_.keys();
   GOFARM_RETURN_IF_ERROR(folder_.Write(
-      files, {.number = number, .time = parts_.wall_now()}, [this](std::string_view bytes, std::string_view comment) {
-        return parts_.keys->minisign().Sign(bytes, comment, "signature of the index of a gofarm");
+      files, {.number = number, .time = parts_.wall_now()}, [&keys](std::string_view bytes, std::string_view comment) {
+        return keys->minisign().Sign(bytes, comment, "signature of the index of a gofarm");
       }));
   GOFARM_RETURN_IF_ERROR(parts_.orders.Settle(scope, shown));
   written_for_ = wanted;

@@ -52,7 +52,7 @@ class IndexOrders {
 
 struct IndexPublisherParts {
   IndexOrders& orders;
-  std::shared_ptr<const Keys> keys;
+  KeysFn keys;
   std::string folder;
   std::string public_url;
   Publisher publisher;

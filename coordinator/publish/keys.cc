@@ -24,6 +24,29 @@ absl::Status MakeMissing(const std::string& path, const std::string& pem) {
   return absl::IsAlreadyExists(stored) ? absl::OkStatus() : stored;
 }
 
+absl::StatusOr<attest::MinisignSecretKey> LoadMinisign(const std::string& file) {
+  GOFARM_ASSIGN_OR_RETURN(std::string pem, attest::LoadKeyFile(file));
+  absl::StatusOr<attest::MinisignSecretKey> secret = attest::MinisignSecretKey::FromPem(std::move(pem));
+  return secret.ok() ? std::move(secret) : Annotate(secret.status(), file);
+}
+
+absl::Status ExpectFile(const std::string& file, const std::string& pem) {
+  GOFARM_ASSIGN_OR_RETURN(const std::string there, attest::LoadKeyFile(file));
+  if (there == pem) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      Cat(file, " was changed since this coordinator started; restart it, and it signs with what stands there"));
+}
+
+// `next` becomes `file`, which stays as `kept`.
+absl::Status Exchange(const std::string& folder, const std::string& next, const std::string& file,
+                      const std::string& kept) {
+  if (link(file.c_str(), kept.c_str()) != 0 && errno != EEXIST) {
+    return ErrnoStatus(errno, Cat("keep the old key as ", kept));
+  }
+  if (rename(next.c_str(), file.c_str()) != 0) return ErrnoStatus(errno, Cat("rename ", next, " to ", file));
+  return io::SyncFolder(folder);
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const Keys>> Keys::Load(const std::string& folder) {
@@ -31,9 +54,7 @@ absl::StatusOr<std::shared_ptr<const Keys>> Keys::Load(const std::string& folder
   const std::string minisign_file = Cat(folder, "/", attest::kMinisignKeyFile);
   GOFARM_ASSIGN_OR_RETURN(std::string provenance, attest::LoadKeyFile(provenance_file));
   GOFARM_ASSIGN_OR_RETURN_CTX(std::string provenance_public, pki::P256PublicKeyPem(provenance), provenance_file);
-  GOFARM_ASSIGN_OR_RETURN(std::string minisign, attest::LoadKeyFile(minisign_file));
-  GOFARM_ASSIGN_OR_RETURN_CTX(attest::MinisignSecretKey secret, attest::MinisignSecretKey::FromPem(std::move(minisign)),
-                              minisign_file);
+  GOFARM_ASSIGN_OR_RETURN(attest::MinisignSecretKey secret, LoadMinisign(minisign_file));
   return std::make_shared<const Keys>(std::move(provenance), std::move(provenance_public), std::move(secret));
 }
 
@@ -48,11 +69,7 @@ absl::StatusOr<std::shared_ptr<const Keys>> Keys::LoadOrMake(const std::string& 
 
 absl::StatusOr<std::string> Keys::ReplaceProvenance(const std::string& folder, const Keys& old) {
   const std::string file = Cat(folder, "/", attest::kProvenanceKeyFile);
-  GOFARM_ASSIGN_OR_RETURN(const std::string there, attest::LoadKeyFile(file));
-  if (there != old.provenance()) {
-    return absl::FailedPreconditionError(
-        Cat(file, " was changed since this coordinator started; restart it, and it signs with what stands there"));
-  }
+  GOFARM_RETURN_IF_ERROR(ExpectFile(file, old.provenance()));
   const std::string kept =
       Cat(folder, "/provenance-", digest::Sha256Hex(old.provenance_public()).substr(0, 16), ".key");
   const std::string next = Cat(file, ".next");
@@ -60,11 +77,35 @@ absl::StatusOr<std::string> Keys::ReplaceProvenance(const std::string& folder, c
   // What a killed one left was never used.
   if (unlink(next.c_str()) != 0 && errno != ENOENT) return ErrnoStatus(errno, Cat("remove ", next));
   GOFARM_RETURN_IF_ERROR(attest::StoreKeyFile(next, pem));
-  if (link(file.c_str(), kept.c_str()) != 0 && errno != EEXIST) {
-    return ErrnoStatus(errno, Cat("keep the old key as ", kept));
+  GOFARM_RETURN_IF_ERROR(Exchange(folder, next, file, kept));
+  return kept;
+}
+
+absl::StatusOr<std::string> Keys::MakeNextMinisign(const std::string& folder) {
+  const std::string file = Cat(folder, "/", attest::kNextMinisignKeyFile);
+  GOFARM_ASSIGN_OR_RETURN(const attest::MinisignSecretKey made, attest::MinisignSecretKey::Generate());
+  GOFARM_RETURN_IF_ERROR(MakeMissing(file, made.pem()));
+  return NextMinisign(folder);
+}
+
+absl::StatusOr<std::string> Keys::NextMinisign(const std::string& folder) {
+  const std::string file = Cat(folder, "/", attest::kNextMinisignKeyFile);
+  const absl::StatusOr<attest::MinisignSecretKey> next = LoadMinisign(file);
+  if (absl::IsNotFound(next.status())) {
+    return absl::FailedPreconditionError(
+        Cat(file, " is not there; bring it from the coordinator that led when the key was announced"));
   }
-  if (rename(next.c_str(), file.c_str()) != 0) return ErrnoStatus(errno, Cat("rename ", next, " to ", file));
-  GOFARM_RETURN_IF_ERROR(io::SyncFolder(folder));
+  GOFARM_RETURN_IF_ERROR(next.status());
+  return next->public_key().Line();
+}
+
+absl::StatusOr<std::string> Keys::ReplaceMinisign(const std::string& folder, const Keys& old) {
+  const std::string file = Cat(folder, "/", attest::kMinisignKeyFile);
+  const std::string next = Cat(folder, "/", attest::kNextMinisignKeyFile);
+  GOFARM_RETURN_IF_ERROR(NextMinisign(folder).status());
+  GOFARM_RETURN_IF_ERROR(ExpectFile(file, old.minisign().pem()));
+  const std::string kept = Cat(folder, "/minisign-", old.minisign().public_key().IdHex(), ".key");
+  GOFARM_RETURN_IF_ERROR(Exchange(folder, next, file, kept));
   return kept;
 }
 

@@ -3,6 +3,7 @@
 // them can publish in its name. Immutable; thread-safe.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -17,6 +18,15 @@ class Keys {
   // stays beside it under the name that is returned. Atomic: whatever ends this half-way leaves one of the two in
   // place. FAILED_PRECONDITION: the file is not that of `old` any more.
   static absl::StatusOr<std::string> ReplaceProvenance(const std::string& folder, const Keys& old);
+
+  // The public line of the minisign key that comes next: its file stands beside the others, and is made when it is
+  // missing.
+  static absl::StatusOr<std::string> MakeNextMinisign(const std::string& folder);
+  // The same of the one that stands there. FAILED_PRECONDITION: there is none.
+  static absl::StatusOr<std::string> NextMinisign(const std::string& folder);
+  // The announced key takes the place of the minisign key of `old`, whose file stays under the name that is returned.
+  // As atomic as ReplaceProvenance, with its errors.
+  static absl::StatusOr<std::string> ReplaceMinisign(const std::string& folder, const Keys& old);
 
   // NOT_FOUND: one of the files is missing; FAILED_PRECONDITION: others may read it; INVALID_ARGUMENT: it is no key.
   static absl::StatusOr<std::shared_ptr<const Keys>> Load(const std::string& folder);
@@ -35,5 +45,8 @@ class Keys {
   const std::string provenance_, provenance_public_;
   const attest::MinisignSecretKey minisign_;
 };
+
+// Those that sign now. Thread-safe.
+using KeysFn = std::function<std::shared_ptr<const Keys>()>;
 
 }  // namespace gofarm::publish

@@ -73,6 +73,9 @@ class Carrier {
   // One result for each row of `work.due`, in their order; failures carry their class (oci/failure.h). An error of the
   // whole call is this farm's own, and settles nothing.
   virtual absl::StatusOr<std::vector<absl::StatusOr<Carried>>> Carry(const Scope& scope, const ProgramWork& work) = 0;
+  // Whether a published row stands there as it was published. NOT_FOUND: something of it is missing; DATA_LOSS: it is
+  // another one; others: it could not be told.
+  virtual absl::Status Check(const Scope& scope, const domain::Publication& row) = 0;
   // What is to be kept up to date besides; once a round.
   virtual absl::Status Refresh(const Scope& /*scope*/) { return absl::OkStatus(); }
 };
@@ -113,6 +116,10 @@ class DestinationLoop {
     int settled = 0;
     absl::Duration rest = absl::ZeroDuration();  // before the next one
   };
+  const std::string& name() const { return parts_.name; }
+  // As the carrier's; of any thread.
+  absl::Status Check(const Scope& scope, const domain::Publication& row) { return parts_.carrier->Check(scope, row); }
+
   // What is due now, without a thread of its own. An error is the database's.
   absl::StatusOr<Round> RunOnce(const Scope& scope);
 

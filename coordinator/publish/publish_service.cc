@@ -127,12 +127,13 @@ absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope
   // A bounded number at once; the rest at the next start.
   GOFARM_RETURN_IF_ERROR(service->store_.Enroll(scope, service->destinations_).status());
   service->orders_ = std::make_unique<StoreOrders>(service->store_);
-  service->index_ = std::make_unique<IndexPublisher>(IndexPublisherParts{.orders = *service->orders_,
-                                                                         .keys = keys,
-                                                                         .folder = service->IndexRoot(),
-                                                                         .public_url = service->public_url_,
-                                                                         .publisher = config.publisher,
-                                                                         .builder_id = service->builder_id_});
+  service->index_ = std::make_unique<IndexPublisher>(
+      IndexPublisherParts{.orders = *service->orders_,
+                          .keys = [this_service = service.get()] { return this_service->SigningKeys(); },
+                          .folder = service->IndexRoot(),
+                          .public_url = service->public_url_,
+                          .publisher = config.publisher,
+                          .builder_id = service->builder_id_});
   return service;
 }
 
@@ -159,7 +160,7 @@ absl::Status PublishService::OpenRegistry(const RegistryConfig& config) {
                            RegistryParts{.destination = std::move(destination),
                                          .client = std::move(client),
                                          .sources = {.outbox = *outbox_, .blobs = parts_.blobs, .logs = parts_.logs},
-                                         .keys = keys_,
+                                         .keys = [this] { return SigningKeys(); },
                                          .publisher = parts_.config.publisher,
                                          .images = config.images,
                                          .scratch = parts_.data_dir + kScratchFolder}),
@@ -225,6 +226,11 @@ absl::StatusOr<std::shared_ptr<const Keys>> PublishService::CurrentKeys() const 
   return keys_;
 }
 
+std::shared_ptr<const Keys> PublishService::SigningKeys() const {
+  const absl::ReaderMutexLock lock(&keys_mutex_);
+  return keys_;
+}
+
 std::string PublishService::IndexUrl() const {
   return index_ == nullptr || public_url_.empty() ? "" : Cat(public_url_, "/index");
 }
@@ -245,6 +251,76 @@ absl::StatusOr<PublishService::Rotated> PublishService::RotateProvenance(const S
   return Rotated{.public_key = keys->provenance_public(),
                  .file = Cat(keys_dir_, "/", attest::kProvenanceKeyFile),
                  .old_file = std::move(old_file)};
+}
+
+absl::StatusOr<domain::PublishKey> PublishService::AnnounceMinisign(const Scope& scope, absl::Duration overlap) {
+  if (overlap < kOverlapMin || overlap > kOverlapMax) {
+    return absl::InvalidArgumentError(Cat("the overlap is ", absl::FormatDuration(overlap), ", between ",
+                                          absl::FormatDuration(kOverlapMin), " and ", absl::FormatDuration(kOverlapMax),
+                                          " are taken"));
+  }
+  const absl::MutexLock one(&rotation_);
+  GOFARM_RETURN_IF_ERROR(CurrentKeys().status());
+  GOFARM_ASSIGN_OR_RETURN(std::optional<domain::PublishKey> announced, store_.AnnouncedKey(scope, kMinisignKind));
+  if (!announced) {
+    GOFARM_ASSIGN_OR_RETURN(const std::string line, Keys::MakeNextMinisign(keys_dir_));
+    GOFARM_RETURN_IF_ERROR(store_.AnnounceKey(scope, kMinisignKind, line, overlap));
+    GOFARM_ASSIGN_OR_RETURN(announced, store_.AnnouncedKey(scope, kMinisignKind));
+    if (!announced) return absl::AbortedError("the announced key was taken away at the same time; try again");
+    obs::Info("minisign_key_announced", {{"public_key", line}, {"from", FormatUtc(announced->since)}});
+  }
+  index_->WriteAgain();
+  return *std::move(announced);
+}
+
+std::string PublishService::NextMinisignFile() const { return Cat(keys_dir_, "/", attest::kNextMinisignKeyFile); }
+
+absl::StatusOr<PublishService::Rotated> PublishService::FinishMinisign(const Scope& scope, bool force) {
+  const absl::MutexLock one(&rotation_);
+  GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const Keys> old, CurrentKeys());
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<domain::PublishKey> announced, store_.AnnouncedKey(scope, kMinisignKind));
+  if (!announced) {
+    return absl::FailedPreconditionError("no minisign key is announced; begin with `gofarm keys rotate --minisign`");
+  }
+  if (!force && announced->since > parts_.wall_now()) {
+    return absl::FailedPreconditionError(
+        Cat("the announced key is to sign from ", FormatUtc(announced->since),
+            " on: whoever has not fetched the list of keys by then cannot read the index any more; wait, or use "
+            "--force"));
+  }
+  GOFARM_ASSIGN_OR_RETURN(const std::string line, Keys::NextMinisign(keys_dir_));
+  if (line != announced->public_key) {
+    return absl::FailedPreconditionError(
+        Cat(NextMinisignFile(), " of this coordinator is not the key that was announced, ", announced->public_key,
+            "; bring it from the coordinator that led at the time"));
+  }
+  GOFARM_ASSIGN_OR_RETURN(std::string old_file, Keys::ReplaceMinisign(keys_dir_, *old));
+  GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const Keys> keys, Keys::Load(keys_dir_));
+  {
+    const absl::MutexLock lock(&keys_mutex_);
+    GOFARM_RETURN_IF_ERROR(store_.SetKey(scope, kMinisignKind, line));
+    keys_ = keys;
+    attacher_ = MakeAttacher(keys);
+  }
+  index_->WriteAgain();
+  obs::Info("minisign_key_rotated", {{"old_file", old_file}});
+  return Rotated{
+      .public_key = line, .file = Cat(keys_dir_, "/", attest::kMinisignKeyFile), .old_file = std::move(old_file)};
+}
+
+absl::Status PublishService::Check(const Scope& scope, domain::PublicationId id) {
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Publication> page,
+                          store_.Page(scope, {}, domain::PublicationId{id.value - 1}, 1));
+  if (page.empty() || page.front().id != id) return absl::InvalidArgumentError(Cat("there is no row ", id.value));
+  const domain::Publication& row = page.front();
+  if (row.state != domain::PublicationState::kPublished) {
+    return absl::InvalidArgumentError(Cat("row ", id.value, " is ", Name(row.state), ", not published"));
+  }
+  for (const std::unique_ptr<DestinationLoop>& loop : loops_) {
+    if (loop->name() == row.destination) return loop->Check(scope, row);
+  }
+  return absl::InvalidArgumentError(
+      Cat("row ", id.value, " is of ", EscapeForPrint(row.destination), ", which is no registry and no folder now"));
 }
 
 absl::Status PublishService::EachPublication(const Scope& scope, const domain::PublicationFilter& filter, int64_t limit,

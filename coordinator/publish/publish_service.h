@@ -29,6 +29,11 @@
 
 namespace gofarm::publish {
 
+// Between the announcement of a minisign key and its first signature.
+inline constexpr absl::Duration kOverlapMin = absl::Hours(1);
+inline constexpr absl::Duration kOverlapMax = absl::Hours(24 * 366);
+inline constexpr absl::Duration kOverlapDefault = absl::Hours(24 * 30);
+
 struct PublishServiceParts {
   const Config& config;
   store::Pool& pool;
@@ -38,6 +43,7 @@ struct PublishServiceParts {
   std::vector<Toolset> toolsets;
   std::string public_url;  // where nothing else is configured
   std::string farm_version;
+  std::function<absl::Time()> wall_now = WallNow;
 };
 
 class PublishService {
@@ -67,6 +73,13 @@ class PublishService {
     std::string file, old_file;
   };
   absl::StatusOr<Rotated> RotateProvenance(const Scope& scope);
+  // The minisign key that follows is told to clients by the signed list of keys, and signs nothing before
+  // FinishMinisign: an index has one signature, so those who do not know the new key by then are shut out. Repeated, it
+  // answers with what was announced. INVALID_ARGUMENT: an overlap outside of kOverlapMin and kOverlapMax.
+  absl::StatusOr<domain::PublishKey> AnnounceMinisign(const Scope& scope, absl::Duration overlap);
+  std::string NextMinisignFile() const;
+  // FAILED_PRECONDITION: none is announced, its file is not here, or the overlap is not over and `force` is not set.
+  absl::StatusOr<Rotated> FinishMinisign(const Scope& scope, bool force);
   // Below it stand HOST.json and keys.json; empty: nothing is served.
   std::string IndexUrl() const;
   // By id, at most `limit`; an error of `sink` ends it.
@@ -75,6 +88,9 @@ class PublishService {
   // Of the results of a batch's jobs or, where it is 0, of one job, by job and name.
   absl::Status EachAttachment(const Scope& scope, BatchId batch, JobId job,
                               const std::function<absl::Status(const domain::JobAttachment&)>& sink);
+  // Whether a row of a registry or folder stands there as it was published: as Carrier::Check. INVALID_ARGUMENT: there
+  // is no such row, or it is not published, or it is one of the index, which everybody can look at.
+  absl::Status Check(const Scope& scope, domain::PublicationId id);
   store::PublishStore& store() { return store_; }
   const std::vector<std::string>& destinations() const { return destinations_; }
 
@@ -82,6 +98,8 @@ class PublishService {
   class StoreOrders;
   explicit PublishService(PublishServiceParts parts);
   absl::Status OpenKeys(const Scope& scope);
+  // Of a service that is on.
+  std::shared_ptr<const Keys> SigningKeys() const;
   std::unique_ptr<const Attacher> MakeAttacher(std::shared_ptr<const Keys> keys);
   absl::StatusOr<std::string> BuilderId(const Scope& scope);
   absl::Status OpenRegistry(const RegistryConfig& config);

@@ -77,6 +77,36 @@ absl::StatusOr<std::vector<absl::StatusOr<Carried>>> RegistryPublisher::Carry(co
   return results;
 }
 
+absl::Status RegistryPublisher::Check(const Scope& scope, const Row& row) {
+  const Release& release = row.release;
+  GOFARM_ASSIGN_OR_RETURN(const bool twin, parts_.sources.outbox.HasTwin(scope, release.module));
+  GOFARM_ASSIGN_OR_RETURN(const Artifact artifact, Prepare(scope, release, twin));
+  const auto& [authority, repository, tag] = artifact.place;
+  const std::string where = Cat(authority, "/", repository);
+  oci::RegistryClient& client = *parts_.client;
+  GOFARM_ASSIGN_OR_RETURN(const std::optional<oci::Manifest> manifest, client.GetManifest(scope, repository, tag));
+  if (!manifest) return absl::NotFoundError(Cat(where, ":", tag, " is not there"));
+  if (manifest->digest != row.digest) {
+    return absl::DataLossError(Cat(where, ":", tag, " is ", manifest->digest, ", and ", row.digest, " was published"));
+  }
+  for (const ReleaseFile& file : artifact.files.beside) {
+    const std::string digest = Cat(oci::kSha256Prefix, file.sha256);
+    if (file.sha256 == release.sha256) {
+      GOFARM_RETURN_IF_ERROR(
+          client.GetBlob(scope, repository, digest, file.size, [](std::string_view) { return absl::OkStatus(); }));
+      continue;
+    }
+    GOFARM_ASSIGN_OR_RETURN(const std::optional<int64_t> size, client.FindBlob(scope, repository, digest));
+    if (!size) return absl::NotFoundError(Cat(where, "@", digest, " (", file.name, ") is not there"));
+  }
+  for (const Attached& each : artifact.attached) {
+    const std::string digest = oci::AttachmentManifest(each.attachment).digest;
+    GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> there, client.FindManifest(scope, repository, digest));
+    if (!there) return absl::NotFoundError(Cat(where, "@", digest, " (", each.file.name, ") is not attached"));
+  }
+  return absl::OkStatus();
+}
+
 // ---- one release ----------------------------------------------------------------------------------------------------
 
 absl::StatusOr<RegistryPublisher::Artifact> RegistryPublisher::Prepare(const Scope& scope, const Release& release,
@@ -128,7 +158,7 @@ absl::StatusOr<RegistryPublisher::Attached> RegistryPublisher::Statement(const S
     GOFARM_ASSIGN_OR_RETURN(const std::string bundle, ReadSmall(provenance));
     GOFARM_ASSIGN_OR_RETURN(const std::string text, ManifestStatement(bundle, place, manifest.digest));
     GOFARM_ASSIGN_OR_RETURN(const attest::Envelope envelope,
-                            attest::SignEnvelope(parts_.keys->provenance(), attest::kInTotoPayloadType, text));
+                            attest::SignEnvelope(parts_.keys()->provenance(), attest::kInTotoPayloadType, text));
     statement = KeepFile(
         scope, parts_.sources, release.token,
         {.name = name, .import_path = release.import_path, .kind = kManifestProvenanceKind, .sha256 = "", .blake3 = ""},

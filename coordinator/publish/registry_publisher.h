@@ -35,7 +35,7 @@ struct RegistryParts {
   oci::Destination destination;
   std::unique_ptr<oci::RegistryClient> client;
   FileSources sources;
-  std::shared_ptr<const Keys> keys;
+  KeysFn keys;
   Publisher publisher;
   bool images = true;
   std::string scratch;  // a folder; image layers are made in it
@@ -45,6 +45,8 @@ class RegistryPublisher final : public Carrier {
  public:
   explicit RegistryPublisher(RegistryParts parts) : parts_(std::move(parts)) {}
   absl::StatusOr<std::vector<absl::StatusOr<Carried>>> Carry(const Scope& scope, const ProgramWork& work) override;
+  // Fetches the manifest and the program, and asks for all others by digest.
+  absl::Status Check(const Scope& scope, const domain::Publication& row) override;
 
  private:
   struct Attached {

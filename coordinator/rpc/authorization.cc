@@ -77,6 +77,7 @@ constexpr Rule kRules[] = {
     {.method = "/gofarm.v1.Publish/Pause", .least = Role::kOperator, .action = "publish pause"},
     {.method = "/gofarm.v1.Publish/Resume", .least = Role::kOperator, .action = "publish resume"},
     {.method = "/gofarm.v1.Publish/Withdraw", .least = Role::kOperator, .action = "publish withdraw"},
+    {"/gofarm.v1.Publish/CheckPublication", Role::kOperator},
     {"/gofarm.v1.Publish/ListWithdrawals", Role::kViewer},
     {"/gofarm.v1.Publish/ListAttachments", Role::kViewer},
     {.method = "/gofarm.v1.Publish/RotateKey", .least = Role::kAdmin, .action = "keys rotate"},

@@ -28,6 +28,7 @@ void ToProto(const domain::PublishKey& in, v1::PublishKey& out) {
   out.set_public_key(in.public_key);
   rpc::ToProto(in.since, *out.mutable_since());
   if (in.until != absl::InfiniteFuture()) rpc::ToProto(in.until, *out.mutable_until());
+  out.set_announced(in.announced);
 }
 
 void ToProto(const domain::PublicationCounts& in, v1::DestinationStatus& out) {
@@ -216,6 +217,19 @@ ServerUnary PublishRpc::Retry(ServerContext context, const v1::RetryPublications
                });
 }
 
+ServerUnary PublishRpc::CheckPublication(ServerContext context, const v1::CheckPublicationRequest* request,
+                                         v1::PublicationCheck* reply) {
+  return Unary(rpc_, rpc_.submits, context, "/gofarm.v1.Publish/CheckPublication", request,
+               [this, request, reply](const Scope& scope) -> absl::Status {
+                 GOFARM_ASSIGN_OR_RETURN(publish::PublishService * publishing, PublishingThatIsOn());
+                 const absl::Status is = publishing->Check(scope, domain::PublicationId{request->id()});
+                 if (!is.ok() && !absl::IsNotFound(is) && !absl::IsDataLoss(is)) return is;
+                 reply->set_holds(is.ok());
+                 reply->set_detail(EscapeAndClip(Sv(is.message()), publish::kFailureDetailMax));
+                 return absl::OkStatus();
+               });
+}
+
 ServerUnary PublishRpc::Pause(ServerContext context, const v1::PauseDestinationRequest* request,
                               v1::PauseDestinationReply*) {
   return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Publish/Pause", request,
@@ -291,17 +305,26 @@ ServerUnary PublishRpc::RotateKey(ServerContext context, const v1::RotateKeyRequ
       rpc_, rpc_.operators, context, "/gofarm.v1.Publish/RotateKey", request,
       [this, request, reply](const Scope& scope) -> absl::Status {
         GOFARM_ASSIGN_OR_RETURN(publish::PublishService * publishing, PublishingThatIsOn());
-        if (request->kind() == kMinisign) {
-          return absl::FailedPreconditionError(
-              "soar keeps one minisign key, and the signature of an index is made by one: whoever has the old "
-              "one could read no index from the moment of a change on. Announce the new key first, then put "
-              "its file in the place of minisign.key on every coordinator while they are stopped");
+        const bool minisign = request->kind() == kMinisign;
+        if (!minisign && request->kind() != kProvenance) {
+          return absl::InvalidArgumentError(Cat("there is no kind of key \"",
+                                                EscapeAndClip(request->kind(), kShortTextMax),
+                                                "\"; provenance and minisign are the two"));
         }
-        if (request->kind() != kProvenance) {
-          return absl::InvalidArgumentError(Cat(
-              "there is no kind of key \"", EscapeAndClip(request->kind(), kShortTextMax), "\"; provenance is one"));
+        if (!minisign && (request->finish() || request->force() || request->overlap_micros() != 0)) {
+          return absl::InvalidArgumentError("a provenance key is exchanged at once: nothing is announced or finished");
         }
-        GOFARM_ASSIGN_OR_RETURN(publish::PublishService::Rotated rotated, publishing->RotateProvenance(scope));
+        if (minisign && !request->finish()) {
+          const absl::Duration overlap =
+              request->overlap_micros() == 0 ? publish::kOverlapDefault : absl::Microseconds(request->overlap_micros());
+          GOFARM_ASSIGN_OR_RETURN(const domain::PublishKey announced, publishing->AnnounceMinisign(scope, overlap));
+          ToProto(announced, *reply->mutable_key());
+          reply->set_file(publishing->NextMinisignFile());
+          return absl::OkStatus();
+        }
+        GOFARM_ASSIGN_OR_RETURN(
+            publish::PublishService::Rotated rotated,
+            minisign ? publishing->FinishMinisign(scope, request->force()) : publishing->RotateProvenance(scope));
         GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::PublishKey> keys, publishing->store().Keys(scope));
         for (const domain::PublishKey& key : keys) {
           if (key.public_key == rotated.public_key) ToProto(key, *reply->mutable_key());

@@ -21,6 +21,8 @@ class PublishRpc final : public v1::Publish::CallbackService {
                         v1::PublishStatus* reply) override;
   ServerWrite<v1::PublicationPage> ListPublications(ServerContext context,
                                                     const v1::ListPublicationsRequest* request) override;
+  ServerUnary CheckPublication(ServerContext context, const v1::CheckPublicationRequest* request,
+                               v1::PublicationCheck* reply) override;
   ServerUnary Retry(ServerContext context, const v1::RetryPublicationsRequest* request,
                     v1::RetryPublicationsReply* reply) override;
   ServerUnary Pause(ServerContext context, const v1::PauseDestinationRequest* request,

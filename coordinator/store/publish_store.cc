@@ -391,12 +391,32 @@ absl::StatusOr<std::vector<domain::PublishKey>> PublishStore::Keys(const Scope& 
     for (const pqxx::row& row : txn.Run("publish_keys")) {
       domain::PublishKey key{.kind = row["kind"].as<std::string>(),
                              .public_key = row["public_key"].as<std::string>(),
-                             .since = TimeOf(row["since_us"])};
+                             .since = TimeOf(row["since_us"]),
+                             .announced = row["announced"].as<bool>()};
       if (!row["until_us"].is_null()) key.until = TimeOf(row["until_us"]);
       all.push_back(std::move(key));
     }
     return all;
   });
+}
+
+absl::Status PublishStore::AnnounceKey(const Scope& scope, std::string_view kind, std::string_view public_key,
+                                       absl::Duration overlap) {
+  return RunTransaction(pool_, scope, "announce a key", [&](Txn& txn) -> absl::Status {
+    const pqxx::result done =
+        txn.Run("announce_publish_key", std::string(kind), std::string(public_key), absl::ToInt64Microseconds(overlap));
+    if (done.affected_rows() == 1) return absl::OkStatus();
+    return absl::AlreadyExistsError(Cat("a key of kind ", kind, " is announced already, or this one signed before"));
+  });
+}
+
+absl::StatusOr<std::optional<domain::PublishKey>> PublishStore::AnnouncedKey(const Scope& scope,
+                                                                             std::string_view kind) {
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::PublishKey> keys, Keys(scope));
+  for (const domain::PublishKey& key : keys) {
+    if (key.kind == kind && key.announced) return key;
+  }
+  return std::optional<domain::PublishKey>();
 }
 
 absl::Status PublishStore::SetKey(const Scope& scope, std::string_view kind, std::string_view public_key) {

@@ -106,6 +106,10 @@ class PublishStore {
   absl::StatusOr<int64_t> NextGeneration(const Scope& scope, int64_t above);
   absl::StatusOr<std::vector<domain::PublishKey>> Keys(const Scope& scope);
   // From now on this one signs; the one that did keeps verifying.
+  // ALREADY_EXISTS: another one of this kind is announced, or it signs or signed.
+  absl::Status AnnounceKey(const Scope& scope, std::string_view kind, std::string_view public_key,
+                           absl::Duration overlap);
+  absl::StatusOr<std::optional<domain::PublishKey>> AnnouncedKey(const Scope& scope, std::string_view kind);
   absl::Status SetKey(const Scope& scope, std::string_view kind, std::string_view public_key);
 
  private:

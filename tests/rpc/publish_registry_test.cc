@@ -59,7 +59,7 @@ class PublishRegistryTest : public ::testing::Test {
                               .destination = destination,
                               .client = *oci::RegistryClient::Make(destination.registry, {.user_agent = "test"}),
                               .sources = farm_.sources(),
-                              .keys = farm_.keys(),
+                              .keys = [this] { return farm_.keys(); },
                               .publisher = {.page = ""},
                               .scratch = farm_.At("scratch")}),
                           .random = [] { return 0.5; }});

@@ -274,9 +274,20 @@ TEST_F(WorkerAgentTest, EveryCallCarriesTheSecretOfTheSession) {
     return secret;
   };
   EXPECT_EQ(secret_of("Session"), "") << "there was no session before";
+  // A completion is over when its answer came, which a farm that stops at once would cut off.
+  const auto slot_is_free = [&] {
+    return farm_.WaitFor([&] {
+      bool free = false;
+      for (const v1::WorkerMessage& message : farm_.messages) {
+        free = message.has_ready() ? message.ready().free_slots() == 1 : free && !message.has_accept();
+      }
+      return free;
+    });
+  };
   farm_.Offer(7);
   runner_->Release(7);
   ASSERT_TRUE(farm_.WaitForCompletion(7));
+  ASSERT_TRUE(slot_is_free());
   for (const char* method : {"AppendLog", "UploadBlob", "Complete"}) EXPECT_EQ(secret_of(method), first) << method;
 
   farm_.Stop();
@@ -287,6 +298,7 @@ TEST_F(WorkerAgentTest, EveryCallCarriesTheSecretOfTheSession) {
   farm_.Offer(8);
   runner_->Release(8);
   ASSERT_TRUE(farm_.WaitForCompletion(8));
+  ASSERT_TRUE(slot_is_free());
   EXPECT_EQ(secret_of("Complete"), first) << "nothing new was given, so it holds on";
 
   farm_.Stop();

@@ -99,8 +99,7 @@ TEST_F(TamperingTest, OfTheProgramAfterACut) {
 }
 
 TEST_F(TamperingTest, TheProvenanceOfAnotherModuleVersionOrTarget) {
-  attest::Provenance p = index_.ProvenanceOf("v0.1.5", bytes_);
-  p.module = "github.com/evil/hey";
+  attest::Provenance p = index_.ProvenanceOf("v0.1.5", bytes_, "github.com/evil/hey");
   Rebundle(p);
   ExpectRefused("names the module");
   p = index_.ProvenanceOf("v0.1.4", bytes_);

@@ -36,6 +36,10 @@ class FolderPublisherTest : public ::testing::Test {
     const auto round = loop.RunOnce(Scope::For(absl::Minutes(1)));
     EXPECT_TRUE(round.ok()) << round.status();
   }
+  absl::Status Check() {
+    FolderPublisher publisher({.folder = out_, .sources = farm_.sources(), .index = ""});
+    return publisher.Check(Scope::For(absl::Minutes(1)), farm_.outbox().rows().at(0));
+  }
   domain::Release Order(const std::string& program) {
     const domain::Release release =
         farm_.Build({kModule, "v1.0.0", Cat(kModule, "/cmd/", program), program, Target::kX86_64});
@@ -60,8 +64,9 @@ TEST_F(FolderPublisherTest, ProgramsOfAModuleStandTogetherAndGoOneByOne) {
   Order("b");
   Run();
   const std::string folder = Cat(kModule, "@v1.0.0/x86_64-Linux/");
-  for (const char* const name : {"a", "a.json", "a.cdx.json", "a.sigstore.json", "a.licenses.txt", "a.log", "a.version",
-                                 "b", "b.version", "CHECKSUM", "CHECKSUM.minisig", "LICENSE"}) {
+  for (const char* const name :
+       {"a", "a.json", "a.cdx.json", "a.sigstore.json", "a.licenses.txt", "a.log", "a.version", "b", "b.version",
+        "logc-v1.0.0.src.tar.zst", "CHECKSUM", "CHECKSUM.minisig", "LICENSE"}) {
     EXPECT_TRUE(Files().contains(folder + name)) << name;
   }
   EXPECT_EQ(digest::DigestFile(Cat(out_, "/", folder, "a"))->sha256, a.sha256);
@@ -89,10 +94,15 @@ TEST_F(FolderPublisherTest, SpoiltFilesAreMadeAnew) {
   const domain::Release a = Order("a");
   Run();
   const std::string path = Cat(out_, "/", kModule, "@v1.0.0/x86_64-Linux/a");
+  EXPECT_TRUE(Check().ok()) << Check();
   ASSERT_TRUE(io::WriteFileAtomic(path, "other").ok());
+  EXPECT_TRUE(absl::IsDataLoss(Check())) << Check();
   farm_.outbox().StartAgain();
   Run();
   EXPECT_EQ(digest::DigestFile(path)->sha256, a.sha256);
+  EXPECT_TRUE(Check().ok()) << Check();
+  ASSERT_TRUE(io::RemoveTree(out_).ok());
+  EXPECT_TRUE(absl::IsNotFound(Check())) << Check();
 }
 
 TEST_F(FolderPublisherTest, TheIndexIsCopiedWhenThereIsANewState) {

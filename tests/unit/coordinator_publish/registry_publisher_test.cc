@@ -44,18 +44,18 @@ class RegistryPublisherTest : public ::testing::Test {
     const oci::Destination destination = *oci::ParseDestination(fake_.url() + "/farm");
     auto client = *oci::RegistryClient::Make(
         destination.registry, {.user_agent = "test", .credentials = credentials_, .low_speed_time = absl::Seconds(1)});
-    return std::make_unique<DestinationLoop>(
-        DestinationParts{.name = kName,
-                         .outbox = farm_.outbox(),
-                         .carrier = std::make_unique<RegistryPublisher>(RegistryParts{.destination = destination,
-                                                                                      .client = std::move(client),
-                                                                                      .sources = farm_.sources(),
-                                                                                      .keys = farm_.keys(),
-                                                                                      .publisher = {.page = ""},
-                                                                                      .images = images,
-                                                                                      .scratch = farm_.At("scratch")}),
-                         .parallel = parallel,
-                         .random = [] { return 0.5; }});
+    return std::make_unique<DestinationLoop>(DestinationParts{
+        .name = kName,
+        .outbox = farm_.outbox(),
+        .carrier = std::make_unique<RegistryPublisher>(RegistryParts{.destination = destination,
+                                                                     .client = std::move(client),
+                                                                     .sources = farm_.sources(),
+                                                                     .keys = [this] { return farm_.keys(); },
+                                                                     .publisher = {.page = ""},
+                                                                     .images = images,
+                                                                     .scratch = farm_.At("scratch")}),
+        .parallel = parallel,
+        .random = [] { return 0.5; }});
   }
   DestinationLoop::Round Run(bool images = true, int parallel = 1) {
     const auto round = Loop(images, parallel)->RunOnce(Scope::For(absl::Minutes(1)));
@@ -161,6 +161,23 @@ TEST_F(RegistryPublisherTest, WhatIsPublishedIsThereOnceAndIsPushedOnce) {
   farm_.outbox().StartAgain();
   EXPECT_EQ(Run().settled, 4);
   EXPECT_THAT(fake_.Seen(true), IsEmpty()) << "a repeat asks, and sends nothing";
+}
+
+TEST_F(RegistryPublisherTest, WhatStandsThereIsComparedWithWhatWasPublished) {
+  Order();
+  Run();
+  const auto check = [&] { return Loop()->Check(Scope::For(absl::Minutes(1)), Only()); };
+  EXPECT_TRUE(check().ok()) << check();
+  fake_.ResetSeen();
+  EXPECT_TRUE(check().ok());
+  EXPECT_THAT(fake_.Seen(true), IsEmpty()) << "it only asks";
+  fake_.Inject({.method = "GET", .part = "/blobs/", .status = 503, .times = kForever});
+  EXPECT_THAT(std::string(check().message()), HasSubstr("503"));
+  fake_.Heal();
+  fake_.PutManifest(kRepository, "v1.0.0-x86_64-Linux", "{}");
+  EXPECT_TRUE(absl::IsDataLoss(check())) << check();
+  fake_.Clear();
+  EXPECT_TRUE(absl::IsNotFound(check())) << check();
 }
 
 TEST_F(RegistryPublisherTest, NothingIsFoundUntilTheTagAndTheTagIsTheLastOfItsRelease) {
