@@ -294,29 +294,48 @@ absl::StatusOr<std::optional<std::string>> RegistryClient::AskReferrers(const Sc
 }
 
 absl::StatusOr<Pushed> RegistryClient::Attach(const Scope& scope, const std::string& repository,
-                                              const Attachment& attachment) {
-  GOFARM_RETURN_IF_ERROR(CheckDigest(attachment.subject.digest));
-  const Manifest manifest = AttachmentManifest(attachment);
-  GOFARM_ASSIGN_OR_RETURN(const Put put, PutManifest(scope, repository, manifest.digest, manifest));
-  if (put.subject == attachment.subject.digest) return put.pushed;
-  if (put.pushed == Pushed::kAlready) {
+                                              absl::Span<const Attachment> attachments) {
+  if (attachments.empty()) return Pushed::kAlready;
+  const std::string& subject = attachments.front().subject.digest;
+  GOFARM_RETURN_IF_ERROR(CheckDigest(subject));
+  Pushed pushed = Pushed::kAlready;
+  bool was_there = false;
+  std::vector<Descriptor> unlisted;
+  for (const Attachment& attachment : attachments) {
+    if (attachment.subject.digest != subject) return absl::InvalidArgumentError("attachments of two manifests");
+    const Manifest manifest = AttachmentManifest(attachment);
+    GOFARM_ASSIGN_OR_RETURN(const Put put, PutManifest(scope, repository, manifest.digest, manifest));
+    if (put.pushed != Pushed::kAlready) pushed = put.pushed;
+    if (put.subject == subject) continue;
+    was_there = was_there || put.pushed == Pushed::kAlready;
+    unlisted.push_back(ReferrerOf(attachment, manifest));
+  }
+  if (unlisted.empty()) return pushed;
+  if (was_there) {
     // Whoever pushed it may have been ended before the index was written.
-    GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> listed,
-                            AskReferrers(scope, repository, attachment.subject.digest));
-    if (listed) return put.pushed;
+    GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> listed, AskReferrers(scope, repository, subject));
+    if (listed) return pushed;
   }
   GOFARM_ASSIGN_OR_RETURN(const Slots::Hold hold, referrers_.Take(scope));
-  const std::string tag = ReferrersTag(attachment.subject.digest);
+  const std::string tag = ReferrersTag(subject);
   GOFARM_ASSIGN_OR_RETURN(const std::optional<Manifest> current, GetManifest(scope, repository, tag));
-  const absl::StatusOr<std::optional<Manifest>> next = WithReferrer(
-      current ? std::optional<std::string>(current->bytes) : std::nullopt, ReferrerOf(attachment, manifest));
-  if (!next.ok()) {
-    const bool full = next.status().code() == absl::StatusCode::kResourceExhausted;
-    return MakeFailure({.why = full ? FailureClass::kTooLarge : FailureClass::kBrokenAnswer},
-                       Cat("tag ", tag, " of ", registry().authority, "/", repository, ": ", next.status().message()));
+  std::optional<std::string> bytes;
+  if (current) bytes = current->bytes;
+  std::optional<Manifest> changed;
+  for (const Descriptor& referrer : unlisted) {
+    absl::StatusOr<std::optional<Manifest>> next = WithReferrer(bytes, referrer);
+    if (!next.ok()) {
+      const bool full = next.status().code() == absl::StatusCode::kResourceExhausted;
+      return MakeFailure(
+          {.why = full ? FailureClass::kTooLarge : FailureClass::kBrokenAnswer},
+          Cat("tag ", tag, " of ", registry().authority, "/", repository, ": ", next.status().message()));
+    }
+    if (!*next) continue;
+    bytes = (*next)->bytes;
+    changed = *std::move(next);
   }
-  if (!*next) return put.pushed;
-  return PushManifest(scope, repository, tag, **next);
+  if (!changed) return pushed;
+  return PushManifest(scope, repository, tag, *changed);
 }
 
 absl::StatusOr<std::optional<std::string>> RegistryClient::GetReferrers(const Scope& scope,

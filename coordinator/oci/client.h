@@ -4,7 +4,7 @@
 //   const auto destination = ParseDestination("https://ghcr.io/owner");
 //   const auto client = RegistryClient::Make(destination->registry, {.user_agent = "gofarm/1", .credentials = ...});
 //   for each layer and the config:  client->PushBlob(scope, repository, Blob::OfFile(digest, size, path));
-//   for what is attached:           client->Attach(scope, repository, attachment);
+//   for what is attached:           client->Attach(scope, repository, attachments);
 //   the tag last:                   client->PushManifest(scope, repository, tag, manifest);
 //
 // Every failure is an absl::Status that carries its class (failure.h). Blobs go up in one piece (POST, then PUT): some
@@ -21,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "common/base/clock.h"
 #include "common/base/scope.h"
 #include "common/io/http_client.h"
@@ -84,10 +85,11 @@ class RegistryClient {
   // `reference`: a tag, or the manifest's own digest.
   absl::StatusOr<Pushed> PushManifest(const Scope& scope, const std::string& repository, const std::string& reference,
                                       const Manifest& manifest);
-  // The attachment's manifest by digest and, where the registry does not list referrers by itself, its line in the
-  // index at ReferrersTag. Its layer, kEmptyObject and the subject were pushed before. That index is read and written
-  // again: one client at a time per repository, whose own calls wait for each other.
-  absl::StatusOr<Pushed> Attach(const Scope& scope, const std::string& repository, const Attachment& attachment);
+  // Attachments of one manifest: their manifests by digest and, where the registry does not list referrers by itself,
+  // their lines in the index at ReferrersTag. Layers, kEmptyObject and the subject were pushed before. That index is
+  // read and written again, once a call: one client at a time per repository, whose own calls wait for each other.
+  absl::StatusOr<Pushed> Attach(const Scope& scope, const std::string& repository,
+                                absl::Span<const Attachment> attachments);
 
   // The digest under a tag or digest; null when there is none.
   absl::StatusOr<std::optional<std::string>> FindManifest(const Scope& scope, const std::string& repository,

@@ -195,11 +195,12 @@ absl::Status RegistryPublisher::Push(const Scope& scope, const Artifact& artifac
 absl::Status RegistryPublisher::PushAttached(const Scope& scope, const std::string& repository,
                                              const std::vector<Attached>& attached) {
   GOFARM_RETURN_IF_ERROR(PushBytes(scope, repository, oci::kEmptyObject));
+  std::vector<oci::Attachment> attachments;
   for (const Attached& each : attached) {
     GOFARM_RETURN_IF_ERROR(PushFile(scope, repository, each.file));
-    GOFARM_RETURN_IF_ERROR(parts_.client->Attach(scope, repository, each.attachment).status());
+    attachments.push_back(each.attachment);
   }
-  return absl::OkStatus();
+  return parts_.client->Attach(scope, repository, attachments).status();
 }
 
 // ---- images ---------------------------------------------------------------------------------------------------------

@@ -77,11 +77,12 @@ class OciRegistryTest : public ::testing::Test {
     EXPECT_TRUE(client_->PushBlob(Soon(), kRepository, Blob::OfBytes(content)).ok());
     const absl::StatusOr<Pushed> pushed =
         client_->Attach(Soon(), kRepository,
-                        {.type = std::string(type),
-                         .sha256 = digest::Sha256Hex(content),
-                         .size = static_cast<int64_t>(content.size()),
-                         .subject = DescriptorOf(subject),
-                         .annotations = {{std::string(kCreated), "2026-01-01T00:00:00Z"}}});
+                        {{.type = std::string(type),
+                          .sha256 = digest::Sha256Hex(content),
+                          .size = static_cast<int64_t>(content.size()),
+                          .title = "",
+                          .subject = DescriptorOf(subject),
+                          .annotations = {{std::string(kCreated), "2026-01-01T00:00:00Z"}}}});
     EXPECT_TRUE(pushed.ok()) << pushed.status();
   }
   Manifest PushImages(const std::string& repository) {

@@ -288,16 +288,34 @@ TEST_F(ClientTest, ManifestsAreReadBackWithinABound) {
   EXPECT_EQ(Why(client_->GetManifest(Soon(), "r", DigestOf(R"({"a":1})"))), "digest_mismatch");
 }
 
+TEST_F(ClientTest, SeveralAttachmentsOfOneManifestChangeTheFallbackIndexOnce) {
+  const Manifest subject = Ready();
+  fake_->PutBlob("r", "one");
+  fake_->PutBlob("r", "two");
+  ASSERT_TRUE(client_->PushManifest(Soon(), "r", "v1", subject).ok());
+  const std::vector<Attachment> both = {Attached(subject, "one"), Attached(subject, "two")};
+  fake_->ResetSeen();
+  EXPECT_EQ(client_->Attach(Soon(), "r", both).value(), Pushed::kUploaded);
+  EXPECT_THAT(fake_->Seen(true), ::testing::SizeIs(3)) << "two manifests and the index";
+  for (const Attachment& each : both) {
+    EXPECT_THAT(fake_->ManifestOf("r", ReferrersTag(subject.digest)), HasSubstr(AttachmentManifest(each).digest));
+  }
+  EXPECT_EQ(client_->Attach(Soon(), "r", both).value(), Pushed::kAlready);
+  std::vector<Attachment> mixed = both;
+  mixed[1].subject.digest = Cat("sha256:", std::string(64, '7'));
+  EXPECT_TRUE(absl::IsInvalidArgument(client_->Attach(Soon(), "r", mixed).status()));
+}
+
 TEST_F(ClientTest, TheFallbackIndexHasEachAttachmentOnce) {
   const Manifest subject = Ready();
   fake_->PutBlob("r", "one");
   fake_->PutBlob("r", "two");
   ASSERT_TRUE(client_->PushManifest(Soon(), "r", "v1", subject).ok());
-  EXPECT_EQ(client_->Attach(Soon(), "r", Attached(subject, "one")).value(), Pushed::kUploaded);
-  EXPECT_EQ(client_->Attach(Soon(), "r", Attached(subject, "two")).value(), Pushed::kUploaded);
+  EXPECT_EQ(client_->Attach(Soon(), "r", {Attached(subject, "one")}).value(), Pushed::kUploaded);
+  EXPECT_EQ(client_->Attach(Soon(), "r", {Attached(subject, "two")}).value(), Pushed::kUploaded);
   fake_->ResetSeen();
-  EXPECT_EQ(client_->Attach(Soon(), "r", Attached(subject, "one")).value(), Pushed::kAlready);
-  EXPECT_EQ(client_->Attach(Soon(), "r", Attached(subject, "two")).value(), Pushed::kAlready);
+  EXPECT_EQ(client_->Attach(Soon(), "r", {Attached(subject, "one")}).value(), Pushed::kAlready);
+  EXPECT_EQ(client_->Attach(Soon(), "r", {Attached(subject, "two")}).value(), Pushed::kAlready);
   EXPECT_THAT(fake_->Seen(true), IsEmpty());
   const std::string index = fake_->ManifestOf("r", ReferrersTag(subject.digest));
   EXPECT_TRUE(IndexNames(index, AttachmentManifest(Attached(subject, "one")).digest).value());
@@ -311,9 +329,9 @@ TEST_F(ClientTest, AnAttachmentWhoseIndexWasNotWrittenIsCompleted) {
   fake_->PutBlob("r", "one");
   ASSERT_TRUE(client_->PushManifest(Soon(), "r", "v1", subject).ok());
   fake_->Inject({.method = "PUT", .part = "/manifests/sha256-", .status = 500});
-  EXPECT_EQ(Why(client_->Attach(Soon(), "r", Attached(subject, "one"))), "unavailable");
+  EXPECT_EQ(Why(client_->Attach(Soon(), "r", {Attached(subject, "one")})), "unavailable");
   EXPECT_EQ(fake_->ManifestOf("r", ReferrersTag(subject.digest)), "(none)");
-  EXPECT_EQ(client_->Attach(Soon(), "r", Attached(subject, "one")).value(), Pushed::kUploaded);
+  EXPECT_EQ(client_->Attach(Soon(), "r", {Attached(subject, "one")}).value(), Pushed::kUploaded);
   EXPECT_TRUE(client_->GetReferrers(Soon(), "r", subject.digest).value().has_value());
 }
 
@@ -322,8 +340,8 @@ TEST_F(ClientTest, ARegistryThatListsReferrersNeedsNoIndex) {
   const Manifest subject = Ready();
   fake_->PutBlob("r", "one");
   ASSERT_TRUE(client_->PushManifest(Soon(), "r", "v1", subject).ok());
-  EXPECT_EQ(client_->Attach(Soon(), "r", Attached(subject, "one")).value(), Pushed::kUploaded);
-  EXPECT_EQ(client_->Attach(Soon(), "r", Attached(subject, "one")).value(), Pushed::kAlready);
+  EXPECT_EQ(client_->Attach(Soon(), "r", {Attached(subject, "one")}).value(), Pushed::kUploaded);
+  EXPECT_EQ(client_->Attach(Soon(), "r", {Attached(subject, "one")}).value(), Pushed::kAlready);
   EXPECT_EQ(fake_->ManifestOf("r", ReferrersTag(subject.digest)), "(none)");
   const std::optional<std::string> listed = client_->GetReferrers(Soon(), "r", subject.digest).value();
   ASSERT_TRUE(listed);
@@ -335,7 +353,7 @@ TEST_F(ClientTest, AFallbackTagThatHoldsSomethingElseIsNotOverwritten) {
   fake_->PutBlob("r", "one");
   ASSERT_TRUE(client_->PushManifest(Soon(), "r", "v1", subject).ok());
   fake_->PutManifest("r", ReferrersTag(subject.digest), "<html>");
-  EXPECT_EQ(Why(client_->Attach(Soon(), "r", Attached(subject, "one"))), "broken_answer");
+  EXPECT_EQ(Why(client_->Attach(Soon(), "r", {Attached(subject, "one")})), "broken_answer");
   EXPECT_EQ(fake_->ManifestOf("r", ReferrersTag(subject.digest)), "<html>");
 }
 
@@ -345,7 +363,7 @@ TEST_F(ClientTest, AttachmentsFromManyThreadsAllStandInTheIndex) {
   std::vector<std::thread> threads;
   for (int i = 0; i < 8; ++i) {
     fake_->PutBlob("r", Cat("a", i));
-    threads.emplace_back([&, i] { EXPECT_TRUE(client_->Attach(Soon(), "r", Attached(subject, Cat("a", i))).ok()); });
+    threads.emplace_back([&, i] { EXPECT_TRUE(client_->Attach(Soon(), "r", {Attached(subject, Cat("a", i))}).ok()); });
   }
   for (std::thread& thread : threads) thread.join();
   const std::string index = fake_->ManifestOf("r", ReferrersTag(subject.digest));
