@@ -2,7 +2,7 @@
 # Sets up and passes the tests: tests/run.sh [--full] [--only REGEX]
 #   without --full: one GCC build, unit tests (also under asan and ubsan), store, gRPC, simulation, sandbox and end-to-end tests, a minute of chaos
 #   --full: also clang with -Wthread-safety, clang-tidy, the thread sanitizer, the whole table of modules, a submission of 100,000 lines, the
-#           programs of the last release, a static worker of another machine, ten minutes of chaos, benchmarks; takes hours
+#           programs of the last release, a static worker of another machine, cosign and soar, ten minutes of chaos, benchmarks; takes hours
 #   --only: the tests whose names match; clang and benchmarks are left out then
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -93,6 +93,15 @@ if [ -n "$full" ] && some -L release; then
     echo "tests/run.sh: left out: release_test, as there is no tag of a release"
     left_out=(-LE release)
   fi
+fi
+if [ -n "$full" ] && some -L clients; then
+  phase "programs of others that take what is published"
+  GOFARM_TEST_COSIGN=$(bash tests/support/clients.sh cosign "$GOFARM_CACHE_DIR/clients")
+  GOFARM_TEST_SOAR=$(bash tests/support/clients.sh soar "$GOFARM_CACHE_DIR/clients") || {
+    echo "tests/run.sh: left out: the tests with soar, which this system's Rust does not build (Debian 12's does)"
+    GOFARM_TEST_SOAR=none
+  }
+  export GOFARM_TEST_COSIGN GOFARM_TEST_SOAR
 fi
 phase "all tests"
 run release "${left_out[@]}"
