@@ -95,6 +95,19 @@ absl::StatusOr<std::optional<int64_t>> RegistryClient::FindBlob(const Scope& sco
   return std::optional<int64_t>(answer.content_length.value_or(-1));
 }
 
+Holdings::Known RegistryClient::Knows(const Scope& scope, const std::string& repository, std::string_view what) {
+  if (!holdings_.Looked(repository)) {
+    const absl::StatusOr<io::HttpResponse> tags = ask_->Ask(scope, {.method = io::HttpMethod::kGet,
+                                                                    .url = Api(repository, "tags/list?n=1"),
+                                                                    .scopes = Rights(repository),
+                                                                    .answer_max = kManifestBytesMax});
+    if (!tags.ok()) return Holdings::Known::kUnknown;
+    if (tags->status != 404 && !Succeeded(*tags)) return Holdings::Known::kUnknown;
+    holdings_.Look(repository, tags->status == 404);
+  }
+  return holdings_.Of(repository, what);
+}
+
 absl::StatusOr<Pushed> RegistryClient::PushBlob(const Scope& scope, const std::string& repository, const Blob& blob,
                                                 const std::string& mount_from) {
   if (!mount_from.empty()) GOFARM_RETURN_IF_ERROR(CheckRepository(registry(), mount_from));
@@ -104,22 +117,34 @@ absl::StatusOr<Pushed> RegistryClient::PushBlob(const Scope& scope, const std::s
     if (!size || *size < 0 || *size == blob.size) return absl::OkStatus();
     return Mismatch(Cat(what, ": the registry holds ", *size, " bytes of it, there are ", blob.size));
   };
-  GOFARM_ASSIGN_OR_RETURN(const std::optional<int64_t> before, FindBlob(scope, repository, blob.digest));
-  GOFARM_RETURN_IF_ERROR(check(before));
-  if (before) return Pushed::kAlready;
-  absl::StatusOr<Pushed> pushed = Upload(scope, repository, blob, mount_from);
-  if (!pushed.ok()) return Annotate(pushed.status(), what);
-  GOFARM_ASSIGN_OR_RETURN(const std::optional<int64_t> after, FindBlob(scope, repository, blob.digest));
-  GOFARM_RETURN_IF_ERROR(check(after));
-  if (!after) {
-    return MakeFailure({.why = FailureClass::kUnavailable, .http_status = 404},
-                       Cat(what, ": it was taken and is not there"));
+  GOFARM_RETURN_IF_ERROR(CheckRepository(registry(), repository));
+  GOFARM_RETURN_IF_ERROR(CheckDigest(blob.digest));
+  const Holdings::Known known = Knows(scope, repository, blob.digest);
+  if (known == Holdings::Known::kHeld) return Pushed::kAlready;
+  if (known == Holdings::Known::kUnknown) {
+    GOFARM_ASSIGN_OR_RETURN(const std::optional<int64_t> before, FindBlob(scope, repository, blob.digest));
+    GOFARM_RETURN_IF_ERROR(check(before));
+    if (before) {
+      holdings_.Add(repository, blob.digest);
+      return Pushed::kAlready;
+    }
   }
-  return pushed;
+  const absl::StatusOr<Uploaded> uploaded = Upload(scope, repository, blob, mount_from);
+  if (!uploaded.ok()) return Annotate(uploaded.status(), what);
+  if (!uploaded->named) {
+    GOFARM_ASSIGN_OR_RETURN(const std::optional<int64_t> after, FindBlob(scope, repository, blob.digest));
+    GOFARM_RETURN_IF_ERROR(check(after));
+    if (!after) {
+      return MakeFailure({.why = FailureClass::kUnavailable, .http_status = 404},
+                         Cat(what, ": it was taken and is not there"));
+    }
+  }
+  holdings_.Add(repository, blob.digest);
+  return uploaded->pushed;
 }
 
-absl::StatusOr<Pushed> RegistryClient::Upload(const Scope& scope, const std::string& repository, const Blob& blob,
-                                              const std::string& mount_from) {
+absl::StatusOr<RegistryClient::Uploaded> RegistryClient::Upload(const Scope& scope, const std::string& repository,
+                                                                const Blob& blob, const std::string& mount_from) {
   GOFARM_ASSIGN_OR_RETURN(const Slots::Hold hold, uploads_.Take(scope));
   const std::string uploads = Api(repository, "blobs/uploads/");
   std::optional<io::HttpResponse> begun;
@@ -130,7 +155,9 @@ absl::StatusOr<Pushed> RegistryClient::Upload(const Scope& scope, const std::str
                .scopes = Rights(repository)};
     mount.scopes.push_back(Right(mount_from, "pull"));
     absl::StatusOr<io::HttpResponse> answer = ask_->Ask(scope, mount);
-    if (answer.ok() && answer->status == 201) return Pushed::kMounted;
+    if (answer.ok() && answer->status == 201) {
+      return Uploaded{.pushed = Pushed::kMounted, .named = DigestIn(*answer) == blob.digest};
+    }
     const absl::Status failed = !answer.ok()           ? answer.status()
                                 : answer->status < 300 ? absl::OkStatus()
                                                        : FailureOfAnswer(*answer, "mount");
@@ -151,7 +178,7 @@ absl::StatusOr<Pushed> RegistryClient::Upload(const Scope& scope, const std::str
   }
   GOFARM_ASSIGN_OR_RETURN(const std::string named, SendBlob(scope, repository, blob, *url));
   if (!named.empty() && named != blob.digest) return Mismatch(Cat("the registry took it as ", named));
-  return Pushed::kUploaded;
+  return Uploaded{.pushed = Pushed::kUploaded, .named = !named.empty()};
 }
 
 absl::StatusOr<std::string> RegistryClient::SendBlob(const Scope& scope, const std::string& repository,
@@ -238,8 +265,13 @@ absl::StatusOr<RegistryClient::Put> RegistryClient::PutManifest(const Scope& sco
   if (IsDigestText(reference) && reference != manifest.digest) {
     return absl::InvalidArgumentError(Cat(what, ": its reference is ", reference));
   }
-  GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> before, FindManifest(scope, repository, reference));
-  if (before == manifest.digest) return Put{};
+  if (Knows(scope, repository, reference) != Holdings::Known::kAbsent) {
+    GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> before, FindManifest(scope, repository, reference));
+    if (before == manifest.digest) {
+      holdings_.Add(repository, reference);
+      return Put{};
+    }
+  }
   io::StringBody body(manifest.bytes);
   GOFARM_ASSIGN_OR_RETURN_CTX(const io::HttpResponse answer,
                               ask_->Ask(scope, {.method = io::HttpMethod::kPut,
@@ -248,15 +280,23 @@ absl::StatusOr<RegistryClient::Put> RegistryClient::PutManifest(const Scope& sco
                                                 .body = &body,
                                                 .scopes = Rights(repository)}),
                               what);
-  if (!Succeeded(answer)) return FailureOfAnswer(answer, what);
+  if (!Succeeded(answer)) {
+    // What was held is not there any more, and a repeat asks for all of it.
+    holdings_.Forget(repository);
+    return FailureOfAnswer(answer, what);
+  }
   const std::optional<std::string> named = DigestIn(answer);
   if (named && *named != manifest.digest) return Mismatch(Cat(what, ": the registry took it as ", *named));
-  GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> after, FindManifest(scope, repository, reference));
-  if (!after) {
-    return MakeFailure({.why = FailureClass::kUnavailable, .http_status = 404},
-                       Cat(what, ": it was taken and is not there"));
+  if (!named) {
+    GOFARM_ASSIGN_OR_RETURN(const std::optional<std::string> after, FindManifest(scope, repository, reference));
+    if (!after) {
+      return MakeFailure({.why = FailureClass::kUnavailable, .http_status = 404},
+                         Cat(what, ": it was taken and is not there"));
+    }
+    if (*after != manifest.digest) return Mismatch(Cat(what, ": the registry holds ", *after));
   }
-  if (*after != manifest.digest) return Mismatch(Cat(what, ": the registry holds ", *after));
+  holdings_.Add(repository, reference);
+  holdings_.Add(repository, manifest.digest);
   return Put{.pushed = Pushed::kUploaded, .subject = std::string(answer.headers.Get("oci-subject"))};
 }
 
@@ -318,9 +358,11 @@ absl::StatusOr<Pushed> RegistryClient::Attach(const Scope& scope, const std::str
   }
   GOFARM_ASSIGN_OR_RETURN(const Slots::Hold hold, referrers_.Take(scope));
   const std::string tag = ReferrersTag(subject);
-  GOFARM_ASSIGN_OR_RETURN(const std::optional<Manifest> current, GetManifest(scope, repository, tag));
   std::optional<std::string> bytes;
-  if (current) bytes = current->bytes;
+  if (Knows(scope, repository, tag) != Holdings::Known::kAbsent) {
+    GOFARM_ASSIGN_OR_RETURN(std::optional<Manifest> current, GetManifest(scope, repository, tag));
+    if (current) bytes = std::move(current->bytes);
+  }
   std::optional<Manifest> changed;
   for (const Descriptor& referrer : unlisted) {
     absl::StatusOr<std::optional<Manifest>> next = WithReferrer(bytes, referrer);
@@ -386,6 +428,7 @@ absl::StatusOr<bool> RegistryClient::DeleteManifest(const Scope& scope, const st
                                                     const std::string& digest) {
   GOFARM_RETURN_IF_ERROR(CheckRepository(registry(), repository));
   GOFARM_RETURN_IF_ERROR(CheckDigest(digest));
+  holdings_.Forget(repository);
   const std::string what = Cat("delete manifest ", digest, " of ", registry().authority, "/", repository);
   GOFARM_ASSIGN_OR_RETURN_CTX(const io::HttpResponse answer,
                               ask_->Ask(scope, {.method = io::HttpMethod::kDelete,

@@ -1,5 +1,6 @@
 // Pushes to one registry and reads back (OCI distribution specification v1.1): each verb may be repeated at any time,
-// asks first, sends only what is missing, and believes a push only when the registry named the same digest afterwards.
+// sends only what is missing, and believes a push only when the registry named the same digest in its answer; one that
+// names none is asked. What is missing it asks first, or knows (holdings.h).
 //
 //   const auto destination = ParseDestination("https://ghcr.io/owner");
 //   const auto client = RegistryClient::Make(destination->registry, {.user_agent = "gofarm/1", .credentials = ...});
@@ -27,6 +28,7 @@
 #include "common/io/http_client.h"
 #include "coordinator/oci/credentials.h"
 #include "coordinator/oci/failure.h"
+#include "coordinator/oci/holdings.h"
 #include "coordinator/oci/manifest.h"
 #include "coordinator/oci/reference.h"
 #include "coordinator/oci/registry_ask.h"
@@ -119,8 +121,12 @@ class RegistryClient {
   std::vector<std::string> Rights(const std::string& repository) const;
   std::string Api(const std::string& repository, std::string_view rest) const;
   absl::Status CheckReference(const std::string& repository, std::string_view reference) const;
-  absl::StatusOr<Pushed> Upload(const Scope& scope, const std::string& repository, const Blob& blob,
-                                const std::string& mount_from);
+  struct Uploaded {
+    Pushed pushed = Pushed::kUploaded;
+    bool named = false;  // the answer confirmed the digest
+  };
+  absl::StatusOr<Uploaded> Upload(const Scope& scope, const std::string& repository, const Blob& blob,
+                                  const std::string& mount_from);
   absl::StatusOr<std::string> SendBlob(const Scope& scope, const std::string& repository, const Blob& blob,
                                        const std::string& url);
   absl::StatusOr<Put> PutManifest(const Scope& scope, const std::string& repository, const std::string& reference,
@@ -128,7 +134,12 @@ class RegistryClient {
   absl::StatusOr<std::optional<std::string>> AskReferrers(const Scope& scope, const std::string& repository,
                                                           const std::string& digest);
 
+  // From what is known of the repository, which is looked at first. An answer that is none counts as not knowing: what
+  // is asked next meets the same, and says why.
+  Holdings::Known Knows(const Scope& scope, const std::string& repository, std::string_view what);
+
   const std::unique_ptr<RegistryAsk> ask_;
+  Holdings holdings_;
   const bool reads_only_;
   Slots uploads_;
   Slots referrers_{1};

@@ -1,5 +1,5 @@
-// Programs of others take what a farm publishes, and refuse it when a byte was changed: cosign what was signed, soar the
-// index and what it names. tests/support/clients.sh builds both.
+// Programs of others take what a farm publishes, and refuse it when a byte was changed: cosign what was signed, soar
+// the index and what it names. tests/support/clients.sh builds both.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -25,7 +25,8 @@ class ClientsTest : public ::testing::Test {
  protected:
   static void SetUpTestSuite() {
     registry_ = std::make_unique<DockerRegistry>();
-    farm_ = std::make_unique<Farm>(1, std::vector<std::string>{Cat("GOFARM_PUBLISH_REGISTRY=", registry_->url(), "/farm")});
+    farm_ =
+        std::make_unique<Farm>(1, std::vector<std::string>{Cat("GOFARM_PUBLISH_REGISTRY=", registry_->url(), "/farm")});
     batch_ = farm_->Submit({kModule, "--target", "x86_64"});
     farm_->Watch(batch_);
     EXPECT_TRUE(farm_->WaitUntil(
@@ -91,8 +92,7 @@ TEST_F(CosignTest, TakesTheProvenanceOfWhatWasExported) {
 TEST_F(CosignTest, FindsTheProvenanceOfWhatStandsInARegistry) {
   const std::string repository = Cat(registry_->authority(), "/farm/github/rakyll/hey/hey");
   for (const char* const tag : {"v0.1.5-x86_64-Linux", "v0.1.5", "latest"}) {
-    const CommandResult good =
-        Cosign({"verify-attestation", "--allow-http-registry", Cat(repository, ":", tag)});
+    const CommandResult good = Cosign({"verify-attestation", "--allow-http-registry", Cat(repository, ":", tag)});
     EXPECT_EQ(good.exit_code, 0) << tag << ": " << good.err;
   }
 }
@@ -106,8 +106,8 @@ class SoarTest : public ClientsTest {
     const Json keys = farm_->GofarmJson({"keys", "show"});
     Write(At("soar.toml"), Cat("default_profile = \"default\"\n[profile.default]\nroot_path = \"", At("soar"),
                                "\"\n[[repositories]]\nname = \"farm\"\nurl = \"", Text(status.root(), "http_url"),
-                               "/index/x86_64-Linux.json.zst\"\npubkey = \"",
-                               Text(keys.root(), "minisign_public_key"), "\"\nsync_interval = \"always\"\n"));
+                               "/index/x86_64-Linux.json.zst\"\npubkey = \"", Text(keys.root(), "minisign_public_key"),
+                               "\"\nsync_interval = \"always\"\n"));
   }
   CommandResult Soar(std::vector<std::string> words) {
     words.insert(words.begin(), {soar_, "-c", At("soar.toml")});

@@ -83,6 +83,16 @@ std::vector<std::string> DockerRegistry::Writes() const {
   return out;
 }
 
+std::map<std::string, int> DockerRegistry::Requests() const {
+  std::map<std::string, int> counts;
+  for (const absl::string_view line : absl::StrSplit(Log(), '\n')) {
+    for (const char* const method : {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}) {
+      if (absl::StrContains(line, Cat("\"", method, " /v2/"))) ++counts[method];
+    }
+  }
+  return counts;
+}
+
 std::map<std::string, std::string> DockerRegistry::Content() const {
   const std::string root = Cat(folder_.path(), "/data");
   std::map<std::string, std::string> all;

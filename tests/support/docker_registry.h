@@ -26,6 +26,8 @@ class DockerRegistry {
   std::string authority() const { return url_.substr(7); }
   // The lines of its access log so far whose method is one of POST, PUT, PATCH and DELETE.
   std::vector<std::string> Writes() const;
+  // Lines of its access log by method.
+  std::map<std::string, int> Requests() const;
   // Every tag, manifest and blob that it keeps: paths, with what the links hold.
   std::map<std::string, std::string> Content() const;
   // Where it keeps the bytes of a blob.

@@ -226,7 +226,7 @@ FakeRegistry::Answer FakeRegistry::Decide(const Request& request) {
             : Cat("Bearer realm=\"", realm, "\",service=\"fake\",scope=\"repository:x:pull\"");
     return {401, Cat("WWW-Authenticate: ", challenge, "\r\n"), Errors("UNAUTHORIZED", "authentication required")};
   }
-  for (const std::string kind : {"/blobs/uploads/", "/blobs/", "/manifests/", "/referrers/"}) {
+  for (const std::string kind : {"/blobs/uploads/", "/blobs/", "/manifests/", "/referrers/", "/tags/list"}) {
     const size_t at = path.find(kind);
     if (!absl::StartsWith(path, "/v2/") || at == std::string::npos) continue;
     const std::string name = path.substr(4, at - 4);
@@ -234,9 +234,20 @@ FakeRegistry::Answer FakeRegistry::Decide(const Request& request) {
     if (kind == "/blobs/uploads/") return Uploads(request, name, rest);
     if (kind == "/blobs/") return Blobs(request, name, rest);
     if (kind == "/manifests/") return Manifests(request, name, rest);
+    if (kind == "/tags/list") return TagList(name);
     return Referrers(name, rest);
   }
   return {404, "", "404 page not found\n"};
+}
+
+FakeRegistry::Answer FakeRegistry::TagList(const std::string& name) const {
+  const auto repository = repositories_.find(name);
+  if (repository == repositories_.end() || repository->second.tags.empty()) {
+    return {404, "", Errors("NAME_UNKNOWN", "repository name not known to registry")};
+  }
+  std::string tags;
+  for (const auto& [tag, digest] : repository->second.tags) tags += Cat(tags.empty() ? "" : ",", "\"", tag, "\"");
+  return {200, "Content-Type: application/json\r\n", Cat("{\"name\":\"", name, "\",\"tags\":[", tags, "]}")};
 }
 
 FakeRegistry::Answer FakeRegistry::Blobs(const Request& request, const std::string& name, const std::string& rest) {

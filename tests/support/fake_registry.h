@@ -99,6 +99,7 @@ class FakeRegistry {
   Answer Decide(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Answer Token(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool Authorized(const Request& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  Answer TagList(const std::string& name) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Answer Blobs(const Request& request, const std::string& name, const std::string& rest)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   Answer Uploads(const Request& request, const std::string& name, const std::string& rest)

@@ -187,7 +187,8 @@ domain::Release PublishFarm::Build(const Program& program) {
   release.facts.repository = "github.com/fortio/logc";
   release.facts.licences = {"MIT"};
   const domain::Attachment executable =
-      Store(token, program, program.name, "executable", Cat("program ", what, std::string(2'000, 'p')));
+      Store(token, program, program.name, "executable",
+            program.bytes.empty() ? Cat("program ", what, std::string(2'000, 'p')) : program.bytes);
   release.size = executable.size;
   release.sha256 = executable.sha256;
   release.blake3 = executable.blake3;

@@ -59,6 +59,7 @@ class PublishFarm {
   struct Program {
     std::string module, version, import_path, name;
     Target target = Target::kX86_64;
+    std::string bytes = "";  // of the executable; empty: some that no other has
   };
   // One build of one program with all files that an attempt leaves.
   domain::Release Build(const Program& program);

@@ -196,7 +196,7 @@ TEST_F(RegistryPublisherTest, EveryFailureEndsInItsState) {
     const char* why;
   };
   const std::vector<Case> cases = {
-      {{.method = "HEAD", .status = 401, .times = kForever}, PublicationState::kParked, "unauthorized"},
+      {{.method = "POST", .status = 401, .times = kForever}, PublicationState::kParked, "unauthorized"},
       {{.method = "POST", .status = 403, .times = kForever}, PublicationState::kParked, "forbidden"},
       {{.method = "PUT", .part = "/manifests/", .status = 404, .times = kForever},
        PublicationState::kParked,
