@@ -79,6 +79,7 @@ constexpr Rule kRules[] = {
     {.method = "/gofarm.v1.Publish/Withdraw", .least = Role::kOperator, .action = "publish withdraw"},
     {"/gofarm.v1.Publish/ListWithdrawals", Role::kViewer},
     {"/gofarm.v1.Publish/ListAttachments", Role::kViewer},
+    {.method = "/gofarm.v1.Publish/Rebuild", .least = Role::kOperator, .action = "publish rebuild"},
     {.method = "/gofarm.v1.Publish/RotateKey", .least = Role::kAdmin, .action = "keys rotate"},
     {"/grpc.health.v1.Health/Check", Role::kViewer, /*on_standby=*/true},
     {"/grpc.health.v1.Health/Watch", Role::kViewer, /*on_standby=*/true},

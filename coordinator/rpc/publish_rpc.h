@@ -32,6 +32,7 @@ class PublishRpc final : public v1::Publish::CallbackService {
                                                   const v1::ListWithdrawalsRequest* request) override;
   ServerWrite<v1::AttachmentPage> ListAttachments(ServerContext context,
                                                   const v1::ListAttachmentsRequest* request) override;
+  ServerUnary Rebuild(ServerContext context, const v1::RebuildRequest* request, v1::RebuildReply* reply) override;
   ServerUnary RotateKey(ServerContext context, const v1::RotateKeyRequest* request, v1::RotatedKey* reply) override;
 
  private:
@@ -39,6 +40,7 @@ class PublishRpc final : public v1::Publish::CallbackService {
   absl::StatusOr<publish::PublishService*> Publishing() const;
   // Likewise, and where it has no keys.
   absl::StatusOr<publish::PublishService*> PublishingThatIsOn() const;
+  absl::StatusOr<publish::RebuildsOrdered> OrderRebuilds(const Scope& scope, const v1::RebuildRequest& request) const;
 
   RpcContext& rpc_;
 };
