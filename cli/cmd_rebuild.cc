@@ -52,8 +52,8 @@ std::string OrderedText(const v1::RebuildReply& reply) {
                " ordered", reply.running() > 0 ? Cat(", ", reply.running(), " under way already") : "", "\n");
   }
   if (reply.left_out() > 0) {
-    text += Cat(reply.left_out(), reply.left_out() == 1 ? " build" : " builds", " cannot be made again: ",
-                EscapeForPrint(reply.why()), "\n");
+    text += Cat(reply.left_out(), reply.left_out() == 1 ? " build" : " builds",
+                " cannot be made again: ", EscapeForPrint(reply.why()), "\n");
   }
   return text;
 }
@@ -74,8 +74,8 @@ Exit PublishRebuild(const Globals& globals, const PublishRebuildArgs& args) {
   WriteOut(globals.json ? STDERR_FILENO : STDOUT_FILENO, OrderedText(reply));
   v1::Batch batch;
   GOFARM_RETURN_IF_ERROR(client->GetBatch(reply.batch_id(), batch));
-  GOFARM_ASSIGN_OR_RETURN(const WatchEnd end,
-                          Watch(*client, batch.id(), globals.json ? STDERR_FILENO : STDOUT_FILENO, signals.token(), batch));
+  GOFARM_ASSIGN_OR_RETURN(const WatchEnd end, Watch(*client, batch.id(), globals.json ? STDERR_FILENO : STDOUT_FILENO,
+                                                    signals.token(), batch));
   if (end == WatchEnd::kDetached) {
     PrintErr(Cat("gofarm: detached; the rebuilds go on. Look at: gofarm job list --batch ", batch.id(), "\n"));
     return kExitInterrupted;
@@ -88,11 +88,15 @@ Exit PublishRebuild(const Globals& globals, const PublishRebuildArgs& args) {
   if (globals.json) {
     PrintOut(RebuildDocument(reply, rows));
   } else {
-    TableText table({{"MODULE", false, true}, {"TARGET"}, {"PACKAGE", false, true}, {"RESULT"}, {"WORKER", false, true},
+    TableText table({{"MODULE", false, true},
+                     {"TARGET"},
+                     {"PACKAGE", false, true},
+                     {"RESULT"},
+                     {"WORKER", false, true},
                      {"DETAIL", false, true}});
     for (const RebuildRow& row : rows) {
-      table.Add({Cat(row.job->module(), "@", row.job->version()), NameOf(row.job->target()), row.import_path, row.result,
-                 row.worker, row.detail});
+      table.Add({Cat(row.job->module(), "@", row.job->version()), NameOf(row.job->target()), row.import_path,
+                 row.result, row.worker, row.detail});
     }
     PrintOut(table.Render(OutTerminal()));
   }

@@ -49,9 +49,8 @@ std::vector<RebuiltPair> PairRebuilt(const std::vector<FirstBuild>& first, const
     const auto found = by_path.find(before.import_path);
     if (found != by_path.end()) pairs.push_back({.first = &before, .second = found->second});
   }
-  std::sort(pairs.begin(), pairs.end(), [](const RebuiltPair& a, const RebuiltPair& b) {
-    return a.first->import_path < b.first->import_path;
-  });
+  std::sort(pairs.begin(), pairs.end(),
+            [](const RebuiltPair& a, const RebuiltPair& b) { return a.first->import_path < b.first->import_path; });
   return pairs;
 }
 

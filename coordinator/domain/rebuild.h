@@ -1,5 +1,5 @@
-// Which builds are made again to see whether they come out the same, and what is compared then. A rebuild is a job of its
-// own; what it builds is compared and published nowhere. Plain data and pure rules.
+// Which builds are made again to see whether they come out the same, and what is compared then. A rebuild is a job of
+// its own; what it builds is compared and published nowhere. Plain data and pure rules.
 #pragma once
 
 #include <cstdint>

@@ -31,8 +31,8 @@ std::string Shown(std::string_view text) { return EscapeAndClip(text, kDiffLineM
 
 struct ByteDiff {
   int64_t first_size = 0, second_size = 0;
-  int64_t at = -1;         // the first byte that differs; the end of the shorter one where that is all; -1: none does
-  int64_t differing = 0;   // bytes of the common length
+  int64_t at = -1;        // the first byte that differs; the end of the shorter one where that is all; -1: none does
+  int64_t differing = 0;  // bytes of the common length
 };
 
 absl::StatusOr<io::Fd> Open(const std::string& path, int64_t& size) {
@@ -103,10 +103,10 @@ std::string SectionLine(const elf::ElfFile& first, const elf::ElfFile& second, c
   std::string line;
   if (pair.first->size != pair.second->size) line = Cat(pair.first->size, " and ", pair.second->size, " bytes");
   if (a != b) {
-    const auto differ = std::mismatch(a.begin(), a.begin() + static_cast<int64_t>(std::min(a.size(), b.size())),
-                                      b.begin());
-    line += Cat(line.empty() ? Cat(a.size(), " bytes") : "", ", differ from ", Hex(static_cast<uint64_t>(
-                    differ.first - a.begin())), " of the section on");
+    const auto differ =
+        std::mismatch(a.begin(), a.begin() + static_cast<int64_t>(std::min(a.size(), b.size())), b.begin());
+    line += Cat(line.empty() ? Cat(a.size(), " bytes") : "", ", differ from ",
+                Hex(static_cast<uint64_t>(differ.first - a.begin())), " of the section on");
   }
   if (line.empty() && pair.first->address != pair.second->address) {
     line = Cat("same bytes, at ", Hex(pair.first->address), " and ", Hex(pair.second->address));

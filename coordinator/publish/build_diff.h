@@ -1,6 +1,6 @@
 // What is different in two executables that should be the same, as a text for people: sizes, where the first byte
-// differs, which sections differ, and what their build information says. Both files are an untrusted build's: whatever is
-// printed of them is bounded and escaped, and what is no ELF file is compared as bytes.
+// differs, which sections differ, and what their build information says. Both files are an untrusted build's: whatever
+// is printed of them is bounded and escaped, and what is no ELF file is compared as bytes.
 #pragma once
 
 #include <cstddef>

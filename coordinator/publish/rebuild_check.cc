@@ -50,8 +50,7 @@ class Check {
 
  private:
   absl::Status One(const domain::RebuiltPair& pair) {
-    domain::RebuiltProgram program{
-        .import_path = pair.first->import_path, .reproduced = pair.Same(), .detail = ""};
+    domain::RebuiltProgram program{.import_path = pair.first->import_path, .reproduced = pair.Same(), .detail = ""};
     std::string diff_sha256;
     if (!program.reproduced) GOFARM_RETURN_IF_ERROR(Differ(pair, program.detail, diff_sha256));
     obs::Info("rebuilt", {{"module", Cat(facts_.module, "@", facts_.version)},

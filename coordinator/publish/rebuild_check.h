@@ -1,6 +1,6 @@
-// What a rebuild says: its executables are compared with those of the build before, what differs is told in a report, and
-// the provenance of that build is signed once more with the result in it. Files are stored by digest here, and become the
-// rebuild's in the transaction that ends it. Thread-safe; blocks.
+// What a rebuild says: its executables are compared with those of the build before, what differs is told in a report,
+// and the provenance of that build is signed once more with the result in it. Files are stored by digest here, and
+// become the rebuild's in the transaction that ends it. Thread-safe; blocks.
 #pragma once
 
 #include <functional>

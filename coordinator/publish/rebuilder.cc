@@ -102,13 +102,13 @@ absl::StatusOr<RebuildsOrdered> Rebuilder::Order(const Scope& scope, const domai
     after = page.back().job.id;
     std::move(page.begin(), page.end(), std::back_inserter(jobs));
     if (jobs.size() > kRebuildsOrderedMax) {
-      return absl::ResourceExhaustedError(
-          Cat("these are more than ", kRebuildsOrderedMax, " builds, which is all that one order may take: name modules"));
+      return absl::ResourceExhaustedError(Cat("these are more than ", kRebuildsOrderedMax,
+                                              " builds, which is all that one order may take: name modules"));
     }
   }
   if (jobs.empty()) {
-    return absl::NotFoundError(Cat("nothing ", filter.module.empty() ? "" : "of it ", "is published that could be built ",
-                                   "again; gofarm publish list shows what is"));
+    return absl::NotFoundError(Cat("nothing ", filter.module.empty() ? "" : "of it ",
+                                   "is published that could be built ", "again; gofarm publish list shows what is"));
   }
   return OrderThese(scope, std::move(jobs), "", 0);
 }
@@ -116,7 +116,8 @@ absl::StatusOr<RebuildsOrdered> Rebuilder::Order(const Scope& scope, const domai
 absl::StatusOr<RebuildsOrdered> Rebuilder::Order(const Scope& scope, const std::vector<domain::PublicationId>& ids) {
   GOFARM_ASSIGN_OR_RETURN(std::vector<RebuildCandidate> jobs, parts_.orders.CandidatesOf(scope, ids));
   if (jobs.empty()) {
-    return absl::NotFoundError("none of these is a publication whose build is there; gofarm publish list shows the ids");
+    return absl::NotFoundError(
+        "none of these is a publication whose build is there; gofarm publish list shows the ids");
   }
   return OrderThese(scope, std::move(jobs), "", 0);
 }

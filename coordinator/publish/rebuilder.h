@@ -27,8 +27,8 @@ inline constexpr absl::Duration kSampleEvery = absl::Seconds(30);
 // The whole farm is looked through again: jobs end in another order than that of their ids, and workers come.
 inline constexpr absl::Duration kSampleAgain = absl::Minutes(10);
 inline constexpr absl::Duration kSampleCallMax = absl::Minutes(2);
-inline constexpr size_t kSampledAtOnce = 100;        // in one round
-inline constexpr int kSampledPriority = -100;        // behind what people wait for
+inline constexpr size_t kSampledAtOnce = 100;           // in one round
+inline constexpr int kSampledPriority = -100;           // behind what people wait for
 inline constexpr size_t kRebuildsOrderedMax = 100'000;  // by one order of a person
 
 // By the database.

@@ -79,14 +79,13 @@ void RecordRebuilt(Txn& txn, AttemptToken token, const domain::Rebuilt& rebuilt)
 }
 
 absl::StatusOr<std::vector<RebuildCandidate>> RebuildStore::Candidates(const Scope& scope,
-                                                                       const domain::RebuildFilter& filter,
-                                                                       JobId after, int limit) {
-  return RunTransaction(pool_, scope, "look for builds to be made again",
-                        [&](Txn& txn) -> absl::StatusOr<std::vector<RebuildCandidate>> {
-                          return CandidatesOfRows(txn.Run("rebuild_candidates", after.value, filter.below,
-                                                          filter.module, filter.version, filter.never_rebuilt,
-                                                          std::clamp(limit, 1, kRebuildPageMax)));
-                        });
+                                                                       const domain::RebuildFilter& filter, JobId after,
+                                                                       int limit) {
+  return RunTransaction(
+      pool_, scope, "look for builds to be made again", [&](Txn& txn) -> absl::StatusOr<std::vector<RebuildCandidate>> {
+        return CandidatesOfRows(txn.Run("rebuild_candidates", after.value, filter.below, filter.module, filter.version,
+                                        filter.never_rebuilt, std::clamp(limit, 1, kRebuildPageMax)));
+      });
 }
 
 absl::StatusOr<std::vector<RebuildCandidate>> RebuildStore::CandidatesOf(

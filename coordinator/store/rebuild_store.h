@@ -1,5 +1,5 @@
-// Rebuilds: which jobs may be built again, the batches of such jobs, and what came of them. Results are recorded with the
-// attempt's end (RecordPublishing of publish_store.h). Thread-safe.
+// Rebuilds: which jobs may be built again, the batches of such jobs, and what came of them. Results are recorded with
+// the attempt's end (RecordPublishing of publish_store.h). Thread-safe.
 #pragma once
 
 #include <cstdint>

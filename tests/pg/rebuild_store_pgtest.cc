@@ -1,11 +1,10 @@
 // Rebuilds on PostgreSQL: which builds may be made again, the jobs of the farm's own, and what their results change.
-#include "coordinator/store/rebuild_store.h"
-
 #include <gmock/gmock.h>
 
 #include <pqxx/pqxx>
 
 #include "coordinator/store/publish_store.h"
+#include "coordinator/store/rebuild_store.h"
 #include "tests/pg/farm_fixture.h"
 
 namespace gofarm::testing {
@@ -102,7 +101,9 @@ class RebuildStoreTest : public FarmTest {
   }
   void PublishAll() {
     for (const std::string& destination : destinations_) {
-      for (const domain::Publication& p : publish_->Due(Now(), destination, 100).value()) {
+      const auto due = publish_->Due(Now(), destination, 100);
+      ASSERT_TRUE(due.ok()) << due.status();
+      for (const domain::Publication& p : *due) {
         EXPECT_TRUE(publish_->Settle(Now(), {.id = p.id, .change = p.change, .digest = "sha256:1"}).value());
       }
     }
@@ -274,7 +275,8 @@ TEST_F(RebuildStoreTest, ADifferenceIsTheLastWordAndHoldsLaterVersionsUpForAPers
     Complete(report);
   }
   Build("v1.3.0", std::string(64, '7'));
-  EXPECT_EQ(publish_->Page(Now(), {.destination = "index", .states = {PublicationState::kParked}}, {}, 100)->size(), 1u);
+  EXPECT_EQ(publish_->Page(Now(), {.destination = "index", .states = {PublicationState::kParked}}, {}, 100)->size(),
+            1u);
   EXPECT_EQ(Released("v1.3.0").version, "v1.3.0");
 }
 
@@ -298,7 +300,8 @@ TEST_F(RebuildStoreTest, AnotherRecipeThatDiffersIsNoFailedRebuild) {
   const JobId job = OnlyJob(batch->batch.id);
   domain::CompletedAttempt report = BuiltReport(Run(job, session_), job, {kModule});
   report.executables[0].sha256 = kOtherBytes;
-  report.publishing = {.releases = {{.import_path = kModule, .facts = {.program = "m"}}}, .destinations = destinations_};
+  report.publishing = {.releases = {{.import_path = kModule, .facts = {.program = "m"}}},
+                       .destinations = destinations_};
   Complete(report);
   EXPECT_EQ(Released().differed, 0);
   const std::vector<domain::Publication> parked = All({PublicationState::kParked});

@@ -71,6 +71,11 @@ TEST(WordsTest, WhatIsWrongWithAnOrderToPublishIsToldWithoutAFarm) {
   ExpectWrong({"publish", "retry", "3", "--all"}, "--all");
   ExpectWrong({"publish", "retry", "--all", "--replace"}, "--replace takes ids");
   ExpectWrong({"publish", "retry", "three"}, "\"three\" is no whole number from 1 on");
+  ExpectWrong({"publish", "rebuild"}, "or --all: one of them");
+  ExpectWrong({"publish", "rebuild", "3", "--all"}, "--all");
+  ExpectWrong({"publish", "rebuild", "0"}, "\"0\" is no id");
+  ExpectWrong({"publish", "rebuild", "a.test/../m"}, "a.test/../m");
+  ExpectWrong({"publish", "rebuild", "a.test/m@latest"}, "name the version itself");
   ExpectWrong({"publish", "list", "--state", "lost"}, "\"lost\" is none of pending, failed");
   ExpectWrong({"publish", "withdraw", "a.test/m"}, "--reason");
   ExpectWrong({"publish", "withdraw", "a.test/../m", "--reason", "x", "--yes"}, "a.test/../m");

@@ -74,7 +74,8 @@ TEST(RebuildTest, OnlyWhatIsBuiltByTheSameRecipeTodayIsBuiltAgain) {
 }
 
 TEST(RebuildTest, WhatOneOfBothDidNotBuildIsNotCompared) {
-  const std::vector<FirstBuild> first = {{.import_path = "m/b", .sha256 = "1"}, {.import_path = "m/a", .sha256 = "2"},
+  const std::vector<FirstBuild> first = {{.import_path = "m/b", .sha256 = "1"},
+                                         {.import_path = "m/a", .sha256 = "2"},
                                          {.import_path = "m/gone", .sha256 = "3"}};
   std::vector<Executable> second(3);
   second[0].import_path = "m/a";

@@ -41,7 +41,8 @@ TEST_F(BuildDiffTest, OneFlippedByteIsFoundInItsSection) {
   EXPECT_EQ(diff.summary, Cat("1 of ", bytes.size(), " bytes differ, the first difference is at 0x",
                               absl::StrCat(absl::Hex(text->offset + 5)), " in .text; 1 section differs"));
   EXPECT_THAT(diff.report, StartsWith("example.com/m@v1.0.0 for x86_64: the rebuild differs\n"));
-  EXPECT_THAT(diff.report, HasSubstr(Cat("first build: job 1 on worker a, ", bytes.size(), " bytes, sha256 1111, go1.26.8")));
+  EXPECT_THAT(diff.report,
+              HasSubstr(Cat("first build: job 1 on worker a, ", bytes.size(), " bytes, sha256 1111, go1.26.8")));
   EXPECT_THAT(diff.report, HasSubstr("rebuild:     job 2 on worker b, "));
   EXPECT_THAT(diff.report, HasSubstr("Go not known"));
   EXPECT_THAT(diff.report, HasSubstr("  .text: "));
@@ -75,7 +76,8 @@ TEST_F(BuildDiffTest, WhatIsNoElfIsComparedAsBytes) {
 TEST_F(BuildDiffTest, AHostileFileNeitherFloodsTheReportNorATerminal) {
   // More sections than are listed, whose names are controls.
   std::string asm_text;
-  for (size_t i = 0; i < kDiffSectionsMax + 20; ++i) asm_text += Cat("asm(\".section bad\\033[31m", i, "\\n.byte 1\\n\");\n");
+  for (size_t i = 0; i < kDiffSectionsMax + 20; ++i)
+    asm_text += Cat("asm(\".section bad\\033[31m", i, "\\n.byte 1\\n\");\n");
   const std::string source = scratch_.Write("many.c", asm_text + "int main(void){return 0;}\n");
   ASSERT_TRUE(elf::RunShell(Cat("gcc -c -o ", scratch_.Path("many.o"), " ", source)));
   const BuildDiff diff = Diff(scratch_.Path("many.o"), elf::Compile(scratch_, "plain", "-O1"));

@@ -48,22 +48,22 @@ class RebuildCheckTest : public ::testing::Test {
     domain::CompletedAttempt before;
     static_cast<AttemptReport&>(before) = attest::HeyReport();
     before.executables[0].sha256 = first_sha256_;
-    const attest::Provenance said =
-        attest::ProvenanceOf(before, before.executables[0], attest::HeyContext()).value();
+    const attest::Provenance said = attest::ProvenanceOf(before, before.executables[0], attest::HeyContext()).value();
     const attest::Envelope envelope =
-        attest::SignEnvelope(keys_->provenance(), attest::kInTotoPayloadType, attest::ToStatement(said).value()).value();
-    beside_ = {{.name = "cmd_hey", .import_path = "github.com/rakyll/hey", .kind = "executable", .sha256 = first_sha256_},
-               {.name = "cmd_hey.sigstore.json",
-                .import_path = "github.com/rakyll/hey",
-                .kind = "provenance",
-                .sha256 = Keep(attest::BundleJson(envelope))}};
+        attest::SignEnvelope(keys_->provenance(), attest::kInTotoPayloadType, attest::ToStatement(said).value())
+            .value();
+    beside_ = {
+        {.name = "cmd_hey", .import_path = "github.com/rakyll/hey", .kind = "executable", .sha256 = first_sha256_},
+        {.name = "cmd_hey.sigstore.json",
+         .import_path = "github.com/rakyll/hey",
+         .kind = "provenance",
+         .sha256 = Keep(attest::BundleJson(envelope))}};
   }
   absl::StatusOr<domain::Publishing> Check() {
     const RebuildCheckParts parts{
         .keys = keys_,
         .blobs = *blobs_,
-        .first_build_of =
-            [this](const Scope&, AttemptToken token) -> absl::StatusOr<std::vector<domain::FirstBuild>> {
+        .first_build_of = [this](const Scope&, AttemptToken token) -> absl::StatusOr<std::vector<domain::FirstBuild>> {
           EXPECT_EQ(token, kAgain);
           if (!database_.ok()) return database_;
           return std::vector<domain::FirstBuild>{{.token = kFirst,
@@ -74,8 +74,7 @@ class RebuildCheckTest : public ::testing::Test {
                                                   .size = 7,
                                                   .sha256 = first_sha256_}};
         },
-        .attachments_of =
-            [this](const Scope&, AttemptToken token) -> absl::StatusOr<std::vector<domain::Attachment>> {
+        .attachments_of = [this](const Scope&, AttemptToken token) -> absl::StatusOr<std::vector<domain::Attachment>> {
           EXPECT_EQ(token, kFirst);
           return beside_;
         }};

@@ -26,15 +26,16 @@ struct Ordered {
 // As the statements of coordinator/sql.
 class FakeOrders final : public RebuildOrders {
  public:
-  absl::StatusOr<std::vector<RebuildCandidate>> Candidates(const Scope&, const domain::RebuildFilter& filter, JobId after,
-                                                           int limit) override {
+  absl::StatusOr<std::vector<RebuildCandidate>> Candidates(const Scope&, const domain::RebuildFilter& filter,
+                                                           JobId after, int limit) override {
     if (!database.ok()) return database;
     std::vector<RebuildCandidate> page;
     for (const RebuildCandidate& job : jobs) {
       if (job.job.id <= after || !(job.recipe_digest < filter.below)) continue;
       if (!filter.module.empty() && filter.module != job.job.module) continue;
       if (!filter.version.empty() && filter.version != job.job.version) continue;
-      if (filter.never_rebuilt && std::find(rebuilt.begin(), rebuilt.end(), job.job.id.value) != rebuilt.end()) continue;
+      if (filter.never_rebuilt && std::find(rebuilt.begin(), rebuilt.end(), job.job.id.value) != rebuilt.end())
+        continue;
       page.push_back(job);
       if (static_cast<int>(page.size()) == limit) break;
     }
