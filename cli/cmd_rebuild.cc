@@ -1,8 +1,9 @@
 // Builds made again to see whether they come out the same: publish rebuild.
 #include <unistd.h>
 
+#include <memory>
 #include <string>
-#include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "cli/commands.h"

@@ -1,6 +1,7 @@
 #include "coordinator/publish/rebuilder.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "common/base/clock.h"

@@ -4,6 +4,7 @@
 
 #include <gofarm/v1/publish.grpc.pb.h>
 
+#include "coordinator/publish/rebuilder.h"
 #include "coordinator/rpc/farm_rpc.h"
 #include "coordinator/rpc/rpc_context.h"
 

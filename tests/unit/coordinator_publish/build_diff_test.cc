@@ -77,7 +77,7 @@ TEST_F(BuildDiffTest, AHostileFileNeitherFloodsTheReportNorATerminal) {
   // More sections than are listed, whose names are controls.
   std::string asm_text;
   for (size_t i = 0; i < kDiffSectionsMax + 20; ++i)
-    asm_text += Cat("asm(\".section bad\\033[31m", i, "\\n.byte 1\\n\");\n");
+    asm_text += Cat(R"(asm(".section \"bad\033[31m)", i, R"(\"\n.byte 1\n");)", "\n");
   const std::string source = scratch_.Write("many.c", asm_text + "int main(void){return 0;}\n");
   ASSERT_TRUE(elf::RunShell(Cat("gcc -c -o ", scratch_.Path("many.o"), " ", source)));
   const BuildDiff diff = Diff(scratch_.Path("many.o"), elf::Compile(scratch_, "plain", "-O1"));
