@@ -280,6 +280,18 @@ TEST_F(RebuildStoreTest, ADifferenceIsTheLastWordAndHoldsLaterVersionsUpForAPers
   EXPECT_EQ(Released("v1.3.0").version, "v1.3.0");
 }
 
+TEST_F(RebuildStoreTest, WhatWaitedForAPersonIsWithdrawnAtOnce) {
+  const Built first = Build();
+  Rebuild(first, kOtherBytes);
+  Build("v1.1.0", std::string(64, '5'));
+  ASSERT_TRUE(publish_->Withdraw(Now(), {.module = kModule, .version = "v1.1.0", .reason = "r"}, "ann").ok());
+  EXPECT_THAT(All({PublicationState::kWithdrawn}), SizeIs(2)) << "it never left";
+  // Nor does a withdrawn version hold later ones up.
+  ASSERT_TRUE(publish_->Withdraw(Now(), {.module = kModule, .version = "v1.0.0", .reason = "r"}, "ann").ok());
+  Build("v1.2.0", std::string(64, '6'));
+  EXPECT_THAT(All({PublicationState::kParked}), IsEmpty());
+}
+
 TEST_F(RebuildStoreTest, OtherTargetsAndOtherProgramsAreNotHeldUp) {
   const Built first = Build();
   Rebuild(first, kOtherBytes);
