@@ -382,7 +382,7 @@ TEST_F(PublishRpcTest, ARebuildOfAWorkerThatDoesNotKnowColdCachesSaysNothing) {
   request.set_all(true);
   v1::RebuildReply reply;
   ASSERT_TRUE(Rebuild(request, reply).ok());
-  const v1::Offer offer = MakeRebuild("other" + FirstBytes().substr(5), /*cold=*/false);
+  const v1::Offer offer = MakeRebuild(FirstBytes() + "more", /*cold=*/false);
   EXPECT_EQ(GetJob(offer.job_id()).rebuilds_size(), 0);
   EXPECT_EQ(Publications()[0].differed(), 0);
   EXPECT_THAT(Publications(), SizeIs(1));
