@@ -176,6 +176,9 @@ class PublishRpcTest : public RpcTest {
     worker.SayReady(1);
     const v1::Offer offer = worker.HearOffer();
     worker.SayAccept(offer.token());
+    // Bytes are taken of an attempt whose Accept is stored.
+    const absl::Time give_up = absl::Now() + absl::Seconds(20);
+    while (GetJob(offer.job_id()).attempts_size() == 0 && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(5));
     EXPECT_TRUE(Upload(*worker_, offer.token(), digest::Sha256Hex(bytes), bytes).ok());
     v1::CompleteRequest request = Built(offer.token(), offer.job_id(), "example.com/m", bytes);
     request.mutable_facts()->set_cold_caches(cold);
