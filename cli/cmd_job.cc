@@ -109,6 +109,13 @@ std::string JobText(const v1::Job& job, const Terminal& terminal) {
   for (const int64_t id : job.batch_ids()) out += Cat(" ", id);
   out += Cat("; toolset ", EscapeForPrint(job.toolset()), "; generation ", job.generation(), "\n  recipe ",
              EscapeForPrint(job.recipe_digest()), "\n");
+  if (job.rebuild_of() > 0) out += Cat("  builds job ", job.rebuild_of(), " again, with cold caches\n");
+  for (const v1::RebuildResult& rebuild : job.rebuilds()) {
+    out += Cat("  ", EscapeForPrint(rebuild.import_path()),
+               rebuild.reproduced() ? " came out the same" : " came out differently",
+               job.rebuild_of() > 0 ? "" : Cat(" in job ", rebuild.job_id()), " on ", EscapeForPrint(rebuild.worker()),
+               rebuild.detail().empty() ? "" : Cat(": ", EscapeForPrint(rebuild.detail())), "\n");
+  }
   for (const v1::Attempt* attempt : ByToken(job)) out += AttemptText(*attempt, terminal);
   if (!job.failure_detail().empty()) out += Cat("  what decided it:\n", Indented(job.failure_detail()));
   for (const v1::FailedProgram& program : job.failed_programs()) {

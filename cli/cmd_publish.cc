@@ -116,6 +116,10 @@ Exit PublishStatusVerb(const Globals& globals) {
                Cat(row.withdrawn()), note});
   }
   if (!table.empty()) text += table.Render(OutTerminal());
+  if (status.reproduced() + status.differing() + status.rebuilding() > 0) {
+    text += Cat("built again: ", status.reproduced(), " reproduced, ", status.differing(), " differing, ",
+                status.rebuilding(), " under way\n");
+  }
   if (!status.index_url().empty()) text += Cat("index ", EscapeForPrint(status.index_url()), "\n");
   PrintOut(text.empty() ? "nothing is published yet\n" : text);
   return 0;

@@ -167,6 +167,12 @@ struct PublishRetryArgs {
 };
 Exit PublishRetry(const Globals& globals, const PublishRetryArgs& args);
 Exit PublishPause(const Globals& globals, const std::string& destination, bool pause, const std::string& reason);
+struct PublishRebuildArgs {
+  std::string what;  // the id of a publication, or MODULE[@VERSION]; empty: all
+  bool all = false;
+  bool wait = false;  // until they are made
+};
+Exit PublishRebuild(const Globals& globals, const PublishRebuildArgs& args);
 struct PublishWithdrawArgs {
   std::string module;  // MODULE[@VERSION]
   std::string reason;

@@ -149,7 +149,19 @@ void WriteJob(JsonWriter& json, const v1::Job& job, Detail detail) {
       .Field("recipe_digest", job.recipe_digest())
       .Field("generation", static_cast<int64_t>(job.generation()))
       .Field("created_at", TimeOf(job.created_at()))
-      .EndObject();
+      .Field("rebuild_of", job.rebuild_of());
+  json.Key("rebuilds").BeginArray();
+  for (const v1::RebuildResult& rebuild : job.rebuilds()) {
+    json.BeginObject()
+        .Field("job_id", rebuild.job_id())
+        .Field("import_path", rebuild.import_path())
+        .Field("worker", rebuild.worker())
+        .Field("reproduced", rebuild.reproduced())
+        .Field("detail", rebuild.detail())
+        .Field("at", TimeOf(rebuild.at()))
+        .EndObject();
+  }
+  json.EndArray().EndObject();
 }
 
 void WriteWorker(JsonWriter& json, const v1::WorkerRow& worker) {

@@ -97,6 +97,10 @@ absl::Status PublishClient::ListWithdrawals(v1::WithdrawalPage& all) {
   return farm_.impl_->List(*farm_.impl_->publish, &Stub::ListWithdrawals, v1::ListWithdrawalsRequest(), all);
 }
 
+absl::Status PublishClient::Rebuild(const v1::RebuildRequest& request, v1::RebuildReply& reply) {
+  return farm_.impl_->Unary(*farm_.impl_->publish, &Stub::Rebuild, request, reply, kBatchDeadline);
+}
+
 absl::Status PublishClient::ListAttachments(int64_t batch, v1::AttachmentPage& all) {
   v1::ListAttachmentsRequest request;
   request.set_batch_id(batch);

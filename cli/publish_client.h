@@ -17,6 +17,8 @@ class ListPublicationsRequest;
 class PublicationPage;
 class PublishKeys;
 class PublishStatus;
+class RebuildReply;
+class RebuildRequest;
 class RotateKeyRequest;
 class RotatedKey;
 class WithdrawalPage;
@@ -44,6 +46,8 @@ class PublishClient {
   // How many releases it takes away.
   absl::StatusOr<int64_t> Withdraw(const std::string& module, const std::string& version, const std::string& reason);
   absl::Status ListWithdrawals(v1::WithdrawalPage& all);
+  // A repetition joins what is under way.
+  absl::Status Rebuild(const v1::RebuildRequest& request, v1::RebuildReply& reply);
   absl::Status ListAttachments(int64_t batch, v1::AttachmentPage& all);
   // One try: a repetition would rotate again.
   absl::Status RotateKey(const v1::RotateKeyRequest& request, v1::RotatedKey& rotated);

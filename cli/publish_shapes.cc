@@ -97,6 +97,9 @@ std::string PublishStatusDocument(const v1::PublishStatus& status) {
   WriteCounts(json, TotalsOf(status));
   TextOrNull(json, "off", status.off());
   TextOrNull(json, "index_url", status.index_url());
+  json.Field("reproduced", status.reproduced())
+      .Field("differing", status.differing())
+      .Field("rebuilding", status.rebuilding());
   json.Key("destinations").BeginArray();
   for (const v1::DestinationStatus& row : status.destinations()) {
     json.BeginObject().Field("destination", row.name());
@@ -109,6 +112,49 @@ std::string PublishStatusDocument(const v1::PublishStatus& status) {
         .Field("paused", row.paused())
         .Field("pause_reason", row.pause_reason())
         .EndObject();
+  }
+  json.EndArray().EndObject();
+  return json.Take();
+}
+
+std::vector<RebuildRow> RebuildRows(const v1::JobPage& rebuilds) {
+  std::vector<RebuildRow> rows;
+  for (const v1::Job& job : rebuilds.jobs()) {
+    for (const v1::RebuildResult& result : job.rebuilds()) {
+      rows.push_back({.job = &job,
+                      .import_path = result.import_path(),
+                      .result = result.reproduced() ? kReproduced : "differs",
+                      .worker = result.worker(),
+                      .detail = result.detail()});
+    }
+    if (job.rebuilds_size() > 0) continue;
+    const std::string why(NameOf(job.failure_class()));
+    rows.push_back({.job = &job,
+                    .import_path = "",
+                    .result = "unknown",
+                    .worker = "",
+                    .detail = Cat("the rebuild ended as ", NameOf(job.state()), why.empty() ? "" : ": ", why)});
+  }
+  return rows;
+}
+
+std::string RebuildDocument(const v1::RebuildReply& reply, const std::vector<RebuildRow>& rows) {
+  JsonWriter json;
+  json.BeginObject();
+  json.Key("batch_id");
+  reply.batch_id() == 0 ? json.Null() : json.Int(reply.batch_id());
+  json.Field("ordered", reply.ordered()).Field("running", reply.running()).Field("left_out", reply.left_out());
+  TextOrNull(json, "why", reply.why());
+  json.Key("results").BeginArray();
+  for (const RebuildRow& row : rows) {
+    json.BeginObject()
+        .Field("job_id", row.job->id())
+        .Field("rebuild_of", row.job->rebuild_of())
+        .Field("module", row.job->module())
+        .Field("version", row.job->version())
+        .Field("target", NameOf(row.job->target()));
+    TextOrNull(json, "import_path", row.import_path);
+    json.Field("result", row.result).Field("worker", row.worker).Field("detail", row.detail).EndObject();
   }
   json.EndArray().EndObject();
   return json.Take();

@@ -26,6 +26,18 @@ std::string SigningKey(const v1::PublishKeys& keys, std::string_view kind);
 
 void WritePublication(JsonWriter& json, const v1::Publication& publication);
 
+// What came of one executable of a rebuild; of a rebuild that says nothing: one row without an import path.
+inline constexpr std::string_view kReproduced = "reproduced";
+struct RebuildRow {
+  const v1::Job* job = nullptr;
+  std::string import_path;
+  std::string_view result;  // kReproduced, "differs", "unknown"
+  std::string worker, detail;
+};
+// By job and import path; the page outlives them.
+std::vector<RebuildRow> RebuildRows(const v1::JobPage& rebuilds);
+std::string RebuildDocument(const v1::RebuildReply& reply, const std::vector<RebuildRow>& rows);
+
 std::string PublishStatusDocument(const v1::PublishStatus& status);
 std::string PublicationListDocument(const v1::PublicationPage& page);
 std::string WithdrawalListDocument(const v1::WithdrawalPage& page);

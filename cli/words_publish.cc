@@ -58,6 +58,14 @@ void AddPublish(Parser& p, PublishWords& args) {
       retry->add_option("ids", args.retry.ids, "ids of gofarm publish list")->type_name("ID")->check(AtLeast(1));
   retry->add_flag("--all", args.retry.all, "all of them, but what differs from what is published")->excludes(ids);
   retry->add_flag("--replace", args.retry.replace, "another build takes the place of the one that is published");
+  CLI::App* rebuild = p.Verb(publish, "rebuild", "build again with cold caches, to see whether it comes out the same",
+                             "gofarm publish rebuild github.com/rakyll/hey@v0.1.5 --wait\ngofarm publish rebuild 17",
+                             [&] { return PublishRebuild(p.globals, args.rebuild); });
+  CLI::Option* what = rebuild->add_option("what", args.rebuild.what, "an id of gofarm publish list, or a module")
+                          ->type_name("ID|MODULE[@VERSION]")
+                          ->check(NotEmpty());
+  rebuild->add_flag("--all", args.rebuild.all, "all that is published")->excludes(what);
+  rebuild->add_flag("--wait", args.rebuild.wait, "until they are made; exit code 1 where one is not the same");
   const auto destination = [&](const char* name, const char* help, const char* example, bool pause) {
     CLI::App* verb = p.Verb(publish, name, help, example, [&p, &args, pause] {
       return PublishPause(p.globals, args.destination, pause, args.reason);

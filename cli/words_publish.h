@@ -17,6 +17,7 @@ struct PublishWords {
   PublishRetryArgs retry;
   std::string destination, reason;
   PublishWithdrawArgs withdraw;
+  PublishRebuildArgs rebuild;
   PublishVerifyArgs verify;
 };
 // `args` must live as long as `p` parses and its action runs.

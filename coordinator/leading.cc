@@ -1,5 +1,6 @@
 #include "coordinator/leading.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "common/archives/archive_source.h"
@@ -25,6 +26,14 @@ std::string NewestGo(const Toolset& toolset) {
     if (newest.empty() || gomod::CompareGoVersion(version, newest) > 0) newest = version;
   }
   return newest;
+}
+
+JobId LowestOf(const std::vector<domain::JobRef>& jobs) {
+  JobId lowest;
+  for (const domain::JobRef& job : jobs) {
+    if (!lowest || job.id < lowest) lowest = job.id;
+  }
+  return lowest;
 }
 
 std::unique_ptr<service::ArchiveService> MakeArchives(const AppConfig& config) {
@@ -80,16 +89,20 @@ absl::Status Leading::Start(const Scope& scope) {
                                                                          .goprivate = config.goprivate},
                                                      *news_);
   artifact_check_ = std::make_unique<service::ArtifactCheck>(*blobs_);
-  GOFARM_ASSIGN_OR_RETURN_CTX(publishing_,
-                              publish::PublishService::Open(scope, {.config = config.publish,
-                                                                    .pool = parts_.pool,
-                                                                    .blobs = *blobs_,
-                                                                    .logs = *log_store_,
-                                                                    .data_dir = config.data_dir,
-                                                                    .toolsets = config.toolsets,
-                                                                    .public_url = parts_.public_url,
-                                                                    .farm_version = parts_.facts.version}),
-                              "set up publishing");
+  GOFARM_ASSIGN_OR_RETURN_CTX(
+      publishing_,
+      publish::PublishService::Open(
+          scope, {.config = config.publish,
+                  .pool = parts_.pool,
+                  .blobs = *blobs_,
+                  .logs = *log_store_,
+                  .data_dir = config.data_dir,
+                  .toolsets = config.toolsets,
+                  .public_url = parts_.public_url,
+                  .farm_version = parts_.facts.version,
+                  .elsewhere = [this](Target target, std::string_view worker) { return IsTaken(target, worker); },
+                  .queued = [this](const std::vector<domain::JobRef>& jobs) { news_->Queued(jobs, LowestOf(jobs)); }}),
+      "set up publishing");
   attempts_ = std::make_unique<service::AttemptService>(
       attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); },
       [this](const Executable& executable, Target target) {
@@ -153,6 +166,14 @@ void Leading::Stop() {
   if (publishing_ != nullptr) publishing_->Stop();
   if (dispatch_ != nullptr) dispatch_->Stop();
   if (collector_.joinable()) collector_.join();
+}
+
+bool Leading::IsTaken(Target target, std::string_view but_for) const {
+  for (const domain::WorkerView& worker : dispatch_->Workers()) {
+    if (worker.name == but_for || worker.draining || worker.state != WorkerState::kConnected) continue;
+    if (std::find(worker.targets.begin(), worker.targets.end(), target) != worker.targets.end()) return true;
+  }
+  return false;
 }
 
 void Leading::Collect(const std::stop_token& stop) {

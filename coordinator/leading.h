@@ -85,6 +85,8 @@ class Leading {
   SiteParts Site() { return {.publishing = *publishing_, .blobs = *blobs_, .logs = *log_store_}; }
 
  private:
+  // Whether a connected worker other than this one takes jobs for the target.
+  bool IsTaken(Target target, std::string_view but_for) const;
   void Collect(const std::stop_token& stop);
   void CollectBlobs(const std::stop_token& stop);
   void ForgetRequestIds(const std::stop_token& stop);

@@ -232,21 +232,24 @@ publish::RecordTexts TextsOf(const publish::FoundProgram& found, const SiteParts
 web::ProgramFacts FactsOf(const publish::FoundProgram& found, std::string_view base) {
   const domain::Release& first = found.files.front();
   const auto url = [&](std::string_view end) { return publish::FileUrl(base, first.token, Cat(found.name, end)); };
-  web::ProgramFacts facts{.module = found.module,
-                          .import_path = found.import_path,
-                          .name = found.name,
-                          .version = found.version,
-                          .description = first.facts.description,
-                          .repository = first.facts.repository.empty() ? "" : Cat("https://", first.facts.repository),
-                          .licences = first.facts.licences,
-                          .licence_note = first.facts.licence_note,
-                          .attachments = {.provenance = url(publish::kProvenanceEnd),
-                                          .sbom = url(publish::kSbomEnd),
-                                          .licences = url(publish::kLicencesEnd),
-                                          .checksums = publish::FileUrl(base, first.token, publish::kChecksumFile),
-                                          .log = publish::LogUrl(base, first.token)},
-                          .built_at = first.built_at,
-                          .go_version = first.go_version};
+  web::ProgramFacts facts{
+      .module = found.module,
+      .import_path = found.import_path,
+      .name = found.name,
+      .version = found.version,
+      .description = first.facts.description,
+      .repository = first.facts.repository.empty() ? "" : Cat("https://", first.facts.repository),
+      .licences = first.facts.licences,
+      .licence_note = first.facts.licence_note,
+      // Signed once more when it was built again.
+      .attachments = {.provenance = publish::FileUrl(base, first.rebuild ? first.rebuild : first.token,
+                                                     Cat(found.name, publish::kProvenanceEnd)),
+                      .sbom = url(publish::kSbomEnd),
+                      .licences = url(publish::kLicencesEnd),
+                      .checksums = publish::FileUrl(base, first.token, publish::kChecksumFile),
+                      .log = publish::LogUrl(base, first.token)},
+      .built_at = first.built_at,
+      .go_version = first.go_version};
   bool all_reproduced = true;
   for (const domain::Release& file : found.files) {
     facts.files.push_back({.target = file.target,
@@ -254,10 +257,19 @@ web::ProgramFacts FactsOf(const publish::FoundProgram& found, std::string_view b
                            .size = file.size,
                            .sha256 = file.sha256,
                            .blake3 = file.blake3});
-    if (file.differed > 0) facts.reproduced = web::Reproduced::kNo;
+    if (file.differed > 0) {
+      facts.reproduced = web::Reproduced::kNo;
+      facts.reproduced_detail = file.rebuild_detail;
+      facts.reproduced_at = file.rebuilt_at;
+    }
     all_reproduced = all_reproduced && file.reproduced > 0;
   }
-  if (all_reproduced && facts.reproduced == web::Reproduced::kNotTried) facts.reproduced = web::Reproduced::kYes;
+  if (all_reproduced && facts.reproduced == web::Reproduced::kNotTried) {
+    facts.reproduced = web::Reproduced::kYes;
+    for (const domain::Release& file : found.files) {
+      facts.reproduced_at = std::max(facts.reproduced_at, file.rebuilt_at);
+    }
+  }
   if (first.facts.deprecated) facts.deprecated = "its author calls this module deprecated";
   for (const std::string& version : found.versions) facts.versions.push_back({.version = version});
   facts.versions_total = static_cast<int64_t>(found.versions.size());

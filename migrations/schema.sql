@@ -74,6 +74,8 @@ CREATE TABLE jobs (
     executables      integer NOT NULL DEFAULT 0 CHECK (executables >= 0),
     created_at       timestamptz NOT NULL DEFAULT now(),
     ended_at         timestamptz,
+    -- A rebuild: made by the farm to see whether that job's build comes out the same. Its recipe digest is of its own kind.
+    rebuild_of       bigint REFERENCES jobs (id),
     UNIQUE (recipe_digest, generation),
     CONSTRAINT ended_has_time CHECK ((state >= 3) = (ended_at IS NOT NULL)),
     CONSTRAINT failed_has_class CHECK (state NOT IN (4, 6) OR failure_class > 0),
@@ -82,6 +84,7 @@ CREATE TABLE jobs (
 );
 CREATE INDEX jobs_live ON jobs (id) WHERE state IN (1, 2);
 CREATE INDEX jobs_module ON jobs (module, id);
+CREATE INDEX jobs_rebuild_of ON jobs (rebuild_of) WHERE rebuild_of IS NOT NULL;
 
 CREATE TABLE batch_jobs (
     batch_id bigint NOT NULL REFERENCES batches (id),
@@ -255,7 +258,8 @@ CREATE VIEW artifact_rows AS
 SELECT j.id AS job_id, e.name, e.import_path, j.module, j.version, j.target, e.size, e.sha256, e.blake3, e.main_version,
        e.go_version, e.smoke, e.smoke_detail
   FROM jobs j
-  JOIN executables e ON e.token = j.result_token AND e.job_id = j.id;
+  JOIN executables e ON e.token = j.result_token AND e.job_id = j.id
+ WHERE j.rebuild_of IS NULL;
 
 -- The module index: every module version that it ever told, with the time when it was first seen there.
 -- Landing keeps what pages brought until keying has sorted it into modules and versions. Only the leading coordinator
@@ -567,11 +571,26 @@ CREATE TABLE releases (
     reproduced   integer NOT NULL DEFAULT 0 CHECK (reproduced >= 0),  -- builds after the first with the same digest
     differed     integer NOT NULL DEFAULT 0 CHECK (differed >= 0),    -- builds with another one
     withdrawn_at timestamptz,
+    rebuild_token bigint REFERENCES attempts (token),  -- of the rebuild that says so: the newest one, or one that differs
     UNIQUE (module, version, import_path, target),
     FOREIGN KEY (token, import_path) REFERENCES executables (token, import_path)
 );
 CREATE INDEX releases_token ON releases (token);
 CREATE INDEX releases_lower_module ON releases (lower(module));
+CREATE INDEX releases_rebuild ON releases (rebuild_token) WHERE rebuild_token IS NOT NULL;
+
+-- Of an executable that was built again with cold caches. What the rebuild did not build has no row.
+CREATE TABLE rebuilds (
+    token       bigint NOT NULL,  -- of the rebuild's attempt
+    import_path text NOT NULL,
+    of_token    bigint NOT NULL,  -- of the attempt that built it first
+    reproduced  boolean NOT NULL,
+    detail      text NOT NULL DEFAULT '',  -- what differs, in one line
+    PRIMARY KEY (token, import_path),
+    FOREIGN KEY (token, import_path) REFERENCES executables (token, import_path),
+    FOREIGN KEY (of_token, import_path) REFERENCES executables (token, import_path)
+);
+CREATE INDEX rebuilds_of_token ON rebuilds (of_token);
 
 -- Where a release goes, one row a destination: "index", or a registry or folder as configured. `token` is that of the
 -- executable that the row is about: another one than the release's own waits for a person (parked, differs).
@@ -599,11 +618,14 @@ CREATE INDEX publications_state ON publications (state, id);
 CREATE VIEW publication_rows AS
 SELECT p.id, p.destination, p.state, p.withdraw, p.change, p.tries, p.next_try_at, p.failure_class, p.detail, p.digest,
        r.id AS release_id, r.module, r.version, r.import_path, r.target, r.facts, r.reproduced, r.differed,
-       p.token, e.job_id, e.size, e.sha256, e.blake3, e.go_version, a.ended_at AS built_at
+       p.token, e.job_id, e.size, e.sha256, e.blake3, e.go_version, a.ended_at AS built_at,
+       coalesce(r.rebuild_token, 0) AS rebuild_token, coalesce(b.detail, '') AS rebuild_detail, t.ended_at AS rebuilt_at
   FROM publications p
   JOIN releases r ON r.id = p.release_id
   JOIN executables e ON e.token = p.token AND e.import_path = r.import_path
-  JOIN attempts a ON a.token = p.token;
+  JOIN attempts a ON a.token = p.token
+  LEFT JOIN attempts t ON t.token = r.rebuild_token
+  LEFT JOIN rebuilds b ON b.token = r.rebuild_token AND b.import_path = r.import_path;
 
 -- One row for each destination that was ever configured.
 CREATE TABLE publish_destinations (

@@ -32,6 +32,7 @@ struct Offer {
   std::vector<Target> siblings;  // other targets of the module that wait: fetched and listed in the same go
   absl::Duration deadline;       // the attempt may run this long from Accept
   BuildLimits limits;
+  bool cold_caches = false;  // nothing that was compiled before may enter it, and nothing of it is kept
 };
 
 }  // namespace gofarm

@@ -109,6 +109,7 @@ struct AttemptFacts {
   std::string declared_path;
   std::string source_sha256;  // artifact of kind "source": the sources as they were built; empty: it is left out
   int64_t source_size = 0;
+  bool cold_caches = false;       // nothing that was compiled before entered it
   std::string module_zip_sha256;  // of the main module's zip, as the module proxy gave it; empty: not known
   bool operator==(const AttemptFacts&) const = default;
 };

@@ -38,6 +38,7 @@ void ToProto(const Offer& in, v1::Offer& out) {
   limits.set_log_bytes(in.limits.log_bytes);
   limits.set_output_bytes(in.limits.output_bytes);
   limits.set_processes(in.limits.processes);
+  out.set_cold_caches(in.cold_caches);
 }
 
 Offer OfferFromProto(const v1::Offer& in) {
@@ -62,6 +63,7 @@ Offer OfferFromProto(const v1::Offer& in) {
   TakeStated(out.limits.log_bytes, limits.log_bytes());
   TakeStated(out.limits.output_bytes, limits.output_bytes());
   TakeStated(out.limits.processes, limits.processes());
+  out.cold_caches = in.cold_caches();
   return out;
 }
 

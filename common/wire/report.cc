@@ -77,6 +77,7 @@ AttemptFacts FromProto(const v1::AttemptFacts& in) {
           .declared_path = in.declared_path(),
           .source_sha256 = in.source_sha256(),
           .source_size = in.source_size(),
+          .cold_caches = in.cold_caches(),
           .module_zip_sha256 = in.module_zip_sha256()};
 }
 
@@ -100,6 +101,7 @@ void ToProto(const AttemptFacts& in, v1::AttemptFacts& out) {
   out.set_declared_path(in.declared_path);
   out.set_source_sha256(in.source_sha256);
   out.set_source_size(in.source_size);
+  out.set_cold_caches(in.cold_caches);
   out.set_module_zip_sha256(in.module_zip_sha256);
 }
 

@@ -226,7 +226,8 @@ void Machine::MakeOffer(JobEntry& entry, AttemptToken token) {
                           .toolset = job.toolset,
                           .siblings = SiblingsOf(s_, job),
                           .deadline = s_.options.attempt_deadline,
-                          .limits = s_.options.limits}});
+                          .limits = s_.options.limits,
+                          .cold_caches = job.cold_caches}});
 }
 
 void Machine::Claimed(const domain::ClaimResult& result) {

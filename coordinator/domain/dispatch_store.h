@@ -56,6 +56,7 @@ struct QueuedJob {
   std::string submitter;
   Labels labels;             // only workers that have all of them build it
   int64_t memory_bytes = 0;  // that its build takes; 0: not known
+  bool cold_caches = false;  // a rebuild: nothing that was compiled before may enter it
 
   bool operator==(const QueuedJob&) const = default;
 };

@@ -61,11 +61,24 @@ struct NewRelease {
   ReleaseFacts facts;
 };
 
+// What a rebuild says of an executable that was built before.
+struct RebuiltProgram {
+  std::string import_path;
+  bool reproduced = false;
+  std::string detail;  // what differs, in one line
+  bool operator==(const RebuiltProgram&) const = default;
+};
+struct Rebuilt {
+  AttemptToken of;                       // that built them before; 0: this attempt is no rebuild
+  std::vector<RebuiltProgram> programs;  // what either of them did not build is left out
+};
+
 // What an attempt leaves to be published, recorded with its end.
 struct Publishing {
   std::vector<Attachment> attachments;
   std::vector<NewRelease> releases;
   std::vector<std::string> destinations;  // for each of the releases
+  Rebuilt rebuilt;                        // of a rebuild, which has no releases
 };
 
 // What is known of a job when one of its attempts completes.
@@ -73,6 +86,7 @@ struct BuildFacts {
   std::string module, version;
   Target target = Target::kX86_64;
   std::string toolset;
+  JobId rebuild_of;  // 0: it is no rebuild
   std::string worker;
   std::string worker_arch;
   absl::Time started_at = absl::InfinitePast();
@@ -96,6 +110,10 @@ struct Release {
   ReleaseFacts facts;
   absl::Time built_at = absl::InfinitePast();
   int reproduced = 0, differed = 0;
+  // The rebuild that says so: the newest one, or one that differs. Token 0: there was none.
+  AttemptToken rebuild;
+  std::string rebuild_detail;  // what differs
+  absl::Time rebuilt_at = absl::InfinitePast();
 };
 
 struct Publication {

@@ -109,8 +109,19 @@ struct ArtifactRow {
   JobId job;
 };
 
+// One executable of a rebuild, as it compares with the build before.
+struct RebuildResult {
+  JobId rebuild;  // the job
+  std::string import_path, worker;
+  bool reproduced = false;
+  std::string detail;  // what differs, in one line
+  absl::Time at = absl::InfinitePast();
+};
+
 struct Job {
   JobId id;
+  JobId rebuild_of;                     // 0: it is no rebuild
+  std::vector<RebuildResult> rebuilds;  // of a rebuild its own results, of any other job those of its rebuilds
   std::vector<BatchId> batches;
   std::string module, version;
   Target target = Target::kX86_64;

@@ -13,6 +13,7 @@
 #include "common/obs/log.h"
 #include "coordinator/publish/file_names.h"
 #include "coordinator/publish/names.h"
+#include "coordinator/publish/stored_file.h"
 
 namespace gofarm::publish {
 namespace {
@@ -57,16 +58,7 @@ std::string FileUrl(std::string_view public_url, AttemptToken token, std::string
 std::string LogUrl(std::string_view public_url, AttemptToken token) { return Cat(public_url, "/logs/", token.value); }
 
 absl::Status Attacher::Store(Work& work, domain::Attachment attachment, std::string_view bytes) const {
-  attachment.sha256 = digest::Sha256Hex(bytes);
-  attachment.blake3 = digest::Blake3Hex(bytes);
-  attachment.size = static_cast<int64_t>(bytes.size());
-  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<blob::Upload> upload,
-                          parts_.blobs.BeginUpload(attachment.sha256, attachment.size));
-  if (upload != nullptr) {
-    // What a killed coordinator left of it.
-    GOFARM_RETURN_IF_ERROR(upload->Append(bytes.substr(static_cast<size_t>(upload->offset()))));
-    GOFARM_RETURN_IF_ERROR(upload->Finish());
-  }
+  GOFARM_RETURN_IF_ERROR(StoreFile(parts_.blobs, bytes, attachment));
   work.out.attachments.push_back(std::move(attachment));
   return absl::OkStatus();
 }
@@ -234,9 +226,9 @@ absl::Status Attacher::AttachSums(Work& work) const {
   return Store(work, {.name = kChecksumSignatureFile, .kind = "signature"}, signature);
 }
 
-absl::StatusOr<domain::Publishing> Attacher::Attach(const Scope& scope, const domain::CompletedAttempt& attempt) const {
+absl::StatusOr<domain::Publishing> Attacher::Attach(const Scope& scope, const domain::CompletedAttempt& attempt,
+                                                    const domain::BuildFacts& facts) const {
   if (attempt.executables.empty()) return domain::Publishing();
-  GOFARM_ASSIGN_OR_RETURN(domain::BuildFacts facts, parts_.facts_of(scope, attempt.token));
   const Toolset* const toolset = Find(parts_.toolsets, facts.toolset);
   const auto nothing = [&](std::string_view why) {
     obs::Warn("not_published", {{"module", Cat(facts.module, "@", facts.version)},

@@ -37,7 +37,6 @@ struct Rules {
 struct AttacherParts {
   std::shared_ptr<const Keys> keys;
   blob::BlobStore& blobs;
-  std::function<absl::StatusOr<domain::BuildFacts>(const Scope&, AttemptToken)> facts_of;
   const licences::Detector& detector;
   licences::Policy licences;
   std::vector<Toolset> toolsets;
@@ -56,7 +55,8 @@ class Attacher {
 
   // Of an attempt whose report was checked and whose blobs are stored. Empty for one that built nothing. An error is
   // the database's or the blob store's, and worth another try.
-  absl::StatusOr<domain::Publishing> Attach(const Scope& scope, const domain::CompletedAttempt& attempt) const;
+  absl::StatusOr<domain::Publishing> Attach(const Scope& scope, const domain::CompletedAttempt& attempt,
+                                            const domain::BuildFacts& facts) const;
 
  private:
   struct Work;

@@ -77,6 +77,7 @@ Config LoadConfig(config::Table& table) {
   config.rules.test_helpers = publish.Bool("test_helpers", false);
   config.licences = ReadPolicy(publish);
   config.registries = ReadRegistries(publish);
+  config.rebuild_share = publish.Number("rebuild_share", config.rebuild_share, 0, 1);
   config.folders = publish.StrList("folders", {});
   return config;
 }

@@ -6,6 +6,7 @@
 
 #include "common/config/table.h"
 #include "common/licences/policy.h"
+#include "coordinator/domain/rebuild.h"
 #include "coordinator/publish/attacher.h"
 #include "coordinator/publish/record.h"
 
@@ -30,7 +31,8 @@ struct Config {
   Rules rules;
   licences::Policy licences;
   std::vector<RegistryConfig> registries;
-  std::vector<std::string> folders;  // the published files as static ones, for any web server
+  double rebuild_share = domain::kRebuildShareDefault;  // of recipes that are built again; 0: none
+  std::vector<std::string> folders;                     // the published files as static ones, for any web server
 };
 
 // Notes every fault in `table`. GOFARM_PUBLISH_REGISTRY=URL/PREFIX of the environment adds a registry.

@@ -20,6 +20,7 @@ inline constexpr char kLicencesEnd[] = ".licenses.txt";
 inline constexpr char kVersionEnd[] = ".version";
 inline constexpr char kLogEnd[] = ".log";
 inline constexpr char kSourceKind[] = "source";       // of its attachment
+inline constexpr char kDiffEnd[] = ".diff.txt";       // of a rebuild that came out differently
 inline constexpr char kSourceEnd[] = ".src.tar.zst";  // behind that of SourceFile
 
 // "toml-v1.6.0.src.tar.zst": the sources of a module version, one file an attempt. The module's last element, without a

@@ -43,7 +43,9 @@ Publication ProgramOf(const domain::Release& release, std::string_view public_ur
                       .deprecated = facts.deprecated,
                       .job_id = Cat(release.job.value)};
   program.log_url = LogUrl(public_url, release.token);
-  program.provenance_url = FileUrl(public_url, release.token, Cat(facts.program, kProvenanceEnd));
+  // Signed once more when it was built again: with what came of that.
+  const AttemptToken says = release.rebuild ? release.rebuild : release.token;
+  program.provenance_url = FileUrl(public_url, says, Cat(facts.program, kProvenanceEnd));
   program.recipe_url = program.provenance_url;
   program.reproduced = ReproducedOf(release);
   return program;

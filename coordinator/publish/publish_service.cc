@@ -13,6 +13,7 @@
 #include "coordinator/oci/client.h"
 #include "coordinator/oci/credentials.h"
 #include "coordinator/publish/folder_publisher.h"
+#include "coordinator/publish/rebuild_check.h"
 #include "coordinator/publish/registry_publisher.h"
 
 namespace gofarm::publish {
@@ -54,10 +55,32 @@ class PublishService::StoreOrders final : public IndexOrders {
   store::PublishStore& store_;
 };
 
+class PublishService::StoreRebuilds final : public RebuildOrders {
+ public:
+  explicit StoreRebuilds(store::RebuildStore& store) : store_(store) {}
+  absl::StatusOr<std::vector<domain::RebuildCandidate>> Candidates(const Scope& scope,
+                                                                   const domain::RebuildFilter& filter, JobId after,
+                                                                   int limit) override {
+    return store_.Candidates(scope, filter, after, limit);
+  }
+  absl::StatusOr<std::vector<domain::RebuildCandidate>> CandidatesOf(
+      const Scope& scope, const std::vector<domain::PublicationId>& ids) override {
+    return store_.CandidatesOf(scope, ids);
+  }
+  absl::StatusOr<domain::RebuildOrder> Order(const Scope& scope, const std::vector<domain::RebuildCandidate>& jobs,
+                                             const std::string& name, int priority) override {
+    return store_.Order(scope, jobs, name, priority);
+  }
+
+ private:
+  store::RebuildStore& store_;
+};
+
 PublishService::PublishService(PublishServiceParts parts)
     : parts_(std::move(parts)),
       public_url_(parts_.config.public_url.empty() ? parts_.public_url : parts_.config.public_url),
       store_(parts_.pool),
+      rebuild_store_(parts_.pool),
       keys_dir_(parts_.config.keys_dir.empty() ? Cat(parts_.data_dir, "/keys") : parts_.config.keys_dir) {}
 
 PublishService::~PublishService() { Stop(); }
@@ -92,19 +115,17 @@ absl::StatusOr<std::string> PublishService::BuilderId(const Scope& scope) {
 }
 
 std::unique_ptr<const Attacher> PublishService::MakeAttacher(std::shared_ptr<const Keys> keys) {
-  return std::make_unique<Attacher>(AttacherParts{
-      .keys = std::move(keys),
-      .blobs = parts_.blobs,
-      .facts_of = [&store = store_](const Scope& each, AttemptToken token) { return store.FactsOf(each, token); },
-      .detector = *detector_,
-      .licences = parts_.config.licences,
-      .toolsets = parts_.toolsets,
-      .publisher = parts_.config.publisher,
-      .builder_id = builder_id_,
-      .farm_version = parts_.farm_version,
-      .public_url = public_url_,
-      .destinations = destinations_,
-      .rules = parts_.config.rules});
+  return std::make_unique<Attacher>(AttacherParts{.keys = std::move(keys),
+                                                  .blobs = parts_.blobs,
+                                                  .detector = *detector_,
+                                                  .licences = parts_.config.licences,
+                                                  .toolsets = parts_.toolsets,
+                                                  .publisher = parts_.config.publisher,
+                                                  .builder_id = builder_id_,
+                                                  .farm_version = parts_.farm_version,
+                                                  .public_url = public_url_,
+                                                  .destinations = destinations_,
+                                                  .rules = parts_.config.rules});
 }
 
 absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope& scope, PublishServiceParts parts) {
@@ -134,7 +155,25 @@ absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope
                           .public_url = service->public_url_,
                           .publisher = config.publisher,
                           .builder_id = service->builder_id_});
+  service->MakeRebuilder();
   return service;
+}
+
+void PublishService::MakeRebuilder() {
+  if (parts_.elsewhere == nullptr || parts_.queued == nullptr) return;
+  rebuild_orders_ = std::make_unique<StoreRebuilds>(rebuild_store_);
+  rebuilder_ = std::make_unique<Rebuilder>(RebuilderParts{.orders = *rebuild_orders_,
+                                                          .share = parts_.config.rebuild_share,
+                                                          .toolsets = parts_.toolsets,
+                                                          .policy = domain::CurrentPolicy(),
+                                                          .elsewhere = parts_.elsewhere,
+                                                          .queued = parts_.queued});
+}
+
+absl::StatusOr<Rebuilder*> PublishService::Rebuilds() const {
+  GOFARM_RETURN_IF_ERROR(why_off_);
+  if (rebuilder_ == nullptr) return absl::FailedPreconditionError("this coordinator builds nothing again");
+  return rebuilder_.get();
 }
 
 absl::Status PublishService::OpenRegistry(const RegistryConfig& config) {
@@ -201,9 +240,11 @@ std::string PublishService::IndexRoot() const { return Cat(parts_.data_dir, "/in
 void PublishService::Start() {
   if (index_ != nullptr) index_->Start();
   for (const std::unique_ptr<DestinationLoop>& loop : loops_) loop->Start();
+  if (rebuilder_ != nullptr) rebuilder_->Start();
 }
 
 void PublishService::Stop() {
+  if (rebuilder_ != nullptr) rebuilder_->Stop();
   for (const std::unique_ptr<DestinationLoop>& loop : loops_) loop->Stop();
   if (index_ != nullptr) index_->Stop();
 }
@@ -214,10 +255,29 @@ absl::StatusOr<domain::Publishing> PublishService::Attach(const Scope& scope,
                                                           const domain::CompletedAttempt& attempt) const {
   const absl::ReaderMutexLock lock(&keys_mutex_);
   if (attacher_ == nullptr) return domain::Publishing();
-  absl::StatusOr<domain::Publishing> made = attacher_->Attach(scope, attempt);
+  absl::StatusOr<domain::Publishing> made = MakeFiles(scope, attempt);
   // An attempt that is gone is answered by whoever records its end.
   if (absl::IsNotFound(made.status())) return domain::Publishing();
   return made;
+}
+
+absl::StatusOr<domain::Publishing> PublishService::MakeFiles(const Scope& scope,
+                                                             const domain::CompletedAttempt& attempt) const {
+  GOFARM_ASSIGN_OR_RETURN(const domain::BuildFacts facts, store_.FactsOf(scope, attempt.token));
+  if (!facts.rebuild_of) return attacher_->Attach(scope, attempt, facts);
+  const RebuildCheckParts parts{
+      .keys = keys_,
+      .blobs = parts_.blobs,
+      .first_build_of = [this](const Scope& each,
+                               AttemptToken token) { return rebuild_store_.FirstBuildOf(each, token); },
+      .attachments_of = [this](const Scope& each,
+                               AttemptToken token) -> absl::StatusOr<std::vector<domain::Attachment>> {
+        GOFARM_ASSIGN_OR_RETURN(auto rows, store_.AttachmentsOf(each, {token}));
+        std::vector<domain::Attachment> all;
+        for (auto& row : rows) all.push_back(std::move(row.second));
+        return all;
+      }};
+  return CheckRebuild(scope, parts, attempt, facts);
 }
 
 absl::StatusOr<std::shared_ptr<const Keys>> PublishService::CurrentKeys() const {

@@ -25,7 +25,9 @@
 #include "coordinator/publish/index_publisher.h"
 #include "coordinator/publish/keys.h"
 #include "coordinator/publish/outbox.h"
+#include "coordinator/publish/rebuilder.h"
 #include "coordinator/store/publish_store.h"
+#include "coordinator/store/rebuild_store.h"
 
 namespace gofarm::publish {
 
@@ -44,6 +46,9 @@ struct PublishServiceParts {
   std::string public_url;  // where nothing else is configured
   std::string farm_version;
   std::function<absl::Time()> wall_now = WallNow;
+  // As of RebuilderParts; without them nothing is built again.
+  std::function<bool(Target, std::string_view worker)> elsewhere;
+  std::function<void(const std::vector<domain::JobRef>&)> queued;
 };
 
 class PublishService {
@@ -92,10 +97,14 @@ class PublishService {
   // is no such row, or it is not published, or it is one of the index, which everybody can look at.
   absl::Status Check(const Scope& scope, domain::PublicationId id);
   store::PublishStore& store() { return store_; }
+  // FAILED_PRECONDITION: as WhyOff.
+  absl::StatusOr<Rebuilder*> Rebuilds() const;
+  absl::StatusOr<domain::RebuildCounts> CountRebuilds(const Scope& scope) { return rebuild_store_.Counts(scope); }
   const std::vector<std::string>& destinations() const { return destinations_; }
 
  private:
   class StoreOrders;
+  class StoreRebuilds;
   explicit PublishService(PublishServiceParts parts);
   absl::Status OpenKeys(const Scope& scope);
   // Of a service that is on.
@@ -104,11 +113,16 @@ class PublishService {
   absl::StatusOr<std::string> BuilderId(const Scope& scope);
   absl::Status OpenRegistry(const RegistryConfig& config);
   absl::Status OpenDestinations();
+  // Of an attempt that built something.
+  absl::StatusOr<domain::Publishing> MakeFiles(const Scope& scope, const domain::CompletedAttempt& attempt) const
+      ABSL_SHARED_LOCKS_REQUIRED(keys_mutex_);
   std::string IndexRoot() const;
+  void MakeRebuilder();
 
   const PublishServiceParts parts_;
   const std::string public_url_;
-  store::PublishStore store_;
+  mutable store::PublishStore store_;
+  mutable store::RebuildStore rebuild_store_;
   std::vector<std::string> destinations_;
   const std::string keys_dir_;
   std::string builder_id_;
@@ -123,6 +137,8 @@ class PublishService {
   std::unique_ptr<IndexPublisher> index_;
   std::unique_ptr<Outbox> outbox_;
   std::vector<std::unique_ptr<DestinationLoop>> loops_;  // of registries and folders
+  std::unique_ptr<StoreRebuilds> rebuild_orders_;
+  std::unique_ptr<Rebuilder> rebuilder_;
 };
 
 }  // namespace gofarm::publish

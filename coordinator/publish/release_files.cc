@@ -5,11 +5,11 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
-#include "common/digest/digest.h"
 #include "common/io/files.h"
 #include "coordinator/oci/failure.h"
 #include "coordinator/publish/file_names.h"
 #include "coordinator/publish/public_log.h"
+#include "coordinator/publish/stored_file.h"
 
 namespace gofarm::publish {
 namespace {
@@ -66,16 +66,7 @@ absl::StatusOr<std::string> ReadSmall(const ReleaseFile& file) {
 
 absl::StatusOr<ReleaseFile> KeepFile(const Scope& scope, const FileSources& sources, AttemptToken token,
                                      domain::Attachment attachment, std::string_view bytes) {
-  attachment.sha256 = digest::Sha256Hex(bytes);
-  attachment.blake3 = digest::Blake3Hex(bytes);
-  attachment.size = static_cast<int64_t>(bytes.size());
-  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<blob::Upload> upload,
-                          sources.blobs.BeginUpload(attachment.sha256, attachment.size));
-  if (upload != nullptr) {
-    // What a killed coordinator left of it.
-    GOFARM_RETURN_IF_ERROR(upload->Append(bytes.substr(static_cast<size_t>(upload->offset()))));
-    GOFARM_RETURN_IF_ERROR(upload->Finish());
-  }
+  GOFARM_RETURN_IF_ERROR(StoreFile(sources.blobs, bytes, attachment));
   GOFARM_ASSIGN_OR_RETURN(const domain::Attachment stands, sources.outbox.Keep(scope, token, attachment));
   return FileOf(sources, stands);
 }

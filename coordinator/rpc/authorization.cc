@@ -80,6 +80,7 @@ constexpr Rule kRules[] = {
     {"/gofarm.v1.Publish/CheckPublication", Role::kOperator},
     {"/gofarm.v1.Publish/ListWithdrawals", Role::kViewer},
     {"/gofarm.v1.Publish/ListAttachments", Role::kViewer},
+    {.method = "/gofarm.v1.Publish/Rebuild", .least = Role::kOperator, .action = "publish rebuild"},
     {.method = "/gofarm.v1.Publish/RotateKey", .least = Role::kAdmin, .action = "keys rotate"},
     {"/grpc.health.v1.Health/Check", Role::kViewer, /*on_standby=*/true},
     {"/grpc.health.v1.Health/Watch", Role::kViewer, /*on_standby=*/true},

@@ -39,7 +39,8 @@ inline constexpr size_t kShortTextMax = 200;  // versions, kinds, variants
 inline constexpr size_t kDetailMax = 4096;    // sentences for people
 // Of a job or a worker in a message, and of an update of a watch; well below kMessageBytesMax.
 inline constexpr size_t kRowBytesMax = 3 << 20;
-inline constexpr int kBatchesShownMax = 1'000;  // of one job
+inline constexpr int kBatchesShownMax = 1'000;    // of one job
+inline constexpr size_t kRebuildsShownMax = 100;  // likewise, the newest
 
 // ---- from workers; FAILED_PRECONDITION for another protocol version, else INVALID_ARGUMENT --------------------------
 absl::StatusOr<domain::SessionRequest> FromHello(const v1::Hello& hello);

@@ -60,6 +60,19 @@ void ToProto(const domain::Job& in, v1::Job& out) {
   out.set_recipe_digest(in.recipe_digest);
   out.set_generation(in.generation);
   rpc::ToProto(in.created_at, *out.mutable_created_at());
+  out.set_rebuild_of(in.rebuild_of.value);
+  // The newest: a job may be built again for years.
+  const size_t skipped = in.rebuilds.size() - std::min(in.rebuilds.size(), kRebuildsShownMax);
+  for (size_t i = skipped; i < in.rebuilds.size(); ++i) {
+    const domain::RebuildResult& result = in.rebuilds[i];
+    v1::RebuildResult& row = *out.add_rebuilds();
+    row.set_job_id(result.rebuild.value);
+    row.set_import_path(result.import_path);
+    row.set_worker(result.worker);
+    row.set_reproduced(result.reproduced);
+    row.set_detail(Clip(result.detail, kShortTextMax));
+    rpc::ToProto(result.at, *row.mutable_at());
+  }
 }
 
 void Omit(v1::Attempt& attempt, v1::ReportPart part, int items) {

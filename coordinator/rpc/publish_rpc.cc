@@ -175,6 +175,10 @@ ServerUnary PublishRpc::GetStatus(ServerContext context, const v1::PublishStatus
                  reply->set_off(std::string(publishing->WhyOff().message()));
                  reply->set_public_url(publishing->public_url());
                  reply->set_index_url(publishing->IndexUrl());
+                 GOFARM_ASSIGN_OR_RETURN(const domain::RebuildCounts rebuilds, publishing->CountRebuilds(scope));
+                 reply->set_reproduced(rebuilds.reproduced);
+                 reply->set_differing(rebuilds.differing);
+                 reply->set_rebuilding(rebuilds.rebuilding);
                  return absl::OkStatus();
                });
 }
@@ -298,6 +302,39 @@ ServerWrite<v1::AttachmentPage> PublishRpc::ListAttachments(ServerContext contex
             }));
         return pager.Flush();
       });
+}
+
+absl::StatusOr<publish::RebuildsOrdered> PublishRpc::OrderRebuilds(const Scope& scope,
+                                                                   const v1::RebuildRequest& request) const {
+  GOFARM_ASSIGN_OR_RETURN(publish::PublishService * publishing, Publishing());
+  GOFARM_ASSIGN_OR_RETURN(publish::Rebuilder * rebuilder, publishing->Rebuilds());
+  const int asked = (request.ids_size() > 0 ? 1 : 0) + (request.module().empty() ? 0 : 1) + (request.all() ? 1 : 0);
+  if (asked != 1) return absl::InvalidArgumentError("name publications by their ids, or a module, or take all: one");
+  if (request.ids_size() > kRetriedMax) {
+    return absl::InvalidArgumentError(Cat("at most ", kRetriedMax, " ids in one request"));
+  }
+  if (request.ids_size() > 0) {
+    std::vector<domain::PublicationId> ids;
+    for (const int64_t id : request.ids()) ids.push_back(domain::PublicationId{id});
+    return rebuilder->Order(scope, ids);
+  }
+  if (request.all()) return rebuilder->Order(scope, domain::RebuildFilter());
+  GOFARM_RETURN_IF_ERROR(gomod::CheckModulePath(request.module()));
+  if (!request.version().empty()) GOFARM_RETURN_IF_ERROR(gomod::CheckVersion(request.version()));
+  return rebuilder->Order(scope, domain::RebuildFilter{.module = request.module(), .version = request.version()});
+}
+
+ServerUnary PublishRpc::Rebuild(ServerContext context, const v1::RebuildRequest* request, v1::RebuildReply* reply) {
+  return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Publish/Rebuild", request,
+               [this, request, reply](const Scope& scope) -> absl::Status {
+                 GOFARM_ASSIGN_OR_RETURN(publish::RebuildsOrdered ordered, OrderRebuilds(scope, *request));
+                 reply->set_batch_id(ordered.batch.value);
+                 reply->set_ordered(ordered.ordered);
+                 reply->set_running(ordered.running);
+                 reply->set_left_out(ordered.left_out);
+                 reply->set_why(Clip(ordered.why, kShortTextMax));
+                 return absl::OkStatus();
+               });
 }
 
 ServerUnary PublishRpc::RotateKey(ServerContext context, const v1::RotateKeyRequest* request, v1::RotatedKey* reply) {

@@ -4,6 +4,7 @@
 
 #include <gofarm/v1/publish.grpc.pb.h>
 
+#include "coordinator/publish/rebuilder.h"
 #include "coordinator/rpc/farm_rpc.h"
 #include "coordinator/rpc/rpc_context.h"
 
@@ -34,6 +35,7 @@ class PublishRpc final : public v1::Publish::CallbackService {
                                                   const v1::ListWithdrawalsRequest* request) override;
   ServerWrite<v1::AttachmentPage> ListAttachments(ServerContext context,
                                                   const v1::ListAttachmentsRequest* request) override;
+  ServerUnary Rebuild(ServerContext context, const v1::RebuildRequest* request, v1::RebuildReply* reply) override;
   ServerUnary RotateKey(ServerContext context, const v1::RotateKeyRequest* request, v1::RotatedKey* reply) override;
 
  private:
@@ -41,6 +43,7 @@ class PublishRpc final : public v1::Publish::CallbackService {
   absl::StatusOr<publish::PublishService*> Publishing() const;
   // Likewise, and where it has no keys.
   absl::StatusOr<publish::PublishService*> PublishingThatIsOn() const;
+  absl::StatusOr<publish::RebuildsOrdered> OrderRebuilds(const Scope& scope, const v1::RebuildRequest& request) const;
 
   RpcContext& rpc_;
 };

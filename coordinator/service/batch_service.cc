@@ -97,6 +97,11 @@ absl::StatusOr<domain::Job> BatchService::RetryJob(const Scope& scope, JobId id)
 
 absl::Status BatchService::CheckRetry(const store::EndedJob& job) const {
   const domain::JobRef& ref = job.ref;
+  if (job.rebuild_of.value != 0) {
+    return absl::FailedPreconditionError(Cat("job ", ref.id.value, " is a rebuild of job ", job.rebuild_of.value,
+                                             ": order another one with gofarm publish rebuild ", ref.module, "@",
+                                             ref.version));
+  }
   const auto toolset = std::find_if(rules_.toolsets.begin(), rules_.toolsets.end(),
                                     [&](const Toolset& t) { return t.name == job.toolset; });
   if (toolset == rules_.toolsets.end()) {

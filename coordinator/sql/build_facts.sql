@@ -1,5 +1,6 @@
 -- What publishing needs to know of an attempt that ends, with what the catalog says of its module.
-SELECT j.module, j.version, j.target, j.toolset, a.worker, coalesce(w.hello ->> 'host_arch', '') AS worker_arch,
+SELECT j.module, j.version, j.target, j.toolset, coalesce(j.rebuild_of, 0) AS rebuild_of,
+       a.worker, coalesce(w.hello ->> 'host_arch', '') AS worker_arch,
        (extract(epoch FROM a.started_at) * 1000000)::bigint AS started_us,
        coalesce(f.description, '') AS description, coalesce(f.repository, '') AS repository,
        coalesce(f.stars, -1) AS stars, coalesce(f.deprecated, false) AS deprecated,

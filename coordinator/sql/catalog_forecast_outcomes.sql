@@ -20,7 +20,8 @@ SELECT f.verdict, f.came, count(*) AS jobs
                     ELSE 'other' END AS came
           FROM (SELECT DISTINCT ON (module, version, target) module, version, target, state, failure_class, result_token
                   FROM jobs
-                 WHERE state IN (3, 4, 5) OR (state = 6 AND failure_class NOT IN (9, 10, 12, 13, 14, 15, 16, 17))
+                 WHERE rebuild_of IS NULL
+                   AND (state IN (3, 4, 5) OR (state = 6 AND failure_class NOT IN (9, 10, 12, 13, 14, 15, 16, 17)))
                  ORDER BY module, version, target, id DESC) j
           JOIN catalog_modules m ON m.path = j.module
           JOIN catalog_detections d ON d.module_id = m.id AND d.version = j.version) f

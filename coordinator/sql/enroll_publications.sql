@@ -1,6 +1,8 @@
--- Releases that a destination has never heard of: those of before it was configured.
-INSERT INTO publications (release_id, destination, token)
-SELECT r.id, d.name, r.token
+-- Releases that a destination has never heard of: those of before it was configured. What waits for a person because another
+-- version was not reproduced waits there, too.
+INSERT INTO publications (release_id, destination, token, state, failure_class, detail)
+SELECT r.id, d.name, r.token, CASE WHEN w.detail IS NULL THEN 1 ELSE 3 END,
+       CASE WHEN w.detail IS NULL THEN '' ELSE 'not_reproduced' END, coalesce(w.detail, '')
   FROM unnest($1::text[]) AS d (name)
  CROSS JOIN LATERAL (
        SELECT o.id, o.token
@@ -9,4 +11,9 @@ SELECT r.id, d.name, r.token
           AND NOT EXISTS (SELECT FROM publications p
                            WHERE p.release_id = o.id AND p.destination = d.name AND p.token = o.token)
         LIMIT $2::integer) r
+  LEFT JOIN LATERAL (
+       SELECT p.detail
+         FROM publications p
+        WHERE p.release_id = r.id AND p.token = r.token AND p.state = 3 AND p.failure_class = 'not_reproduced'
+        LIMIT 1) AS w ON true
     ON CONFLICT (release_id, destination, token) DO NOTHING

@@ -1,5 +1,6 @@
 SELECT j.id, j.module, j.version, j.target, j.state, j.failure_class, j.failure_detail, j.toolset, j.recipe_digest,
-       j.generation, (extract(epoch FROM j.created_at) * 1000000)::bigint AS created_us,
+       j.generation, coalesce(j.rebuild_of, 0) AS rebuild_of,
+       (extract(epoch FROM j.created_at) * 1000000)::bigint AS created_us,
        (extract(epoch FROM j.ended_at) * 1000000)::bigint AS ended_us,
        (extract(epoch FROM q.not_before) * 1000000)::bigint AS not_before_us,
        q.not_before > now() AS waits

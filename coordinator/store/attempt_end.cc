@@ -74,7 +74,8 @@ domain::QueuedJob QueuedJobOf(const pqxx::row& row) {
           .avoid_worker = row["avoid_worker"].as<std::string>(),
           .submitter = row["submitter"].as<std::string>(),
           .labels = LabelsFromJson(row["labels"].c_str()),
-          .memory_bytes = row["memory_bytes"].as<int64_t>()};
+          .memory_bytes = row["memory_bytes"].as<int64_t>(),
+          .cold_caches = row["is_rebuild"].as<bool>()};
 }
 
 std::vector<domain::QueuedJob> QueuedJobs(Txn& txn, const std::vector<JobId>& ids) {

@@ -93,7 +93,8 @@ JobRef RefOf(const pqxx::row& row) {
 EndedJob EndedJobOf(const pqxx::row& row) {
   return {.ref = RefOf(row),
           .toolset = row["toolset"].as<std::string>(),
-          .recipe_digest = row["recipe_digest"].as<std::string>()};
+          .recipe_digest = row["recipe_digest"].as<std::string>(),
+          .rebuild_of = JobId{row["rebuild_of"].as<int64_t>()}};
 }
 
 struct Inserting {

@@ -23,6 +23,7 @@ namespace gofarm::store {
 struct EndedJob {
   domain::JobRef ref;
   std::string toolset, recipe_digest;
+  JobId rebuild_of;  // 0: it is no rebuild
 };
 // Whether this farm still builds it the way its recipe digest says. Pure: called inside the transaction.
 using CheckRetry = std::function<absl::Status(const EndedJob&)>;

@@ -46,6 +46,7 @@ void Fields(Form& form, F& f) {
   form.Field("declared_path", f.declared_path);
   form.Field("source_sha256", f.source_sha256);
   form.Field("source_size", f.source_size);
+  form.Field("cold_caches", f.cold_caches);
   form.Field("module_zip_sha256", f.module_zip_sha256);
 }
 

@@ -5,6 +5,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "coordinator/store/json.h"
+#include "coordinator/store/rebuild_store.h"
 #include "coordinator/store/transaction.h"
 
 namespace gofarm::store {
@@ -43,6 +44,9 @@ Publication PublicationOf(const pqxx::row& row) {
   r.built_at = TimeOf(row["built_us"]);
   r.reproduced = row["reproduced"].as<int>();
   r.differed = row["differed"].as<int>();
+  r.rebuild = AttemptToken{row["rebuild_token"].as<int64_t>()};
+  r.rebuild_detail = row["rebuild_detail"].as<std::string>();
+  r.rebuilt_at = TimeOf(row["rebuilt_us"]);
   return p;
 }
 
@@ -91,6 +95,7 @@ void InsertAttachments(Txn& txn, AttemptToken token, const std::vector<domain::A
 
 void RecordPublishing(Txn& txn, AttemptToken token, JobId job, const Publishing& publishing) {
   InsertAttachments(txn, token, publishing.attachments);
+  RecordRebuilt(txn, token, publishing.rebuilt);
   if (publishing.releases.empty()) return;
   std::vector<std::string> paths, facts;
   for (const domain::NewRelease& release : publishing.releases) {
@@ -103,7 +108,10 @@ void RecordPublishing(Txn& txn, AttemptToken token, JobId job, const Publishing&
   txn.Run(
       "insert_publications", token.value, job.value, path_array, Array(publishing.destinations),
       "the build of another toolset or time is published under this version; `gofarm publish retry ID --replace` puts "
-      "this one in its place");
+      "this one in its place",
+      "VERSION of this program came out differently when it was built again; `gofarm publish retry ID` publishes this "
+      "one "
+      "all the same");
   txn.Run("show_again", token.value, job.value, path_array);
 }
 
@@ -117,6 +125,7 @@ absl::StatusOr<domain::BuildFacts> PublishStore::FactsOf(const Scope& scope, Att
                                                     .version = row["version"].as<std::string>(),
                                                     .target = static_cast<Target>(row["target"].as<int>()),
                                                     .toolset = row["toolset"].as<std::string>(),
+                                                    .rebuild_of = JobId{row["rebuild_of"].as<int64_t>()},
                                                     .worker = row["worker"].as<std::string>(),
                                                     .worker_arch = row["worker_arch"].as<std::string>(),
                                                     .started_at = TimeOf(row["started_us"]),

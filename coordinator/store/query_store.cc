@@ -29,6 +29,7 @@ Job JobOf(const pqxx::row& row) {
   job.toolset = Str(row, "toolset");
   job.recipe_digest = Str(row, "recipe_digest");
   job.generation = row["generation"].as<int>();
+  job.rebuild_of = JobId{row["rebuild_of"].as<int64_t>()};
   job.created_at = TimeOf(row["created_us"]);
   job.ended_at = TimeOf(row["ended_us"]);
   if (!row["waits"].is_null() && row["waits"].as<bool>()) job.not_before = TimeOf(row["not_before_us"]);
@@ -64,7 +65,16 @@ ArtifactRow ArtifactOf(const pqxx::row& row) {
           .job = JobId{row["job_id"].as<int64_t>()}};
 }
 
-// Hangs batches, attempts and results on the jobs: four statements for the whole page.
+domain::RebuildResult RebuildOf(const pqxx::row& row) {
+  return {.rebuild = JobId{row["rebuild_id"].as<int64_t>()},
+          .import_path = Str(row, "import_path"),
+          .worker = Str(row, "worker"),
+          .reproduced = row["reproduced"].as<bool>(),
+          .detail = Str(row, "detail"),
+          .at = TimeOf(row["ended_us"])};
+}
+
+// Hangs batches, attempts and results on the jobs: five statements for the whole page.
 void Complete(Txn& txn, std::vector<Job>& jobs, const char* attempts_statement) {
   if (jobs.empty()) return;
   std::vector<JobId> ids;
@@ -86,6 +96,7 @@ void Complete(Txn& txn, std::vector<Job>& jobs, const char* attempts_statement) 
     std::sort(programs.begin(), programs.end(),
               [](const FailedProgram& a, const FailedProgram& b) { return a.import_path < b.import_path; });
   }
+  for (const pqxx::row& row : txn.Run("rebuilds_of_jobs", keys)) job_of(row).rebuilds.push_back(RebuildOf(row));
 }
 
 absl::Status NoSuchJob(JobId id) { return absl::NotFoundError(Cat("no job ", id.value)); }

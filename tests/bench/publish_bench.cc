@@ -245,9 +245,11 @@ int Main(int argc, char** argv) {
     oras_took = Time([&] { PushByOras(farm, releases, argv[3], farm.At("by-oras"), by_oras); });
   }
   std::string requests;
-  for (const auto& [method, count] : own.Requests()) requests += Cat(requests.empty() ? "" : ", ", "\"", method, "\": ", count);
+  for (const auto& [method, count] : own.Requests())
+    requests += Cat(requests.empty() ? "" : ", ", "\"", method, "\": ", count);
   std::printf(
-      "{\"executables\": %d, \"bytes\": %lld, \"blobs\": %zu, \"manifests\": %zu, \"farm_s\": %.2f, \"farm_cpu_s\": %.2f, "
+      "{\"executables\": %d, \"bytes\": %lld, \"blobs\": %zu, \"manifests\": %zu, \"farm_s\": %.2f, \"farm_cpu_s\": "
+      "%.2f, "
       "\"raw_s\": %.2f, \"raw_cpu_s\": %.2f, \"oras_s\": %.2f, \"requests\": {%s}}\n",
       executables, static_cast<long long>(bytes), blobs, manifests, farm_took.seconds, farm_took.cpu, raw_took.seconds,
       raw_took.cpu, oras_took.seconds, requests.c_str());

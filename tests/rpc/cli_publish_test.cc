@@ -60,6 +60,8 @@ class FakePublish final : public v1::Publish::Service {
   grpc::Status answer;
   v1::RetryPublicationsRequest retried;
   v1::WithdrawRequest withdrawn;
+  v1::RebuildRequest asked;
+  v1::RebuildReply rebuilds;
 
  private:
   grpc::Status ListAttachments(grpc::ServerContext*, const v1::ListAttachmentsRequest*,
@@ -79,6 +81,11 @@ class FakePublish final : public v1::Publish::Service {
                      v1::RetryPublicationsReply* reply) override {
     retried = *request;
     reply->set_ordered(1);
+    return answer;
+  }
+  grpc::Status Rebuild(grpc::ServerContext*, const v1::RebuildRequest* request, v1::RebuildReply* reply) override {
+    asked = *request;
+    *reply = rebuilds;
     return answer;
   }
   grpc::Status Withdraw(grpc::ServerContext*, const v1::WithdrawRequest* request, v1::WithdrawReply* reply) override {
@@ -224,6 +231,38 @@ TEST_F(CliPublishTest, TheStatusSaysWhyNothingIsPublished) {
   EXPECT_THAT(verify.err, HasSubstr("there are no keys"));
   publish_.answer = {grpc::StatusCode::PERMISSION_DENIED, "takes the role viewer"};
   EXPECT_EQ(Gofarm({"publish", "status"}).exit_code, 5);
+}
+
+TEST_F(CliPublishTest, ARebuildIsOfAnIdAModuleOrAll) {
+  publish_.rebuilds.set_batch_id(12);
+  publish_.rebuilds.set_ordered(3);
+  publish_.rebuilds.set_running(1);
+  process::CommandResult told = Gofarm({"publish", "rebuild", "17"});
+  EXPECT_EQ(told.exit_code, 0) << told.err;
+  EXPECT_EQ(told.out, "batch 12: 3 rebuilds ordered, 1 under way already\n");
+  EXPECT_THAT(publish_.asked.ids(), ElementsAre(17));
+  EXPECT_EQ(Gofarm({"publish", "rebuild", "a.test/m@v1.0.0"}).exit_code, 0);
+  EXPECT_EQ(publish_.asked.module(), "a.test/m");
+  EXPECT_EQ(publish_.asked.version(), "v1.0.0");
+  EXPECT_THAT(publish_.asked.ids(), IsEmpty());
+  told = Gofarm({"publish", "rebuild", "--all", "--output", "json"});
+  EXPECT_TRUE(publish_.asked.all());
+  EXPECT_THAT(told.out,
+              AllOf(HasSubstr("\"batch_id\": 12"), HasSubstr("\"ordered\": 3"), HasSubstr("\"results\": []")));
+  publish_.rebuilds.Clear();
+  publish_.rebuilds.set_left_out(1);
+  publish_.rebuilds.set_why("m: \x1b[2Jno");
+  told = Gofarm({"publish", "rebuild", "a.test/m"});
+  EXPECT_EQ(told.exit_code, 1);
+  EXPECT_EQ(told.out, "1 build cannot be made again: m: \\x1b[2Jno\n");
+}
+
+TEST_F(CliPublishTest, TheStatusCountsWhatWasBuiltAgain) {
+  publish_.status.set_reproduced(5);
+  publish_.status.set_differing(1);
+  EXPECT_THAT(Gofarm({"publish", "status"}).out, HasSubstr("built again: 5 reproduced, 1 differing, 0 under way\n"));
+  publish_.status.Clear();
+  EXPECT_EQ(Gofarm({"publish", "status"}).out, "nothing is published yet\n");
 }
 
 TEST_F(CliPublishTest, OrdersSayWhatIsMeant) {

@@ -13,6 +13,7 @@
 #include "common/io/files.h"
 #include "common/pki/key.h"
 #include "common/pki/signature.h"
+#include "coordinator/domain/toolset.h"
 #include "coordinator/publish/publish_service.h"
 #include "tests/rpc/farm_server.h"
 #include "tests/support/elf_maker.h"
@@ -50,13 +51,17 @@ class PublishRpcTest : public RpcTest {
     config_.make_keys = with_keys;
     blobs_ = blob::OpenFolderBlobStore(dir_).value();
     logs_ = blob::OpenFolderLogStore(dir_, 64 << 20).value();
-    auto opened = publish::PublishService::Open(Scope::For(absl::Seconds(20)), {.config = config_,
-                                                                                .pool = *pool_,
-                                                                                .blobs = *blobs_,
-                                                                                .logs = *logs_,
-                                                                                .data_dir = dir_,
-                                                                                .public_url = "http://127.0.0.1:1",
-                                                                                .farm_version = "test"});
+    auto opened = publish::PublishService::Open(Scope::For(absl::Seconds(20)),
+                                                {.config = config_,
+                                                 .pool = *pool_,
+                                                 .blobs = *blobs_,
+                                                 .logs = *logs_,
+                                                 .data_dir = dir_,
+                                                 .toolsets = toolsets_,
+                                                 .public_url = "http://127.0.0.1:1",
+                                                 .farm_version = "test",
+                                                 .elsewhere = [](auto, auto) { return false; },
+                                                 .queued = [this](const auto& jobs) { queued_ += jobs.size(); }});
     ASSERT_TRUE(opened.ok()) << opened.status();
     service_ = *std::move(opened);
     adjust_ = [this](rpc::ServerParts& parts) { parts.publishing = service_.get(); };
@@ -161,7 +166,45 @@ class PublishRpcTest : public RpcTest {
     return Ask(&v1::Publish::Stub::RotateKey, request, rotated);
   }
 
+  grpc::Status Rebuild(const v1::RebuildRequest& request, v1::RebuildReply& reply) {
+    return Ask(&v1::Publish::Stub::Rebuild, request, reply);
+  }
+  // The only worker makes what was ordered, of these bytes; with cold caches, if it is of a release that knows them.
+  v1::Offer MakeRebuild(const std::string& bytes, bool cold = true) {
+    attach_ = [this](const Scope& scope, const domain::CompletedAttempt& attempt) {
+      return service_->Attach(scope, attempt);
+    };
+    Serve();
+    FakeWorker worker(*worker_);
+    worker.SayHello(FakeWorker::Hello("w1"));
+    worker.HearWelcome();
+    worker.SayReady(1);
+    const v1::Offer offer = worker.HearOffer();
+    worker.SayAccept(offer.token());
+    // Bytes are taken of an attempt whose Accept is stored.
+    const absl::Time give_up = absl::Now() + absl::Seconds(20);
+    while (GetJob(offer.job_id()).attempts_size() == 0 && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(5));
+    EXPECT_TRUE(Upload(*worker_, offer.token(), digest::Sha256Hex(bytes), bytes).ok());
+    v1::CompleteRequest request = Built(offer.token(), offer.job_id(), "example.com/m", bytes);
+    request.mutable_facts()->set_cold_caches(cold);
+    v1::CompleteReply reply;
+    grpc::Status status;
+    do {
+      status = worker_->Complete(Context().get(), request, &reply);
+    } while (status.error_code() == StatusCode::UNAVAILABLE);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return offer;
+  }
+  static std::string FirstBytes() { return StaticPie(Target::kX86_64, 20'000) + "program"; }
+
   publish::Config config_;
+  // As farm_server.h builds with.
+  std::vector<Toolset> toolsets_ = [] {
+    Toolset toolset{.name = "t1", .go_versions = {"1.26.8"}, .zig_version = "0.15.2"};
+    toolset.digest = domain::ToolsetDigest(toolset);
+    return std::vector<Toolset>{toolset};
+  }();
+  size_t queued_ = 0;
   std::unique_ptr<blob::BlobStore> blobs_;
   std::unique_ptr<blob::LogStore> logs_;
   std::unique_ptr<publish::PublishService> service_;
@@ -268,6 +311,120 @@ TEST_F(PublishRpcTest, WhatAJobLeavesIsListedOrderedAndWithdrawn) {
   ASSERT_EQ(withdrawn.withdrawals_size(), 1);
   EXPECT_EQ(withdrawn.withdrawals(0).version(), "v1.0.0");
   EXPECT_EQ(withdrawn.withdrawals(0).reason(), "the author asks for it");
+}
+
+TEST_F(PublishRpcTest, ARebuildIsMadeWithColdCachesByTheOnlyWorkerAndTheSameBytesPublishNothing) {
+  const int64_t first = BuildOne(OneRelease());
+  v1::RebuildRequest request;
+  request.set_module("example.com/m");
+  v1::RebuildReply reply;
+  const grpc::Status ordered = Rebuild(request, reply);
+  ASSERT_TRUE(ordered.ok()) << ordered.error_message();
+  EXPECT_EQ(reply.ordered(), 1);
+  EXPECT_EQ(queued_, 1u) << "the dispatcher is told";
+  EXPECT_EQ(GetStatus().rebuilding(), 1);
+  v1::RebuildReply again;
+  ASSERT_TRUE(Rebuild(request, again).ok());
+  EXPECT_EQ(again.ordered(), 0);
+  EXPECT_EQ(again.running(), 1);
+
+  const v1::Offer offer = MakeRebuild(FirstBytes());
+  EXPECT_TRUE(offer.cold_caches());
+  EXPECT_EQ(offer.module(), "example.com/m");
+  EXPECT_NE(offer.job_id(), first);
+  const v1::Job rebuild = GetJob(offer.job_id()), before = GetJob(first);
+  EXPECT_EQ(rebuild.rebuild_of(), first);
+  ASSERT_EQ(rebuild.rebuilds_size(), 1);
+  EXPECT_TRUE(rebuild.rebuilds(0).reproduced());
+  EXPECT_EQ(rebuild.rebuilds(0).worker(), "w1");
+  ASSERT_EQ(before.rebuilds_size(), 1);
+  EXPECT_EQ(before.rebuilds(0).job_id(), offer.job_id());
+  EXPECT_TRUE(before.rebuilds(0).has_at());
+  const std::vector<v1::Publication> all = Publications();
+  ASSERT_THAT(all, SizeIs(1)) << "no row of its own";
+  EXPECT_EQ(all[0].reproduced(), 1);
+  EXPECT_EQ(all[0].differed(), 0);
+  EXPECT_EQ(all[0].job_id(), first);
+  const v1::PublishStatus status = GetStatus();
+  EXPECT_EQ(status.reproduced(), 1);
+  EXPECT_EQ(status.differing(), 0);
+  EXPECT_EQ(status.rebuilding(), 0);
+  v1::ListArtifactsRequest artifacts;
+  const auto context = Context();
+  const auto stream = farm_->ListArtifacts(context.get(), artifacts);
+  v1::ArtifactPage page, rows;
+  while (stream->Read(&page)) rows.MergeFrom(page);
+  EXPECT_TRUE(stream->Finish().ok());
+  ASSERT_EQ(rows.artifacts_size(), 1);
+  EXPECT_EQ(rows.artifacts(0).job_id(), first);
+}
+
+TEST_F(PublishRpcTest, ARebuildWithOtherBytesIsADifferenceWithAReport) {
+  BuildOne(OneRelease());
+  v1::RebuildRequest request;
+  request.add_ids(Publications()[0].id());
+  v1::RebuildReply reply;
+  ASSERT_TRUE(Rebuild(request, reply).ok());
+  std::string bytes = FirstBytes();
+  bytes.back() = 'X';
+  const v1::Offer offer = MakeRebuild(bytes);
+  EXPECT_EQ(GetStatus().differing(), 1);
+  EXPECT_EQ(Publications()[0].differed(), 1);
+  EXPECT_EQ(Publications()[0].state(), v1::PUBLICATION_STATE_PENDING) << "what stands stays";
+  const v1::Job job = GetJob(offer.job_id());
+  ASSERT_EQ(job.rebuilds_size(), 1);
+  EXPECT_FALSE(job.rebuilds(0).reproduced());
+  EXPECT_THAT(job.rebuilds(0).detail(), HasSubstr("1 of "));
+  v1::ListAttachmentsRequest of_job;
+  of_job.set_job_id(offer.job_id());
+  v1::AttachmentPage page;
+  ASSERT_TRUE(List(&v1::Publish::Stub::ListAttachments, of_job, page).ok());
+  ASSERT_EQ(page.attachments_size(), 1);
+  EXPECT_EQ(page.attachments(0).name(), "m.diff.txt");
+  EXPECT_EQ(page.attachments(0).kind(), "diff");
+}
+
+TEST_F(PublishRpcTest, ARebuildOfAWorkerThatDoesNotKnowColdCachesSaysNothing) {
+  BuildOne(OneRelease());
+  v1::RebuildRequest request;
+  request.set_all(true);
+  v1::RebuildReply reply;
+  ASSERT_TRUE(Rebuild(request, reply).ok());
+  const v1::Offer offer = MakeRebuild(FirstBytes() + "more", /*cold=*/false);
+  EXPECT_EQ(GetJob(offer.job_id()).rebuilds_size(), 0);
+  EXPECT_EQ(Publications()[0].differed(), 0);
+  EXPECT_THAT(Publications(), SizeIs(1));
+}
+
+TEST_F(PublishRpcTest, RebuildsThatCannotBeOrderedAreRefused) {
+  v1::RebuildReply reply;
+  EXPECT_EQ(Rebuild({}, reply).error_code(), StatusCode::INVALID_ARGUMENT);
+  v1::RebuildRequest request;
+  request.set_all(true);
+  EXPECT_EQ(Rebuild(request, reply).error_code(), StatusCode::NOT_FOUND) << "nothing is published";
+  request.set_module("example.com/m");
+  EXPECT_EQ(Rebuild(request, reply).error_code(), StatusCode::INVALID_ARGUMENT) << "two of them";
+  request.set_all(false);
+  request.set_module("example.com/../m");
+  EXPECT_EQ(Rebuild(request, reply).error_code(), StatusCode::INVALID_ARGUMENT);
+  request.set_module("example.com/m");
+  request.set_version("1.0");
+  EXPECT_EQ(Rebuild(request, reply).error_code(), StatusCode::INVALID_ARGUMENT);
+  request.Clear();
+  for (int i = 0; i <= rpc::kRetriedMax; ++i) request.add_ids(1);
+  EXPECT_EQ(Rebuild(request, reply).error_code(), StatusCode::INVALID_ARGUMENT);
+  // By a toolset that is gone nothing is built the same way.
+  BuildOne(OneRelease());
+  toolsets_.clear();
+  Serve();
+  request.Clear();
+  request.set_all(true);
+  ASSERT_TRUE(Rebuild(request, reply).ok());
+  EXPECT_EQ(reply.batch_id(), 0);
+  EXPECT_EQ(reply.left_out(), 1);
+  EXPECT_THAT(reply.why(), HasSubstr("the toolset t1 is not configured any more"));
+  Serve(/*with_keys=*/false);
+  EXPECT_EQ(Rebuild(request, reply).error_code(), StatusCode::FAILED_PRECONDITION);
 }
 
 TEST_F(PublishRpcTest, AttachmentsAreThoseOfTheJobsResultAndTheirBytesAreGivenByDigest) {

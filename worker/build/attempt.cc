@@ -84,7 +84,8 @@ bool Attempt::Fetch() {
   report_.facts.declared_path = listing_->declared_path;
   report_.facts.bytes_fetched = listing_->bytes_fetched;
   report_.facts.dependency_count = static_cast<int>(target_->modules.size());
-  report_.facts.used_shared_cache = MayShareGoCache(*target_);
+  report_.facts.used_shared_cache = SharesGoCache();
+  report_.facts.cold_caches = offer_.cold_caches;
   Say("fetch", Cat(listing_->bytes_fetched, " bytes fetched, ", target_->modules.size(), " modules linked, go ",
                    go_->version, ", zig ", toolchains_.zig.version));
   for (const std::string& edit : listing_->edits) Say("fetch", edit);
@@ -246,21 +247,27 @@ bool Attempt::MakeFolders(const PlannedTry& planned) {
 absl::Status Attempt::MakeCaches() {
   if (!caches_folder_.empty()) return absl::OkStatus();
   GOFARM_ASSIGN_OR_RETURN(caches_folder_, folder_->MakeInside(Cat("caches-", try_number_)));
+  if (offer_.cold_caches) {
+    cold_folder_ = caches_folder_ + "/cold";
+    GOFARM_RETURN_IF_ERROR(io::MakeFolders(cold_folder_, 0755));
+  }
   GOFARM_RETURN_IF_ERROR(io::MakeFolders(caches_folder_ + "/zig", 0700));
   return io::MakeFolders(caches_folder_ + "/go", 0700);
 }
 
+bool Attempt::SharesGoCache() const { return !offer_.cold_caches && MayShareGoCache(*target_); }
+
 // What later jobs may use, once no try can change it any more. One that saw foreign C has put its objects into the same
 // layer: that never leaves it.
 void Attempt::MergeCaches() {
-  if (foreign_in_caches_ || caches_folder_.empty()) return;
+  if (foreign_in_caches_ || offer_.cold_caches || caches_folder_.empty()) return;
   const absl::Status merged = MergeGoCache(scope_, caches_folder_ + "/go/upper", seed_.shared_gocache);
   if (!merged.ok()) Say(Tag(), Cat("nothing was added to the shared Go cache: ", InSandboxTerms(Sv(merged.message()))));
 }
 
 bool Attempt::RunCall(const PlannedTry& planned, const PlannedCall& call, LogLines& lines) {
   if (const absl::Status status = MakeCaches(); !status.ok()) return EndWith(status, FailureClass::kInternal);
-  report_.facts.used_shared_cache = MayShareGoCache(*target_);
+  report_.facts.used_shared_cache = SharesGoCache();
   const BuildLimits& limits = offer_.limits;
   exec::SandboxSpec spec = BuildSandbox(planned, call,
                                         {.go = go_->root,
@@ -273,7 +280,8 @@ bool Attempt::RunCall(const PlannedTry& planned, const PlannedCall& call, LogLin
                                          .source = source_folder_,
                                          .caches = caches_folder_,
                                          .seed = seed_,
-                                         .shared_go_cache = MayShareGoCache(*target_)});
+                                         .shared_go_cache = SharesGoCache(),
+                                         .cold = cold_folder_});
   spec.limits.wall = std::max(limits.wall - absl::Seconds(build_seconds_), absl::ZeroDuration());
   spec.limits.silence = limits.silence;
   spec.limits.memory_bytes = MemoryBytes();

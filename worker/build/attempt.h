@@ -76,6 +76,7 @@ class Attempt {
   bool MakeFolders(const PlannedTry& planned);
   absl::Status MakeModuleView();
   absl::Status MakeCaches();
+  bool SharesGoCache() const;
   void MergeCaches();
   bool RunCall(const PlannedTry& planned, const PlannedCall& call, LogLines& lines);
   bool JudgeEnd(const exec::SandboxResult& result);
@@ -136,6 +137,7 @@ class Attempt {
   int try_number_ = 0;
   std::string mod_view_;       // what the build sees as the module cache; empty: to be made
   std::string caches_folder_;  // upper layers of this job's caches; empty: to be made
+  std::string cold_folder_;    // below them where nothing may be; empty: what the worker has is
   bool foreign_in_caches_ = false;
   bool cxx_seed_ = false;  // seed_ has libc++
   std::string variant_name_;

@@ -29,9 +29,12 @@ exec::SandboxSpec BuildSandbox(const PlannedTry& planned, const PlannedCall& cal
     spec.binds.push_back({edited, planned.overlay[i].path, false});
   }
   spec.watched.push_back(folders.caches);
-  spec.overlays.push_back({folders.seed.zigcache, folders.caches + "/zig", std::string(kZigCache), /*keep=*/true});
-  spec.overlays.push_back({folders.shared_go_cache ? folders.seed.shared_gocache : folders.seed.gocache,
-                           folders.caches + "/go", std::string(kGoCache), /*keep=*/true});
+  const bool cold = !folders.cold.empty();
+  const std::string& go_cache = folders.shared_go_cache ? folders.seed.shared_gocache : folders.seed.gocache;
+  spec.overlays.push_back({cold ? folders.cold : folders.seed.zigcache, folders.caches + "/zig", std::string(kZigCache),
+                           /*keep=*/true});
+  spec.overlays.push_back(
+      {cold ? folders.cold : go_cache, folders.caches + "/go", std::string(kGoCache), /*keep=*/true});
   return spec;
 }
 

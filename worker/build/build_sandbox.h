@@ -22,11 +22,12 @@ struct BuildFolders {
   std::string caches;  // upper layers below it: "zig", "go"; they live as long as the attempt
   const Seed& seed;
   bool shared_go_cache = false;
+  std::string cold;  // an empty folder that stands in for what was compiled before; empty text: nothing stands in
 };
 
 // Both caches are layers of the attempt, so that a second try finds what the first one compiled, and all of it counts
 // as output: zig's over the seed, Go's over the seed or, for jobs without foreign C, over the cache that such jobs
-// share.
+// share. Of a build with cold caches they are layers over nothing.
 exec::SandboxSpec BuildSandbox(const PlannedTry& planned, const PlannedCall& call, const BuildFolders& folders);
 
 }  // namespace gofarm::build

@@ -94,6 +94,12 @@ v1::Job SampleJob() {
   program.set_name("bad");
   program.set_failure_class(v1::FAILURE_CLASS_COMPILE_ERROR);
   program.set_failure_detail("x.go:1:1: undefined: y");
+  v1::RebuildResult& rebuild = *job.add_rebuilds();
+  rebuild.set_job_id(82);
+  rebuild.set_import_path("github.com/rakyll/hey");
+  rebuild.set_worker("worker-2");
+  rebuild.set_reproduced(true);
+  rebuild.mutable_at()->set_unix_micros(kNoon + 90'000'000);
   return job;
 }
 

@@ -33,6 +33,9 @@ v1::PublishStatus SampleStatus() {
   registry.set_configured(true);
   status.set_public_url("https://bins.test");
   status.set_index_url("https://bins.test/index");
+  status.set_reproduced(12);
+  status.set_differing(1);
+  status.set_rebuilding(2);
   return status;
 }
 
@@ -48,6 +51,46 @@ TEST(PublishShapesTest, WhatIsLeftForADestinationThatIsGoneIsNotLeftToDo) {
   status.set_off("there are no keys");
   for (v1::DestinationStatus& row : *status.mutable_destinations()) row.set_configured(false);
   EXPECT_EQ(TotalsOf(status).pending, 10);
+}
+
+TEST(PublishShapesTest, WhatCameOfRebuilds) {
+  v1::JobPage page;
+  const auto add = [&](int64_t id, v1::JobState state) {
+    v1::Job& job = *page.add_jobs();
+    job.set_id(id);
+    job.set_rebuild_of(id - 10);
+    job.set_module("github.com/rakyll/hey");
+    job.set_version("v0.1.5");
+    job.set_target(v1::TARGET_X86_64);
+    job.set_state(state);
+    return &job;
+  };
+  const auto result = [](v1::Job* job, const char* path, bool reproduced, const char* detail) {
+    v1::RebuildResult& row = *job->add_rebuilds();
+    row.set_job_id(job->id());
+    row.set_import_path(path);
+    row.set_worker("worker-2");
+    row.set_reproduced(reproduced);
+    row.set_detail(detail);
+  };
+  v1::Job* const built = add(91, v1::JOB_STATE_BUILT);
+  result(built, "github.com/rakyll/hey", true, "");
+  result(built, "github.com/rakyll/hey/two", false, "1 of 100 bytes differ");
+  add(92, v1::JOB_STATE_FAILED)->set_failure_class(v1::FAILURE_CLASS_TIMEOUT);
+  add(93, v1::JOB_STATE_CANCELLED);
+  v1::RebuildReply reply;
+  reply.set_batch_id(7);
+  reply.set_ordered(2);
+  reply.set_running(1);
+  reply.set_left_out(3);
+  reply.set_why("m@v1: the toolset t is not configured any more");
+  const std::vector<RebuildRow> rows = RebuildRows(page);
+  ASSERT_EQ(rows.size(), 4u);
+  EXPECT_EQ(rows[0].result, kReproduced);
+  EXPECT_EQ(rows[2].detail, "the rebuild ended as failed: timeout");
+  EXPECT_EQ(rows[3].detail, "the rebuild ended as cancelled");
+  ExpectGolden("publish_rebuild.json", RebuildDocument(reply, rows));
+  EXPECT_NE(RebuildDocument(v1::RebuildReply(), {}).find("\"batch_id\": null"), std::string::npos);
 }
 
 TEST(PublishShapesTest, APublication) {

@@ -71,6 +71,11 @@ TEST(WordsTest, WhatIsWrongWithAnOrderToPublishIsToldWithoutAFarm) {
   ExpectWrong({"publish", "retry", "3", "--all"}, "--all");
   ExpectWrong({"publish", "retry", "--all", "--replace"}, "--replace takes ids");
   ExpectWrong({"publish", "retry", "three"}, "\"three\" is no whole number from 1 on");
+  ExpectWrong({"publish", "rebuild"}, "or --all: one of them");
+  ExpectWrong({"publish", "rebuild", "3", "--all"}, "--all");
+  ExpectWrong({"publish", "rebuild", "0"}, "\"0\" is no id");
+  ExpectWrong({"publish", "rebuild", "a.test/../m"}, "a.test/../m");
+  ExpectWrong({"publish", "rebuild", "a.test/m@latest"}, "name the version itself");
   ExpectWrong({"publish", "list", "--state", "lost"}, "\"lost\" is none of pending, failed");
   ExpectWrong({"publish", "withdraw", "a.test/m"}, "--reason");
   ExpectWrong({"publish", "withdraw", "a.test/../m", "--reason", "x", "--yes"}, "a.test/../m");
@@ -145,7 +150,7 @@ void Collect(const std::vector<std::string>& path, std::vector<std::vector<std::
 TEST(WordsTest, TheHelpOfEveryVerbHasAnExampleOfIt) {
   std::vector<std::vector<std::string>> verbs;
   Collect({}, verbs);
-  EXPECT_EQ(verbs.size(), 69u);
+  EXPECT_EQ(verbs.size(), 70u);
   for (const std::vector<std::string>& verb : verbs) {
     std::vector<std::string> words = verb;
     words.push_back("--help");

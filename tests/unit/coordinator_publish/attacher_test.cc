@@ -66,16 +66,6 @@ class AttacherTest : public ::testing::Test {
     const attest::BuildContext context = attest::HeyContext();
     Attacher attacher({.keys = Keys::LoadOrMake(folder_.path() + "/keys").value(),
                        .blobs = *blobs_,
-                       .facts_of =
-                           [](const Scope&, AttemptToken) {
-                             domain::BuildFacts facts;
-                             facts.module = "github.com/rakyll/hey";
-                             facts.version = "v0.1.5";
-                             facts.toolset = "tools";
-                             facts.worker_arch = "x86_64";
-                             facts.started_at = attest::kStarted;
-                             return facts;
-                           },
                        .detector = detector_,
                        .licences = AnyLicence(),
                        .toolsets = {{.name = "tools", .archives = context.archives}},
@@ -86,7 +76,13 @@ class AttacherTest : public ::testing::Test {
                        .destinations = {"index"},
                        .rules = {},
                        .now = [] { return attest::kStarted + absl::Seconds(95); }});
-    return attacher.Attach({}, attempt_);
+    domain::BuildFacts facts;
+    facts.module = "github.com/rakyll/hey";
+    facts.version = "v0.1.5";
+    facts.toolset = "tools";
+    facts.worker_arch = "x86_64";
+    facts.started_at = attest::kStarted;
+    return attacher.Attach({}, attempt_, facts);
   }
   std::string Statement(const domain::Publishing& made) {
     const auto envelope = attest::ParseBundle(Bytes(made, "hey.sigstore.json"));

@@ -79,7 +79,7 @@ TEST(AllowTest, ViewersSeeWhatIsPublishedOperatorsOrderItAndAdminsChangeKeys) {
     EXPECT_EQ(As(Role::kWorker, Cat("/gofarm.v1.Publish/", method)), absl::StatusCode::kPermissionDenied) << method;
     EXPECT_EQ(AuditedAs(Cat("/gofarm.v1.Publish/", method)), "") << method;
   }
-  for (const char* method : {"Retry", "Pause", "Resume", "Withdraw"}) {
+  for (const char* method : {"Retry", "Pause", "Resume", "Withdraw", "Rebuild"}) {
     EXPECT_EQ(As(Role::kViewer, Cat("/gofarm.v1.Publish/", method)), absl::StatusCode::kPermissionDenied) << method;
     EXPECT_EQ(As(Role::kOperator, Cat("/gofarm.v1.Publish/", method)), absl::StatusCode::kOk) << method;
     EXPECT_NE(AuditedAs(Cat("/gofarm.v1.Publish/", method)), "") << method;

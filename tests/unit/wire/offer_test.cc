@@ -23,11 +23,13 @@ TEST(OfferTest, ComesBackAsItWas) {
                                .memory_bytes = 13,
                                .log_bytes = 14,
                                .output_bytes = 15,
-                               .processes = 16}};
+                               .processes = 16},
+                    .cold_caches = true};
   v1::Offer travels;
   ToProto(offer, travels);
   // A field that is added does not compile here until it is compared below.
-  const auto& [token, job, module, version, target, toolset, siblings, deadline, limits] = OfferFromProto(travels);
+  const auto& [token, job, module, version, target, toolset, siblings, deadline, limits, cold_caches] =
+      OfferFromProto(travels);
   EXPECT_EQ(token, offer.token);
   EXPECT_EQ(job, offer.job);
   EXPECT_EQ(module, offer.module);
@@ -36,6 +38,7 @@ TEST(OfferTest, ComesBackAsItWas) {
   EXPECT_EQ(toolset, offer.toolset);
   EXPECT_EQ(siblings, offer.siblings);
   EXPECT_EQ(deadline, offer.deadline);
+  EXPECT_TRUE(cold_caches);
   const auto& [wall, silence, memory_bytes, log_bytes, output_bytes, processes] = limits;
   EXPECT_EQ(wall, absl::Seconds(11));
   EXPECT_EQ(silence, absl::Seconds(12));

@@ -12,7 +12,7 @@ namespace {
 
 using testing::ElementsAre;
 
-exec::SandboxSpec SpecOf(bool source, bool shared_go_cache) {
+exec::SandboxSpec SpecOf(bool source, bool shared_go_cache, const std::string& cold = "") {
   static const std::vector<std::string> kModules = {"a.b/c@v1.0.0"};
   static const Seed kSeed = {.gocache = "/seed/go", .zigcache = "/seed/zig", .shared_gocache = "/shared/go"};
   PlannedTry planned;
@@ -31,7 +31,8 @@ exec::SandboxSpec SpecOf(bool source, bool shared_go_cache) {
                        .source = source ? "/h/src" : "",
                        .caches = "/h/caches",
                        .seed = kSeed,
-                       .shared_go_cache = shared_go_cache});
+                       .shared_go_cache = shared_go_cache,
+                       .cold = cold});
 }
 
 // "host>inside", those that a build can write to.
@@ -76,6 +77,19 @@ TEST(BuildSandboxTest, EditedFilesStandOverTheirOriginals) {
   EXPECT_EQ(spec.binds.back().source, "/h/job/overlay/0.go");
   EXPECT_EQ(spec.binds.back().dest, "/mod/a.b/c@v1.0.0/main.go");
   EXPECT_FALSE(spec.binds.back().writable);
+}
+
+// Neither what this worker compiled before nor what it makes itself for all builds enters a build with cold caches.
+TEST(BuildSandboxTest, WithColdCachesNothingLiesBelowThem) {
+  const exec::SandboxSpec spec = SpecOf(/*source=*/true, /*shared_go_cache=*/true, "/h/caches/cold");
+  ASSERT_EQ(spec.overlays.size(), 2u);
+  for (const exec::OverlayMount& overlay : spec.overlays) {
+    EXPECT_EQ(overlay.lower, "/h/caches/cold");
+    EXPECT_TRUE(overlay.keep);
+  }
+  EXPECT_EQ(spec.overlays[0].dest, "/zigcache");
+  EXPECT_EQ(spec.overlays[1].dest, "/gocache");
+  EXPECT_NE(spec.overlays[0].scratch, spec.overlays[1].scratch);
 }
 
 // What a build adds to the cache that others read counts as its output, and reaches it only when the build has ended.

@@ -105,6 +105,23 @@ TEST_F(LocalRunnerTest, BuildsTheProgramsOfARealModule) {
   EXPECT_THAT(listener_.log, HasSubstr("build/install| $ /go/bin/go install"));
 }
 
+// What a rebuild rests on: all of std, musl and compiler-rt is compiled anew, by this build and for it alone.
+TEST_F(LocalRunnerTest, WithColdCachesTheSameBytesAreMadeOfNothing) {
+  AcceptedOffer offer = OrderOf("github.com/rakyll/hey", "v0.1.5");
+  const BuildReport warm = Run(offer);
+  ASSERT_EQ(Name(warm.outcome), "built") << warm.failure_detail << listener_.log;
+  EXPECT_FALSE(warm.facts.cold_caches);
+  offer.cold_caches = true;
+  const BuildReport cold = Run(offer);
+  ASSERT_EQ(Name(cold.outcome), "built") << cold.failure_detail << listener_.log;
+  EXPECT_TRUE(cold.facts.cold_caches);
+  EXPECT_FALSE(cold.facts.used_shared_cache);
+  ASSERT_THAT(cold.executables, SizeIs(1));
+  ASSERT_THAT(warm.executables, SizeIs(1));
+  EXPECT_EQ(cold.executables[0].sha256, warm.executables[0].sha256);
+  EXPECT_GT(cold.cpu_seconds, 3 * warm.cpu_seconds) << "std was not compiled anew";
+}
+
 TEST_F(LocalRunnerTest, TwoTargetsHaveTheSameSourceArchive) {
   std::vector<std::string> archives, zips;
   for (const Target target : {Target::kX86_64, Target::kAarch64}) {
