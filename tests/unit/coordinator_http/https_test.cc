@@ -40,7 +40,7 @@ class HttpsTest : public ::testing::Test {
     Router router;
     router.Get("/healthz", Router::Kind::kQuick, [](const Request&) { return Response{.body = "ok\n"}; });
     server_ = HttpServer::Start("127.0.0.1:0", std::move(router),
-                                {.certificate_folder = pki::CurrentOf(folder_),
+                                {.tls = Files(),
                                  .authorize = [](const Caller& caller) -> absl::Status {
                                    if (caller.bearer == "word") return absl::OkStatus();
                                    if (caller.certificate.empty()) return absl::UnauthenticatedError("who?");
@@ -48,6 +48,7 @@ class HttpsTest : public ::testing::Test {
                                    if (shown.ok() && shown->subject.name == "ann") return absl::OkStatus();
                                    return absl::PermissionDeniedError("not you");
                                  },
+                                 .limits = kTlsLimits,
                                  .request_time = absl::Seconds(1)})
                   .value();
   }
@@ -56,6 +57,10 @@ class HttpsTest : public ::testing::Test {
     (void)io::RemoveTree(folder_);
   }
 
+  TlsFiles Files() const {
+    const std::string current = pki::CurrentOf(folder_);
+    return {.certificate = Cat(current, "/", pki::kCertificateFile), .key = Cat(current, "/", pki::kKeyFile)};
+  }
   void Certify(const std::string& name) {
     const std::string key = pki::NewKey().value();
     const std::string certificate =
@@ -143,7 +148,7 @@ TEST_F(HttpsTest, OldTlsPlainTextAndSilenceGetNothing) {
 
 TEST_F(HttpsTest, OneAddressCannotTakeAllConnections) {
   std::vector<int> silent;
-  for (int i = 0; i < kConnectionsPerAddressMax; ++i) silent.push_back(Connect(server_->port()));
+  for (int i = 0; i < kTlsLimits.per_address; ++i) silent.push_back(Connect(server_->port()));
   EXPECT_EQ(Say(server_->port(), ""), "");
   char byte = 0;
   EXPECT_TRUE(::recv(silent[0], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
@@ -180,9 +185,43 @@ TEST_F(HttpsTest, ANewCertificateIsTakenUpWhileItRuns) {
   EXPECT_THAT(shown(), ::testing::Contains("two.example"));
 }
 
+// A browser that is asked for a certificate asks its user.
+TEST_F(HttpsTest, NobodyIsAskedForACertificateWhereEverybodyMayRead) {
+  Router router;
+  router.Get("/healthz", Router::Kind::kQuick, [](const Request&) { return Response{.body = "ok\n"}; });
+  server_ = HttpServer::Start("127.0.0.1:0", std::move(router), {.tls = Files(), .for_everybody = true}).value();
+  asio::io_context io;
+  asio::ssl::context context(asio::ssl::context::tls_client);
+  asio::ssl::stream<asio::ip::tcp::socket> stream(io, context);
+  bool asked = false;
+  SSL_set_cert_cb(
+      stream.native_handle(),
+      [](SSL*, void* seen) {
+        *static_cast<bool*>(seen) = true;
+        return 1;
+      },
+      &asked);
+  stream.next_layer().connect({asio::ip::make_address("127.0.0.1"), static_cast<uint16_t>(server_->port())});
+  stream.handshake(asio::ssl::stream_base::client);
+  EXPECT_FALSE(asked);
+  EXPECT_THAT(Ask("", {}), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("ok")));
+}
+
+TEST_F(HttpsTest, FilesThatAreNoCertificateAndItsKeyAreToldAtTheStart) {
+  const std::string other = Cat(folder_, "/other.pem");
+  ASSERT_TRUE(io::WriteFileAtomic(other, pki::NewKey().value()).ok());
+  const absl::Status wrong =
+      HttpServer::Start("127.0.0.1:0", Router(), {.tls = {.certificate = Files().certificate, .key = other}}).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(wrong)) << wrong;
+  EXPECT_THAT(std::string(wrong.message()), HasSubstr(other));
+  const absl::Status none =
+      HttpServer::Start("127.0.0.1:0", Router(), {.tls = {.certificate = "/none", .key = other}}).status();
+  EXPECT_TRUE(absl::IsNotFound(none)) << none;
+}
+
 TEST(HttpsAddressTest, WhatOthersReachNeedsTls) {
   EXPECT_FALSE(CheckAddress("10.0.0.1:1").ok());
-  EXPECT_TRUE(CheckAddress("10.0.0.1:1", /*tls=*/true).ok());
+  EXPECT_TRUE(CheckAddress("10.0.0.1:1", /*anywhere=*/true).ok());
   EXPECT_TRUE(CheckAddress("127.0.0.1:1").ok());
 }
 
