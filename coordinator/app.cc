@@ -48,7 +48,8 @@ namespace {
 // Outside certificates are somebody else's to renew, so their files are looked at as often as that.
 constexpr absl::Duration kRenewalLook = absl::Seconds(10);
 constexpr absl::Duration kRenewalMax = absl::Seconds(30);
-constexpr int64_t kOpenFilesUsual = 1024;  // where the limit cannot be read
+constexpr absl::Duration kPublicHandshake = absl::Seconds(10);  // over lines that no operator would use
+constexpr int64_t kOpenFilesUsual = 1024;                       // where the limit cannot be read
 constexpr absl::Duration kReadyMax = absl::Seconds(2);
 constexpr absl::Duration kStartMax = absl::Seconds(60);
 // A coordinator that leads within this time never opens the listener of one that stands by.
@@ -221,7 +222,8 @@ absl::Status Coordinator::StartPublic() {
       http::HttpServer::Start(config.public_listen, SiteRouter(),
                               {.tls = {.certificate = config.public_certificate, .key = config.public_key},
                                .for_everybody = true,
-                               .limits = limits}),
+                               .limits = limits,
+                               .handshake_time = kPublicHandshake}),
       "public_listen");
   obs::Info("public_listens", {{"address", config.public_listen},
                                {"port", Cat(public_->port())},

@@ -82,7 +82,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
   void Greet() {
     if constexpr (kTls) {
       idle_ = shared_->idle.Enter(this->weak_from_this());
-      Lowest().expires_after(Chrono(kHandshakeMax));
+      Lowest().expires_after(Chrono(shared_->options.handshake_time));
       stream_.async_handshake(asio::ssl::stream_base::server, [self = this->shared_from_this()](beast::error_code ec) {
         self->shared_->idle.Leave(std::exchange(self->idle_, 0));
         if (ec) return self->Close();

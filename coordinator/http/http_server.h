@@ -30,7 +30,7 @@ struct HttpLimits {
   int waiting_requests = 64;  // that wait for a thread which may block; more get 503
 };
 // Of the operators' listeners: hundreds of followers, and room for what looks after the farm.
-inline constexpr HttpLimits kPlainLimits;
+inline constexpr HttpLimits kPlainLimits{};
 inline constexpr HttpLimits kTlsLimits{.per_address = 100};
 // Of the one for everybody: each connection may be a download.
 inline constexpr HttpLimits kPublicLimits{
@@ -47,7 +47,6 @@ inline constexpr int kIoThreads = 2;
 inline constexpr int kHandlerThreads = 4;
 inline constexpr int kStreamThreads = 4;
 
-inline constexpr absl::Duration kHandshakeMax = absl::Seconds(3);
 inline constexpr absl::Duration kCertificateLook = absl::Seconds(3);
 
 // What a request shows of its sender; both untrusted.
@@ -69,6 +68,7 @@ struct HttpServerOptions {
   Authorize authorize;         // null: whoever connects may ask, and no certificate is asked for
   bool for_everybody = false;  // may listen on every address without TLS too
   HttpLimits limits = kPlainLimits;
+  absl::Duration handshake_time = absl::Seconds(3);
   absl::Duration request_time = absl::Seconds(10);  // for a request to come whole, from the end of the one before
   // A client that takes less than pace_bytes of an answer in a time of pace_time, while there is something for it, is
   // cut.

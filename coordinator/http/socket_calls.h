@@ -22,8 +22,8 @@ struct FileTurn {
   int64_t sent = 0;
   bool blocked = false;  // nothing more fits before the client takes some
 };
-// Sends from `part` until it is sent, nothing fits or kFileTurnBytesMax are sent; `socket` does not block. Waits for the
-// disk at most. DATA_LOSS: the file is shorter than the part; UNAVAILABLE: the client is gone.
+// Sends from `part` until it is sent, nothing fits or kFileTurnBytesMax are sent; `socket` does not block. Waits for
+// the disk at most. DATA_LOSS: the file is shorter than the part; UNAVAILABLE: the client is gone.
 absl::StatusOr<FileTurn> SendFilePart(int socket, const FilePart& part);
 
 // Bytes that the other end has confirmed since the connection began, below TLS; -1: the kernel does not say.

@@ -1,5 +1,5 @@
-// Files that go out by sendfile(2): what arrives, to many at once and over slow lines; who is cut; what one listener and
-// one address may have.
+// Files that go out by sendfile(2): what arrives, to many at once and over slow lines; who is cut; what one listener
+// and one address may have.
 #include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -88,8 +88,9 @@ TEST_F(DownloadTest, ManyAtOnceGetTheWholeFile) {
 
 TEST_F(DownloadTest, AnotherRequestFollowsAFileOnItsConnection) {
   Serve({});
-  const std::string both = Say(server_->port(), Cat("GET /file HTTP/1.1\r\nHost: x\r\nRange: bytes=1000000-4999999\r\n\r\n",
-                                                    "GET /empty HTTP/1.1\r\nHost: x\r\n\r\n", kAsk));
+  const std::string both =
+      Say(server_->port(), Cat("GET /file HTTP/1.1\r\nHost: x\r\nRange: bytes=1000000-4999999\r\n\r\n",
+                               "GET /empty HTTP/1.1\r\nHost: x\r\n\r\n", kAsk));
   const std::string part = content_.substr(1'000'000, 4'000'000);
   EXPECT_THAT(both.substr(0, 300), AllOf(StartsWith("HTTP/1.1 206"), HasSubstr("bytes 1000000-4999999/")));
   EXPECT_TRUE(Body(both).substr(0, part.size()) == part);

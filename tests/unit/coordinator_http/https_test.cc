@@ -143,7 +143,7 @@ TEST_F(HttpsTest, OldTlsPlainTextAndSilenceGetNothing) {
   char byte = 0;
   boost::system::error_code ec;
   silent.read_some(asio::buffer(&byte, 1), ec);
-  EXPECT_TRUE(ec) << "it was shut after kHandshakeMax";
+  EXPECT_TRUE(ec) << "it was shut after handshake_time";
 }
 
 TEST_F(HttpsTest, OneAddressCannotTakeAllConnections) {
