@@ -255,19 +255,24 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     Pull();
   }
 
-  // On the plain socket, by the kernel. While a task has the socket nothing else is under way here that could close it,
-  // so that its number is no other file's.
+  // On the plain socket, by the kernel. A task has the socket until FileSent, and Close leaves it open for so long: its
+  // number must not become another file's.
   void SendFile() {
     if (part_.size == 0) return EndFile();
+    lent_ = true;
     const bool queued = shared_->pieces.TryPost(
         [self = this->shared_from_this(), body = body_, part = part_, socket = Lowest().socket().native_handle()] {
           const absl::StatusOr<FileTurn> turn = SendFilePart(socket, part);
           asio::post(self->stream_.get_executor(), [self, turn] { self->FileSent(turn); });
         });
-    if (!queued) Close();
+    if (queued) return;
+    lent_ = false;
+    Close();
   }
 
   void FileSent(const absl::StatusOr<FileTurn>& turn) {
+    lent_ = false;
+    if (body_ == nullptr) return Close();
     if (!turn.ok()) {
       if (!absl::IsUnavailable(turn.status())) {
         obs::Warn("http_stream_failed", {{"error", std::string(turn.status().message())}});
@@ -383,12 +388,15 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
   void WatchForEnd() {
     if (watching_) return;
     watching_ = true;
-    Lowest().socket().async_wait(tcp::socket::wait_read, [self = this->shared_from_this()](beast::error_code ec) {
-      self->watching_ = false;
-      if (self->body_ == nullptr) return;
-      beast::error_code ignored;
-      if (ec || self->Lowest().socket().available(ignored) == 0) self->Close();
-    });
+    Lowest().socket().async_wait(tcp::socket::wait_read,
+                                 [self = this->shared_from_this(), body = std::weak_ptr(body_)](beast::error_code ec) {
+                                   self->watching_ = false;
+                                   if (self->body_ == nullptr) return;
+                                   // Of an earlier stream: what came was the request for this one.
+                                   if (body.lock() != self->body_) return self->waiting_ ? self->WatchForEnd() : void();
+                                   beast::error_code ignored;
+                                   if (ec || self->Lowest().socket().available(ignored) == 0) self->Close();
+                                 });
   }
 
   void EndStream() {
@@ -402,7 +410,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     EndStream();
     beast::error_code ignored;
     Lowest().socket().shutdown(tcp::socket::shutdown_both, ignored);
-    Lowest().close();
+    if (!lent_) Lowest().close();
   }
 
   using Then = typename BodyStream::Piece::Then;
@@ -423,7 +431,8 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
   std::optional<bhttp::response_serializer<bhttp::empty_body>> start_serializer_;
   std::shared_ptr<BodyStream> body_;
   std::optional<int64_t> left_;
-  FilePart part_;  // what is left of it, where the body is one
+  FilePart part_;      // what is left of it, where the body is one
+  bool lent_ = false;  // the socket, to a task
   std::string piece_;
   Then then_ = Then::kMore;
   bool chunked_ = false;

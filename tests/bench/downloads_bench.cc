@@ -117,7 +117,8 @@ int Main(int argc, char** argv) {
   const io::Fd epoll(::epoll_create1(EPOLL_CLOEXEC));
   std::vector<Download> downloads(static_cast<size_t>(connections));
   for (size_t i = 0; i < downloads.size(); ++i) {
-    downloads[i].request = Cat("GET ", argv[3 + i % static_cast<size_t>(argc - 3)], " HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    downloads[i].request =
+        Cat("GET ", argv[3 + i % static_cast<size_t>(argc - 3)], " HTTP/1.1\r\nHost: localhost\r\n\r\n");
   }
   const absl::Time begin = SteadyNow();
   for (size_t i = 0; i < downloads.size(); ++i) {

@@ -83,8 +83,8 @@ class PublicSiteTest : public RpcTest {
     v1::CompleteReply reply;
     grpc::Status status;
     do {
-      status = worker_->Complete(Context().get(), Built(offer.token(), offer.job_id(), "example.com/m", program_),
-                                 &reply);
+      status =
+          worker_->Complete(Context().get(), Built(offer.token(), offer.job_id(), "example.com/m", program_), &reply);
     } while (status.error_code() == grpc::StatusCode::UNAVAILABLE);
     ASSERT_TRUE(status.ok()) << status.error_message();
     token_ = offer.token();
@@ -122,7 +122,8 @@ TEST_F(PublicSiteTest, NothingElseOfTheCoordinatorIsThere) {
   for (const char* path : {"/metrics", "/healthz", "/readyz", "/", "/jobs/1", "/batches/1", "/keys"}) {
     EXPECT_EQ(Ask(path), unknown) << path << ": like any path that there is not";
   }
-  EXPECT_THAT(Ask("/logs/1"), StartsWith("HTTP/1.1 404")) << "a build of which nothing is published";
+  EXPECT_THAT(Ask(Cat("/logs/", token_)), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Ask(Cat("/logs/", token_ + 1)), StartsWith("HTTP/1.1 404")) << "a build of which nothing is published";
   EXPECT_THAT(Ask(Cat("/blobs/sha256/", digest::Sha256Hex("another"))), StartsWith("HTTP/1.1 404"));
   EXPECT_THAT(Ask("/index/..%2fkeys"), StartsWith("HTTP/1.1 400"));
 }
@@ -130,8 +131,8 @@ TEST_F(PublicSiteTest, NothingElseOfTheCoordinatorIsThere) {
 TEST_F(PublicSiteTest, WhatARequestCallsThisHostStandsNowhere) {
   const std::string hostile = Cat("Host: ", kEvil, "\r\nX-Forwarded-Host: ", kEvil, "\r\nForwarded: host=", kEvil,
                                   "\r\nX-Forwarded-Proto: ", kEvil, "\r\n");
-  for (const std::string& path : {"/i/example.com/m", "/p/example.com/m", "/i/example.com/none", "/p/example.com/none",
-                                  "/nowhere", "/index/none"}) {
+  for (const char* const path : {"/i/example.com/m", "/p/example.com/m", "/i/example.com/none", "/p/example.com/none",
+                                 "/nowhere", "/index/none"}) {
     const std::string answer = Ask(path, hostile);
     EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 "), Not(HasSubstr("evil")))) << path;
     const auto body = [](const std::string& text) { return text.substr(text.find("\r\n\r\n")); };
@@ -147,7 +148,8 @@ TEST_F(PublicSiteTest, WhatARequestCallsThisHostStandsNowhere) {
 TEST_F(PublicSiteTest, UnpackedFilesOfTheIndexAreGivenToSoManyAtATime) {
   service_->Start();
   const std::string path = "/index/x86_64-Linux.json";
-  for (const absl::Time end = SteadyNow() + absl::Seconds(60); SteadyNow() < end; absl::SleepFor(absl::Milliseconds(50))) {
+  for (const absl::Time end = SteadyNow() + absl::Seconds(60); SteadyNow() < end;
+       absl::SleepFor(absl::Milliseconds(50))) {
     if (absl::StartsWith(Ask(path), "HTTP/1.1 200")) break;
   }
   EXPECT_THAT(Ask(path), AllOf(HasSubstr("application/json"), HasSubstr(kUrl)));

@@ -94,6 +94,7 @@ TEST(SettingsTest, TheConfigurationIsTomlThatHoldsWhatWasDecided) {
   EXPECT_EQ(coordinator.Str("toolsets", ""), "/f \"arm/toolsets.toml");
   EXPECT_EQ(coordinator.Str("gosumdb", ""), "off") << "for workers of other hosts";
   for (const char* key : {"goproxy", "gonosumdb", "goprivate"}) coordinator.Str(key, "");
+  EXPECT_TRUE(coordinator.Sub("publish").Bool("make_keys", false));
   EXPECT_TRUE(coordinator.Finish().ok()) << coordinator.Finish();
   config::Table worker = config::Table::Parse(
       WorkerToml(paths, settings, go, 2, {.slots = 3, .memory_bytes_per_slot = 1 << 30}), "worker-2.toml");

@@ -60,6 +60,11 @@ class Events {
     }
     for (const auto& wake : wakes) wake();
   }
+  void Reopen() {
+    const absl::MutexLock lock(&mutex_);
+    ended_ = false;
+    published_.clear();
+  }
   bool AwaitAlive(int n) {
     const absl::Time until = absl::Now() + absl::Seconds(20);
     while (alive != n && absl::Now() < until) absl::SleepFor(absl::Milliseconds(5));
@@ -228,6 +233,21 @@ TEST_F(StreamTest, EventsArriveWhenTheyArePublishedUntilTheEnd) {
   EXPECT_TRUE(events_.AwaitAlive(0));
   ::close(fd);
   events_.Publish("three");  // the wakes outlive their streams
+}
+
+TEST_F(StreamTest, AStreamThatWaitedIsFollowedByAFileOnItsConnection) {
+  for (int i = 0; i < 20; ++i) {
+    const int fd = Ask("/events");
+    EXPECT_THAT(ReadUntil(fd, "\r\n\r\n"), HasSubstr("chunked"));
+    ASSERT_TRUE(events_.AwaitAlive(1));
+    events_.Publish("one", true);
+    EXPECT_THAT(ReadUntil(fd, "0\r\n\r\n"), HasSubstr("data: one\n\n"));
+    const std::string request = "GET /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    EXPECT_GT(::send(fd, request.data(), request.size(), MSG_NOSIGNAL), 0);
+    EXPECT_TRUE(Body(ReadToEnd(fd)) == content_);
+    ::close(fd);
+    events_.Reopen();
+  }
 }
 
 TEST_F(StreamTest, AnOldClientGetsAStreamWithoutChunksUntilTheConnectionEnds) {
