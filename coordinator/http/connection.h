@@ -255,10 +255,12 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     Pull();
   }
 
-  // On the plain socket, by the kernel. A task has the socket until FileSent, and Close leaves it open for so long: its
-  // number must not become another file's.
+  // On the plain socket, by the kernel; what has to be read from a disk, on a thread that may wait. Such a task has the
+  // socket until FileSent, and Close leaves it open for so long: its number must not become another file's.
   void SendFile() {
+    if (body_ == nullptr) return Close();
     if (part_.size == 0) return EndFile();
+    if (IsInMemory(part_)) return FileSent(SendFilePart(Lowest().socket().native_handle(), part_));
     lent_ = true;
     const bool queued = shared_->pieces.TryPost(
         [self = this->shared_from_this(), body = body_, part = part_, socket = Lowest().socket().native_handle()] {
@@ -281,7 +283,9 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     }
     part_.first += turn->sent;
     part_.size -= turn->sent;
-    if (!turn->blocked) return SendFile();
+    // Others have their turn before its next.
+    if (!turn->blocked)
+      return asio::post(stream_.get_executor(), [self = this->shared_from_this()] { self->SendFile(); });
     WatchPace();
     Lowest().socket().async_wait(tcp::socket::wait_write, [self = this->shared_from_this()](beast::error_code ec) {
       self->EndPace();

@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -56,6 +57,16 @@ absl::StatusOr<FileTurn> SendFilePart(int socket, const FilePart& part) {
     }
   }
   return turn;
+}
+
+bool IsInMemory(const FilePart& part) {
+  // A file system that cannot tell refuses the flag.
+  const auto there = [&part](int64_t at) {
+    char byte = 0;
+    const iovec one{.iov_base = &byte, .iov_len = 1};
+    return ::preadv2(part.fd, &one, 1, at, RWF_NOWAIT) == 1;
+  };
+  return part.size > 0 && there(part.first) && there(part.first + std::min(part.size, kFileTurnBytesMax) - 1);
 }
 
 int64_t TakenBytes(int socket) {

@@ -26,6 +26,9 @@ struct FileTurn {
 // the disk at most. DATA_LOSS: the file is shorter than the part; UNAVAILABLE: the client is gone.
 absl::StatusOr<FileTurn> SendFilePart(int socket, const FilePart& part);
 
+// Whether the next turn of `part` is in memory, as far as its ends tell: then SendFilePart does not wait for the disk.
+bool IsInMemory(const FilePart& part);
+
 // Bytes that the other end has confirmed since the connection began, below TLS; -1: the kernel does not say.
 int64_t TakenBytes(int socket);
 

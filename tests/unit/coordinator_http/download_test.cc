@@ -254,6 +254,15 @@ TEST_F(SendFilePartTest, SendsWhatFitsAndSaysThatItIsFull) {
   EXPECT_LT(turn->sent, kFileTurnBytesMax);
 }
 
+// Whether a file system can tell differs; what it must not say is that something is there which is not.
+TEST_F(SendFilePartTest, WhatTheFileDoesNotHaveIsNotInMemory) {
+  const int64_t size = static_cast<int64_t>(content_.size());
+  EXPECT_FALSE(IsInMemory({.fd = file_.get(), .first = 0, .size = 0}));
+  EXPECT_FALSE(IsInMemory({.fd = file_.get(), .first = size, .size = 1}));
+  EXPECT_FALSE(IsInMemory({.fd = file_.get(), .first = size - 10, .size = 11}));
+  EXPECT_FALSE(IsInMemory({.fd = -1, .first = 0, .size = 1}));
+}
+
 TEST_F(SendFilePartTest, AShorterFileAndAClientThatLeftAreErrorsAndNoSignal) {
   const int64_t size = static_cast<int64_t>(content_.size());
   EXPECT_TRUE(absl::IsDataLoss(SendFilePart(near_.get(), {.fd = file_.get(), .first = size - 5, .size = 6}).status()));
