@@ -1,4 +1,5 @@
 // The listener for other hosts, spoken to over real TLS.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,6 +21,7 @@
 #include "common/pki/key.h"
 #include "common/pki/key_folder.h"
 #include "common/pki/shown.h"
+#include "coordinator/http/file_response.h"
 #include "coordinator/http/http_server.h"
 #include "tests/unit/coordinator_http/raw_client.h"
 
@@ -205,6 +207,26 @@ TEST_F(HttpsTest, NobodyIsAskedForACertificateWhereEverybodyMayRead) {
   stream.handshake(asio::ssl::stream_base::client);
   EXPECT_FALSE(asked);
   EXPECT_THAT(Ask("", {}), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("ok")));
+}
+
+TEST_F(HttpsTest, AFileGoesOutWholeOverTls) {
+  std::string content;
+  for (int i = 0; content.size() < 3'000'000; ++i) content += Cat(i, ",");
+  const std::string path = Cat(folder_, "/file");
+  ASSERT_TRUE(io::WriteFileAtomic(path, content).ok());
+  Router router;
+  router.Get("/healthz", Router::Kind::kBlocking, [&](const Request& request) {
+    return FileResponse(request, {.fd = io::Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)),
+                                  .size = static_cast<int64_t>(content.size()),
+                                  .etag = "\"1\""});
+  });
+  server_ = HttpServer::Start("127.0.0.1:0", std::move(router), {.tls = Files(), .for_everybody = true}).value();
+  const std::string whole = Ask("", {});
+  EXPECT_THAT(whole.substr(0, 300), StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(whole.substr(whole.find("\r\n\r\n") + 4) == content);
+  const std::string part = Ask("Range: bytes=1000000-\r\n", {});
+  EXPECT_THAT(part.substr(0, 300), StartsWith("HTTP/1.1 206"));
+  EXPECT_TRUE(part.substr(part.find("\r\n\r\n") + 4) == content.substr(1'000'000));
 }
 
 TEST_F(HttpsTest, FilesThatAreNoCertificateAndItsKeyAreToldAtTheStart) {
