@@ -289,7 +289,9 @@ Exit BringUp(const Globals& globals, const UpArgs& args) {
                                     .cache_dir = args.cache_dir,
                                     .workers = args.workers,
                                     .listen = args.listen,
-                                    .public_names = args.public_names};
+                                    .public_names = args.public_names,
+                                    .public_listen = args.public_listen,
+                                    .public_url = args.public_url};
   GOFARM_ASSIGN_OR_RETURN(embedded::Prepared prepared,
                           embedded::PrepareFarm(scope, request, embedded::ProcessEnvironment(), Say));
   const embedded::FarmPaths& paths = prepared.options.paths;

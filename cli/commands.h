@@ -228,6 +228,8 @@ struct UpArgs {
   std::optional<int> workers;
   std::vector<std::string> listen;
   std::vector<std::string> public_names;
+  std::string public_listen;
+  std::string public_url;
   bool foreground = false;
   bool supervise = false;  // internal: the prepared folder's supervisor
 };

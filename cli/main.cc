@@ -41,7 +41,8 @@ void AddFarm(Parser& p, UpArgs& up) {
   CLI::App* verb = p.Verb(&p.app, "up", "start a farm in a folder of this machine, or repair it",
                           "gofarm up\n"
                           "gofarm up --dir ~/farm --cache-dir ~/.cache/gofarm --workers 2\n"
-                          "gofarm up --listen 0.0.0.0:7443 --public-name farm.example.org --workers 0",
+                          "gofarm up --listen 0.0.0.0:7443 --public-name farm.example.org --workers 0\n"
+                          "gofarm up --public-listen 127.0.0.1:8080 --public-url https://bins.example.org",
                           [&] { return Up(p.globals, up); });
   verb->add_option("--cache-dir", up.cache_dir, "toolchains, seeds and modules (GOFARM_CACHE_DIR, else DIR/cache)")
       ->check(NotEmpty());
@@ -52,6 +53,16 @@ void AddFarm(Parser& p, UpArgs& up) {
                  ->type_name("HOST:PORT|none"));
   OneAtATime(verb->add_option("--public-name", up.public_names, "a name or address by which others reach it")
                  ->type_name("NAME"));
+  verb->add_option(
+          "--public-listen", up.public_listen,
+          "serve everybody what is published, and nothing else, over plain HTTP, as a proxy with a certificate "
+          "takes it; none ends that")
+      ->type_name("ADDR:PORT|none")
+      ->check(NotEmpty());
+  verb->add_option("--public-url", up.public_url,
+                   "the address by which everybody reaches it, as it stands in records, scripts and pages")
+      ->type_name("URL|none")
+      ->check(NotEmpty());
   verb->add_flag("--foreground", up.foreground, "stay in the foreground until Ctrl-C");
   verb->add_flag("--supervise", up.supervise)->group("");
   p.Verb(&p.app, "down", "stop the farm; its data stays", "gofarm down --dir ~/farm", [&] { return Down(p.globals); });

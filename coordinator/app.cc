@@ -17,6 +17,7 @@
 #include "common/io/ca_bundle.h"
 #include "common/io/http_client.h"
 #include "common/metrics/metrics.h"
+#include "common/pki/key_folder.h"
 #include "common/process/heap.h"
 #include "common/process/limits.h"
 #include "common/rpc/listen_addresses.h"
@@ -47,6 +48,8 @@ namespace {
 // Outside certificates are somebody else's to renew, so their files are looked at as often as that.
 constexpr absl::Duration kRenewalLook = absl::Seconds(10);
 constexpr absl::Duration kRenewalMax = absl::Seconds(30);
+constexpr absl::Duration kPublicHandshake = absl::Seconds(10);  // over lines that no operator would use
+constexpr int64_t kOpenFilesUsual = 1024;                       // where the limit cannot be read
 constexpr absl::Duration kReadyMax = absl::Seconds(2);
 constexpr absl::Duration kStartMax = absl::Seconds(60);
 // A coordinator that leads within this time never opens the listener of one that stands by.
@@ -83,8 +86,9 @@ std::string Holder() {
 // another one stands below it.
 class Coordinator {
  public:
-  Coordinator(const AppConfig& config, sync::StopSignals& signals)
+  Coordinator(const AppConfig& config, int64_t open_files, sync::StopSignals& signals)
       : config_(config),
+        open_files_(open_files),
         signals_(signals),
         pool_({.url = config.database_url, .connections = kDatabaseConnections}),
         attempt_pool_({.url = config.database_url, .connections = kAttemptConnections}),
@@ -113,11 +117,14 @@ class Coordinator {
   absl::Status Ready();
   std::string Remarks();  // of /readyz
   std::string MetricsText();
+  absl::Status StartPublic();
+  http::Router SiteRouter();  // what everybody may read
   http::Router OperationsRouter();
   void RenewCertificate(const std::stop_token& stop);
   bool Stopping() const { return signals_.token().stop_requested(); }
 
   const AppConfig& config_;
+  const int64_t open_files_;  // that this process may have
   sync::StopSignals& signals_;
   metrics::Registry metrics_;
   catalog::CatalogMetrics catalog_metrics_{metrics_};
@@ -142,7 +149,8 @@ class Coordinator {
   Leading* leading_ ABSL_GUARDED_BY(leading_mutex_) = nullptr;  // while it leads
   rpc::ListenerWatch listener_;
   std::unique_ptr<http::HttpServer> http_;
-  std::unique_ptr<http::HttpServer> https_;  // for others
+  std::unique_ptr<http::HttpServer> https_;   // for others
+  std::unique_ptr<http::HttpServer> public_;  // for everybody
 };
 
 absl::Status Coordinator::PrepareDatabase() {
@@ -182,16 +190,49 @@ absl::Status Coordinator::Start() {
     GOFARM_ASSIGN_OR_RETURN(http_, http::HttpServer::Start(config_.http, OperationsRouter()));
   }
   if (!config_.http_tls.empty()) {
-    GOFARM_ASSIGN_OR_RETURN(
-        https_, http::HttpServer::Start(config_.http_tls, OperationsRouter(),
-                                        {.certificate_folder = identities_->ServerFolder(),
-                                         .authorize = MakeAuthorize(config_.http_auth, identities_.get())}));
+    const std::string folder = identities_->ServerFolder();
+    GOFARM_ASSIGN_OR_RETURN(https_,
+                            http::HttpServer::Start(config_.http_tls, OperationsRouter(),
+                                                    {.tls = {.certificate = Cat(folder, "/", pki::kCertificateFile),
+                                                             .key = Cat(folder, "/", pki::kKeyFile)},
+                                                     .authorize = MakeAuthorize(config_.http_auth, identities_.get()),
+                                                     .limits = http::kTlsLimits}));
     obs::Info("https_listens", {{"address", config_.http_tls}, {"port", Cat(https_->port())}});
   }
+  if (!config_.publish.public_listen.empty()) GOFARM_RETURN_IF_ERROR(StartPublic());
   return absl::OkStatus();
 }
 
-http::Router Coordinator::OperationsRouter() {
+absl::Status Coordinator::StartPublic() {
+  const publish::Config& config = config_.publish;
+  http::HttpLimits limits = http::kPublicLimits;
+  limits.connections = limits.streams = config.public_connections;
+  // On a loopback address all connections come from one: a proxy of this machine.
+  limits.per_address = config.public_connections_per_address.value_or(
+      http::IsLoopback(config.public_listen) ? 0 : http::kPublicLimits.per_address);
+  limits = http::WithinOpenFiles(limits, open_files_);
+  if (limits.connections < config.public_connections) {
+    obs::Warn("public_connections",
+              {{"wanted", Cat(config.public_connections)},
+               {"may_have", Cat(limits.connections)},
+               {"why", Cat("this process may open ", open_files_, " files; raise its limit (LimitNOFILE)")}});
+  }
+  GOFARM_ASSIGN_OR_RETURN_CTX(
+      public_,
+      http::HttpServer::Start(config.public_listen, SiteRouter(),
+                              {.tls = {.certificate = config.public_certificate, .key = config.public_key},
+                               .for_everybody = true,
+                               .limits = limits,
+                               .handshake_time = kPublicHandshake}),
+      "public_listen");
+  obs::Info("public_listens", {{"address", config.public_listen},
+                               {"port", Cat(public_->port())},
+                               {"public_url", config.public_url},
+                               {"connections", Cat(limits.connections)}});
+  return absl::OkStatus();
+}
+
+http::Router Coordinator::SiteRouter() {
   http::Router router;
   AddSite(router, [this](const std::function<http::Response(const SiteParts&)>& answer) {
     // Held while it answers: the leadership's end waits for it, for kSiteCallMax at most.
@@ -199,6 +240,11 @@ http::Router Coordinator::OperationsRouter() {
     if (leading_ != nullptr) return answer(leading_->Site());
     return http::Response{.status = 503, .body = "this coordinator does not lead now; try again soon\n"};
   });
+  return router;
+}
+
+http::Router Coordinator::OperationsRouter() {
+  http::Router router = SiteRouter();
   http::AddOperations(router, {.metrics = [this] { return MetricsText(); },
                                .alive = [this] { return listener_.Check(); },
                                .ready = [this] { return Ready(); },
@@ -229,6 +275,7 @@ absl::Status Coordinator::Run() {
   obs::Info("coordinator_stops", {{"why", "signal"}});
   http_.reset();
   https_.reset();
+  public_.reset();
   leadership_->Stop();
   return absl::OkStatus();
 }
@@ -365,13 +412,14 @@ int ExitCodeOf(const absl::Status& status) {
 int RunCoordinator(const AppConfig& config, sync::StopSignals& signals) {
   process::TuneHeap();
   obs::InitLog("gofarm-coordinator", config.log_level);
-  if (const absl::StatusOr<int64_t> files = process::RaiseOpenFilesLimit(); !files.ok()) {
+  const absl::StatusOr<int64_t> files = process::RaiseOpenFilesLimit();
+  if (!files.ok()) {
     obs::Warn("open_files_limit", {{"error", std::string(files.status().message())}});
   }
   if (const absl::Status none = process::ForbidCoreDumps(); !none.ok()) {
     obs::Warn("core_dumps", {{"error", std::string(none.message())}});
   }
-  Coordinator coordinator(config, signals);
+  Coordinator coordinator(config, files.value_or(kOpenFilesUsual), signals);
   const absl::Status prepared = coordinator.PrepareDatabase();
   const absl::Status started = prepared.ok() ? coordinator.Start() : prepared;
   if (!started.ok()) {

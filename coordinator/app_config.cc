@@ -88,7 +88,7 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
 
   out.http_tls = table.Str("http_tls", "");
   if (!out.http_tls.empty()) {
-    if (const absl::Status s = http::CheckAddress(out.http_tls, /*tls=*/true); !s.ok()) {
+    if (const absl::Status s = http::CheckAddress(out.http_tls, /*anywhere=*/true); !s.ok()) {
       table.Fault("http_tls", Sv(s.message()));
     }
   }
@@ -150,7 +150,8 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   out.limits.processes = static_cast<int>(table.Int("processes", defaults.processes, 16, 1 << 20));
 
   out.catalog = catalog::LoadConfig(table);
-  out.publish = publish::LoadConfig(table);
+  out.publish = publish::LoadConfig(
+      table, [](const std::string& address) { return http::CheckAddress(address, /*anywhere=*/true); });
   out.file = flags.config;
 
   const std::string level =

@@ -23,6 +23,9 @@ constexpr char kAbout[] =
     "  data_dir = \"/var/lib/gofarm\"\n"
     "  listen = \"127.0.0.1:7070\"        # or \"unix:/run/gofarm/coordinator.sock\"\n"
     "  http = \"127.0.0.1:7071\"          # /metrics, /healthz, /readyz; \"\" for none\n"
+    "  [publish]\n"
+    "  public_url = \"https://bins.example.org\"   # and a listener that serves everybody what is published:\n"
+    "  public_listen = \"127.0.0.1:8080\"          # plain, for a proxy; with a certificate: docs/publishing.md\n"
     "\n"
     "and give it with --config. A flag counts more than the environment (GOFARM_COORDINATOR_LISTEN, ..._HTTP,\n"
     "..._DATABASE_URL, ..._DATA_DIR, ..._GOPROXY, ..._LOG_LEVEL), and that more than the file.";

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -70,8 +71,16 @@ Scope CallScope() { return Scope::For(kSiteCallMax); }
 // A packed file, expanded while it is sent.
 class ExpandedStream final : public BodyStream {
  public:
+  // Null: kExpandingMax are under way.
+  static std::shared_ptr<ExpandedStream> Make(io::Fd fd) {
+    auto stream = std::make_shared<ExpandedStream>(std::move(fd));
+    return under_way_ > kExpandingMax ? nullptr : stream;
+  }
   explicit ExpandedStream(io::Fd fd)
-      : fd_(std::move(fd)), expander_([this](std::string_view bytes) { return Keep(bytes); }, kPlainBytesMax) {}
+      : fd_(std::move(fd)), expander_([this](std::string_view bytes) { return Keep(bytes); }, kPlainBytesMax) {
+    ++under_way_;
+  }
+  ~ExpandedStream() override { --under_way_; }
 
   absl::StatusOr<Piece> Next() override {
     while (ready_.size() < http::kPieceBytesMax && !ended_) {
@@ -103,6 +112,7 @@ class ExpandedStream final : public BodyStream {
   std::string ready_;
   bool ended_ = false;
   io::Decompressor expander_;
+  static inline std::atomic<int> under_way_ = 0;
 };
 
 struct OpenedFile {
@@ -153,7 +163,10 @@ Response IndexFile(const Request& request, const SiteParts& parts) {
     response.status = 304;
     return response;
   }
-  response.stream = std::make_shared<ExpandedStream>(std::move(file->fd));
+  response.stream = ExpandedStream::Make(std::move(file->fd));
+  if (response.stream == nullptr) {
+    return Refusal(absl::UnavailableError(Cat("too many take this file unpacked; take ", name, kPackedEnd)));
+  }
   return response;
 }
 

@@ -12,6 +12,8 @@
 namespace gofarm::coordinator {
 
 inline constexpr absl::Duration kSiteCallMax = absl::Seconds(10);
+// Answers that unpack a file of the index while they are sent, of all listeners; each has some MiB. More get 503.
+inline constexpr int kExpandingMax = 128;
 
 // What the routes read; all of it outlives the call that it is given to.
 struct SiteParts {

@@ -25,7 +25,7 @@
 namespace gofarm::embedded {
 namespace {
 
-constexpr char kListenNone[] = "none";
+constexpr char kNone[] = "none";
 constexpr absl::Duration kStartPatience = absl::Seconds(10);
 constexpr absl::Duration kKillPatience = absl::Seconds(10);
 constexpr absl::Duration kLockPatience = absl::Seconds(3);
@@ -137,7 +137,7 @@ absl::Status CheckFarmFolder(const FarmPaths& paths) {
 absl::Status TakeListen(const UpRequest& request, Settings& settings) {
   if (!request.listen.empty()) settings.listen = request.listen;
   if (!request.public_names.empty()) settings.public_names = request.public_names;
-  if (request.listen == std::vector<std::string>{kListenNone}) {
+  if (request.listen == std::vector<std::string>{kNone}) {
     settings.listen.clear();
     settings.public_names.clear();
   }
@@ -242,6 +242,7 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
   const Settings had = settings;
   settings.workers = request.workers ? *request.workers : had.workers.value_or(1);
   GOFARM_RETURN_IF_ERROR(TakeListen(request, settings));
+  GOFARM_RETURN_IF_ERROR(TakePublic(request.public_listen, request.public_url, settings));
   std::string cache_dir = request.cache_dir;
   if (cache_dir.empty()) cache_dir = environment("GOFARM_CACHE_DIR").value_or("");
   if (cache_dir.empty()) cache_dir = settings.cache_dir;
@@ -260,10 +261,14 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
               "; fewer after gofarm down"));
       settings.workers = running;
     }
-    if (settings.listen != had.listen || settings.public_names != had.public_names) {
+    const bool same = settings.listen == had.listen && settings.public_names == had.public_names &&
+                      settings.public_listen == had.public_listen && settings.public_url == had.public_url;
+    if (!same) {
       say("the farm keeps what it listens on until gofarm down");
       settings.listen = had.listen;
       settings.public_names = had.public_names;
+      settings.public_listen = had.public_listen;
+      settings.public_url = had.public_url;
     }
     if (cache_dir != view.file.cache_dir) {
       say(Cat("the farm keeps its cache folder ", view.file.cache_dir, " until gofarm down"));

@@ -40,6 +40,10 @@ struct UpRequest {
   // HOST:PORT for other hosts, and by which names they reach it; none: what the farm had. "none" closes it to them.
   std::vector<std::string> listen;
   std::vector<std::string> public_names;
+  // HOST:PORT that serves everybody what is published, and the address by which they reach it; empty: what the farm
+  // had. "none" takes either back.
+  std::string public_listen;
+  std::string public_url;
 };
 struct Prepared {
   SupervisorOptions options;

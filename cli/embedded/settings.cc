@@ -19,13 +19,16 @@
 #include "common/config/table.h"
 #include "common/goproxy/list.h"
 #include "common/io/files.h"
+#include "common/io/url.h"
 #include "common/process/program.h"
 #include "common/process/run.h"
+#include "common/rpc/listen_addresses.h"
 
 namespace gofarm::embedded {
 namespace {
 
 constexpr std::string_view kHeader = "# Written by `gofarm up`; what is changed here is lost at the next one.\n";
+constexpr char kNone[] = "none";
 constexpr int64_t kMemoryPerSlot = int64_t{6} << 30;
 constexpr int64_t kLeastMemoryPerSlot = int64_t{256} << 20;
 constexpr int kFirstPort = 20000;
@@ -37,6 +40,12 @@ std::string ListLine(std::string_view key, const std::vector<std::string>& texts
   std::string items;
   for (const std::string& text : texts) items += Cat(items.empty() ? "" : ", ", TomlString(text));
   return Cat(key, " = [", items, "]\n");
+}
+
+// The keys have the same names in both files.
+std::string PublicLines(const Settings& settings) {
+  return Cat(settings.public_listen.empty() ? "" : Line("public_listen", settings.public_listen),
+             settings.public_url.empty() ? "" : Line("public_url", settings.public_url));
 }
 
 constexpr const char* kGoVariables[] = {"GOPROXY", "GOSUMDB", "GONOSUMDB", "GOPRIVATE"};
@@ -92,17 +101,47 @@ absl::StatusOr<Settings> ReadSettings(const FarmPaths& paths) {
                     .cache_dir = table.Str("cache_dir", ""),
                     .http_port = static_cast<int>(table.Int("http_port", 0, 0, 65535)),
                     .listen = table.StrList("listen", {}),
-                    .public_names = table.StrList("public_names", {})};
+                    .public_names = table.StrList("public_names", {}),
+                    .public_listen = table.Str("public_listen", ""),
+                    .public_url = table.Str("public_url", "")};
   GOFARM_RETURN_IF_ERROR(table.Finish());
   return settings;
 }
 
 absl::Status WriteSettings(const FarmPaths& paths, const Settings& settings) {
-  return io::WriteFileAtomic(paths.SettingsFile(),
-                             Cat(kHeader, "workers = ", settings.workers.value_or(1), "\n",
-                                 Line("cache_dir", settings.cache_dir), "http_port = ", settings.http_port, "\n",
-                                 ListLine("listen", settings.listen), ListLine("public_names", settings.public_names)),
-                             0600);
+  return io::WriteFileAtomic(
+      paths.SettingsFile(),
+      Cat(kHeader, "workers = ", settings.workers.value_or(1), "\n", Line("cache_dir", settings.cache_dir),
+          "http_port = ", settings.http_port, "\n", ListLine("listen", settings.listen),
+          ListLine("public_names", settings.public_names), PublicLines(settings)),
+      0600);
+}
+
+absl::Status TakePublic(const std::string& listen, const std::string& url, Settings& settings) {
+  const auto take = [](const std::string& asked, std::string& kept) {
+    if (!asked.empty()) kept = asked == kNone ? "" : asked;
+  };
+  take(listen, settings.public_listen);
+  take(url, settings.public_url);
+  if (listen == kNone && url.empty()) settings.public_url.clear();
+  if (!settings.public_url.empty()) {
+    const absl::StatusOr<io::Url> read = io::ParseUrl(settings.public_url);
+    if (!read.ok() || (read->scheme != "http" && read->scheme != "https")) {
+      return absl::InvalidArgumentError(
+          Cat("--public-url \"", EscapeForPrint(settings.public_url), "\" is no http or https address"));
+    }
+  }
+  if (settings.public_listen.empty()) return absl::OkStatus();
+  if (rpc::IsUnix(settings.public_listen)) {
+    return absl::InvalidArgumentError(
+        Cat("--public-listen ", EscapeForPrint(settings.public_listen), " is a socket; write ADDR:PORT"));
+  }
+  // Only its form: who reaches it is what public_url says.
+  GOFARM_RETURN_IF_ERROR_CTX(rpc::CheckListen({settings.public_listen}, {"localhost"}), "--public-listen");
+  if (!settings.public_url.empty()) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "--public-listen goes with --public-url: the http or https address by which others reach it, such as "
+      "https://bins.example.org");
 }
 
 absl::StatusOr<std::string> FarmProxies(std::string_view goproxy) {
@@ -209,7 +248,7 @@ std::string CoordinatorToml(const FarmPaths& paths, const Settings& settings, co
              Line("database_url", Cat("postgresql:///gofarm?host=", host, "&user=gofarm")),
              Line("data_dir", paths.Data()), has_toolsets ? Line("toolsets", paths.ToolsetsFile()) : "",
              Line("goproxy", go.goproxy), Line("gosumdb", go.gosumdb), Line("gonosumdb", go.gonosumdb),
-             Line("goprivate", go.goprivate), "\n[publish]\nmake_keys = true\n");
+             Line("goprivate", go.goprivate), "\n[publish]\nmake_keys = true\n", PublicLines(settings));
 }
 
 std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, int number,

@@ -24,10 +24,16 @@ struct Settings {
   int http_port = 0;
   std::vector<std::string> listen;  // HOST:PORT for other hosts
   std::vector<std::string> public_names;
+  std::string public_listen;  // HOST:PORT that serves everybody what is published; empty: none
+  std::string public_url;     // by which everybody reaches what is published; empty: the loopback HTTP address
 };
 // Nothing is chosen where the file is missing.
 absl::StatusOr<Settings> ReadSettings(const FarmPaths& paths);
 absl::Status WriteSettings(const FarmPaths& paths, const Settings& settings);
+
+// What `gofarm up` was asked for; empty: as it was, "none": no longer. INVALID_ARGUMENT: an address that is none, or a
+// listener without the URL by which it is reached.
+absl::Status TakePublic(const std::string& listen, const std::string& url, Settings& settings);
 
 struct GoSettings {
   std::string goproxy;

@@ -1,32 +1,32 @@
-// One connection of the HTTP listener, plain or over TLS, and what all of them share. For http_server.cc alone.
+// One connection of the HTTP listener, plain or over TLS. For http_server.cc alone.
 #pragma once
 
-#include <atomic>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/ssl/context.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/strand.hpp>
 #include <boost/asio/write.hpp>
 #include <boost/beast/core.hpp>
 #include <boost/beast/http.hpp>
 #include <boost/beast/ssl.hpp>
 #include <chrono>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/obs/log.h"
 #include "common/pki/shown.h"
-#include "common/sync/bounded_pool.h"
 #include "coordinator/http/http_server.h"
 #include "coordinator/http/router.h"
+#include "coordinator/http/shared.h"
+#include "coordinator/http/socket_calls.h"
 
 namespace gofarm::http {
 
@@ -34,82 +34,6 @@ namespace asio = boost::asio;
 namespace beast = boost::beast;
 namespace bhttp = boost::beast::http;
 using tcp = asio::ip::tcp;
-
-// What a new connection may take the place of.
-class Waiting {
- public:
-  virtual ~Waiting() = default;
-  // For a new connection, unless a request came meanwhile.
-  virtual void GiveWay() = 0;
-};
-
-// Connections that wait for a request, or for the rest of one, the longest-waiting first. Thread-safe.
-class Idle {
- public:
-  // Its place, for Leave.
-  int64_t Enter(std::weak_ptr<Waiting> connection) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
-    waiting_[++last_] = std::move(connection);
-    return last_;
-  }
-  void Leave(int64_t place) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
-    waiting_.erase(place);
-  }
-  // The one that must give way; null when none waits.
-  std::shared_ptr<Waiting> TakeOldest() ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
-    while (!waiting_.empty()) {
-      std::shared_ptr<Waiting> oldest = waiting_.begin()->second.lock();
-      waiting_.erase(waiting_.begin());
-      if (oldest != nullptr) return oldest;
-    }
-    return nullptr;
-  }
-
- private:
-  absl::Mutex mutex_;
-  std::map<int64_t, std::weak_ptr<Waiting>> waiting_ ABSL_GUARDED_BY(mutex_);
-  int64_t last_ ABSL_GUARDED_BY(mutex_) = 0;
-};
-
-// Connections by the address that they come from, where one may have only so many. Thread-safe.
-class PerAddress {
- public:
-  // False: it has as many as it may have. Each true one needs a Leave.
-  bool Enter(const std::string& address) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
-    int& count = connections_[address];
-    if (count >= kConnectionsPerAddressMax) return false;
-    ++count;
-    return true;
-  }
-  void Leave(const std::string& address) ABSL_LOCKS_EXCLUDED(mutex_) {
-    const absl::MutexLock lock(&mutex_);
-    const auto found = connections_.find(address);
-    if (found != connections_.end() && --found->second == 0) connections_.erase(found);
-  }
-
- private:
-  absl::Mutex mutex_;
-  std::map<std::string, int> connections_ ABSL_GUARDED_BY(mutex_);
-};
-
-// What all connections share. Handlers and streams may outlive their connection, never this.
-struct Shared {
-  Router router;
-  HttpServerOptions options;
-  std::atomic<int> connections = 0;
-  std::atomic<int> streams = 0;
-  Idle idle;
-  PerAddress per_address;  // of the TLS listener, which strangers reach
-  sync::BoundedPool handlers{"http-handlers", kHandlerThreads, kHandlerQueueMax};
-  // A connection has at most one task in it.
-  sync::BoundedPool pieces{"http-streams", kStreamThreads, size_t{kConnectionsMax}};
-  // Held while a wake of a stream is posted: none is after `stopped`, as the io_context is about to end.
-  absl::Mutex wake_mutex;
-  bool stopped ABSL_GUARDED_BY(wake_mutex) = false;
-};
 
 inline std::chrono::milliseconds Chrono(absl::Duration d) { return absl::ToChronoMilliseconds(d); }
 
@@ -125,8 +49,16 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
   // beside the socket.
   template <typename... More>
   Connection(std::shared_ptr<Shared> shared, std::string address, tcp::socket socket, More&... more)
-      : stream_(std::move(socket), more...), address_(std::move(address)), shared_(std::move(shared)) {
+      : stream_(std::move(socket), more...),
+        address_(std::move(address)),
+        slow_(stream_.get_executor()),
+        shared_(std::move(shared)) {
     ++shared_->connections;
+    TuneSocket(Lowest().socket().native_handle());
+    if constexpr (!kTls) {
+      beast::error_code ignored;
+      Lowest().socket().native_non_blocking(true, ignored);  // for sendfile
+    }
   }
   ~Connection() override {
     EndStream();
@@ -150,7 +82,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
   void Greet() {
     if constexpr (kTls) {
       idle_ = shared_->idle.Enter(this->weak_from_this());
-      Lowest().expires_after(Chrono(kHandshakeMax));
+      Lowest().expires_after(Chrono(shared_->options.handshake_time));
       stream_.async_handshake(asio::ssl::stream_base::server, [self = this->shared_from_this()](beast::error_code ec) {
         self->shared_->idle.Leave(std::exchange(self->idle_, 0));
         if (ec) return self->Close();
@@ -198,17 +130,20 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     const Authorize& authorize = shared_->options.authorize;
     if (match.kind == Router::Kind::kQuick && !authorize) return Send(Run(*match.handler, match.request));
     Lowest().expires_never();  // the handler bounds its own time
-    const bool queued = shared_->handlers.TryPost([self = this->shared_from_this(), handler = match.handler,
-                                                   caller = authorize ? CallerOf(match.request) : Caller{},
-                                                   request = std::move(match.request)] {
-      const Authorize& may = self->shared_->options.authorize;
-      const absl::Status allowed = may ? may(caller) : absl::OkStatus();
-      auto response = std::make_shared<Response>(allowed.ok() ? Run(*handler, request) : RefusalOf(allowed));
-      asio::post(self->stream_.get_executor(), [self, response, refused = !allowed.ok()] {
-        if (refused) self->keep_alive_ = false;  // a stranger's connection ends with its first answer
-        self->Send(std::move(*response));
-      });
-    });
+    const bool queued = shared_->handlers.TryPost(
+        [self = this->shared_from_this(), handler = match.handler, posted = SteadyNow(),
+         caller = authorize ? CallerOf(match.request) : Caller{}, request = std::move(match.request)] {
+          if (SteadyNow() - posted > self->shared_->options.thread_patience) {
+            return asio::post(self->stream_.get_executor(), [self] { self->Busy(); });
+          }
+          const Authorize& may = self->shared_->options.authorize;
+          const absl::Status allowed = may ? may(caller) : absl::OkStatus();
+          auto response = std::make_shared<Response>(allowed.ok() ? Run(*handler, request) : RefusalOf(allowed));
+          asio::post(self->stream_.get_executor(), [self, response, refused = !allowed.ok()] {
+            if (refused) self->keep_alive_ = false;  // a stranger's connection ends with its first answer
+            self->Send(std::move(*response));
+          });
+        });
     if (!queued) Busy();
   }
 
@@ -261,11 +196,13 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     SetHead(*whole_, response);
     if (response.status != 304) whole_->content_length(response.body.size());
     if (!head_) whole_->body() = std::move(response.body);
-    Lowest().expires_after(Chrono(shared_->options.piece_time));
     whole_serializer_.emplace(*whole_);
     whole_serializer_->split(false);
-    bhttp::async_write(stream_, *whole_serializer_,
-                       [self = this->shared_from_this()](beast::error_code ec, size_t) { self->Sent(ec); });
+    WatchPace();
+    bhttp::async_write(stream_, *whole_serializer_, [self = this->shared_from_this()](beast::error_code ec, size_t) {
+      self->EndPace();
+      self->Sent(ec);
+    });
   }
 
   void Sent(beast::error_code ec) {
@@ -274,7 +211,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
   }
 
   void SendStream(Response response) {
-    if (++shared_->streams > kStreamsMax) {
+    if (++shared_->streams > shared_->options.limits.streams) {
       --shared_->streams;
       return Busy();
     }
@@ -289,9 +226,10 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     if (size) start_->content_length(static_cast<uint64_t>(*size));
     if (chunked_) start_->chunked(true);
     start_serializer_.emplace(*start_);
-    Lowest().expires_after(Chrono(shared_->options.piece_time));
+    WatchPace();
     bhttp::async_write_header(stream_, *start_serializer_,
                               [self = this->shared_from_this()](beast::error_code ec, size_t) {
+                                self->EndPace();
                                 if (ec) return self->Close();
                                 if (self->head_) {
                                   self->EndStream();
@@ -302,6 +240,10 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
   }
 
   void StartStream() {
+    if constexpr (!kTls) {
+      part_ = body_->file().value_or(FilePart{});
+      if (part_.fd >= 0) return SendFile();
+    }
     const auto wake = [weak = this->weak_from_this(), shared = shared_, body = std::weak_ptr(body_)] {
       absl::MutexLock lock(&shared->wake_mutex);
       if (shared->stopped) return;
@@ -309,9 +251,52 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
       if (self == nullptr) return;
       asio::post(self->stream_.get_executor(), [self, body] { self->Woken(body.lock()); });
     };
-    Lowest().expires_never();
     body_->Start(wake);
     Pull();
+  }
+
+  // On the plain socket, by the kernel; what has to be read from a disk, on a thread that may wait. Such a task has the
+  // socket until FileSent, and Close leaves it open for so long: its number must not become another file's.
+  void SendFile() {
+    if (body_ == nullptr) return Close();
+    if (part_.size == 0) return EndFile();
+    if (IsInMemory(part_)) return FileSent(SendFilePart(Lowest().socket().native_handle(), part_));
+    lent_ = true;
+    const bool queued = shared_->pieces.TryPost(
+        [self = this->shared_from_this(), body = body_, part = part_, socket = Lowest().socket().native_handle()] {
+          const absl::StatusOr<FileTurn> turn = SendFilePart(socket, part);
+          asio::post(self->stream_.get_executor(), [self, turn] { self->FileSent(turn); });
+        });
+    if (queued) return;
+    lent_ = false;
+    Close();
+  }
+
+  void FileSent(const absl::StatusOr<FileTurn>& turn) {
+    lent_ = false;
+    if (body_ == nullptr) return Close();
+    if (!turn.ok()) {
+      if (!absl::IsUnavailable(turn.status())) {
+        obs::Warn("http_stream_failed", {{"error", std::string(turn.status().message())}});
+      }
+      return Close();
+    }
+    part_.first += turn->sent;
+    part_.size -= turn->sent;
+    // Others have their turn before its next.
+    if (!turn->blocked)
+      return asio::post(stream_.get_executor(), [self = this->shared_from_this()] { self->SendFile(); });
+    WatchPace();
+    Lowest().socket().async_wait(tcp::socket::wait_write, [self = this->shared_from_this()](beast::error_code ec) {
+      self->EndPace();
+      if (ec) return self->Close();
+      self->SendFile();
+    });
+  }
+
+  void EndFile() {
+    EndStream();
+    Sent({});
   }
 
   // On the strand. A wake of an earlier stream of this connection is not one of this.
@@ -353,7 +338,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
       if (*left_ < 0 || (then_ == Then::kEnd && *left_ > 0)) return Close();
     }
     if (piece_.empty()) return PieceSent({});
-    Lowest().expires_after(Chrono(shared_->options.piece_time));
+    WatchPace();
     const auto sent = [self = this->shared_from_this()](beast::error_code ec, size_t) { self->PieceSent(ec); };
     if (chunked_) {
       asio::async_write(stream_, bhttp::make_chunk(asio::buffer(piece_)), sent);
@@ -363,8 +348,8 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
   }
 
   void PieceSent(beast::error_code ec) {
-    if (ec) return Close();  // a client that reads too slowly included
-    Lowest().expires_never();
+    EndPace();
+    if (ec) return Close();
     switch (then_) {
       case Then::kMore:
         return Pull();
@@ -377,21 +362,45 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     }
     EndStream();
     if (!chunked_) return Sent(ec);
-    Lowest().expires_after(Chrono(shared_->options.piece_time));
+    WatchPace();
     asio::async_write(stream_, bhttp::make_chunk_last(),
-                      [self = this->shared_from_this()](beast::error_code end, size_t) { self->Sent(end); });
+                      [self = this->shared_from_this()](beast::error_code end, size_t) {
+                        self->EndPace();
+                        self->Sent(end);
+                      });
+  }
+
+  // From here to EndPace the client is waited for. What it has taken is what it confirmed, which shows a slow one at
+  // work long before a whole piece has found room.
+  void WatchPace() {
+    Lowest().expires_never();
+    taken_ = TakenBytes(Lowest().socket().native_handle());
+    slow_.expires_after(Chrono(shared_->options.pace_time));
+    slow_.async_wait([self = this->shared_from_this(), watch = ++watch_](beast::error_code ec) {
+      if (ec || watch != self->watch_) return;
+      const int64_t taken = TakenBytes(self->Lowest().socket().native_handle());
+      if (taken - self->taken_ < self->shared_->options.pace_bytes) return self->Close();
+      self->WatchPace();
+    });
+  }
+  void EndPace() {
+    ++watch_;
+    slow_.cancel();
   }
 
   // A client that leaves while nothing is sent is seen only by reading. What it sends meanwhile is its next request.
   void WatchForEnd() {
     if (watching_) return;
     watching_ = true;
-    Lowest().socket().async_wait(tcp::socket::wait_read, [self = this->shared_from_this()](beast::error_code ec) {
-      self->watching_ = false;
-      if (self->body_ == nullptr) return;
-      beast::error_code ignored;
-      if (ec || self->Lowest().socket().available(ignored) == 0) self->Close();
-    });
+    Lowest().socket().async_wait(tcp::socket::wait_read,
+                                 [self = this->shared_from_this(), body = std::weak_ptr(body_)](beast::error_code ec) {
+                                   self->watching_ = false;
+                                   if (self->body_ == nullptr) return;
+                                   // Of an earlier stream: what came was the request for this one.
+                                   if (body.lock() != self->body_) return self->waiting_ ? self->WatchForEnd() : void();
+                                   beast::error_code ignored;
+                                   if (ec || self->Lowest().socket().available(ignored) == 0) self->Close();
+                                 });
   }
 
   void EndStream() {
@@ -405,7 +414,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     EndStream();
     beast::error_code ignored;
     Lowest().socket().shutdown(tcp::socket::shutdown_both, ignored);
-    Lowest().close();
+    if (!lent_) Lowest().close();
   }
 
   using Then = typename BodyStream::Piece::Then;
@@ -426,12 +435,17 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
   std::optional<bhttp::response_serializer<bhttp::empty_body>> start_serializer_;
   std::shared_ptr<BodyStream> body_;
   std::optional<int64_t> left_;
+  FilePart part_;      // what is left of it, where the body is one
+  bool lent_ = false;  // the socket, to a task
   std::string piece_;
   Then then_ = Then::kMore;
   bool chunked_ = false;
-  bool waiting_ = false;   // for a wake, after kWait
-  bool woken_ = false;     // since the last Pull began
-  bool watching_ = false;  // for the client's end
+  bool waiting_ = false;     // for a wake, after kWait
+  bool woken_ = false;       // since the last Pull began
+  bool watching_ = false;    // for the client's end
+  asio::steady_timer slow_;  // while the client is waited for
+  int64_t watch_ = 0;        // of it: an earlier one says nothing
+  int64_t taken_ = 0;        // when it began
   const std::shared_ptr<Shared> shared_;
 };
 

@@ -21,6 +21,7 @@ class FileStream final : public BodyStream {
  public:
   FileStream(io::Fd fd, int64_t first, int64_t size) : fd_(std::move(fd)), at_(first), end_(first + size) {}
   std::optional<int64_t> size() const override { return end_ - at_; }
+  std::optional<FilePart> file() const override { return FilePart{fd_.get(), at_, end_ - at_}; }
 
   absl::StatusOr<Piece> Next() override {
     Piece piece;

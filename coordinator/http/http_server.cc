@@ -1,5 +1,6 @@
 #include "coordinator/http/http_server.h"
 
+#include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <thread>
@@ -11,7 +12,6 @@
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
-#include "common/pki/key_folder.h"
 #include "coordinator/http/connection.h"
 
 namespace gofarm::http {
@@ -24,7 +24,7 @@ struct HostPort {
   uint16_t port = 0;
 };
 
-absl::StatusOr<HostPort> ParseAddress(const std::string& address, bool tls) {
+absl::StatusOr<HostPort> ParseAddress(const std::string& address, bool anywhere) {
   const size_t colon = address.rfind(':');
   const std::string port = colon == std::string::npos ? "" : address.substr(colon + 1);
   if (port.empty() || port.size() > 5 || port.find_first_not_of("0123456789") != std::string::npos ||
@@ -40,7 +40,7 @@ absl::StatusOr<HostPort> ParseAddress(const std::string& address, bool tls) {
     return absl::InvalidArgumentError(
         Cat("\"", EscapeForPrint(address), "\": the host must be an IP address of this machine, such as 127.0.0.1"));
   }
-  if (!tls && !ip.is_loopback()) {
+  if (!anywhere && !ip.is_loopback()) {
     return absl::FailedPreconditionError(Cat("\"", EscapeForPrint(address),
                                              "\" reaches beyond this machine; listen on 127.0.0.1 or [::1], or "
                                              "with TLS (http_tls)"));
@@ -48,13 +48,23 @@ absl::StatusOr<HostPort> ParseAddress(const std::string& address, bool tls) {
   return HostPort{ip, static_cast<uint16_t>(std::stoi(port))};
 }
 
+// Whose connections count together.
+std::string SiteOf(const asio::ip::address& address) {
+  if (address.is_v4()) return address.to_string();
+  const asio::ip::address_v6 v6 = address.to_v6();
+  if (v6.is_v4_mapped()) return asio::ip::make_address_v4(asio::ip::v4_mapped, v6).to_string();
+  const asio::ip::address_v6::bytes_type bytes = v6.to_bytes();
+  return {bytes.begin(), bytes.begin() + 8};
+}
+
 using Plain = Connection<beast::tcp_stream>;
 using Tls = Connection<beast::ssl_stream<beast::tcp_stream>>;
 
-// What handshakes are made with: read again when the folder's files are others.
+// What handshakes are made with: read again when the files are others.
 class TlsContexts {
  public:
-  explicit TlsContexts(std::string folder) : folder_(std::move(folder)) {}
+  // `asks`: for the client's certificate.
+  TlsContexts(TlsFiles files, bool asks) : files_(std::move(files)), asks_(asks) {}
 
   // From one thread at a time. A new pair that cannot be read changes nothing.
   absl::StatusOr<std::shared_ptr<asio::ssl::context>> Current() {
@@ -74,22 +84,25 @@ class TlsContexts {
 
  private:
   absl::StatusOr<std::shared_ptr<asio::ssl::context>> Make() const {
-    GOFARM_ASSIGN_OR_RETURN(const std::string key, io::ReadFile(Cat(folder_, "/", pki::kKeyFile), kPemMax));
-    GOFARM_ASSIGN_OR_RETURN(const std::string certificate,
-                            io::ReadFile(Cat(folder_, "/", pki::kCertificateFile), kPemMax));
+    GOFARM_ASSIGN_OR_RETURN(const std::string key, io::ReadFile(files_.key, kPemMax));
+    GOFARM_ASSIGN_OR_RETURN(const std::string certificate, io::ReadFile(files_.certificate, kPemMax));
     auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
     boost::system::error_code ec;
     context->set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1, ec);
     if (!ec) context->use_certificate_chain(asio::buffer(certificate), ec);
     if (!ec) context->use_private_key(asio::buffer(key), asio::ssl::context::pem, ec);
     // A certificate is asked for and judged by `authorize`, not by the handshake: a refusal can then be read.
-    if (!ec) context->set_verify_mode(asio::ssl::verify_peer, ec);
-    if (!ec) context->set_verify_callback([](bool, asio::ssl::verify_context&) { return true; }, ec);
-    if (ec) return absl::InternalError(Cat("set up TLS with ", folder_, ": ", ec.message()));
+    if (!ec && asks_) context->set_verify_mode(asio::ssl::verify_peer, ec);
+    if (!ec && asks_) context->set_verify_callback([](bool, asio::ssl::verify_context&) { return true; }, ec);
+    if (ec) {
+      return absl::FailedPreconditionError(
+          Cat("set up TLS with ", files_.certificate, " and ", files_.key, ": ", ec.message()));
+    }
     return context;
   }
 
-  const std::string folder_;
+  const TlsFiles files_;
+  const bool asks_;
   std::shared_ptr<asio::ssl::context> context_;
   absl::Time look_at_ = absl::InfinitePast();
 };
@@ -98,16 +111,17 @@ class TlsContexts {
 
 class HttpServer::Impl {
  public:
-  Impl(Router router, HttpServerOptions options) : acceptor_(asio::make_strand(io_)), retry_(acceptor_.get_executor()) {
-    shared_->router = std::move(router);
-    shared_->options = std::move(options);
-  }
+  Impl(Router router, HttpServerOptions options)
+      : acceptor_(asio::make_strand(io_)),
+        retry_(acceptor_.get_executor()),
+        shared_(std::make_shared<Shared>(std::move(router), std::move(options))) {}
 
   absl::Status Bind(const std::string& address) {
-    const std::string& folder = shared_->options.certificate_folder;
-    GOFARM_ASSIGN_OR_RETURN(const HostPort where, ParseAddress(address, !folder.empty()));
-    if (!folder.empty()) {
-      contexts_ = std::make_unique<TlsContexts>(folder);
+    const HttpServerOptions& options = shared_->options;
+    const bool tls = !options.tls.certificate.empty();
+    GOFARM_ASSIGN_OR_RETURN(const HostPort where, ParseAddress(address, tls || options.for_everybody));
+    if (tls) {
+      contexts_ = std::make_unique<TlsContexts>(options.tls, options.authorize != nullptr);
       GOFARM_RETURN_IF_ERROR(contexts_->Current().status());
     }
     const tcp::endpoint endpoint(where.host, where.port);
@@ -115,7 +129,7 @@ class HttpServer::Impl {
     acceptor_.open(endpoint.protocol(), ec);
     if (!ec) acceptor_.set_option(asio::socket_base::reuse_address(true), ec);
     if (!ec) acceptor_.bind(endpoint, ec);
-    if (!ec) acceptor_.listen(kConnectionsMax, ec);
+    if (!ec) acceptor_.listen(options.limits.connections, ec);
     if (ec) return absl::UnavailableError(Cat("listen on ", address, ": ", ec.message()));
     port_ = acceptor_.local_endpoint(ec).port();
     return absl::OkStatus();
@@ -156,10 +170,11 @@ class HttpServer::Impl {
       if (ec == asio::error::operation_aborted) return;
       if (!ec) {
         boost::system::error_code gone;
-        const std::string address = contexts_ == nullptr ? "" : socket.remote_endpoint(gone).address().to_string();
+        const std::string address =
+            shared_->options.limits.per_address == 0 ? "" : SiteOf(socket.remote_endpoint(gone).address());
         if (gone || (!address.empty() && !shared_->per_address.Enter(address))) return Accept();
         // A request of the new one is worth more than one that may never come.
-        const bool full = shared_->connections >= kConnectionsMax;
+        const bool full = shared_->connections >= shared_->options.limits.connections;
         const std::shared_ptr<Waiting> oldest = full ? shared_->idle.TakeOldest() : nullptr;
         if (oldest != nullptr) oldest->GiveWay();
         if (!full || oldest != nullptr) {
@@ -187,7 +202,7 @@ class HttpServer::Impl {
   asio::io_context io_{kIoThreads};
   tcp::acceptor acceptor_;
   asio::steady_timer retry_;
-  const std::shared_ptr<Shared> shared_ = std::make_shared<Shared>();
+  const std::shared_ptr<Shared> shared_;
   std::unique_ptr<TlsContexts> contexts_;  // null: plain
   std::vector<std::thread> threads_;
   int port_ = 0;
@@ -205,7 +220,17 @@ HttpServer::HttpServer(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HttpServer::~HttpServer() = default;
 int HttpServer::port() const { return impl_->port(); }
 
-absl::Status CheckAddress(const std::string& address, bool tls) { return ParseAddress(address, tls).status(); }
+absl::Status CheckAddress(const std::string& address, bool anywhere) {
+  return ParseAddress(address, anywhere).status();
+}
+bool IsLoopback(const std::string& address) { return ParseAddress(address, /*anywhere=*/false).ok(); }
+
+HttpLimits WithinOpenFiles(HttpLimits wanted, int64_t open_files) {
+  const int64_t most = std::max<int64_t>(open_files / 4, kConnectionsLeast);
+  wanted.connections = static_cast<int>(std::min<int64_t>(wanted.connections, most));
+  wanted.streams = std::min(wanted.streams, wanted.connections);
+  return wanted;
+}
 
 void AddOperations(Router& router, Operations operations) {
   const auto told = [](std::string_view good, std::string_view bad, const absl::Status& status) {

@@ -18,6 +18,13 @@ namespace gofarm::http {
 inline constexpr size_t kQueryFieldsMax = 32;
 inline constexpr size_t kPieceBytesMax = 256 << 10;
 
+// Bytes of an open file, which do not change.
+struct FilePart {
+  int fd = -1;
+  int64_t first = 0;
+  int64_t size = 0;
+};
+
 // A body that is made while it is sent, also one without an end. Next is called by one thread at a time, and only when
 // the client has taken the piece before; it may read a disk, and must bound its waits.
 class BodyStream {
@@ -25,6 +32,9 @@ class BodyStream {
   virtual ~BodyStream() = default;
   // Null when it is not known: the body is sent in chunks then.
   virtual std::optional<int64_t> size() const { return std::nullopt; }
+  // The whole body, when it is a part of a file: it may be sent from there without a call of Start or Next. Open as
+  // long as this is.
+  virtual std::optional<FilePart> file() const { return std::nullopt; }
   // Called once, before Next. `wake` may be called by any thread, at any time and any number of times, also after this
   // stream is gone.
   virtual void Start(std::function<void()> wake) { (void)wake; }

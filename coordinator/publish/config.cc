@@ -58,18 +58,45 @@ std::vector<RegistryConfig> ReadRegistries(config::Table& publish) {
   return registries;
 }
 
-}  // namespace
-
-Config LoadConfig(config::Table& table) {
-  config::Table publish = table.Sub("publish");
-  Config config;
-  config.keys_dir = publish.Str("keys_dir", "");
-  config.make_keys = publish.Bool("make_keys", false);
+void ReadPublicAddress(config::Table& publish, const CheckListen& check_listen, Config& config) {
   config.public_url = publish.Str("public_url", "");
   while (!config.public_url.empty() && config.public_url.back() == '/') config.public_url.pop_back();
   if (!config.public_url.empty() && CleanUrl(config.public_url).empty()) {
     publish.Fault("public_url", Cat("\"", EscapeForPrint(config.public_url), "\" is no http or https address"));
   }
+  config.public_listen = publish.Str("public_listen", "");
+  config.public_certificate = publish.Str("public_certificate", "");
+  config.public_key = publish.Str("public_key", "");
+  config.public_connections =
+      static_cast<int>(publish.Int("public_connections", kPublicConnections, 1, kPublicConnectionsMax));
+  constexpr int kByAddress = -1;
+  const int per_address =
+      static_cast<int>(publish.Int("public_connections_per_address", kByAddress, kByAddress, kPublicConnectionsMax));
+  if (per_address != kByAddress) config.public_connections_per_address = per_address;
+  if (config.public_certificate.empty() != config.public_key.empty()) {
+    publish.Fault("public_certificate", "goes with public_key; write both, or none");
+  }
+  if (config.public_listen.empty()) {
+    if (!config.public_certificate.empty())
+      publish.Fault("public_certificate", "is of public_listen, which is missing");
+    return;
+  }
+  if (const absl::Status good = check_listen(config.public_listen); !good.ok()) {
+    publish.Fault("public_listen", Sv(good.message()));
+  }
+  if (config.public_url.empty()) {
+    publish.Fault("public_url", "is missing; write the http or https address by which others reach public_listen");
+  }
+}
+
+}  // namespace
+
+Config LoadConfig(config::Table& table, const CheckListen& check_listen) {
+  config::Table publish = table.Sub("publish");
+  Config config;
+  config.keys_dir = publish.Str("keys_dir", "");
+  config.make_keys = publish.Bool("make_keys", false);
+  ReadPublicAddress(publish, check_listen, config);
   config.builder_id = publish.Str("builder_id", "");
   config.publisher.name = publish.Str("name", config.publisher.name);
   config.publisher.page = publish.Str("page", config.publisher.page);

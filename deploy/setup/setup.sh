@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs the distribution packages that gofarm needs: setup.sh [build] [run] [test] [static]. Says what it will install before it
+# Installs the distribution packages that gofarm needs: setup.sh [build] [run] [test] [bench] [static]. Says what it will install before it
 # does, installs only what is missing, and may be run again at any time. Needs root or sudo only when something is missing.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -63,7 +63,7 @@ fi
 # Other servers would start on all addresses, now and at each boot; the tests start their own. Whatever policy the machine has
 # comes back afterwards.
 servers=()
-for s in docker-registry; do ! printf '%s\n' "${packages[@]}" | grep -qx "$s" || servers+=("$s"); done
+for s in docker-registry nginx; do ! printf '%s\n' "${packages[@]}" | grep -qx "$s" || servers+=("$s"); done
 policy=/usr/sbin/policy-rc.d mark="# of gofarm's deploy/setup/setup.sh, while it installs"
 give_back_policy() {
   if [ -e "$policy.before-gofarm" ]; then as_root mv -f "$policy.before-gofarm" "$policy"; else as_root rm -f "$policy"; fi

@@ -108,6 +108,50 @@ TEST(SettingsTest, TheConfigurationIsTomlThatHoldsWhatWasDecided) {
   EXPECT_TRUE(worker.Finish().ok()) << worker.Finish();
 }
 
+TEST(SettingsTest, WhatIsServedToEverybodyIsKeptUntilItIsTakenBack) {
+  std::string pattern = Cat(::testing::TempDir(), "/gofarm-settings-XXXXXX");
+  const FarmPaths paths{.dir = mkdtemp(pattern.data()), .run = pattern + "/run"};
+  Settings settings{.workers = 1, .cache_dir = "/c", .http_port = 20123};
+  EXPECT_TRUE(TakePublic("", "", settings).ok());
+  EXPECT_EQ(CoordinatorToml(paths, settings, {}, false).find("public_listen"), std::string::npos);
+  ASSERT_TRUE(TakePublic("127.0.0.1:8080", "https://bins.test", settings).ok());
+  ASSERT_TRUE(WriteSettings(paths, settings).ok());
+  Settings kept = ReadSettings(paths).value();
+  EXPECT_EQ(kept.public_listen, "127.0.0.1:8080");
+  EXPECT_EQ(kept.public_url, "https://bins.test");
+  const std::string toml = CoordinatorToml(paths, kept, {}, false);
+  config::Table table = config::Table::Parse(toml, "coordinator.toml");
+  config::Table publish = table.Sub("publish");
+  EXPECT_TRUE(publish.Bool("make_keys", false));
+  EXPECT_EQ(publish.Str("public_listen", ""), "127.0.0.1:8080");
+  EXPECT_EQ(publish.Str("public_url", ""), "https://bins.test");
+  EXPECT_TRUE(TakePublic("", "", kept).ok());
+  EXPECT_EQ(kept.public_listen, "127.0.0.1:8080") << "an `up` that says nothing of it";
+  EXPECT_TRUE(TakePublic("none", "", kept).ok());
+  EXPECT_EQ(kept.public_listen + kept.public_url, "");
+  EXPECT_TRUE(TakePublic("", "https://behind.test", kept).ok()) << "a proxy before the loopback address";
+  EXPECT_TRUE(TakePublic("none", "https://stays.test", kept).ok());
+  EXPECT_EQ(kept.public_url, "https://stays.test");
+  EXPECT_TRUE(TakePublic("", "none", kept).ok());
+  EXPECT_EQ(kept.public_url, "");
+  (void)io::RemoveTree(paths.dir);
+}
+
+TEST(SettingsTest, NobodyIsServedUnderAnAddressThatIsNone) {
+  for (const auto& [listen, url] : std::vector<std::pair<std::string, std::string>>{{"127.0.0.1:8080", ""},
+                                                                                    {"8080", "https://b.test"},
+                                                                                    {"unix:/s", "https://b.test"},
+                                                                                    {"127.0.0.1:x", "https://b.test"},
+                                                                                    {"", "b.test"},
+                                                                                    {"", "file:///b"},
+                                                                                    {"", "https://b.test/\"x\n"}}) {
+    Settings settings;
+    const absl::Status status = TakePublic(listen, url, settings);
+    EXPECT_TRUE(absl::IsInvalidArgument(status)) << listen << " " << url << " " << status;
+    EXPECT_THAT(std::string(status.message()), HasSubstr("--public-"));
+  }
+}
+
 TEST(SettingsTest, AFarmThatIsUpKeepsItsProxiesAndSaysWhatItPassesOver) {
   char pattern[] = "/tmp/gofarm-settings-XXXXXX";
   const FarmPaths paths = PathsFor(mkdtemp(pattern));

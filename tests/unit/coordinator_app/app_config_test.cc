@@ -9,6 +9,7 @@
 
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "coordinator/http/http_server.h"
 
 namespace gofarm::coordinator {
 namespace {
@@ -163,6 +164,30 @@ TEST_F(AppConfigTest, LimitsAreRead) {
   EXPECT_EQ(config->limits.memory_bytes, int64_t{2} << 30);
   EXPECT_EQ(config->limits.log_bytes, 1 << 20);
   EXPECT_EQ(config->limits.processes, 64);
+}
+
+TEST_F(AppConfigTest, WhatIsPublishedIsServedToEverybodyByAListenerOfItsOwn) {
+  auto config = LoadAppConfig(File(kGood));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->publish.public_listen, "") << "not unless it is asked for";
+  EXPECT_EQ(config->publish.public_connections, http::kPublicLimits.connections);
+  config = LoadAppConfig(File(Cat(kGood,
+                                  "[publish]\npublic_listen = \"0.0.0.0:8080\"\npublic_url = \"https://b.test/\"\n"
+                                  "public_certificate = \"/c\"\npublic_key = \"/k\"\npublic_connections = 100\n"
+                                  "public_connections_per_address = 0\n")));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->publish.public_listen, "0.0.0.0:8080");
+  EXPECT_EQ(config->publish.public_url, "https://b.test");
+  EXPECT_EQ(config->publish.public_certificate, "/c");
+  EXPECT_EQ(config->publish.public_key, "/k");
+  EXPECT_EQ(config->publish.public_connections, 100);
+  EXPECT_EQ(config->publish.public_connections_per_address, 0);
+  EXPECT_THAT(Faults(File(Cat(kGood, "[publish]\npublic_listen = \"b.test:80\"\npublic_key = \"/k\"\n"))),
+              AllOf(HasSubstr(":4: publish.public_listen"), HasSubstr("must be an IP address"),
+                    HasSubstr("publish.public_url: is missing"), HasSubstr("goes with public_key")));
+  EXPECT_THAT(Faults(File(Cat(kGood, "[publish]\npublic_certificate = \"/c\"\npublic_key = \"/k\"\n"))),
+              HasSubstr("public_listen, which is missing"));
+  EXPECT_THAT(Faults(File(Cat(kGood, "[publish]\npublic_connections = 0\n"))), HasSubstr("public_connections"));
 }
 
 TEST_F(AppConfigTest, UnknownLogLevelIsAFault) {

@@ -107,7 +107,7 @@ TEST(IdleConnectionsTest, ShutNobodyOutAndTheLongestWaitingGivesWay) {
                          .ready = [] { return absl::OkStatus(); }});
   const auto server = HttpServer::Start("127.0.0.1:0", std::move(router), {.request_time = absl::Minutes(10)}).value();
   std::vector<int> idle;
-  for (int i = 0; i < kConnectionsMax; ++i) {
+  for (int i = 0; i < kPlainLimits.connections; ++i) {
     idle.push_back(Connect(server->port()));
     // Half of a request is none.
     if (i % 2 == 1) {
@@ -119,7 +119,7 @@ TEST(IdleConnectionsTest, ShutNobodyOutAndTheLongestWaitingGivesWay) {
   // That of the first one has ended by then, so it made room for the others or one more had to go for each.
   EXPECT_EQ(ReadToEnd(idle.front()), "") << "the longest-waiting one was closed";
   const std::string request = "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-  const int newest = idle[kConnectionsMax - 2];
+  const int newest = idle[kPlainLimits.connections - 2];
   ::send(newest, request.data(), request.size(), MSG_NOSIGNAL);
   EXPECT_THAT(ReadToEnd(newest), StartsWith("HTTP/1.1 200")) << "the others are still there";
   for (const int fd : idle) ::close(fd);
@@ -127,7 +127,7 @@ TEST(IdleConnectionsTest, ShutNobodyOutAndTheLongestWaitingGivesWay) {
 
 TEST_F(HttpServerTest, SilentConnectionsAreClosed) {
   std::vector<int> silent;
-  for (int i = 0; i < kConnectionsMax; ++i) silent.push_back(Connect(server_->port()));
+  for (int i = 0; i < kPlainLimits.connections; ++i) silent.push_back(Connect(server_->port()));
   // All of them end, the first by one more that comes and the others by their time limit: a read returns the end of the
   // stream.
   silent.push_back(Connect(server_->port()));
@@ -156,6 +156,24 @@ TEST(HttpAddressTest, OnlyThisMachineWithoutTls) {
   for (const std::string bad : {"", "7071", "host:", "example.org:80", "127.0.0.1:70000", "127.0.0.1:-1"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(HttpServer::Start(bad, Router()).status())) << bad;
   }
+}
+
+TEST(HttpAddressTest, WhatIsForEverybodyMayListenAnywhereWithoutTls) {
+  const auto server = HttpServer::Start("0.0.0.0:0", Router(), {.for_everybody = true});
+  ASSERT_TRUE(server.ok()) << server.status();
+  EXPECT_THAT(Get((*server)->port(), "/metrics"), StartsWith("HTTP/1.1 404"));
+  EXPECT_TRUE(IsLoopback("127.0.0.1:80"));
+  EXPECT_TRUE(IsLoopback("[::1]:80"));
+  EXPECT_FALSE(IsLoopback("0.0.0.0:80"));
+  EXPECT_FALSE(IsLoopback("10.0.0.1:80"));
+}
+
+TEST(HttpLimitsTest, NoMoreConnectionsThanTheProcessMayHaveFiles) {
+  EXPECT_EQ(WithinOpenFiles(kPublicLimits, 1 << 20).connections, kPublicLimits.connections);
+  EXPECT_EQ(WithinOpenFiles(kPublicLimits, 1024).connections, 256) << "a socket and a file each, and half for others";
+  EXPECT_EQ(WithinOpenFiles(kPublicLimits, 1024).streams, 256);
+  EXPECT_EQ(WithinOpenFiles(kPublicLimits, 3).connections, kConnectionsLeast);
+  EXPECT_EQ(WithinOpenFiles(kPlainLimits, 1 << 20).streams, kPlainLimits.streams);
 }
 
 TEST(HttpAddressTest, TakenPortIsNamed) {

@@ -1,4 +1,5 @@
 // The listener for other hosts, spoken to over real TLS.
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,6 +21,7 @@
 #include "common/pki/key.h"
 #include "common/pki/key_folder.h"
 #include "common/pki/shown.h"
+#include "coordinator/http/file_response.h"
 #include "coordinator/http/http_server.h"
 #include "tests/unit/coordinator_http/raw_client.h"
 
@@ -40,7 +42,7 @@ class HttpsTest : public ::testing::Test {
     Router router;
     router.Get("/healthz", Router::Kind::kQuick, [](const Request&) { return Response{.body = "ok\n"}; });
     server_ = HttpServer::Start("127.0.0.1:0", std::move(router),
-                                {.certificate_folder = pki::CurrentOf(folder_),
+                                {.tls = Files(),
                                  .authorize = [](const Caller& caller) -> absl::Status {
                                    if (caller.bearer == "word") return absl::OkStatus();
                                    if (caller.certificate.empty()) return absl::UnauthenticatedError("who?");
@@ -48,6 +50,7 @@ class HttpsTest : public ::testing::Test {
                                    if (shown.ok() && shown->subject.name == "ann") return absl::OkStatus();
                                    return absl::PermissionDeniedError("not you");
                                  },
+                                 .limits = kTlsLimits,
                                  .request_time = absl::Seconds(1)})
                   .value();
   }
@@ -56,6 +59,10 @@ class HttpsTest : public ::testing::Test {
     (void)io::RemoveTree(folder_);
   }
 
+  TlsFiles Files() const {
+    const std::string current = pki::CurrentOf(folder_);
+    return {.certificate = Cat(current, "/", pki::kCertificateFile), .key = Cat(current, "/", pki::kKeyFile)};
+  }
   void Certify(const std::string& name) {
     const std::string key = pki::NewKey().value();
     const std::string certificate =
@@ -138,12 +145,12 @@ TEST_F(HttpsTest, OldTlsPlainTextAndSilenceGetNothing) {
   char byte = 0;
   boost::system::error_code ec;
   silent.read_some(asio::buffer(&byte, 1), ec);
-  EXPECT_TRUE(ec) << "it was shut after kHandshakeMax";
+  EXPECT_TRUE(ec) << "it was shut after handshake_time";
 }
 
 TEST_F(HttpsTest, OneAddressCannotTakeAllConnections) {
   std::vector<int> silent;
-  for (int i = 0; i < kConnectionsPerAddressMax; ++i) silent.push_back(Connect(server_->port()));
+  for (int i = 0; i < kTlsLimits.per_address; ++i) silent.push_back(Connect(server_->port()));
   EXPECT_EQ(Say(server_->port(), ""), "");
   char byte = 0;
   EXPECT_TRUE(::recv(silent[0], &byte, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN)
@@ -180,9 +187,63 @@ TEST_F(HttpsTest, ANewCertificateIsTakenUpWhileItRuns) {
   EXPECT_THAT(shown(), ::testing::Contains("two.example"));
 }
 
+// A browser that is asked for a certificate asks its user.
+TEST_F(HttpsTest, NobodyIsAskedForACertificateWhereEverybodyMayRead) {
+  Router router;
+  router.Get("/healthz", Router::Kind::kQuick, [](const Request&) { return Response{.body = "ok\n"}; });
+  server_ = HttpServer::Start("127.0.0.1:0", std::move(router), {.tls = Files(), .for_everybody = true}).value();
+  asio::io_context io;
+  asio::ssl::context context(asio::ssl::context::tls_client);
+  asio::ssl::stream<asio::ip::tcp::socket> stream(io, context);
+  bool asked = false;
+  SSL_set_cert_cb(
+      stream.native_handle(),
+      [](SSL*, void* seen) {
+        *static_cast<bool*>(seen) = true;
+        return 1;
+      },
+      &asked);
+  stream.next_layer().connect({asio::ip::make_address("127.0.0.1"), static_cast<uint16_t>(server_->port())});
+  stream.handshake(asio::ssl::stream_base::client);
+  EXPECT_FALSE(asked);
+  EXPECT_THAT(Ask("", {}), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("ok")));
+}
+
+TEST_F(HttpsTest, AFileGoesOutWholeOverTls) {
+  std::string content;
+  for (int i = 0; content.size() < 3'000'000; ++i) content += Cat(i, ",");
+  const std::string path = Cat(folder_, "/file");
+  ASSERT_TRUE(io::WriteFileAtomic(path, content).ok());
+  Router router;
+  router.Get("/healthz", Router::Kind::kBlocking, [&](const Request& request) {
+    return FileResponse(request, {.fd = io::Fd(::open(path.c_str(), O_RDONLY | O_CLOEXEC)),
+                                  .size = static_cast<int64_t>(content.size()),
+                                  .etag = "\"1\""});
+  });
+  server_ = HttpServer::Start("127.0.0.1:0", std::move(router), {.tls = Files(), .for_everybody = true}).value();
+  const std::string whole = Ask("", {});
+  EXPECT_THAT(whole.substr(0, 300), StartsWith("HTTP/1.1 200"));
+  EXPECT_TRUE(whole.substr(whole.find("\r\n\r\n") + 4) == content);
+  const std::string part = Ask("Range: bytes=1000000-\r\n", {});
+  EXPECT_THAT(part.substr(0, 300), StartsWith("HTTP/1.1 206"));
+  EXPECT_TRUE(part.substr(part.find("\r\n\r\n") + 4) == content.substr(1'000'000));
+}
+
+TEST_F(HttpsTest, FilesThatAreNoCertificateAndItsKeyAreToldAtTheStart) {
+  const std::string other = Cat(folder_, "/other.pem");
+  ASSERT_TRUE(io::WriteFileAtomic(other, pki::NewKey().value()).ok());
+  const absl::Status wrong =
+      HttpServer::Start("127.0.0.1:0", Router(), {.tls = {.certificate = Files().certificate, .key = other}}).status();
+  EXPECT_TRUE(absl::IsFailedPrecondition(wrong)) << wrong;
+  EXPECT_THAT(std::string(wrong.message()), HasSubstr(other));
+  const absl::Status none =
+      HttpServer::Start("127.0.0.1:0", Router(), {.tls = {.certificate = "/none", .key = other}}).status();
+  EXPECT_TRUE(absl::IsNotFound(none)) << none;
+}
+
 TEST(HttpsAddressTest, WhatOthersReachNeedsTls) {
   EXPECT_FALSE(CheckAddress("10.0.0.1:1").ok());
-  EXPECT_TRUE(CheckAddress("10.0.0.1:1", /*tls=*/true).ok());
+  EXPECT_TRUE(CheckAddress("10.0.0.1:1", /*anywhere=*/true).ok());
   EXPECT_TRUE(CheckAddress("127.0.0.1:1").ok());
 }
 

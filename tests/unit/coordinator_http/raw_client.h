@@ -13,8 +13,14 @@
 
 namespace gofarm::http {
 
-inline int Connect(int port) {
+// `window`: of a line with little room; 0: as the system has it. `from`: an address of this machine.
+inline int Connect(int port, int window = 0, const char* from = "127.0.0.1") {
   const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  if (window != 0) ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &window, sizeof window);
+  sockaddr_in here{};
+  here.sin_family = AF_INET;
+  EXPECT_EQ(::inet_pton(AF_INET, from, &here.sin_addr), 1);
+  EXPECT_EQ(::bind(fd, reinterpret_cast<const sockaddr*>(&here), sizeof here), 0);
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(static_cast<uint16_t>(port));
