@@ -80,16 +80,19 @@ absl::Status Leading::Start(const Scope& scope) {
                                                                          .goprivate = config.goprivate},
                                                      *news_);
   artifact_check_ = std::make_unique<service::ArtifactCheck>(*blobs_);
-  GOFARM_ASSIGN_OR_RETURN_CTX(publishing_,
-                              publish::PublishService::Open(scope, {.config = config.publish,
-                                                                    .pool = parts_.pool,
-                                                                    .blobs = *blobs_,
-                                                                    .logs = *log_store_,
-                                                                    .data_dir = config.data_dir,
-                                                                    .toolsets = config.toolsets,
-                                                                    .public_url = parts_.public_url,
-                                                                    .farm_version = parts_.facts.version}),
-                              "set up publishing");
+  GOFARM_ASSIGN_OR_RETURN_CTX(
+      publishing_,
+      publish::PublishService::Open(scope, {.config = config.publish,
+                                            .pool = parts_.pool,
+                                            .blobs = *blobs_,
+                                            .logs = *log_store_,
+                                            .data_dir = config.data_dir,
+                                            .toolsets = config.toolsets,
+                                            .public_url = parts_.public_url,
+                                            .farm_version = parts_.facts.version,
+                                            .metrics = &parts_.publish_metrics,
+                                            .queued_a_day = config.catalog.auto_select_per_day}),
+      "set up publishing");
   attempts_ = std::make_unique<service::AttemptService>(
       attempt_store_, [this](const std::string& sha256) { return blobs_->Renew(sha256); },
       [this](const Executable& executable, Target target) {
@@ -143,6 +146,15 @@ absl::Status Leading::Start(const Scope& scope) {
   }
   collector_ = std::jthread([this](const std::stop_token& stop) { Collect(stop); });
   return absl::OkStatus();
+}
+
+std::string Leading::WhyNotPublishing() const {
+  if (!publishing_->WhyOff().ok()) return std::string(publishing_->WhyOff().message());
+  std::string why;
+  for (const auto& [destination, fault] : publishing_->Faults()) {
+    why += Cat(why.empty() ? "" : "\n", "nothing goes to ", destination, ": ", fault);
+  }
+  return why;
 }
 
 void Leading::Stop() {

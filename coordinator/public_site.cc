@@ -258,7 +258,9 @@ web::ProgramFacts FactsOf(const publish::FoundProgram& found, std::string_view b
     all_reproduced = all_reproduced && file.reproduced > 0;
   }
   if (all_reproduced && facts.reproduced == web::Reproduced::kNotTried) facts.reproduced = web::Reproduced::kYes;
-  if (first.facts.deprecated) facts.deprecated = "its author calls this module deprecated";
+  if (first.facts.deprecated) {
+    facts.deprecated = first.facts.deprecated_note.empty() ? "no reason is given" : first.facts.deprecated_note;
+  }
   for (const std::string& version : found.versions) facts.versions.push_back({.version = version});
   facts.versions_total = static_cast<int64_t>(found.versions.size());
   return facts;

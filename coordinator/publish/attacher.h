@@ -38,7 +38,8 @@ struct AttacherParts {
   std::shared_ptr<const Keys> keys;
   blob::BlobStore& blobs;
   std::function<absl::StatusOr<domain::BuildFacts>(const Scope&, AttemptToken)> facts_of;
-  const licences::Detector& detector;
+  // May block until it is made. What it gives outlives the Attacher.
+  std::function<const licences::Detector&()> detector;
   licences::Policy licences;
   std::vector<Toolset> toolsets;
   Publisher publisher;

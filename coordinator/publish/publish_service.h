@@ -5,8 +5,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -24,7 +27,9 @@
 #include "coordinator/publish/config.h"
 #include "coordinator/publish/index_publisher.h"
 #include "coordinator/publish/keys.h"
+#include "coordinator/publish/opening_carrier.h"
 #include "coordinator/publish/outbox.h"
+#include "coordinator/publish/publish_metrics.h"
 #include "coordinator/store/publish_store.h"
 
 namespace gofarm::publish {
@@ -38,6 +43,8 @@ struct PublishServiceParts {
   std::vector<Toolset> toolsets;
   std::string public_url;  // where nothing else is configured
   std::string farm_version;
+  PublishMetrics* metrics = nullptr;  // null: nobody counts requests
+  int queued_a_day = 0;               // modules that may become jobs by themselves
 };
 
 class PublishService {
@@ -77,6 +84,10 @@ class PublishService {
                               const std::function<absl::Status(const domain::JobAttachment&)>& sink);
   store::PublishStore& store() { return store_; }
   const std::vector<std::string>& destinations() const { return destinations_; }
+  // What keeps whole destinations from being used, by name: credentials that cannot be read, say. Looks again.
+  std::map<std::string, std::string> Faults() const;
+  // Some seconds old; null: nothing was counted yet. Does not block.
+  std::optional<PublishFigures> LastFigures();
 
  private:
   class StoreOrders;
@@ -85,6 +96,11 @@ class PublishService {
   std::unique_ptr<const Attacher> MakeAttacher(std::shared_ptr<const Keys> keys);
   absl::StatusOr<std::string> BuilderId(const Scope& scope);
   absl::Status OpenRegistry(const RegistryConfig& config);
+  absl::StatusOr<std::unique_ptr<Carrier>> MakeRegistry(const RegistryConfig& config,
+                                                        const oci::Destination& destination) const;
+  // Made at the first call, which takes a second or two.
+  const licences::Detector& DetectorNow() const;
+  absl::StatusOr<PublishFigures> Figures(const Scope& scope);
   absl::Status OpenDestinations();
   std::string IndexRoot() const;
 
@@ -95,7 +111,8 @@ class PublishService {
   const std::string keys_dir_;
   std::string builder_id_;
   absl::Status why_off_;
-  std::unique_ptr<licences::Detector> detector_;
+  mutable std::once_flag detector_once_;
+  mutable std::unique_ptr<const licences::Detector> detector_;
   absl::Mutex rotation_;  // one at a time
   // Held by each attempt as a reader, so that none signs with a key that is not the one any more.
   mutable absl::Mutex keys_mutex_;
@@ -104,7 +121,10 @@ class PublishService {
   std::unique_ptr<StoreOrders> orders_;
   std::unique_ptr<IndexPublisher> index_;
   std::unique_ptr<Outbox> outbox_;
+  std::map<std::string, OpeningCarrier*> registries_;    // by name; loops_ own them
   std::vector<std::unique_ptr<DestinationLoop>> loops_;  // of registries and folders
+  KeptFigures figures_{[this](const Scope& scope) { return Figures(scope); }};
+  std::jthread warm_;  // makes the detector, so that no attempt waits for it
 };
 
 }  // namespace gofarm::publish

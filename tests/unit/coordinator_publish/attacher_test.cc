@@ -76,7 +76,7 @@ class AttacherTest : public ::testing::Test {
                              facts.started_at = attest::kStarted;
                              return facts;
                            },
-                       .detector = detector_,
+                       .detector = [this]() -> const licences::Detector& { return detector_; },
                        .licences = AnyLicence(),
                        .toolsets = {{.name = "tools", .archives = context.archives}},
                        .publisher = {},
