@@ -90,10 +90,8 @@ void WithinBudget(const std::vector<UpdateCandidate>& candidates, int left, absl
                    [&](size_t a, size_t b) { return candidates[a].indexed_at < candidates[b].indexed_at; });
   for (size_t i = static_cast<size_t>(std::max(left, 0)); i < queued.size(); ++i) {
     UpdateDecision& decision = decisions[queued[i]];
-    decision = {.verdict = UpdateVerdict::kWaits,
-                .reason = kBudgetUsed,
-                .until = NextDay(now),
-                .targets = decision.targets};
+    decision = {
+        .verdict = UpdateVerdict::kWaits, .reason = kBudgetUsed, .until = NextDay(now), .targets = decision.targets};
   }
 }
 

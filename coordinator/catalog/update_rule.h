@@ -15,8 +15,8 @@
 
 namespace gofarm::catalog {
 
-inline constexpr size_t kRetractionsMax = 1'000;    // ranges that are kept of one go.mod
-inline constexpr size_t kRetractionWhyMax = 200;    // bytes of one reason
+inline constexpr size_t kRetractionsMax = 1'000;  // ranges that are kept of one go.mod
+inline constexpr size_t kRetractionWhyMax = 200;  // bytes of one reason
 inline constexpr char kNoRetractionReason[] = "its author gives no reason";
 inline constexpr char kBudgetUsed[] = "the budget of the day is used up";
 

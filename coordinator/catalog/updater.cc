@@ -112,8 +112,8 @@ absl::StatusOr<int64_t> Updater::Queue(const Scope& scope, const Decided& decide
   // A kill before this marks nothing: the jobs are there, so the version is not queued again.
   GOFARM_RETURN_IF_ERROR(store_.MarkQueued(scope, epoch_, queued));
   if (receipt.batch.id == BatchId{}) return 0;
-  obs::Info("updates_submitted", {{"batch", Cat(receipt.batch.id.value)},
-                                  {"modules", Cat(queued.size() - receipt.left_out.size())}});
+  obs::Info("updates_submitted",
+            {{"batch", Cat(receipt.batch.id.value)}, {"modules", Cat(queued.size() - receipt.left_out.size())}});
   // The selection need not offer them to a person again.
   std::vector<store::Unsubmitted> modules;
   for (size_t i = 0; i < queued.size(); ++i) {

@@ -25,11 +25,11 @@ struct UpdateCandidate {
   std::vector<PublishedProgram> programs;
   std::string version;  // the newest that is not retracted, as reach found it
   Reachability reach = Reachability::kNone;
-  bool retracted = false;    // all of its versions are
-  std::string detected;      // the version that was looked into; empty: none
-  std::string undecided;     // why nothing is known of that
-  int buildable = 0;         // bit n - 1: target n has a program that is forecast as buildable
-  std::string document;      // JSON: the detection of `version`; "{}": there is none
+  bool retracted = false;  // all of its versions are
+  std::string detected;    // the version that was looked into; empty: none
+  std::string undecided;   // why nothing is known of that
+  int buildable = 0;       // bit n - 1: target n has a program that is forecast as buildable
+  std::string document;    // JSON: the detection of `version`; "{}": there is none
   absl::Time indexed_at = absl::InfinitePast();
   int jobs = 0;           // bit n - 1: there is a job of this version for target n, whatever came of it
   std::string withdrawn;  // why a person keeps it from being published; empty: nobody does

@@ -67,8 +67,8 @@ PublishMetrics::PublishMetrics(metrics::Registry& registry) {
     requests_failed_[why] =
         &registry.GetCounter(kRequests, kRequestsHelp, {{"class", std::string(oci::FailureClassName(why))}});
   }
-  budget_left_ = &registry.GetGauge("gofarm_publish_budget_left",
-                                    "Modules that may still become jobs by themselves today (UTC).");
+  budget_left_ =
+      &registry.GetGauge("gofarm_publish_budget_left", "Modules that may still become jobs by themselves today (UTC).");
   generation_ = &registry.GetGauge("gofarm_publish_index_generation", "Number of the index that is served; 0: none.");
   index_age_ =
       &registry.GetGauge("gofarm_publish_index_age_seconds", "Since the served index was written; 0: none is served.");

@@ -16,8 +16,8 @@
 
 namespace gofarm::store {
 
-inline constexpr int kUpdatePage = 500;           // candidates, or retracted versions, of one page
-inline constexpr int kDeprecatedAtOnce = 5'000;   // releases that one call marks
+inline constexpr int kUpdatePage = 500;          // candidates, or retracted versions, of one page
+inline constexpr int kDeprecatedAtOnce = 5'000;  // releases that one call marks
 
 class UpdateStore {
  public:

@@ -300,7 +300,8 @@ TEST_F(UpdaterTest, ALookRestsUntilSomethingChanges) {
 
 TEST_F(UpdaterTest, OneNameOfAVersionIsOfOneProgramInTheDatabaseToo) {
   const JobId job = OnlyJob(Submit({kModule}).batch.id);
-  domain::CompletedAttempt report = BuiltReport(Run(job, session_), job, {"example.com/m/a/tool", "example.com/m/b/tool"});
+  domain::CompletedAttempt report =
+      BuiltReport(Run(job, session_), job, {"example.com/m/a/tool", "example.com/m/b/tool"});
   report.publishing = {.releases = {{.import_path = "example.com/m/a/tool", .facts = {.program = "tool"}},
                                     {.import_path = "example.com/m/b/tool", .facts = {.program = "Tool"}}},
                        .destinations = {"index"}};

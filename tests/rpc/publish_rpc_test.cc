@@ -207,6 +207,21 @@ TEST_F(PublishRpcTest, WithoutKeysItSaysWhyAndOnlyTakesThingsAway) {
   expect_off(Ask(&v1::Publish::Stub::GetKeys, v1::GetKeysRequest(), none));
 }
 
+TEST_F(PublishRpcTest, CredentialsThatCannotBeReadMakeTheirDestinationFailAlone) {
+  const std::string file = dir_ + "/registry-token";
+  config_.registries = {{.url = "https://registry.test/farm", .credentials_file = file}};
+  Serve();
+  v1::PublishStatus status = GetStatus();
+  ASSERT_EQ(status.destinations_size(), 2);
+  EXPECT_EQ(status.off(), "") << "the farm publishes elsewhere";
+  EXPECT_EQ(status.destinations(0).name(), "index");
+  EXPECT_EQ(status.destinations(0).fault(), "");
+  EXPECT_THAT(status.destinations(1).fault(), AllOf(HasSubstr("unauthorized: "), HasSubstr(file)));
+  ASSERT_TRUE(io::WriteFileAtomic(file, "user:secret\n", 0600).ok());
+  status = GetStatus();
+  EXPECT_EQ(status.destinations(1).fault(), "") << "mended without a restart";
+}
+
 TEST_F(PublishRpcTest, ACoordinatorWithoutPublishingAnswersInWords) {
   adjust_ = nullptr;
   Restart();

@@ -40,9 +40,9 @@ TEST(UpdatesTextTest, SaysWhatWaitsUntilWhenAndWhy) {
                                               .queued_at = kNoon}},
                                   .retracted = {{"example.com/p", "v1.0.1", "leaks keys"}}};
   const std::string text = UpdatesText(view, Terminal{});
-  for (const char* part : {"v1.1.0", "the delay of updates", "2026-11-30", "something changes", "and 2 more\n",
-                           "example.com/o@v2.0.0", "x86_64 riscv64", "example.com/p@v1.0.1", "leaks keys",
-                           "budget of the day: 2 of 5 used, 3 left\n"}) {
+  for (const char* part :
+       {"v1.1.0", "the delay of updates", "2026-11-30", "something changes", "and 2 more\n", "example.com/o@v2.0.0",
+        "x86_64 riscv64", "example.com/p@v1.0.1", "leaks keys", "budget of the day: 2 of 5 used, 3 left\n"}) {
     EXPECT_THAT(text, HasSubstr(part));
   }
   EXPECT_THAT(text, Not(HasSubstr("\x1b[2J")));

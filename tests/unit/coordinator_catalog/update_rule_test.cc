@@ -168,12 +168,12 @@ TEST(RetractionTest, BothEndsOfARangeBelongToIt) {
 
 TEST(RetractionTest, MarksAreForWhatSaysOtherThanGoModSays) {
   const std::vector<RetractedRange> ranges = {{"v1.0.0", "v1.0.0", "bad"}};
-  const std::vector<RetractionMark> marks = MarksOf(std::vector<Retractable>{
-      {"example.com/a", "v1.0.0", "", "", ranges},     // retracted now
-      {"example.com/b", "v1.0.0", "bad", "bad", ranges},  // as it says
-      {"example.com/c", "v1.0.0", "", "bad", ranges},  // a target that was built later
-      {"example.com/d", "v1.0.1", "bad", "bad", ranges},  // it is taken back no more
-      {"example.com/e", "v1.0.1", "", "", ranges}});
+  const std::vector<RetractionMark> marks =
+      MarksOf(std::vector<Retractable>{{"example.com/a", "v1.0.0", "", "", ranges},        // retracted now
+                                       {"example.com/b", "v1.0.0", "bad", "bad", ranges},  // as it says
+                                       {"example.com/c", "v1.0.0", "", "bad", ranges},  // a target that was built later
+                                       {"example.com/d", "v1.0.1", "bad", "bad", ranges},  // it is taken back no more
+                                       {"example.com/e", "v1.0.1", "", "", ranges}});
   ASSERT_THAT(marks, SizeIs(3));
   EXPECT_EQ(marks[0].module, "example.com/a");
   EXPECT_EQ(marks[0].why, "bad");
