@@ -23,6 +23,7 @@
 #include "coordinator/blob/log_store.h"
 #include "coordinator/domain/publishing.h"
 #include "coordinator/domain/types.h"
+#include "coordinator/oci/reference.h"
 #include "coordinator/publish/attacher.h"
 #include "coordinator/publish/config.h"
 #include "coordinator/publish/index_publisher.h"

@@ -43,7 +43,8 @@ class UpdatesTest : public ::testing::Test {
     JsonWriter json;
     json.BeginObject().Field("path", kModule).Field("version", version).Key("files").BeginObject();
     if (!go_mod.empty()) json.Field("go.mod", go_mod);
-    json.Field("main.go", Cat("package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"tool ", version, "\") }\n"))
+    json.Field("main.go",
+               Cat("package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"tool ", version, "\") }\n"))
         .Field("LICENSE", *mit)
         .EndObject()
         .EndObject();
@@ -104,7 +105,8 @@ TEST_F(UpdatesTest, FromTheIndexLineToFourTargetsAndBackWhenItsAuthorRetractsIt)
                         "\n\ngo 1.21\n\nretract v1.1.0 // loses <i>data</i>\n"));
   ASSERT_TRUE(farm_.WaitUntil([&] { return Shown("v1.2.0") && ShownNowhere("v1.1.0"); }, absl::Minutes(10)))
       << farm_.Gofarm({"publish", "updates"}).out;
-  EXPECT_THAT(Index(kHosts[0]), HasSubstr("Deprecated by its author: use \\u003cb\\u003eanother\\u003c/b\\u003e tool."));
+  EXPECT_THAT(Index(kHosts[0]),
+              HasSubstr("Deprecated by its author: use \\u003cb\\u003eanother\\u003c/b\\u003e tool."));
   const std::string page = RunCommand({"curl", "-sS", Cat(http_, "/p/", kModule)}).out;
   EXPECT_THAT(page, HasSubstr("deprecated"));
   EXPECT_THAT(page, Not(HasSubstr("<b>another</b>")));
