@@ -9,6 +9,10 @@ ALTER TABLE releases ADD COLUMN retracted text NOT NULL DEFAULT '';
 -- When what is to be done was ordered last; tries do not move it.
 ALTER TABLE publications ADD COLUMN ordered_at timestamptz NOT NULL DEFAULT now();
 
+-- When it came to stand there first; null: it never did. An order to show it anew does not end that.
+ALTER TABLE publications ADD COLUMN published_at timestamptz;
+UPDATE publications SET published_at = changed_at WHERE state = 4;
+
 -- The last line of defence for names: of one version two programs never share a file's name or a repository, in no case
 -- of letters. Of two modules they cannot, as the path has the module's (coordinator/publish/names.h).
 CREATE UNIQUE INDEX releases_program ON releases (module, version, target, lower(facts ->> 'program'));

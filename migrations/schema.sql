@@ -598,6 +598,8 @@ CREATE TABLE publications (
     changed_at    timestamptz NOT NULL DEFAULT now(),
     -- When what is to be done was ordered last; tries do not move it.
     ordered_at    timestamptz NOT NULL DEFAULT now(),
+    -- When it came to stand there first; null: it never did. An order to show it anew does not end that.
+    published_at  timestamptz,
     UNIQUE (release_id, destination, token),
     CONSTRAINT publication_failed_has_class CHECK (state NOT IN (2, 3) OR failure_class <> '')
 );

@@ -20,7 +20,7 @@
 
 namespace gofarm::catalog {
 
-inline constexpr absl::Duration kUpdatesLookMost = absl::Minutes(10);
+inline constexpr absl::Duration kUpdatesLookMost = absl::Minutes(1);
 // A look may take a tenth of the time, however many modules are published.
 inline constexpr int kUpdatesRestShare = 9;
 inline constexpr size_t kUpdatesShownMax = 500;  // rows of each list of a view

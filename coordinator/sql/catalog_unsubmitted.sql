@@ -9,6 +9,7 @@ SELECT m.path, d.version, d.module_id, d.reason, t.targets
  WHERE d.selected AND ($2::boolean OR d.submitted <> d.version)
    AND NOT ($3::boolean
             AND EXISTS (SELECT FROM releases r JOIN publications p ON p.release_id = r.id
-                         WHERE r.module = m.path AND r.withdrawn_at IS NULL AND p.state = 4 AND NOT p.withdraw))
+                         WHERE r.module = m.path AND r.withdrawn_at IS NULL AND p.published_at IS NOT NULL AND p.state <> 5
+                           AND NOT p.withdraw))
  ORDER BY coalesce(e.stars, 0) DESC, m.path
  LIMIT $1::int

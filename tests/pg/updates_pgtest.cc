@@ -267,6 +267,13 @@ TEST_F(UpdaterTest, WhatAPersonWithdrewDoesNotComeBackWithTheEndOfARetraction) {
   EXPECT_EQ(IndexRow(kModule).state, PublicationState::kWithdrawn);
 }
 
+TEST_F(UpdaterTest, AModuleStaysPublishedWhileTheIndexTellsItAnew) {
+  Publish(1, kModule);
+  Newer(1, kModule, "v1.1.0", {.deprecated = "use another"});
+  EXPECT_EQ(Look().modules, 1);
+  EXPECT_EQ(IndexRow(kModule).state, PublicationState::kPending);
+}
+
 TEST_F(UpdaterTest, ADeprecatedModuleKeepsItsRecordWithANote) {
   Publish(1, kModule);
   Says(1, "v1.0.0", std::nullopt, "use example.com/other");
