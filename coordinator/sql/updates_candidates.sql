@@ -3,8 +3,8 @@ WITH published AS MATERIALIZED (
   SELECT r.module
     FROM releases r
    WHERE r.withdrawn_at IS NULL AND r.module > $1::text
-     AND EXISTS (SELECT FROM publications p WHERE p.release_id = r.id AND p.published_at IS NOT NULL
-                                                            AND p.state <> 5 AND NOT p.withdraw)
+     AND EXISTS (SELECT FROM publications p
+                  WHERE p.release_id = r.id AND p.published_at IS NOT NULL AND p.state <> 5 AND NOT p.withdraw)
    GROUP BY r.module)
 SELECT m.id, m.path, c.version, c.state, c.retracted, coalesce(d.version, '') AS detected,
        coalesce(d.undecided, '') AS undecided, coalesce(d.targets, 0) AS targets,

@@ -111,9 +111,9 @@ TEST_F(UpdatesTest, FromTheIndexLineToFourTargetsAndBackWhenItsAuthorRetractsIt)
   EXPECT_THAT(page, HasSubstr("deprecated"));
   EXPECT_THAT(page, Not(HasSubstr("<b>another</b>")));
   EXPECT_EQ(Install(kModule), "tool v1.2.0\n");
-  EXPECT_TRUE(farm_.WaitUntil(
-      [&] { return Install(Cat(kModule, "@v1.1.0")).find("loses <i>data</i>") != std::string::npos; },
-      absl::Minutes(2)));
+  EXPECT_TRUE(
+      farm_.WaitUntil([&] { return Install(Cat(kModule, "@v1.1.0")).find("loses <i>data</i>") != std::string::npos; },
+                      absl::Minutes(2)));
   const Json after = farm_.GofarmJson({"publish", "updates"});
   ASSERT_EQ(Count(after.root(), "retracted"), 1u);
   EXPECT_EQ(Text(Items(At(after.root(), "retracted"))[0], "version"), "v1.1.0");

@@ -48,9 +48,11 @@ class PublishRpcTest : public RpcTest {
     config_.keys_dir = with_keys ? Keys() : dir_ + "/none";
     config_.make_keys = with_keys;
     blobs_ = blob::OpenFolderBlobStore(dir_).value();
+    logs_ = blob::OpenFolderLogStore(dir_, 1 << 20).value();
     auto opened = publish::PublishService::Open(Scope::For(absl::Seconds(20)), {.config = config_,
                                                                                 .pool = *pool_,
                                                                                 .blobs = *blobs_,
+                                                                                .logs = *logs_,
                                                                                 .data_dir = dir_,
                                                                                 .public_url = "http://127.0.0.1:1",
                                                                                 .farm_version = "test"});
@@ -156,6 +158,7 @@ class PublishRpcTest : public RpcTest {
 
   publish::Config config_;
   std::unique_ptr<blob::BlobStore> blobs_;
+  std::unique_ptr<blob::LogStore> logs_;
   std::unique_ptr<publish::PublishService> service_;
   std::unique_ptr<v1::Publish::Stub> publish_;
 };
