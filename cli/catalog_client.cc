@@ -52,6 +52,7 @@ CatalogClient::Document CatalogClient::Status(bool fresh) {
 CatalogClient::Document CatalogClient::Stats() {
   return Ask(*farm_.impl_, &Stub::GetCatalogStats, v1::CatalogRequest());
 }
+CatalogClient::Document CatalogClient::Updates() { return Ask(*farm_.impl_, &Stub::GetUpdates, v1::CatalogRequest()); }
 CatalogClient::Document CatalogClient::Funnel() { return Ask(*farm_.impl_, &Stub::GetFunnel, v1::CatalogRequest()); }
 CatalogClient::Document CatalogClient::Show(const std::string& module) {
   return Ask(*farm_.impl_, &Stub::ShowModule, OfModule(module));

@@ -36,6 +36,7 @@ class CatalogClient {
   Document Status(bool fresh);
   Document Stats();
   Document Funnel();
+  Document Updates();
   Document Show(const std::string& module);
   Document Why(const std::string& module);
   Document Search(const std::string& words, int limit);

@@ -111,6 +111,7 @@ Exit PublishStatusVerb(const Globals& globals) {
   for (const v1::DestinationStatus& row : status.destinations()) {
     std::string note;
     if (row.paused()) note = Cat("paused", row.pause_reason().empty() ? "" : ": ", row.pause_reason());
+    if (!row.fault().empty()) note = row.fault();
     if (!row.configured() && status.off().empty()) note = "not configured any more";
     table.Add({row.name(), Cat(row.pending()), Cat(row.failed()), Cat(row.parked()), Cat(row.published()),
                Cat(row.withdrawn()), note});

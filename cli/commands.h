@@ -180,6 +180,7 @@ struct PublishWithdrawArgs {
 };
 Exit PublishWithdraw(const Globals& globals, const PublishWithdrawArgs& args);
 Exit PublishWithdrawals(const Globals& globals);
+Exit PublishUpdates(const Globals& globals);
 struct PublishVerifyArgs {
   std::string module;
   int sample = 20;

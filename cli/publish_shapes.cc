@@ -111,6 +111,7 @@ std::string PublishStatusDocument(const v1::PublishStatus& status) {
     json.Field("configured", row.configured())
         .Field("paused", row.paused())
         .Field("pause_reason", row.pause_reason())
+        .Field("fault", row.fault())
         .EndObject();
   }
   json.EndArray().EndObject();

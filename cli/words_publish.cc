@@ -95,6 +95,10 @@ void AddPublish(Parser& p, PublishWords& args) {
   withdraw->add_flag("--yes", args.withdraw.yes, "without asking");
   p.Verb(publish, "withdrawals", "what was withdrawn, and why", "gofarm publish withdrawals",
          [&] { return PublishWithdrawals(p.globals); });
+  p.Verb(publish, "updates",
+         "new versions of published modules: what waits until when and why, and what was queued today",
+         "gofarm publish updates\ngofarm publish updates --output json | jq .left_today",
+         [&] { return PublishUpdates(p.globals); });
   CLI::App* verify = p.Verb(publish, "verify", "look at what is published where it is, and compare digests",
                             "gofarm publish verify\ngofarm publish verify --all",
                             [&] { return PublishVerify(p.globals, args.verify); });

@@ -27,6 +27,7 @@
 #include "coordinator/data_dir.h"
 #include "coordinator/http/http_server.h"
 #include "coordinator/leading.h"
+#include "coordinator/publish/publish_metrics.h"
 #include "coordinator/rpc/listener_watch.h"
 #include "coordinator/rpc/standby_server.h"
 #include "coordinator/service/audit_log.h"
@@ -128,6 +129,7 @@ class Coordinator {
   sync::StopSignals& signals_;
   metrics::Registry metrics_;
   catalog::CatalogMetrics catalog_metrics_{metrics_};
+  publish::PublishMetrics publish_metrics_{metrics_};
   store::Pool pool_;
   store::Pool attempt_pool_;
   store::Pool watch_pool_;
@@ -304,6 +306,7 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .proxy = *proxy_,
                    .upstream = *upstream_,
                    .catalog_metrics = catalog_metrics_,
+                   .publish_metrics = publish_metrics_,
                    .leadership = *leadership_,
                    .identities = identities_.get(),
                    .audit = &audit_,
@@ -353,12 +356,13 @@ absl::Status Coordinator::Ready() {
 
 std::string Coordinator::Remarks() {
   const absl::ReaderMutexLock lock(&leading_mutex_);
-  return leading_ == nullptr ? "" : std::string(leading_->WhyNotPublishing().message());
+  return leading_ == nullptr ? "" : leading_->WhyNotPublishing();
 }
 
 std::string Coordinator::MetricsText() {
   service::DispatchStats stats;
   std::optional<catalog::CatalogStatus> catalog_status;
+  std::optional<publish::PublishFigures> figures;
   bool leads = false;
   {
     const absl::MutexLock lock(&leading_mutex_);
@@ -366,9 +370,11 @@ std::string Coordinator::MetricsText() {
     if (leads) {
       stats = leading_->Stats();
       catalog_status = leading_->LastCatalogStatus();
+      figures = leading_->LastPublishFigures();
     }
   }
   catalog_metrics_.Show(catalog_status);
+  publish_metrics_.Show(figures, WallNow());
   catalog_metrics_.Show(upstream_->Status(), SteadyNow());
   const std::pair<const char*, int64_t> gauges[] = {
       {"waiting", stats.waiting}, {"offered", stats.offered}, {"running", stats.running}};

@@ -100,6 +100,8 @@ absl::Status Leading::Start(const Scope& scope) {
                   .toolsets = config.toolsets,
                   .public_url = parts_.public_url,
                   .farm_version = parts_.facts.version,
+                  .metrics = &parts_.publish_metrics,
+                  .queued_a_day = config.catalog.auto_select_per_day,
                   .elsewhere = [this](Target target, std::string_view worker) { return IsTaken(target, worker); },
                   .queued = [this](const std::vector<domain::JobRef>& jobs) { news_->Queued(jobs, LowestOf(jobs)); }}),
       "set up publishing");
@@ -156,6 +158,15 @@ absl::Status Leading::Start(const Scope& scope) {
   }
   collector_ = std::jthread([this](const std::stop_token& stop) { Collect(stop); });
   return absl::OkStatus();
+}
+
+std::string Leading::WhyNotPublishing() const {
+  if (!publishing_->WhyOff().ok()) return std::string(publishing_->WhyOff().message());
+  std::string why;
+  for (const auto& [destination, fault] : publishing_->Faults()) {
+    why += Cat(why.empty() ? "" : "\n", "nothing goes to ", destination, ": ", fault);
+  }
+  return why;
 }
 
 void Leading::Stop() {

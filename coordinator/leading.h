@@ -62,6 +62,7 @@ struct LeadingParts {
   service::ModuleProxy& proxy;
   catalog::Upstream& upstream;
   catalog::CatalogMetrics& catalog_metrics;
+  publish::PublishMetrics& publish_metrics;
   service::Leadership& leadership;
   service::IdentityService* identities = nullptr;  // null: nothing listens beyond this machine
   service::AuditLog* audit = nullptr;
@@ -79,7 +80,9 @@ class Leading {
 
   // All after Start.
   const std::string& address() const { return rpc_->address(); }
-  const absl::Status& WhyNotPublishing() const { return publishing_->WhyOff(); }
+  // What is not published and why, a line a destination; empty: all is well.
+  std::string WhyNotPublishing() const;
+  std::optional<publish::PublishFigures> LastPublishFigures() { return publishing_->LastFigures(); }
   service::DispatchStats Stats() const { return dispatch_->Stats(); }
   std::optional<catalog::CatalogStatus> LastCatalogStatus() { return catalog_->LastStatus(); }
   SiteParts Site() { return {.publishing = *publishing_, .blobs = *blobs_, .logs = *log_store_}; }

@@ -283,7 +283,9 @@ web::ProgramFacts FactsOf(const publish::FoundProgram& found, std::string_view b
       facts.reproduced_at = std::max(facts.reproduced_at, file.rebuilt_at);
     }
   }
-  if (first.facts.deprecated) facts.deprecated = "its author calls this module deprecated";
+  if (first.facts.deprecated) {
+    facts.deprecated = first.facts.deprecated_note.empty() ? "no reason is given" : first.facts.deprecated_note;
+  }
   for (const std::string& version : found.versions) facts.versions.push_back({.version = version});
   facts.versions_total = static_cast<int64_t>(found.versions.size());
   return facts;

@@ -416,7 +416,9 @@ CREATE TABLE catalog_reach (
     zip_bytes     bigint NOT NULL DEFAULT 0,
     absent_since  timestamptz,  -- first of the absences in a row
     checked_at    timestamptz NOT NULL,
-    revision      bigint NOT NULL
+    revision      bigint NOT NULL,
+    -- What the newest go.mod takes back, as [{low, high, why}]: both ends belong to it.
+    retractions   jsonb NOT NULL DEFAULT '[]' CHECK (jsonb_typeof(retractions) = 'array')
 );
 CREATE INDEX catalog_reach_revision ON catalog_reach (revision);
 CREATE INDEX catalog_reach_available ON catalog_reach (module_id) WHERE state = 1;
@@ -572,6 +574,8 @@ CREATE TABLE releases (
     differed     integer NOT NULL DEFAULT 0 CHECK (differed >= 0),    -- builds with another one
     withdrawn_at timestamptz,
     rebuild_token bigint REFERENCES attempts (token),  -- of the rebuild that says so: the newest one, or one that differs
+    -- Why its author took it back; '': he did not. The index does not show it as long as that is so; it is not barred.
+    retracted    text NOT NULL DEFAULT '',
     UNIQUE (module, version, import_path, target),
     FOREIGN KEY (token, import_path) REFERENCES executables (token, import_path)
 );
@@ -591,6 +595,9 @@ CREATE TABLE rebuilds (
     FOREIGN KEY (of_token, import_path) REFERENCES executables (token, import_path)
 );
 CREATE INDEX rebuilds_of_token ON rebuilds (of_token);
+-- The last line of defence for names: of one version two programs never share a file's name or a repository, in no case
+-- of letters. Of two modules they cannot, as the path has the module's (coordinator/publish/names.h).
+CREATE UNIQUE INDEX releases_program ON releases (module, version, target, lower(facts ->> 'program'));
 
 -- Where a release goes, one row a destination: "index", or a registry or folder as configured. `token` is that of the
 -- executable that the row is about: another one than the release's own waits for a person (parked, differs).
@@ -608,6 +615,10 @@ CREATE TABLE publications (
     detail        text NOT NULL DEFAULT '',
     digest        text NOT NULL DEFAULT '',  -- of the manifest that stands there
     changed_at    timestamptz NOT NULL DEFAULT now(),
+    -- When what is to be done was ordered last; tries do not move it.
+    ordered_at    timestamptz NOT NULL DEFAULT now(),
+    -- When it came to stand there first; null: it never did. An order to show it anew does not end that.
+    published_at  timestamptz,
     UNIQUE (release_id, destination, token),
     CONSTRAINT publication_failed_has_class CHECK (state NOT IN (2, 3) OR failure_class <> '')
 );
@@ -659,3 +670,21 @@ CREATE UNIQUE INDEX publish_keys_announced ON publish_keys (kind) WHERE announce
 
 -- Numbers the states of the published index.
 CREATE SEQUENCE index_generations;
+
+-- Versions that were queued because another version of their module is published: each once, whatever came of it.
+CREATE TABLE publish_updates (
+    module    text COLLATE "C" NOT NULL CHECK (module <> ''),
+    version   text COLLATE "C" NOT NULL CHECK (version <> ''),
+    targets   smallint NOT NULL CHECK (targets BETWEEN 1 AND 15),  -- bit n - 1: target n
+    batch_id  bigint REFERENCES batches (id),                      -- null: the door of batches did not take it
+    detail    text NOT NULL DEFAULT '',                            -- why not
+    queued_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (module, version)
+);
+CREATE INDEX publish_updates_queued ON publish_updates (queued_at);
+
+-- How many modules became jobs by themselves, by day (UTC): what is used of auto_select_per_day.
+CREATE TABLE catalog_days (
+    day     date PRIMARY KEY,
+    modules integer NOT NULL CHECK (modules >= 0)
+);

@@ -12,8 +12,8 @@
 namespace gofarm::embedded {
 namespace {
 
-constexpr const char* kKeys[] = {"index_url",         "depsdev_url",    "github_url",  "pkgsite_url",
-                                 "github_token_file", "eligible_since", "index_since", "absent_again"};
+constexpr const char* kKeys[] = {"index_url",      "depsdev_url", "github_url",   "pkgsite_url",  "github_token_file",
+                                 "eligible_since", "index_since", "absent_again", "updates_delay"};
 
 std::string VariableOf(const char* key) { return Cat("GOFARM_CATALOG_", absl::AsciiStrToUpper(key)); }
 

@@ -184,6 +184,49 @@ void Fields(Form& form, R& r) {
   form.Field("reasons", r.reasons);
 }
 
+template <typename Form, json::Is<UpdateRow> U>
+void Fields(Form& form, U& u) {
+  form.Field("module", u.module);
+  form.Field("published", u.published);
+  form.Field("version", u.version);
+  form.Field("state", u.state);
+  form.Field("reason", u.reason);
+  form.Field("until", u.until);
+  form.Named("targets", u.targets, TargetName, ParseTarget);
+}
+
+template <typename Form, json::Is<QueuedUpdate> Q>
+void Fields(Form& form, Q& q) {
+  form.Field("module", q.module);
+  form.Field("version", q.version);
+  form.Named("targets", q.targets, TargetName, ParseTarget);
+  form.Field("batch_id", q.batch_id);
+  form.Field("detail", q.detail);
+  form.Field("queued_at", q.queued_at);
+}
+
+template <typename Form, json::Is<RetractedView> R>
+void Fields(Form& form, R& r) {
+  form.Field("module", r.module);
+  form.Field("version", r.version);
+  form.Field("reason", r.reason);
+}
+
+template <typename Form, json::Is<UpdatesView> V>
+void Fields(Form& form, V& v) {
+  form.Field("on", v.on);
+  form.Field("running", v.running);
+  form.Field("delay_seconds", v.delay_seconds);
+  form.Field("prereleases", v.prereleases);
+  form.Field("per_day", v.per_day);
+  form.Field("used_today", v.used_today);
+  form.Field("left_today", v.left_today);
+  form.Field("waiting_total", v.waiting_total);
+  form.Field("waiting", v.waiting);
+  form.Field("queued", v.queued);
+  form.Field("retracted", v.retracted);
+}
+
 template <typename Form, json::Is<ImportResult> R>
 void Fields(Form& form, R& r) {
   form.Field("origin", r.origin);

@@ -186,6 +186,43 @@ struct SelectionResult {
   std::map<std::string, int64_t> reasons;  // decision -> modules
 };
 
+// A new version of a published module that was not queued.
+struct UpdateRow {
+  std::string module;
+  std::string published;  // the highest version; empty: its author took all of them back
+  std::string version;
+  std::string state;  // "next", "waits", "skipped"
+  std::string reason;
+  std::optional<absl::Time> until;  // null: until something changes
+  std::vector<Target> targets;      // that it would be built for; empty: not known yet
+};
+struct QueuedUpdate {
+  std::string module;
+  std::string version;
+  std::vector<Target> targets;
+  int64_t batch_id = 0;  // 0: it was left out
+  std::string detail;    // why
+  absl::Time queued_at = absl::InfinitePast();
+};
+struct RetractedView {
+  std::string module;
+  std::string version;
+  std::string reason;
+};
+struct UpdatesView {
+  bool on = false;
+  bool running = false;  // stage select is: without it nothing happens by itself
+  int64_t delay_seconds = 0;
+  bool prereleases = false;
+  int64_t per_day = 0;  // modules that become jobs by themselves, new ones of the selection included
+  int64_t used_today = 0;
+  int64_t left_today = 0;
+  int64_t waiting_total = 0;
+  std::vector<UpdateRow> waiting;        // by module; the first of waiting_total
+  std::vector<QueuedUpdate> queued;      // today, the newest first
+  std::vector<RetractedView> retracted;  // that the index does not show
+};
+
 struct ImportResult {
   int64_t items = 0;         // entries of the list
   int64_t modules = 0;       // that the catalog knows, or now knows

@@ -55,6 +55,7 @@ struct Policy {
                                                   {"zig/libcxx", "Apache-2.0 WITH LLVM-exception"},
                                                   {"zig/libcxxabi", "Apache-2.0 WITH LLVM-exception"},
                                                   {"zig/libunwind", "Apache-2.0 WITH LLVM-exception"}};
+  bool operator==(const Policy&) const = default;
 };
 // INVALID_ARGUMENT names what is no id, no class and no expression.
 absl::Status CheckPolicy(const Corpus& corpus, const Policy& policy);

@@ -64,7 +64,9 @@ class Catalog::Impl {
             parts_.upstream),
         detect_(parts_.config, epoch, store_, parts_.upstream, parts_.go_version),
         forecaster_(epoch, store_, parts_.go_version),
-        selector_(parts_.config, epoch, store_, forecaster_, parts_.batches) {
+        update_store_(parts_.pool),
+        updater_(parts_.config, epoch, store_, update_store_, parts_.batches),
+        selector_(parts_.config, epoch, store_, forecaster_, parts_.batches, updater_) {
     const std::pair<Stage, StageTurn*> turns[] = {{Stage::kIndex, &index_},
                                                   {Stage::kEnrich, &enrich_},
                                                   {Stage::kReach, &reach_},
@@ -205,6 +207,11 @@ class Catalog::Impl {
 
   absl::StatusOr<SelectionResult> Select(const Scope& scope, const SelectionRequest& request) {
     return selector_.Select(scope, request);
+  }
+  absl::StatusOr<UpdatesView> Updates(const Scope& scope) {
+    GOFARM_ASSIGN_OR_RETURN(UpdatesView view, updater_.View(scope));
+    view.running = Facts().at(Stage::kSelect).running;
+    return view;
   }
   absl::StatusOr<std::vector<VerdictCheck>> CheckForecast(const Scope& scope) {
     GOFARM_RETURN_IF_ERROR(forecaster_.Refresh(scope));
@@ -440,6 +447,8 @@ class Catalog::Impl {
   ReachStage reach_;
   DetectStage detect_;
   Forecaster forecaster_;
+  store::UpdateStore update_store_;
+  Updater updater_;
   Selector selector_;
   std::vector<std::unique_ptr<StageLoop>> loops_;
   absl::Mutex mutex_;
@@ -481,6 +490,7 @@ absl::StatusOr<ModuleView> Catalog::Refresh(const Scope& scope, const std::strin
 absl::StatusOr<SelectionResult> Catalog::Select(const Scope& scope, const SelectionRequest& request) {
   return impl_->Select(scope, request);
 }
+absl::StatusOr<UpdatesView> Catalog::Updates(const Scope& scope) { return impl_->Updates(scope); }
 absl::StatusOr<std::vector<VerdictCheck>> Catalog::CheckForecast(const Scope& scope) {
   return impl_->CheckForecast(scope);
 }

@@ -98,6 +98,8 @@ class Catalog {
 
   // Decides anew about all modules; with `submit` makes a batch of those whose version was in none yet.
   absl::StatusOr<SelectionResult> Select(const Scope& scope, const SelectionRequest& request);
+  // New versions of published modules: what waits until when and why, and what became of the others today.
+  absl::StatusOr<UpdatesView> Updates(const Scope& scope);
   absl::StatusOr<std::vector<VerdictCheck>> CheckForecast(const Scope& scope);
 
   // RESOURCE_EXHAUSTED: another ingestion is under way.

@@ -11,6 +11,7 @@ namespace {
 
 constexpr double kPerSecondMax = 1000;
 constexpr int kConcurrentMax = 64;
+constexpr char kUpdatesDelayVariable[] = "GOFARM_CATALOG_UPDATES_DELAY";
 constexpr absl::Duration kYear = absl::Hours(24 * 365);
 
 // A value of the file under its variable of the environment, and which of them it is, for messages.
@@ -94,6 +95,17 @@ SelectionRules ReadRules(config::Table& catalog) {
   return rules;
 }
 
+UpdateRules ReadUpdates(config::Table& table, UpdateRules rules) {
+  rules.on = table.Bool("updates", rules.on);
+  rules.delay = table.Duration("updates_delay", rules.delay, absl::ZeroDuration(), kYear);
+  rules.prereleases = table.Bool("updates_prereleases", rules.prereleases);
+  const std::string delay = config::Overlay("", kUpdatesDelayVariable, "");
+  if (!delay.empty() && (!absl::ParseDuration(delay, &rules.delay) || rules.delay < absl::ZeroDuration())) {
+    table.Fault(kUpdatesDelayVariable, Cat("\"", EscapeForPrint(delay), "\" is no duration; write 6h or 90s"));
+  }
+  return rules;
+}
+
 }  // namespace
 
 Config LoadConfig(config::Table& parent) {
@@ -119,6 +131,7 @@ Config LoadConfig(config::Table& parent) {
   out.selection = ReadRules(table);
   out.auto_select = table.Duration("auto_select", out.auto_select, absl::ZeroDuration(), kYear);
   out.auto_select_per_day = static_cast<int>(table.Int("auto_select_per_day", out.auto_select_per_day, 1, 1'000'000));
+  out.updates = ReadUpdates(table, out.updates);
   return out;
 }
 

@@ -42,6 +42,14 @@ struct SelectionRules {
   std::map<std::string, std::string> deny;   // module, or prefix ending in "/" -> reason
 };
 
+// New versions of published modules that become jobs by themselves, within the budget of auto_select_per_day.
+struct UpdateRules {
+  bool on = true;  // as long as stage select runs
+  // After the index told it: an author who takes a version back does so early.
+  absl::Duration delay = absl::Hours(1);
+  bool prereleases = false;  // pseudo-versions are some
+};
+
 struct Config {
   std::string index_url = kIndexUrl;
   std::string depsdev_url = kDepsdevUrl;
@@ -58,7 +66,8 @@ struct Config {
   Budgets budgets;
   SelectionRules selection;
   absl::Duration auto_select = absl::ZeroDuration();  // how often; zero: a person does
-  int auto_select_per_day = 500;                      // modules
+  int auto_select_per_day = 500;                      // modules, updates included
+  UpdateRules updates;
 };
 
 // The `[catalog]` table, below the variables GOFARM_CATALOG_* of the environment. Faults are noted in `table`.

@@ -9,6 +9,7 @@
 #include "common/gomod/go_mod_file.h"
 #include "common/goproxy/latest.h"
 #include "coordinator/catalog/parallel.h"
+#include "coordinator/catalog/update_rule.h"
 
 namespace gofarm::catalog {
 namespace {
@@ -40,6 +41,7 @@ void ReadMod(const std::string& text, ReachRow& row, std::vector<gomod::VersionR
     row.deprecated = Clip(EscapeForPrint(file->deprecation.empty() ? "deprecated" : file->deprecation), kDetailMax);
   }
   retracted = file->RetractedRanges();
+  row.retractions = RetractedRanges(*file);
 }
 
 }  // namespace

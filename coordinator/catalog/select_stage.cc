@@ -82,7 +82,8 @@ absl::Status Selector::LeaveOut(const Scope& scope, const std::vector<domain::Le
   return store_.LeaveOut(scope, epoch_, rows, WallNow());
 }
 
-absl::Status Selector::Submit(const Scope& scope, const SelectionRequest& request, int limit, SelectionResult& result) {
+absl::Status Selector::Submit(const Scope& scope, const SelectionRequest& request, int limit, bool by_itself,
+                              SelectionResult& result) {
   // What is selected differs from one moment to the next; the request is the same all the same.
   const std::string content = digest::Sha256Hex(
       domain::CanonicalText("gofarm selection").Add("name", request.name).Add("submitter", request.submitter).text());
@@ -96,7 +97,9 @@ absl::Status Selector::Submit(const Scope& scope, const SelectionRequest& reques
       return absl::OkStatus();
     }
   }
-  GOFARM_ASSIGN_OR_RETURN(std::vector<store::Unsubmitted> modules, store_.NotSubmitted(scope, limit, /*again=*/false));
+  GOFARM_ASSIGN_OR_RETURN(
+      std::vector<store::Unsubmitted> modules,
+      store_.NotSubmitted(scope, limit, /*again=*/false, /*unpublished=*/by_itself && config_.updates.on));
   result.waiting = static_cast<int64_t>(modules.size());
   if (modules.empty()) return absl::OkStatus();
   if (!request.submit) {
@@ -123,37 +126,34 @@ absl::Status Selector::Submit(const Scope& scope, const SelectionRequest& reques
   result.submitted = static_cast<int64_t>(modules.size());
   result.jobs = CountOf(receipt.batch.jobs);
   // A kill before this marks nothing: the next batch joins the same jobs.
-  return store_.MarkSubmitted(scope, epoch_, modules, receipt.batch.id);
+  return store_.MarkSubmitted(scope, epoch_, modules, receipt.batch.id, by_itself);
 }
 
 absl::StatusOr<SelectionResult> Selector::Select(const Scope& scope, const SelectionRequest& request) {
   const absl::MutexLock lock(&mutex_);
   GOFARM_ASSIGN_OR_RETURN(SelectionResult result, DecideAll(scope));
-  GOFARM_RETURN_IF_ERROR(Submit(scope, request, kSubmitAtOnceMax, result));
+  GOFARM_RETURN_IF_ERROR(Submit(scope, request, kSubmitAtOnceMax, /*by_itself=*/false, result));
   return result;
 }
 
 absl::StatusOr<StageTurn::Done> Selector::Turn(const Scope& scope) {
+  GOFARM_ASSIGN_OR_RETURN(Done done, updater_.Turn(scope));
   const absl::MutexLock lock(&mutex_);
   const absl::Time now = SteadyNow();
-  if (config_.auto_select == absl::ZeroDuration() || now < next_auto_) return Done{};
-  const absl::CivilDay today = absl::ToCivilDay(WallNow(), absl::UTCTimeZone());
-  if (today != auto_day_) {
-    auto_day_ = today;
-    auto_today_ = 0;
-  }
+  if (config_.auto_select == absl::ZeroDuration() || now < next_auto_) return done;
   GOFARM_ASSIGN_OR_RETURN(SelectionResult result, DecideAll(scope));
-  const int left = config_.auto_select_per_day - auto_today_;
-  if (left > 0) {
+  GOFARM_ASSIGN_OR_RETURN(const int used, store_.BudgetUsed(scope));
+  if (const int left = config_.auto_select_per_day - used; left > 0) {
+    const absl::CivilDay today = absl::ToCivilDay(WallNow(), absl::UTCTimeZone());
     GOFARM_RETURN_IF_ERROR(Submit(scope, {.submit = true, .name = Cat("catalog ", absl::FormatCivilTime(today))},
-                                  std::min(left, kSubmitAtOnceMax), result));
-    auto_today_ += static_cast<int>(result.submitted);
+                                  std::min(left, kSubmitAtOnceMax), /*by_itself=*/true, result));
     if (result.batch_id != 0) {
       obs::Info("catalog_submitted", {{"batch", Cat(result.batch_id)}, {"modules", Cat(result.submitted)}});
     }
   }
   next_auto_ = now + config_.auto_select;
-  return Done{.modules = result.considered};
+  done.modules += result.considered;
+  return done;
 }
 
 }  // namespace gofarm::catalog

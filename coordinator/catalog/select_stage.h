@@ -13,6 +13,7 @@
 #include "coordinator/catalog/config.h"
 #include "coordinator/catalog/forecaster.h"
 #include "coordinator/catalog/stage_loop.h"
+#include "coordinator/catalog/updater.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/store/catalog_store.h"
 
@@ -26,11 +27,11 @@ inline constexpr size_t kDecisionsAtOnce = 2'000;  // rows of one statement
 class Selector final : public StageTurn {
  public:
   Selector(const Config& config, int64_t epoch, store::CatalogStore& store, Forecaster& forecaster,
-           service::BatchService& batches)
-      : config_(config), epoch_(epoch), store_(store), forecaster_(forecaster), batches_(batches) {}
+           service::BatchService& batches, Updater& updater)
+      : config_(config), epoch_(epoch), store_(store), forecaster_(forecaster), batches_(batches), updater_(updater) {}
 
   absl::StatusOr<SelectionResult> Select(const Scope& scope, const SelectionRequest& request);
-  // With auto_select: a selection when one is due.
+  // Updates first, as people have their programs already; then, with auto_select, a selection when one is due.
   absl::StatusOr<Done> Turn(const Scope& scope) override;
 
  private:
@@ -39,18 +40,18 @@ class Selector final : public StageTurn {
                         std::vector<store::Unsubmitted>& modules, SelectionResult& result);
   absl::StatusOr<SelectionResult> DecideAll(const Scope& scope) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // Makes a batch, or with `submit` false says how large it would be.
-  absl::Status Submit(const Scope& scope, const SelectionRequest& request, int limit, SelectionResult& result)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // `by_itself`: within the budget of the day, and only what updates do not decide about.
+  absl::Status Submit(const Scope& scope, const SelectionRequest& request, int limit, bool by_itself,
+                      SelectionResult& result) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const Config& config_;
   const int64_t epoch_;
   store::CatalogStore& store_;
   Forecaster& forecaster_;
   service::BatchService& batches_;
+  Updater& updater_;
   absl::Mutex mutex_;  // one selection at a time
   absl::Time next_auto_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  absl::CivilDay auto_day_ ABSL_GUARDED_BY(mutex_);
-  int auto_today_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace gofarm::catalog

@@ -14,15 +14,6 @@
 namespace gofarm::catalog {
 namespace {
 
-// The reason of a list that names the module, or a prefix of it.
-const std::string* ListedIn(const std::map<std::string, std::string>& list, const std::string& path) {
-  if (const auto it = list.find(path); it != list.end()) return &it->second;
-  for (size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0; slash = path.rfind('/', slash - 1)) {
-    if (const auto it = list.find(path.substr(0, slash + 1)); it != list.end()) return &it->second;
-  }
-  return nullptr;
-}
-
 std::string WantedWhy(const Candidate& c, const SelectionRules& rules) {
   if (c.stars && *c.stars > rules.stars_more_than)
     return Cat("more than ", rules.stars_more_than, " stars: ", *c.stars);
@@ -64,6 +55,14 @@ std::string Identity(const Candidate& c) {
 }
 
 }  // namespace
+
+const std::string* ListedIn(const std::map<std::string, std::string>& list, const std::string& path) {
+  if (const auto it = list.find(path); it != list.end()) return &it->second;
+  for (size_t slash = path.rfind('/'); slash != std::string::npos && slash > 0; slash = path.rfind('/', slash - 1)) {
+    if (const auto it = list.find(path.substr(0, slash + 1)); it != list.end()) return &it->second;
+  }
+  return nullptr;
+}
 
 DecisionRow Judge(const Candidate& c, const SelectionRules& rules) {
   DecisionRow row{.module_id = c.module_id, .version = c.version};

@@ -13,6 +13,9 @@
 
 namespace gofarm::catalog {
 
+// The reason of a list that names the module, or a prefix of it; null: none does.
+const std::string* ListedIn(const std::map<std::string, std::string>& list, const std::string& path);
+
 // Of one module by itself.
 DecisionRow Judge(const Candidate& candidate, const SelectionRules& rules);
 

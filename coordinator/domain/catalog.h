@@ -26,6 +26,13 @@ struct WorkDone {
   int failures = 0;
 };
 
+// What a go.mod takes back: both ends belong to it.
+struct RetractedRange {
+  std::string low, high;
+  std::string why;  // the author's words, fit to be printed; empty: he gives none
+  bool operator==(const RetractedRange&) const = default;
+};
+
 struct ReachRow {
   int32_t module_id = 0;
   std::string version;
@@ -38,6 +45,8 @@ struct ReachRow {
   int64_t zip_bytes = 0;
   std::optional<absl::Time> absent_since;
   absl::Time checked_at;
+  // Of the newest go.mod; nullopt: it was not read, and what was known of it stays.
+  std::optional<std::vector<RetractedRange>> retractions = {};
 };
 
 struct EnrichmentRow {

@@ -53,6 +53,7 @@ struct ReleaseFacts {
   std::string licence_note;           // why it is marked; empty: it is not
   std::string version_text;           // what it answers to --version; empty: nothing
   bool deprecated = false;
+  std::string deprecated_note;  // its author's words, fit to be printed; empty: none
   bool operator==(const ReleaseFacts&) const = default;
 };
 
@@ -95,7 +96,8 @@ struct BuildFacts {
   std::vector<std::string> topics;
   int64_t stars = -1;
   bool deprecated = false;
-  bool withdrawn = false;  // an operator keeps this version, or the module, from being published
+  std::string deprecated_note;  // as of ReleaseFacts
+  bool withdrawn = false;       // an operator keeps this version, or the module, from being published
 };
 
 // A release with its executable, as it is published.
@@ -134,6 +136,14 @@ struct PublicationCounts {
   int64_t pending = 0, failed = 0, parked = 0, published = 0, withdrawn = 0;
   bool paused = false;
   std::string pause_reason;
+  absl::Duration oldest_waiting;  // since the oldest order was given that is pending or failed; zero: none is
+};
+
+// Beside what each destination counts.
+struct PublishTotals {
+  int64_t withdrawals = 0;   // of people, still in force
+  int64_t retracted = 0;     // versions that the index does not show
+  int64_t queued_today = 0;  // modules that became jobs by themselves since midnight (UTC)
 };
 
 struct PublicationFilter {

@@ -55,7 +55,8 @@ absl::StatusOr<std::unique_ptr<RegistryClient>> RegistryClient::Make(Registry re
                  .credentials = std::move(options.credentials),
                  .requests_per_minute = options.requests_per_minute.value_or(loopback ? 0 : kRequestsPerMinuteDefault),
                  .ask_time = options.ask_time,
-                 .low_speed_time = options.low_speed_time};
+                 .low_speed_time = options.low_speed_time,
+                 .sent = std::move(options.sent)};
   GOFARM_ASSIGN_OR_RETURN(std::unique_ptr<RegistryAsk> made,
                           RegistryAsk::Make(std::move(registry), std::move(ask), clock));
   const int uploads = options.parallel_uploads.value_or(loopback ? 0 : kParallelUploadsDefault);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -47,6 +48,7 @@ struct ClientOptions {
   std::optional<int> parallel_uploads;     // blobs on their way at once; 0: no limit
   absl::Duration ask_time = absl::Minutes(1);
   absl::Duration low_speed_time = absl::Minutes(1);
+  std::function<void(std::optional<FailureClass> failed)> sent;  // as AskOptions
 };
 
 // What is pushed as a blob. `bytes` must outlive the call.

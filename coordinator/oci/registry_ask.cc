@@ -45,6 +45,21 @@ bool RegistryAsk::MayLeadTo(const io::Url& target) const {
 
 absl::StatusOr<io::HttpResponse> RegistryAsk::Send(const Scope& scope, const Call& call,
                                                    const std::string& authorization) {
+  absl::StatusOr<io::HttpResponse> answer = SendOnce(scope, call, authorization);
+  if (options_.sent) {
+    std::optional<FailureClass> failed;
+    if (!answer.ok()) {
+      failed = FailureOf(answer.status()).why;
+    } else if (answer->status / 100 != 2) {
+      failed = FailureOf(FailureOfAnswer(*answer, "ask")).why;
+    }
+    options_.sent(failed);
+  }
+  return answer;
+}
+
+absl::StatusOr<io::HttpResponse> RegistryAsk::SendOnce(const Scope& scope, const Call& call,
+                                                       const std::string& authorization) {
   // Bytes are compared with digests, so nobody may pack them on the way.
   io::HttpRequest request{
       .method = call.method, .url = call.url, .headers = call.headers, .body = call.body, .compressed = false};

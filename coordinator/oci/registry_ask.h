@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -14,6 +15,7 @@
 #include "common/base/scope.h"
 #include "common/io/http_client.h"
 #include "coordinator/oci/authorizer.h"
+#include "coordinator/oci/failure.h"
 
 namespace gofarm::oci {
 
@@ -25,6 +27,8 @@ struct AskOptions {
   int requests_per_minute = 0;                       // 0: as many as like
   absl::Duration ask_time = absl::Minutes(1);        // of a request that moves no blob
   absl::Duration low_speed_time = absl::Minutes(1);  // less than a byte a second for so long ends a transfer
+  // Hears of every request, from any thread; null: it was answered well. Not called for what was not sent.
+  std::function<void(std::optional<FailureClass> failed)> sent;
 };
 
 struct Call {
@@ -57,6 +61,7 @@ class RegistryAsk {
   RegistryAsk(Registry registry, io::Url origin, AskOptions options, const Clock& clock);
   bool MayLeadTo(const io::Url& target) const;
   absl::StatusOr<io::HttpResponse> Send(const Scope& scope, const Call& call, const std::string& authorization);
+  absl::StatusOr<io::HttpResponse> SendOnce(const Scope& scope, const Call& call, const std::string& authorization);
 
   const Registry registry_;
   const io::Url origin_;

@@ -91,7 +91,7 @@ absl::Status Attacher::AttachProgram(const Scope& scope, Work& work, const Execu
                               .blake3 = ""};
   };
   GOFARM_ASSIGN_OR_RETURN(const licences::Decision decision,
-                          DecideLicences(scope, parts_.detector, parts_.licences, work.licences, attempt, executable,
+                          DecideLicences(scope, parts_.detector(), parts_.licences, work.licences, attempt, executable,
                                          {.path = facts.module, .version = facts.version}));
 
   GOFARM_ASSIGN_OR_RETURN(const std::string sbom, attest::SbomJson({.name = file,
@@ -106,32 +106,33 @@ absl::Status Attacher::AttachProgram(const Scope& scope, Work& work, const Execu
                                                                     .timestamp = work.ended_at}));
   const std::string texts = LicenceTexts(work.licences, LinkedModules(work.licences, attempt, executable));
 
-  Publication publication{.module = facts.module,
-                          .version = facts.version,
-                          .import_path = executable.import_path,
-                          .name = file,
-                          .target = facts.target,
-                          .sha256 = executable.sha256,
-                          .blake3 = executable.blake3,
-                          .size = executable.size,
-                          .download_url = BlobUrl(parts_.public_url, executable.sha256),
-                          .built_at = work.ended_at,
-                          .description = facts.description,
-                          .homepage = facts.repository.empty() ? "" : Cat("https://", facts.repository),
-                          .licences = {decision.licence},
-                          .topics = facts.topics,
-                          .stars = facts.stars,
-                          .deprecated = facts.deprecated,
-                          .job_id = Cat(attempt.job.value),
-                          .version_text = executable.version_text,
-                          .help_text = executable.help_text};
+  RecordInput input{.module = facts.module,
+                    .version = facts.version,
+                    .import_path = executable.import_path,
+                    .name = file,
+                    .target = facts.target,
+                    .sha256 = executable.sha256,
+                    .blake3 = executable.blake3,
+                    .size = executable.size,
+                    .download_url = BlobUrl(parts_.public_url, executable.sha256),
+                    .built_at = work.ended_at,
+                    .description = facts.description,
+                    .homepage = facts.repository.empty() ? "" : Cat("https://", facts.repository),
+                    .licences = {decision.licence},
+                    .topics = facts.topics,
+                    .stars = facts.stars,
+                    .deprecated = facts.deprecated,
+                    .deprecated_note = facts.deprecated_note,
+                    .job_id = Cat(attempt.job.value),
+                    .version_text = executable.version_text,
+                    .help_text = executable.help_text};
   if (!work.source_file.empty()) {
-    publication.source_url = FileUrl(parts_.public_url, attempt.token, work.source_file);
+    input.source_url = FileUrl(parts_.public_url, attempt.token, work.source_file);
   }
-  publication.log_url = LogUrl(parts_.public_url, attempt.token);
-  publication.provenance_url = FileUrl(parts_.public_url, attempt.token, Cat(file, kProvenanceEnd));
-  publication.recipe_url = publication.provenance_url;
-  GOFARM_ASSIGN_OR_RETURN(const Record record, MakeRecord(publication, parts_.publisher, RecordForm::kPackage));
+  input.log_url = LogUrl(parts_.public_url, attempt.token);
+  input.provenance_url = FileUrl(parts_.public_url, attempt.token, Cat(file, kProvenanceEnd));
+  input.recipe_url = input.provenance_url;
+  GOFARM_ASSIGN_OR_RETURN(const Record record, MakeRecord(input, parts_.publisher, RecordForm::kPackage));
   const std::string record_json = PrettyJson(record);
 
   attest::BuildContext context{.job = attempt.job,
@@ -188,7 +189,8 @@ absl::Status Attacher::AttachProgram(const Scope& scope, Work& work, const Execu
                                          .licences = {decision.licence},
                                          .licence_note = decision.reason,
                                          .version_text = VersionLine(executable.version_text),
-                                         .deprecated = facts.deprecated}});
+                                         .deprecated = facts.deprecated,
+                                         .deprecated_note = facts.deprecated_note}});
   return absl::OkStatus();
 }
 

@@ -37,7 +37,8 @@ struct Rules {
 struct AttacherParts {
   std::shared_ptr<const Keys> keys;
   blob::BlobStore& blobs;
-  const licences::Detector& detector;
+  // May block until it is made. What it gives outlives the Attacher.
+  std::function<const licences::Detector&()> detector;
   licences::Policy licences;
   std::vector<Toolset> toolsets;
   Publisher publisher;

@@ -143,7 +143,7 @@ void Index::SettleNewest(const std::string& program) {
   }
 }
 
-absl::Status Index::Put(const Publication& p) {
+absl::Status Index::Put(const RecordInput& p) {
   GOFARM_ASSIGN_OR_RETURN(const Record record, MakeRecord(p, options_.publisher, RecordForm::kIndex));
   const std::string text = CompactJson(record);
   GOFARM_CHECK(text.size() <= kRecordBytesMax);

@@ -56,7 +56,7 @@ class Index {
 
   // Takes it in, in place of what was there of the same program, version and target. INVALID_ARGUMENT as MakeRecord;
   // ALREADY_EXISTS: a client could not tell it from another record; RESOURCE_EXHAUSTED: kIndexRecordsMax.
-  absl::Status Put(const Publication& publication);
+  absl::Status Put(const RecordInput& input);
   // Whether it was there.
   bool Remove(std::string_view module, std::string_view version, std::string_view import_path, Target target);
   int64_t size() const { return size_; }

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -60,6 +61,11 @@ int64_t IndexFolder::CurrentNumber() const {
   char target[PATH_MAX];
   const ssize_t size = ::readlink(CurrentFolder().c_str(), target, sizeof target);
   return size <= 0 ? 0 : NumberOf(std::string_view(target, static_cast<size_t>(size)));
+}
+
+absl::Time IndexFolder::CurrentTime() const {
+  struct stat made;
+  return ::stat(CurrentFolder().c_str(), &made) == 0 ? absl::TimeFromTimespec(made.st_mtim) : absl::InfinitePast();
 }
 
 absl::Status IndexFolder::Write(const std::vector<IndexFile>& files, const Generation& generation, const SignFn& sign) {

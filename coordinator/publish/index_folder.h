@@ -20,6 +20,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "common/publish/generation.h"
 #include "coordinator/publish/index.h"
 
@@ -48,6 +49,8 @@ class IndexFolder {
 
   // Of what is served; 0: nothing yet.
   int64_t CurrentNumber() const;
+  // When that was made, by the disk; InfinitePast: nothing yet.
+  absl::Time CurrentTime() const;
   // "FOLDER/current".
   std::string CurrentFolder() const;
 

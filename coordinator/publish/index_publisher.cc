@@ -23,9 +23,9 @@ std::optional<bool> ReproducedOf(const domain::Release& release) {
   return std::nullopt;
 }
 
-Publication ProgramOf(const domain::Release& release, std::string_view public_url) {
+RecordInput ProgramOf(const domain::Release& release, std::string_view public_url) {
   const domain::ReleaseFacts& facts = release.facts;
-  Publication program{.module = release.module,
+  RecordInput program{.module = release.module,
                       .version = release.version,
                       .import_path = release.import_path,
                       .name = facts.program,
@@ -41,6 +41,7 @@ Publication ProgramOf(const domain::Release& release, std::string_view public_ur
                       .topics = facts.topics,
                       .stars = facts.stars,
                       .deprecated = facts.deprecated,
+                      .deprecated_note = facts.deprecated_note,
                       .job_id = Cat(release.job.value)};
   program.log_url = LogUrl(public_url, release.token);
   // Signed once more when it was built again: with what came of that.
@@ -178,7 +179,7 @@ absl::StatusOr<bool> IndexPublisher::RunOnce(const Scope& scope) {
         programs_.erase(found);
       }
     } else {
-      Publication& program = programs_[identity];
+      RecordInput& program = programs_[identity];
       const std::string family = program.family;
       const bool twin = program.twin;
       program = ProgramOf(r, parts_.public_url);

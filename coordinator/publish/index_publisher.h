@@ -74,6 +74,8 @@ class IndexPublisher {
   absl::StatusOr<bool> RunOnce(const Scope& scope);
   // "FOLDER/current".
   std::string CurrentFolder() const { return folder_.CurrentFolder(); }
+  int64_t CurrentNumber() const { return folder_.CurrentNumber(); }
+  absl::Time CurrentTime() const { return folder_.CurrentTime(); }
   int64_t Programs() const;
 
  private:
@@ -93,9 +95,9 @@ class IndexPublisher {
   bool read_ ABSL_GUARDED_BY(mutex_) = false;
   int written_for_ ABSL_GUARDED_BY(mutex_) = 0;  // what wanted_ was for the last one
   Index index_ ABSL_GUARDED_BY(mutex_);
-  std::map<Identity, Publication> programs_ ABSL_GUARDED_BY(mutex_);  // as they shall stand in the index
+  std::map<Identity, RecordInput> programs_ ABSL_GUARDED_BY(mutex_);  // as they shall stand in the index
   std::set<Identity> changed_ ABSL_GUARDED_BY(mutex_);                // not in index_ yet
-  std::map<Identity, Publication> removed_ ABSL_GUARDED_BY(mutex_);
+  std::map<Identity, RecordInput> removed_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace gofarm::publish

@@ -13,6 +13,11 @@
 namespace gofarm::publish {
 namespace {
 
+absl::Status Retracted(std::string_view text, const std::string& why) {
+  return absl::FailedPreconditionError(
+      Cat(EscapeForPrint(text), " was retracted by its author: ", EscapeAndClip(why, 500)));
+}
+
 absl::Status NotThere(const Scope& scope, store::PublishStore& store, const std::vector<std::string>& modules,
                       std::string_view text) {
   GOFARM_ASSIGN_OR_RETURN(const auto known, store.Known(scope, modules));
@@ -23,6 +28,10 @@ absl::Status NotThere(const Scope& scope, store::PublishStore& store, const std:
   for (const domain::Withdrawal& w : withdrawals) {
     if (known.count(w.module) == 0) continue;
     return absl::FailedPreconditionError(Cat(EscapeForPrint(text), " was withdrawn: ", EscapeAndClip(w.reason, 500)));
+  }
+  for (const auto& [module, live] : known) {
+    GOFARM_ASSIGN_OR_RETURN(const std::string why, store.WhyRetracted(scope, module, ""));
+    if (!why.empty()) return Retracted(text, why);
   }
   return absl::NotFoundError(Cat("nothing is published of ", EscapeForPrint(text), " now"));
 }
@@ -46,6 +55,8 @@ absl::StatusOr<FoundProgram> FindProgram(const Scope& scope, store::PublishStore
   const std::vector<std::string> versions(all.begin(), all.end());
   const std::optional<size_t> chosen = ChooseVersion(versions, address.version);
   if (!chosen) {
+    GOFARM_ASSIGN_OR_RETURN(const std::string why, store.WhyRetracted(scope, module, address.version));
+    if (!address.version.empty() && !why.empty()) return Retracted(text, why);
     return absl::NotFoundError(Cat("no version of ", EscapeForPrint(module), " is published that fits \"",
                                    EscapeForPrint(address.version), "\""));
   }

@@ -23,7 +23,7 @@ struct FoundProgram {
 };
 
 // INVALID_ARGUMENT: no address, or several programs (the message lists their paths). NOT_FOUND: nothing of that is
-// published; FAILED_PRECONDITION: it was, and was withdrawn; the message says why.
+// published; FAILED_PRECONDITION: it was, and was withdrawn, or its author took it back; the message says why.
 absl::StatusOr<FoundProgram> FindProgram(const Scope& scope, store::PublishStore& store, std::string_view text);
 
 }  // namespace gofarm::publish

@@ -115,17 +115,18 @@ absl::StatusOr<std::string> PublishService::BuilderId(const Scope& scope) {
 }
 
 std::unique_ptr<const Attacher> PublishService::MakeAttacher(std::shared_ptr<const Keys> keys) {
-  return std::make_unique<Attacher>(AttacherParts{.keys = std::move(keys),
-                                                  .blobs = parts_.blobs,
-                                                  .detector = *detector_,
-                                                  .licences = parts_.config.licences,
-                                                  .toolsets = parts_.toolsets,
-                                                  .publisher = parts_.config.publisher,
-                                                  .builder_id = builder_id_,
-                                                  .farm_version = parts_.farm_version,
-                                                  .public_url = public_url_,
-                                                  .destinations = destinations_,
-                                                  .rules = parts_.config.rules});
+  return std::make_unique<Attacher>(
+      AttacherParts{.keys = std::move(keys),
+                    .blobs = parts_.blobs,
+                    .detector = [this]() -> const licences::Detector& { return DetectorNow(); },
+                    .licences = parts_.config.licences,
+                    .toolsets = parts_.toolsets,
+                    .publisher = parts_.config.publisher,
+                    .builder_id = builder_id_,
+                    .farm_version = parts_.farm_version,
+                    .public_url = public_url_,
+                    .destinations = destinations_,
+                    .rules = parts_.config.rules});
 }
 
 absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope& scope, PublishServiceParts parts) {
@@ -139,7 +140,6 @@ absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope
   service->destinations_ = {std::string(domain::kIndexDestination)};
   GOFARM_RETURN_IF_ERROR(service->OpenDestinations());
   GOFARM_ASSIGN_OR_RETURN(service->builder_id_, service->BuilderId(scope));
-  service->detector_ = std::make_unique<licences::Detector>(licences::Corpus::Spdx());
   GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const Keys> keys, service->CurrentKeys());
   {
     const absl::MutexLock lock(&service->keys_mutex_);
@@ -176,37 +176,85 @@ absl::StatusOr<Rebuilder*> PublishService::Rebuilds() const {
   return rebuilder_.get();
 }
 
+const licences::Detector& PublishService::DetectorNow() const {
+  std::call_once(detector_once_,
+                 [this] { detector_ = std::make_unique<const licences::Detector>(licences::Corpus::Spdx()); });
+  return *detector_;
+}
+
+absl::StatusOr<std::unique_ptr<Carrier>> PublishService::MakeRegistry(const RegistryConfig& config,
+                                                                      const oci::Destination& destination) const {
+  std::optional<oci::Credentials> credentials;
+  if (!config.credentials_file.empty()) {
+    absl::StatusOr<std::optional<oci::Credentials>> read = oci::ReadCredentials(config.credentials_file, destination);
+    if (!read.ok()) return oci::MakeFailure({.why = oci::FailureClass::kUnauthorized}, Sv(read.status().message()));
+    credentials = *std::move(read);
+  }
+  oci::ClientOptions options{.user_agent = Cat("gofarm/", parts_.farm_version),
+                             .credentials = std::move(credentials),
+                             .requests_per_minute = Configured(config.requests_per_minute),
+                             .parallel_uploads = Configured(config.parallel_uploads)};
+  if (parts_.metrics != nullptr) {
+    options.sent = [metrics = parts_.metrics](std::optional<oci::FailureClass> failed) { metrics->AddRequest(failed); };
+  }
+  absl::StatusOr<std::unique_ptr<oci::RegistryClient>> client =
+      oci::RegistryClient::Make(destination.registry, std::move(options));
+  if (!client.ok()) return oci::MakeFailure({.why = oci::FailureClass::kLocal}, Sv(client.status().message()));
+  return std::make_unique<RegistryPublisher>(
+      RegistryParts{.destination = destination,
+                    .client = *std::move(client),
+                    .sources = {.outbox = *outbox_, .blobs = parts_.blobs, .logs = parts_.logs},
+                    .keys = [this] { return SigningKeys(); },
+                    .publisher = parts_.config.publisher,
+                    .images = config.images,
+                    .scratch = parts_.data_dir + kScratchFolder});
+}
+
 absl::Status PublishService::OpenRegistry(const RegistryConfig& config) {
-  GOFARM_ASSIGN_OR_RETURN(oci::Destination destination, oci::ParseDestination(config.url));
+  GOFARM_ASSIGN_OR_RETURN(const oci::Destination destination, oci::ParseDestination(config.url));
   const std::string name = oci::Print(destination);
   // Two ways to write one address; two loops would push against each other.
   if (std::find(destinations_.begin(), destinations_.end(), name) != destinations_.end()) return absl::OkStatus();
-  std::optional<oci::Credentials> credentials;
-  if (!config.credentials_file.empty()) {
-    GOFARM_ASSIGN_OR_RETURN(credentials, oci::ReadCredentials(config.credentials_file, destination));
+  auto carrier = std::make_unique<OpeningCarrier>(
+      [this, &config, destination = destination] { return MakeRegistry(config, destination); });
+  if (const absl::Status opened = carrier->Opened(); !opened.ok()) {
+    obs::Error("destination_fails", {{"destination", name}, {"why", std::string(opened.message())}});
   }
-  GOFARM_ASSIGN_OR_RETURN(
-      std::unique_ptr<oci::RegistryClient> client,
-      oci::RegistryClient::Make(destination.registry, {.user_agent = Cat("gofarm/", parts_.farm_version),
-                                                       .credentials = std::move(credentials),
-                                                       .requests_per_minute = Configured(config.requests_per_minute),
-                                                       .parallel_uploads = Configured(config.parallel_uploads)}));
+  registries_[name] = carrier.get();
   const int parallel = config.parallel_uploads > 0 ? config.parallel_uploads : kProgramsAtOnceDefault;
-  loops_.push_back(std::make_unique<DestinationLoop>(
-      DestinationParts{.name = name,
-                       .outbox = *outbox_,
-                       .carrier = std::make_unique<RegistryPublisher>(
-                           RegistryParts{.destination = std::move(destination),
-                                         .client = std::move(client),
-                                         .sources = {.outbox = *outbox_, .blobs = parts_.blobs, .logs = parts_.logs},
-                                         .keys = [this] { return SigningKeys(); },
-                                         .publisher = parts_.config.publisher,
-                                         .images = config.images,
-                                         .scratch = parts_.data_dir + kScratchFolder}),
-                       .parallel = parallel,
-                       .random = Random}));
+  loops_.push_back(std::make_unique<DestinationLoop>(DestinationParts{
+      .name = name, .outbox = *outbox_, .carrier = std::move(carrier), .parallel = parallel, .random = Random}));
   destinations_.push_back(name);
   return absl::OkStatus();
+}
+
+std::map<std::string, std::string> PublishService::Faults() const {
+  std::map<std::string, std::string> faults;
+  for (const auto& [name, carrier] : registries_) {
+    const absl::Status opened = carrier->Opened();
+    if (opened.ok()) continue;
+    faults[name] = Cat(oci::FailureClassName(oci::FailureOf(opened).why), ": ",
+                       EscapeAndClip(Sv(opened.message()), kFailureDetailMax));
+  }
+  return faults;
+}
+
+std::optional<PublishFigures> PublishService::LastFigures() { return figures_.Last(); }
+
+absl::StatusOr<PublishFigures> PublishService::Figures(const Scope& scope) {
+  PublishFigures figures;
+  GOFARM_ASSIGN_OR_RETURN(std::vector<domain::PublicationCounts> counts, store_.Counts(scope));
+  for (domain::PublicationCounts& one : counts) {
+    const bool known = std::find(destinations_.begin(), destinations_.end(), one.destination) != destinations_.end();
+    if (known) figures.destinations.push_back(std::move(one));
+  }
+  GOFARM_ASSIGN_OR_RETURN(figures.totals, store_.Totals(scope));
+  figures.budget_left = std::max<int64_t>(parts_.queued_a_day - figures.totals.queued_today, 0);
+  if (index_ != nullptr) {
+    figures.generation = index_->CurrentNumber();
+    figures.generation_at = index_->CurrentTime();
+  }
+  return figures;
 }
 
 absl::Status PublishService::OpenDestinations() {
@@ -238,6 +286,10 @@ absl::Status PublishService::OpenDestinations() {
 std::string PublishService::IndexRoot() const { return Cat(parts_.data_dir, "/index"); }
 
 void PublishService::Start() {
+  figures_.Start();
+  if (why_off_.ok()) {
+    warm_ = std::jthread([this] { DetectorNow(); });
+  }
   if (index_ != nullptr) index_->Start();
   for (const std::unique_ptr<DestinationLoop>& loop : loops_) loop->Start();
   if (rebuilder_ != nullptr) rebuilder_->Start();
@@ -245,6 +297,8 @@ void PublishService::Start() {
 
 void PublishService::Stop() {
   if (rebuilder_ != nullptr) rebuilder_->Stop();
+  figures_.Stop();
+  if (warm_.joinable()) warm_.join();
   for (const std::unique_ptr<DestinationLoop>& loop : loops_) loop->Stop();
   if (index_ != nullptr) index_->Stop();
 }

@@ -5,8 +5,11 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -20,11 +23,14 @@
 #include "coordinator/blob/log_store.h"
 #include "coordinator/domain/publishing.h"
 #include "coordinator/domain/types.h"
+#include "coordinator/oci/reference.h"
 #include "coordinator/publish/attacher.h"
 #include "coordinator/publish/config.h"
 #include "coordinator/publish/index_publisher.h"
 #include "coordinator/publish/keys.h"
+#include "coordinator/publish/opening_carrier.h"
 #include "coordinator/publish/outbox.h"
+#include "coordinator/publish/publish_metrics.h"
 #include "coordinator/publish/rebuilder.h"
 #include "coordinator/store/publish_store.h"
 #include "coordinator/store/rebuild_store.h"
@@ -46,6 +52,8 @@ struct PublishServiceParts {
   std::string public_url;  // where nothing else is configured
   std::string farm_version;
   std::function<absl::Time()> wall_now = WallNow;
+  PublishMetrics* metrics = nullptr;  // null: nobody counts requests
+  int queued_a_day = 0;               // modules that may become jobs by themselves
   // As of RebuilderParts; without them nothing is built again.
   std::function<bool(Target, std::string_view worker)> elsewhere;
   std::function<void(const std::vector<domain::JobRef>&)> queued;
@@ -101,6 +109,10 @@ class PublishService {
   absl::StatusOr<Rebuilder*> Rebuilds() const;
   absl::StatusOr<domain::RebuildCounts> CountRebuilds(const Scope& scope) { return rebuild_store_.Counts(scope); }
   const std::vector<std::string>& destinations() const { return destinations_; }
+  // What keeps whole destinations from being used, by name: credentials that cannot be read, say. Looks again.
+  std::map<std::string, std::string> Faults() const;
+  // Some seconds old; null: nothing was counted yet. Does not block.
+  std::optional<PublishFigures> LastFigures();
 
  private:
   class StoreOrders;
@@ -112,6 +124,11 @@ class PublishService {
   std::unique_ptr<const Attacher> MakeAttacher(std::shared_ptr<const Keys> keys);
   absl::StatusOr<std::string> BuilderId(const Scope& scope);
   absl::Status OpenRegistry(const RegistryConfig& config);
+  absl::StatusOr<std::unique_ptr<Carrier>> MakeRegistry(const RegistryConfig& config,
+                                                        const oci::Destination& destination) const;
+  // Made at the first call, which takes a second or two.
+  const licences::Detector& DetectorNow() const;
+  absl::StatusOr<PublishFigures> Figures(const Scope& scope);
   absl::Status OpenDestinations();
   // Of an attempt that built something.
   absl::StatusOr<domain::Publishing> MakeFiles(const Scope& scope, const domain::CompletedAttempt& attempt) const
@@ -127,7 +144,8 @@ class PublishService {
   const std::string keys_dir_;
   std::string builder_id_;
   absl::Status why_off_;
-  std::unique_ptr<licences::Detector> detector_;
+  mutable std::once_flag detector_once_;
+  mutable std::unique_ptr<const licences::Detector> detector_;
   absl::Mutex rotation_;  // one at a time
   // Held by each attempt as a reader, so that none signs with a key that is not the one any more.
   mutable absl::Mutex keys_mutex_;
@@ -136,9 +154,12 @@ class PublishService {
   std::unique_ptr<StoreOrders> orders_;
   std::unique_ptr<IndexPublisher> index_;
   std::unique_ptr<Outbox> outbox_;
+  std::map<std::string, OpeningCarrier*> registries_;    // by name; loops_ own them
   std::vector<std::unique_ptr<DestinationLoop>> loops_;  // of registries and folders
   std::unique_ptr<StoreRebuilds> rebuild_orders_;
   std::unique_ptr<Rebuilder> rebuilder_;
+  KeptFigures figures_{[this](const Scope& scope) { return Figures(scope); }};
+  std::jthread warm_;  // makes the detector, so that no attempt waits for it
 };
 
 }  // namespace gofarm::publish

@@ -102,7 +102,7 @@ bool IsFamily(std::string_view text) {
          text.find_first_not_of("abcdefghijklmnopqrstuvwxyz0123456789._-") == std::string_view::npos;
 }
 
-absl::Status Check(const Publication& p) {
+absl::Status Check(const RecordInput& p) {
   const auto wrong = [&](std::string_view field, std::string_view value, std::string_view why) {
     return absl::InvalidArgumentError(Cat("publish ", EscapeAndClip(p.import_path, kTextMax), ": ", field, " \"",
                                           EscapeAndClip(value, kTextMax), "\" ", why));
@@ -119,6 +119,11 @@ absl::Status Check(const Publication& p) {
   if (CleanUrl(p.download_url).empty()) return wrong("download_url", p.download_url, "cannot be published");
   if (!p.family.empty() && !IsFamily(p.family)) return wrong("family", p.family, "is none of SettleFamilies");
   return absl::OkStatus();
+}
+
+std::string DeprecatedNote(std::string_view words) {
+  const std::string clean = CleanText(words, kTextMax);
+  return clean.empty() ? "Deprecated by its author" : Cat("Deprecated by its author: ", clean);
 }
 
 constexpr size_t kFieldsMax = 56;
@@ -229,7 +234,7 @@ std::string CleanUrl(std::string_view url) {
   return authority.find('@') == std::string_view::npos ? std::string(url) : "";
 }
 
-absl::StatusOr<Record> MakeRecord(const Publication& p, const Publisher& publisher, RecordForm form) {
+absl::StatusOr<Record> MakeRecord(const RecordInput& p, const Publisher& publisher, RecordForm form) {
   GOFARM_RETURN_IF_ERROR(Check(p));
   const bool on_ghcr = absl::StartsWith(p.ghcr_repository, Av(kGhcr)) && IsRepositoryName(p.ghcr_repository);
   const std::string page = CleanUrl(p.homepage), publisher_page = CleanUrl(publisher.page);
@@ -238,6 +243,10 @@ absl::StatusOr<Record> MakeRecord(const Publication& p, const Publisher& publish
   const std::string source = CleanUrl(p.source_url);
   std::string description = CleanText(p.description, kDescriptionMax);
   if (description.empty()) description = kNoDescription;
+  std::vector<std::string> notes = {Cat("Built by ", publisher_name, " from the module's source, not by its author"),
+                                    Cat("Module: ", p.module, "@", p.version), Cat("Package: ", p.import_path),
+                                    "Linked statically with musl (go and zig)"};
+  if (p.deprecated) notes.push_back(DeprecatedNote(p.deprecated_note));
   const auto one = [](const std::string& text) {
     return text.empty() ? std::vector<std::string>() : std::vector<std::string>{text};
   };
@@ -272,9 +281,7 @@ absl::StatusOr<Record> MakeRecord(const Publication& p, const Publisher& publish
   f.List("license", Licences(p.licences));
   f.List("maintainer", {publisher_page.empty() ? publisher_name : Cat(publisher_name, " (", publisher_page, ")")});
   f.Text("manifest_url", CleanUrl(p.manifest_url));
-  f.List("note", {Cat("Built by ", publisher_name, " from the module's source, not by its author"),
-                  Cat("Module: ", p.module, "@", p.version), Cat("Package: ", p.import_path),
-                  "Linked statically with musl (go and zig)"});
+  f.List("note", std::move(notes));
   f.Text("pkg", p.name);
   f.Text("pkg_family", p.family.empty() ? PlainFamily(p.module) : p.family);
   f.Text("pkg_id", form == RecordForm::kPackage ? Cat(p.name, "#", id) : id);

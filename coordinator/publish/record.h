@@ -45,7 +45,7 @@ struct Publisher {
 };
 
 // One executable of one target, as it is published.
-struct Publication {
+struct RecordInput {
   // Checked: MakeRecord refuses others.
   std::string module, version, import_path;
   std::string name;    // of ProgramNames
@@ -63,6 +63,7 @@ struct Publication {
   std::vector<std::string> topics;    // of its repository
   int64_t stars = -1;                 // -1: not known
   bool deprecated = false;
+  std::string deprecated_note;  // its author's words; empty: none
   std::string job_id, job_url;
   std::string log_url, manifest_url, recipe_url, source_url, provenance_url;
   std::vector<std::string> older_tags;  // of this program and target, newest first
@@ -91,7 +92,7 @@ enum class RecordForm {
 };
 
 // INVALID_ARGUMENT names the field that cannot be published, escaped.
-absl::StatusOr<Record> MakeRecord(const Publication& publication, const Publisher& publisher, RecordForm form);
+absl::StatusOr<Record> MakeRecord(const RecordInput& input, const Publisher& publisher, RecordForm form);
 
 // An object in one line, without a newline at its end. "<" and ">" are escaped, so that it may stand in a page.
 std::string CompactJson(const Record& record);

@@ -44,6 +44,7 @@ constexpr Rule kRules[] = {
     {.method = "/gofarm.v1.Catalog/ImportTopic", .least = Role::kOperator, .action = "catalog import"},
     {"/gofarm.v1.Catalog/GetCatalogStats", Role::kViewer},
     {"/gofarm.v1.Catalog/GetFunnel", Role::kViewer},
+    {"/gofarm.v1.Catalog/GetUpdates", Role::kViewer},
     {"/gofarm.v1.Catalog/ShowModule", Role::kViewer},
     {"/gofarm.v1.Catalog/WhyModule", Role::kViewer},
     {"/gofarm.v1.Catalog/ListVersions", Role::kViewer},

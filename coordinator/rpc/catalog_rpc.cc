@@ -120,6 +120,12 @@ ServerUnary CatalogRpc::GetCatalogStats(ServerContext context, const v1::Catalog
                   [](catalog::Catalog& catalog, const Scope& scope) { return catalog.Stats(scope); });
 }
 
+ServerUnary CatalogRpc::GetUpdates(ServerContext context, const v1::CatalogRequest* request,
+                                   v1::CatalogDocument* reply) {
+  return Document(rpc_, context, "/gofarm.v1.Catalog/GetUpdates", request, reply,
+                  [](catalog::Catalog& catalog, const Scope& scope) { return catalog.Updates(scope); });
+}
+
 ServerUnary CatalogRpc::GetFunnel(ServerContext context, const v1::CatalogRequest* request,
                                   v1::CatalogDocument* reply) {
   return Document(rpc_, context, "/gofarm.v1.Catalog/GetFunnel", request, reply,

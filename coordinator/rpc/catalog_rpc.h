@@ -25,6 +25,7 @@ class CatalogRpc final : public CatalogService {
   ServerWrite<v1::CatalogDocument> ImportTopic(ServerContext context, const v1::ImportTopicRequest* request) override;
   ServerUnary GetCatalogStats(ServerContext context, const v1::CatalogRequest* request,
                               v1::CatalogDocument* reply) override;
+  ServerUnary GetUpdates(ServerContext context, const v1::CatalogRequest* request, v1::CatalogDocument* reply) override;
   ServerUnary GetFunnel(ServerContext context, const v1::CatalogRequest* request, v1::CatalogDocument* reply) override;
   ServerUnary ShowModule(ServerContext context, const v1::ModuleRequest* request, v1::CatalogDocument* reply) override;
   ServerUnary WhyModule(ServerContext context, const v1::ModuleRequest* request, v1::CatalogDocument* reply) override;

@@ -1,6 +1,7 @@
 #include "coordinator/rpc/publish_rpc.h"
 
 #include <algorithm>
+#include <map>
 #include <string>
 #include <utility>
 
@@ -167,10 +168,12 @@ ServerUnary PublishRpc::GetStatus(ServerContext context, const v1::PublishStatus
                  GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::PublicationCounts> all,
                                          publishing->store().Counts(scope));
                  const std::vector<std::string>& known = publishing->destinations();
+                 const std::map<std::string, std::string> faults = publishing->Faults();
                  for (const domain::PublicationCounts& counts : all) {
                    v1::DestinationStatus& row = *reply->add_destinations();
                    ToProto(counts, row);
                    row.set_configured(std::find(known.begin(), known.end(), counts.destination) != known.end());
+                   if (const auto it = faults.find(counts.destination); it != faults.end()) row.set_fault(it->second);
                  }
                  reply->set_off(std::string(publishing->WhyOff().message()));
                  reply->set_public_url(publishing->public_url());

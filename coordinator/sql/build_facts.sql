@@ -3,7 +3,8 @@ SELECT j.module, j.version, j.target, j.toolset, coalesce(j.rebuild_of, 0) AS re
        a.worker, coalesce(w.hello ->> 'host_arch', '') AS worker_arch,
        (extract(epoch FROM a.started_at) * 1000000)::bigint AS started_us,
        coalesce(f.description, '') AS description, coalesce(f.repository, '') AS repository,
-       coalesce(f.stars, -1) AS stars, coalesce(f.deprecated, false) AS deprecated,
+       coalesce(f.stars, -1) AS stars, coalesce(f.deprecated, false) OR coalesce(c.deprecated, '') <> '' AS deprecated,
+       coalesce(c.deprecated, '') AS deprecated_note,
        coalesce(f.document -> 'topics', '[]'::jsonb) AS topics,
        EXISTS (SELECT FROM withdrawals x WHERE x.module = j.module AND x.version IN ('', j.version)) AS withdrawn
   FROM attempts a
@@ -11,4 +12,5 @@ SELECT j.module, j.version, j.target, j.toolset, coalesce(j.rebuild_of, 0) AS re
   LEFT JOIN workers w ON w.name = a.worker
   LEFT JOIN catalog_modules m ON m.path = j.module
   LEFT JOIN catalog_enrichment f ON f.module_id = m.id
+  LEFT JOIN catalog_reach c ON c.module_id = m.id
  WHERE a.token = $1::bigint

@@ -39,6 +39,18 @@ void FinishWork(Txn& txn, Stage stage, int stage_version, absl::Span<const WorkD
   if (!records.empty()) txn.Run("catalog_finish_work", static_cast<int>(stage), stage_version, records.Take());
 }
 
+void WriteRanges(JsonWriter& json, absl::Span<const catalog::RetractedRange> ranges) {
+  json.Key("retractions").BeginArray();
+  for (const catalog::RetractedRange& range : ranges) {
+    json.BeginObject();
+    Text(json, "low", range.low);
+    Text(json, "high", range.high);
+    Text(json, "why", range.why);
+    json.EndObject();
+  }
+  json.EndArray();
+}
+
 ReachRow ReachFrom(const pqxx::row& row) {
   return {.module_id = row["module_id"].as<int32_t>(),
           .version = row["version"].as<std::string>(),
@@ -247,6 +259,7 @@ absl::Status CatalogStore::SaveReach(const Scope& scope, int64_t epoch, int stag
         json.Field("retracted", r.retracted).Field("zip_bytes", r.zip_bytes);
         Optional(json, "absent_since", r.absent_since, [&](absl::Time t) { json.Double(Seconds(t)); });
         json.Field("checked_at", Seconds(r.checked_at));
+        if (r.retractions) WriteRanges(json, *r.retractions);
       });
     }
     if (!records.empty()) txn.Run("catalog_save_reach", records.Take());

@@ -132,13 +132,19 @@ class CatalogStore {
   absl::StatusOr<std::vector<catalog::Candidate>> Candidates(const Scope& scope, int32_t after,
                                                              absl::Time eligible_since);
   absl::Status SaveDecisions(const Scope& scope, int64_t epoch, absl::Span<const catalog::DecisionRow> rows);
-  // Selected versions that no batch was made of yet (`again`: all selected ones), the most starred first.
-  absl::StatusOr<std::vector<Unsubmitted>> NotSubmitted(const Scope& scope, int limit, bool again);
+  // Selected versions that no batch was made of yet (`again`: all selected ones), the most starred first;
+  // `unpublished`: only of modules of which nothing is published.
+  absl::StatusOr<std::vector<Unsubmitted>> NotSubmitted(const Scope& scope, int limit, bool again,
+                                                        bool unpublished = false);
   // Of these the door of batches said why it does not take them: they are not selected until reach, which is due for
   // them now, has looked again.
   absl::Status LeaveOut(const Scope& scope, int64_t epoch, absl::Span<const catalog::DecisionRow> rows, absl::Time now);
   absl::StatusOr<int64_t> SubmittedIn(const Scope& scope, BatchId batch);  // modules
-  absl::Status MarkSubmitted(const Scope& scope, int64_t epoch, absl::Span<const Unsubmitted> modules, BatchId batch);
+  // `by_itself`: nobody asked for it, so it counts for the budget of the day.
+  absl::Status MarkSubmitted(const Scope& scope, int64_t epoch, absl::Span<const Unsubmitted> modules, BatchId batch,
+                             bool by_itself = false);
+  // Modules that became jobs by themselves since midnight (UTC, by the database's clock).
+  absl::StatusOr<int> BudgetUsed(const Scope& scope);
 
   // Keeps what a list names, and takes up the modules of the index that it means, whatever their dates: those at or
   // below its path, and those whose repository has its name.

@@ -97,11 +97,12 @@ absl::StatusOr<int64_t> CatalogStore::SubmittedIn(const Scope& scope, BatchId ba
   });
 }
 
-absl::StatusOr<std::vector<Unsubmitted>> CatalogStore::NotSubmitted(const Scope& scope, int limit, bool again) {
+absl::StatusOr<std::vector<Unsubmitted>> CatalogStore::NotSubmitted(const Scope& scope, int limit, bool again,
+                                                                    bool unpublished) {
   using Rows = std::vector<Unsubmitted>;
   return RunTransaction(pool_, scope, "read what was selected", [&](Txn& txn) -> absl::StatusOr<Rows> {
     Rows rows;
-    for (const pqxx::row& row : txn.Run("catalog_unsubmitted", limit, again)) {
+    for (const pqxx::row& row : txn.Run("catalog_unsubmitted", limit, again, unpublished)) {
       rows.push_back({.module_id = row["module_id"].as<int32_t>(),
                       .path = row["path"].as<std::string>(),
                       .version = row["version"].as<std::string>(),
@@ -113,7 +114,7 @@ absl::StatusOr<std::vector<Unsubmitted>> CatalogStore::NotSubmitted(const Scope&
 }
 
 absl::Status CatalogStore::MarkSubmitted(const Scope& scope, int64_t epoch, absl::Span<const Unsubmitted> modules,
-                                         BatchId batch) {
+                                         BatchId batch, bool by_itself) {
   return WriteAsLeader(pool_, scope, epoch, "mark what was submitted", [&](Txn& txn) {
     Records records;
     for (const Unsubmitted& m : modules) {
@@ -123,8 +124,14 @@ absl::Status CatalogStore::MarkSubmitted(const Scope& scope, int64_t epoch, absl
       });
     }
     if (!records.empty()) txn.Run("catalog_mark_submitted", records.Take(), batch.value);
+    if (by_itself) txn.Run("catalog_use_budget", static_cast<int>(modules.size()));
     return absl::OkStatus();
   });
+}
+
+absl::StatusOr<int> CatalogStore::BudgetUsed(const Scope& scope) {
+  return RunTransaction(pool_, scope, "read the budget of the day",
+                        [](Txn& txn) -> absl::StatusOr<int> { return txn.Run("catalog_budget_used")[0][0].as<int>(); });
 }
 
 absl::StatusOr<CatalogStore::Imported> CatalogStore::Import(const Scope& scope, int64_t epoch,

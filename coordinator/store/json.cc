@@ -175,6 +175,7 @@ void Fields(Form& form, R& r) {
   form.Field("licence_note", r.licence_note);
   form.Field("version_text", r.version_text);
   form.Field("deprecated", r.deprecated);
+  form.Field("deprecated_note", r.deprecated_note);
 }
 
 }  // namespace gofarm::domain

@@ -134,6 +134,7 @@ absl::StatusOr<domain::BuildFacts> PublishStore::FactsOf(const Scope& scope, Att
                                                     .topics = TextsFromJson(row["topics"].as<std::string>()),
                                                     .stars = row["stars"].as<int64_t>(),
                                                     .deprecated = row["deprecated"].as<bool>(),
+                                                    .deprecated_note = row["deprecated_note"].as<std::string>(),
                                                     .withdrawn = row["withdrawn"].as<bool>()};
                         });
 }
@@ -252,9 +253,19 @@ absl::StatusOr<std::vector<domain::PublicationCounts>> PublishStore::Counts(cons
                      .published = row["published"].as<int64_t>(),
                      .withdrawn = row["withdrawn"].as<int64_t>(),
                      .paused = row["paused"].as<bool>(),
-                     .pause_reason = row["reason"].as<std::string>()});
+                     .pause_reason = row["reason"].as<std::string>(),
+                     .oldest_waiting = absl::Seconds(row["oldest_waiting"].as<double>())});
     }
     return all;
+  });
+}
+
+absl::StatusOr<domain::PublishTotals> PublishStore::Totals(const Scope& scope) {
+  return RunTransaction(pool_, scope, "count withdrawals", [&](Txn& txn) -> absl::StatusOr<domain::PublishTotals> {
+    const pqxx::row row = txn.Run("publish_totals")[0];
+    return domain::PublishTotals{.withdrawals = row["withdrawals"].as<int64_t>(),
+                                 .retracted = row["retracted"].as<int64_t>(),
+                                 .queued_today = row["queued_today"].as<int64_t>()};
   });
 }
 
@@ -304,6 +315,14 @@ absl::StatusOr<std::string> PublishStore::WhyWithdrawn(const Scope& scope, std::
                                                        std::string_view version) {
   return RunTransaction(pool_, scope, "look for a withdrawal", [&](Txn& txn) -> absl::StatusOr<std::string> {
     const pqxx::result rows = txn.Run("why_withdrawn", std::string(module), std::string(version));
+    return rows.empty() ? std::string() : rows[0][0].as<std::string>();
+  });
+}
+
+absl::StatusOr<std::string> PublishStore::WhyRetracted(const Scope& scope, std::string_view module,
+                                                       std::string_view version) {
+  return RunTransaction(pool_, scope, "look for a retraction", [&](Txn& txn) -> absl::StatusOr<std::string> {
+    const pqxx::result rows = txn.Run("why_retracted", std::string(module), std::string(version));
     return rows.empty() ? std::string() : rows[0][0].as<std::string>();
   });
 }

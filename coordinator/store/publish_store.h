@@ -68,6 +68,7 @@ class PublishStore {
   // Those that something was ever released of; the number: of releases that were not taken back.
   absl::StatusOr<std::map<std::string, int64_t>> Known(const Scope& scope, const std::vector<std::string>& modules);
   absl::StatusOr<std::vector<domain::PublicationCounts>> Counts(const Scope& scope);
+  absl::StatusOr<domain::PublishTotals> Totals(const Scope& scope);
   // By token and name.
   absl::StatusOr<std::vector<std::pair<AttemptToken, domain::Attachment>>> AttachmentsOf(
       const Scope& scope, const std::vector<AttemptToken>& tokens);
@@ -82,6 +83,8 @@ class PublishStore {
   absl::StatusOr<bool> HasTwin(const Scope& scope, std::string_view module);
   // Empty: it was not.
   absl::StatusOr<std::string> WhyWithdrawn(const Scope& scope, std::string_view module, std::string_view version);
+  // Why its author took it back; `version` empty: of any version. Empty: he did not.
+  absl::StatusOr<std::string> WhyRetracted(const Scope& scope, std::string_view module, std::string_view version);
 
   // Of the jobs of a batch, or of one job, by job and name, after those of `after`.
   struct AttachmentCursor {

@@ -25,7 +25,7 @@
 namespace gofarm::bench {
 namespace {
 
-using publish::Publication;
+using publish::RecordInput;
 
 // A benchmark that cannot go on ends.
 void Need(const absl::Status& status) {
@@ -44,13 +44,13 @@ std::string Words(std::mt19937_64& random, size_t count) {
   return out;
 }
 
-std::vector<Publication> Generated(int records) {
+std::vector<RecordInput> Generated(int records) {
   std::mt19937_64 random(1);
-  std::vector<Publication> out;
+  std::vector<RecordInput> out;
   const absl::Time built = absl::FromCivil(absl::CivilSecond(2026, 11, 30, 9, 40, 30), absl::UTCTimeZone());
   for (int i = 0; static_cast<int>(out.size()) < records; ++i) {
     const std::string owner = absl::StrFormat("owner%04x", random() % 0x4000);
-    Publication p{.module = Cat("github.com/", owner, "/tool-", i), .version = Cat("v1.", random() % 30, ".0")};
+    RecordInput p{.module = Cat("github.com/", owner, "/tool-", i), .version = Cat("v1.", random() % 30, ".0")};
     p.import_path = Cat(p.module, "/cmd/prog-", i % 5000);
     p.name = Cat("prog-", i % 5000);
     p.description = Words(random, 12);
@@ -114,13 +114,13 @@ int Main(int argc, char** argv) {
     return 2;
   }
   Need(io::RemoveTree(argv[1]));
-  std::vector<Publication> publications = Generated(records);
+  std::vector<RecordInput> publications = Generated(records);
   publish::Index index;
   publish::IndexFolder folder(argv[1]);
 
   const double cpu_start = CpuSeconds();
   const absl::Time start = SteadyNow();
-  for (const Publication& publication : publications) Need(index.Put(publication));
+  for (const RecordInput& publication : publications) Need(index.Put(publication));
   const absl::Time put = SteadyNow();
   const Written written = Write(index, folder, 1);
   const absl::Time end = SteadyNow();
@@ -128,7 +128,7 @@ int Main(int argc, char** argv) {
 
   std::vector<double> update_ms;
   for (int i = 0; i < updates; ++i) {
-    Publication& changed = publications[publications.size() / 2 + static_cast<size_t>(i) * 97];
+    RecordInput& changed = publications[publications.size() / 2 + static_cast<size_t>(i) * 97];
     changed.description += " changed";
     changed.sha256 = digest::Sha256Hex(changed.sha256);
     const absl::Time before = SteadyNow();

@@ -1,15 +1,10 @@
 // From the module index to built programs, by the CLI alone: a farm whose outside services are
 // tests/support/upstream.py, with every failure that they know, and whose coordinator is killed on the way.
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <map>
 #include <memory>
@@ -17,55 +12,14 @@
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "tests/e2e/farm_harness.h"
+#include "tests/e2e/upstream_services.h"
 
 namespace gofarm::testing {
 namespace {
 
-constexpr char kToken[] = "upstream-token";
 // Small enough to be asked for in a minute within the services' budgets, with each kind of module in it.
 const std::vector<std::string> kWorld = {"--modules", "900",       "--lines", "9000",   "--eligible",
                                          "220",       "--starred", "2",       "--seed", "5"};
-
-// The outside services in a process of their own.
-class Services {
- public:
-  explicit Services(const std::string& table) {
-    std::vector<std::string> argv = {"python3", Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/support/upstream.py"),
-                                     "--table", table,
-                                     "--token", kToken};
-    argv.insert(argv.end(), kWorld.begin(), kWorld.end());
-    std::vector<char*> args;
-    for (std::string& a : argv) args.push_back(a.data());
-    args.push_back(nullptr);
-    int out[2];
-    if (pipe2(out, O_CLOEXEC) != 0) return;
-    pid_ = fork();
-    if (pid_ == 0) {
-      dup2(out[1], 1);
-      execvp(args[0], args.data());
-      _exit(127);
-    }
-    close(out[1]);
-    const std::unique_ptr<FILE, int (*)(FILE*)> from(fdopen(out[0], "r"), fclose);
-    int port = 0;
-    EXPECT_EQ(std::fscanf(from.get(), "ready %d", &port), 1);
-    url_ = Cat("http://127.0.0.1:", port);
-  }
-  ~Services() {
-    if (pid_ <= 0) return;
-    kill(pid_, SIGKILL);
-    waitpid(pid_, nullptr, 0);
-  }
-  Services(const Services&) = delete;
-  Services& operator=(const Services&) = delete;
-
-  const std::string& url() const { return url_; }
-  Json Get(const std::string& what) const { return Json(RunCommand({"curl", "-sf", Cat(url_, "/", what)}).out); }
-
- private:
-  pid_t pid_ = -1;
-  std::string url_;
-};
 
 class CatalogTest : public ::testing::Test {
  protected:
@@ -75,18 +29,12 @@ class CatalogTest : public ::testing::Test {
     std::ofstream(folder_ + "/modules.tsv") << "module\tversion\tx86_64\n"
                                             << "github.com/BurntSushi/toml\tv1.6.0\t3\n"
                                             << "github.com/spf13/pflag\tv1.0.5\t0\n";
-    std::ofstream(folder_ + "/token") << kToken;
+    std::ofstream(folder_ + "/token") << kUpstreamToken;
     EXPECT_EQ(chmod((folder_ + "/token").c_str(), 0600), 0);
-    services_ = std::make_unique<Services>(folder_ + "/modules.tsv");
-    const std::string& url = services_->url();
-    farm_ = std::make_unique<Farm>(
-        1, std::vector<std::string>{
-               Cat("GOPROXY=", url, "/proxy"), "GOSUMDB=off", Cat("GOFARM_CATALOG_INDEX_URL=", url, "/index"),
-               Cat("GOFARM_CATALOG_DEPSDEV_URL=", url, "/depsdev"), Cat("GOFARM_CATALOG_GITHUB_URL=", url, "/github"),
-               Cat("GOFARM_CATALOG_PKGSITE_URL=", url, "/pkgsite"),
-               Cat("GOFARM_CATALOG_GITHUB_TOKEN_FILE=", folder_, "/token"),
-               "GOFARM_CATALOG_ELIGIBLE_SINCE=2024-01-01T00:00:00Z", "GOFARM_CATALOG_INDEX_SINCE=2019-04-10T00:00:00Z",
-               "GOFARM_CATALOG_ABSENT_AGAIN=1s"});
+    services_ = std::make_unique<Services>(folder_ + "/modules.tsv", kWorld);
+    std::vector<std::string> environment = services_->Environment();
+    environment.push_back(Cat("GOFARM_CATALOG_GITHUB_TOKEN_FILE=", folder_, "/token"));
+    farm_ = std::make_unique<Farm>(1, environment);
   }
   ~CatalogTest() override {
     farm_.reset();

@@ -1,215 +1,16 @@
-// The Publish service on the coordinator's real one: keys in a folder, a real database, an index on the disk.
-#include "coordinator/rpc/publish_rpc.h"
+// The Publish service: what is published, ordered, withdrawn and built again.
+#include <map>
 
-#include <gmock/gmock.h>
-#include <gofarm/v1/publish.grpc.pb.h>
-#include <gtest/gtest.h>
-#include <unistd.h>
-
-#include "common/attest/key_file.h"
-#include "common/attest/minisign.h"
-#include "common/base/text.h"
-#include "common/digest/digest.h"
-#include "common/io/files.h"
-#include "common/pki/key.h"
-#include "common/pki/signature.h"
-#include "coordinator/domain/toolset.h"
-#include "coordinator/publish/publish_service.h"
-#include "tests/rpc/farm_server.h"
-#include "tests/support/elf_maker.h"
+#include "tests/rpc/publish_rpc_fixture.h"
 
 namespace gofarm::testing {
 namespace {
 
-using grpc::StatusCode;
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-constexpr char kModule[] = "example.com/hello";
-constexpr char kSbom[] = "{\"bomFormat\":\"CycloneDX\"}\n";
-
-class PublishRpcTest : public RpcTest {
- protected:
-  void SetUp() override {
-    RpcTest::SetUp();
-    Serve();
-  }
-  void TearDown() override {
-    publish_.reset();
-    server_.reset();
-    service_.reset();
-    RpcTest::TearDown();
-  }
-  // As a coordinator that starts: with the keys of its folder, or without any.
-  void Serve(bool with_keys = true) {
-    server_.reset();
-    service_.reset();
-    config_.keys_dir = with_keys ? Keys() : dir_ + "/none";
-    config_.make_keys = with_keys;
-    blobs_ = blob::OpenFolderBlobStore(dir_).value();
-    logs_ = blob::OpenFolderLogStore(dir_, 64 << 20).value();
-    auto opened = publish::PublishService::Open(Scope::For(absl::Seconds(20)),
-                                                {.config = config_,
-                                                 .pool = *pool_,
-                                                 .blobs = *blobs_,
-                                                 .logs = *logs_,
-                                                 .data_dir = dir_,
-                                                 .toolsets = toolsets_,
-                                                 .public_url = "http://127.0.0.1:1",
-                                                 .farm_version = "test",
-                                                 .elsewhere = [](auto, auto) { return false; },
-                                                 .queued = [this](const auto& jobs) { queued_ += jobs.size(); }});
-    ASSERT_TRUE(opened.ok()) << opened.status();
-    service_ = *std::move(opened);
-    adjust_ = [this](rpc::ServerParts& parts) { parts.publishing = service_.get(); };
-    Restart();
-    publish_ = v1::Publish::NewStub(channel_);
-  }
-  std::string Keys() const { return dir_ + "/farm-keys"; }
-  std::string KeyFile() const { return Keys() + "/" + attest::kProvenanceKeyFile; }
-
-  // A job that ended with one program, and what `publishing` leaves beside it.
-  int64_t BuildOne(domain::Publishing publishing) {
-    attach_ = [publishing](const Scope&, const domain::CompletedAttempt&) { return publishing; };
-    Serve();
-    FakeWorker worker(*worker_);
-    const v1::Offer offer = RunningOffer(worker);
-    const std::string bytes = StaticPie(Target::kX86_64, 20'000) + "program";
-    EXPECT_TRUE(Upload(*worker_, offer.token(), digest::Sha256Hex(bytes), bytes).ok());
-    v1::CompleteReply reply;
-    const v1::CompleteRequest request = Built(offer.token(), offer.job_id(), "example.com/m", bytes);
-    grpc::Status status;
-    do {
-      status = worker_->Complete(Context().get(), request, &reply);
-    } while (status.error_code() == StatusCode::UNAVAILABLE);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    return offer.job_id();
-  }
-  static domain::Attachment File(const std::string& name, const std::string& kind, const std::string& bytes) {
-    return {.name = name,
-            .import_path = "example.com/m",
-            .kind = kind,
-            .size = static_cast<int64_t>(bytes.size()),
-            .sha256 = digest::Sha256Hex(bytes),
-            .blake3 = digest::Blake3Hex(bytes)};
-  }
-  domain::Publishing OneRelease() {
-    return {.attachments = {File("m.cdx.json", "sbom", kSbom)},
-            .releases = {{.import_path = "example.com/m", .facts = {.program = "m", .licences = {"MIT"}}}},
-            .destinations = {"index"}};
-  }
-
-  template <typename Request, typename Reply>
-  grpc::Status Ask(grpc::Status (v1::Publish::Stub::*method)(grpc::ClientContext*, const Request&, Reply*),
-                   const Request& request, Reply& reply) {
-    return ((*publish_).*method)(Context().get(), request, &reply);
-  }
-  template <typename Request, typename Page>
-  grpc::Status List(std::unique_ptr<grpc::ClientReader<Page>> (v1::Publish::Stub::*method)(grpc::ClientContext*,
-                                                                                           const Request&),
-                    const Request& request, Page& all) {
-    const auto context = Context();
-    const auto stream = ((*publish_).*method)(context.get(), request);
-    Page page;
-    while (stream->Read(&page)) all.MergeFrom(page);
-    return stream->Finish();
-  }
-  v1::PublishKeys GetKeys() {
-    v1::PublishKeys keys;
-    const grpc::Status status = Ask(&v1::Publish::Stub::GetKeys, v1::GetKeysRequest(), keys);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    return keys;
-  }
-  v1::PublishStatus GetStatus() {
-    v1::PublishStatus got;
-    const grpc::Status status = Ask(&v1::Publish::Stub::GetStatus, v1::PublishStatusRequest(), got);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    return got;
-  }
-  std::vector<v1::Publication> Publications(const v1::ListPublicationsRequest& request = {}) {
-    v1::PublicationPage page;
-    const grpc::Status status = List(&v1::Publish::Stub::ListPublications, request, page);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    return {page.publications().begin(), page.publications().end()};
-  }
-  grpc::Status Withdraw(const std::string& module, const std::string& version, const std::string& reason,
-                        int64_t* releases = nullptr) {
-    v1::WithdrawRequest request;
-    request.set_module(module);
-    request.set_version(version);
-    request.set_reason(reason);
-    v1::WithdrawReply reply;
-    const grpc::Status status = Ask(&v1::Publish::Stub::Withdraw, request, reply);
-    if (releases != nullptr) *releases = reply.releases();
-    return status;
-  }
-  grpc::Status Retry(const std::vector<int64_t>& ids, bool all, bool replace, int64_t* ordered = nullptr) {
-    v1::RetryPublicationsRequest request;
-    request.mutable_ids()->Add(ids.begin(), ids.end());
-    request.set_all(all);
-    request.set_replace(replace);
-    v1::RetryPublicationsReply reply;
-    const grpc::Status status = Ask(&v1::Publish::Stub::Retry, request, reply);
-    if (ordered != nullptr) *ordered = reply.ordered();
-    return status;
-  }
-  grpc::Status RotateKey(const std::string& kind, v1::RotatedKey& rotated) {
-    v1::RotateKeyRequest request;
-    request.set_kind(kind);
-    return Rotate(request, rotated);
-  }
-  grpc::Status Rotate(const v1::RotateKeyRequest& request, v1::RotatedKey& rotated) {
-    rotated.Clear();
-    return Ask(&v1::Publish::Stub::RotateKey, request, rotated);
-  }
-
-  grpc::Status Rebuild(const v1::RebuildRequest& request, v1::RebuildReply& reply) {
-    return Ask(&v1::Publish::Stub::Rebuild, request, reply);
-  }
-  // The only worker makes what was ordered, of these bytes; with cold caches, if it is of a release that knows them.
-  v1::Offer MakeRebuild(const std::string& bytes, bool cold = true) {
-    attach_ = [this](const Scope& scope, const domain::CompletedAttempt& attempt) {
-      return service_->Attach(scope, attempt);
-    };
-    Serve();
-    FakeWorker worker(*worker_);
-    worker.SayHello(FakeWorker::Hello("w1"));
-    worker.HearWelcome();
-    worker.SayReady(1);
-    const v1::Offer offer = worker.HearOffer();
-    worker.SayAccept(offer.token());
-    // Bytes are taken of an attempt whose Accept is stored.
-    const absl::Time give_up = absl::Now() + absl::Seconds(20);
-    while (GetJob(offer.job_id()).attempts_size() == 0 && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(5));
-    EXPECT_TRUE(Upload(*worker_, offer.token(), digest::Sha256Hex(bytes), bytes).ok());
-    v1::CompleteRequest request = Built(offer.token(), offer.job_id(), "example.com/m", bytes);
-    request.mutable_facts()->set_cold_caches(cold);
-    v1::CompleteReply reply;
-    grpc::Status status;
-    do {
-      status = worker_->Complete(Context().get(), request, &reply);
-    } while (status.error_code() == StatusCode::UNAVAILABLE);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    return offer;
-  }
-  static std::string FirstBytes() { return StaticPie(Target::kX86_64, 20'000) + "program"; }
-
-  publish::Config config_;
-  // As farm_server.h builds with.
-  std::vector<Toolset> toolsets_ = [] {
-    Toolset toolset{.name = "t1", .go_versions = {"1.26.8"}, .zig_version = "0.15.2"};
-    toolset.digest = domain::ToolsetDigest(toolset);
-    return std::vector<Toolset>{toolset};
-  }();
-  size_t queued_ = 0;
-  std::unique_ptr<blob::BlobStore> blobs_;
-  std::unique_ptr<blob::LogStore> logs_;
-  std::unique_ptr<publish::PublishService> service_;
-  std::unique_ptr<v1::Publish::Stub> publish_;
-};
 
 TEST_F(PublishRpcTest, KeysAreThoseOfTheFolderAndTheFarmTellsWhereItsIndexIs) {
   const v1::PublishKeys keys = GetKeys();
@@ -256,6 +57,25 @@ TEST_F(PublishRpcTest, WithoutKeysItSaysWhyAndOnlyTakesThingsAway) {
   Sql("DELETE FROM publish_keys");
   v1::PublishKeys none;
   expect_off(Ask(&v1::Publish::Stub::GetKeys, v1::GetKeysRequest(), none));
+}
+
+TEST_F(PublishRpcTest, CredentialsThatCannotBeReadMakeTheirDestinationFailAlone) {
+  const std::string file = dir_ + "/registry-token";
+  config_.registries = {{.url = "https://registry.test/farm", .credentials_file = file}};
+  Serve();
+  const auto faults = [this] {
+    std::map<std::string, std::string> by_name;
+    const v1::PublishStatus status = GetStatus();
+    EXPECT_EQ(status.off(), "") << "the farm publishes elsewhere";
+    for (const v1::DestinationStatus& row : status.destinations()) by_name[row.name()] = row.fault();
+    return by_name;
+  };
+  std::map<std::string, std::string> told = faults();
+  ASSERT_THAT(told, SizeIs(2));
+  EXPECT_EQ(told["index"], "");
+  EXPECT_THAT(told["https://registry.test/farm"], AllOf(HasSubstr("unauthorized: "), HasSubstr(file)));
+  ASSERT_TRUE(io::WriteFileAtomic(file, "user:secret\n", 0600).ok());
+  EXPECT_EQ(faults()["https://registry.test/farm"], "") << "mended without a restart";
 }
 
 TEST_F(PublishRpcTest, ACoordinatorWithoutPublishingAnswersInWords) {
@@ -527,109 +347,6 @@ TEST_F(PublishRpcTest, OrdersThatAreNoneAreRefused) {
   request.set_limit(-1);
   v1::PublicationPage page;
   EXPECT_EQ(List(&v1::Publish::Stub::ListPublications, request, page).error_code(), StatusCode::INVALID_ARGUMENT);
-}
-
-TEST_F(PublishRpcTest, ANewProvenanceKeySignsAndTheOldOneStaysKnown) {
-  const std::string old = GetKeys().keys(1).public_key();
-  v1::RotatedKey rotated;
-  const grpc::Status status = RotateKey("provenance", rotated);
-  ASSERT_TRUE(status.ok()) << status.error_message();
-  EXPECT_NE(rotated.key().public_key(), old);
-  EXPECT_FALSE(rotated.key().has_until());
-  EXPECT_EQ(rotated.file(), KeyFile());
-  EXPECT_EQ(pki::P256PublicKeyPem(attest::LoadKeyFile(rotated.file()).value()).value(), rotated.key().public_key());
-  EXPECT_EQ(pki::P256PublicKeyPem(attest::LoadKeyFile(rotated.old_file()).value()).value(), old);
-  EXPECT_EQ(service_->CurrentKeys().value()->provenance_public(), rotated.key().public_key());
-  const auto keys_are_these = [&] {
-    const v1::PublishKeys keys = GetKeys();
-    ASSERT_EQ(keys.keys_size(), 3);
-    EXPECT_FALSE(keys.keys(0).has_until()) << "minisign";
-    EXPECT_EQ(keys.keys(1).public_key(), old);
-    EXPECT_TRUE(keys.keys(1).has_until());
-    EXPECT_EQ(keys.keys(2).public_key(), rotated.key().public_key());
-    EXPECT_FALSE(keys.keys(2).has_until());
-  };
-  keys_are_these();
-  Serve();  // a restart changes nothing
-  keys_are_these();
-  EXPECT_EQ(service_->CurrentKeys().value()->provenance_public(), rotated.key().public_key());
-}
-
-TEST_F(PublishRpcTest, AMinisignKeyIsAnnouncedAndSignsWhenTheOverlapIsOver) {
-  v1::RotateKeyRequest finish;
-  finish.set_kind("minisign");
-  finish.set_finish(true);
-  v1::RotatedKey rotated;
-  EXPECT_THAT(Rotate(finish, rotated).error_message(), HasSubstr("no minisign key is announced"));
-  const std::string old = GetKeys().keys(0).public_key();
-
-  v1::RotateKeyRequest announce;
-  announce.set_kind("minisign");
-  announce.set_overlap_micros(1);
-  EXPECT_EQ(Rotate(announce, rotated).error_code(), StatusCode::INVALID_ARGUMENT);
-  announce.set_overlap_micros(absl::ToInt64Microseconds(absl::Hours(48)));
-  ASSERT_TRUE(Rotate(announce, rotated).ok());
-  const std::string next = rotated.key().public_key();
-  EXPECT_TRUE(rotated.key().announced());
-  EXPECT_NE(next, old);
-  EXPECT_EQ(rotated.file(), Keys() + "/" + attest::kNextMinisignKeyFile);
-  // Asked again it says the same, and so does a coordinator that starts.
-  announce.set_overlap_micros(absl::ToInt64Microseconds(absl::Hours(480)));
-  v1::RotatedKey again;
-  ASSERT_TRUE(Rotate(announce, again).ok());
-  EXPECT_EQ(again.DebugString(), rotated.DebugString());
-  Serve();
-  EXPECT_EQ(GetKeys().keys(0).public_key(), old);
-  EXPECT_FALSE(GetKeys().keys(0).announced());
-  EXPECT_EQ(GetKeys().keys(1).public_key(), next);
-  EXPECT_TRUE(GetKeys().keys(1).announced());
-  EXPECT_EQ(service_->CurrentKeys().value()->minisign().public_key().Line(), old);
-
-  const grpc::Status early = Rotate(finish, rotated);
-  EXPECT_EQ(early.error_code(), StatusCode::FAILED_PRECONDITION);
-  EXPECT_THAT(early.error_message(), HasSubstr("cannot read the index any more"));
-  // Another key than the announced one must not sign.
-  const std::string next_file = Keys() + "/" + attest::kNextMinisignKeyFile;
-  const std::string announced_pem = attest::LoadKeyFile(next_file).value();
-  finish.set_force(true);
-  ASSERT_EQ(::unlink(next_file.c_str()), 0);
-  EXPECT_THAT(Rotate(finish, rotated).error_message(), HasSubstr("is not there; bring it from the coordinator"));
-  ASSERT_TRUE(attest::StoreKeyFile(next_file, attest::MinisignSecretKey::Generate()->pem()).ok());
-  EXPECT_THAT(Rotate(finish, rotated).error_message(), HasSubstr("is not the key that was announced"));
-  ASSERT_EQ(::unlink(next_file.c_str()), 0);
-  ASSERT_TRUE(attest::StoreKeyFile(next_file, announced_pem).ok());
-
-  ASSERT_TRUE(Rotate(finish, rotated).ok());
-  EXPECT_EQ(rotated.key().public_key(), next);
-  EXPECT_FALSE(rotated.key().announced());
-  const auto signs = [&] {
-    EXPECT_EQ(service_->CurrentKeys().value()->minisign().public_key().Line(), next);
-    const v1::PublishKeys keys = GetKeys();
-    for (const v1::PublishKey& key : keys.keys()) {
-      if (key.kind() == "minisign") {
-        EXPECT_EQ(key.has_until(), key.public_key() == old);
-      }
-    }
-  };
-  signs();
-  Serve();
-  signs();
-  EXPECT_EQ(attest::MinisignSecretKey::FromPem(attest::LoadKeyFile(rotated.old_file()).value())->public_key().Line(),
-            old);
-}
-
-TEST_F(PublishRpcTest, AKeyThatMustNotChangeDoesNot) {
-  v1::RotatedKey rotated;
-  EXPECT_EQ(RotateKey("pgp", rotated).error_code(), StatusCode::INVALID_ARGUMENT);
-  // Somebody put another file there: nobody knows which of the two shall be the old one.
-  ASSERT_EQ(::unlink(KeyFile().c_str()), 0);
-  ASSERT_TRUE(attest::StoreKeyFile(KeyFile(), pki::NewKey().value()).ok());
-  const std::string theirs = attest::LoadKeyFile(KeyFile()).value();
-  const grpc::Status changed = RotateKey("provenance", rotated);
-  EXPECT_EQ(changed.error_code(), StatusCode::FAILED_PRECONDITION);
-  EXPECT_THAT(changed.error_message(), HasSubstr("was changed since"));
-  EXPECT_EQ(attest::LoadKeyFile(KeyFile()).value(), theirs);
-  EXPECT_EQ(GetKeys().keys_size(), 2);
 }
 
 }  // namespace

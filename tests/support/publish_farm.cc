@@ -193,19 +193,19 @@ domain::Release PublishFarm::Build(const Program& program) {
   release.sha256 = executable.sha256;
   release.blake3 = executable.blake3;
 
-  publish::Publication publication{.module = program.module,
-                                   .version = program.version,
-                                   .import_path = program.import_path,
-                                   .name = program.name,
-                                   .target = program.target,
-                                   .sha256 = release.sha256,
-                                   .blake3 = release.blake3,
-                                   .size = release.size,
-                                   .download_url = Cat("https://farm.example.org/blobs/sha256/", release.sha256),
-                                   .built_at = release.built_at,
-                                   .description = release.facts.description,
-                                   .licences = {"MIT"}};
-  const auto record = publish::MakeRecord(publication, {.page = ""}, publish::RecordForm::kPackage);
+  publish::RecordInput input{.module = program.module,
+                             .version = program.version,
+                             .import_path = program.import_path,
+                             .name = program.name,
+                             .target = program.target,
+                             .sha256 = release.sha256,
+                             .blake3 = release.blake3,
+                             .size = release.size,
+                             .download_url = Cat("https://farm.example.org/blobs/sha256/", release.sha256),
+                             .built_at = release.built_at,
+                             .description = release.facts.description,
+                             .licences = {"MIT"}};
+  const auto record = publish::MakeRecord(input, {.page = ""}, publish::RecordForm::kPackage);
   EXPECT_TRUE(record.ok()) << record.status();
   const auto statement = attest::ToStatement(attest::HeyProvenance());
   const auto envelope = attest::SignEnvelope(keys_->provenance(), attest::kInTotoPayloadType, *statement);

@@ -12,6 +12,7 @@ upstream.py --jsonl FILE [--modules N] [--lines L] ...                          
   /depsdev/v3alpha/versionbatch, projectbatch, /depsdev/v3/...
   /github/graphql, /repos/O/R, /repositories/ID, /search/repositories
   /pkgsite/v1/module, packages, imported-by, versions
+  POST /control/publish {"path", "version", "files"}   a version that the index tells from now on; answers {"timestamp"}
   /stats  requests and bytes by service, what broke a rule of theirs     /truth  what a catalog must count
 
 Each kind of failure shows once or for some modules, as with the real ones: 503 with Retry-After, a page that lost its end, 429,
@@ -165,6 +166,10 @@ class Handler(BaseHTTPRequestHandler):
             asked = json.loads(body)
         except ValueError:
             return self.send(400, {"code": 3, "message": "the body is no JSON"})
+        if path == "control/publish":
+            with self.services.lock:
+                moment = self.services.world.publish(asked["path"], asked["version"], asked["files"], time.time_ns() // 1000)
+            return self.send(200, {"timestamp": moment})
         if path == "github/graphql":
             return self.graphql(asked)
         if path in ("depsdev/v3alpha/versionbatch", "depsdev/v3alpha/projectbatch"):

@@ -104,7 +104,6 @@ class Module:
         return text
 
     def zip_bytes(self, version):
-        prefix = "%s@%s/" % (self.path, version)
         files = {"go.mod": self.go_mod(version), "LICENSE": "MIT License\n", "README.md": "# %s\n" % self.path}
         name = self.path.split("/")[-1]
         package = re.sub("[^a-z0-9]", "", name.lower()) or "lib"
@@ -117,11 +116,29 @@ class Module:
             files["cmd/%s/main.go" % package] = MAIN % ('"%s"' % name)
         else:
             files["%s.go" % package] = "package %s\n\n// Answer is one.\nfunc Answer() int { return %d }\n" % (package, self.number)
-        out = io.BytesIO()
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
-            for file, text in sorted(files.items()):
-                z.writestr(zipfile.ZipInfo(prefix + file, (1980, 1, 1, 0, 0, 0)), text, zipfile.ZIP_DEFLATED)
-        return out.getvalue()
+        return zipped(self.path, version, files)
+
+
+class Added(Module):
+    """A module that a test publishes while the services run, with the files that it names; no other service knows it."""
+
+    def __init__(self, path):
+        super().__init__(path, [], None, depsdev=False, pkgsite=False)
+        self.files = {}  # version -> name -> text
+
+    def go_mod(self, version):
+        return self.files[version].get("go.mod", "module %s\n\ngo 1.21\n" % self.path)
+
+    def zip_bytes(self, version):
+        return zipped(self.path, version, {"go.mod": self.go_mod(version), **self.files[version]})
+
+
+def zipped(path, version, files):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
+        for file, text in sorted(files.items()):
+            z.writestr(zipfile.ZipInfo("%s@%s/%s" % (path, version, file), (1980, 1, 1, 0, 0, 0)), text, zipfile.ZIP_DEFLATED)
+    return out.getvalue()
 
 
 class World:
@@ -142,6 +159,7 @@ class World:
         self.rows_of = None
         self.extras = []  # (time, path, version), sorted
         self.corpus = {}
+        self.added = {}  # path -> Added
         if table:
             self._corpus(table)
         step = self.until + MICRO
@@ -302,7 +320,20 @@ class World:
         k = int(next(g for g in m.groups() if g)) if m else None
         return k if k is not None and k < self.count and self.path_of(k) == path else None
 
+    def publish(self, path, version, files, now):
+        """A version that the index tells from `now` on (microseconds). Not for several threads at once."""
+        module = self.added.setdefault(path, Added(path))
+        module.files[version] = files
+        if version not in module.versions:
+            module.versions.append(version)
+        moment = max(now, self.extras[-1][0] + 1 if self.extras else 0)
+        # A new list: a page that is made meanwhile goes on with the old one.
+        self.extras = self.extras + [(moment, path, version)]
+        return stamp(moment)
+
     def module(self, path):
+        if path in self.added:
+            return self.added[path]
         if path in self.corpus:
             return self.corpus[path]
         k = self.number_of(path)

@@ -84,6 +84,38 @@ TEST(CatalogJsonTest, ShowWhyAndVersions) {
   ExpectGolden("versions", std::vector<VersionRow>{{.version = "v1.0.5", .indexed_at = kNoon}});
 }
 
+TEST(CatalogJsonTest, Updates) {
+  ExpectGolden("updates", UpdatesView{.on = true,
+                                      .running = true,
+                                      .delay_seconds = 3'600,
+                                      .prereleases = false,
+                                      .per_day = 500,
+                                      .used_today = 1,
+                                      .left_today = 499,
+                                      .waiting_total = 2,
+                                      .waiting = {{.module = "example.com/m",
+                                                   .published = "v1.0.0",
+                                                   .version = "v1.1.0",
+                                                   .state = "waits",
+                                                   .reason = "the delay of updates",
+                                                   .until = kNoon,
+                                                   .targets = {}},
+                                                  {.module = "example.com/n",
+                                                   .published = "v1.0.0",
+                                                   .version = "v1.1.0-rc.1",
+                                                   .state = "skipped",
+                                                   .reason = "a pre-release",
+                                                   .until = std::nullopt,
+                                                   .targets = {}}},
+                                      .queued = {{.module = "example.com/o",
+                                                  .version = "v2.0.0",
+                                                  .targets = {Target::kX86_64},
+                                                  .batch_id = 7,
+                                                  .detail = "",
+                                                  .queued_at = kNoon}},
+                                      .retracted = {{"example.com/p", "v1.0.1", "leaks keys"}}});
+}
+
 TEST(CatalogJsonTest, SearchSelectImportAndCheck) {
   ExpectGolden("search", std::vector<SearchHit>{{.module = "github.com/itchyny/gojq",
                                                  .latest = "v0.12.17",

@@ -66,7 +66,7 @@ class AttacherTest : public ::testing::Test {
     const attest::BuildContext context = attest::HeyContext();
     Attacher attacher({.keys = Keys::LoadOrMake(folder_.path() + "/keys").value(),
                        .blobs = *blobs_,
-                       .detector = detector_,
+                       .detector = [this]() -> const licences::Detector& { return detector_; },
                        .licences = AnyLicence(),
                        .toolsets = {{.name = "tools", .archives = context.archives}},
                        .publisher = {},

@@ -55,8 +55,8 @@ std::string Expanded(const std::string& packed) {
   return out;
 }
 
-Publication Numbered(int i, const std::string& version = "v1.0.0", Target target = Target::kX86_64) {
-  return SomePublication(absl::StrFormat("github.com/owner/tool%05d", i), version, target);
+RecordInput Numbered(int i, const std::string& version = "v1.0.0", Target target = Target::kX86_64) {
+  return SomeInput(absl::StrFormat("github.com/owner/tool%05d", i), version, target);
 }
 
 TEST(IndexTest, AnEmptyIndexHasAFileForEachHostAndEachShard) {
@@ -71,7 +71,7 @@ TEST(IndexTest, AnEmptyIndexHasAFileForEachHostAndEachShard) {
 
 TEST(IndexTest, ARecordStandsWhereItsClientsLook) {
   Index index;
-  const Publication p = SomePublication();
+  const RecordInput p = SomeInput();
   ASSERT_TRUE(index.Put(p).ok());
   const std::map<std::string, std::string> files = FilesOf(index);
   for (const std::string name : {"x86_64-Linux.json.zst", "x86_64-Linux-2026.json.zst"}) {
@@ -93,7 +93,7 @@ TEST(IndexTest, ARecordStandsWhereItsClientsLook) {
 TEST(IndexTest, TheDefaultFileHasTheNewestVersionOfEachProgram) {
   Index index;
   for (const std::string version : {"v1.9.0", "v1.10.0", "v2.0.0-rc.1"}) {
-    Publication p = SomePublication("github.com/rakyll/hey", version);
+    RecordInput p = SomeInput("github.com/rakyll/hey", version);
     if (version == "v1.9.0") p.built_at -= absl::Hours(24 * 365);
     ASSERT_TRUE(index.Put(p).ok());
   }
@@ -141,11 +141,11 @@ TEST(IndexTest, TheSameRecordsGiveTheSameBytes) {
   SCOPED_TRACE(Cat("seed ", seed));
   std::mt19937_64 random(seed);
   Index changed({.file_bytes_max = 2 << 20});
-  std::map<std::pair<int, int>, Publication> truth;
+  std::map<std::pair<int, int>, RecordInput> truth;
   for (int round = 0; round < 4; ++round) {
     for (int step = 0; step < 400; ++step) {
       const int i = static_cast<int>(random() % 900), v = static_cast<int>(random() % 3);
-      Publication p = Numbered(i, Cat("v1.", v, ".0"), kAllTargets[random() % 2]);
+      RecordInput p = Numbered(i, Cat("v1.", v, ".0"), kAllTargets[random() % 2]);
       const auto key = std::pair(i * 2 + (p.target == Target::kX86_64 ? 0 : 1), v);
       if (random() % 4 == 0) {
         EXPECT_EQ(changed.Remove(p.module, p.version, p.import_path, p.target), truth.erase(key) > 0);
@@ -157,10 +157,10 @@ TEST(IndexTest, TheSameRecordsGiveTheSameBytes) {
       truth[key] = p;
     }
     Index fresh({.file_bytes_max = 2 << 20});
-    std::vector<Publication> shuffled;
+    std::vector<RecordInput> shuffled;
     for (const auto& [key, p] : truth) shuffled.push_back(p);
     std::shuffle(shuffled.begin(), shuffled.end(), random);
-    for (const Publication& p : shuffled) ASSERT_TRUE(fresh.Put(p).ok());
+    for (const RecordInput& p : shuffled) ASSERT_TRUE(fresh.Put(p).ok());
     ASSERT_EQ(FilesOf(changed), FilesOf(fresh)) << "round " << round;
     EXPECT_EQ(changed.size(), static_cast<int64_t>(truth.size()));
   }
@@ -175,7 +175,7 @@ TEST(IndexTest, AChangeCompressesOnlyTheFramesAroundIt) {
   EXPECT_LE(at_first, 60);
   ASSERT_TRUE(index.Render().ok());
   EXPECT_EQ(index.frames_compressed(), at_first);
-  Publication p = Numbered(2500);
+  RecordInput p = Numbered(2500);
   p.description = "changed";
   ASSERT_TRUE(index.Put(p).ok());
   const std::map<std::string, std::string> after = FilesOf(index);
@@ -221,7 +221,7 @@ TEST(IndexTest, FilesStayBelowTheLimitOfTheirClients) {
   EXPECT_EQ(files.count("x86_64-Linux.2.json.zst"), 1u);
   // With fewer records the parts go.
   for (int i = 10; i < 5000; ++i) {
-    const Publication p = Numbered(i);
+    const RecordInput p = Numbered(i);
     index.Remove(p.module, p.version, p.import_path, p.target);
   }
   files = FilesOf(index);
@@ -231,9 +231,9 @@ TEST(IndexTest, FilesStayBelowTheLimitOfTheirClients) {
 
 TEST(IndexTest, WhatClientsCannotTellApartIsRefused) {
   Index index;
-  ASSERT_TRUE(index.Put(SomePublication("github.com/a/b", "v1.0.0-rc1")).ok());
-  EXPECT_TRUE(absl::IsAlreadyExists(index.Put(SomePublication("github.com/a/b", "v1.0.0-RC1"))));
-  Publication other = SomePublication("github.com/a/b", "v1.0.0-rc1");
+  ASSERT_TRUE(index.Put(SomeInput("github.com/a/b", "v1.0.0-rc1")).ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(index.Put(SomeInput("github.com/a/b", "v1.0.0-RC1"))));
+  RecordInput other = SomeInput("github.com/a/b", "v1.0.0-rc1");
   other.import_path += "/cmd/b";
   EXPECT_TRUE(absl::IsAlreadyExists(index.Put(other)));
   EXPECT_EQ(index.size(), 1);
@@ -243,20 +243,20 @@ TEST(IndexTest, WhatClientsCannotTellApartIsRefused) {
 
 TEST(IndexTest, WrongRecordsAndTooManyAreRefused) {
   Index index({.records_max = 2});
-  Publication wrong = Numbered(1);
+  RecordInput wrong = Numbered(1);
   wrong.sha256 = "";
   EXPECT_TRUE(absl::IsInvalidArgument(index.Put(wrong)));
   ASSERT_TRUE(index.Put(Numbered(1)).ok());
   ASSERT_TRUE(index.Put(Numbered(2)).ok());
   EXPECT_TRUE(absl::IsResourceExhausted(index.Put(Numbered(3))));
-  Publication again = Numbered(2);
+  RecordInput again = Numbered(2);
   again.description = "new";
   EXPECT_TRUE(index.Put(again).ok());
 }
 
 TEST(IndexTest, HostileMetadataDoesNotBreakIt) {
   Index index;
-  Publication p = SomePublication();
+  RecordInput p = SomeInput();
   p.description = "\"},{\"pkg_name\":\"evil\"" + std::string("\0\n\x1b]", 4) + std::string(10 << 20, '\\');
   p.homepage = "http://e.org/\"";
   p.topics = {"]", "\xff\xfe", "null"};
@@ -270,7 +270,7 @@ TEST(IndexTest, SoarInstallsWhatItNamesAndRefusesAChangedByte) {
   const std::string program =
       "\x7f"
       "ELF a program";
-  Publication p = SomePublication();
+  RecordInput p = SomeInput();
   p.sha256 = digest::Sha256Hex(program);
   p.blake3 = digest::Blake3Hex(program);
   p.size = static_cast<int64_t>(program.size());

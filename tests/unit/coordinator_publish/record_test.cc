@@ -22,7 +22,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-Record Made(const Publication& p, RecordForm form = RecordForm::kIndex) {
+Record Made(const RecordInput& p, RecordForm form = RecordForm::kIndex) {
   return MakeRecord(p, {.name = "gofarm", .page = "https://farm.example"}, form).value();
 }
 
@@ -53,13 +53,13 @@ TEST(RecordTest, HasAllKeysOfTheReferenceButThoseOfGhcr) {
   ASSERT_EQ(wanted.size(), 43u);
   wanted.erase("ghcr_pkg");
   wanted.erase("ghcr_url");
-  const std::set<std::string> ours = KeysOf(CompactJson(Made(SomePublication())));
+  const std::set<std::string> ours = KeysOf(CompactJson(Made(SomeInput())));
   for (const std::string& key : wanted) EXPECT_EQ(ours.count(key), 1u) << key;
   for (const std::string& key : ours) EXPECT_FALSE(absl::StartsWith(key, "ghcr")) << key;
 }
 
 TEST(RecordTest, SaysWhatWasPublished) {
-  const Record record = Made(SomePublication());
+  const Record record = Made(SomeInput());
   EXPECT_EQ(record.Text("pkg"), "hey");
   EXPECT_EQ(record.Text("pkg_name"), "hey");
   EXPECT_EQ(record.Text("pkg_family"), "hey");
@@ -75,11 +75,11 @@ TEST(RecordTest, SaysWhatWasPublished) {
   EXPECT_THAT(List(record, "provides"), ElementsAre("hey"));
   EXPECT_THAT(List(record, "tag"), ElementsAre("benchmark", "go"));
   EXPECT_THAT(List(record, "maintainer"), ElementsAre("gofarm (https://farm.example)"));
-  EXPECT_EQ(Made(SomePublication(), RecordForm::kPackage).Text("pkg_id"), "hey#github.com_rakyll_hey");
+  EXPECT_EQ(Made(SomeInput(), RecordForm::kPackage).Text("pkg_id"), "hey#github.com_rakyll_hey");
 }
 
 TEST(RecordTest, WhatIsMissingHasTheWordsThatClientsKnow) {
-  Publication p = SomePublication();
+  RecordInput p = SomeInput();
   p.description = p.homepage = "";
   p.licences.clear();
   p.topics.clear();
@@ -92,8 +92,28 @@ TEST(RecordTest, WhatIsMissingHasTheWordsThatClientsKnow) {
   EXPECT_EQ(record.Text("download_count"), "-1");
 }
 
+TEST(RecordTest, ADeprecatedModuleKeepsItsRecordWithANote) {
+  RecordInput p = SomeInput();
+  const size_t usual = List(Made(p), "note").size();
+  p.deprecated_note = "not shown, as it is not deprecated";
+  EXPECT_EQ(List(Made(p), "note").size(), usual);
+  EXPECT_EQ(Made(p).Text("deprecated"), "false");
+  p.deprecated = true;
+  p.deprecated_note = "use <b>other</b>\x1b[2J\n" + std::string(5'000, 'x');
+  const Record record = Made(p);
+  EXPECT_EQ(record.Text("deprecated"), "true");
+  ASSERT_EQ(List(record, "note").size(), usual + 1);
+  const std::string note = List(record, "note").back();
+  EXPECT_TRUE(absl::StartsWith(note, "Deprecated by its author: use <b>other</b> [2J xxx")) << note;
+  EXPECT_LE(note.size(), kTextMax + 30);
+  EXPECT_EQ(CompactJson(record).find('<'), std::string::npos);
+  EXPECT_TRUE(testing::ReadSoarIndex(Cat("[", CompactJson(record), "]"), testing::SoarClient::kOld).ok());
+  p.deprecated_note = "";
+  EXPECT_EQ(List(Made(p), "note").back(), "Deprecated by its author");
+}
+
 TEST(RecordTest, GhcrKeysOnlyForWhatStandsThere) {
-  Publication p = SomePublication();
+  RecordInput p = SomeInput();
   p.version = "v2.0.0+incompatible";
   for (const std::string other : {"", "localhost:5000/x", "ghcr.io/", "ghcr.io/A", "https://ghcr.io/a/b"}) {
     p.ghcr_repository = other;
@@ -107,7 +127,7 @@ TEST(RecordTest, GhcrKeysOnlyForWhatStandsThere) {
 }
 
 TEST(RecordTest, HostileTextsAreCleanedAndBounded) {
-  Publication p = SomePublication();
+  RecordInput p = SomeInput();
   p.description = "<script>alert(1)</script>\x1b[2J\r\n\tsee\xff \xe2\x80\xae" + std::string(10 << 20, 'A');
   p.homepage = "javascript:alert(1)";
   p.topics = {std::string("a\0b", 3), "</title>", std::string(1000, 'x'), "", "go"};
@@ -134,7 +154,7 @@ TEST(RecordTest, HostileTextsAreCleanedAndBounded) {
 }
 
 TEST(RecordTest, TheLargestRecordIsWithinItsBound) {
-  Publication p = SomePublication(Cat("github.com/a/", std::string(1000, 'm')));
+  RecordInput p = SomeInput(Cat("github.com/a/", std::string(1000, 'm')));
   p.import_path = Cat(p.module, "/", std::string(10, 'x'));
   p.name = std::string(64, 'n');
   p.description = std::string(1 << 20, '<');
@@ -154,28 +174,28 @@ TEST(RecordTest, TheLargestRecordIsWithinItsBound) {
 }
 
 TEST(RecordTest, WhatCannotBePublishedIsRefusedByName) {
-  const auto refused = [](const std::function<void(Publication&)>& change, std::string_view word) {
-    Publication p = SomePublication();
+  const auto refused = [](const std::function<void(RecordInput&)>& change, std::string_view word) {
+    RecordInput p = SomeInput();
     change(p);
     const absl::Status status = MakeRecord(p, {}, RecordForm::kIndex).status();
     EXPECT_TRUE(absl::IsInvalidArgument(status)) << word;
     EXPECT_THAT(std::string(status.message()), HasSubstr(std::string(word)));
     EXPECT_EQ(status.message().find('\n'), absl::string_view::npos);
   };
-  refused([](Publication& p) { p.module = "../etc"; }, "module path");
-  refused([](Publication& p) { p.import_path = "github.com/other/x"; }, "outside its module");
-  refused([](Publication& p) { p.version = "HEAD-abc"; }, "version");
-  refused([](Publication& p) { p.name = "../../bin/sh\n"; }, "name");
-  refused([](Publication& p) { p.sha256 = "ABC"; }, "sha256");
-  refused([](Publication& p) { p.blake3[0] = 'G'; }, "blake3");
-  refused([](Publication& p) { p.size = 0; }, "size");
-  refused([](Publication& p) { p.built_at = absl::InfinitePast(); }, "build time");
-  refused([](Publication& p) { p.download_url = "http://a/'b"; }, "download_url");
-  refused([](Publication& p) { p.family = "A/b"; }, "family");
+  refused([](RecordInput& p) { p.module = "../etc"; }, "module path");
+  refused([](RecordInput& p) { p.import_path = "github.com/other/x"; }, "outside its module");
+  refused([](RecordInput& p) { p.version = "HEAD-abc"; }, "version");
+  refused([](RecordInput& p) { p.name = "../../bin/sh\n"; }, "name");
+  refused([](RecordInput& p) { p.sha256 = "ABC"; }, "sha256");
+  refused([](RecordInput& p) { p.blake3[0] = 'G'; }, "blake3");
+  refused([](RecordInput& p) { p.size = 0; }, "size");
+  refused([](RecordInput& p) { p.built_at = absl::InfinitePast(); }, "build time");
+  refused([](RecordInput& p) { p.download_url = "http://a/'b"; }, "download_url");
+  refused([](RecordInput& p) { p.family = "A/b"; }, "family");
 }
 
 TEST(RecordTest, PackageRecordsAreReadableAndHoldTheTextsOfTheProgram) {
-  Publication p = SomePublication();
+  RecordInput p = SomeInput();
   p.version_text = "hey v0.1.5\x1b[31m";
   p.help_text = std::string(100 << 10, 'h');
   p.reproduced = false;
@@ -190,7 +210,7 @@ TEST(RecordTest, PackageRecordsAreReadableAndHoldTheTextsOfTheProgram) {
 }
 
 TEST(RecordTextsTest, ARecordGivesBackTheTextsOfItsProgram) {
-  Publication p = SomePublication();
+  RecordInput p = SomeInput();
   p.version_text = "hey 1.0 <b>&\nbuilt";
   p.help_text = "Usage: \"hey\" <url>\n\t-n\xc3\xa4";
   const RecordTexts texts = TextsOfRecord(PrettyJson(Made(p, RecordForm::kPackage)));

@@ -42,9 +42,9 @@ inline std::vector<std::string> RealModules() {
   return modules;
 }
 
-inline Publication SomePublication(const std::string& module = "github.com/rakyll/hey",
-                                   const std::string& version = "v0.1.5", Target target = Target::kX86_64) {
-  Publication p{.module = module, .version = version, .import_path = module};
+inline RecordInput SomeInput(const std::string& module = "github.com/rakyll/hey", const std::string& version = "v0.1.5",
+                             Target target = Target::kX86_64) {
+  RecordInput p{.module = module, .version = version, .import_path = module};
   p.name = gomod::ProgramName(module);
   p.target = target;
   const std::string seed = Cat(module, version, TargetName(target));
