@@ -17,9 +17,9 @@
 #include "common/pki/signature.h"
 #include "coordinator/domain/toolset.h"
 #include "coordinator/publish/publish_service.h"
+#include "coordinator/rpc/publish_rpc.h"
 #include "tests/rpc/farm_server.h"
 #include "tests/support/elf_maker.h"
-#include "coordinator/rpc/publish_rpc.h"
 
 namespace gofarm::testing {
 

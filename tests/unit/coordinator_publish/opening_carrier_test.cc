@@ -14,6 +14,7 @@ class Good final : public Carrier {
   absl::StatusOr<std::vector<absl::StatusOr<Carried>>> Carry(const Scope&, const ProgramWork& work) override {
     return std::vector<absl::StatusOr<Carried>>(work.due.size(), Carried{.digest = "sha256:1", .detail = ""});
   }
+  absl::Status Check(const Scope&, const domain::Publication&) override { return absl::OkStatus(); }
 };
 
 TEST(OpeningCarrierTest, WhatCannotBeOpenedFailsRowByRowWithItsClassUntilItCanBe) {
@@ -39,11 +40,13 @@ TEST(OpeningCarrierTest, WhatCannotBeOpenedFailsRowByRowWithItsClassUntilItCanBe
   }
   EXPECT_TRUE(carrier.Refresh(scope).ok());
   EXPECT_FALSE(carrier.Opened().ok());
+  EXPECT_THAT(std::string(carrier.Check(scope, work.due[0]).message()), HasSubstr("/etc/token"));
   mended = true;
   EXPECT_TRUE(carrier.Opened().ok()) << "without a restart";
   const auto carried = carrier.Carry(scope, work);
   ASSERT_TRUE(carried.ok() && (*carried)[1].ok());
   EXPECT_EQ((*carried)[1]->digest, "sha256:1");
+  EXPECT_TRUE(carrier.Check(scope, work.due[0]).ok());
   const int tries = opened;
   EXPECT_TRUE(carrier.Refresh(scope).ok());
   EXPECT_EQ(opened, tries) << "it is opened once";
