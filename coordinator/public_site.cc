@@ -273,6 +273,9 @@ web::ProgramFacts FactsOf(const publish::FoundProgram& found, std::string_view b
     if (file.differed > 0) {
       facts.reproduced = web::Reproduced::kNo;
       facts.reproduced_detail = file.rebuild_detail;
+      if (file.rebuild) {
+        facts.reproduced_report = publish::FileUrl(base, file.rebuild, Cat(found.name, publish::kDiffEnd));
+      }
       facts.reproduced_at = file.rebuilt_at;
     }
     all_reproduced = all_reproduced && file.reproduced > 0;

@@ -145,9 +145,14 @@ void WriteReproduced(HtmlWriter& html, const ProgramFacts& facts) {
       break;
   }
   if (facts.reproduced_at != absl::InfinitePast()) html.Text(", ").Time(facts.reproduced_at);
-  if (facts.reproduced_detail.empty()) return;
-  html.Text(". ");
-  html.Foreign(facts.reproduced_detail, kFactTextMax);
+  if (!facts.reproduced_detail.empty()) {
+    html.Text(". ");
+    html.Foreign(facts.reproduced_detail, kFactTextMax);
+  }
+  if (const std::optional<Href> report = Href::Own(facts.reproduced_report)) {
+    html.Text(" ");
+    html.Link(*report, "What differs");
+  }
 }
 
 void WriteBuild(HtmlWriter& html, const ProgramFacts& facts) {

@@ -89,6 +89,7 @@ void Fields(Form& form, P& facts) {
   form.Named(
       "reproduced", facts.reproduced, [](Reproduced r) { return Name(r); }, ParseReproduced);
   form.Field("reproduced_detail", facts.reproduced_detail);
+  form.Field("reproduced_report", facts.reproduced_report);
   form.Field("reproduced_at", facts.reproduced_at);
   form.Field("authors_release", facts.authors_release);
   form.Field("deprecated", facts.deprecated);

@@ -82,6 +82,7 @@ struct ProgramFacts {
   std::string builder;  // the builder's id in the provenance
   Reproduced reproduced = Reproduced::kNotTried;
   std::string reproduced_detail;
+  std::string reproduced_report;  // URL of what differs, section by section; empty: nothing does
   absl::Time reproduced_at = absl::InfinitePast();
   std::optional<AuthorsRelease> authors_release;
   std::string deprecated;  // the author's words; empty: it is not

@@ -318,6 +318,7 @@ TEST_F(WellFormedTest, EveryPage) {
   facts.deprecated = "use example.com/other";
   facts.reproduced = Reproduced::kNo;
   facts.reproduced_detail = "12 bytes differ";
+  facts.reproduced_report = "https://bins.example.org/files/7/tool.diff.txt";
   Add(ProgramPage("", kFarm, facts));
   Add(ProgramPage("", kFarm,
                   ProgramFacts{.module = "a.b/c", .import_path = "a.b/c", .name = "c", .version = "v1.0.0"}));
@@ -328,6 +329,16 @@ TEST_F(WellFormedTest, EveryPage) {
       {.title = "x", .navigation = {{Href::Path("/"), "Batches", true}, {Href::Path("/workers"), "Workers"}}}, 200,
       [](HtmlWriter& html) { html.Leaf("h1", "x"); }));
   Check();
+}
+
+TEST(ProgramPageTest, ADifferenceLeadsToItsReport) {
+  ProgramFacts facts = Hey();
+  facts.reproduced = Reproduced::kNo;
+  facts.reproduced_report = "https://bins.example.org/files/7/hey.diff.txt";
+  EXPECT_THAT(ProgramPage("text/html", kFarm, facts).body,
+              HasSubstr("<a href=\"https://bins.example.org/files/7/hey.diff.txt\">"));
+  facts.reproduced_report.clear();
+  EXPECT_THAT(ProgramPage("text/html", kFarm, facts).body, Not(HasSubstr("What differs")));
 }
 
 TEST_F(WellFormedTest, HostileFactsBreakNoPage) {
