@@ -20,7 +20,7 @@ case $what in
     [ -x "$dir/soar-$version" ] || {
       cargo=$(command -v cargo || true)
       [ -n "$cargo" ] || die "no cargo; setup.sh full installs one where the distribution has it"
-      "$cargo" install --quiet --locked --root "$dir/soar.new" "soar-cli@$version" >&2
+      "$cargo" install --quiet --root "$dir/soar.new" "soar-cli@$version" >&2
       mv "$dir/soar.new/bin/soar" "$dir/soar-$version"
       rm -rf "$dir/soar.new"
     }
