@@ -42,14 +42,6 @@ int PrintCount(const Globals& globals, const char* key, int64_t count, const std
   return 0;
 }
 
-absl::StatusOr<gomod::ModuleSpec> NamedModule(const std::string& text) {
-  GOFARM_ASSIGN_OR_RETURN(gomod::ModuleSpec spec, gomod::ParseModuleSpec(text));
-  if (text.find('@') != std::string::npos && (spec.version.empty() || spec.version == "latest")) {
-    return absl::InvalidArgumentError(Cat("\"", EscapeForPrint(text), "\": name the version itself, or none for all"));
-  }
-  return spec;
-}
-
 // OK: a person at the terminal said yes.
 absl::Status Confirmed(const std::string& question) {
   if (isatty(STDIN_FILENO) != 1 || isatty(STDERR_FILENO) != 1) {
@@ -188,7 +180,7 @@ Exit PublishPause(const Globals& globals, const std::string& destination, bool p
 }
 
 Exit PublishWithdraw(const Globals& globals, const PublishWithdrawArgs& args) {
-  GOFARM_ASSIGN_OR_RETURN(const gomod::ModuleSpec spec, NamedModule(args.module));
+  GOFARM_ASSIGN_OR_RETURN(const gomod::ModuleSpec spec, NamedVersion(args.module));
   const std::string named = spec.version.empty() ? spec.module : Cat(spec.module, "@", spec.version);
   if (!args.yes) {
     GOFARM_RETURN_IF_ERROR(Confirmed(Cat("take ", named, spec.version.empty() ? ", all versions," : "",

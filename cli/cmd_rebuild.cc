@@ -15,7 +15,6 @@
 #include "cli/watch.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
-#include "common/gomod/path.h"
 #include "common/sync/signals.h"
 #include "gofarm/v1/publish.pb.h"
 
@@ -36,11 +35,7 @@ absl::StatusOr<v1::RebuildRequest> RequestOf(const PublishRebuildArgs& args) {
     request.add_ids(id);
     return request;
   }
-  GOFARM_ASSIGN_OR_RETURN(gomod::ModuleSpec spec, gomod::ParseModuleSpec(args.what));
-  if (args.what.find('@') != std::string::npos && (spec.version.empty() || spec.version == "latest")) {
-    return absl::InvalidArgumentError(
-        Cat("\"", EscapeForPrint(args.what), "\": name the version itself, or none for all"));
-  }
+  GOFARM_ASSIGN_OR_RETURN(const gomod::ModuleSpec spec, NamedVersion(args.what));
   request.set_module(spec.module);
   request.set_version(spec.version);
   return request;

@@ -5,6 +5,7 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_split.h"
+#include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/vocab/failure.h"
 #include "common/vocab/report.h"
@@ -130,6 +131,14 @@ absl::StatusOr<absl::Duration> DurationOf(std::string_view option, std::string_v
   if (absl::ParseDuration(Av(text), &duration) && duration > absl::ZeroDuration()) return duration;
   return absl::InvalidArgumentError(
       Cat(option, ": \"", EscapeForPrint(text), "\" is no length of time; write 90s, 30m or 72h"));
+}
+
+absl::StatusOr<gomod::ModuleSpec> NamedVersion(const std::string& text) {
+  GOFARM_ASSIGN_OR_RETURN(gomod::ModuleSpec spec, gomod::ParseModuleSpec(text));
+  if (text.find('@') != std::string::npos && (spec.version.empty() || spec.version == "latest")) {
+    return absl::InvalidArgumentError(Cat("\"", EscapeForPrint(text), "\": name the version itself, or none for all"));
+  }
+  return spec;
 }
 
 }  // namespace gofarm::cli

@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "cli/progress.h"
+#include "common/gomod/path.h"
 #include "gofarm/v1/farm.pb.h"
 
 namespace gofarm::cli {
@@ -53,5 +54,8 @@ bool AllGood(const v1::JobCounts& jobs);
 
 // What stands behind an option: "90s", "72h". INVALID_ARGUMENT names the option.
 absl::StatusOr<absl::Duration> DurationOf(std::string_view option, std::string_view text);
+
+// MODULE of what is published, all its versions, or MODULE@VERSION, which is never "latest".
+absl::StatusOr<gomod::ModuleSpec> NamedVersion(const std::string& text);
 
 }  // namespace gofarm::cli

@@ -17,7 +17,12 @@ namespace {
 
 std::vector<ProgramView> ProgramsOf(const UpdateCandidate& candidate) {
   DetectionDocument document;
-  json::Read(candidate.document, json::Rule::kLenient, document).IgnoreError();
+  if (const absl::Status read = json::Read(candidate.document, json::Rule::kLenient, document); !read.ok()) {
+    // As if nothing was found in it; the others must not wait for it.
+    obs::Warn("detection_not_read", {{"module", Cat(candidate.module, "@", candidate.version)},
+                                     {"error", EscapeAndClip(Sv(read.message()), kUpdateReasonMax)}});
+    return {};
+  }
   return std::move(document.programs);
 }
 

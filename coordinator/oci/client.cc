@@ -282,9 +282,10 @@ absl::StatusOr<RegistryClient::Put> RegistryClient::PutManifest(const Scope& sco
                                                 .scopes = Rights(repository)}),
                               what);
   if (!Succeeded(answer)) {
-    // What was held is not there any more, and a repeat asks for all of it.
-    holdings_.Forget(repository);
-    return FailureOfAnswer(answer, what);
+    const absl::Status failed = FailureOfAnswer(answer, what);
+    // A repeat asks for all of it.
+    if (FailureOf(failed).why == FailureClass::kBlobMissing) holdings_.Doubt(repository);
+    return failed;
   }
   const std::optional<std::string> named = DigestIn(answer);
   if (named && *named != manifest.digest) return Mismatch(Cat(what, ": the registry took it as ", *named));
@@ -429,7 +430,7 @@ absl::StatusOr<bool> RegistryClient::DeleteManifest(const Scope& scope, const st
                                                     const std::string& digest) {
   GOFARM_RETURN_IF_ERROR(CheckRepository(registry(), repository));
   GOFARM_RETURN_IF_ERROR(CheckDigest(digest));
-  holdings_.Forget(repository);
+  holdings_.Doubt(repository);
   const std::string what = Cat("delete manifest ", digest, " of ", registry().authority, "/", repository);
   GOFARM_ASSIGN_OR_RETURN_CTX(const io::HttpResponse answer,
                               ask_->Ask(scope, {.method = io::HttpMethod::kDelete,

@@ -86,6 +86,9 @@ class RegistryClient {
   absl::StatusOr<Pushed> PushBlob(const Scope& scope, const std::string& repository, const Blob& blob,
                                   const std::string& mount_from = "");
 
+  // For a repository to which a try before has sent something, maybe in another process: each thing is asked for.
+  void AskFirst(const std::string& repository) { holdings_.Doubt(repository); }
+
   // `reference`: a tag, or the manifest's own digest.
   absl::StatusOr<Pushed> PushManifest(const Scope& scope, const std::string& repository, const std::string& reference,
                                       const Manifest& manifest);

@@ -37,12 +37,12 @@ void Holdings::Add(const std::string& repository, std::string_view what) {
   entries_ = 0;
 }
 
-void Holdings::Forget(const std::string& repository) {
+void Holdings::Doubt(const std::string& repository) {
+  Look(repository, false);
   const absl::MutexLock lock(&mutex_);
-  const auto found = repositories_.find(repository);
-  if (found == repositories_.end()) return;
-  entries_ -= found->second.held.size() + 1;
-  repositories_.erase(found);
+  Repository& doubted = repositories_[repository];
+  entries_ -= doubted.held.size();
+  doubted = {};
 }
 
 }  // namespace gofarm::oci

@@ -1,6 +1,7 @@
 // What a registry is known to hold, so that each thing is asked for and sent once: what this process pushed, or found
 // there. A repository that had no tag when it was first looked at is new; what is not known to be there then is not
-// there, or it is what a process that was killed had sent, and sending that again changes nothing. Thread-safe.
+// there, or it is what a process that was killed had sent, and sending that again changes nothing. Whoever knows better
+// calls Doubt. Thread-safe.
 #pragma once
 
 #include <string>
@@ -27,8 +28,8 @@ class Holdings {
   // `what`: a digest or a tag. A tag that is held may name another manifest by now.
   Known Of(const std::string& repository, std::string_view what) const;
   void Add(const std::string& repository, std::string_view what);
-  // Something that was held is gone, or may be.
-  void Forget(const std::string& repository);
+  // From now on nothing is known of it: it is not new, and what it held may be gone.
+  void Doubt(const std::string& repository);
 
  private:
   struct Repository {

@@ -59,7 +59,8 @@ class Check {
                           {"reproduced", program.reproduced ? "true" : "false"},
                           {"detail", program.detail}});
     const absl::Status said = Say(*pair.first, program.reproduced, diff_sha256);
-    // What cannot be signed again keeps its first statement; the result holds all the same.
+    // What cannot be signed again keeps its first statement, which is then the rebuild's too, since that is where it is
+    // looked for; the result holds all the same.
     if (!said.ok()) {
       if (!absl::IsInvalidArgument(said) && !absl::IsFailedPrecondition(said) && !absl::IsNotFound(said) &&
           !absl::IsResourceExhausted(said)) {
@@ -67,6 +68,9 @@ class Check {
       }
       obs::Warn("provenance_not_signed_again",
                 {{"program", program.import_path}, {"why", EscapeAndClip(Sv(said.message()), 500)}});
+      if (const Attachment* const first = Find(beside_, program.import_path, kProvenanceKind); first != nullptr) {
+        out_.attachments.push_back(*first);
+      }
     }
     out_.rebuilt.programs.push_back(std::move(program));
     return absl::OkStatus();

@@ -53,6 +53,9 @@ absl::StatusOr<std::vector<absl::StatusOr<Carried>>> RegistryPublisher::Carry(co
     std::fill(results.begin(), results.end(), LocalFailure(repository.status()));
     return results;
   }
+  const bool tried =
+      std::any_of(work.due.begin(), work.due.end(), [](const Row& row) { return row.tries > 0 || row.change > 0; });
+  if (tried) parts_.client->AskFirst(*repository);
   for (size_t i = 0; i < work.due.size(); ++i) {
     if (work.due[i].withdraw) continue;
     const absl::StatusOr<Artifact> artifact = Prepare(scope, work.due[i].release, twin);

@@ -4,6 +4,7 @@
 
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/obs/log.h"
 #include "coordinator/store/json.h"
 #include "coordinator/store/rebuild_store.h"
 #include "coordinator/store/transaction.h"
@@ -104,6 +105,11 @@ void RecordPublishing(Txn& txn, AttemptToken token, JobId job, const Publishing&
   }
   const std::string path_array = Array(paths);
   txn.Run("insert_releases", token.value, job.value, path_array, Array(facts));
+  for (const pqxx::row& row : txn.Run("programs_not_released", job.value, path_array)) {
+    obs::Warn("not_published", {{"job", Cat(job.value)},
+                                {"program", row[0].as<std::string>()},
+                                {"why", "another program of this version has its file name"}});
+  }
   txn.Run("count_rebuilds", token.value, job.value, path_array);
   txn.Run(
       "insert_publications", token.value, job.value, path_array, Array(publishing.destinations),

@@ -64,6 +64,21 @@ TEST_F(ClientTest, OfARepositoryThatIsNotNewEachThingIsAskedFor) {
   EXPECT_EQ(client_->PushBlob(Soon(), "r", Blob::OfBytes("new")).value(), Pushed::kUploaded);
 }
 
+TEST_F(ClientTest, AManifestThatIsRefusedForAWhileSendsNoBlobAgain) {
+  const Blob blob = Blob::OfBytes("program");
+  ASSERT_EQ(client_->PushBlob(Soon(), "r", blob).value(), Pushed::kUploaded);
+  fake_->Inject({.method = "PUT", .part = "/manifests/", .status = 429});
+  EXPECT_EQ(Why(client_->PushManifest(Soon(), "r", "v1", Ready())), "rate_limited");
+  EXPECT_EQ(client_->PushBlob(Soon(), "r", blob).value(), Pushed::kAlready);
+}
+
+TEST_F(ClientTest, WhoeverTriedBeforeAsksThoughThereIsNoTag) {
+  fake_->PutBlob("r", "program");
+  client_->AskFirst("r");
+  EXPECT_EQ(client_->PushBlob(Soon(), "r", Blob::OfBytes("program")).value(), Pushed::kAlready);
+  EXPECT_THAT(fake_->Seen(), ElementsAre(HasSubstr("HEAD /v2/r/blobs/sha256:")));
+}
+
 TEST_F(ClientTest, WhatARegistryLostIsSentAgainAfterItSaidSo) {
   const Manifest manifest = Ready();
   const Blob blob = Blob::OfBytes("program");

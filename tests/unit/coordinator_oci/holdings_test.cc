@@ -25,9 +25,13 @@ TEST(HoldingsTest, InANewRepositoryIsWhatWasAddedAndNothingElse) {
   EXPECT_EQ(holdings.Of("new", "v2"), Known::kAbsent);
   EXPECT_EQ(holdings.Of("old", "v1"), Known::kHeld);
   EXPECT_EQ(holdings.Of("old", "v2"), Known::kUnknown) << "the first look counts";
-  holdings.Forget("new");
-  EXPECT_FALSE(holdings.Looked("new"));
-  EXPECT_TRUE(holdings.Looked("old"));
+  for (const char* const repository : {"new", "never looked at"}) {
+    holdings.Doubt(repository);
+    EXPECT_TRUE(holdings.Looked(repository));
+    EXPECT_EQ(holdings.Of(repository, "v1"), Known::kUnknown);
+    EXPECT_EQ(holdings.Of(repository, "v2"), Known::kUnknown);
+  }
+  EXPECT_EQ(holdings.Of("old", "v1"), Known::kHeld);
 }
 
 TEST(HoldingsTest, BeyondItsBoundItBeginsAgain) {

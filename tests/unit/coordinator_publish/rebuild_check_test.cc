@@ -160,6 +160,14 @@ TEST_F(RebuildCheckTest, TheResultHoldsWhereNothingCanBeSignedOrCompared) {
   EXPECT_THAT(made->rebuilt.programs[0].detail, HasSubstr("are gone"));
 }
 
+TEST_F(RebuildCheckTest, WhatCannotBeSignedAgainKeepsItsFirstStatementWhereItIsLookedFor) {
+  beside_[1].sha256 = Keep("no bundle");
+  const auto made = Check();
+  ASSERT_TRUE(made.ok()) << made.status();
+  EXPECT_TRUE(made->rebuilt.programs.at(0).reproduced);
+  EXPECT_THAT(made->attachments, ElementsAre(beside_[1]));
+}
+
 TEST_F(RebuildCheckTest, ADatabaseThatIsAwayIsWorthAnotherTry) {
   database_ = absl::UnavailableError("no answer");
   EXPECT_TRUE(absl::IsUnavailable(Check().status()));

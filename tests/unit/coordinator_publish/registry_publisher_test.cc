@@ -189,6 +189,19 @@ TEST_F(RegistryPublisherTest, NothingIsFoundUntilTheTagAndTheTagIsTheLastOfItsRe
   EXPECT_THAT(Tags(), ::testing::ElementsAre("v1.0.0-x86_64-Linux")) << "images are off";
 }
 
+TEST_F(RegistryPublisherTest, ATryAfterAFailureSendsNothingThatIsThere) {
+  Order();
+  fake_.Inject({.method = "PUT", .part = "/manifests/v1.0.0-x86", .status = 503});
+  Run(/*images=*/false);
+  ASSERT_EQ(Only().state, PublicationState::kFailed);
+  farm_.outbox().MakeDue();
+  fake_.ResetSeen();
+  // With a client that knows nothing of the first try, as after a restart.
+  Run(/*images=*/false);
+  EXPECT_EQ(Only().state, PublicationState::kPublished);
+  EXPECT_THAT(fake_.Seen(true), ::testing::ElementsAre(Cat("PUT /v2/", kRepository, "/manifests/v1.0.0-x86_64-Linux")));
+}
+
 TEST_F(RegistryPublisherTest, EveryFailureEndsInItsState) {
   struct Case {
     FakeRegistry::Fault fault;
