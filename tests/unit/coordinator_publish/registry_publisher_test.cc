@@ -152,7 +152,9 @@ TEST_F(RegistryPublisherTest, WhatIsPublishedIsThereOnceAndIsPushedOnce) {
   ASSERT_THAT(images, SizeIs(4));
   for (const std::string& image : images) EXPECT_THAT(StatedSubjects(image), ::testing::ElementsAre(image));
   EXPECT_EQ(fake_.ManifestOf(kRepository, "latest"), fake_.ManifestOf(kRepository, "v1.0.0"));
-  for (const auto& attachment : farm_.outbox().AttachmentsOf({}, first.release.token).value()) {
+  const auto attachments = farm_.outbox().AttachmentsOf({}, first.release.token);
+  ASSERT_TRUE(attachments.ok()) << attachments.status();
+  for (const auto& attachment : *attachments) {
     if (attachment.kind != kLogKind) continue;
     EXPECT_THAT(fake_.BlobOf(kRepository, Cat("sha256:", attachment.sha256)), Not(HasSubstr("\x1b")));
   }
