@@ -282,15 +282,22 @@ enum class JobPhase {
   kRunning,
 };
 
+// An attempt of which the store is asked whether it still runs.
+struct DoubtfulAttempt {
+  AttemptToken token;
+  std::string worker;
+};
+
 struct JobEntry {
   domain::QueuedJob job;
   JobPhase phase = JobPhase::kWaiting;
-  AttemptToken token;   // from kOffered on
-  SessionId session;    // from kClaiming on
-  absl::Time started;   // kRunning: the attempt
-  absl::Time until;     // kOffered: the offer's end; kRunning: when it is overdue
-  int64_t changed = 0;  // number of the step that put it into this phase
-  bool cancel = false;  // a running attempt that is to be cancelled
+  AttemptToken token;                                      // from kOffered on
+  SessionId session;                                       // from kClaiming on
+  absl::Time started;                                      // kRunning: the attempt
+  absl::Time until;                                        // kOffered: the offer's end; kRunning: when it is overdue
+  int64_t changed = 0;                                     // number of the step that put it into this phase
+  bool cancel = false;                                     // a running attempt that is to be cancelled
+  std::optional<DoubtfulAttempt> doubtful = std::nullopt;  // kReading, after kAccepting or kRunning
 };
 
 struct Session {

@@ -83,6 +83,9 @@ void Machine::On(const ClaimsRead& e) {
   for (const domain::ClaimState& read : e.states) {
     JobEntry* entry = FindJob(s_, read.job);
     if (entry == nullptr || entry->phase != JobPhase::kReading) continue;
+    if (entry->doubtful && read.in_queue && read.token != entry->doubtful->token) {
+      WaitsAgain(entry->doubtful->token, entry->job, entry->doubtful->worker);
+    }
     if (!read.in_queue) {
       RemoveJob(s_, read.job, now_);
     } else if (read.running) {
@@ -189,7 +192,7 @@ void Machine::On(const QueueLoaded& e) {
     s_.whole_load_at = now_ + kStoreRetry;
     return;
   }
-  for (const JobEntry& entry : MergeLoad(s_, e, now_)) Note(entry.token, entry);
+  for (const JobEntry& entry : MergeLoad(s_, e, now_)) WaitsAgain(entry.token, entry.job, WorkerOf(entry.session));
   if (e.after) return;
   s_.whole_load_at = now_ + (e.jobs.size() > kSmallMirror ? kReloadLate : kReloadSoon);
   s_.refill_at = now_ + kReloadSoon;
@@ -257,7 +260,15 @@ void Machine::Claimed(const domain::ClaimResult& result) {
 }
 
 void Machine::Read(const std::vector<JobId>& jobs) {
-  for (const JobId job : jobs) Move(s_, *FindJob(s_, job), {.phase = JobPhase::kReading}, now_);
+  for (const JobId job : jobs) {
+    JobEntry& entry = *FindJob(s_, job);
+    std::optional<DoubtfulAttempt> doubtful;
+    if (entry.phase == JobPhase::kAccepting || entry.phase == JobPhase::kRunning) {
+      doubtful = DoubtfulAttempt{entry.token, WorkerOf(entry.session)};
+    }
+    Move(s_, entry, {.phase = JobPhase::kReading}, now_);
+    entry.doubtful = std::move(doubtful);
+  }
   ForChunks(jobs, [&](auto chunk) { Emit(ReadClaims{std::move(chunk)}); });
 }
 
@@ -268,8 +279,7 @@ void Machine::Running(JobEntry& entry, AttemptToken token, SessionId session_id,
   }
   Move(s_, entry, {JobPhase::kRunning, token, session_id, OverdueAt(s_, entry, token, now_ - age)}, now_);
   entry.started = now_ - age;
-  const Session* session = FindSession(s_, session_id);
-  Emit(NoteRunning{token, entry.job, session == nullptr ? "" : session->hello.name, entry.started});
+  Emit(NoteRunning{token, entry.job, WorkerOf(session_id), entry.started});
   if (entry.cancel) Cancel(entry);
 }
 
@@ -283,10 +293,15 @@ void Machine::Keep(const domain::RunningAttempt& attempt, Session& session) {
   if (session.stream) NoteSource(s_, session, attempt.job);
 }
 
-void Machine::Note(AttemptToken token, const JobEntry& entry) {
+void Machine::WaitsAgain(AttemptToken token, const domain::QueuedJob& job, const std::string& worker) {
   RememberEnded(token);
-  const Session* session = FindSession(s_, entry.session);
-  Emit(NoteLost{token, entry.job, session == nullptr ? "" : session->hello.name, /*waits_again=*/true});
+  Emit(NoteLost{token, job, worker, /*waits_again=*/true});
+}
+
+const std::string& Machine::WorkerOf(SessionId session) {
+  static const std::string& unknown = *new std::string;
+  const Session* found = FindSession(s_, session);
+  return found == nullptr ? unknown : found->hello.name;
 }
 
 void Machine::ApplyLost(const std::vector<domain::LostAttempt>& lost) {

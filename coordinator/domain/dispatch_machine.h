@@ -76,7 +76,9 @@ class Machine {
   void Cancel(const JobEntry& entry);
 
   // Its job was loaded from the queue: it runs no more.
-  void Note(AttemptToken token, const JobEntry& entry);
+  // The store has the job in the queue again, so the attempt is over.
+  void WaitsAgain(AttemptToken token, const domain::QueuedJob& job, const std::string& worker);
+  const std::string& WorkerOf(SessionId session);
   void RememberEnded(AttemptToken token);
   void ApplyLost(const std::vector<domain::LostAttempt>& lost);
 

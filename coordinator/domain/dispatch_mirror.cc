@@ -160,6 +160,7 @@ void Move(DispatchState& state, JobEntry& entry, const MoveTo& to, absl::Time no
   entry.session = to.session;
   entry.until = to.until;
   entry.changed = state.steps;
+  entry.doubtful.reset();
   Index(state, entry, now);
 }
 

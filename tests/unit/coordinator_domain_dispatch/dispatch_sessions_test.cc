@@ -317,6 +317,30 @@ TEST(DispatchTest, AnExpiredSessionsOffersWaitAgainAndWhatItRanIsReadBack) {
   EXPECT_EQ(elsewhere[0].job, offers[1].job);
 }
 
+// Another process, such as the coordinator that led before, ended the attempt: only the store says so.
+TEST(DispatchTest, AnAttemptThatTheStoreHasNoMoreWhenItIsReadBackIsShownAsLost) {
+  for (const bool still_runs : {false, true}) {
+    Farm farm;
+    farm.Worker("a", 1);
+    const Sent<Offer> offer = farm.Win(farm.Queue({farm.Job(10)})).at(0);
+    farm.Run(offer);
+    const auto reads = All<ReadClaims>(farm.Step(SessionsEnded{Answer::kDone, {{SessionId{1}}, {}}}));
+    ASSERT_EQ(reads.size(), 1u);
+    domain::ClaimState read{.job = offer.job, .in_queue = true};
+    if (still_runs) {
+      read.token = offer.token;
+      read.session = SessionId{1};
+      read.running = true;
+    }
+    const auto lost = All<NoteLost>(farm.Step(ClaimsRead{Answer::kDone, reads[0].jobs, {read}}));
+    ASSERT_EQ(lost.size(), still_runs ? 0u : 1u);
+    if (still_runs) continue;
+    EXPECT_EQ(lost[0].token, offer.token);
+    EXPECT_EQ(lost[0].worker, "a");
+    EXPECT_TRUE(lost[0].waits_again);
+  }
+}
+
 TEST(DispatchTest, ASessionThatTheStoreHasNoMoreIsClosedAtItsRenewal) {
   Farm farm;
   const StreamId a = farm.Worker("a", 1);
