@@ -22,10 +22,14 @@ TEST(RebuildTest, AnotherWorkerMakesTheSameBytesAndIndexPageAndVerifySaySo) {
   const std::string module = proxy.Add(
       "example.com/again/tool",
       {"main.go=package main\n\nimport \"fmt\"\n\nfunc main() { fmt.Println(\"made twice\") }\n",
-       "LICENSE=Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is "
-       "hereby granted.\n\nTHE SOFTWARE IS PROVIDED \"AS IS\" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO THIS "
-       "SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE "
-       "FOR ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES WHATSOEVER RESULTING FROM LOSS OF USE, "
+       "LICENSE=Permission to use, copy, modify, and/or distribute this software for any purpose with or without fee "
+       "is "
+       "hereby granted.\n\nTHE SOFTWARE IS PROVIDED \"AS IS\" AND THE AUTHOR DISCLAIMS ALL WARRANTIES WITH REGARD TO "
+       "THIS "
+       "SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE "
+       "LIABLE "
+       "FOR ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES WHATSOEVER RESULTING FROM LOSS OF "
+       "USE, "
        "DATA OR PROFITS, WHETHER IN AN ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF OR IN "
        "CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.\n"});
   farm.Watch(farm.Submit({module, "--target", "x86_64"}));
