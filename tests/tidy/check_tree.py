@@ -38,6 +38,8 @@ MAY = {
     "common/config": ["common/base", "common/obs", "common/vocab"] + PROTO,
     "common/rpc": ["common/base", "common/json", "common/obs", "common/pki", "common/sync", "common/vocab"] + PROTO,
     "common/wire": ["common/base", "common/vocab"] + PROTO,
+    # What command line and page show of the protocol's messages, above all as JSON.
+    "common/shapes": ["common/base", "common/json", "common/vocab"] + PROTO,
     "coordinator/domain": ["common/base", "common/vocab", "common/digest", "common/gomod",
                            "common/catalog"],
     "coordinator/store": ["coordinator/domain", "coordinator/sql"] + COMMON,
