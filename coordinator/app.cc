@@ -247,6 +247,13 @@ http::Router Coordinator::SiteRouter() {
 
 http::Router Coordinator::OperationsRouter() {
   http::Router router = SiteRouter();
+  AddPage(router, [this](const std::function<void(const PageParts&)>& read) {
+    // Held while it reads: the leadership's end waits for it, for some times kPageCallMax at most.
+    const absl::ReaderMutexLock lock(&leading_mutex_);
+    if (leading_ == nullptr) return false;
+    read(leading_->Page());
+    return true;
+  });
   http::AddOperations(router, {.metrics = [this] { return MetricsText(); },
                                .alive = [this] { return listener_.Check(); },
                                .ready = [this] { return Ready(); },
@@ -310,6 +317,7 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .leadership = *leadership_,
                    .identities = identities_.get(),
                    .audit = &audit_,
+                   .holder = Holder(),
                    .public_url = http_ ? Cat("http://127.0.0.1:", http_->port()) : ""},
                   epoch);
   absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));
@@ -347,7 +355,7 @@ absl::Status Coordinator::Ready() {
   const service::LeadershipView view = leadership_->View();
   if (!view.leads) return absl::UnavailableError(rpc::StandbyText(view));
   {
-    const absl::MutexLock lock(&leading_mutex_);
+    const absl::ReaderMutexLock lock(&leading_mutex_);
     if (leading_ == nullptr) return absl::UnavailableError("this coordinator leads and is about to take calls");
   }
   GOFARM_RETURN_IF_ERROR(listener_.Check());
@@ -365,7 +373,7 @@ std::string Coordinator::MetricsText() {
   std::optional<publish::PublishFigures> figures;
   bool leads = false;
   {
-    const absl::MutexLock lock(&leading_mutex_);
+    const absl::ReaderMutexLock lock(&leading_mutex_);
     leads = leading_ != nullptr;
     if (leads) {
       stats = leading_->Stats();

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "common/base/clock.h"
 #include "common/metrics/metrics.h"
 #include "coordinator/app_config.h"
 #include "coordinator/blob/blob_store.h"
@@ -14,6 +15,7 @@
 #include "coordinator/catalog/catalog.h"
 #include "coordinator/catalog/catalog_metrics.h"
 #include "coordinator/catalog/upstream.h"
+#include "coordinator/page_site.h"
 #include "coordinator/public_site.h"
 #include "coordinator/publish/publish_service.h"
 #include "coordinator/rpc/server.h"
@@ -26,11 +28,13 @@
 #include "coordinator/service/batch_feed.h"
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/dispatch_loop.h"
+#include "coordinator/service/failure_service.h"
 #include "coordinator/service/farm_view.h"
 #include "coordinator/service/identity_service.h"
 #include "coordinator/service/job_news.h"
 #include "coordinator/service/leadership.h"
 #include "coordinator/service/log_service.h"
+#include "coordinator/service/log_tails.h"
 #include "coordinator/service/module_proxy.h"
 #include "coordinator/service/progress_board.h"
 #include "coordinator/service/query_service.h"
@@ -66,6 +70,7 @@ struct LeadingParts {
   service::Leadership& leadership;
   service::IdentityService* identities = nullptr;  // null: nothing listens beyond this machine
   service::AuditLog* audit = nullptr;
+  std::string holder;      // of the leadership: host and process
   std::string public_url;  // of what is published, where nothing is configured
 };
 
@@ -85,6 +90,7 @@ class Leading {
   std::optional<publish::PublishFigures> LastPublishFigures() { return publishing_->LastFigures(); }
   service::DispatchStats Stats() const { return dispatch_->Stats(); }
   std::optional<catalog::CatalogStatus> LastCatalogStatus() { return catalog_->LastStatus(); }
+  PageParts Page();
   SiteParts Site() { return {.publishing = *publishing_, .blobs = *blobs_, .logs = *log_store_}; }
 
  private:
@@ -113,6 +119,7 @@ class Leading {
   service::ProgressBoard board_;
   service::QueryService queries_{batch_store_, query_store_};
   service::QueryService watch_queries_{watch_batch_store_, watch_query_store_};
+  service::FailureService failures_{queries_, RealClock()};
   std::unique_ptr<service::LogService> logs_;
   rpc::SessionStreams sessions_;
   service::AttemptFence fence_;
@@ -129,6 +136,7 @@ class Leading {
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<service::ArchiveService> archives_;
   std::unique_ptr<rpc::Server> rpc_;
+  std::unique_ptr<service::LogTails> tails_;
   std::jthread collector_;
 };
 

@@ -244,6 +244,35 @@ std::string ArtifactListDocument(const v1::ArtifactPage& page) {
   return ArrayDocument(page.artifacts(), WriteArtifact);
 }
 
+std::string FailureListDocument(const v1::FailureList& failures) {
+  JsonWriter json;
+  json.BeginObject()
+      .Field("jobs", failures.jobs())
+      .Field("groups_left_out", failures.groups_left_out())
+      .Field("older_left_out", failures.older_left_out());
+  json.Key("groups").BeginArray();
+  for (const v1::FailureGroup& group : failures.groups()) {
+    json.BeginObject()
+        .Field("failure_class", NameOf(group.failure_class()))
+        .Field("fingerprint", group.fingerprint())
+        .Field("jobs", group.jobs())
+        .Field("modules", group.modules())
+        .Field("hint", group.hint());
+    json.Key("examples").BeginArray();
+    for (const v1::FailureExample& example : group.examples()) {
+      json.BeginObject()
+          .Field("job_id", example.job_id())
+          .Field("module", example.module())
+          .Field("version", example.version())
+          .Field("target", NameOf(example.target()))
+          .EndObject();
+    }
+    json.EndArray().EndObject();
+  }
+  json.EndArray().EndObject();
+  return json.Take();
+}
+
 std::string WorkerListDocument(const v1::WorkerPage& reply) { return ArrayDocument(reply.workers(), WriteWorker); }
 
 }  // namespace gofarm::shapes

@@ -12,6 +12,7 @@ class ArtifactPage;
 class ArtifactRow;
 class Batch;
 class BatchPage;
+class FailureList;
 class Job;
 class JobPage;
 class WorkerPage;
@@ -34,6 +35,7 @@ std::string BatchListDocument(const v1::BatchPage& page);
 std::string JobDocument(const v1::Job& job);
 std::string JobListDocument(const v1::JobPage& page);
 std::string ArtifactListDocument(const v1::ArtifactPage& page);
+std::string FailureListDocument(const v1::FailureList& failures);
 std::string WorkerListDocument(const v1::WorkerPage& reply);
 
 }  // namespace gofarm::shapes

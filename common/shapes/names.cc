@@ -4,10 +4,9 @@
 #include <cmath>
 #include <map>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/str_split.h"
 #include "common/base/text.h"
 #include "common/vocab/failure.h"
+#include "common/vocab/failure_text.h"
 #include "common/vocab/report.h"
 #include "common/vocab/target.h"
 #include "common/vocab/worker_report.h"
@@ -53,11 +52,8 @@ std::string_view StepOf(const v1::JobEvent& event) {
 
 std::string FailureGist(v1::FailureClass failure, std::string_view detail) {
   if (failure == v1::FAILURE_CLASS_UNSPECIFIED) return "";
-  for (const absl::string_view part : absl::StrSplit(Av(detail), '\n')) {
-    const std::string_view line = Sv(absl::StripAsciiWhitespace(part));
-    if (!line.empty() && line.substr(0, 2) != "# ") return Cat(NameOf(failure), ": ", line);
-  }
-  return std::string(NameOf(failure));
+  const std::string_view line = Headline(detail);
+  return line.empty() ? std::string(NameOf(failure)) : Cat(NameOf(failure), ": ", line);
 }
 
 absl::Time TimeOf(const v1::Timestamp& timestamp) {

@@ -51,6 +51,8 @@ MAY = {
     "coordinator/publish": ["coordinator/domain", "coordinator/store", "coordinator/blob", "coordinator/oci"] + COMMON,
     # What people read over HTTP, as pure functions; the routes are the app's.
     "coordinator/web": COMMON,
+    # The operators' page, likewise pure: of the protocol's messages, as command line and API show them.
+    "coordinator/page": ["coordinator/domain", "coordinator/web"] + COMMON + PROTO,
     "coordinator/rpc": ["coordinator/service", "coordinator/catalog", "coordinator/domain", "coordinator/blob",
                         "coordinator/publish"] + PROTO + COMMON,
     "coordinator": ["coordinator/*"] + COMMON + PROTO,

@@ -166,6 +166,25 @@ TEST(JsonShapesTest, AListOfWorkers) {
   ExpectGolden("worker_list.json", shapes::WorkerListDocument(reply));
 }
 
+TEST(JsonShapesTest, WhatFailed) {
+  v1::FailureList failures;
+  failures.set_jobs(41);
+  failures.set_groups_left_out(2);
+  failures.set_older_left_out(true);
+  v1::FailureGroup& group = *failures.add_groups();
+  group.set_failure_class(v1::FAILURE_CLASS_COMPILE_ERROR);
+  group.set_fingerprint("FILE:N:N: undefined: Asset");
+  group.set_jobs(40);
+  group.set_modules(10);
+  group.set_hint("The file that go-bindata or a like generator makes is not committed.");
+  v1::FailureExample& example = *group.add_examples();
+  example.set_job_id(12);
+  example.set_module("example.com/m");
+  example.set_version("v1.0.0");
+  example.set_target(v1::TARGET_RISCV64);
+  ExpectGolden("failures.json", shapes::FailureListDocument(failures));
+}
+
 TEST(JsonShapesTest, TheStatusOfAFarm) {
   const StatusShape shape{.dir = "/home/ann/farm",
                           .state = "running",
