@@ -199,6 +199,13 @@ absl::Status FarmClient::RemoveWorker(const std::string& name, v1::RemovedWorker
   return impl_->Unary(&Stub::RemoveWorker, request, removed);
 }
 
+absl::Status FarmClient::ListFailures(int64_t batch, int64_t limit, v1::FailureList& failures) {
+  v1::ListFailuresRequest request;
+  request.set_batch_id(batch);
+  request.set_limit(limit);
+  return impl_->Unary(&Stub::ListFailures, request, failures);
+}
+
 absl::Status FarmClient::GetFarmStatus(absl::Duration deadline, v1::FarmStatus& status) {
   grpc::ClientContext context;
   const rpc::CallDeadline limit(context, SteadyNow() + deadline);

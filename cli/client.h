@@ -81,6 +81,7 @@ class FarmClient {
   // One worker, or all with these labels; `names`: of those that are meant.
   absl::Status DrainWorkers(const std::string& name, const Labels& labels, bool drain, std::vector<std::string>& names);
   absl::Status RemoveWorker(const std::string& name, v1::RemovedWorker& removed);
+  absl::Status ListFailures(int64_t batch, int64_t limit, v1::FailureList& failures);
   absl::Status GetFarmStatus(absl::Duration deadline, v1::FarmStatus& status);
 
   // Streams. Each is one try and ends with the stream; `stop` of the scope ends it early (CANCELLED). The callbacks run

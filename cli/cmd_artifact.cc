@@ -9,7 +9,6 @@
 #include "cli/commands.h"
 #include "cli/download.h"
 #include "cli/export_plan.h"
-#include "cli/json_shapes.h"
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/publish_client.h"
@@ -18,6 +17,7 @@
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/io/files.h"
+#include "common/shapes/json_shapes.h"
 #include "gofarm/v1/farm.pb.h"
 #include "gofarm/v1/publish.pb.h"
 
@@ -137,7 +137,7 @@ Exit ArtifactList(const Globals& globals, const ArtifactListArgs& args) {
   v1::ArtifactPage page;
   GOFARM_RETURN_IF_ERROR(client->ListArtifacts(request, page));
   if (globals.json) {
-    PrintOut(ArtifactListDocument(page));
+    PrintOut(shapes::ArtifactListDocument(page));
     return 0;
   }
   TableText table(

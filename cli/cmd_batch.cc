@@ -4,7 +4,6 @@
 
 #include "cli/batch_end.h"
 #include "cli/commands.h"
-#include "cli/json_shapes.h"
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -12,6 +11,7 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/shapes/json_shapes.h"
 #include "common/sync/signals.h"
 #include "gofarm/v1/farm.pb.h"
 
@@ -24,7 +24,7 @@ std::string LocalTime(absl::Time time) {
 
 void ShowBatch(const Globals& globals, const v1::Batch& batch) {
   if (globals.json) {
-    PrintOut(BatchDocument(batch));
+    PrintOut(shapes::BatchDocument(batch));
     return;
   }
   const std::string state(NameOf(batch.state()));
@@ -50,7 +50,7 @@ Exit WatchToTheEnd(const Globals& globals, FarmClient& client, v1::Batch& batch,
                                       "); batch ", id, " is kept: gofarm batch watch ", id, SameFarm(globals)));
   }
   GOFARM_RETURN_IF_ERROR(ended);
-  if (globals.json) PrintOut(BatchDocument(batch));
+  if (globals.json) PrintOut(shapes::BatchDocument(batch));
   if (*end == WatchEnd::kDetached) {
     // The terminal has put a "^C" on the line where plain text goes on; a picture was drawn over it.
     PrintErr(Cat(!live && DescribeTerminal(STDERR_FILENO).is_terminal ? "\n" : "", "gofarm: detached; batch ", id,
@@ -72,7 +72,7 @@ Exit BatchList(const Globals& globals, int64_t limit) {
   v1::BatchPage page;
   GOFARM_RETURN_IF_ERROR(client->ListBatches(limit, page));
   if (globals.json) {
-    PrintOut(BatchListDocument(page));
+    PrintOut(shapes::BatchListDocument(page));
     return 0;
   }
   TableText table({{"ID", true},

@@ -5,12 +5,12 @@
 #include "absl/time/time.h"
 #include "cli/commands.h"
 #include "cli/drain_watch.h"
-#include "cli/json_shapes.h"
 #include "cli/output.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/json/writer.h"
+#include "common/shapes/json_shapes.h"
 #include "common/sync/signals.h"
 #include "common/sync/wait.h"
 #include "common/vocab/labels.h"
@@ -100,7 +100,7 @@ Exit WorkerDrain(const Globals& globals, const DrainArgs& args) {
     v1::WorkerPage rows;
     GOFARM_RETURN_IF_ERROR(
         AwaitShown(*client, Scope::For(kShownWithin, signals.token()), names, /*draining=*/!args.undo, rows));
-    PrintOut(WorkerListDocument(rows));
+    PrintOut(shapes::WorkerListDocument(rows));
   }
   return idle ? 0 : kExitJobs;
 }

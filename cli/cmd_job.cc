@@ -7,13 +7,13 @@
 #include "cli/command_text.h"
 #include "cli/commands.h"
 #include "cli/follow.h"
-#include "cli/json_shapes.h"
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/watch.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/shapes/json_shapes.h"
 #include "common/vocab/failure.h"
 #include "gofarm/v1/farm.pb.h"
 
@@ -137,7 +137,7 @@ std::string JobText(const v1::Job& job, const Terminal& terminal) {
 }
 
 void ShowJob(const Globals& globals, const v1::Job& job) {
-  PrintOut(globals.json ? JobDocument(job) : JobText(job, OutTerminal()));
+  PrintOut(globals.json ? shapes::JobDocument(job) : JobText(job, OutTerminal()));
 }
 
 absl::StatusOr<std::string> CommandOf(FarmClient& client, const v1::Job& job) {
@@ -194,7 +194,7 @@ Exit JobList(const Globals& globals, const JobListArgs& args) {
   v1::JobPage page;
   GOFARM_RETURN_IF_ERROR(client->ListJobs(request, page));
   if (globals.json) {
-    PrintOut(JobListDocument(page));
+    PrintOut(shapes::JobListDocument(page));
     return 0;
   }
   TableText table({{"ID", true},

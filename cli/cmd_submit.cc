@@ -5,13 +5,13 @@
 
 #include "cli/batch_end.h"
 #include "cli/commands.h"
-#include "cli/json_shapes.h"
 #include "cli/list_file.h"
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/refusal.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/shapes/json_shapes.h"
 #include "common/sync/signals.h"
 
 namespace gofarm::cli {
@@ -83,7 +83,7 @@ Exit Submit(const Globals& globals, const SubmitArgs& args) {
   v1::Batch batch = reply.batch();
   if (args.wait) return WatchToTheEnd(globals, **client, batch, signals.token());
   if (globals.json) {
-    PrintOut(BatchDocument(batch));
+    PrintOut(shapes::BatchDocument(batch));
   } else {
     PrintOut(Cat("batch ", batch.id(), ": ", Total(batch.jobs()), Total(batch.jobs()) == 1 ? " job" : " jobs",
                  "; follow with: gofarm batch watch ", batch.id(), SameFarm(globals), "\n"));

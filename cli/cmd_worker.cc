@@ -6,7 +6,6 @@
 
 #include "cli/commands.h"
 #include "cli/embedded/farm_control.h"
-#include "cli/json_shapes.h"
 #include "cli/names.h"
 #include "cli/output.h"
 #include "cli/scrape_targets.h"
@@ -14,6 +13,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/process/program.h"
+#include "common/shapes/json_shapes.h"
 #include "common/vocab/labels.h"
 #include "gofarm/v1/farm.pb.h"
 
@@ -87,7 +87,7 @@ Exit WorkerList(const Globals& globals) {
   v1::WorkerPage reply;
   GOFARM_RETURN_IF_ERROR(client->ListWorkers(reply));
   if (globals.json) {
-    PrintOut(WorkerListDocument(reply));
+    PrintOut(shapes::WorkerListDocument(reply));
     return 0;
   }
   TableText table({{"NAME"},
@@ -132,7 +132,7 @@ Exit WorkerShow(const Globals& globals, const std::string& name) {
     if (worker.name() != name) continue;
     if (globals.json) {
       JsonWriter json;
-      WriteWorker(json, worker);
+      shapes::WriteWorker(json, worker);
       PrintOut(json.Take());
     } else {
       PrintOut(WorkerText(worker, OutTerminal()));

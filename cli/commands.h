@@ -65,6 +65,9 @@ Exit JobLog(const Globals& globals, int64_t id, int attempt, bool follow);
 Exit JobCancel(const Globals& globals, int64_t id);
 Exit JobRetry(const Globals& globals, int64_t id);
 
+// What failed, by what is behind it; `batch` 0: of all jobs, `limit` 0: all groups.
+Exit Failures(const Globals& globals, int64_t batch, int64_t limit);
+
 struct ArtifactListArgs {
   int64_t batch = 0;
   std::string module;

@@ -118,6 +118,8 @@ struct JobArgs {
   int attempt = 0;
   bool command = false;
   bool follow = false;
+  int64_t failures_of = 0;
+  int64_t failures_limit = 0;
 };
 void AddJob(Parser& p, JobArgs& args) {
   CLI::App* job = p.Group(&p.app, "job", "one module for one target");
@@ -141,6 +143,11 @@ void AddJob(Parser& p, JobArgs& args) {
   log->add_flag("--follow", args.follow, "go on until the attempt ends");
   verb("cancel", "cancel it", "gofarm job cancel 12", [&] { return JobCancel(p.globals, args.id); });
   verb("retry", "build it again", "gofarm job retry 12", [&] { return JobRetry(p.globals, args.id); });
+  CLI::App* failures =
+      p.Verb(&p.app, "failures", "what failed, by what is behind it", "gofarm failures\ngofarm failures --batch 3",
+             [&] { return Failures(p.globals, args.failures_of, args.failures_limit); });
+  failures->add_option("--batch", args.failures_of, "of this batch")->check(AtLeast(1));
+  failures->add_option("--limit", args.failures_limit, "at most so many groups")->check(AtLeast(0));
 }
 
 struct ArtifactArgs {

@@ -276,6 +276,13 @@ http::Router Coordinator::SiteRouter() {
 
 http::Router Coordinator::OperationsRouter() {
   http::Router router = SiteRouter();
+  AddPage(router, [this](const std::function<void(const PageParts&)>& read) {
+    // Held while it reads: the leadership's end waits for it, for some times kPageCallMax at most.
+    const absl::ReaderMutexLock lock(&leading_mutex_);
+    if (leading_ == nullptr) return false;
+    read(leading_->Page());
+    return true;
+  });
   http::AddOperations(router, {.metrics = [this](metrics::Format format) { return MetricsText(format); },
                                .alive = [this] { return listener_.Check(); },
                                .ready = [this] { return Ready(); },
@@ -341,6 +348,7 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .leadership = *leadership_,
                    .identities = identities_.get(),
                    .audit = &audit_,
+                   .holder = Holder(),
                    .public_url = http_ ? Cat("http://127.0.0.1:", http_->port()) : ""},
                   epoch);
   absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));
@@ -380,7 +388,7 @@ absl::Status Coordinator::Ready() {
   const service::LeadershipView view = leadership_->View();
   if (!view.leads) return absl::UnavailableError(rpc::StandbyText(view));
   {
-    const absl::MutexLock lock(&leading_mutex_);
+    const absl::ReaderMutexLock lock(&leading_mutex_);
     if (leading_ == nullptr) return absl::UnavailableError("this coordinator leads and is about to take calls");
   }
   GOFARM_RETURN_IF_ERROR(listener_.Check());

@@ -132,11 +132,16 @@ absl::Status Leading::Start(const Scope& scope) {
       epoch_);
   GOFARM_RETURN_IF_ERROR_CTX(catalog_->Start(scope), "start the catalog");
   publishing_->Start();
+  tails_ = std::make_unique<service::LogTails>(*log_store_, logs_->growth(), board_,
+                                               [this](const Scope& each, JobId job, AttemptToken token) {
+                                                 return service::HasAttemptEnded(queries_, each, job, token);
+                                               });
   archives_ = MakeArchives(config);
   GOFARM_RETURN_IF_ERROR(archives_->Prepare());
   GOFARM_ASSIGN_OR_RETURN(rpc_, rpc::Server::Start({.addresses = config.listen}, {.batches = *batches_,
                                                                                   .queries = queries_,
                                                                                   .farm = *farm_,
+                                                                                  .failures = failures_,
                                                                                   .workers = *workers_,
                                                                                   .feeds = *feeds_,
                                                                                   .attempts = *attempts_,
@@ -162,6 +167,19 @@ absl::Status Leading::Start(const Scope& scope) {
   return absl::OkStatus();
 }
 
+PageParts Leading::Page() {
+  return {.queries = queries_,
+          .farm = *farm_,
+          .failures = failures_,
+          .tails = *tails_,
+          .logs = *log_store_,
+          .dispatch = *dispatch_,
+          .catalog = catalog_.get(),
+          .facts = parts_.facts,
+          .leader = parts_.holder,
+          .epoch = epoch_};
+}
+
 std::string Leading::WhyNotPublishing() const {
   if (!publishing_->WhyOff().ok()) return std::string(publishing_->WhyOff().message());
   std::string why;
@@ -173,6 +191,7 @@ std::string Leading::WhyNotPublishing() const {
 
 void Leading::Stop() {
   collector_.request_stop();
+  tails_.reset();
   if (archives_ != nullptr) archives_->Stop();
   if (rpc_ != nullptr) rpc_->Stop();
   if (catalog_ != nullptr) catalog_->Stop();

@@ -7,6 +7,7 @@
 #include <string>
 #include <thread>
 
+#include "common/base/clock.h"
 #include "coordinator/app_config.h"
 #include "coordinator/blob/blob_metrics.h"
 #include "coordinator/blob/blob_store.h"
@@ -14,6 +15,7 @@
 #include "coordinator/catalog/catalog.h"
 #include "coordinator/catalog/catalog_metrics.h"
 #include "coordinator/catalog/upstream.h"
+#include "coordinator/page_site.h"
 #include "coordinator/public_site.h"
 #include "coordinator/publish/publish_service.h"
 #include "coordinator/rpc/call_metrics.h"
@@ -27,12 +29,14 @@
 #include "coordinator/service/batch_feed.h"
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/dispatch_loop.h"
+#include "coordinator/service/failure_service.h"
 #include "coordinator/service/farm_view.h"
 #include "coordinator/service/identity_service.h"
 #include "coordinator/service/job_metrics.h"
 #include "coordinator/service/job_news.h"
 #include "coordinator/service/leadership.h"
 #include "coordinator/service/log_service.h"
+#include "coordinator/service/log_tails.h"
 #include "coordinator/service/module_proxy.h"
 #include "coordinator/service/progress_board.h"
 #include "coordinator/service/query_service.h"
@@ -70,6 +74,7 @@ struct LeadingParts {
   service::Leadership& leadership;
   service::IdentityService* identities = nullptr;  // null: nothing listens beyond this machine
   service::AuditLog* audit = nullptr;
+  std::string holder;      // of the leadership: host and process
   std::string public_url;  // of what is published, where nothing is configured
 };
 
@@ -90,6 +95,7 @@ class Leading {
   std::shared_ptr<const service::PublishedFigures> Figures() const { return dispatch_->Figures(); }
   const service::WorkerReports& Reports() const { return reports_; }
   std::optional<catalog::CatalogStatus> LastCatalogStatus() { return catalog_->LastStatus(); }
+  PageParts Page();
   SiteParts Site() { return {.publishing = *publishing_, .blobs = *blobs_, .logs = *log_store_}; }
 
  private:
@@ -118,6 +124,7 @@ class Leading {
   service::ProgressBoard board_;
   service::QueryService queries_{batch_store_, query_store_};
   service::QueryService watch_queries_{watch_batch_store_, watch_query_store_};
+  service::FailureService failures_{queries_, RealClock()};
   std::unique_ptr<service::LogService> logs_;
   rpc::SessionStreams sessions_;
   service::AttemptFence fence_;
@@ -134,6 +141,7 @@ class Leading {
   std::unique_ptr<catalog::Catalog> catalog_;
   std::unique_ptr<service::ArchiveService> archives_;
   std::unique_ptr<rpc::Server> rpc_;
+  std::unique_ptr<service::LogTails> tails_;
   std::jthread collector_;
 };
 

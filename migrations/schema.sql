@@ -83,6 +83,7 @@ CREATE TABLE jobs (
     CONSTRAINT executables_when_built CHECK (executables = 0 OR state IN (3, 4))
 );
 CREATE INDEX jobs_live ON jobs (id) WHERE state IN (1, 2);
+CREATE INDEX jobs_failed ON jobs (id) WHERE state IN (4, 6);
 CREATE INDEX jobs_module ON jobs (module, id);
 CREATE INDEX jobs_rebuild_of ON jobs (rebuild_of) WHERE rebuild_of IS NOT NULL;
 

@@ -197,7 +197,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     if (response.stream != nullptr) return SendStream(std::move(response));
     whole_.emplace();
     SetHead(*whole_, response);
-    if (response.status != 304) whole_->content_length(response.body.size());
+    if (response.status != 304 && response.status != 204) whole_->content_length(response.body.size());
     if (!head_) whole_->body() = std::move(response.body);
     whole_serializer_.emplace(*whole_);
     whole_serializer_->split(false);

@@ -36,6 +36,7 @@ constexpr Rule kRules[] = {
     {.method = "/gofarm.v1.Farm/UndrainWorkers", .least = Role::kOperator, .action = "worker undrain"},
     {.method = "/gofarm.v1.Farm/RemoveWorker", .least = Role::kAdmin, .action = "worker remove"},
     {"/gofarm.v1.Farm/GetFarmStatus", Role::kViewer, /*on_standby=*/true},
+    {"/gofarm.v1.Farm/ListFailures", Role::kViewer},
     {.method = "/gofarm.v1.Catalog/RunStages", .least = Role::kOperator, .action = "catalog run"},
     {.method = "/gofarm.v1.Catalog/PauseStage", .least = Role::kOperator, .action = "catalog pause"},
     {"/gofarm.v1.Catalog/GetCatalogStatus", Role::kViewer},

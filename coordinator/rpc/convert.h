@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "common/goproxy/settings.h"
 #include "coordinator/domain/dispatch_store.h"
+#include "coordinator/domain/failures.h"
 #include "coordinator/domain/live.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/service/dispatch_loop.h"
@@ -20,6 +21,7 @@ class Batch;
 class BatchUpdate;
 class CompleteRequest;
 class CoordinatorMessage;
+class FailureList;
 class GoSettings;
 class Hello;
 class Job;
@@ -66,6 +68,8 @@ void ToProto(AttemptToken token, const Progress& progress, v1::Progress& out);
 void ToProto(const domain::RunningJob& running, absl::Time now, v1::RunningJob& out);
 void ToProto(const domain::JobEvent& event, v1::JobEvent& out);
 void ToProto(const domain::WorkerView& view, absl::Time now, v1::WorkerRow& out);
+// The first `limit` groups; 0: all.
+void ToProto(const domain::Failures& failures, int64_t limit, v1::FailureList& out);
 void ToProto(const domain::BatchUpdate& update, absl::Time now, v1::BatchUpdate& out);
 
 }  // namespace gofarm::rpc

@@ -288,4 +288,31 @@ void ToProto(const domain::BatchUpdate& in, absl::Time now, v1::BatchUpdate& out
   out.set_waiting(Clip(in.waiting, kDetailMax));
 }
 
+// Names of modules and versions are far shorter than this.
+static_assert(domain::kFailureGroupsMax * (domain::kFailureExamplesMax * 1'500 + domain::kFingerprintMax + 500) <
+              kRowBytesMax);
+void ToProto(const domain::Failures& in, int64_t limit, v1::FailureList& out) {
+  const auto all = static_cast<int64_t>(in.groups.size());
+  const int64_t shown = limit == 0 ? all : std::min(limit, all);
+  for (int64_t i = 0; i < shown; ++i) {
+    const domain::FailureGroup& group = in.groups[static_cast<size_t>(i)];
+    v1::FailureGroup& row = *out.add_groups();
+    row.set_failure_class(ToProto(group.failure));
+    row.set_fingerprint(group.fingerprint);
+    row.set_jobs(group.jobs);
+    row.set_modules(group.modules);
+    row.set_hint(group.hint);
+    for (const domain::JobRef& job : group.examples) {
+      v1::FailureExample& example = *row.add_examples();
+      example.set_job_id(job.id.value);
+      example.set_module(job.module);
+      example.set_version(job.version);
+      example.set_target(ToProto(job.target));
+    }
+  }
+  out.set_jobs(in.jobs);
+  out.set_groups_left_out(in.groups_left_out + all - shown);
+  out.set_older_left_out(in.older_left_out);
+}
+
 }  // namespace gofarm::rpc

@@ -303,4 +303,16 @@ ServerUnary FarmRpc::GetFarmStatus(ServerContext context, const v1::FarmStatusRe
                });
 }
 
+ServerUnary FarmRpc::ListFailures(ServerContext context, const v1::ListFailuresRequest* request,
+                                  v1::FailureList* reply) {
+  return Unary(rpc_, rpc_.operators, context, "/gofarm.v1.Farm/ListFailures", request,
+               [this, request, reply](const Scope& scope) -> absl::Status {
+                 GOFARM_RETURN_IF_ERROR(CheckLimit(request->limit()));
+                 GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const domain::Failures> failures,
+                                         rpc_.parts.failures.List(scope, BatchId{request->batch_id()}));
+                 ToProto(*failures, request->limit(), *reply);
+                 return absl::OkStatus();
+               });
+}
+
 }  // namespace gofarm::rpc

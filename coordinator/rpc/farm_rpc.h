@@ -40,6 +40,8 @@ class FarmRpc final : public v1::Farm::WithRawCallbackMethod_Submit<v1::Farm::Ca
                            v1::RemovedWorker* reply) override;
   ServerUnary GetFarmStatus(ServerContext context, const v1::FarmStatusRequest* request,
                             v1::FarmStatus* reply) override;
+  ServerUnary ListFailures(ServerContext context, const v1::ListFailuresRequest* request,
+                           v1::FailureList* reply) override;
 
  private:
   RpcContext& rpc_;

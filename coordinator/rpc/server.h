@@ -26,6 +26,7 @@
 #include "coordinator/service/batch_feed.h"
 #include "coordinator/service/batch_service.h"
 #include "coordinator/service/dispatch_loop.h"
+#include "coordinator/service/failure_service.h"
 #include "coordinator/service/farm_view.h"
 #include "coordinator/service/identity_service.h"
 #include "coordinator/service/log_service.h"
@@ -84,6 +85,7 @@ struct ServerParts {
   service::BatchService& batches;
   service::QueryService& queries;
   const service::FarmView& farm;
+  service::FailureService& failures;
   service::WorkerService& workers;
   service::BatchFeeds& feeds;
   service::AttemptService& attempts;

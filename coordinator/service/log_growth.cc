@@ -29,6 +29,11 @@ bool LogGrowth::Follower::Await(absl::Time until) {
   return true;
 }
 
+bool LogGrowth::Follower::TakeGrowth() {
+  absl::MutexLock lock(&growth_.mutex_);
+  return std::exchange(grew_, false);
+}
+
 void LogGrowth::Grew(AttemptToken token) {
   absl::MutexLock lock(&mutex_);
   const auto it = first_.find(token);

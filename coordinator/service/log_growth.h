@@ -22,6 +22,8 @@ class LogGrowth {
     Follower& operator=(const Follower&) = delete;
     // Waits until the log grew since the last Await returned, or since the follower was made; false at `until`.
     bool Await(absl::Time until);
+    // The same without a wait, by any thread.
+    bool TakeGrowth();
 
    private:
     friend class LogGrowth;

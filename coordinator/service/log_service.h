@@ -32,6 +32,9 @@ class LogService {
 
   // As of LogStore. Append wakes those who follow this log.
   absl::StatusOr<int64_t> StoredOffset(AttemptToken token) { return logs_.StoredOffset(token); }
+  // For LogTails, and for who reads without a wait.
+  LogGrowth& growth() { return growth_; }
+  blob::LogStore& store() { return logs_; }
   absl::Status Append(AttemptToken token, int64_t offset, std::string_view data, blob::LogStore::Done done);
 
  private:

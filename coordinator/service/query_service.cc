@@ -16,8 +16,16 @@ int NextPage(int64_t limit, int64_t taken, int page_max) {
 
 absl::StatusOr<domain::Batch> QueryService::GetBatch(const Scope& scope, BatchId id) { return batches_.Get(scope, id); }
 
-absl::StatusOr<std::vector<domain::Batch>> QueryService::ListBatches(const Scope& scope, int64_t limit) {
-  return batches_.List(scope, limit);
+absl::StatusOr<std::vector<domain::Batch>> QueryService::ListBatches(const Scope& scope, int64_t limit,
+                                                                     BatchId before) {
+  return batches_.List(scope, limit, before);
+}
+
+absl::StatusOr<bool> QueryService::HasBatch(const Scope& scope, BatchId id) { return batches_.Exists(scope, id); }
+
+absl::StatusOr<domain::MatrixPage> QueryService::MatrixPage(const Scope& scope, BatchId batch,
+                                                            std::optional<JobState> state, JobId after) {
+  return queries_.MatrixPage(scope, batch, state, after);
 }
 
 absl::StatusOr<domain::Job> QueryService::GetJob(const Scope& scope, JobId id) { return queries_.GetJob(scope, id); }
@@ -44,6 +52,11 @@ absl::Status QueryService::ListJobIds(const Scope& scope, BatchId batch, const P
     after = page.back();
     if (!pages(std::move(page))) return absl::OkStatus();
   }
+}
+
+absl::StatusOr<std::vector<domain::FailedJob>> QueryService::FailedJobs(const Scope& scope, BatchId batch) {
+  if (batch) GOFARM_RETURN_IF_ERROR(batches_.Get(scope, batch).status());
+  return queries_.FailedJobs(scope, batch);
 }
 
 absl::Status QueryService::ListArtifacts(const Scope& scope, const domain::ArtifactFilter& filter, int64_t limit,

@@ -1,6 +1,7 @@
 // What operators read, page by page. Thread-safe; blocks its thread.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -18,11 +19,18 @@ class QueryService final : public BatchSource {
   QueryService(store::BatchStore& batches, store::QueryStore& queries) : batches_(batches), queries_(queries) {}
 
   absl::StatusOr<domain::Batch> GetBatch(const Scope& scope, BatchId id) override;
-  absl::StatusOr<std::vector<domain::Batch>> ListBatches(const Scope& scope, int64_t limit);  // 0: all; newest first
+  // 0: all; newest first. `before`: those older than it.
+  absl::StatusOr<std::vector<domain::Batch>> ListBatches(const Scope& scope, int64_t limit, BatchId before = {});
+  absl::StatusOr<bool> HasBatch(const Scope& scope, BatchId id);
+  // As of QueryStore.
+  absl::StatusOr<domain::MatrixPage> MatrixPage(const Scope& scope, BatchId batch, std::optional<JobState> state,
+                                                JobId after);
   absl::StatusOr<domain::Job> GetJob(const Scope& scope, JobId id);
   absl::Status ListJobs(const Scope& scope, const domain::JobFilter& filter, int64_t limit,
                         const Pages<domain::Job>& pages) override;
   absl::Status ListJobIds(const Scope& scope, BatchId batch, const Pages<JobId>& pages) override;
+  // As of QueryStore. NOT_FOUND: no such batch.
+  absl::StatusOr<std::vector<domain::FailedJob>> FailedJobs(const Scope& scope, BatchId batch);
   // By job and import path; limit 0: all. NOT_FOUND: the filter names an unknown batch.
   absl::Status ListArtifacts(const Scope& scope, const domain::ArtifactFilter& filter, int64_t limit,
                              const Pages<domain::ArtifactRow>& pages);

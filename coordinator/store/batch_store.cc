@@ -328,10 +328,15 @@ absl::StatusOr<int64_t> BatchStore::ForgetRequestIds(const Scope& scope, absl::D
   }
 }
 
-absl::StatusOr<std::vector<Batch>> BatchStore::List(const Scope& scope, int64_t limit) {
+absl::StatusOr<std::vector<Batch>> BatchStore::List(const Scope& scope, int64_t limit, BatchId before) {
   return RunTransaction(pool_, scope, "list batches", [&](Txn& txn) -> absl::StatusOr<std::vector<Batch>> {
-    return ReadBatches(txn, txn.Run("list_batches", limit));
+    return ReadBatches(txn, txn.Run("list_batches", limit, before.value));
   });
+}
+
+absl::StatusOr<bool> BatchStore::Exists(const Scope& scope, BatchId id) {
+  return RunTransaction(pool_, scope, "look for a batch",
+                        [&](Txn& txn) -> absl::StatusOr<bool> { return !txn.Run("batch_exists", id.value).empty(); });
 }
 
 absl::StatusOr<int64_t> BatchStore::KeepEndedCounts(const Scope& scope) {

@@ -129,6 +129,45 @@ absl::StatusOr<std::vector<Job>> QueryStore::JobPage(const Scope& scope, const d
   });
 }
 
+absl::StatusOr<domain::MatrixPage> QueryStore::MatrixPage(const Scope& scope, BatchId batch,
+                                                          std::optional<JobState> state, JobId after) {
+  return RunTransaction(pool_, scope, "list a batch's modules", [&](Txn& txn) -> absl::StatusOr<domain::MatrixPage> {
+    const int wanted = state ? static_cast<int>(*state) : 0;
+    domain::MatrixPage page;
+    JobId last;
+    int jobs = 0;
+    // Of the newest row: it stood on an earlier page; it has a job on this one.
+    bool seen_before = false, is_here = false;
+    const auto settle = [&] {
+      if (!page.rows.empty() && (seen_before || !is_here)) page.rows.pop_back();
+      seen_before = is_here = false;
+    };
+    for (const pqxx::row& row : txn.Run("batch_matrix", batch.value, after.value, wanted, kMatrixJobsMax)) {
+      const domain::MatrixCell cell{.job = JobId{row["id"].as<int64_t>()},
+                                    .target = static_cast<Target>(row["target"].as<int>()),
+                                    .state = static_cast<JobState>(row["state"].as<int>()),
+                                    .failure = static_cast<FailureClass>(row["failure_class"].as<int>()),
+                                    .executables = row["executables"].as<int>()};
+      std::string module = Str(row, "module"), version = Str(row, "version");
+      if (page.rows.empty() || page.rows.back().module != module || page.rows.back().version != version) {
+        settle();
+        page.rows.push_back({.module = std::move(module), .version = std::move(version), .cells = {}});
+      }
+      page.rows.back().cells.push_back(cell);
+      if (row["on_page"].as<bool>()) {
+        ++jobs;
+        is_here = true;
+        if (last < cell.job) last = cell.job;
+      } else if (cell.job <= after && (!state || cell.state == *state)) {
+        seen_before = true;
+      }
+    }
+    settle();
+    if (jobs == kMatrixJobsMax) page.next = last;
+    return page;
+  });
+}
+
 absl::StatusOr<std::vector<JobId>> QueryStore::JobIdPage(const Scope& scope, BatchId batch, JobId after) {
   return RunTransaction(pool_, scope, "list job ids", [&](Txn& txn) -> absl::StatusOr<std::vector<JobId>> {
     std::vector<JobId> ids;
@@ -136,6 +175,26 @@ absl::StatusOr<std::vector<JobId>> QueryStore::JobIdPage(const Scope& scope, Bat
       ids.push_back(JobId{row[0].as<int64_t>()});
     }
     return ids;
+  });
+}
+
+absl::StatusOr<std::vector<domain::FailedJob>> QueryStore::FailedJobs(const Scope& scope, BatchId batch) {
+  using Jobs = std::vector<domain::FailedJob>;
+  return RunTransaction(pool_, scope, "list failed jobs", [&](Txn& txn) -> absl::StatusOr<Jobs> {
+    constexpr auto kDetail = static_cast<int>(domain::kFailureDetailReadMax);
+    const pqxx::result rows = batch ? txn.Run("failed_jobs_in_batch", kFailedJobsMax, kDetail, batch.value)
+                                    : txn.Run("failed_jobs", kFailedJobsMax, kDetail);
+    Jobs jobs;
+    jobs.reserve(rows.size());
+    for (const pqxx::row& row : rows) {
+      jobs.push_back({.job = {.id = JobId{row["id"].as<int64_t>()},
+                              .module = Str(row, "module"),
+                              .version = Str(row, "version"),
+                              .target = static_cast<Target>(row["target"].as<int>())},
+                      .failure = static_cast<FailureClass>(row["failure_class"].as<int>()),
+                      .detail = Str(row, "failure_detail")});
+    }
+    return jobs;
   });
 }
 

@@ -2,11 +2,14 @@
 // its size, and what ends meanwhile disturbs nothing.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "common/base/scope.h"
+#include "coordinator/domain/failures.h"
+#include "coordinator/domain/matrix.h"
 #include "coordinator/domain/queries.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/store/pool.h"
@@ -14,7 +17,9 @@
 namespace gofarm::store {
 
 inline constexpr int kJobPageMax = 500;
+inline constexpr int kMatrixJobsMax = 400;
 inline constexpr int kJobIdPageMax = 20'000;
+inline constexpr int kFailedJobsMax = 20'000;  // with up to a kilobyte of detail each
 inline constexpr int kArtifactPageMax = 2000;
 inline constexpr int kWorkerPageMax = 32;                                // reports have up to 3 MiB
 inline constexpr absl::Duration kWorkerRetention = absl::Hours(7 * 24);  // unseen for longer: forgotten
@@ -32,8 +37,14 @@ class QueryStore {
   // commands and go.mod: only GetJob has those.
   absl::StatusOr<std::vector<domain::Job>> JobPage(const Scope& scope, const domain::JobFilter& filter, JobId after,
                                                    int limit);
+  // Modules of a batch, each with all of its jobs in it: those of the first kMatrixJobsMax jobs after `after` (in
+  // `state`; none: all), but for modules that stood on a page before.
+  absl::StatusOr<domain::MatrixPage> MatrixPage(const Scope& scope, BatchId batch, std::optional<JobState> state,
+                                                JobId after);
   // Only the ids, of a batch: in order, those after `after`, at most kJobIdPageMax. Empty: the end.
   absl::StatusOr<std::vector<JobId>> JobIdPage(const Scope& scope, BatchId batch, JobId after);
+  // The newest failed and partial jobs, newest first, at most kFailedJobsMax. `batch` 0: of all.
+  absl::StatusOr<std::vector<domain::FailedJob>> FailedJobs(const Scope& scope, BatchId batch);
   // Executables of the jobs' results, by job and import path. Empty: the end.
   absl::StatusOr<std::vector<domain::ArtifactRow>> ArtifactPage(const Scope& scope,
                                                                 const domain::ArtifactFilter& filter,

@@ -18,6 +18,13 @@ void AddSafetyHeaders(Answer& answer) {
   answer.headers.Add("Vary", "Accept");
 }
 
+// As the policy names it: a digest of its text.
+std::string SourceOf(std::string_view text) {
+  digest::Sha256 sha256;
+  sha256.Update(text);
+  return Cat("'sha256-", absl::Base64Escape(sha256.RawAndReset()), "'");
+}
+
 void WriteHead(HtmlWriter& html, const Frame& frame) {
   const Element head = html.In("head");
   html.Void("meta", {{"charset", "utf-8"}});
@@ -29,9 +36,19 @@ void WriteHead(HtmlWriter& html, const Frame& frame) {
   }
   if (!frame.indexed) html.Void("meta", {{"name", "robots"}, {"content", "noindex"}});
   if (frame.json) html.Void("link", {{"rel", "alternate"}, {"type", "application/json"}, *frame.json});
-  // Inside <style> nothing is escaped: a test sees that the sheet has no "<" and no "&".
-  const Element style = html.In("style");
-  html.Text(kStyleSheet);
+  // Inside <style> and <script> nothing is escaped: a test sees that the sheets have no "<" and no "&".
+  {
+    const Element style = html.In("style");
+    html.Text(kStyleSheet);
+  }
+  if (frame.style) {
+    const Element style = html.In("style");
+    html.Raw(*frame.style);
+  }
+  if (frame.script) {
+    const Element script = html.In("script", {{"type", "module"}});
+    html.Raw(*frame.script);
+  }
 }
 
 void WriteBanner(HtmlWriter& html, const Frame& frame) {
@@ -53,36 +70,49 @@ void WriteBanner(HtmlWriter& html, const Frame& frame) {
 }  // namespace
 
 const std::string& ContentSecurityPolicy() {
-  static const std::string* const policy = [] {
-    digest::Sha256 sha256;
-    sha256.Update(kStyleSheet);
-    return new std::string(Cat("default-src 'none'; style-src 'sha256-", absl::Base64Escape(sha256.RawAndReset()),
-                               "'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"));
-  }();
+  static const std::string* const policy = new std::string(ContentSecurityPolicy(Frame()));
   return *policy;
 }
 
-Answer RenderPage(const Frame& frame, int status, const std::function<void(HtmlWriter&)>& content) {
+std::string ContentSecurityPolicy(const Frame& frame) {
+  std::string policy = Cat("default-src 'none'; style-src ", SourceOf(kStyleSheet));
+  if (frame.style) policy += Cat(" ", SourceOf(frame.style->text()));
+  if (frame.script) policy += Cat("; script-src ", SourceOf(frame.script->text()), "; connect-src 'self'");
+  return Cat(policy, "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+}
+
+Answer OpenPage(const Frame& frame, int status) {
+  Answer answer{
+      .status = status, .content_type = "text/html; charset=utf-8", .body = "<!DOCTYPE html>\n<html lang=\"en\">"};
   HtmlWriter html;
-  html.Raw("<!DOCTYPE html>\n");
-  {
-    const Element root = html.In("html", {{"lang", "en"}});
-    WriteHead(html, frame);
-    const Element body = html.In("body");
-    html.Leaf("a", {Href::Id("content"), {"class", "skip"}}, "Skip to the content");
-    WriteBanner(html, frame);
-    {
-      const Element main = html.In("main", {{"id", "content"}});
-      content(html);
-    }
-    const Element footer = html.In("footer");
-    html.Leaf("p", "Programs on this site are built by gofarm, not by their authors.");
-  }
-  html.Raw("\n");
-  Answer answer{.status = status, .content_type = "text/html; charset=utf-8", .body = html.Take()};
-  answer.headers.Add("Content-Security-Policy", ContentSecurityPolicy());
+  WriteHead(html, frame);
+  answer.body += Cat(html.Take(), "<body>");
+  html.Leaf("a", {Href::Id("content"), {"class", "skip"}}, "Skip to the content");
+  WriteBanner(html, frame);
+  answer.body += html.Take();
+  answer.headers.Add("Content-Security-Policy",
+                     frame.style || frame.script ? ContentSecurityPolicy(frame) : ContentSecurityPolicy());
   answer.headers.Add("Referrer-Policy", "no-referrer");
   AddSafetyHeaders(answer);
+  return answer;
+}
+
+std::string RestOfPage(const Frame& frame, const std::function<void(HtmlWriter&)>& content) {
+  HtmlWriter html;
+  {
+    const Element main = html.In("main", {{"id", "content"}});
+    content(html);
+  }
+  {
+    const Element footer = html.In("footer");
+    html.Leaf("p", frame.footer);
+  }
+  return Cat(html.Take(), "</body></html>\n");
+}
+
+Answer RenderPage(const Frame& frame, int status, const std::function<void(HtmlWriter&)>& content) {
+  Answer answer = OpenPage(frame, status);
+  answer.body += RestOfPage(frame, content);
   return answer;
 }
 

@@ -10,6 +10,7 @@
 #include "common/base/check.h"
 #include "common/base/text.h"
 #include "common/base/utf8.h"
+#include "common/io/url.h"
 
 namespace gofarm::web {
 namespace {
@@ -30,6 +31,53 @@ bool IsPlainWebUrl(std::string_view url) {
     return absl::ascii_isalnum(static_cast<unsigned char>(c)) ||
            std::string_view("-._~:/?#[]@!$&'()*+,;=%").find(c) != std::string_view::npos;
   });
+}
+
+// Empty: it stands for itself.
+std::string_view ReferenceOf(uint32_t rune) {
+  switch (rune) {
+    case '&':
+      return "&amp;";
+    case '<':
+      return "&lt;";
+    case '>':
+      return "&gt;";
+    case '"':
+      return "&quot;";
+    case '\'':
+      return "&#39;";
+    default:
+      return {};
+  }
+}
+
+std::string Visible(std::string_view text, bool references) {
+  std::string out;
+  out.reserve(text.size() + text.size() / 8);
+  for (size_t i = 0; i < text.size();) {
+    uint32_t rune = 0;
+    const size_t length = Utf8Length(text, i, rune);
+    if (length == 0) {
+      out += kReplacement;
+      ++i;
+      continue;
+    }
+    const bool line_end = rune == '\r' && i + 1 < text.size() && text[i + 1] == '\n';
+    const std::string_view reference = references ? ReferenceOf(rune) : std::string_view();
+    if (!reference.empty()) {
+      out += reference;
+    } else if (rune == '\n' || rune == '\t') {
+      out += static_cast<char>(rune);
+    } else if (line_end) {
+      // Goes with the newline.
+    } else if (IsControlRune(rune) || IsNoncharacter(rune)) {
+      out += kReplacement;
+    } else {
+      out.append(text.substr(i, length));
+    }
+    i += length;
+  }
+  return out;
 }
 
 }  // namespace
@@ -61,54 +109,22 @@ Href Href::Path(std::string_view path) {
   return Href(std::move(out), false);
 }
 
+Href Href::Path(std::string_view path, std::initializer_list<QueryValue> query) {
+  Href href = Path(path);
+  for (const QueryValue& field : query) {
+    if (field.value.empty()) continue;
+    href.text_ +=
+        Cat(href.text_.find('?') == std::string::npos ? "?" : "&", field.name, "=", io::PercentEncode(field.value, ""));
+  }
+  return href;
+}
+
 Href Href::Id(Constant id) { return Href(Cat("#", id.text()), false); }
 
-Element::~Element() { html_.Close(); }
+std::string EscapeHtml(std::string_view text) { return Visible(text, /*references=*/true); }
+std::string VisibleText(std::string_view text) { return Visible(text, /*references=*/false); }
 
-std::string EscapeHtml(std::string_view text) {
-  std::string out;
-  out.reserve(text.size() + text.size() / 8);
-  for (size_t i = 0; i < text.size();) {
-    uint32_t rune = 0;
-    const size_t length = Utf8Length(text, i, rune);
-    const bool line_end = rune == '\r' && i + 1 < text.size() && text[i + 1] == '\n';
-    if (length == 0) {
-      out += kReplacement;
-      ++i;
-      continue;
-    }
-    switch (rune) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      case '\n':
-      case '\t':
-        out += static_cast<char>(rune);
-        break;
-      default:
-        if (line_end) break;
-        if (IsControlRune(rune) || IsNoncharacter(rune)) {
-          out += kReplacement;
-        } else {
-          out.append(text.substr(i, length));
-        }
-    }
-    i += length;
-  }
-  return out;
-}
+Element::~Element() { html_.Close(); }
 
 void HtmlWriter::Open(std::string_view name, Attributes attributes) {
   out_ += '<';

@@ -60,6 +60,14 @@ class Tag {
   std::string_view name_;
 };
 
+// Of an address's query.
+struct QueryValue {
+  QueryValue(Constant name, std::string_view value) : name(name.text()), value(value) {}
+
+  std::string_view name;
+  std::string_view value;  // lives as long as the call it is given to
+};
+
 // An address that a page may link to.
 class Href {
  public:
@@ -70,6 +78,8 @@ class Href {
   static std::optional<Href> Own(std::string_view url);
   // On this host; `path` begins with "/", and what does not belong into a path is percent-encoded.
   static Href Path(std::string_view path);
+  // The same with a query: names stand in the source code, values may be anything; those that are empty are left out.
+  static Href Path(std::string_view path, std::initializer_list<QueryValue> query);
   // On this page: "#ID".
   static Href Id(Constant id);
 
@@ -151,6 +161,8 @@ class HtmlWriter {
 // `text` as HTML shows it: & < > " ' become references; broken UTF-8, control characters but newline and tab,
 // characters that reorder or hide text, and noncharacters become U+FFFD, so that they are seen and do nothing.
 std::string EscapeHtml(std::string_view text);
+// What EscapeHtml shows, without references: for what a script makes a text node of.
+std::string VisibleText(std::string_view text);
 
 // "23.4 MiB": of bytes, in powers of 1024 with one decimal below 100.
 std::string SizeText(int64_t bytes);

@@ -56,7 +56,7 @@ TEST_F(FullFarmTest, CountsOfABatchCostItsOwnJobsAndThoseOfAnEndedOneNothing) {
   FillHistory();
   ExpectNoTableIsReadWhole(Plans(sql::get_batch, "77"));
   ExpectNoTableIsReadWhole(Plans(sql::batch_of_request, "'old77'"));
-  const std::string counted = Plans(sql::list_batches, "20");
+  const std::string counted = Plans(sql::list_batches, "20, 0");
   ExpectNoTableIsReadWhole(counted);
   EXPECT_NE(counted.find("Index Scan using jobs_pkey"), std::string::npos) << counted;
   EXPECT_NE(counted.find("loops=2000)"), std::string::npos) << "twenty batches of a hundred jobs, no more\n" << counted;
@@ -65,7 +65,7 @@ TEST_F(FullFarmTest, CountsOfABatchCostItsOwnJobsAndThoseOfAnEndedOneNothing) {
   ASSERT_TRUE(kept.ok()) << kept.status();
   EXPECT_EQ(*kept, kBatches);
   EXPECT_EQ(*batches_->KeepEndedCounts(Now()), 0);
-  const std::string list = Plans(sql::list_batches, "0");
+  const std::string list = Plans(sql::list_batches, "0, 0");
   EXPECT_NE(list.find("(never executed)"), std::string::npos) << "no job is looked at\n" << list;
   ExpectNoTableIsReadWhole(list);
   const auto all = batches_->List(Now(), 0);
@@ -122,6 +122,20 @@ TEST_F(FullFarmTest, AQueueOfDelayedJobsIsReadByTheTimeWhenTheyAreDueABoundedNum
   EXPECT_TRUE(loaded->more_delayed);
   EXPECT_EQ(loaded->jobs[0].id, JobId{1});
   EXPECT_EQ(loaded->jobs[kDue].id, JobId{kJobs}) << "that of all delayed ones which is due first";
+}
+
+TEST_F(FullFarmTest, FailuresAreFoundByWhatFailedAndNotAmongAllThatWasBuilt) {
+  FillHistory();
+  Fill(
+      "UPDATE jobs SET state = 6, failure_class = 6, executables = 0, failure_detail = 'm.go:1:1: undefined: X' WHERE "
+      "id % 50 = 0");
+  Sql("ANALYZE");
+  const std::string all = Plans(sql::failed_jobs, "1000, 1024");
+  ExpectNoTableIsReadWhole(all);
+  EXPECT_NE(all.find("jobs_failed on jobs"), std::string::npos) << all;
+  ExpectNoTableIsReadWhole(Plans(sql::failed_jobs_in_batch, "1000, 1024, 77"));
+  EXPECT_EQ(queries_->FailedJobs(Now(), BatchId{77})->size(), static_cast<size_t>(kJobsPerBatch / 50));
+  EXPECT_EQ(queries_->FailedJobs(Now(), BatchId{})->size(), static_cast<size_t>(kJobs / 50));
 }
 
 }  // namespace

@@ -1,8 +1,11 @@
 #include <algorithm>
 
+#include "coordinator/service/failure_service.h"
+#include "coordinator/service/query_service.h"
 #include "coordinator/store/query_store.h"
 #include "coordinator/store/toolset_store.h"
 #include "tests/pg/farm_fixture.h"
+#include "tests/support/fake_clock.h"
 
 namespace gofarm::testing {
 namespace {
@@ -214,6 +217,42 @@ TEST_F(QueryStoreTest, ArchivesOfAToolsetMayBeAddedAndMovedAndNeverReplaced) {
   now.name = "t2";
   now.archives = {archive("x86_64", '3')};
   EXPECT_TRUE(toolsets.Pin(Now(), now).ok()) << "under another name it is another toolset's";
+}
+
+TEST_F(QueryStoreTest, FailedAndPartialJobsComeNewestFirstOfABatchOrOfAll) {
+  const BatchId batch = Submit({"example.com/a", "example.com/b", "example.com/c"}).batch.id;
+  const BatchId other = Submit({"example.com/d"}).batch.id;
+  Sql("UPDATE jobs SET state = 6, ended_at = now(), failure_class = 6, failure_detail = 'm.go:1:1: undefined: X' || "
+      "repeat('y', 5000) WHERE module IN ('example.com/a', 'example.com/c', 'example.com/d')");
+  const auto of_batch = queries_->FailedJobs(Now(), batch);
+  ASSERT_TRUE(of_batch.ok()) << of_batch.status();
+  ASSERT_EQ(of_batch->size(), 2u);
+  EXPECT_EQ(of_batch->at(0).job.module, "example.com/c");
+  EXPECT_EQ(of_batch->at(1).job.module, "example.com/a");
+  EXPECT_EQ(of_batch->at(0).failure, FailureClass::kCompileError);
+  EXPECT_EQ(of_batch->at(0).detail.size(), domain::kFailureDetailReadMax);
+  EXPECT_EQ(queries_->FailedJobs(Now(), BatchId{})->size(), 3u);
+  EXPECT_EQ(queries_->FailedJobs(Now(), other)->size(), 1u);
+}
+
+TEST_F(QueryStoreTest, AListOfFailuresIsReadOnceAWhileAndNamesAnUnknownBatch) {
+  const BatchId batch = Submit({"example.com/a", "example.com/b"}).batch.id;
+  service::QueryService queries(*batches_, *queries_);
+  FakeClock clock;
+  service::FailureService failures(queries, clock);
+  EXPECT_EQ((*failures.List(Now(), batch))->jobs, 0);
+  Sql("UPDATE jobs SET state = 6, ended_at = now(), failure_class = 6, failure_detail = 'm.go:1:1: undefined: X'");
+  EXPECT_EQ((*failures.List(Now(), batch))->jobs, 0) << "as it was a moment ago";
+  EXPECT_EQ((*failures.List(Now(), BatchId{}))->jobs, 2) << "another list";
+  clock.Advance(service::kFailuresFresh);
+  const auto now = *failures.List(Now(), batch);
+  EXPECT_EQ(now->jobs, 2);
+  ASSERT_EQ(now->groups.size(), 1u);
+  EXPECT_EQ(now->groups[0].fingerprint, "FILE:N:N: undefined: X");
+  EXPECT_FALSE(now->older_left_out);
+  const absl::Status unknown = failures.List(Now(), BatchId{4711}).status();
+  EXPECT_EQ(unknown.code(), absl::StatusCode::kNotFound);
+  EXPECT_NE(unknown.message().find("4711"), absl::string_view::npos);
 }
 
 }  // namespace

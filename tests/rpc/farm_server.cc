@@ -72,7 +72,8 @@ struct FarmServer::Parts {
         dispatch_store(dispatch_pool),
         worker_store(pool),
         queries(batch_store, query_store),
-        watch_queries(watch_batch_store, watch_query_store) {
+        watch_queries(watch_batch_store, watch_query_store),
+        failures(queries, RealClock()) {
     const Toolset toolset = TestToolset();
     EXPECT_TRUE(store::ToolsetStore(pool).Pin(Scope::For(absl::Seconds(10)), toolset).ok());
     blobs = blob::OpenFolderBlobStore(dir).value();
@@ -108,6 +109,7 @@ struct FarmServer::Parts {
     rpc::ServerParts parts{.batches = *batches,
                            .queries = queries,
                            .farm = *farm,
+                           .failures = failures,
                            .workers = *workers,
                            .feeds = *feeds,
                            .attempts = *attempts,
@@ -154,6 +156,7 @@ struct FarmServer::Parts {
   service::ProgressBoard board;
   service::QueryService queries;
   service::QueryService watch_queries;
+  service::FailureService failures;
   std::unique_ptr<service::LogService> logs;
   rpc::SessionStreams sessions;
   service::AttemptFence fence{

@@ -41,6 +41,8 @@ MAY = {
     "common/config": ["common/base", "common/obs", "common/vocab"] + PROTO,
     "common/rpc": ["common/base", "common/json", "common/obs", "common/pki", "common/sync", "common/vocab"] + PROTO,
     "common/wire": ["common/base", "common/vocab"] + PROTO,
+    # What command line and page show of the protocol's messages, above all as JSON.
+    "common/shapes": ["common/base", "common/json", "common/vocab"] + PROTO,
     "coordinator/domain": ["common/base", "common/vocab", "common/digest", "common/gomod",
                            "common/catalog"],
     "coordinator/store": ["coordinator/domain", "coordinator/sql"] + COMMON,
@@ -51,6 +53,8 @@ MAY = {
     "coordinator/publish": ["coordinator/domain", "coordinator/store", "coordinator/blob", "coordinator/oci"] + COMMON,
     # What people read over HTTP, as pure functions; the routes are the app's.
     "coordinator/web": COMMON,
+    # The operators' page, likewise pure: of the protocol's messages, as command line and API show them.
+    "coordinator/page": ["coordinator/domain", "coordinator/web"] + COMMON + PROTO,
     "coordinator/rpc": ["coordinator/service", "coordinator/catalog", "coordinator/domain", "coordinator/blob",
                         "coordinator/publish"] + PROTO + COMMON,
     # What those see who watch the farm.

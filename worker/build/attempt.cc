@@ -12,6 +12,7 @@
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/io/files.h"
+#include "common/vocab/failure_text.h"
 #include "common/vocab/report_check.h"
 #include "worker/build/build_sandbox.h"
 #include "worker/build/go_cache_merge.h"

@@ -71,10 +71,6 @@ bool SaysDiskFull(std::string_view text);
 // The same text, bounded by kDetailMax and escaped.
 std::string DetailOf(std::string_view text);
 
-// One sentence for the author of the module about a failure whose cause is known: what it means and what would mend it.
-// Empty: none.
-std::string_view HintOf(FailureClass failure, std::string_view detail);
-
 // Failures of worker, farm or moment: another try may end otherwise, so they end the whole attempt and not one program.
 bool ConcernsWorker(FailureClass failure);
 

@@ -1,10 +1,11 @@
 // The JSON of the CLI is a contract: tests/golden/cli holds one of each. GOFARM_ACCEPT=1 writes them anew.
-#include "cli/json_shapes.h"
+#include "common/shapes/json_shapes.h"
 
 #include <gofarm/v1/farm.pb.h>
 #include <gtest/gtest.h>
 
 #include "cli/names.h"
+#include "cli/status_shape.h"
 #include "tests/support/golden.h"
 
 namespace gofarm::cli {
@@ -137,30 +138,51 @@ TEST(FailureGistTest, TheFirstLineThatSaysSomethingStandsForTheDetail) {
   EXPECT_EQ(FailureGist(v1::FAILURE_CLASS_UNSPECIFIED, "left over"), "");
 }
 
-TEST(JsonShapesTest, ABatch) { ExpectGolden("batch.json", BatchDocument(SampleBatch())); }
+TEST(JsonShapesTest, ABatch) { ExpectGolden("batch.json", shapes::BatchDocument(SampleBatch())); }
 
-TEST(JsonShapesTest, AnEmptyBatchStillHasEveryName) { ExpectGolden("batch_empty.json", BatchDocument(v1::Batch())); }
+TEST(JsonShapesTest, AnEmptyBatchStillHasEveryName) {
+  ExpectGolden("batch_empty.json", shapes::BatchDocument(v1::Batch()));
+}
 
-TEST(JsonShapesTest, AJob) { ExpectGolden("job.json", JobDocument(SampleJob())); }
+TEST(JsonShapesTest, AJob) { ExpectGolden("job.json", shapes::JobDocument(SampleJob())); }
 
 TEST(JsonShapesTest, AListOfJobsIsAnArrayAndLeavesTheCommandsOut) {
   v1::JobPage page;
   *page.add_jobs() = SampleJob();
   page.add_jobs();
-  ExpectGolden("job_list.json", JobListDocument(page));
-  EXPECT_EQ(JobListDocument(v1::JobPage()), "[]\n");
+  ExpectGolden("job_list.json", shapes::JobListDocument(page));
+  EXPECT_EQ(shapes::JobListDocument(v1::JobPage()), "[]\n");
 }
 
 TEST(JsonShapesTest, AListOfArtifacts) {
   v1::ArtifactPage page;
   *page.add_artifacts() = SampleArtifact();
-  ExpectGolden("artifact_list.json", ArtifactListDocument(page));
+  ExpectGolden("artifact_list.json", shapes::ArtifactListDocument(page));
 }
 
 TEST(JsonShapesTest, AListOfWorkers) {
   v1::WorkerPage reply;
   *reply.add_workers() = SampleWorker();
-  ExpectGolden("worker_list.json", WorkerListDocument(reply));
+  ExpectGolden("worker_list.json", shapes::WorkerListDocument(reply));
+}
+
+TEST(JsonShapesTest, WhatFailed) {
+  v1::FailureList failures;
+  failures.set_jobs(41);
+  failures.set_groups_left_out(2);
+  failures.set_older_left_out(true);
+  v1::FailureGroup& group = *failures.add_groups();
+  group.set_failure_class(v1::FAILURE_CLASS_COMPILE_ERROR);
+  group.set_fingerprint("FILE:N:N: undefined: Asset");
+  group.set_jobs(40);
+  group.set_modules(10);
+  group.set_hint("The file that go-bindata or a like generator makes is not committed.");
+  v1::FailureExample& example = *group.add_examples();
+  example.set_job_id(12);
+  example.set_module("example.com/m");
+  example.set_version("v1.0.0");
+  example.set_target(v1::TARGET_RISCV64);
+  ExpectGolden("failures.json", shapes::FailureListDocument(failures));
 }
 
 TEST(JsonShapesTest, TheStatusOfAFarm) {
@@ -186,7 +208,7 @@ TEST(JsonShapesTest, TheStatusOfAFarm) {
 TEST(JsonShapesTest, ANumberFromANewerServerHasAName) {
   v1::Batch batch;
   batch.set_state(static_cast<v1::BatchState>(77));
-  EXPECT_NE(BatchDocument(batch).find("\"state\": \"unknown\""), std::string::npos);
+  EXPECT_NE(shapes::BatchDocument(batch).find("\"state\": \"unknown\""), std::string::npos);
 }
 
 }  // namespace

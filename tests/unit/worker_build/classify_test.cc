@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/base/text.h"
+#include "common/vocab/failure_text.h"
 
 namespace gofarm::build {
 namespace {

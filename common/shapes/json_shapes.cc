@@ -1,16 +1,14 @@
-#include "cli/json_shapes.h"
+#include "common/shapes/json_shapes.h"
 
 #include <cmath>
+#include <map>
 
 #include "absl/time/time.h"
-#include "cli/names.h"
+#include "common/shapes/names.h"
 #include "gofarm/v1/farm.pb.h"
 
-namespace gofarm::cli {
+namespace gofarm::shapes {
 namespace {
-
-// A clock's nanoseconds say nothing to a reader.
-double Milliseconds(double seconds) { return std::round(seconds * 1000) / 1000; }
 
 void WriteTexts(JsonWriter& json, std::string_view key, const google::protobuf::RepeatedPtrField<std::string>& texts) {
   json.Key(key).BeginArray();
@@ -224,58 +222,6 @@ void WriteWorker(JsonWriter& json, const v1::WorkerRow& worker) {
   json.Field("last_seen_at", TimeOf(worker.last_seen_at())).EndObject();
 }
 
-void WriteStatus(JsonWriter& json, const StatusShape& status, const v1::WorkerPage* seeding) {
-  const auto part = [&](std::string_view key, const StatusPart& shown) {
-    json.Key(key)
-        .BeginObject()
-        .Field("pid", shown.pid)
-        .Field("state", shown.state)
-        .Field("restarts", shown.restarts)
-        .Field("detail", shown.detail)
-        .EndObject();
-  };
-  const auto text_or_null = [&](std::string_view key, const std::string& text) {
-    json.Key(key);
-    text.empty() ? json.Null() : json.String(text);
-  };
-  json.BeginObject()
-      .Field("dir", status.dir)
-      .Field("state", status.state)
-      .Field("detail", status.detail)
-      .Field("grpc_address", status.grpc_address);
-  text_or_null("tls_address", status.tls_address);
-  json.Field("http_url", status.http_url);
-  text_or_null("index_url", status.index_url);
-  text_or_null("publishing_off", status.publishing_off);
-  json.Field("cache_dir", status.cache_dir);
-  part("coordinator", status.coordinator);
-  part("postgres", status.postgres);
-  json.Key("workers").BeginArray();
-  for (const StatusWorker& worker : status.workers) {
-    json.BeginObject()
-        .Field("name", worker.name)
-        .Field("pid", worker.pid)
-        .Field("state", worker.state)
-        .Field("detail", worker.detail);
-    json.Key("seeding").BeginArray();
-    if (seeding != nullptr) {
-      for (const v1::WorkerRow& row : seeding->workers()) {
-        if (row.name() != worker.name) continue;
-        for (const v1::TargetReadiness& ready : row.readiness()) {
-          json.BeginObject()
-              .Field("target", NameOf(ready.target()))
-              .Field("state", NameOf(ready.state()))
-              .Field("detail", ready.detail())
-              .Field("seconds", Milliseconds(ready.seconds()))
-              .EndObject();
-        }
-      }
-    }
-    json.EndArray().EndObject();
-  }
-  json.EndArray().EndObject();
-}
-
 std::string BatchDocument(const v1::Batch& batch) {
   JsonWriter json;
   WriteBatch(json, batch);
@@ -298,6 +244,35 @@ std::string ArtifactListDocument(const v1::ArtifactPage& page) {
   return ArrayDocument(page.artifacts(), WriteArtifact);
 }
 
+std::string FailureListDocument(const v1::FailureList& failures) {
+  JsonWriter json;
+  json.BeginObject()
+      .Field("jobs", failures.jobs())
+      .Field("groups_left_out", failures.groups_left_out())
+      .Field("older_left_out", failures.older_left_out());
+  json.Key("groups").BeginArray();
+  for (const v1::FailureGroup& group : failures.groups()) {
+    json.BeginObject()
+        .Field("failure_class", NameOf(group.failure_class()))
+        .Field("fingerprint", group.fingerprint())
+        .Field("jobs", group.jobs())
+        .Field("modules", group.modules())
+        .Field("hint", group.hint());
+    json.Key("examples").BeginArray();
+    for (const v1::FailureExample& example : group.examples()) {
+      json.BeginObject()
+          .Field("job_id", example.job_id())
+          .Field("module", example.module())
+          .Field("version", example.version())
+          .Field("target", NameOf(example.target()))
+          .EndObject();
+    }
+    json.EndArray().EndObject();
+  }
+  json.EndArray().EndObject();
+  return json.Take();
+}
+
 std::string WorkerListDocument(const v1::WorkerPage& reply) { return ArrayDocument(reply.workers(), WriteWorker); }
 
-}  // namespace gofarm::cli
+}  // namespace gofarm::shapes

@@ -1,5 +1,4 @@
-// The JSON of batches, jobs, executables, workers and the farm: names are a contract, tests/golden/cli holds one of
-// each. Pure functions.
+// The JSON of `gofarm status`: names are a contract, tests/golden/cli holds one. Pure.
 #pragma once
 
 #include <string>
@@ -8,25 +7,10 @@
 #include "common/json/writer.h"
 
 namespace gofarm::v1 {
-class ArtifactPage;
-class ArtifactRow;
-class Batch;
-class BatchPage;
-class Job;
-class JobPage;
 class WorkerPage;
-class WorkerRow;
 }  // namespace gofarm::v1
 
 namespace gofarm::cli {
-
-// Lists leave out what only one job's reader wants: argv, environment and go.mod of each variant.
-enum class Detail { kList, kFull };
-
-void WriteBatch(JsonWriter& json, const v1::Batch& batch);
-void WriteJob(JsonWriter& json, const v1::Job& job, Detail detail);
-void WriteArtifact(JsonWriter& json, const v1::ArtifactRow& row);
-void WriteWorker(JsonWriter& json, const v1::WorkerRow& worker);
 
 struct StatusWorker {
   std::string name;
@@ -56,13 +40,5 @@ struct StatusShape {
 };
 // `seeding` gives readiness per worker and target; nullptr when the coordinator does not answer.
 void WriteStatus(JsonWriter& json, const StatusShape& status, const v1::WorkerPage* seeding);
-
-// Whole documents.
-std::string BatchDocument(const v1::Batch& batch);
-std::string BatchListDocument(const v1::BatchPage& page);
-std::string JobDocument(const v1::Job& job);
-std::string JobListDocument(const v1::JobPage& page);
-std::string ArtifactListDocument(const v1::ArtifactPage& page);
-std::string WorkerListDocument(const v1::WorkerPage& reply);
 
 }  // namespace gofarm::cli

@@ -1,0 +1,517 @@
+#include "coordinator/page_site.h"
+
+#include <gofarm/v1/farm.pb.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "common/base/clock.h"
+#include "common/base/status_macros.h"
+#include "common/base/text.h"
+#include "common/json/writer.h"
+#include "common/shapes/json_shapes.h"
+#include "common/shapes/names.h"
+#include "coordinator/log_stream.h"
+#include "coordinator/page/log_events.h"
+#include "coordinator/page/pages.h"
+#include "coordinator/page/parts.h"
+#include "coordinator/recent.h"
+#include "coordinator/rpc/convert.h"
+
+namespace gofarm::coordinator {
+namespace {
+
+using http::BodyStream;
+using http::Request;
+using http::Response;
+using page::Place;
+
+Scope CallScope() { return Scope::For(kPageCallMax); }
+
+int StatusOfError(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kInvalidArgument:
+      return 400;
+    case absl::StatusCode::kNotFound:
+      return 404;
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kResourceExhausted:
+    case absl::StatusCode::kDeadlineExceeded:
+      return 503;
+    default:
+      return 500;
+  }
+}
+
+absl::Status NotLeading() {
+  return absl::UnavailableError("this coordinator stands by: another one leads, or this one is about to; ask again");
+}
+
+Response FromAnswer(web::Answer answer) {
+  Response response{
+      .status = answer.status, .body = std::move(answer.body), .content_type = std::move(answer.content_type)};
+  response.headers = std::move(answer.headers);
+  return response;
+}
+
+Response ProblemPage(const absl::Status& why) {
+  const int status = StatusOfError(why);
+  return FromAnswer(
+      web::RenderPage(page::FrameOf("Nothing here", Place::kElsewhere), status, [&](web::HtmlWriter& html) {
+        page::WriteProblem(html, status == 404 ? "There is no such page" : "There is no answer just now",
+                           Sv(why.message()));
+      }));
+}
+
+Response JsonResponse(int status, std::string document) {
+  Response response = FromAnswer(web::JsonAnswer(status, std::move(document)));
+  response.headers.Add("Content-Security-Policy", "default-src 'none'");
+  return response;
+}
+Response JsonProblem(const absl::Status& why) {
+  JsonWriter json;
+  json.BeginObject().Field("error", Sv(why.message())).EndObject();
+  return JsonResponse(StatusOfError(why), json.Take());
+}
+
+// A page whose beginning is sent before its content is made, which may take the database a while.
+class PageStream final : public BodyStream {
+ public:
+  PageStream(std::string beginning, std::function<std::string()> rest)
+      : ready_(std::move(beginning)), rest_(std::move(rest)) {}
+
+  absl::StatusOr<Piece> Next() override {
+    if (ready_.empty() && rest_ != nullptr) ready_ = std::exchange(rest_, nullptr)();
+    Piece piece{.data = ready_.substr(0, http::kPieceBytesMax)};
+    ready_.erase(0, piece.data.size());
+    if (ready_.empty() && rest_ == nullptr) piece.then = Piece::Then::kEnd;
+    return piece;
+  }
+
+ private:
+  std::string ready_;
+  std::function<std::string()> rest_;
+};
+
+// 0 for none; INVALID_ARGUMENT for what is no number from 1 on.
+absl::StatusOr<int64_t> NumberOf(std::string_view text, std::string_view what) {
+  if (text.empty()) return 0;
+  int64_t number = 0;
+  if (absl::SimpleAtoi(Av(text), &number) && number > 0) return number;
+  return absl::InvalidArgumentError(Cat(what, ": \"", EscapeForPrint(Clip(text, 100)), "\" is no number from 1 on"));
+}
+// Of a path: what is no number is no page.
+absl::StatusOr<int64_t> IdOf(const Request& request, std::string_view what) {
+  const absl::StatusOr<int64_t> id = NumberOf(request.Parameter("id"), what);
+  if (id.ok()) return id;
+  return absl::NotFoundError(Cat("no ", what, " \"", EscapeForPrint(Clip(request.Parameter("id"), 100)), "\""));
+}
+
+v1::WorkerPage AllWorkers(std::vector<domain::WorkerView> views) {
+  v1::WorkerPage page;
+  for (const domain::WorkerView& view : views) rpc::ToProto(view, SteadyNow(), *page.add_workers());
+  return page;
+}
+
+// Reads the services for all routes.
+class Reader {
+ public:
+  absl::StatusOr<page::FarmGlance> Farm(const PageParts& parts) {
+    GOFARM_ASSIGN_OR_RETURN(
+        const std::shared_ptr<const service::DispatchStats> stats,
+        stats_.Get(parts.epoch, [&]() -> absl::StatusOr<service::DispatchStats> { return parts.dispatch.Stats(); }));
+    return page::FarmGlance{.version = parts.facts.version,
+                            .leader = parts.leader,
+                            .epoch = parts.epoch,
+                            .uptime = SteadyNow() - parts.facts.started_at,
+                            .workers_connected = stats->sessions,
+                            .jobs_waiting = stats->waiting,
+                            .jobs_offered = stats->offered,
+                            .jobs_running = stats->running};
+  }
+
+  absl::StatusOr<std::shared_ptr<const v1::WorkerPage>> Workers(const PageParts& parts) {
+    return workers_.Get(parts.epoch, [&]() -> absl::StatusOr<v1::WorkerPage> {
+      v1::WorkerPage all;
+      GOFARM_RETURN_IF_ERROR(parts.farm.ListWorkers(CallScope(), domain::WorkerDetail::kFull, {},
+                                                    [&](std::vector<domain::WorkerView> page) {
+                                                      all.MergeFrom(AllWorkers(std::move(page)));
+                                                      return true;
+                                                    }));
+      return all;
+    });
+  }
+
+  absl::StatusOr<std::shared_ptr<const v1::BatchPage>> Batches(const PageParts& parts, int64_t before) {
+    return batches_.Get({parts.epoch, before}, [&]() -> absl::StatusOr<v1::BatchPage> {
+      return ListBatches(parts, kBatchesOnPage + 1, before);
+    });
+  }
+  static absl::StatusOr<v1::BatchPage> ListBatches(const PageParts& parts, int64_t limit, int64_t before) {
+    GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Batch> batches,
+                            parts.queries.ListBatches(CallScope(), limit, BatchId{before}));
+    v1::BatchPage page;
+    for (const domain::Batch& batch : batches) rpc::ToProto(batch, *page.add_batches());
+    return page;
+  }
+
+  absl::StatusOr<std::shared_ptr<const v1::Batch>> Batch(const PageParts& parts, int64_t id) {
+    return batch_.Get({parts.epoch, id}, [&] { return GetBatch(parts, id); });
+  }
+  static absl::StatusOr<v1::Batch> GetBatch(const PageParts& parts, int64_t id) {
+    GOFARM_ASSIGN_OR_RETURN(const domain::Batch batch, parts.queries.GetBatch(CallScope(), BatchId{id}));
+    v1::Batch out;
+    rpc::ToProto(batch, out);
+    return out;
+  }
+
+  absl::StatusOr<v1::Job> Job(const PageParts& parts, int64_t id) {
+    GOFARM_ASSIGN_OR_RETURN(domain::Job job, parts.queries.GetJob(CallScope(), JobId{id}));
+    const bool asks = job.state != JobState::kQueued || MayAskWhy();
+    v1::Job out;
+    rpc::ToProto(asks ? parts.farm.ViewOf(std::move(job)) : domain::JobView{.job = std::move(job)}, out);
+    return out;
+  }
+
+  absl::StatusOr<v1::FailureList> Failures(const PageParts& parts, int64_t batch, int64_t limit) {
+    GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const domain::Failures> failures,
+                            parts.failures.List(CallScope(), BatchId{batch}));
+    v1::FailureList out;
+    rpc::ToProto(*failures, limit, out);
+    return out;
+  }
+
+  absl::StatusOr<page::CatalogView> Catalog(const PageParts& parts) {
+    if (parts.catalog == nullptr) return absl::NotFoundError("this coordinator has no catalog");
+    using Funnel = std::vector<catalog::FunnelStep>;
+    GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const Funnel> funnel,
+                            funnel_.Get(parts.epoch, [&] { return parts.catalog->Funnel(CallScope()); }));
+    return page::CatalogView{.funnel = *funnel, .status = parts.catalog->LastStatus()};
+  }
+
+ private:
+  // The dispatcher answers under its lock, so what pages ask of it is bounded whatever is asked of them.
+  bool MayAskWhy() {
+    const absl::Time now = SteadyNow();
+    const absl::MutexLock lock(&why_mutex_);
+    if (now - why_since_ >= absl::Seconds(1)) {
+      why_since_ = now;
+      why_asked_ = 0;
+    }
+    return why_asked_++ < kWhyPerSecond;
+  }
+
+  // By the epoch, so that nothing of an earlier leadership is shown.
+  Recent<int64_t, service::DispatchStats> stats_{kGlanceFresh, 1};
+  Recent<int64_t, v1::WorkerPage> workers_{kGlanceFresh, 1};
+  Recent<int64_t, std::vector<catalog::FunnelStep>> funnel_{kFunnelFresh, 1};
+  Recent<std::pair<int64_t, int64_t>, v1::BatchPage> batches_{kGlanceFresh, kKeptMax};
+  Recent<std::pair<int64_t, int64_t>, v1::Batch> batch_{kGlanceFresh, kKeptMax};
+  absl::Mutex why_mutex_;
+  absl::Time why_since_ ABSL_GUARDED_BY(why_mutex_) = absl::InfinitePast();
+  int why_asked_ ABSL_GUARDED_BY(why_mutex_) = 0;
+};
+
+// Reads on until `limit` bytes are there, the log's end, or where something of it was left out.
+absl::StatusOr<std::string> ReadSome(blob::LogStore& logs, AttemptToken token, int64_t& offset, size_t limit) {
+  std::string text;
+  while (text.size() < limit) {
+    GOFARM_ASSIGN_OR_RETURN(blob::LogSlice slice, logs.Read(token, offset, limit - text.size()));
+    text += slice.data;
+    offset = slice.next_offset;
+    if (slice.at_end) break;
+  }
+  return text;
+}
+
+absl::StatusOr<page::LogView> ReadLog(blob::LogStore& logs, AttemptToken token, bool live) {
+  page::LogView view{.token = token.value, .live = live};
+  GOFARM_ASSIGN_OR_RETURN(view.head, ReadSome(logs, token, view.next_offset, kLogHeadMax));
+  const int64_t head_end = view.next_offset;
+  GOFARM_ASSIGN_OR_RETURN(const int64_t stored, logs.StoredOffset(token));
+  const int64_t from = std::max(head_end, stored - static_cast<int64_t>(kLogTailMax));
+  view.next_offset = from;
+  GOFARM_ASSIGN_OR_RETURN(view.tail, ReadSome(logs, token, view.next_offset, kLogTailMax));
+  if (from > head_end) {
+    // From whole lines to whole lines.
+    const size_t head = page::ShownBytes(view.head, false), tail = view.tail.find('\n');
+    view.skipped = from - head_end + static_cast<int64_t>(view.head.size() - head);
+    view.head.resize(head);
+    if (tail != std::string::npos && tail + 1 < view.tail.size()) {
+      view.skipped += static_cast<int64_t>(tail + 1);
+      view.tail.erase(0, tail + 1);
+    }
+  } else {
+    view.head += std::exchange(view.tail, "");
+  }
+  // The script goes on with whole lines, too.
+  std::string& last = view.skipped > 0 ? view.tail : view.head;
+  const size_t shown = page::ShownBytes(last, !live);
+  view.next_offset -= static_cast<int64_t>(last.size() - shown);
+  last.resize(shown);
+  return view;
+}
+
+// The attempt that is asked for, else the newest; null: there is none.
+absl::StatusOr<const v1::Attempt*> AttemptOf(const v1::Job& job, std::string_view asked) {
+  GOFARM_ASSIGN_OR_RETURN(const int64_t token, NumberOf(asked, "attempt"));
+  const v1::Attempt* newest = nullptr;
+  for (const v1::Attempt* attempt : shapes::ByToken(job)) {
+    newest = attempt;
+    if (attempt->token() == token) return attempt;
+  }
+  if (token != 0) return absl::NotFoundError(Cat("job ", job.id(), " has no attempt ", token));
+  return newest;
+}
+
+// Last-Event-ID is what a browser says when it connects again, so it knows more than the address.
+absl::StatusOr<int64_t> OffsetOf(const Request& request) {
+  const std::string_view last = request.headers.Get("last-event-id");
+  const std::string_view text = last.empty() ? request.Query("offset") : last;
+  int64_t offset = 0;
+  if (text.empty() || (absl::SimpleAtoi(Av(text), &offset) && offset >= 0)) return offset;
+  return absl::InvalidArgumentError(Cat("\"", EscapeForPrint(Clip(text, 100)), "\" is no offset"));
+}
+
+absl::StatusOr<Response> FollowLog(const PageParts& parts, const Request& request) {
+  GOFARM_ASSIGN_OR_RETURN(const int64_t id, IdOf(request, "job"));
+  GOFARM_ASSIGN_OR_RETURN(const int64_t offset, OffsetOf(request));
+  GOFARM_ASSIGN_OR_RETURN(const domain::Job job, parts.queries.GetJob(CallScope(), JobId{id}));
+  v1::Job tokens;
+  tokens.set_id(id);
+  for (const domain::Attempt& attempt : job.attempts) {
+    v1::Attempt& one = *tokens.add_attempts();
+    one.set_token(attempt.token.value);
+    one.set_outcome(static_cast<v1::AttemptOutcome>(attempt.outcome));
+  }
+  GOFARM_ASSIGN_OR_RETURN(const v1::Attempt* attempt, AttemptOf(tokens, request.Query("attempt")));
+  if (attempt == nullptr) return absl::NotFoundError(Cat("job ", id, " has no attempt yet"));
+  const AttemptToken token{attempt->token()};
+  if (!request.headers.Get("last-event-id").empty() && attempt->outcome() != v1::ATTEMPT_OUTCOME_RUNNING) {
+    GOFARM_ASSIGN_OR_RETURN(const blob::LogSlice rest, parts.logs.Read(token, offset, 1));
+    // A browser that was told of the end asks for ever otherwise.
+    if (rest.data.empty() && rest.at_end) return Response{.status = 204};
+  }
+  Response response{.content_type = "text/event-stream"};
+  response.headers.Add("X-Content-Type-Options", "nosniff");
+  response.headers.Add("Content-Security-Policy", "default-src 'none'");
+  // Proxies that gather answers would hold lines back.
+  response.headers.Add("X-Accel-Buffering", "no");
+  response.stream = std::make_shared<LogStream>(parts.tails.Open(JobId{id}, token), offset);
+  return response;
+}
+
+class Site {
+ public:
+  explicit Site(WithPage with) : with_(std::move(with)) {}
+
+  // Value of what reads the parts, or why there is none.
+  template <typename Value>
+  absl::StatusOr<Value> Read(const std::function<absl::StatusOr<Value>(const PageParts&)>& read) {
+    absl::StatusOr<Value> value = NotLeading();
+    (void)with_([&](const PageParts& parts) { value = read(parts); });
+    return value;
+  }
+
+  // A page that is made while its beginning is sent. `check`: what decides the answer's status, and takes no time.
+  template <typename View>
+  Response Streamed(web::Frame frame, const std::function<absl::Status(const PageParts&)>& check,
+                    std::function<absl::StatusOr<View>(const PageParts&)> read,
+                    std::function<void(web::HtmlWriter&, const View&)> write) {
+    absl::Status good = NotLeading();
+    (void)with_([&](const PageParts& parts) { good = check(parts); });
+    if (!good.ok()) return ProblemPage(good);
+    web::Answer opening = web::OpenPage(frame, 200);
+    std::string beginning = std::exchange(opening.body, "");
+    Response response = FromAnswer(std::move(opening));
+    response.stream = std::make_shared<PageStream>(
+        std::move(beginning), [this, frame = std::move(frame), read = std::move(read), write = std::move(write)] {
+          const absl::StatusOr<View> view = Read<View>(read);
+          return web::RestOfPage(frame, [&](web::HtmlWriter& html) {
+            if (view.ok()) return write(html, *view);
+            page::WriteProblem(html, "There is no answer just now", Sv(view.status().message()));
+          });
+        });
+    return response;
+  }
+
+  Response Json(const std::function<absl::StatusOr<std::string>(const PageParts&)>& read) {
+    absl::StatusOr<std::string> document = Read<std::string>(read);
+    return document.ok() ? JsonResponse(200, *std::move(document)) : JsonProblem(document.status());
+  }
+
+  Response Batches(const Request& request) {
+    const absl::StatusOr<int64_t> before = NumberOf(request.Query("before"), "before");
+    if (!before.ok()) return ProblemPage(before.status());
+    return Streamed<page::BatchesView>(
+        page::FrameOf("Batches", Place::kBatches), [](const PageParts&) { return absl::OkStatus(); },
+        [this, before = *before](const PageParts& parts) -> absl::StatusOr<page::BatchesView> {
+          page::BatchesView view{.first = before == 0};
+          GOFARM_ASSIGN_OR_RETURN(view.farm, reader_.Farm(parts));
+          GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const v1::BatchPage> batches, reader_.Batches(parts, before));
+          view.batches = *batches;
+          if (view.batches.batches_size() > kBatchesOnPage) {
+            view.batches.mutable_batches()->RemoveLast();
+            view.before = view.batches.batches(kBatchesOnPage - 1).id();
+          }
+          return view;
+        },
+        page::WriteBatches);
+  }
+
+  Response Batch(const Request& request) {
+    const absl::StatusOr<int64_t> id = IdOf(request, "batch");
+    const absl::StatusOr<int64_t> after = NumberOf(request.Query("after"), "after");
+    for (const absl::Status& wrong : {id.status(), after.status()}) {
+      if (!wrong.ok()) return ProblemPage(wrong);
+    }
+    const std::string_view state_name = request.Query("state");
+    const std::optional<JobState> state = ParseJobState(state_name);
+    if (!state_name.empty() && !state) {
+      return ProblemPage(
+          absl::InvalidArgumentError(Cat("\"", EscapeForPrint(Clip(state_name, 100)), "\" is no state of a job")));
+    }
+    return Streamed<page::BatchView>(
+        page::FrameOf(Cat("Batch ", *id), Place::kBatches),
+        [id = *id](const PageParts& parts) -> absl::Status {
+          GOFARM_ASSIGN_OR_RETURN(const bool there, parts.queries.HasBatch(CallScope(), BatchId{id}));
+          return there ? absl::OkStatus() : absl::NotFoundError(Cat("no batch ", id));
+        },
+        [this, id = *id, after = *after, state](const PageParts& parts) -> absl::StatusOr<page::BatchView> {
+          page::BatchView view{.state = state, .first = after == 0};
+          GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const v1::Batch> batch, reader_.Batch(parts, id));
+          view.batch = *batch;
+          GOFARM_ASSIGN_OR_RETURN(view.matrix, parts.queries.MatrixPage(CallScope(), BatchId{id}, state, JobId{after}));
+          return view;
+        },
+        page::WriteBatch);
+  }
+
+  Response Job(const Request& request) {
+    const absl::StatusOr<page::JobView> view =
+        Read<page::JobView>([&](const PageParts& parts) -> absl::StatusOr<page::JobView> {
+          page::JobView made;
+          GOFARM_ASSIGN_OR_RETURN(const int64_t id, IdOf(request, "job"));
+          GOFARM_ASSIGN_OR_RETURN(made.job, reader_.Job(parts, id));
+          GOFARM_ASSIGN_OR_RETURN(const v1::Attempt* attempt, AttemptOf(made.job, request.Query("attempt")));
+          if (attempt == nullptr) return made;
+          GOFARM_ASSIGN_OR_RETURN(made.log, ReadLog(parts.logs, AttemptToken{attempt->token()},
+                                                    attempt->outcome() == v1::ATTEMPT_OUTCOME_RUNNING));
+          return made;
+        });
+    if (!view.ok()) return ProblemPage(view.status());
+    const std::string title = Cat("Job ", view->job.id(), ", ", view->job.module());
+    return FromAnswer(web::RenderPage(page::FrameOf(title, Place::kElsewhere), 200,
+                                      [&](web::HtmlWriter& html) { page::WriteJob(html, *view, WallNow()); }));
+  }
+
+  Response Log(const Request& request) {
+    absl::StatusOr<Response> response =
+        Read<Response>([&](const PageParts& parts) { return FollowLog(parts, request); });
+    if (response.ok()) return *std::move(response);
+    return {.status = StatusOfError(response.status()),
+            .body = Cat(EscapeForPrint(Sv(response.status().message())), "\n")};
+  }
+
+  Response Workers(const Request&) {
+    using Page = std::shared_ptr<const v1::WorkerPage>;
+    return Streamed<Page>(
+        page::FrameOf("Workers", Place::kWorkers), [](const PageParts&) { return absl::OkStatus(); },
+        [this](const PageParts& parts) { return reader_.Workers(parts); },
+        [](web::HtmlWriter& html, const Page& workers) { page::WriteWorkers(html, *workers); });
+  }
+
+  Response Failures(const Request& request) {
+    const absl::StatusOr<int64_t> batch = NumberOf(request.Query("batch"), "batch");
+    if (!batch.ok()) return ProblemPage(batch.status());
+    return Streamed<page::FailuresView>(
+        page::FrameOf("Failures", Place::kFailures),
+        [batch = *batch](const PageParts& parts) -> absl::Status {
+          if (batch == 0) return absl::OkStatus();
+          GOFARM_ASSIGN_OR_RETURN(const bool there, parts.queries.HasBatch(CallScope(), BatchId{batch}));
+          return there ? absl::OkStatus() : absl::NotFoundError(Cat("no batch ", batch));
+        },
+        [this, batch = *batch](const PageParts& parts) -> absl::StatusOr<page::FailuresView> {
+          page::FailuresView view{.batch = batch};
+          GOFARM_ASSIGN_OR_RETURN(view.failures, reader_.Failures(parts, batch, 0));
+          return view;
+        },
+        page::WriteFailures);
+  }
+
+  Response Catalog(const Request&) {
+    return Streamed<page::CatalogView>(
+        page::FrameOf("Catalog", Place::kCatalog), [](const PageParts&) { return absl::OkStatus(); },
+        [this](const PageParts& parts) { return reader_.Catalog(parts); }, page::WriteCatalog);
+  }
+
+  Response ApiBatches(const Request& request) {
+    return Json([&](const PageParts& parts) -> absl::StatusOr<std::string> {
+      GOFARM_ASSIGN_OR_RETURN(const int64_t limit, NumberOf(request.Query("limit"), "limit"));
+      const int64_t most = limit == 0 ? kApiBatchesMax : std::min(limit, kApiBatchesMax);
+      GOFARM_ASSIGN_OR_RETURN(const v1::BatchPage page, Reader::ListBatches(parts, most, 0));
+      return shapes::BatchListDocument(page);
+    });
+  }
+  Response ApiBatch(const Request& request) {
+    return Json([&](const PageParts& parts) -> absl::StatusOr<std::string> {
+      GOFARM_ASSIGN_OR_RETURN(const int64_t id, IdOf(request, "batch"));
+      GOFARM_ASSIGN_OR_RETURN(const v1::Batch batch, Reader::GetBatch(parts, id));
+      return shapes::BatchDocument(batch);
+    });
+  }
+  Response ApiJob(const Request& request) {
+    return Json([&](const PageParts& parts) -> absl::StatusOr<std::string> {
+      GOFARM_ASSIGN_OR_RETURN(const int64_t id, IdOf(request, "job"));
+      GOFARM_ASSIGN_OR_RETURN(const v1::Job job, reader_.Job(parts, id));
+      return shapes::JobDocument(job);
+    });
+  }
+  Response ApiWorkers(const Request&) {
+    return Json([&](const PageParts& parts) -> absl::StatusOr<std::string> {
+      GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const v1::WorkerPage> workers, reader_.Workers(parts));
+      return shapes::WorkerListDocument(*workers);
+    });
+  }
+  Response ApiFailures(const Request& request) {
+    return Json([&](const PageParts& parts) -> absl::StatusOr<std::string> {
+      GOFARM_ASSIGN_OR_RETURN(const int64_t batch, NumberOf(request.Query("batch"), "batch"));
+      GOFARM_ASSIGN_OR_RETURN(const int64_t limit, NumberOf(request.Query("limit"), "limit"));
+      GOFARM_ASSIGN_OR_RETURN(const v1::FailureList failures, reader_.Failures(parts, batch, limit));
+      return shapes::FailureListDocument(failures);
+    });
+  }
+
+ private:
+  const WithPage with_;
+  Reader reader_;
+};
+
+}  // namespace
+
+void AddPage(http::Router& router, const WithPage& with) {
+  const auto site = std::make_shared<Site>(with);
+  const auto add = [&](const char* pattern, Response (Site::*answer)(const Request&)) {
+    router.Get(pattern, http::Router::Kind::kBlocking,
+               [site, answer](const Request& request) { return (site.get()->*answer)(request); });
+  };
+  add("/", &Site::Batches);
+  add("/batches/{id}", &Site::Batch);
+  add("/jobs/{id}", &Site::Job);
+  add("/jobs/{id}/log", &Site::Log);
+  add("/workers", &Site::Workers);
+  add("/failures", &Site::Failures);
+  add("/catalog", &Site::Catalog);
+  add("/api/batches", &Site::ApiBatches);
+  add("/api/batches/{id}", &Site::ApiBatch);
+  add("/api/jobs/{id}", &Site::ApiJob);
+  add("/api/workers", &Site::ApiWorkers);
+  add("/api/failures", &Site::ApiFailures);
+}
+
+}  // namespace gofarm::coordinator

@@ -1,0 +1,1 @@
+SELECT 1 FROM batches WHERE id = $1::bigint

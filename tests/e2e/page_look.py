@@ -1,0 +1,143 @@
+#!/usr/bin/env python3
+"""Looks at pages with Debian's headless Chromium, driven over its debugging pipe; prints what is seen as one JSON document.
+
+page_look.py --out DIR [--wait SECONDS] URL...
+  Each URL is opened at desk width in light and dark, at phone width, and without scripts. Pictures go into DIR, as
+  NUMBER-light.png, -dark.png, -phone.png. Per page: title, text with and without scripts, how far it is wider than the
+  phone, addresses that were asked for, dialogs that opened, errors and violations of the page's policy.
+"""
+import argparse
+import base64
+import json
+import os
+import pathlib
+import select
+import subprocess
+import sys
+import tempfile
+import time
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--remote-debugging-pipe",
+         "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+PATIENCE_S = 120
+DESK, PHONE = (1280, 900), (390, 844)
+
+
+class Browser:
+    def __init__(self, profile):
+        to_browser, self.to = os.pipe()
+        self.come, from_browser = os.pipe()
+        words = f"exec chromium \"$@\" 3<&{to_browser} 4>&{from_browser}"
+        self.process = subprocess.Popen(["sh", "-c", words, "sh", *FLAGS, f"--user-data-dir={profile}"],
+                                        pass_fds=(to_browser, from_browser), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        os.close(to_browser)
+        os.close(from_browser)
+        self.number, self.buffer, self.events = 0, b"", []
+
+    def close(self):
+        self.process.kill()
+        self.process.wait()
+
+    def message(self, until):
+        while b"\0" not in self.buffer:
+            if not select.select([self.come], [], [], max(0, until - time.monotonic()))[0]:
+                return None
+            data = os.read(self.come, 1 << 20)
+            if not data:
+                sys.exit("chromium ended")
+            self.buffer += data
+        text, self.buffer = self.buffer.split(b"\0", 1)
+        return json.loads(text)
+
+    def call(self, method, session=None, **parameters):
+        self.number += 1
+        said = {"id": self.number, "method": method, "params": parameters, **({"sessionId": session} if session else {})}
+        os.write(self.to, json.dumps(said).encode() + b"\0")
+        until = time.monotonic() + PATIENCE_S
+        while (answer := self.message(until)) is not None:
+            if answer.get("id") == self.number:
+                if "error" in answer:
+                    sys.exit(f"{method}: {answer['error']}")
+                return answer["result"]
+            self.hear(answer)
+        sys.exit(f"chromium does not answer {method}")
+
+    def hear(self, event):
+        if "method" not in event:
+            return  # the answer to what was said of a dialog
+        self.events.append(event)
+        # A dialog holds up the page until somebody closes it.
+        if event["method"] == "Page.javascriptDialogOpening":
+            self.number += 1
+            os.write(self.to, json.dumps({"id": self.number, "method": "Page.handleJavaScriptDialog", "params": {"accept": True},
+                                          "sessionId": event["sessionId"]}).encode() + b"\0")
+
+    def listen(self, seconds, until=None):
+        end = time.monotonic() + seconds
+        while (event := self.message(end)) is not None:
+            self.hear(event)
+            if until is not None and event.get("method") == until:
+                return True
+        return False
+
+
+def look(browser, url, size, dark, scripts, picture, wait):
+    target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+    session = browser.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+    for domain in ("Page", "Network", "Log", "Runtime"):
+        browser.call(f"{domain}.enable", session)
+    browser.call("Emulation.setDeviceMetricsOverride", session, width=size[0], height=size[1], deviceScaleFactor=1, mobile=size == PHONE)
+    browser.call("Emulation.setEmulatedMedia", session, features=[{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}])
+    browser.call("Emulation.setScriptExecutionDisabled", session, value=not scripts)
+    browser.events.clear()
+    browser.call("Page.navigate", session, url=url)
+    if not any(e["method"] == "Page.loadEventFired" for e in browser.events) and not browser.listen(PATIENCE_S, "Page.loadEventFired"):
+        sys.exit(f"{url} does not load")
+    browser.listen(wait)
+
+    def ask(expression):
+        return browser.call("Runtime.evaluate", session, expression=expression, returnByValue=True)["result"].get("value")
+
+    seen = {"title": ask("document.title"), "text": ask("document.body.innerText"),
+            "wider": ask("document.documentElement.scrollWidth - document.documentElement.clientWidth"),
+            "images": ask("document.images.length"), "ground": ask("getComputedStyle(document.body).backgroundColor")}
+    if picture is not None:
+        shot = browser.call("Page.captureScreenshot", session, format="png")
+        picture.write_bytes(base64.b64decode(shot["data"]))
+    of = [e for e in browser.events if e.get("sessionId") == session]
+    seen["asked"] = sorted({e["params"]["request"]["url"] for e in of if e["method"] == "Network.requestWillBeSent"})
+    seen["dialogs"] = [e["params"]["message"] for e in of if e["method"] == "Page.javascriptDialogOpening"]
+    seen["errors"] = [e["params"]["entry"]["text"] for e in of if e["method"] == "Log.entryAdded" and e["params"]["entry"]["level"] == "error"]
+    seen["errors"] += [e["params"]["exceptionDetails"]["text"] for e in of if e["method"] == "Runtime.exceptionThrown"]
+    browser.call("Target.closeTarget", targetId=target)
+    return seen
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--out", required=True, type=pathlib.Path)
+    p.add_argument("--wait", type=float, default=2.0, help="how long a page is looked at after it was loaded")
+    p.add_argument("urls", nargs="+")
+    a = p.parse_args()
+    a.out.mkdir(parents=True, exist_ok=True)
+    pages = []
+    with tempfile.TemporaryDirectory() as profile:
+        browser = Browser(profile)
+        try:
+            for number, url in enumerate(a.urls):
+                name = a.out / str(number)
+                pages.append({
+                    "url": url,
+                    "light": look(browser, url, DESK, False, True, name.with_name(f"{number}-light.png"), a.wait),
+                    "dark": look(browser, url, DESK, True, True, name.with_name(f"{number}-dark.png"), 0.2),
+                    "phone": look(browser, url, PHONE, False, True, name.with_name(f"{number}-phone.png"), 0.2),
+                    "plain": look(browser, url, DESK, False, False, None, 0),
+                })
+        finally:
+            browser.close()
+    print(json.dumps(pages))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
