@@ -45,6 +45,7 @@
 #include "coordinator/store/toolset_store.h"
 #include "coordinator/watch/farm_metrics.h"
 #include "coordinator/watch/http_metrics.h"
+#include "coordinator/webhook/webhooks.h"
 
 namespace gofarm::coordinator {
 
@@ -148,6 +149,7 @@ class Coordinator {
   store::DatabaseMetrics database_metrics_{metrics_};
   watch::HttpMetrics http_metrics_{metrics_};
   watch::FarmMetrics farm_metrics_{metrics_, "gofarm-coordinator", kVersion};
+  webhook::WebhookMetrics webhook_metrics_{metrics_};
   store::Pool pool_;
   store::Pool attempt_pool_;
   store::Pool watch_pool_;
@@ -345,6 +347,8 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .upstream = *upstream_,
                    .catalog_metrics = catalog_metrics_,
                    .publish_metrics = publish_metrics_,
+                   .webhook_metrics = webhook_metrics_,
+                   .http_client = http_client_,
                    .leadership = *leadership_,
                    .identities = identities_.get(),
                    .audit = &audit_,
@@ -397,7 +401,7 @@ absl::Status Coordinator::Ready() {
 
 std::string Coordinator::Remarks() {
   const absl::ReaderMutexLock lock(&leading_mutex_);
-  return leading_ == nullptr ? "" : leading_->WhyNotPublishing();
+  return leading_ == nullptr ? "" : leading_->Faults();
 }
 
 absl::StatusOr<watch::StoredFigures> Coordinator::ReadStored(const Scope& scope) {
