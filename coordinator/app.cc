@@ -30,6 +30,7 @@
 #include "coordinator/publish/publish_metrics.h"
 #include "coordinator/rpc/listener_watch.h"
 #include "coordinator/rpc/standby_server.h"
+#include "coordinator/runbook_routes.h"
 #include "coordinator/service/audit_log.h"
 #include "coordinator/service/identity_service.h"
 #include "coordinator/service/leadership.h"
@@ -247,6 +248,7 @@ http::Router Coordinator::SiteRouter() {
 
 http::Router Coordinator::OperationsRouter() {
   http::Router router = SiteRouter();
+  AddRunbooks(router);
   http::AddOperations(router, {.metrics = [this] { return MetricsText(); },
                                .alive = [this] { return listener_.Check(); },
                                .ready = [this] { return Ready(); },
