@@ -1,6 +1,9 @@
 'use strict';
 
-module.exports = ({ stat, lines, board }, { T, rate, quantile }) => {
+module.exports = ({ stat, lines, board }, { T, rate, quantile, ofCoordinator }) => {
+  // Workers have such series too.
+  const phase = (part) =>
+    `sum by (phase) (${ofCoordinator(`rate(gofarm_phase_seconds_${part}[$__rate_interval])`)})`;
   return board({
     name: 'queue',
     title: 'gofarm: queue',
@@ -109,7 +112,7 @@ module.exports = ({ stat, lines, board }, { T, rate, quantile }) => {
             stacked: true,
             expr: [
               [
-                `${rate('gofarm_phase_seconds_sum', 'phase')} / (${rate('gofarm_phase_seconds_count', 'phase')} > 0) or 0 * ${rate('gofarm_phase_seconds_count', 'phase')}`,
+                `${phase('sum')} / clamp_min(${phase('count')}, 1e-9)`,
                 '{{phase}}',
               ],
             ],

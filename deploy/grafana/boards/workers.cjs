@@ -24,7 +24,7 @@ module.exports = ({ stat, lines, table, board }, { T, W, rate }) => {
           stat({
             title: 'Busy slots',
             width: 6,
-            expr: 'sum(gofarm_worker_slots{kind="busy"})',
+            expr: 'sum(gofarm_slots{kind="busy"} and on (instance) gofarm_leading)',
             unit: 'none',
             about: 'Slots in which something is built.',
             next: ['What waits for a slot?', 'queue'],
@@ -32,7 +32,7 @@ module.exports = ({ stat, lines, table, board }, { T, W, rate }) => {
           stat({
             title: 'All slots',
             width: 6,
-            expr: 'sum(gofarm_worker_slots{kind="total"})',
+            expr: 'sum(gofarm_slots{kind="total"} and on (instance) gofarm_leading)',
             unit: 'none',
             about: 'Slots of connected workers.',
             next: ['What waits for a slot?', 'queue'],
@@ -71,7 +71,7 @@ module.exports = ({ stat, lines, table, board }, { T, W, rate }) => {
             columns: [
               [`max by (worker) (gofarm_worker_up{${W}})`, 'connected', 'none'],
               [`max by (worker) (gofarm_worker_running{${W}})`, 'runs', 'none'],
-              [`max by (worker) (gofarm_worker_slot_count{${W}})`, 'slots', 'none'],
+              [`max by (worker) (gofarm_worker_slots{${W}})`, 'slots', 'none'],
               [`max by (worker) (gofarm_worker_load{${W}})`, 'load', 'short'],
               [`max by (worker) (gofarm_worker_memory_free_bytes{${W}})`, 'free memory', 'bytes'],
               [`max by (worker) (gofarm_worker_disk_free_bytes{${W}})`, 'free disk', 'bytes'],

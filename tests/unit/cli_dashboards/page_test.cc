@@ -35,22 +35,25 @@ Panel Made(Kind kind, const std::string& unit) {
 }
 
 std::string PageOf(const Panel& panel, const Asked& asked) {
-  return ReportPage({.source = "http://127.0.0.1:9090/",
-                     .from = kFrom,
-                     .to = kFrom + absl::Hours(1),
-                     .step = absl::Seconds(15),
-                     .dashboards = {{.dashboard = {.uid = "gofarm-x", .title = "X", .description = "", .panels = {panel}},
-                                     .panels = {asked}}}});
+  return ReportPage(
+      {.source = "http://127.0.0.1:9090/",
+       .from = kFrom,
+       .to = kFrom + absl::Hours(1),
+       .step = absl::Seconds(15),
+       .dashboards = {
+           {.dashboard = {.uid = "gofarm-x", .title = "X", .description = "", .panels = {panel}}, .panels = {asked}}}});
 }
 
 TEST(PageTest, DrawsLinesWithLegendUnitsAndTimes) {
-  const std::string page = PageOf(
-      Made(Kind::kLines, "bytes"),
-      {.answers = {{.series = {Of({{"state", "waiting"}}, {1024, 2048}), Of({{"state", "run"}}, {512, 512})}}}, .error = ""});
-  EXPECT_THAT(page, AllOf(HasSubstr("data-state=\"data\""), HasSubstr("<polyline class=\"c0 line\""),
-                          HasSubstr("<polyline class=\"c1 line\""), HasSubstr("waiting <b>2 KiB</b>"),
-                          HasSubstr("run <b>512 B</b>"), HasSubstr(">12:15</text>"), HasSubstr(">1 KiB</text>"),
-                          HasSubstr("2026-11-30 12:00 UTC to 2026-11-30 13:00 UTC"), HasSubstr("<h3>Jobs &lt;b&gt;</h3>")));
+  const std::string page =
+      PageOf(Made(Kind::kLines, "bytes"),
+             {.answers = {{.series = {Of({{"state", "waiting"}}, {1024, 2048}), Of({{"state", "run"}}, {512, 512})}}},
+              .error = ""});
+  EXPECT_THAT(page,
+              AllOf(HasSubstr("data-state=\"data\""), HasSubstr("<polyline class=\"c0 line\""),
+                    HasSubstr("<polyline class=\"c1 line\""), HasSubstr("waiting <b>2 KiB</b>"),
+                    HasSubstr("run <b>512 B</b>"), HasSubstr(">12:15</text>"), HasSubstr(">1 KiB</text>"),
+                    HasSubstr("2026-11-30 12:00 UTC to 2026-11-30 13:00 UTC"), HasSubstr("<h3>Jobs &lt;b&gt;</h3>")));
   EXPECT_THAT(page, Not(HasSubstr("<script")));
   EXPECT_THAT(page, Not(HasSubstr("src=")));
 }
@@ -100,12 +103,14 @@ TEST(PageTest, ATableJoinsItsColumnsByTheLabel) {
       PageOf(panel, {.answers = {{.series = {Of({{"worker", "w1"}}, {2})}},
                                  {.series = {Of({{"worker", "w1"}}, {1 << 20}), Of({{"worker", "w2"}}, {0})}}},
                      .error = ""});
-  EXPECT_THAT(page, AllOf(HasSubstr("<th>worker</th><th>runs</th><th>free</th>"),
-                          HasSubstr("<td>w1</td><td>2</td><td>1 MiB</td>"), HasSubstr("<td>w2</td><td></td><td>0 B</td>")));
+  EXPECT_THAT(page,
+              AllOf(HasSubstr("<th>worker</th><th>runs</th><th>free</th>"),
+                    HasSubstr("<td>w1</td><td>2</td><td>1 MiB</td>"), HasSubstr("<td>w2</td><td></td><td>0 B</td>")));
 }
 
 TEST(PlotTest, StackedLinesStandOnEachOther) {
-  const Plot plot{.from = kFrom, .to = kFrom + absl::Minutes(1), .step = absl::Seconds(15), .unit = "short", .stacked = true};
+  const Plot plot{
+      .from = kFrom, .to = kFrom + absl::Minutes(1), .step = absl::Seconds(15), .unit = "short", .stacked = true};
   const std::vector<Point> flat = {{1796040000, 1}, {1796040015, 1}};
   const std::string svg = PlotSvg(plot, {{"a", flat}, {"b", flat}}, "x");
   EXPECT_THAT(svg, AllOf(HasSubstr("c0 area"), HasSubstr("c1 area"), HasSubstr(">2</text>")));

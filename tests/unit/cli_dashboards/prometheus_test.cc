@@ -35,7 +35,8 @@ TEST(ReadAnswerTest, SaysWhatPrometheusSays) {
       ReadAnswer("{\"status\":\"error\",\"errorType\":\"bad_data\",\"error\":\"1:5: parse error\\u001b[2J\"}").status();
   EXPECT_TRUE(absl::IsInvalidArgument(wrong));
   EXPECT_THAT(wrong.message(), HasSubstr("Prometheus says: 1:5: parse error\\x1b[2J"));
-  for (const char* const other : {"", "<html>", "{}", "[]", R"({"status":"success"})", R"({"status":"success","data":1})"}) {
+  for (const char* const other :
+       {"", "<html>", "{}", "[]", R"({"status":"success"})", R"({"status":"success","data":1})"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ReadAnswer(other).status())) << other;
   }
 }
@@ -62,7 +63,7 @@ TEST(PrometheusTest, NamesItselfAndTheQueryWhenItDoesNotAnswer) {
   const Prometheus prometheus(http, "http://user:secret@127.0.0.1:1/");
   const absl::Status down = prometheus.At(Scope::For(absl::Seconds(5)), "sum(gofarm_jobs)", absl::UnixEpoch()).status();
   EXPECT_TRUE(absl::IsUnavailable(down)) << down;
-  EXPECT_THAT(down.message(), HasSubstr("ask http://127.0.0.1:1/ for sum(gofarm_jobs)"));
+  EXPECT_THAT(down.message(), HasSubstr("ask http://127.0.0.1:1 for sum(gofarm_jobs)"));
   EXPECT_THAT(down.message(), ::testing::Not(HasSubstr("secret")));
 }
 
