@@ -25,3 +25,27 @@ done
 for name in $(grep -oE 'Gofarm[A-Za-z]*\(?[A-Za-z.+|]*\)?' alertmanager/alertmanager.yml | sort -u); do
   grep -qE "^($name)$" <<<"$alerts" || fail "alertmanager.yml names $name, which is no alert"
 done
+# What is provisioned is there, by the paths that the containers see, and every image has its version.
+python3 - <<'P'
+import os
+import yaml
+compose = yaml.safe_load(open("compose.yaml"))
+inside = {}
+for name, service in compose["services"].items():
+    assert ":" in service["image"] and not service["image"].endswith(":latest"), f"{name}: no version of its image"
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"]), f"{name}: listens beyond this machine"
+    for volume in service["volumes"]:
+        source, target = volume.replace(":ro", "").rsplit(":", 1)
+        if source.startswith("./"):
+            assert os.path.exists(source), f"{name}: {source} is not there"
+            inside[target] = source
+provider = yaml.safe_load(open("grafana/provisioning/dashboards/gofarm.yml"))["providers"][0]
+assert inside[provider["options"]["path"]] == "./grafana/dashboards", "dashboards are looked for elsewhere"
+source = yaml.safe_load(open("grafana/provisioning/datasources/gofarm.yml"))["datasources"][0]
+assert source["url"] == "http://prometheus:9090" and "prometheus" in compose["services"], "no such Prometheus"
+prometheus = yaml.safe_load(open("prometheus/prometheus.yml"))
+rules = os.path.dirname(prometheus["rule_files"][0])
+assert any(target.startswith(rules) for target in inside), "no rules where they are looked for"
+assert prometheus["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] == ["alertmanager:9093"]
+print("compose.yaml and what it provisions fit together")
+P

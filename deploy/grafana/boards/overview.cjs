@@ -106,7 +106,7 @@ module.exports = ({ stat, lines, bars, board }, { T, rate, ended, failedShare, o
             title: 'Slots in use',
             width: 6,
             unit: 'percentunit',
-            expr: 'sum(gofarm_slots{kind="busy"} and on (instance) gofarm_leading) / clamp_min(sum(gofarm_slots{kind="total"} and on (instance) gofarm_leading), 1)',
+            expr: 'sum(gofarm_slots{kind="busy"}) / clamp_min(sum(gofarm_slots{kind="total"}), 1)',
             about: 'Share of the slots of connected workers in which something is built.',
             next: ['Which workers are idle?', 'workers'],
           }),

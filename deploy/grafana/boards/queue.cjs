@@ -1,9 +1,7 @@
 'use strict';
 
-module.exports = ({ stat, lines, board }, { T, rate, quantile, ofCoordinator }) => {
-  // Workers have such series too.
-  const phase = (part) =>
-    `sum by (phase) (${ofCoordinator(`rate(gofarm_phase_seconds_${part}[$__rate_interval])`)})`;
+module.exports = ({ stat, lines, board }, { T, rate, quantile }) => {
+  const phase = (part) => rate(`gofarm_phase_seconds_${part}`, 'phase');
   return board({
     name: 'queue',
     title: 'gofarm: queue',

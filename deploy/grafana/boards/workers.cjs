@@ -24,7 +24,7 @@ module.exports = ({ stat, lines, table, board }, { T, W, rate }) => {
           stat({
             title: 'Busy slots',
             width: 6,
-            expr: 'sum(gofarm_slots{kind="busy"} and on (instance) gofarm_leading)',
+            expr: 'sum(gofarm_slots{kind="busy"})',
             unit: 'none',
             about: 'Slots in which something is built.',
             next: ['What waits for a slot?', 'queue'],
@@ -32,7 +32,7 @@ module.exports = ({ stat, lines, table, board }, { T, W, rate }) => {
           stat({
             title: 'All slots',
             width: 6,
-            expr: 'sum(gofarm_slots{kind="total"} and on (instance) gofarm_leading)',
+            expr: 'sum(gofarm_slots{kind="total"})',
             unit: 'none',
             about: 'Slots of connected workers.',
             next: ['What waits for a slot?', 'queue'],
