@@ -9,6 +9,7 @@
 #include "cli/json_shapes.h"
 #include "cli/names.h"
 #include "cli/output.h"
+#include "cli/scrape_targets.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -112,6 +113,14 @@ Exit WorkerList(const Globals& globals) {
                Seeds(worker)});
   }
   PrintOut(table.empty() ? "no workers\n" : table.Render(OutTerminal()) + notes);
+  return 0;
+}
+
+Exit WorkerTargets(const Globals& globals) {
+  GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
+  v1::WorkerPage reply;
+  GOFARM_RETURN_IF_ERROR(client->ListWorkers(reply));
+  PrintOut(ScrapeTargets(reply));
   return 0;
 }
 

@@ -103,6 +103,7 @@ struct AuditArgs {
 Exit Audit(const Globals& globals, const AuditArgs& args);
 
 Exit WorkerList(const Globals& globals);
+Exit WorkerTargets(const Globals& globals);
 Exit WorkerShow(const Globals& globals, const std::string& name);
 struct DrainArgs {
   std::string name;

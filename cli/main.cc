@@ -238,6 +238,7 @@ void AddMembers(Parser& p, MemberArgs& args) {
 
 struct WorkerArgs {
   std::string name;
+  bool prometheus = false;
   DrainArgs drain;
   std::string cache_dir;
   std::vector<std::string> rest;
@@ -250,6 +251,11 @@ void AddWorker(Parser& p, WorkerArgs& args) {
       ->add_option("name", args.name, "name of the worker")
       ->required()
       ->type_name("NAME");
+  p.Verb(worker, "targets", "the workers that Prometheus can scrape itself, for its file_sd_configs",
+         "gofarm worker targets --prometheus > /etc/prometheus/gofarm-workers.json",
+         [&] { return WorkerTargets(p.globals); })
+      ->add_flag("--prometheus", args.prometheus, "in the form of Prometheus' file-based service discovery")
+      ->required();
   const auto drain = [&](const char* name, const char* help, const char* example, bool undo) {
     CLI::App* verb = p.Verb(worker, name, help, example, [&p, &args, undo] {
       args.drain.undo = undo;

@@ -14,18 +14,20 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/http/http_server.h"
 #include "common/io/ca_bundle.h"
+#include "common/io/files.h"
 #include "common/io/http_client.h"
 #include "common/metrics/metrics.h"
 #include "common/pki/key_folder.h"
 #include "common/process/heap.h"
 #include "common/process/limits.h"
 #include "common/rpc/listen_addresses.h"
+#include "common/sync/kept.h"
 #include "common/sync/wait.h"
 #include "coordinator/catalog/catalog_metrics.h"
 #include "coordinator/catalog/upstream.h"
 #include "coordinator/data_dir.h"
-#include "coordinator/http/http_server.h"
 #include "coordinator/leading.h"
 #include "coordinator/publish/publish_metrics.h"
 #include "coordinator/rpc/listener_watch.h"
@@ -35,11 +37,15 @@
 #include "coordinator/service/identity_service.h"
 #include "coordinator/service/leadership.h"
 #include "coordinator/service/module_proxy.h"
+#include "coordinator/store/artifact_store.h"
+#include "coordinator/store/database_metrics.h"
 #include "coordinator/store/identity_store.h"
 #include "coordinator/store/leadership_store.h"
 #include "coordinator/store/migrator.h"
 #include "coordinator/store/pool.h"
 #include "coordinator/store/toolset_store.h"
+#include "coordinator/watch/farm_metrics.h"
+#include "coordinator/watch/http_metrics.h"
 
 namespace gofarm::coordinator {
 
@@ -52,6 +58,7 @@ constexpr absl::Duration kRenewalLook = absl::Seconds(10);
 constexpr absl::Duration kRenewalMax = absl::Seconds(30);
 constexpr absl::Duration kPublicHandshake = absl::Seconds(10);  // over lines that no operator would use
 constexpr int64_t kOpenFilesUsual = 1024;                       // where the limit cannot be read
+constexpr int64_t kCertificateMax = 64 << 10;
 constexpr absl::Duration kReadyMax = absl::Seconds(2);
 constexpr absl::Duration kStartMax = absl::Seconds(60);
 // A coordinator that leads within this time never opens the listener of one that stands by.
@@ -92,14 +99,16 @@ class Coordinator {
       : config_(config),
         open_files_(open_files),
         signals_(signals),
-        pool_({.url = config.database_url, .connections = kDatabaseConnections}),
-        attempt_pool_({.url = config.database_url, .connections = kAttemptConnections}),
-        watch_pool_({.url = config.database_url, .connections = kWatchConnections}),
-        dispatch_pool_({.url = config.database_url, .connections = kDispatchConnections}),
-        leadership_pool_({.url = config.database_url, .connections = 1}),
+        pool_({.url = config.database_url, .connections = kDatabaseConnections, .metrics = &database_metrics_}),
+        attempt_pool_({.url = config.database_url, .connections = kAttemptConnections, .metrics = &database_metrics_}),
+        watch_pool_({.url = config.database_url, .connections = kWatchConnections, .metrics = &database_metrics_}),
+        dispatch_pool_(
+            {.url = config.database_url, .connections = kDispatchConnections, .metrics = &database_metrics_}),
+        leadership_pool_({.url = config.database_url, .connections = 1, .metrics = &database_metrics_}),
         catalog_pool_({.url = config.database_url,
                        .connections = kCatalogConnections,
-                       .application_name = "gofarm-coordinator catalog"}),
+                       .application_name = "gofarm-coordinator catalog",
+                       .metrics = &database_metrics_}),
         data_dir_(config.data_dir),
         http_client_(Cat("gofarm/", kVersion)),
         proxy_(service::MakeModuleProxy(config.goproxy, http_client_)) {}
@@ -118,7 +127,10 @@ class Coordinator {
   void Publish(Leading* leading);
   absl::Status Ready();
   std::string Remarks();  // of /readyz
-  std::string MetricsText();
+  std::string MetricsText(metrics::Format format);
+  absl::StatusOr<watch::StoredFigures> ReadStored(const Scope& scope);
+  store::ConnectionFigures Connections() const;
+  http::Authorize CountedAuthorize();
   absl::Status StartPublic();
   http::Router SiteRouter();  // what everybody may read
   http::Router OperationsRouter();
@@ -131,6 +143,12 @@ class Coordinator {
   metrics::Registry metrics_;
   catalog::CatalogMetrics catalog_metrics_{metrics_};
   publish::PublishMetrics publish_metrics_{metrics_};
+  service::JobMetrics job_metrics_{metrics_, RealClock()};
+  rpc::CallMetrics call_metrics_{metrics_};
+  blob::BlobMetrics blob_metrics_{metrics_};
+  store::DatabaseMetrics database_metrics_{metrics_};
+  watch::HttpMetrics http_metrics_{metrics_};
+  watch::FarmMetrics farm_metrics_{metrics_, "gofarm-coordinator", kVersion};
   store::Pool pool_;
   store::Pool attempt_pool_;
   store::Pool watch_pool_;
@@ -150,6 +168,9 @@ class Coordinator {
   std::unique_ptr<service::Leadership> leadership_;
   absl::Mutex leading_mutex_;
   Leading* leading_ ABSL_GUARDED_BY(leading_mutex_) = nullptr;  // while it leads
+  store::ArtifactStore artifact_store_{catalog_pool_};
+  sync::Kept<watch::StoredFigures> stored_{
+      "stored_not_counted", [this](const Scope& scope) { return ReadStored(scope); }, watch::kStoredEvery};
   rpc::ListenerWatch listener_;
   std::unique_ptr<http::HttpServer> http_;
   std::unique_ptr<http::HttpServer> https_;   // for others
@@ -189,8 +210,12 @@ absl::Status Coordinator::Start() {
   leadership_ = std::make_unique<service::Leadership>(
       service::LeadershipOptions{.holder = Holder(), .hold_folder = [this] { return data_dir_.Hold(); }},
       leadership_store_);
+  stored_.Start();
+  const auto answered = [this](int status) { http_metrics_.AddAnswer(status); };
   if (!config_.http.empty()) {
-    GOFARM_ASSIGN_OR_RETURN(http_, http::HttpServer::Start(config_.http, OperationsRouter()));
+    GOFARM_ASSIGN_OR_RETURN(http_,
+                            http::HttpServer::Start(config_.http, OperationsRouter(),
+                                                    {.tls = {}, .answered = answered, .open = http_metrics_.open()}));
   }
   if (!config_.http_tls.empty()) {
     const std::string folder = identities_->ServerFolder();
@@ -198,8 +223,10 @@ absl::Status Coordinator::Start() {
                             http::HttpServer::Start(config_.http_tls, OperationsRouter(),
                                                     {.tls = {.certificate = Cat(folder, "/", pki::kCertificateFile),
                                                              .key = Cat(folder, "/", pki::kKeyFile)},
-                                                     .authorize = MakeAuthorize(config_.http_auth, identities_.get()),
-                                                     .limits = http::kTlsLimits}));
+                                                     .authorize = CountedAuthorize(),
+                                                     .limits = http::kTlsLimits,
+                                                     .answered = answered,
+                                                     .open = http_metrics_.open()}));
     obs::Info("https_listens", {{"address", config_.http_tls}, {"port", Cat(https_->port())}});
   }
   if (!config_.publish.public_listen.empty()) GOFARM_RETURN_IF_ERROR(StartPublic());
@@ -226,6 +253,8 @@ absl::Status Coordinator::StartPublic() {
                               {.tls = {.certificate = config.public_certificate, .key = config.public_key},
                                .for_everybody = true,
                                .limits = limits,
+                               .answered = [this](int status) { http_metrics_.AddAnswer(status); },
+                               .open = http_metrics_.open(),
                                .handshake_time = kPublicHandshake}),
       "public_listen");
   obs::Info("public_listens", {{"address", config.public_listen},
@@ -249,7 +278,7 @@ http::Router Coordinator::SiteRouter() {
 http::Router Coordinator::OperationsRouter() {
   http::Router router = SiteRouter();
   AddRunbooks(router);
-  http::AddOperations(router, {.metrics = [this] { return MetricsText(); },
+  http::AddOperations(router, {.metrics = [this](metrics::Format format) { return MetricsText(format); },
                                .alive = [this] { return listener_.Check(); },
                                .ready = [this] { return Ready(); },
                                .remarks = [this] { return Remarks(); }});
@@ -299,7 +328,9 @@ absl::StatusOr<std::optional<int64_t>> Coordinator::StandBy() {
 absl::Status Coordinator::Lead(int64_t epoch) {
   Leading leading({.config = config_,
                    .facts = facts_,
-                   .metrics = metrics_,
+                   .job_metrics = job_metrics_,
+                   .call_metrics = call_metrics_,
+                   .blob_metrics = blob_metrics_,
                    .pool = pool_,
                    .attempt_pool = attempt_pool_,
                    .watch_pool = watch_pool_,
@@ -316,6 +347,7 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                   epoch);
   absl::Status started = leading.Start(Scope::For(kStartMax, signals_.token()));
   if (started.ok()) {
+    farm_metrics_.AddLeadershipChange();
     Publish(&leading);
     listener_.Watch(leading.address());
     obs::Info("farm_ready", {{"version", kVersion},
@@ -328,6 +360,7 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                              {"database", facts_.database_version},
                              {"data_dir", config_.data_dir}});
     leadership_->AwaitDeposal(signals_.token());
+    farm_metrics_.AddLeadershipChange();
   } else if (absl::IsFailedPrecondition(started)) {
     leadership_->Lost(started);
   }
@@ -361,45 +394,56 @@ std::string Coordinator::Remarks() {
   return leading_ == nullptr ? "" : leading_->WhyNotPublishing();
 }
 
-std::string Coordinator::MetricsText() {
-  service::DispatchStats stats;
-  std::optional<catalog::CatalogStatus> catalog_status;
-  std::optional<publish::PublishFigures> figures;
-  bool leads = false;
-  {
-    const absl::MutexLock lock(&leading_mutex_);
-    leads = leading_ != nullptr;
-    if (leads) {
-      stats = leading_->Stats();
-      catalog_status = leading_->LastCatalogStatus();
-      figures = leading_->LastPublishFigures();
-    }
+absl::StatusOr<watch::StoredFigures> Coordinator::ReadStored(const Scope& scope) {
+  watch::StoredFigures figures;
+  GOFARM_ASSIGN_OR_RETURN(figures.totals, artifact_store_.CountAll(scope, config_.default_toolset.name));
+  GOFARM_ASSIGN_OR_RETURN(figures.free_bytes, io::FreeBytes(config_.data_dir));
+  if (identities_ == nullptr) return figures;
+  const std::string shown = Cat(identities_->ServerFolder(), "/", pki::kCertificateFile);
+  GOFARM_ASSIGN_OR_RETURN(const std::string certificate, io::ReadFile(shown, kCertificateMax));
+  figures.server = watch::EndOfCertificate(certificate);
+  figures.authority = watch::EndOfCertificate(identities_->trust()->own.current.certificate);
+  return figures;
+}
+
+store::ConnectionFigures Coordinator::Connections() const {
+  store::ConnectionFigures all;
+  for (const store::Pool* pool :
+       {&pool_, &attempt_pool_, &watch_pool_, &dispatch_pool_, &leadership_pool_, &catalog_pool_}) {
+    const store::ConnectionFigures of = pool->Connections();
+    all.busy += of.busy;
+    all.idle += of.idle;
   }
-  catalog_metrics_.Show(catalog_status);
-  publish_metrics_.Show(figures, WallNow());
-  catalog_metrics_.Show(upstream_->Status(), SteadyNow());
-  const std::pair<const char*, int64_t> gauges[] = {
-      {"waiting", stats.waiting}, {"offered", stats.offered}, {"running", stats.running}};
-  for (const auto& [state, n] : gauges) {
-    metrics_.GetGauge("gofarm_jobs", "Jobs of the queue, by what the dispatcher knows of them.", {{"state", state}})
-        .Set(static_cast<double>(n));
+  return all;
+}
+
+// Of the operators' listener for others, its refusals counted beside those of gRPC; null where it asks nobody.
+http::Authorize Coordinator::CountedAuthorize() {
+  http::Authorize authorize = MakeAuthorize(config_.http_auth, identities_.get());
+  if (authorize == nullptr) return nullptr;
+  return [this, authorize = std::move(authorize)](const http::Caller& caller) {
+    absl::Status status = authorize(caller);
+    call_metrics_.AddRefusal(status.code());
+    return status;
+  };
+}
+
+std::string Coordinator::MetricsText(metrics::Format format) {
+  database_metrics_.Show(Connections());
+  http_metrics_.ShowConnections();
+  watch::FarmView view{.stored = stored_.Last()};
+  // Held to the end, as the workers' reports are the leadership's: that waits for some milliseconds at most.
+  const absl::ReaderMutexLock lock(&leading_mutex_);
+  view.leads = leading_ != nullptr;
+  if (view.leads) {
+    view.dispatcher = leading_->Figures();
+    view.host = [reports = &leading_->Reports()](const std::string& worker) { return reports->HostOf(worker); };
   }
-  const std::pair<const char*, int64_t> totals[] = {{"made", stats.offers_made},
-                                                    {"accepted", stats.offers_accepted},
-                                                    {"refused", stats.offers_refused},
-                                                    {"timed_out", stats.offers_timed_out}};
-  for (const auto& [what, n] : totals) {
-    metrics_.GetGauge("gofarm_offers", "Offers since the start, by what came of them.", {{"what", what}})
-        .Set(static_cast<double>(n));
-  }
-  metrics_.GetGauge("gofarm_sessions", "Workers that are connected.").Set(static_cast<double>(stats.sessions));
-  metrics_.GetGauge("gofarm_attempts_lost", "Attempts lost since the start.")
-      .Set(static_cast<double>(stats.attempts_lost));
-  metrics_.GetGauge("gofarm_store_failures", "Calls of the dispatcher's store that failed since the start.")
-      .Set(static_cast<double>(stats.store_failures));
-  metrics_.GetGauge("gofarm_leading", "1 when this coordinator leads.").Set(leads ? 1 : 0);
-  metrics_.GetGauge("gofarm_epoch", "Epoch of the leadership.").Set(static_cast<double>(stats.epoch));
-  return metrics_.Text();
+  const absl::Time now = SteadyNow(), wall = WallNow();
+  catalog_metrics_.Show(view.leads ? leading_->LastCatalogStatus() : std::nullopt, wall);
+  publish_metrics_.Show(view.leads ? leading_->LastPublishFigures() : std::nullopt, wall);
+  catalog_metrics_.Show(upstream_->Status(), now);
+  return metrics::Write(farm_metrics_.Collect(view, now, wall), format);
 }
 
 int ExitCodeOf(const absl::Status& status) {

@@ -8,9 +8,9 @@
 #include "common/base/text.h"
 #include "common/config/table.h"
 #include "common/config/toolsets.h"
+#include "common/http/http_server.h"
 #include "common/rpc/listen_addresses.h"
 #include "coordinator/domain/toolset.h"
-#include "coordinator/http/http_server.h"
 
 namespace gofarm::coordinator {
 namespace {

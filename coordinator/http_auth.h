@@ -7,7 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "coordinator/http/http_server.h"
+#include "common/http/http_server.h"
 #include "coordinator/service/identity_service.h"
 
 namespace gofarm::coordinator {

@@ -72,13 +72,15 @@ Leading::Leading(LeadingParts parts, int64_t epoch)
 absl::Status Leading::Start(const Scope& scope) {
   const AppConfig& config = parts_.config;
   GOFARM_ASSIGN_OR_RETURN(blobs_, blob::OpenFolderBlobStore(config.data_dir));
+  blobs_ = blob::Metered(std::move(blobs_), parts_.blob_metrics);
   GOFARM_ASSIGN_OR_RETURN(log_store_, blob::OpenFolderLogStore(config.data_dir, config.limits.log_bytes + kLogSlack));
+  log_store_ = blob::Metered(std::move(log_store_), parts_.blob_metrics);
   logs_ = std::make_unique<service::LogService>(queries_, *log_store_, board_);
   dispatch_ = std::make_unique<service::DispatchLoop>(
       service::DispatchLoopOptions{.toolsets = std::make_shared<const std::vector<Toolset>>(config.toolsets),
                                    .limits = config.limits},
       dispatch_store_, sessions_, RealClock());
-  news_ = std::make_unique<service::JobNews>(board_, fence_, *dispatch_, parts_.metrics);
+  news_ = std::make_unique<service::JobNews>(board_, fence_, *dispatch_, parts_.job_metrics);
   dispatch_->Observe(*news_);
   dispatch_->OnLeadershipLost([this](const absl::Status& why) { parts_.leadership.Lost(why); });
   GOFARM_RETURN_IF_ERROR_CTX(dispatch_->Start(scope, epoch_), "start the dispatcher");
@@ -123,7 +125,7 @@ absl::Status Leading::Start(const Scope& scope) {
                             .batches = *batches_,
                             .upstream = parts_.upstream,
                             .metrics = parts_.catalog_metrics,
-                            .jobs_queued = [this] { return dispatch_->Stats().waiting > 0; },
+                            .jobs_queued = [this] { return dispatch_->Figures()->figures.waiting > 0; },
                             .go_version = NewestGo(config.default_toolset),
                             .config_file = config.file,
                             .lost = [this](const absl::Status& why) { parts_.leadership.Lost(why); }},
@@ -149,7 +151,7 @@ absl::Status Leading::Start(const Scope& scope) {
                                                                                   .archives = archives_.get(),
                                                                                   .go = config.go,
                                                                                   .facts = parts_.facts,
-                                                                                  .metrics = &parts_.metrics,
+                                                                                  .metrics = &parts_.call_metrics,
                                                                                   .identities = parts_.identities,
                                                                                   .audit = parts_.audit,
                                                                                   .publishing = publishing_.get()}));

@@ -7,8 +7,8 @@
 #include <string>
 #include <thread>
 
-#include "common/metrics/metrics.h"
 #include "coordinator/app_config.h"
+#include "coordinator/blob/blob_metrics.h"
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/blob/log_store.h"
 #include "coordinator/catalog/catalog.h"
@@ -16,6 +16,7 @@
 #include "coordinator/catalog/upstream.h"
 #include "coordinator/public_site.h"
 #include "coordinator/publish/publish_service.h"
+#include "coordinator/rpc/call_metrics.h"
 #include "coordinator/rpc/server.h"
 #include "coordinator/rpc/session_streams.h"
 #include "coordinator/service/archive_service.h"
@@ -28,6 +29,7 @@
 #include "coordinator/service/dispatch_loop.h"
 #include "coordinator/service/farm_view.h"
 #include "coordinator/service/identity_service.h"
+#include "coordinator/service/job_metrics.h"
 #include "coordinator/service/job_news.h"
 #include "coordinator/service/leadership.h"
 #include "coordinator/service/log_service.h"
@@ -53,7 +55,9 @@ inline constexpr absl::Duration kCollectFirst = absl::Minutes(10);  // after the
 struct LeadingParts {
   const AppConfig& config;
   const rpc::FarmFacts& facts;
-  metrics::Registry& metrics;
+  service::JobMetrics& job_metrics;
+  rpc::CallMetrics& call_metrics;
+  blob::BlobMetrics& blob_metrics;
   store::Pool& pool;
   store::Pool& attempt_pool;   // of its own: neither watches nor lists stand before what ends attempts
   store::Pool& watch_pool;     // of its own: it bounds what all watches together read
@@ -83,7 +87,8 @@ class Leading {
   // What is not published and why, a line a destination; empty: all is well.
   std::string WhyNotPublishing() const;
   std::optional<publish::PublishFigures> LastPublishFigures() { return publishing_->LastFigures(); }
-  service::DispatchStats Stats() const { return dispatch_->Stats(); }
+  std::shared_ptr<const service::PublishedFigures> Figures() const { return dispatch_->Figures(); }
+  const service::WorkerReports& Reports() const { return reports_; }
   std::optional<catalog::CatalogStatus> LastCatalogStatus() { return catalog_->LastStatus(); }
   SiteParts Site() { return {.publishing = *publishing_, .blobs = *blobs_, .logs = *log_store_}; }
 

@@ -4,9 +4,9 @@
 
 #include <functional>
 
+#include "common/http/router.h"
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/blob/log_store.h"
-#include "coordinator/http/router.h"
 #include "coordinator/publish/publish_service.h"
 
 namespace gofarm::coordinator {

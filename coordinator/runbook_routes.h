@@ -1,7 +1,7 @@
 // /runbooks and /runbooks/NAME on the operators' listeners: alerts of deploy/prometheus link there.
 #pragma once
 
-#include "coordinator/http/router.h"
+#include "common/http/router.h"
 
 namespace gofarm::coordinator {
 

@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
 #include <climits>
@@ -38,6 +39,8 @@
 #include "worker/place.h"
 #include "worker/upload/archive_download.h"
 #include "worker/verbs.h"
+#include "worker/watch/metrics_listener.h"
+#include "worker/watch/worker_metrics.h"
 
 namespace gofarm::worker {
 
@@ -66,8 +69,9 @@ absl::Status FreshFolder(const std::string& folder) {
 class CacheKeeper {
  public:
   CacheKeeper(const AppConfig& config, const fetch::CacheLayout& cache, const fetch::ToolchainStore& toolchains,
-              fetch::ModuleFetcher& fetcher)
-      : limits_{.mod_bytes = config.module_cache_bytes,
+              fetch::ModuleFetcher& fetcher, watch::WorkerMetrics& metrics)
+      : metrics_(metrics),
+        limits_{.mod_bytes = config.module_cache_bytes,
                 .gocache_bytes = config.shared_cache_bytes,
                 .free_floor = kFreeFloor},
         cache_(cache),
@@ -129,11 +133,17 @@ class CacheKeeper {
                                  {"gocache_foreign_files", Cat(pruned->gocache_foreign_files)},
                                  {"listings", Cat(pruned->listings)}});
     }
-    const int64_t bytes = fetch::MeasureCache(cache_).Total();
+    const fetch::CacheSizes sizes = fetch::MeasureCache(cache_);
+    metrics_.CacheBytes({{CacheKind::kModules, sizes.mod},
+                         {CacheKind::kListings, sizes.listings},
+                         {CacheKind::kGocache, sizes.gocache},
+                         {CacheKind::kSeeds, sizes.seeds},
+                         {CacheKind::kToolchains, sizes.toolchains}});
     absl::MutexLock lock(&mutex_);
-    cache_bytes_ = bytes;
+    cache_bytes_ = sizes.Total();
   }
 
+  watch::WorkerMetrics& metrics_;
   const fetch::PruneLimits limits_;
   const fetch::CacheLayout& cache_;
   const fetch::ToolchainStore& toolchains_;
@@ -209,7 +219,8 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
                              [&first](const Scope& scope) { return ProxyOfGo(scope.Within(kFindProxyMax), first); });
   fetch::ToolchainStore toolchains(proxy, cache, built_in.bootstrap, of_coordinator);
   fetch::ModuleFetcher fetcher(proxy, cache, scratch, {.memory_bytes = config.memory_bytes_per_slot});
-  CacheKeeper keeper(config, cache, toolchains, fetcher);
+  watch::WorkerMetrics figures(config.slots);
+  CacheKeeper keeper(config, cache, toolchains, fetcher, figures);
   build::Seeder seeder({.targets = config.targets, .work_dir = seeding, .cores = config.cores}, cache, toolchains,
                        sandbox);
   build::LocalRunner runner({.work_dir = config.work_dir,
@@ -218,6 +229,9 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
                              .memory_bytes_per_slot = config.memory_bytes_per_slot,
                              .smoke = config.smoke},
                             cache, fetcher, seeder, sandbox);
+  watch::MeteredRunner metered(runner, figures);
+  // When the certificate of this worker's identity ends, in Unix seconds; 0: it has none.
+  std::atomic<int64_t> certificate_ends = member ? absl::ToUnixSeconds(member->expires_at) : 0;
   agent::AgentOptions options;
   options.name = name;
   options.coordinators = config.coordinators;
@@ -256,6 +270,16 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
     WorkerReport snapshot;
     keeper.Fill(snapshot);
     snapshot.readiness = seeder.Readiness();
+    figures.Readiness(snapshot.readiness);
+    const watch::HostNow host = watch::ReadHostNow();
+    const int64_t ends = certificate_ends;
+    snapshot.figures =
+        WorkerFigures{.memory_free_bytes = host.memory_free_bytes,
+                      .load = host.load,
+                      .certificate_left_seconds =
+                          ends == 0 ? 0 : std::max(0.0, absl::ToDoubleSeconds(absl::FromUnixSeconds(ends) - WallNow())),
+                      .caches = figures.Caches()};
+    snapshot.scrape_address = config.scrape_address;
     return snapshot;
   };
   obs::Info("worker_ready", {{"name", name},
@@ -264,7 +288,20 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
                              {"memory_bytes_per_slot", Cat(config.memory_bytes_per_slot)},
                              {"cache_dir", config.cache_dir},
                              {"work_dir", config.work_dir}});
-  agent::Agent agent(std::move(options), &runner);
+  options.session_changed = [&figures](bool open) { figures.Connected(open); };
+  std::unique_ptr<http::HttpServer> listener;
+  if (!config.metrics.address.empty()) {
+    GOFARM_ASSIGN_OR_RETURN(listener, watch::ListenForScrapes(config.metrics, [&](metrics::Format format) {
+                              for (const auto& [folder, path] :
+                                   {std::pair("work", config.work_dir), std::pair("cache", config.cache_dir)}) {
+                                if (const absl::StatusOr<int64_t> free = io::FreeBytes(path); free.ok())
+                                  figures.DiskFree(folder, *free);
+                              }
+                              return metrics::Write(figures.Collect("gofarm-worker", kVersion), format);
+                            }));
+    obs::Info("metrics_listens", {{"address", config.metrics.address}, {"port", Cat(listener->port())}});
+  }
+  agent::Agent agent(std::move(options), &metered);
   const IsolationWatch watch({.probe = [&](const Scope& scope) { return sandbox.Probe(scope); },
                               .changed =
                                   [&](const absl::Status& now) {
@@ -287,16 +324,19 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   const std::stop_callback hurry_with_us(hurry, [&hurries] { hurries.request_stop(); });
   absl::Mutex mutex;
   absl::Status lost;
-  PlaceKeeper place_keeper(
-      place, *member,
-      {.renewed = [&](const rpc::Membership& now) { agent.CredentialsChanged(now.AsCredentials()); },
-       .lost =
-           [&](const absl::Status& why) {
-             absl::MutexLock guard(&mutex);
-             lost = why;
-             ends.request_stop();
-             hurries.request_stop();
-           }});
+  PlaceKeeper place_keeper(place, *member,
+                           {.renewed =
+                                [&](const rpc::Membership& now) {
+                                  certificate_ends = absl::ToUnixSeconds(now.expires_at);
+                                  agent.CredentialsChanged(now.AsCredentials());
+                                },
+                            .lost =
+                                [&](const absl::Status& why) {
+                                  absl::MutexLock guard(&mutex);
+                                  lost = why;
+                                  ends.request_stop();
+                                  hurries.request_stop();
+                                }});
   doubts = &place_keeper;
   agent.Run(ends.get_token(), hurries.get_token());
   doubts = nullptr;

@@ -13,10 +13,12 @@
 #include "common/base/text.h"
 #include "common/config/table.h"
 #include "common/goproxy/list.h"
+#include "common/http/http_server.h"
 #include "common/pki/join_source.h"
 #include "common/rpc/channel.h"
 #include "common/rpc/listen_addresses.h"
 #include "common/vocab/name_rule.h"
+#include "common/vocab/worker_report.h"
 
 namespace gofarm::worker {
 namespace {
@@ -138,6 +140,36 @@ build::SmokeMode ReadSmokeMode(config::Table& table) {
   return mode.value_or(build::SmokeMode::kEmulator);
 }
 
+void ReadMetrics(const Flags& flags, AppConfig& out, config::Table& table) {
+  watch::ListenerOptions& metrics = out.metrics;
+  metrics.address = First(flags.http, "GOFARM_WORKER_HTTP", table.Str("http", ""));
+  metrics.certificate = table.Str("http_certificate", "");
+  metrics.key = table.Str("http_key", "");
+  metrics.token_file = table.Str("http_token_file", "");
+  out.scrape_address = table.Str("scrape_address", "");
+  if (metrics.certificate.empty() != metrics.key.empty()) {
+    table.Fault("http_certificate", "and http_key belong together: name both files, or none");
+  }
+  if (out.scrape_address.size() > kScrapeAddressMax) {
+    table.Fault("scrape_address", Cat("has more than ", kScrapeAddressMax, " bytes"));
+  } else if (!out.scrape_address.empty()) {
+    if (const absl::Status s = rpc::CheckTcpAddress(out.scrape_address); !s.ok()) {
+      table.Fault("scrape_address", Sv(s.message()));
+    } else if (metrics.address.empty()) {
+      table.Fault("scrape_address", "is where others reach /metrics; set http, where it is served, too");
+    }
+  }
+  if (metrics.address.empty()) return;
+  const bool tls = !metrics.certificate.empty();
+  if (const absl::Status s = http::CheckAddress(metrics.address, tls); absl::IsFailedPrecondition(s)) {
+    table.Fault("http", Cat("\"", EscapeForPrint(metrics.address),
+                            "\" reaches beyond this machine; listen on 127.0.0.1 or [::1], or with TLS "
+                            "(http_certificate, http_key)"));
+  } else if (!s.ok()) {
+    table.Fault("http", Sv(s.message()));
+  }
+}
+
 Labels ReadLabels(const std::vector<std::string>& flags, config::Table& table) {
   Labels labels;
   config::Table of_file = table.Sub("labels");
@@ -204,6 +236,7 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   out.smoke = ReadSmokeMode(table);
   out.module_cache_bytes = table.Bytes("module_cache_bytes", out.module_cache_bytes, 0, kBytesMax);
   out.shared_cache_bytes = table.Bytes("shared_cache_bytes", out.shared_cache_bytes, 0, kBytesMax);
+  ReadMetrics(flags, out, table);
   const std::string level = First(flags.log_level, "GOFARM_WORKER_LOG_LEVEL", table.Str("log_level", "info"));
   if (!obs::ParseLevel(level, out.log_level)) table.Fault("log_level", "must be debug, info, warn or error");
   if (const absl::Status status = table.Finish(); !status.ok()) return status;

@@ -14,6 +14,7 @@
 #include "common/vocab/target.h"
 #include "worker/build/smoke.h"
 #include "worker/fetch/cache_layout.h"
+#include "worker/watch/metrics_listener.h"
 
 namespace gofarm::worker {
 
@@ -34,6 +35,7 @@ struct Flags {
   std::string drain_timeout;
   std::vector<std::string> labels;  // "zone=b" each
   std::string log_level;
+  std::string http;
 };
 
 struct AppConfig {
@@ -56,6 +58,8 @@ struct AppConfig {
   int64_t module_cache_bytes = int64_t{20} << 30;
   int64_t shared_cache_bytes = int64_t{20} << 30;
   obs::Level log_level = obs::Level::kInfo;
+  watch::ListenerOptions metrics;  // without an address: there is no listener
+  std::string scrape_address;      // HOST:PORT at which others reach it; empty: they do not
 };
 
 // All faults at once, one a line, those of the file with its name and line. Reads the join string from where it stands.

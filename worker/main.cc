@@ -36,10 +36,13 @@ constexpr char kAbout[] =
     "  work_dir = \"/var/lib/gofarm/work\"   # running builds; of this worker alone\n"
     "  # coordinators = [\"unix:/run/gofarm/coordinator.sock\"], or HOST:PORT in place of the join string's\n"
     "  # name, slots, drain_timeout, memory_bytes_per_slot, targets, [labels], goproxy, gosumdb, gonosumdb,\n"
-    "  # goprivate, smoke (emulator, native or off), module_cache_bytes, shared_cache_bytes, log_level\n"
+    "  # goprivate, smoke (emulator, native or off), module_cache_bytes, shared_cache_bytes, log_level, http "
+    "(/metrics),\n"
+    "  # http_certificate, http_key, http_token_file, scrape_address (docs/metrics.md)\n"
     "\n"
     "given with --config. A flag counts more than the environment (GOFARM_JOIN, GOFARM_WORKER_NAME, ..._COORDINATORS,\n"
-    "..._CACHE_DIR, ..._WORK_DIR, ..._DRAIN_TIMEOUT, ..._LABELS, ..._GOPROXY, ..._LOG_LEVEL), and that more than the "
+    "..._CACHE_DIR, ..._WORK_DIR, ..._DRAIN_TIMEOUT, ..._LABELS, ..._GOPROXY, ..._HTTP, ..._LOG_LEVEL), and that more "
+    "than the "
     "file. It needs bubblewrap 0.8 "
     "and "
     "user\n"
@@ -106,6 +109,7 @@ int Main(int argc, char** argv) {
   app.add_option("--label", flags.labels, "a label, such as zone=b; may be given several times")
       ->type_name("K=V")
       ->allow_extra_args(false);
+  app.add_option("--http", flags.http, "where its own /metrics is served; else nowhere")->type_name("ADDR:PORT");
   app.add_option("--log-level", flags.log_level, "debug, info, warn or error")->type_name("LEVEL");
   app.require_subcommand(0, 1);
 

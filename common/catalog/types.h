@@ -36,6 +36,7 @@ struct StageStatus {
   double rate = 0;                        // a second, over the last minute
   std::map<std::string, int64_t> errors;  // by class, since the coordinator leads
   std::optional<double> eta_seconds;      // null: no estimate
+  double stalled_seconds = 0;  // since a running stage with a backlog finished anything; of the coordinator alone
 };
 struct HostStatus {
   std::string host;  // a configured service: "index", "proxy", "depsdev", "github", "pkgsite"
@@ -61,6 +62,7 @@ struct CatalogStatus {
   std::vector<StageStatus> stages;
   std::vector<HostStatus> hosts;
   RoomForecast room;
+  absl::Time index_read_until = absl::InfinitePast();  // of the slice that follows the index; of the coordinator alone
 };
 
 struct FunnelStep {

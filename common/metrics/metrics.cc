@@ -4,8 +4,10 @@
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
 #include <prometheus/registry.h>
-#include <prometheus/text_serializer.h>
 
+#include <algorithm>
+#include <cmath>
+#include <map>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -45,6 +47,25 @@ class HistogramImpl final : public Histogram {
 };
 
 using Key = std::pair<std::string, Labels>;
+
+Kind KindOf(prometheus::MetricType type) {
+  if (type == prometheus::MetricType::Counter) return Kind::kCounter;
+  return type == prometheus::MetricType::Histogram ? Kind::kHistogram : Kind::kGauge;
+}
+
+Series SeriesOf(const prometheus::ClientMetric& metric, prometheus::MetricType type) {
+  Series series;
+  for (const prometheus::ClientMetric::Label& label : metric.label) series.labels.emplace(label.name, label.value);
+  if (type == prometheus::MetricType::Counter) series.value = metric.counter.value;
+  if (type == prometheus::MetricType::Gauge) series.value = metric.gauge.value;
+  if (type != prometheus::MetricType::Histogram) return series;
+  series.sum = metric.histogram.sample_sum;
+  series.count = metric.histogram.sample_count;
+  for (const prometheus::ClientMetric::Bucket& bucket : metric.histogram.bucket) {
+    if (!std::isinf(bucket.upper_bound)) series.buckets.push_back({bucket.upper_bound, bucket.cumulative_count});
+  }
+  return series;
+}
 
 }  // namespace
 
@@ -90,6 +111,16 @@ Histogram& Registry::GetHistogram(const std::string& name, const std::string& he
   return *slot;
 }
 
-std::string Registry::Text() const { return prometheus::TextSerializer().Serialize(impl_->registry.Collect()); }
+std::vector<Family> Registry::Collect() const {
+  std::vector<Family> families;
+  for (const prometheus::MetricFamily& from : impl_->registry.Collect()) {
+    Family& family =
+        families.emplace_back(Family{.name = from.name, .help = from.help, .kind = KindOf(from.type), .series = {}});
+    for (const prometheus::ClientMetric& metric : from.metric) family.series.push_back(SeriesOf(metric, from.type));
+    std::sort(family.series.begin(), family.series.end(),
+              [](const Series& a, const Series& b) { return a.labels < b.labels; });
+  }
+  return families;
+}
 
 }  // namespace gofarm::metrics

@@ -1,16 +1,15 @@
-// The only door to prometheus-cpp; apart from common/obs, so that who only logs needs none. Metrics are made once
+// The only door to prometheus-cpp, for programs with many series. Metrics are made once
 // (name, help, labels from closed sets; never module names) and held by reference; Add, Set and Observe are thread-safe
 // and lock-free enough for hot paths.
 #pragma once
 
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
-namespace gofarm::metrics {
+#include "common/metrics/exposition.h"
 
-using Labels = std::map<std::string, std::string>;
+namespace gofarm::metrics {
 
 class Counter {
  public:
@@ -39,8 +38,10 @@ class Registry {
   Gauge& GetGauge(const std::string& name, const std::string& help, const Labels& labels = {});
   Histogram& GetHistogram(const std::string& name, const std::string& help, const std::vector<double>& bounds,
                           const Labels& labels = {});
-  // The text exposition format, version 0.0.4.
-  std::string Text() const;
+  // As everything stands now, the series of a name by their labels.
+  std::vector<Family> Collect() const;
+  // In Prometheus' own form.
+  std::string Text() const { return Write(Collect(), Format::kPrometheus); }
 
  private:
   struct Impl;

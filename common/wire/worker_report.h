@@ -7,6 +7,7 @@
 namespace gofarm::v1 {
 class InstalledToolchain;
 class TargetReadiness;
+class WorkerFigures;
 class WorkerReport;
 }  // namespace gofarm::v1
 
@@ -14,6 +15,7 @@ namespace gofarm::wire {
 
 void ToProto(const InstalledToolchain& in, v1::InstalledToolchain& out);
 void ToProto(const TargetReadiness& in, v1::TargetReadiness& out);
+void ToProto(const WorkerFigures& in, v1::WorkerFigures& out);
 void ToProto(const WorkerReport& in, v1::WorkerReport& out);
 WorkerReport WorkerReportFromProto(const v1::WorkerReport& in);
 

@@ -275,6 +275,8 @@ class Catalog::Impl {
     std::map<Stage, store::StageCounts> stages;
     domain::IndexStats index;
     RoomForecast room;
+    absl::Time index_read_until = absl::InfinitePast();
+    std::map<Stage, absl::Time> empty_at;  // when a stage was seen without a backlog last
   };
 
   static store::StageVersions Versions() {
@@ -315,6 +317,8 @@ class Catalog::Impl {
     status.as_of = counted.at;
     status.settings = SettingsOf(parts_.config);
     status.room = counted.room;
+    status.index_read_until = counted.index_read_until;
+    const absl::Time now = SteadyNow();
     for (const Stage stage : kStages) {
       const StageFacts& f = facts.at(stage);
       const std::string waits = f.running ? WhyWaits(stage) : "";
@@ -334,9 +338,13 @@ class Catalog::Impl {
         s.backlog = counted.index.landed + (f.running && !f.resting && !index_.caught_up() ? 1 : 0);
       }
       if (s.backlog > 0 && s.rate > 0) s.eta_seconds = static_cast<double>(s.backlog) / s.rate;
+      if (f.running && s.backlog > 0) {
+        const auto empty = counted.empty_at.find(stage);
+        const absl::Time since = std::max(f.progress_at, empty == counted.empty_at.end() ? counted.at : empty->second);
+        s.stalled_seconds = std::max(0.0, absl::ToDoubleSeconds(now - since));
+      }
       status.stages.push_back(std::move(s));
     }
-    const absl::Time now = SteadyNow();
     for (const GateStatus& gate : parts_.upstream.Status()) {
       if (gate.paused_until <= now) continue;
       status.hosts.push_back({.host = std::string(ServiceName(gate.service)),
@@ -386,7 +394,18 @@ class Catalog::Impl {
     GOFARM_ASSIGN_OR_RETURN(counted.index, index_store_.Stats(scope));
     GOFARM_ASSIGN_OR_RETURN(const int64_t bytes, store_.TableBytes(scope));
     GOFARM_ASSIGN_OR_RETURN(counted.room, index_.Room(scope, counted.index, bytes));
+    GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::IndexSlice> slices, index_store_.Slices(scope));
+    for (const domain::IndexSlice& slice : slices) {
+      std::string error;
+      if (slice.slice == 0) absl::ParseTime(absl::RFC3339_full, slice.since, &counted.index_read_until, &error);
+    }
     const absl::MutexLock lock(&mutex_);
+    counted.empty_at = counted_.empty_at;
+    for (const auto& [stage, counts] : counted.stages) {
+      const bool is_empty =
+          stage == Stage::kIndex ? counted.index.landed == 0 && index_.caught_up() : counts.backlog == 0;
+      if (is_empty || !counted.empty_at.contains(stage)) counted.empty_at[stage] = counted.at;
+    }
     counted_ = counted;
     return counted;
   }

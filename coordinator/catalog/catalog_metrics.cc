@@ -1,5 +1,7 @@
 #include "coordinator/catalog/catalog_metrics.h"
 
+#include <algorithm>
+
 #include "coordinator/catalog/service_rules.h"
 
 namespace gofarm::catalog {
@@ -22,7 +24,9 @@ void StageCounters::AddErrors(std::string_view error, int64_t count) {
   it->second->Add(static_cast<double>(count));
 }
 
-CatalogMetrics::CatalogMetrics(metrics::Registry& registry) {
+CatalogMetrics::CatalogMetrics(metrics::Registry& registry)
+    : cursor_age_(&registry.GetGauge("gofarm_catalog_cursor_age_seconds",
+                                     "How far the index was read, as its distance from now; 0: the stage is off.")) {
   for (const Stage stage : kStages) {
     const metrics::Labels labels{{"stage", std::string(Name(stage))}};
     stages_.emplace(
@@ -31,7 +35,11 @@ CatalogMetrics::CatalogMetrics(metrics::Registry& registry) {
                 .backlog = &registry.GetGauge("gofarm_catalog_backlog",
                                               "Modules (of the index: landed lines) that are due, by stage.", labels),
                 .running = &registry.GetGauge("gofarm_catalog_stage_running",
-                                              "1: turned on, and no paused service holds it up; by stage.", labels)});
+                                              "1: turned on, and no paused service holds it up; by stage.", labels),
+                .stalled = &registry.GetGauge("gofarm_catalog_stage_progress_age_seconds",
+                                              "Since a stage that has a backlog finished anything; 0: it has none, or "
+                                              "it is off; by stage.",
+                                              labels)});
   }
   for (const Service service : kServices) {
     const metrics::Labels labels{{"service", std::string(ServiceName(service))}};
@@ -56,7 +64,7 @@ CatalogMetrics::CatalogMetrics(metrics::Registry& registry) {
   }
 }
 
-void CatalogMetrics::Show(const std::optional<CatalogStatus>& status) {
+void CatalogMetrics::Show(const std::optional<CatalogStatus>& status, absl::Time now) {
   std::map<std::string_view, const StageStatus*> shown;
   if (status) {
     for (const StageStatus& s : status->stages) shown.emplace(s.name, &s);
@@ -65,7 +73,12 @@ void CatalogMetrics::Show(const std::optional<CatalogStatus>& status) {
     const auto it = shown.find(Name(stage));
     of.backlog->Set(it == shown.end() ? 0 : static_cast<double>(it->second->backlog));
     of.running->Set(it != shown.end() && it->second->state == "running" ? 1 : 0);
+    of.stalled->Set(it == shown.end() ? 0 : it->second->stalled_seconds);
   }
+  const auto index = shown.find(Name(Stage::kIndex));
+  const bool reads =
+      index != shown.end() && index->second->state != "paused" && status->index_read_until != absl::InfinitePast();
+  cursor_age_->Set(reads ? std::max(0.0, absl::ToDoubleSeconds(now - status->index_read_until)) : 0);
 }
 
 void CatalogMetrics::Show(const std::vector<GateStatus>& services, absl::Time now) {

@@ -44,7 +44,8 @@ class CatalogMetrics {
 
   StageCounters& Of(Stage stage) { return stages_.at(stage).counters; }
   // `status` null: nothing was counted yet, or this coordinator does not lead.
-  void Show(const std::optional<CatalogStatus>& status);
+  // `now`: by the wall clock.
+  void Show(const std::optional<CatalogStatus>& status, absl::Time now);
   void Show(const std::vector<GateStatus>& services, absl::Time now);
 
  private:
@@ -52,6 +53,7 @@ class CatalogMetrics {
     StageCounters counters;
     metrics::Gauge* backlog;
     metrics::Gauge* running;
+    metrics::Gauge* stalled;
   };
   struct OfService {
     metrics::Counter* requests;
@@ -60,6 +62,7 @@ class CatalogMetrics {
     metrics::Gauge* paused;
     std::map<std::string, metrics::Counter*> errors;  // by class
   };
+  metrics::Gauge* cursor_age_;
   std::map<Stage, OfStage> stages_;
   std::map<Service, OfService> services_;
 };

@@ -43,6 +43,7 @@ void StageLoop::Stop() {
 
 void StageLoop::SetRunning(bool running) {
   const absl::MutexLock lock(&mutex_);
+  if (running && !running_) progress_at_ = SteadyNow();
   running_ = running;
   kicked_ = true;
   resting_ = false;
@@ -60,7 +61,8 @@ StageFacts StageLoop::Facts() const {
           .resting = resting_,
           .rate = meter_.PerSecond(SteadyNow()),
           .errors = errors_,
-          .last_error = last_error_};
+          .last_error = last_error_,
+          .progress_at = progress_at_};
 }
 
 bool StageLoop::Await(absl::Duration rest) {
@@ -85,6 +87,7 @@ void StageLoop::Note(const absl::StatusOr<StageTurn::Done>& done) {
     const absl::MutexLock lock(&mutex_);
     if (done.ok()) {
       meter_.Add(done->modules, now);
+      if (done->modules > 0 || done->taken_up > 0) progress_at_ = now;
       for (const auto& [name, count] : done->errors) errors_[name] += count;
       last_error_.clear();
       // A kick during the turn may have come for what it did not see.

@@ -49,6 +49,8 @@ struct StageFacts {
   double rate = 0;       // modules a second over the last minute
   std::map<std::string, int64_t> errors;
   std::string last_error;  // empty: the last turn was well
+  // When it last finished or took up anything, or was turned on.
+  absl::Time progress_at = absl::InfinitePast();
 };
 
 class StageLoop {
@@ -88,6 +90,7 @@ class StageLoop {
   RateMeter meter_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int64_t> errors_ ABSL_GUARDED_BY(mutex_);
   std::string last_error_ ABSL_GUARDED_BY(mutex_);
+  absl::Time progress_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   absl::Time logged_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
   std::jthread thread_;
 };

@@ -84,6 +84,7 @@ void Machine::On(const RefuseReceived& e) {
   if (session == nullptr || entry == nullptr || entry->session != session->id) return;
   if (entry->phase != JobPhase::kOffered) return;
   ++s_.counters.offers_refused;
+  ++s_.counters.refused_for[static_cast<size_t>(e.reason)];
   // Each lasts until the worker says otherwise: Ready for slots and draining, a new Hello for the rest.
   switch (e.reason) {
     case RefuseReason::kDraining:

@@ -360,8 +360,9 @@ struct DispatchState {
 
   // The mirror and its indexes.
   absl::flat_hash_map<JobId, JobEntry> jobs;
-  std::map<WaitGroup, std::set<WaitKey>> waiting;  // kWaiting
-  std::set<std::pair<absl::Time, JobId>> delayed;  // kDelayed: of those in the store, the ones that are due first
+  std::map<WaitGroup, std::set<WaitKey>> waiting;        // kWaiting
+  std::set<std::pair<absl::Time, JobId>> delayed;        // kDelayed: of those in the store, the ones that are due first
+  std::array<int64_t, kAllTargets.size()> delayed_of{};  // by target
   absl::flat_hash_map<std::string, std::vector<JobId>> by_module;
   absl::flat_hash_map<AttemptToken, JobId> by_token;            // kOffered to kRunning
   std::set<std::pair<absl::Time, AttemptToken>> offers_until;   // kOffered
@@ -406,6 +407,7 @@ struct DispatchState {
   struct Counters {
     int64_t offers_made = 0, offers_accepted = 0, offers_refused = 0, offers_timed_out = 0, attempts_lost = 0,
             store_failures = 0;
+    std::array<int64_t, static_cast<size_t>(RefuseReason::kDiskFull) + 1> refused_for{};  // by the reason's number
   } counters;
 };
 

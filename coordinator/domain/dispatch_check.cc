@@ -13,11 +13,13 @@ bool HoldsToken(JobPhase phase) {
 
 std::string CheckJobs(const DispatchState& state) {
   size_t waiting = 0, delayed = 0, tokens = 0, offers = 0, running = 0, in_modules = 0;
+  std::array<int64_t, kAllTargets.size()> delayed_of{};
   for (const auto& [id, entry] : state.jobs) {
     const std::string name = Cat("job ", id.value, ": ");
     if (entry.job.id != id) return name + "stored under another id";
     waiting += entry.phase == JobPhase::kWaiting;
     delayed += entry.phase == JobPhase::kDelayed;
+    delayed_of[TargetIndex(entry.job.target)] += entry.phase == JobPhase::kDelayed;
     offers += entry.phase == JobPhase::kOffered;
     running += entry.phase == JobPhase::kRunning;
     if (entry.phase == JobPhase::kWaiting) {
@@ -46,6 +48,7 @@ std::string CheckJobs(const DispatchState& state) {
   }
   if (waiting != 0) return "queues hold jobs that do not wait";
   if (delayed != state.delayed.size()) return "delayed jobs are miscounted";
+  if (delayed_of != state.delayed_of) return "delayed jobs are miscounted by target";
   if (tokens != state.by_token.size()) return "tokens without an entry";
   if (offers != state.offers_until.size()) return "offer deadlines are miscounted";
   if (running != state.running_until.size()) return "attempt deadlines are miscounted";

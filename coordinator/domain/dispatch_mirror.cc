@@ -19,6 +19,7 @@ void Index(DispatchState& state, JobEntry& entry, absl::Time now) {
   switch (entry.phase) {
     case JobPhase::kDelayed:
       state.delayed.insert({entry.job.not_before, entry.job.id});
+      ++state.delayed_of[TargetIndex(entry.job.target)];
       return;
     case JobPhase::kWaiting:
       WaitingWith(state, entry.job).insert(KeyOf(entry.job));
@@ -51,6 +52,7 @@ void Unindex(DispatchState& state, JobEntry& entry, absl::Time now) {
   switch (entry.phase) {
     case JobPhase::kDelayed:
       state.delayed.erase({entry.job.not_before, entry.job.id});
+      --state.delayed_of[TargetIndex(entry.job.target)];
       return;
     case JobPhase::kWaiting:
       WaitingWith(state, entry.job).erase(KeyOf(entry.job));

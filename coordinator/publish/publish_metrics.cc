@@ -4,17 +4,11 @@
 #include <array>
 #include <utility>
 
-#include "common/base/clock.h"
-#include "common/base/text.h"
-#include "common/obs/log.h"
-#include "common/sync/wait.h"
-
 namespace gofarm::publish {
 namespace {
 
 using domain::PublicationState;
 
-constexpr absl::Duration kFiguresLook = absl::Seconds(1);
 constexpr std::array<std::string_view, 3> kKinds = {"index", "registry", "folder"};
 constexpr std::array<PublicationState, 5> kStates = {PublicationState::kPending, PublicationState::kFailed,
                                                      PublicationState::kParked, PublicationState::kPublished,
@@ -101,41 +95,6 @@ void PublishMetrics::Show(const std::optional<PublishFigures>& figures, absl::Ti
                       : std::max(0.0, absl::ToDoubleSeconds(now - shown.generation_at)));
   withdrawals_->Set(static_cast<double>(shown.totals.withdrawals));
   retracted_->Set(static_cast<double>(shown.totals.retracted));
-}
-
-void KeptFigures::Start() {
-  thread_ = std::jthread([this](const std::stop_token& stop) { Run(stop); });
-}
-
-void KeptFigures::Stop() {
-  thread_.request_stop();
-  if (thread_.joinable()) thread_.join();
-}
-
-std::optional<PublishFigures> KeptFigures::Last() {
-  const absl::MutexLock lock(&mutex_);
-  asked_at_ = SteadyNow();
-  return last_;
-}
-
-void KeptFigures::Run(const std::stop_token& stop) {
-  while (sync::SleepFor(stop, kFiguresLook)) {
-    {
-      const absl::MutexLock lock(&mutex_);
-      const absl::Time now = SteadyNow();
-      if (now - asked_at_ > kFiguresWanted || now - read_at_ < kFiguresEvery) continue;
-      read_at_ = now;
-    }
-    absl::StatusOr<PublishFigures> figures = read_(Scope::For(kFiguresCallMax, stop));
-    if (!figures.ok()) {
-      if (!stop.stop_requested()) {
-        obs::Warn("publishing_not_counted", {{"error", std::string(figures.status().message())}});
-      }
-      continue;
-    }
-    const absl::MutexLock lock(&mutex_);
-    last_ = *std::move(figures);
-  }
 }
 
 }  // namespace gofarm::publish

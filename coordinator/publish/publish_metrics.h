@@ -8,23 +8,15 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
-#include "common/base/scope.h"
 #include "common/metrics/metrics.h"
+#include "common/sync/kept.h"
 #include "coordinator/domain/publishing.h"
 #include "coordinator/oci/failure.h"
 
 namespace gofarm::publish {
-
-inline constexpr absl::Duration kFiguresEvery = absl::Seconds(10);  // while somebody scrapes
-inline constexpr absl::Duration kFiguresWanted = absl::Minutes(2);  // after the last scrape
-inline constexpr absl::Duration kFiguresCallMax = absl::Seconds(10);
 
 // "index", "registry", "folder": labels are no names of destinations, which anybody may choose.
 std::string_view DestinationKind(std::string_view destination);
@@ -63,27 +55,6 @@ class PublishMetrics {
   metrics::Gauge* retracted_;
 };
 
-// Figures that are some seconds old, so that no scrape waits for the database. Nothing is counted while nobody asks.
-class KeptFigures {
- public:
-  using Read = std::function<absl::StatusOr<PublishFigures>(const Scope& scope)>;
-  explicit KeptFigures(Read read) : read_(std::move(read)) {}
-  ~KeptFigures() { Stop(); }
-
-  void Start();
-  void Stop();
-  // What was counted last, and asks for younger figures; null: nothing was.
-  std::optional<PublishFigures> Last();
-
- private:
-  void Run(const std::stop_token& stop);
-
-  const Read read_;
-  absl::Mutex mutex_;
-  std::optional<PublishFigures> last_ ABSL_GUARDED_BY(mutex_);
-  absl::Time read_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  absl::Time asked_at_ ABSL_GUARDED_BY(mutex_) = absl::InfinitePast();
-  std::jthread thread_;
-};
+using KeptFigures = sync::Kept<PublishFigures>;
 
 }  // namespace gofarm::publish

@@ -158,7 +158,7 @@ class PublishService {
   std::vector<std::unique_ptr<DestinationLoop>> loops_;  // of registries and folders
   std::unique_ptr<StoreRebuilds> rebuild_orders_;
   std::unique_ptr<Rebuilder> rebuilder_;
-  KeptFigures figures_{[this](const Scope& scope) { return Figures(scope); }};
+  KeptFigures figures_{"publishing_not_counted", [this](const Scope& scope) { return Figures(scope); }};
   std::jthread warm_;  // makes the detector, so that no attempt waits for it
 };
 

@@ -106,6 +106,12 @@ std::string Needed(Role least) { return least == Role::kNone ? "an identity" : C
 
 }  // namespace
 
+std::vector<std::string_view> MethodNames() {
+  std::vector<std::string_view> names;
+  for (const Rule& rule : kRules) names.push_back(rule.method);
+  return names;
+}
+
 bool IsOpen(std::string_view method) {
   const Rule* rule = RuleOf(method);
   return rule != nullptr && rule->open;

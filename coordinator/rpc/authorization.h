@@ -6,6 +6,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "common/vocab/peer.h"
@@ -16,6 +17,9 @@ namespace gofarm::rpc {
 struct CallFacts {
   std::string standby;  // what to say when this coordinator does not lead; empty: it leads
 };
+
+// All that the table names, for the life of the program.
+std::vector<std::string_view> MethodNames();
 
 // Whether strangers may call it: how they come in.
 bool IsOpen(std::string_view method);

@@ -59,6 +59,7 @@ Call::Call(RpcContext& rpc, grpc::CallbackServerContext* context, const char* me
       peer_(CallerOf(rpc, *context)),
       admitted_(Admit(rpc, method, peer_, request)) {
   const bool refused = absl::IsPermissionDenied(admitted_) || absl::IsUnauthenticated(admitted_);
+  if (refused && rpc_.parts.metrics != nullptr) rpc_.parts.metrics->AddRefusal(admitted_.code());
   if (refused && rpc_.parts.audit != nullptr) rpc_.parts.audit->Refused(actor(), method_, admitted_);
 }
 
@@ -78,18 +79,7 @@ void Call::Audit(const google::protobuf::Message& request) const {
 }
 
 void Call::Count(const absl::Status& status) const {
-  gofarm::metrics::Registry* metrics = rpc_.parts.metrics;
-  if (metrics == nullptr) return;
-  const std::string method(method_);
-  const std::string name = method.substr(method.rfind('/') + 1);
-  metrics
-      ->GetCounter("gofarm_rpc_calls_total", "Calls that ended, by method and status code.",
-                   {{"method", name}, {"code", absl::StatusCodeToString(status.code())}})
-      .Add();
-  metrics
-      ->GetHistogram("gofarm_rpc_seconds", "Time of calls in their handler.", {0.001, 0.005, 0.02, 0.1, 0.5, 2, 10, 60},
-                     {{"method", name}})
-      .Observe(absl::ToDoubleSeconds(SteadyNow() - began_));
+  if (rpc_.parts.metrics != nullptr) rpc_.parts.metrics->AddCall(method_, status.code(), SteadyNow() - began_);
 }
 
 void Call::CountDone(const absl::Status& status) const {

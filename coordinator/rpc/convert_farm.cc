@@ -39,6 +39,7 @@ void ToProto(const WorkerReport& in, v1::WorkerRow& out) {
   for (const TargetReadiness& r : in.readiness) wire::ToProto(r, *out.add_readiness());
   out.set_cache_bytes(in.cache_bytes);
   out.set_disk_free_bytes(in.disk_free_bytes);
+  out.set_scrape_address(in.scrape_address);
 }
 
 void ToProto(const domain::Job& in, v1::Job& out) {

@@ -12,11 +12,11 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "common/goproxy/settings.h"
-#include "common/metrics/metrics.h"
 #include "common/vocab/peer.h"
 #include "coordinator/blob/blob_store.h"
 #include "coordinator/rpc/authorization.h"
 #include "coordinator/rpc/byte_budget.h"
+#include "coordinator/rpc/call_metrics.h"
 #include "coordinator/rpc/listeners.h"
 #include "coordinator/rpc/session_streams.h"
 #include "coordinator/service/archive_service.h"
@@ -98,7 +98,7 @@ struct ServerParts {
   service::ArchiveService* archives = nullptr;  // null: likewise
   goproxy::Settings go;                         // for workers that have none
   FarmFacts facts;
-  gofarm::metrics::Registry* metrics = nullptr;
+  CallMetrics* metrics = nullptr;  // null: nothing is counted
   // Asked for every call of both services.
   std::function<absl::Status(std::string_view method, const PeerIdentity&)> authorize =
       [](std::string_view method, const PeerIdentity& peer) { return Allow(method, peer, {}); };

@@ -115,12 +115,7 @@ absl::Status SessionReactor::HandleProgress(const v1::Progress& progress) {
   // Dropped, and the session goes on: an attempt that moved away a moment ago is no reason to lose the others.
   static obs::RateLimit log_limit(absl::Seconds(10));
   if (log_limit.Pass()) obs::Warn("progress_dropped", {{"worker", worker_}, {"token", Cat(progress.token())}});
-  if (rpc_.parts.metrics != nullptr) {
-    rpc_.parts.metrics
-        ->GetCounter("gofarm_progress_dropped_total",
-                     "Progress messages of a worker for an attempt that another one runs.")
-        .Add();
-  }
+  if (rpc_.parts.metrics != nullptr) rpc_.parts.metrics->AddProgressDropped();
   return absl::OkStatus();
 }
 

@@ -43,6 +43,7 @@ constexpr Limit kLimits[] = {
     {"gofarm.v1.Hello.labels", kLabelsMax},
     {"gofarm.v1.WorkerReport.toolchains", kWorkerReportRowsMax},
     {"gofarm.v1.WorkerReport.readiness", kWorkerReportRowsMax},
+    {"gofarm.v1.WorkerFigures.caches", kCacheFiguresMax},
     {"gofarm.v1.SubmitChunk.Entries.entries", kChunkEntriesMax},
     {"gofarm.v1.SubmitChunk.Header.labels", 1'000},
 };

@@ -84,6 +84,7 @@ class DispatchLoop::Impl {
     GOFARM_RETURN_IF_ERROR_CTX(store_.ResetLeasesAtStart(scope, epoch, domain::kLease), "reset leases");
     epoch_ = epoch;
     lane_.Start(epoch);
+    PublishFigures(0);
     thread_ = std::thread([this] { Run(); });
     return absl::OkStatus();
   }
@@ -185,6 +186,11 @@ class DispatchLoop::Impl {
     return dispatch::ContextOf(state_, token);
   }
 
+  std::shared_ptr<const PublishedFigures> Figures() const {
+    const absl::MutexLock lock(&figures_mutex_);
+    return published_;
+  }
+
   DispatchStats Stats() const {
     DispatchStats stats;
     {
@@ -232,14 +238,35 @@ class DispatchLoop::Impl {
     return stopped_ || changed_.has_value() || !queue_.empty();
   }
 
+  // From the loop's thread, the only one that changes the state: others may read it meanwhile.
+  void PublishFigures(double busy_seconds) {
+    auto published = std::make_shared<PublishedFigures>();
+    {
+      const absl::ReaderMutexLock lock(&state_mutex_);
+      published->figures = dispatch::FiguresOf(state_, clock_.Now());
+    }
+    published->epoch = epoch_;
+    published->busy_seconds = busy_seconds;
+    {
+      const absl::MutexLock lock(&queue_mutex_);
+      published->events_refused = events_refused_;
+    }
+    const absl::MutexLock lock(&figures_mutex_);
+    published_ = std::move(published);
+  }
+
   void Run() {
     absl::Time tick_at = SteadyNow();
+    absl::Time figures_at = tick_at + kFiguresEvery;
+    absl::Duration busy;
     for (;;) {
       std::deque<dispatch::Event> events;
+      absl::Time began;
       {
         const absl::MutexLock lock(&queue_mutex_);
         sync::AwaitUntil(queue_mutex_, absl::Condition(this, &Impl::HasWork), tick_at);
         if (stopped_) return;
+        began = SteadyNow();
         events.swap(queue_);
         if (changed_) events.push_back(dispatch::QueueChanged{*changed_});
         changed_.reset();
@@ -252,6 +279,11 @@ class DispatchLoop::Impl {
       std::vector<dispatch::StoreCall> calls;
       for (const dispatch::Event& event : events) Decide(event, calls);
       lane_.Add(std::move(calls));
+      const absl::Time ended = SteadyNow();
+      busy += ended - began;
+      if (ended < figures_at) continue;
+      figures_at = ended + kFiguresEvery;
+      PublishFigures(absl::ToDoubleSeconds(busy));
     }
   }
 
@@ -313,6 +345,9 @@ class DispatchLoop::Impl {
   mutable absl::Mutex state_mutex_;
   dispatch::DispatchState state_ ABSL_GUARDED_BY(state_mutex_);
 
+  mutable absl::Mutex figures_mutex_;
+  std::shared_ptr<const PublishedFigures> published_ ABSL_GUARDED_BY(figures_mutex_);
+
   std::thread thread_;
 };
 
@@ -336,5 +371,6 @@ dispatch::WhyWaiting DispatchLoop::Why(JobId job) const { return impl_->Why(job)
 absl::Status DispatchLoop::MayRemove(const std::string& worker) const { return impl_->MayRemove(worker); }
 bool DispatchLoop::IsThere(const std::string& worker) const { return impl_->IsThere(worker); }
 DispatchStats DispatchLoop::Stats() const { return impl_->Stats(); }
+std::shared_ptr<const PublishedFigures> DispatchLoop::Figures() const { return impl_->Figures(); }
 
 }  // namespace gofarm::service

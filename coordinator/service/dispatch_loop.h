@@ -21,6 +21,7 @@
 #include "common/base/scope.h"
 #include "common/vocab/toolset.h"
 #include "coordinator/domain/dispatch.h"
+#include "coordinator/domain/dispatch_figures.h"
 #include "coordinator/domain/dispatch_store.h"
 #include "coordinator/domain/live.h"
 #include "coordinator/domain/placement.h"
@@ -29,6 +30,7 @@ namespace gofarm::service {
 
 inline constexpr size_t kDispatchEventsMax = 65'536;  // posted and not yet taken; beyond it Post refuses
 inline constexpr absl::Duration kDispatchTick = absl::Milliseconds(250);
+inline constexpr absl::Duration kFiguresEvery = absl::Seconds(1);
 inline constexpr absl::Duration kStoreCallTimeout = absl::Seconds(10);
 
 // The streams of all workers. Called from the loop's thread only; never blocks, never calls back into the loop directly
@@ -91,6 +93,14 @@ struct DispatchStats {
   int64_t events_refused = 0;
 };
 
+// What the loop publishes every kFiguresEvery, for who must not wait for its lock.
+struct PublishedFigures {
+  dispatch::DispatchFigures figures;
+  int64_t epoch = 0;
+  int64_t events_refused = 0;
+  double busy_seconds = 0;  // that the loop's thread did not wait, since its start
+};
+
 class DispatchLoop final : public DispatchPort {
  public:
   DispatchLoop(DispatchLoopOptions options, domain::DispatchStore& store, SessionSink& sink, const Clock& clock);
@@ -122,6 +132,8 @@ class DispatchLoop final : public DispatchPort {
   absl::Status MayRemove(const std::string& worker) const;
   bool IsThere(const std::string& worker) const;
   DispatchStats Stats() const;
+  // The newest that were published; null before Start. Never waits for the loop.
+  std::shared_ptr<const PublishedFigures> Figures() const;
 
  private:
   class Impl;

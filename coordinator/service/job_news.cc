@@ -19,6 +19,7 @@ void JobNews::Queued(const std::vector<domain::JobRef>& jobs, JobId lowest) {
 void JobNews::Cancelled(const std::vector<domain::JobRef>& jobs) {
   if (jobs.empty()) return;
   Publish(jobs, JobState::kCancelled);
+  metrics_.Cancelled(jobs);
   dispatch::JobsRemoved removed;
   for (size_t i = 0; i < std::min(jobs.size(), kNewsJobsMax); ++i) removed.jobs.push_back(jobs[i].id);
   const bool taken = dispatch_.Post(std::move(removed)).ok();
@@ -29,7 +30,10 @@ void JobNews::Cancelled(const std::vector<domain::JobRef>& jobs) {
 void JobNews::CancelRunning(const std::vector<domain::RunningRef>& running) {
   if (running.empty()) return;
   dispatch::CancelRequested event;
-  for (const domain::RunningRef& r : running) event.tokens.push_back(r.token);
+  for (const domain::RunningRef& r : running) {
+    metrics_.CancelRequested(r.token);
+    event.tokens.push_back(r.token);
+  }
   (void)dispatch_.Post(std::move(event));  // always taken, see dispatch_loop.h
 }
 
@@ -49,22 +53,22 @@ void JobNews::AttemptEnded(const domain::CompletedAttempt& attempt, const domain
                                               .outcome = result.recorded,
                                               .failure = result.recorded_failure,
                                               .detail = attempt.failure_detail});  // always taken
-  metrics_
-      .GetCounter("gofarm_attempts_ended_total", "Attempts that were completed, by outcome.",
-                  {{"outcome", std::string(Name(result.recorded))}})
-      .Add(result.repeated ? 0 : 1);
+  metrics_.Ended(attempt, result);
 }
 
 void JobNews::Offered(AttemptToken token, const domain::QueuedJob& job, const std::string& worker) {
+  metrics_.Offered(token, job);
   board_.Offered(token, domain::RefOf(job), worker);
 }
 
 void JobNews::Running(AttemptToken token, const domain::QueuedJob& job, const std::string& worker, absl::Time since) {
+  metrics_.Running(token, job, since);
   board_.Started(token, domain::RefOf(job), worker, since);
 }
 
 void JobNews::Lost(AttemptToken token, bool waits_again, const std::string& why) {
   fence_.Forget(token);
+  metrics_.Lost(token, waits_again);
   if (waits_again) {
     board_.Ended(token, {}, JobState::kQueued, why);
   } else {

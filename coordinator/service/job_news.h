@@ -6,12 +6,12 @@
 #include <string>
 #include <vector>
 
-#include "common/metrics/metrics.h"
 #include "coordinator/domain/dispatch_store.h"
 #include "coordinator/domain/queries.h"
 #include "coordinator/domain/types.h"
 #include "coordinator/service/attempt_fence.h"
 #include "coordinator/service/dispatch_loop.h"
+#include "coordinator/service/job_metrics.h"
 #include "coordinator/service/progress_board.h"
 
 namespace gofarm::service {
@@ -23,7 +23,7 @@ inline constexpr size_t kNewsJobsMax = 1000;
 class JobNews final : public DispatchObserver {
  public:
   // All of it outlives this.
-  JobNews(ProgressBoard& board, AttemptFence& fence, DispatchPort& dispatch, metrics::Registry& metrics)
+  JobNews(ProgressBoard& board, AttemptFence& fence, DispatchPort& dispatch, JobMetrics& metrics)
       : board_(board), fence_(fence), dispatch_(dispatch), metrics_(metrics) {}
 
   // These jobs (or the first of many) wait now. `lowest`: the queue's rows may be new or changed from this job on; 0:
@@ -46,7 +46,7 @@ class JobNews final : public DispatchObserver {
   ProgressBoard& board_;
   AttemptFence& fence_;
   DispatchPort& dispatch_;
-  metrics::Registry& metrics_;
+  JobMetrics& metrics_;
 };
 
 }  // namespace gofarm::service

@@ -30,10 +30,23 @@ class WorkerReports {
   void Forget(const std::string& worker);
   std::optional<WorkerReport> Of(const std::string& worker) const;
 
+  // What a report says of its worker's host, without the rows for people.
+  struct HostFigures {
+    int64_t disk_free_bytes = 0;
+    std::optional<WorkerFigures> figures;  // null: a worker of an earlier release
+    double clock_skew_seconds = 0;         // by how much its wall clock was ahead of ours when the report came
+  };
+  std::optional<HostFigures> HostOf(const std::string& worker) const;
+
  private:
+  struct Shown {
+    WorkerReport report;
+    double skew = 0;
+  };
+
   const SaveReport save_;
   mutable absl::Mutex mutex_;
-  absl::flat_hash_map<std::string, WorkerReport> reports_ ABSL_GUARDED_BY(mutex_);
+  absl::flat_hash_map<std::string, Shown> reports_ ABSL_GUARDED_BY(mutex_);
 };
 
 }  // namespace gofarm::service

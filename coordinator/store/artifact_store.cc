@@ -16,4 +16,12 @@ absl::StatusOr<std::vector<std::string>> ArtifactStore::Referenced(const Scope& 
   });
 }
 
+absl::StatusOr<ArtifactStore::Totals> ArtifactStore::CountAll(const Scope& scope, const std::string& toolset) {
+  return RunTransaction(pool_, scope, "count what the farm keeps", [&](Txn& txn) -> absl::StatusOr<Totals> {
+    const pqxx::result rows = txn.Run("stored_totals", toolset);
+    return Totals{.artifact_bytes = rows[0]["artifact_bytes"].as<int64_t>(),
+                  .toolset = rows[0]["toolset"].as<int64_t>()};
+  });
+}
+
 }  // namespace gofarm::store

@@ -29,10 +29,12 @@ class Connection {
   // A broken connection is thrown away instead of going back to the pool.
   void MarkBroken() { broken_ = true; }
   bool Usable() const { return !broken_ && db_.is_open(); }
+  DatabaseMetrics* metrics() const { return metrics_; }  // null: nothing is counted
 
  private:
   pqxx::connection db_;
   pqxx::quiet_errorhandler quiet_;
+  DatabaseMetrics* const metrics_;
   std::set<std::string, std::less<>> prepared_;  // outlives a rollback, as on the server
   bool broken_ = false;
 };

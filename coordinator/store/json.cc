@@ -136,6 +136,7 @@ void Fields(Form& form, R& r) {
   form.Field("readiness", r.readiness);
   form.Field("cache_bytes", r.cache_bytes);
   form.Field("disk_free_bytes", r.disk_free_bytes);
+  form.Field("scrape_address", r.scrape_address);
 }
 
 }  // namespace gofarm

@@ -35,7 +35,8 @@ std::string ConnectString(const std::string& url) {
   return out;
 }
 
-Connection::Connection(const PoolOptions& options) : db_(ConnectString(options.url)), quiet_(db_) {
+Connection::Connection(const PoolOptions& options)
+    : db_(ConnectString(options.url)), quiet_(db_), metrics_(options.metrics) {
   // A connection that broke is replaced by the pool; should pqxx reconnect silently, it sets these again.
   const auto set = [&](const char* name, const std::string& value) { db_.set_variable(name, db_.quote(value)); };
   set("client_encoding", "UTF8");
@@ -59,7 +60,21 @@ void Connection::Prepare(std::string_view name) {
 Pool::Pool(PoolOptions options) : options_(std::move(options)) {}
 Pool::~Pool() = default;
 
+ConnectionFigures Pool::Connections() const {
+  const absl::MutexLock lock(&mutex_);
+  return {.busy = in_use_, .idle = static_cast<int64_t>(idle_.size())};
+}
+
 absl::StatusOr<Pool::Lease> Pool::Acquire(const Scope& scope) {
+  if (options_.metrics == nullptr) return Get(scope);
+  const absl::Time began = SteadyNow();
+  absl::StatusOr<Lease> lease = Get(scope);
+  const bool failed = absl::IsUnavailable(lease.status()) || absl::IsResourceExhausted(lease.status());
+  options_.metrics->AddWait(SteadyNow() - began, failed);
+  return lease;
+}
+
+absl::StatusOr<Pool::Lease> Pool::Get(const Scope& scope) {
   GOFARM_RETURN_IF_ERROR_CTX(scope.Check(), "database connection");
   std::unique_ptr<Connection> connection;
   {

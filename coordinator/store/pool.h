@@ -14,6 +14,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "common/base/scope.h"
+#include "coordinator/store/database_metrics.h"
 
 namespace gofarm::store {
 
@@ -27,6 +28,7 @@ struct PoolOptions {
   absl::Duration statement_timeout = absl::Seconds(30);
   absl::Duration idle_in_transaction_timeout = absl::Seconds(60);
   std::string application_name = "gofarm-coordinator";
+  DatabaseMetrics* metrics = nullptr;  // null: nothing is counted; outlives the pool
 };
 
 class Pool {
@@ -54,13 +56,15 @@ class Pool {
   absl::StatusOr<Lease> Acquire(const Scope& scope);
 
   const PoolOptions& options() const { return options_; }
+  ConnectionFigures Connections() const;
 
  private:
+  absl::StatusOr<Lease> Get(const Scope& scope);
   void GiveBack(std::unique_ptr<Connection> connection);
   bool SlotFree() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return in_use_ < options_.connections; }
 
   const PoolOptions options_;
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   int in_use_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::unique_ptr<Connection>> idle_ ABSL_GUARDED_BY(mutex_);
 };

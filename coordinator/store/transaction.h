@@ -19,6 +19,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "common/base/clock.h"
 #include "common/base/ids.h"
 #include "common/base/scope.h"
 #include "common/base/status.h"
@@ -31,14 +32,39 @@ namespace gofarm::store {
 
 inline constexpr int kTriesMax = 5;
 
+namespace internal_txn {
+// Counts one statement, as failed unless it Succeeded.
+class Timer {
+ public:
+  Timer(DatabaseMetrics* metrics, const char* name) : metrics_(metrics), name_(name) {
+    if (metrics_ != nullptr) began_ = SteadyNow();
+  }
+  ~Timer() {
+    if (metrics_ != nullptr) metrics_->AddStatement(name_, SteadyNow() - began_, !succeeded_);
+  }
+  Timer(const Timer&) = delete;
+  Timer& operator=(const Timer&) = delete;
+  void Succeeded() { succeeded_ = true; }
+
+ private:
+  DatabaseMetrics* const metrics_;
+  const char* const name_;
+  absl::Time began_;
+  bool succeeded_ = false;
+};
+}  // namespace internal_txn
+
 class Txn {
  public:
   Txn(Connection& connection, pqxx::work& work) : connection_(connection), work_(work) {}
   // `name`: a file of coordinator/sql without its ending.
   template <typename... Args>
   pqxx::result Run(const char* name, Args&&... args) {
+    internal_txn::Timer timer(connection_.metrics(), name);
     connection_.Prepare(name);
-    return work_.exec_prepared(name, std::forward<Args>(args)...);
+    pqxx::result result = work_.exec_prepared(name, std::forward<Args>(args)...);
+    timer.Succeeded();
+    return result;
   }
   // Statements that are no file: migrations only.
   pqxx::result Exec(std::string_view text) { return work_.exec(std::string(text)); }

@@ -31,7 +31,7 @@ done
 for program in cmake dpkg-source gcc grpc_cpp_plugin make ninja perl pkg-config protoc python3 readelf zstd; do
   command -v "$program" >/dev/null || die "$program is missing; run: bash deploy/setup/setup.sh static"
 done
-for file in /usr/share/unicode/UnicodeData.txt /usr/include/toml++/toml.h; do [ -f "$file" ] || die "$file is missing; run: bash deploy/setup/setup.sh static"; done
+for file in /usr/share/unicode/UnicodeData.txt /usr/include/toml++/toml.h /usr/include/boost/beast.hpp; do [ -f "$file" ] || die "$file is missing; run: bash deploy/setup/setup.sh static"; done
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
 cache=${GOFARM_CACHE_DIR:-$HOME/.cache/gofarm}/static
@@ -91,6 +91,7 @@ prefix_of() { echo "$base/$1-${keys[$1]}"; }
 recipe_of() {
   local need
   awk -F'\t' -v p="$1" '$1 == p {print $2, $4}' "$here/sources.tsv"
+  [ "$1" != boost ] || sha256sum /usr/include/boost/version.hpp
   [ "$1" != tomlplusplus ] || find /usr/include/toml++ -type f -exec sha256sum {} + | sort
   declare -f "make_$1" cross_configure
   cat "$here/toolchain.cmake.in"
@@ -223,6 +224,7 @@ WRAPPER
   cp "$deps/blake3/LICENCE" "$work/$folder/licences/blake3"
   cp "$deps/tree-sitter/LICENCE" "$work/$folder/licences/tree-sitter"
   cp /usr/share/doc/libtomlplusplus-dev/copyright "$work/$folder/licences/tomlplusplus"
+  cp /usr/share/doc/libboost"$(sed -n 's/^#define BOOST_LIB_VERSION "\([0-9]*\)_\([0-9]*\).*/\1.\2/p' /usr/include/boost/version.hpp)"-dev/copyright "$work/$folder/licences/boost"
   for name in gofarm-worker gofarm bwrap; do gate "$work/$folder/$name" "$machine"; done
   # The same files give the same archive.
   tar -C "$work" --sort=name --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --mtime="@${SOURCE_DATE_EPOCH:-0}" -cf - "$folder" | zstd -q -f -T0 -15 -o "$work/$folder.tar.zst"

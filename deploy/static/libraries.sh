@@ -4,8 +4,8 @@
 # changed here is built again, with all that needs it.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-# In the order in which they are made. toml++ is headers only and comes from the machine's own package.
-libraries=(zlib openssl c-ares re2 abseil protobuf grpc libcap2 bubblewrap xz-utils libzstd libarchive curl fmtlib spdlog simdjson cli11 tomlplusplus)
+# In the order in which they are made. toml++ and Boost are headers only and come from the machine's own packages.
+libraries=(zlib openssl c-ares re2 abseil protobuf grpc libcap2 bubblewrap xz-utils libzstd libarchive curl fmtlib spdlog simdjson cli11 tomlplusplus boost)
 declare -A needs=(
   [grpc]="zlib openssl c-ares re2 abseil protobuf"
   [libarchive]="zlib xz-utils libzstd"
@@ -102,6 +102,12 @@ make_tomlplusplus() {
   mkdir -p "$stage$prefix/include" "$stage$prefix/lib/pkgconfig"
   cp -r /usr/include/toml++ "$stage$prefix/include/"
   printf 'Name: tomlplusplus\nDescription: TOML reader\nVersion: 3\nCflags: -I%s/include\nLibs:\n' "$prefix" >"$stage$prefix/lib/pkgconfig/tomlplusplus.pc"
+}
+
+# Of its headers only those of asio and beast are used; they are the machine's own.
+make_boost() {
+  mkdir -p "$stage$prefix/include"
+  ln -s /usr/include/boost "$stage$prefix/include/boost"
 }
 
 make_libcap2() {

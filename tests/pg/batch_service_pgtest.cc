@@ -86,7 +86,8 @@ class BatchServiceTest : public FarmTest {
   service::ProgressBoard board_;
   service::AttemptFence fence_{
       [this](const Scope& scope, AttemptToken token) { return queries_->FactsOf(scope, token); }, RealClock()};
-  metrics::Registry metrics_;
+  metrics::Registry registry_;
+  service::JobMetrics metrics_{registry_, RealClock()};
   FakeDispatch dispatch_;
   service::JobNews news_{board_, fence_, dispatch_, metrics_};
   std::map<std::string, int64_t> blobs_;

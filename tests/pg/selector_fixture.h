@@ -99,7 +99,8 @@ class SelectorTest : public testing::FarmTest {
   service::ProgressBoard board_;
   service::AttemptFence fence_{
       [this](const Scope& scope, AttemptToken token) { return queries_->FactsOf(scope, token); }, RealClock()};
-  metrics::Registry metrics_;
+  metrics::Registry registry_;
+  service::JobMetrics metrics_{registry_, RealClock()};
   NoDispatch dispatch_;
   service::JobNews news_{board_, fence_, dispatch_, metrics_};
   std::unique_ptr<service::BatchService> service_;

@@ -82,7 +82,9 @@ struct FarmServer::Parts {
         service::DispatchLoopOptions{.toolsets =
                                          std::make_shared<const std::vector<Toolset>>(std::vector<Toolset>{toolset})},
         dispatch_store, sessions, RealClock());
-    news = std::make_unique<service::JobNews>(board, fence, *dispatch, metrics);
+    job_metrics = std::make_unique<service::JobMetrics>(metrics, RealClock());
+    call_metrics = std::make_unique<rpc::CallMetrics>(metrics);
+    news = std::make_unique<service::JobNews>(board, fence, *dispatch, *job_metrics);
     dispatch->Observe(*news);
     const auto taken = store::PgLeadershipStore(pool).Take(Scope::For(absl::Seconds(20)),
                                                            {.id = "test", .holder = "test"}, leadership::kLease);
@@ -121,7 +123,7 @@ struct FarmServer::Parts {
                                      .toolset = toolset.name,
                                      .started_at = absl::Now(),
                                      .pid = 1},
-                           .metrics = &metrics};
+                           .metrics = call_metrics.get()};
     if (adjust) adjust(parts);
     rpc::ListenOptions listen{.addresses = {Cat("unix:", dir, "/s")}};
     if (parts.identities != nullptr) listen.addresses.push_back("127.0.0.1:0");
@@ -160,6 +162,8 @@ struct FarmServer::Parts {
   service::WorkerReports reports{[this](const Scope& scope, const std::string& worker, const WorkerReport& report) {
     return query_store.SaveWorkerReport(scope, worker, report);
   }};
+  std::unique_ptr<service::JobMetrics> job_metrics;
+  std::unique_ptr<rpc::CallMetrics> call_metrics;
   std::unique_ptr<service::JobNews> news;  // called by the loop until that is gone
   std::unique_ptr<service::DispatchLoop> dispatch;
   std::unique_ptr<service::BatchService> batches;

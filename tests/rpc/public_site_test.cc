@@ -13,7 +13,7 @@
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
-#include "coordinator/http/http_server.h"
+#include "common/http/http_server.h"
 #include "coordinator/publish/publish_service.h"
 #include "tests/rpc/farm_server.h"
 #include "tests/support/elf_maker.h"

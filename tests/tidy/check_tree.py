@@ -29,11 +29,14 @@ MAY = {
     "common/licences": ["common/base", "common/digest", "common/io", "common/json"],
     "common/goproxy": ["common/base", "common/gomod", "common/io", "common/json"],
     "common/process": ["common/base", "common/io", "common/sync"],
+    # metrics: the forms in which a scrape is answered.
+    "common/http": ["common/base", "common/io", "common/metrics", "common/obs", "common/pki", "common/sync"],
     # Where the archives of toolchains come from, for coordinator and worker.
     "common/archives": ["common/base", "common/digest", "common/gomod", "common/goproxy", "common/io", "common/process",
                         "common/vocab"],
     "common/obs": ["common/base"],
-    "common/metrics": ["common/base"],
+    # process: what a program shows of itself.
+    "common/metrics": ["common/base", "common/process"],
     # vocab: the pins of deploy/toolsets.toml are read straight into the type every side uses.
     "common/config": ["common/base", "common/obs", "common/vocab"] + PROTO,
     "common/rpc": ["common/base", "common/json", "common/obs", "common/pki", "common/sync", "common/vocab"] + PROTO,
@@ -43,7 +46,6 @@ MAY = {
     "coordinator/store": ["coordinator/domain", "coordinator/sql"] + COMMON,
     "coordinator/blob": COMMON,
     "coordinator/oci": COMMON,
-    "coordinator/http": ["coordinator/service", "coordinator/catalog"] + COMMON,
     "coordinator/service": ["coordinator/domain", "coordinator/store", "coordinator/blob"] + COMMON,
     "coordinator/catalog": ["coordinator/domain", "coordinator/store", "coordinator/service"] + COMMON,
     "coordinator/publish": ["coordinator/domain", "coordinator/store", "coordinator/blob", "coordinator/oci"] + COMMON,
@@ -51,11 +53,15 @@ MAY = {
     "coordinator/web": COMMON,
     "coordinator/rpc": ["coordinator/service", "coordinator/catalog", "coordinator/domain", "coordinator/blob",
                         "coordinator/publish"] + PROTO + COMMON,
+    # What those see who watch the farm.
+    "coordinator/watch": ["coordinator/domain", "coordinator/store", "coordinator/service"] + COMMON,
     "coordinator": ["coordinator/*"] + COMMON + PROTO,
     "worker/exec": COMMON,
     "worker/fetch": ["worker/exec"] + COMMON,
     "worker/build": ["worker/fetch", "worker/exec"] + COMMON,
     "worker/upload": COMMON + PROTO,
+    # What those see who watch this worker.
+    "worker/watch": ["worker/build"] + COMMON,
     "worker/agent": ["worker/*"] + COMMON + PROTO,
     "worker": ["worker/*"] + COMMON + PROTO,
     "cli": ["cli/dashboards", "cli/embedded", "cli/install"] + PROTO + COMMON,
@@ -80,8 +86,8 @@ HOMES = {
     r"blake3\.h": ["common/digest"],
     r"libpq-fe\.h": ["coordinator/store"],
     r"simdjson": ["common/json", "coordinator/catalog"],
-    r"boost/beast": ["coordinator/http"],
-    r"boost/asio": ["coordinator/http"],
+    r"boost/beast": ["common/http"],
+    r"boost/asio": ["common/http"],
     r"grpcpp/": ["common/rpc", "coordinator/rpc", "worker/agent", "worker/upload", "cli"],
     r"CLI/": ["cli", "coordinator", "worker"],
 }

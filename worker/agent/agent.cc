@@ -268,7 +268,10 @@ void Agent::Impl::Run(std::stop_token stop, std::stop_token hurry) {
 
 void Agent::Impl::Take(Posted posted) {
   if (auto* answered = std::get_if<CompleteAnswered>(&posted.event)) answered->random = Chance();
-  if (auto* disconnected = std::get_if<Disconnected>(&posted.event)) disconnected->random = Chance();
+  if (auto* disconnected = std::get_if<Disconnected>(&posted.event)) {
+    disconnected->random = Chance();
+    if (options_.session_changed && disconnected->link == state_.link_number) options_.session_changed(false);
+  }
   if (const auto* welcome = std::get_if<WelcomeReceived>(&posted.event);
       welcome != nullptr && welcome->link == state_.link_number) {
     for (const Toolset& toolset : posted.welcomed.toolsets) toolsets_[toolset.name] = toolset;
@@ -277,6 +280,7 @@ void Agent::Impl::Take(Posted posted) {
                                {"epoch", Cat(welcome->epoch)},
                                {"keep", Cat(welcome->keep.size())},
                                {"drop", Cat(welcome->drop.size())}});
+    if (options_.session_changed) options_.session_changed(true);
     if (options_.go_settings_known) options_.go_settings_known(posted.welcomed.go);
     if (options_.toolsets_known && state_.config.isolation_error.empty()) {
       options_.toolsets_known(posted.welcomed.toolsets);
@@ -470,6 +474,7 @@ void Agent::Impl::Do(const SendReport&) {
   v1::WorkerMessage message;
   WorkerReport report = snapshot_;
   report.disk_free_bytes = disk_free_;
+  if (report.figures) report.figures->clock_seconds = absl::ToDoubleSeconds(WallNow() - absl::UnixEpoch());
   if (report.toolchains.size() > kWorkerReportRowsMax) report.toolchains.resize(kWorkerReportRowsMax);
   if (report.readiness.size() > kWorkerReportRowsMax) report.readiness.resize(kWorkerReportRowsMax);
   for (TargetReadiness& r : report.readiness) {

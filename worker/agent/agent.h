@@ -50,7 +50,9 @@ struct AgentOptions {
   std::function<void(const goproxy::Settings&)> go_settings_known;
   // A new Welcome named these; called from Run's thread, must not wait.
   std::function<void(const std::vector<Toolset>&)> toolsets_known;
-  // All but disk_free_bytes; about once a second, from Run's thread; must be quick.
+  // The session with a coordinator began, or ended; from Run's thread, must not wait.
+  std::function<void(bool)> session_changed;
+  // All but disk_free_bytes and the clock; about once a second, from Run's thread; must be quick.
   std::function<WorkerReport()> snapshot;
 };
 

@@ -56,12 +56,7 @@ module.exports = ({ stat, lines, bars, board }, { rate }) => {
             title: 'Errors per hour',
             unit: 'short',
             stacked: true,
-            expr: [
-              [
-                'sum by (stage, class) (increase(gofarm_catalog_errors_total[1h])) > 0 or sum by (stage) (increase(gofarm_catalog_errors_total[1h]))',
-                '{{stage}} {{class}}',
-              ],
-            ],
+            expr: [['sum by (stage) (increase(gofarm_catalog_errors_total[1h]))', '{{stage}}']],
             about: 'Modules that a stage has no result for, and turns that failed.',
             next: ['Which builds fail?', 'failures'],
           }),

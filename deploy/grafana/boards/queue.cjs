@@ -108,12 +108,7 @@ module.exports = ({ stat, lines, board }, { T, rate, quantile }) => {
             title: 'Mean time in each phase',
             unit: 's',
             stacked: true,
-            expr: [
-              [
-                `${phase('sum')} / clamp_min(${phase('count')}, 1e-9)`,
-                '{{phase}}',
-              ],
-            ],
+            expr: [[`${phase('sum')} / clamp_min(${phase('count')}, 1e-9)`, '{{phase}}']],
             about: 'Mean length of each phase of an attempt; 0 where no attempt ended.',
             next: ['Do caches help?', 'workers'],
           }),

@@ -15,7 +15,7 @@ TEST(MetricsTest, TheSameNameAndLabelsAreOneMetric) {
   const std::string text = metrics.Text();
   EXPECT_THAT(text, ::testing::HasSubstr("gofarm_offers_total{answer=\"accepted\"} 3"));
   EXPECT_THAT(text, ::testing::HasSubstr("gofarm_queue_jobs 7"));
-  EXPECT_THAT(text, ::testing::HasSubstr("gofarm_phase_seconds_bucket{phase=\"build\",le=\"10\"} 1"));
+  EXPECT_THAT(text, ::testing::HasSubstr("gofarm_phase_seconds_bucket{phase=\"build\",le=\"10.0\"} 1"));
 }
 
 TEST(MetricsTest, ACounterShowsATotalThatIsCountedElsewhereAndNeverGoesBack) {

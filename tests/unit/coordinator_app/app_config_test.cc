@@ -8,8 +8,8 @@
 #include <fstream>
 
 #include "common/base/text.h"
+#include "common/http/http_server.h"
 #include "common/io/files.h"
-#include "coordinator/http/http_server.h"
 
 namespace gofarm::coordinator {
 namespace {

@@ -49,12 +49,28 @@ TEST(CatalogMetricsTest, AFollowerShowsNoBacklog) {
   metrics::Registry registry;
   CatalogMetrics metrics(registry);
   metrics.Show(CatalogStatus{.stages = {{.name = "detect", .state = "running", .backlog = 7},
-                                        {.name = "reach", .state = "waits", .backlog = 3}}});
+                                        {.name = "reach", .state = "waits", .backlog = 3}}},
+               absl::UnixEpoch());
   EXPECT_THAT(registry.Text(), HasSubstr("gofarm_catalog_backlog{stage=\"detect\"} 7\n"));
   EXPECT_THAT(registry.Text(), HasSubstr("gofarm_catalog_stage_running{stage=\"detect\"} 1\n"));
   EXPECT_THAT(registry.Text(), HasSubstr("gofarm_catalog_stage_running{stage=\"reach\"} 0\n"));
-  metrics.Show(std::nullopt);
+  metrics.Show(std::nullopt, absl::UnixEpoch());
   EXPECT_THAT(registry.Text(), HasSubstr("gofarm_catalog_backlog{stage=\"detect\"} 0\n"));
+}
+
+TEST(CatalogMetricsTest, HowFarTheIndexWasReadAndWhichStageStandsStillAreShown) {
+  metrics::Registry registry;
+  CatalogMetrics metrics(registry);
+  const absl::Time now = absl::FromUnixSeconds(1'800'000'000);
+  CatalogStatus status{.stages = {{.name = "index", .state = "running"},
+                                  {.name = "detect", .state = "running", .backlog = 7, .stalled_seconds = 90}}};
+  status.index_read_until = now - absl::Minutes(3);
+  metrics.Show(status, now);
+  EXPECT_THAT(registry.Text(), HasSubstr("gofarm_catalog_cursor_age_seconds 180\n"));
+  EXPECT_THAT(registry.Text(), HasSubstr("gofarm_catalog_stage_progress_age_seconds{stage=\"detect\"} 90\n"));
+  status.stages[0].state = "paused";
+  metrics.Show(status, now);
+  EXPECT_THAT(registry.Text(), HasSubstr("gofarm_catalog_cursor_age_seconds 0\n")) << "nobody reads it";
 }
 
 TEST(CatalogMetricsTest, AServicesCountsAreShownAsItsGateHasThem) {

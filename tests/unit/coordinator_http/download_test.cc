@@ -14,11 +14,11 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "common/base/clock.h"
+#include "common/http/file_response.h"
+#include "common/http/http_server.h"
+#include "common/http/socket_calls.h"
 #include "common/io/files.h"
 #include "common/io/scratch_folder.h"
-#include "coordinator/http/file_response.h"
-#include "coordinator/http/http_server.h"
-#include "coordinator/http/socket_calls.h"
 #include "tests/unit/coordinator_http/raw_client.h"
 
 namespace gofarm::http {

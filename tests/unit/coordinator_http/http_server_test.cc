@@ -1,10 +1,11 @@
 // The operators' HTTP listener, spoken to over real sockets with bytes written by hand.
-#include "coordinator/http/http_server.h"
+#include "common/http/http_server.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <thread>
 
 #include "common/base/text.h"
@@ -24,10 +25,11 @@ class HttpServerTest : public ::testing::Test {
   HttpServerTest() {
     metrics_.GetCounter("gofarm_jobs_ended_total", "Jobs that ended.", {{"state", "built"}}).Add(3);
     Router router;
-    AddOperations(router, {.metrics = [this] { return metrics_.Text(); },
-                           .alive = [this] { return alive_; },
-                           .ready = [this] { return ready_; },
-                           .remarks = [this] { return remarks_; }});
+    AddOperations(router,
+                  {.metrics = [this](metrics::Format format) { return metrics::Write(metrics_.Collect(), format); },
+                   .alive = [this] { return alive_; },
+                   .ready = [this] { return ready_; },
+                   .remarks = [this] { return remarks_; }});
     router.Get("/throws", Router::Kind::kBlocking,
                [](const Request&) -> Response { throw std::runtime_error("boom"); });
     router.Get("/batches/{id}", Router::Kind::kBlocking, [](const Request& request) {
@@ -48,6 +50,32 @@ TEST_F(HttpServerTest, MetricsAreServedAsPrometheusReadsThem) {
   EXPECT_THAT(Get(server_->port(), "/metrics"), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("version=0.0.4"),
                                                       HasSubstr("# TYPE gofarm_jobs_ended_total counter"),
                                                       HasSubstr("gofarm_jobs_ended_total{state=\"built\"} 3")));
+}
+
+TEST_F(HttpServerTest, MetricsAreServedAsOpenMetricsToWhoAsksForThat) {
+  const std::string answer = Say(server_->port(),
+                                 "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                                 "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n\r\n");
+  EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("application/openmetrics-text; version=1.0.0"),
+                            HasSubstr("# TYPE gofarm_jobs_ended counter"), HasSubstr("\n# EOF\n")));
+}
+
+TEST_F(HttpServerTest, AnswersAndOpenConnectionsAreTold) {
+  std::atomic<int> open = 0, answers = 0, last = 0;
+  {
+    const auto server = HttpServer::Start("127.0.0.1:0", Router(),
+                                          {.answered =
+                                               [&](int status) {
+                                                 last = status;
+                                                 ++answers;
+                                               },
+                                           .open = &open});
+    ASSERT_TRUE(server.ok()) << server.status();
+    EXPECT_THAT(Get((*server)->port(), "/nowhere"), StartsWith("HTTP/1.1 404"));
+    EXPECT_EQ(answers, 1);
+    EXPECT_EQ(last, 404);
+  }
+  EXPECT_EQ(open, 0);
 }
 
 TEST_F(HttpServerTest, HealthIsOfTheProcessAndReadinessSaysWhyNot) {
@@ -102,7 +130,7 @@ TEST_F(HttpServerTest, HandlerThatThrowsIsAnInternalErrorAndTheServerLives) {
 
 TEST(IdleConnectionsTest, ShutNobodyOutAndTheLongestWaitingGivesWay) {
   Router router;
-  AddOperations(router, {.metrics = [] { return std::string(); },
+  AddOperations(router, {.metrics = [](metrics::Format) { return std::string(); },
                          .alive = [] { return absl::OkStatus(); },
                          .ready = [] { return absl::OkStatus(); }});
   const auto server = HttpServer::Start("127.0.0.1:0", std::move(router), {.request_time = absl::Minutes(10)}).value();

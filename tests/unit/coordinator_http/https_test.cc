@@ -14,6 +14,8 @@
 
 #include "common/base/clock.h"
 #include "common/base/text.h"
+#include "common/http/file_response.h"
+#include "common/http/http_server.h"
 #include "common/io/files.h"
 #include "common/io/http_client.h"
 #include "common/pki/authority.h"
@@ -21,8 +23,6 @@
 #include "common/pki/key.h"
 #include "common/pki/key_folder.h"
 #include "common/pki/shown.h"
-#include "coordinator/http/file_response.h"
-#include "coordinator/http/http_server.h"
 #include "tests/unit/coordinator_http/raw_client.h"
 
 namespace gofarm::http {

@@ -1,4 +1,4 @@
-#include "coordinator/http/router.h"
+#include "common/http/router.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

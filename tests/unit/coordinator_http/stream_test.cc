@@ -11,9 +11,9 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "common/http/file_response.h"
+#include "common/http/http_server.h"
 #include "common/io/files.h"
-#include "coordinator/http/file_response.h"
-#include "coordinator/http/http_server.h"
 #include "tests/unit/coordinator_http/raw_client.h"
 
 namespace gofarm::http {
@@ -110,7 +110,7 @@ class StreamTest : public ::testing::Test {
     for (int i = 0; content_.size() < 1'000'000; ++i) content_ += Cat(i, ",");
     EXPECT_TRUE(io::WriteFileAtomic(dir_ + "/f", content_).ok());
     Router router;
-    AddOperations(router, {.metrics = [] { return std::string("metrics"); },
+    AddOperations(router, {.metrics = [](metrics::Format) { return std::string("metrics"); },
                            .alive = [] { return absl::OkStatus(); },
                            .ready = [] { return absl::OkStatus(); }});
     router.Get("/file", Router::Kind::kBlocking, [this](const Request& request) {

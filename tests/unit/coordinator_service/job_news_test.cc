@@ -69,7 +69,8 @@ class JobNewsTest : public ::testing::Test {
                       },
                       clock_};
   FakeDispatch dispatch_;
-  metrics::Registry metrics_;
+  metrics::Registry registry_;
+  JobMetrics metrics_{registry_, clock_};
   JobNews news_{board_, fence_, dispatch_, metrics_};
 };
 
@@ -130,7 +131,7 @@ TEST_F(JobNewsTest, TheEndOfAnAttemptReachesBoardDispatcherFenceAndMetrics) {
   EXPECT_TRUE(IsAskedAgain());
   result.repeated = true;
   news_.AttemptEnded(attempt, result);
-  EXPECT_THAT(metrics_.Text(), HasSubstr("gofarm_attempts_ended_total{outcome=\"built\"} 1\n"))
+  EXPECT_THAT(registry_.Text(), HasSubstr("gofarm_attempts_ended_total{outcome=\"built\",target=\"x86_64\"} 1\n"))
       << "a repeat is no second end";
 }
 

@@ -1,4 +1,4 @@
-#include "coordinator/http/file_response.h"
+#include "common/http/file_response.h"
 
 #include <unistd.h>
 

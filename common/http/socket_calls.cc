@@ -1,4 +1,4 @@
-#include "coordinator/http/socket_calls.h"
+#include "common/http/socket_calls.h"
 
 // Not <netinet/tcp.h>: its tcp_info ends before the field that is asked for, and the two do not go together.
 #include <linux/tcp.h>

@@ -7,6 +7,7 @@
 // Thread-safe.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -15,7 +16,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "coordinator/http/router.h"
+#include "common/http/router.h"
+#include "common/metrics/exposition.h"
 
 namespace gofarm::http {
 
@@ -68,6 +70,9 @@ struct HttpServerOptions {
   Authorize authorize;         // null: whoever connects may ask, and no certificate is asked for
   bool for_everybody = false;  // may listen on every address without TLS too
   HttpLimits limits = kPlainLimits;
+  // Hears of each answer, as it begins to go out; any thread, must not wait. Null: nobody does.
+  std::function<void(int status)> answered;
+  std::atomic<int>* open = nullptr;  // counts the connections that are open, of several listeners; null: nobody asks
   absl::Duration handshake_time = absl::Seconds(3);
   absl::Duration request_time = absl::Seconds(10);  // for a request to come whole, from the end of the one before
   // A client that takes less than pace_bytes of an answer in a time of pace_time, while there is something for it, is
@@ -102,11 +107,13 @@ absl::Status CheckAddress(const std::string& address, bool anywhere = false);
 bool IsLoopback(const std::string& address);
 
 struct Operations {
-  std::function<std::string()> metrics;  // the text
-  std::function<absl::Status()> alive;   // must not wait
+  std::function<std::string(metrics::Format)> metrics;  // in the form that is asked for
+  std::function<absl::Status()> alive;                  // must not wait
   std::function<absl::Status()> ready;
   std::function<std::string()> remarks;  // of one that is ready: lines for people; null: none
 };
+// /metrics alone, in the form that the Accept header asks for.
+void AddMetrics(Router& router, std::function<std::string(metrics::Format)> text);
 // /metrics, /healthz (503 with the reason when only a restart helps) and /readyz (503 with the reason when it takes no
 // calls now; a ready one says below it what it does not do).
 void AddOperations(Router& router, Operations operations);

@@ -21,12 +21,12 @@
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
 #include "common/base/text.h"
+#include "common/http/http_server.h"
+#include "common/http/router.h"
+#include "common/http/shared.h"
+#include "common/http/socket_calls.h"
 #include "common/obs/log.h"
 #include "common/pki/shown.h"
-#include "coordinator/http/http_server.h"
-#include "coordinator/http/router.h"
-#include "coordinator/http/shared.h"
-#include "coordinator/http/socket_calls.h"
 
 namespace gofarm::http {
 
@@ -54,6 +54,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
         slow_(stream_.get_executor()),
         shared_(std::move(shared)) {
     ++shared_->connections;
+    if (shared_->options.open != nullptr) ++*shared_->options.open;
     TuneSocket(Lowest().socket().native_handle());
     if constexpr (!kTls) {
       beast::error_code ignored;
@@ -64,6 +65,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     EndStream();
     if (!address_.empty()) shared_->per_address.Leave(address_);
     --shared_->connections;
+    if (shared_->options.open != nullptr) --*shared_->options.open;
   }
 
   void Run() {
@@ -182,6 +184,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
 
   template <typename Message>
   void SetHead(Message& message, const Response& response) {
+    if (shared_->options.answered) shared_->options.answered(response.status);
     message.result(static_cast<unsigned>(response.status));
     message.version(11);
     message.set(bhttp::field::content_type, response.content_type);

@@ -10,9 +10,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/synchronization/mutex.h"
+#include "common/http/http_server.h"
+#include "common/http/router.h"
 #include "common/sync/bounded_pool.h"
-#include "coordinator/http/http_server.h"
-#include "coordinator/http/router.h"
 
 namespace gofarm::http {
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "absl/status/statusor.h"
-#include "coordinator/http/router.h"
+#include "common/http/router.h"
 
 namespace gofarm::http {
 

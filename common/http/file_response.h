@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+#include "common/http/router.h"
 #include "common/io/fd.h"
-#include "coordinator/http/router.h"
 
 namespace gofarm::http {
 

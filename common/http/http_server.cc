@@ -1,4 +1,4 @@
-#include "coordinator/http/http_server.h"
+#include "common/http/http_server.h"
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
@@ -10,9 +10,9 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/http/connection.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
-#include "coordinator/http/connection.h"
 
 namespace gofarm::http {
 namespace {
@@ -232,14 +232,20 @@ HttpLimits WithinOpenFiles(HttpLimits wanted, int64_t open_files) {
   return wanted;
 }
 
+void AddMetrics(Router& router, std::function<std::string(metrics::Format)> text) {
+  router.Get("/metrics", Router::Kind::kBlocking, [text = std::move(text)](const Request& request) {
+    const std::string* const accept = request.headers.Find("accept");
+    const metrics::Format format = metrics::FormatFor(accept == nullptr ? "" : *accept);
+    return Response{.body = text(format), .content_type = std::string(metrics::ContentType(format))};
+  });
+}
+
 void AddOperations(Router& router, Operations operations) {
   const auto told = [](std::string_view good, std::string_view bad, const absl::Status& status) {
     if (status.ok()) return Response{.body = Cat(good, "\n")};
     return Response{.status = 503, .body = Cat(bad, ": ", EscapeForPrint(Sv(status.message())), "\n")};
   };
-  router.Get("/metrics", Router::Kind::kBlocking, [metrics = std::move(operations.metrics)](const Request&) {
-    return Response{.body = metrics(), .content_type = "text/plain; version=0.0.4; charset=utf-8"};
-  });
+  AddMetrics(router, std::move(operations.metrics));
   router.Get("/healthz", Router::Kind::kQuick,
              [told, alive = std::move(operations.alive)](const Request&) { return told("ok", "not well", alive()); });
   router.Get("/readyz", Router::Kind::kBlocking,
