@@ -111,7 +111,7 @@ module.exports = ({ stat, lines, table, board }, { T, W, rate }) => {
             title: 'Free disk',
             unit: 'bytes',
             expr: [[`max by (worker) (gofarm_worker_disk_free_bytes{${W}})`, '{{worker}}']],
-            about: 'Free bytes under the work folder. Below 1 GiB a worker takes no job.',
+            about: "Free bytes in the fuller of the worker's folders. Below 1 GiB it takes no job.",
             next: ['What fails for want of room?', 'failures'],
           }),
           lines({
