@@ -12,6 +12,7 @@
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "common/io/redact_url.h"
+#include "common/io/url.h"
 #include "common/json/writer.h"
 
 namespace gofarm::cli {
@@ -59,8 +60,13 @@ Exit ReportDashboards(const Globals& globals, const ReportDashboardsArgs& args) 
     return absl::InvalidArgumentError(
         Cat("--since \"", EscapeForPrint(args.since), "\": give a time from 1m to 2160h, as 30m or 24h"));
   }
+  GOFARM_ASSIGN_OR_RETURN_CTX(const io::Url url, io::ParseUrl(args.prometheus), "--prometheus");
+  if (url.scheme == "file")
+    return absl::InvalidArgumentError("--prometheus: give the http or https URL of a Prometheus");
   const io::HttpClient http("gofarm");
   const dashboards::Prometheus prometheus(http, args.prometheus);
+  // Whatever else answers there would leave every panel empty.
+  GOFARM_RETURN_IF_ERROR(prometheus.At(Scope::For(kQueryMax), "vector(1)", WallNow()).status());
   dashboards::Report report{.source = io::RedactUrl(args.prometheus),
                             .from = WallNow() - range,
                             .to = WallNow(),

@@ -1,5 +1,5 @@
-// A farm that is harmed, watched by a real Prometheus and a real Alertmanager with the rules and inhibitions of deploy/,
-// only sixty times as quick: the alert that is meant is notified, and nothing that follows from it.
+// A farm that is harmed, watched by a real Prometheus and a real Alertmanager with the rules and inhibitions of
+// deploy/, only sixty times as quick: the alert that is meant is notified, and nothing that follows from it.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -70,8 +70,8 @@ class AlertsTest : public ::testing::Test {
     ASSERT_EQ(kill(static_cast<pid_t>(Number(At(file.root(), "supervisor"), "pid")), SIGKILL), 0);
   }
   int64_t SubmitSomething() {
-    return farm_->Submit({proxy_.Add("alerts.example/hello", {"main.go=package main\\n\\nfunc main() {}\\n"}), "--target",
-                          "x86_64"});
+    return farm_->Submit(
+        {proxy_.Add("alerts.example/hello", {"main.go=package main\\n\\nfunc main() {}\\n"}), "--target", "x86_64"});
   }
 
   const LocalProxy proxy_;

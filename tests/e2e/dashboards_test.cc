@@ -1,6 +1,6 @@
-// The dashboards on a real farm: each query of each panel has data in a real Prometheus, or says why it may have none; the
-// report that gofarm makes of them is drawn by a real browser; runbooks are served, and what they tell people to type is
-// taken.
+// The dashboards on a real farm: each query of each panel has data in a real Prometheus, or says why it may have none;
+// the report that gofarm makes of them is drawn by a real browser; runbooks are served, and what they tell people to
+// type is taken.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -42,8 +42,9 @@ class DashboardsTest : public ::testing::Test {
     ASSERT_TRUE(absl::StartsWith(*url_, "http://")) << *url_;
     prometheus_ = new PrometheusServer(
         {.targets = {url_->substr(7)}, .rule_files = {Path("deploy/prometheus/gofarm.rules.yml")}, .alertmanager = ""});
-    const std::string good = proxy_->Add(
-        "watch.example/good", {"main.go=package main\\n\\nimport \\x22fmt\\x22\\n\\nfunc main() { fmt.Println(1) }\\n"});
+    const std::string good =
+        proxy_->Add("watch.example/good",
+                    {"main.go=package main\\n\\nimport \\x22fmt\\x22\\n\\nfunc main() { fmt.Println(1) }\\n"});
     const std::string bad = proxy_->Add("watch.example/bad", {"main.go=package main\\n\\nfunc main() { none() }\\n"});
     farm_->Watch(farm_->Submit({good, bad, "--target", "x86_64", "--target", "aarch64"}));
     // Two scrapes behind what ended last.
@@ -80,10 +81,9 @@ TEST_F(DashboardsTest, EveryQueryOfEveryPanelHasDataOrSaysWhyNot) {
       for (const simdjson::dom::element target : Items(At(panel, "targets"))) {
         ++queries;
         const std::string expr = Text(target, "expr");
-        const std::string asked = absl::StrReplaceAll(expr, {{"$__rate_interval", "1m"},
-                                                             {"$__range", "1h"},
-                                                             {"\"$target\"", "\".*\""},
-                                                             {"\"$worker\"", "\".*\""}});
+        const std::string asked = absl::StrReplaceAll(
+            expr,
+            {{"$__rate_interval", "1m"}, {"$__range", "1h"}, {"\"$target\"", "\".*\""}, {"\"$worker\"", "\".*\""}});
         SCOPED_TRACE(Cat(Text(board.root(), "title"), ", ", Text(panel, "title"), ": ", asked));
         if (!prometheus_->HasData(asked)) {
           EXPECT_TRUE(may_be_empty) << "it has no data and gives no reason";
@@ -116,18 +116,26 @@ TEST_F(DashboardsTest, WhatRulesAskIsServed) {
 
 TEST_F(DashboardsTest, TheReportHasNoEmptyPanelAndABrowserDrawsIt) {
   const std::string page = farm_->scratch() + "/dashboards.html";
-  const Json made = farm_->GofarmJson(
-      {"report", "dashboards", "--prometheus", prometheus_->url(), "--html", page, "--since", "5m"});
+  const Json made =
+      farm_->GofarmJson({"report", "dashboards", "--prometheus", prometheus_->url(), "--html", page, "--since", "5m"});
   EXPECT_THAT(Items(At(made.root(), "empty")), IsEmpty()) << simdjson::minify(made.root());
   EXPECT_LE(Number(made.root(), "excused"), kExcusedMax);
 
   if (RunCommand({"sh", "-c", "command -v chromium"}).exit_code != 0) {
     GTEST_SKIP() << "this system has no package chromium";
   }
-  const std::vector<std::string> browser = {
-      "chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-      "--disable-background-networking", "--disable-component-update", "--disable-sync",
-      "--host-resolver-rules=MAP * ~NOTFOUND", Cat("--user-data-dir=", farm_->scratch(), "/browser"), "--timeout=10000"};
+  const std::vector<std::string> browser = {"chromium",
+                                            "--headless",
+                                            "--no-sandbox",
+                                            "--disable-gpu",
+                                            "--disable-quic",
+                                            "--no-first-run",
+                                            "--disable-background-networking",
+                                            "--disable-component-update",
+                                            "--disable-sync",
+                                            "--host-resolver-rules=MAP * ~NOTFOUND",
+                                            Cat("--user-data-dir=", farm_->scratch(), "/browser"),
+                                            "--timeout=10000"};
   std::vector<std::string> dump = browser;
   dump.insert(dump.end(), {"--dump-dom", "file://" + page});
   const std::string dom = RunCommand(dump, {}, absl::Minutes(3)).out;

@@ -24,10 +24,11 @@ constexpr int64_t kFileMax = 64 << 20;
 constexpr char kListens[] = "msg=\"Listening on\" address=";
 
 process::ProcessId Spawned(std::vector<std::string> argv, const std::string& log) {
-  const absl::StatusOr<process::ProcessId> started = process::SpawnDaemon({.argv = std::move(argv),
-                                                                           .environment = process::InheritedEnvironment(),
-                                                                           .log_file = log,
-                                                                           .death_signal = SIGKILL});
+  const absl::StatusOr<process::ProcessId> started =
+      process::SpawnDaemon({.argv = std::move(argv),
+                            .environment = process::InheritedEnvironment(),
+                            .log_file = log,
+                            .death_signal = SIGKILL});
   if (!started.ok()) ADD_FAILURE() << started.status() << "; bash deploy/setup/setup.sh test installs it";
   return started.value_or(process::ProcessId{});
 }
@@ -82,9 +83,9 @@ ListeningProgram::ListeningProgram(const std::string& folder, std::vector<std::s
 ListeningProgram::~ListeningProgram() { End(process_); }
 
 WebhookSink::WebhookSink() : folder_(Scratch("gofarm-sink-")) {
-  process_ = Spawned({"python3", Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/support/webhook_sink.py"),
-                      folder_.path() + "/posts"},
-                     folder_.path() + "/log");
+  process_ = Spawned(
+      {"python3", Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/support/webhook_sink.py"), folder_.path() + "/posts"},
+      folder_.path() + "/log");
   for (const absl::Time end = absl::Now() + kStartMax; authority_.empty() && absl::Now() < end;) {
     const std::vector<std::string> lines = Lines();
     if (!lines.empty()) authority_ = Cat("127.0.0.1:", lines[0]);

@@ -1,5 +1,5 @@
-// Debian's prometheus and prometheus-alertmanager as processes of a test, on free ports of this machine and with folders of
-// their own; they end with the objects. Not thread-safe.
+// Debian's prometheus and prometheus-alertmanager as processes of a test, on free ports of this machine and with
+// folders of their own; they end with the objects. Not thread-safe.
 #pragma once
 
 #include <map>
@@ -86,7 +86,8 @@ class PrometheusServer {
 // The text of a file of the source.
 std::string SourceFile(const std::string& path);
 
-// A folder's rules and Alertmanager's configuration as the tests use them: every `for:` and time of a group is a sixtieth.
+// A folder's rules and Alertmanager's configuration as the tests use them: every `for:` and time of a group is a
+// sixtieth.
 std::string Hastened(const std::string& text);
 
 }  // namespace gofarm::testing
