@@ -15,6 +15,7 @@
 #include "cli/nearest.h"
 #include "cli/output.h"
 #include "cli/publish_client.h"
+#include "cli/report_dashboards.h"
 #include "cli/words.h"
 #include "cli/words_publish.h"
 #include "common/base/text.h"
@@ -517,6 +518,9 @@ int Main(int argc, char** argv) {
   AddLogs(p, part, follow);
   InstallWords install;
   AddInstall(p, install);
+  ReportDashboardsArgs report_dashboards;
+  CLI::App* report = p.Group(&p.app, "report", "what a farm does, as pages to keep");
+  AddReportDashboards(p, report, report_dashboards);
   try {
     p.app.parse(argc, argv);
     pki::HideArgument(argc, argv, member.login.join);

@@ -32,6 +32,7 @@
 #include "coordinator/publish/publish_metrics.h"
 #include "coordinator/rpc/listener_watch.h"
 #include "coordinator/rpc/standby_server.h"
+#include "coordinator/runbook_routes.h"
 #include "coordinator/service/audit_log.h"
 #include "coordinator/service/identity_service.h"
 #include "coordinator/service/leadership.h"
@@ -285,6 +286,7 @@ http::Router Coordinator::OperationsRouter() {
     read(leading_->Page());
     return true;
   });
+  AddRunbooks(router);
   http::AddOperations(router, {.metrics = [this](metrics::Format format) { return MetricsText(format); },
                                .alive = [this] { return listener_.Check(); },
                                .ready = [this] { return Ready(); },

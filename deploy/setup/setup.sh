@@ -63,7 +63,7 @@ fi
 # Other servers would start on all addresses, now and at each boot; the tests start their own. Whatever policy the machine has
 # comes back afterwards.
 servers=()
-for s in docker-registry nginx; do ! printf '%s\n' "${packages[@]}" | grep -qx "$s" || servers+=("$s"); done
+for s in docker-registry nginx prometheus prometheus-alertmanager; do ! printf '%s\n' "${packages[@]}" | grep -qx "$s" || servers+=("$s"); done
 policy=/usr/sbin/policy-rc.d mark="# of gofarm's deploy/setup/setup.sh, while it installs"
 give_back_policy() {
   if [ -e "$policy.before-gofarm" ]; then as_root mv -f "$policy.before-gofarm" "$policy"; else as_root rm -f "$policy"; fi

@@ -70,7 +70,9 @@ MAY = {
     "worker/watch": ["worker/build"] + COMMON,
     "worker/agent": ["worker/*"] + COMMON + PROTO,
     "worker": ["worker/*"] + COMMON + PROTO,
-    "cli": ["cli/embedded", "cli/install"] + PROTO + COMMON,
+    "cli": ["cli/dashboards", "cli/embedded", "cli/install"] + PROTO + COMMON,
+    # Draws what Prometheus answers; needs no farm.
+    "cli/dashboards": COMMON,
     "cli/embedded": PROTO + COMMON,
     # Needs no farm: what it asks of one comes in by values.
     "cli/install": COMMON,

@@ -66,6 +66,21 @@ TEST(WordsTest, AWrongOptionOrValueIsNamed) {
   ExpectWrong({"--server", "example.org:7070", "status"}, "TLS");
 }
 
+TEST(WordsTest, AReportOfDashboardsAsksForAPrometheusThatAnswers) {
+  ExpectWrong({"report", "dashboards", "--html", "x.html"}, "--prometheus");
+  ExpectWrong({"report", "dashboards", "--prometheus", "http://127.0.0.1:1"}, "--html");
+  const std::vector<std::string> words = {"report", "dashboards", "--html", "/nonexistent/x.html", "--prometheus"};
+  const auto with = [&words](std::vector<std::string> more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    return more;
+  };
+  ExpectWrong(with({"file:///etc/passwd"}), "give the http or https URL");
+  ExpectWrong(with({"127.0.0.1 9090"}), "--prometheus");
+  ExpectWrong(with({"http://127.0.0.1:1", "--since", "yesterday"}), "--since \"yesterday\"");
+  ExpectWrong(with({"http://127.0.0.1:1", "--since", "1s"}), "give a time from 1m");
+  EXPECT_EQ(Gofarm(with({"http://127.0.0.1:1"})).exit_code, 3);
+}
+
 TEST(WordsTest, WhatIsWrongWithAnOrderToPublishIsToldWithoutAFarm) {
   ExpectWrong({"publish", "retry"}, "--all: one of both");
   ExpectWrong({"publish", "retry", "3", "--all"}, "--all");
@@ -150,7 +165,7 @@ void Collect(const std::vector<std::string>& path, std::vector<std::vector<std::
 TEST(WordsTest, TheHelpOfEveryVerbHasAnExampleOfIt) {
   std::vector<std::vector<std::string>> verbs;
   Collect({}, verbs);
-  EXPECT_EQ(verbs.size(), 72u);
+  EXPECT_EQ(verbs.size(), 73u);
   for (const std::vector<std::string>& verb : verbs) {
     std::vector<std::string> words = verb;
     words.push_back("--help");
