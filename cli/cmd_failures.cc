@@ -1,3 +1,7 @@
+#include <memory>
+#include <string>
+#include <utility>
+
 #include "cli/commands.h"
 #include "cli/names.h"
 #include "cli/output.h"

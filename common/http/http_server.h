@@ -28,8 +28,10 @@ struct HttpLimits {
   // Of them from one address (of IPv6 from one /64, which is what one host can choose from); more are closed at once.
   // 0: no bound of its own.
   int per_address = 0;
-  int streams = 300;          // answers under way that are streams or files; more get 503
-  int waiting_requests = 64;  // that wait for a thread which may block; more get 503
+  int streams = 300;  // answers under way that are streams or files; more get 503
+  // That wait for a thread which may block; more get 503, after which a browser does not follow a log any more. As many
+  // as may follow one: they all come at once when a coordinator has started.
+  int waiting_requests = 300;
 };
 // Of the operators' listeners: hundreds of followers, and room for what looks after the farm.
 inline constexpr HttpLimits kPlainLimits{};

@@ -153,7 +153,8 @@ TEST_F(PageSiteTest, TheJsonIsTheCommandLines) {
   EXPECT_EQ(failures.jobs(), 1);
   EXPECT_EQ(BodyOf(Get("/api/failures")), shapes::FailureListDocument(failures));
   EXPECT_THAT(Get("/api/workers"), AllOf(HasSubstr("application/json"), HasSubstr("\"w1\"")));
-  EXPECT_THAT(Get("/api/batches/4711"), AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("\"error\": \"no batch 4711\"")));
+  EXPECT_THAT(Get("/api/batches/4711"),
+              AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("\"error\": \""), HasSubstr("no batch 4711")));
   EXPECT_THAT(Get("/api/batches?limit=x"), StartsWith("HTTP/1.1 400"));
 }
 
@@ -177,8 +178,8 @@ TEST_F(PageSiteTest, ALogIsFollowedToItsEndAndAReconnectAfterItIsOver) {
   AppendSoon(offer.token(), 0, "one\ntwo");
   const std::string path = Cat("/jobs/", offer.job_id(), "/log");
   const int fd = Follow(Cat(path, "?offset=0"));
-  EXPECT_THAT(ReadUntil(fd, "one"), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("text/event-stream"),
-                                          HasSubstr("id: 4\ndata: [[\"\",\"one\\n\"]]"), Not(HasSubstr("two"))))
+  EXPECT_THAT(ReadUntil(fd, "]]\n"), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("text/event-stream"),
+                                           HasSubstr("id: 4\ndata: [[\"\",\"one\\n\"]]"), Not(HasSubstr("two"))))
       << "a line that is not whole waits";
   AppendSoon(offer.token(), 7, " more\n");
   EXPECT_THAT(ReadUntil(fd, "more"), HasSubstr("id: 13\ndata: [[\"\",\"two more\\n\"]]"));
@@ -192,8 +193,8 @@ TEST_F(PageSiteTest, ALogIsFollowedToItsEndAndAReconnectAfterItIsOver) {
                      Cat("GET ", path, query, " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n", fields, "\r\n"));
   };
   EXPECT_THAT(ask("?offset=0", "Last-Event-ID: 17\r\n"), StartsWith("HTTP/1.1 204"));
-  EXPECT_THAT(ask("?offset=0", "Last-Event-ID: 4\r\n"),
-              AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("two more"), Not(HasSubstr("one")), HasSubstr("event: end")))
+  EXPECT_THAT(ask("?offset=0", "Last-Event-ID: 4\r\n"), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("two more"),
+                                                              Not(HasSubstr("\"one")), HasSubstr("event: end")))
       << "the browser's word counts";
   EXPECT_THAT(ask("?offset=13", ""), AllOf(HasSubstr("last"), Not(HasSubstr("two")), HasSubstr("event: end")));
   EXPECT_THAT(ask("?offset=17", ""), HasSubstr("event: end")) << "who was not told is told";
@@ -228,7 +229,7 @@ TEST_F(PageSiteTest, FollowersOfALeadershipThatEndsAreCutSoThatTheyComeAgain) {
   const v1::Offer offer = RunningOffer(worker);
   AppendSoon(offer.token(), 0, "one\n");
   const int fd = Follow(Cat("/jobs/", offer.job_id(), "/log"));
-  EXPECT_THAT(ReadUntil(fd, "one"), HasSubstr("id: 4"));
+  EXPECT_THAT(ReadUntil(fd, "]]\n"), HasSubstr("id: 4"));
   leads_ = false;
   tails_.reset();
   EXPECT_THAT(http::ReadToEnd(fd), Not(HasSubstr("event: end")));

@@ -18,8 +18,8 @@ using ::testing::IsEmpty;
 TEST(FingerprintTest, WhatDiffersFromModuleToModuleIsTakenOut) {
   const std::pair<const char*, const char*> cases[] = {
       {"main.go:12:3: undefined: Asset", "FILE:N:N: undefined: Asset"},
-      {"./cmd/x/main.go:1:20: undefined: Asset", "PATH:N:N: undefined: Asset"},
-      {"internal/db.go:7:9: undefined: Asset", "PATH:N:N: undefined: Asset"},
+      {"./cmd/x/main.go:1:20: undefined: Asset", "FILE:N:N: undefined: Asset"},
+      {"internal/db.go:7:9: undefined: Asset", "FILE:N:N: undefined: Asset"},
       {"github.com/a/b@v1.2.3: invalid version: unknown revision", "PATH@VERSION: invalid version: unknown revision"},
       {"go: module needs go1.25.1 (running go1.26.8)", "go: module needs goVERSION (running goVERSION)"},
       {"got v0.0.0-20200101000000-abcdef012345, want 1.2", "got VERSION, want VERSION"},

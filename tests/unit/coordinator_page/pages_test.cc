@@ -274,7 +274,7 @@ TEST(FrameTest, ScriptAndStylesAreThoseOfThePolicyAndNothingElseIsAllowed) {
   EXPECT_EQ(kPageStyle.text().find_first_of("<&"), std::string_view::npos);
   EXPECT_EQ(kPageScript.text().find("</"), std::string_view::npos);
   EXPECT_EQ(kPageScript.text().find("<!--"), std::string_view::npos);
-  EXPECT_EQ(kPageScript.text().find("innerHTML ="), std::string_view::npos) << "text is made text nodes of";
+  EXPECT_EQ(kPageScript.text().find("innerHTML = "), std::string_view::npos) << "text is made text nodes of";
 }
 
 TEST(DurationTest, ReadsWell) {
