@@ -49,8 +49,8 @@ class MetricsTest : public ::testing::Test {
     EXPECT_THAT(RunCommand({"cat", file + ".head"}).out,
                 HasSubstr("application/openmetrics-text; version=1.0.0; charset=utf-8"));
     const std::string source = std::getenv("GOFARM_SOURCE_DIR");
-    const CommandResult parsed = RunCommand(
-        {"/usr/bin/python3", source + "/tests/e2e/openmetrics.py", file, Cat(source, "/tests/golden/metrics/", golden)});
+    const CommandResult parsed = RunCommand({"/usr/bin/python3", source + "/tests/e2e/openmetrics.py", file,
+                                             Cat(source, "/tests/golden/metrics/", golden)});
     EXPECT_EQ(parsed.exit_code, 0) << parsed.out << parsed.err;
     const CommandResult plain = RunCommand({"curl", "-sf", "-D", file + ".head", "-o", file, url});
     ASSERT_EQ(plain.exit_code, 0) << plain.err;
