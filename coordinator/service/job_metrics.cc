@@ -133,14 +133,13 @@ void JobMetrics::CountJobs(JobState state, std::optional<Target> target, int64_t
 
 void JobMetrics::Lost(AttemptToken token, bool waits_again) {
   const std::optional<Tracked> tracked = Take(token);
+  if (!tracked) return;  // news that came after its end
   CountAttempt(AttemptOutcome::kLost, FailureClass::kWorkerLost, tracked);
   if (waits_again) {
     requeued_.at(std::string(Name(FailureClass::kWorkerLost)))->Add();
     return;
   }
-  const bool cancelled = tracked && tracked->is_cancelled;
-  CountJobs(cancelled ? JobState::kCancelled : JobState::kFailed,
-            tracked ? std::optional(tracked->target) : std::nullopt, 1);
+  CountJobs(tracked->is_cancelled ? JobState::kCancelled : JobState::kFailed, tracked->target, 1);
 }
 
 void JobMetrics::Cancelled(const std::vector<domain::JobRef>& jobs) {

@@ -114,6 +114,14 @@ TEST_F(JobMetricsTest, ALostAttemptEndsItsJobAsCancelledOnlyWhenThatWasAskedFor)
   ExpectLine("gofarm_attempts_ended_total{outcome=\"lost\",target=\"riscv64\"} 3");
 }
 
+TEST_F(JobMetricsTest, ALossThatIsToldAfterTheEndIsNone) {
+  Run();
+  metrics_.Ended(Built(), Ended(JobState::kBuilt, AttemptOutcome::kBuilt));
+  metrics_.Lost(kToken, /*waits_again=*/true);
+  ExpectLine("gofarm_jobs_requeued_total{why=\"worker_lost\"} 0");
+  EXPECT_THAT(registry_.Text(), Not(HasSubstr("outcome=\"lost\",target=\"unknown\"")));
+}
+
 TEST_F(JobMetricsTest, WhatAnotherCoordinatorAcceptedHasNoWaitHereAndItsTimeCountsFromItsBeginning) {
   metrics_.Running(kToken, job_, clock_.Now() - absl::Seconds(100));
   metrics_.Running(kToken, job_, clock_.Now());  // a Hello repeats it

@@ -108,18 +108,18 @@ void ExpectTaken(const std::string& golden, const std::vector<metrics::Family>& 
   const std::string source = std::getenv("GOFARM_SOURCE_DIR");
   const std::string file = Cat(::testing::TempDir(), "/scrape-", ::getpid());
   ASSERT_TRUE(io::WriteFileAtomic(file, metrics::Write(families, metrics::Format::kOpenMetrics)).ok());
-  const auto parsed = process::Run(
-      Scope::For(absl::Minutes(1)),
-      // Debian's own, which has Debian's prometheus_client.
-      {.argv = {"/usr/bin/python3", Cat(source, "/tests/e2e/openmetrics.py"), file, Cat(source, "/tests/golden/metrics/", golden)},
-       .environment = process::InheritedEnvironment()});
+  const auto parsed = process::Run(Scope::For(absl::Minutes(1)),
+                                   // Debian's own, which has Debian's prometheus_client.
+                                   {.argv = {"/usr/bin/python3", Cat(source, "/tests/e2e/openmetrics.py"), file,
+                                             Cat(source, "/tests/golden/metrics/", golden)},
+                                    .environment = process::InheritedEnvironment()});
   ::unlink(file.c_str());
   ASSERT_TRUE(parsed.ok()) << parsed.status();
   EXPECT_EQ(parsed->exit_code, 0) << parsed->out << parsed->err;
-  const auto checked = process::Run(Scope::For(absl::Minutes(1)),
-                                    {.argv = {"promtool", "check", "metrics"},
-                                     .environment = process::InheritedEnvironment(),
-                                     .input = metrics::Write(families, metrics::Format::kPrometheus)});
+  const auto checked =
+      process::Run(Scope::For(absl::Minutes(1)), {.argv = {"promtool", "check", "metrics"},
+                                                  .environment = process::InheritedEnvironment(),
+                                                  .input = metrics::Write(families, metrics::Format::kPrometheus)});
   ASSERT_TRUE(checked.ok()) << checked.status();
   EXPECT_EQ(checked->exit_code, 0) << checked->out << checked->err;
 }
