@@ -127,7 +127,9 @@ void JobMetrics::CountAttempt(AttemptOutcome outcome, FailureClass failure, cons
   attempts_.at(tracked->target)->Observe(absl::ToDoubleSeconds(took));
 }
 
-void JobMetrics::CountJob(JobState state, std::optional<Target> target) { JobCounter(registry_, state, target).Add(); }
+void JobMetrics::CountJobs(JobState state, std::optional<Target> target, int64_t count) {
+  JobCounter(registry_, state, target).Add(static_cast<double>(count));
+}
 
 void JobMetrics::Lost(AttemptToken token, bool waits_again) {
   const std::optional<Tracked> tracked = Take(token);
@@ -137,12 +139,14 @@ void JobMetrics::Lost(AttemptToken token, bool waits_again) {
     return;
   }
   const bool cancelled = tracked && tracked->is_cancelled;
-  CountJob(cancelled ? JobState::kCancelled : JobState::kFailed,
-           tracked ? std::optional(tracked->target) : std::nullopt);
+  CountJobs(cancelled ? JobState::kCancelled : JobState::kFailed,
+            tracked ? std::optional(tracked->target) : std::nullopt, 1);
 }
 
 void JobMetrics::Cancelled(const std::vector<domain::JobRef>& jobs) {
-  for (const domain::JobRef& job : jobs) CountJob(JobState::kCancelled, job.target);
+  std::map<Target, int64_t> counts;
+  for (const domain::JobRef& job : jobs) ++counts[job.target];
+  for (const auto& [target, count] : counts) CountJobs(JobState::kCancelled, target, count);
 }
 
 void JobMetrics::CountResult(const domain::CompletedAttempt& attempt, std::optional<Target> target) {
@@ -165,7 +169,7 @@ void JobMetrics::Ended(const domain::CompletedAttempt& attempt, const domain::Co
   if (!target && result.requeued) target = result.requeued->target;
   CountAttempt(result.recorded, result.recorded_failure, tracked);
   CountResult(attempt, target);
-  if (IsEnded(result.job_state)) return CountJob(result.job_state, target);
+  if (IsEnded(result.job_state)) return CountJobs(result.job_state, target, 1);
   // An attempt that was cancelled without being asked for it: its worker stops.
   const std::string_view why =
       result.recorded == AttemptOutcome::kCancelled ? kWorkerEndedIt : Name(result.recorded_failure);

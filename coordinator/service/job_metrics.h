@@ -4,6 +4,7 @@
 #pragma once
 
 #include <array>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -49,7 +50,7 @@ class JobMetrics {
   std::optional<Tracked> Take(AttemptToken token);
   void Track(AttemptToken token, Tracked tracked) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountAttempt(AttemptOutcome outcome, FailureClass failure, const std::optional<Tracked>& tracked);
-  void CountJob(JobState state, std::optional<Target> target);
+  void CountJobs(JobState state, std::optional<Target> target, int64_t count);
   void CountResult(const domain::CompletedAttempt& attempt, std::optional<Target> target);
 
   metrics::Registry& registry_;

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "common/base/text.h"
+#include "common/vocab/worker_report.h"
 
 namespace gofarm::worker {
 namespace {
@@ -19,9 +20,10 @@ using testing::Not;
 class WorkerConfigTest : public testing::Test {
  protected:
   WorkerConfigTest() {
-    for (const char* name : {"GOFARM_WORKER_NAME", "GOFARM_WORKER_COORDINATORS", "GOFARM_WORKER_CACHE_DIR",
-                             "GOFARM_WORKER_WORK_DIR", "GOFARM_WORKER_GOPROXY", "GOFARM_WORKER_LOG_LEVEL",
-                             "GOFARM_WORKER_DRAIN_TIMEOUT", "GOFARM_WORKER_LABELS", "GOFARM_JOIN"}) {
+    for (const char* name :
+         {"GOFARM_WORKER_NAME", "GOFARM_WORKER_COORDINATORS", "GOFARM_WORKER_CACHE_DIR", "GOFARM_WORKER_WORK_DIR",
+          "GOFARM_WORKER_GOPROXY", "GOFARM_WORKER_LOG_LEVEL", "GOFARM_WORKER_DRAIN_TIMEOUT", "GOFARM_WORKER_LABELS",
+          "GOFARM_WORKER_HTTP", "GOFARM_JOIN"}) {
       ::unsetenv(name);
     }
   }
@@ -205,6 +207,46 @@ TEST_F(WorkerConfigTest, AProxyThatGoCannotUseIsAFaultHereAndNotOfEachJob) {
 }
 
 // Folders of the work folder are cleared at every start.
+TEST_F(WorkerConfigTest, ItsOwnMetricsAreOffPlainHereAndOverTlsForOthers) {
+  const std::string base = "coordinators = [\"unix:/x\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\n";
+  auto config = LoadAppConfig(FileOf(base));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->metrics.address, "");
+
+  Flags flags = FileOf(base + "http = \"127.0.0.1:7072\"\n");
+  EXPECT_EQ(LoadAppConfig(flags)->metrics.address, "127.0.0.1:7072");
+  ::setenv("GOFARM_WORKER_HTTP", "127.0.0.1:7073", 1);
+  EXPECT_EQ(LoadAppConfig(flags)->metrics.address, "127.0.0.1:7073");
+  flags.http = "[::1]:7074";
+  EXPECT_EQ(LoadAppConfig(flags)->metrics.address, "[::1]:7074");
+  ::unsetenv("GOFARM_WORKER_HTTP");
+
+  const std::string tls = "http = \"0.0.0.0:7072\"\nhttp_certificate = \"/cert\"\nhttp_key = \"/key\"\n";
+  config = LoadAppConfig(FileOf(base + tls + "http_token_file = \"/t\"\nscrape_address = \"w.example.com:7072\"\n"));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->metrics.certificate, "/cert");
+  EXPECT_EQ(config->metrics.token_file, "/t");
+  EXPECT_EQ(config->scrape_address, "w.example.com:7072");
+}
+
+TEST_F(WorkerConfigTest, AnAddressThatOthersWouldReadInThePlainIsAFault) {
+  const std::string base = "coordinators = [\"unix:/x\"]\ncache_dir = \"/c\"\nwork_dir = \"/w\"\n";
+  const std::pair<const char*, const char*> faults[] = {
+      {"http = \"0.0.0.0:7072\"\n", "reaches beyond this machine"},
+      {"http = \"here\"\n", "is no address"},
+      {"http = \"127.0.0.1:7072\"\nhttp_key = \"/key\"\n", "belong together"},
+      {"scrape_address = \"w.example.com:7072\"\n", "set http"},
+      {"http = \"127.0.0.1:7072\"\nscrape_address = \"w.example.com\"\n", "scrape_address"},
+  };
+  for (const auto& [text, says] : faults) {
+    const auto config = LoadAppConfig(FileOf(base + text));
+    EXPECT_THAT(std::string(config.status().message()), HasSubstr(says)) << text;
+  }
+  const auto config = LoadAppConfig(FileOf(
+      Cat(base, "http = \"127.0.0.1:7072\"\nscrape_address = \"", std::string(kScrapeAddressMax, 'h'), ":1\"\n")));
+  EXPECT_THAT(std::string(config.status().message()), HasSubstr("more than 200 bytes"));
+}
+
 TEST_F(WorkerConfigTest, TheCacheDoesNotLieInTheWorkFolder) {
   const auto fault_of = [&](const std::string& cache, const std::string& work) {
     const auto config = LoadAppConfig(
