@@ -1,5 +1,6 @@
 // The dashboards of deploy/grafana: check_dashboards.cjs MODULES SOURCE. What is committed is what the generator writes; it
-// fits the types of @grafana/schema (by tsc) and the rules below; and each rule finds the fault that it is there for.
+// fits the types of @grafana/schema (by tsc) and the rules below; it and the alerts ask for what coordinators serve; and
+// each rule finds the fault that it is there for.
 'use strict';
 const { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } = require('node:fs');
 const { spawnSync } = require('node:child_process');
@@ -83,6 +84,50 @@ function typeFaults(all) {
   return compiled.status === 0 ? [] : compiled.stdout.split('\n').filter((line) => line.includes('error'));
 }
 
+// What coordinators serve (tests/golden/metrics): name, and labels with their values; none where they are no closed set.
+const served = new Map(
+  readFileSync(join(source, 'tests/golden/metrics/coordinator.tsv'), 'utf8')
+    .split('\n')
+    .slice(1)
+    .filter(Boolean)
+    .map((line) => line.split('\t'))
+    .map(([name, kind, , labels]) => [
+      name,
+      {
+        kind,
+        labels: new Map(
+          labels
+            .split(' ')
+            .filter(Boolean)
+            .map((label) => label.split('='))
+            .map(([label, values]) => [label, values]),
+        ),
+      },
+    ]),
+);
+
+// Series and labels of a query that nobody serves.
+function seriesFaults(expr) {
+  const out = [];
+  for (const [, name, , matchers] of expr.matchAll(/\b((?:gofarm|process)_[a-z0-9_]+)(\{([^}]*)\})?/g)) {
+    const histogram = served.get(name.replace(/_(bucket|sum|count)$/, ''));
+    const series = histogram?.kind === 'histogram' && histogram !== served.get(name) ? histogram : served.get(name);
+    if (!series) {
+      out.push(`${name} is not served`);
+      continue;
+    }
+    for (const [, label, operator, values] of (matchers || '').matchAll(/(\w+)\s*(=~|!~|!=|=)\s*"([^"]*)"/g)) {
+      if (!series.labels.has(label)) out.push(`${name} has no label ${label}`);
+      const known = (series.labels.get(label) || '').split('|');
+      if (values.startsWith('$') || known.length < 2) continue;
+      for (const value of operator.includes('~') ? values.split('|') : [values]) {
+        if (!known.includes(value)) out.push(`${name}: ${label} is never ${value}`);
+      }
+    }
+  }
+  return out;
+}
+
 function ruleFaults(all) {
   const out = [],
     uids = new Set();
@@ -136,6 +181,7 @@ function ruleFaults(all) {
         ++queries;
         if (datasource?.uid !== '${datasource}') say('a query names a datasource', panel);
         if (/\bjob\s*[=!]/.test(expr)) say('names a job', panel);
+        for (const fault of seriesFaults(expr)) say(fault, panel);
         if (/(?<!gofarm_[a-z_]*|process_[a-z_]*)\bup\b/.test(expr)) say("asks Prometheus' own series", panel);
         for (const [, at] of expr.matchAll(/\$\{?(\w+)/g)) {
           if (!['__rate_interval', '__range', 'target', 'worker'].includes(at)) say(`uses $${at}`, panel);
@@ -152,6 +198,11 @@ function ruleFaults(all) {
 }
 
 faults.push(...ruleFaults(boards), ...typeFaults(boards));
+const alerts = readFileSync(join(source, 'deploy/prometheus/gofarm.rules.yml'), 'utf8').replace(
+  /^ *#.*$|\$externalLabels\.gofarm_url/gm,
+  '',
+);
+faults.push(...seriesFaults(alerts).map((fault) => `gofarm.rules.yml: ${fault}`));
 
 // Each fault is made in a copy, and has to be found.
 const spoiled = (change) => {
@@ -199,6 +250,15 @@ const controls = {
   },
   "Prometheus' own": (board) => {
     first(board).targets[0].expr = 'sum(up)';
+  },
+  'is not served': (board) => {
+    first(board).targets[0].expr = 'sum(gofarm_job)';
+  },
+  'has no label where': (board) => {
+    first(board).targets[0].expr = 'sum(gofarm_jobs{where="here"})';
+  },
+  'is never lost': (board) => {
+    first(board).targets[0].expr = 'sum(gofarm_jobs{state=~"waiting|lost"})';
   },
   'asks nothing': (board) => {
     first(board).targets = [];
