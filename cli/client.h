@@ -24,14 +24,15 @@ class ArtifactPage;
 class Batch;
 class BatchPage;
 class BatchUpdate;
+class FailureList;
 class FarmStatus;
 class Job;
 class JobPage;
 class ListArtifactsRequest;
 class ListJobsRequest;
 class RemovedWorker;
-class WorkerPage;
 class SubmitReply;
+class WorkerPage;
 }  // namespace gofarm::v1
 
 namespace gofarm::cli {
