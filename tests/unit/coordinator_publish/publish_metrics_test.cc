@@ -3,8 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-
 #include "common/base/text.h"
 
 namespace gofarm::publish {
@@ -68,20 +66,6 @@ TEST(PublishMetricsTest, DestinationsOfOneKindAreAddedUpAndNeverNamed) {
   EXPECT_THAT(text, Not(HasSubstr("registry.test")));
   metrics.Show(std::nullopt, now);
   EXPECT_THAT(registry.Text(), HasSubstr("gofarm_publish_index_age_seconds 0\n")) << "it does not lead any more";
-}
-
-TEST(KeptFiguresTest, AScrapeReadsWhatIsKept) {
-  std::atomic<int> reads{0};
-  KeptFigures kept([&](const Scope&) -> absl::StatusOr<PublishFigures> {
-    ++reads;
-    return PublishFigures{.generation = 3};
-  });
-  EXPECT_FALSE(kept.Last().has_value());
-  kept.Start();
-  for (int i = 0; i < 500 && !kept.Last(); ++i) absl::SleepFor(absl::Milliseconds(20));
-  ASSERT_TRUE(kept.Last().has_value());
-  EXPECT_EQ(kept.Last()->generation, 3);
-  EXPECT_EQ(reads, 1) << "a scrape reads what is kept";
 }
 
 }  // namespace
