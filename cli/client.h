@@ -24,6 +24,7 @@ class ArtifactPage;
 class Batch;
 class BatchPage;
 class BatchUpdate;
+class FailureList;
 class FarmStatus;
 class Job;
 class JobPage;
