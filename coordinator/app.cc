@@ -39,6 +39,7 @@
 #include "coordinator/store/migrator.h"
 #include "coordinator/store/pool.h"
 #include "coordinator/store/toolset_store.h"
+#include "coordinator/webhook/webhooks.h"
 
 namespace gofarm::coordinator {
 
@@ -130,6 +131,7 @@ class Coordinator {
   metrics::Registry metrics_;
   catalog::CatalogMetrics catalog_metrics_{metrics_};
   publish::PublishMetrics publish_metrics_{metrics_};
+  webhook::WebhookMetrics webhook_metrics_{metrics_};
   store::Pool pool_;
   store::Pool attempt_pool_;
   store::Pool watch_pool_;
@@ -314,6 +316,8 @@ absl::Status Coordinator::Lead(int64_t epoch) {
                    .upstream = *upstream_,
                    .catalog_metrics = catalog_metrics_,
                    .publish_metrics = publish_metrics_,
+                   .webhook_metrics = webhook_metrics_,
+                   .http_client = http_client_,
                    .leadership = *leadership_,
                    .identities = identities_.get(),
                    .audit = &audit_,
@@ -364,7 +368,7 @@ absl::Status Coordinator::Ready() {
 
 std::string Coordinator::Remarks() {
   const absl::ReaderMutexLock lock(&leading_mutex_);
-  return leading_ == nullptr ? "" : leading_->WhyNotPublishing();
+  return leading_ == nullptr ? "" : leading_->Faults();
 }
 
 std::string Coordinator::MetricsText() {

@@ -152,6 +152,7 @@ absl::StatusOr<AppConfig> LoadAppConfig(const Flags& flags) {
   out.catalog = catalog::LoadConfig(table);
   out.publish = publish::LoadConfig(
       table, [](const std::string& address) { return http::CheckAddress(address, /*anywhere=*/true); });
+  out.webhooks = webhook::LoadConfig(table);
   out.file = flags.config;
 
   const std::string level =

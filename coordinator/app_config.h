@@ -14,6 +14,7 @@
 #include "coordinator/publish/config.h"
 #include "coordinator/service/dispatch_loop.h"
 #include "coordinator/service/server_certificate.h"
+#include "coordinator/webhook/config.h"
 
 namespace gofarm::coordinator {
 
@@ -44,6 +45,7 @@ struct AppConfig {
   BuildLimits limits;
   catalog::Config catalog;
   publish::Config publish;
+  webhook::Config webhooks;
   std::string file;  // of the configuration; empty: none
   obs::Level log_level = obs::Level::kInfo;
 };

@@ -161,6 +161,12 @@ absl::Status Leading::Start(const Scope& scope) {
   if (parts_.identities != nullptr) {
     parts_.identities->SetAddresses(rpc::JoinAddresses(rpc_->tls_address(), config.public_names));
   }
+  webhooks_ = std::make_unique<webhook::Webhooks>(webhook::Webhooks::Parts{.config = config.webhooks,
+                                                                           .pool = parts_.pool,
+                                                                           .epoch = epoch_,
+                                                                           .ask = io::AskDirectly(parts_.http_client),
+                                                                           .metrics = parts_.webhook_metrics});
+  webhooks_->Start();
   collector_ = std::jthread([this](const std::stop_token& stop) { Collect(stop); });
   return absl::OkStatus();
 }
@@ -178,9 +184,10 @@ PageParts Leading::Page() {
           .epoch = epoch_};
 }
 
-std::string Leading::WhyNotPublishing() const {
-  if (!publishing_->WhyOff().ok()) return std::string(publishing_->WhyOff().message());
+std::string Leading::Faults() const {
   std::string why;
+  for (const std::string& fault : webhooks_->Faults()) why += Cat(why.empty() ? "" : "\n", fault);
+  if (!publishing_->WhyOff().ok()) return Cat(why, why.empty() ? "" : "\n", Sv(publishing_->WhyOff().message()));
   for (const auto& [destination, fault] : publishing_->Faults()) {
     why += Cat(why.empty() ? "" : "\n", "nothing goes to ", destination, ": ", fault);
   }
@@ -195,6 +202,7 @@ void Leading::Stop() {
   if (catalog_ != nullptr) catalog_->Stop();
   if (publishing_ != nullptr) publishing_->Stop();
   if (dispatch_ != nullptr) dispatch_->Stop();
+  if (webhooks_ != nullptr) webhooks_->Stop();  // last: it may wait for an answer
   if (collector_.joinable()) collector_.join();
 }
 

@@ -47,6 +47,7 @@
 #include "coordinator/store/pool.h"
 #include "coordinator/store/query_store.h"
 #include "coordinator/store/worker_store.h"
+#include "coordinator/webhook/webhooks.h"
 
 namespace gofarm::coordinator {
 
@@ -67,6 +68,8 @@ struct LeadingParts {
   catalog::Upstream& upstream;
   catalog::CatalogMetrics& catalog_metrics;
   publish::PublishMetrics& publish_metrics;
+  webhook::WebhookMetrics& webhook_metrics;
+  const io::HttpClient& http_client;
   service::Leadership& leadership;
   service::IdentityService* identities = nullptr;  // null: nothing listens beyond this machine
   service::AuditLog* audit = nullptr;
@@ -85,8 +88,8 @@ class Leading {
 
   // All after Start.
   const std::string& address() const { return rpc_->address(); }
-  // What is not published and why, a line a destination; empty: all is well.
-  std::string WhyNotPublishing() const;
+  // What is not published or told and why, a line a destination; empty: all is well.
+  std::string Faults() const;
   std::optional<publish::PublishFigures> LastPublishFigures() { return publishing_->LastFigures(); }
   service::DispatchStats Stats() const { return dispatch_->Stats(); }
   std::optional<catalog::CatalogStatus> LastCatalogStatus() { return catalog_->LastStatus(); }
@@ -137,6 +140,7 @@ class Leading {
   std::unique_ptr<service::ArchiveService> archives_;
   std::unique_ptr<rpc::Server> rpc_;
   std::unique_ptr<service::LogTails> tails_;
+  std::unique_ptr<webhook::Webhooks> webhooks_;
   std::jthread collector_;
 };
 

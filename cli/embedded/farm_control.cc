@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "absl/time/clock.h"
-#include "cli/embedded/catalog_settings.h"
+#include "cli/embedded/kept_settings.h"
 #include "cli/embedded/log_tail.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
@@ -38,10 +38,13 @@ int64_t MemoryBytes() {
 }
 
 absl::Status WriteConfigs(const FarmPaths& paths, const Settings& settings, const GoSettings& go,
-                          const CatalogSettings& catalog) {
+                          const KeptSettings& catalog, const KeptSettings& webhooks) {
   const bool has_toolsets = access(paths.ToolsetsFile().c_str(), R_OK) == 0;
   GOFARM_RETURN_IF_ERROR(io::WriteFileAtomic(
-      paths.CoordinatorConfig(), Cat(CoordinatorToml(paths, settings, go, has_toolsets), CatalogToml(catalog)), 0600));
+      paths.CoordinatorConfig(),
+      Cat(SettingsToml(WebhookGroup(), webhooks), CoordinatorToml(paths, settings, go, has_toolsets),
+          SettingsToml(CatalogGroup(), catalog)),
+      0600));
   const int cores = static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const int workers = settings.workers.value_or(1);
   const WorkerShare share = ShareOfWorker(workers, cores, MemoryBytes());
@@ -295,13 +298,16 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
   } else {
     for (const std::string& line : IgnoredGoSettings(environment, go)) say(line);
   }
-  CatalogSettings catalog = FindCatalogSettings(environment);
-  if (prepared.running) {
-    GOFARM_ASSIGN_OR_RETURN(catalog, KeptCatalogSettings(options.paths));
-    for (const std::string& line : IgnoredCatalogSettings(environment, catalog)) say(line);
-  }
+  const auto settings_of = [&](const SettingsGroup& group) -> absl::StatusOr<KeptSettings> {
+    if (!prepared.running) return FindSettings(group, environment);
+    GOFARM_ASSIGN_OR_RETURN(KeptSettings kept, ReadKeptSettings(group, options.paths));
+    for (const std::string& line : IgnoredSettings(group, environment, kept)) say(line);
+    return kept;
+  };
+  GOFARM_ASSIGN_OR_RETURN(const KeptSettings catalog, settings_of(CatalogGroup()));
+  GOFARM_ASSIGN_OR_RETURN(const KeptSettings webhooks, settings_of(WebhookGroup()));
   GOFARM_RETURN_IF_ERROR(WriteSettings(options.paths, settings));
-  GOFARM_RETURN_IF_ERROR(WriteConfigs(options.paths, settings, go, catalog));
+  GOFARM_RETURN_IF_ERROR(WriteConfigs(options.paths, settings, go, catalog, webhooks));
   return prepared;
 }
 

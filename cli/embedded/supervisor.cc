@@ -21,6 +21,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/time/clock.h"
 #include "cli/embedded/farm_file.h"
+#include "cli/embedded/kept_settings.h"
 #include "cli/embedded/log_tail.h"
 #include "cli/embedded/restart_policy.h"
 #include "common/base/clock.h"
@@ -116,7 +117,8 @@ Supervisor::Supervisor(const SupervisorOptions& options) : options_(options) {
   coordinator_.command = [this, &paths] {
     return process::DaemonSpec{
         .argv = {options_.coordinator_exe, "--config", paths.CoordinatorConfig(), "--dir", paths.dir},
-        .environment = process::InheritedEnvironment(),
+        // They name files, maybe from another folder, and stand in the configuration.
+        .environment = process::InheritedEnvironment(VariablesOf(WebhookGroup())),
         .log_file = paths.LogOf("coordinator"),
         .death_signal = SIGTERM};
   };

@@ -9,6 +9,7 @@
 #include "common/base/status_macros.h"
 #include "coordinator/domain/job.h"
 #include "coordinator/domain/retry_policy.h"
+#include "coordinator/store/batch_rows.h"
 #include "coordinator/store/json.h"
 #include "coordinator/store/transaction.h"
 
@@ -23,24 +24,6 @@ using domain::WantedJob;
 constexpr size_t kChunk = 10'000;
 // How often a generation may be made by somebody else in the same moment before we give up and start over.
 constexpr int kGenerationRounds = 32;
-
-Batch BatchOf(const pqxx::row& row) {
-  Batch batch;
-  batch.id = BatchId{row["id"].as<int64_t>()};
-  batch.name = row["name"].as<std::string>();
-  batch.state = static_cast<BatchState>(row["state"].as<int>());
-  batch.submitter = row["submitter"].as<std::string>();
-  batch.created_at = TimeOf(row["created_us"]);
-  batch.jobs = {.queued = row["queued"].as<int64_t>(),
-                .running = row["running"].as<int64_t>(),
-                .built = row["built"].as<int64_t>(),
-                .partial = row["partial"].as<int64_t>(),
-                .nothing_to_build = row["nothing_to_build"].as<int64_t>(),
-                .failed = row["failed"].as<int64_t>(),
-                .cancelled = row["cancelled"].as<int64_t>()};
-  batch.executables = row["executables"].as<int64_t>();
-  return batch;
-}
 
 absl::StatusOr<Batch> GetIn(Txn& txn, BatchId id) {
   const pqxx::result rows = txn.Run("get_batch", id.value);

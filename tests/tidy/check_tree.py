@@ -49,6 +49,8 @@ MAY = {
     "coordinator/service": ["coordinator/domain", "coordinator/store", "coordinator/blob"] + COMMON,
     "coordinator/catalog": ["coordinator/domain", "coordinator/store", "coordinator/service"] + COMMON,
     "coordinator/publish": ["coordinator/domain", "coordinator/store", "coordinator/blob", "coordinator/oci"] + COMMON,
+    # Tells of batches, as the store has them; asks nothing of the services.
+    "coordinator/webhook": ["coordinator/domain", "coordinator/store"] + COMMON,
     # What people read over HTTP, as pure functions; the routes are the app's.
     "coordinator/web": COMMON,
     # The operators' page, likewise pure: of the protocol's messages, as command line and API show them.

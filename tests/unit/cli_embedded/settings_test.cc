@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <map>
 
+#include "absl/strings/match.h"
+#include "cli/embedded/kept_settings.h"
 #include "cli/embedded/postgres.h"
 #include "common/base/text.h"
 #include "common/config/table.h"
@@ -219,6 +221,34 @@ TEST(PostgresTest, ItListensOnThePrivateSocketOnlyAndStaysDurable) {
   const std::string conf = PostgresConf({.dir = "/d", .run = "/d'x/run"});
   EXPECT_THAT(conf, AllOf(HasSubstr("listen_addresses = ''"), HasSubstr("unix_socket_directories = '/d''x/run'"),
                           ::testing::Not(HasSubstr("fsync")), ::testing::Not(HasSubstr("synchronous_commit"))));
+}
+
+TEST(KeptSettingsTest, WebhooksStandBeforeAllTablesAndFilesAreAbsolute) {
+  std::string pattern = Cat(::testing::TempDir(), "/gofarm-settings-XXXXXX");
+  const FarmPaths paths{.dir = mkdtemp(pattern.data()), .run = pattern + "/run"};
+  const Environment environment = From({{"GOFARM_WEBHOOK_DISCORD_URL_FILE", "some/url"},
+                                        {"GOFARM_WEBHOOK_SECRET_FILE", ""},
+                                        {"GOFARM_CATALOG_UPDATES_DELAY", "1h"},
+                                        {"GOFARM_CATALOG_GITHUB_TOKEN_FILE", "/t"}});
+  const KeptSettings webhooks = FindSettings(WebhookGroup(), environment);
+  ASSERT_EQ(webhooks.size(), 1u) << "what is empty is not set";
+  const std::string file = webhooks.at("webhook_discord_url_file");
+  EXPECT_EQ(file.front(), '/');
+  EXPECT_TRUE(absl::EndsWith(file, "/some/url"));
+  const KeptSettings catalog = FindSettings(CatalogGroup(), environment);
+  EXPECT_EQ(catalog, (KeptSettings{{"updates_delay", "1h"}, {"github_token_file", "/t"}}));
+  const std::string toml = Cat(SettingsToml(WebhookGroup(), webhooks), CoordinatorToml(paths, {}, {}, false),
+                               SettingsToml(CatalogGroup(), catalog));
+  ASSERT_TRUE(io::WriteFileAtomic(paths.CoordinatorConfig(), toml, 0600).ok());
+  EXPECT_EQ(ReadKeptSettings(WebhookGroup(), paths).value(), webhooks);
+  EXPECT_EQ(ReadKeptSettings(CatalogGroup(), paths).value(), catalog);
+  EXPECT_TRUE(IgnoredSettings(WebhookGroup(), environment, webhooks).empty());
+  EXPECT_EQ(IgnoredSettings(WebhookGroup(), From({{"GOFARM_WEBHOOK_DISCORD_URL_FILE", "/other"}}), webhooks),
+            std::vector<std::string>{"the farm keeps its GOFARM_WEBHOOK_DISCORD_URL_FILE until gofarm down"});
+  ASSERT_TRUE(io::WriteFileAtomic(paths.CoordinatorConfig(), "listen = [", 0600).ok());
+  EXPECT_EQ(ReadKeptSettings(WebhookGroup(), paths).status().code(), absl::StatusCode::kFailedPrecondition);
+  (void)io::RemoveTree(paths.dir);
+  EXPECT_TRUE(ReadKeptSettings(WebhookGroup(), paths).value().empty());
 }
 
 }  // namespace

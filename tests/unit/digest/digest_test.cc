@@ -9,6 +9,7 @@
 
 #include "common/base/hex.h"
 #include "common/base/text.h"
+#include "common/digest/hmac.h"
 
 namespace gofarm::digest {
 namespace {
@@ -85,6 +86,14 @@ TEST(IsLowerHexTest, TakesOnlyTheExactFormOfADigest) {
   EXPECT_FALSE(IsLowerHex(std::string(kSha256Abc).substr(1)));
   EXPECT_FALSE(IsLowerHex(Cat(std::string(63, 'a'), "A")));
   EXPECT_FALSE(IsLowerHex(Cat(std::string(63, 'a'), "/")));
+}
+
+TEST(HmacTest, GivesThePublishedCodes) {
+  // RFC 4231, test cases 2 and 6; the second key is longer than a block.
+  EXPECT_EQ(HmacSha256Hex("Jefe", "what do ya want for nothing?"),
+            "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+  EXPECT_EQ(HmacSha256Hex(std::string(131, '\xAA'), "Test Using Larger Than Block-Size Key - Hash Key First"),
+            "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
 }
 
 }  // namespace

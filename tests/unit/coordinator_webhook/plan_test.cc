@@ -1,0 +1,71 @@
+#include "coordinator/webhook/plan.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/unit/coordinator_webhook/news.h"
+
+namespace gofarm::webhook {
+namespace {
+
+using domain::BatchNews;
+using domain::WebhookMessage;
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+const absl::Time kNow = absl::FromUnixSeconds(1'800'000'000);
+
+WebhookMessage Known(int64_t batch, const std::string& said = "") {
+  return {.batch = BatchId{batch}, .message_id = "9", .sequence = 1, .said = said};
+}
+BatchNews Runs(int64_t batch) { return NewsOf(batch, BatchState::kRunning, {.queued = 1, .built = 1}); }
+BatchNews Ended(int64_t batch) { return NewsOf(batch, BatchState::kDone, {.built = 2}); }
+
+std::vector<std::pair<int64_t, Event>> Said(const std::vector<Plan>& plans) {
+  std::vector<std::pair<int64_t, Event>> said;
+  for (const Plan& plan : plans) said.emplace_back(plan.message.batch.value, plan.event);
+  return said;
+}
+
+TEST(WhatToSayTest, BeginningsAndEndsComeBeforeProgress) {
+  TimesOf times;
+  times[BatchId{1}].told_at = kNow - absl::Minutes(2);
+  times[BatchId{2}].told_at = kNow - absl::Minutes(3);
+  const std::vector<Plan> plans =
+      WhatToSay({Known(1), Known(2), {.batch = BatchId{3}}, Known(4), {.batch = BatchId{5}}},
+                {Runs(1), Runs(2), Runs(3), Ended(4), Ended(5)}, kNow, times);
+  EXPECT_THAT(Said(plans), ElementsAre(std::pair(int64_t{3}, Event::kSubmitted), std::pair(int64_t{4}, Event::kEnded),
+                                       std::pair(int64_t{5}, Event::kEnded), std::pair(int64_t{2}, Event::kProgress),
+                                       std::pair(int64_t{1}, Event::kProgress)));
+}
+
+TEST(WhatToSayTest, NothingIsSaidTwiceAndNothingSooner) {
+  TimesOf times;
+  EXPECT_THAT(WhatToSay({Known(1, Gist(Runs(1)))}, {Runs(1)}, kNow, times), IsEmpty()) << "as it was said";
+  EXPECT_EQ(times[BatchId{1}].look_at, kNow + kBatchEvery);
+  times[BatchId{1}].told_at = kNow - kBatchEvery + absl::Milliseconds(1);
+  EXPECT_THAT(WhatToSay({Known(1)}, {Runs(1)}, kNow, times), IsEmpty()) << "too soon";
+  times[BatchId{1}].told_at = kNow - kBatchEvery;
+  EXPECT_EQ(WhatToSay({Known(1)}, {Runs(1)}, kNow, times).size(), 1u);
+  times[BatchId{1}].told_at = kNow - absl::Milliseconds(1);
+  EXPECT_EQ(WhatToSay({Known(1, Gist(Runs(1)))}, {Ended(1)}, kNow, times).size(), 1u) << "an end waits for nothing";
+  EXPECT_THAT(WhatToSay({Known(1)}, {}, kNow, times), IsEmpty()) << "of what nothing is known";
+}
+
+TEST(WhatToSayTest, LongBatchesAreToldOfLessOften) {
+  EXPECT_EQ(PaceOf(absl::ZeroDuration()), kBatchEvery);
+  EXPECT_EQ(PaceOf(absl::Minutes(10)), absl::Seconds(10));
+  EXPECT_EQ(PaceOf(absl::Hours(100)), kBatchPaceMax);
+}
+
+TEST(ToLookAtTest, ThoseThatAreDueAreLookedAtAndNotAllAtOnce) {
+  std::vector<WebhookMessage> open;
+  for (int i = 1; i <= 1'000; ++i) open.push_back({.batch = BatchId{i}});
+  TimesOf times;
+  times[BatchId{1}].look_at = kNow + absl::Seconds(1);
+  const std::vector<WebhookMessage> due = ToLookAt(open, times, kNow);
+  ASSERT_EQ(due.size(), kLookedAtOnce);
+  EXPECT_EQ(due[0].batch, BatchId{2});
+}
+
+}  // namespace
+}  // namespace gofarm::webhook
