@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_split.h"
+#include "cli/cmd_reports.h"
 #include "cli/commands.h"
 #include "cli/embedded/settings.h"
 #include "cli/nearest.h"
@@ -17,6 +18,7 @@
 #include "cli/publish_client.h"
 #include "cli/words.h"
 #include "cli/words_publish.h"
+#include "cli/words_report.h"
 #include "common/base/text.h"
 #include "common/godetect/parser_child.h"
 #include "common/pki/join_source.h"
@@ -90,7 +92,7 @@ void AddSubmit(Parser& p, SubmitArgs& submit) {
   verb->add_flag("--wait", submit.wait, "show progress and wait until all jobs ended");
 }
 
-void AddBatch(Parser& p, int64_t& id, int64_t& limit, bool& failed) {
+void AddBatch(Parser& p, int64_t& id, int64_t& other, int64_t& limit, bool& failed) {
   CLI::App* batch = p.Group(&p.app, "batch", "what was submitted");
   p.Verb(batch, "list", "all batches, newest first", "gofarm batch list --limit 10",
          [&] { return BatchList(p.globals, limit); })
@@ -104,12 +106,23 @@ void AddBatch(Parser& p, int64_t& id, int64_t& limit, bool& failed) {
   verb("show", "one batch", "gofarm batch show 3", [&] { return BatchShow(p.globals, id); });
   verb("watch", "show progress until all jobs ended", "gofarm batch watch 3",
        [&] { return BatchWatch(p.globals, id); });
+  CLI::App* diff = p.Verb(batch, "diff", "two batches side by side: what came out better, worse, bigger, slower",
+                          "gofarm batch diff 3 4\ngofarm batch diff 3 4 --output json",
+                          [&] { return BatchDiff(p.globals, id, other); });
+  diff->add_option("before", id, "id of a batch")->required()->type_name("ID1")->check(AtLeast(1));
+  diff->add_option("after", other, "id of a later one")->required()->type_name("ID2")->check(AtLeast(1));
   verb("cancel", "cancel its jobs that no other batch wants", "gofarm batch cancel 3",
        [&] { return BatchCancel(p.globals, id); });
   verb("retry", "build its failed and partial jobs again", "gofarm batch retry 3 --failed",
        [&] { return BatchRetry(p.globals, id); })
       ->add_flag("--failed", failed, "which jobs: the failed and partial ones")
       ->required();
+}
+
+void AddTop(Parser& p, bool& once) {
+  p.Verb(&p.app, "top", "the farm's jobs, workers and what they run, live; q ends it", "gofarm top\ngofarm top --once",
+         [&] { return Top(p.globals, once); })
+      ->add_flag("--once", once, "print it once, whole");
 }
 
 struct JobArgs {
@@ -481,8 +494,8 @@ int Main(int argc, char** argv) {
   p.globals.farm_index = TellIndex;
   UpArgs up;
   SubmitArgs submit;
-  int64_t batch = 0, limit = 0;
-  bool failed = false, follow = false;
+  int64_t batch = 0, other_batch = 0, limit = 0;
+  bool failed = false, follow = false, once = false;
   JobArgs job;
   ArtifactArgs artifact;
   MemberArgs member;
@@ -499,7 +512,8 @@ int Main(int argc, char** argv) {
   p.app.add_option("--dir", p.globals.farm.dir, "folder of an embedded farm (GOFARM_DIR)")->check(NotEmpty());
   AddFarm(p, up);
   AddSubmit(p, submit);
-  AddBatch(p, batch, limit, failed);
+  AddBatch(p, batch, other_batch, limit, failed);
+  AddTop(p, once);
   AddJob(p, job);
   AddArtifact(p, artifact);
   AddMembers(p, member);
@@ -509,6 +523,8 @@ int Main(int argc, char** argv) {
   PublishWords publish;
   AddPublish(p, publish);
   AddLogs(p, part, follow);
+  ReportWords reports;
+  AddReports(p, p.Group(&p.app, "report", "what a farm does, as pages to keep"), reports);
   InstallWords install;
   AddInstall(p, install);
   try {

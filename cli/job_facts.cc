@@ -1,0 +1,36 @@
+#include "cli/job_facts.h"
+
+#include "cli/names.h"
+#include "common/base/status_macros.h"
+
+namespace gofarm::cli {
+
+JobFacts FactsOf(const v1::Job& job) {
+  JobFacts facts{.id = job.id(),
+                 .module = job.module(),
+                 .version = job.version(),
+                 .target = std::string(NameOf(job.target())),
+                 .state = std::string(NameOf(job.state())),
+                 .failure_class = std::string(NameOf(job.failure_class())),
+                 .executables = job.executables_size()};
+  for (const v1::ArtifactRow& row : job.executables()) facts.bytes += row.size();
+  const std::vector<const v1::Attempt*> attempts = ByToken(job);
+  if (!attempts.empty()) {
+    const absl::Time began = TimeOf(attempts.back()->started_at()), ended = TimeOf(attempts.back()->ended_at());
+    if (began != absl::InfinitePast() && ended > began) facts.seconds = absl::ToDoubleSeconds(ended - began);
+  }
+  return facts;
+}
+
+absl::StatusOr<std::vector<JobFacts>> ReadFacts(FarmClient& client, int64_t batch) {
+  v1::ListJobsRequest request;
+  request.set_batch_id(batch);
+  v1::JobPage all;
+  GOFARM_RETURN_IF_ERROR(client.ListJobs(request, all));
+  std::vector<JobFacts> facts;
+  facts.reserve(static_cast<size_t>(all.jobs_size()));
+  for (const v1::Job& job : all.jobs()) facts.push_back(FactsOf(job));
+  return facts;
+}
+
+}  // namespace gofarm::cli
