@@ -73,7 +73,10 @@ TEST(CleanWorkerReportTest, WhatExceedsALimitOrAClosedSetIsRefused) {
     report.scrape_address = address;
     EXPECT_EQ(CleanReport(report).code(), kRefused) << address;
   }
-  EXPECT_EQ(CodeAfter([](auto& r) { r.scrape_address = std::string(kScrapeAddressMax, 'h') + ":1"; }), kRefused);
+  WorkerReport report = Good();
+  report.scrape_address.assign(kScrapeAddressMax, 'h');
+  report.scrape_address.append(":1");
+  EXPECT_EQ(CleanReport(report).code(), kRefused);
 }
 
 TEST(CleanWorkerReportTest, ACacheOfALaterReleaseIsLeftOutAndAReportWithoutFiguresIsTaken) {
