@@ -28,7 +28,7 @@ class MinisignPublicKey {
 
   MinisignPublicKey(std::string_view id, std::string_view key) : id_(id), key_(key) {}
   std::string Line() const;   // base64 without a newline
-  std::string IdHex() const;  // 16 upper-case digits, as minisign prints it
+  std::string IdHex() const;  // 16 upper-case digits; minisign prints them without leading zeros
   const std::string& id() const { return id_; }
   const std::string& key() const { return key_; }
   bool operator==(const MinisignPublicKey&) const = default;

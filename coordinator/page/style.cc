@@ -10,7 +10,7 @@ header,main,footer{max-width:90rem}
 progress{width:100%;height:.75rem;accent-color:var(--link)}
 td progress{min-width:6rem}
 th,td{padding-right:1rem}
-td{overflow-wrap:anywhere}
+p,li,td{overflow-wrap:anywhere}
 table.matrix td,table.matrix th{white-space:nowrap}
 table.matrix th[scope=row]{white-space:normal;overflow-wrap:anywhere;min-width:12rem}
 .queued{color:var(--wait)}

@@ -42,6 +42,8 @@ class DashboardsTest : public ::testing::Test {
     ASSERT_TRUE(absl::StartsWith(*url_, "http://")) << *url_;
     prometheus_ = new PrometheusServer(
         {.targets = {url_->substr(7)}, .rule_files = {Path("deploy/prometheus/gofarm.rules.yml")}, .alertmanager = ""});
+    // Its first scrape comes some seconds after it is ready; what happened before has no rate.
+    ASSERT_TRUE(farm_->WaitUntil([] { return prometheus_->HasData("up == 1"); }, absl::Seconds(60)));
     const std::string good =
         proxy_->Add("watch.example/good",
                     {"main.go=package main\\n\\nimport \\x22fmt\\x22\\n\\nfunc main() { fmt.Println(1) }\\n"});

@@ -90,7 +90,8 @@ TEST_F(MinisignProgramTest, WeTakeWhatTheProgramSigns) {
   const auto key = MinisignPublicKey::Parse(Read("k.pub"));
   ASSERT_TRUE(key.ok()) << key.status();
   EXPECT_THAT(Read("k.pub"), HasSubstr(key->Line()));
-  EXPECT_THAT(Read("k.pub"), HasSubstr(key->IdHex()));
+  // The program writes the number without leading zeros.
+  EXPECT_THAT(Read("k.pub"), HasSubstr(Cat(" ", key->IdHex().substr(key->IdHex().find_first_not_of('0')), "\n")));
   const auto comment = VerifyMinisign(*key, bytes_, Read("sig"));
   ASSERT_TRUE(comment.ok()) << comment.status();
   EXPECT_EQ(*comment, "of the program");

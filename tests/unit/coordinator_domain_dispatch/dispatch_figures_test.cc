@@ -23,12 +23,13 @@ TEST(DispatchFiguresTest, WithoutWorkersAndJobsEverythingIsZero) {
 
 TEST(DispatchFiguresTest, EachTargetHasItsReasonsAndItsOldestJobWhateverItsPriority) {
   Farm farm;
-  farm.Queue({farm.Job(10)});
+  const QueuedJob oldest = farm.Job(10);
+  farm.Queue({oldest});
   EXPECT_EQ(Waiting(FiguresOf(farm.state, farm.now), kX86, WaitReason::kNoWorker), 1);
   const absl::Time first = farm.now;
   farm.now += absl::Seconds(5);
   farm.Worker("a", 0, {kX86});
-  farm.Queue({farm.Job(10), farm.Job(11, "", kX86, 7), farm.Job(12, "", kArm)});
+  farm.Queue({oldest, farm.Job(11, "", kX86, 7), farm.Job(12, "", kArm)});
   const DispatchFigures figures = FiguresOf(farm.state, farm.now);
   EXPECT_EQ(Waiting(figures, kX86, WaitReason::kNoFreeSlot), 2);
   EXPECT_EQ(Waiting(figures, kArm, WaitReason::kNoWorkerForTarget), 1);

@@ -20,6 +20,7 @@
 #include "coordinator/store/database_metrics.h"
 #include "coordinator/watch/farm_metrics.h"
 #include "coordinator/watch/http_metrics.h"
+#include "coordinator/webhook/sender.h"
 #include "worker/watch/worker_metrics.h"
 
 namespace gofarm {
@@ -83,6 +84,7 @@ std::vector<metrics::Family> OfACoordinator() {
   store::DatabaseMetrics database(registry);
   database.AddStatement("some_statement", absl::ZeroDuration(), false);
   watch::HttpMetrics http(registry);
+  webhook::WebhookMetrics webhooks(registry);
   watch::FarmMetrics farm(registry, "gofarm-coordinator", "1.0");
   auto published = std::make_shared<service::PublishedFigures>();
   published->figures.workers = {{.name = "w"}};

@@ -62,7 +62,7 @@ TEST(RunbookTest, APageHasHeadingsListsCodeAndLinksToOtherRunbooks) {
   EXPECT_EQ(page.content_type, "text/html; charset=utf-8");
   EXPECT_THAT(page.body, HasSubstr("<h1>GofarmLeaderMissing</h1>"));
   EXPECT_THAT(page.body, HasSubstr("<h2>How to see it</h2>"));
-  EXPECT_THAT(page.body, HasSubstr("<pre>gofarm status\ngofarm logs coordinator\n</pre>"));
+  EXPECT_THAT(page.body, HasSubstr("<pre>\ngofarm status\ngofarm logs coordinator\n</pre>"));
   EXPECT_THAT(page.body, HasSubstr("<li><code>curl HTTP_URL/readyz</code> of each coordinator"));
   EXPECT_THAT(page.body, HasSubstr("<a href=\"/runbooks/GofarmDatabaseFails\">GofarmDatabaseFails</a> is what to"));
   EXPECT_THAT(page.body, Not(HasSubstr("href=\"/runbooks/GofarmLeaderMissing\"")));
