@@ -55,9 +55,10 @@ bash tests/tidy/check_format.sh
 # Whether any test of this name has the label (of the release build, which knows them all).
 some() { [ -n "$(ctest --test-dir build/release -N "$@" ${only:+-R "$only"} | grep '^ *Test *#')" ]; }
 run() { ctest --test-dir "build/$1" -j2 --output-on-failure --no-tests=error ${only:+-R "$only"} "${@:2}"; }
-left_out=()
-[ -n "$full" ] || left_out=(-LE full)
-some "${left_out[@]}" || die "no test matches '$only'$([ -n "$full" ] || ! some || echo ' without --full')"
+left_out=()  # labels
+[ -n "$full" ] || left_out+=(full)
+without() { local all; all=$(IFS='|'; echo "${left_out[*]}"); echo "${all:-^$}"; }
+some -LE "$(without)" || die "no test matches '$only'$([ -n "$full" ] || ! some || echo ' without --full')"
 
 # Since 2023 Abseil's containers have another layout under asan than in the distribution's libraries.
 if some -L sanitize && [ "$(pkg-config --modversion absl_base)" -gt 20230000 ]; then
@@ -91,7 +92,7 @@ if [ -n "$full" ] && some -L release; then
     export GOFARM_RELEASE_BIN_DIR=$root/build/last-release/build/bin
   else
     echo "tests/run.sh: left out: release_test, as there is no tag of a release"
-    left_out=(-LE release)
+    left_out+=(release)
   fi
 fi
 if [ -n "$full" ] && some -L 'clients|soar'; then
@@ -99,12 +100,16 @@ if [ -n "$full" ] && some -L 'clients|soar'; then
   GOFARM_TEST_COSIGN=$(bash tests/support/clients.sh cosign "$GOFARM_CACHE_DIR/clients")
   if ! GOFARM_TEST_SOAR=$(bash tests/support/clients.sh soar "$GOFARM_CACHE_DIR/clients"); then
     echo "tests/run.sh: left out: soar_test, as this system's Rust does not build soar (Debian 12's does)"
-    left_out=(-LE "soar${left_out[*]:+|release}")
+    left_out+=(soar)
   fi
   export GOFARM_TEST_COSIGN GOFARM_TEST_SOAR
 fi
+if some -L browser && ! command -v chromium >/dev/null; then
+  echo "tests/run.sh: left out: page_test and dashboards_test, as this system has no package chromium (Debian has)"
+  left_out+=(browser)
+fi
 phase "all tests"
-run release "${left_out[@]}"
+run release -LE "$(without)"
 if [ -n "$full" ] && [ -z "$only" ]; then
   phase benchmarks
   bash tests/bench/run.sh --full

@@ -35,7 +35,9 @@ cmake --build --preset "$preset" "${targets[@]}" 2>&1 | tee -a "$log" | show
 rc=${PIPESTATUS[0]}
 set -e
 if [ "$rc" -ne 0 ]; then
-  grep -E 'error|FAILED|undefined' "$log" | head -20 >&2
+  # What came after the first step that failed, without its command; a linker may say "fatal" only.
+  awk '/^FAILED: / {found = 1; print; getline; next} found {print substr($0, 1, 400)}' "$log" | head -40 >&2
+  grep -q '^FAILED: ' "$log" || tail -20 "$log" >&2
   echo "build: failed; the whole log is $log" >&2
   exit 1
 fi

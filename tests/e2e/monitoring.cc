@@ -78,6 +78,13 @@ ListeningProgram::ListeningProgram(const std::string& folder, std::vector<std::s
     }
   }
   EXPECT_NE(authority_, "") << Read(folder + "/log");
+  // It listens before it has read what it keeps, and refuses everything until then.
+  bool ready = false;
+  for (const absl::Time end = absl::Now() + kStartMax; !ready && absl::Now() < end;) {
+    ready = RunCommand({"curl", "-sf", "--max-time", "5", Cat("http://", authority_, "/-/ready")}).exit_code == 0;
+    if (!ready) absl::SleepFor(absl::Milliseconds(50));
+  }
+  EXPECT_TRUE(ready) << Read(folder + "/log");
 }
 
 ListeningProgram::~ListeningProgram() { End(process_); }
