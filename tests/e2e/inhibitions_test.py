@@ -24,9 +24,7 @@ CASES = {
     "GofarmCoordinatorDown": set(LABELS) - {"GofarmCoordinatorDown"},
     "GofarmDatabaseFails": QUEUE | FED | {"GofarmLeaderMissing", "GofarmLeaderFlapping", "GofarmDatabaseSlow"},
     "GofarmLeaderMissing": QUEUE | FED | {"GofarmLeaderFlapping"},
-    "GofarmLeaderFlapping": QUEUE | FED,
     "GofarmWorkersWithoutRoom": {"GofarmWorkerDiskLow", "GofarmNoWorkerForTarget", "GofarmQueueStandsStill"},
-    "GofarmNoWorkerForTarget": {"GofarmQueueStandsStill"},
     "GofarmDataDiskLow": {"GofarmStageStuck", "GofarmCursorStalled"},
     "GofarmDatabaseSlow": {"GofarmStageStuck"},
 }
@@ -84,7 +82,7 @@ def main():
             if address is None:
                 sys.exit("prometheus-alertmanager does not listen: " + pathlib.Path(f"{folder}/log").read_text())
             cases = {cause: {cause} | follows for cause, follows in CASES.items()}
-            cases["all but the causes"] = QUEUE - {"GofarmNoWorkerForTarget"} | FED
+            cases["all but the causes"] = QUEUE | FED | {"GofarmLeaderFlapping"}
             cases["alone"] = ALONE | {"GofarmDatabaseFails", "GofarmLeaderMissing", "GofarmWorkersWithoutRoom"}
             alerts = [dict(labels=dict(LABELS[name], case=case), annotations={"summary": name})
                       for case, names in cases.items() for name in names]
