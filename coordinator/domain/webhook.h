@@ -18,10 +18,11 @@ inline constexpr absl::Duration kLately = absl::Minutes(10);
 // How a batch stands, for those who follow it from outside.
 struct BatchNews {
   Batch batch;
-  std::map<FailureClass, int64_t> failures;    // of its failed and partial jobs
-  absl::Duration age = absl::ZeroDuration();   // since it was submitted
-  int64_t ended_lately = 0;                    // jobs that ended within kLately, and since it was submitted
-  absl::Time ended_at = absl::InfinitePast();  // when the last of its ended jobs did, or it was cancelled
+  absl::Duration age = absl::ZeroDuration();  // since it was submitted
+  // Of its jobs: filled in when it is told of.
+  std::map<FailureClass, int64_t> failures;    // of failed and partial ones
+  int64_t ended_lately = 0;                    // that ended within kLately, and since it was submitted
+  absl::Time ended_at = absl::InfinitePast();  // when the last one that ended did, or the batch was cancelled
 };
 
 // Of one batch at one destination.

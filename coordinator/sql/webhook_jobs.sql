@@ -1,6 +1,6 @@
--- What became of the jobs of batches ($1), by class of failure (0: none), and how many of them ended within the last $2
+-- What became of the jobs of a batch ($1), by class of failure (0: none), and how many of them ended within the last $2
 -- seconds of the batch's life.
-SELECT b.id, j.class, count(*) AS jobs, count(*) FILTER (WHERE j.late) AS lately,
+SELECT j.class, count(*) AS jobs, count(*) FILTER (WHERE j.late) AS lately,
        (extract(epoch FROM max(j.ended_at)) * 1000000)::bigint AS ended_us
   FROM batches b
   JOIN batch_jobs bj ON bj.batch_id = b.id
@@ -10,5 +10,5 @@ SELECT b.id, j.class, count(*) AS jobs, count(*) FILTER (WHERE j.late) AS lately
          FROM jobs o
         WHERE o.id = bj.job_id
        OFFSET 0) j
- WHERE b.id = ANY ($1::bigint[])
- GROUP BY b.id, j.class
+ WHERE b.id = $1::bigint
+ GROUP BY j.class

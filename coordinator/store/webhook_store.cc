@@ -1,7 +1,6 @@
 #include "coordinator/store/webhook_store.h"
 
 #include <algorithm>
-#include <map>
 #include <utility>
 
 #include "common/base/status_macros.h"
@@ -37,7 +36,7 @@ absl::StatusOr<std::vector<WebhookMessage>> WebhookStore::Open(const Scope& scop
   using Messages = std::vector<WebhookMessage>;
   return RunTransaction(pool_, scope, "list a webhook's messages", [&](Txn& txn) -> absl::StatusOr<Messages> {
     Messages messages;
-    for (const pqxx::row& row : txn.Run("webhook_open", destination, kOpenMessagesMax)) {
+    for (const pqxx::row& row : txn.Run("webhook_open", destination)) {
       messages.push_back({.batch = BatchId{row["batch_id"].as<int64_t>()},
                           .message_id = row["message_id"].as<std::string>(),
                           .sequence = row["sequence"].as<int>(),
@@ -51,28 +50,35 @@ absl::StatusOr<std::vector<BatchNews>> WebhookStore::News(const Scope& scope, co
   using All = std::vector<BatchNews>;
   return RunTransaction(pool_, scope, "read how batches stand", [&](Txn& txn) -> absl::StatusOr<All> {
     All all;
-    std::map<BatchId, size_t> places;
     for (const pqxx::row& row : txn.Run("webhook_batches", Array(batches))) {
       all.push_back({.batch = BatchOf(row),
                      .age = absl::Seconds(row["age_s"].as<double>()),
                      .ended_at = TimeOf(row["cancelled_us"])});
-      places[all.back().batch.id] = all.size() - 1;
-    }
-    for (const pqxx::row& row : txn.Run("webhook_jobs", Array(batches), absl::ToDoubleSeconds(domain::kLately))) {
-      const auto place = places.find(BatchId{row["id"].as<int64_t>()});
-      if (place == places.end()) continue;
-      BatchNews& news = all[place->second];
-      const auto failure = static_cast<FailureClass>(row["class"].as<int>());
-      if (failure != FailureClass::kNone) news.failures[failure] = row["jobs"].as<int64_t>();
-      news.ended_lately += row["lately"].as<int64_t>();
-      news.ended_at = std::max(news.ended_at, TimeOf(row["ended_us"]));
     }
     return all;
   });
 }
 
+absl::Status WebhookStore::AddJobs(const Scope& scope, BatchNews& news) {
+  return RunTransaction(pool_, scope, "read what became of a batch's jobs", [&](Txn& txn) {
+    BatchNews full = news;
+    full.failures.clear();
+    full.ended_lately = 0;
+    const double lately = absl::ToDoubleSeconds(domain::kLately);
+    for (const pqxx::row& row : txn.Run("webhook_jobs", news.batch.id.value, lately)) {
+      const auto failure = static_cast<FailureClass>(row["class"].as<int>());
+      if (failure != FailureClass::kNone) full.failures[failure] = row["jobs"].as<int64_t>();
+      full.ended_lately += row["lately"].as<int64_t>();
+      full.ended_at = std::max(full.ended_at, TimeOf(row["ended_us"]));
+    }
+    news = std::move(full);
+    return absl::OkStatus();
+  });
+}
+
 absl::StatusOr<bool> WebhookStore::Told(const Scope& scope, const std::string& destination, const WebhookTold& told) {
   return RunTransaction(pool_, scope, "keep what a webhook was told", [&](Txn& txn) -> absl::StatusOr<bool> {
+    txn.Run("webhook_lock", destination, told.batch.value);
     return txn.Run("webhook_told", destination, told.batch.value, told.sequence, told.message_id, told.said, told.ended)
                .affected_rows() == 1;
   });

@@ -14,7 +14,6 @@
 namespace gofarm::store {
 
 inline constexpr int kTakenUpAtOnce = 1'000;  // batches
-inline constexpr int kOpenMessagesMax = 5'000;
 // Ids are given when a batch is begun and seen when it is committed: by so many batches one may be overtaken.
 inline constexpr int kBatchesOvertaking = 1'000;
 
@@ -27,12 +26,15 @@ class WebhookStore {
   absl::Status Register(const Scope& scope, int64_t epoch, const std::string& destination, const std::string& kind);
   // Begins messages of batches that it was not told of. How many; kTakenUpAtOnce: there may be more. Errors as above.
   absl::StatusOr<int> TakeUp(const Scope& scope, int64_t epoch, const std::string& destination);
-  // Those that are not told to their end, by batch, at most kOpenMessagesMax.
+  // Those that are not told to their end, by batch.
   absl::StatusOr<std::vector<domain::WebhookMessage>> Open(const Scope& scope, const std::string& destination);
-  // By id; batches that are not there are left out.
+  // By id, without what AddJobs reads; batches that are not there are left out.
   absl::StatusOr<std::vector<domain::BatchNews>> News(const Scope& scope, const std::vector<BatchId>& batches);
-  // False: it was told again meanwhile, by another coordinator; nothing is changed. Also one that leads no more may
-  // keep what it said, so that its successor edits that message.
+  // Failures, pace and end of one batch: all of its jobs are read for them.
+  absl::Status AddJobs(const Scope& scope, domain::BatchNews& news);
+  // False: it was told again meanwhile, by another coordinator; nothing is changed. An end that holds no longer, since
+  // jobs were queued anew meanwhile, is kept as progress. Also one that leads no more may keep what it said, so that
+  // its successor edits that message.
   absl::StatusOr<bool> Told(const Scope& scope, const std::string& destination, const domain::WebhookTold& told);
 
  private:

@@ -57,7 +57,7 @@ Verdict OfTransfer(const absl::Status& status) {
     case absl::StatusCode::kDeadlineExceeded:
       return {.result = Result::kUnavailable, .why = "it did not answer in time"};
     case absl::StatusCode::kResourceExhausted:
-      return {.result = Result::kUnavailable, .why = "its answer is larger than a webhook's may be"};
+      return {.result = Result::kUnavailable, .why = "its answer is larger than a webhook's may be", .answered = true};
     case absl::StatusCode::kCancelled:
       return {.result = Result::kUnavailable, .why = "the coordinator stops"};
     case absl::StatusCode::kUnavailable:
@@ -118,12 +118,15 @@ Verdict Judge(Kind kind, bool edit, const absl::StatusOr<io::HttpResponse>& answ
       return {.result = Result::kParked, .why = Cat(why, ": the address is not known there, or may not be used")};
     case 408:
     case 425:
-      return {.result = Result::kUnavailable, .why = why};
+      return {.result = Result::kUnavailable, .why = why, .answered = true};
     default:
       break;
   }
   if (status >= 500) {
-    return {.result = Result::kUnavailable, .wait = answer->retry_after.value_or(absl::ZeroDuration()), .why = why};
+    return {.result = Result::kUnavailable,
+            .wait = answer->retry_after.value_or(absl::ZeroDuration()),
+            .why = why,
+            .answered = true};
   }
   if (io::IsRedirect(status)) {
     return {.result = Result::kParked,

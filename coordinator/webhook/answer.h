@@ -19,7 +19,7 @@ enum class Result : int {
   kEdited,       // the old one was edited
   kGone,         // the message to edit is no longer there
   kRateLimited,  // asked to wait
-  kUnavailable,  // no answer, 5xx: may pass
+  kUnavailable,  // no answer, 408, 425, 5xx: may pass
   kRefused,      // this message is not taken; others may be
   kParked,       // nothing is taken until somebody changes something
 };
@@ -31,6 +31,7 @@ struct Verdict {
   std::string message_id;                      // of what was sent by Discord's form
   absl::Duration wait = absl::ZeroDuration();  // before the next request, as the server asked
   std::string why;                             // of what is no success: fit for logs, without the URL
+  bool answered = false;                       // of kUnavailable: somebody was there, so this message may be to blame
 };
 
 // `edit`: it was asked to edit a message.

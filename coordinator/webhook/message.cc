@@ -88,28 +88,6 @@ void WriteSeconds(JsonWriter& json, std::string_view key, std::optional<absl::Du
   }
 }
 
-// As `gofarm batch show --output json` has it (docs/cli.md).
-void WriteBatch(JsonWriter& json, const domain::Batch& batch) {
-  const JobCounts& jobs = batch.jobs;
-  json.BeginObject()
-      .Field("id", batch.id.value)
-      .Field("name", batch.name)
-      .Field("state", Name(batch.state))
-      .Field("submitter", batch.submitter)
-      .Field("created_at", batch.created_at);
-  json.Key("jobs")
-      .BeginObject()
-      .Field("queued", jobs.queued)
-      .Field("running", jobs.running)
-      .Field("built", jobs.built)
-      .Field("partial", jobs.partial)
-      .Field("nothing_to_build", jobs.nothing_to_build)
-      .Field("failed", jobs.failed)
-      .Field("cancelled", jobs.cancelled)
-      .EndObject();
-  json.Field("executables", batch.executables).EndObject();
-}
-
 }  // namespace
 
 std::string_view EventName(Event event) {
@@ -163,6 +141,8 @@ std::string ShortDuration(absl::Duration duration) {
   return hours % 24 == 0 ? Cat(hours / 24, " d") : Cat(hours / 24, " d ", hours % 24, " h");
 }
 
+bool IsOver(const domain::Batch& batch) { return batch.state != BatchState::kRunning && Left(batch.jobs) == 0; }
+
 std::optional<absl::Duration> TimeLeft(const BatchNews& news) {
   const int64_t left = Left(news.batch.jobs);
   if (news.batch.state != BatchState::kRunning || left == 0 || news.ended_lately <= 0) return std::nullopt;
@@ -171,7 +151,7 @@ std::optional<absl::Duration> TimeLeft(const BatchNews& news) {
 }
 
 std::optional<absl::Duration> TimeTaken(const BatchNews& news) {
-  if (news.batch.state == BatchState::kRunning || news.ended_at == absl::InfinitePast()) return std::nullopt;
+  if (!IsOver(news.batch) || news.ended_at == absl::InfinitePast()) return std::nullopt;
   // All of its jobs may have been built for another batch, before it.
   return std::max(absl::ZeroDuration(), news.ended_at - news.batch.created_at);
 }
@@ -208,10 +188,10 @@ std::string DiscordBody(const BatchNews& news) {
   return json.Take();
 }
 
-std::string JsonBody(Event event, int sequence, const BatchNews& news) {
+std::string JsonBody(Event event, int sequence, const BatchNews& news, const BatchWriter& write_batch) {
   JsonWriter json(JsonWriter::Layout::kCompact);
   json.BeginObject().Field("event", EventName(event)).Field("sequence", sequence).Key("batch");
-  WriteBatch(json, news.batch);
+  write_batch(json, news.batch);
   json.Key("failures").BeginObject();
   for (const auto& [failure, jobs] : news.failures) json.Field(Name(failure), jobs);
   json.EndObject();

@@ -12,13 +12,21 @@ absl::Duration PaceOf(absl::Duration age) { return std::clamp(age / 60, kBatchEv
 
 std::vector<domain::WebhookMessage> ToLookAt(const std::vector<domain::WebhookMessage>& open, const TimesOf& times,
                                              absl::Time now) {
-  std::vector<domain::WebhookMessage> due;
+  std::vector<std::pair<absl::Time, const domain::WebhookMessage*>> due;
   for (const domain::WebhookMessage& message : open) {
-    if (due.size() == kLookedAtOnce) break;
     const auto it = times.find(message.batch);
-    if (it == times.end() || it->second.look_at <= now) due.push_back(message);
+    const absl::Time look_at = it == times.end() ? absl::InfinitePast() : it->second.look_at;
+    if (look_at <= now) due.emplace_back(look_at, &message);
   }
-  return due;
+  // By the order of ids alone some hundred old batches would keep a new one out for good.
+  std::sort(due.begin(), due.end(), [](const auto& a, const auto& b) {
+    return std::tuple(a.first, a.second->batch) < std::tuple(b.first, b.second->batch);
+  });
+  if (due.size() > kLookedAtOnce) due.resize(kLookedAtOnce);
+  std::vector<domain::WebhookMessage> first;
+  first.reserve(due.size());
+  for (const auto& [look_at, message] : due) first.push_back(*message);
+  return first;
 }
 
 std::vector<Plan> WhatToSay(std::vector<domain::WebhookMessage> messages, const std::vector<domain::BatchNews>& news,
@@ -27,14 +35,16 @@ std::vector<Plan> WhatToSay(std::vector<domain::WebhookMessage> messages, const 
   for (const domain::BatchNews& each : news) news_of[each.batch.id] = &each;
   std::vector<Plan> plans;
   for (domain::WebhookMessage& message : messages) {
+    Times& time = times[message.batch];
+    time.look_at = now + kBatchEvery;
     const auto it = news_of.find(message.batch);
     if (it == news_of.end()) continue;
-    Times& time = times[message.batch];
-    const bool ended = it->second->batch.state != BatchState::kRunning;
+    const bool ended = IsOver(it->second->batch);
     const bool first = message.sequence == 0;
-    if (!first && !ended) {
-      time.look_at = now + kBatchEvery;
-      if (message.said == Gist(*it->second) || now - time.told_at < PaceOf(it->second->age)) continue;
+    if (first || ended) {
+      time.look_at = now;
+    } else if (message.said == Gist(*it->second) || now - time.told_at < PaceOf(it->second->age)) {
+      continue;
     }
     const Event event = ended ? Event::kEnded : first ? Event::kSubmitted : Event::kProgress;
     plans.push_back({.message = std::move(message), .news = *it->second, .event = event});
@@ -42,8 +52,8 @@ std::vector<Plan> WhatToSay(std::vector<domain::WebhookMessage> messages, const 
   std::stable_sort(plans.begin(), plans.end(), [&times](const Plan& a, const Plan& b) {
     const auto rank = [&times](const Plan& plan) {
       const bool progress = plan.event == Event::kProgress;
-      return std::tuple(progress, progress ? times[plan.message.batch].told_at : absl::InfinitePast(),
-                        plan.message.batch.value);
+      const Times& time = times[plan.message.batch];
+      return std::tuple(progress, time.unanswered, progress ? time.told_at : absl::InfinitePast(), plan.message.batch);
     };
     return rank(a) < rank(b);
   });

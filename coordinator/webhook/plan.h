@@ -17,7 +17,7 @@ inline constexpr absl::Duration kLookEvery = absl::Seconds(1);   // for new batc
 inline constexpr absl::Duration kBatchEvery = absl::Seconds(5);  // two looks at one batch, so two edits at most
 inline constexpr absl::Duration kBatchPaceMax = absl::Minutes(1);
 inline constexpr size_t kLookedAtOnce = 100;  // batches
-inline constexpr int kTriesMax = 20;          // of one message that gets no answer; then the next one
+inline constexpr int kTriesMax = 20;          // of one message whose answer is that it may pass; then the next one
 // Between two tries while a destination does not answer.
 inline constexpr BackoffPolicy kRetryPace{.first = absl::Seconds(2), .longest = absl::Minutes(5)};
 
@@ -37,16 +37,18 @@ struct Plan {
 struct Times {
   absl::Time look_at = absl::InfinitePast();
   absl::Time told_at = absl::InfinitePast();
-  int tries = 0;  // without an answer, in a row
+  int tries = 0;       // that count for kTriesMax, in a row
+  int unanswered = 0;  // and those that do not: nobody was there to answer
 };
 using TimesOf = absl::flat_hash_map<BatchId, Times>;
 
-// The first of those that are due, at most kLookedAtOnce.
+// Of those that are due the ones that are so for longest, at most kLookedAtOnce.
 std::vector<domain::WebhookMessage> ToLookAt(const std::vector<domain::WebhookMessage>& open, const TimesOf& times,
                                              absl::Time now);
 
 // What is to be said, in the order of its urgency: beginnings and ends by batch, then progress, whoever waits longest
-// first. All that need nothing now, and progress, may be looked at again after kBatchEvery (`times` is changed).
+// first; what got no answer stands behind its like. All may be looked at again after kBatchEvery, beginnings and ends
+// at once, but after those that were due before (`times` is changed).
 std::vector<Plan> WhatToSay(std::vector<domain::WebhookMessage> messages, const std::vector<domain::BatchNews>& news,
                             absl::Time now, TimesOf& times);
 

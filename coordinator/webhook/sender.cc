@@ -1,6 +1,9 @@
 #include "coordinator/webhook/sender.h"
 
 #include <algorithm>
+#include <limits>
+#include <optional>
+#include <string_view>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -22,6 +25,29 @@ std::string WithQuery(const std::string& url, std::string_view path, std::string
   if (!path.empty() && base.back() == '/') base.pop_back();
   const std::string all = Cat(own, own.empty() || query.empty() ? "" : "&", query);
   return Cat(base, path, all.empty() ? "" : "?", all);
+}
+
+// The answer with the beginning of its text, however long that is.
+absl::StatusOr<io::HttpResponse> Ask(const io::HttpAsk& ask, const Scope& scope, const io::HttpRequest& request) {
+  std::string text;
+  std::optional<io::HttpResponse> cut;
+  const auto sink = [&text, &cut](const io::HttpResponse& head, std::string_view piece) -> absl::Status {
+    const size_t room = kAnswerBytesMax - text.size();
+    text += piece.substr(0, room);
+    if (piece.size() <= room) return absl::OkStatus();
+    cut = head;
+    return absl::OutOfRangeError("enough was read");
+  };
+  absl::StatusOr<io::HttpResponse> answer = ask(scope, request,
+                                                {.body_bytes = std::numeric_limits<int64_t>::max(),
+                                                 .redirects = {.limit = 0},
+                                                 .low_speed_time = kRequestMax,
+                                                 .connect_time = kRequestMax / 2},
+                                                sink);
+  if (cut) answer = *std::move(cut);
+  // Of another status than 2xx the text is there already, cut too.
+  if (answer.ok() && answer->status / 100 == 2) answer->body = std::move(text);
+  return answer;
 }
 
 }  // namespace
@@ -103,27 +129,24 @@ Verdict Sender::Send(const Scope& scope, const Plan& plan) const {
   const Destination& to = parts_.destination;
   const bool discord = to.kind == Kind::kDiscord;
   const bool edit = discord && !plan.message.message_id.empty();
-  std::string text = discord ? DiscordBody(plan.news) : JsonBody(plan.event, plan.message.sequence, plan.news);
+  std::string text =
+      discord ? DiscordBody(plan.news) : JsonBody(plan.event, plan.message.sequence, plan.news, parts_.write_batch);
   io::HttpRequest request{.method = edit ? io::HttpMethod::kPatch : io::HttpMethod::kPost,
                           .url = edit      ? WithQuery(to.url, Cat("/messages/", plan.message.message_id), "")
                                  : discord ? WithQuery(to.url, "", "wait=true")
                                            : to.url,
-                          .headers = {{"Content-Type", "application/json"}}};
+                          .headers = {{"Content-Type", "application/json"}},
+                          .compressed = false};
   if (!to.secret.empty()) request.headers.Add("X-Gofarm-Signature", Signature(to.secret, text));
   io::StringBody body(std::move(text));
   request.body = &body;
   // A new message that is under way is not cut by a stop: nobody would know whether it is there.
   const Scope time = edit ? scope.Within(kRequestMax) : Scope::For(kRequestMax);
-  return Judge(to.kind, edit,
-               parts_.ask(time, request,
-                          {.body_bytes = kAnswerBytesMax,
-                           .redirects = {.limit = 0},
-                           .low_speed_time = kRequestMax,
-                           .connect_time = kRequestMax / 2},
-                          nullptr));
+  return Judge(to.kind, edit, Ask(parts_.ask, time, request));
 }
 
 absl::StatusOr<absl::Duration> Sender::Tell(const Scope& scope, Plan plan) {
+  GOFARM_RETURN_IF_ERROR(parts_.messages.AddJobs(scope, plan.news));
   Verdict verdict = Send(scope, plan);
   if (scope.stop.stop_requested() && verdict.result == Result::kUnavailable) return absl::ZeroDuration();
   Note(verdict);
@@ -157,6 +180,11 @@ absl::StatusOr<absl::Duration> Sender::Tell(const Scope& scope, Plan plan) {
       plans_.clear();
       failures_ = std::min(failures_ + 1, 1'000);
       not_before_ = now + std::max(rest, BackoffDelay(kRetryPace, failures_, parts_.random()));
+      // A host that is away or unreachable is no fault of the message; but others go before it next time.
+      if (!verdict.answered) {
+        times.unanswered = std::min(times.unanswered + 1, 1'000);
+        break;
+      }
       settled = ++times.tries >= kTriesMax;
       if (settled) {
         obs::Warn("webhook_message_given_up", {{"kind", std::string(KindName(parts_.destination.kind))},

@@ -23,6 +23,7 @@
 #include "coordinator/domain/webhook.h"
 #include "coordinator/webhook/answer.h"
 #include "coordinator/webhook/config.h"
+#include "coordinator/webhook/message.h"
 #include "coordinator/webhook/plan.h"
 
 namespace gofarm::webhook {
@@ -31,7 +32,7 @@ inline constexpr absl::Duration kRequestMax = absl::Seconds(10);
 inline constexpr absl::Duration kStoreCallMax = absl::Seconds(30);
 inline constexpr absl::Duration kNewsKept = absl::Seconds(2);    // older news is read again before it is told
 inline constexpr absl::Duration kStoreRest = absl::Seconds(10);  // after the database failed
-inline constexpr int64_t kAnswerBytesMax = 64 << 10;
+inline constexpr size_t kAnswerBytesMax = 64 << 10;              // the rest is not read: the status says enough
 inline constexpr absl::Duration kWarnEvery = absl::Minutes(10);  // of a destination that stays away
 
 // By the database, for one destination. FAILED_PRECONDITION: another coordinator leads.
@@ -43,6 +44,8 @@ class Messages {
   virtual absl::StatusOr<std::vector<domain::WebhookMessage>> Open(const Scope& scope) = 0;
   virtual absl::StatusOr<std::vector<domain::BatchNews>> News(const Scope& scope,
                                                               const std::vector<BatchId>& batches) = 0;
+  // What News leaves out of one batch: it costs all of its jobs.
+  virtual absl::Status AddJobs(const Scope& scope, domain::BatchNews& news) = 0;
   virtual absl::StatusOr<bool> Told(const Scope& scope, const domain::WebhookTold& told) = 0;
 };
 
@@ -61,6 +64,7 @@ struct SenderParts {
   Messages& messages;
   io::HttpAsk ask;
   WebhookMetrics& metrics;
+  BatchWriter write_batch;
   const Clock& clock = RealClock();
   std::function<double()> random;  // in [0, 1)
 };

@@ -29,6 +29,7 @@ class Webhooks::StoreMessages final : public Messages {
                                                       const std::vector<BatchId>& batches) override {
     return store_.News(scope, batches);
   }
+  absl::Status AddJobs(const Scope& scope, domain::BatchNews& news) override { return store_.AddJobs(scope, news); }
   absl::StatusOr<bool> Told(const Scope& scope, const domain::WebhookTold& told) override {
     return store_.Told(scope, id_, told);
   }
@@ -47,6 +48,7 @@ Webhooks::Webhooks(const Parts& parts) : store_(parts.pool) {
                                                             .messages = *messages_.back(),
                                                             .ask = parts.ask,
                                                             .metrics = parts.metrics,
+                                                            .write_batch = parts.write_batch,
                                                             .random = Random}));
     names_.push_back(Cat("the ", KindName(destination.kind), " webhook at ", destination.Shown()));
   }

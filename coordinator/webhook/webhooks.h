@@ -22,6 +22,7 @@ class Webhooks {
     int64_t epoch = 0;
     io::HttpAsk ask;
     WebhookMetrics& metrics;
+    BatchWriter write_batch;
   };
   explicit Webhooks(const Parts& parts);
   ~Webhooks();

@@ -2,6 +2,7 @@
 // farm's history.
 #include <pqxx/pqxx>
 
+#include "absl/strings/str_replace.h"
 #include "coordinator_sql.h"
 #include "tests/pg/farm_fixture.h"
 
@@ -136,6 +137,46 @@ TEST_F(FullFarmTest, FailuresAreFoundByWhatFailedAndNotAmongAllThatWasBuilt) {
   ExpectNoTableIsReadWhole(Plans(sql::failed_jobs_in_batch, "1000, 1024, 77"));
   EXPECT_EQ(queries_->FailedJobs(Now(), BatchId{77})->size(), static_cast<size_t>(kJobsPerBatch / 50));
   EXPECT_EQ(queries_->FailedJobs(Now(), BatchId{})->size(), static_cast<size_t>(kJobs / 50));
+}
+
+TEST_F(FullFarmTest, OfAModuleInThousandsOfVersionsThoseOfThePageAreRead) {
+  constexpr int kTargets = 4;
+  Fill(
+      "INSERT INTO jobs (recipe_digest, generation, module, version, target, toolset, state, ended_at, result_token, "
+      "executables) SELECT lpad(to_hex(i), 64, '0'), 1, 'example.com/m', 'v1.' || i / 4 || '.0', 1 + i % 4, 't1', 3, "
+      "now(), 1 + i, 2 FROM generate_series(0, 39999) AS i ORDER BY i");
+  Fill("INSERT INTO batches (request_id, name, submitter) VALUES ('versions', '', '')");
+  Fill("INSERT INTO batch_jobs SELECT (SELECT max(id) FROM batches), id FROM jobs");
+  Sql("ANALYZE");
+  const int64_t batch = Count("SELECT max(id) FROM batches");
+  const std::string statement = absl::StrReplaceAll(
+      Av(sql::batch_matrix), {{"$1", Cat(batch)}, {"$2", "0"}, {"$3", "0"}, {"$4", Cat(store::kMatrixJobsMax)}});
+  EXPECT_EQ(Count(Cat("SELECT count(*) FROM (", statement, ") AS sent")), store::kMatrixJobsMax);
+  const auto page = queries_->MatrixPage(Now(), BatchId{batch}, std::nullopt, JobId{});
+  ASSERT_TRUE(page.ok()) << page.status();
+  ASSERT_EQ(page->rows.size(), static_cast<size_t>(store::kMatrixJobsMax / kTargets));
+  for (const domain::MatrixRow& row : page->rows) ASSERT_EQ(row.cells.size(), static_cast<size_t>(kTargets));
+  EXPECT_TRUE(page->next);
+}
+
+TEST_F(FullFarmTest, WebhooksCostWhatIsNewAndOneBatchsJobs) {
+  FillHistory();
+  const std::string hook = Cat("'", std::string(64, 'a'), "'");
+  Fill("INSERT INTO batches (name, submitter) SELECT '', '' FROM generate_series(1, 50000)");
+  Fill(Cat("INSERT INTO webhooks (destination, kind, first_batch, up_to_batch) SELECT ", hook,
+           ", 'discord', 0, max(id) FROM batches"));
+  Fill(Cat("INSERT INTO webhook_messages (destination, batch_id, sequence, ended) SELECT ", hook,
+           ", id, 1, id <> 77 FROM batches"));
+  Sql("ANALYZE");
+  const std::string taken_up = Plans(sql::webhook_take_up, Cat(hook, ", 1000, 1000"));
+  EXPECT_NE(taken_up.find("loops=1000)"), std::string::npos) << "a look at each of the newest ones\n" << taken_up;
+  const std::string plans = Cat(taken_up, Plans(sql::webhook_open, hook), Plans(sql::webhook_batches, "'{77,78}'"),
+                                Plans(sql::webhook_jobs, "77, 600"), Plans(sql::webhook_lock, Cat(hook, ", 77")),
+                                Plans(sql::webhook_told, Cat(hook, ", 77, 1, '11', '', true")));
+  ExpectNoTableIsReadWhole(plans);
+  for (const char* table : {"webhook_messages", "batches"}) {
+    EXPECT_EQ(plans.find(Cat("Seq Scan on ", table, " ")), std::string::npos) << table << "\n" << plans;
+  }
 }
 
 }  // namespace

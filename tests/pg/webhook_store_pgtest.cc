@@ -1,6 +1,10 @@
 // Webhooks on PostgreSQL: which batches a destination is told of, how they stand, and who may change what was said.
 #include <gmock/gmock.h>
 
+#include <pqxx/pqxx>
+#include <thread>
+
+#include "absl/time/clock.h"
 #include "coordinator/store/webhook_store.h"
 #include "tests/pg/farm_fixture.h"
 
@@ -34,7 +38,14 @@ class WebhookStoreTest : public FarmTest {
     const absl::StatusOr<std::vector<BatchNews>> news = hooks_->News(Now(), {id});
     EXPECT_TRUE(news.ok()) << news.status();
     EXPECT_EQ(news->size(), 1u);
-    return news->at(0);
+    BatchNews whole = news->at(0);
+    EXPECT_TRUE(whole.failures.empty()) << "it is read of many batches";
+    const absl::Status added = hooks_->AddJobs(Now(), whole);
+    EXPECT_TRUE(added.ok()) << added;
+    return whole;
+  }
+  absl::Status Retry(BatchId batch) {
+    return batches_->RetryFailed(Now(), batch, [](const store::EndedJob&) { return absl::OkStatus(); }).status();
   }
   std::unique_ptr<WebhookStore> hooks_;
 };
@@ -82,7 +93,7 @@ TEST_F(WebhookStoreTest, OnlyTheLeaderTakesUp) {
 
 TEST_F(WebhookStoreTest, WhatWasSaidChangesOnlyFromWhatWasRead) {
   ASSERT_TRUE(hooks_->Register(Now(), epoch_, kHook, "discord").ok());
-  const BatchId batch = Submit({"example.com/a"}).batch.id;
+  const BatchId batch = SubmitAndFail("example.com/a", FailureClass::kCompileError, Hello("w").session).batch.id;
   ASSERT_EQ(hooks_->TakeUp(Now(), epoch_, kHook).value(), 1);
   EXPECT_TRUE(hooks_->Told(Now(), kHook, {.batch = batch, .sequence = 0, .message_id = "11", .said = "x"}).value());
   EXPECT_FALSE(hooks_->Told(Now(), kHook, {.batch = batch, .sequence = 0, .message_id = "12"}).value())
@@ -122,10 +133,49 @@ TEST_F(WebhookStoreTest, ARetryIsToldInTheSameMessage) {
   const BatchId batch = SubmitAndFail("example.com/bad", FailureClass::kCompileError, Hello("w").session).batch.id;
   ASSERT_EQ(hooks_->TakeUp(Now(), epoch_, kHook).value(), 1);
   ASSERT_TRUE(hooks_->Told(Now(), kHook, {.batch = batch, .message_id = "11", .ended = true}).value());
-  ASSERT_TRUE(batches_->RetryFailed(Now(), batch, [](const store::EndedJob&) { return absl::OkStatus(); }).ok());
+  ASSERT_TRUE(Retry(batch).ok());
   const std::vector<WebhookMessage> open = hooks_->Open(Now(), kHook).value();
   ASSERT_THAT(open, SizeIs(1));
   EXPECT_EQ(open[0].message_id, "11");
+}
+
+TEST_F(WebhookStoreTest, ARetryWhileTheEndIsBeingToldIsToldToo) {
+  ASSERT_TRUE(hooks_->Register(Now(), epoch_, kHook, "discord").ok());
+  const BatchId batch = SubmitAndFail("example.com/bad", FailureClass::kCompileError, Hello("w").session).batch.id;
+  ASSERT_EQ(hooks_->TakeUp(Now(), epoch_, kHook).value(), 1);
+  ASSERT_TRUE(Retry(batch).ok()) << "between the message of the end and this:";
+  EXPECT_TRUE(hooks_->Told(Now(), kHook, {.batch = batch, .message_id = "11", .said = "x", .ended = true}).value());
+  const std::vector<WebhookMessage> open = hooks_->Open(Now(), kHook).value();
+  ASSERT_THAT(open, SizeIs(1)) << "its new jobs are told of";
+  EXPECT_EQ(open[0].message_id, "11");
+  EXPECT_EQ(open[0].sequence, 1);
+}
+
+TEST_F(WebhookStoreTest, ARetryThatIsNotCommittedIsWaitedFor) {
+  ASSERT_TRUE(hooks_->Register(Now(), epoch_, kHook, "discord").ok());
+  const BatchId batch = SubmitAndFail("example.com/bad", FailureClass::kCompileError, Hello("w").session).batch.id;
+  const JobId job = OnlyJob(batch);
+  ASSERT_EQ(hooks_->TakeUp(Now(), epoch_, kHook).value(), 1);
+  pqxx::connection db(url_);
+  absl::StatusOr<bool> told = false;
+  std::thread teller;
+  {
+    // As a retry does: the batch has a job that waits, and the message is touched.
+    pqxx::work retry(db);
+    retry.exec(Cat("UPDATE jobs SET state = 1, ended_at = NULL, failure_class = 0 WHERE id = ", job.value));
+    retry.exec(Cat("UPDATE webhook_messages SET ended = false WHERE batch_id = ", batch.value));
+    teller =
+        std::thread([&] { told = hooks_->Told(Now(), kHook, {.batch = batch, .message_id = "11", .ended = true}); });
+    const Scope patience = Scope::For(absl::Seconds(30));
+    while (!patience.Done() && Count("SELECT count(*) FROM pg_locks WHERE NOT granted") == 0) {
+      absl::SleepFor(absl::Milliseconds(5));
+    }
+    EXPECT_FALSE(patience.Done()) << "it does not wait";
+    retry.commit();
+  }
+  teller.join();
+  EXPECT_TRUE(told.value());
+  EXPECT_THAT(OpenOf(kHook), ElementsAre(batch));
 }
 
 }  // namespace

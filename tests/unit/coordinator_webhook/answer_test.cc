@@ -62,6 +62,10 @@ TEST(JudgeTest, WhatMayPassIsToldFromWhatDoesNot) {
   for (const int status : {400, 405, 413, 422}) {
     EXPECT_EQ(Judge(Kind::kJson, false, Answer(status)).result, Result::kRefused) << status;
   }
+  for (const int status : {408, 425, 500, 503}) EXPECT_TRUE(Judge(Kind::kJson, false, Answer(status)).answered);
+  for (const absl::Status& away : {absl::UnavailableError("x"), absl::DeadlineExceededError("x")}) {
+    EXPECT_FALSE(Judge(Kind::kJson, false, away).answered) << away;
+  }
   EXPECT_EQ(Judge(Kind::kJson, false, absl::UnavailableError("x")).result, Result::kUnavailable);
   EXPECT_EQ(Judge(Kind::kJson, false, absl::ResourceExhaustedError("x")).result, Result::kUnavailable);
 }

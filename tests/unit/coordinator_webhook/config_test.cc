@@ -84,6 +84,17 @@ TEST_F(ConfigTest, FaultsNameTheFileAndNoSecret) {
   }
 }
 
+TEST_F(ConfigTest, AnAddressWhereAFileIsNamedIsRefusedAndNotRepeated) {
+  for (const char* value : {"https://discord.test/api/webhooks/7/sEcReT", "/home/ann/https:/discord.test/sEcReT"}) {
+    for (const char* key : {"webhook_discord_url_file", "webhook_url_file"}) {
+      const auto [config, faults] = Load(Key(key, value));
+      EXPECT_THAT(config.destinations, IsEmpty()) << value;
+      EXPECT_THAT(faults, HasSubstr("names a file; put the address into one")) << value;
+      EXPECT_THAT(faults, Not(HasSubstr("sEcReT")));
+    }
+  }
+}
+
 TEST_F(ConfigTest, ASecretGoesWithAUrl) {
   EXPECT_THAT(Load(Key("webhook_secret_file", File("s", "k"))).second, HasSubstr("goes with webhook_url_file"));
   EXPECT_THAT(

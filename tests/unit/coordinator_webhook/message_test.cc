@@ -98,6 +98,16 @@ TEST(TimesTest, WhatIsLeftFollowsFromWhatEndedLately) {
   EXPECT_EQ(TimeLeft(news), std::nullopt);
 }
 
+TEST(TimesTest, ACancelledBatchIsOverWithItsLastJob) {
+  BatchNews news = NewsOf(1, BatchState::kCancelled, {.running = 1, .cancelled = 3});
+  news.ended_at = news.batch.created_at + absl::Minutes(1);
+  EXPECT_FALSE(IsOver(news.batch));
+  EXPECT_EQ(TimeTaken(news), std::nullopt);
+  news.batch.jobs = {.cancelled = 4};
+  EXPECT_TRUE(IsOver(news.batch));
+  EXPECT_EQ(TimeTaken(news), absl::Minutes(1));
+}
+
 TEST(TimesTest, ABatchOfWhatWasBuiltBeforeTookNoTime) {
   BatchNews news = NewsOf(1, BatchState::kDone, {.built = 1});
   EXPECT_EQ(TimeTaken(news), std::nullopt) << "no job of it ended";
@@ -117,7 +127,7 @@ TEST(JsonBodyTest, TheBatchIsTheOneOfTheCli) {
   BatchNews news = NewsOf(17, BatchState::kRunning, {.queued = 2, .built = 2, .failed = 1}, "a \"b\"");
   news.failures = {{FailureClass::kTimeout, 1}};
   news.ended_lately = 3;
-  EXPECT_EQ(JsonBody(Event::kProgress, 4, news),
+  EXPECT_EQ(JsonBody(Event::kProgress, 4, news, WriteShownBatch),
             R"({"event":"batch_progress","sequence":4,"batch":{"id":17,"name":"a \"b\"","state":"running",)"
             R"("submitter":"ann","created_at":"2027-01-15T08:00:00Z","jobs":{"queued":2,"running":0,"built":2,)"
             R"("partial":0,"nothing_to_build":0,"failed":1,"cancelled":0},"executables":2},)"

@@ -1,9 +1,13 @@
 // How batches stand, for tests.
 #pragma once
 
+#include <gofarm/v1/farm.pb.h>
+
 #include <string>
 
+#include "common/shapes/json_shapes.h"
 #include "coordinator/domain/webhook.h"
+#include "coordinator/rpc/convert.h"
 
 namespace gofarm::webhook {
 
@@ -16,6 +20,13 @@ inline domain::BatchNews NewsOf(int64_t id, BatchState state, domain::JobCounts 
                     .jobs = jobs,
                     .executables = jobs.built},
           .age = absl::Minutes(5)};
+}
+
+// As the coordinator hands it in.
+inline void WriteShownBatch(JsonWriter& json, const domain::Batch& batch) {
+  v1::Batch message;
+  rpc::ToProto(batch, message);
+  shapes::WriteBatch(json, message);
 }
 
 }  // namespace gofarm::webhook

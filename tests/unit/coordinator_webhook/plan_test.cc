@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <set>
+
 #include "tests/unit/coordinator_webhook/news.h"
 
 namespace gofarm::webhook {
@@ -51,6 +53,22 @@ TEST(WhatToSayTest, NothingIsSaidTwiceAndNothingSooner) {
   EXPECT_THAT(WhatToSay({Known(1)}, {}, kNow, times), IsEmpty()) << "of what nothing is known";
 }
 
+TEST(WhatToSayTest, ACancelledBatchEndsWithItsLastJob) {
+  TimesOf times;
+  const BatchNews runs = NewsOf(1, BatchState::kCancelled, {.running = 1, .cancelled = 3});
+  EXPECT_THAT(Said(WhatToSay({Known(1)}, {runs}, kNow, times)), ElementsAre(std::pair(int64_t{1}, Event::kProgress)));
+  const BatchNews over = NewsOf(1, BatchState::kCancelled, {.built = 1, .cancelled = 3});
+  EXPECT_THAT(Said(WhatToSay({Known(1)}, {over}, kNow, times)), ElementsAre(std::pair(int64_t{1}, Event::kEnded)));
+}
+
+TEST(WhatToSayTest, WhatGotNoAnswerStandsBehindItsLike) {
+  TimesOf times;
+  times[BatchId{1}].unanswered = 1;
+  EXPECT_THAT(Said(WhatToSay({Known(1), Known(2), Known(3)}, {Ended(1), Ended(2), Runs(3)}, kNow, times)),
+              ElementsAre(std::pair(int64_t{2}, Event::kEnded), std::pair(int64_t{1}, Event::kEnded),
+                          std::pair(int64_t{3}, Event::kProgress)));
+}
+
 TEST(WhatToSayTest, LongBatchesAreToldOfLessOften) {
   EXPECT_EQ(PaceOf(absl::ZeroDuration()), kBatchEvery);
   EXPECT_EQ(PaceOf(absl::Minutes(10)), absl::Seconds(10));
@@ -65,6 +83,34 @@ TEST(ToLookAtTest, ThoseThatAreDueAreLookedAtAndNotAllAtOnce) {
   const std::vector<WebhookMessage> due = ToLookAt(open, times, kNow);
   ASSERT_EQ(due.size(), kLookedAtOnce);
   EXPECT_EQ(due[0].batch, BatchId{2});
+}
+
+TEST(ToLookAtTest, AThousandOlderBatchesKeepNoNewOneOut) {
+  constexpr int kOld = 1'000;
+  for (const bool begun : {false, true}) {
+    std::vector<WebhookMessage> open;
+    std::vector<BatchNews> news;
+    for (int i = 1; i <= kOld; ++i) {
+      open.push_back(begun ? Known(i, Gist(Runs(i))) : WebhookMessage{.batch = BatchId{i}});
+      news.push_back(Runs(i));
+    }
+    TimesOf times;
+    absl::Time now = kNow;
+    const auto look = [&] {
+      const std::vector<WebhookMessage> due = ToLookAt(open, times, now);
+      std::set<BatchId> seen;
+      for (const WebhookMessage& message : due) seen.insert(message.batch);
+      WhatToSay(due, news, now, times);
+      now += kLookEvery;
+      return seen;
+    };
+    std::set<BatchId> seen;
+    for (size_t i = 0; i <= kOld / kLookedAtOnce; ++i) seen.merge(look());
+    EXPECT_EQ(seen.size(), size_t{kOld}) << begun;
+    open.push_back({.batch = BatchId{kOld + 1}});
+    news.push_back(Runs(kOld + 1));
+    EXPECT_EQ(look().count(BatchId{kOld + 1}), 1u) << begun;
+  }
 }
 
 }  // namespace

@@ -43,6 +43,11 @@ class MemoryMessages final : public Messages {
     for (const BatchId id : ids) news.push_back(batches.at(id));
     return news;
   }
+  absl::Status AddJobs(const Scope& /*scope*/, BatchNews& news) override {
+    ++read_whole;
+    news.failures = failures;
+    return absl::OkStatus();
+  }
   absl::StatusOr<bool> Told(const Scope& /*scope*/, const WebhookTold& told) override {
     if (failing) return absl::UnavailableError("the database is away");
     Row& row = rows.at(told.batch);
@@ -58,6 +63,8 @@ class MemoryMessages final : public Messages {
   };
   std::map<BatchId, BatchNews> batches;
   std::map<BatchId, Row> rows;
+  std::map<FailureClass, int64_t> failures;  // of each batch
+  int read_whole = 0;                        // batches
   bool failing = false;
 };
 
@@ -71,6 +78,7 @@ class SenderTest : public ::testing::Test {
                     .messages = messages_,
                     .ask = io::AskDirectly(client_),
                     .metrics = metrics_,
+                    .write_batch = WriteShownBatch,
                     .clock = clock_,
                     .random = [] { return 0.5; }});
   }
@@ -194,6 +202,31 @@ TEST_F(SenderTest, ADestinationThatIsAwayIsAskedLessAndLessAndOneMessageIsGivenU
   EXPECT_EQ(sender_->state().fault, "");
 }
 
+TEST_F(SenderTest, WhileNobodyAnswersNoMessageIsGivenUp) {
+  server_.Inject({.times = 3 * kTriesMax, .cut = true});
+  Set(1, BatchState::kDone, {.built = 4});
+  Go(absl::Hours(12));
+  EXPECT_EQ(server_.posts(), 1);
+  EXPECT_THAT(OnlyMessage(), HasSubstr("4/4 jobs"));
+}
+
+TEST_F(SenderTest, OfALongAnswerTheStatusCounts) {
+  sender_ = Make(Kind::kJson);
+  const std::string text(4 << 20, 'x');
+  server_.Inject({.status = 200, .body = text});
+  Set(1, BatchState::kDone, {.built = 4});
+  Go(absl::Minutes(1));
+  EXPECT_EQ(server_.requests(), 1);
+  EXPECT_EQ(Count("json", "sent"), "1");
+  EXPECT_EQ(sender_->state().fault, "");
+  server_.Inject({.status = 400, .body = text});
+  Set(2, BatchState::kDone, {.built = 4});
+  Go(absl::Minutes(1));
+  EXPECT_EQ(server_.requests(), 2);
+  EXPECT_EQ(Count("json", "refused"), "1");
+  EXPECT_THAT(sender_->state().fault, HasSubstr("HTTP 400"));
+}
+
 TEST_F(SenderTest, WhatIsRefusedIsNotSentAgain) {
   server_.Inject({.status = 400, .times = 1});
   Set(1, BatchState::kDone, {.built = 4});
@@ -240,6 +273,32 @@ TEST_F(SenderTest, AThousandSmallBatchesGetOneMessageEach) {
   Go(absl::Minutes(40));
   EXPECT_EQ(server_.posts(), 1'000);
   EXPECT_EQ(server_.edits(), 0);
+}
+
+TEST_F(SenderTest, AThousandBatchesThatRunKeepNoNewOneOut) {
+  for (int i = 1; i <= 1'000; ++i) {
+    Set(i, BatchState::kRunning, {.queued = 1});
+    messages_.rows[BatchId{i}] = {
+        .message = {
+            .batch = BatchId{i}, .message_id = "5", .sequence = 1, .said = Gist(messages_.batches[BatchId{i}])}};
+  }
+  Go(absl::Seconds(20));
+  EXPECT_EQ(server_.requests(), 0);
+  Set(1'001, BatchState::kRunning, {.queued = 1});
+  Go(absl::Seconds(5));
+  EXPECT_EQ(server_.posts(), 1);
+  Set(1'001, BatchState::kDone, {.built = 1});
+  Go(absl::Seconds(30));
+  EXPECT_THAT(OnlyMessage(), HasSubstr("1/1 jobs")) << "nor its end";
+}
+
+TEST_F(SenderTest, JobsAreReadOfTheBatchThatIsToldOfOnly) {
+  for (int i = 1; i <= 50; ++i) Set(i, BatchState::kDone, {.failed = 7});
+  messages_.failures = {{FailureClass::kTimeout, 7}};
+  Go(absl::Seconds(1));
+  EXPECT_EQ(server_.posts(), 1);
+  EXPECT_EQ(messages_.read_whole, 1);
+  EXPECT_THAT(OnlyMessage(), HasSubstr("7 timeout"));
 }
 
 TEST_F(SenderTest, JsonIsSignedAndToldEachTime) {
