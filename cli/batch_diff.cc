@@ -21,8 +21,8 @@ bool IsOpen(const JobFacts& job) { return job.state == "queued" || job.state == 
 // Higher: more of the module is there.
 int RankOf(const JobFacts& job) {
   if (job.state == "built") return 3;
-  if (job.state == "nothing_to_build") return 2;
-  return job.state == "partial" ? 1 : 0;
+  if (job.state == "partial") return 2;
+  return job.state == "nothing_to_build" ? 1 : 0;
 }
 
 std::set<std::string> ModulesWithSeveralVersions(const std::vector<JobFacts>& jobs) {
@@ -73,7 +73,7 @@ std::vector<JobChange> ChangesOf(const JobFacts& before, const JobFacts& after) 
       changes.push_back(grown > 0 ? JobChange::kBigger : JobChange::kSmaller);
     }
   }
-  if (before.seconds > 0 && after.seconds > 0 && RankOf(before) >= 2 && RankOf(after) >= 2) {
+  if (before.seconds > 0 && after.seconds > 0 && before.state == "built" && after.state == "built") {
     const double longer = after.seconds - before.seconds;
     if (std::abs(longer) >= std::max(kTimeLeastSeconds, kTimeShare * before.seconds)) {
       changes.push_back(longer > 0 ? JobChange::kSlower : JobChange::kFaster);
@@ -226,9 +226,20 @@ Comparison CompareBatches(const std::vector<JobFacts>& before, const std::vector
   return diff;
 }
 
-std::string DiffText(const Comparison& diff, int64_t before, int64_t after, const Terminal& terminal) {
+std::string ChangeCounts(const Comparison& diff) {
+  std::string counts;
+  for (int i = 0; i <= static_cast<int>(kLastJobChange); ++i) {
+    const auto change = static_cast<JobChange>(i);
+    if (const int64_t n = diff.Count(change); n > 0) counts += Cat(n, " ", JobChangeName(change), ", ");
+  }
+  return Cat(counts, diff.unchanged, " unchanged", diff.open == 0 ? "" : Cat(", ", diff.open, " not ended"));
+}
+
+std::string DiffText(const Comparison& diff, int64_t before, int64_t after, const Terminal& terminal, size_t rows_max) {
   TableText rows({{"CHANGE"}, {"MODULE", false, true}, {"VERSION", false, true}, {"TARGET"}, {"WHAT", false, true}});
-  for (const DiffRow& row : diff.rows) {
+  const size_t shown = std::min(rows_max, diff.rows.size());
+  for (size_t i = 0; i < shown; ++i) {
+    const DiffRow& row = diff.rows[i];
     const JobFacts& named = row.after.id != 0 ? row.after : row.before;
     rows.Add({{JobChangeName(row.change), ColorOf(row.change)},
               named.module,
@@ -244,13 +255,9 @@ std::string DiffText(const Comparison& diff, int64_t before, int64_t after, cons
   };
   add(before, diff.before);
   add(after, diff.after);
-  std::string counts;
-  for (int i = 0; i <= static_cast<int>(kLastJobChange); ++i) {
-    const auto change = static_cast<JobChange>(i);
-    if (const int64_t n = diff.Count(change); n > 0) counts += Cat(n, " ", JobChangeName(change), ", ");
-  }
-  return Cat(rows.empty() ? "" : rows.Render(terminal), counts, diff.unchanged, " unchanged",
-             diff.open == 0 ? "" : Cat(", ", diff.open, " not ended"), "\n", totals.Render(terminal));
+  const size_t more = diff.rows.size() - shown;
+  return Cat(rows.empty() ? "" : rows.Render(terminal), more == 0 ? "" : Cat("and ", more, " more changes\n"),
+             ChangeCounts(diff), "\n", totals.Render(terminal));
 }
 
 void WriteDiff(JsonWriter& json, const Comparison& diff, int64_t before, int64_t after) {

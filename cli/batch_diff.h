@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -65,8 +66,11 @@ struct Comparison {
 // module: those are paired by version.
 Comparison CompareBatches(const std::vector<JobFacts>& before, const std::vector<JobFacts>& after);
 
-// `before`, `after`: ids of the two batches.
-std::string DiffText(const Comparison& diff, int64_t before, int64_t after, const Terminal& terminal);
+// "1 worse, 2 bigger, 7 unchanged, 1 not ended".
+std::string ChangeCounts(const Comparison& diff);
+// `before`, `after`: ids of the two batches. Of the changes beyond `rows_max` their number is told.
+std::string DiffText(const Comparison& diff, int64_t before, int64_t after, const Terminal& terminal,
+                     size_t rows_max = std::numeric_limits<size_t>::max());
 void WriteDiff(JsonWriter& json, const Comparison& diff, int64_t before, int64_t after);
 std::string DiffDocument(const Comparison& diff, int64_t before, int64_t after);
 

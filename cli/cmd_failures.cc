@@ -1,10 +1,10 @@
 #include <memory>
-#include <string>
-#include <utility>
+#include <vector>
 
 #include "cli/commands.h"
-#include "cli/names.h"
+#include "cli/job_facts.h"
 #include "cli/output.h"
+#include "cli/report.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/shapes/json_shapes.h"
@@ -20,20 +20,9 @@ Exit Failures(const Globals& globals, int64_t batch, int64_t limit) {
     PrintOut(shapes::FailureListDocument(failures));
     return 0;
   }
-  TableText table({{"JOBS", true}, {"MODULES", true}, {"CLASS"}, {"WHAT", false, true}, {"EXAMPLE", false, true}});
-  for (const v1::FailureGroup& group : failures.groups()) {
-    std::string example;
-    if (group.examples_size() > 0) {
-      const v1::FailureExample& first = group.examples(0);
-      example = Cat(first.job_id(), " ", first.module(), "@", first.version(), " ", NameOf(first.target()));
-    }
-    table.Add({Cat(group.jobs()),
-               Cat(group.modules()),
-               {NameOf(group.failure_class()), Color::kRed},
-               group.fingerprint(),
-               std::move(example)});
-  }
-  PrintOut(table.empty() ? "nothing failed\n" : table.Render(OutTerminal()));
+  std::vector<FailureGroupRow> groups;
+  for (const v1::FailureGroup& group : failures.groups()) groups.push_back(GroupRowOf(group));
+  PrintOut(groups.empty() ? "nothing failed\n" : FailuresTable(groups, groups.size(), OutTerminal()));
   if (failures.groups_left_out() > 0) PrintErr(Cat("and ", failures.groups_left_out(), " more groups\n"));
   if (failures.older_left_out()) PrintErr("these are the newest failures; there are older ones\n");
   return 0;

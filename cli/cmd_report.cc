@@ -24,21 +24,9 @@ constexpr size_t kUpstreamJobsMax = 16;           // of a draft: each target, a 
 absl::Status TakeFailures(FarmClient& client, int64_t batch, Report& report) {
   v1::FailureList list;
   GOFARM_RETURN_IF_ERROR(client.ListFailures(batch, 0, list));
-  for (const v1::FailureGroup& group : list.groups()) {
-    FailureGroupRow row{.failure_class = std::string(NameOf(group.failure_class())),
-                        .fingerprint = group.fingerprint(),
-                        .jobs = group.jobs(),
-                        .modules = group.modules(),
-                        .hint = group.hint()};
-    for (const v1::FailureExample& example : group.examples()) {
-      row.examples.push_back({.job = example.job_id(),
-                              .module = example.module(),
-                              .version = example.version(),
-                              .target = std::string(NameOf(example.target()))});
-    }
-    report.failures.push_back(std::move(row));
-  }
+  for (const v1::FailureGroup& group : list.groups()) report.failures.push_back(GroupRowOf(group));
   report.failure_groups_left_out = list.groups_left_out();
+  report.older_left_out = list.older_left_out();
   return absl::OkStatus();
 }
 

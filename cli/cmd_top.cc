@@ -1,7 +1,11 @@
 #include <poll.h>
+#include <signal.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <iterator>
+#include <stop_token>
 #include <utility>
 
 #include "cli/cmd_reports.h"
@@ -22,42 +26,82 @@ constexpr absl::Duration kTopCallMax = absl::Seconds(10);
 constexpr int kTopBatchesRead = 50;
 constexpr int kLookMilliseconds = 100;  // for a key, a signal, another size of the window
 
-// The terminal as a picture of its own, and as it was when this ends.
+constexpr char kTakeScreen[] = "\x1b[?1049h\x1b[?25l\x1b[2J";
+constexpr char kGiveScreen[] = "\x1b[?25h\x1b[?1049l";
+constexpr int kDeadlySignals[] = {SIGHUP, SIGQUIT, SIGABRT};  // that no StopSignals waits for
+
+// What the terminal was before, for signals and other threads.
+std::atomic<bool> screen_taken{false};
+std::atomic<bool> keys_taken{false};
+termios terminal_before{};
+static_assert(std::atomic<bool>::is_always_lock_free);
+
+// Also in signal handlers. May come twice at once: the terminal is back when any of both returns.
+void GiveBack() {
+  if (keys_taken) tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before);
+  if (screen_taken) {
+    // A terminal that is gone is no matter here.
+    [[maybe_unused]] const ssize_t n = write(STDOUT_FILENO, kGiveScreen, sizeof kGiveScreen - 1);
+  }
+  keys_taken = false;
+  screen_taken = false;
+}
+
+// It ends this program as it would without a screen.
+void OnDeadlySignal(int number) {
+  GiveBack();
+  signal(number, SIG_DFL);
+  raise(number);
+}
+
+// The terminal as a picture of its own, and as it was when this ends, or a signal ends the program. One at a time.
 class Screen {
  public:
   Screen() {
-    typed_ = tcgetattr(STDIN_FILENO, &before_) == 0;
-    if (typed_) {
-      termios raw = before_;
+    for (size_t i = 0; i < std::size(kDeadlySignals); ++i) {
+      sigaction(kDeadlySignals[i], nullptr, &handlers_before_[i]);
+      if (handlers_before_[i].sa_handler == SIG_IGN) continue;  // nohup
+      struct sigaction ours {};
+      ours.sa_handler = OnDeadlySignal;
+      sigaction(kDeadlySignals[i], &ours, nullptr);
+    }
+    if (tcgetattr(STDIN_FILENO, &terminal_before) == 0) {
+      keys_taken = true;
+      termios raw = terminal_before;
       raw.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
       raw.c_cc[VMIN] = 0;
       raw.c_cc[VTIME] = 0;
       raw.c_cc[VSUSP] = _POSIX_VDISABLE;  // a stopped one would leave the terminal as it is now
+      raw.c_cc[VQUIT] = _POSIX_VDISABLE;
       tcsetattr(STDIN_FILENO, TCSANOW, &raw);
     }
-    PrintOut("\x1b[?1049h\x1b[?25l\x1b[2J");
+    screen_taken = true;
+    PrintOut(kTakeScreen);
   }
   ~Screen() {
-    PrintOut("\x1b[?25h\x1b[?1049l");
-    if (typed_) tcsetattr(STDIN_FILENO, TCSAFLUSH, &before_);
+    if (keys_taken) tcflush(STDIN_FILENO, TCIFLUSH);  // what was typed here is for nobody else
+    GiveBack();
+    for (size_t i = 0; i < std::size(kDeadlySignals); ++i) {
+      sigaction(kDeadlySignals[i], &handlers_before_[i], nullptr);
+    }
   }
   Screen(const Screen&) = delete;
   Screen& operator=(const Screen&) = delete;
 
   // True: q was typed. Waits a moment for that.
   bool Quits() {
-    pollfd in{.fd = typed_ ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0};
+    pollfd in{.fd = keys_taken ? STDIN_FILENO : -1, .events = POLLIN, .revents = 0};
     if (poll(&in, 1, kLookMilliseconds) <= 0) return false;
     char key = 0;
     if (read(STDIN_FILENO, &key, 1) > 0) return key == 'q' || key == 'Q';
-    typed_ = false;  // its end: there are no keys any more
-    tcsetattr(STDIN_FILENO, TCSANOW, &before_);
+    // Its end: there are no keys any more.
+    tcsetattr(STDIN_FILENO, TCSANOW, &terminal_before);
+    keys_taken = false;
     return false;
   }
 
  private:
-  bool typed_ = false;
-  termios before_{};
+  struct sigaction handlers_before_[std::size(kDeadlySignals)] = {};
 };
 
 TopWorker TopWorkerOf(const v1::WorkerRow& row) {
@@ -105,7 +149,12 @@ bool SameSize(const Terminal& a, const Terminal& b) { return a.columns == b.colu
 }  // namespace
 
 Exit Top(const Globals& globals, bool once) {
-  const sync::StopSignals signals;
+  const sync::StopSignals signals(sync::StopSignals::Second::kHurries);
+  // Somebody who presses Ctrl-C twice waits for nothing, but has a terminal afterwards.
+  const std::stop_callback second(signals.hurry(), [] {
+    GiveBack();
+    _exit(kExitInterrupted);
+  });
   GOFARM_ASSIGN_OR_RETURN(const FarmChoice choice, FindFarm(globals.farm));
   GOFARM_ASSIGN_OR_RETURN(const std::unique_ptr<FarmClient> client, ConnectTo(globals));
   client->StopWith(signals.token());

@@ -33,4 +33,19 @@ absl::StatusOr<std::vector<JobFacts>> ReadFacts(FarmClient& client, int64_t batc
   return facts;
 }
 
+FailureGroupRow GroupRowOf(const v1::FailureGroup& group) {
+  FailureGroupRow row{.failure_class = std::string(NameOf(group.failure_class())),
+                      .fingerprint = group.fingerprint(),
+                      .jobs = group.jobs(),
+                      .modules = group.modules(),
+                      .hint = group.hint()};
+  for (const v1::FailureExample& example : group.examples()) {
+    row.examples.push_back({.job = example.job_id(),
+                            .module = example.module(),
+                            .version = example.version(),
+                            .target = std::string(NameOf(example.target()))});
+  }
+  return row;
+}
+
 }  // namespace gofarm::cli

@@ -6,6 +6,7 @@
 #include "absl/status/statusor.h"
 #include "cli/batch_diff.h"
 #include "cli/client.h"
+#include "cli/report.h"
 #include "gofarm/v1/farm.pb.h"
 
 namespace gofarm::cli {
@@ -13,5 +14,7 @@ namespace gofarm::cli {
 JobFacts FactsOf(const v1::Job& job);
 // Of all jobs of a batch, by id. NOT_FOUND names the batch.
 absl::StatusOr<std::vector<JobFacts>> ReadFacts(FarmClient& client, int64_t batch);
+
+FailureGroupRow GroupRowOf(const v1::FailureGroup& group);
 
 }  // namespace gofarm::cli

@@ -33,9 +33,6 @@ std::string DistributionLine(std::string_view what, const Distribution& of, std:
              ", 99 % below ", human(of.p99), ", largest ", human(of.most), ", together ", human(of.sum), "\n");
 }
 
-std::string BytesText(double bytes) { return HumanBytes(std::llround(bytes)); }
-std::string SecondsText(double seconds) { return HumanSeconds(seconds); }
-
 void WriteDistribution(JsonWriter& json, std::string_view key, const Distribution& of) {
   json.Key(key)
       .BeginObject()
@@ -55,16 +52,6 @@ void WriteDistribution(JsonWriter& json, std::string_view key, const Distributio
 
 std::string FailuresText(const Report& report, const Terminal& terminal) {
   if (report.failures.empty()) return "";
-  TableText table({{"JOBS", true}, {"MODULES", true}, {"CLASS"}, {"WHAT", false, true}, {"EXAMPLE", false, true}});
-  for (size_t i = 0; i < report.failures.size() && i < kReportGroupsShown; ++i) {
-    const FailureGroupRow& group = report.failures[i];
-    std::string example;
-    if (!group.examples.empty()) {
-      const FailureExampleRow& first = group.examples.front();
-      example = Cat(first.job, " ", first.module, "@", first.version, " ", first.target);
-    }
-    table.Add({Cat(group.jobs), Cat(group.modules), {group.failure_class, Color::kRed}, group.fingerprint, example});
-  }
   std::string hints;
   for (size_t i = 0; i < report.failures.size() && i < kReportGroupsShown; ++i) {
     const FailureGroupRow& group = report.failures[i];
@@ -73,11 +60,30 @@ std::string FailuresText(const Report& report, const Terminal& terminal) {
   const int64_t more =
       report.failure_groups_left_out +
       std::max<int64_t>(0, static_cast<int64_t>(report.failures.size()) - static_cast<int64_t>(kReportGroupsShown));
-  return Cat("\nfailures\n", table.Render(terminal), more == 0 ? "" : Cat("and ", more, " more groups\n"),
+  return Cat("\nfailures\n", FailuresTable(report.failures, kReportGroupsShown, terminal),
+             more == 0 ? "" : Cat("and ", more, " more groups\n"),
+             report.older_left_out ? "these are the newest failures; there are older ones\n" : "",
              hints.empty() ? "" : Cat("what would mend them\n", hints));
 }
 
 }  // namespace
+
+std::string BytesText(double bytes) { return HumanBytes(std::llround(bytes)); }
+std::string SecondsText(double seconds) { return HumanSeconds(seconds); }
+
+std::string FailuresTable(const std::vector<FailureGroupRow>& groups, size_t groups_max, const Terminal& terminal) {
+  TableText table({{"JOBS", true}, {"MODULES", true}, {"CLASS"}, {"WHAT", false, true}, {"EXAMPLE", false, true}});
+  for (size_t i = 0; i < std::min(groups_max, groups.size()); ++i) {
+    const FailureGroupRow& group = groups[i];
+    std::string example;
+    if (!group.examples.empty()) {
+      const FailureExampleRow& first = group.examples.front();
+      example = Cat(first.job, " ", first.module, "@", first.version, " ", first.target);
+    }
+    table.Add({Cat(group.jobs), Cat(group.modules), {group.failure_class, Color::kRed}, group.fingerprint, example});
+  }
+  return table.empty() ? "" : table.Render(terminal);
+}
 
 std::optional<double> TargetRate::BuiltShare() const {
   const int64_t of = built + partial + failed;
@@ -191,7 +197,7 @@ std::string ReportText(const Report& report, const Terminal& terminal) {
   text += FailuresText(report, terminal);
   if (report.previous != 0) {
     text += Cat("\ncompared with batch ", report.previous, "\n",
-                DiffText(report.comparison, report.previous, report.batch, terminal));
+                DiffText(report.comparison, report.previous, report.batch, terminal, kReportChangesShown));
   }
   return text;
 }
@@ -248,7 +254,10 @@ std::string ReportDocument(const Report& report) {
     }
     json.EndArray().EndObject();
   }
-  json.EndArray().Field("failure_groups_left_out", report.failure_groups_left_out).Key("comparison");
+  json.EndArray()
+      .Field("failure_groups_left_out", report.failure_groups_left_out)
+      .Field("older_failures_left_out", report.older_left_out)
+      .Key("comparison");
   if (report.previous == 0) {
     json.Null();
   } else {

@@ -15,9 +15,10 @@
 
 namespace gofarm::cli {
 
-inline constexpr size_t kReportGroupsShown = 50;   // of failures, in tables and pages; JSON has all
-inline constexpr size_t kReportChangesShown = 50;  // of a comparison
-inline constexpr size_t kBucketsMax = 24;          // of a distribution
+// In texts and pages. JSON has all changes, and those groups of failures that the farm gave.
+inline constexpr size_t kReportGroupsShown = 50;
+inline constexpr size_t kReportChangesShown = 50;
+inline constexpr size_t kBucketsMax = 24;  // of a distribution
 
 // Of one target, or of all.
 struct TargetRate {
@@ -73,13 +74,20 @@ struct Report {
   Distribution sizes;    // bytes of each job's executables
   Distribution seconds;  // of what was built
   std::vector<FailureGroupRow> failures;
-  int64_t failure_groups_left_out = 0;
-  int64_t previous = 0;  // the batch that it is compared with; 0: none
+  int64_t failure_groups_left_out = 0;  // by the farm
+  bool older_left_out = false;          // of many failures the newest are told
+  int64_t previous = 0;                 // the batch that it is compared with; 0: none
   Comparison comparison;
 };
 
 // Fills in what follows from jobs.
 void TakeJobs(const std::vector<JobFacts>& jobs, Report& report);
+
+// The first `groups_max` of them, without what would mend them. Empty: there is none.
+std::string FailuresTable(const std::vector<FailureGroupRow>& groups, size_t groups_max, const Terminal& terminal);
+// How values of a distribution are told.
+std::string BytesText(double bytes);
+std::string SecondsText(double seconds);
 
 std::string ReportText(const Report& report, const Terminal& terminal);
 std::string ReportDocument(const Report& report);

@@ -1,11 +1,11 @@
 #include "cli/report_html.h"
 
 #include <algorithm>
-#include <cmath>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_format.h"
+#include "common/base/html_text.h"
 #include "common/base/text.h"
 #include "common/json/writer.h"
 
@@ -40,34 +40,8 @@ constexpr char kStyle[] =
     "\n"
     "</style>";
 
-std::string Escape(std::string_view text) {
-  std::string out;
-  for (const char c : EscapeForPrint(text)) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        out += c;
-    }
-  }
-  return out;
-}
-
-std::string Td(std::string_view text) { return Cat("<td>", Escape(text), "</td>"); }
-std::string Code(std::string_view text) { return Cat("<td><code>", Escape(text), "</code></td>"); }
+std::string Td(std::string_view text) { return Cat("<td>", EscapeHtml(text), "</td>"); }
+std::string Code(std::string_view text) { return Cat("<td><code>", EscapeHtml(text), "</code></td>"); }
 template <typename N>
 std::string Tn(N number) {
   return Cat("<td class=\"n\">", number, "</td>");
@@ -92,13 +66,13 @@ std::string RatesPlot(const std::vector<TargetRate>& rates) {
   for (const TargetRate& rate : rates) {
     const int64_t all = rate.built + rate.partial + rate.nothing_to_build + rate.failed;
     if (all == 0) continue;
-    svg += Cat("<text x=\"0\" y=\"", y + 17, "\">", Escape(rate.target), "</text>");
+    svg += Cat("<text x=\"0\" y=\"", y + 17, "\">", EscapeHtml(rate.target), "</text>");
     double x = kLabelWidth;
     for (const Share& share : SharesOf(rate)) {
       if (share.count == 0) continue;
       const double width = static_cast<double>(share.count) / static_cast<double>(all) * (kPlotWidth - kLabelWidth);
       svg += Cat("<rect class=\"", share.color, "\" x=\"", absl::StrFormat("%.1f", x), "\" y=\"", y + 3, "\" width=\"",
-                 absl::StrFormat("%.1f", width), "\" height=\"", kRowHeight - 8, "\"><title>", Escape(rate.target),
+                 absl::StrFormat("%.1f", width), "\" height=\"", kRowHeight - 8, "\"><title>", EscapeHtml(rate.target),
                  ": ", share.count, " ", share.what, "</title></rect>");
       x += width;
     }
@@ -123,18 +97,19 @@ std::string Histogram(std::string_view what, const Distribution& of, std::string
     svg += Cat("<rect class=\"plot\" x=\"", absl::StrFormat("%.1f", x + 1), "\" y=\"",
                absl::StrFormat("%.1f", kHistogramHeight - 20 - height), "\" width=\"",
                absl::StrFormat("%.1f", std::max(1.0, step - 2)), "\" height=\"", absl::StrFormat("%.1f", height),
-               "\"><title>", Escape(range), ": ", bucket.count, "</title></rect>");
+               "\"><title>", EscapeHtml(range), ": ", bucket.count, "</title></rect>");
     // Every label where there is room for it.
     if (step >= 60 || i % 3 == 0) {
       svg += Cat("<text x=\"", absl::StrFormat("%.1f", x + 1), "\" y=\"", kHistogramHeight - 5, "\">",
-                 Escape(human(bucket.from)), "</text>");
+                 EscapeHtml(human(bucket.from)), "</text>");
     }
     rows += Cat("<tr>", Td(range), Tn(bucket.count), "</tr>");
   }
-  return Cat("<h2>", Escape(what), "</h2><p>", of.count, " values, median ", Escape(human(of.median)), ", 90 % below ",
-             Escape(human(of.p90)), ", 99 % below ", Escape(human(of.p99)), ", largest ", Escape(human(of.most)),
-             ", together ", Escape(human(of.sum)), ".</p><svg role=\"img\" aria-label=\"", Escape(what),
-             "\" viewBox=\"0 0 ", kPlotWidth, " ", kHistogramHeight, "\">", svg,
+  return Cat("<h2>", EscapeHtml(what), "</h2><p>", of.count, " values, median ", EscapeHtml(human(of.median)),
+             ", 90 % below ", EscapeHtml(human(of.p90)), ", 99 % below ", EscapeHtml(human(of.p99)), ", largest ",
+             EscapeHtml(human(of.most)), ", together ", EscapeHtml(human(of.sum)),
+             ".</p><svg role=\"img\" aria-label=\"", EscapeHtml(what), "\" viewBox=\"0 0 ", kPlotWidth, " ",
+             kHistogramHeight, "\">", svg,
              "</svg><details><summary>Numbers</summary><div><table><tr><th scope=\"col\">Range</th><th class=\"n\" "
              "scope=\"col\">Count</th></tr>",
              rows, "</table></div></details>");
@@ -168,7 +143,7 @@ std::string FailuresPart(const Report& report) {
     std::string examples;
     for (const FailureExampleRow& example : group.examples) {
       examples += Cat(examples.empty() ? "" : "<br>", "<code>", example.job, " ",
-                      Escape(Cat(example.module, "@", example.version, " ", example.target)), "</code>");
+                      EscapeHtml(Cat(example.module, "@", example.version, " ", example.target)), "</code>");
     }
     rows += Cat("<tr>", Tn(group.jobs), Tn(group.modules), Td(group.failure_class), Code(group.fingerprint), "<td>",
                 examples, "</td>", Td(group.hint), "</tr>");
@@ -179,16 +154,13 @@ std::string FailuresPart(const Report& report) {
       "<h2>Failures</h2><div><table><tr><th class=\"n\" scope=\"col\">Jobs</th><th class=\"n\" "
       "scope=\"col\">Modules</th><th scope=\"col\">Class</th>"
       "<th scope=\"col\">What</th><th scope=\"col\">Examples</th><th scope=\"col\">What would mend it</th></tr>",
-      rows, "</table></div>", more > 0 ? Cat("<p>And ", more, " more groups.</p>") : "");
+      rows, "</table></div>", more > 0 ? Cat("<p>And ", more, " more groups.</p>") : "",
+      report.older_left_out ? "<p>These are the newest failures; there are older ones.</p>" : "");
 }
 
 std::string ComparisonPart(const Report& report) {
   if (report.previous == 0) return "";
-  std::string rows, counts;
-  for (int i = 0; i <= static_cast<int>(kLastJobChange); ++i) {
-    const auto change = static_cast<JobChange>(i);
-    if (const int64_t n = report.comparison.Count(change); n > 0) counts += Cat(n, " ", JobChangeName(change), ", ");
-  }
+  std::string rows;
   size_t shown = 0;
   for (const DiffRow& row : report.comparison.rows) {
     if (shown == kReportChangesShown) break;
@@ -203,8 +175,7 @@ std::string ComparisonPart(const Report& report) {
                 Td(side(row.after)), "</tr>");
   }
   const size_t more = report.comparison.rows.size() - shown;
-  return Cat("<h2>Compared with batch ", report.previous, "</h2><p>", counts, report.comparison.unchanged,
-             " unchanged.</p>",
+  return Cat("<h2>Compared with batch ", report.previous, "</h2><p>", ChangeCounts(report.comparison), ".</p>",
              rows.empty() ? ""
                           : Cat("<div><table><tr><th scope=\"col\">Change</th><th scope=\"col\">Module</th><th "
                                 "scope=\"col\">Target</th><th scope=\"col\">Before</th>"
@@ -213,15 +184,12 @@ std::string ComparisonPart(const Report& report) {
              more > 0 ? Cat("<p>And ", more, " more changes.</p>") : "");
 }
 
-std::string BytesText(double bytes) { return HumanBytes(std::llround(bytes)); }
-std::string SecondsText(double seconds) { return HumanSeconds(seconds); }
-
 }  // namespace
 
 std::string ReportPage(const Report& report) {
   std::string page =
-      Cat(kHead, "<title>", Escape(report.title), "</title>", kStyle, "</head><body><main><h1>", Escape(report.title),
-          "</h1><p>Made at <time>", FormatUtc(report.made_at), "</time> by gofarm.</p>");
+      Cat(kHead, "<title>", EscapeHtml(report.title), "</title>", kStyle, "</head><body><main><h1>",
+          EscapeHtml(report.title), "</h1><p>Made at <time>", FormatUtc(report.made_at), "</time> by gofarm.</p>");
   if (!report.rates.empty()) page += Cat("<h2>Targets</h2>", RatesPlot(report.rates), RatesTable(report.rates));
   if (report.coverage) {
     page +=

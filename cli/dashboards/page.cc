@@ -9,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "cli/dashboards/plot.h"
 #include "cli/dashboards/value_text.h"
+#include "common/base/html_text.h"
 #include "common/base/text.h"
 
 namespace gofarm::dashboards {
@@ -97,11 +98,11 @@ class PageWriter {
             "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>gofarm "
             "dashboards</title><style>",
             kStyle, Colors(), "</style></head><body>\n<header><h1>gofarm dashboards</h1><p class=\"quiet\">",
-            HtmlText(report_.source), ", ", TimeText(report_.from), " to ", TimeText(report_.to),
+            EscapeHtml(report_.source), ", ", TimeText(report_.from), " to ", TimeText(report_.to),
             "</p><nav aria-label=\"Dashboards\"><ul>");
     for (const Answered& shown : report_.dashboards) {
-      out_ +=
-          Cat("<li><a href=\"#", HtmlText(shown.dashboard.uid), "\">", HtmlText(shown.dashboard.title), "</a></li>");
+      out_ += Cat("<li><a href=\"#", EscapeHtml(shown.dashboard.uid), "\">", EscapeHtml(shown.dashboard.title),
+                  "</a></li>");
     }
     out_ += "</ul></nav></header>\n<main>";
     for (const Answered& shown : report_.dashboards) WriteDashboard(shown);
@@ -114,12 +115,12 @@ class PageWriter {
   }
 
   void WriteDashboard(const Answered& shown) {
-    out_ += Cat("\n<section id=\"", HtmlText(shown.dashboard.uid), "\"><h2>", HtmlText(shown.dashboard.title),
-                "</h2><p class=\"quiet\">", HtmlText(shown.dashboard.description), "</p><div class=\"grid\">");
+    out_ += Cat("\n<section id=\"", EscapeHtml(shown.dashboard.uid), "\"><h2>", EscapeHtml(shown.dashboard.title),
+                "</h2><p class=\"quiet\">", EscapeHtml(shown.dashboard.description), "</p><div class=\"grid\">");
     for (size_t i = 0; i < shown.dashboard.panels.size(); ++i) {
       const Panel& panel = shown.dashboard.panels[i];
       if (panel.kind == Kind::kRow) {
-        out_ += Cat("\n<h3 class=\"row\">", HtmlText(panel.title), "</h3>");
+        out_ += Cat("\n<h3 class=\"row\">", EscapeHtml(panel.title), "</h3>");
       } else {
         WritePanel(panel, shown.panels.at(i));
       }
@@ -132,13 +133,13 @@ class PageWriter {
     const PanelState state = StateOf(panel, asked);
     absl::StrAppendFormat(
         &out_, "\n<article class=\"panel\" data-state=\"%s\" data-unit=\"%s\" style=\"grid-column:%d/span %d\">",
-        kStates.at(static_cast<size_t>(state)), HtmlText(panel.look.unit), panel.x + 1, panel.width);
-    out_ += Cat("<h3>", HtmlText(panel.title), "</h3>");
+        kStates.at(static_cast<size_t>(state)), EscapeHtml(panel.look.unit), panel.x + 1, panel.width);
+    out_ += Cat("<h3>", EscapeHtml(panel.title), "</h3>");
     if (state != PanelState::kData) {
       out_ += Cat("<p class=\"", state == PanelState::kEmpty ? "red" : "quiet", "\">no data",
-                  state == PanelState::kExcused ? Cat(": ", HtmlText(panel.Excuse()))
+                  state == PanelState::kExcused ? Cat(": ", EscapeHtml(panel.Excuse()))
                   : asked.error.empty()         ? std::string()
-                                                : Cat(": ", HtmlText(asked.error)),
+                                                : Cat(": ", EscapeHtml(asked.error)),
                   "</p>");
     } else if (panel.kind == Kind::kStat) {
       WriteFigure(panel, asked);
@@ -149,8 +150,8 @@ class PageWriter {
     } else {
       WriteTable(panel, asked);
     }
-    out_ += Cat("<details><summary>What this is</summary>", HtmlText(panel.description));
-    for (const Query& query : panel.queries) out_ += Cat("<br><code>", HtmlText(query.expr), "</code>");
+    out_ += Cat("<details><summary>What this is</summary>", EscapeHtml(panel.description));
+    for (const Query& query : panel.queries) out_ += Cat("<br><code>", EscapeHtml(query.expr), "</code>");
     out_ += "</details></article>";
   }
 
@@ -167,8 +168,8 @@ class PageWriter {
   void WriteFigure(const Panel& panel, const Asked& asked) {
     const std::vector<Line> lines = LinesOf(panel, asked);
     const double value = lines.front().points.back().value;
-    out_ += Cat("<p class=\"figure ", HtmlText(ColorOf(value, panel.look)), "\">", HtmlText(Shown(value, panel.look)),
-                "</p>");
+    out_ += Cat("<p class=\"figure ", EscapeHtml(ColorOf(value, panel.look)), "\">",
+                EscapeHtml(Shown(value, panel.look)), "</p>");
     Plot plot = PlotOf(panel);
     plot.height = kRowHeight;
     out_ += SparkSvg(plot, lines.front().points);
@@ -179,8 +180,9 @@ class PageWriter {
     out_ += PlotSvg(PlotOf(panel), drawn, panel.title);
     out_ += "<ul class=\"legend\">";
     for (size_t i = 0; i < drawn.size(); ++i) {
-      out_ += Cat("<li><span class=\"key c", i % kColors, "\"></span>", HtmlText(drawn[i].name), " <b>",
-                  HtmlText(ValueText(drawn[i].points.back().value, panel.look.unit, panel.look.decimals)), "</b></li>");
+      out_ +=
+          Cat("<li><span class=\"key c", i % kColors, "\"></span>", EscapeHtml(drawn[i].name), " <b>",
+              EscapeHtml(ValueText(drawn[i].points.back().value, panel.look.unit, panel.look.decimals)), "</b></li>");
     }
     if (all.size() > drawn.size()) out_ += Cat("<li class=\"quiet\">and ", all.size() - drawn.size(), " more</li>");
     out_ += "</ul>";
@@ -194,9 +196,9 @@ class PageWriter {
     out_ += "<table class=\"bars\"><tbody>";
     for (size_t i = 0; i < std::min(lines.size(), kBarsMax); ++i) {
       const double value = lines[i].points.back().value;
-      out_ += Cat("<tr><td>", HtmlText(lines[i].name), "</td><td><div class=\"bar\" style=\"width:",
+      out_ += Cat("<tr><td>", EscapeHtml(lines[i].name), "</td><td><div class=\"bar\" style=\"width:",
                   absl::StrFormat("%.1f", std::clamp(value / highest * 100, 0.0, 100.0)), "%\"></div></td><td>",
-                  HtmlText(ValueText(value, panel.look.unit, panel.look.decimals)), "</td></tr>");
+                  EscapeHtml(ValueText(value, panel.look.unit, panel.look.decimals)), "</td></tr>");
     }
     out_ += "</tbody></table>";
   }
@@ -212,13 +214,13 @@ class PageWriter {
         row.at(q) = series.points.back().value;
       }
     }
-    out_ += Cat("<table><thead><tr><th>", HtmlText(panel.by), "</th>");
-    for (const Panel::Column& column : panel.columns) out_ += Cat("<th>", HtmlText(column.title), "</th>");
+    out_ += Cat("<table><thead><tr><th>", EscapeHtml(panel.by), "</th>");
+    for (const Panel::Column& column : panel.columns) out_ += Cat("<th>", EscapeHtml(column.title), "</th>");
     out_ += "</tr></thead><tbody>";
     for (const auto& [name, row] : rows) {
-      out_ += Cat("<tr><td>", HtmlText(Clip(name, kLabelMax)), "</td>");
+      out_ += Cat("<tr><td>", EscapeHtml(Clip(name, kLabelMax)), "</td>");
       for (size_t i = 0; i < row.size(); ++i) {
-        out_ += Cat("<td>", row[i] ? HtmlText(Shown(*row[i], panel.columns[i].look)) : "", "</td>");
+        out_ += Cat("<td>", row[i] ? EscapeHtml(Shown(*row[i], panel.columns[i].look)) : "", "</td>");
       }
       out_ += "</tr>";
     }

@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_format.h"
 #include "cli/dashboards/value_text.h"
+#include "common/base/html_text.h"
 #include "common/base/text.h"
 
 namespace gofarm::dashboards {
@@ -79,7 +80,7 @@ void AppendAxes(std::string& svg, const Frame& frame, const std::vector<double>&
     absl::StrAppendFormat(&svg, "<line class=\"rule\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%.1f\" y2=\"%.1f\"/>", frame.left,
                           frame.right, frame.Y(tick), frame.Y(tick));
     absl::StrAppendFormat(&svg, "<text class=\"tick\" x=\"%.1f\" y=\"%.1f\" text-anchor=\"end\">%s</text>",
-                          frame.left - 5, frame.Y(tick) + 3.5, HtmlText(ValueText(tick, unit)));
+                          frame.left - 5, frame.Y(tick) + 3.5, EscapeHtml(ValueText(tick, unit)));
   }
   constexpr int kTimes = 4;
   for (int i = 0; i <= kTimes; ++i) {
@@ -92,7 +93,7 @@ void AppendAxes(std::string& svg, const Frame& frame, const std::vector<double>&
 
 std::string Opened(const Plot& plot, std::string_view css, std::string_view name) {
   return Cat("<svg class=\"", css, "\" viewBox=\"0 0 ", plot.width, " ", plot.height, "\" role=\"img\" aria-label=\"",
-             HtmlText(name), "\">");
+             EscapeHtml(name), "\">");
 }
 
 }  // namespace
@@ -161,36 +162,6 @@ std::string SparkSvg(const Plot& plot, const std::vector<Point>& points) {
     AppendLine(svg, frame, run, 0);
   }
   return svg + "</svg>";
-}
-
-std::string HtmlText(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\'':
-        out += "&#39;";
-        break;
-      default:
-        if ((static_cast<unsigned char>(c) < 0x20 && c != '\n' && c != '\t') || c == 0x7f) {
-          out += "\xEF\xBF\xBD";
-        } else {
-          out += c;
-        }
-    }
-  }
-  return out;
 }
 
 }  // namespace gofarm::dashboards

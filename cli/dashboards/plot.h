@@ -36,7 +36,4 @@ std::string PlotSvg(const Plot& plot, const std::vector<Line>& lines, std::strin
 // One line without axes, for what stands behind a figure.
 std::string SparkSvg(const Plot& plot, const std::vector<Point>& points);
 
-// For text and for attribute values: & < > " ' become references, control characters U+FFFD.
-std::string HtmlText(std::string_view text);
-
 }  // namespace gofarm::dashboards

@@ -219,6 +219,9 @@ absl::StatusOr<Prepared> PrepareFarm(const Scope& scope, const UpRequest& reques
   Prepared prepared;
   SupervisorOptions& options = prepared.options;
   GOFARM_RETURN_IF_ERROR(CheckPrintable(request.dir));
+  for (const SettingsGroup* group : {&CatalogGroup(), &WebhookGroup()}) {
+    GOFARM_RETURN_IF_ERROR(CheckSettings(*group, environment));
+  }
   GOFARM_RETURN_IF_ERROR(CheckFarmFolder(PathsFor(request.dir)));
   if (const absl::Status made = MakeFarmFolder(request.dir); absl::IsNotFound(made) || absl::IsAlreadyExists(made)) {
     return absl::InvalidArgumentError(Cat(Sv(made.message()), "; name another folder with --dir"));

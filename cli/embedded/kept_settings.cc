@@ -42,6 +42,18 @@ const SettingsGroup& WebhookGroup() {
   return group;
 }
 
+absl::Status CheckSettings(const SettingsGroup& group, const Environment& environment) {
+  for (const char* key : group.keys) {
+    if (!absl::EndsWith(key, "_file")) continue;
+    const std::string variable = VariableOf(group, key);
+    const std::optional<std::string> value = environment(variable.c_str());
+    if (value && value->find(":/") != std::string::npos) {
+      return absl::InvalidArgumentError(Cat(variable, " names a file; put the address into one"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 KeptSettings FindSettings(const SettingsGroup& group, const Environment& environment) {
   KeptSettings settings;
   for (const char* key : group.keys) {

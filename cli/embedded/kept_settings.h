@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "cli/embedded/farm_paths.h"
 #include "cli/embedded/settings.h"
@@ -24,6 +25,9 @@ const SettingsGroup& WebhookGroup();
 // Key -> value; only those that are set.
 using KeptSettings = std::map<std::string, std::string>;
 
+// INVALID_ARGUMENT: a key that names a file has an address, which may be a secret and is not repeated. Asked before
+// anything is written or said of these settings.
+absl::Status CheckSettings(const SettingsGroup& group, const Environment& environment);
 // What a key that ends in _file names becomes absolute: daemons run elsewhere.
 KeptSettings FindSettings(const SettingsGroup& group, const Environment& environment);
 // What stands in the configuration of a farm that runs; empty where there is no such file. FAILED_PRECONDITION where it

@@ -76,6 +76,18 @@ TEST_F(FarmControlTest, UpLeavesAFolderAloneThatHoldsOtherThings) {
   EXPECT_EQ(std::distance(fs::directory_iterator(dir), fs::directory_iterator()), 1);
 }
 
+TEST_F(FarmControlTest, AnAddressWhereAFileIsNamedIsRefusedBeforeAnythingIsWritten) {
+  const Environment environment = [](const char* name) -> std::optional<std::string> {
+    if (std::string(name) != "GOFARM_WEBHOOK_URL_FILE") return std::nullopt;
+    return "https://x.test/sEcReT";
+  };
+  const absl::StatusOr<Prepared> prepared =
+      PrepareFarm(Scope::For(absl::Seconds(10)), {.dir = top_ + "/farm"}, environment, [](const std::string&) {});
+  EXPECT_TRUE(absl::IsInvalidArgument(prepared.status())) << prepared.status();
+  EXPECT_THAT(std::string(prepared.status().message()), HasSubstr("GOFARM_WEBHOOK_URL_FILE names a file"));
+  EXPECT_FALSE(fs::exists(top_ + "/farm"));
+}
+
 TEST_F(FarmControlTest, FoldersThatNoConfigurationCanNameAreRefused) {
   for (const char* name : {"/a\xff", "/a\nb", "/a\x1b[2J"}) {
     const absl::StatusOr<Prepared> prepared = Prepare(top_ + name);

@@ -251,5 +251,17 @@ TEST(KeptSettingsTest, WebhooksStandBeforeAllTablesAndFilesAreAbsolute) {
   EXPECT_TRUE(ReadKeptSettings(WebhookGroup(), paths).value().empty());
 }
 
+TEST(KeptSettingsTest, AnAddressWhereAFileIsNamedIsRefusedAndNotRepeated) {
+  for (const char* variable : {"GOFARM_WEBHOOK_DISCORD_URL_FILE", "GOFARM_WEBHOOK_URL_FILE"}) {
+    const absl::Status status =
+        CheckSettings(WebhookGroup(), From({{variable, "https://discord.test/api/webhooks/7/sEcReT"}}));
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << variable;
+    EXPECT_THAT(std::string(status.message()),
+                AllOf(HasSubstr(Cat(variable, " names a file")), ::testing::Not(HasSubstr("sEcReT"))));
+  }
+  EXPECT_TRUE(CheckSettings(WebhookGroup(), From({{"GOFARM_WEBHOOK_URL_FILE", "some/url"}})).ok());
+  EXPECT_TRUE(CheckSettings(CatalogGroup(), From({{"GOFARM_CATALOG_INDEX_URL", "https://index.test"}})).ok());
+}
+
 }  // namespace
 }  // namespace gofarm::embedded
