@@ -33,7 +33,10 @@ absl::StatusOr<http::BodyStream::Piece> LogStream::Next() {
     piece.then = Piece::Then::kWait;
   }
   const absl::Time now = SteadyNow();
-  if (piece.data.empty() && now - sent_at_ >= service::kTailStillThere) piece.data = std::string(page::StillThere());
+  // A wake that comes for this at kTailStillThere may come a moment before sent_at_ is as old.
+  if (piece.data.empty() && now - sent_at_ >= service::kTailStillThere / 2) {
+    piece.data = std::string(page::StillThere());
+  }
   if (!piece.data.empty()) sent_at_ = now;
   return piece;
 }

@@ -16,6 +16,7 @@
 #include "common/json/writer.h"
 #include "common/shapes/json_shapes.h"
 #include "common/shapes/names.h"
+#include "coordinator/answer_response.h"
 #include "coordinator/log_stream.h"
 #include "coordinator/page/log_events.h"
 #include "coordinator/page/pages.h"
@@ -31,37 +32,15 @@ using http::Request;
 using http::Response;
 using page::Place;
 
-Scope CallScope() { return Scope::For(kPageCallMax); }
-
-int StatusOfError(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-      return 400;
-    case absl::StatusCode::kNotFound:
-      return 404;
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kResourceExhausted:
-    case absl::StatusCode::kDeadlineExceeded:
-      return 503;
-    default:
-      return 500;
-  }
-}
+Scope CallScope(const PageParts& parts) { return Scope::For(kPageCallMax, parts.stop); }
 
 absl::Status NotLeading() {
   return absl::UnavailableError("this coordinator stands by: another one leads, or this one is about to; ask again");
 }
 
-Response FromAnswer(web::Answer answer) {
-  Response response{
-      .status = answer.status, .body = std::move(answer.body), .content_type = std::move(answer.content_type)};
-  response.headers = std::move(answer.headers);
-  return response;
-}
-
 Response ProblemPage(const absl::Status& why) {
-  const int status = StatusOfError(why);
-  return FromAnswer(
+  const int status = web::StatusCodeOf(why);
+  return ResponseOf(
       web::RenderPage(page::FrameOf("Nothing here", Place::kElsewhere), status, [&](web::HtmlWriter& html) {
         page::WriteProblem(html, status == 404 ? "There is no such page" : "There is no answer just now",
                            Sv(why.message()));
@@ -69,14 +48,16 @@ Response ProblemPage(const absl::Status& why) {
 }
 
 Response JsonResponse(int status, std::string document) {
-  Response response = FromAnswer(web::JsonAnswer(status, std::move(document)));
+  Response response = ResponseOf(web::JsonAnswer(status, std::move(document)));
   response.headers.Add("Content-Security-Policy", "default-src 'none'");
   return response;
 }
 Response JsonProblem(const absl::Status& why) {
   JsonWriter json;
   json.BeginObject().Field("error", Sv(why.message())).EndObject();
-  return JsonResponse(StatusOfError(why), json.Take());
+  Response response = JsonResponse(web::StatusCodeOf(why), json.Take());
+  if (absl::IsResourceExhausted(why)) response.headers.Add("Retry-After", "1");
+  return response;
 }
 
 // A page whose beginning is sent before its content is made, which may take the database a while.
@@ -105,6 +86,13 @@ absl::StatusOr<int64_t> NumberOf(std::string_view text, std::string_view what) {
   if (absl::SimpleAtoi(Av(text), &number) && number > 0) return number;
   return absl::InvalidArgumentError(Cat(what, ": \"", EscapeForPrint(Clip(text, 100)), "\" is no number from 1 on"));
 }
+// As the command line takes it; 0: all that is given.
+absl::StatusOr<int64_t> LimitOf(const Request& request) {
+  const std::string_view text = request.Query("limit");
+  int64_t limit = 0;
+  if (text.empty() || (absl::SimpleAtoi(Av(text), &limit) && limit >= 0)) return limit;
+  return absl::InvalidArgumentError(Cat("limit: \"", EscapeForPrint(Clip(text, 100)), "\" is no number from 0 on"));
+}
 // Of a path: what is no number is no page.
 absl::StatusOr<int64_t> IdOf(const Request& request, std::string_view what) {
   const absl::StatusOr<int64_t> id = NumberOf(request.Parameter("id"), what);
@@ -121,24 +109,23 @@ v1::WorkerPage AllWorkers(std::vector<domain::WorkerView> views) {
 // Reads the services for all routes.
 class Reader {
  public:
-  absl::StatusOr<page::FarmGlance> Farm(const PageParts& parts) {
-    GOFARM_ASSIGN_OR_RETURN(
-        const std::shared_ptr<const service::DispatchStats> stats,
-        stats_.Get(parts.epoch, [&]() -> absl::StatusOr<service::DispatchStats> { return parts.dispatch.Stats(); }));
+  static page::FarmGlance Farm(const PageParts& parts) {
+    const std::shared_ptr<const service::PublishedFigures> published = parts.dispatch.Figures();
+    const dispatch::DispatchFigures& figures = published->figures;
     return page::FarmGlance{.version = parts.facts.version,
                             .leader = parts.leader,
                             .epoch = parts.epoch,
                             .uptime = SteadyNow() - parts.facts.started_at,
-                            .workers_connected = stats->sessions,
-                            .jobs_waiting = stats->waiting,
-                            .jobs_offered = stats->offered,
-                            .jobs_running = stats->running};
+                            .workers_connected = figures.sessions,
+                            .jobs_waiting = figures.waiting,
+                            .jobs_offered = figures.offered,
+                            .jobs_running = figures.running};
   }
 
   absl::StatusOr<std::shared_ptr<const v1::WorkerPage>> Workers(const PageParts& parts) {
     return workers_.Get(parts.epoch, [&]() -> absl::StatusOr<v1::WorkerPage> {
       v1::WorkerPage all;
-      GOFARM_RETURN_IF_ERROR(parts.farm.ListWorkers(CallScope(), domain::WorkerDetail::kFull, {},
+      GOFARM_RETURN_IF_ERROR(parts.farm.ListWorkers(CallScope(parts), domain::WorkerDetail::kFull, {},
                                                     [&](std::vector<domain::WorkerView> page) {
                                                       all.MergeFrom(AllWorkers(std::move(page)));
                                                       return true;
@@ -154,7 +141,7 @@ class Reader {
   }
   static absl::StatusOr<v1::BatchPage> ListBatches(const PageParts& parts, int64_t limit, int64_t before) {
     GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Batch> batches,
-                            parts.queries.ListBatches(CallScope(), limit, BatchId{before}));
+                            parts.queries.ListBatches(CallScope(parts), limit, BatchId{before}));
     v1::BatchPage page;
     for (const domain::Batch& batch : batches) rpc::ToProto(batch, *page.add_batches());
     return page;
@@ -164,15 +151,26 @@ class Reader {
     return batch_.Get({parts.epoch, id}, [&] { return GetBatch(parts, id); });
   }
   static absl::StatusOr<v1::Batch> GetBatch(const PageParts& parts, int64_t id) {
-    GOFARM_ASSIGN_OR_RETURN(const domain::Batch batch, parts.queries.GetBatch(CallScope(), BatchId{id}));
+    GOFARM_ASSIGN_OR_RETURN(const domain::Batch batch, parts.queries.GetBatch(CallScope(parts), BatchId{id}));
     v1::Batch out;
     rpc::ToProto(batch, out);
     return out;
   }
 
-  absl::StatusOr<v1::Job> Job(const PageParts& parts, int64_t id) {
-    GOFARM_ASSIGN_OR_RETURN(domain::Job job, parts.queries.GetJob(CallScope(), JobId{id}));
+  absl::StatusOr<std::shared_ptr<const domain::MatrixPage>> Matrix(const PageParts& parts, int64_t batch,
+                                                                   std::optional<JobState> state, int64_t after) {
+    return matrix_.Get({parts.epoch, batch, state ? static_cast<int>(*state) : 0, after},
+                       [&] { return parts.queries.MatrixPage(CallScope(parts), BatchId{batch}, state, JobId{after}); });
+  }
+
+  // One that waits has no reason while too many ask; `whole`: RESOURCE_EXHAUSTED then.
+  absl::StatusOr<v1::Job> Job(const PageParts& parts, int64_t id, bool whole) {
+    GOFARM_ASSIGN_OR_RETURN(domain::Job job, parts.queries.GetJob(CallScope(parts), JobId{id}));
     const bool asks = job.state != JobState::kQueued || MayAskWhy();
+    if (!asks && whole) {
+      return absl::ResourceExhaustedError(
+          Cat("more than ", kWhyPerSecond, " questions in a second why a job waits; ask again"));
+    }
     v1::Job out;
     rpc::ToProto(asks ? parts.farm.ViewOf(std::move(job)) : domain::JobView{.job = std::move(job)}, out);
     return out;
@@ -180,7 +178,7 @@ class Reader {
 
   absl::StatusOr<v1::FailureList> Failures(const PageParts& parts, int64_t batch, int64_t limit) {
     GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const domain::Failures> failures,
-                            parts.failures.List(CallScope(), BatchId{batch}));
+                            parts.failures.List(CallScope(parts), BatchId{batch}));
     v1::FailureList out;
     rpc::ToProto(*failures, limit, out);
     return out;
@@ -190,7 +188,7 @@ class Reader {
     if (parts.catalog == nullptr) return absl::NotFoundError("this coordinator has no catalog");
     using Funnel = std::vector<catalog::FunnelStep>;
     GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const Funnel> funnel,
-                            funnel_.Get(parts.epoch, [&] { return parts.catalog->Funnel(CallScope()); }));
+                            funnel_.Get(parts.epoch, [&] { return parts.catalog->Funnel(CallScope(parts)); }));
     return page::CatalogView{.funnel = *funnel, .status = parts.catalog->LastStatus()};
   }
 
@@ -207,11 +205,12 @@ class Reader {
   }
 
   // By the epoch, so that nothing of an earlier leadership is shown.
-  Recent<int64_t, service::DispatchStats> stats_{kGlanceFresh, 1};
   Recent<int64_t, v1::WorkerPage> workers_{kGlanceFresh, 1};
   Recent<int64_t, std::vector<catalog::FunnelStep>> funnel_{kFunnelFresh, 1};
   Recent<std::pair<int64_t, int64_t>, v1::BatchPage> batches_{kGlanceFresh, kKeptMax};
   Recent<std::pair<int64_t, int64_t>, v1::Batch> batch_{kGlanceFresh, kKeptMax};
+  // By epoch, batch, state (0: all) and the job after which it begins.
+  Recent<std::tuple<int64_t, int64_t, int, int64_t>, domain::MatrixPage> matrix_{kGlanceFresh, kKeptMax};
   absl::Mutex why_mutex_;
   absl::Time why_since_ ABSL_GUARDED_BY(why_mutex_) = absl::InfinitePast();
   int why_asked_ ABSL_GUARDED_BY(why_mutex_) = 0;
@@ -281,10 +280,11 @@ absl::StatusOr<int64_t> OffsetOf(const Request& request) {
 absl::StatusOr<Response> FollowLog(const PageParts& parts, const Request& request) {
   GOFARM_ASSIGN_OR_RETURN(const int64_t id, IdOf(request, "job"));
   GOFARM_ASSIGN_OR_RETURN(const int64_t offset, OffsetOf(request));
-  GOFARM_ASSIGN_OR_RETURN(const domain::Job job, parts.queries.GetJob(CallScope(), JobId{id}));
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<store::AttemptOutcomeRow> attempts,
+                          parts.queries.AttemptsOf(CallScope(parts), JobId{id}));
   v1::Job tokens;
   tokens.set_id(id);
-  for (const domain::Attempt& attempt : job.attempts) {
+  for (const store::AttemptOutcomeRow& attempt : attempts) {
     v1::Attempt& one = *tokens.add_attempts();
     one.set_token(attempt.token.value);
     one.set_outcome(static_cast<v1::AttemptOutcome>(attempt.outcome));
@@ -328,7 +328,7 @@ class Site {
     if (!good.ok()) return ProblemPage(good);
     web::Answer opening = web::OpenPage(frame, 200);
     std::string beginning = std::exchange(opening.body, "");
-    Response response = FromAnswer(std::move(opening));
+    Response response = ResponseOf(std::move(opening));
     response.stream = std::make_shared<PageStream>(
         std::move(beginning), [this, frame = std::move(frame), read = std::move(read), write = std::move(write)] {
           const absl::StatusOr<View> view = Read<View>(read);
@@ -351,8 +351,7 @@ class Site {
     return Streamed<page::BatchesView>(
         page::FrameOf("Batches", Place::kBatches), [](const PageParts&) { return absl::OkStatus(); },
         [this, before = *before](const PageParts& parts) -> absl::StatusOr<page::BatchesView> {
-          page::BatchesView view{.first = before == 0};
-          GOFARM_ASSIGN_OR_RETURN(view.farm, reader_.Farm(parts));
+          page::BatchesView view{.farm = Reader::Farm(parts), .first = before == 0};
           GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const v1::BatchPage> batches, reader_.Batches(parts, before));
           view.batches = *batches;
           if (view.batches.batches_size() > kBatchesOnPage) {
@@ -379,14 +378,16 @@ class Site {
     return Streamed<page::BatchView>(
         page::FrameOf(Cat("Batch ", *id), Place::kBatches),
         [id = *id](const PageParts& parts) -> absl::Status {
-          GOFARM_ASSIGN_OR_RETURN(const bool there, parts.queries.HasBatch(CallScope(), BatchId{id}));
+          GOFARM_ASSIGN_OR_RETURN(const bool there, parts.queries.HasBatch(CallScope(parts), BatchId{id}));
           return there ? absl::OkStatus() : absl::NotFoundError(Cat("no batch ", id));
         },
         [this, id = *id, after = *after, state](const PageParts& parts) -> absl::StatusOr<page::BatchView> {
           page::BatchView view{.state = state, .first = after == 0};
           GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const v1::Batch> batch, reader_.Batch(parts, id));
           view.batch = *batch;
-          GOFARM_ASSIGN_OR_RETURN(view.matrix, parts.queries.MatrixPage(CallScope(), BatchId{id}, state, JobId{after}));
+          GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const domain::MatrixPage> matrix,
+                                  reader_.Matrix(parts, id, state, after));
+          view.matrix = *matrix;
           return view;
         },
         page::WriteBatch);
@@ -397,16 +398,19 @@ class Site {
         Read<page::JobView>([&](const PageParts& parts) -> absl::StatusOr<page::JobView> {
           page::JobView made;
           GOFARM_ASSIGN_OR_RETURN(const int64_t id, IdOf(request, "job"));
-          GOFARM_ASSIGN_OR_RETURN(made.job, reader_.Job(parts, id));
+          GOFARM_ASSIGN_OR_RETURN(made.job, reader_.Job(parts, id, /*whole=*/false));
           GOFARM_ASSIGN_OR_RETURN(const v1::Attempt* attempt, AttemptOf(made.job, request.Query("attempt")));
           if (attempt == nullptr) return made;
-          GOFARM_ASSIGN_OR_RETURN(made.log, ReadLog(parts.logs, AttemptToken{attempt->token()},
-                                                    attempt->outcome() == v1::ATTEMPT_OUTCOME_RUNNING));
+          const bool live = attempt->outcome() == v1::ATTEMPT_OUTCOME_RUNNING;
+          made.log = {.token = attempt->token(), .live = live};
+          // The script that asks for the page again has the log already.
+          if (request.Query("log") == "0") return made;
+          GOFARM_ASSIGN_OR_RETURN(made.log, ReadLog(parts.logs, AttemptToken{attempt->token()}, live));
           return made;
         });
     if (!view.ok()) return ProblemPage(view.status());
     const std::string title = Cat("Job ", view->job.id(), ", ", view->job.module());
-    return FromAnswer(web::RenderPage(page::FrameOf(title, Place::kElsewhere), 200,
+    return ResponseOf(web::RenderPage(page::FrameOf(title, Place::kElsewhere), 200,
                                       [&](web::HtmlWriter& html) { page::WriteJob(html, *view, WallNow()); }));
   }
 
@@ -414,7 +418,7 @@ class Site {
     absl::StatusOr<Response> response =
         Read<Response>([&](const PageParts& parts) { return FollowLog(parts, request); });
     if (response.ok()) return *std::move(response);
-    return {.status = StatusOfError(response.status()),
+    return {.status = web::StatusCodeOf(response.status()),
             .body = Cat(EscapeForPrint(Sv(response.status().message())), "\n")};
   }
 
@@ -433,7 +437,7 @@ class Site {
         page::FrameOf("Failures", Place::kFailures),
         [batch = *batch](const PageParts& parts) -> absl::Status {
           if (batch == 0) return absl::OkStatus();
-          GOFARM_ASSIGN_OR_RETURN(const bool there, parts.queries.HasBatch(CallScope(), BatchId{batch}));
+          GOFARM_ASSIGN_OR_RETURN(const bool there, parts.queries.HasBatch(CallScope(parts), BatchId{batch}));
           return there ? absl::OkStatus() : absl::NotFoundError(Cat("no batch ", batch));
         },
         [this, batch = *batch](const PageParts& parts) -> absl::StatusOr<page::FailuresView> {
@@ -452,7 +456,7 @@ class Site {
 
   Response ApiBatches(const Request& request) {
     return Json([&](const PageParts& parts) -> absl::StatusOr<std::string> {
-      GOFARM_ASSIGN_OR_RETURN(const int64_t limit, NumberOf(request.Query("limit"), "limit"));
+      GOFARM_ASSIGN_OR_RETURN(const int64_t limit, LimitOf(request));
       const int64_t most = limit == 0 ? kApiBatchesMax : std::min(limit, kApiBatchesMax);
       GOFARM_ASSIGN_OR_RETURN(const v1::BatchPage page, Reader::ListBatches(parts, most, 0));
       return shapes::BatchListDocument(page);
@@ -468,7 +472,7 @@ class Site {
   Response ApiJob(const Request& request) {
     return Json([&](const PageParts& parts) -> absl::StatusOr<std::string> {
       GOFARM_ASSIGN_OR_RETURN(const int64_t id, IdOf(request, "job"));
-      GOFARM_ASSIGN_OR_RETURN(const v1::Job job, reader_.Job(parts, id));
+      GOFARM_ASSIGN_OR_RETURN(const v1::Job job, reader_.Job(parts, id, /*whole=*/true));
       return shapes::JobDocument(job);
     });
   }
@@ -481,7 +485,7 @@ class Site {
   Response ApiFailures(const Request& request) {
     return Json([&](const PageParts& parts) -> absl::StatusOr<std::string> {
       GOFARM_ASSIGN_OR_RETURN(const int64_t batch, NumberOf(request.Query("batch"), "batch"));
-      GOFARM_ASSIGN_OR_RETURN(const int64_t limit, NumberOf(request.Query("limit"), "limit"));
+      GOFARM_ASSIGN_OR_RETURN(const int64_t limit, LimitOf(request));
       GOFARM_ASSIGN_OR_RETURN(const v1::FailureList failures, reader_.Failures(parts, batch, limit));
       return shapes::FailureListDocument(failures);
     });

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <stop_token>
 #include <string>
 
 #include "absl/time/time.h"
@@ -21,12 +22,12 @@
 namespace gofarm::coordinator {
 
 inline constexpr absl::Duration kPageCallMax = absl::Seconds(10);
-inline constexpr absl::Duration kGlanceFresh = absl::Seconds(1);   // farm, workers, counts of a batch
+inline constexpr absl::Duration kGlanceFresh = absl::Seconds(1);   // workers, counts and modules of a batch
 inline constexpr absl::Duration kFunnelFresh = absl::Seconds(60);  // counts of a million modules
 inline constexpr int kBatchesOnPage = 50;
 inline constexpr int64_t kApiBatchesMax = 10'000;
-inline constexpr size_t kKeptMax = 64;            // answers of one kind
-inline constexpr int kWhyPerSecond = 20;          // questions to the dispatcher why a job waits; more are not asked
+inline constexpr size_t kKeptMax = 64;    // answers of one kind
+inline constexpr int kWhyPerSecond = 20;  // questions to the dispatcher why a job waits; more are not asked of it
 inline constexpr size_t kLogHeadMax = 128 << 10;  // of a log that is longer than both together
 inline constexpr size_t kLogTailMax = 384 << 10;
 
@@ -42,6 +43,7 @@ struct PageParts {
   const rpc::FarmFacts& facts;
   std::string leader;  // host and process
   int64_t epoch = 0;
+  std::stop_token stop;  // the leadership ends, and nothing of it may be read any more
 };
 
 // Calls back with the parts while they are there, and says whether they were.

@@ -7,13 +7,15 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_split.h"
+#include "common/base/html_text.h"
 #include "common/base/text.h"
-#include "coordinator/web/html.h"
 
 namespace gofarm::page {
 namespace {
 
 constexpr char kEscape = '\x1b';
+constexpr std::string_view kWrittenSgr = "\\x1b[";
+constexpr std::string_view kMayBegin = "\x1b\\";
 constexpr std::array<std::string_view, 8> kColors = {"black", "red",     "green", "yellow",
                                                      "blue",  "magenta", "cyan",  "white"};
 
@@ -36,14 +38,26 @@ size_t SequenceLength(std::string_view text, std::optional<std::string_view>& pa
     case '_':
       for (; at < text.size() && at < kControlStringMax; ++at) {
         if (text[at] == '\a') return at + 1;
-        if (text[at] == kEscape && at + 1 < text.size() && text[at + 1] == '\\') return at + 2;
         if (text[at] == '\n') break;
+        if (text[at] == kEscape) {
+          if (at + 1 < text.size() && text[at + 1] == '\\') return at + 2;
+          break;  // another sequence: each byte is looked at for one string only
+        }
       }
       return 2;
     default:
       while (at < text.size() && in(text[at - 1], '\x20', '\x2f')) ++at;
       return in(text[1], '\x20', '\x7e') ? at : 1;
   }
+}
+
+// Of an SGR whose escape character stands there as the four letters that EscapeForPrint makes of it; 0: it is none.
+size_t WrittenSgrLength(std::string_view text, std::optional<std::string_view>& parameters) {
+  if (text.substr(0, kWrittenSgr.size()) != kWrittenSgr) return 0;
+  const size_t end = text.find_first_not_of("0123456789;:", kWrittenSgr.size());
+  if (end == std::string_view::npos || text[end] != 'm') return 0;
+  parameters = text.substr(kWrittenSgr.size(), end - kWrittenSgr.size());
+  return end + 1;
 }
 
 }  // namespace
@@ -103,15 +117,19 @@ std::vector<LogRun> AnsiReader::Read(std::string_view text) {
     if (plain.empty()) return;
     std::string classes = Classes();
     if (runs.empty() || runs.back().classes != classes) runs.push_back({std::move(classes), ""});
-    runs.back().text += web::VisibleText(plain);
+    runs.back().text += VisibleText(plain);
   };
   while (!text.empty()) {
-    const size_t escape = std::min(text.find(kEscape), text.size());
-    add(text.substr(0, escape));
-    text.remove_prefix(escape);
+    const size_t begin = std::min(text.find_first_of(kMayBegin), text.size());
+    add(text.substr(0, begin));
+    text.remove_prefix(begin);
     if (text.empty()) break;
     std::optional<std::string_view> parameters;
-    const size_t length = SequenceLength(text, parameters);
+    size_t length = text.front() == kEscape ? SequenceLength(text, parameters) : WrittenSgrLength(text, parameters);
+    if (length == 0) {
+      length = 1;  // a backslash
+      add(text.substr(0, length));
+    }
     if (parameters) Apply(*parameters);
     text.remove_prefix(length);
   }

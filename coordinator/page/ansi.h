@@ -1,6 +1,7 @@
 // A log as runs of text, each with the classes of its colours. Follows ECMA-48 as far as builds use it: SGR (section
 // 8.3.117) for the eight colours, their bright forms, bold, faint, italic and underlined; every other control sequence
-// is left out, and no other control character has an effect. Pure.
+// is left out, and no other control character has an effect. Workers store what a build prints with control characters
+// written out, so an SGR counts in that form, too: "\x1b[31m" as eight letters. Pure.
 #pragma once
 
 #include <string>

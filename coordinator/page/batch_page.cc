@@ -28,10 +28,6 @@ void WriteSummary(HtmlWriter& html, const v1::Batch& batch) {
     Fact(html, "Programs", Cat(batch.executables()));
   }
   Progress(html, shapes::Ended(jobs), shapes::Total(jobs), "jobs ended");
-  {
-    const Element said = html.In("p", {{"aria-live", "polite"}, {"id", "ended"}});
-    html.Text(Cat(shapes::Ended(jobs), " of ", shapes::Total(jobs), " jobs ended"));
-  }
   Counts(html, jobs);
   if (jobs.failed() + jobs.partial() == 0) return;
   const Element more = html.In("p");
@@ -81,6 +77,10 @@ void WriteBatch(HtmlWriter& html, const BatchView& view) {
     if (!batch.name().empty()) html.Foreign(batch.name(), kNameShownMax);
   }
   LiveNote(html);
+  {
+    const Element said = SaidPart(html, "ended");
+    html.Leaf("p", Cat(shapes::Ended(batch.jobs()), " of ", shapes::Total(batch.jobs()), " jobs ended"));
+  }
   {
     const Element live = LivePart(html, "summary", refresh);
     WriteSummary(html, batch);

@@ -22,10 +22,6 @@ bool IsOver(v1::JobState state) { return state != v1::JOB_STATE_QUEUED && state 
 
 void WriteFacts(HtmlWriter& html, const v1::Job& job) {
   const Element list = html.In("dl");
-  Fact(html, "State", [&] {
-    const Element said = html.In("span", {{"aria-live", "polite"}});
-    State(html, shapes::NameOf(job.state()));
-  });
   if (job.wait_reason() != v1::WAIT_REASON_UNSPECIFIED) {
     Fact(html, "Why it waits",
          Cat(shapes::NameOf(job.wait_reason()), job.wait_detail().empty() ? "" : ": ", job.wait_detail()));
@@ -269,6 +265,12 @@ void WriteJob(HtmlWriter& html, const JobView& view, absl::Time now) {
     html.Text(Cat(" for ", shapes::NameOf(job.target())));
   }
   LiveNote(html);
+  {
+    const Element said = SaidPart(html, "state");
+    const Element line = html.In("p");
+    html.Text("State: ");
+    State(html, shapes::NameOf(job.state()));
+  }
   {
     const Element live = LivePart(html, "job", IsOver(job.state()) ? absl::ZeroDuration() : kRefresh);
     WriteFacts(html, job);

@@ -34,6 +34,10 @@ Element LivePart(HtmlWriter& html, std::string_view id, absl::Duration refresh) 
   return html.In("div", {{"id", id}, {"data-live", ""}, {"data-refresh", Cat(absl::ToInt64Seconds(refresh))}});
 }
 
+Element SaidPart(HtmlWriter& html, std::string_view id) {
+  return html.In("div", {{"id", id}, {"data-live", ""}, {"aria-live", "polite"}});
+}
+
 void LiveNote(HtmlWriter& html) { html.Leaf("p", {{"id", "live-note"}, {"role", "status"}, {"class", "quiet"}}, ""); }
 
 void Table(HtmlWriter& html, std::string_view label, std::initializer_list<std::string_view> columns,

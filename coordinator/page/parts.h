@@ -25,6 +25,9 @@ web::Frame FrameOf(std::string title, Place place);
 
 // A part that the script takes over from a newer page. `refresh`: how soon the page is asked for again; zero: never.
 web::Element LivePart(web::HtmlWriter& html, std::string_view id, absl::Duration refresh);
+// The same for what screen readers say aloud when it changes. It is a part of its own, beside the others: what stands
+// in one of those is made anew with it, and they say nothing of what is new as a whole.
+web::Element SaidPart(web::HtmlWriter& html, std::string_view id);
 // Where the script says that the farm does not answer.
 void LiveNote(web::HtmlWriter& html);
 

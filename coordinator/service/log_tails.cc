@@ -25,6 +25,7 @@ struct LogTail::Hub {
     std::function<void()> wake;
     AttemptToken token;
     absl::Time woken_at;
+    bool told_end = false;  // woken for it
   };
   // What is known of a followed log.
   struct Followed {
@@ -161,7 +162,11 @@ std::vector<std::function<void()>> LogTails::Due(const std::stop_token& stop) {
     }
     for (auto& [number, place] : hub_->places) {
       const bool grew = place.growth != nullptr && place.growth->TakeGrowth();
-      if (!grew && !over.contains(place.token) && now - place.woken_at < kTailStillThere) continue;
+      // Another follower's Read may have learned of the end before this thread did.
+      const auto of = hub_->followed.find(place.token);
+      const bool ends = of != hub_->followed.end() && of->second.ended && !place.told_end;
+      if (ends) place.told_end = true;
+      if (!grew && !ends && now - place.woken_at < kTailStillThere) continue;
       place.woken_at = now;
       wakes.push_back(place.wake);
     }
@@ -170,10 +175,12 @@ std::vector<std::function<void()>> LogTails::Due(const std::stop_token& stop) {
 }
 
 absl::StatusOr<bool> HasAttemptEnded(QueryService& queries, const Scope& scope, JobId job, AttemptToken token) {
-  const absl::StatusOr<domain::Attempt> newest = queries.FindAttempt(scope, job, 0);
-  if (absl::IsNotFound(newest.status())) return true;
-  GOFARM_RETURN_IF_ERROR(newest.status());
-  return newest->token != token || newest->outcome != AttemptOutcome::kRunning;
+  const absl::StatusOr<std::vector<store::AttemptOutcomeRow>> attempts = queries.AttemptsOf(scope, job);
+  if (absl::IsNotFound(attempts.status())) return true;
+  GOFARM_RETURN_IF_ERROR(attempts.status());
+  if (attempts->empty()) return true;
+  const store::AttemptOutcomeRow& newest = attempts->back();
+  return newest.token != token || newest.outcome != AttemptOutcome::kRunning;
 }
 
 }  // namespace gofarm::service

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
+#include "common/base/text.h"
 
 namespace gofarm::service {
 namespace {
@@ -23,6 +24,11 @@ absl::StatusOr<std::vector<domain::Batch>> QueryService::ListBatches(const Scope
 
 absl::StatusOr<bool> QueryService::HasBatch(const Scope& scope, BatchId id) { return batches_.Exists(scope, id); }
 
+absl::Status QueryService::CheckBatch(const Scope& scope, BatchId id) {
+  GOFARM_ASSIGN_OR_RETURN(const bool there, batches_.Exists(scope, id));
+  return there ? absl::OkStatus() : absl::NotFoundError(Cat("no batch ", id.value));
+}
+
 absl::StatusOr<domain::MatrixPage> QueryService::MatrixPage(const Scope& scope, BatchId batch,
                                                             std::optional<JobState> state, JobId after) {
   return queries_.MatrixPage(scope, batch, state, after);
@@ -32,7 +38,7 @@ absl::StatusOr<domain::Job> QueryService::GetJob(const Scope& scope, JobId id) {
 
 absl::Status QueryService::ListJobs(const Scope& scope, const domain::JobFilter& filter, int64_t limit,
                                     const Pages<domain::Job>& pages) {
-  if (filter.batch) GOFARM_RETURN_IF_ERROR(batches_.Get(scope, filter.batch).status());
+  if (filter.batch) GOFARM_RETURN_IF_ERROR(CheckBatch(scope, filter.batch));
   JobId after;
   for (int64_t taken = 0; limit == 0 || taken < limit;) {
     GOFARM_ASSIGN_OR_RETURN(std::vector<domain::Job> page,
@@ -55,13 +61,13 @@ absl::Status QueryService::ListJobIds(const Scope& scope, BatchId batch, const P
 }
 
 absl::StatusOr<std::vector<domain::FailedJob>> QueryService::FailedJobs(const Scope& scope, BatchId batch) {
-  if (batch) GOFARM_RETURN_IF_ERROR(batches_.Get(scope, batch).status());
+  if (batch) GOFARM_RETURN_IF_ERROR(CheckBatch(scope, batch));
   return queries_.FailedJobs(scope, batch);
 }
 
 absl::Status QueryService::ListArtifacts(const Scope& scope, const domain::ArtifactFilter& filter, int64_t limit,
                                          const Pages<domain::ArtifactRow>& pages) {
-  if (filter.batch) GOFARM_RETURN_IF_ERROR(batches_.Get(scope, filter.batch).status());
+  if (filter.batch) GOFARM_RETURN_IF_ERROR(CheckBatch(scope, filter.batch));
   domain::ArtifactCursor after;
   for (int64_t taken = 0; limit == 0 || taken < limit;) {
     GOFARM_ASSIGN_OR_RETURN(
@@ -85,6 +91,10 @@ absl::StatusOr<domain::JobCounts> QueryService::CountJobs(const Scope& scope) { 
 
 absl::StatusOr<domain::Attempt> QueryService::FindAttempt(const Scope& scope, JobId job, int number) {
   return queries_.FindAttempt(scope, job, number);
+}
+
+absl::StatusOr<std::vector<store::AttemptOutcomeRow>> QueryService::AttemptsOf(const Scope& scope, JobId job) {
+  return queries_.AttemptsOf(scope, job);
 }
 
 }  // namespace gofarm::service

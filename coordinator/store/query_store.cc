@@ -101,6 +101,11 @@ void Complete(Txn& txn, std::vector<Job>& jobs, const char* attempts_statement) 
 
 absl::Status NoSuchJob(JobId id) { return absl::NotFoundError(Cat("no job ", id.value)); }
 
+bool HasJob(Txn& txn, JobId id) {
+  const pqxx::result known = txn.Run("jobs_page", id.value - 1, 0, 1);
+  return !known.empty() && known[0]["id"].as<int64_t>() == id.value;
+}
+
 }  // namespace
 
 absl::StatusOr<Job> QueryStore::GetJob(const Scope& scope, JobId id) {
@@ -319,8 +324,7 @@ absl::StatusOr<Attempt> QueryStore::FindAttempt(const Scope& scope, JobId job, i
   return RunTransaction(pool_, scope, "find an attempt", [&](Txn& txn) -> absl::StatusOr<Attempt> {
     const pqxx::result rows = txn.Run("attempts_of_jobs_brief", Array(std::vector<JobId>{job}));
     if (rows.empty()) {
-      const pqxx::result known = txn.Run("jobs_page", job.value - 1, 0, 1);
-      if (known.empty() || known[0]["id"].as<int64_t>() != job.value) return NoSuchJob(job);
+      if (!HasJob(txn, job)) return NoSuchJob(job);
       return absl::NotFoundError(Cat("job ", job.value, " has no attempt yet"));
     }
     const int count = static_cast<int>(rows.size());
@@ -328,6 +332,19 @@ absl::StatusOr<Attempt> QueryStore::FindAttempt(const Scope& scope, JobId job, i
       return absl::NotFoundError(Cat("job ", job.value, " has no attempt ", number, ", only 1 to ", count));
     }
     return AttemptOf(rows[number == 0 ? count - 1 : number - 1]);
+  });
+}
+
+absl::StatusOr<std::vector<AttemptOutcomeRow>> QueryStore::AttemptsOf(const Scope& scope, JobId job) {
+  using Rows = std::vector<AttemptOutcomeRow>;
+  return RunTransaction(pool_, scope, "list attempts", [&](Txn& txn) -> absl::StatusOr<Rows> {
+    Rows attempts;
+    for (const pqxx::row& row : txn.Run("attempt_outcomes_of_job", job.value)) {
+      attempts.push_back({.token = AttemptToken{row["token"].as<int64_t>()},
+                          .outcome = static_cast<AttemptOutcome>(row["outcome"].as<int>())});
+    }
+    if (attempts.empty() && !HasJob(txn, job)) return NoSuchJob(job);
+    return attempts;
   });
 }
 

@@ -27,6 +27,11 @@ inline constexpr absl::Duration kWorkerRetention = absl::Hours(7 * 24);  // unse
 inline constexpr int kJobsCountedAtOnce = 200'000;             // in one statement of KeepJobCounts
 inline constexpr absl::Duration kJobsSettle = absl::Hours(1);  // far longer than any transaction that makes jobs
 
+struct AttemptOutcomeRow {
+  AttemptToken token;
+  AttemptOutcome outcome = AttemptOutcome::kRunning;
+};
+
 class QueryStore {
  public:
   explicit QueryStore(Pool& pool) : pool_(pool) {}
@@ -64,6 +69,8 @@ class QueryStore {
   // Of the job's attempts the `number`th (1 = the first, 0 = the last), as brief as in JobPage. NOT_FOUND: no such job
   // or attempt.
   absl::StatusOr<domain::Attempt> FindAttempt(const Scope& scope, JobId job, int number);
+  // All attempts of the job, oldest first; without their reports, which may be megabytes. NOT_FOUND: no such job.
+  absl::StatusOr<std::vector<AttemptOutcomeRow>> AttemptsOf(const Scope& scope, JobId job);
   // For log and blob uploads.
   absl::StatusOr<domain::TokenFacts> FactsOf(const Scope& scope, AttemptToken token);
 

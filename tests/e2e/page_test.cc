@@ -41,6 +41,16 @@ class PageTest : public ::testing::Test {
     EXPECT_EQ(seen.exit_code, 0) << seen.err;
     return Json(seen.out);
   }
+  // A job's page that stays open; `more`: what goes wrong meanwhile.
+  static Json Watch(const std::string& url, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> argv = {"python3", Cat(std::getenv("GOFARM_SOURCE_DIR"), "/tests/e2e/page_look.py"),
+                                     "--watch", "sha256 "};
+    argv.insert(argv.end(), more.begin(), more.end());
+    argv.push_back(url);
+    const CommandResult seen = RunCommand(argv);
+    EXPECT_EQ(seen.exit_code, 0) << seen.err;
+    return Json(seen.out);
+  }
   static std::string Curl(const std::vector<std::string>& words) {
     std::vector<std::string> argv = {"curl", "-s", "--max-time", "20"};
     argv.insert(argv.end(), words.begin(), words.end());
@@ -105,13 +115,18 @@ TEST_F(PageTest, PagesAreReadableHostileTextIsInertAndALogIsFollowed) {
     EXPECT_THAT(text(5, way), HasSubstr("indexed"));
     EXPECT_THAT(text(6, way), HasSubstr("page.example/slow"));
   }
-  EXPECT_THAT(text(6, "plain"), HasSubstr("build")) << "the log, without a script";
+  EXPECT_THAT(Text(At(pages.at(6), "plain"), "log"), HasSubstr("bytes fetched")) << "the log, without a script";
+  EXPECT_THAT(Text(At(pages.at(2), "plain"), "red"), HasSubstr("undefined: x_y_z"))
+      << "the colour that the build printed";
+  EXPECT_THAT(Text(At(pages.at(2), "plain"), "log"), Not(HasSubstr("\\x1b[31m")));
 
   const std::string log = Cat(url, "/jobs/", failed, "/log");
   const std::string events = Curl({"-N", Cat(log, "?offset=0")});
   EXPECT_THAT(events, HasSubstr("data: [["));
   EXPECT_THAT(events, HasSubstr("event: end"));
-  EXPECT_THAT(events, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(events, HasSubstr("[\"red\",\""));
+  EXPECT_THAT(events, Not(HasSubstr("\\u001b")));
+  EXPECT_THAT(events, Not(HasSubstr("\\\\x1b[31m"))) << "a backslash, as JSON writes it";
   const std::string last = events.substr(events.rfind("id: ") + 4, events.rfind("\ndata:") - events.rfind("id: ") - 4);
   EXPECT_EQ(Curl({"-o", "/dev/null", "-w", "%{http_code}", "-H", Cat("Last-Event-ID: ", last), log}), "204");
   EXPECT_EQ(Curl({"-o", "/dev/null", "-w", "%{http_code}", "-X", "POST", Cat(url, "/")}), "405");
@@ -120,6 +135,42 @@ TEST_F(PageTest, PagesAreReadableHostileTextIsInertAndALogIsFollowed) {
   EXPECT_EQ(Curl({Cat(url, "/api/jobs/", failed)}), farm_.Gofarm({"job", "show", Cat(failed), "--output", "json"}).out);
   EXPECT_EQ(Curl({Cat(url, "/api/failures")}), farm_.Gofarm({"failures", "--output", "json"}).out);
   EXPECT_EQ(farm_.Gofarm({"batch", "cancel", Cat(slow)}).exit_code, 0);
+}
+
+TEST_F(PageTest, APageThatStaysOpenFollowsItsJobToTheEnd) {
+  const int64_t batch = farm_.Submit({proxy_.AddSlow("page.example/watched", 6'000), "--target", "x86_64"});
+  ASSERT_TRUE(farm_.WaitUntilBuilding(batch));
+  const int64_t job = Number(Items(farm_.Jobs(batch).root()).at(0), "id");
+  const std::string url = Text(farm_.GofarmJson({"status"}).root(), "http_url");
+  const Json seen = Watch(Cat(url, "/jobs/", job));
+  EXPECT_EQ(Text(seen.root(), "state_before"), "running");
+  EXPECT_THAT(Text(seen.root(), "log_before"), Not(HasSubstr("sha256 ")));
+  EXPECT_EQ(Text(seen.root(), "state"), "built");
+  EXPECT_THAT(Text(seen.root(), "log"), StartsWith(Text(seen.root(), "log_before")));
+  EXPECT_THAT(Text(seen.root(), "log"), HasSubstr("sha256 "));
+  EXPECT_TRUE(At(seen.root(), "same_document").get_bool().value()) << "it was not loaded again";
+  EXPECT_EQ(Count(seen.root(), "notes"), 0u) << simdjson::minify(At(seen.root(), "notes"));
+}
+
+TEST_F(PageTest, APageSaysThatItIsNotAnsweredAndRecovers) {
+  // Compiled for longer than all of this takes.
+  const int64_t batch = farm_.Submit({proxy_.AddSlow("page.example/outage", 30'000), "--target", "x86_64"});
+  ASSERT_TRUE(farm_.WaitUntilBuilding(batch));
+  const int64_t job = Number(Items(farm_.Jobs(batch).root()).at(0), "id");
+  const std::string url = Text(farm_.GofarmJson({"status"}).root(), "http_url");
+  const int coordinator = farm_.CoordinatorPid();
+  const Json file(RunCommand({"cat", Cat(farm_.dir(), "/farm.json")}).out);
+  const int64_t supervisor = Number(At(file.root(), "supervisor"), "pid");
+  const Json seen = Watch(Cat(url, "/jobs/", job), {"--faults", "--stop", Cat(supervisor), "--kill", Cat(coordinator)});
+  const std::string notes(simdjson::minify(At(seen.root(), "notes")));
+  EXPECT_THAT(notes, StartsWith("[\"The log is interrupted.\",\"The farm does not answer now;"))
+      << "a log refused, a page empty";
+  EXPECT_GE(Count(seen.root(), "notes"), 3u) << notes << ": a coordinator that is gone";
+  EXPECT_EQ(Text(seen.root(), "state"), "running");
+  EXPECT_GE(Number(seen.root(), "logs_got"), 2) << "it is followed again each time";
+  EXPECT_TRUE(At(seen.root(), "same_document").get_bool().value());
+  EXPECT_NE(farm_.CoordinatorPid(), coordinator);
+  EXPECT_EQ(farm_.Gofarm({"batch", "cancel", Cat(batch)}).exit_code, 0);
 }
 
 }  // namespace

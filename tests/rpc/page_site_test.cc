@@ -81,7 +81,7 @@ class PageSiteTest : public RpcTest {
   }
   int Follow(const std::string& path, const std::string& fields = "") const {
     const int fd = http::Connect(site_->port());
-    const std::string request = Cat("GET ", path, " HTTP/1.1\r\nHost: x\r\n", fields, "\r\n");
+    const std::string request = Cat("GET ", path, " HTTP/1.1\r\nHost: localhost\r\n", fields, "\r\n");
     EXPECT_EQ(::send(fd, request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
     return fd;
   }
@@ -155,7 +155,11 @@ TEST_F(PageSiteTest, TheJsonIsTheCommandLines) {
   EXPECT_THAT(Get("/api/workers"), AllOf(HasSubstr("application/json"), HasSubstr("\"w1\"")));
   EXPECT_THAT(Get("/api/batches/4711"),
               AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("\"error\": \""), HasSubstr("no batch 4711")));
-  EXPECT_THAT(Get("/api/batches?limit=x"), StartsWith("HTTP/1.1 400"));
+  EXPECT_EQ(BodyOf(Get("/api/batches?limit=0")), shapes::BatchListDocument(all)) << "as the command line: all";
+  EXPECT_EQ(BodyOf(Get("/api/failures?limit=0")), shapes::FailureListDocument(failures));
+  for (const char* wrong : {"/api/batches?limit=x", "/api/batches?limit=-1", "/api/failures?limit=-1"}) {
+    EXPECT_THAT(Get(wrong), StartsWith("HTTP/1.1 400")) << wrong;
+  }
 }
 
 TEST_F(PageSiteTest, WhatIsNotThereOrNoWishIsSaidAndNothingIsTaken) {
@@ -165,7 +169,7 @@ TEST_F(PageSiteTest, WhatIsNotThereOrNoWishIsSaidAndNothingIsTaken) {
   EXPECT_THAT(Get("/jobs/4711/log"), AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("no job 4711")));
   EXPECT_THAT(Get("/batches/1?state=fine"), StartsWith("HTTP/1.1 400"));
   EXPECT_THAT(Get("/?before=-1"), StartsWith("HTTP/1.1 400"));
-  EXPECT_THAT(http::Say(site_->port(), "POST /batches/1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+  EXPECT_THAT(http::Say(site_->port(), "POST /batches/1 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
               StartsWith("HTTP/1.1 405"));
   leads_ = false;
   EXPECT_THAT(Get("/"), AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("stands by")));
@@ -190,7 +194,7 @@ TEST_F(PageSiteTest, ALogIsFollowedToItsEndAndAReconnectAfterItIsOver) {
 
   const auto ask = [&](const std::string& query, const std::string& fields) {
     return http::Say(site_->port(),
-                     Cat("GET ", path, query, " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n", fields, "\r\n"));
+                     Cat("GET ", path, query, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", fields, "\r\n"));
   };
   EXPECT_THAT(ask("?offset=0", "Last-Event-ID: 17\r\n"), StartsWith("HTTP/1.1 204"));
   EXPECT_THAT(ask("?offset=0", "Last-Event-ID: 4\r\n"), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("two more"),
@@ -204,6 +208,34 @@ TEST_F(PageSiteTest, ALogIsFollowedToItsEndAndAReconnectAfterItIsOver) {
   EXPECT_THAT(ask("?offset=0", "Last-Event-ID: x\r\n"), StartsWith("HTTP/1.1 400"));
 }
 
+TEST_F(PageSiteTest, APageThatIsAskedForAgainComesWithoutItsLog) {
+  FakeWorker worker(*worker_);
+  const v1::Offer offer = RunningOffer(worker);
+  AppendSoon(offer.token(), 0, "a line of it\n");
+  const std::string job = Cat("/jobs/", offer.job_id());
+  EXPECT_THAT(Get(job), AllOf(HasSubstr("a line of it"), HasSubstr("offset=13\"")));
+  EXPECT_THAT(Get(Cat(job, "?log=0")),
+              AllOf(StartsWith("HTTP/1.1 200"), Not(HasSubstr("a line of it")), HasSubstr("data-live"),
+                    HasSubstr(Cat("data-attempt=\"", offer.token(), "\"")), HasSubstr("data-log=\"")));
+  Fail(offer);
+  EXPECT_THAT(Get(Cat(job, "?log=0")), AllOf(Not(HasSubstr("data-log=\"")), Not(HasSubstr("data-refresh=\"")),
+                                             HasSubstr(Cat("data-attempt=\"", offer.token(), "\""))));
+}
+
+TEST_F(PageSiteTest, WhatMayNotAskWhyAJobWaitsSaysSoInsteadOfLeavingItOut) {
+  const v1::SubmitReply reply = Submit({"example.com/m@v1.0.0"}, "waits");
+  const std::string id = Cat(JobsOf(reply.batch().id()).at(0).id());
+  std::string answer;
+  int asked = 0;
+  do {
+    answer = Get(Cat("/api/jobs/", id));
+    if (answer.find("HTTP/1.1 200") != 0) break;
+  } while (++asked < 100 * coordinator::kWhyPerSecond);
+  EXPECT_GE(asked, coordinator::kWhyPerSecond);
+  EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("Retry-After: 1"), HasSubstr("\"error\": \"")));
+  EXPECT_THAT(Get(Cat("/jobs/", id)), StartsWith("HTTP/1.1 200")) << "people get what there is";
+}
+
 TEST_F(PageSiteTest, ALongLogComesInPiecesAndWhoReadsSlowlyGetsAllOfIt) {
   FakeWorker worker(*worker_);
   const v1::Offer offer = RunningOffer(worker);
@@ -213,7 +245,7 @@ TEST_F(PageSiteTest, ALongLogComesInPiecesAndWhoReadsSlowlyGetsAllOfIt) {
     AppendSoon(offer.token(), static_cast<int64_t>(at), log.substr(at, 100'000));
   }
   const int fd = http::Connect(site_->port(), /*window=*/4'096);
-  const std::string request = Cat("GET /jobs/", offer.job_id(), "/log HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string request = Cat("GET /jobs/", offer.job_id(), "/log HTTP/1.1\r\nHost: localhost\r\n\r\n");
   ASSERT_GT(::send(fd, request.data(), request.size(), MSG_NOSIGNAL), 0);
   absl::SleepFor(absl::Milliseconds(300));
   EXPECT_THAT(Get("/"), StartsWith("HTTP/1.1 200")) << "it holds up nobody";

@@ -37,6 +37,21 @@ TEST(AnsiTest, ColoursBecomeClasses) {
   EXPECT_THAT(Read("\x1b[32mx\x1b[my"), ElementsAre(LogRun{"green", "x"}, LogRun{"", "y"}));
 }
 
+TEST(AnsiTest, AColourThatAWorkerWroteOutCounts) {
+  EXPECT_THAT(Read(R"(build| \x1b[1;31merror\x1b[0m: x)"
+                   "\n"),
+              ElementsAre(LogRun{"", "build| "}, LogRun{"red bold", "error"}, LogRun{"", ": x\n"}));
+  EXPECT_THAT(Read(EscapeForPrint("\x1b[32mx\x1b[my")), ElementsAre(LogRun{"green", "x"}, LogRun{"", "y"}))
+      << "as workers write it";
+}
+
+TEST(AnsiTest, NothingElseThatIsWrittenOutCounts) {
+  for (const char* text : {R"(a\x1b[2Jb)", R"(a\x1b]0;t\x07b)", R"(a\x1b[31)", R"(a\x1b[31 mb)", R"(\x1b)", R"(C:\m\)",
+                           R"(\\x1b)", R"(\x1B[31mx)"}) {
+    EXPECT_THAT(Read(text), ElementsAre(LogRun{"", text}));
+  }
+}
+
 TEST(AnsiTest, AColourGoesOnInTheNextText) {
   AnsiReader reader;
   (void)reader.Read("\x1b[35mone\n");
@@ -48,6 +63,14 @@ TEST(AnsiTest, OtherSequencesAreLeftOut) {
   EXPECT_EQ(TextOf("a\x1b]0;title\ab\x1b]8;;https://evil.example\x1b\\c"), "abc");
   EXPECT_EQ(TextOf("a\x1b(Bb\x1b=c"), "abc");
   EXPECT_EQ(TextOf("a\x1bPdata\x1b\\b"), "ab");
+}
+
+TEST(AnsiTest, AStringEndsWhereAnotherSequenceBegins) {
+  EXPECT_EQ(TextOf("\x1b]a\x1b[31mb\x1b\\c"), "abc") << "what is looked at for one is not looked at for the next";
+  std::string many;
+  for (int i = 0; i < 100; ++i) many += "\x1b]";
+  EXPECT_EQ(TextOf(many + "x\a"), "") << "the last one is whole";
+  EXPECT_EQ(TextOf(many + "x\n"), "x\n");
 }
 
 TEST(AnsiTest, WhatIsCutOrNoSequenceHasNoEffect) {

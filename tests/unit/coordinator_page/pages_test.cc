@@ -209,6 +209,18 @@ TEST(PagesTest, TheMatrixHasACellPerJobWithItsStateAndALink) {
   EXPECT_THAT(html, HasSubstr("<th scope=\"col\">"));
 }
 
+TEST(PagesTest, WhatIsSaidAloudIsAPartOfItsOwn) {
+  const std::string job = Html([](auto& out) { WriteJob(out, SampleJob(), kNow); });
+  const std::string batch = Html([](auto& out) { WriteBatch(out, SampleMatrix()); });
+  EXPECT_THAT(job, HasSubstr("<div id=\"state\" data-live=\"\" aria-live=\"polite\"><p>State: <span class=\"running\">"
+                             "running</span></p></div>"));
+  EXPECT_THAT(batch,
+              HasSubstr("<div id=\"ended\" data-live=\"\" aria-live=\"polite\"><p>12 of 20 jobs ended</p></div>"));
+  for (const std::string& html : {job, batch}) {
+    EXPECT_EQ(html.find("aria-live=\"polite\""), html.rfind("aria-live=\"polite\"")) << "no other part has one in it";
+  }
+}
+
 TEST(PagesTest, AFilterStaysOnTheNextPages) {
   BatchView view = SampleMatrix();
   view.state = JobState::kFailed;

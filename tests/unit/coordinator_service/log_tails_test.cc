@@ -62,8 +62,8 @@ class LogTailsTest : public ::testing::Test {
     ASSERT_TRUE(logs_.Append(token, 0, data, nullptr).ok());
     growth_.Grew(token);
   }
-  static bool Soon(const std::function<bool()>& holds) {
-    for (const absl::Time until = absl::Now() + absl::Seconds(20); absl::Now() < until;) {
+  static bool Soon(const std::function<bool()>& holds, absl::Duration within = absl::Seconds(20)) {
+    for (const absl::Time until = absl::Now() + within; absl::Now() < until;) {
       if (holds()) return true;
       absl::SleepFor(absl::Milliseconds(5));
     }
@@ -108,6 +108,18 @@ TEST_F(LogTailsTest, TheEndOfAnAttemptIsToldOnceTheStoreKnowsIt) {
   const int asked = asked_;
   EXPECT_TRUE(other->Read(0, 100)->ended);
   EXPECT_EQ(asked_, asked) << "what ended is asked for no more";
+}
+
+TEST_F(LogTailsTest, AnEndThatOneFollowersReadingFindsIsToldToTheOthers) {
+  std::atomic<int> woken = 0;
+  const auto tail = tails_->Open(kJob, kOne), other = tails_->Open(kJob, kOne);
+  tail->OnNews([&] { ++woken; });
+  ended_ = true;
+  board_.Forget(kOne);
+  EXPECT_TRUE(other->Read(0, 100)->ended);
+  EXPECT_TRUE(Soon([&] { return woken > 0; }, kTailStillThere / 4));
+  absl::SleepFor(3 * kTailTick);
+  EXPECT_EQ(woken, 1) << "once";
 }
 
 TEST_F(LogTailsTest, AnAttemptThatEndedLongAgoIsKnownAtTheFirstReading) {
