@@ -14,6 +14,7 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/http/bearer.h"
 #include "common/http/http_server.h"
 #include "common/io/ca_bundle.h"
 #include "common/io/files.h"
@@ -171,8 +172,8 @@ class Coordinator {
   absl::Mutex leading_mutex_;
   Leading* leading_ ABSL_GUARDED_BY(leading_mutex_) = nullptr;  // while it leads
   store::ArtifactStore artifact_store_{catalog_pool_};
-  sync::Kept<watch::StoredFigures> stored_{
-      "stored_not_counted", [this](const Scope& scope) { return ReadStored(scope); }, watch::kStoredEvery};
+  sync::Kept<watch::StoredFigures> stored_{"stored_not_read", [this](const Scope& scope) { return ReadStored(scope); },
+                                           watch::kStoredEvery};
   rpc::ListenerWatch listener_;
   std::unique_ptr<http::HttpServer> http_;
   std::unique_ptr<http::HttpServer> https_;   // for others
@@ -215,11 +216,16 @@ absl::Status Coordinator::Start() {
   stored_.Start();
   const auto answered = [this](int status) { http_metrics_.AddAnswer(status); };
   if (!config_.http.empty()) {
-    GOFARM_ASSIGN_OR_RETURN(http_,
-                            http::HttpServer::Start(config_.http, OperationsRouter(),
-                                                    {.tls = {}, .answered = answered, .open = http_metrics_.open()}));
+    GOFARM_ASSIGN_OR_RETURN(
+        http_, http::HttpServer::Start(
+                   config_.http, OperationsRouter(),
+                   {.tls = {}, .names = config_.public_names, .answered = answered, .open = http_metrics_.open()}));
   }
   if (!config_.http_tls.empty()) {
+    if (config_.http_auth.kind == HttpAuth::Kind::kToken) {
+      const absl::Status token = http::CheckTokenFile(config_.http_auth.token_file);
+      if (!token.ok()) return absl::FailedPreconditionError(Cat("http_auth: ", Sv(token.message())));
+    }
     const std::string folder = identities_->ServerFolder();
     GOFARM_ASSIGN_OR_RETURN(https_,
                             http::HttpServer::Start(config_.http_tls, OperationsRouter(),
@@ -280,7 +286,7 @@ http::Router Coordinator::SiteRouter() {
 http::Router Coordinator::OperationsRouter() {
   http::Router router = SiteRouter();
   AddPage(router, [this](const std::function<void(const PageParts&)>& read) {
-    // Held while it reads: the leadership's end waits for it, for some times kPageCallMax at most.
+    // Held while it reads: the leadership's end waits for it, and ends its calls before.
     const absl::ReaderMutexLock lock(&leading_mutex_);
     if (leading_ == nullptr) return false;
     read(leading_->Page());
@@ -377,8 +383,10 @@ absl::Status Coordinator::Lead(int64_t epoch) {
     leadership_->Lost(started);
   }
   listener_.Watch("");
+  leading.EndReads();
   Publish(nullptr);
   leading.Stop();
+  if (started.ok()) farm_metrics_.ShowDispatcher(*leading.Figures());
   leadership_->Ended();
   // Deposed while it started: it stands by, as a coordinator does that is deposed later.
   if (Stopping() || absl::IsFailedPrecondition(started)) return absl::OkStatus();
@@ -406,15 +414,27 @@ std::string Coordinator::Remarks() {
   return leading_ == nullptr ? "" : leading_->Faults();
 }
 
+// What one source does not say hides nothing that another one does: a database that is slow is no reason not to see a
+// full disk.
 absl::StatusOr<watch::StoredFigures> Coordinator::ReadStored(const Scope& scope) {
   watch::StoredFigures figures;
-  GOFARM_ASSIGN_OR_RETURN(figures.totals, artifact_store_.CountAll(scope, config_.default_toolset.name));
   GOFARM_ASSIGN_OR_RETURN(figures.free_bytes, io::FreeBytes(config_.data_dir));
-  if (identities_ == nullptr) return figures;
-  const std::string shown = Cat(identities_->ServerFolder(), "/", pki::kCertificateFile);
-  GOFARM_ASSIGN_OR_RETURN(const std::string certificate, io::ReadFile(shown, kCertificateMax));
-  figures.server = watch::EndOfCertificate(certificate);
-  figures.authority = watch::EndOfCertificate(identities_->trust()->own.current.certificate);
+  if (identities_ != nullptr) {
+    figures.authority = watch::EndOfCertificate(identities_->trust()->own.current.certificate);
+    const std::string shown = Cat(identities_->ServerFolder(), "/", pki::kCertificateFile);
+    const absl::StatusOr<std::string> certificate = io::ReadFile(shown, kCertificateMax);
+    if (certificate.ok()) {
+      figures.server = watch::EndOfCertificate(*certificate);
+    } else {
+      obs::Warn("certificate_not_read", {{"error", std::string(certificate.status().message())}});
+    }
+  }
+  const auto totals = artifact_store_.CountAll(scope, config_.default_toolset.name);
+  if (totals.ok()) {
+    figures.totals = *totals;
+  } else {
+    obs::Warn("stored_not_counted", {{"error", std::string(totals.status().message())}});
+  }
   return figures;
 }
 

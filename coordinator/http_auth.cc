@@ -1,10 +1,8 @@
 #include "coordinator/http_auth.h"
 
-#include "absl/strings/ascii.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
-#include "common/digest/digest.h"
-#include "common/io/files.h"
+#include "common/http/bearer.h"
 #include "coordinator/rpc/authorization.h"
 #include "coordinator/rpc/gate.h"
 
@@ -25,18 +23,6 @@ absl::Status ByCertificate(service::IdentityService& identities, const http::Cal
   return rpc::Allow(kLikeMethod, rpc::PeerOf(known), {});
 }
 
-absl::Status ByToken(const std::string& file, const http::Caller& caller) {
-  GOFARM_ASSIGN_OR_RETURN(const std::string text, io::ReadFile(file, kTokenFileMax));
-  const std::string token(absl::StripAsciiWhitespace(text));
-  if (token.size() < kTokenMin) {
-    return absl::FailedPreconditionError(Cat("the token file has less than ", kTokenMin, " characters"));
-  }
-  // Digests take the same time to compare however much of the word is right.
-  if (digest::Sha256Hex(caller.bearer) == digest::Sha256Hex(token)) return absl::OkStatus();
-  return absl::UnauthenticatedError(
-      "this listener takes \"Authorization: Bearer TOKEN\" with the word of its token file");
-}
-
 }  // namespace
 
 absl::StatusOr<HttpAuth> ParseHttpAuth(std::string_view text) {
@@ -54,7 +40,7 @@ http::Authorize MakeAuthorize(const HttpAuth& auth, service::IdentityService* id
     case HttpAuth::Kind::kCertificate:
       return [identities](const http::Caller& caller) { return ByCertificate(*identities, caller); };
     case HttpAuth::Kind::kToken:
-      return [file = auth.token_file](const http::Caller& caller) { return ByToken(file, caller); };
+      return [file = auth.token_file](const http::Caller& caller) { return http::CheckBearer(file, caller.bearer); };
     case HttpAuth::Kind::kNone:
       break;
   }

@@ -12,9 +12,6 @@
 
 namespace gofarm::coordinator {
 
-inline constexpr int64_t kTokenFileMax = 4 << 10;
-inline constexpr size_t kTokenMin = 16;
-
 struct HttpAuth {
   enum class Kind { kCertificate, kToken, kNone };
   Kind kind = Kind::kCertificate;

@@ -1,5 +1,7 @@
 #include "coordinator/leading.h"
 
+#include <gofarm/v1/farm.pb.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -10,7 +12,9 @@
 #include "common/gomod/version.h"
 #include "common/obs/log.h"
 #include "common/rpc/listen_addresses.h"
+#include "common/shapes/json_shapes.h"
 #include "common/sync/wait.h"
+#include "coordinator/rpc/convert.h"
 
 namespace gofarm::coordinator {
 namespace {
@@ -163,11 +167,17 @@ absl::Status Leading::Start(const Scope& scope) {
   if (parts_.identities != nullptr) {
     parts_.identities->SetAddresses(rpc::JoinAddresses(rpc_->tls_address(), config.public_names));
   }
-  webhooks_ = std::make_unique<webhook::Webhooks>(webhook::Webhooks::Parts{.config = config.webhooks,
-                                                                           .pool = parts_.pool,
-                                                                           .epoch = epoch_,
-                                                                           .ask = io::AskDirectly(parts_.http_client),
-                                                                           .metrics = parts_.webhook_metrics});
+  webhooks_ = std::make_unique<webhook::Webhooks>(
+      webhook::Webhooks::Parts{.config = config.webhooks,
+                               .pool = parts_.pool,
+                               .epoch = epoch_,
+                               .ask = io::AskDirectly(parts_.http_client),
+                               .metrics = parts_.webhook_metrics,
+                               .write_batch = [](JsonWriter& json, const domain::Batch& batch) {
+                                 v1::Batch message;
+                                 rpc::ToProto(batch, message);
+                                 shapes::WriteBatch(json, message);
+                               }});
   webhooks_->Start();
   collector_ = std::jthread([this](const std::stop_token& stop) { Collect(stop); });
   return absl::OkStatus();
@@ -183,7 +193,8 @@ PageParts Leading::Page() {
           .catalog = catalog_.get(),
           .facts = parts_.facts,
           .leader = parts_.holder,
-          .epoch = epoch_};
+          .epoch = epoch_,
+          .stop = reads_.get_token()};
 }
 
 std::string Leading::Faults() const {

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <thread>
 
@@ -99,6 +100,8 @@ class Leading {
   const service::WorkerReports& Reports() const { return reports_; }
   std::optional<catalog::CatalogStatus> LastCatalogStatus() { return catalog_->LastStatus(); }
   PageParts Page();
+  // Ends the calls that pages make, for whoever waits until nobody reads any more.
+  void EndReads() { reads_.request_stop(); }
   SiteParts Site() { return {.publishing = *publishing_, .blobs = *blobs_, .logs = *log_store_}; }
 
  private:
@@ -113,6 +116,7 @@ class Leading {
   // Members are made in this order and destroyed in the reverse one: what calls another one stands below it.
   const LeadingParts parts_;
   const int64_t epoch_;
+  std::stop_source reads_;
   store::BatchStore batch_store_;
   store::QueryStore query_store_;
   store::AttemptStore attempt_store_;

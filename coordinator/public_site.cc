@@ -21,6 +21,7 @@
 #include "common/io/fd.h"
 #include "common/io/files.h"
 #include "common/publish/generation.h"
+#include "coordinator/answer_response.h"
 #include "coordinator/publish/file_names.h"
 #include "coordinator/publish/program_finder.h"
 #include "coordinator/publish/public_log.h"
@@ -38,32 +39,8 @@ using http::Response;
 constexpr char kPackedEnd[] = ".zst";
 constexpr int64_t kPlainBytesMax = int64_t{1} << 32;
 
-int StatusOfError(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-      return 400;
-    case absl::StatusCode::kNotFound:
-      return 404;
-    case absl::StatusCode::kFailedPrecondition:
-      return 410;
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kResourceExhausted:
-    case absl::StatusCode::kDeadlineExceeded:
-      return 503;
-    default:
-      return 500;
-  }
-}
-
 Response Refusal(const absl::Status& status) {
-  return {.status = StatusOfError(status), .body = Cat(EscapeForPrint(Sv(status.message())), "\n")};
-}
-
-Response FromAnswer(web::Answer answer) {
-  Response response{
-      .status = answer.status, .body = std::move(answer.body), .content_type = std::move(answer.content_type)};
-  response.headers = std::move(answer.headers);
-  return response;
+  return {.status = web::StatusCodeOf(status), .body = Cat(EscapeForPrint(Sv(status.message())), "\n")};
 }
 
 Scope CallScope() { return Scope::For(kSiteCallMax); }
@@ -299,7 +276,7 @@ Response Page(const Request& request, const SiteParts& parts) {
   const absl::StatusOr<publish::FoundProgram> found =
       publish::FindProgram(CallScope(), parts.publishing.store(), address);
   if (!found.ok()) {
-    return FromAnswer(web::NoPage(accept, StatusOfError(found.status()), address, Sv(found.status().message())));
+    return ResponseOf(web::NoPage(accept, web::StatusCodeOf(found.status()), address, Sv(found.status().message())));
   }
   web::FarmAddresses farm{.public_url = parts.publishing.public_url(), .minisign_public_key = ""};
   const absl::StatusOr<std::shared_ptr<const publish::Keys>> keys = parts.publishing.CurrentKeys();
@@ -308,7 +285,7 @@ Response Page(const Request& request, const SiteParts& parts) {
   publish::RecordTexts texts = TextsOf(*found, parts);
   facts.version_output = std::move(texts.version_output);
   facts.help_output = std::move(texts.help);
-  return FromAnswer(web::ProgramPage(accept, farm, facts));
+  return ResponseOf(web::ProgramPage(accept, farm, facts));
 }
 
 }  // namespace
@@ -334,7 +311,7 @@ void AddSite(http::Router& router, const WithSite& with) {
   });
   add("/logs/{token}", Log);
   add("/i/{address...}", [](const Request& request, const SiteParts& parts) {
-    return FromAnswer(web::InstallAnswer(OfferOf(request, parts)));
+    return ResponseOf(web::InstallAnswer(OfferOf(request, parts)));
   });
   add("/p/{address...}", Page);
 }

@@ -221,8 +221,11 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
   fetch::ModuleFetcher fetcher(proxy, cache, scratch, {.memory_bytes = config.memory_bytes_per_slot});
   watch::WorkerMetrics figures(config.slots);
   CacheKeeper keeper(config, cache, toolchains, fetcher, figures);
-  build::Seeder seeder({.targets = config.targets, .work_dir = seeding, .cores = config.cores}, cache, toolchains,
-                       sandbox);
+  build::Seeder seeder({.targets = config.targets,
+                        .work_dir = seeding,
+                        .cores = config.cores,
+                        .seed_ended = [&figures](bool made) { figures.SeedEnded(made); }},
+                       cache, toolchains, sandbox);
   build::LocalRunner runner({.work_dir = config.work_dir,
                              .cores = config.cores,
                              .slots = config.slots,
@@ -270,7 +273,6 @@ absl::Status RunUntilStopped(const AppConfig& config, const std::stop_token& sto
     WorkerReport snapshot;
     keeper.Fill(snapshot);
     snapshot.readiness = seeder.Readiness();
-    figures.Readiness(snapshot.readiness);
     const watch::HostNow host = watch::ReadHostNow();
     const int64_t ends = certificate_ends;
     snapshot.figures =

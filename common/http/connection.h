@@ -124,6 +124,11 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     keep_alive_ = message.keep_alive();
     version_ = message.version();
     head_ = message.method() == bhttp::verb::head;
+    // Browsers always send it.
+    const std::string_view host = Text(message[bhttp::field::host]);
+    if (shared_->checks_host && !host.empty() && !IsOwnHost(host, shared_->options.names)) {
+      return Send({.status = 421, .body = "this listener has no such name; ask it by its address or as localhost\n"});
+    }
     Router::Match match = shared_->router.Find(Text(message.method_string()), Text(message.target()));
     if (match.handler == nullptr) return Send(std::move(match.refusal));
     for (const auto& field : message) {
@@ -132,9 +137,10 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     const Authorize& authorize = shared_->options.authorize;
     if (match.kind == Router::Kind::kQuick && !authorize) return Send(Run(*match.handler, match.request));
     Lowest().expires_never();  // the handler bounds its own time
-    const bool queued = shared_->handlers.TryPost(
-        [self = this->shared_from_this(), handler = match.handler, posted = SteadyNow(),
-         caller = authorize ? CallerOf(match.request) : Caller{}, request = std::move(match.request)] {
+    sync::BoundedPool& pool = match.kind == Router::Kind::kOperations ? shared_->operations : shared_->handlers;
+    const bool queued =
+        pool.TryPost([self = this->shared_from_this(), handler = match.handler, posted = SteadyNow(),
+                      caller = authorize ? CallerOf(match.request) : Caller{}, request = std::move(match.request)] {
           if (SteadyNow() - posted > self->shared_->options.thread_patience) {
             return asio::post(self->stream_.get_executor(), [self] { self->Busy(); });
           }

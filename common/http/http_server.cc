@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -159,6 +160,7 @@ class HttpServer::Impl {
     io_.stop();
     for (std::thread& t : threads_) t.join();
     shared_->handlers.Stop();
+    shared_->operations.Stop();
     shared_->pieces.Stop();
   }
 
@@ -225,6 +227,19 @@ absl::Status CheckAddress(const std::string& address, bool anywhere) {
 }
 bool IsLoopback(const std::string& address) { return ParseAddress(address, /*anywhere=*/false).ok(); }
 
+bool IsOwnHost(std::string_view host, const std::vector<std::string>& names) {
+  std::string name(host.substr(0, host.rfind(':')));
+  if (!host.empty() && host.front() == '[') {
+    const size_t end = host.find(']');
+    name = std::string(host.substr(1, end == std::string_view::npos ? 0 : end - 1));
+  }
+  boost::system::error_code ec;
+  (void)asio::ip::make_address(name, ec);
+  if (!ec || absl::EqualsIgnoreCase(name, "localhost")) return true;
+  return std::any_of(names.begin(), names.end(),
+                     [&](const std::string& own) { return !own.empty() && absl::EqualsIgnoreCase(name, own); });
+}
+
 HttpLimits WithinOpenFiles(HttpLimits wanted, int64_t open_files) {
   const int64_t most = std::max<int64_t>(open_files / 4, kConnectionsLeast);
   wanted.connections = static_cast<int>(std::min<int64_t>(wanted.connections, most));
@@ -233,7 +248,7 @@ HttpLimits WithinOpenFiles(HttpLimits wanted, int64_t open_files) {
 }
 
 void AddMetrics(Router& router, std::function<std::string(metrics::Format)> text) {
-  router.Get("/metrics", Router::Kind::kBlocking, [text = std::move(text)](const Request& request) {
+  router.Get("/metrics", Router::Kind::kOperations, [text = std::move(text)](const Request& request) {
     const std::string* const accept = request.headers.Find("accept");
     const metrics::Format format = metrics::FormatFor(accept == nullptr ? "" : *accept);
     return Response{.body = text(format), .content_type = std::string(metrics::ContentType(format))};
@@ -248,7 +263,7 @@ void AddOperations(Router& router, Operations operations) {
   AddMetrics(router, std::move(operations.metrics));
   router.Get("/healthz", Router::Kind::kQuick,
              [told, alive = std::move(operations.alive)](const Request&) { return told("ok", "not well", alive()); });
-  router.Get("/readyz", Router::Kind::kBlocking,
+  router.Get("/readyz", Router::Kind::kOperations,
              [told, ready = std::move(operations.ready), remarks = std::move(operations.remarks)](const Request&) {
                Response response = told("ready", "not ready", ready());
                if (response.status != 200 || remarks == nullptr) return response;

@@ -12,6 +12,8 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -49,6 +51,8 @@ inline constexpr size_t kHeaderBytesMax = 8 << 10;
 inline constexpr size_t kBodyBytesMax = 1 << 10;  // nothing here takes a body
 inline constexpr int kIoThreads = 2;
 inline constexpr int kHandlerThreads = 4;
+inline constexpr int kOperationsThreads = 2;
+inline constexpr size_t kOperationsWaiting = 16;  // more get 503
 inline constexpr int kStreamThreads = 4;
 
 inline constexpr absl::Duration kCertificateLook = absl::Seconds(3);
@@ -71,6 +75,9 @@ struct HttpServerOptions {
   TlsFiles tls;
   Authorize authorize;         // null: whoever connects may ask, and no certificate is asked for
   bool for_everybody = false;  // may listen on every address without TLS too
+  // By which a plain listener that asks nobody who they are may be called, besides addresses and localhost. Another
+  // name is one that a page of a stranger has made to mean this machine (DNS rebinding): it gets 421.
+  std::vector<std::string> names;
   HttpLimits limits = kPlainLimits;
   // Hears of each answer, as it begins to go out; any thread, must not wait. Null: nobody does.
   std::function<void(int status)> answered;
@@ -107,6 +114,9 @@ class HttpServer {
 absl::Status CheckAddress(const std::string& address, bool anywhere = false);
 // Of an address that CheckAddress takes: whether only this machine reaches it.
 bool IsLoopback(const std::string& address);
+
+// Whether a Host field names this machine in a way that no stranger decides: an IP address, localhost, one of `names`.
+bool IsOwnHost(std::string_view host, const std::vector<std::string>& names);
 
 struct Operations {
   std::function<std::string(metrics::Format)> metrics;  // in the form that is asked for

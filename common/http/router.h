@@ -73,8 +73,9 @@ using Handler = std::function<Response(const Request&)>;
 class Router {
  public:
   enum class Kind {
-    kQuick,     // never waits: answers on the thread that reads requests, whatever all others do
-    kBlocking,  // may wait for a disk or the database
+    kQuick,       // never waits: answers on the thread that reads requests, whatever all others do
+    kBlocking,    // may wait for a disk or the database
+    kOperations,  // the same, for what looks after the process: waits for no kBlocking one
   };
   // For GET and HEAD. "{name}" in `pattern` stands for one segment of the path, "{name...}" at its end for one or more.
   // Fixed segments win over parameters. A pattern that is no pattern, or is there already, is an error of the program.

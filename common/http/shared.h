@@ -84,11 +84,14 @@ struct Shared {
 
   const Router router;
   const HttpServerOptions options;
+  // A stranger's page can ask no other in a name of its own: that name has no certificate there, or it is no caller.
+  const bool checks_host = options.tls.certificate.empty() && !options.authorize && !options.for_everybody;
   std::atomic<int> connections = 0;
   std::atomic<int> streams = 0;
   Idle idle;
   PerAddress per_address{options.limits.per_address};
   sync::BoundedPool handlers{"http-handlers", kHandlerThreads, static_cast<size_t>(options.limits.waiting_requests)};
+  sync::BoundedPool operations{"http-operations", kOperationsThreads, kOperationsWaiting};
   // A connection has at most one task in it.
   sync::BoundedPool pieces{"http-streams", kStreamThreads, static_cast<size_t>(options.limits.connections)};
   // Held while a wake of a stream is posted: none is after `stopped`, as the io_context is about to end.

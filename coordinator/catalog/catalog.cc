@@ -401,9 +401,10 @@ class Catalog::Impl {
     }
     const absl::MutexLock lock(&mutex_);
     counted.empty_at = counted_.empty_at;
-    for (const auto& [stage, counts] : counted.stages) {
-      const bool is_empty =
-          stage == Stage::kIndex ? counted.index.landed == 0 && index_.caught_up() : counts.backlog == 0;
+    for (const Stage stage : kStages) {
+      const auto it = counted.stages.find(stage);
+      const bool is_empty = stage == Stage::kIndex ? counted.index.landed == 0 && index_.caught_up()
+                                                   : it == counted.stages.end() || it->second.backlog == 0;
       if (is_empty || !counted.empty_at.contains(stage)) counted.empty_at[stage] = counted.at;
     }
     counted_ = counted;

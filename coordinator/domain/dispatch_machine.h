@@ -75,7 +75,6 @@ class Machine {
   void Keep(const domain::RunningAttempt& attempt, Session& session);
   void Cancel(const JobEntry& entry);
 
-  // Its job was loaded from the queue: it runs no more.
   // The store has the job in the queue again, so the attempt is over.
   void WaitsAgain(AttemptToken token, const domain::QueuedJob& job, const std::string& worker);
   const std::string& WorkerOf(SessionId session);

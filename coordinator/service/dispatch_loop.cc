@@ -265,7 +265,7 @@ class DispatchLoop::Impl {
       {
         const absl::MutexLock lock(&queue_mutex_);
         sync::AwaitUntil(queue_mutex_, absl::Condition(this, &Impl::HasWork), tick_at);
-        if (stopped_) return;
+        if (stopped_) break;
         began = SteadyNow();
         events.swap(queue_);
         if (changed_) events.push_back(dispatch::QueueChanged{*changed_});
@@ -279,12 +279,13 @@ class DispatchLoop::Impl {
       std::vector<dispatch::StoreCall> calls;
       for (const dispatch::Event& event : events) Decide(event, calls);
       lane_.Add(std::move(calls));
-      const absl::Time ended = SteadyNow();
-      busy += ended - began;
-      if (ended < figures_at) continue;
-      figures_at = ended + kFiguresEvery;
-      PublishFigures(absl::ToDoubleSeconds(busy));
+      if (SteadyNow() >= figures_at) {
+        figures_at = SteadyNow() + kFiguresEvery;
+        PublishFigures(absl::ToDoubleSeconds(busy));
+      }
+      busy += SteadyNow() - began;
     }
+    PublishFigures(absl::ToDoubleSeconds(busy));  // the last ones of this leadership
   }
 
   void Decide(const dispatch::Event& event, std::vector<dispatch::StoreCall>& calls) {

@@ -54,6 +54,9 @@ JobMetrics::JobMetrics(metrics::Registry& registry, const Clock& clock) : regist
     for (const AttemptOutcome outcome : kOutcomes) AttemptCounter(registry, outcome, target);
     for (const JobState state : kEndStates) JobCounter(registry, state, target);
   }
+  // Of attempts that this process did not hear of before their end.
+  for (const AttemptOutcome outcome : kOutcomes) AttemptCounter(registry, outcome, std::nullopt);
+  for (const JobState state : kEndStates) JobCounter(registry, state, std::nullopt);
   for (int i = 1; i <= kPhases; ++i) {
     const auto phase = static_cast<Phase>(i);
     phases_[phase] = &registry.GetHistogram("gofarm_phase_seconds", "Time of attempts that ended in a phase.",
@@ -119,8 +122,9 @@ std::optional<JobMetrics::Tracked> JobMetrics::Take(AttemptToken token) {
   return tracked;
 }
 
-void JobMetrics::CountAttempt(AttemptOutcome outcome, FailureClass failure, const std::optional<Tracked>& tracked) {
-  AttemptCounter(registry_, outcome, tracked ? std::optional(tracked->target) : std::nullopt).Add();
+void JobMetrics::CountAttempt(AttemptOutcome outcome, FailureClass failure, std::optional<Target> target,
+                              const std::optional<Tracked>& tracked) {
+  AttemptCounter(registry_, outcome, target).Add();
   if (const auto it = failures_.find(failure); it != failures_.end()) it->second->Add();
   if (!tracked || !tracked->started) return;
   const absl::Duration took = std::max(absl::ZeroDuration(), clock_.Now() - *tracked->started);
@@ -134,7 +138,7 @@ void JobMetrics::CountJobs(JobState state, std::optional<Target> target, int64_t
 void JobMetrics::Lost(AttemptToken token, bool waits_again) {
   const std::optional<Tracked> tracked = Take(token);
   if (!tracked) return;  // news that came after its end
-  CountAttempt(AttemptOutcome::kLost, FailureClass::kWorkerLost, tracked);
+  CountAttempt(AttemptOutcome::kLost, FailureClass::kWorkerLost, tracked->target, tracked);
   if (waits_again) {
     requeued_.at(std::string(Name(FailureClass::kWorkerLost)))->Add();
     return;
@@ -161,12 +165,13 @@ void JobMetrics::CountResult(const domain::CompletedAttempt& attempt, std::optio
 }
 
 void JobMetrics::Ended(const domain::CompletedAttempt& attempt, const domain::CompleteResult& result) {
-  if (result.repeated) return;
   const std::optional<Tracked> tracked = Take(attempt.token);
+  // The answer to the first call may have been lost with its commit in doubt: what is tracked was not counted yet.
+  if (result.repeated && !tracked) return;
   std::optional<Target> target;
   if (tracked) target = tracked->target;
   if (!target && result.requeued) target = result.requeued->target;
-  CountAttempt(result.recorded, result.recorded_failure, tracked);
+  CountAttempt(result.recorded, result.recorded_failure, target, tracked);
   CountResult(attempt, target);
   if (IsEnded(result.job_state)) return CountJobs(result.job_state, target, 1);
   // An attempt that was cancelled without being asked for it: its worker stops.

@@ -49,7 +49,8 @@ class JobMetrics {
   // What is known of an attempt; it is forgotten.
   std::optional<Tracked> Take(AttemptToken token);
   void Track(AttemptToken token, Tracked tracked) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  void CountAttempt(AttemptOutcome outcome, FailureClass failure, const std::optional<Tracked>& tracked);
+  void CountAttempt(AttemptOutcome outcome, FailureClass failure, std::optional<Target> target,
+                    const std::optional<Tracked>& tracked);
   void CountJobs(JobState state, std::optional<Target> target, int64_t count);
   void CountResult(const domain::CompletedAttempt& attempt, std::optional<Target> target);
 

@@ -47,13 +47,14 @@ void JobNews::AttemptEnded(const domain::CompletedAttempt& attempt, const domain
                                                            : Cat("again after ", detail);
   }
   board_.Ended(attempt.token, phases, result.job_state, detail);
+  // Before the dispatcher may tell of it: an attempt that is counted already is no lost one.
+  metrics_.Ended(attempt, result);
   (void)dispatch_.Post(dispatch::AttemptEnded{.token = attempt.token,
                                               .job = attempt.job,
                                               .requeued = result.requeued,
                                               .outcome = result.recorded,
                                               .failure = result.recorded_failure,
                                               .detail = attempt.failure_detail});  // always taken
-  metrics_.Ended(attempt, result);
 }
 
 void JobNews::Offered(AttemptToken token, const domain::QueuedJob& job, const std::string& worker) {

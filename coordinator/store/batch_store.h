@@ -64,8 +64,7 @@ class BatchStore {
   absl::StatusOr<int64_t> ForgetRequestIds(const Scope& scope, absl::Duration retention);
   // Keeps the counts of all batches that ended and were not looked at since. How many.
   absl::StatusOr<int64_t> KeepEndedCounts(const Scope& scope);
-  // Newest first; limit 0: all.
-  // Those older than `before`; 0: from the newest on.
+  // Newest first; limit 0: all. Those older than `before`; 0: from the newest on.
   absl::StatusOr<std::vector<domain::Batch>> List(const Scope& scope, int64_t limit, BatchId before = {});
   // Whether there is one, without a count of its jobs.
   absl::StatusOr<bool> Exists(const Scope& scope, BatchId id);

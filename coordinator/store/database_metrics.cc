@@ -7,7 +7,7 @@ namespace {
 
 // Most statements take a fraction of a millisecond; the limit of a statement is 30 s. Few, as there are many
 // statements.
-const std::vector<double> kStatementBounds = {0.001, 0.005, 0.025, 0.1, 0.5, 2, 10};
+const std::vector<double> kStatementBounds = {0.001, 0.005, 0.025, 0.1, 0.5, 1, 2, 10};
 const std::vector<double> kWaitBounds = {0.0002, 0.001, 0.005, 0.025, 0.1, 0.5, 2, 10};
 
 metrics::Gauge& Connections(metrics::Registry& registry, const char* state) {

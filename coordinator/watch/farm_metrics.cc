@@ -24,6 +24,16 @@ void Raise(metrics::Counter& counter, Number total, Number& shown) {
   shown = total;
 }
 
+// Without a value until there is one: 0 would be a full disk.
+Family RoomSeries(const std::optional<StoredFigures>& stored) {
+  Family family{.name = "gofarm_blob_store_free_bytes",
+                .help = "Room where artifacts and logs lie.",
+                .kind = metrics::Kind::kGauge,
+                .series = {}};
+  if (stored) family.series.push_back({.value = static_cast<double>(stored->free_bytes), .buckets = {}});
+  return family;
+}
+
 Family CertificateSeries(const std::optional<StoredFigures>& stored, absl::Time wall) {
   Family family{.name = "gofarm_certificate_left_seconds",
                 .help = "Until the certificate of this coordinator, and the farm's authority, end; where TLS is on.",
@@ -63,7 +73,6 @@ FarmMetrics::FarmMetrics(metrics::Registry& registry, std::string program, std::
       events_refused_(&registry.GetCounter("gofarm_dispatcher_events_refused_total",
                                            "Messages of workers that were refused, as too many waited.")),
       blob_bytes_(&registry.GetGauge("gofarm_blob_store_bytes", "Size of the artifacts that something refers to.")),
-      free_bytes_(&registry.GetGauge("gofarm_blob_store_free_bytes", "Room where artifacts and logs lie.")),
       toolset_(&registry.GetGauge("gofarm_toolset_generation",
                                   "Which of all toolsets of this farm jobs are built with, by when it was pinned.")) {
   for (const char* what : {"made", "accepted", "refused", "timed_out"}) {
@@ -101,10 +110,9 @@ void FarmMetrics::Show(const FarmView& view) {
   leading_->Set(view.leads ? 1 : 0);
   epoch_->Set(view.dispatcher == nullptr ? 0 : static_cast<double>(view.dispatcher->epoch));
   if (view.dispatcher != nullptr) ShowDispatcher(*view.dispatcher);
-  if (!view.stored) return;
-  blob_bytes_->Set(static_cast<double>(view.stored->totals.artifact_bytes));
-  free_bytes_->Set(static_cast<double>(view.stored->free_bytes));
-  toolset_->Set(static_cast<double>(view.stored->totals.toolset));
+  if (!view.stored || !view.stored->totals) return;
+  blob_bytes_->Set(static_cast<double>(view.stored->totals->artifact_bytes));
+  toolset_->Set(static_cast<double>(view.stored->totals->toolset));
 }
 
 std::vector<Family> FarmMetrics::Collect(const FarmView& view, absl::Time now, absl::Time wall) {
@@ -117,7 +125,7 @@ std::vector<Family> FarmMetrics::Collect(const FarmView& view, absl::Time now, a
   const dispatch::DispatchFigures& figures = view.dispatcher == nullptr ? none : view.dispatcher->figures;
   add(QueueSeries(figures, wall));
   add(WorkerSeries(figures, view.host, now));
-  add({CertificateSeries(view.stored, wall)});
+  add({RoomSeries(view.stored), CertificateSeries(view.stored, wall)});
   add(metrics::ProcessFamilies(metrics::ReadProcess(), program_, version_));
   return all;
 }

@@ -25,8 +25,8 @@ namespace gofarm::watch {
 
 // What is read at its own pace while somebody scrapes.
 struct StoredFigures {
-  store::ArtifactStore::Totals totals;
-  int64_t free_bytes = 0;               // where artifacts and logs lie
+  std::optional<store::ArtifactStore::Totals> totals;  // null: the database did not answer
+  int64_t free_bytes = 0;                              // where artifacts and logs lie
   std::optional<absl::Time> server;     // when the certificate that this coordinator shows ends; null: TLS is off
   std::optional<absl::Time> authority;  // likewise of the farm's authority
 };
@@ -53,12 +53,14 @@ class FarmMetrics {
   // This coordinator took the lead, or lost it.
   void AddLeadershipChange() { leadership_changes_->Add(); }
 
+  // What the dispatcher counted last; a leadership that ends shows it once more.
+  void ShowDispatcher(const service::PublishedFigures& published);
+
   // All series, those of the registry included. `now`: of the steady clock; `wall`: the same moment.
   std::vector<metrics::Family> Collect(const FarmView& view, absl::Time now, absl::Time wall);
 
  private:
   void Show(const FarmView& view);
-  void ShowDispatcher(const service::PublishedFigures& published);
 
   metrics::Registry& registry_;
   const std::string program_, version_;
@@ -72,7 +74,6 @@ class FarmMetrics {
   metrics::Counter* busy_seconds_;
   metrics::Counter* events_refused_;
   metrics::Gauge* blob_bytes_;
-  metrics::Gauge* free_bytes_;
   metrics::Gauge* toolset_;
   absl::Mutex mutex_;
   // Of the leadership that is shown: each begins its counts at 0, and what is shown never goes back.

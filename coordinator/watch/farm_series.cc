@@ -37,7 +37,8 @@ std::string ReasonLabel(size_t reason) {
 
 void AddTargets(const dispatch::DispatchFigures& figures, absl::Time wall, std::vector<Family>& out) {
   Family queue = Gauge("gofarm_queue_jobs", "Jobs that wait, by target and why; ready: a worker is free for them.");
-  Family oldest = Gauge("gofarm_queue_oldest_seconds", "Since the job that waits longest was queued; 0: none waits.");
+  Family oldest = Gauge("gofarm_queue_oldest_seconds",
+                        "Since the oldest job that could be offered now was queued; 0: there is none.");
   Family running = Gauge("gofarm_running_jobs", "Jobs that are being built, by target.");
   Family ready = Gauge("gofarm_workers_ready", "Connected workers that take jobs, by target.");
   for (size_t t = 0; t < kAllTargets.size(); ++t) {

@@ -6,8 +6,8 @@
 namespace gofarm::watch {
 namespace {
 
-constexpr std::array<int, 17> kStatuses = {200, 204, 206, 301, 302, 304, 308, 400, 401,
-                                           403, 404, 405, 413, 416, 431, 500, 503};
+constexpr std::array<int, 18> kStatuses = {200, 204, 206, 301, 302, 304, 308, 400, 401,
+                                           403, 404, 405, 413, 416, 421, 431, 500, 503};
 
 metrics::Counter& AnswersOf(metrics::Registry& registry, const std::string& code) {
   return registry.GetCounter("gofarm_http_requests_total", "HTTP requests that were answered, by status.",

@@ -158,12 +158,6 @@ class HtmlWriter {
   std::vector<std::string_view> open_;
 };
 
-// `text` as HTML shows it: & < > " ' become references; broken UTF-8, control characters but newline and tab,
-// characters that reorder or hide text, and noncharacters become U+FFFD, so that they are seen and do nothing.
-std::string EscapeHtml(std::string_view text);
-// What EscapeHtml shows, without references: for what a script makes a text node of.
-std::string VisibleText(std::string_view text);
-
 // "23.4 MiB": of bytes, in powers of 1024 with one decimal below 100.
 std::string SizeText(int64_t bytes);
 

@@ -85,23 +85,6 @@ std::string Assignment(std::string_view name, std::string_view value) {
   return Cat("  ", name, "=", ShellQuotePrintable(value, kScriptTextMax), "\n");
 }
 
-int StatusCodeOf(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kInvalidArgument:
-      return 400;
-    case absl::StatusCode::kNotFound:
-      return 404;
-    case absl::StatusCode::kFailedPrecondition:
-      return 410;
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kResourceExhausted:
-    case absl::StatusCode::kDeadlineExceeded:
-      return 503;
-    default:
-      return 500;
-  }
-}
-
 Answer ScriptAnswer(int status, std::string script) {
   // As plain text, so that a browser shows what it would run.
   Answer answer{.status = status, .body = std::move(script)};

@@ -30,7 +30,7 @@ MAY = {
     "common/goproxy": ["common/base", "common/gomod", "common/io", "common/json"],
     "common/process": ["common/base", "common/io", "common/sync"],
     # metrics: the forms in which a scrape is answered.
-    "common/http": ["common/base", "common/io", "common/metrics", "common/obs", "common/pki", "common/sync"],
+    "common/http": ["common/base", "common/digest", "common/io", "common/metrics", "common/obs", "common/pki", "common/sync"],
     # Where the archives of toolchains come from, for coordinator and worker.
     "common/archives": ["common/base", "common/digest", "common/gomod", "common/goproxy", "common/io", "common/process",
                         "common/vocab"],

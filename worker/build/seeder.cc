@@ -281,6 +281,7 @@ class Seeder::Impl {
     } else if (status.code() != absl::StatusCode::kCancelled) {
       obs::Warn(again ? "seed_try_failed" : "seed_failed",
                 {{"toolset", task.entry->toolset.name}, {"what", name}, {"error", std::string(status.message())}});
+      if (!again && task.key && options_.seed_ended) options_.seed_ended(false);
     }
   }
 
@@ -345,6 +346,7 @@ class Seeder::Impl {
       }
       if (rename(order.folder.c_str(), folder.c_str()) != 0) return ErrnoStatus(errno, Cat("rename to ", folder));
       GOFARM_RETURN_IF_ERROR(io::SyncFolder(seeds));
+      if (options_.seed_ended) options_.seed_ended(true);
     }
     if (task.key->cxx) return absl::OkStatus();
     // The mark stands inside, so it goes when somebody empties the shared cache.

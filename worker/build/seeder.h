@@ -11,6 +11,7 @@
 // error stays; a job that asks for it later than kFailureRests starts it anew.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -39,6 +40,8 @@ struct SeederOptions {
   int first_slot = 1000;  // sandbox slots of the seeder: apart from those of jobs
   absl::Duration retry_first = absl::Seconds(5);
   absl::Duration step_wall = absl::Minutes(20);
+  // A seed was made, or failed for good; not one that lies on the disk already. Called by the seeder's threads.
+  std::function<void(bool made)> seed_ended;
 };
 
 // Host paths, for overlays and binds.

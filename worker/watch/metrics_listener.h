@@ -18,13 +18,9 @@ struct ListenerOptions {
   std::string token_file;        // of the word that "Authorization: Bearer" says; empty: none is asked for
 };
 
-inline constexpr size_t kTokenMin = 16;  // characters
-
-// `text` makes the series, on a thread of the listener. Errors as those of http::HttpServer::Start.
+// `text` makes the series, on a thread of the listener. Errors as those of http::HttpServer::Start, and of a token file
+// that cannot be used.
 absl::StatusOr<std::unique_ptr<http::HttpServer>> ListenForScrapes(const ListenerOptions& options,
                                                                    std::function<std::string(metrics::Format)> text);
-
-// Whether this caller may read them. UNAUTHENTICATED; FAILED_PRECONDITION: the file holds no word.
-absl::Status CheckBearer(const std::string& token_file, const std::string& bearer);
 
 }  // namespace gofarm::watch

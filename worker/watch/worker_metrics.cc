@@ -83,7 +83,8 @@ void WorkerMetrics::AttemptEnded(const AttemptReport& report) {
     ++of.counts[static_cast<size_t>(bound - kPhaseBounds.begin())];
     of.sum += phase.seconds;
   }
-  if (HasPhase(report, Phase::kFetch)) {
+  // The Go is known when the fetch came to its end; one that failed found nothing anywhere.
+  if (!report.facts.go_version.empty()) {
     Lookups& modules = lookups_[CacheKind::kModules];
     ++(report.facts.bytes_fetched == 0 ? modules.hits : modules.misses);
   }
@@ -93,15 +94,9 @@ void WorkerMetrics::AttemptEnded(const AttemptReport& report) {
   }
 }
 
-void WorkerMetrics::Readiness(const std::vector<TargetReadiness>& readiness) {
+void WorkerMetrics::SeedEnded(bool made) {
   const absl::MutexLock lock(&mutex_);
-  for (const TargetReadiness& row : readiness) {
-    const auto [it, is_new] = readiness_.try_emplace({row.toolset, row.target}, ReadinessState::kWaiting);
-    const ReadinessState before = std::exchange(it->second, row.state);
-    if (before == row.state) continue;
-    if (row.state == ReadinessState::kReady) ++seeds_ready_;
-    if (row.state == ReadinessState::kFailed) ++seeds_failed_;
-  }
+  ++(made ? seeds_made_ : seeds_failed_);
 }
 
 void WorkerMetrics::CacheBytes(const std::map<CacheKind, int64_t>& bytes) {
@@ -167,7 +162,7 @@ std::vector<Family> WorkerMetrics::Collect(const std::string& program, const std
   Family disk = Named("gofarm_disk_free_bytes", "Room in the folders that this worker writes to.");
   for (const auto& [folder, bytes] : disk_free_) Add(disk, {{"folder", folder}}, bytes);
   Family seeds = Named("gofarm_seed_runs_total", "Seeds of a target that were made, or failed.", Kind::kCounter);
-  Add(seeds, {{"result", "ready"}}, seeds_ready_);
+  Add(seeds, {{"result", "ready"}}, seeds_made_);
   Add(seeds, {{"result", "failed"}}, seeds_failed_);
   for (Family* family : {&connected, &slots, &attempts, &phases, &cache_bytes, &lookups, &disk, &seeds}) {
     all.push_back(std::move(*family));

@@ -39,8 +39,7 @@ class WorkerMetrics {
 
   void AttemptBegins();
   void AttemptEnded(const AttemptReport& report);
-  // As they are now; a target that becomes ready or fails has come to the end of a run of its seeds.
-  void Readiness(const std::vector<TargetReadiness>& readiness);
+  void SeedEnded(bool made);  // else it failed for good
   void CacheBytes(const std::map<CacheKind, int64_t>& bytes);
   void Connected(bool connected);
   // Room in a folder that the worker writes to: "work" or "cache".
@@ -69,8 +68,7 @@ class WorkerMetrics {
   std::map<CacheKind, Lookups> lookups_ ABSL_GUARDED_BY(mutex_);
   std::map<CacheKind, int64_t> cache_bytes_ ABSL_GUARDED_BY(mutex_);
   std::map<std::string, int64_t> disk_free_ ABSL_GUARDED_BY(mutex_);
-  std::map<std::pair<std::string, Target>, ReadinessState> readiness_ ABSL_GUARDED_BY(mutex_);
-  int64_t seeds_ready_ ABSL_GUARDED_BY(mutex_) = 0;
+  int64_t seeds_made_ ABSL_GUARDED_BY(mutex_) = 0;
   int64_t seeds_failed_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -28,7 +28,7 @@ using ::testing::AllOf;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-constexpr char kAsk[] = "GET /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+constexpr char kAsk[] = "GET /file HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 constexpr int kWindow = 128 << 10;
 
 class DownloadTest : public ::testing::Test {
@@ -89,8 +89,8 @@ TEST_F(DownloadTest, ManyAtOnceGetTheWholeFile) {
 TEST_F(DownloadTest, AnotherRequestFollowsAFileOnItsConnection) {
   Serve({});
   const std::string both =
-      Say(server_->port(), Cat("GET /file HTTP/1.1\r\nHost: x\r\nRange: bytes=1000000-4999999\r\n\r\n",
-                               "GET /empty HTTP/1.1\r\nHost: x\r\n\r\n", kAsk));
+      Say(server_->port(), Cat("GET /file HTTP/1.1\r\nHost: localhost\r\nRange: bytes=1000000-4999999\r\n\r\n",
+                               "GET /empty HTTP/1.1\r\nHost: localhost\r\n\r\n", kAsk));
   const std::string part = content_.substr(1'000'000, 4'000'000);
   EXPECT_THAT(both.substr(0, 300), AllOf(StartsWith("HTTP/1.1 206"), HasSubstr("bytes 1000000-4999999/")));
   EXPECT_TRUE(Body(both).substr(0, part.size()) == part);
@@ -197,7 +197,7 @@ TEST_F(DownloadTest, OneAddressHasItsShareWithoutTlsToo) {
 
 TEST_F(DownloadTest, ARequestThatWaitedTooLongForAThreadIsNotBegun) {
   Serve({.thread_patience = absl::Milliseconds(200)});
-  const std::string ask = "GET /blocks HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  const std::string ask = "GET /blocks HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
   std::vector<int> fds;
   for (int i = 0; i <= kHandlerThreads; ++i) {
     while (i == kHandlerThreads && blocked_ < kHandlerThreads) absl::SleepFor(absl::Milliseconds(5));

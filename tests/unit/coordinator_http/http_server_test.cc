@@ -54,7 +54,7 @@ TEST_F(HttpServerTest, MetricsAreServedAsPrometheusReadsThem) {
 
 TEST_F(HttpServerTest, MetricsAreServedAsOpenMetricsToWhoAsksForThat) {
   const std::string answer = Say(server_->port(),
-                                 "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                                 "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                                  "Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n\r\n");
   EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("application/openmetrics-text; version=1.0.0"),
                             HasSubstr("# TYPE gofarm_jobs_ended counter"), HasSubstr("\n# EOF\n")));
@@ -101,19 +101,20 @@ TEST_F(HttpServerTest, WhoIsReadySaysWhatItDoesNot) {
 
 TEST_F(HttpServerTest, OtherPathsAndMethodsAreRefusedInWords) {
   EXPECT_THAT(Get(server_->port(), "/etc/passwd"), AllOf(StartsWith("HTTP/1.1 404"), HasSubstr("/metrics")));
-  EXPECT_THAT(Say(server_->port(), "DELETE /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+  EXPECT_THAT(Say(server_->port(), "DELETE /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"),
               AllOf(StartsWith("HTTP/1.1 405"), HasSubstr("Allow: GET, HEAD")));
 }
 
 TEST_F(HttpServerTest, HeadHasNoBody) {
-  const std::string answer = Say(server_->port(), "HEAD /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+  const std::string answer =
+      Say(server_->port(), "HEAD /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(answer, AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("Content-Length: 3"), Not(HasSubstr("ok\n"))));
 }
 
 TEST_F(HttpServerTest, SeveralRequestsShareAConnection) {
   const std::string answers = Say(server_->port(),
-                                  "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
-                                  "GET /readyz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                                  "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+                                  "GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(answers, AllOf(HasSubstr("ok\n"), HasSubstr("ready\n")));
 }
 
@@ -169,10 +170,32 @@ TEST_F(HttpServerTest, SilentConnectionsAreClosed) {
 TEST_F(HttpServerTest, HandlersGetParametersQueryAndFields) {
   EXPECT_THAT(
       Say(server_->port(),
-          "GET /batches/a%20b?page=2&x=1 HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nConnection: close\r\n\r\n"),
+          "GET /batches/a%20b?page=2&x=1 HTTP/1.1\r\nHost: localhost\r\nAccept: text/html\r\nConnection: "
+          "close\r\n\r\n"),
       AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("X-More: 1"), HasSubstr("batch=a b page=2 accept=text/html")));
   EXPECT_THAT(Get(server_->port(), "/batches/%2e%2e"), StartsWith("HTTP/1.1 400"));
   EXPECT_THAT(Get(server_->port(), "/batches/"), StartsWith("HTTP/1.1 404"));
+}
+
+TEST_F(HttpServerTest, OnlyThisMachinesOwnNamesAreAnswered) {
+  const auto server = HttpServer::Start("127.0.0.1:0", Router(), {.names = {"farm.example.org"}}).value();
+  const auto ask = [&](const std::string& host) {
+    return Say(server->port(), Cat("GET /x HTTP/1.1\r\nHost: ", host, "\r\nConnection: close\r\n\r\n"));
+  };
+  for (const char* own : {"127.0.0.1", "127.0.0.1:7071", "[::1]", "[::1]:7071", "localhost", "LocalHost:7071",
+                          "farm.example.org", "Farm.Example.Org:80"}) {
+    EXPECT_THAT(ask(own), StartsWith("HTTP/1.1 404")) << own;
+  }
+  for (const char* other : {"evil.example", "evil.example:7071", "localhost.evil.example", "127.0.0.1.evil.example",
+                            "farm.example.org.evil.example", "[::1", "[]", ":80"}) {
+    EXPECT_THAT(ask(other), StartsWith("HTTP/1.1 421")) << other;
+  }
+  EXPECT_THAT(Say(server->port(), "GET /x HTTP/1.0\r\n\r\n"), StartsWith("HTTP/1.1 404")) << "no browser asks so";
+  EXPECT_THAT(Say(server_->port(), "GET /metrics HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"),
+              AllOf(StartsWith("HTTP/1.1 421"), Not(HasSubstr("gofarm_jobs_ended_total"))));
+  const auto everybody = HttpServer::Start("127.0.0.1:0", Router(), {.for_everybody = true}).value();
+  EXPECT_THAT(Say(everybody->port(), "GET /x HTTP/1.1\r\nHost: other.example\r\nConnection: close\r\n\r\n"),
+              StartsWith("HTTP/1.1 404"));
 }
 
 TEST(HttpAddressTest, OnlyThisMachineWithoutTls) {

@@ -94,8 +94,8 @@ class HttpsTest : public ::testing::Test {
     boost::system::error_code ec;
     stream.handshake(asio::ssl::stream_base::client, ec);
     if (ec) return "no handshake";
-    asio::write(stream, asio::buffer(Cat("GET /healthz HTTP/1.1\r\nHost: x\r\n", header, "Connection: ", connection,
-                                         "\r\n\r\n")));
+    asio::write(stream, asio::buffer(Cat("GET /healthz HTTP/1.1\r\nHost: localhost\r\n", header,
+                                         "Connection: ", connection, "\r\n\r\n")));
     std::string answer;
     asio::read(stream, asio::dynamic_buffer(answer), ec);
     return answer;

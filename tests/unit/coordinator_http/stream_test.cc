@@ -143,7 +143,7 @@ class StreamTest : public ::testing::Test {
   }
   int Ask(const std::string& path, const std::string& fields = "") {
     const int fd = Connect(port_);
-    const std::string request = Cat("GET ", path, " HTTP/1.1\r\nHost: x\r\n", fields, "\r\n");
+    const std::string request = Cat("GET ", path, " HTTP/1.1\r\nHost: localhost\r\n", fields, "\r\n");
     EXPECT_EQ(::send(fd, request.data(), request.size(), MSG_NOSIGNAL), static_cast<ssize_t>(request.size()));
     return fd;
   }
@@ -156,7 +156,7 @@ class StreamTest : public ::testing::Test {
   }
   static std::string Body(const std::string& answer) { return answer.substr(answer.find("\r\n\r\n") + 4); }
   std::string File(const std::string& fields, const std::string& method = "GET") {
-    return Say(port_, Cat(method, " /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n", fields, "\r\n"));
+    return Say(port_, Cat(method, " /file HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", fields, "\r\n"));
   }
 
   const std::string dir_ = ::testing::TempDir() + Cat("http_stream_", ::getpid());
@@ -217,8 +217,8 @@ TEST(PartOfTest, WhatIsNoPartIsTheWholeAndWhatIsNotThereIsRefused) {
 
 TEST_F(StreamTest, SeveralStreamsFollowEachOtherOnOneConnection) {
   const std::string both = Say(port_,
-                               "GET /file HTTP/1.1\r\nHost: x\r\nRange: bytes=0-2\r\n\r\n"
-                               "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+                               "GET /file HTTP/1.1\r\nHost: localhost\r\nRange: bytes=0-2\r\n\r\n"
+                               "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
   EXPECT_THAT(both, AllOf(HasSubstr("206"), HasSubstr("ok\n")));
 }
 
@@ -242,7 +242,7 @@ TEST_F(StreamTest, AStreamThatWaitedIsFollowedByAFileOnItsConnection) {
     ASSERT_TRUE(events_.AwaitAlive(1));
     events_.Publish("one", true);
     EXPECT_THAT(ReadUntil(fd, "0\r\n\r\n"), HasSubstr("data: one\n\n"));
-    const std::string request = "GET /file HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    const std::string request = "GET /file HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
     EXPECT_GT(::send(fd, request.data(), request.size(), MSG_NOSIGNAL), 0);
     EXPECT_TRUE(Body(ReadToEnd(fd)) == content_);
     ::close(fd);
@@ -313,7 +313,7 @@ TEST_F(StreamTest, AReaderThatLeavesEndsItsStream) {
 }
 
 TEST_F(StreamTest, AStreamThatFailsIsCutAndNotEnded) {
-  const std::string answer = Say(port_, "GET /fails HTTP/1.1\r\nHost: x\r\n\r\n");
+  const std::string answer = Say(port_, "GET /fails HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_THAT(answer, AllOf(HasSubstr("begun"), Not(HasSubstr("0\r\n\r\n"))));
 }
 
@@ -333,7 +333,9 @@ TEST_F(StreamTest, HandlersThatBlockAreBoundedAndHideNothing) {
     waiting.push_back(fd);
   }
   EXPECT_THAT(refused, AllOf(StartsWith("HTTP/1.1 503"), HasSubstr("too many requests")));
-  EXPECT_THAT(Get(port_, "/healthz"), StartsWith("HTTP/1.1 200"));
+  for (const char* of_operations : {"/healthz", "/readyz", "/metrics"}) {
+    EXPECT_THAT(Get(port_, of_operations), StartsWith("HTTP/1.1 200")) << of_operations;
+  }
   go_on_.Notify();
   EXPECT_THAT(ReadUntil(waiting.front(), "went on\n"), StartsWith("HTTP/1.1 200"));
   for (const int fd : waiting) ::close(fd);

@@ -14,6 +14,7 @@ AttemptReport Built(int64_t bytes_fetched, bool shared) {
   AttemptReport report;
   report.outcome = AttemptOutcome::kBuilt;
   report.phases = {{Phase::kFetch, 0.3}, {Phase::kBuild, 2000}};
+  report.facts.go_version = "1.26.0";
   report.facts.bytes_fetched = bytes_fetched;
   report.facts.used_shared_cache = shared;
   return report;
@@ -55,17 +56,22 @@ TEST_F(WorkerMetricsTest, AttemptsAreCountedWithTheirPhasesAndWhatWasAtHand) {
   ExpectLine("gofarm_cache_lookups_total{cache=\"gocache\",result=\"miss\"} 1");
 }
 
-TEST_F(WorkerMetricsTest, ASeedCountsWhenItIsReadyOrFailsNotWhileItStaysSo) {
-  std::vector<TargetReadiness> rows = {{.target = Target::kX86_64, .state = ReadinessState::kSeeding, .toolset = "t"}};
-  metrics_.Readiness(rows);
-  ExpectLine("gofarm_seed_runs_total{result=\"ready\"} 0");
-  rows[0].state = ReadinessState::kFailed;
-  metrics_.Readiness(rows);
-  metrics_.Readiness(rows);
+TEST_F(WorkerMetricsTest, SeedsCountByTheirEnd) {
+  metrics_.SeedEnded(true);
+  metrics_.SeedEnded(true);
+  metrics_.SeedEnded(false);
+  ExpectLine("gofarm_seed_runs_total{result=\"ready\"} 2");
   ExpectLine("gofarm_seed_runs_total{result=\"failed\"} 1");
-  rows[0].state = ReadinessState::kReady;
-  metrics_.Readiness(rows);
-  ExpectLine("gofarm_seed_runs_total{result=\"ready\"} 1");
+}
+
+TEST_F(WorkerMetricsTest, AFetchThatFailedFoundNothingInTheCache) {
+  AttemptReport failed = Built(0, true);
+  failed.outcome = AttemptOutcome::kFailed;
+  failed.facts = {};
+  failed.phases = {{.phase = Phase::kFetch, .seconds = 3}};
+  metrics_.AttemptEnded(failed);
+  ExpectLine("gofarm_cache_lookups_total{cache=\"modules\",result=\"hit\"} 0");
+  ExpectLine("gofarm_cache_lookups_total{cache=\"modules\",result=\"miss\"} 0");
 }
 
 TEST_F(WorkerMetricsTest, TheReportCarriesEveryCacheOnce) {
