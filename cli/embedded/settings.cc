@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
@@ -231,6 +232,15 @@ WorkerShare ShareOfWorker(int workers, int cores, int64_t memory_bytes) {
   // An eighth stays for the farm itself and the machine.
   const int64_t memory = std::clamp(memory_bytes / 8 * 7 / (slots * workers), kLeastMemoryPerSlot, kMemoryPerSlot);
   return {.slots = static_cast<int>(slots), .memory_bytes_per_slot = memory};
+}
+
+std::string WorkerHttp(std::string_view address, int number) {
+  const size_t colon = address.rfind(':');
+  int port = 0;
+  if (colon == std::string_view::npos || !absl::SimpleAtoi(Av(address.substr(colon + 1)), &port) || port <= 0) {
+    return std::string(address);
+  }
+  return Cat(address.substr(0, colon + 1), port + number - 1);
 }
 
 std::string CoordinatorToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, bool has_toolsets) {

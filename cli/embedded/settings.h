@@ -68,6 +68,9 @@ struct WorkerShare {
   int64_t memory_bytes_per_slot = 0;
 };
 WorkerShare ShareOfWorker(int workers, int cores, int64_t memory_bytes);
+// Where the `number`th worker serves its metrics, from 1 on, when all of them are told one HOST:PORT: at the ports that
+// follow. What is no such address is left for the worker to refuse.
+std::string WorkerHttp(std::string_view address, int number);
 
 std::string CoordinatorToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, bool has_toolsets);
 std::string WorkerToml(const FarmPaths& paths, const Settings& settings, const GoSettings& go, int number,

@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <functional>
@@ -42,6 +43,13 @@ constexpr absl::Duration kOrphanWatch = absl::Seconds(15);
 constexpr absl::Duration kLogCheck = absl::Seconds(30);
 constexpr absl::Duration kFarmFileRetry = absl::Seconds(5);
 constexpr int kTickMs = 100;
+constexpr char kWorkerHttp[] = "GOFARM_WORKER_HTTP";
+
+process::Variables WorkerEnvironment(int number) {
+  const char* const http = std::getenv(kWorkerHttp);
+  if (http == nullptr) return process::InheritedEnvironment();
+  return process::InheritedWith({{kWorkerHttp, WorkerHttp(http, number)}});
+}
 
 struct Part {
   PartState shown;
@@ -144,7 +152,7 @@ void Supervisor::AddWorkers(int count) {
           // Who takes a farm down does not wait for its builds: they go back to the queue, and the next `up` goes on.
           .argv = {options_.worker_exe, "--config", paths.WorkerConfig(number), "--dir", paths.dir, "--drain-timeout",
                    "0s"},
-          .environment = process::InheritedEnvironment(),
+          .environment = WorkerEnvironment(number),
           .log_file = paths.LogOf(FarmPaths::WorkerName(number)),
           .death_signal = SIGTERM};
     };

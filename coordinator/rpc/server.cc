@@ -82,13 +82,12 @@ class Server::Impl {
     builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
     if (!listen.authorize) listen.authorize = rpc_.parts.authorize;
     listen.identities = rpc_.parts.identities;
-    if (rpc_.parts.audit != nullptr) {
-      // What the gate refuses comes to no handler.
-      listen.refused = [audit = rpc_.parts.audit](std::string_view method, const PeerIdentity& peer,
-                                                  const absl::Status& why) {
-        audit->Refused({.who = peer.name, .role = peer.role, .origin = "tls"}, method, why);
-      };
-    }
+    // What the gate refuses comes to no handler.
+    listen.refused = [audit = rpc_.parts.audit, metrics = rpc_.parts.metrics](
+                         std::string_view method, const PeerIdentity& peer, const absl::Status& why) {
+      if (metrics != nullptr) metrics->AddRefusal(why.code());
+      if (audit != nullptr) audit->Refused({.who = peer.name, .role = peer.role, .origin = "tls"}, method, why);
+    };
     listeners_ = std::make_unique<Listeners>(std::move(listen));
     GOFARM_RETURN_IF_ERROR(listeners_->AddTo(builder));
     rpc_.parts.vouch = [this](const std::string& peer, const PeerIdentity& who) {

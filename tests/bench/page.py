@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Benchmark of the operators' page: the first byte of each page, and the whole page, with many jobs in the database; prints a
-table.
+"""Benchmark of the operators' page: the first byte of each page, and the whole page, with many jobs in the database, and of
+what Prometheus asks for; prints a table.
 
 page.py [--jobs N] [--runs N]
   The farm is a real one without workers. Half of the jobs are of one batch, which has not ended, the others of batches of a
@@ -84,7 +84,7 @@ def main():
     with tempfile.TemporaryDirectory(prefix="gofarm-page-", dir=os.environ.get("GOFARM_BENCH_DIR", "/tmp")) as top, Farm(pathlib.Path(top)) as farm:
         farm.sql(ROWS.format(jobs=args.jobs, half=half, batches=batches))
         paths = ["/", f"/batches/{batches}", f"/batches/{batches}?state=failed", f"/batches/{batches}?after={half - 500}", "/batches/1", "/jobs/7",
-                 "/workers", "/failures", f"/failures?batch={batches}", "/catalog", f"/api/batches/{batches}"]
+                 "/workers", "/failures", f"/failures?batch={batches}", "/catalog", f"/api/batches/{batches}", "/metrics"]
         seen = {path: [] for path in paths}
         for _ in range(args.runs):
             for path in paths:

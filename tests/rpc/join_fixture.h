@@ -24,6 +24,8 @@ class JoinTest : public RpcTest {
  protected:
   void SetUp() override {
     adjust_ = [this](rpc::ServerParts& parts) {
+      identities_.reset();
+      audit_.reset();
       store_ = std::make_unique<store::IdentityStore>(*pool_);
       audit_ = std::make_unique<service::AuditLog>(*store_);
       parts.audit = audit_.get();
@@ -35,9 +37,10 @@ class JoinTest : public RpcTest {
     admin_ = v1::Identity::NewStub(channel_);
   }
   void TearDown() override {
-    RpcTest::TearDown();
+    server_.reset();
     identities_.reset();
-    audit_.reset();
+    audit_.reset();  // its thread writes by the pool
+    RpcTest::TearDown();
   }
 
   virtual service::IdentityOptions Options() { return {.folder = dir_ + "/tls", .public_names = {"127.0.0.1"}}; }

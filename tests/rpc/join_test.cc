@@ -199,6 +199,7 @@ TEST_F(JoinTest, TheAuditSaysWhoChangedWhatAndWhoWasRefused) {
   };
   for (int i = 0; i < 100 && !refused(); ++i) sync::SleepFor(Soon(), absl::Milliseconds(100));
   EXPECT_TRUE(refused());
+  EXPECT_TRUE(MetricsSoonHave("gofarm_authentication_refusals_total{why=\"permission_denied\"} 1\n"));
 }
 
 TEST_F(JoinTest, AHostKeepsItsPlaceOverRestartsUntilItIsThrownOut) {

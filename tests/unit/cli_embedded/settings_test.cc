@@ -63,6 +63,14 @@ TEST(SettingsTest, WorkersOfOneMachineShareIt) {
   }
 }
 
+TEST(SettingsTest, EachWorkerServesItsMetricsAtAPortOfItsOwn) {
+  EXPECT_EQ(WorkerHttp("127.0.0.1:7072", 1), "127.0.0.1:7072");
+  EXPECT_EQ(WorkerHttp("127.0.0.1:7072", 3), "127.0.0.1:7074");
+  EXPECT_EQ(WorkerHttp("[::1]:7072", 2), "[::1]:7073");
+  EXPECT_EQ(WorkerHttp("127.0.0.1:0", 2), "127.0.0.1:0") << "any port is another one each time";
+  for (const char* const none : {"", "7072", "host:", "host:http", "host:-7"}) EXPECT_EQ(WorkerHttp(none, 2), none);
+}
+
 TEST(SettingsTest, TomlTextsAreEscaped) { EXPECT_EQ(TomlString("a\"b\\c\nd"), "\"a\\\"b\\\\c\\u000Ad\""); }
 
 TEST(SettingsTest, WhatWasDecidedIsKept) {
