@@ -116,6 +116,7 @@ struct Release {
   AttemptToken rebuild;
   std::string rebuild_detail;  // what differs
   absl::Time rebuilt_at = absl::InfinitePast();
+  bool retracted = false;  // its author took this version back
 };
 
 struct Publication {

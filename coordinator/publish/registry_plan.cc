@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <set>
 
 #include "absl/strings/str_join.h"
 #include "common/attest/dsse.h"
@@ -160,15 +159,22 @@ ImageOrder DecideImages(const ProgramWork& work, const std::vector<bool>& done) 
   return order;
 }
 
-std::vector<std::string> StandingReleases(const std::vector<Row>& rows) {
-  std::set<std::string> versions;
+bool IsRelease(std::string_view version) { return !gomod::IsPseudo(version) && !gomod::IsPrerelease(version); }
+
+bool IsBetterLatest(const StandingRelease& a, const StandingRelease& b) {
+  if (a.retracted != b.retracted) return b.retracted;
+  return CompareVersions(a.version, b.version) > 0;
+}
+
+std::vector<StandingRelease> StandingReleases(const std::vector<Row>& rows) {
+  std::map<std::string, bool> versions;
   for (const Row& row : rows) {
     const std::string& version = row.release.version;
-    if (Stands(row) && !gomod::IsPseudo(version) && !gomod::IsPrerelease(version)) versions.insert(version);
+    if (Stands(row) && IsRelease(version)) versions[version] = row.release.retracted;
   }
-  std::vector<std::string> sorted(versions.begin(), versions.end());
-  std::sort(sorted.begin(), sorted.end(),
-            [](const std::string& a, const std::string& b) { return CompareVersions(a, b) > 0; });
+  std::vector<StandingRelease> sorted;
+  for (const auto& [version, retracted] : versions) sorted.push_back({.version = version, .retracted = retracted});
+  std::sort(sorted.begin(), sorted.end(), IsBetterLatest);
   return sorted;
 }
 

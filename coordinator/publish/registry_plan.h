@@ -61,8 +61,16 @@ struct ImageOrder {
 };
 ImageOrder DecideImages(const ProgramWork& work, const std::vector<bool>& done);
 
-// The releases (no pre-releases, no pseudo-versions) that stand at the destination, the highest first. `rows`: of all
-// versions of one program.
-std::vector<std::string> StandingReleases(const std::vector<domain::Publication>& rows);
+// Neither a pre-release nor a pseudo-version.
+bool IsRelease(std::string_view version);
+
+// The releases that stand at the destination, the best `latest` first: the highest,
+// but those that their author took back behind all others. `rows`: of all versions of one program.
+struct StandingRelease {
+  std::string version;
+  bool retracted = false;
+};
+std::vector<StandingRelease> StandingReleases(const std::vector<domain::Publication>& rows);
+bool IsBetterLatest(const StandingRelease& a, const StandingRelease& b);
 
 }  // namespace gofarm::publish

@@ -6,9 +6,7 @@
 #include "common/attest/dsse.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
-#include "common/gomod/version.h"
 #include "common/io/scratch_folder.h"
-#include "common/publish/versions.h"
 #include "coordinator/publish/file_names.h"
 #include "coordinator/publish/names.h"
 #include "gofarm_certifi_data.h"
@@ -35,8 +33,6 @@ oci::Manifest WithdrawnOf(const Release& release, std::string_view why) {
   return oci::WithdrawnManifest({{kWithdrawnWhat, Cat(release.import_path, "@", release.version)},
                                  {kWithdrawnWhy, EscapeAndClip(why, kFailureDetailMax)}});
 }
-
-bool IsRelease(std::string_view version) { return !gomod::IsPseudo(version) && !gomod::IsPrerelease(version); }
 
 }  // namespace
 
@@ -353,7 +349,7 @@ absl::Status RegistryPublisher::RemoveImages(const Scope& scope, const ProgramWo
   return absl::OkStatus();
 }
 
-// `latest` is the highest release whose index stands.
+// `latest` is the highest release whose index stands; one that its author took back only where there is no other.
 absl::Status RegistryPublisher::SettleLatest(const Scope& scope, const ProgramWork& work,
                                              const std::optional<oci::Manifest>& index, const std::string& repository,
                                              std::string_view why) {
@@ -364,20 +360,22 @@ absl::Status RegistryPublisher::SettleLatest(const Scope& scope, const ProgramWo
   rows->erase(std::remove_if(rows->begin(), rows->end(),
                              [&](const Row& row) { return row.release.version == release.version; }),
               rows->end());
-  const std::vector<std::string> others = StandingReleases(*rows);
+  const std::vector<StandingRelease> others = StandingReleases(*rows);
+  const StandingRelease own{.version = release.version, .retracted = release.retracted};
   const bool may_be_latest = index.has_value() && IsRelease(release.version);
   const auto set = [&](const oci::Manifest& manifest) {
     return parts_.client->PushManifest(scope, repository, kLatestTag, manifest).status();
   };
-  if (may_be_latest && (others.empty() || CompareVersions(release.version, others.front()) > 0)) return set(*index);
-  if (!TakesAway(work)) return absl::OkStatus();
-  for (const std::string& version : others) {
+  if (may_be_latest && (others.empty() || IsBetterLatest(own, others.front()))) return set(*index);
+  // What stands there as `latest` may be this version, which was the best one before.
+  if (!TakesAway(work) && !release.retracted) return absl::OkStatus();
+  for (const StandingRelease& better : others) {
     GOFARM_ASSIGN_OR_RETURN(const std::optional<oci::Manifest> other,
-                            parts_.client->GetManifest(scope, repository, VersionTag(version)));
+                            parts_.client->GetManifest(scope, repository, VersionTag(better.version)));
     if (other && other->media_type == oci::kIndexType) return set(*other);
   }
   if (may_be_latest) return set(*index);
-  return Overwrite(scope, repository, kLatestTag, release, why);
+  return TakesAway(work) ? Overwrite(scope, repository, kLatestTag, release, why) : absl::OkStatus();
 }
 
 // ---- withdrawing ----------------------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ Publication PublicationOf(const pqxx::row& row) {
   r.rebuild = AttemptToken{row["rebuild_token"].as<int64_t>()};
   r.rebuild_detail = row["rebuild_detail"].as<std::string>();
   r.rebuilt_at = TimeOf(row["rebuilt_us"]);
+  r.retracted = row["retracted"].as<bool>();
   return p;
 }
 

@@ -225,6 +225,7 @@ TEST_F(UpdaterTest, AutoSelectLeavesPublishedModulesToThisRuleAndSharesItsBudget
 
 TEST_F(UpdaterTest, ARetractedVersionLeavesTheIndexAloneAndComesBack) {
   Publish(1, kModule);
+  Sql("UPDATE publications SET state = 4 WHERE destination = 'registry'");
   Says(1, "v1.0.0", std::vector<RetractedRange>{{"v1.0.0", "v1.0.9", "leaks \"keys\""}});
   EXPECT_GT(Look().taken_up, 0);
   Publication row = IndexRow(kModule);
@@ -238,6 +239,11 @@ TEST_F(UpdaterTest, ARetractedVersionLeavesTheIndexAloneAndComesBack) {
   EXPECT_THAT(*publish_->InIndex(Now(), domain::PublicationId{}, 10), IsEmpty());
   EXPECT_EQ(*publish_->WhyRetracted(Now(), kModule, "v1.0.0"), "leaks \"keys\"");
   for (const Publication& p : Rows()) EXPECT_EQ(p.withdraw, p.destination == "index") << p.destination;
+  for (const Publication& p : Rows()) {
+    EXPECT_TRUE(p.release.retracted) << p.destination;
+    if (p.destination == "index") continue;
+    EXPECT_EQ(p.state, PublicationState::kPending) << "it looks for its latest anew";
+  }
   EXPECT_THAT(*publish_->Withdrawals(Now()), IsEmpty()) << "it is not barred";
   ASSERT_THAT(View().retracted, SizeIs(1));
   EXPECT_EQ(Look().taken_up, 0) << "it says so already";
@@ -260,6 +266,7 @@ TEST_F(UpdaterTest, WhatAPersonWithdrewDoesNotComeBackWithTheEndOfARetraction) {
   Publish(1, kModule);
   Says(1, "v1.0.0", std::vector<RetractedRange>{{"v1.0.0", "v1.0.0", "bad"}});
   Look();
+  for (const Publication& p : Rows()) EXPECT_EQ(p.change > 0, p.destination == "index") << "it never stood there";
   WriteIndex();
   ASSERT_TRUE(publish_->Withdraw(Now(), {kModule, "v1.0.0", "malware"}, "me").ok());
   Says(1, "v1.0.0", std::vector<RetractedRange>{});

@@ -117,6 +117,17 @@ void MemoryOutbox::Withdraw(std::string_view module, std::string_view version, T
   }
 }
 
+void MemoryOutbox::Retract(std::string_view version, bool retracted) {
+  const absl::MutexLock lock(&mutex_);
+  for (Publication& row : rows_) {
+    if (row.release.version != version) continue;
+    row.release.retracted = retracted;
+    if (row.withdraw || row.state != PublicationState::kPublished) continue;
+    row.state = PublicationState::kPending;
+    ++row.change;
+  }
+}
+
 void MemoryOutbox::Fail(absl::Status status) {
   const absl::MutexLock lock(&mutex_);
   failure_ = std::move(status);

@@ -37,6 +37,7 @@ class MemoryOutbox final : public publish::Outbox {
 
   domain::PublicationId Order(const domain::Release& release, const std::string& destination);
   void Withdraw(std::string_view module, std::string_view version, Target target);  // of this target only
+  void Retract(std::string_view version, bool retracted);                           // by its author, or no longer
   void Fail(absl::Status status);  // what every call returns from now on
   void StartAgain();               // all rows as they were ordered
   void MakeDue();                  // all waits are over

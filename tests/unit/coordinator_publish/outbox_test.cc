@@ -122,13 +122,25 @@ TEST(DecideImagesTest, WhatIsWithdrawnIsNotInIt) {
   EXPECT_EQ(order.what, ImageOrder::What::kTakeAway) << "it comes again with the other one";
 }
 
-TEST(StandingReleasesTest, PreReleasesAreNoReleases) {
+std::vector<std::string> VersionsOf(const std::vector<StandingRelease>& releases) {
+  std::vector<std::string> versions;
+  for (const StandingRelease& release : releases) versions.push_back(release.version);
+  return versions;
+}
+
+TEST(StandingReleasesTest, PreReleasesAreNoReleasesAndWhatWasTakenBackStandsBehind) {
   const PublicationState stands = PublicationState::kPublished;
-  EXPECT_THAT(StandingReleases({Row(1, "v1.9.0", Target::kX86_64, stands), Row(2, "v1.10.0", Target::kX86_64, stands),
-                                Row(3, "v2.0.0-rc.1", Target::kX86_64, stands),
-                                Row(4, "v0.0.0-20250101000000-0123456789ab", Target::kX86_64, stands),
-                                Row(5, "v3.0.0", Target::kX86_64, PublicationState::kFailed)}),
+  EXPECT_THAT(VersionsOf(StandingReleases({Row(1, "v1.9.0", Target::kX86_64, stands),
+                                           Row(2, "v1.10.0", Target::kX86_64, stands),
+                                           Row(3, "v2.0.0-rc.1", Target::kX86_64, stands),
+                                           Row(4, "v0.0.0-20250101000000-0123456789ab", Target::kX86_64, stands),
+                                           Row(5, "v3.0.0", Target::kX86_64, PublicationState::kFailed)})),
               ElementsAre("v1.10.0", "v1.9.0"));
+  std::vector<domain::Publication> rows;
+  for (const char* const version : {"v1.0.0", "v1.2.0", "v1.1.0"})
+    rows.push_back(Row(1, version, Target::kX86_64, stands));
+  rows[1].release.retracted = true;
+  EXPECT_THAT(VersionsOf(StandingReleases(rows)), ElementsAre("v1.1.0", "v1.0.0", "v1.2.0"));
 }
 
 TEST(ArtifactAnnotationsTest, TheyAreThoseOfTheRecord) {

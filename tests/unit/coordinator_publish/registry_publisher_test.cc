@@ -346,6 +346,30 @@ TEST_F(RegistryPublisherTest, TheHighestReleaseIsLatest) {
   EXPECT_EQ(fake_.ManifestOf(kRepository, "latest"), fake_.ManifestOf(kRepository, "v1.0.1"));
 }
 
+TEST_F(RegistryPublisherTest, WhatAnAuthorTookBackIsLatestOnlyWhereThereIsNoOther) {
+  Order("v1.0.0");
+  Order("v1.1.0");
+  Run();
+  ASSERT_EQ(fake_.ManifestOf(kRepository, "latest"), fake_.ManifestOf(kRepository, "v1.1.0"));
+  farm_.outbox().Retract("v1.1.0", true);
+  Run();
+  EXPECT_EQ(CountOf(PublicationState::kPublished), 2) << "it stays, by its version";
+  EXPECT_NE(fake_.ManifestOf(kRepository, "v1.1.0"), "(none)");
+  EXPECT_EQ(fake_.ManifestOf(kRepository, "latest"), fake_.ManifestOf(kRepository, "v1.0.0"));
+  farm_.outbox().Retract("v1.0.0", true);
+  Run();
+  EXPECT_EQ(fake_.ManifestOf(kRepository, "latest"), fake_.ManifestOf(kRepository, "v1.1.0")) << "as Go takes it";
+  farm_.outbox().Withdraw(kModule, "v1.1.0", Target::kX86_64);
+  Run();
+  EXPECT_EQ(fake_.ManifestOf(kRepository, "latest"), fake_.ManifestOf(kRepository, "v1.0.0"));
+  Order("v0.9.0");
+  Run();
+  EXPECT_EQ(fake_.ManifestOf(kRepository, "latest"), fake_.ManifestOf(kRepository, "v0.9.0"));
+  farm_.outbox().Retract("v1.0.0", false);
+  Run();
+  EXPECT_EQ(fake_.ManifestOf(kRepository, "latest"), fake_.ManifestOf(kRepository, "v1.0.0"));
+}
+
 TEST_F(RegistryPublisherTest, WhatIsWithdrawnIsDeletedAndTheOthersStay) {
   OrderFour();
   Run();
