@@ -26,16 +26,16 @@ export GOFARM_SOURCE_DIR=$root
 cat <<EOT
 tests/run.sh: this will
   - install missing packages of the distribution (compiler, gRPC, PostgreSQL, bubblewrap, qemu-user ...; with sudo unless root)
-  - build into $root/build (twice, once with sanitizers: 20 minutes on 2 cores the first time, 4 GB)
+  - build into $root/build (twice, once with sanitizers: up to an hour on 2 cores the first time, 11 GB)
   - download Go, zig, a few modules and verifiers from npm (about 300 MB once) and use $GOFARM_CACHE_DIR (up to 6 GB)
 EOT
 [ -z "$full" ] || cat <<EOT
-  - with --full: install clang too, build twice more (clang, thread sanitizer with an Abseil of its own: 2 GB), download all
+  - with --full: install clang too, build twice more (clang, thread sanitizer with an Abseil of its own: 12 GB), download all
     modules of the table with what they import (about 2 GB), and build them all with and without the farm: some hours
 EOT
 echo "Run it again at any time; it goes on where it was."
-build_gb=5 cache_gb=6
-[ -z "$full" ] || build_gb=8 cache_gb=12
+build_gb=12 cache_gb=6
+[ -z "$full" ] || build_gb=24 cache_gb=12
 bash deploy/setup/check.sh room "$root/build" $build_gb "$GOFARM_CACHE_DIR" $cache_gb
 phase packages
 # shellcheck disable=SC2086
