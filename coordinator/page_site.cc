@@ -280,11 +280,11 @@ absl::StatusOr<int64_t> OffsetOf(const Request& request) {
 absl::StatusOr<Response> FollowLog(const PageParts& parts, const Request& request) {
   GOFARM_ASSIGN_OR_RETURN(const int64_t id, IdOf(request, "job"));
   GOFARM_ASSIGN_OR_RETURN(const int64_t offset, OffsetOf(request));
-  GOFARM_ASSIGN_OR_RETURN(const std::vector<store::AttemptOutcomeRow> attempts,
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::AttemptRef> attempts,
                           parts.queries.AttemptsOf(CallScope(parts), JobId{id}));
   v1::Job tokens;
   tokens.set_id(id);
-  for (const store::AttemptOutcomeRow& attempt : attempts) {
+  for (const domain::AttemptRef& attempt : attempts) {
     v1::Attempt& one = *tokens.add_attempts();
     one.set_token(attempt.token.value);
     one.set_outcome(static_cast<v1::AttemptOutcome>(attempt.outcome));

@@ -23,6 +23,12 @@ struct RunningRef {
   JobId job;
 };
 
+// An attempt without its report, which may be megabytes.
+struct AttemptRef {
+  AttemptToken token;
+  AttemptOutcome outcome = AttemptOutcome::kRunning;
+};
+
 // Brief: without what workers report and run, which is most of a row.
 enum class WorkerDetail { kBrief, kFull };
 

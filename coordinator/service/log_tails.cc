@@ -144,21 +144,21 @@ std::vector<std::function<void()>> LogTails::Due(const std::stop_token& stop) {
       if (!followed.ended && !hub_->parts->board->Of(token)) unsure.emplace_back(token, followed.job);
     }
   }
-  std::map<AttemptToken, bool> over;
+  std::vector<AttemptToken> over;
   for (const auto& [token, job] : unsure) {
     const absl::StatusOr<bool> ended = hub_->parts->has_ended(Scope::For(kTailAskMax, stop), job, token);
     if (!ended.ok()) {
       obs::Warn("log_tail_unsure", {{"error", std::string(ended.status().message())}});
       break;  // the store is away: the next tick asks again
     }
-    if (*ended) over[token] = true;
+    if (*ended) over.push_back(token);
   }
   std::vector<std::function<void()>> wakes;
   const absl::Time now = SteadyNow();
   {
     const absl::MutexLock lock(&hub_->mutex);
-    for (const auto& [token, yes] : over) {
-      if (const auto found = hub_->followed.find(token); found != hub_->followed.end()) found->second.ended = yes;
+    for (const AttemptToken token : over) {
+      if (const auto found = hub_->followed.find(token); found != hub_->followed.end()) found->second.ended = true;
     }
     for (auto& [number, place] : hub_->places) {
       const bool grew = place.growth != nullptr && place.growth->TakeGrowth();
@@ -175,11 +175,11 @@ std::vector<std::function<void()>> LogTails::Due(const std::stop_token& stop) {
 }
 
 absl::StatusOr<bool> HasAttemptEnded(QueryService& queries, const Scope& scope, JobId job, AttemptToken token) {
-  const absl::StatusOr<std::vector<store::AttemptOutcomeRow>> attempts = queries.AttemptsOf(scope, job);
+  const absl::StatusOr<std::vector<domain::AttemptRef>> attempts = queries.AttemptsOf(scope, job);
   if (absl::IsNotFound(attempts.status())) return true;
   GOFARM_RETURN_IF_ERROR(attempts.status());
   if (attempts->empty()) return true;
-  const store::AttemptOutcomeRow& newest = attempts->back();
+  const domain::AttemptRef& newest = attempts->back();
   return newest.token != token || newest.outcome != AttemptOutcome::kRunning;
 }
 

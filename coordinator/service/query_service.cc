@@ -93,7 +93,7 @@ absl::StatusOr<domain::Attempt> QueryService::FindAttempt(const Scope& scope, Jo
   return queries_.FindAttempt(scope, job, number);
 }
 
-absl::StatusOr<std::vector<store::AttemptOutcomeRow>> QueryService::AttemptsOf(const Scope& scope, JobId job) {
+absl::StatusOr<std::vector<domain::AttemptRef>> QueryService::AttemptsOf(const Scope& scope, JobId job) {
   return queries_.AttemptsOf(scope, job);
 }
 

@@ -39,7 +39,7 @@ class QueryService final : public BatchSource {
                                                              const std::vector<std::string>& names = {});
   absl::StatusOr<domain::JobCounts> CountJobs(const Scope& scope);
   absl::StatusOr<domain::Attempt> FindAttempt(const Scope& scope, JobId job, int number);
-  absl::StatusOr<std::vector<store::AttemptOutcomeRow>> AttemptsOf(const Scope& scope, JobId job);
+  absl::StatusOr<std::vector<domain::AttemptRef>> AttemptsOf(const Scope& scope, JobId job);
 
  private:
   // NOT_FOUND: there is no such batch. Counts nothing of it.

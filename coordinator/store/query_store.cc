@@ -13,6 +13,7 @@ namespace {
 
 using domain::ArtifactRow;
 using domain::Attempt;
+using domain::AttemptRef;
 using domain::Job;
 
 std::string Str(const pqxx::row& row, const char* column) { return row[column].as<std::string>(); }
@@ -335,8 +336,8 @@ absl::StatusOr<Attempt> QueryStore::FindAttempt(const Scope& scope, JobId job, i
   });
 }
 
-absl::StatusOr<std::vector<AttemptOutcomeRow>> QueryStore::AttemptsOf(const Scope& scope, JobId job) {
-  using Rows = std::vector<AttemptOutcomeRow>;
+absl::StatusOr<std::vector<AttemptRef>> QueryStore::AttemptsOf(const Scope& scope, JobId job) {
+  using Rows = std::vector<AttemptRef>;
   return RunTransaction(pool_, scope, "list attempts", [&](Txn& txn) -> absl::StatusOr<Rows> {
     Rows attempts;
     for (const pqxx::row& row : txn.Run("attempt_outcomes_of_job", job.value)) {

@@ -27,11 +27,6 @@ inline constexpr absl::Duration kWorkerRetention = absl::Hours(7 * 24);  // unse
 inline constexpr int kJobsCountedAtOnce = 200'000;             // in one statement of KeepJobCounts
 inline constexpr absl::Duration kJobsSettle = absl::Hours(1);  // far longer than any transaction that makes jobs
 
-struct AttemptOutcomeRow {
-  AttemptToken token;
-  AttemptOutcome outcome = AttemptOutcome::kRunning;
-};
-
 class QueryStore {
  public:
   explicit QueryStore(Pool& pool) : pool_(pool) {}
@@ -70,7 +65,7 @@ class QueryStore {
   // or attempt.
   absl::StatusOr<domain::Attempt> FindAttempt(const Scope& scope, JobId job, int number);
   // All attempts of the job, oldest first; without their reports, which may be megabytes. NOT_FOUND: no such job.
-  absl::StatusOr<std::vector<AttemptOutcomeRow>> AttemptsOf(const Scope& scope, JobId job);
+  absl::StatusOr<std::vector<domain::AttemptRef>> AttemptsOf(const Scope& scope, JobId job);
   // For log and blob uploads.
   absl::StatusOr<domain::TokenFacts> FactsOf(const Scope& scope, AttemptToken token);
 
