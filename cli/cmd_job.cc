@@ -181,6 +181,7 @@ Exit JobList(const Globals& globals, const JobListArgs& args) {
   v1::ListJobsRequest request;
   request.set_batch_id(args.batch);
   request.set_limit(args.limit);
+  request.set_module(args.module);
   if (!args.state.empty()) {
     const std::optional<JobState> state = ParseJobState(args.state);
     if (!state) {

@@ -99,9 +99,8 @@ Exit ReportUpstream(const Globals& globals, const std::string& module) {
   const std::string path = module.substr(0, mark);
   std::string version = mark == std::string::npos ? "" : module.substr(mark + 1);
   // The newest job of each target: a module that was built since is no matter for its authors.
-  GOFARM_ASSIGN_OR_RETURN(std::vector<JobFacts> jobs, ReadFacts(*client, 0));
-  std::erase_if(
-      jobs, [&](const JobFacts& job) { return job.module != path || (!version.empty() && job.version != version); });
+  GOFARM_ASSIGN_OR_RETURN(std::vector<JobFacts> jobs, ReadFacts(*client, 0, path));
+  std::erase_if(jobs, [&](const JobFacts& job) { return !version.empty() && job.version != version; });
   if (jobs.empty()) {
     return absl::NotFoundError(Cat("the farm has no job of ", EscapeForPrint(module), "; gofarm job list shows all"));
   }

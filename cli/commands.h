@@ -56,6 +56,7 @@ Exit BatchRetry(const Globals& globals, int64_t id);
 
 struct JobListArgs {
   int64_t batch = 0;
+  std::string module;
   std::string state;
   int64_t limit = 0;
 };

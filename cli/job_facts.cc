@@ -22,9 +22,10 @@ JobFacts FactsOf(const v1::Job& job) {
   return facts;
 }
 
-absl::StatusOr<std::vector<JobFacts>> ReadFacts(FarmClient& client, int64_t batch) {
+absl::StatusOr<std::vector<JobFacts>> ReadFacts(FarmClient& client, int64_t batch, const std::string& module) {
   v1::ListJobsRequest request;
   request.set_batch_id(batch);
+  request.set_module(module);
   v1::JobPage all;
   GOFARM_RETURN_IF_ERROR(client.ListJobs(request, all));
   std::vector<JobFacts> facts;

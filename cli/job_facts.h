@@ -12,8 +12,8 @@
 namespace gofarm::cli {
 
 JobFacts FactsOf(const v1::Job& job);
-// Of all jobs of a batch, by id. NOT_FOUND names the batch.
-absl::StatusOr<std::vector<JobFacts>> ReadFacts(FarmClient& client, int64_t batch);
+// Of all jobs of a batch (0: any) and a module (empty: any), by id. NOT_FOUND names the batch.
+absl::StatusOr<std::vector<JobFacts>> ReadFacts(FarmClient& client, int64_t batch, const std::string& module = "");
 
 FailureGroupRow GroupRowOf(const v1::FailureGroup& group);
 

@@ -140,6 +140,7 @@ void AddJob(Parser& p, JobArgs& args) {
   CLI::App* list = p.Verb(job, "list", "jobs, of a batch or all", "gofarm job list --batch 3 --state failed",
                           [&] { return JobList(p.globals, args.list); });
   list->add_option("--batch", args.list.batch, "of this batch")->check(AtLeast(1));
+  list->add_option("--module", args.list.module, "of this module path");
   list->add_option("--state", args.list.state,
                    "queued, running, built, partial, nothing_to_build, failed or cancelled");
   list->add_option("--limit", args.list.limit, "at most so many")->check(AtLeast(0));

@@ -35,6 +35,7 @@ enum class WorkerDetail { kBrief, kFull };
 struct JobFilter {
   BatchId batch;                  // 0: all
   std::optional<JobState> state;  // none: all
+  std::string module;             // empty: all
 };
 
 struct ArtifactFilter {

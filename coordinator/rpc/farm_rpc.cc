@@ -121,6 +121,7 @@ ServerWrite<v1::JobPage> FarmRpc::ListJobs(ServerContext context, const v1::List
         GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
         domain::JobFilter filter;
         filter.batch = BatchId{asked.batch_id()};
+        filter.module = asked.module();
         if (asked.state() != v1::JOB_STATE_UNSPECIFIED) {
           if (!v1::JobState_IsValid(asked.state())) {
             return absl::InvalidArgumentError(Cat("job state number ", static_cast<int>(asked.state()), " is unknown"));

@@ -8,5 +8,6 @@ SELECT j.id, j.module, j.version, j.target, j.state, j.failure_class, j.failure_
   JOIN jobs j ON j.id = b.job_id
   LEFT JOIN queue q ON q.job_id = j.id AND j.state = 1
  WHERE b.batch_id = $4::bigint AND b.job_id > $1::bigint AND ($2::smallint = 0 OR j.state = $2::smallint)
+   AND ($5::text = '' OR j.module = $5::text)
  ORDER BY b.job_id
  LIMIT $3::bigint

@@ -124,9 +124,10 @@ absl::StatusOr<std::vector<Job>> QueryStore::JobPage(const Scope& scope, const d
   return RunTransaction(pool_, scope, "list jobs", [&](Txn& txn) -> absl::StatusOr<std::vector<Job>> {
     const int state = filter.state ? static_cast<int>(*filter.state) : 0;
     const int rows_max = std::clamp(limit, 1, kJobPageMax);
-    const pqxx::result rows = filter.batch
-                                  ? txn.Run("jobs_page_of_batch", after.value, state, rows_max, filter.batch.value)
-                                  : txn.Run("jobs_page", after.value, state, rows_max);
+    const pqxx::result rows =
+        filter.batch ? txn.Run("jobs_page_of_batch", after.value, state, rows_max, filter.batch.value, filter.module)
+        : !filter.module.empty() ? txn.Run("jobs_page_of_module", after.value, state, rows_max, filter.module)
+                                 : txn.Run("jobs_page", after.value, state, rows_max);
     std::vector<Job> jobs;
     jobs.reserve(rows.size());
     for (const pqxx::row& row : rows) jobs.push_back(JobOf(row));

@@ -327,6 +327,11 @@ TEST_F(BatchServiceTest, ListsAreCutByTheirLimitAndKnowTheirBatch) {
   seen = 0;
   ASSERT_TRUE(queries.ListJobs(Now(), {}, 2, count).ok());
   EXPECT_EQ(seen, 2);
+  for (const BatchId of : {batch, BatchId{}}) {
+    seen = 0;
+    ASSERT_TRUE(queries.ListJobs(Now(), {.batch = of, .module = "example.com/b"}, 0, count).ok());
+    EXPECT_EQ(seen, 1) << of.value;
+  }
   EXPECT_EQ(queries.ListJobs(Now(), {.batch = BatchId{999999}}, 0, count).code(), absl::StatusCode::kNotFound);
   EXPECT_EQ(queries.ListArtifacts(Now(), {.batch = BatchId{999999}}, 0, [](auto) { return true; }).code(),
             absl::StatusCode::kNotFound);
