@@ -46,10 +46,8 @@ absl::Status CheckSettings(const SettingsGroup& group, const Environment& enviro
   for (const char* key : group.keys) {
     if (!absl::EndsWith(key, "_file")) continue;
     const std::string variable = VariableOf(group, key);
-    const std::optional<std::string> value = environment(variable.c_str());
-    if (value && value->find(":/") != std::string::npos) {
-      return absl::InvalidArgumentError(Cat(variable, " names a file; put the address into one"));
-    }
+    const absl::Status names_file = config::CheckNamesFile(environment(variable.c_str()).value_or(""));
+    if (!names_file.ok()) return absl::InvalidArgumentError(Cat(variable, " ", Sv(names_file.message())));
   }
   return absl::OkStatus();
 }

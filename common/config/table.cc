@@ -273,4 +273,9 @@ std::string Overlay(const std::string& flag, const char* environment, const std:
   return file_value;
 }
 
+absl::Status CheckNamesFile(std::string_view value) {
+  if (value.find(":/") == std::string_view::npos) return absl::OkStatus();
+  return absl::InvalidArgumentError("names a file; put the address into one");
+}
+
 }  // namespace gofarm::config

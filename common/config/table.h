@@ -60,4 +60,8 @@ absl::StatusOr<int64_t> ParseBytes(std::string_view text);
 // Flag over environment over file: the first that is set. `environment` is the name of a variable.
 std::string Overlay(const std::string& flag, const char* environment, const std::string& file_value);
 
+// INVALID_ARGUMENT: an address stands where a file belongs that would hold it; it may be a secret, so it is not
+// repeated. Also as a path that was made absolute, which has one slash left.
+absl::Status CheckNamesFile(std::string_view value);
+
 }  // namespace gofarm::config

@@ -27,10 +27,9 @@ Named FileOf(config::Table& table, const char* key, const char* variable) {
 // Empty: none is named, or what was wrong is noted.
 std::string ReadSecret(const Named& named, config::Table& table) {
   if (named.file.empty()) return "";
-  // The address itself, written in the wrong place: it is a secret, and every message below would tell it. Also as a
-  // path that was made absolute, which has one slash left.
-  if (named.file.find(":/") != std::string::npos) {
-    table.Fault(named.by, "names a file; put the address into one");
+  // Every message below would tell the address itself.
+  if (const absl::Status s = config::CheckNamesFile(named.file); !s.ok()) {
+    table.Fault(named.by, Sv(s.message()));
     return "";
   }
   const absl::StatusOr<std::string> text = attest::LoadKeyFile(named.file);

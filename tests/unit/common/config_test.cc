@@ -72,6 +72,16 @@ TEST(ParseBytesTest, TakesUnitsAndRefusesTheRest) {
   for (const char* bad : {"", "MiB", "-1", "1 MB", "999999999999 TiB"}) EXPECT_FALSE(ParseBytes(bad).ok()) << bad;
 }
 
+TEST(CheckNamesFileTest, AnAddressIsNoFileAndIsNotRepeated) {
+  EXPECT_TRUE(CheckNamesFile("").ok());
+  EXPECT_TRUE(CheckNamesFile("/etc/gofarm/url:1").ok());
+  for (const char* const address : {"https://example.org/secret", "/home/me/https:/example.org/secret"}) {
+    const absl::Status status = CheckNamesFile(address);
+    EXPECT_TRUE(absl::IsInvalidArgument(status));
+    EXPECT_EQ(std::string(status.message()).find("secret"), std::string::npos);
+  }
+}
+
 TEST(OverlayTest, FlagBeatsEnvironmentBeatsFile) {
   ::setenv("GOFARM_TEST_OVERLAY", "env", 1);
   EXPECT_EQ(Overlay("flag", "GOFARM_TEST_OVERLAY", "file"), "flag");
