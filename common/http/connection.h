@@ -37,8 +37,8 @@ using tcp = asio::ip::tcp;
 
 inline std::chrono::milliseconds Chrono(absl::Duration d) { return absl::ToChronoMilliseconds(d); }
 
-// One connection; alive as long as one of its handlers waits. All of it runs on its own strand, but for the tasks that
-// it posts to the pools, which touch nothing but what they are given.
+// One connection; alive as long as one of its handlers waits, so a stream that waits keeps one. All of it runs on its
+// own strand, but for the tasks that it posts to the pools, which touch nothing but what they are given.
 template <typename Stream>
 class Connection final : public Waiting, public std::enable_shared_from_this<Connection<Stream>> {
   using Self = std::shared_ptr<Connection>;
@@ -52,6 +52,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
       : stream_(std::move(socket), more...),
         address_(std::move(address)),
         slow_(stream_.get_executor()),
+        look_(stream_.get_executor()),
         shared_(std::move(shared)) {
     ++shared_->connections;
     if (shared_->options.open != nullptr) ++*shared_->options.open;
@@ -397,7 +398,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
     slow_.cancel();
   }
 
-  // A client that leaves while nothing is sent is seen only by reading. What it sends meanwhile is its next request.
+  // A client that leaves while nothing is sent is seen only by its end. One look is under way at a time.
   void WatchForEnd() {
     if (watching_) return;
     watching_ = true;
@@ -407,9 +408,27 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
                                    if (self->body_ == nullptr) return;
                                    // Of an earlier stream: what came was the request for this one.
                                    if (body.lock() != self->body_) return self->waiting_ ? self->WatchForEnd() : void();
-                                   beast::error_code ignored;
-                                   if (ec || self->Lowest().socket().available(ignored) == 0) self->Close();
+                                   if (ec) return self->Close();
+                                   switch (LookAtClient(self->Lowest().socket().native_handle())) {
+                                     case FromClient::kEnd:
+                                       return self->Close();
+                                     case FromClient::kUnread:
+                                       return self->LookLater();
+                                     case FromClient::kNothing:
+                                       // The event was of bytes that have been read since: of the request, most likely.
+                                       return self->waiting_ ? self->WatchForEnd() : void();
+                                   }
                                  });
+  }
+
+  // What is unread is the next request, or the farewell of TLS: it keeps the socket ready, so its end is no event.
+  void LookLater() {
+    watching_ = true;
+    look_.expires_after(Chrono(kEndLook));
+    look_.async_wait([self = this->shared_from_this()](beast::error_code) {
+      self->watching_ = false;
+      if (self->body_ != nullptr && self->waiting_) self->WatchForEnd();
+    });
   }
 
   void EndStream() {
@@ -421,6 +440,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
 
   void Close() {
     EndStream();
+    look_.cancel();
     beast::error_code ignored;
     Lowest().socket().shutdown(tcp::socket::shutdown_both, ignored);
     if (!lent_) Lowest().close();
@@ -455,6 +475,7 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
   asio::steady_timer slow_;  // while the client is waited for
   int64_t watch_ = 0;        // of it: an earlier one says nothing
   int64_t taken_ = 0;        // when it began
+  asio::steady_timer look_;  // while a client has sent what nobody reads yet
   const std::shared_ptr<Shared> shared_;
 };
 

@@ -56,6 +56,8 @@ inline constexpr size_t kOperationsWaiting = 16;  // more get 503
 inline constexpr int kStreamThreads = 4;
 
 inline constexpr absl::Duration kCertificateLook = absl::Seconds(3);
+// A follower that left after it had sent what nobody reads is noticed so late.
+inline constexpr absl::Duration kEndLook = absl::Seconds(1);
 
 // What a request shows of its sender; both untrusted.
 struct Caller {

@@ -3,6 +3,7 @@
 // Not <netinet/tcp.h>: its tcp_info ends before the field that is asked for, and the two do not go together.
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/sendfile.h>
@@ -75,6 +76,13 @@ int64_t TakenBytes(int socket) {
   if (::getsockopt(socket, IPPROTO_TCP, TCP_INFO, &info, &size) != 0) return -1;
   if (size < offsetof(tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked) return -1;
   return static_cast<int64_t>(info.tcpi_bytes_acked);
+}
+
+FromClient LookAtClient(int socket) {
+  pollfd state = {.fd = socket, .events = POLLIN | POLLRDHUP, .revents = 0};
+  if (::poll(&state, 1, 0) < 0) return FromClient::kNothing;
+  if ((state.revents & (POLLRDHUP | POLLHUP | POLLERR | POLLNVAL)) != 0) return FromClient::kEnd;
+  return (state.revents & POLLIN) != 0 ? FromClient::kUnread : FromClient::kNothing;
 }
 
 }  // namespace gofarm::http

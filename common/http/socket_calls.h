@@ -1,5 +1,5 @@
-// Calls on the socket of a connection that the networking library does not have: sendfile(2), and what the other end
-// has taken. Thread-safe for different sockets.
+// Calls on the socket of a connection that the networking library does not have: sendfile(2), what the other end has
+// taken, and whether it has left. Thread-safe for different sockets.
 #pragma once
 
 #include <cstdint>
@@ -31,5 +31,12 @@ bool IsInMemory(const FilePart& part);
 
 // Bytes that the other end has confirmed since the connection began, below TLS; -1: the kernel does not say.
 int64_t TakenBytes(int socket);
+
+enum class FromClient {
+  kNothing,
+  kUnread,  // bytes that nobody has read yet; its end may follow them
+  kEnd,     // it sends nothing more, whatever is unread, or the connection is broken
+};
+FromClient LookAtClient(int socket);
 
 }  // namespace gofarm::http

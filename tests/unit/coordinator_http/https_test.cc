@@ -3,15 +3,20 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/read.hpp>
+#include <boost/asio/read_until.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <chrono>
 #include <cstdlib>
+#include <utility>
 
+#include "absl/time/clock.h"
 #include "common/base/clock.h"
 #include "common/base/text.h"
 #include "common/http/file_response.h"
@@ -227,6 +232,47 @@ TEST_F(HttpsTest, AFileGoesOutWholeOverTls) {
   const std::string part = Ask("Range: bytes=1000000-\r\n", {});
   EXPECT_THAT(part.substr(0, 300), StartsWith("HTTP/1.1 206"));
   EXPECT_TRUE(part.substr(part.find("\r\n\r\n") + 4) == content.substr(1'000'000));
+}
+
+// Waits for news that never come; counts those that live.
+class Silent final : public BodyStream {
+ public:
+  explicit Silent(std::atomic<int>& alive) : alive_(alive) { ++alive_; }
+  ~Silent() override { --alive_; }
+  absl::StatusOr<Piece> Next() override {
+    return Piece{std::exchange(first_, false) ? "data: hello\n\n" : "", Piece::Then::kWait};
+  }
+
+ private:
+  std::atomic<int>& alive_;
+  bool first_ = true;
+};
+
+TEST_F(HttpsTest, AFollowerThatSaysFarewellIsNoticedWhileNothingIsSent) {
+  std::atomic<int> alive = 0;
+  Router router;
+  router.Get("/healthz", Router::Kind::kQuick, [&](const Request&) {
+    return Response{.content_type = "text/event-stream", .stream = std::make_shared<Silent>(alive)};
+  });
+  server_ = HttpServer::Start("127.0.0.1:0", std::move(router), {.tls = Files(), .for_everybody = true}).value();
+  {
+    asio::io_context io;
+    asio::ssl::context context(asio::ssl::context::tls_client);
+    asio::ssl::stream<asio::ip::tcp::socket> stream(io, context);
+    stream.next_layer().connect({asio::ip::make_address("127.0.0.1"), static_cast<uint16_t>(server_->port())});
+    stream.handshake(asio::ssl::stream_base::client);
+    asio::write(stream, asio::buffer(std::string("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")));
+    std::string got;
+    asio::read_until(stream, asio::dynamic_buffer(got), "hello\n\n");
+    absl::SleepFor(absl::Milliseconds(200));
+    EXPECT_EQ(alive, 1);
+    // The server says no farewell of its own while the stream lives.
+    stream.async_shutdown([](boost::system::error_code) {});
+    io.run_for(std::chrono::milliseconds(100));
+  }
+  const absl::Time until = absl::Now() + absl::Seconds(20);
+  while (alive != 0 && absl::Now() < until) absl::SleepFor(absl::Milliseconds(5));
+  EXPECT_EQ(alive, 0);
 }
 
 TEST_F(HttpsTest, FilesThatAreNoCertificateAndItsKeyAreToldAtTheStart) {

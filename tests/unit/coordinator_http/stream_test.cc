@@ -7,6 +7,7 @@
 #include <atomic>
 #include <filesystem>
 #include <memory>
+#include <thread>
 #include <vector>
 
 #include "absl/synchronization/notification.h"
@@ -310,6 +311,43 @@ TEST_F(StreamTest, AReaderThatLeavesEndsItsStream) {
   const int64_t made = made_;
   absl::SleepFor(absl::Milliseconds(300));
   EXPECT_EQ(made_, made);
+}
+
+TEST_F(StreamTest, AFollowerThatHadAskedForMoreAndLeavesIsNoticed) {
+  const int fd = Ask("/events");
+  ASSERT_TRUE(events_.AwaitAlive(1));
+  events_.Publish("one");
+  EXPECT_THAT(ReadUntil(fd, "one\n\n"), HasSubstr("data: one"));
+  const std::string next = "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+  ASSERT_EQ(::send(fd, next.data(), next.size(), MSG_NOSIGNAL), static_cast<ssize_t>(next.size()));
+  absl::SleepFor(absl::Milliseconds(200));
+  EXPECT_EQ(events_.alive, 1) << "what it asks meanwhile is no end";
+  ::close(fd);
+  EXPECT_TRUE(events_.AwaitAlive(0));
+}
+
+// While other connections keep the threads busy, an event of the request is told only after the request has been read.
+TEST_F(CrowdTest, FollowersOfABusyListenerAreNotTakenForGone) {
+  std::atomic<bool> enough = false;
+  std::vector<std::thread> others;
+  for (int i = 0; i < 4; ++i) {
+    others.emplace_back([&] {
+      while (!enough) (void)Get(port_, "/healthz");
+    });
+  }
+  for (int round = 0; round < 10; ++round) {
+    std::vector<int> followers;
+    for (int i = 0; i < 100; ++i) followers.push_back(Ask("/events"));
+    EXPECT_TRUE(events_.AwaitAlive(100)) << "round " << round;
+    events_.Publish("to all");
+    for (const int fd : followers) EXPECT_THAT(ReadUntil(fd, "to all\n\n"), HasSubstr("data: to all"));
+    for (const int fd : followers) ::close(fd);
+    EXPECT_TRUE(events_.AwaitAlive(0));
+    if (HasFailure()) break;
+    events_.Reopen();
+  }
+  enough = true;
+  for (std::thread& other : others) other.join();
 }
 
 TEST_F(StreamTest, AStreamThatFailsIsCutAndNotEnded) {
