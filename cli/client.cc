@@ -145,7 +145,13 @@ absl::Status FarmClient::RetryBatch(int64_t id, v1::Batch& batch) {
 }
 
 absl::Status FarmClient::ListJobs(const v1::ListJobsRequest& request, v1::JobPage& all) {
-  return impl_->List(&Stub::ListJobs, request, all);
+  GOFARM_RETURN_IF_ERROR(impl_->List(&Stub::ListJobs, request, all));
+  if (request.module().empty()) return absl::OkStatus();
+  auto& jobs = *all.mutable_jobs();
+  jobs.erase(
+      std::remove_if(jobs.begin(), jobs.end(), [&](const v1::Job& job) { return job.module() != request.module(); }),
+      jobs.end());
+  return absl::OkStatus();
 }
 absl::Status FarmClient::GetJob(int64_t id, v1::Job& job) {
   return impl_->Unary(&Stub::GetJob, WithId<v1::JobRequest>(id), job);

@@ -69,6 +69,7 @@ class FarmClient {
   absl::Status CancelBatch(int64_t id, v1::Batch& batch);
   absl::Status RetryBatch(int64_t id, v1::Batch& batch);
 
+  // Of `module` alone also where the coordinator is of a release that knows no such question.
   absl::Status ListJobs(const v1::ListJobsRequest& request, v1::JobPage& all);
   absl::Status GetJob(int64_t id, v1::Job& job);
   absl::Status CancelJob(int64_t id, v1::Job& job);

@@ -83,6 +83,7 @@ class FarmWithAPast : public v1::Farm::Service {
     writer->Write(page);
     return grpc::Status::OK;
   }
+  // As a coordinator of 0.1.0, which does not know of `module`.
   grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest* request,
                         grpc::ServerWriter<v1::JobPage>* writer) override {
     if (request->batch_id() > 2) return {grpc::StatusCode::NOT_FOUND, "no such batch"};
