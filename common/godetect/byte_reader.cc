@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <map>
+#include <optional>
 #include <thread>
 #include <utility>
 
@@ -81,6 +82,8 @@ class HttpFile final : public ByteReader {
         }));
     CountBytes(static_cast<int64_t>(body.size()) + spooled_);
     if (response.status == 200) return TakeWhole(std::move(body));
+    // No range of it can be had, or none from its end: the file is shorter, or the server knows no such ranges.
+    if (response.status == 416) return Download(scope, std::nullopt);
     if (response.status != 206) return StatusOfAnswer(response, io::RedactUrl(url_));
     const absl::StatusOr<Part> part = PartOf(response);
     if (!part.ok()) return part.status();
@@ -111,7 +114,7 @@ class HttpFile final : public ByteReader {
     }
     // Joined ranges may cover what is there already; that is cheaper than another request.
     wanted = SizeOf(missing);
-    if (held_ + wanted > rules_.memory_bytes) return Download(scope);
+    if (held_ + wanted > rules_.memory_bytes) return Download(scope, size_);
     return FetchAll(scope, missing);
   }
 
@@ -194,7 +197,8 @@ class HttpFile final : public ByteReader {
     return absl::OkStatus();
   }
 
-  absl::Status Download(const Scope& scope) {
+  // `size`: what it must have; null: nothing is known of it.
+  absl::Status Download(const Scope& scope, std::optional<int64_t> size) {
     Round();
     std::string body;
     io::HttpLimits limits = limits_;
@@ -204,9 +208,10 @@ class HttpFile final : public ByteReader {
                                  [&](const io::HttpResponse&, std::string_view piece) { return Keep(body, piece); }));
     CountBytes(static_cast<int64_t>(body.size()) + spooled_);
     if (response.status != 200) return StatusOfAnswer(response, io::RedactUrl(url_));
-    const int64_t before = size_;
     GOFARM_RETURN_IF_ERROR(TakeWhole(std::move(body)));
-    if (size_ != before) return absl::InvalidArgumentError(Cat(io::RedactUrl(url_), " changed while it was read"));
+    if (size && size_ != *size) {
+      return absl::InvalidArgumentError(Cat(io::RedactUrl(url_), " changed while it was read"));
+    }
     return absl::OkStatus();
   }
 
@@ -242,15 +247,18 @@ class HttpFile final : public ByteReader {
     if (at < span.end) missing.push_back({at, span.end});
   }
 
-  absl::StatusOr<std::string> Fetch(const Scope& scope, ByteSpan span) const {
+  // Null: the server gives ranges no more, only the whole.
+  absl::StatusOr<std::optional<std::string>> Fetch(const Scope& scope, ByteSpan span) const {
     for (const std::string* url : {&ranged_url_, &url_}) {
       io::HttpLimits limits = limits_;
       limits.body_bytes = span.size();
-      io::HttpRequest request{.url = *url, .range = io::ByteRange{.first = span.begin, .length = span.size()}};
+      const io::HttpRequest request{
+          .url = *url, .range = io::ByteRange{.first = span.begin, .length = span.size()}, .part_only = true};
       absl::StatusOr<io::HttpResponse> response = ask_(scope, request, limits, nullptr);
       const bool last = url == &url_ || ranged_url_ == url_;
       if (!last && (!response.ok() || response->status != 206) && scope.Check().ok()) continue;  // it expired
       if (!response.ok()) return response.status();
+      if (response->status == 200 || response->status == 416) return std::optional<std::string>();
       if (response->status != 206) return StatusOfAnswer(*response, io::RedactUrl(*url));
       const absl::StatusOr<Part> part = PartOf(*response);
       if (!part.ok()) return part.status();
@@ -258,19 +266,22 @@ class HttpFile final : public ByteReader {
           static_cast<int64_t>(response->body.size()) != span.size()) {
         return absl::InvalidArgumentError(Cat(io::RedactUrl(*url), ": another range than what was asked for"));
       }
-      return std::move(response->body);
+      return std::optional<std::string>(std::move(response->body));
     }
     return absl::InternalError("no URL");
   }
 
   absl::Status FetchAll(const Scope& scope, const std::vector<ByteSpan>& spans) {
     Round();
-    std::vector<absl::StatusOr<std::string>> bodies(spans.size(), absl::UnknownError("not fetched"));
+    std::vector<absl::StatusOr<std::optional<std::string>>> bodies(spans.size(), absl::UnknownError("not fetched"));
     std::atomic<size_t> next = 0;
+    std::atomic<bool> whole_only = false;
     const auto work = [&] {
       for (size_t i = next++; i < spans.size(); i = next++) {
         bodies[i] = Fetch(scope, spans[i]);
-        if (!bodies[i].ok()) next = spans.size();
+        if (bodies[i].ok() && bodies[i]->has_value()) continue;
+        if (bodies[i].ok()) whole_only = true;
+        next = spans.size();
       }
     };
     {
@@ -278,6 +289,7 @@ class HttpFile final : public ByteReader {
       for (size_t i = 1; i < std::min(rules_.at_once, spans.size()); ++i) helpers.emplace_back(work);
       work();
     }
+    if (whole_only) return Download(scope, size_);
     for (size_t i = 0; i < spans.size(); ++i) {
       if (!bodies[i].ok() && !absl::IsUnknown(bodies[i].status())) return bodies[i].status();
     }
@@ -287,8 +299,9 @@ class HttpFile final : public ByteReader {
       std::vector<ByteSpan> fresh;
       AddMissing(spans[i], fresh);
       for (const ByteSpan& part : fresh) {
-        Insert(part.begin,
-               bodies[i]->substr(static_cast<size_t>(part.begin - spans[i].begin), static_cast<size_t>(part.size())));
+        Insert(
+            part.begin,
+            (*bodies[i])->substr(static_cast<size_t>(part.begin - spans[i].begin), static_cast<size_t>(part.size())));
       }
     }
     return absl::OkStatus();

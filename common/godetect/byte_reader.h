@@ -57,16 +57,17 @@ struct FetchStats {
   bool whole = false;
 };
 
-// Asks for the tail; a server that answers with the whole file gave the whole file. Where a redirect led (to a signed
-// URL that expires) is asked again first, then `url`. NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE by the HTTP status;
-// INVALID_ARGUMENT: ranges that are not what was asked for. All requests go through `ask`; `stats` (may be null) and
+// Asks for the tail; a server that answers with the whole file gave the whole file. One that refuses the tail (416), or
+// answers a later range with 200 or 416, is asked for the whole. Where a redirect led (to a signed URL that expires) is
+// asked again first, then `url`. NOT_FOUND, PERMISSION_DENIED, UNAVAILABLE by the HTTP status; INVALID_ARGUMENT: ranges
+// that are not what was asked for, or a file that changed. All requests go through `ask`; `stats` (may be null) and
 // what `ask` refers to outlive the reader.
 absl::StatusOr<std::unique_ptr<ByteReader>> OpenHttpFile(const Scope& scope, io::HttpAsk ask, const std::string& url,
                                                          const io::HttpLimits& limits, const RangeRules& rules,
                                                          FetchStats* stats);
 
-// What another status than 200 and 206 means for a file of a module proxy: 404 and 410 NOT_FOUND, but for "fetch timed
-// out"; 403 and 451 PERMISSION_DENIED; all else UNAVAILABLE. `what` was asked.
+// What any other status means for a file of a module proxy: 404 and 410 NOT_FOUND, but for "fetch timed out"; 403 and
+// 451 PERMISSION_DENIED; all else UNAVAILABLE. `what` was asked.
 absl::Status StatusOfAnswer(const io::HttpResponse& response, const std::string& what);
 
 // The joined spans of a round: sorted and disjoint. Besides what the rules say, the nearest are joined as long as no

@@ -57,12 +57,8 @@ class Detector {
 
   absl::StatusOr<Detection> Run() {
     GOFARM_RETURN_IF_ERROR(FirstRound());
-    if (!go_mod_error_.empty()) {
-      // The go command lists nothing of such a module.
-      for (const Target target : kAllTargets) {
-        found_.forecast[std::string(TargetName(target))] = {Verdict::kExcluded,
-                                                            Clip(go_mod_error_, kForecastDetailMax)};
-      }
+    if (!lists_) {
+      found_.forecast = Forecast(found_, options_.go_version);
       return std::move(found_);
     }
     GOFARM_RETURN_IF_ERROR(NameFolders());
@@ -178,9 +174,12 @@ class Detector {
 
   void TakeGoMod(const std::string& text) {
     found_.has_go_mod = true;
+    // A worker builds the module as the main one. Programs are listed as of a dependency: that is how others see it.
+    const absl::Status own = gomod::ParseOwnGoMod(text, options_.module).status();
+    if (!own.ok()) found_.go_mod_fault = Clip(Sv(own.message()), kForecastDetailMax);
     absl::StatusOr<gomod::GoModFile> file = gomod::ParseGoMod(text);
     if (!file.ok()) {
-      go_mod_error_ = std::string(file.status().message());
+      lists_ = false;
       found_.declared_module = options_.module;
       return;
     }
@@ -534,7 +533,7 @@ class Detector {
   std::vector<Folder*> unfollowed_;
   int64_t fetched_for_packages_ = 0;
   gomod::GoModFile go_mod_;
-  std::string go_mod_error_;
+  bool lists_ = true;  // false: the go command lists nothing of a module with such a go.mod
   Detection found_;
   UseMaker uses_;
 };

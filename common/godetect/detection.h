@@ -88,7 +88,8 @@ struct Detection {
   std::string go_version;  // go line; empty: none
   std::string toolchain;
   bool has_go_mod = false;
-  std::vector<Program> programs;  // by import path
+  std::string go_mod_fault;       // why nothing can be built by its go.mod; empty: nothing is known against it
+  std::vector<Program> programs;  // by import path; also with a go.mod that Go takes of dependencies alone
   ModulePackages packages;        // when they were asked for; not part of the JSON
   std::vector<ReplaceLine> replaces;
   std::vector<std::string> requires_;      // module paths

@@ -62,6 +62,7 @@ void Fields(Form& form, D& d) {
   form.Field("version", d.version);
   form.Field("declared_module", d.declared_module);
   form.Field("has_go_mod", d.has_go_mod);
+  form.Field("go_mod_fault", d.go_mod_fault);
   form.Field("go_version", d.go_version);
   form.Field("toolchain", d.toolchain);
   form.Field("programs", d.programs);

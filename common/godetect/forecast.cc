@@ -68,7 +68,7 @@ std::map<std::string, TargetForecast> Forecast(const Detection& detection, std::
                                     [](const Program& p) { return p.kind == ProgramKind::kProgram; });
   std::map<Target, TargetForecast> best;
   for (const Program& program : detection.programs) {
-    if (too_new || (has_real && program.kind != ProgramKind::kProgram)) continue;
+    if (!detection.go_mod_fault.empty() || too_new || (has_real && program.kind != ProgramKind::kProgram)) continue;
     for (auto& [target, outlook] : OutlooksOf(program, graph)) {
       const auto place = best.find(target);
       if (place != best.end() && !IsWorse(place->second.verdict, outlook.verdict)) continue;
@@ -79,7 +79,9 @@ std::map<std::string, TargetForecast> Forecast(const Detection& detection, std::
   std::map<std::string, TargetForecast> all;
   for (const Target target : kAllTargets) {
     TargetForecast& out = all[std::string(TargetName(target))];
-    if (detection.programs.empty()) {
+    if (!detection.go_mod_fault.empty()) {
+      out = {Verdict::kExcluded, detection.go_mod_fault};
+    } else if (detection.programs.empty()) {
       out = {Verdict::kNoProgram, "no package main with a func main"};
     } else if (too_new) {
       out = {Verdict::kGoTooNew,

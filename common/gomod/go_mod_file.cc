@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/gomod/path.h"
 
 namespace gofarm::gomod {
 namespace {
@@ -172,6 +173,12 @@ absl::Status Reader::Retract(const Line& line, size_t first, const std::string& 
   return absl::OkStatus();
 }
 
+// Go's own pattern is narrower than what it can compare: a minor version must be there, and a number behind letters.
+bool IsOwnGoVersion(std::string_view version) {
+  return IsGoVersion(version) && version.find('.') != std::string_view::npos &&
+         absl::ascii_isdigit(static_cast<unsigned char>(version.back()));
+}
+
 absl::Status Reader::Directive(std::string_view verb, const Line& line, size_t first) {
   if (++directives_ > kGoModDirectivesMax) {
     return Wrong(line.number, Cat("more than ", kGoModDirectivesMax, " directives"));
@@ -186,7 +193,7 @@ absl::Status Reader::Directive(std::string_view verb, const Line& line, size_t f
     if (line.tokens.size() != first + 1) return Wrong(line.number, Cat("usage: ", verb, " VERSION"));
     if (verb == "go") {
       if (rule_ == GoModRule::kMain && !file_.go.empty()) return Wrong(line.number, "repeated go line");
-      if (rule_ == GoModRule::kMain && !IsGoVersion(line.tokens[first])) {
+      if (rule_ == GoModRule::kMain && !IsOwnGoVersion(line.tokens[first])) {
         return Wrong(line.number, Cat("invalid go version \"", EscapeForPrint(line.tokens[first]), "\""));
       }
       file_.go_line = line.number;
@@ -258,6 +265,16 @@ std::vector<VersionRange> GoModFile::RetractedRanges() const {
 }
 
 absl::StatusOr<GoModFile> ParseGoMod(std::string_view text, GoModRule rule) { return Reader(rule).Read(text); }
+
+absl::StatusOr<GoModFile> ParseOwnGoMod(std::string_view text, std::string_view module) {
+  GOFARM_ASSIGN_OR_RETURN(GoModFile file, ParseGoMod(text, GoModRule::kMain));
+  if (file.module.empty()) return absl::InvalidArgumentError("go.mod has no module line");
+  if (file.module != module) {
+    GOFARM_RETURN_IF_ERROR_CTX(CheckImportPath(file.module),
+                               Cat("go.mod declares its path as ", EscapeForPrint(file.module)));
+  }
+  return file;
+}
 
 bool IsIgnoredFolder(const GoModFile& file, std::string_view folder) {
   if (folder.empty()) return false;

@@ -60,6 +60,9 @@ enum class GoModRule { kDependency, kMain };
 
 // INVALID_ARGUMENT: "go.mod:12: ...". Versions that are not canonical are kept as they stand.
 absl::StatusOr<GoModFile> ParseGoMod(std::string_view text, GoModRule rule = GoModRule::kDependency);
+// The go.mod of `module` for whoever builds it: by the main rule, and its module line names `module` or another import
+// path. INVALID_ARGUMENT: nothing of it can be built.
+absl::StatusOr<GoModFile> ParseOwnGoMod(std::string_view text, std::string_view module);
 
 // Is the folder ("a/b", "" for the root) one that the module's ignore lines leave out?
 bool IsIgnoredFolder(const GoModFile& file, std::string_view folder);

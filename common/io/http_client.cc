@@ -37,6 +37,7 @@ struct Transfer {
   const HttpClient::BodySink* sink;  // null: the body is kept
   bool file = false;
   std::optional<ByteRange> range;
+  bool part_only = false;
   BodySource* source = nullptr;
   HttpResponse head;
   size_t header_bytes = 0;
@@ -107,6 +108,10 @@ size_t OnBody(char* data, size_t size, size_t count, void* user) {
   if (t->Follows()) {
     t->body_ended_early = t->received > kRedirectBodyMax;
     return t->body_ended_early ? 0 : n;
+  }
+  if (t->part_only && t->range && t->head.status == 200) {
+    t->body_ended_early = true;
+    return 0;
   }
   if (t->sink != nullptr && t->head.status / 100 != 2) {
     t->head.body.append(data, std::min(n, kErrorBodyMax - std::min(t->head.body.size(), kErrorBodyMax)));
@@ -392,8 +397,12 @@ absl::StatusOr<HttpResponse> HttpClient::Send(const Scope& scope, const HttpRequ
     }
     if (public_only && !MayBePublicHost(hop.url.host)) return Annotate(NotPublic(hop.url.host), what);
 
-    Transfer t{
-        .scope = &scope, .limits = &limits, .sink = sink ? &sink : nullptr, .file = file, .range = request.range};
+    Transfer t{.scope = &scope,
+               .limits = &limits,
+               .sink = sink ? &sink : nullptr,
+               .file = file,
+               .range = request.range,
+               .part_only = request.part_only};
     t.source = request.body != nullptr ? request.body : &none;
     t.redirects_left = limits.redirects.limit > 0 ? 1 : 0;
     if (hop.with_body) GOFARM_RETURN_IF_ERROR_CTX(t.source->Rewind(), what);

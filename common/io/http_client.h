@@ -58,6 +58,8 @@ struct HttpRequest {
   HttpHeaders headers;         // Authorization and Cookie go to the first origin only
   BodySource* body = nullptr;  // of POST, PUT and PATCH; null sends an empty one
   std::optional<ByteRange> range;
+  // With a range: the body of an answer 200, which is the whole in place of the part, is left unread.
+  bool part_only = false;
   bool compressed = true;  // gzip or deflate is accepted and undone; never with a range
 };
 

@@ -60,7 +60,9 @@ class Catalog::Impl {
         enrich_(parts_.config, epoch, store_, parts_.upstream),
         reach_(
             parts_.config, epoch, store_,
-            [this](const Scope& scope, absl::Span<const int32_t> modules) { return VersionsOfSet(scope, modules); },
+            [this](const Scope& scope, absl::Span<const int32_t> modules) {
+              return ReadVersions(scope, index_store_, modules);
+            },
             parts_.upstream),
         detect_(parts_.config, epoch, store_, parts_.upstream, parts_.go_version),
         forecaster_(epoch, store_, parts_.go_version),
@@ -444,17 +446,6 @@ class Catalog::Impl {
         obs::Warn("catalog_budgets_not_read", {{"error", std::string(budgets.status().message())}});
       }
     }
-  }
-
-  absl::StatusOr<std::map<int32_t, std::vector<std::string>>> VersionsOfSet(const Scope& scope,
-                                                                            absl::Span<const int32_t> modules) {
-    std::map<int32_t, std::vector<std::string>> all;
-    for (const int32_t module : modules) {
-      GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::IndexedVersion> page,
-                              index_store_.Versions(scope, module, "", store::kVersionsPageMax));
-      for (const domain::IndexedVersion& v : page) all[module].push_back(v.version);
-    }
-    return all;
   }
 
   const CatalogParts parts_;

@@ -30,6 +30,9 @@ struct EnrichmentDocument {
   std::vector<std::string> topics;
   std::vector<std::string> main_packages;      // that pkg.go.dev knows
   std::map<std::string, std::string> said_by;  // fact -> service
+  // The repository as it was called before GitHub was asked about it, and who called it so.
+  std::string named;
+  std::string named_by;
 };
 
 template <typename Form, json::Is<EnrichmentDocument> D>
@@ -38,6 +41,8 @@ void Fields(Form& form, D& d) {
   form.Field("topics", d.topics);
   form.Field("main_packages", d.main_packages);
   form.Field("said_by", d.said_by);
+  form.Field("named", d.named);
+  form.Field("named_by", d.named_by);
 }
 
 }  // namespace gofarm::catalog

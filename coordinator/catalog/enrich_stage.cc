@@ -10,7 +10,6 @@
 #include "common/base/clock.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
-#include "coordinator/catalog/documents.h"
 #include "coordinator/catalog/parallel.h"
 
 namespace gofarm::catalog {
@@ -24,42 +23,13 @@ absl::Duration Again(int failures) {
 
 }  // namespace
 
-EnrichmentRow RowOf(const Claimed& module, const ModuleFacts& facts, absl::Time now) {
-  EnrichmentDocument document{.repository = {.url = facts.url,
-                                             .stars = facts.stars,
-                                             .description = facts.description,
-                                             .homepage = facts.homepage,
-                                             .license = facts.license,
-                                             .topics = facts.topics,
-                                             .archived = facts.archived.value_or(false)},
-                              .topics = facts.topics,
-                              .main_packages = facts.main_packages,
-                              .said_by = facts.said_by};
-  EnrichmentRow row{.module_id = module.module_id,
-                    .repository = facts.repository,
-                    .known = facts.known,
-                    .stars = facts.stars,
-                    .archived = facts.archived.value_or(false),
-                    .fork = facts.fork.value_or(false),
-                    .license = facts.license,
-                    .importers = facts.importers,
-                    .deprecated = facts.deprecated,
-                    .description = facts.description,
-                    .pushed_at = facts.pushed_at,
-                    .document = json::Write(document),
-                    .checked_at = now};
-  if (facts.gone) row.detail = "its repository is gone or private";
-  if (!facts.former.empty()) row.detail = Cat("was called ", facts.former);
-  return row;
-}
-
 void EnrichStage::AskDepsdev(const Scope& scope, const std::vector<Claimed>& set, std::vector<Asked>& asked) {
   std::vector<ModuleAtVersion> names;
   for (const Claimed& module : set) names.push_back({.module = module.path, .version = module.latest});
   Answers<DepsdevVersion> versions = upstream_.depsdev().Versions(scope, names);
   for (size_t i = 0; i < set.size(); ++i) {
     Answer<DepsdevVersion>& answer = versions.answers[i];
-    asked[i].complete = asked[i].complete && answer.answered;
+    asked[i].unanswered.depsdev_version = !answer.answered;
     asked[i].sources.depsdev_version = std::move(answer.value);
   }
 }
@@ -70,13 +40,19 @@ void EnrichStage::AskPkgsite(const Scope& scope, const std::vector<Claimed>& set
     Asked& a = asked[i];
     const std::string& path = set[i].path;
     absl::StatusOr<std::optional<PkgsiteModule>> module = pkgsite.Module(scope, path);
-    a.complete = a.complete && module.ok();
-    if (!module.ok() || !module->has_value()) return;
+    if (!module.ok()) {
+      Unanswered& u = a.unanswered;
+      u.pkgsite_module = u.pkgsite_importers = u.pkgsite_versions = u.pkgsite_programs = true;
+      return;
+    }
+    if (!module->has_value()) return;
     a.sources.pkgsite_module = *std::move(module);
     absl::StatusOr<std::optional<int64_t>> importers = pkgsite.Importers(scope, path);
     absl::StatusOr<std::optional<std::vector<PkgsiteVersion>>> versions = pkgsite.Versions(scope, path);
     absl::StatusOr<std::optional<std::vector<PkgsitePackage>>> programs = pkgsite.Programs(scope, path);
-    a.complete = a.complete && importers.ok() && versions.ok() && programs.ok();
+    a.unanswered.pkgsite_importers = !importers.ok();
+    a.unanswered.pkgsite_versions = !versions.ok();
+    a.unanswered.pkgsite_programs = !programs.ok();
     if (importers.ok()) a.sources.pkgsite_importers = *importers;
     if (versions.ok()) a.sources.pkgsite_versions = *std::move(versions);
     if (programs.ok()) a.sources.pkgsite_programs = *std::move(programs);
@@ -91,7 +67,8 @@ void EnrichStage::AskGithubAtOnce(const Scope& scope, const Users& users, std::v
     const RepositoryAnswer& answer = repositories.answers[i];
     for (const size_t module : users[i].second) {
       Asked& a = asked[module];
-      a.complete = a.complete && answer.state != RepositoryState::kNotAnswered;
+      a.unanswered.github = answer.state == RepositoryState::kNotAnswered;
+      if (a.unanswered.github) continue;
       if (answer.state == RepositoryState::kThere) a.sources.github = answer.repository;
       a.sources.github_missing = answer.state == RepositoryState::kMissing;
       a.kept.reset();  // it tells all of it each time
@@ -111,7 +88,7 @@ void EnrichStage::AskGithubByOne(const Scope& scope, const Users& users, std::ve
     const std::optional<KeptGithub> after = answer.ok() ? After(before, called, *answer, WallNow()) : std::nullopt;
     for (const size_t module : modules) {
       Asked& a = asked[module];
-      a.complete = a.complete && after.has_value();
+      a.unanswered.github = !after.has_value();
       if (after) a.kept = after;
     }
   });
@@ -136,7 +113,7 @@ void EnrichStage::AskRepositories(const Scope& scope, Github github, std::vector
   const Answers<DepsdevProject> projects = upstream_.depsdev().Projects(scope, ids);
   for (size_t i = 0; i < ids.size(); ++i) {
     for (const size_t user : by_name.at(ids[i])) {
-      asked[user].complete = asked[user].complete && projects.answers[i].answered;
+      asked[user].unanswered.depsdev_project = !projects.answers[i].answered;
       asked[user].sources.depsdev_project = projects.answers[i].value;
     }
   }
@@ -172,9 +149,17 @@ absl::Status EnrichStage::Look(const Scope& scope, const std::vector<Claimed>& s
       asked[i].kept = KeptOf(row->second, mark);
     }
   }
+  const auto recall = [&] {
+    for (size_t i = 0; i < set.size(); ++i) {
+      const auto row = before.find(set[i].module_id);
+      if (row != before.end()) Recall(row->second, asked[i].unanswered, asked[i].sources);
+    }
+  };
   AskDepsdev(scope, set, asked);
   AskPkgsite(scope, set, asked);
+  recall();  // which repository it is
   AskRepositories(scope, github, asked);
+  recall();
   GOFARM_RETURN_IF_ERROR(scope.Check());
   const absl::Time now = WallNow();
   const bool now_paused = Paused();
@@ -182,28 +167,36 @@ absl::Status EnrichStage::Look(const Scope& scope, const std::vector<Claimed>& s
   std::vector<WorkDone> work;
   for (size_t i = 0; i < set.size(); ++i) {
     WorkDone w{.module_id = set[i].module_id, .due_at = now + config_.refresh_after};
-    if (!asked[i].complete) {
-      // It keeps its facts and holds up no other.
-      if (github == Github::kByOne) {
+    const Unanswered& unanswered = asked[i].unanswered;
+    const bool complete = !unanswered.Any();
+    bool stored = true;
+    if (!complete && github == Github::kByOne) {
+      // It keeps its facts and holds up no other. What GitHub said is not asked for twice.
+      if (unanswered.github || now_paused) {
         if (not_before_.size() >= kUnansweredMax) not_before_.clear();
         not_before_[set[i].module_id] = SteadyNow() + kUnansweredAgain;
         continue;
       }
+    } else if (!complete) {
       ++done.errors["no_answer"];
       // It stays due, and the stage waits with it.
       if (now_paused) continue;
       w.failures = set[i].failures + 1;
       w.due_at = now + Again(w.failures);
-    } else {
-      EnrichmentRow row = RowOf(set[i], Merge(asked[i].sources), now);
+      // One silence is often over in minutes; a longer one holds up the word of the others no more.
+      stored = set[i].failures > 0;
+    }
+    if (stored) {
+      EnrichmentRow row = RowOf(set[i], Merge(asked[i].sources), unanswered, now);
       if (asked[i].kept) Keep(*asked[i].kept, mark, row);
       if (github == Github::kByOne && !row.github_at) row.github_at = now;  // it is not on GitHub after all
       rows.push_back(std::move(row));
     }
-    work.push_back(w);
+    // What else is due of a selected module stays due.
+    if (complete || github != Github::kByOne) work.push_back(w);
   }
   GOFARM_RETURN_IF_ERROR(store_.SaveEnrichment(scope, epoch_, kEnrichVersion, rows, work));
-  done.modules += static_cast<int64_t>(work.size());
+  done.modules += static_cast<int64_t>(std::max(rows.size(), work.size()));
   return absl::OkStatus();
 }
 

@@ -1,6 +1,8 @@
 // Stage "enrich": what deps.dev, GitHub and pkg.go.dev say of each eligible module and its repository. Facts are asked
-// for again by age. A paused service keeps the stage waiting: half an account would look like a whole one. GitHub is
-// asked about everything with a token only; without one about the selected modules, as far as it answers.
+// for again by age. A paused service keeps the stage waiting: half an account would look like a whole one. Where one
+// that is well fails for a single module, and does so again, the others' account is stored without its own, and the
+// module stays due. GitHub is asked about everything with a token only; without one about the selected modules, as far
+// as it answers.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +13,7 @@
 
 #include "common/io/request_budget.h"
 #include "coordinator/catalog/config.h"
+#include "coordinator/catalog/enrichment_row.h"
 #include "coordinator/catalog/kept_github.h"
 #include "coordinator/catalog/merge.h"
 #include "coordinator/catalog/stage_loop.h"
@@ -46,7 +49,7 @@ class EnrichStage final : public StageTurn {
  private:
   struct Asked {
     ModuleSources sources;
-    bool complete = true;  // every service that was to be asked answered
+    Unanswered unanswered;
     std::optional<KeptGithub> kept;
   };
   enum class Github {
@@ -75,8 +78,5 @@ class EnrichStage final : public StageTurn {
   absl::Time no_selected_until_ = absl::InfinitePast();  // own thread
   std::map<int32_t, absl::Time> not_before_;             // selected modules without an answer; own thread
 };
-
-// The table row of what was learned. Pure.
-EnrichmentRow RowOf(const Claimed& module, const ModuleFacts& facts, absl::Time now);
 
 }  // namespace gofarm::catalog

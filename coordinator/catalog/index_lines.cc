@@ -202,14 +202,18 @@ size_t IndexReader::Read(std::string_view bytes, IndexBlock& block) {
 
 void IndexReader::ReadLine(std::string_view line, IndexBlock& block) {
   if (ReadFast(line, block)) return;
-  std::string reason =
-      line.size() > kIndexLineMax ? Cat("longer than ", kIndexLineMax, " bytes") : ReadJson(line, block);
+  IndexLine row;
+  const std::string reason =
+      line.size() > kIndexLineMax ? Cat("longer than ", kIndexLineMax, " bytes") : ReadJson(line, block, row);
   if (reason.empty()) return;
   ++block.bad_lines;
   if (block.bad.size() >= kBadLinesAtOnceMax) return;
   block.bad.push_back({.digest = digest::Sha256Hex(line),
                        .text = Clip(EscapeForPrint(line.substr(0, kBadLineMax)), kBadLineMax),
-                       .reason = Clip(reason, kBadLineMax)});
+                       .reason = Clip(reason, kBadLineMax),
+                       .timestamp = std::string(row.timestamp),
+                       .micros = row.micros,
+                       .nanos = row.nanos});
 }
 
 bool IndexReader::ReadFast(std::string_view line, IndexBlock& block) {
@@ -236,7 +240,7 @@ bool IndexReader::ReadFast(std::string_view line, IndexBlock& block) {
   return true;
 }
 
-std::string IndexReader::ReadJson(std::string_view line, IndexBlock& block) {
+std::string IndexReader::ReadJson(std::string_view line, IndexBlock& block, IndexLine& row) {
   if (json_ == nullptr) json_ = std::make_unique<Json>();
   simdjson::dom::element root;
   if (const auto error = json_->parser.parse(line.data(), line.size(), true).get(root); error != simdjson::SUCCESS) {
@@ -246,15 +250,19 @@ std::string IndexReader::ReadJson(std::string_view line, IndexBlock& block) {
   if (root.get(object) != simdjson::SUCCESS) return "no JSON object";
   std::string_view fields[3];
   static constexpr std::string_view kNames[3] = {"Path", "Version", "Timestamp"};
+  std::string fault;  // the first one
   for (size_t i = 0; i < 3; ++i) {
     simdjson::dom::element element;
-    if (object.at_key(kNames[i]).get(element) != simdjson::SUCCESS) return Cat(kNames[i], " is missing");
-    if (element.get(fields[i]) != simdjson::SUCCESS) return Cat(kNames[i], " is no text");
+    const bool there = object.at_key(kNames[i]).get(element) == simdjson::SUCCESS;
+    if (there && element.get(fields[i]) == simdjson::SUCCESS) continue;
+    if (fault.empty()) fault = Cat(kNames[i], there ? " is no text" : " is missing");
   }
+  // Whatever else is wrong with the line: its time says how far the index was read.
+  if (ParseTimestamp(fields[2], row.micros, row.nanos)) row.timestamp = fields[2];
+  if (!fault.empty()) return fault;
   if (const absl::Status path = gomod::CheckModulePath(fields[0]); !path.ok()) return std::string(path.message());
   if (const absl::Status version = gomod::CheckVersion(fields[1]); !version.ok()) return std::string(version.message());
-  IndexLine row;
-  if (!ParseTimestamp(fields[2], row.micros, row.nanos)) {
+  if (row.timestamp.empty()) {
     return Cat("Timestamp \"", Clip(EscapeForPrint(fields[2]), 60),
                "\" is no time such as 2019-04-10T19:08:52.997264Z");
   }

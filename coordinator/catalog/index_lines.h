@@ -31,6 +31,9 @@ struct BadLine {
   std::string digest;  // SHA-256 of the whole line, hex
   std::string text;    // clipped, fit to print
   std::string reason;
+  std::string timestamp;  // as it was received; empty: the line tells no time
+  int64_t micros = 0;     // as a row's
+  int32_t nanos = 0;
 };
 
 struct IndexBlock {
@@ -61,7 +64,9 @@ class IndexReader {
  private:
   struct Json;
   bool ReadFast(std::string_view line, IndexBlock& block);
-  std::string ReadJson(std::string_view line, IndexBlock& block);  // the reason why it is bad; empty: it is not
+  // Returns the reason why the line is bad; empty: it is not. `row` gets its time in both cases, if it tells one, whose
+  // text lives until the next line is read.
+  std::string ReadJson(std::string_view line, IndexBlock& block, IndexLine& row);
 
   std::unique_ptr<Json> json_;  // simdjson's memory, made when a line first needs it
 };

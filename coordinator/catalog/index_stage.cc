@@ -16,6 +16,7 @@
 #include "coordinator/catalog/packed_rows.h"
 #include "coordinator/catalog/parallel.h"
 #include "coordinator/catalog/room_rule.h"
+#include "coordinator/domain/epoch.h"
 
 namespace gofarm::catalog {
 namespace {
@@ -35,15 +36,15 @@ std::optional<int64_t> FreeIn(const std::string& folder) {
   return static_cast<int64_t>(space.available);
 }
 
-// How many lines of the page were rows or rejects.
-domain::IndexLanding LandingOf(PageStep step, const domain::IndexSlice& slice, IndexBlock& block) {
+// `asked`: the time that the page was asked for with.
+domain::IndexLanding LandingOf(PageStep step, const std::string& asked, IndexBlock& block) {
   domain::IndexLanding landing{.next = std::move(step.next), .lines = static_cast<int>(step.fresh.size())};
   for (const IndexLine& line : step.fresh) PackRow(landing.packed, line.path, line.version, line.micros);
   for (BadLine& bad : block.bad) {
     landing.rejects.push_back(
         {.digest = std::move(bad.digest), .line = std::move(bad.text), .reason = std::move(bad.reason)});
   }
-  if (step.stuck) landing.stuck_since = slice.since;
+  if (step.stuck) landing.stuck_since = asked;
   return landing;
 }
 
@@ -139,32 +140,36 @@ absl::StatusOr<RoomForecast> IndexStage::Room(const Scope& scope, const domain::
 absl::StatusOr<std::vector<domain::IndexSlice>> IndexStage::Slices(const Scope& scope) {
   GOFARM_ASSIGN_OR_RETURN(std::vector<domain::IndexSlice> slices, store_.Slices(scope));
   if (!slices.empty()) return slices;
-  slices = CutSlices(config_.index_since - kIndexLead, WallNow(), kSlicesMax);
+  slices = CutSlices(config_.index_since - kIndexLead, WallNow() - kLookBack, kSlicesMax);
   GOFARM_RETURN_IF_ERROR(store_.SetSlices(scope, epoch_, slices));
   obs::Info("catalog_back_fill_begins", {{"slices", Cat(slices.size() - 1)}, {"since", slices.back().since}});
   return slices;
 }
 
-IndexStage::Read IndexStage::ReadSlice(const Scope& scope, domain::IndexSlice slice) {
+IndexStage::Read IndexStage::ReadSlice(const Scope& scope, domain::IndexSlice slice, bool look_back) {
   Read read;
   IndexReader reader;
+  domain::IndexSlice at = look_back ? LookBack(slice) : slice;  // what the next page is asked for with
   while (read.pages < kPagesAtOnce && !slice.done && !read.caught_up && !scope.Done()) {
     pace_.Pass(scope);
-    absl::StatusOr<IndexPage> page = upstream_.index().Page(scope, slice.since);
+    absl::StatusOr<IndexPage> page = upstream_.index().Page(scope, at.since);
     if (!page.ok()) {
       read.status = page.status();
       return read;
     }
     IndexBlock block;
     reader.Read(page->body, block);
-    absl::StatusOr<PageStep> step = TakePage(slice, block.rows, page->full);
+    absl::StatusOr<PageStep> step = TakePage(at, block, page->full, WallNow());
     if (!step.ok()) {
       read.status = step.status();
       return read;
     }
-    if (step->stuck) obs::Warn("catalog_index_stuck", {{"since", slice.since}});
+    if (step->stuck) obs::Warn("catalog_index_stuck", {{"since", at.since}});
+    if (step->ahead > 0) obs::Warn("catalog_index_ahead", {{"since", at.since}, {"lines", Cat(step->ahead)}});
     read.caught_up = step->caught_up;
-    domain::IndexLanding landing = LandingOf(*std::move(step), slice, block);
+    const std::string asked = std::exchange(at, step->next).since;
+    step->next = Further(slice, at);
+    domain::IndexLanding landing = LandingOf(*std::move(step), asked, block);
     const int lines = landing.lines;
     const absl::StatusOr<bool> landed = lander_.Land(scope, landing);
     if (!landed.ok()) {
@@ -190,22 +195,27 @@ absl::StatusOr<StageTurn::Done> IndexStage::Turn(const Scope& scope) {
   std::vector<domain::IndexSlice> open;
   bool back_fill = false;
   for (const domain::IndexSlice& slice : slices) {
-    if (slice.done) continue;
-    if (slice.slice != 0) back_fill = true;
-    const bool due = slice.slice != 0 || follow_full_ || SteadyNow() - followed_at_ >= kFollowEvery;
-    if (due && !paused) open.push_back(slice);
+    if (slice.done || slice.slice == 0) continue;
+    back_fill = true;
+    if (!paused) open.push_back(slice);
   }
+  const std::optional<domain::IndexSlice> follower = FollowerOf(slices);
+  const bool due = follow_full_ || SteadyNow() - followed_at_ >= kFollowEvery;
+  if (follower && due && !paused) open.push_back(*follower);
+  const bool look_back = SteadyNow() - looked_back_at_ >= kLookBackEvery;
   std::vector<Read> reads(open.size());
-  ForEachInParallel(scope, open.size(), kSlicesMax + 1, [&](size_t i) { reads[i] = ReadSlice(scope, open[i]); });
+  ForEachInParallel(scope, open.size(), kSlicesMax,
+                    [&](size_t i) { reads[i] = ReadSlice(scope, open[i], look_back && open[i].slice == 0); });
   absl::Status failed;
   for (size_t i = 0; i < open.size(); ++i) {
     done.taken_up += reads[i].pages;
     done.modules += reads[i].rows;
     if (open[i].slice == 0 && reads[i].status.ok() && reads[i].pages > 0) {
       followed_at_ = SteadyNow();
+      if (look_back) looked_back_at_ = followed_at_;
       follow_full_ = !reads[i].caught_up;
     }
-    if (!reads[i].status.ok() && (failed.ok() || absl::IsFailedPrecondition(reads[i].status))) failed = reads[i].status;
+    if (!reads[i].status.ok() && (failed.ok() || domain::IsEpochOver(reads[i].status))) failed = reads[i].status;
   }
   GOFARM_ASSIGN_OR_RETURN(const domain::IndexStats stats, store_.Stats(scope));
   if (IsKeyingDue(stats.landed, stats.versions, back_fill)) {

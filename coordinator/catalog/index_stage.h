@@ -1,5 +1,5 @@
-// Stage "index": the back-fill in slices side by side, then the head once a minute, and keying of what landed. Files
-// (`catalog ingest`) come in beside it and move no slice.
+// Stage "index": the back-fill in slices side by side, then from where it ended on once a minute, and keying of what
+// landed. Files (`catalog ingest`) come in beside it and move no slice.
 #pragma once
 
 #include <atomic>
@@ -23,6 +23,8 @@
 namespace gofarm::catalog {
 
 inline constexpr absl::Duration kFollowEvery = absl::Seconds(60);
+// Half of kLookBack: a line that comes up to five minutes late is met while it is still looked back at.
+inline constexpr absl::Duration kLookBackEvery = absl::Minutes(5);
 inline constexpr int kPagesAtOnce = 50;  // of one slice in one turn
 // 72 million lines were keyed in a quarter of an hour on two busy processors, and take as long again at the pace that
 // queued jobs leave them (kBulkEvery).
@@ -58,8 +60,8 @@ class IndexStage final : public StageTurn {
     absl::Status status;
   };
   absl::StatusOr<std::vector<domain::IndexSlice>> Slices(const Scope& scope);
-  // Up to kPagesAtOnce pages of one slice.
-  Read ReadSlice(const Scope& scope, domain::IndexSlice slice);
+  // Up to kPagesAtOnce pages of one slice. `look_back`: the first is asked for from kLookBack before where it stands.
+  Read ReadSlice(const Scope& scope, domain::IndexSlice slice, bool look_back);
   // Asks once where PostgreSQL stands.
   void FindFolder(const Scope& scope);
 
@@ -75,9 +77,10 @@ class IndexStage final : public StageTurn {
   const KeyingOptions keying_;
   mutable absl::Mutex mutex_;
   bool folder_asked_ ABSL_GUARDED_BY(mutex_) = false;
-  std::string folder_ ABSL_GUARDED_BY(mutex_);     // of PostgreSQL; empty: not known here
-  absl::Time followed_at_ = absl::InfinitePast();  // own thread
-  bool follow_full_ = true;                        // own thread
+  std::string folder_ ABSL_GUARDED_BY(mutex_);        // of PostgreSQL; empty: not known here
+  absl::Time followed_at_ = absl::InfinitePast();     // own thread
+  absl::Time looked_back_at_ = absl::InfinitePast();  // own thread
+  bool follow_full_ = true;                           // own thread
   std::atomic<bool> caught_up_{false};
   std::atomic<bool> ingesting_{false};
 };

@@ -1,6 +1,5 @@
 #include "coordinator/catalog/line_ingest.h"
 
-#include <algorithm>
 #include <iterator>
 #include <utility>
 #include <vector>
@@ -48,9 +47,9 @@ LineIngest::LineIngest(const Scope& scope, store::Pool& pool, int64_t epoch, con
       epoch_(epoch),
       store_(pool),
       began_(SteadyNow()),
-      decompressor_([this](std::string_view bytes) { return AddLines(bytes); }, kIngestBytesMax),
+      decompressor_([this](std::string_view bytes) { return lines_.Add(bytes); }, kIngestBytesMax),
+      lines_(kIngestBlock, [this](std::string block) { return HandBlock(std::move(block)); }),
       keyer_(scope, pool.options(), epoch, options) {
-  pending_.reserve(2 * kIngestBlock);
   thread_ = std::thread([this] { Read(); });
 }
 
@@ -78,44 +77,13 @@ absl::Status LineIngest::Add(std::string_view bytes) {
   return status;
 }
 
-absl::Status LineIngest::HandBlock(size_t size) {
-  std::string rest;
-  rest.reserve(2 * kIngestBlock);
-  rest.append(pending_, size, std::string::npos);
-  pending_.resize(size);
-  return blocks_.Put(std::exchange(pending_, std::move(rest))) ? absl::OkStatus() : failed();
-}
-
-absl::Status LineIngest::AddLines(std::string_view bytes) {
-  while (!bytes.empty()) {
-    if (skipping_) {
-      const size_t newline = bytes.find('\n');
-      if (newline == std::string_view::npos) return absl::OkStatus();
-      bytes.remove_prefix(newline);
-      skipping_ = false;
-    }
-    const size_t room = std::min(bytes.size(), kIngestBlock);
-    pending_.append(bytes.substr(0, room));
-    bytes.remove_prefix(room);
-    if (pending_.size() < kIngestBlock) continue;
-    const size_t newline = pending_.rfind('\n');
-    if (newline == std::string::npos) {
-      // What is kept of it is long enough to be refused, once its newline has come.
-      pending_.resize(kIngestBlock);
-      skipping_ = true;
-      continue;
-    }
-    GOFARM_RETURN_IF_ERROR(HandBlock(newline + 1));
-  }
-  return absl::OkStatus();
+absl::Status LineIngest::HandBlock(std::string block) {
+  return blocks_.Put(std::move(block)) ? absl::OkStatus() : failed();
 }
 
 absl::StatusOr<IngestCounts> LineIngest::Finish() {
   absl::Status status = decompressor_.Finish();
-  if (status.ok() && !pending_.empty()) {
-    if (pending_.back() != '\n') pending_ += '\n';
-    status = HandBlock(pending_.size());
-  }
+  if (status.ok()) status = lines_.Finish();
   if (!status.ok()) Fail(status);
   blocks_.End();
   thread_.join();

@@ -19,12 +19,13 @@
 #include "coordinator/catalog/hand_over.h"
 #include "coordinator/catalog/index_lines.h"
 #include "coordinator/catalog/keying.h"
+#include "coordinator/catalog/line_blocks.h"
 #include "coordinator/store/catalog_index_store.h"
 
 namespace gofarm::catalog {
 
 inline constexpr int64_t kIngestBytesMax = int64_t{64} << 30;  // of lines, when they are unpacked
-inline constexpr size_t kIngestBlock = size_t{1} << 20;        // bytes of lines that are read at once
+inline constexpr size_t kIngestBlock = size_t{1} << 20;        // bytes of lines that are read at once, and of one line
 inline constexpr size_t kRejectsAtOnce = 5'000;                // that wait for the store
 
 // Keys what landed; all zero when nothing did. Repeatable at any time. FAILED_PRECONDITION: `epoch` leads no more.
@@ -57,8 +58,7 @@ class LineIngest {
   absl::StatusOr<IngestCounts> Finish();
 
  private:
-  absl::Status AddLines(std::string_view bytes);
-  absl::Status HandBlock(size_t size);
+  absl::Status HandBlock(std::string block);
   void Read();
   absl::Status ReadBlock(std::string_view block);
   absl::Status KeepRejects(size_t at_least);
@@ -70,8 +70,7 @@ class LineIngest {
   store::CatalogIndexStore store_;
   const absl::Time began_;
   io::Decompressor decompressor_;
-  std::string pending_;    // lines on their way to the reader, the last one without its end
-  bool skipping_ = false;  // the rest of a line that is far too long
+  LineBlocks lines_;  // on their way to the reader
   HandOver<std::string> blocks_{4};
 
   // The reading thread's own.

@@ -75,6 +75,8 @@ NamedRepository RepositoryOf(const ModuleSources& sources) {
 ModuleFacts Merge(const ModuleSources& sources) {
   ModuleFacts facts;
   NamedRepository named = RepositoryOf(sources);
+  facts.named = named.name;
+  facts.named_by = named.said_by;
   if (sources.github && !sources.github->full_name.empty()) {
     const std::string now = absl::AsciiStrToLower(Cat("github.com/", sources.github->full_name));
     if (!named.name.empty() && named.name != now) facts.former = named.name;

@@ -40,7 +40,9 @@ struct ModuleFacts {
   std::string repository;  // "github.com/o/r", as it is called now; empty: nobody names one
   std::string url;         // a page of it
   std::string former;      // its name before a renaming
-  bool gone = false;       // GitHub says that it is gone, or private
+  std::string named;       // RepositoryOf these sources, and who said so
+  std::string named_by;
+  bool gone = false;  // GitHub says that it is gone, or private
   std::optional<int64_t> stars;
   std::optional<std::string> description;
   std::optional<std::string> homepage;

@@ -1,5 +1,6 @@
 #include "coordinator/catalog/reach_stage.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/ascii.h"
@@ -44,7 +45,32 @@ void ReadMod(const std::string& text, ReachRow& row, std::vector<gomod::VersionR
   row.retractions = RetractedRanges(*file);
 }
 
+// A module that was just indexed, or that has more versions than are read, may lack its latest among them.
+std::vector<std::string> WithLatest(std::vector<std::string> versions, const std::string& latest) {
+  if (!latest.empty() && std::find(versions.begin(), versions.end(), latest) == versions.end()) {
+    versions.push_back(latest);
+  }
+  return versions;
+}
+
 }  // namespace
+
+absl::StatusOr<std::map<int32_t, std::vector<std::string>>> ReadVersions(const Scope& scope,
+                                                                         store::CatalogIndexStore& index,
+                                                                         absl::Span<const int32_t> modules) {
+  std::map<int32_t, std::vector<std::string>> all;
+  for (const int32_t module : modules) {
+    std::vector<std::string>& versions = all[module];
+    for (std::string after; versions.size() < kReachVersionsMax;) {
+      GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::IndexedVersion> page,
+                              index.Versions(scope, module, after, store::kVersionsPageMax));
+      for (const domain::IndexedVersion& v : page) versions.push_back(v.version);
+      if (page.size() < size_t{store::kVersionsPageMax}) break;
+      after = page.back().version;
+    }
+  }
+  return all;
+}
 
 std::optional<ReachVerdict> ReachStage::One(const Scope& scope, const Claimed& module,
                                             const std::vector<std::string>& versions,
@@ -111,10 +137,10 @@ absl::StatusOr<StageTurn::Done> ReachStage::Turn(const Scope& scope) {
   GOFARM_ASSIGN_OR_RETURN(const auto versions, versions_(scope, ids));
   std::vector<std::optional<ReachVerdict>> verdicts(set.size());
   ForEachInParallel(scope, set.size(), kReachThreads, [&](size_t i) {
-    static const std::vector<std::string> kNone;
     const auto known = before.find(set[i].module_id);
     const auto listed = versions.find(set[i].module_id);
-    verdicts[i] = One(scope, set[i], listed == versions.end() ? kNone : listed->second,
+    verdicts[i] = One(scope, set[i],
+                      WithLatest(listed == versions.end() ? std::vector<std::string>() : listed->second, set[i].latest),
                       known == before.end() ? std::nullopt : std::optional<ReachRow>(known->second));
   });
   std::vector<ReachRow> rows;

@@ -2,16 +2,21 @@
 // of the newest version comes first: it answers, and says which versions are retracted; then the zip's size.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "common/base/scope.h"
 #include "coordinator/catalog/config.h"
 #include "coordinator/catalog/reach_rule.h"
 #include "coordinator/catalog/stage_loop.h"
 #include "coordinator/catalog/upstream.h"
 #include "coordinator/domain/catalog.h"
+#include "coordinator/store/catalog_index_store.h"
 #include "coordinator/store/catalog_store.h"
 
 namespace gofarm::catalog {
@@ -19,10 +24,16 @@ namespace gofarm::catalog {
 inline constexpr int kReachVersion = 1;   // raised: every module is asked for again
 inline constexpr int kReachSet = 200;     // modules of one turn
 inline constexpr int kReachThreads = 24;  // questions at once; the proxy's budget sets the pace
+// Of one module, in bytewise order; of those beyond, only the one that is latest by the index alone counts.
+inline constexpr size_t kReachVersionsMax = 100'000;
 
 // The versions of some modules in the index.
 using VersionsOf = std::function<absl::StatusOr<std::map<int32_t, std::vector<std::string>>>(
     const Scope& scope, absl::Span<const int32_t> modules)>;
+// At most kReachVersionsMax of each.
+absl::StatusOr<std::map<int32_t, std::vector<std::string>>> ReadVersions(const Scope& scope,
+                                                                         store::CatalogIndexStore& index,
+                                                                         absl::Span<const int32_t> modules);
 
 class ReachStage final : public StageTurn {
  public:

@@ -191,18 +191,20 @@ absl::StatusOr<io::HttpResponse> ServiceGate::Ask(const Scope& scope, const io::
   const std::string_view name = ServiceName(options_.service);
   io::HttpLimits limits{.body_bytes = options.body_bytes, .public_addresses_only = true};
   limits.may_be_private = [this](const io::Url& url) { return MayBePrivate(url); };
-  bool sink_took = false;
+  int64_t sink_took = 0;  // bytes, in one try
   absl::Status sink_said;
   io::HttpClient::BodySink counted;
   if (sink) {
     counted = [&](const io::HttpResponse& head, std::string_view piece) {
-      sink_took = true;
+      sink_took += static_cast<int64_t>(piece.size());
       sink_said = sink(head, piece);
       return sink_said;
     };
   }
   for (int tries = 1;; ++tries) {
     GOFARM_RETURN_IF_ERROR_CTX(Take(scope), name);
+    if (options.begin) options.begin();
+    sink_took = 0;
     const Scope one = scope.Within(options.try_time);
     absl::StatusOr<io::HttpResponse> response = http_.Send(one, request, limits, counted);
     Release();
@@ -236,12 +238,12 @@ absl::StatusOr<io::HttpResponse> ServiceGate::Ask(const Scope& scope, const io::
     {
       absl::MutexLock lock(&mutex_);
       limits_in_a_row = limits_in_a_row_ + 1;
-      if (response.ok()) bytes_ += static_cast<int64_t>(response->body.size());
+      if (response.ok()) bytes_ += static_cast<int64_t>(response->body.size()) + sink_took;
     }
     const Verdict verdict = JudgeReply(reply, options.retry, tries, limits_in_a_row, now, random);
     Note(verdict, now, random, why);
     if (verdict.kind == Verdict::Kind::kAnswer) return response;
-    if (verdict.kind == Verdict::Kind::kGiveUp || sink_took) {
+    if (verdict.kind == Verdict::Kind::kGiveUp || (sink_took > 0 && !options.begin)) {
       const std::string after = tries > 1 ? Cat(" after ", tries, " tries") : "";
       return ToStatus(*verdict.error, Cat(name, ": ", io::MethodName(request.method), " ", io::RedactUrl(request.url),
                                           ": ", EscapeForPrint(why), after));

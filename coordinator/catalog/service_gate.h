@@ -60,6 +60,8 @@ struct AskOptions {
   absl::Duration try_time = kTryTime;
   RetryPolicy retry;
   JudgeBody judge;  // called on every answer, whatever its status
+  // Called before each try: a sink forgets there what it took, so that the question can be asked again.
+  std::function<void()> begin;
 };
 
 // What an operator sees of a service.
@@ -70,7 +72,7 @@ struct GateStatus {
   std::string reason;                              // why it is paused
   int64_t requests = 0;                            // tries
   int64_t answers = 0;
-  int64_t bytes = 0;                      // of bodies that were kept
+  int64_t bytes = 0;                      // of bodies that were kept, or that a sink took
   std::map<std::string, int64_t> errors;  // by class; only those that happened
 };
 
@@ -92,7 +94,7 @@ class ServiceGate {
   // allowed. CANCELLED, DEADLINE_EXCEEDED by the scope.
   absl::StatusOr<io::HttpResponse> Ask(const Scope& scope, const io::HttpRequest& request,
                                        const AskOptions& options = {});
-  // The body of a 2xx answer goes to `sink`; once it took a piece, nothing is tried again.
+  // The body of a 2xx answer goes to `sink`; once it took a piece, nothing is tried again, unless options.begin is set.
   absl::StatusOr<io::HttpResponse> Ask(const Scope& scope, const io::HttpRequest& request, const AskOptions& options,
                                        const io::HttpClient::BodySink& sink);
 

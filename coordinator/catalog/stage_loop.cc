@@ -9,6 +9,7 @@
 #include "common/obs/log.h"
 #include "common/sync/wait.h"
 #include "coordinator/catalog/room_rule.h"
+#include "coordinator/domain/epoch.h"
 
 namespace gofarm::catalog {
 namespace {
@@ -113,7 +114,7 @@ void StageLoop::Run(const std::stop_token& stop) {
     const absl::StatusOr<StageTurn::Done> done = turn_.Turn(Scope::For(turn_.TurnMax(), stop));
     if (stop.stop_requested()) return;
     Note(done);
-    if (absl::IsFailedPrecondition(done.status())) {
+    if (domain::IsEpochOver(done.status())) {
       lost_(done.status());
       return;
     }

@@ -258,10 +258,14 @@ struct NoteLost {
   AttemptToken token;
   domain::QueuedJob job;
   std::string worker;
-  bool waits_again = false;  // the store has its job in the queue; else it ended
+  JobState job_state = JobState::kQueued;  // kQueued: it waits again; else it ended
+};
+// Of one that ran before this process led, whose worker never came to this one.
+struct NoteLostUnseen {
+  domain::LostAttempt attempt;
 };
 
-using Effect = std::variant<StoreCall, Send, Close, NoteOffered, NoteRunning, NoteLost>;
+using Effect = std::variant<StoreCall, Send, Close, NoteOffered, NoteRunning, NoteLost, NoteLostUnseen>;
 
 // ---- state ----------------------------------------------------------------------------------------------------------
 

@@ -295,7 +295,7 @@ void Machine::Keep(const domain::RunningAttempt& attempt, Session& session) {
 
 void Machine::WaitsAgain(AttemptToken token, const domain::QueuedJob& job, const std::string& worker) {
   RememberEnded(token);
-  Emit(NoteLost{token, job, worker, /*waits_again=*/true});
+  Emit(NoteLost{token, job, worker, JobState::kQueued});
 }
 
 const std::string& Machine::WorkerOf(SessionId session) {
@@ -308,12 +308,15 @@ void Machine::ApplyLost(const std::vector<domain::LostAttempt>& lost) {
   std::set<std::string> workers;
   for (const domain::LostAttempt& attempt : lost) {
     ++s_.counters.attempts_lost;
+    const bool is_told = s_.ended.contains(attempt.token);
     RememberEnded(attempt.token);
     if (const JobEntry* entry = FindToken(s_, attempt.token)) {
       const Session* session = FindSession(s_, entry->session);
       if (session != nullptr && session->stream) Emit(Send{session->stream, Drop{attempt.token}});
-      Emit(NoteLost{attempt.token, entry->job, attempt.worker, attempt.requeued.has_value()});
+      Emit(NoteLost{attempt.token, entry->job, attempt.worker, attempt.job_state});
       RemoveJob(s_, entry->job.id, now_);
+    } else if (!is_told) {
+      Emit(NoteLostUnseen{attempt});
     }
     if (attempt.counts) workers.insert(attempt.worker);
     if (attempt.requeued) AddJob(s_, *attempt.requeued, now_);

@@ -147,7 +147,8 @@ struct LostAttempt {
   JobId job;
   std::string worker;
   std::optional<QueuedJob> requeued;
-  bool counts = true;  // false: no fault of its worker, which said goodbye
+  bool counts = true;                      // false: no fault of its worker, which said goodbye
+  JobState job_state = JobState::kQueued;  // after it
 };
 struct OpenedSession {
   SessionId session;

@@ -317,7 +317,13 @@ class DispatchLoop::Impl {
                      obs::Warn("attempt_lost",
                                {{"token", Cat(e.token.value)}, {"job", Cat(e.job.id.value)}, {"worker", e.worker}});
                      if (observer_ != nullptr)
-                       observer_->Lost(e.token, e.waits_again, Cat("worker ", e.worker, " lost it"));
+                       observer_->Lost(e.token, e.job_state, Cat("worker ", e.worker, " lost it"));
+                   },
+                   [&](const dispatch::NoteLostUnseen& e) {
+                     obs::Warn("attempt_lost", {{"token", Cat(e.attempt.token.value)},
+                                                {"job", Cat(e.attempt.job.value)},
+                                                {"worker", e.attempt.worker}});
+                     if (observer_ != nullptr) observer_->LostUnseen(e.attempt);
                    },
                },
                effect);

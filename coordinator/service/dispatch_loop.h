@@ -54,8 +54,10 @@ class DispatchObserver {
   // Accepted, or kept by a Hello.
   virtual void Running(AttemptToken token, const domain::QueuedJob& job, const std::string& worker,
                        absl::Time since) = 0;
-  // The job waits again; else it ended, and the store knows how.
-  virtual void Lost(AttemptToken token, bool waits_again, const std::string& why) = 0;
+  // `job_state`: kQueued when the job waits again, else as it ended.
+  virtual void Lost(AttemptToken token, JobState job_state, const std::string& why) = 0;
+  // One that this loop never saw run: its worker was another coordinator's, and went away with it.
+  virtual void LostUnseen(const domain::LostAttempt& attempt) = 0;
 };
 
 // What the loop takes from the services.

@@ -20,7 +20,7 @@ constexpr std::array<JobState, 5> kEndStates = {JobState::kBuilt, JobState::kPar
                                                 JobState::kFailed, JobState::kCancelled};
 constexpr std::array<Smoke, 3> kSmokeResults = {Smoke::kOk, Smoke::kCrashed, Smoke::kNotRun};
 constexpr std::string_view kWorkerEndedIt = "worker_ended_it";
-// Of an attempt that this process heard of first by its end: it was taken over from another coordinator.
+// Of an attempt that this process heard of first by its end: another coordinator had given it out.
 constexpr char kNoTarget[] = "unknown";
 
 std::string TargetLabel(std::optional<Target> target) {
@@ -108,11 +108,6 @@ void JobMetrics::Running(AttemptToken token, const domain::QueuedJob& job, absl:
   waits_.at(job.target)->Observe(std::max(0.0, absl::ToDoubleSeconds(WallOf(since) - job.queued_at)));
 }
 
-void JobMetrics::CancelRequested(AttemptToken token) {
-  const absl::MutexLock lock(&mutex_);
-  if (const auto it = tracked_.find(token); it != tracked_.end()) it->second.is_cancelled = true;
-}
-
 std::optional<JobMetrics::Tracked> JobMetrics::Take(AttemptToken token) {
   const absl::MutexLock lock(&mutex_);
   const auto it = tracked_.find(token);
@@ -135,15 +130,28 @@ void JobMetrics::CountJobs(JobState state, std::optional<Target> target, int64_t
   JobCounter(registry_, state, target).Add(static_cast<double>(count));
 }
 
-void JobMetrics::Lost(AttemptToken token, bool waits_again) {
+void JobMetrics::CountLost(JobState job_state, std::optional<Target> target, const std::optional<Tracked>& tracked) {
+  CountAttempt(AttemptOutcome::kLost, FailureClass::kWorkerLost, target, tracked);
+  if (IsEnded(job_state)) return CountJobs(job_state, target, 1);
+  requeued_.at(std::string(Name(FailureClass::kWorkerLost)))->Add();
+}
+
+void JobMetrics::Lost(AttemptToken token, JobState job_state) {
   const std::optional<Tracked> tracked = Take(token);
   if (!tracked) return;  // news that came after its end
-  CountAttempt(AttemptOutcome::kLost, FailureClass::kWorkerLost, tracked->target, tracked);
-  if (waits_again) {
-    requeued_.at(std::string(Name(FailureClass::kWorkerLost)))->Add();
-    return;
+  CountLost(job_state, tracked->target, tracked);
+}
+
+void JobMetrics::LostUnseen(const domain::LostAttempt& attempt) {
+  // It is tracked when this process led before.
+  const std::optional<Tracked> tracked = Take(attempt.token);
+  std::optional<Target> target;
+  if (tracked) {
+    target = tracked->target;
+  } else if (attempt.requeued) {
+    target = attempt.requeued->target;
   }
-  CountJobs(tracked->is_cancelled ? JobState::kCancelled : JobState::kFailed, tracked->target, 1);
+  CountLost(attempt.job_state, target, tracked);
 }
 
 void JobMetrics::Cancelled(const std::vector<domain::JobRef>& jobs) {

@@ -33,9 +33,8 @@ class JobMetrics {
   void Offered(AttemptToken token, const domain::QueuedJob& job);
   // `since`: as DispatchObserver::Running.
   void Running(AttemptToken token, const domain::QueuedJob& job, absl::Time since);
-  void Lost(AttemptToken token, bool waits_again);
-  // Of an attempt that is to be cancelled: should it be lost, its job ends as cancelled.
-  void CancelRequested(AttemptToken token);
+  void Lost(AttemptToken token, JobState job_state);
+  void LostUnseen(const domain::LostAttempt& attempt);
   // Jobs that waited and will not run.
   void Cancelled(const std::vector<domain::JobRef>& jobs);
   void Ended(const domain::CompletedAttempt& attempt, const domain::CompleteResult& result);
@@ -44,13 +43,13 @@ class JobMetrics {
   struct Tracked {
     Target target = Target::kX86_64;
     std::optional<absl::Time> started;  // null: offered, not yet accepted
-    bool is_cancelled = false;
   };
   // What is known of an attempt; it is forgotten.
   std::optional<Tracked> Take(AttemptToken token);
   void Track(AttemptToken token, Tracked tracked) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void CountAttempt(AttemptOutcome outcome, FailureClass failure, std::optional<Target> target,
                     const std::optional<Tracked>& tracked);
+  void CountLost(JobState job_state, std::optional<Target> target, const std::optional<Tracked>& tracked);
   void CountJobs(JobState state, std::optional<Target> target, int64_t count);
   void CountResult(const domain::CompletedAttempt& attempt, std::optional<Target> target);
 

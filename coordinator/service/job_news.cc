@@ -31,7 +31,6 @@ void JobNews::CancelRunning(const std::vector<domain::RunningRef>& running) {
   if (running.empty()) return;
   dispatch::CancelRequested event;
   for (const domain::RunningRef& r : running) {
-    metrics_.CancelRequested(r.token);
     event.tokens.push_back(r.token);
   }
   (void)dispatch_.Post(std::move(event));  // always taken, see dispatch_loop.h
@@ -67,14 +66,19 @@ void JobNews::Running(AttemptToken token, const domain::QueuedJob& job, const st
   board_.Started(token, domain::RefOf(job), worker, since);
 }
 
-void JobNews::Lost(AttemptToken token, bool waits_again, const std::string& why) {
+void JobNews::Lost(AttemptToken token, JobState job_state, const std::string& why) {
   fence_.Forget(token);
-  metrics_.Lost(token, waits_again);
-  if (waits_again) {
+  metrics_.Lost(token, job_state);
+  if (job_state == JobState::kQueued) {
     board_.Ended(token, {}, JobState::kQueued, why);
   } else {
     board_.Forget(token);
   }
+}
+
+void JobNews::LostUnseen(const domain::LostAttempt& attempt) {
+  fence_.Forget(attempt.token);
+  metrics_.LostUnseen(attempt);
 }
 
 }  // namespace gofarm::service

@@ -38,7 +38,8 @@ class JobNews final : public DispatchObserver {
 
   void Offered(AttemptToken token, const domain::QueuedJob& job, const std::string& worker) override;
   void Running(AttemptToken token, const domain::QueuedJob& job, const std::string& worker, absl::Time since) override;
-  void Lost(AttemptToken token, bool waits_again, const std::string& why) override;
+  void Lost(AttemptToken token, JobState job_state, const std::string& why) override;
+  void LostUnseen(const domain::LostAttempt& attempt) override;
 
  private:
   void Publish(const std::vector<domain::JobRef>& jobs, JobState state);

@@ -15,6 +15,7 @@
 #include "common/base/text.h"
 #include "common/catalog/types.h"
 #include "common/json/writer.h"
+#include "coordinator/domain/epoch.h"
 #include "coordinator/store/pool.h"
 #include "coordinator/store/transaction.h"
 
@@ -24,9 +25,7 @@ namespace gofarm::store {
 template <typename Body>
 absl::Status WriteAsLeader(Pool& pool, const Scope& scope, int64_t epoch, std::string_view what, Body body) {
   return RunTransaction(pool, scope, what, [&](Txn& txn) -> absl::Status {
-    if (txn.Run("check_epoch", epoch).empty()) {
-      return absl::FailedPreconditionError(Cat("epoch ", epoch, " is over: another coordinator leads this farm"));
-    }
+    if (txn.Run("check_epoch", epoch).empty()) return domain::EpochOver(epoch);
     return body(txn);
   });
 }

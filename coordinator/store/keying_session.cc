@@ -5,6 +5,7 @@
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "coordinator/domain/epoch.h"
 #include "coordinator/store/raw_connection.h"
 #include "coordinator/store/transaction.h"
 
@@ -169,9 +170,7 @@ absl::Status KeyingSession::Commit(const Scope& scope, int64_t epoch, int32_t mo
   if (swap_modules_) GOFARM_RETURN_IF_ERROR(connection_->Execute(scope, "catalog_key_new_modules"));
   GOFARM_ASSIGN_OR_RETURN(const int64_t leads, connection_->Query(scope, "check_epoch", {Cat(epoch)},
                                                                   [](const RawRow&) { return absl::OkStatus(); }));
-  if (leads == 0) {
-    return absl::FailedPreconditionError(Cat("epoch ", epoch, " is over: another coordinator leads this farm"));
-  }
+  if (leads == 0) return domain::EpochOver(epoch);
   if (modules != modules_ || versions != versions_) {
     GOFARM_RETURN_IF_ERROR(connection_->Query(scope, "catalog_save_index", {Cat(modules), Cat(versions)}).status());
   }

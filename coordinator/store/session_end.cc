@@ -3,13 +3,13 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
-#include "common/base/text.h"
+#include "coordinator/domain/epoch.h"
 
 namespace gofarm::store {
 
 absl::Status CheckEpoch(Txn& txn, int64_t epoch) {
   if (!txn.Run("check_epoch", epoch).empty()) return absl::OkStatus();
-  return absl::FailedPreconditionError(Cat("epoch ", epoch, " is over: another coordinator leads this farm"));
+  return domain::EpochOver(epoch);
 }
 
 std::vector<Lease> LockLeases(Txn& txn, const char* jobs_statement, const char* leases_statement,
@@ -42,7 +42,8 @@ absl::StatusOr<std::vector<domain::LostAttempt>> Lose(Txn& txn, const std::vecto
                     .job = lease.job,
                     .worker = lease.worker,
                     .requeued = std::move(ended.requeued),
-                    .counts = counts});
+                    .counts = counts,
+                    .job_state = ended.job_state});
   }
   return lost;
 }

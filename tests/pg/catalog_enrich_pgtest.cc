@@ -1,6 +1,8 @@
-// Stage enrich against servers of the test: what it asks GitHub's REST API, with and without a token.
+// Stage enrich against servers of the test: what it asks GitHub's REST API, with and without a token, and what becomes
+// of a module for which a service has no answer.
 #include <gmock/gmock.h>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_replace.h"
 #include "absl/synchronization/mutex.h"
 #include "common/base/clock.h"
@@ -14,6 +16,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using ::testing::SizeIs;
 using Server = testing::RawHttpServer;
 
@@ -72,11 +75,37 @@ class EnrichStageTest : public testing::FarmTest {
     const absl::MutexLock lock(&mutex_);
     fields_ = fields;
   }
+  // From now on requests for `part` have no usable answer: a status that is not tried again at once.
+  void Fail(const std::string& part, int status = 401, const std::string& fields = "") {
+    const absl::MutexLock lock(&mutex_);
+    failing_ = part;
+    failing_status_ = status;
+    failing_fields_ = fields;
+  }
+  void MakeDue() { Sql("UPDATE catalog_work SET due_at = now() WHERE stage = 2"); }
+  std::string Failures(int id) {
+    return Sql(Cat("SELECT failures::text FROM catalog_work WHERE stage = 2 AND module_id = ", id));
+  }
 
   absl::Mutex mutex_;
-  std::string fields_ ABSL_GUARDED_BY(mutex_);  // of GitHub's answers
+  std::string fields_ ABSL_GUARDED_BY(mutex_);   // of GitHub's answers
+  std::string failing_ ABSL_GUARDED_BY(mutex_);  // empty: nothing
+  int failing_status_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::string failing_fields_ ABSL_GUARDED_BY(mutex_);
   Server server_{[this](const Server::Request& request, Server::Peer& peer) {
     const std::string& target = request.target;
+    {
+      const absl::MutexLock lock(&mutex_);
+      if (!failing_.empty() && absl::StrContains(target, failing_)) {
+        return peer.Answer(failing_status_, failing_fields_, "no");
+      }
+    }
+    if (absl::StartsWith(target, "/v1/imported-by/github.com/o/popular")) {
+      return peer.Answer(200, "", R"({"importedBy":{"total":7}})");
+    }
+    if (absl::StartsWith(target, "/v1/module/github.com/o/popular")) {
+      return peer.Answer(200, "", R"({"version":"v1.0.0","licenses":[{"types":["MIT"]}]})");
+    }
     if (target.find("versionbatch") != std::string::npos || target.find("projectbatch") != std::string::npos) {
       return peer.Answer(200, "", NothingKnown(request.body));
     }
@@ -165,6 +194,95 @@ TEST_F(EnrichStageTest, MoreThanABurstOfSelectedModulesWaitTheirTurn) {
   Begin();
   TurnUntilIdle();
   EXPECT_THAT(AskedOfGithub(), SizeIs(kAnonymousGithub.burst));
+}
+
+TEST_F(EnrichStageTest, AServiceThatFailsForOneModuleHoldsUpTheOthersWordOnce) {
+  AddModule(1, "github.com/o/odd", false);
+  AddModule(2, "github.com/o/even", false);
+  Fail("/v1/module/github.com/o/odd");
+  Begin("token");
+  TurnUntilIdle();
+  EXPECT_THAT(*store_->EnrichmentOf(Now(), {1}), IsEmpty()) << "it may be over in minutes";
+  EXPECT_EQ(Failures(1), "1");
+  EXPECT_EQ(RowOf(2).detail, "");
+  MakeDue();
+  TurnUntilIdle();
+  EXPECT_EQ(RowOf(1).stars, 42);
+  EXPECT_EQ(RowOf(1).detail, "no answer from pkgsite");
+  EXPECT_EQ(Failures(1), "2");
+  EXPECT_EQ(Sql("SELECT due_at BETWEEN now() AND now() + interval '1 day' FROM catalog_work WHERE stage = 2 AND "
+                "module_id = 1"),
+            "t")
+      << "it is asked for again";
+  Fail("");
+  MakeDue();
+  TurnUntilIdle();
+  EXPECT_EQ(RowOf(1).detail, "");
+  EXPECT_EQ(Failures(1), "0");
+}
+
+TEST_F(EnrichStageTest, WhatASilentServiceSaidBeforeStays) {
+  AddModule(1, "github.com/o/popular", false);
+  Begin("token");
+  TurnUntilIdle();
+  EXPECT_EQ(RowOf(1).importers, 7);
+  EXPECT_EQ(RowOf(1).license, "MIT");
+  Fail("/v1/");
+  for (int i = 0; i < 2; ++i) {
+    // As if GitHub was never asked by REST.
+    Sql("UPDATE catalog_enrichment SET stars = 1, github = NULL, github_etag = '', github_at = NULL");
+    MakeDue();
+    TurnUntilIdle();
+    EXPECT_EQ(RowOf(1).stars, i == 0 ? 1 : 42);
+  }
+  EXPECT_EQ(RowOf(1).importers, 7);
+  EXPECT_EQ(RowOf(1).license, "MIT");
+  EXPECT_EQ(RowOf(1).detail, "no answer from pkgsite");
+}
+
+TEST_F(EnrichStageTest, WithoutGithubsAnswerItsFactsStayAndTheOthersAreTaken) {
+  AddModule(1, "github.com/o/popular", false);
+  Begin("token");
+  TurnUntilIdle();
+  Sql("UPDATE catalog_enrichment SET importers = 1, github = NULL, github_etag = '', github_at = NULL");
+  Fail("/repos/");
+  for (int i = 0; i < 2; ++i) {
+    MakeDue();
+    TurnUntilIdle();
+  }
+  EXPECT_EQ(RowOf(1).stars, 42);
+  EXPECT_TRUE(RowOf(1).archived);
+  EXPECT_EQ(RowOf(1).importers, 7);
+  EXPECT_EQ(RowOf(1).detail, "no answer from github");
+}
+
+TEST_F(EnrichStageTest, APausedServiceTeachesNothingAndTheModuleStaysDue) {
+  AddModule(1, "github.com/o/r", false);
+  Fail("/v1/", 429, "Retry-After: 3600\r\n");
+  Begin("token");
+  TurnUntilIdle();
+  Sql("UPDATE catalog_work SET failures = 3");
+  TurnUntilIdle();
+  EXPECT_THAT(*store_->EnrichmentOf(Now(), {1}), IsEmpty());
+  EXPECT_EQ(Failures(1), "3");
+  EXPECT_THAT(*store_->Claim(Now(), Stage::kEnrich, kEnrichVersion, 10), SizeIs(1));
+}
+
+TEST_F(EnrichStageTest, WithoutATokenGithubsAnswerIsKeptWhateverTheOthersDo) {
+  AddModule(1, "github.com/o/popular", false);
+  Begin();
+  TurnUntilIdle();
+  EXPECT_FALSE(RowOf(1).stars);
+  Fail("/v1/");
+  ASSERT_TRUE(
+      store_->SaveDecisions(Now(), epoch_, {{{.module_id = 1, .version = "v1.0.0", .selected = true, .reason = "r"}}})
+          .ok());
+  stage_ = std::make_unique<EnrichStage>(config_, epoch_, *store_, *upstream_);
+  TurnUntilIdle();
+  EXPECT_EQ(RowOf(1).stars, 42);
+  EXPECT_EQ(RowOf(1).importers, 7);
+  EXPECT_THAT(AskedOfGithub(), SizeIs(1)) << "of its few answers none is asked for twice";
+  EXPECT_EQ(Failures(1), "0") << "the stage's own time for it stands";
 }
 
 TEST_F(EnrichStageTest, WithATokenAFewAreAskedByRestWithTheirEtags) {

@@ -268,6 +268,17 @@ TEST_F(FollowedForecastTest, APackageWithoutFilesForATargetExcludesThere) {
   EXPECT_THAT(Now1(program, "riscv64").detail, HasSubstr("brought by example.com/packets"));
 }
 
+TEST_F(FollowedForecastTest, AGoModByWhichNothingIsBuiltExcludesHoweverOftenItIsMade) {
+  const int32_t program =
+      Add("example.com/p", {{"go.mod", "module example.com/p\n\nfuture x\n"}, {"main.go", kProgram}});
+  TurnUntilIdle();
+  EXPECT_EQ(Stored(program), "0 excluded");
+  ASSERT_TRUE(forecaster_->Refresh(Now()).ok());
+  EXPECT_EQ(Stored(program), "0 excluded");
+  EXPECT_EQ(Now1(program).verdict, "excluded");
+  EXPECT_EQ(Now1(program).detail, "go.mod:3: unknown directive \"future\"");
+}
+
 TEST_F(FollowedForecastTest, WhatWasDetectedAgainMeanwhileKeepsItsOwn) {
   const int32_t program = AddProgram();
   TurnUntilIdle();

@@ -191,6 +191,10 @@ void World::Carry(Coordinator& coordinator, const dispatch::Effect& effect) {
       ++world.result_.counts.lost;
       world.Say([&] { return Cat("coordinator: token ", e.token.value, " of job ", e.job.id.value, " is lost"); });
     }
+    void operator()(const dispatch::NoteLostUnseen& e) const {
+      ++world.result_.counts.lost;
+      world.Say([&] { return Cat("coordinator: token ", e.attempt.token.value, ", not seen here, is lost"); });
+    }
   };
   std::visit(Carrier{*this, coordinator}, effect);
 }

@@ -347,6 +347,7 @@ TYPED_TEST_P(DispatchStoreContract, ASecondSessionKeepsWhatItAnnouncesAndLosesTh
   EXPECT_EQ(opened.lost[0].worker, "w");
   ASSERT_TRUE(opened.lost[0].requeued.has_value());
   EXPECT_EQ(opened.lost[0].requeued->id, lost);
+  EXPECT_EQ(opened.lost[0].job_state, JobState::kQueued);
   EXPECT_EQ(this->Accept({offer, offered, session}), domain::AcceptOutcome::kStale);
   EXPECT_THAT(this->Queue(), ::testing::UnorderedElementsAre(lost, offered));
   EXPECT_EQ(this->Complete(lost_token, lost).outcome, domain::CompleteOutcome::kStale);
@@ -534,6 +535,7 @@ TYPED_TEST_P(DispatchStoreContract, ACancelledOfferIsDeadAndACancelledAttemptEnd
   ASSERT_EQ(opened.lost.size(), 1u);
   EXPECT_EQ(opened.lost[0].token, lost_token);
   EXPECT_FALSE(opened.lost[0].requeued.has_value()) << "nobody wants it any more";
+  EXPECT_EQ(opened.lost[0].job_state, JobState::kCancelled);
   EXPECT_EQ(this->fixture_.StateOf(lost), JobState::kCancelled);
   EXPECT_EQ(this->Complete(token, running, AttemptOutcome::kCancelled).job_state, JobState::kCancelled);
 }

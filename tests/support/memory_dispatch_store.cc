@@ -7,7 +7,7 @@
 
 #include "common/base/check.h"
 #include "common/base/status_macros.h"
-#include "common/base/text.h"
+#include "coordinator/domain/epoch.h"
 
 namespace gofarm::testing {
 namespace {
@@ -59,7 +59,7 @@ absl::StatusOr<domain::ExpiredSessions> MemoryDispatchStore::RemoveWorker(int64_
 
 absl::Status MemoryDispatchStore::CheckEpoch(int64_t epoch) const {
   if (epoch == epoch_ || !fences_.epoch) return absl::OkStatus();
-  return absl::FailedPreconditionError(Cat("epoch ", epoch, " is over"));
+  return domain::EpochOver(epoch);
 }
 
 absl::StatusOr<leadership::TakeAnswer> MemoryDispatchStore::Take(const Scope&, const leadership::Claim& claim,
@@ -346,6 +346,7 @@ domain::LostAttempt MemoryDispatchStore::Lose(Attempt& attempt, bool counts) {
       .token = attempt.token, .job = attempt.job, .worker = attempt.worker, .requeued = {}, .counts = counts};
   End(attempt, {.outcome = AttemptOutcome::kLost, .failure = FailureClass::kWorkerLost}, {.counts = counts},
       lost.requeued);
+  lost.job_state = jobs_.at(attempt.job).state;
   return lost;
 }
 

@@ -186,15 +186,9 @@ class Fetch {
     listing.has_go_mod = text.ok();
     if (absl::IsNotFound(text.status())) return {};
     if (!text.ok()) return Failed(FailureClass::kSourceInvalid, Sv(text.status().message()));
-    absl::StatusOr<gomod::GoModFile> file = gomod::ParseGoMod(*text, gomod::GoModRule::kMain);
+    absl::StatusOr<gomod::GoModFile> file = gomod::ParseOwnGoMod(*text, request_.module);
     if (!file.ok()) return Failed(FailureClass::kSourceInvalid, Sv(file.status().message()));
-    if (file->module != request_.module) {
-      if (const absl::Status bad = gomod::CheckImportPath(file->module); !bad.ok()) {
-        return Failed(FailureClass::kSourceInvalid,
-                      Cat("go.mod declares its path as ", file->module, ": ", Sv(bad.message())));
-      }
-      listing.declared_path = file->module;
-    }
+    if (file->module != request_.module) listing.declared_path = file->module;
     listing.go_line = file->go;
     own_ = *std::move(file);
     own_text_ = *std::move(text);

@@ -7,6 +7,7 @@
 #include "common/base/status.h"
 #include "coordinator/catalog/room_rule.h"
 #include "coordinator/catalog/stage_loop.h"
+#include "coordinator/domain/epoch.h"
 
 namespace gofarm::catalog {
 namespace {
@@ -100,7 +101,8 @@ class OneTurn final : public StageTurn {
     ++turns;
     if (turns == 1) return Done{.taken_up = 1, .modules = 5, .errors = {{"absent", 2}}};
     if (turns == 2) return absl::UnavailableError("the database does not answer");
-    return absl::FailedPreconditionError("another coordinator leads");
+    if (turns == 3) return absl::FailedPreconditionError("the index answers 404; is its address right?");
+    return Annotate(domain::EpochOver(1), "save");
   }
   int turns = 0;
 };
@@ -115,6 +117,7 @@ TEST(StageLoopTest, CountsModulesAndErrorsAndEndsWhenAnotherLeads) {
   loop.Start();
   ASSERT_TRUE(lost.WaitForNotificationWithTimeout(absl::Seconds(30)));
   loop.Stop();
+  EXPECT_EQ(turn.turns, 4) << "a wrong address costs nobody the lead";
   const std::string text = registry.Text();
   EXPECT_THAT(text, HasSubstr("gofarm_catalog_modules_total{stage=\"detect\"} 5\n"));
   EXPECT_THAT(text, HasSubstr("gofarm_catalog_errors_total{class=\"absent\",stage=\"detect\"} 2\n"));

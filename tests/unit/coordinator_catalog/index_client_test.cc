@@ -66,6 +66,75 @@ TEST_F(IndexClientTest, APageThatIsAlwaysCutIsUnavailable) {
   EXPECT_EQ(server.requests().size(), 4u);
 }
 
+TEST_F(IndexClientTest, ATextForPeopleIsNoPageThoughItHasLines) {
+  std::atomic<int> asked = 0;
+  Server server([&](const Request&, Peer& peer) {
+    if (++asked == 1) return peer.Answer(200, "", "<html>\n<body>Back soon</body>\n</html>\n");
+    return peer.Answer(200, "", Cat("odd\n", kLine));
+  });
+  const auto gate = MakeGate(Service::kIndex, server.url());
+  EXPECT_EQ(IndexClient(*gate).Page(Soon(), "2026-01-01T00:00:00Z").value().lines, 2) << "one line that is none";
+  EXPECT_EQ(asked, 2);
+  EXPECT_EQ(gate->Status().errors, (std::map<std::string, int64_t>{{"bad_answer", 1}}));
+  // A bad line that tells its time is one of the index's: the last that it has may be such a one.
+  Server bad([](const Request&, Peer& peer) {
+    return peer.Answer(200, "", "{\"Path\":\"a.org/b\",\"Version\":\"v1\",\"Timestamp\":\"2026-01-01T00:00:00Z\"}\n");
+  });
+  const auto bad_gate = MakeGate(Service::kIndex, bad.url());
+  EXPECT_EQ(IndexClient(*bad_gate).Page(Soon(), "2026-01-01T00:00:00Z").value().lines, 1);
+}
+
+TEST_F(IndexClientTest, ATextForPeopleThatStaysIsUnavailable) {
+  Server server([](const Request&, Peer& peer) { return peer.Answer(200, "", "Back soon.\n"); });
+  const auto gate = MakeGate(Service::kIndex, server.url());
+  const absl::Status status = IndexClient(*gate).Page(Soon(), "").status();
+  EXPECT_TRUE(absl::IsUnavailable(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("none of its lines tells a time; the first: Back soon."));
+  // As many lines as a page has are no page either.
+  EXPECT_TRUE(absl::IsUnavailable(IndexClient(*gate).Page(Soon(), "", 1).status()));
+}
+
+TEST_F(IndexClientTest, OneLineOfAnySizeSpoilsNoPage) {
+  Server server([](const Request&, Peer& peer) {
+    return peer.Answer(200, "", Cat(kLine, std::string(20 << 20, 'x'), "\n", kLine));
+  });
+  const auto gate = MakeGate(Service::kIndex, server.url());
+  const absl::StatusOr<IndexPage> page = IndexClient(*gate).Page(Soon(), "2026-01-01T00:00:00Z", 3);
+  ASSERT_TRUE(page.ok()) << page.status();
+  EXPECT_EQ(page->lines, 3);
+  EXPECT_TRUE(page->full) << "it counts as a line";
+  IndexBlock block;
+  IndexReader().Read(page->body, block);
+  EXPECT_EQ(block.rows.size(), 2u);
+  ASSERT_EQ(block.bad.size(), 1u);
+  EXPECT_THAT(block.bad[0].reason, HasSubstr("longer than"));
+  EXPECT_EQ(page->body.size(), 2 * (sizeof kLine - 1) + kIndexLineMax + 2) << "no more of it is kept";
+  EXPECT_GT(gate->Status().bytes, 20 << 20) << "what came is counted";
+}
+
+TEST_F(IndexClientTest, APageHasItsLimits) {
+  // More than the longest lines of a page take.
+  Server many([](const Request&, Peer& peer) {
+    return peer.Answer(200, "", Cat(kLine, std::string(kIndexPageKeptMax, '\n')));
+  });
+  const auto many_gate = MakeGate(Service::kIndex, many.url());
+  const absl::Status kept = IndexClient(*many_gate).Page(Soon(), "").status();
+  EXPECT_TRUE(absl::IsResourceExhausted(kept)) << kept;
+  EXPECT_EQ(many_gate->Status().errors, (std::map<std::string, int64_t>{{"too_large", 1}}));
+  // A line without end.
+  Server endless([](const Request&, Peer& peer) {
+    peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000000\r\n\r\n");
+    const std::string piece(1 << 20, 'x');
+    while (peer.Send(piece)) continue;
+    return false;
+  });
+  const auto endless_gate = MakeGate(Service::kIndex, endless.url());
+  const absl::Status received = IndexClient(*endless_gate).Page(Soon(), "").status();
+  EXPECT_TRUE(absl::IsResourceExhausted(received)) << received;
+  EXPECT_THAT(std::string(received.message()), HasSubstr(Cat("more than ", kIndexPageBytesMax, " bytes")));
+  EXPECT_EQ(endless.requests().size(), 1u);
+}
+
 TEST_F(IndexClientTest, ARefusedQuestionSaysWhatTheIndexSaid) {
   Server server([](const Request&, Peer& peer) { return peer.Answer(400, "", "invalid since"); });
   const auto gate = MakeGate(Service::kIndex, server.url());

@@ -220,6 +220,28 @@ TEST_F(ServiceGateTest, ASinkThatTookAPieceIsNotFedTwice) {
   EXPECT_EQ(gate->Status().errors, (std::map<std::string, int64_t>{{"http_5xx", 1}, {"unreachable", 1}}));
 }
 
+TEST_F(ServiceGateTest, ASinkThatForgetsIsFedAnew) {
+  std::atomic<int> asked = 0;
+  Server server([&](const Request&, Peer& peer) {
+    if (++asked == 2) return peer.Answer(200, "", "whole");
+    peer.Send("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+    return false;
+  });
+  const auto gate = MakeGate(Service::kIndex, server.url());
+  std::string got;
+  AskOptions options;
+  options.begin = [&] { got.clear(); };
+  const auto answer =
+      gate->Ask(Soon(), {.url = server.url()}, options, [&](const io::HttpResponse&, std::string_view piece) {
+        got.append(piece);
+        return absl::OkStatus();
+      });
+  ASSERT_TRUE(answer.ok()) << answer.status();
+  EXPECT_EQ(got, "whole");
+  EXPECT_EQ(gate->Status().errors, (std::map<std::string, int64_t>{{"unreachable", 1}}));
+  EXPECT_EQ(gate->Status().bytes, 5);
+}
+
 TEST_F(ServiceGateTest, WhatASinkSaysIsNoFaultOfTheService) {
   Server server([](const Request&, Peer& peer) { return peer.Answer(200, "", "body"); });
   const auto gate = MakeGate(Service::kProxy, server.url());

@@ -235,7 +235,7 @@ TEST(DispatchTest, AnAttemptWhoseJobWaitsInTheStoreIsShownAsLost) {
   ASSERT_EQ(lost.size(), 1u);
   EXPECT_EQ(lost[0].token, offer.token);
   EXPECT_EQ(lost[0].worker, "a");
-  EXPECT_TRUE(lost[0].waits_again);
+  EXPECT_EQ(lost[0].job_state, JobState::kQueued);
 }
 
 TEST(DispatchTest, OverdueAttemptsThatCouldNotBeEndedAreAskedForAgainAndReadBackWhenTheyWereOver) {

@@ -152,7 +152,8 @@ class DispatchLoopTest : public ::testing::Test, public DispatchObserver {
     const absl::MutexLock lock(&mutex_);
     running_.push_back(token);
   }
-  void Lost(AttemptToken, bool, const std::string&) override {}
+  void Lost(AttemptToken, JobState, const std::string&) override {}
+  void LostUnseen(const domain::LostAttempt&) override {}
 
   JobId AddJob(const std::string& module) {
     return store_.With([&](testing::MemoryDispatchStore& m) {

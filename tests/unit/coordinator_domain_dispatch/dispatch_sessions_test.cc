@@ -54,7 +54,7 @@ TEST(DispatchTest, ARestartedWorkersAttemptIsLostAndItsJobWaitsAgain) {
   opened.lost = {{offer.token, JobId{10}, "a", job}};
   const auto effects = farm.Step(SessionOpened{second, Answer::kDone, opened});
   ASSERT_EQ(All<NoteLost>(effects).size(), 1u);
-  EXPECT_TRUE(All<NoteLost>(effects)[0].waits_again);
+  EXPECT_EQ(All<NoteLost>(effects)[0].job_state, JobState::kQueued);
   ASSERT_EQ(All<Close>(effects).size(), 1u);
   EXPECT_EQ(All<Close>(effects)[0].stream, first);
   EXPECT_EQ(farm.Win(farm.Step(ReadyReceived{second, 1, false})).size(), 1u) << "it runs again at once";
@@ -337,8 +337,22 @@ TEST(DispatchTest, AnAttemptThatTheStoreHasNoMoreWhenItIsReadBackIsShownAsLost) 
     if (still_runs) continue;
     EXPECT_EQ(lost[0].token, offer.token);
     EXPECT_EQ(lost[0].worker, "a");
-    EXPECT_TRUE(lost[0].waits_again);
+    EXPECT_EQ(lost[0].job_state, JobState::kQueued);
   }
+}
+
+// After a takeover: the worker of the former leader's attempt went away with it.
+TEST(DispatchTest, AnAttemptThatNeverCameToThisCoordinatorIsShownAsLostOnce) {
+  Farm farm;
+  domain::ExpiredSessions ended;
+  ended.sessions = {SessionId{1}};
+  ended.lost = {{.token = AttemptToken{5}, .job = JobId{10}, .worker = "a", .requeued = farm.Job(10)}};
+  const auto lost = All<NoteLostUnseen>(farm.Step(SessionsEnded{Answer::kDone, ended}));
+  ASSERT_EQ(lost.size(), 1u);
+  EXPECT_EQ(lost[0].attempt.token, AttemptToken{5});
+  EXPECT_EQ(lost[0].attempt.worker, "a");
+  EXPECT_EQ(farm.state.counters.attempts_lost, 1);
+  EXPECT_THAT(All<NoteLostUnseen>(farm.Step(SessionsEnded{Answer::kDone, ended})), IsEmpty());
 }
 
 TEST(DispatchTest, ASessionThatTheStoreHasNoMoreIsClosedAtItsRenewal) {

@@ -110,16 +110,15 @@ TEST_F(JobMetricsTest, AJobThatWaitsAgainIsNoEndAndItsFailureSaysWhy) {
   ExpectLine("gofarm_jobs_requeued_total{why=\"worker_ended_it\"} 1");
 }
 
-TEST_F(JobMetricsTest, ALostAttemptEndsItsJobAsCancelledOnlyWhenThatWasAskedFor) {
+TEST_F(JobMetricsTest, ALostAttemptsJobWaitsAgainOrEndedAsTheStoreSays) {
   Run();
-  metrics_.Lost(kToken, /*waits_again=*/true);
+  metrics_.Lost(kToken, JobState::kQueued);
   ExpectLine("gofarm_jobs_requeued_total{why=\"worker_lost\"} 1");
   Run();
-  metrics_.Lost(kToken, /*waits_again=*/false);
+  metrics_.Lost(kToken, JobState::kFailed);
   ExpectLine("gofarm_jobs_ended_total{state=\"failed\",target=\"riscv64\"} 1");
   Run();
-  metrics_.CancelRequested(kToken);
-  metrics_.Lost(kToken, /*waits_again=*/false);
+  metrics_.Lost(kToken, JobState::kCancelled);
   ExpectLine("gofarm_jobs_ended_total{state=\"cancelled\",target=\"riscv64\"} 1");
   ExpectLine("gofarm_attempts_ended_total{outcome=\"lost\",target=\"riscv64\"} 3");
 }
@@ -127,9 +126,23 @@ TEST_F(JobMetricsTest, ALostAttemptEndsItsJobAsCancelledOnlyWhenThatWasAskedFor)
 TEST_F(JobMetricsTest, ALossThatIsToldAfterTheEndIsNone) {
   Run();
   metrics_.Ended(Built(), Ended(JobState::kBuilt, AttemptOutcome::kBuilt));
-  metrics_.Lost(kToken, /*waits_again=*/true);
+  metrics_.Lost(kToken, JobState::kQueued);
   ExpectLine("gofarm_jobs_requeued_total{why=\"worker_lost\"} 0");
   ExpectLine("gofarm_attempts_ended_total{outcome=\"lost\",target=\"unknown\"} 0");
+}
+
+TEST_F(JobMetricsTest, WhatWasLostWithAnotherCoordinatorCountsWithTheTargetThatIsKnown) {
+  metrics_.LostUnseen({.token = kToken, .job = JobId{7}, .worker = "w", .requeued = job_});
+  ExpectLine("gofarm_attempts_ended_total{outcome=\"lost\",target=\"riscv64\"} 1");
+  ExpectLine("gofarm_jobs_requeued_total{why=\"worker_lost\"} 1");
+  metrics_.LostUnseen(
+      {.token = kToken, .job = JobId{7}, .worker = "w", .requeued = {}, .job_state = JobState::kFailed});
+  ExpectLine("gofarm_attempts_ended_total{outcome=\"lost\",target=\"unknown\"} 1");
+  ExpectLine("gofarm_jobs_ended_total{state=\"failed\",target=\"unknown\"} 1");
+  Run();  // it led before, and leads again
+  metrics_.LostUnseen(
+      {.token = kToken, .job = JobId{7}, .worker = "w", .requeued = {}, .job_state = JobState::kCancelled});
+  ExpectLine("gofarm_jobs_ended_total{state=\"cancelled\",target=\"riscv64\"} 1");
 }
 
 TEST_F(JobMetricsTest, WhatAnotherCoordinatorAcceptedHasNoWaitHereAndItsTimeCountsFromItsBeginning) {

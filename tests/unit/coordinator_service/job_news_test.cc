@@ -138,7 +138,7 @@ TEST_F(JobNewsTest, TheEndOfAnAttemptReachesBoardDispatcherFenceAndMetrics) {
 TEST_F(JobNewsTest, ALostAttemptLeavesTheFenceAndItsJobIsShownAsWaitingOnlyWhenItWaits) {
   Run();
   EXPECT_TRUE(IsAskedAgain());
-  news_.Lost(AttemptToken{1}, true, "worker w1 lost it");
+  news_.Lost(AttemptToken{1}, JobState::kQueued, "worker w1 lost it");
   EXPECT_EQ(Last().step, Step(JobState::kQueued));
   EXPECT_EQ(Last().detail, "worker w1 lost it");
   EXPECT_TRUE(IsAskedAgain());
@@ -147,7 +147,7 @@ TEST_F(JobNewsTest, ALostAttemptLeavesTheFenceAndItsJobIsShownAsWaitingOnlyWhenI
   domain::QueuedJob job;
   job.id = JobId{8};
   news_.Offered(AttemptToken{2}, job, "w1");
-  news_.Lost(AttemptToken{2}, false, "worker w1 lost it");
+  news_.Lost(AttemptToken{2}, JobState::kFailed, "worker w1 lost it");
   EXPECT_EQ(board_.Newest(), newest) << "the store knows how it ended";
   EXPECT_FALSE(board_.Of(AttemptToken{2}).has_value());
 }

@@ -5,9 +5,11 @@
 
 #include <map>
 #include <string>
+#include <utility>
 
 #include "common/base/text.h"
 #include "common/godetect/detection_json.h"
+#include "common/godetect/forecast.h"
 #include "tests/unit/godetect/memory_source.h"
 
 namespace gofarm::godetect {
@@ -202,6 +204,37 @@ TEST(DetectTest, NothingIsListedOfAModuleWithABrokenGoMod) {
   const Detection found = Found({{"go.mod", "module a.test/m\nmodule a.test/m\n"}, {"main.go", kMain}});
   EXPECT_THAT(found.programs, IsEmpty());
   EXPECT_EQ(found.forecast.at("x86_64").verdict, Verdict::kExcluded);
+  EXPECT_EQ(found.forecast.at("x86_64").detail, "go.mod:2: a second module line");
+}
+
+TEST(DetectTest, WhatOnlyADependencyMayHaveInItsGoModExcludesTheModule) {
+  const std::pair<const char*, const char*> cases[] = {
+      {"\xEF\xBB\xBFmodule a.test/m\n", "go.mod:1: unknown directive"},
+      {"module a.test/m\n\nfuture x\n", "go.mod:3: unknown directive \"future\""},
+      {"module a.test/m\n\ngo 1.2x\n", "go.mod:3: invalid go version \"1.2x\""},
+      {"module a.test/m\ngo 1.21\ngo 1.22\n", "go.mod:3: repeated go line"},
+      {"go 1.21\n", "go.mod has no module line"},
+      {"", "go.mod has no module line"},
+      {"module ../m\n", "go.mod declares its path as ../m"}};
+  for (const auto& [go_mod, fault] : cases) {
+    const Detection found = Found({{"go.mod", go_mod}, {"main.go", kMain}});
+    EXPECT_THAT(found.programs, SizeIs(1)) << go_mod << "as go list has it of a dependency";
+    ASSERT_THAT(found.forecast, SizeIs(kAllTargets.size()));
+    for (const auto& [target, forecast] : found.forecast) {
+      EXPECT_EQ(forecast.verdict, Verdict::kExcluded) << go_mod << target;
+      EXPECT_THAT(forecast.detail, HasSubstr(fault)) << go_mod;
+    }
+    // Whoever makes the forecast anew later knows of it.
+    const absl::StatusOr<Detection> again = FromJson(ToJson(found));
+    ASSERT_TRUE(again.ok()) << again.status();
+    EXPECT_EQ(Forecast(*again, "1.26.8").at("x86_64").verdict, Verdict::kExcluded) << go_mod;
+  }
+  // What a build goes on with: another name, and no go.mod at all, which Go then makes up.
+  for (const Detection& found : {Found({{"go.mod", "module grypy\n\ngo 1.21\n"}, {"main.go", kMain}}),
+                                 Found({{"main.go", kMain}}, {.version = "v2.0.0+incompatible"})}) {
+    EXPECT_EQ(found.go_mod_fault, "");
+    EXPECT_EQ(found.forecast.at("x86_64").verdict, Verdict::kBuildable);
+  }
 }
 
 }  // namespace

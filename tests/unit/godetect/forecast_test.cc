@@ -82,6 +82,18 @@ TEST(ForecastTest, ANewerGoIsNeeded) {
   EXPECT_EQ(Forecast(found, "1.26.8").at("x86_64").verdict, Verdict::kBuildable);
 }
 
+TEST(ForecastTest, AGoModByWhichNothingIsBuiltExcludesWhateverTheProgramsAre) {
+  Detection found = OneProgram({});
+  found.go_mod_fault = "go.mod:1: unknown directive \"x\"";
+  found.go_version = "1.99";
+  const auto forecast = Forecast(found, "1.26.8");
+  ASSERT_EQ(forecast.size(), kAllTargets.size());
+  for (const auto& [target, f] : forecast) {
+    EXPECT_EQ(f.verdict, Verdict::kExcluded) << target;
+    EXPECT_EQ(f.detail, found.go_mod_fault);
+  }
+}
+
 TEST(ForecastTest, NamesOfVerdictsAreReadBack) {
   for (const Verdict verdict :
        {Verdict::kBuildable, Verdict::kNeedsLibrary, Verdict::kExcluded, Verdict::kGoTooNew, Verdict::kNoProgram}) {

@@ -44,6 +44,8 @@ class ZipServer {
         }) {}
   const RawHttpServer& server() const { return server_; }
   void LieAboutTheRange() { lie_ = true; }
+  void RefuseTheEnd() { no_end_ = true; }  // ranges from the end are refused with 416
+  void StopRanges() { stopped_ = true; }
   void RedirectTo(std::string url) { redirect_ = std::move(url); }
   void Expire() { expired_ = true; }
 
@@ -52,7 +54,10 @@ class ZipServer {
     if (!redirect_.empty()) return peer.Answer(302, Cat("Location: ", redirect_, "\r\n"), "");
     if (expired_) return peer.Answer(403, "", "expired");
     const std::string range = request.Field("range");
-    if (!ranges_ || !absl::StartsWith(range, "bytes=")) return peer.Answer(200, "", zip_);
+    if (!ranges_ || stopped_ || !absl::StartsWith(range, "bytes=")) return peer.Answer(200, "", zip_);
+    if (no_end_ && absl::StartsWith(range, "bytes=-")) {
+      return peer.Answer(416, Cat("Content-Range: bytes */", zip_.size(), "\r\n"), "no such range");
+    }
     const std::vector<std::string> ends = absl::StrSplit(range.substr(6), '-');
     size_t first = 0, last = zip_.size() - 1, number = 0;
     if (ends[0].empty() && absl::SimpleAtoi(ends[1], &number)) {
@@ -68,7 +73,7 @@ class ZipServer {
 
   const std::string zip_;
   const bool ranges_;
-  std::atomic<bool> lie_ = false, expired_ = false;
+  std::atomic<bool> lie_ = false, expired_ = false, no_end_ = false, stopped_ = false;
   std::string redirect_;
   RawHttpServer server_;
 };
@@ -144,6 +149,77 @@ TEST(ZipSourceTest, SmallFilesAndServersWithoutRangesGiveTheWhole) {
             "module a.test/m\n");
   EXPECT_EQ(stats.requests, 1);
   EXPECT_TRUE(stats.whole);
+}
+
+TEST(ZipSourceTest, AServerThatRefusesTheEndIsAskedForTheWhole) {
+  const io::HttpClient http("test");
+  for (const bool small : {true, false}) {
+    const std::string zip =
+        MakeZip(small ? std::vector<ZipEntry>{{.name = Named("go.mod"), .data = "module a.test/m\n"}} : LargeModule());
+    ZipServer server(zip);
+    server.RefuseTheEnd();
+    FetchStats stats;
+    const auto source = OpenUrl(http, server.server().url(), &stats);
+    ASSERT_TRUE(source.ok()) << source.status();
+    const size_t go_mod = (*source)->files().size() - 1;
+    EXPECT_EQ((*(*source)->Read(AMinute(), std::vector<Wish>{{.file = go_mod, .bytes_max = 100}}))[0].text,
+              "module a.test/m\n");
+    EXPECT_TRUE(stats.whole);
+    EXPECT_EQ(stats.requests, 2);
+    EXPECT_EQ(stats.bytes, static_cast<int64_t>(zip.size()));
+  }
+  // The limit of a whole file holds here, too.
+  ZipServer large(MakeZip(LargeModule()));
+  large.RefuseTheEnd();
+  EXPECT_TRUE(absl::IsResourceExhausted(
+      OpenHttpFile(AMinute(), io::AskDirectly(http), large.server().url(), {}, {.file_bytes_max = 100'000}, nullptr)
+          .status()));
+}
+
+TEST(ZipSourceTest, AServerThatGivesNoMoreRangesIsAskedForTheWhole) {
+  const io::HttpClient http("test");
+  const std::string zip = MakeZip(LargeModule());
+  for (const int64_t memory_bytes : {int64_t{64} << 20, int64_t{200'000}}) {
+    ZipServer server(zip);
+    FetchStats stats;
+    auto reader = OpenHttpFile(AMinute(), io::AskDirectly(http), server.server().url(), {},
+                               {.memory_bytes = memory_bytes}, &stats);
+    ASSERT_TRUE(reader.ok()) << reader.status();
+    const auto source = OpenZip(AMinute(), *std::move(reader), kPrefix);
+    ASSERT_TRUE(source.ok()) << source.status();
+    EXPECT_FALSE(stats.whole);
+    server.StopRanges();
+    // Several ranges at once, each answered with all of it.
+    std::vector<Wish> heads;
+    for (size_t i = 0; i < 20; i += 4) heads.push_back({.file = i, .head = true, .bytes_max = 1 << 20});
+    const auto texts = (*source)->Read(AMinute(), heads);
+    ASSERT_TRUE(texts.ok()) << texts.status();
+    const std::string& name = (*source)->files()[4].name;
+    EXPECT_TRUE(absl::StartsWith((*texts)[1].text, Cat("package ", name.substr(0, name.find('/')), "\n"))) << name;
+    EXPECT_TRUE(stats.whole);
+    EXPECT_EQ(stats.requests, 2) << "the end of it, then all of it";
+    const size_t asked = server.server().requests().size();
+    ASSERT_TRUE((*source)->Read(AMinute(), std::vector<Wish>{{.file = 3, .bytes_max = 1 << 20}}).ok());
+    EXPECT_EQ(server.server().requests().size(), asked) << "all of it is there";
+  }
+}
+
+TEST(ZipSourceTest, AWholeThatIsAnotherFileThanItsEndIsRefused) {
+  const io::HttpClient http("test");
+  ZipServer before(MakeZip(LargeModule())), after(MakeZip({{.name = Named("go.mod"), .data = "module a.test/m\n"}}));
+  after.StopRanges();
+  std::atomic<bool> changed = false;
+  RawHttpServer proxy([&](const RawHttpServer::Request&, RawHttpServer::Peer& peer) {
+    const std::string to = changed ? after.server().url() : before.server().url();
+    return peer.Answer(302, Cat("Location: ", to, "\r\n"), "");
+  });
+  const auto source = OpenUrl(http, proxy.url(), nullptr);
+  ASSERT_TRUE(source.ok()) << source.status();
+  changed = true;
+  before.Expire();
+  const auto texts = (*source)->Read(AMinute(), std::vector<Wish>{{.file = 3, .bytes_max = 1 << 20}});
+  EXPECT_TRUE(absl::IsInvalidArgument(texts.status())) << texts.status();
+  EXPECT_THAT(std::string(texts.status().message()), HasSubstr("changed while it was read"));
 }
 
 TEST(ZipSourceTest, WhatTakesMuchMemoryGoesIntoAFile) {

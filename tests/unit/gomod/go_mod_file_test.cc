@@ -152,11 +152,32 @@ TEST(EditGoModTest, RaisesGoLineAndRequirementsAndReplacesByVersions) {
 
 TEST(ParseGoModTest, OfTheMainModuleTakesOnlyWhatGoTakes) {
   EXPECT_TRUE(ParseGoMod(kWhole, GoModRule::kMain).ok());
-  for (const char* text :
-       {"module a.b/c\ngo 1.21.0.1\n", "module a.b/c\ngo v1.21\n", "module a.b/c\ngo 1.21\ngo 1.22\n",
-        "module a.b/c\nfuture x\n", "module a.b/c\nfuture (\n x y\n)\n"}) {
+  for (const char* text : {"module a.b/c\ngo 1.21.0.1\n", "module a.b/c\ngo v1.21\n",
+                           "module a.b/c\ngo 1.21\ngo 1.22\n", "module a.b/c\ngo 1\n", "module a.b/c\ngo 1.21rc\n",
+                           "module a.b/c\nfuture x\n", "module a.b/c\nfuture (\n x y\n)\n"}) {
     EXPECT_TRUE(absl::IsInvalidArgument(ParseGoMod(text, GoModRule::kMain).status())) << text;
     EXPECT_TRUE(ParseGoMod(text).ok()) << text;
+  }
+}
+
+TEST(ParseOwnGoModTest, WhatIsBuiltNamesItselfOrAnotherPath) {
+  EXPECT_EQ(ParseOwnGoMod("module a.b/c\ngo 1.21\n", "a.b/c")->go, "1.21");
+  EXPECT_EQ(ParseOwnGoMod("module grypy\n", "a.b/c")->module, "grypy") << "a build gives it that name";
+  const struct {
+    const char* text;
+    const char* fault;
+  } cases[] = {
+      {"", "go.mod has no module line"},
+      {"go 1.21\n", "go.mod has no module line"},
+      {"\xEF\xBB\xBFmodule a.b/c\n", "go.mod:1: unknown directive"},
+      {"module a.b/c\nfuture x\n", "go.mod:2: unknown directive"},
+      {"module a.b/c\ngo 1.2x\n", "go.mod:2: invalid go version"},
+      {"module ../z\n", "go.mod declares its path as ../z: "},
+  };
+  for (const auto& c : cases) {
+    const auto file = ParseOwnGoMod(c.text, "a.b/c");
+    EXPECT_EQ(file.status().code(), absl::StatusCode::kInvalidArgument) << c.text;
+    EXPECT_THAT(std::string(file.status().message()), testing::HasSubstr(c.fault));
   }
 }
 
