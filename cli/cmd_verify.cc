@@ -16,6 +16,7 @@
 #include "common/attest/dsse.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
+#include "common/publish/key_list.h"
 #include "common/sync/signals.h"
 
 namespace gofarm::cli {
@@ -33,22 +34,32 @@ bool OthersMayKnow(const absl::Status& status) {
   return absl::IsNotFound(status) || absl::IsFailedPrecondition(status);
 }
 
+// For CHECKSUM, which is signed once: keys that have ended count, too.
+void AddMinisign(const std::string& line, install::TrustedKeys& keys) {
+  absl::StatusOr<attest::MinisignPublicKey> key = attest::MinisignPublicKey::Parse(line);
+  if (key.ok()) keys.minisign.push_back(*std::move(key));
+}
+
 void AddRemembered(const install::Memory& memory, install::TrustedKeys& keys) {
   for (const install::RememberedIndex& index : memory.indexes) {
     keys.provenance.push_back({.keys = index.keys, .builder = index.builder});
-    std::vector<std::string> lines = index.followed;
-    lines.push_back(index.key);
-    for (const std::string& line : lines) {
-      absl::StatusOr<attest::MinisignPublicKey> key = attest::MinisignPublicKey::Parse(line);
-      if (key.ok()) keys.minisign.push_back(*std::move(key));
-    }
+    AddMinisign(index.key, keys);
+    for (const std::string& line : index.followed) AddMinisign(line, keys);
+    for (const std::string& line : index.ended) AddMinisign(line, keys);
   }
 }
 
 void AddFarm(const install::FarmTells& farm, install::TrustedKeys& keys) {
   keys.provenance.push_back(farm.signers);
-  absl::StatusOr<attest::MinisignPublicKey> key = attest::MinisignPublicKey::Parse(farm.minisign_key);
-  if (key.ok()) keys.minisign.push_back(*std::move(key));
+  AddMinisign(farm.minisign_key, keys);
+  for (const std::string& line : farm.ended_minisign_keys) AddMinisign(line, keys);
+}
+
+void AddListed(const publish::KeyList& list, install::TrustedKeys& keys) {
+  keys.provenance.push_back(install::SignersOf(list));
+  for (const publish::ListedKey& key : list.keys) {
+    if (key.kind == publish::kMinisignKind) AddMinisign(key.public_key, keys);
+  }
 }
 
 class Verification {
@@ -64,13 +75,11 @@ class Verification {
     for (const std::string& key : args_.index.keys) {
       GOFARM_RETURN_IF_ERROR_CTX(install::AddKey(key, ReadKeyFile, keys_), "--key");
     }
+    if (!keys_.minisign.empty()) index_key_ = keys_.minisign[0].Line();
     return IsFile(args_.what) ? OfFile() : OfAddress();
   }
 
  private:
-  // The one of --key that an index is known by.
-  std::string IndexKey() const { return keys_.minisign.empty() ? "" : keys_.minisign[0].Line(); }
-
   absl::StatusOr<install::Verified> OfAddress() {
     if (args_.offline) {
       return absl::InvalidArgumentError(Cat("\"", EscapeAndClip(args_.what, 200),
@@ -78,7 +87,7 @@ class Verification {
     }
     GOFARM_ASSIGN_OR_RETURN(const publish::Address address, publish::ParseAddress(args_.what));
     GOFARM_ASSIGN_OR_RETURN(const Target target, TargetOf(args_.target));
-    GOFARM_ASSIGN_OR_RETURN(const IndexSession session, IndexSession::Open(globals_, args_.index.url, IndexKey()));
+    GOFARM_ASSIGN_OR_RETURN(const IndexSession session, IndexSession::Open(globals_, args_.index.url, index_key_));
     GOFARM_ASSIGN_OR_RETURN(install::Answers answers, session.Find(scope_, ask_, {address}, target));
     GOFARM_ASSIGN_OR_RETURN(const publish::Resolved program, std::move(answers.programs[0]));
     if (program.target.provenance_url.empty()) {
@@ -118,10 +127,10 @@ class Verification {
     // --key named a provenance key: only that one counts.
     const bool list_may_know = !args_.offline && (!given || keys_.provenance.empty());
     if (OthersMayKnow(verified.status()) && list_may_know) {
-      const absl::StatusOr<IndexSession> session = IndexSession::Open(globals_, args_.index.url, IndexKey());
+      const absl::StatusOr<IndexSession> session = IndexSession::Open(globals_, args_.index.url, index_key_);
       if (session.ok()) {
         GOFARM_ASSIGN_OR_RETURN(const install::Answers answers, session->Find(scope_, ask_, {}, Target::kX86_64));
-        keys_.provenance.push_back(install::SignersOf(answers.keys));
+        AddListed(answers.keys, keys_);
         verified = install::Verify(file, keys_);
       }
     }
@@ -135,6 +144,7 @@ class Verification {
   const io::HttpClient http_;
   const io::HttpAsk ask_;
   install::TrustedKeys keys_;
+  std::string index_key_;  // the one of --key that an index is known by; empty: none was given
 };
 
 Exit RunVerify(const Globals& globals, const VerifyArgs& args) {

@@ -27,7 +27,11 @@ absl::StatusOr<install::FarmTells> TellIndex(FarmClient& farm) {
   install::FarmTells tells{.index_url = keys.index_url(), .minisign_key = ""};
   tells.signers.builder = keys.builder();
   for (const v1::PublishKey& key : keys.keys()) {
-    if (key.kind() == kMinisignKind && !key.has_until() && !key.announced()) tells.minisign_key = key.public_key();
+    if (key.kind() == kMinisignKind && key.has_until()) {
+      tells.ended_minisign_keys.push_back(key.public_key());
+    } else if (key.kind() == kMinisignKind && !key.announced()) {
+      tells.minisign_key = key.public_key();
+    }
     if (key.kind() != kProvenanceKind) continue;
     publish::ListedKey listed{.kind = key.kind(), .public_key = key.public_key(), .since = TimeOf(key.since())};
     if (key.has_until()) listed.until = TimeOf(key.until());

@@ -10,9 +10,11 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
+#include "common/attest/minisign.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
@@ -21,6 +23,7 @@
 #include "common/io/fd.h"
 #include "common/io/files.h"
 #include "common/publish/generation.h"
+#include "common/publish/key_list.h"
 #include "coordinator/answer_response.h"
 #include "coordinator/publish/file_names.h"
 #include "coordinator/publish/program_finder.h"
@@ -186,10 +189,37 @@ Response Log(const Request& request, const SiteParts& parts) {
   return response;
 }
 
+// A small file of a build. NOT_FOUND: it has none of that name.
+absl::StatusOr<std::string> TextOf(const SiteParts& parts, AttemptToken token, const std::string& name,
+                                   int64_t bytes_max) {
+  GOFARM_ASSIGN_OR_RETURN(const domain::PublicFile file,
+                          parts.publishing.store().PublicFileOf(CallScope(), token, name));
+  GOFARM_ASSIGN_OR_RETURN(const std::string path, parts.blobs.LocalFile(file.sha256));
+  return io::ReadFile(path, bytes_max);
+}
+
+// By which of `known` the CHECKSUM of a build is signed. That is done once, when the build ends, so the key may have
+// ended since. Empty: it has no signature, or one by another key.
+absl::StatusOr<std::string> ChecksumKey(const SiteParts& parts, AttemptToken token,
+                                        const std::vector<domain::PublishKey>& known) {
+  const absl::StatusOr<std::string> signature =
+      TextOf(parts, token, publish::kChecksumSignatureFile, int64_t{attest::kMinisignSignatureBytesMax});
+  if (absl::IsNotFound(signature.status())) return std::string();
+  if (!signature.ok()) return signature.status();
+  const absl::StatusOr<std::string> id = attest::MinisignKeyId(*signature);
+  for (const domain::PublishKey& key : known) {
+    if (!id.ok() || key.kind != publish::kMinisignKind) continue;
+    const absl::StatusOr<attest::MinisignPublicKey> parsed = attest::MinisignPublicKey::Parse(key.public_key);
+    if (parsed.ok() && parsed->id() == *id) return key.public_key;
+  }
+  return std::string();
+}
+
 absl::StatusOr<web::InstallOffer> OfferOf(const Request& request, const SiteParts& parts) {
   GOFARM_ASSIGN_OR_RETURN(const publish::FoundProgram found,
                           publish::FindProgram(CallScope(), parts.publishing.store(), request.Parameter("address")));
   GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const publish::Keys> keys, parts.publishing.CurrentKeys());
+  GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::PublishKey> known, parts.publishing.store().Keys(CallScope()));
   const std::string& base = parts.publishing.public_url();
   web::InstallOffer offer{.name = found.name,
                           .module = found.module,
@@ -198,24 +228,22 @@ absl::StatusOr<web::InstallOffer> OfferOf(const Request& request, const SitePart
                           .page_url = Cat(base, "/p/", found.import_path),
                           .public_key = keys->minisign().public_key().Line()};
   for (const domain::Release& file : found.files) {
+    GOFARM_ASSIGN_OR_RETURN(std::string signed_by, ChecksumKey(parts, file.token, known));
     offer.files.push_back({.target = file.target,
                            .url = publish::BlobUrl(base, file.sha256),
                            .sha256 = file.sha256,
                            .size = file.size,
                            .signature_url = publish::FileUrl(base, file.token, publish::kChecksumSignatureFile),
-                           .signed_list_url = publish::FileUrl(base, file.token, publish::kChecksumFile)});
+                           .signed_list_url = publish::FileUrl(base, file.token, publish::kChecksumFile),
+                           .public_key = std::move(signed_by)});
   }
   return offer;
 }
 
 // What the program answers, from its record beside it; without it the page has the rest.
 publish::RecordTexts TextsOf(const publish::FoundProgram& found, const SiteParts& parts) {
-  const absl::StatusOr<domain::PublicFile> file = parts.publishing.store().PublicFileOf(
-      CallScope(), found.files.front().token, Cat(found.name, publish::kRecordEnd));
-  if (!file.ok()) return {};
-  const absl::StatusOr<std::string> path = parts.blobs.LocalFile(file->sha256);
-  if (!path.ok()) return {};
-  const absl::StatusOr<std::string> json = io::ReadFile(*path, publish::kRecordFileBytesMax);
+  const absl::StatusOr<std::string> json =
+      TextOf(parts, found.files.front().token, Cat(found.name, publish::kRecordEnd), publish::kRecordFileBytesMax);
   return json.ok() ? publish::TextsOfRecord(*json) : publish::RecordTexts();
 }
 

@@ -62,9 +62,11 @@ absl::StatusOr<IndexReader::SignedFile> IndexReader::ReadFile(const Scope& scope
       }
       GOFARM_RETURN_IF_ERROR(status);
     }
-    const absl::StatusOr<publish::Generation> generation = CheckIndexFile(trust_, name, *bytes, *its);
-    if (generation.ok()) return SignedFile{.bytes = *std::move(bytes), .generation = *generation};
-    last = generation.status();
+    absl::StatusOr<CheckedFile> file = CheckIndexFile(trust_, name, *bytes, *its);
+    if (file.ok()) {
+      return SignedFile{.bytes = *std::move(bytes), .generation = file->generation, .key = std::move(file->key)};
+    }
+    last = file.status();
   }
   return last;
 }
@@ -81,7 +83,7 @@ absl::StatusOr<Snapshot> IndexReader::Read(const Scope& scope, absl::Span<const 
   files.reserve(coming.size());
   for (auto& one : coming) files.push_back(one.get());
   GOFARM_RETURN_IF_ERROR(list.status());
-  Snapshot snapshot{.generation = list->generation};
+  Snapshot snapshot{.keys_signed_by = list->key, .generation = list->generation};
   GOFARM_ASSIGN_OR_RETURN(snapshot.keys, publish::ReadKeyList(list->bytes));
   for (size_t i = 0; i < files.size(); ++i) {
     GOFARM_RETURN_IF_ERROR(files[i].status());

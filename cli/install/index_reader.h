@@ -31,6 +31,7 @@ absl::StatusOr<std::string> FetchSmall(const Scope& scope, const io::HttpAsk& as
 
 struct Snapshot {
   publish::KeyList keys;
+  attest::MinisignPublicKey keys_signed_by{"", ""};
   std::vector<publish::LookupShard> shards;
   publish::Generation generation;  // the highest among the files
 };
@@ -47,6 +48,7 @@ class IndexReader {
   struct SignedFile {
     std::string bytes;
     publish::Generation generation;
+    attest::MinisignPublicKey key{"", ""};  // that signed it
   };
   absl::StatusOr<SignedFile> ReadFile(const Scope& scope, const std::string& name, int64_t bytes_max) const;
 

@@ -83,6 +83,7 @@ absl::StatusOr<Answers> Find(const Scope& scope, const io::HttpAsk& ask, const S
     }
   }
   answers.keys = std::move(snapshot.keys);
+  answers.keys_signed_by = std::move(snapshot.keys_signed_by);
   answers.generation = snapshot.generation;
   return answers;
 }
@@ -161,6 +162,10 @@ RememberedIndex ToRemember(const Source& source, const Answers& answers, absl::T
   RememberedIndex index{.url = source.url, .key = source.key.Line()};
   for (const attest::MinisignPublicKey& key : MinisignKeys(answers.keys, answers.generation.time)) {
     if (key != source.key) index.followed.push_back(key.Line());
+  }
+  for (const attest::MinisignPublicKey& key : EndedMinisignKeys(answers.keys, answers.generation.time)) {
+    // Only another key can end one: a list that ends its own signer would leave an index that nobody can read.
+    if (key != answers.keys_signed_by) index.ended.push_back(key.Line());
   }
   const Signers signers = SignersOf(answers.keys);
   index.generation = answers.generation.number;

@@ -26,6 +26,7 @@ inline constexpr size_t kAddressesMax = 1000;  // of one command
 struct Answers {
   std::vector<absl::StatusOr<publish::Resolved>> programs;  // as asked for
   publish::KeyList keys;
+  attest::MinisignPublicKey keys_signed_by{"", ""};
   publish::Generation generation;
 };
 // Asks once for all. The errors of single programs are Resolve's; all others are IndexReader's.

@@ -27,6 +27,7 @@ struct RememberedIndex {
   std::string url;
   std::string key;                    // the minisign line that a person, or a farm, named
   std::vector<std::string> followed;  // minisign lines that a list signed by it named
+  std::vector<std::string> ended;     // those that sign no more by that list; `key` may be one of them
   int64_t generation = 0;
   std::string builder;
   std::vector<publish::ListedKey> keys;  // of provenance
@@ -49,6 +50,7 @@ void Fields(Form& form, I& i) {
   form.Field("url", i.url);
   form.Field("key", i.key);
   form.Field("followed", i.followed);
+  form.Field("ended", i.ended);
   form.Field("generation", i.generation);
   form.Field("builder", i.builder);
   form.Field("keys", i.keys);

@@ -17,11 +17,16 @@ void Add(std::vector<attest::MinisignPublicKey>& keys, const attest::MinisignPub
   if (std::find(keys.begin(), keys.end(), key) == keys.end()) keys.push_back(key);
 }
 
-// What was seen of this index by this key counts for it.
-Source SourceOf(std::string url, const attest::MinisignPublicKey& key, std::string named_by, const Memory& memory) {
+// What was seen of this index by this key counts for it. A key that has ended is not trusted, or whoever stole it could
+// sign the index for ever: what was configured before its end knows nothing of that. `just_named`: the key was named
+// for this command, by a person or by the farm.
+Source SourceOf(std::string url, const attest::MinisignPublicKey& key, bool just_named, std::string named_by,
+                const Memory& memory) {
   Source source{.url = std::move(url), .key = key, .named_by = std::move(named_by)};
-  source.trust.keys = {key};
   const RememberedIndex* const seen = memory.Find(source.url);
+  const bool ended =
+      seen != nullptr && std::find(seen->ended.begin(), seen->ended.end(), key.Line()) != seen->ended.end();
+  if (!ended || just_named) source.trust.keys = {key};
   if (seen == nullptr || seen->key != key.Line()) return source;
   source.trust.generation = seen->generation;
   for (const std::string& line : seen->followed) {
@@ -66,6 +71,7 @@ absl::StatusOr<Source> FindSource(const SourceInputs& inputs,
     GOFARM_ASSIGN_OR_RETURN_CTX(key, ReadMinisignKey(given, read),
                                 inputs.key_flag.empty() ? "GOFARM_INDEX_KEY" : "--key");
   }
+  bool just_named = !inputs.key_flag.empty();
   const bool by_flag = !inputs.index_flag.empty();
   if (by_flag || !inputs.index_environment.empty()) {
     const std::string named_by = by_flag ? "--index" : "GOFARM_INDEX";
@@ -80,7 +86,7 @@ absl::StatusOr<Source> FindSource(const SourceInputs& inputs,
       }
       GOFARM_ASSIGN_OR_RETURN_CTX(key, attest::MinisignPublicKey::Parse(seen->key), "the remembered key");
     }
-    Source source = SourceOf(std::move(url), *key, named_by, inputs.memory);
+    Source source = SourceOf(std::move(url), *key, just_named, named_by, inputs.memory);
     source.by_person = true;
     return source;
   }
@@ -96,8 +102,9 @@ absl::StatusOr<Source> FindSource(const SourceInputs& inputs,
     }
     if (!key) {
       GOFARM_ASSIGN_OR_RETURN_CTX(key, attest::MinisignPublicKey::Parse(farm->minisign_key), "the farm's key");
+      just_named = true;
     }
-    return SourceOf(std::move(url), *key, "the farm", inputs.memory);
+    return SourceOf(std::move(url), *key, just_named, "the farm", inputs.memory);
   }
   const RememberedIndex* const usual = inputs.memory.usual.empty() ? nullptr : inputs.memory.Find(inputs.memory.usual);
   if (usual == nullptr) {
@@ -106,7 +113,7 @@ absl::StatusOr<Source> FindSource(const SourceInputs& inputs,
   if (!key) {
     GOFARM_ASSIGN_OR_RETURN_CTX(key, attest::MinisignPublicKey::Parse(usual->key), "the remembered key");
   }
-  return SourceOf(usual->url, *key, "remembered", inputs.memory);
+  return SourceOf(usual->url, *key, just_named, "remembered", inputs.memory);
 }
 
 }  // namespace gofarm::install

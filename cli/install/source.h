@@ -17,6 +17,7 @@ namespace gofarm::install {
 struct FarmTells {
   std::string index_url;  // "http://127.0.0.1:7080/index"; empty: it serves none
   std::string minisign_key;
+  std::vector<std::string> ended_minisign_keys;  // that signed before, and go on verifying CHECKSUM files of then
   Signers signers;
 };
 
@@ -33,7 +34,7 @@ struct Source {
   attest::MinisignPublicKey key{"", ""};
   std::string named_by;    // "--index", "GOFARM_INDEX", "the farm", "remembered"
   bool by_person = false;  // by flag or environment: it is the usual one from now on
-  Trust trust;             // the key, those that it named since, and the generation that was seen
+  Trust trust;             // the key, unless it has ended, those that it named since, and the generation that was seen
 };
 
 // "http://host/index" of "http://host/index/". INVALID_ARGUMENT: no http or https URL, or one with user, query or
@@ -45,7 +46,9 @@ absl::StatusOr<attest::MinisignPublicKey> ReadMinisignKey(
     const std::string& text, const std::function<absl::StatusOr<std::string>(const std::string& path)>& read);
 
 // In this order: --index, GOFARM_INDEX, the farm, what was remembered. The key is that of the same place; --key and
-// GOFARM_INDEX_KEY come before it. INVALID_ARGUMENT: none of them names an index, or no key is known for it.
+// GOFARM_INDEX_KEY come before it. One that has ended, by what is remembered of the index, is trusted only where --key
+// names it, or the farm as the one that signs. INVALID_ARGUMENT: none of them names an index, or no key is known for
+// it.
 absl::StatusOr<Source> FindSource(const SourceInputs& inputs,
                                   const std::function<absl::StatusOr<std::string>(const std::string& path)>& read);
 

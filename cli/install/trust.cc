@@ -17,18 +17,35 @@ std::string KeyIds(const std::vector<attest::MinisignPublicKey>& keys) {
   return ids;
 }
 
+struct Signature {
+  attest::MinisignPublicKey key;
+  std::string comment;
+};
+
 // Of the first key that made it; NOT_FOUND when none did.
-absl::StatusOr<std::string> VerifyByAny(const std::vector<attest::MinisignPublicKey>& keys, std::string_view bytes,
-                                        std::string_view signature) {
-  absl::Status last = absl::NotFoundError("no minisign key is trusted");
+absl::StatusOr<Signature> VerifyByAny(const std::vector<attest::MinisignPublicKey>& keys, std::string_view bytes,
+                                      std::string_view signature) {
+  absl::Status last = absl::NotFoundError(
+      "the minisign key that is known for this index has ended; name the one that signs now with --key");
   for (const attest::MinisignPublicKey& key : keys) {
     absl::StatusOr<std::string> comment = attest::VerifyMinisign(key, bytes, signature);
-    if (!absl::IsNotFound(comment.status())) return comment;
+    if (comment.ok()) return Signature{.key = key, .comment = *std::move(comment)};
+    if (!absl::IsNotFound(comment.status())) return comment.status();
     last =
         absl::NotFoundError(keys.size() == 1 ? comment.status().message()
                                              : absl::string_view("it is signed by none of the trusted minisign keys"));
   }
   return keys.size() > 1 ? absl::NotFoundError(Cat(Sv(last.message()), " ", KeyIds(keys))) : last;
+}
+
+std::vector<attest::MinisignPublicKey> ListedMinisign(const publish::KeyList& list, absl::Time at, bool ended) {
+  std::vector<attest::MinisignPublicKey> keys;
+  for (const publish::ListedKey& listed : list.keys) {
+    if (listed.kind != publish::kMinisignKind || (listed.until && *listed.until <= at) != ended) continue;
+    absl::StatusOr<attest::MinisignPublicKey> key = attest::MinisignPublicKey::Parse(listed.public_key);
+    if (key.ok()) keys.push_back(*std::move(key));
+  }
+  return keys;
 }
 
 const publish::ListedKey* KeyOfHint(const Signers& signers, std::string_view hint) {
@@ -46,11 +63,11 @@ absl::Status NotAsSigned(const absl::Status& status, std::string_view context) {
   return absl::DataLossError(Cat(context, ": ", Sv(status.message())));
 }
 
-absl::StatusOr<publish::Generation> CheckIndexFile(const Trust& trust, std::string_view file, std::string_view bytes,
-                                                   std::string_view signature) {
-  const absl::StatusOr<std::string> comment = VerifyByAny(trust.keys, bytes, signature);
-  if (!comment.ok()) return NotAsSigned(comment.status(), file);
-  const absl::StatusOr<publish::SignedAs> signed_as = publish::ParseTrustedComment(*comment);
+absl::StatusOr<CheckedFile> CheckIndexFile(const Trust& trust, std::string_view file, std::string_view bytes,
+                                           std::string_view signature) {
+  absl::StatusOr<Signature> by = VerifyByAny(trust.keys, bytes, signature);
+  if (!by.ok()) return NotAsSigned(by.status(), file);
+  const absl::StatusOr<publish::SignedAs> signed_as = publish::ParseTrustedComment(by->comment);
   if (!signed_as.ok()) return NotAsSigned(signed_as.status(), file);
   if (signed_as->file != file) {
     return absl::DataLossError(Cat(file, ": it was signed as another file, ", signed_as->file));
@@ -61,17 +78,15 @@ absl::StatusOr<publish::Generation> CheckIndexFile(const Trust& trust, std::stri
                                    "), and generation ", trust.generation,
                                    " was seen before: an older index hides what was withdrawn since"));
   }
-  return generation;
+  return CheckedFile{.generation = generation, .key = std::move(by->key)};
 }
 
 std::vector<attest::MinisignPublicKey> MinisignKeys(const publish::KeyList& list, absl::Time at) {
-  std::vector<attest::MinisignPublicKey> keys;
-  for (const publish::ListedKey& listed : list.keys) {
-    if (listed.kind != publish::kMinisignKind || (listed.until && *listed.until <= at)) continue;
-    absl::StatusOr<attest::MinisignPublicKey> key = attest::MinisignPublicKey::Parse(listed.public_key);
-    if (key.ok()) keys.push_back(*std::move(key));
-  }
-  return keys;
+  return ListedMinisign(list, at, false);
+}
+
+std::vector<attest::MinisignPublicKey> EndedMinisignKeys(const publish::KeyList& list, absl::Time at) {
+  return ListedMinisign(list, at, true);
 }
 
 Signers SignersOf(const publish::KeyList& list) {

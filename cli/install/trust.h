@@ -26,16 +26,22 @@ inline constexpr absl::Duration kKeyEndSlack = absl::Hours(1);
 absl::Status NotAsSigned(const absl::Status& status, std::string_view context);
 
 struct Trust {
-  std::vector<attest::MinisignPublicKey> keys;
-  int64_t generation = 0;  // the highest that was seen: lower ones hide what was withdrawn since
+  std::vector<attest::MinisignPublicKey> keys;  // none that has ended, as far as is known
+  int64_t generation = 0;                       // the highest that was seen: lower ones hide what was withdrawn since
 };
 
+struct CheckedFile {
+  publish::Generation generation;
+  attest::MinisignPublicKey key{"", ""};  // that signed it
+};
 // `file` is the name below the index that the signature must be for.
-absl::StatusOr<publish::Generation> CheckIndexFile(const Trust& trust, std::string_view file, std::string_view bytes,
-                                                   std::string_view signature);
+absl::StatusOr<CheckedFile> CheckIndexFile(const Trust& trust, std::string_view file, std::string_view bytes,
+                                           std::string_view signature);
 
 // The minisign keys that sign, or will, by a list that was signed at `at`. What is no key is passed over.
 std::vector<attest::MinisignPublicKey> MinisignKeys(const publish::KeyList& list, absl::Time at);
+// Those that do not sign any more. CHECKSUM files of their time go on being verified by them, and no file of an index.
+std::vector<attest::MinisignPublicKey> EndedMinisignKeys(const publish::KeyList& list, absl::Time at);
 
 // Of whom a statement may be.
 struct Signers {

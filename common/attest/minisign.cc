@@ -139,4 +139,9 @@ absl::StatusOr<std::string> VerifyMinisign(const MinisignPublicKey& key, std::st
   return std::move(file.trusted_comment);
 }
 
+absl::StatusOr<std::string> MinisignKeyId(std::string_view signature) {
+  GOFARM_ASSIGN_OR_RETURN(SignatureFile file, ParseSignature(signature));
+  return std::move(file.id);
+}
+
 }  // namespace gofarm::attest

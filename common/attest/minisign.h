@@ -65,4 +65,8 @@ class MinisignSecretKey {
 absl::StatusOr<std::string> VerifyMinisign(const MinisignPublicKey& key, std::string_view bytes,
                                            std::string_view signature);
 
+// Which key a signature file says that it is of, as MinisignPublicKey::id: whose key to look for, and no proof.
+// INVALID_ARGUMENT: as above.
+absl::StatusOr<std::string> MinisignKeyId(std::string_view signature);
+
 }  // namespace gofarm::attest

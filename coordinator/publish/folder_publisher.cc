@@ -164,7 +164,7 @@ absl::StatusOr<std::vector<absl::StatusOr<Carried>>> FolderPublisher::Carry(cons
       done = Remove(row.release);
     } else {
       const absl::StatusOr<ReleaseFiles> files = GatherFiles(scope, parts_.sources, row.release);
-      if (!files.ok() && IsOwnFault(files.status())) return files.status();
+      if (!files.ok() && IsOwnFault(scope, files.status())) return files.status();
       done = files.ok() ? Put(scope, row.release, *files) : files.status();
     }
     if (done.ok()) {

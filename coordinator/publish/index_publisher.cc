@@ -163,11 +163,10 @@ absl::StatusOr<std::vector<IndexFile>> IndexPublisher::Files(const Scope& scope)
 
 absl::StatusOr<bool> IndexPublisher::RunOnce(const Scope& scope) {
   const absl::MutexLock lock(&mutex_);
-  const bool first = !read_;
-  if (first) GOFARM_RETURN_IF_ERROR(ReadAll(scope));
+  if (!read_) GOFARM_RETURN_IF_ERROR(ReadAll(scope));
   GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Publication> due, parts_.orders.Due(scope, kIndexOrdersMax));
   const int wanted = wanted_;
-  if (due.empty() && wanted == written_for_ && (!first || folder_.CurrentNumber() > 0)) return false;
+  if (due.empty() && wanted == written_for_) return false;
   std::vector<std::pair<domain::PublicationId, int>> shown;
   for (const domain::Publication& p : due) {
     const domain::Release& r = p.release;

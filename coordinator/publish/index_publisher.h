@@ -2,6 +2,9 @@
 // and then settles the orders that it shows. One thread, on the coordinator that leads. What a killed one left is done
 // again: a state that was written and not settled is followed by an equal one with a higher number.
 //
+// Each start writes a state, ordered or not. What stands in the folder may be of before another coordinator led, be
+// signed by a key of before, or not name a key that was announced; and orders that were settled say nothing of it.
+//
 // Thread-safe.
 #pragma once
 
@@ -69,8 +72,8 @@ class IndexPublisher {
   void Stop();
   // The next round writes although nothing is ordered: the keys are other ones.
   void WriteAgain() { ++wanted_; }
-  // One round without a thread: reads everything when it has not yet, and writes when there is an order. Whether it
-  // carried one out.
+  // One round without a thread: reads everything when it has not yet, and writes when it has not yet or there is an
+  // order. Whether it carried one out.
   absl::StatusOr<bool> RunOnce(const Scope& scope);
   // "FOLDER/current".
   std::string CurrentFolder() const { return folder_.CurrentFolder(); }
@@ -89,7 +92,7 @@ class IndexPublisher {
 
   const IndexPublisherParts parts_;
   IndexFolder folder_;
-  std::atomic<int> wanted_{0};
+  std::atomic<int> wanted_{1};  // states that no order asks for: the start's is the first
   std::jthread thread_;
   mutable absl::Mutex mutex_;
   bool read_ ABSL_GUARDED_BY(mutex_) = false;

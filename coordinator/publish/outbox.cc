@@ -188,12 +188,12 @@ void DestinationLoop::Run(const std::stop_token& stop) {
 absl::StatusOr<DestinationLoop::Round> DestinationLoop::RunOnce(const Scope& scope) {
   GOFARM_ASSIGN_OR_RETURN(std::vector<domain::Publication> due,
                           parts_.outbox.Due(scope.Within(kOutboxRest), parts_.name, kOutboxRowsMax));
-  GOFARM_RETURN_IF_ERROR(parts_.carrier->Refresh(scope.Within(kOutboxProgramMax)));
+  GOFARM_RETURN_IF_ERROR(parts_.carrier->Refresh(scope.Within(kOutboxVersionMax)));
   if (due.empty()) return Round();
   Shared shared(ByProgram(std::move(due)));
   const auto work = [&] {
     while (const std::vector<domain::Publication>* program = shared.Next()) {
-      Carry(scope.Within(kOutboxProgramMax), *program, shared);
+      Carry(scope, *program, shared);
     }
   };
   {
@@ -209,11 +209,13 @@ void DestinationLoop::Carry(const Scope& scope, const std::vector<domain::Public
     ProgramWork work;
     const domain::Release& release = program[begin].release;
     while (end < program.size() && program[end].release.version == release.version) work.due.push_back(program[end++]);
+    // Not of what settles the rows: a version that took all of its time is told so, and waits before its next try.
+    const Scope within = scope.Within(parts_.version_time);
     absl::StatusOr<std::vector<domain::Publication>> all =
-        parts_.outbox.OfProgram(scope, parts_.name, release, release.version);
+        parts_.outbox.OfProgram(within, parts_.name, release, release.version);
     if (!all.ok()) return shared.OwnFault(all.status());
     work.all = *std::move(all);
-    const absl::StatusOr<std::vector<absl::StatusOr<Carried>>> results = parts_.carrier->Carry(scope, work);
+    const absl::StatusOr<std::vector<absl::StatusOr<Carried>>> results = parts_.carrier->Carry(within, work);
     if (!results.ok()) return shared.OwnFault(results.status());
     for (size_t i = 0; i < work.due.size(); ++i) {
       const domain::Publication& row = work.due[i];

@@ -26,7 +26,7 @@ namespace gofarm::publish {
 inline constexpr absl::Duration kOutboxLook = absl::Seconds(1);         // between two looks for orders
 inline constexpr absl::Duration kOutboxRest = absl::Seconds(10);        // after what is no row's fault
 inline constexpr absl::Duration kOutboxRestMax = absl::Minutes(5);      // after what all rows would meet
-inline constexpr absl::Duration kOutboxProgramMax = absl::Minutes(30);  // of one program: a slow line's 150 MB
+inline constexpr absl::Duration kOutboxVersionMax = absl::Minutes(30);  // of one version: a slow line's 150 MB
 inline constexpr int kOutboxRowsMax = 200;                              // read at once
 inline constexpr absl::Duration kTryFirst = absl::Seconds(10);  // between two tries of one row, doubled each time
 inline constexpr absl::Duration kTryLongest = absl::Hours(1);
@@ -102,6 +102,7 @@ struct DestinationParts {
   std::unique_ptr<Carrier> carrier;
   int parallel = 1;  // programs at once
   std::function<double()> random;
+  absl::Duration version_time = kOutboxVersionMax;
 };
 
 class DestinationLoop {

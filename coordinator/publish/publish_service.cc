@@ -10,6 +10,7 @@
 #include "common/base/text.h"
 #include "common/io/files.h"
 #include "common/obs/log.h"
+#include "common/sync/wait.h"
 #include "coordinator/oci/client.h"
 #include "coordinator/oci/credentials.h"
 #include "coordinator/publish/folder_publisher.h"
@@ -145,7 +146,7 @@ absl::StatusOr<std::unique_ptr<PublishService>> PublishService::Open(const Scope
     const absl::MutexLock lock(&service->keys_mutex_);
     service->attacher_ = service->MakeAttacher(keys);
   }
-  // A bounded number at once; the rest at the next start.
+  // Makes the destinations known. A bounded number of what stands is ordered at once; EnrollAll orders the rest.
   GOFARM_RETURN_IF_ERROR(service->store_.Enroll(scope, service->destinations_).status());
   service->orders_ = std::make_unique<StoreOrders>(service->store_);
   service->index_ = std::make_unique<IndexPublisher>(
@@ -289,6 +290,7 @@ void PublishService::Start() {
   figures_.Start();
   if (why_off_.ok()) {
     warm_ = std::jthread([this] { DetectorNow(); });
+    enrolling_ = std::jthread([this](const std::stop_token& stop) { EnrollAll(stop); });
   }
   if (index_ != nullptr) index_->Start();
   for (const std::unique_ptr<DestinationLoop>& loop : loops_) loop->Start();
@@ -296,11 +298,28 @@ void PublishService::Start() {
 }
 
 void PublishService::Stop() {
+  enrolling_.request_stop();
   if (rebuilder_ != nullptr) rebuilder_->Stop();
   figures_.Stop();
   if (warm_.joinable()) warm_.join();
+  if (enrolling_.joinable()) enrolling_.join();
   for (const std::unique_ptr<DestinationLoop>& loop : loops_) loop->Stop();
   if (index_ != nullptr) index_->Stop();
+}
+
+void PublishService::EnrollAll(const std::stop_token& stop) {
+  int64_t ordered = 0;
+  for (absl::Duration wait = absl::ZeroDuration(); sync::SleepFor(stop, wait);) {
+    const absl::StatusOr<int64_t> more = store_.Enroll(Scope::For(kEnrollCallMax, stop), destinations_);
+    wait = more.ok() ? absl::ZeroDuration() : kEnrollRetry;
+    if (!more.ok() && !stop.stop_requested()) {
+      obs::Error("not_all_ordered", {{"error", std::string(more.status().message())}});
+    }
+    if (!more.ok()) continue;
+    if (*more == 0) break;
+    ordered += *more;
+  }
+  if (ordered > 0) obs::Info("ordered_what_stands", {{"rows", Cat(ordered)}});
 }
 
 std::string PublishService::IndexFolder() const { return index_ == nullptr ? "" : index_->CurrentFolder(); }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -41,6 +42,9 @@ namespace gofarm::publish {
 inline constexpr absl::Duration kOverlapMin = absl::Hours(1);
 inline constexpr absl::Duration kOverlapMax = absl::Hours(24 * 366);
 inline constexpr absl::Duration kOverlapDefault = absl::Hours(24 * 30);
+
+inline constexpr absl::Duration kEnrollCallMax = absl::Seconds(30);
+inline constexpr absl::Duration kEnrollRetry = absl::Seconds(10);  // after a call that failed
 
 struct PublishServiceParts {
   const Config& config;
@@ -135,6 +139,8 @@ class PublishService {
       ABSL_SHARED_LOCKS_REQUIRED(keys_mutex_);
   std::string IndexRoot() const;
   void MakeRebuilder();
+  // Orders the rest of what Open could not, a bounded number in each transaction.
+  void EnrollAll(const std::stop_token& stop);
 
   const PublishServiceParts parts_;
   const std::string public_url_;
@@ -159,7 +165,8 @@ class PublishService {
   std::unique_ptr<StoreRebuilds> rebuild_orders_;
   std::unique_ptr<Rebuilder> rebuilder_;
   KeptFigures figures_{"publishing_not_counted", [this](const Scope& scope) { return Figures(scope); }};
-  std::jthread warm_;  // makes the detector, so that no attempt waits for it
+  std::jthread warm_;       // makes the detector, so that no attempt waits for it
+  std::jthread enrolling_;  // runs EnrollAll, so that no start waits for it
 };
 
 }  // namespace gofarm::publish

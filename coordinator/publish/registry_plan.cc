@@ -130,11 +130,11 @@ oci::Annotations SbomAnnotations(const domain::Release& release) {
   return {{std::string(oci::kCreated), Seconds(release.built_at)}};
 }
 
-ImageOrder DecideImages(const ProgramWork& work, const std::vector<bool>& done) {
-  std::map<domain::PublicationId, bool> carried;
+ImageOrder DecideImages(const ProgramWork& work, const std::vector<RowFate>& fates) {
+  std::map<domain::PublicationId, RowFate> carried;
   bool takes_away = false;
   for (size_t i = 0; i < work.due.size(); ++i) {
-    carried[work.due[i].id] = done[i];
+    carried[work.due[i].id] = fates[i];
     takes_away = takes_away || work.due[i].withdraw;
   }
   ImageOrder order;
@@ -142,10 +142,11 @@ ImageOrder DecideImages(const ProgramWork& work, const std::vector<bool>& done) 
   for (const Row& row : work.all) {
     if (row.withdraw) continue;
     const auto at = carried.find(row.id);
-    if (at != carried.end() ? at->second : Stands(row)) {
+    if (at != carried.end() ? at->second == RowFate::kDone : Stands(row)) {
       order.releases.push_back(row.release);
-    } else if (at != carried.end() || row.state == PublicationState::kPending ||
-               row.state == PublicationState::kFailed) {
+    } else if (at != carried.end()
+                   ? at->second == RowFate::kAgain
+                   : row.state == PublicationState::kPending || row.state == PublicationState::kFailed) {
       open = true;
     }
   }

@@ -48,8 +48,15 @@ std::string ManifestStatementName(std::string_view program, std::string_view man
 oci::Annotations BundleAnnotations(const domain::Release& release);
 oci::Annotations SbomAnnotations(const domain::Release& release);
 
-// What is to become of the image index of a version after the rows of `work.due` were carried out, those that `done`
-// marks with success.
+// What came of the try of a row.
+enum class RowFate {
+  kDone,
+  kAgain,   // it failed, and is tried again
+  kParked,  // it failed, and waits for a person
+};
+
+// What is to become of the image index of a version after the rows of `work.due` were carried out, whose fates are in
+// the same order. A parked one is not waited for.
 struct ImageOrder {
   enum class What {
     kLeave,  // some of its targets are still to come
@@ -59,7 +66,7 @@ struct ImageOrder {
   What what = What::kLeave;
   std::vector<domain::Release> releases;  // by target
 };
-ImageOrder DecideImages(const ProgramWork& work, const std::vector<bool>& done);
+ImageOrder DecideImages(const ProgramWork& work, const std::vector<RowFate>& fates);
 
 // Neither a pre-release nor a pseudo-version.
 bool IsRelease(std::string_view version);

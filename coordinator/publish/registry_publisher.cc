@@ -29,6 +29,13 @@ bool TakesAway(const ProgramWork& work) {
   return std::any_of(work.due.begin(), work.due.end(), [](const Row& row) { return row.withdraw; });
 }
 
+RowFate FateOf(const Row& row, const absl::Status& pushed) {
+  if (pushed.ok()) return RowFate::kDone;
+  if (oci::FailureOf(pushed).why == FailureClass::kStopped) return RowFate::kAgain;
+  return AfterFailure(row, pushed, /*random=*/0).state == domain::PublicationState::kParked ? RowFate::kParked
+                                                                                            : RowFate::kAgain;
+}
+
 oci::Manifest WithdrawnOf(const Release& release, std::string_view why) {
   return oci::WithdrawnManifest({{kWithdrawnWhat, Cat(release.import_path, "@", release.version)},
                                  {kWithdrawnWhy, EscapeAndClip(why, kFailureDetailMax)}});
@@ -43,7 +50,7 @@ absl::StatusOr<std::vector<absl::StatusOr<Carried>>> RegistryPublisher::Carry(co
   GOFARM_ASSIGN_OR_RETURN(const std::string why,
                           parts_.sources.outbox.WhyWithdrawn(scope, first.module, first.version));
   std::vector<absl::StatusOr<Carried>> results(work.due.size(), Carried());
-  std::vector<bool> done(work.due.size());
+  std::vector<RowFate> fates(work.due.size(), RowFate::kAgain);
   const absl::StatusOr<std::string> repository = RepositoryOf(parts_.destination, first, twin);
   if (!repository.ok()) {
     std::fill(results.begin(), results.end(), LocalFailure(repository.status()));
@@ -55,9 +62,9 @@ absl::StatusOr<std::vector<absl::StatusOr<Carried>>> RegistryPublisher::Carry(co
   for (size_t i = 0; i < work.due.size(); ++i) {
     if (work.due[i].withdraw) continue;
     const absl::StatusOr<Artifact> artifact = Prepare(scope, work.due[i].release, twin);
-    if (!artifact.ok() && IsOwnFault(artifact.status())) return artifact.status();
+    if (!artifact.ok() && IsOwnFault(scope, artifact.status())) return artifact.status();
     const absl::Status pushed = artifact.ok() ? Push(scope, *artifact) : LocalFailure(artifact.status());
-    done[i] = pushed.ok();
+    fates[i] = FateOf(work.due[i], pushed);
     if (pushed.ok()) {
       results[i] = Carried{.digest = artifact->manifest.digest, .detail = ""};
     } else {
@@ -65,9 +72,9 @@ absl::StatusOr<std::vector<absl::StatusOr<Carried>>> RegistryPublisher::Carry(co
     }
   }
   absl::Status images;
-  if (parts_.images) images = SettleImages(scope, work, DecideImages(work, done), *repository, why);
+  if (parts_.images) images = SettleImages(scope, work, DecideImages(work, fates), *repository, why);
   for (size_t i = 0; i < work.due.size(); ++i) {
-    if (!images.ok() && (done[i] || work.due[i].withdraw)) {
+    if (!images.ok() && (fates[i] == RowFate::kDone || work.due[i].withdraw)) {
       results[i] = images;
     } else if (work.due[i].withdraw) {
       results[i] = TakeAway(scope, work.due[i], twin, why);
@@ -402,7 +409,7 @@ absl::StatusOr<Carried> RegistryPublisher::TakeAway(const Scope& scope, const Ro
   const Release& release = row.release;
   const std::string tag = TargetTag(release.version, release.target);
   absl::StatusOr<Artifact> artifact = Prepare(scope, release, twin);
-  if (!artifact.ok() && IsOwnFault(artifact.status())) return LocalFailure(artifact.status());
+  if (!artifact.ok() && IsOwnFault(scope, artifact.status())) return LocalFailure(artifact.status());
   bool stays = false;
   std::string standing = row.digest;
   // It was pushed under the other path when its twin was not known yet, or is gone. Only what is certainly this

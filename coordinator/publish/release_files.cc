@@ -52,6 +52,10 @@ bool IsOwnFault(const absl::Status& status) {
   }
 }
 
+bool IsOwnFault(const Scope& scope, const absl::Status& status) {
+  return IsOwnFault(status) && !absl::IsDeadlineExceeded(scope.Check());
+}
+
 absl::Status LocalFailure(const absl::Status& status) {
   if (absl::IsCancelled(status) || absl::IsDeadlineExceeded(status)) return status;
   return oci::MakeFailure({.why = IsOwnFault(status) ? oci::FailureClass::kUnavailable : oci::FailureClass::kLocal},

@@ -61,6 +61,8 @@ absl::StatusOr<std::string> ReadSmall(const ReleaseFile& file);
 
 // Of the database, the disk or a stop: nothing that the release is to blame for.
 bool IsOwnFault(const absl::Status& status);
+// The same, unless the time of `scope` is over: then it took too long, which counts as a try of the release.
+bool IsOwnFault(const Scope& scope, const absl::Status& status);
 // Of what cannot be read or made on this machine, with its class: what is away for a while is worth another try.
 absl::Status LocalFailure(const absl::Status& status);
 

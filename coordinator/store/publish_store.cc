@@ -16,8 +16,6 @@ using domain::Publication;
 using domain::PublicationId;
 using domain::Publishing;
 
-constexpr int kEnrolledAtOnce = 5'000;  // a destination
-
 Publication PublicationOf(const pqxx::row& row) {
   Publication p{.id = PublicationId{row["id"].as<int64_t>()},
                 .destination = row["destination"].as<std::string>(),
@@ -146,11 +144,12 @@ absl::StatusOr<domain::BuildFacts> PublishStore::FactsOf(const Scope& scope, Att
                         });
 }
 
-absl::StatusOr<int64_t> PublishStore::Enroll(const Scope& scope, const std::vector<std::string>& destinations) {
+absl::StatusOr<int64_t> PublishStore::Enroll(const Scope& scope, const std::vector<std::string>& destinations,
+                                             int limit) {
   return RunTransaction(pool_, scope, "order for new destinations what stands already",
                         [&](Txn& txn) -> absl::StatusOr<int64_t> {
                           txn.Run("enroll_destinations", Array(destinations));
-                          return txn.Run("enroll_publications", Array(destinations), kEnrolledAtOnce).affected_rows();
+                          return txn.Run("enroll_publications", Array(destinations), limit).affected_rows();
                         });
 }
 

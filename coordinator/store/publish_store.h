@@ -25,6 +25,7 @@ class Txn;
 inline constexpr int kPublicationPageMax = 1'000;
 inline constexpr int kWithdrawalsMax = 10'000;
 inline constexpr int kAttachmentPageMax = 1'000;
+inline constexpr int kEnrolledAtOnce = 5'000;  // a destination
 
 // Of an attempt that ends in this transaction, after its executables.
 void RecordPublishing(Txn& txn, AttemptToken token, JobId job, const domain::Publishing& publishing);
@@ -46,9 +47,10 @@ class PublishStore {
   // NOT_FOUND: there is no such attempt.
   absl::StatusOr<domain::BuildFacts> FactsOf(const Scope& scope, AttemptToken token);
 
-  // Makes the destinations known and orders for them what stands already. How many it ordered: 0 is the end, as one
-  // call orders a bounded number.
-  absl::StatusOr<int64_t> Enroll(const Scope& scope, const std::vector<std::string>& destinations);
+  // Makes the destinations known and orders for them what stands already, the oldest first. How many it ordered: 0 is
+  // the end, as one call orders at most `limit` for each.
+  absl::StatusOr<int64_t> Enroll(const Scope& scope, const std::vector<std::string>& destinations,
+                                 int limit = kEnrolledAtOnce);
   // Due by the database's clock, the longest-waiting first; nothing of a paused destination.
   absl::StatusOr<std::vector<domain::Publication>> Due(const Scope& scope, std::string_view destination, int limit);
   // False: the order is another one by now.

@@ -33,13 +33,21 @@ absl::Status CheckUrl(std::string_view field, std::string_view url) {
   return FieldError(field, url, Cat("an http or https URL of at most ", kScriptUrlMax, " printable ASCII characters"));
 }
 
+absl::Status CheckKey(std::string_view key) {
+  const bool base64 = std::all_of(key.begin(), key.end(), [](char c) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '+' || c == '/' || c == '=';
+  });
+  if (base64 && key.size() <= kPublicKeyMax) return absl::OkStatus();
+  return FieldError("public_key", key, "the base64 line of a minisign key");
+}
+
 absl::Status CheckFile(const OfferedFile& file) {
   GOFARM_RETURN_IF_ERROR(CheckUrl("url", file.url));
   if (!IsLowerHex(file.sha256)) return FieldError("sha256", file.sha256, "64 lower-case hex digits");
   if (file.size <= 0) return FieldError("size", Cat(file.size), "a number of bytes above 0");
   if (!file.signature_url.empty()) GOFARM_RETURN_IF_ERROR(CheckUrl("signature_url", file.signature_url));
   if (!file.signed_list_url.empty()) GOFARM_RETURN_IF_ERROR(CheckUrl("signed_list_url", file.signed_list_url));
-  return absl::OkStatus();
+  return CheckKey(file.public_key);
 }
 
 absl::Status CheckOffer(const InstallOffer& offer) {
@@ -49,12 +57,7 @@ absl::Status CheckOffer(const InstallOffer& offer) {
         Cat("a file name of letters, digits and \"._-+~\", of at most ", publish::kInstallNameMax, " bytes"));
   }
   if (!offer.page_url.empty()) GOFARM_RETURN_IF_ERROR(CheckUrl("page_url", offer.page_url));
-  const bool key = std::all_of(offer.public_key.begin(), offer.public_key.end(), [](char c) {
-    return absl::ascii_isalnum(static_cast<unsigned char>(c)) || c == '+' || c == '/' || c == '=';
-  });
-  if (!key || offer.public_key.size() > kPublicKeyMax) {
-    return FieldError("public_key", offer.public_key, "the base64 line of a minisign key");
-  }
+  GOFARM_RETURN_IF_ERROR(CheckKey(offer.public_key));
   if (offer.files.empty()) return FieldError("files", "", "at least one");
   for (auto file = offer.files.begin(); file != offer.files.end(); ++file) {
     GOFARM_RETURN_IF_ERROR(CheckFile(*file));
@@ -120,6 +123,7 @@ absl::StatusOr<std::string> InstallScript(const InstallOffer& offer) {
       script += Cat("      url=", ShellQuote(file.url), "\n      sha256=", file.sha256, "\n      size=", file.size,
                     "\n      signature=", ShellQuote(file.signature_url),
                     "\n      signed_list=", ShellQuote(file.signed_list_url), "\n");
+      if (!file.public_key.empty()) script += Cat("      offered_key=", ShellQuote(file.public_key), "\n");
     }
     script += "      ;;\n";
   }

@@ -26,8 +26,9 @@ inline constexpr size_t kScriptUrlMax = 2048;
 inline constexpr size_t kScriptTextMax = 1024;    // of a module, a version and the like
 inline constexpr size_t kRefusalTextMax = 4'000;  // of why nothing is installed
 
-// One executable. Signatures are minisign's, by the offer's key, over the file at `signed_list_url`, which is a
-// CHECKSUM file with the line "SHA256 (NAME) = HEX"; where that is empty, over the executable itself.
+// One executable. Signatures are minisign's over the file at `signed_list_url`, which is a CHECKSUM file with the line
+// "SHA256 (NAME) = HEX"; where that is empty, over the executable itself. The targets of one version may be signed by
+// different keys.
 struct OfferedFile {
   Target target = Target::kX86_64;
   std::string url;
@@ -35,6 +36,7 @@ struct OfferedFile {
   int64_t size = 0;           // bytes
   std::string signature_url;  // empty: none
   std::string signed_list_url;
+  std::string public_key;  // of this signature; empty: the offer's
 };
 
 struct InstallOffer {

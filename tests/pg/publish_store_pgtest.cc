@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 
 #include <pqxx/pqxx>
+#include <thread>
 
+#include "absl/time/clock.h"
 #include "coordinator/store/publish_store.h"
 #include "tests/pg/farm_fixture.h"
 
@@ -178,6 +180,35 @@ TEST_F(PublishStoreTest, ANewDestinationGetsWhatStandsAlready) {
   EXPECT_EQ(publish_->Enroll(Now(), {"index", kRegistry, "folder"}).value(), 2);
   EXPECT_EQ(publish_->Enroll(Now(), {"index", kRegistry, "folder"}).value(), 0);
   EXPECT_THAT(Due("folder"), SizeIs(2));
+}
+
+TEST_F(PublishStoreTest, OneCallOrdersABoundedNumberForEachNewDestinationTheOldestFirst) {
+  for (const char* const module : {"example.com/a", "example.com/b", "example.com/c"}) {
+    Build(std::string(64, 'a'), module);
+  }
+  const std::vector<std::string> destinations = {"index", kRegistry, "folder", "other folder"};
+  EXPECT_EQ(publish_->Enroll(Now(), destinations, 2).value(), 4);
+  std::vector<std::string> modules;
+  for (const Publication& p : Due("folder")) modules.push_back(p.release.module);
+  EXPECT_THAT(modules, UnorderedElementsAre("example.com/a", "example.com/b"));
+  EXPECT_THAT(Due("other folder"), SizeIs(2));
+  EXPECT_EQ(publish_->Enroll(Now(), destinations, 2).value(), 2);
+  EXPECT_EQ(publish_->Enroll(Now(), destinations, 2).value(), 0);
+  EXPECT_THAT(Due("folder"), SizeIs(3));
+  EXPECT_THAT(Due("other folder"), SizeIs(3));
+  EXPECT_THAT(Due("index"), SizeIs(3)) << "nothing twice";
+}
+
+TEST_F(PublishStoreTest, WhatIsWithdrawnMeanwhileIsNotOrderedForANewDestination) {
+  Build();
+  pqxx::connection db(url_);
+  pqxx::work withdrawing(db);
+  withdrawing.exec("UPDATE releases SET withdrawn_at = now()");
+  const std::jthread committing([&] {
+    absl::SleepFor(absl::Milliseconds(300));
+    withdrawing.commit();
+  });
+  EXPECT_EQ(publish_->Enroll(Now(), {"folder"}).value(), 0) << "it waits, and sees the withdrawal";
 }
 
 TEST_F(PublishStoreTest, WhatIsWithdrawnGoesAwayEverywhereAndDoesNotComeBack) {

@@ -11,10 +11,13 @@
 
 #include "absl/time/clock.h"
 #include "common/base/clock.h"
+#include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/http/http_server.h"
+#include "coordinator/publish/file_names.h"
 #include "coordinator/publish/publish_service.h"
+#include "coordinator/publish/stored_file.h"
 #include "tests/rpc/farm_server.h"
 #include "tests/support/elf_maker.h"
 #include "tests/unit/coordinator_http/raw_client.h"
@@ -51,9 +54,13 @@ class PublicSiteTest : public RpcTest {
     ASSERT_TRUE(opened.ok()) << opened.status();
     service_ = *std::move(opened);
     adjust_ = [this](rpc::ServerParts& parts) { parts.publishing = service_.get(); };
-    attach_ = [](const Scope&, const domain::CompletedAttempt&) {
+    attach_ = [this](const Scope&, const domain::CompletedAttempt&) -> absl::StatusOr<domain::Publishing> {
+      GOFARM_ASSIGN_OR_RETURN(const std::shared_ptr<const publish::Keys> keys, service_->CurrentKeys());
+      GOFARM_ASSIGN_OR_RETURN(const std::string signature, keys->minisign().Sign("sums", "of a test", "signature"));
+      domain::Attachment file{.name = publish::kChecksumSignatureFile, .kind = "signature"};
+      GOFARM_RETURN_IF_ERROR(publish::StoreFile(*blobs_, signature, file));
       return domain::Publishing{
-          .attachments = {},
+          .attachments = {file},
           .releases = {{.import_path = "example.com/m", .facts = {.program = "m", .licences = {"MIT"}}}},
           .destinations = {"index"}};
     };
@@ -143,6 +150,20 @@ TEST_F(PublicSiteTest, WhatARequestCallsThisHostStandsNowhere) {
   EXPECT_THAT(Ask("/p/example.com/m", hostile), AllOf(StartsWith("HTTP/1.1 200"), HasSubstr(Cat(kUrl, "/i/"))));
   EXPECT_THAT(Ask("/p/example.com/m", Cat(hostile, "Accept: application/json\r\n")),
               AllOf(HasSubstr("application/json"), HasSubstr(kUrl), Not(HasSubstr("evil"))));
+}
+
+TEST_F(PublicSiteTest, AnInstallScriptOffersTheKeyThatSignedItsProgramAlsoWhenThatHasEnded) {
+  const auto line = [&] { return service_->CurrentKeys().value()->minisign().public_key().Line(); };
+  // Of the target, behind what holds for all of them.
+  const auto offers = [](const std::string& key) { return HasSubstr(Cat("\n      offered_key='", key, "'\n")); };
+  const std::string old = line();
+  EXPECT_THAT(Ask("/i/example.com/m"), offers(old));
+  const Scope scope = Scope::For(absl::Seconds(20));
+  ASSERT_TRUE(service_->AnnounceMinisign(scope, absl::Hours(48)).ok());
+  const auto finished = service_->FinishMinisign(scope, true);
+  ASSERT_TRUE(finished.ok()) << finished.status();
+  ASSERT_NE(line(), old);
+  EXPECT_THAT(Ask("/i/example.com/m"), AllOf(StartsWith("HTTP/1.1 200"), offers(old), Not(offers(line()))));
 }
 
 TEST_F(PublicSiteTest, UnpackedFilesOfTheIndexAreGivenToSoManyAtATime) {

@@ -133,6 +133,34 @@ TEST_F(PublishRpcTest, WhatAJobLeavesIsListedOrderedAndWithdrawn) {
   EXPECT_EQ(withdrawn.withdrawals(0).reason(), "the author asks for it");
 }
 
+TEST_F(PublishRpcTest, ANewDestinationIsOrderedAllThatStandsHoweverMuchItIs) {
+  BuildOne(OneRelease());
+  constexpr int kAll = 2 * store::kEnrolledAtOnce + 2;
+  Sql(
+      Cat("INSERT INTO releases (module, version, import_path, target, token, facts) SELECT module || n, version, "
+          "import_path, target, token, facts FROM releases CROSS JOIN generate_series(2, ",
+          kAll, ") AS n"));
+  // Only the new destination is looked at here.
+  Sql("INSERT INTO publications (release_id, destination, token, state) SELECT id, 'index', token, 5 FROM releases "
+      "ON CONFLICT DO NOTHING");
+  config_.folders = {dir_ + "/www"};
+  Serve();
+  ASSERT_TRUE(service_->store().Pause(Scope::For(absl::Seconds(20)), config_.folders[0], true, "it is counted").ok());
+  const auto pending = [this]() -> int64_t {
+    const v1::PublishStatus status = GetStatus();
+    for (const v1::DestinationStatus& row : status.destinations()) {
+      if (row.name() == config_.folders[0]) return row.pending();
+    }
+    return -1;
+  };
+  EXPECT_EQ(pending(), store::kEnrolledAtOnce) << "no start waits for all of it";
+  service_->Start();
+  const absl::Time give_up = absl::Now() + absl::Seconds(60);
+  while (pending() < kAll && absl::Now() < give_up) absl::SleepFor(absl::Milliseconds(20));
+  EXPECT_EQ(pending(), kAll);
+  service_->Stop();
+}
+
 TEST_F(PublishRpcTest, ARebuildIsMadeWithColdCachesByTheOnlyWorkerAndTheSameBytesPublishNothing) {
   const int64_t first = BuildOne(OneRelease());
   v1::RebuildRequest request;

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "common/attest/checksums.h"
 #include "common/attest/dsse.h"
+#include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "coordinator/publish/file_names.h"
@@ -18,8 +19,9 @@ namespace gofarm::testing {
 using domain::Publication;
 using domain::PublicationState;
 
-absl::StatusOr<std::vector<Publication>> MemoryOutbox::Due(const Scope& /*scope*/, std::string_view destination,
+absl::StatusOr<std::vector<Publication>> MemoryOutbox::Due(const Scope& scope, std::string_view destination,
                                                            int limit) {
+  GOFARM_RETURN_IF_ERROR(scope.Check());  // as the pool of connections does
   const absl::MutexLock lock(&mutex_);
   if (!failure_.ok()) return failure_;
   std::vector<Publication> due;
@@ -34,7 +36,8 @@ absl::StatusOr<std::vector<Publication>> MemoryOutbox::Due(const Scope& /*scope*
   return due;
 }
 
-absl::StatusOr<bool> MemoryOutbox::Settle(const Scope& /*scope*/, const store::Settled& settled) {
+absl::StatusOr<bool> MemoryOutbox::Settle(const Scope& scope, const store::Settled& settled) {
+  GOFARM_RETURN_IF_ERROR(scope.Check());  // as the pool of connections does
   const absl::MutexLock lock(&mutex_);
   if (!failure_.ok()) return failure_;
   for (Publication& row : rows_) {
@@ -51,9 +54,10 @@ absl::StatusOr<bool> MemoryOutbox::Settle(const Scope& /*scope*/, const store::S
   return false;
 }
 
-absl::StatusOr<std::vector<Publication>> MemoryOutbox::OfProgram(const Scope& /*scope*/, std::string_view destination,
+absl::StatusOr<std::vector<Publication>> MemoryOutbox::OfProgram(const Scope& scope, std::string_view destination,
                                                                  const domain::Release& program,
                                                                  std::string_view version) {
+  GOFARM_RETURN_IF_ERROR(scope.Check());  // as the pool of connections does
   const absl::MutexLock lock(&mutex_);
   if (!failure_.ok()) return failure_;
   std::vector<Publication> found;
@@ -66,15 +70,16 @@ absl::StatusOr<std::vector<Publication>> MemoryOutbox::OfProgram(const Scope& /*
   return found;
 }
 
-absl::StatusOr<std::vector<domain::Attachment>> MemoryOutbox::AttachmentsOf(const Scope& /*scope*/,
-                                                                            AttemptToken token) {
+absl::StatusOr<std::vector<domain::Attachment>> MemoryOutbox::AttachmentsOf(const Scope& scope, AttemptToken token) {
+  GOFARM_RETURN_IF_ERROR(scope.Check());  // as the pool of connections does
   const absl::MutexLock lock(&mutex_);
   if (!failure_.ok()) return failure_;
   return attachments_[token];
 }
 
-absl::StatusOr<domain::Attachment> MemoryOutbox::Keep(const Scope& /*scope*/, AttemptToken token,
+absl::StatusOr<domain::Attachment> MemoryOutbox::Keep(const Scope& scope, AttemptToken token,
                                                       const domain::Attachment& attachment) {
+  GOFARM_RETURN_IF_ERROR(scope.Check());  // as the pool of connections does
   const absl::MutexLock lock(&mutex_);
   if (!failure_.ok()) return failure_;
   for (const domain::Attachment& each : attachments_[token]) {
@@ -84,7 +89,8 @@ absl::StatusOr<domain::Attachment> MemoryOutbox::Keep(const Scope& /*scope*/, At
   return attachment;
 }
 
-absl::StatusOr<bool> MemoryOutbox::HasTwin(const Scope& /*scope*/, std::string_view module) {
+absl::StatusOr<bool> MemoryOutbox::HasTwin(const Scope& scope, std::string_view module) {
+  GOFARM_RETURN_IF_ERROR(scope.Check());  // as the pool of connections does
   const absl::MutexLock lock(&mutex_);
   if (!failure_.ok()) return failure_;
   return std::any_of(rows_.begin(), rows_.end(), [&](const Publication& row) {
@@ -93,8 +99,9 @@ absl::StatusOr<bool> MemoryOutbox::HasTwin(const Scope& /*scope*/, std::string_v
   });
 }
 
-absl::StatusOr<std::string> MemoryOutbox::WhyWithdrawn(const Scope& /*scope*/, std::string_view /*module*/,
+absl::StatusOr<std::string> MemoryOutbox::WhyWithdrawn(const Scope& scope, std::string_view /*module*/,
                                                        std::string_view /*version*/) {
+  GOFARM_RETURN_IF_ERROR(scope.Check());
   return std::string(kWithdrawnReason);
 }
 

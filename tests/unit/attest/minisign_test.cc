@@ -178,6 +178,11 @@ TEST_F(MinisignTest, AnotherKeyIsNamed) {
   EXPECT_EQ(VerifyMinisign(posing, bytes_, Signed(bytes_)).status().code(), absl::StatusCode::kDataLoss);
 }
 
+TEST_F(MinisignTest, ASignatureSaysWhoseItIsBeforeTheKeyIsKnown) {
+  EXPECT_EQ(MinisignKeyId(Signed(bytes_)).value(), key_.public_key().id());
+  EXPECT_EQ(MinisignKeyId("garbage").status().code(), absl::StatusCode::kInvalidArgument);
+}
+
 TEST_F(MinisignTest, WhatIsNoSignatureFileIsRefusedWithTheReason) {
   const std::vector<std::string> lines = Lines(Signed(bytes_));
   const auto with = [&](size_t line, const std::string& text) {

@@ -199,6 +199,39 @@ TEST_F(InstallerTest, AShardThatIsReplacedBetweenFileAndSignatureIsAskedForAgain
   EXPECT_EQ(asked, 2);
 }
 
+TEST_F(InstallerTest, AKeyIsRememberedAsEndedWhenAnotherSaysSo) {
+  const attest::MinisignSecretKey next = attest::MinisignSecretKey::Generate().value();
+  Source source = SourceOfIndex();
+  source.trust.keys.push_back(next.public_key());
+  publish::KeyList list{.builder = kBuilder};
+  list.keys = {{.kind = publish::kMinisignKind, .public_key = source.key.Line(), .since = absl::UnixEpoch()},
+               {.kind = publish::kMinisignKind, .public_key = next.public_key().Line(), .since = absl::UnixEpoch()}};
+  const auto remembered = [&](int64_t generation, absl::Time until) {
+    list.keys[0].until = until;
+    index_.ListKeys(list);
+    index_.Serve(generation);
+    const auto answers = Find(Now(), ask_, source, {}, Target::kX86_64);
+    EXPECT_TRUE(answers.ok()) << answers.status();
+    return answers.ok() ? ToRemember(source, *answers, absl::UnixEpoch()) : RememberedIndex();
+  };
+  const absl::Time before = absl::FromUnixSeconds(1'800'000'000), later = absl::FromUnixSeconds(1'900'000'000);
+  EXPECT_THAT(remembered(2, before).ended, IsEmpty()) << "it signed this list itself";
+  index_.Resign(next);
+  EXPECT_THAT(remembered(3, later).ended, IsEmpty());
+  const RememberedIndex index = remembered(4, before);
+  EXPECT_THAT(index.ended, ElementsAre(source.key.Line()));
+  EXPECT_THAT(index.followed, ElementsAre(next.public_key().Line()));
+  EXPECT_EQ(index.key, source.key.Line());
+}
+
+TEST_F(InstallerTest, WhereEveryKeyHasEndedNothingIsTaken) {
+  Source source = SourceOfIndex();
+  source.trust.keys.clear();
+  const absl::Status status = Find(Now(), ask_, source, {{.path = kModule}}, Target::kX86_64).status();
+  EXPECT_TRUE(absl::IsDataLoss(status)) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("has ended; name the one that signs now with --key"));
+}
+
 TEST(UpgradeTest, NewerVersionsAndOtherBuildsAreUpgrades) {
   const publish::InstallNote note{.module = kModule, .package = kModule, .version = "v1.2.0", .sha256 = "a"};
   const auto found = [](const std::string& version, const std::string& sha256) {

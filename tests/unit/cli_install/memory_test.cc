@@ -55,6 +55,7 @@ TEST(MemoryTest, WhatIsWrittenIsReadAgainAndIsPrivate) {
   EXPECT_EQ(ReadMemory(path).value(), Memory{});
   RememberedIndex entry = Entry("http://a/index", 3, 100);
   entry.followed = {"RWnext"};
+  entry.ended = {"RWold"};
   entry.builder = "urn:x";
   entry.keys = {{.kind = "provenance", .public_key = "PEM", .since = absl::UnixEpoch()}};
   const auto put = [&](Memory& memory) {
@@ -67,6 +68,20 @@ TEST(MemoryTest, WhatIsWrittenIsReadAgainAndIsPrivate) {
   ASSERT_EQ(memory.indexes.size(), 1u);
   EXPECT_EQ(memory.indexes[0], entry);
   EXPECT_EQ(std::filesystem::status(path).permissions(), std::filesystem::perms(0600));
+}
+
+TEST(MemoryTest, AFileOfAReleaseThatKnewNoEndedKeysIsRead) {
+  const io::ScratchFolder folder = MakeScratch();
+  const std::string path = MemoryFile(folder.path());
+  const std::string text = R"({"format": 1, "usual": "http://a/index", "indexes": [{"url": "http://a/index",
+      "key": "RWkey", "followed": ["RWnext"], "generation": 3, "builder": "", "keys": []}]})";
+  ASSERT_TRUE(io::WriteFileAtomic(path, text).ok());
+  const absl::StatusOr<Memory> memory = ReadMemory(path);
+  ASSERT_TRUE(memory.ok()) << memory.status();
+  ASSERT_EQ(memory->indexes.size(), 1u);
+  EXPECT_EQ(memory->indexes[0].generation, 3);
+  EXPECT_EQ(memory->indexes[0].followed, std::vector<std::string>{"RWnext"});
+  EXPECT_TRUE(memory->indexes[0].ended.empty());
 }
 
 TEST(MemoryTest, WhatCannotBeUnderstoodIsNotPassedOver) {

@@ -10,6 +10,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 attest::MinisignPublicKey Key(char c) { return {std::string(8, c), std::string(32, c)}; }
 std::string Line(char c) { return Key(c).Line(); }
@@ -70,6 +71,32 @@ TEST(FindSourceTest, WhatWasSeenOfAnIndexCountsForItsKeyOnly) {
   source = FindSource(inputs, NoFile);
   EXPECT_EQ(source->trust.generation, 5);
   EXPECT_THAT(source->trust.keys, ElementsAre(Key('m'), Key('n')));
+}
+
+TEST(FindSourceTest, AKeyThatHasEndedIsTrustedOnlyWhereItIsNamedForThisCommand) {
+  SourceInputs inputs = Inputs();
+  inputs.memory.indexes[0].ended = {Line('m'), Line('o')};
+  inputs.farm = []() -> absl::StatusOr<std::optional<FarmTells>> { return std::nullopt; };
+  absl::StatusOr<Source> source = FindSource(inputs, NoFile);
+  EXPECT_EQ(Shown(source), "http://remembered/index m remembered");
+  EXPECT_THAT(source->trust.keys, ElementsAre(Key('n')));
+  EXPECT_EQ(source->trust.generation, 5);
+  // An environment may be older than the end.
+  inputs.key_environment = Line('m');
+  EXPECT_THAT(FindSource(inputs, NoFile)->trust.keys, ElementsAre(Key('n')));
+  inputs.index_environment = "http://remembered/index";
+  EXPECT_THAT(FindSource(inputs, NoFile)->trust.keys, ElementsAre(Key('n')));
+  inputs.key_environment = Line('o');
+  EXPECT_THAT(FindSource(inputs, NoFile)->trust.keys, IsEmpty());
+  inputs.key_flag = Line('m');
+  EXPECT_THAT(FindSource(inputs, NoFile)->trust.keys, ElementsAre(Key('m'), Key('n')));
+  inputs.key_flag = inputs.key_environment = inputs.index_environment = "";
+  inputs.farm = []() -> absl::StatusOr<std::optional<FarmTells>> {
+    return FarmTells{.index_url = "http://remembered/index", .minisign_key = Line('m')};
+  };
+  EXPECT_THAT(FindSource(inputs, NoFile)->trust.keys, ElementsAre(Key('m'), Key('n')));
+  inputs.key_environment = Line('m');
+  EXPECT_THAT(FindSource(inputs, NoFile)->trust.keys, ElementsAre(Key('n')));
 }
 
 TEST(FindSourceTest, AnIndexWithoutAKeyIsNoSource) {

@@ -20,6 +20,19 @@ using ::testing::IsEmpty;
 
 class VerbsTest : public InstallFixture {
  protected:
+  // The index lists what signed until now and `next`; with `finished` the old one has ended, and `next` signs.
+  void Rotate(const attest::MinisignSecretKey& old, const attest::MinisignSecretKey& next, bool finished,
+              int64_t generation) {
+    publish::KeyList list{.builder = kBuilder};
+    list.keys = {
+        {.kind = publish::kProvenanceKind, .public_key = index_.provenance_key().pem, .since = absl::UnixEpoch()},
+        {.kind = publish::kMinisignKind, .public_key = old.public_key().Line(), .since = absl::UnixEpoch()},
+        {.kind = publish::kMinisignKind, .public_key = next.public_key().Line(), .since = absl::UnixEpoch()}};
+    if (finished) list.keys[1].until = absl::FromUnixSeconds(1'800'000'000);
+    index_.ListKeys(list);
+    index_.Resign(finished ? next : old);
+    index_.Serve(generation);
+  }
   process::CommandResult Gofarm(const std::vector<std::string>& words, const process::Variables& variables = {}) const {
     const char* const folder = std::getenv("GOFARM_BIN_DIR");
     process::Command command;
@@ -78,6 +91,56 @@ TEST_F(VerbsTest, AKeyThatTheOldOneNamedIsFollowed) {
   index_.Serve(3);
   const auto followed = Gofarm({"install", kModule, "--target", "x86_64", "--dir", "b2"});
   EXPECT_EQ(followed.exit_code, 0) << followed.err;
+}
+
+TEST_F(VerbsTest, AKeyThatHasEndedSignsNoIndexAnyMore) {
+  const attest::MinisignSecretKey old = index_.minisign();
+  const attest::MinisignSecretKey next = attest::MinisignSecretKey::Generate().value();
+  const auto install = [&](const std::string& folder, const process::Variables& variables = {}) {
+    return Gofarm({"install", kModule, "--target", "x86_64", "--dir", folder}, variables);
+  };
+  Rotate(old, next, false, 2);
+  ASSERT_EQ(Install({kModule, "--dir", "b1"}).exit_code, 0);
+  Rotate(old, next, true, 3);
+  const auto followed = install("b2");
+  ASSERT_EQ(followed.exit_code, 0) << followed.err;
+  // Whoever stole the old key says that it signs, of a state that is newer than any.
+  Rotate(old, next, false, 1'000'000);
+  const auto stolen = install("b3");
+  EXPECT_EQ(stolen.exit_code, 6);
+  EXPECT_THAT(stolen.err, HasSubstr("signed by the minisign key"));
+  // What was configured when the key still signed changes nothing.
+  const std::string line = old.public_key().Line();
+  EXPECT_EQ(install("b3", {{"GOFARM_INDEX", index_.url()}, {"GOFARM_INDEX_KEY", line}}).exit_code, 6);
+  EXPECT_EQ(Read("b3/hey"), "");
+  Rotate(old, next, true, 4);
+  EXPECT_EQ(install("b4").exit_code, 0);
+  // Who names it now means it.
+  Rotate(old, next, false, 5);
+  const auto named = Install({kModule, "--dir", "b5"});
+  EXPECT_EQ(named.exit_code, 0) << named.err;
+  EXPECT_EQ(install("b6").exit_code, 0);
+}
+
+TEST_F(VerbsTest, AListOfAKeyThatHasEndedIsVerified) {
+  const attest::MinisignSecretKey old = index_.minisign();
+  const std::string sums =
+      attest::ChecksumFile({{.name = "hey", .sha256 = digest::Sha256Hex(bytes_), .blake3 = digest::Blake3Hex(bytes_)}})
+          .value();
+  Write("x/hey", bytes_);
+  Write("x/hey.sigstore.json", index_.Get(FakeIndex::BundlePath(bytes_)));
+  Write("x/CHECKSUM", sums);
+  Write("x/CHECKSUM.minisig", old.Sign(sums, "of its time", "signature").value());
+  Rotate(old, attest::MinisignSecretKey::Generate().value(), true, 2);
+  // Who knows the new key only learns the old one from the index.
+  const auto asked = Gofarm({"verify", "x/hey", "--index", index_.url(), "--key", KeyLine()});
+  EXPECT_EQ(asked.exit_code, 0) << asked.err;
+  EXPECT_THAT(asked.out, HasSubstr("says the same, signed (of its time)"));
+  const auto remembered = Gofarm({"verify", "x/hey", "--offline"});
+  EXPECT_EQ(remembered.exit_code, 0) << remembered.err;
+  EXPECT_THAT(remembered.out, HasSubstr("says the same, signed (of its time)"));
+  Write("x/CHECKSUM.minisig", attest::MinisignSecretKey::Generate()->Sign(sums, "a stranger's", "signature").value());
+  EXPECT_EQ(Gofarm({"verify", "x/hey", "--offline"}).exit_code, 6);
 }
 
 TEST_F(VerbsTest, ExitCodesSayWhatWentWrong) {

@@ -93,32 +93,40 @@ std::vector<Target> TargetsOf(const ImageOrder& order) {
   return targets;
 }
 
+constexpr RowFate kDone = RowFate::kDone;
+constexpr RowFate kAgain = RowFate::kAgain;
+constexpr RowFate kParked = RowFate::kParked;
+
 TEST(DecideImagesTest, TheIndexComesWithTheLastTarget) {
   const domain::Publication a = Row(1, "v1.0.0", Target::kAarch64);
   const domain::Publication b = Row(2, "v1.0.0", Target::kX86_64);
-  ImageOrder order = DecideImages({.due = {a}, .all = {a, b}}, {true});
+  ImageOrder order = DecideImages({.due = {a}, .all = {a, b}}, {kDone});
   EXPECT_EQ(order.what, ImageOrder::What::kLeave) << "b is still to come";
-  order = DecideImages({.due = {a, b}, .all = {a, b}}, {true, true});
+  order = DecideImages({.due = {a, b}, .all = {a, b}}, {kDone, kDone});
   EXPECT_EQ(order.what, ImageOrder::What::kSet);
   EXPECT_THAT(TargetsOf(order), ElementsAre(Target::kX86_64, Target::kAarch64));
-  order = DecideImages({.due = {a, b}, .all = {a, b}}, {true, false});
+  order = DecideImages({.due = {a, b}, .all = {a, b}}, {kDone, kAgain});
   EXPECT_EQ(order.what, ImageOrder::What::kLeave) << "b failed";
   const domain::Publication parked = Row(2, "v1.0.0", Target::kX86_64, PublicationState::kParked);
-  order = DecideImages({.due = {a}, .all = {a, parked}}, {true});
+  order = DecideImages({.due = {a}, .all = {a, parked}}, {kDone});
   EXPECT_THAT(TargetsOf(order), ElementsAre(Target::kAarch64)) << "what waits for a person is not waited for";
+  order = DecideImages({.due = {a, b}, .all = {a, b}}, {kDone, kParked});
+  EXPECT_THAT(TargetsOf(order), ElementsAre(Target::kAarch64)) << "nor is what does so from this try on";
+  order = DecideImages({.due = {b}, .all = {a, b}}, {kParked});
+  EXPECT_EQ(order.what, ImageOrder::What::kLeave) << "a is still to come";
 }
 
 TEST(DecideImagesTest, WhatIsWithdrawnIsNotInIt) {
   domain::Publication gone = Row(1);
   gone.withdraw = true;
   const domain::Publication stays = Row(2, "v1.0.0", Target::kAarch64, PublicationState::kPublished);
-  ImageOrder order = DecideImages({.due = {gone}, .all = {gone, stays}}, {false});
+  ImageOrder order = DecideImages({.due = {gone}, .all = {gone, stays}}, {kAgain});
   EXPECT_EQ(order.what, ImageOrder::What::kSet);
   EXPECT_THAT(TargetsOf(order), ElementsAre(Target::kAarch64));
-  order = DecideImages({.due = {gone}, .all = {gone}}, {false});
+  order = DecideImages({.due = {gone}, .all = {gone}}, {kAgain});
   EXPECT_EQ(order.what, ImageOrder::What::kTakeAway);
   const domain::Publication open = Row(2, "v1.0.0", Target::kAarch64, PublicationState::kFailed);
-  order = DecideImages({.due = {gone}, .all = {gone, open}}, {false});
+  order = DecideImages({.due = {gone}, .all = {gone, open}}, {kAgain});
   EXPECT_EQ(order.what, ImageOrder::What::kTakeAway) << "it comes again with the other one";
 }
 

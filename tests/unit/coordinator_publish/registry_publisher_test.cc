@@ -26,6 +26,7 @@ using testing::FakeRegistry;
 using testing::PublishFarm;
 using Content = std::map<std::string, std::string>;
 using Kind = FakeRegistry::Fault::Kind;
+using ::testing::Contains;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
@@ -40,7 +41,8 @@ class RegistryPublisherTest : public ::testing::Test {
   void SetUp() override { ASSERT_TRUE(io::MakeFolders(farm_.At("scratch")).ok()); }
 
   // As a coordinator that just started.
-  std::unique_ptr<DestinationLoop> Loop(bool images = true, int parallel = 1) {
+  std::unique_ptr<DestinationLoop> Loop(bool images = true, int parallel = 1,
+                                        absl::Duration version_time = kOutboxVersionMax) {
     const oci::Destination destination = *oci::ParseDestination(fake_.url() + "/farm");
     auto client = *oci::RegistryClient::Make(
         destination.registry, {.user_agent = "test", .credentials = credentials_, .low_speed_time = absl::Seconds(1)});
@@ -55,7 +57,8 @@ class RegistryPublisherTest : public ::testing::Test {
                                                                      .images = images,
                                                                      .scratch = farm_.At("scratch")}),
         .parallel = parallel,
-        .random = [] { return 0.5; }});
+        .random = [] { return 0.5; },
+        .version_time = version_time});
   }
   DestinationLoop::Round Run(bool images = true, int parallel = 1) {
     const auto round = Loop(images, parallel)->RunOnce(Scope::For(absl::Minutes(1)));
@@ -288,6 +291,23 @@ TEST_F(RegistryPublisherTest, AFileThatIsLostParksItsRowAlone) {
   EXPECT_EQ(parked.state, PublicationState::kParked);
   EXPECT_EQ(parked.failure_class, "local");
   EXPECT_EQ(CountOf(PublicationState::kPublished), 3);
+  EXPECT_THAT(DigestsIn(fake_.ManifestOf(kRepository, "v1.0.0")), SizeIs(3)) << "nothing comes back to make it";
+  EXPECT_THAT(Tags(), Contains("latest"));
+}
+
+// A version that takes all of its time must not come first in every round for ever.
+TEST_F(RegistryPublisherTest, AVersionThatTakesTooLongIsSettledAsATryThatTimedOut) {
+  OrderFour();
+  fake_.Inject({.kind = Kind::kStall, .method = "PUT", .times = kForever, .after = 12});
+  const auto round = Loop(/*images=*/true, /*parallel=*/1, absl::Milliseconds(1500))->RunOnce(Scope());
+  ASSERT_TRUE(round.ok()) << round.status();
+  EXPECT_GT(CountOf(PublicationState::kFailed), 0);
+  EXPECT_EQ(CountOf(PublicationState::kPending), 0);
+  for (const Publication& row : farm_.outbox().rows()) {
+    if (row.state != PublicationState::kFailed) continue;
+    EXPECT_EQ(row.failure_class, "timed_out") << row.detail;
+    EXPECT_EQ(row.tries, 1);
+  }
 }
 
 TEST_F(RegistryPublisherTest, AKillAtAnyRequestEndsWithTheContentOfAnUndisturbedPush) {

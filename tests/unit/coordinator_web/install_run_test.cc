@@ -405,6 +405,17 @@ TEST_P(SignedInstallTest, ASignedListMayHoldTheDigest) {
   EXPECT_EQ(Run(home, offer_).exit_code, 0);
 }
 
+TEST_P(SignedInstallTest, AFilesOwnKeyComesBeforeThatOfTheOffer) {
+  ScriptHome home(tools_);
+  offer_.public_key = MakeKey("two");
+  ExpectRefused(home, Run(home, offer_), "the minisign signature");
+  offer_.files[0].public_key = key_;
+  ExpectRefused(home, Run(home, offer_, {{"GOFARM_INDEX_KEY", offer_.public_key}}), "the minisign signature");
+  const auto result = Run(home, offer_);
+  EXPECT_EQ(result.exit_code, 0) << result.err;
+  EXPECT_THAT(result.out, HasSubstr("minisign signature verified"));
+}
+
 TEST_P(SignedInstallTest, AKeyOfTheUsersOwnIsTheOnlyOneTrusted) {
   ScriptHome home(tools_);
   const std::string other = MakeKey("two");

@@ -64,6 +64,7 @@ TEST(InstallScriptTest, AFieldThatNoScriptMayHoldIsNamed) {
   EXPECT_THAT(fault([](InstallOffer& o) { o.page_url = "javascript:x"; }), HasSubstr("page_url"));
   EXPECT_THAT(fault([](InstallOffer& o) { o.public_key = "RW'"; }), HasSubstr("public_key"));
   EXPECT_THAT(fault([](InstallOffer& o) { o.public_key = std::string(200, 'R'); }), HasSubstr("public_key"));
+  EXPECT_THAT(fault([](InstallOffer& o) { o.files[0].public_key = "RW'"; }), HasSubstr("public_key"));
   EXPECT_THAT(fault([](InstallOffer& o) { o.files.clear(); }), HasSubstr("files"));
   EXPECT_THAT(fault([](InstallOffer& o) { o.files.push_back(o.files[0]); }), HasSubstr("one for each target"));
 }
