@@ -26,8 +26,9 @@ struct JobFacts {
   std::string state;          // as `gofarm job list` has it
   std::string failure_class;  // empty: none
   int64_t executables = 0;
-  int64_t bytes = 0;   // of all its executables
-  double seconds = 0;  // of the attempt that ended it; 0: none ran
+  int64_t bytes = 0;        // of all its executables
+  double seconds = 0;       // of the attempt that ended it; 0: none ran
+  bool is_rebuild = false;  // the farm built another job again: it says nothing of the module
 };
 
 enum class JobChange {

@@ -133,6 +133,12 @@ absl::Status FarmClient::ListBatches(int64_t limit, v1::BatchPage& all) {
   request.set_limit(limit);
   return impl_->List(&Stub::ListBatches, request, all);
 }
+absl::Status FarmClient::ListRunningBatches(int64_t limit, v1::BatchPage& all) {
+  v1::ListBatchesRequest request;
+  request.set_limit(limit);
+  request.set_running(true);
+  return impl_->List(&Stub::ListBatches, request, all);
+}
 
 absl::Status FarmClient::GetBatch(int64_t id, v1::Batch& batch) {
   return impl_->Unary(&Stub::GetBatch, WithId<v1::BatchRequest>(id), batch);

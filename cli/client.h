@@ -65,6 +65,8 @@ class FarmClient {
   absl::Status Submit(const SubmitOptions& options, const std::vector<ListEntry>& entries, v1::SubmitReply& reply);
 
   absl::Status ListBatches(int64_t limit, v1::BatchPage& all);
+  // Those that run. A coordinator of a release that knows no such question answers as to ListBatches.
+  absl::Status ListRunningBatches(int64_t limit, v1::BatchPage& all);
   absl::Status GetBatch(int64_t id, v1::Batch& batch);
   absl::Status CancelBatch(int64_t id, v1::Batch& batch);
   absl::Status RetryBatch(int64_t id, v1::Batch& batch);

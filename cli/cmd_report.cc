@@ -30,17 +30,32 @@ absl::Status TakeFailures(FarmClient& client, int64_t batch, Report& report) {
   return absl::OkStatus();
 }
 
-// The newest batch before this one, of the same name where this one has a name and there is such. 0: none.
+// Such a batch holds rebuilds and nothing else, and no other batch holds any: one of its jobs tells.
+absl::StatusOr<bool> IsOfRebuilds(FarmClient& client, int64_t batch) {
+  v1::ListJobsRequest request;
+  request.set_batch_id(batch);
+  request.set_limit(1);
+  v1::JobPage page;
+  GOFARM_RETURN_IF_ERROR(client.ListJobs(request, page));
+  return page.jobs_size() > 0 && page.jobs(0).rebuild_of() != 0;
+}
+
+// The newest batch before this one, of the same name where this one has a name and there is such. Without one those
+// that the farm made to build again are passed over: nobody asked for them, and they hold other modules. 0: none.
 absl::StatusOr<int64_t> PreviousOf(FarmClient& client, const v1::Batch& batch) {
   v1::BatchPage page;
   GOFARM_RETURN_IF_ERROR(client.ListBatches(kBatchesLookedThrough, page));
-  int64_t newest = 0;
+  std::vector<int64_t> earlier;  // the newest first
   for (const v1::Batch& each : page.batches()) {
     if (each.id() >= batch.id()) continue;
     if (!batch.name().empty() && each.name() == batch.name()) return each.id();
-    newest = std::max(newest, each.id());
+    earlier.push_back(each.id());
   }
-  return newest;
+  for (const int64_t id : earlier) {
+    GOFARM_ASSIGN_OR_RETURN(const bool rebuilds, IsOfRebuilds(client, id));
+    if (!rebuilds) return id;
+  }
+  return 0;
 }
 
 Exit Show(const Globals& globals, const Report& report, const std::string& html) {
@@ -101,10 +116,10 @@ Exit ReportUpstream(const Globals& globals, const std::string& module) {
   // The newest job of each target: a module that was built since is no matter for its authors.
   GOFARM_ASSIGN_OR_RETURN(std::vector<JobFacts> jobs, ReadFacts(*client, 0, path));
   std::erase_if(jobs, [&](const JobFacts& job) { return !version.empty() && job.version != version; });
+  jobs = NewestOf(jobs);
   if (jobs.empty()) {
     return absl::NotFoundError(Cat("the farm has no job of ", EscapeForPrint(module), "; gofarm job list shows all"));
   }
-  jobs = NewestOf(jobs);
   const JobFacts& newest =
       *std::max_element(jobs.begin(), jobs.end(), [](const JobFacts& a, const JobFacts& b) { return a.id < b.id; });
   version = newest.version;

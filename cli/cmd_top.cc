@@ -23,7 +23,7 @@ namespace {
 
 constexpr absl::Duration kTopEvery = absl::Seconds(1);
 constexpr absl::Duration kTopCallMax = absl::Seconds(10);
-constexpr int kTopBatchesRead = 50;
+constexpr int kTopBatchesRead = 50;     // that run
 constexpr int kLookMilliseconds = 100;  // for a key, a signal, another size of the window
 
 constexpr char kTakeScreen[] = "\x1b[?1049h\x1b[?25l\x1b[2J";
@@ -121,7 +121,7 @@ absl::Status Look(FarmClient& client, JobRate& rate, TopView& view) {
   v1::WorkerPage workers;
   GOFARM_RETURN_IF_ERROR(client.ListWorkers(kTopCallMax, /*brief=*/false, workers));
   v1::BatchPage batches;
-  GOFARM_RETURN_IF_ERROR(client.ListBatches(kTopBatchesRead, batches));
+  GOFARM_RETURN_IF_ERROR(client.ListRunningBatches(kTopBatchesRead, batches));
   v1::Batch all;
   *all.mutable_jobs() = status.jobs();
   view.jobs = ViewOf(all);
@@ -133,7 +133,7 @@ absl::Status Look(FarmClient& client, JobRate& rate, TopView& view) {
   view.batches.clear();
   view.more_batches = 0;
   for (const v1::Batch& batch : batches.batches()) {
-    if (batch.state() != v1::BATCH_STATE_RUNNING) continue;
+    if (batch.state() != v1::BATCH_STATE_RUNNING) continue;  // of an older coordinator
     if (view.batches.size() < kTopBatchesMax) {
       view.batches.push_back(ViewOf(batch));
     } else {

@@ -12,7 +12,8 @@ JobFacts FactsOf(const v1::Job& job) {
                  .target = std::string(NameOf(job.target())),
                  .state = std::string(NameOf(job.state())),
                  .failure_class = std::string(NameOf(job.failure_class())),
-                 .executables = job.executables_size()};
+                 .executables = job.executables_size(),
+                 .is_rebuild = job.rebuild_of() != 0};
   for (const v1::ArtifactRow& row : job.executables()) facts.bytes += row.size();
   const std::vector<const v1::Attempt*> attempts = ByToken(job);
   if (!attempts.empty()) {

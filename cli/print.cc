@@ -17,6 +17,8 @@ namespace {
 
 constexpr int kNarrowest = 8;  // a clippable column keeps at least this much
 constexpr std::string_view kGap = "  ";
+constexpr std::string_view kPlain = "\x1b[0m";
+constexpr int kRowsUntold = 5;  // of a terminal that tells its columns alone
 
 // The length of a colour's escape sequence at `i`, 0 when there is none. Only Paint writes them: foreign text is
 // escaped.
@@ -45,7 +47,7 @@ Terminal DescribeTerminal(int fd) {
   winsize size{};
   if (terminal.is_terminal && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) {
     terminal.columns = size.ws_col;
-    terminal.rows = std::max<int>(size.ws_row, 5);
+    terminal.rows = size.ws_row > 0 ? size.ws_row : kRowsUntold;
   }
   return terminal;
 }
@@ -75,7 +77,7 @@ std::string Paint(const Terminal& terminal, Color color, std::string_view text) 
     case Color::kNone:
       break;
   }
-  return Cat("\x1b[", code, "m", text, "\x1b[0m");
+  return Cat("\x1b[", code, "m", text, kPlain);
 }
 
 Color ColorOfState(std::string_view state) {
@@ -108,13 +110,19 @@ std::string ClipToWidth(std::string_view text, int width) {
   if (width <= 0) return "";
   if (DisplayWidth(text) <= width) return std::string(text);
   size_t end = 0;
+  bool painted = false;
   for (int taken = 0; end < text.size();) {
+    if (const size_t color = ColorLength(text, end); color > 0) {
+      painted = text.substr(end, color) != kPlain;
+      end += color;
+      continue;
+    }
     const auto [bytes, columns] = CharacterAt(text, end);
     if (taken + columns > width - 1) break;
     taken += columns;
     end += bytes;
   }
-  return Cat(text.substr(0, end), "…");
+  return Cat(text.substr(0, end), "…", painted ? kPlain : "");
 }
 
 std::string ClipFrontToWidth(std::string_view text, int width) {

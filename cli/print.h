@@ -54,7 +54,7 @@ class TableText {
 
 // Columns a text takes on a terminal. The colours of Paint take none.
 int DisplayWidth(std::string_view text);
-// At most `width` columns; what was cut ends in "…". For text that is not painted yet.
+// At most `width` columns; what was cut ends in "…". The colours of Paint stay, and end with the text.
 std::string ClipToWidth(std::string_view text, int width);
 // The same for names whose end says more than their beginning: "…ushi/toml@v1.6.0".
 std::string ClipFrontToWidth(std::string_view text, int width);

@@ -130,7 +130,7 @@ double EstimateSeconds(int64_t ended_since, int64_t left, double seconds) {
 
 std::vector<std::string> RenderProgress(const BatchView& view, const Terminal& terminal) {
   std::vector<std::string> lines;
-  const size_t lines_max = static_cast<size_t>(std::max(2, terminal.rows - 1));
+  const size_t lines_max = static_cast<size_t>(std::max(1, terminal.rows - 1));
   std::string head = Cat("batch ", view.id);
   if (!view.name.empty()) head += Cat(" ", EscapeForPrint(view.name));
   std::string tail = Cat(" ", view.ended(), "/", view.total(), "  ", HumanSeconds(view.seconds));
@@ -157,6 +157,7 @@ std::vector<std::string> RenderProgress(const BatchView& view, const Terminal& t
   for (const std::string& note : notes) {
     if (lines.size() < lines_max) lines.push_back(Paint(terminal, Color::kYellow, ClipToWidth(note, terminal.columns)));
   }
+  if (lines.size() > lines_max) lines.resize(lines_max);
   return lines;
 }
 

@@ -49,7 +49,7 @@ struct BatchView {
   int64_t ended() const { return built + partial + nothing_to_build + failed + cancelled; }
 };
 
-// At most `terminal.rows` - 1 lines, none wider than the terminal.
+// At most `terminal.rows` - 1 lines, at least one, none wider than the terminal.
 std::vector<std::string> RenderProgress(const BatchView& view, const Terminal& terminal);
 // "12 jobs: 9 built, 1 partial, 2 failed; 31 executables".
 std::string Summary(const BatchView& view);

@@ -139,6 +139,7 @@ Distribution DistributionOf(std::vector<double> values) {
 std::vector<JobFacts> NewestOf(const std::vector<JobFacts>& jobs) {
   std::map<std::pair<std::string, std::string>, const JobFacts*> newest;
   for (const JobFacts& job : jobs) {
+    if (job.is_rebuild) continue;
     const JobFacts*& place = newest[{job.module, job.target}];
     if (place == nullptr || place->id < job.id) place = &job;
   }

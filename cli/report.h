@@ -61,7 +61,8 @@ struct Coverage {
   int64_t modules = 0;
   std::map<int, int64_t> by_targets;  // number of targets that are built -> modules
 };
-// Of each module's newest job for each target.
+// Of each module's newest job for each target. Rebuilds are left out: the job that one builds again says how the module
+// fares, whatever became of the rebuild.
 std::vector<JobFacts> NewestOf(const std::vector<JobFacts>& jobs);
 Coverage CoverageOf(const std::vector<JobFacts>& newest);
 

@@ -133,13 +133,12 @@ std::optional<double> JobRate::PerHour() const {
 std::vector<std::string> RenderTop(const TopView& view, const Terminal& terminal) {
   const bool bounded = terminal.is_terminal;
   const int rows = bounded ? std::max(terminal.rows, 1) : 1 << 30;
-  const auto clipped = [&](std::string text) { return bounded ? ClipToWidth(text, terminal.columns) : text; };
   std::vector<std::string> lines;
-  lines.push_back(Paint(terminal, Color::kBold, clipped(Head(view))));
-  if (!view.notice.empty()) lines.push_back(Paint(terminal, Color::kRed, clipped(EscapeForPrint(view.notice))));
-  lines.push_back(clipped(Cat(view.jobs.queued, " queued, ", view.jobs.running, " running, ", view.jobs.built,
-                              " built, ", view.jobs.partial, " partial, ", view.jobs.nothing_to_build, " nothing, ",
-                              view.jobs.failed, " failed", Pace(view))));
+  lines.push_back(Paint(terminal, Color::kBold, Head(view)));
+  if (!view.notice.empty()) lines.push_back(Paint(terminal, Color::kRed, EscapeForPrint(view.notice)));
+  lines.push_back(Cat(view.jobs.queued, " queued, ", view.jobs.running, " running, ", view.jobs.built, " built, ",
+                      view.jobs.partial, " partial, ", view.jobs.nothing_to_build, " nothing, ", view.jobs.failed,
+                      " failed", Pace(view)));
 
   const std::vector<Running> running = RunningOf(view);
   const std::vector<std::pair<std::vector<std::string>, const char*>> parts = {
@@ -156,10 +155,14 @@ std::vector<std::string> RenderTop(const TopView& view, const Terminal& terminal
     const int room = i == 1 ? std::max(left / 2, left - 2 - static_cast<int>(parts[2].first.size())) : left;
     for (std::string& line : Part(part, room, what)) lines.push_back(std::move(line));
     if (i == 0 && view.more_batches > 0 && static_cast<int>(lines.size()) < rows) {
-      lines.push_back(clipped(Cat("  and ", view.more_batches, " more batches")));
+      lines.push_back(Cat("  and ", view.more_batches, " more batches"));
     }
   }
   if (static_cast<int>(lines.size()) > rows) lines.resize(static_cast<size_t>(rows));
+  // Tables too, which have a least width: a line that wraps moves the picture up by one each time it is drawn.
+  for (std::string& line : lines) {
+    if (bounded) line = ClipToWidth(line, terminal.columns);
+  }
   return lines;
 }
 

@@ -322,7 +322,8 @@ class Connection final : public Waiting, public std::enable_shared_from_this<Con
 
   void Pull() {
     woken_ = false;
-    const bool queued = shared_->pieces.TryPost([self = this->shared_from_this(), body = body_] {
+    sync::BoundedPool& pool = body_->blocks() ? shared_->handlers : shared_->pieces;
+    const bool queued = pool.TryPost([self = this->shared_from_this(), body = body_] {
       auto piece = std::make_shared<absl::StatusOr<BodyStream::Piece>>(absl::InternalError("threw"));
       try {
         *piece = body->Next();

@@ -90,6 +90,13 @@ class TlsContexts {
     auto context = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
     boost::system::error_code ec;
     context->set_options(asio::ssl::context::no_tlsv1 | asio::ssl::context::no_tlsv1_1, ec);
+    // A context lives for kCertificateLook, so there is little to resume; and where a certificate is asked for, OpenSSL
+    // ends a handshake that would resume a session of a context without a name.
+    SSL_CTX_set_session_cache_mode(context->native_handle(), SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_options(context->native_handle(), SSL_OP_NO_TICKET);
+    if (!ec && SSL_CTX_set_num_tickets(context->native_handle(), 0) != 1) {
+      return absl::InternalError("set up TLS: no session tickets");
+    }
     if (!ec) context->use_certificate_chain(asio::buffer(certificate), ec);
     if (!ec) context->use_private_key(asio::buffer(key), asio::ssl::context::pem, ec);
     // A certificate is asked for and judged by `authorize`, not by the handshake: a refusal can then be read.

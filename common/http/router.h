@@ -46,6 +46,8 @@ class BodyStream {
   };
   // An error cuts the connection, so that the client does not take what it has for the whole.
   virtual absl::StatusOr<Piece> Next() = 0;
+  // Whether Next may wait for more than a disk: then it has a thread of the handlers that block.
+  virtual bool blocks() const { return false; }
 };
 
 struct Request {

@@ -67,10 +67,13 @@ ServerRead<grpc::ByteBuffer> FarmRpc::Submit(ServerContext context, grpc::ByteBu
 
 ServerWrite<v1::BatchPage> FarmRpc::ListBatches(ServerContext context, const v1::ListBatchesRequest* request) {
   return OnThread<v1::BatchPage>(rpc_, rpc_.lists, context, "/gofarm.v1.Farm/ListBatches", request, kCallMax,
-                                 [this, limit = request->limit()](auto& stream, const Scope& scope) {
-                                   GOFARM_RETURN_IF_ERROR(CheckLimit(limit));
+                                 [this, asked = *request](auto& stream, const Scope& scope) {
+                                   GOFARM_RETURN_IF_ERROR(CheckLimit(asked.limit()));
+                                   service::QueryService& queries = rpc_.parts.queries;
                                    GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::Batch> batches,
-                                                           rpc_.parts.queries.ListBatches(scope, limit));
+                                                           asked.running()
+                                                               ? queries.ListRunningBatches(scope, asked.limit())
+                                                               : queries.ListBatches(scope, asked.limit()));
                                    Pager<v1::BatchPage> pager(stream);
                                    for (const domain::Batch& batch : batches) {
                                      v1::Batch row;

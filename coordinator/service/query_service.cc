@@ -22,6 +22,10 @@ absl::StatusOr<std::vector<domain::Batch>> QueryService::ListBatches(const Scope
   return batches_.List(scope, limit, before);
 }
 
+absl::StatusOr<std::vector<domain::Batch>> QueryService::ListRunningBatches(const Scope& scope, int64_t limit) {
+  return batches_.ListRunning(scope, limit);
+}
+
 absl::StatusOr<bool> QueryService::HasBatch(const Scope& scope, BatchId id) { return batches_.Exists(scope, id); }
 
 absl::Status QueryService::CheckBatch(const Scope& scope, BatchId id) {

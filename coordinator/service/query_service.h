@@ -21,6 +21,8 @@ class QueryService final : public BatchSource {
   absl::StatusOr<domain::Batch> GetBatch(const Scope& scope, BatchId id) override;
   // 0: all; newest first. `before`: those older than it.
   absl::StatusOr<std::vector<domain::Batch>> ListBatches(const Scope& scope, int64_t limit, BatchId before = {});
+  // As of BatchStore.
+  absl::StatusOr<std::vector<domain::Batch>> ListRunningBatches(const Scope& scope, int64_t limit);
   absl::StatusOr<bool> HasBatch(const Scope& scope, BatchId id);
   // As of QueryStore.
   absl::StatusOr<domain::MatrixPage> MatrixPage(const Scope& scope, BatchId batch, std::optional<JobState> state,

@@ -317,6 +317,24 @@ absl::StatusOr<std::vector<Batch>> BatchStore::List(const Scope& scope, int64_t 
   });
 }
 
+absl::StatusOr<std::vector<Batch>> BatchStore::ListRunning(const Scope& scope, int64_t limit) {
+  std::vector<Batch> running;
+  for (BatchId before;;) {
+    GOFARM_ASSIGN_OR_RETURN(
+        const std::vector<Batch> page,
+        RunTransaction(pool_, scope, "list open batches", [&](Txn& txn) -> absl::StatusOr<std::vector<Batch>> {
+          return ReadBatches(txn, txn.Run("list_open_batches", limit, before.value));
+        }));
+    for (const Batch& batch : page) {
+      if (batch.state != BatchState::kRunning) continue;
+      running.push_back(batch);
+      if (static_cast<int64_t>(running.size()) == limit) return running;
+    }
+    if (limit == 0 || static_cast<int64_t>(page.size()) < limit) return running;
+    before = page.back().id;
+  }
+}
+
 absl::StatusOr<bool> BatchStore::Exists(const Scope& scope, BatchId id) {
   return RunTransaction(pool_, scope, "look for a batch",
                         [&](Txn& txn) -> absl::StatusOr<bool> { return !txn.Run("batch_exists", id.value).empty(); });

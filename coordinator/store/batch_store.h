@@ -66,6 +66,8 @@ class BatchStore {
   absl::StatusOr<int64_t> KeepEndedCounts(const Scope& scope);
   // Newest first; limit 0: all. Those older than `before`; 0: from the newest on.
   absl::StatusOr<std::vector<domain::Batch>> List(const Scope& scope, int64_t limit, BatchId before = {});
+  // Those that run, newest first; limit 0: all. Costs them, and once each batch that ended and was not looked at since.
+  absl::StatusOr<std::vector<domain::Batch>> ListRunning(const Scope& scope, int64_t limit);
   // Whether there is one, without a count of its jobs.
   absl::StatusOr<bool> Exists(const Scope& scope, BatchId id);
 

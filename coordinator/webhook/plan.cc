@@ -30,7 +30,7 @@ std::vector<domain::WebhookMessage> ToLookAt(const std::vector<domain::WebhookMe
 }
 
 std::vector<Plan> WhatToSay(std::vector<domain::WebhookMessage> messages, const std::vector<domain::BatchNews>& news,
-                            absl::Time now, TimesOf& times) {
+                            absl::Time now, TimesOf& times, bool failing) {
   absl::flat_hash_map<BatchId, const domain::BatchNews*> news_of;
   for (const domain::BatchNews& each : news) news_of[each.batch.id] = &each;
   std::vector<Plan> plans;
@@ -49,11 +49,12 @@ std::vector<Plan> WhatToSay(std::vector<domain::WebhookMessage> messages, const 
     const Event event = ended ? Event::kEnded : first ? Event::kSubmitted : Event::kProgress;
     plans.push_back({.message = std::move(message), .news = *it->second, .event = event});
   }
-  std::stable_sort(plans.begin(), plans.end(), [&times](const Plan& a, const Plan& b) {
-    const auto rank = [&times](const Plan& plan) {
+  std::stable_sort(plans.begin(), plans.end(), [&times, failing](const Plan& a, const Plan& b) {
+    const auto rank = [&times, failing](const Plan& plan) {
       const bool progress = plan.event == Event::kProgress;
       const Times& time = times[plan.message.batch];
-      return std::tuple(progress, time.unanswered, progress ? time.told_at : absl::InfinitePast(), plan.message.batch);
+      return std::tuple(failing ? time.tries : 0, progress, time.unanswered,
+                        progress ? time.told_at : absl::InfinitePast(), plan.message.batch);
     };
     return rank(a) < rank(b);
   });

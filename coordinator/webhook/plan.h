@@ -47,9 +47,11 @@ std::vector<domain::WebhookMessage> ToLookAt(const std::vector<domain::WebhookMe
                                              absl::Time now);
 
 // What is to be said, in the order of its urgency: beginnings and ends by batch, then progress, whoever waits longest
-// first; what got no answer stands behind its like. All may be looked at again after kBatchEvery, beginnings and ends
-// at once, but after those that were due before (`times` is changed).
+// first; what got no answer stands behind its like. `failing`, the last request failed: those that were tried least
+// come first, progress too, so that a message that is to blame holds up nobody. Not at other times: where progress
+// never ends, an end that failed once would wait for ever. All may be looked at again after kBatchEvery, beginnings and
+// ends at once, but after those that were due before (`times` is changed).
 std::vector<Plan> WhatToSay(std::vector<domain::WebhookMessage> messages, const std::vector<domain::BatchNews>& news,
-                            absl::Time now, TimesOf& times);
+                            absl::Time now, TimesOf& times, bool failing = false);
 
 }  // namespace gofarm::webhook

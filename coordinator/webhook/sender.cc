@@ -121,7 +121,9 @@ absl::Status Sender::Look(const Scope& scope) {
   std::vector<BatchId> batches;
   for (const WebhookMessage& message : due) batches.push_back(message.batch);
   GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::BatchNews> news, parts_.messages.News(scope, batches));
-  for (Plan& plan : WhatToSay(std::move(due), news, planned_at_, times_)) plans_.push_back(std::move(plan));
+  for (Plan& plan : WhatToSay(std::move(due), news, planned_at_, times_, failures_ > 0)) {
+    plans_.push_back(std::move(plan));
+  }
   return absl::OkStatus();
 }
 
@@ -178,7 +180,11 @@ absl::StatusOr<absl::Duration> Sender::Tell(const Scope& scope, Plan plan) {
       return rest;
     case Result::kUnavailable:
       plans_.clear();
-      failures_ = std::min(failures_ + 1, 1'000);
+      // A message that fails again and again says no more of the destination than it did; its own pace holds it back.
+      if (!verdict.answered || failures_ == 0 || last_failed_ != plan.message.batch) {
+        failures_ = std::min(failures_ + 1, 1'000);
+      }
+      last_failed_ = plan.message.batch;
       not_before_ = now + std::max(rest, BackoffDelay(kRetryPace, failures_, parts_.random()));
       // A host that is away or unreachable is no fault of the message; but others go before it next time.
       if (!verdict.answered) {
@@ -186,6 +192,8 @@ absl::StatusOr<absl::Duration> Sender::Tell(const Scope& scope, Plan plan) {
         break;
       }
       settled = ++times.tries >= kTriesMax;
+      // It may be to blame. However well others are taken meanwhile, its tries are used up no sooner.
+      times.look_at = now + BackoffDelay(kRetryPace, times.tries, parts_.random());
       if (settled) {
         obs::Warn("webhook_message_given_up", {{"kind", std::string(KindName(parts_.destination.kind))},
                                                {"batch", Cat(plan.message.batch.value)},

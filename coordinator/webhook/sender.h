@@ -104,7 +104,8 @@ class Sender {
   std::deque<Plan> plans_;
   absl::Time planned_at_ = absl::InfinitePast();
   absl::Time not_before_ = absl::InfinitePast();
-  int failures_ = 0;                         // in a row, of the destination
+  int failures_ = 0;     // in a row, of the destination; those of one message that is answered count once
+  BatchId last_failed_;  // whose message the last of them was
   std::optional<domain::WebhookTold> said_;  // and not kept yet: nothing else is said before
   absl::Time warned_at_ = absl::InfinitePast();
 

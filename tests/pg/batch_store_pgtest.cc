@@ -339,5 +339,32 @@ TEST_F(BatchStoreTest, ListIsNewestFirst) {
   EXPECT_EQ(batches_->List(Now(), 1)->at(0).id, second);
 }
 
+TEST_F(BatchStoreTest, WhatRunsIsFoundHoweverManyNewerBatchesEnded) {
+  const SessionId session = Hello("w").session;
+  const BatchId first = Submit({"example.com/long"}).batch.id;
+  const BatchId second = Submit({"example.com/longer"}).batch.id;
+  for (int i = 0; i < 3; ++i) SubmitAndFail(Cat("example.com/short", i), FailureClass::kCompileError, session);
+  const BatchId third = Submit({"example.com/unwanted"}).batch.id;
+  ASSERT_TRUE(batches_->Cancel(Now(), third).ok());
+  const auto running = [&](int64_t limit) {
+    const auto batches = batches_->ListRunning(Now(), limit);
+    EXPECT_TRUE(batches.ok()) << batches.status();
+    std::vector<BatchId> ids;
+    if (batches.ok()) {
+      for (const domain::Batch& batch : *batches) ids.push_back(batch.id);
+    }
+    return ids;
+  };
+  EXPECT_THAT(running(1), ::testing::ElementsAre(second));
+  EXPECT_EQ(Count("SELECT count(*) FROM batch_counts"), 3) << "what ended is not counted again";
+  EXPECT_THAT(running(2), ::testing::ElementsAre(second, first));
+  EXPECT_THAT(running(50), ::testing::ElementsAre(second, first));
+  EXPECT_THAT(running(0), ::testing::ElementsAre(second, first));
+  ASSERT_TRUE(batches_->Cancel(Now(), first).ok());
+  const JobId last = OnlyJob(second);
+  Complete(BuiltReport(Run(last, session), last, {"example.com/longer"}));
+  EXPECT_THAT(running(50), ::testing::IsEmpty());
+}
+
 }  // namespace
 }  // namespace gofarm::testing

@@ -69,6 +69,10 @@ TEST_F(FullFarmTest, CountsOfABatchCostItsOwnJobsAndThoseOfAnEndedOneNothing) {
   const std::string list = Plans(sql::list_batches, "0, 0");
   EXPECT_NE(list.find("(never executed)"), std::string::npos) << "no job is looked at\n" << list;
   ExpectNoTableIsReadWhole(list);
+  const std::string open = Plans(sql::list_open_batches, "50, 0");
+  EXPECT_NE(open.find("(never executed)"), std::string::npos) << "nor for those that run\n" << open;
+  ExpectNoTableIsReadWhole(open);
+  EXPECT_TRUE(batches_->ListRunning(Now(), 50)->empty());
   const auto all = batches_->List(Now(), 0);
   ASSERT_TRUE(all.ok()) << all.status();
   ASSERT_EQ(all->size(), static_cast<size_t>(kBatches));

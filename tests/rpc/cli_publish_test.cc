@@ -10,10 +10,13 @@
 #include <cstdlib>
 #include <map>
 
+#include "common/attest/checksums.h"
+#include "common/attest/minisign.h"
 #include "common/base/text.h"
 #include "common/digest/digest.h"
 #include "common/io/files.h"
 #include "common/process/run.h"
+#include "tests/unit/cli_install/fake_index.h"
 
 namespace gofarm {
 namespace {
@@ -120,10 +123,20 @@ class CliPublishTest : public ::testing::Test {
     EXPECT_TRUE(result.ok()) << result.status();
     return result.value_or(process::CommandResult{.exit_code = -1});
   }
-  process::CommandResult Gofarm(std::vector<std::string> words) const {
+  static std::string Program() {
     const char* const bin = std::getenv("GOFARM_BIN_DIR");
-    words.insert(words.begin(), Cat(bin == nullptr ? "build/bin" : bin, "/gofarm"));
+    return Cat(bin == nullptr ? "build/bin" : bin, "/gofarm");
+  }
+  process::CommandResult Gofarm(std::vector<std::string> words) const {
+    words.insert(words.begin(), Program());
     return Call(std::move(words));
+  }
+  // `until` 0: it signs.
+  void AddKey(const std::string& kind, const std::string& text, int64_t until) {
+    v1::PublishKey& key = *publish_.keys.add_keys();
+    key.set_kind(kind);
+    key.set_public_key(text);
+    if (until > 0) key.mutable_until()->set_unix_micros(until);
   }
   std::string Stored(const std::string& bytes) {
     std::string sha256 = digest::Sha256Hex(bytes);
@@ -206,21 +219,41 @@ TEST_F(CliPublishTest, AnAttachmentWithoutADigestIsRefused) {
 }
 
 TEST_F(CliPublishTest, KeysArePrintedWholeOrTheOneThatSignsAlone) {
-  const auto add = [&](const char* kind, const char* text, int64_t until) {
-    v1::PublishKey& key = *publish_.keys.add_keys();
-    key.set_kind(kind);
-    key.set_public_key(text);
-    if (until > 0) key.mutable_until()->set_unix_micros(until);
-  };
-  add("provenance", "-----BEGIN PUBLIC KEY-----\nold\n-----END PUBLIC KEY-----\n", 1'700'000'000'000'000);
+  AddKey("provenance", "-----BEGIN PUBLIC KEY-----\nold\n-----END PUBLIC KEY-----\n", 1'700'000'000'000'000);
   const process::CommandResult none = Gofarm({"keys", "show", "--public"});
   EXPECT_EQ(none.exit_code, 2);
   EXPECT_THAT(none.out, IsEmpty());
-  add("provenance", kPem, 0);
-  add("minisign", "RWQx", 0);
+  AddKey("provenance", kPem, 0);
+  AddKey("minisign", "RWQx", 0);
   EXPECT_EQ(Gofarm({"keys", "show", "--public"}).out, kPem);
   EXPECT_THAT(Gofarm({"keys", "show", "--output", "json"}).out, HasSubstr("\"minisign_public_key\": \"RWQx\""));
   EXPECT_THAT(Gofarm({"keys", "show"}).out, AllOf(HasSubstr("\nold\n"), HasSubstr("\nnew\n"), HasSubstr("RWQx\n")));
+}
+
+TEST_F(CliPublishTest, AFileIsVerifiedByKeysOfTheFarmAlsoThoseThatHaveEnded) {
+  const install::FakeIndex index;  // for its keys
+  const std::string bytes = install::ProgramBytes(1);
+  const std::string sums =
+      attest::ChecksumFile({{.name = "hey", .sha256 = digest::Sha256Hex(bytes), .blake3 = digest::Blake3Hex(bytes)}})
+          .value();
+  const std::map<std::string, std::string> files = {
+      {"hey", bytes},
+      {"hey.sigstore.json", index.Bundle(index.ProvenanceOf("v0.1.5", bytes), index.provenance_key())},
+      {"CHECKSUM", sums},
+      {"CHECKSUM.minisig", index.minisign().Sign(sums, "of its time", "signature").value()}};
+  for (const auto& [name, text] : files) ASSERT_TRUE(io::WriteFileAtomic(Cat(top_, "/", name), text).ok());
+  // Nothing is remembered there.
+  const auto verify = [&] {
+    return Call({"/usr/bin/env", Cat("XDG_CONFIG_HOME=", top_, "/config"), Program(), "verify", top_ + "/hey"});
+  };
+  publish_.keys.set_builder(install::kBuilder);
+  AddKey("provenance", index.provenance_key().pem, 0);
+  AddKey("minisign", attest::MinisignSecretKey::Generate()->public_key().Line(), 0);
+  EXPECT_EQ(verify().exit_code, 6) << "a key that nobody knows";
+  AddKey("minisign", index.minisign().public_key().Line(), 1'700'000'000'000'000);
+  const process::CommandResult verified = verify();
+  EXPECT_EQ(verified.exit_code, 0) << verified.err;
+  EXPECT_THAT(verified.out, HasSubstr("says the same, signed (of its time)"));
 }
 
 TEST_F(CliPublishTest, TheStatusSaysWhyNothingIsPublished) {

@@ -13,7 +13,9 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
+#include <map>
 
 #include "common/base/text.h"
 #include "common/io/fd.h"
@@ -52,7 +54,15 @@ v1::Job JobOf(int64_t id, const std::string& module, v1::Target target, v1::JobS
   return job;
 }
 
-// Batch 1: two jobs that are built. Batch 2: one of them fails.
+v1::Batch BatchOf(int64_t id, const std::string& name, v1::BatchState state) {
+  v1::Batch batch;
+  batch.set_id(id);
+  batch.set_name(name);
+  batch.set_state(state);
+  return batch;
+}
+
+// Batch 1: two jobs that are built. Batch 2: one of them fails. Then those that a test adds.
 class FarmWithAPast : public v1::Farm::Service {
  public:
   std::vector<v1::Job> first = {JobOf(1, "a.test/m", v1::TARGET_X86_64, v1::JOB_STATE_BUILT),
@@ -60,37 +70,58 @@ class FarmWithAPast : public v1::Farm::Service {
   std::vector<v1::Job> second = {JobOf(3, "a.test/m", v1::TARGET_X86_64, v1::JOB_STATE_BUILT),
                                  JobOf(4, "a.test/m", v1::TARGET_RISCV64, v1::JOB_STATE_FAILED)};
 
+  std::vector<v1::Batch> later;  // by id
+  std::map<int64_t, std::vector<v1::Job>> jobs_of_later;
+
  private:
-  static v1::Batch BatchOf(int64_t id) {
-    v1::Batch batch;
-    batch.set_id(id);
-    batch.set_name("nightly");
-    batch.set_state(v1::BATCH_STATE_DONE);
+  static v1::Batch Nightly(int64_t id) {
+    v1::Batch batch = BatchOf(id, "nightly", v1::BATCH_STATE_DONE);
     batch.mutable_jobs()->set_built(id == 1 ? 2 : 1);
     batch.mutable_jobs()->set_failed(id == 1 ? 0 : 1);
     return batch;
   }
-  grpc::Status GetBatch(grpc::ServerContext*, const v1::BatchRequest* request, v1::Batch* reply) override {
-    if (request->id() < 1 || request->id() > 2) return {grpc::StatusCode::NOT_FOUND, "no such batch"};
-    *reply = BatchOf(request->id());
-    return grpc::Status::OK;
+  std::vector<v1::Batch> Batches() const {
+    std::vector<v1::Batch> all = {Nightly(1), Nightly(2)};
+    all.insert(all.end(), later.begin(), later.end());
+    return all;
   }
-  grpc::Status ListBatches(grpc::ServerContext*, const v1::ListBatchesRequest*,
+  std::map<int64_t, std::vector<v1::Job>> Jobs() const {
+    std::map<int64_t, std::vector<v1::Job>> jobs = jobs_of_later;
+    jobs[1] = first;
+    jobs[2] = second;
+    return jobs;
+  }
+  grpc::Status GetBatch(grpc::ServerContext*, const v1::BatchRequest* request, v1::Batch* reply) override {
+    for (const v1::Batch& batch : Batches()) {
+      if (batch.id() != request->id()) continue;
+      *reply = batch;
+      return grpc::Status::OK;
+    }
+    return {grpc::StatusCode::NOT_FOUND, "no such batch"};
+  }
+  grpc::Status ListBatches(grpc::ServerContext*, const v1::ListBatchesRequest* request,
                            grpc::ServerWriter<v1::BatchPage>* writer) override {
+    std::vector<v1::Batch> all = Batches();
+    std::reverse(all.begin(), all.end());
     v1::BatchPage page;
-    *page.add_batches() = BatchOf(2);
-    *page.add_batches() = BatchOf(1);
+    for (const v1::Batch& batch : all) {
+      if (request->running() && batch.state() != v1::BATCH_STATE_RUNNING) continue;
+      if (request->limit() > 0 && page.batches_size() == request->limit()) break;
+      *page.add_batches() = batch;
+    }
     writer->Write(page);
     return grpc::Status::OK;
   }
   // As a coordinator of 0.1.0, which does not know of `module`.
   grpc::Status ListJobs(grpc::ServerContext*, const v1::ListJobsRequest* request,
                         grpc::ServerWriter<v1::JobPage>* writer) override {
-    if (request->batch_id() > 2) return {grpc::StatusCode::NOT_FOUND, "no such batch"};
-    for (const std::vector<v1::Job>* jobs : {&first, &second}) {
-      if (request->batch_id() == 1 && jobs != &first) continue;
-      if (request->batch_id() == 2 && jobs != &second) continue;
-      for (const v1::Job& job : *jobs) {  // a page each
+    const std::map<int64_t, std::vector<v1::Job>> all = Jobs();
+    if (request->batch_id() != 0 && all.count(request->batch_id()) == 0) {
+      return {grpc::StatusCode::NOT_FOUND, "no such batch"};
+    }
+    for (const auto& [batch, jobs] : all) {
+      if (request->batch_id() != 0 && request->batch_id() != batch) continue;
+      for (const v1::Job& job : jobs) {  // a page each
         v1::JobPage page;
         *page.add_jobs() = job;
         writer->Write(page);
@@ -99,8 +130,8 @@ class FarmWithAPast : public v1::Farm::Service {
     return grpc::Status::OK;
   }
   grpc::Status GetJob(grpc::ServerContext*, const v1::JobRequest* request, v1::Job* reply) override {
-    for (const std::vector<v1::Job>* jobs : {&first, &second}) {
-      for (const v1::Job& job : *jobs) {
+    for (const auto& [batch, jobs] : Jobs()) {
+      for (const v1::Job& job : jobs) {
         if (job.id() == request->id()) *reply = job;
       }
     }
@@ -224,6 +255,31 @@ TEST_F(CliReportsTest, ADraftIsOfWhatFailsNowAndIsSentToNobody) {
   EXPECT_THAT(ours.out, IsEmpty());
 }
 
+TEST_F(CliReportsTest, RebuildsHideNoJobAndNoBatch) {
+  v1::Job rebuild = JobOf(5, "a.test/m", v1::TARGET_X86_64, v1::JOB_STATE_FAILED);
+  rebuild.set_failure_class(v1::FAILURE_CLASS_TIMEOUT);
+  rebuild.set_rebuild_of(3);
+  farm_.later = {BatchOf(3, "sampled rebuilds", v1::BATCH_STATE_DONE), BatchOf(4, "weekly", v1::BATCH_STATE_DONE)};
+  farm_.jobs_of_later[3] = {rebuild};
+  farm_.jobs_of_later[4] = {JobOf(6, "a.test/m", v1::TARGET_RISCV64, v1::JOB_STATE_FAILED)};
+  const process::CommandResult draft = Gofarm({"report", "upstream", "a.test/m"});
+  EXPECT_EQ(draft.exit_code, 0) << draft.err;
+  EXPECT_THAT(draft.out, AllOf(HasSubstr("### riscv64"), Not(HasSubstr("### x86_64")))) << "it is built";
+  EXPECT_THAT(Gofarm({"report", "batch", "4"}).out, HasSubstr("compared with batch 2"));
+
+  farm_.jobs_of_later[3][0].set_state(v1::JOB_STATE_QUEUED);
+  EXPECT_THAT(Gofarm({"report", "coverage", "--output", "json"}).out,
+              AllOf(HasSubstr("\"targets\": 1"), Not(HasSubstr("\"open\": 1"))));
+}
+
+TEST_F(CliReportsTest, ABatchThatRunsIsShownHoweverManyNewerOnesEnded) {
+  farm_.later = {BatchOf(3, "a large one", v1::BATCH_STATE_RUNNING)};
+  for (int id = 4; id < 100; ++id) farm_.later.push_back(BatchOf(id, "a small one", v1::BATCH_STATE_DONE));
+  const process::CommandResult top = Gofarm({"top", "--output", "json"});
+  EXPECT_EQ(top.exit_code, 0) << top.err;
+  EXPECT_THAT(top.out, AllOf(HasSubstr("a large one"), Not(HasSubstr("a small one"))));
+}
+
 TEST_F(CliReportsTest, APipeGetsTheFarmOnce) {
   const process::CommandResult top = Gofarm({"top"});
   EXPECT_EQ(top.exit_code, 0) << top.err;
@@ -264,7 +320,7 @@ std::string TopOnATerminal(const std::string& program, const std::string& addres
     if (n <= 0) break;
     screen.append(buffer, static_cast<size_t>(n));
     if (step == 0 && screen.find("worker-1") != std::string::npos) {
-      size.ws_row = 5;
+      size.ws_row = 3;
       ioctl(terminal, TIOCSWINSZ, &size);
       step = 1;
     } else if (step == 1 && screen.find("\x1b[2J", screen.find("worker-1")) != std::string::npos) {
@@ -296,6 +352,9 @@ TEST_F(CliReportsTest, TheLiveViewGivesTheTerminalBackHoweverItEnds) {
     EXPECT_TRUE(as_before) << end;
     EXPECT_THAT(screen, HasSubstr("\x1b[?1049h\x1b[?25l"));
     EXPECT_THAT(screen, ::testing::EndsWith("\x1b[?25h\x1b[?1049l")) << end;
+    const size_t small = screen.rfind("\x1b[2J");  // the first picture of the window that became three rows high
+    const std::string picture = screen.substr(small, screen.find("\x1b[J", small) - small);
+    EXPECT_LE(std::count(picture.begin(), picture.end(), '\n'), 2) << "it would scroll: " << picture;
   }
 }
 

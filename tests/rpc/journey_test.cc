@@ -200,6 +200,31 @@ TEST_F(JourneyTest, RepeatedRequestGetsTheFirstAnswerAndMakesNothingNew) {
   EXPECT_EQ(Count("SELECT count(*) FROM batches"), 1);
 }
 
+TEST_F(JourneyTest, BatchesThatRunAreListedAlone) {
+  const int64_t first = Submit({kModule}, "r1").batch().id();
+  v1::BatchRequest cancel;
+  cancel.set_id(Submit({"example.com/other@v1.0.0"}, "r2").batch().id());
+  v1::Batch cancelled;
+  ASSERT_TRUE(farm_->CancelBatch(Context().get(), cancel, &cancelled).ok());
+  const auto listed = [this](bool running) {
+    v1::ListBatchesRequest request;
+    request.set_limit(1);
+    request.set_running(running);
+    const auto context = Context();
+    const auto stream = farm_->ListBatches(context.get(), request);
+    std::vector<int64_t> ids;
+    v1::BatchPage page;
+    while (stream->Read(&page)) {
+      for (const v1::Batch& batch : page.batches()) ids.push_back(batch.id());
+    }
+    const grpc::Status status = stream->Finish();
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return ids;
+  };
+  EXPECT_THAT(listed(/*running=*/false), ElementsAre(cancel.id()));
+  EXPECT_THAT(listed(/*running=*/true), ElementsAre(first));
+}
+
 TEST_F(JourneyTest, UploadGoesOnWhereItStopped) {
   FakeWorker worker(*worker_);
   worker.SayHello(FakeWorker::Hello("w1"));

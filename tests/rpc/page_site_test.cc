@@ -92,12 +92,12 @@ class PageSiteTest : public RpcTest {
     } while (status.error_code() == grpc::StatusCode::UNAVAILABLE);
     ASSERT_TRUE(status.ok()) << status.error_message();
   }
-  void Fail(const v1::Offer& offer) {
+  void Fail(const v1::Offer& offer, v1::FailureClass why = v1::FAILURE_CLASS_COMPILE_ERROR) {
     v1::CompleteRequest report;
     report.set_token(offer.token());
     report.set_job_id(offer.job_id());
     report.set_outcome(v1::ATTEMPT_OUTCOME_FAILED);
-    report.set_failure_class(v1::FAILURE_CLASS_COMPILE_ERROR);
+    report.set_failure_class(why);
     report.set_failure_detail("# example.com/m\nm.go:1:2: undefined: Asset");
     v1::CompleteReply reply;
     grpc::Status status;
@@ -206,6 +206,35 @@ TEST_F(PageSiteTest, ALogIsFollowedToItsEndAndAReconnectAfterItIsOver) {
   EXPECT_THAT(ask("?attempt=4711", ""), StartsWith("HTTP/1.1 404"));
   EXPECT_THAT(ask("?offset=-1", ""), StartsWith("HTTP/1.1 400"));
   EXPECT_THAT(ask("?offset=0", "Last-Event-ID: x\r\n"), StartsWith("HTTP/1.1 400"));
+}
+
+// A browser that follows a job, and not one of its attempts, names where it was in the attempt before.
+TEST_F(PageSiteTest, ANewAttemptsLogIsFollowedFromItsBeginning) {
+  FakeWorker worker(*worker_);
+  const v1::Offer first = RunningOffer(worker);
+  AppendSoon(first.token(), 0, "of the first attempt\n");
+  Fail(first, v1::FAILURE_CLASS_PROXY_ERROR);  // which is tried again
+  FakeWorker other(*worker_);
+  other.SayHello(FakeWorker::Hello("w2"));
+  other.HearWelcome();
+  other.SayReady(1);
+  const v1::Offer second = other.HearOffer();
+  ASSERT_EQ(second.job_id(), first.job_id());
+  other.SayAccept(second.token());
+  const absl::Time until = absl::Now() + absl::Seconds(20);
+  while (GetJob(first.job_id()).attempts_size() < 2 && absl::Now() < until) absl::SleepFor(absl::Milliseconds(20));
+  const std::string path = Cat("/jobs/", first.job_id(), "/log");
+  const auto follows_from_the_beginning = [&](const std::string& id) {
+    const int fd = Follow(path, Cat("Last-Event-ID: ", id, "\r\n"));
+    const std::string got = ReadUntil(fd, "]]\n");
+    ::close(fd);
+    return got.find("begins") != std::string::npos;
+  };
+  AppendSoon(second.token(), 0, "begins\n");
+  EXPECT_TRUE(follows_from_the_beginning("21")) << "the end of the first one, beyond what there is of the second";
+  AppendSoon(second.token(), 7, "and goes on for longer\n");
+  EXPECT_TRUE(follows_from_the_beginning("21"));
+  EXPECT_FALSE(follows_from_the_beginning("7")) << "that is the second one's own";
 }
 
 TEST_F(PageSiteTest, APageThatIsAskedForAgainComesWithoutItsLog) {

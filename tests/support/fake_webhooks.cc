@@ -64,6 +64,7 @@ bool FakeWebhooks::Serve(const RawHttpServer::Request& request, RawHttpServer::P
     const Fault* fault = nullptr;
     for (Fault& each : faults_) {
       if (each.times <= 0 || (!each.method.empty() && each.method != request.method)) continue;
+      if (request.body.find(each.holding) == std::string::npos) continue;
       --each.times;
       fault = &each;
       break;

@@ -18,9 +18,11 @@ inline constexpr char kWebhookToken[] = "sEcReT-t0ken";
 
 class FakeWebhooks {
  public:
-  // The answer to the next `times` requests of this method (empty: any), in place of what they ask for.
+  // The answer to the next `times` requests of this method (empty: any) whose body holds this, in place of what they
+  // ask for.
   struct Fault {
     std::string method;
+    std::string holding;
     int status = 500;
     std::string fields;  // "Name: value\r\n"
     std::string body = "{}";

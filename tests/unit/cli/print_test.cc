@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pty.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
 
 namespace gofarm::cli {
 namespace {
@@ -77,6 +80,26 @@ TEST(ClipTest, NamesMayLoseTheirBeginning) {
 }
 
 TEST(ClipTest, ColoursTakeNoColumns) { EXPECT_EQ(DisplayWidth(Paint(kColored, Color::kRed, "failed")), 6); }
+
+TEST(ClipTest, ColoursStayAndEndWithTheText) {
+  const std::string failed = Paint(kColored, Color::kRed, "failed");
+  EXPECT_EQ(ClipToWidth(failed, 6), failed);
+  EXPECT_EQ(ClipToWidth(failed, 4), "\x1b[31mfai…\x1b[0m");
+  EXPECT_EQ(ClipToWidth(failed + " job", 8), "\x1b[31mfailed\x1b[0m …");
+}
+
+TEST(DescribeTerminalTest, TheRowsAreThoseOfTheWindowHoweverFew) {
+  winsize size{.ws_row = 3, .ws_col = 60, .ws_xpixel = 0, .ws_ypixel = 0};
+  int ours = -1, terminal = -1;
+  ASSERT_EQ(openpty(&ours, &terminal, nullptr, nullptr, &size), 0);
+  EXPECT_EQ(DescribeTerminal(terminal).rows, 3);
+  EXPECT_EQ(DescribeTerminal(terminal).columns, 60);
+  size.ws_row = 0;
+  ASSERT_EQ(ioctl(terminal, TIOCSWINSZ, &size), 0);
+  EXPECT_EQ(DescribeTerminal(terminal).rows, 5) << "it does not tell them";
+  close(terminal);
+  close(ours);
+}
 
 }  // namespace
 }  // namespace gofarm::cli

@@ -55,6 +55,10 @@ TEST(ProgressTest, NoLineIsWiderAndNoPictureHigherThanTheTerminal) {
     for (const std::string& line : lines) EXPECT_LE(DisplayWidth(line), columns) << line;
     EXPECT_THAT(lines.back(), HasSubstr(columns < 30 ? "…" : "coordinator"));
   }
+  for (int rows = 1; rows <= 6; ++rows) {
+    EXPECT_LE(RenderProgress(view, {.is_terminal = true, .columns = 80, .rows = rows}).size(),
+              static_cast<size_t>(std::max(1, rows - 1)));
+  }
 }
 
 TEST(ProgressTest, ANarrowTerminalKeepsTheStepTheVersionAndTheTarget) {

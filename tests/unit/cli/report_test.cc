@@ -89,6 +89,18 @@ TEST(CoverageTest, CountsModulesByHowManyTargetsAreBuilt) {
   EXPECT_THAT(coverage.by_targets, ElementsAre(Pair(0, 1), Pair(2, 1)));
 }
 
+TEST(CoverageTest, ARebuildHidesNoJob) {
+  JobFacts waits = Job(8, "a", "x86_64", "queued"), failed = Job(9, "b", "x86_64", "failed");
+  waits.is_rebuild = failed.is_rebuild = true;
+  const std::vector<JobFacts> newest =
+      NewestOf({Job(1, "a", "x86_64", "built", 9), Job(2, "b", "x86_64", "built", 9), waits, failed});
+  ASSERT_THAT(newest, SizeIs(2));
+  EXPECT_EQ(newest[0].id, 1);
+  EXPECT_EQ(newest[1].id, 2);
+  EXPECT_THAT(CoverageOf(newest).by_targets, ElementsAre(Pair(1, 2)));
+  EXPECT_THAT(NewestOf({waits}), IsEmpty());
+}
+
 TEST(ReportTextTest, SaysRatesFailuresAndWhatChanged) {
   EXPECT_THAT(ReportText(Example(), Terminal{}),
               AllOf(HasSubstr("50.0 %"), HasSubstr("2 modules, 1 built for 0 targets, 1 built for 1 target"),

@@ -45,16 +45,42 @@ TEST(RenderTopTest, APipeGetsEverythingPlain) {
   EXPECT_THAT(text, Not(HasSubstr("\x1b")));
 }
 
-TEST(RenderTopTest, NoPictureIsLargerThanItsTerminal) {
-  for (const int rows : {1, 2, 3, 5, 8, 24, 60}) {
-    for (const int columns : {1, 20, 80, 200}) {
-      const Terminal terminal{.is_terminal = true, .colors = false, .redraws = true, .columns = columns, .rows = rows};
-      const std::vector<std::string> lines = RenderTop(Farm(40, 4), terminal);
-      EXPECT_LE(lines.size(), static_cast<size_t>(rows)) << columns << "x" << rows;
-      if (columns < 20) continue;  // tables have a least width
-      for (const std::string& line : lines) EXPECT_LE(DisplayWidth(line), std::max(columns, 60)) << line;
+void ExpectFits(const TopView& view, int columns, int rows) {
+  for (const bool colors : {false, true}) {
+    const Terminal terminal{.is_terminal = true, .colors = colors, .redraws = true, .columns = columns, .rows = rows};
+    const std::vector<std::string> lines = RenderTop(view, terminal);
+    EXPECT_LE(lines.size(), static_cast<size_t>(rows)) << columns << "x" << rows;
+    for (const std::string& line : lines) {
+      EXPECT_LE(DisplayWidth(line), columns) << line;
+      const size_t paint = line.rfind("\x1b[");
+      if (paint == std::string::npos) continue;
+      EXPECT_EQ(line.substr(paint, 4), "\x1b[0m") << "it colours the next line: " << line;
     }
   }
+}
+
+TEST(RenderTopTest, NoPictureIsLargerThanItsTerminal) {
+  TopView view = Farm(40, 4);
+  view.workers[0].name = "日本語の名前";
+  view.more_batches = 3;
+  for (const int rows : {1, 2, 3, 5, 8, 24, 60}) {
+    for (const int columns : {1, 2, 10, 20, 40, 60, 80, 200}) ExpectFits(view, columns, rows);
+  }
+}
+
+TEST(RenderTopTest, NorIsOneInASmallPane) {
+  TopView view = Farm(2, 2);
+  for (const char* notice : {"", "the farm does not answer: connection refused, and it tries again"}) {
+    view.notice = notice;
+    for (int rows = 1; rows <= 5; ++rows) {
+      for (int columns = 20; columns <= 60; ++columns) ExpectFits(view, columns, rows);
+    }
+  }
+}
+
+TEST(RenderTopTest, ANarrowTableKeepsWhatStandsFirst) {
+  const Terminal terminal{.is_terminal = true, .redraws = true, .columns = 24, .rows = 24};
+  EXPECT_THAT(Whole(RenderTop(Farm(1, 1), terminal)), AllOf(HasSubstr("worker-1  connected"), HasSubstr("…")));
 }
 
 TEST(RenderTopTest, WhatDoesNotFitIsCountedAndJobsKeepTheirRoom) {

@@ -196,6 +196,24 @@ TEST_F(HttpClientTest, APartComesWithItsPlace) {
   EXPECT_EQ(server.requests().back().Field("accept-encoding"), "") << "a part of a compressed body is of no use";
 }
 
+TEST_F(HttpClientTest, TheWholeInPlaceOfAPartIsLeftUnread) {
+  Server whole(Always(200, "", std::string(1 << 20, 'x')));
+  const HttpRequest request{.url = whole.url(), .range = ByteRange{.first = 5, .length = 10}, .part_only = true};
+  const absl::StatusOr<HttpResponse> response = client_.Send(Soon(), request, {.body_bytes = 10});
+  ASSERT_TRUE(response.ok()) << response.status();
+  EXPECT_EQ(response->status, 200);
+  EXPECT_EQ(response->body, "");
+  EXPECT_EQ(response->content_length, 1 << 20);
+  HttpRequest all = request;
+  all.part_only = false;
+  EXPECT_TRUE(absl::IsResourceExhausted(client_.Send(Soon(), all, {.body_bytes = 10}).status()));
+
+  Server part(Always(206, "Content-Range: bytes 5-14/100\r\n", "0123456789"));
+  HttpRequest same = request;
+  same.url = part.url();
+  EXPECT_EQ(client_.Send(Soon(), same, {.body_bytes = 10}).value().body, "0123456789");
+}
+
 TEST_F(HttpClientTest, AFolderAnswersPartsToo) {
   const std::string dir = ::testing::TempDir() + Cat("http_client_", ::getpid());
   std::filesystem::create_directories(dir);

@@ -141,6 +141,32 @@ TEST_F(HttpsTest, ServersAreKnownByTheBundleOfTheEnvironment) {
   EXPECT_EQ(known->status, 200);
 }
 
+// As browsers and curl do with several connections.
+TEST_F(HttpsTest, AClientThatWouldGoOnWithItsSessionIsAnswered) {
+  for (const auto method : {asio::ssl::context::tlsv12_client, asio::ssl::context::tlsv13_client}) {
+    asio::io_context io;
+    asio::ssl::context context(method);
+    SSL_SESSION* session = nullptr;
+    for (int i = 0; i < 2; ++i) {
+      asio::ssl::stream<asio::ip::tcp::socket> stream(io, context);
+      stream.next_layer().connect({asio::ip::make_address("127.0.0.1"), static_cast<uint16_t>(server_->port())});
+      if (session != nullptr) (void)::SSL_set_session(stream.native_handle(), session);
+      boost::system::error_code ec;
+      stream.handshake(asio::ssl::stream_base::client, ec);
+      ASSERT_FALSE(ec) << "connection " << i << ": " << ec.message();
+      asio::write(stream, asio::buffer(std::string("GET /healthz HTTP/1.1\r\nHost: localhost\r\n"
+                                                   "Authorization: Bearer word\r\nConnection: close\r\n\r\n")));
+      std::string answer;
+      asio::read(stream, asio::dynamic_buffer(answer), ec);
+      EXPECT_THAT(answer, StartsWith("HTTP/1.1 200")) << "connection " << i;
+      if (session == nullptr) session = ::SSL_get1_session(stream.native_handle());
+      // Else OpenSSL takes the session for one that was cut, and does not offer it again.
+      ::SSL_set_shutdown(stream.native_handle(), SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+    }
+    ::SSL_SESSION_free(session);
+  }
+}
+
 TEST_F(HttpsTest, OldTlsPlainTextAndSilenceGetNothing) {
   EXPECT_EQ(Ask("", {}, asio::ssl::context::tlsv11_client), "no handshake");
   EXPECT_THAT(Get(server_->port(), "/healthz"), ::testing::Not(HasSubstr("HTTP/1.1 200")));

@@ -69,6 +69,21 @@ TEST(WhatToSayTest, WhatGotNoAnswerStandsBehindItsLike) {
                           std::pair(int64_t{3}, Event::kProgress)));
 }
 
+TEST(WhatToSayTest, WhileRequestsFailThoseThatWereTriedLeastComeFirst) {
+  TimesOf times;
+  times[BatchId{1}].tries = 2;
+  times[BatchId{2}].tries = 1;
+  const auto said = [&times](bool failing) {
+    return Said(WhatToSay({Known(1), Known(2), Known(3), Known(4)}, {Ended(1), Ended(2), Ended(3), Runs(4)}, kNow,
+                          times, failing));
+  };
+  EXPECT_THAT(said(true), ElementsAre(std::pair(int64_t{3}, Event::kEnded), std::pair(int64_t{4}, Event::kProgress),
+                                      std::pair(int64_t{2}, Event::kEnded), std::pair(int64_t{1}, Event::kEnded)));
+  EXPECT_THAT(said(false), ElementsAre(std::pair(int64_t{1}, Event::kEnded), std::pair(int64_t{2}, Event::kEnded),
+                                       std::pair(int64_t{3}, Event::kEnded), std::pair(int64_t{4}, Event::kProgress)))
+      << "an end waits for no progress of others";
+}
+
 TEST(WhatToSayTest, LongBatchesAreToldOfLessOften) {
   EXPECT_EQ(PaceOf(absl::ZeroDuration()), kBatchEvery);
   EXPECT_EQ(PaceOf(absl::Minutes(10)), absl::Seconds(10));

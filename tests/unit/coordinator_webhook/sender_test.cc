@@ -188,8 +188,8 @@ TEST_F(SenderTest, ItWaitsAsLongAsItIsAskedTo) {
   EXPECT_EQ(server_.requests(), 4);
 }
 
-TEST_F(SenderTest, ADestinationThatIsAwayIsAskedLessAndLessAndOneMessageIsGivenUp) {
-  server_.Inject({.status = 503, .times = kTriesMax});
+TEST_F(SenderTest, ADestinationThatFailsIsAskedLessAndLessMessagesByTurnsAndOneIsGivenUp) {
+  server_.Inject({.status = 503, .times = 2 * kTriesMax - 1});
   Set(1, BatchState::kDone, {.built = 4});
   Set(2, BatchState::kDone, {.built = 5});
   Go(absl::Minutes(1));
@@ -197,9 +197,31 @@ TEST_F(SenderTest, ADestinationThatIsAwayIsAskedLessAndLessAndOneMessageIsGivenU
   EXPECT_LE(server_.requests(), 8);
   EXPECT_THAT(sender_->state().fault, HasSubstr("HTTP 503"));
   Go(absl::Hours(3));
-  EXPECT_EQ(server_.requests(), kTriesMax + 1);
-  EXPECT_THAT(OnlyMessage(), HasSubstr("5/5 jobs")) << "the second one";
+  EXPECT_EQ(server_.requests(), 2 * kTriesMax);
+  EXPECT_THAT(OnlyMessage(), HasSubstr("5/5 jobs")) << "the second one, which was tried once less";
   EXPECT_EQ(sender_->state().fault, "");
+}
+
+TEST_F(SenderTest, AMessageThatIsToBlameHoldsUpNoOther) {
+  server_.Inject({.holding = "4/4 jobs", .status = 503, .times = 2 * kTriesMax});
+  Set(1, BatchState::kDone, {.built = 4});
+  Set(2, BatchState::kRunning, {.queued = 5});
+  Go(absl::Minutes(1));
+  EXPECT_THAT(OnlyMessage(), HasSubstr("0/5 jobs"));
+  for (int i = 1; i < 5; ++i) {
+    Set(2, BatchState::kRunning, {.queued = 5 - i, .built = i});
+    Go(absl::Seconds(10));
+    EXPECT_THAT(OnlyMessage(), HasSubstr(Cat(i, "/5 jobs"))) << "progress of others, too";
+  }
+  EXPECT_LT(std::stoi(Count("discord", "unavailable")), 10) << "what others are told uses up none of its tries";
+  Go(absl::Minutes(30));
+  EXPECT_LT(std::stoi(Count("discord", "unavailable")), kTriesMax);
+  Set(3, BatchState::kRunning, {.queued = 7});
+  Go(absl::Seconds(10));
+  EXPECT_EQ(server_.posts(), 2) << "its long waits are its own";
+  Go(absl::Hours(3));
+  EXPECT_EQ(Count("discord", "unavailable"), Cat(kTriesMax));
+  EXPECT_EQ(server_.posts(), 2) << "it is given up";
 }
 
 TEST_F(SenderTest, WhileNobodyAnswersNoMessageIsGivenUp) {

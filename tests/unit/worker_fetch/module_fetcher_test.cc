@@ -306,6 +306,8 @@ TEST_F(ModuleFetcherTest, HostileZipsAndGoModsAreInvalidSource) {
       {"broken go.mod", "modul example.com/h\n",
        MakeZip({{top + "go.mod", "modul example.com/h\n"}, {top + "main.go", kMain}})},
       {"a path that is none", "module ../z\n", MakeZip({{top + "go.mod", "module ../z\n"}, {top + "main.go", kMain}})},
+      {"no module line", mod, MakeZip({{top + "go.mod", "go 1.21\n"}, {top + "main.go", kMain}})},
+      {"byte order mark", mod, MakeZip({{top + "go.mod", "\xEF\xBB\xBF" + mod}, {top + "main.go", kMain}})},
   };
   for (const auto& c : kCases) {
     ASSERT_TRUE(io::RemoveTree(proxy_->root()).ok());
