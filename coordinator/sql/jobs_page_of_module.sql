@@ -1,11 +1,5 @@
-SELECT j.id, j.module, j.version, j.target, j.state, j.failure_class, j.failure_detail, j.toolset, j.recipe_digest,
-       j.generation, coalesce(j.rebuild_of, 0) AS rebuild_of,
-       (extract(epoch FROM j.created_at) * 1000000)::bigint AS created_us,
-       (extract(epoch FROM j.ended_at) * 1000000)::bigint AS ended_us,
-       (extract(epoch FROM q.not_before) * 1000000)::bigint AS not_before_us,
-       q.not_before > now() AS waits
-  FROM jobs j
-  LEFT JOIN queue q ON q.job_id = j.id AND j.state = 1
- WHERE j.module = $4::text AND j.id > $1::bigint AND ($2::smallint = 0 OR j.state = $2::smallint)
- ORDER BY j.id
+SELECT *
+  FROM job_rows
+ WHERE module = $4::text AND id > $1::bigint AND ($2::smallint = 0 OR state = $2::smallint)
+ ORDER BY id
  LIMIT $3::bigint

@@ -5,17 +5,10 @@
 #include "absl/strings/str_split.h"
 #include "common/base/status_macros.h"
 #include "common/base/text.h"
-#include "coordinator/domain/epoch.h"
 #include "coordinator/store/transaction.h"
 
 namespace gofarm::store {
 namespace {
-
-// First in every transaction that writes: it holds the row against a new leader until the end.
-absl::Status CheckEpoch(Txn& txn, int64_t epoch) {
-  if (!txn.Run("check_epoch", epoch).empty()) return absl::OkStatus();
-  return domain::EpochOver(epoch);
-}
 
 void InsertRejects(Txn& txn, absl::Span<const domain::IndexReject> rejects) {
   if (rejects.empty()) return;

@@ -12,10 +12,10 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "common/base/scope.h"
+#include "common/base/status_macros.h"
 #include "common/base/text.h"
 #include "common/catalog/types.h"
 #include "common/json/writer.h"
-#include "coordinator/domain/epoch.h"
 #include "coordinator/store/pool.h"
 #include "coordinator/store/transaction.h"
 
@@ -25,7 +25,7 @@ namespace gofarm::store {
 template <typename Body>
 absl::Status WriteAsLeader(Pool& pool, const Scope& scope, int64_t epoch, std::string_view what, Body body) {
   return RunTransaction(pool, scope, what, [&](Txn& txn) -> absl::Status {
-    if (txn.Run("check_epoch", epoch).empty()) return domain::EpochOver(epoch);
+    GOFARM_RETURN_IF_ERROR(CheckEpoch(txn, epoch));
     return body(txn);
   });
 }

@@ -3,14 +3,8 @@
 #include <utility>
 
 #include "common/base/status_macros.h"
-#include "coordinator/domain/epoch.h"
 
 namespace gofarm::store {
-
-absl::Status CheckEpoch(Txn& txn, int64_t epoch) {
-  if (!txn.Run("check_epoch", epoch).empty()) return absl::OkStatus();
-  return domain::EpochOver(epoch);
-}
 
 std::vector<Lease> LockLeases(Txn& txn, const char* jobs_statement, const char* leases_statement,
                               const std::string& keys, absl::flat_hash_map<JobId, LockedJob>& jobs) {

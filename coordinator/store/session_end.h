@@ -15,9 +15,6 @@
 
 namespace gofarm::store {
 
-// Holds the leadership until the transaction ends. FAILED_PRECONDITION: another coordinator leads.
-absl::Status CheckEpoch(Txn& txn, int64_t epoch);
-
 // The first column.
 template <typename IdType>
 std::vector<IdType> Ids(const pqxx::result& rows) {

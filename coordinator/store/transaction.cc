@@ -7,6 +7,7 @@
 #include "common/base/backoff.h"
 #include "common/base/ids.h"
 #include "common/sync/wait.h"
+#include "coordinator/domain/epoch.h"
 #include "coordinator/store/attempt_store.h"
 
 namespace gofarm::store {
@@ -55,6 +56,11 @@ std::string Array(absl::Span<const std::string> values) {
     out += '"';
   }
   return out += '}';
+}
+
+absl::Status CheckEpoch(Txn& txn, int64_t epoch) {
+  if (!txn.Run("check_epoch", epoch).empty()) return absl::OkStatus();
+  return domain::EpochOver(epoch);
 }
 
 absl::Time TimeOf(const pqxx::field& field) {

@@ -117,6 +117,10 @@ auto RunTransaction(Pool& pool, const Scope& scope, std::string_view what, Body 
   }
 }
 
+// First in every transaction of the one that leads: it holds the row against a new leader until the end.
+// domain::EpochOver: another coordinator leads.
+absl::Status CheckEpoch(Txn& txn, int64_t epoch);
+
 // PostgreSQL's text form of an array.
 std::string Array(absl::Span<const int64_t> values);
 std::string Array(absl::Span<const std::string> values);
