@@ -1,11 +1,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <cerrno>
 #include <map>
 #include <string>
+#include <thread>
+#include <vector>
 
 #include "common/base/backoff.h"
+#include "common/base/clock.h"
 #include "common/base/scope.h"
 #include "common/base/status.h"
 #include "common/base/status_macros.h"
@@ -17,6 +21,23 @@
 
 namespace gofarm {
 namespace {
+
+// Threads that wait for a processor between two readings must not move one clock against the other.
+TEST(ClockTest, TimesComeBackAsTheyWereOnABusyMachine) {
+  std::atomic<bool> enough = false;
+  std::vector<std::thread> busy;
+  for (unsigned i = 0; i < 4 * std::thread::hardware_concurrency(); ++i) {
+    busy.emplace_back([&] {
+      while (!enough) continue;
+    });
+  }
+  const absl::Time time = absl::FromUnixSeconds(1'800'000'000);
+  int moved = 0;
+  for (int i = 0; i < 300'000; ++i) moved += WallOf(SteadyOf(time)) != time ? 1 : 0;
+  enough = true;
+  for (std::thread& thread : busy) thread.join();
+  EXPECT_EQ(moved, 0);
+}
 
 TEST(EscapeForPrintTest, ControlCharactersAreShownAndNotObeyed) {
   EXPECT_EQ(EscapeForPrint("a\033[31mb\r\n\x7f"), "a\\x1b[31mb\\x0d\\x0a\\x7f");
