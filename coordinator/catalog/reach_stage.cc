@@ -57,14 +57,17 @@ std::vector<std::string> WithLatest(std::vector<std::string> versions, const std
 
 absl::StatusOr<std::map<int32_t, std::vector<std::string>>> ReadVersions(const Scope& scope,
                                                                          store::CatalogIndexStore& index,
-                                                                         absl::Span<const int32_t> modules) {
+                                                                         absl::Span<const int32_t> modules,
+                                                                         size_t at_once) {
   std::map<int32_t, std::vector<std::string>> all;
+  size_t read = 0;
   for (const int32_t module : modules) {
     std::vector<std::string>& versions = all[module];
-    for (std::string after; versions.size() < kReachVersionsMax;) {
+    for (std::string after; versions.size() < kReachVersionsMax && (after.empty() || read < at_once);) {
       GOFARM_ASSIGN_OR_RETURN(const std::vector<domain::IndexedVersion> page,
                               index.Versions(scope, module, after, store::kVersionsPageMax));
       for (const domain::IndexedVersion& v : page) versions.push_back(v.version);
+      read += page.size();
       if (page.size() < size_t{store::kVersionsPageMax}) break;
       after = page.back().version;
     }

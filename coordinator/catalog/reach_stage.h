@@ -26,14 +26,16 @@ inline constexpr int kReachSet = 200;     // modules of one turn
 inline constexpr int kReachThreads = 24;  // questions at once; the proxy's budget sets the pace
 // Of one module, in bytewise order; of those beyond, only the one that is latest by the index alone counts.
 inline constexpr size_t kReachVersionsMax = 100'000;
+inline constexpr size_t kReachVersionsAtOnce = 1'000'000;  // of a set; beyond it one page of each module is read
 
 // The versions of some modules in the index.
 using VersionsOf = std::function<absl::StatusOr<std::map<int32_t, std::vector<std::string>>>(
     const Scope& scope, absl::Span<const int32_t> modules)>;
-// At most kReachVersionsMax of each.
+// At most kReachVersionsMax of each. Beyond `at_once` of all of them one page of each.
 absl::StatusOr<std::map<int32_t, std::vector<std::string>>> ReadVersions(const Scope& scope,
                                                                          store::CatalogIndexStore& index,
-                                                                         absl::Span<const int32_t> modules);
+                                                                         absl::Span<const int32_t> modules,
+                                                                         size_t at_once = kReachVersionsAtOnce);
 
 class ReachStage final : public StageTurn {
  public:

@@ -409,7 +409,7 @@ absl::StatusOr<Carried> RegistryPublisher::TakeAway(const Scope& scope, const Ro
   const Release& release = row.release;
   const std::string tag = TargetTag(release.version, release.target);
   absl::StatusOr<Artifact> artifact = Prepare(scope, release, twin);
-  if (!artifact.ok() && IsOwnFault(scope, artifact.status())) return LocalFailure(artifact.status());
+  if (!artifact.ok() && IsOwnFault(artifact.status())) return LocalFailure(artifact.status());
   bool stays = false;
   std::string standing = row.digest;
   // It was pushed under the other path when its twin was not known yet, or is gone. Only what is certainly this

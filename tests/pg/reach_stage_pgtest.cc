@@ -94,6 +94,11 @@ TEST_F(ReachStageTest, VersionsAreReadPageByPageUpToALimit) {
   EXPECT_THAT(versions->at(2), ElementsAre("v1.0.0"));
   EXPECT_THAT(versions->at(3), SizeIs(kReachVersionsMax));
   EXPECT_THAT(versions->at(4), SizeIs(0));
+  const auto few = ReadVersions(Now(), *index_, {3, 1, 2}, /*at_once=*/2 * store::kVersionsPageMax);
+  ASSERT_TRUE(few.ok()) << few.status();
+  EXPECT_THAT(few->at(3), SizeIs(2 * store::kVersionsPageMax));
+  EXPECT_THAT(few->at(1), SizeIs(store::kVersionsPageMax)) << "what others take costs a module no first page";
+  EXPECT_THAT(few->at(2), ElementsAre("v1.0.0"));
 }
 
 TEST_F(ReachStageTest, TheLatestOfTheIndexCountsWhereTheListLacksIt) {

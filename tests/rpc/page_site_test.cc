@@ -232,9 +232,14 @@ TEST_F(PageSiteTest, ANewAttemptsLogIsFollowedFromItsBeginning) {
   };
   AppendSoon(second.token(), 0, "begins\n");
   EXPECT_TRUE(follows_from_the_beginning("21")) << "the end of the first one, beyond what there is of the second";
-  AppendSoon(second.token(), 7, "and goes on for longer\n");
+  AppendSoon(second.token(), 7, "and goes on..\n");
   EXPECT_TRUE(follows_from_the_beginning("21"));
   EXPECT_FALSE(follows_from_the_beginning("7")) << "that is the second one's own";
+  Fail(second);
+  const std::string answer =
+      http::Say(site_->port(),
+                Cat("GET ", path, " HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nLast-Event-ID: 21\r\n\r\n"));
+  EXPECT_THAT(answer, StartsWith("HTTP/1.1 204")) << "both logs are as long, and their end was told";
 }
 
 TEST_F(PageSiteTest, APageThatIsAskedForAgainComesWithoutItsLog) {

@@ -104,6 +104,22 @@ class Fails final : public BodyStream {
   bool first_ = true;
 };
 
+// A page whose content comes when it is let go.
+class Page final : public BodyStream {
+ public:
+  Page(std::atomic<int>& blocked, absl::Notification& go_on) : blocked_(blocked), go_on_(go_on) {}
+  absl::StatusOr<Piece> Next() override {
+    ++blocked_;
+    go_on_.WaitForNotification();
+    return Piece{"the page", Then::kEnd};
+  }
+  bool blocks() const override { return true; }
+
+ private:
+  std::atomic<int>& blocked_;
+  absl::Notification& go_on_;
+};
+
 class StreamTest : public ::testing::Test {
  protected:
   explicit StreamTest(HttpServerOptions options = {.pace_time = absl::Seconds(1)}) {
@@ -127,6 +143,8 @@ class StreamTest : public ::testing::Test {
     });
     router.Get("/endless", Router::Kind::kQuick,
                [this](const Request&) { return Response{.stream = std::make_shared<Endless>(made_)}; });
+    router.Get("/page", Router::Kind::kQuick,
+               [this](const Request&) { return Response{.stream = std::make_shared<Page>(blocked_, go_on_)}; });
     router.Get("/fails", Router::Kind::kQuick,
                [](const Request&) { return Response{.stream = std::make_shared<Fails>()}; });
     router.Get("/blocks", Router::Kind::kBlocking, [this](const Request&) {
@@ -377,6 +395,25 @@ TEST_F(StreamTest, HandlersThatBlockAreBoundedAndHideNothing) {
   go_on_.Notify();
   EXPECT_THAT(ReadUntil(waiting.front(), "went on\n"), StartsWith("HTTP/1.1 200"));
   for (const int fd : waiting) ::close(fd);
+}
+
+// Pages that wait for a slow database, more than there are threads for streams.
+TEST_F(StreamTest, StreamsThatBlockHoldUpNoFollower) {
+  std::vector<int> pages;
+  for (int i = 0; i < 2 * kStreamThreads; ++i) pages.push_back(Ask("/page"));
+  const absl::Time until = absl::Now() + absl::Seconds(20);
+  while (blocked_ < kHandlerThreads && absl::Now() < until) absl::SleepFor(absl::Milliseconds(5));
+  ASSERT_EQ(blocked_, kHandlerThreads);
+  const int follower = Ask("/events");
+  ASSERT_TRUE(events_.AwaitAlive(1));
+  events_.Publish("meanwhile");
+  EXPECT_THAT(ReadUntil(follower, "meanwhile\n\n"), HasSubstr("data: meanwhile"));
+  ::close(follower);
+  go_on_.Notify();
+  for (const int fd : pages) {
+    EXPECT_THAT(ReadUntil(fd, "the page"), HasSubstr("the page"));
+    ::close(fd);
+  }
 }
 
 TEST_F(StreamTest, TheServerEndsWithStreamsOpen) {
